@@ -1,0 +1,310 @@
+"""Fit the `rram` target to NeuroSim's `pinned` runs and write its JSON file.
+
+    python benchmarks/calibration/fit_rram.py DATA --out flash/data/rram.json
+
+Two coefficient sets from one set of features: "densenet" on DenseNet-type concatenation cells
+(nsim_dtc) and "default" on the other families (nsim_pinned without MobileNetV2, whose depthwise
+layers NeuroSim does not have). Layer columns are fitted on layers, network links on networks, all
+by non-negative least squares on relative residuals; errors are those of networks held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from fitting import bounds, fit_relative, named, read_table, splits, summary, write_json
+from rram_features import (
+    COLS_PER_CYCLE,
+    NAMES,
+    PE,
+    ROWS_PER_CYCLE,
+    SUBARRAY,
+    TILE,
+    WEIGHT_BITS,
+    energy_factor,
+    features,
+    grid_area,
+    grid_bounds,
+    latency_factor,
+)
+
+if TYPE_CHECKING:
+    from fitting import Array, Mask
+
+SETS = {"densenet": "nsim_dtc", "default": "nsim_pinned"}
+LEFT_OUT = "mobilenetv2"
+COLUMNS = {
+    "latency_ms": NAMES[1:8],
+    "ic_latency_ms": ("bus_words",),
+    "energy_mj": ("subarrays", "columns", "rows", "in_tiles", "out_tiles", "in_pes"),
+    "ic_energy_mj": ("in_chip", "out_chip"),
+    "area_mm2": ("tiles", "maps"),
+}
+MS, MJ, MM2 = 1e-6, 1e-9, 1e-6  # from ns, pJ, um2
+N_FIT, N_SPLITS, SEED = 25, 40, 0
+LAST_ROW = 32  # grids of the table: up to 1024 tiles
+SHARES = np.linspace(0.0, 1.0, 21)
+
+
+class Runs:
+    """One set of simulated networks: features and results, by layer and by network."""
+
+    def __init__(self, folder: str, stem: str) -> None:
+        nets = [n for n in read_table(folder, stem + "_nets") if n["family"] != LEFT_OUT]
+        self.names = [n["name"] for n in nets]
+        place = {name: i for i, name in enumerate(self.names)}
+        layers = [r for r in read_table(folder, stem + "_layers") if r["name"] in place]
+        size = [[int(r[c]) for c in ("Cin", "k", "Cout", "H", "W", "stride")] for r in layers]
+        self.layers = [  # in channels, kernel, out channels, positions; H and W are padded
+            (cin, k, cout, ((h - k) // s + 1) * ((w - k) // s + 1))
+            for cin, k, cout, h, w, s in size
+        ]
+        self.net = np.array([place[r["name"]] for r in layers])
+        self.x = np.array([features(*shape) for shape in self.layers], float)
+        self.latency = np.array([float(r["latency_ns"]) for r in layers])
+        self.energy = np.array([float(r["dyn_energy_pJ"]) for r in layers])
+        self.dup = np.array([float(r["speedup"]) for r in layers])
+        self.layer_tiles = np.array([float(r["tiles"]) for r in layers])
+
+        def of_nets(column: str) -> Array:
+            return np.array([float(n[column]) for n in nets])
+
+        self.tiles = of_nets("n_tiles").astype(int)
+        self.total_latency = of_nets("latency_ns")
+        self.total_dynamic = of_nets("dyn_energy_pJ")
+        self.total_leak = of_nets("leak_energy_pJ")
+        self.area = of_nets("area_um2")
+        self.macs = of_nets("macs")
+        seen: dict[str, int] = {}
+        lists = [
+            json.dumps([size[j] for j in np.flatnonzero(self.net == i)]) for i in place.values()
+        ]
+        # Networks of equal layer lists must not be on both sides of a split.
+        self.groups = [seen.setdefault(text, i) for i, text in enumerate(lists)]
+
+    def columns(self, column: str) -> Array:
+        """Return the features of one column of the model, shape (layers, features)."""
+        return np.asarray(self.x[:, [NAMES.index(n) for n in COLUMNS[column]]])
+
+    def total(self, values: Array) -> Array:
+        """Sum a column over the layers of each network."""
+        return np.asarray(np.bincount(self.net, values, len(self.names)), float)
+
+    def check_rules(self) -> None:
+        """Refuse data in which the tiling rules do not reproduce every row."""
+        positions = np.array([shape[3] for shape in self.layers])
+        tiles = self.x[:, NAMES.index("tiles")]
+        if (tiles != self.layer_tiles).any() or (self.total(tiles) != self.tiles).any():
+            sys.exit("the rule for tiles does not reproduce the data")
+        if (positions / self.x[:, NAMES.index("adc_cycles")] != self.dup).any():
+            sys.exit("the rule for weight duplication does not reproduce the data")
+
+
+def fit_linked(
+    runs: Runs, use: Mask, y: Array, local: str, linked: str, factor: Any, shares: Array
+) -> tuple[Array, Array, float]:
+    """Fit ``y = local columns + factor(T, share) * linked columns`` on the layers of ``use``.
+
+    A layer of one position is left out: it is less than 0.1 % of its network, and the rounding to
+    whole words makes half of it. Returns both vectors of coefficients and the share.
+    """
+    at = use[runs.net] & (runs.x[:, NAMES.index("adc_cycles")] * runs.dup > 1)
+    best: tuple[float, Array, float] | None = None
+    for share in shares:
+        f = np.array([factor(int(t), float(share)) for t in runs.tiles])[runs.net]
+        a = np.hstack([runs.columns(local), f[:, None] * runs.columns(linked)])
+        x, error = fit_relative(a[at], y[at])
+        if best is None or error < best[0]:
+            best = error, x, float(share)
+    assert best is not None
+    n = len(COLUMNS[local])
+    return best[1][:n], best[1][n:], best[2]
+
+
+class Model:
+    """The coefficients of one set, in the simulator's units (ns, pJ, um2)."""
+
+    def __init__(self, runs: Runs, use: Mask, *, with_grid: bool = True) -> None:
+        def flat(tiles: int, share: float) -> float:
+            return 1.0
+
+        f, h = (latency_factor, energy_factor) if with_grid else (flat, flat)
+        shares = SHARES if with_grid else SHARES[:1]
+        self.f, self.h, self.with_grid = f, h, with_grid
+        self.l0, self.ic, self.f_share = fit_linked(
+            runs, use, runs.latency, "latency_ms", "ic_latency_ms", f, shares
+        )
+        self.d0, self.dic, self.h_share = fit_linked(
+            runs, use, runs.energy, "energy_mj", "ic_energy_mj", h, shares
+        )
+        power = (runs.tiles * runs.total_latency)[use, None].astype(float)
+        self.leak = float(fit_relative(power, runs.total_leak[use])[0][0])  # mW per tile
+        area, _ = fit_relative(self.area_columns(runs)[use], runs.area[use])
+        self.a0, self.const, self.side = area[:-2], float(area[-2]), float(area[-1])
+
+    def area_columns(self, runs: Runs) -> Array:
+        """Return the sums of the area's features, a constant and the grid's side."""
+        sums = [runs.total(c) for c in runs.columns("area_mm2").T]
+        side = np.array([grid_area(int(t), 0.0, 1.0) for t in runs.tiles])
+        return np.stack([*sums, np.ones(len(side)), side * self.with_grid], axis=1)
+
+    def totals(self, runs: Runs) -> dict[str, Array]:
+        """Return what the model predicts for every network."""
+        f = np.array([self.f(int(t), self.f_share) for t in runs.tiles])
+        h = np.array([self.h(int(t), self.h_share) for t in runs.tiles])
+        latency = runs.total(runs.columns("latency_ms") @ self.l0)
+        latency = latency + f * runs.total(runs.columns("ic_latency_ms") @ self.ic)
+        dynamic = runs.total(runs.columns("energy_mj") @ self.d0)
+        dynamic = dynamic + h * runs.total(runs.columns("ic_energy_mj") @ self.dic)
+        leak = self.leak * runs.tiles * latency
+        area = self.area_columns(runs) @ np.append(self.a0, [self.const, self.side])
+        return {
+            "area_mm2": area / runs.area,
+            "energy_mj": (dynamic + leak) / (runs.total_dynamic + runs.total_leak),
+            "latency_ms": latency / runs.total_latency,
+            "dynamic energy": dynamic / runs.total_dynamic,
+            "leakage energy": leak / runs.total_leak,
+            "energy, leakage dropped": dynamic / (runs.total_dynamic + runs.total_leak),
+        }
+
+    def layer_errors(self, runs: Runs) -> dict[str, dict[str, float]]:
+        """Return the errors of single convolutions: latency and dynamic energy."""
+        f = np.array([self.f(int(t), self.f_share) for t in runs.tiles])[runs.net]
+        h = np.array([self.h(int(t), self.h_share) for t in runs.tiles])[runs.net]
+        latency = runs.columns("latency_ms") @ self.l0
+        latency = latency + f * (runs.columns("ic_latency_ms") @ self.ic)
+        energy = runs.columns("energy_mj") @ self.d0
+        energy = energy + h * (runs.columns("ic_energy_mj") @ self.dic)
+        conv = runs.x[:, NAMES.index("adc_cycles")] * runs.dup > 1
+        return {
+            "latency_ms": summary((latency / runs.latency - 1)[conv]),
+            "dynamic energy": summary((energy / runs.energy - 1)[conv]),
+        }
+
+    def coefficients(self) -> dict[str, dict[str, float]]:
+        """Return the named coefficients in the target's units."""
+        parts = zip(COLUMNS, (self.l0, self.ic, self.d0, self.dic, self.a0), strict=True)
+        units = (MS, MS, MJ, MJ, MM2)
+        return {c: named(COLUMNS[c], v, u) for (c, v), u in zip(parts, units, strict=True)}
+
+    def links(self) -> dict[str, Any]:
+        """Return the tables over the tile grid and the leakage power."""
+        bound = grid_bounds(LAST_ROW)
+
+        def table(values: list[float]) -> list[float]:
+            return [float(f"{v:.12g}") for v in values]
+
+        area = (self.const * MM2, self.side * MM2)
+        return {
+            "grid": {
+                "tiles_max": bound,
+                "latency_factor": table([self.f(t, self.f_share) for t in bound]),
+                "energy_factor": table([self.h(t, self.h_share) for t in bound]),
+                "area_mm2": table([grid_area(t, *area) for t in bound]),
+            },
+            "beyond": {  # the same formulas, up to 2**20 tiles
+                "rows_per_cycle": ROWS_PER_CYCLE,
+                "cols_per_cycle": COLS_PER_CYCLE,
+                "latency_row_share": round(self.f_share, 6),
+                "energy_row_share": round(self.h_share, 6),
+                "area_mm2_const": float(f"{area[0]:.12g}"),
+                "area_mm2_per_side": float(f"{area[1]:.12g}"),
+            },
+            "leakage_w_per_tile": float(f"{self.leak * 1e-3:.12g}"),
+        }
+
+
+def held_out(runs: Runs, *, with_grid: bool = True) -> dict[str, Array]:
+    """Return the relative errors of held-out networks over all splits."""
+    errors: dict[str, list[Array]] = {}
+    for use in splits(runs.groups, N_FIT, N_SPLITS, SEED):
+        for name, ratio in Model(runs, use, with_grid=with_grid).totals(runs).items():
+            errors.setdefault(name, []).append(ratio[~use] - 1)
+    return {name: np.concatenate(e) for name, e in errors.items()}
+
+
+def report(runs: Runs, model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the residuals and the ablation of one set."""
+    cv = held_out(runs)
+    flat = held_out(runs, with_grid=False)
+    metrics = ("area_mm2", "energy_mj", "latency_ms")
+    dropped = "energy, leakage dropped"
+    residuals = {
+        "networks": len(runs.names),
+        "networks_to_fit": N_FIT,
+        "splits": N_SPLITS,
+        "held_out": {m: summary(cv[m]) for m in metrics},
+        "held_out_parts": {m: summary(cv[m]) for m in ("dynamic energy", "leakage energy")},
+        "all_networks": {m: summary(model.totals(runs)[m] - 1) for m in metrics},
+        "layers": model.layer_errors(runs),
+    }
+    ablation = {
+        "full": {m: summary(cv[m]) for m in metrics},
+        "leakage_dropped": {"energy_mj": summary(cv[dropped])},
+        "grid_dropped": {m: summary(flat[m]) for m in metrics},
+    }
+    return residuals, ablation
+
+
+def ranges(runs: Runs) -> dict[str, Any]:
+    """Return the least and the greatest value seen in fitting, of networks and of layers."""
+    cin, kernel, cout, positions = zip(*runs.layers, strict=True)
+    return {
+        "network": {
+            "tiles": bounds(runs.tiles.tolist()),
+            "macs": bounds(runs.macs.tolist()),
+            "layers": bounds(np.bincount(runs.net).tolist()),
+            "latency_ms": bounds((runs.total_latency * MS).tolist()),
+            "energy_mj": bounds(((runs.total_dynamic + runs.total_leak) * MJ).tolist()),
+            "area_mm2": bounds((runs.area * MM2).tolist()),
+        },
+        "layer": {
+            "in_channels": bounds(cin),
+            "out_channels": bounds(cout),
+            "kernel": bounds(kernel),
+            "positions": bounds(positions),
+        },
+    }
+
+
+def main() -> None:
+    """Fit both sets and write the target."""
+    parser = argparse.ArgumentParser(description="Fit the rram target to NeuroSim's runs.")
+    parser.add_argument("data", help="the data folder: the one that holds hardware/")
+    parser.add_argument("--out", required=True, help="the target's JSON file, to write")
+    parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date of the fit")
+    args = parser.parse_args()
+    head = Path(__file__).with_name("rram_head.json")
+    target: dict[str, Any] = json.loads(head.read_text(encoding="ascii"))
+    target["features"] = list(NAMES)
+    target["parameters"] |= {
+        "subarray": SUBARRAY,
+        "pe": PE,
+        "tile": TILE,
+        "columns_per_weight": WEIGHT_BITS,
+    }
+    sections = ("coefficients", "links", "calibrated_ranges", "residuals", "ablation")
+    for section in sections:
+        target[section] = {}
+    for name, stem in SETS.items():
+        runs = Runs(args.data, stem)
+        runs.check_rules()
+        model = Model(runs, np.ones(len(runs.names), bool))
+        residuals, ablation = report(runs, model)
+        parts = (model.coefficients(), model.links(), ranges(runs), residuals, ablation)
+        for section, part in zip(sections, parts, strict=True):
+            target[section][name] = part
+        held = residuals["held_out"]
+        print(name, {m: held[m]["mape_pct"] for m in held}, "%", json.dumps(ablation))
+    target["provenance"] = target.pop("provenance") | {"fitted": args.date}
+    write_json(args.out, target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""flash: fast, hardware-aware neural architecture search that proves its answer.
+
+>>> import flash
+>>> result = flash.search("densenet", "rram", max_latency_ms=4.0, max_energy_mj=0.04)
+>>> result.status
+'OPTIMAL'
+
+Every public name is loaded at its first use: ``import flash`` itself costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from ._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._buildinfo import build_info as build_info
+    from ._choices import Range as Range
+    from .architecture import Architecture as Architecture
+    from .architecture import Cell as Cell
+    from .degree import nn_degree as nn_degree
+    from .degree import nn_mass as nn_mass
+    from .errors import FlashError as FlashError
+    from .hardware import Cost as Cost
+    from .hardware import Target as Target
+    from .hardware import targets as targets
+    from .network import Layer as Layer
+    from .network import Network as Network
+    from .predictor import AccuracyPredictor as AccuracyPredictor
+    from .problem import Problem as Problem
+    from .problem import evaluate as evaluate
+    from .result import SearchResult as SearchResult
+    from .solver import search as search
+    from .spaces import DenseNet as DenseNet
+    from .spaces import MobileNetV2 as MobileNetV2
+    from .spaces import ResNet as ResNet
+    from .spaces import SearchSpace as SearchSpace
+    from .spaces import WideResNet as WideResNet
+
+_HOME = {
+    "AccuracyPredictor": "predictor",
+    "Architecture": "architecture",
+    "Cell": "architecture",
+    "Cost": "hardware",
+    "DenseNet": "spaces",
+    "FlashError": "errors",
+    "Layer": "network",
+    "MobileNetV2": "spaces",
+    "Network": "network",
+    "Problem": "problem",
+    "Range": "_choices",
+    "ResNet": "spaces",
+    "SearchResult": "result",
+    "SearchSpace": "spaces",
+    "Target": "hardware",
+    "WideResNet": "spaces",
+    "build_info": "_buildinfo",
+    "evaluate": "problem",
+    "nn_degree": "degree",
+    "nn_mass": "degree",
+    "search": "solver",
+    "targets": "hardware",
+}
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'flash' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module("flash." + home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _require_core() -> None:
+    """There is no slow twin to fall back to: say at once that the core is missing."""
+    import sys
+
+    folder = __path__[0] + "/_core"
+    from os import listdir
+
+    if not any(
+        name.startswith("exact.") and name.endswith((".so", ".pyd")) for name in listdir(folder)
+    ):
+        from .errors import CoreMissingError
+
+        raise CoreMissingError(
+            f"flash's compiled core is missing in {folder} (python {sys.version.split()[0]}). "
+            "Build it with `pip install flash-nas`, or in a checkout `pip install -e .` "
+            "(needs a C compiler)."
+        )
+
+
+_require_core()

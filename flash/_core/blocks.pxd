@@ -1,0 +1,134 @@
+"""The four families' building blocks as operations: what flash/families.py says, in numbers.
+
+A cell is a sequence of positions (layers of a concatenation cell, blocks of the others). The
+first position takes the previous cell's output and its stride; all others are alike but for the
+links that a concatenation cell's layer may draw.
+"""
+
+from flash._core.core cimport *
+from flash._core.ops cimport *
+
+
+cdef enum:
+    DENSENET
+    RESNET
+    WIDE_RESNET
+    MOBILENET_V2
+
+cdef enum:
+    COL_LINKS = 9        # skip links of the position (NN-Degree's SC)
+    COL_WIDTH = 10       # output channels of its convolutions, summed
+    SHAPE_COLUMNS = 11
+
+
+cdef struct Place:       # where a cell stands
+    int family
+    int first            # the network's first cell
+    int last             # its last one
+    int imagenet
+    int64_t resolution, classes
+    int64_t side         # of the cell's input
+    int64_t stride
+    int64_t before       # channels of the cell's input; 3 for the first cell of a CIFAR DenseNet
+    int64_t width
+
+
+cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t into, int64_t out,
+                      int64_t groups, int64_t side, int64_t norm, int bias) noexcept nogil:
+    """Adds one convolution to the columns x; norm: channels normalised with it."""
+    cdef Op op
+    cdef double weights
+    op.kind = OP_CONV
+    op.kernel = kernel
+    op.in_channels = into
+    op.out_channels = out
+    op.groups = groups
+    op.height = side
+    op.width = side
+    charge(model, &op, x)
+    weights = <double> (kernel * kernel * (into // groups)) * <double> out
+    x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
+    x[COL_MACS] += weights * <double> (side * side)
+
+
+cdef inline void sweep_maps(const CostModel* model, double* x, int64_t channels,
+                            int64_t side) noexcept nogil:
+    cdef Op op
+    op.kind = OP_ELEMENTWISE
+    op.kernel = op.in_channels = op.groups = 1
+    op.out_channels = channels
+    op.height = side
+    op.width = side
+    charge(model, &op, x)
+
+
+cdef inline int64_t half(int64_t side, int64_t stride) noexcept nogil:
+    return (side + stride - 1) // stride
+
+
+cdef inline void position(const CostModel* model, const Place* at, int first, int64_t links,
+                          int64_t expansion, int64_t kernel, double* x) noexcept nogil:
+    """Adds one position to x[SHAPE_COLUMNS]. links: drawn channels, or residual channels."""
+    cdef int64_t w = at.width, into = at.before if first else at.width
+    cdef int64_t stride = at.stride if first else 1
+    cdef int64_t outer = half(at.side, at.stride), side = at.side if first else outer, hidden
+    cdef int carries = stride == 1 and into == w
+    if at.family == DENSENET:
+        if first:
+            conv(model, x, 3, into, w, 1, outer,
+                 0 if at.first and not at.imagenet else into, 0)
+        else:
+            conv(model, x, 3, w + links, w, 1, outer, w + links, 0)
+            if links:
+                sweep_maps(model, x, w + links, outer)   # the concatenation
+                sweep_maps(model, x, w + links, outer)   # its norm
+        x[COL_LINKS] += <double> (w * links)
+        x[COL_WIDTH] += <double> w
+        return
+    if not carries:
+        links = 0
+    if at.family == MOBILENET_V2:
+        hidden = into * expansion
+        if expansion > 1:
+            conv(model, x, 1, into, hidden, 1, side, hidden, 0)
+            x[COL_WIDTH] += <double> hidden
+        conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, 0)
+        conv(model, x, 1, hidden, w, 1, outer, w, 0)
+        x[COL_WIDTH] += <double> (hidden + w)
+    else:
+        conv(model, x, 3, into, w, 1, outer, into if at.family == WIDE_RESNET else w, 0)
+        conv(model, x, 3, w, w, 1, outer, w, 0)
+        x[COL_WIDTH] += <double> (2 * w)
+        if links and at.family == WIDE_RESNET:
+            sweep_maps(model, x, w, outer)   # the norm after an addition can't be folded
+    x[COL_LINKS] += <double> (links * w)
+
+
+cdef inline void ends(const CostModel* model, const Place* at, double* x) noexcept nogil:
+    """Adds the stem (first cell) and the head (last cell) to x."""
+    cdef int64_t w = at.width, stem, head
+    if at.first and not (at.family == DENSENET and not at.imagenet):
+        stem = stem_width(at)
+        if at.family == MOBILENET_V2:
+            conv(model, x, 3, 3, stem, 1, half(at.resolution, 2 if at.imagenet else 1), stem, 0)
+        elif at.imagenet:
+            conv(model, x, 7, 3, stem, 1, half(at.resolution, 2),
+                 0 if at.family == WIDE_RESNET else stem, 0)
+        else:
+            conv(model, x, 3, 3, stem, 1, at.resolution,
+                 0 if at.family == WIDE_RESNET else stem, 0)
+    if not at.last:
+        return
+    head = w
+    if at.family == MOBILENET_V2:
+        head = 4 * w if 4 * w > 1280 else 1280
+        conv(model, x, 1, w, head, 1, half(at.side, at.stride), head, 0)
+    elif at.family != RESNET:
+        x[COL_PARAMS] += 2.0 * <double> w   # the norm before the pool, folded or counted above
+    conv(model, x, 1, head, at.classes, 1, 1, 0, 1)
+
+
+cdef inline int64_t stem_width(const Place* at) noexcept nogil:
+    if at.family == WIDE_RESNET:
+        return 64 if at.imagenet else 16
+    return 2 * at.width if at.family == MOBILENET_V2 else at.width

@@ -1,0 +1,38 @@
+"""Plans and cost models for the modules that evaluate them layer by layer."""
+
+from flash._core.blocks cimport *
+from flash._core.core cimport *
+from flash._core.ops cimport *
+
+
+cdef struct PlanCell:
+    int64_t stride
+    int64_t n_widths, n_depths, n_skips, n_expansions, n_kernels
+    int64_t deepest
+    const int64_t* width
+    const int64_t* depth
+    const int64_t* skip          # n_widths x n_skips caps in channels
+    const int64_t* expansion
+    const int64_t* kernel
+
+
+cdef struct Work:
+    int32_t* depth_number        # of each depth, -1 where it is no choice
+    double* shape                # SHAPE_COLUMNS x shapes
+    double* total                # SHAPE_COLUMNS x lines
+    double* scratch
+
+
+cdef class Model:
+    cdef CostModel model
+    cdef readonly dict links
+
+
+cdef class Plan:
+    cdef int family
+    cdef int64_t classes
+    cdef int n_variants
+    cdef object counts
+    cdef PlanCell* cells
+    cdef int64_t* numbers
+    cdef int64_t* resolution

@@ -1,0 +1,98 @@
+"""C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "problem.h" nogil:
+    enum:
+        FLASH_COLUMNS
+        FLASH_METRICS
+        FLASH_MAX_CELLS
+        FLASH_MAX_STATES
+        COL_SCORE
+        COL_LATENCY
+        COL_LATENCY_SCALED
+        COL_ENERGY
+        COL_ENERGY_SCALED
+        COL_SCALE
+        COL_AREA
+        COL_PARAMS
+        COL_MACS
+        M_SCORE
+        M_LATENCY
+        M_ENERGY
+        M_AREA
+        M_PARAMS
+        M_MACS
+
+    ctypedef struct flash_cell:
+        int64_t rows
+        int32_t states
+        int32_t incoming
+        int64_t space_rows
+        double* column[9]
+        double* boundary[9]
+
+    ctypedef struct flash_variant:
+        int32_t n_cells
+        flash_cell* cells
+        double constant[9]
+
+    ctypedef struct flash_links:
+        int32_t n_steps
+        const double* scale_max
+        const double* latency_factor
+        const double* energy_factor
+        const double* area_offset
+        double leakage
+        double quantum[6]
+        int32_t modelled
+        int32_t score_link
+        double link_a
+        double link_b
+        double link_c
+
+    ctypedef struct flash_query:
+        double maximum[6]
+        double min_accuracy
+        int32_t product
+        double exponent[6]
+
+    ctypedef struct flash_problem:
+        int32_t n_variants
+        int32_t present
+        flash_variant* variants
+        flash_links links
+
+    ctypedef struct flash_point:
+        int32_t found
+        int32_t variant
+        int32_t row[32]
+        double objective
+        double metric[6]
+
+    int flash_class_of(const flash_links* links, double scale) noexcept
+    void flash_metrics(const flash_links* links, const double* total, double* metric) noexcept
+    double flash_accuracy(const flash_links* links, double score) noexcept
+    int flash_feasible(const flash_links* links, const flash_query* query,
+                       const double* metric) noexcept
+    double flash_objective(const flash_links* links, const flash_query* query,
+                           const double* metric) noexcept
+
+    int64_t flash_state_of(const flash_cell* cell, int64_t row) noexcept
+    int flash_follows(const flash_cell* before, int64_t t, const flash_cell* cell,
+                      int64_t s) noexcept
+    void flash_totals(const flash_variant* variant, const int32_t* row, double* total) noexcept
+    int flash_precedes(const flash_point* a, const flash_point* b, int32_t n_cells) noexcept
+    int flash_try(const flash_problem* problem, const flash_query* query, int32_t variant,
+                  const int32_t* row, flash_point* best) noexcept
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct flash_kernels:
+        const char* name
+        void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
+        void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
+        double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
+        void (*range)(int64_t, const double*, double*, double*) noexcept nogil
+        int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
+
+    const flash_kernels* flash_choose_kernels(const char* forced) noexcept

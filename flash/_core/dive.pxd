@@ -1,0 +1,258 @@
+"""Enumeration of a node's surviving rows: dominance filter, then depth first, best value first."""
+
+from libc.math cimport fabs
+from libc.stdlib cimport free, malloc
+from libc.string cimport memmove
+
+from flash._core.core cimport *
+from flash._core.exact cimport (CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, Scan, Worker,
+                                pause, threshold)
+from flash._core.lists cimport *
+from flash._core.relax cimport *
+
+
+cdef struct Entry:
+    double value         # reduced value
+    int32_t at           # position in the list
+
+
+cdef struct Dive:
+    Worker* w
+    const flash_variant* v
+    int variant
+    int n_cells
+    int n_limits         # active upper constraints
+    int limit[8]
+    const Form* form
+    double right[8]
+    int order[32]        # cells in the order of the search
+    Entry* entry[32]     # by state, then by falling value
+    double* use[32]      # n_limits numbers per entry, in the same order
+    double rest[33][8]   # least use of the cells still to come
+    double after[33][64] # best value of the cells still to come, given the state handed on
+    const double* weight # of the columns in the reduced value
+    const Lists* lists
+    int32_t row[32]
+    int64_t start[32][65]
+    double base[8]
+    int joined           # cells hand on states
+    int64_t steps
+
+
+cdef extern from *:
+    """
+    typedef struct { double value; int32_t at; } flash_entry;
+    static int flash_by_value(const void *a, const void *b)
+    {
+        const flash_entry *p = a, *q = b;
+        if (p->value != q->value)
+            return p->value < q->value ? 1 : -1;
+        return (p->at > q->at) - (p->at < q->at);
+    }
+    """
+    int flash_by_value(const void*, const void*) noexcept nogil
+
+cdef extern from "<stdlib.h>" nogil:
+    void qsort(void*, size_t, size_t, int (*)(const void*, const void*) noexcept nogil) noexcept
+
+
+cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t b) noexcept nogil:
+    """Row a makes row b superfluous: nowhere worse, and strictly better in something reported
+    (or, all of that equal, first in the order of indices)."""
+    cdef int k, strict = 0
+    cdef double x, y
+    for k in range(FLASH_COLUMNS):
+        if list.column[k] == NULL:
+            continue
+        x = list.column[k][a]
+        y = list.column[k][b]
+        if x == y:
+            continue
+        if w.unusual or (x < y) == (k == COL_SCORE):
+            return 0
+        if k < COL_SCALE or k == COL_AREA:
+            strict = 1
+    return strict or (list.id[a] < list.id[b] if list.id != NULL else a < b)
+
+
+cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start, int64_t stop,
+                                Entry* entry) noexcept nogil:
+    """The rows of one state that no other row makes superfluous, as entries by falling score."""
+    cdef int64_t i, j, n = stop - start, kept = 0
+    for i in range(n):
+        entry[i].at = <int32_t> (start + i)
+        entry[i].value = list.column[COL_SCORE][start + i] if list.column[COL_SCORE] != NULL else 0.0
+    qsort(entry, n, sizeof(Entry), flash_by_value)
+    for i in range(n):
+        j = kept - 1
+        while j >= 0 and not dominates(w, list, entry[j].at, entry[i].at):
+            j -= 1
+        if j >= 0:
+            continue
+        # among equal scores a later row may make an earlier one superfluous
+        j = kept - 1
+        while j >= 0 and entry[j].value == entry[i].value:
+            if dominates(w, list, entry[i].at, entry[j].at):
+                kept -= 1
+                memmove(&entry[j], &entry[j + 1], (kept - j) * sizeof(Entry))
+            j -= 1
+        entry[kept] = entry[i]
+        kept += 1
+    return kept
+
+
+cdef inline void descend(Dive* d, int level, int before, double value,
+                         const double* use) noexcept nogil:
+    """Every combination that extends the first `level` cells and may match the best answer."""
+    cdef Worker* w = d.w
+    cdef int c = d.order[level], s, k, r, last = level + 1 == d.n_cells
+    cdef const flash_cell* cell = &d.v.cells[c]
+    cdef const List* list = &d.lists.cell[c]
+    cdef double base, here, needed
+    cdef double used[8]
+    cdef double joint[8]
+    cdef int64_t i
+    for s in range(list.states):
+        if c and not flash_follows(&d.v.cells[c - 1], before, cell, s):
+            continue
+        base = value + d.after[level][s]
+        for r in range(d.n_limits):
+            joint[r] = use[r]
+        if list.states > 1 or d.joined:
+            for k in range(FLASH_COLUMNS):
+                if cell.boundary[k] != NULL:
+                    here = cell.boundary[k][before * list.states + s]
+                    base += d.weight[k] * here
+                    for r in range(d.n_limits):
+                        joint[r] += d.form[d.limit[r]].w[k] * here
+        for i in range(d.start[c][s], d.start[c][s + 1]):
+            needed = threshold(w)
+            if base + d.entry[c][i].value < needed:
+                break
+            for r in range(d.n_limits):
+                used[r] = joint[r] + d.use[c][i * d.n_limits + r]
+                if used[r] + d.rest[level + 1][r] > d.right[r]:
+                    break
+            else:
+                d.row[c] = (list.id[d.entry[c][i].at] if list.id != NULL
+                            else d.entry[c][i].at)
+                if last:
+                    w.leaves += 1
+                    flash_try(w.problem, w.query, d.variant, d.row, &w.best)
+                else:
+                    descend(d, level + 1, s, base - d.after[level][s] + d.entry[c][i].value, used)
+            d.steps += 1
+            if d.steps & 1023 == 0 and pause(w):
+                return
+            if w.limits.stopped:
+                return
+
+
+cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
+                      const Form* form, const double* right, const int* active) noexcept nogil:
+    """Enumerates a node. `scan` holds the weights and the reduced values' bound structure; the
+    constraints `active` among form[m] <= right[m] prune partial combinations."""
+    cdef Dive d
+    cdef const flash_variant* v = &w.problem.variants[variant]
+    cdef const List* list
+    cdef int c, s, t, k, r, level, moved
+    cdef int64_t i, kept
+    cdef double x, low
+    cdef const double* value = w.value
+    d.w = w
+    d.v = v
+    d.variant = variant
+    d.n_cells = lists.n_cells
+    d.lists = lists
+    d.form = form
+    d.weight = scan.weight
+    d.steps = 0
+    d.joined = 0
+    d.n_limits = 0
+    for k in range(1, FLASH_METRICS):
+        if active[k]:
+            d.limit[d.n_limits] = k
+            d.right[d.n_limits] = right[k] + 1e-11 * (1.0 + fabs(right[k]))
+            d.n_limits += 1
+    for c in range(d.n_cells):
+        list = &lists.cell[c]
+        d.order[c] = c
+        if list.states > 1:
+            d.joined = 1
+        d.entry[c] = <Entry*> malloc((list.n + 1) * sizeof(Entry))
+        d.use[c] = <double*> malloc((list.n + 1) * (d.n_limits + 1) * sizeof(double))
+        kept = 0
+        for s in range(list.states):
+            d.start[c][s] = kept
+            kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept)
+            for i in range(d.start[c][s], kept):
+                d.entry[c][i].value = value[d.entry[c][i].at]
+            qsort(d.entry[c] + d.start[c][s], kept - d.start[c][s], sizeof(Entry), flash_by_value)
+        d.start[c][list.states] = kept
+        for i in range(kept):
+            for r in range(d.n_limits):
+                x = 0.0
+                for k in range(FLASH_COLUMNS):
+                    if list.column[k] != NULL:
+                        x += form[d.limit[r]].w[k] * list.column[k][d.entry[c][i].at]
+                d.use[c][i * d.n_limits + r] = x
+        value += list.n
+    if not d.joined:      # short lists first: the longest is the innermost loop
+        for c in range(1, d.n_cells):
+            moved = d.order[c]
+            level = c
+            while level and (d.start[d.order[level - 1]][1] > d.start[moved][1]):
+                d.order[level] = d.order[level - 1]
+                level -= 1
+            d.order[level] = moved
+    # what the cells still to come need at least and bring at most
+    for r in range(d.n_limits):
+        d.rest[d.n_cells][r] = 0.0
+    level = d.n_cells - 1
+    while level >= 0:
+        c = d.order[level]
+        list = &lists.cell[c]
+        for r in range(d.n_limits):
+            low = 1e300
+            for i in range(d.start[c][list.states]):
+                if d.use[c][i * d.n_limits + r] < low:
+                    low = d.use[c][i * d.n_limits + r]
+            x = 0.0
+            for k in range(FLASH_COLUMNS):
+                if v.cells[c].boundary[k] != NULL:
+                    x += least_boundary(&v.cells[c], k, form[d.limit[r]].w[k],
+                                        lists.cell[c - 1].states if c else 1)
+            d.rest[level][r] = d.rest[level + 1][r] + low + x
+        for s in range(list.states):
+            d.after[level][s] = 0.0
+            if level + 1 == d.n_cells:
+                continue
+            if d.joined:
+                d.after[level][s] = scan.after[c][s]
+            else:
+                t = d.order[level + 1]
+                d.after[level][s] = d.after[level + 1][0] + (
+                    d.entry[t][0].value if d.start[t][1] else -1e300)
+        level -= 1
+    x = scan.constant
+    for k in range(FLASH_COLUMNS):
+        x += scan.weight[k] * v.constant[k]
+    for r in range(d.n_limits):
+        d.base[r] = form[d.limit[r]].c
+        for k in range(FLASH_COLUMNS):
+            d.base[r] += form[d.limit[r]].w[k] * v.constant[k]
+    descend(&d, 0, 0, x, d.base)
+    for c in range(d.n_cells):
+        free(d.entry[c])
+        free(d.use[c])
+
+
+cdef inline double least_boundary(const flash_cell* cell, int k, double weight,
+                                  int before) noexcept nogil:
+    cdef double x, low = 1e300
+    cdef int i
+    for i in range(before * cell.states):
+        x = weight * cell.boundary[k][i]
+        if x < low:
+            low = x
+    return low

@@ -1,0 +1,86 @@
+"""State of the exact solver, shared with the enumeration of leaves and with SHGO."""
+
+from flash._core.core cimport *
+from flash._core.lists cimport Lists
+from flash._core.relax cimport Form
+from flash._core.tables cimport Tables
+
+
+cdef enum:
+    CONSTRAINTS = 14     # upper ends of the metrics, their lower ends, scale above, scale below
+    LOWER_ENDS = 6
+    SCALE_ABOVE = 12
+    SCALE_BELOW = 13
+
+
+cdef struct Limits:
+    double deadline      # monotonic seconds; inf where free
+    int64_t max_leaves   # configurations weighed; negative: no limit
+    int stopped          # 0 running, 1 time, 2 evaluations, 3 interrupted
+
+
+cdef struct Node:
+    int variant
+    int depth
+    double bound
+    double scale_low
+    double scale_high
+    double low[6]        # of the metrics (weighted product)
+    double high[6]
+    double price[14]     # multipliers to start from
+    double total[9]      # where its parent's bound was attained
+    Lists* lists
+
+
+cdef struct Worker:
+    void* owner          # the Search
+    const flash_problem* problem
+    const flash_query* query
+    const flash_kernels* kernels
+    flash_point best
+    Limits limits
+    double score_least   # the least score that min_accuracy admits
+    double leaf          # combinations that are enumerated without further thought
+    int64_t thin         # rows a list is thinned to while prices are sought
+    int unusual          # an exponent rewards a cost: no row dominates another
+    int64_t nodes, scans, leaves, next_check
+    double* value        # reduced values of all rows of a node, cell after cell
+    int32_t* chosen
+    int64_t room
+    Node* heap
+    int64_t n_heap, heap_room
+
+
+cdef struct Scan:        # one evaluation of the dual function
+    double bound
+    double weight[9]     # what a unit of each column is worth at these prices
+    double constant      # added to the bound
+    int32_t arg[32]      # positions in the lists
+    double total[9]      # of that combination
+    double into[32][64]  # best value of the cells before c that hand on to its state s
+    double after[32][64] # best value of the cells after c given its state s
+    double top[32][64]   # best row of cell c in state s
+
+
+cdef inline double threshold(const Worker* w) noexcept nogil:
+    """Bounds below this can't hold an answer as good as the best known; the slack covers rounding."""
+    if not w.best.found:
+        return -1e300
+    return w.best.objective - 1e-11 * (1.0 + (w.best.objective if w.best.objective > 0.0
+                                               else -w.best.objective))
+
+
+cdef class Query:
+    cdef flash_query query
+
+
+cdef class Search:
+    cdef Worker w
+    cdef readonly Tables tables
+    cdef readonly Query query
+    cdef object callback
+    cdef object error
+    cdef int started
+
+
+cdef int pause(Worker* w) noexcept nogil

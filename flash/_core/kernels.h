@@ -1,0 +1,21 @@
+/* Vector kernels with a variant per instruction set, chosen once at import. */
+#ifndef FLASH_KERNELS_H
+#define FLASH_KERNELS_H
+
+#include <stdint.h>
+
+typedef struct {
+    const char *name;
+    void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
+                       double *out);
+    void (*scale_round)(int64_t n, const double *x, double scale, double offset, double *out);
+    double (*weigh)(int64_t n, int32_t n_columns, const double *const *column,
+                    const double *weight, double *value);
+    void (*range)(int64_t n, const double *x, double *low, double *high);
+    int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
+} flash_kernels;
+
+/* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */
+const flash_kernels *flash_choose_kernels(const char *forced);
+
+#endif

@@ -1,0 +1,222 @@
+/* The compiled problem, as the kernels and the solvers see it.
+ *
+ * A network is one row per cell. A row holds one number per column; the totals of a
+ * configuration are the sums of its rows, its boundaries and a constant. Every number is an
+ * integer held in a double (fixed point, see `quantum`) and every total stays below 2^53, so
+ * sums are exact in any order and in any grouping. Metrics are fixed formulas of the totals.
+ */
+#ifndef FLASH_PROBLEM_H
+#define FLASH_PROBLEM_H
+
+#include <math.h>
+#include <stdint.h>
+
+#define FLASH_MAX_CELLS 32
+#define FLASH_MAX_STATES 64
+#define FLASH_COLUMNS 9
+enum {
+    COL_SCORE,          /* NN-Degree or a predictor's additive score */
+    COL_LATENCY,        /* latency that does not depend on the class */
+    COL_LATENCY_SCALED, /* latency that the class multiplies (rram: interconnect) */
+    COL_ENERGY,
+    COL_ENERGY_SCALED,
+    COL_SCALE, /* its total selects the class (rram: tiles, hence the tile grid) */
+    COL_AREA,
+    COL_PARAMS,
+    COL_MACS
+};
+
+#define FLASH_METRICS 6
+enum { M_SCORE, M_LATENCY, M_ENERGY, M_AREA, M_PARAMS, M_MACS };
+
+typedef struct {
+    int64_t rows;                    /* states * rows per state; rows of a state are contiguous */
+    int32_t states;                  /* hand-on states (free widths); 1 without coupling */
+    int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
+    int64_t space_rows;              /* rows of the search space: row r stands for r % space_rows */
+    double *column[FLASH_COLUMNS];   /* rows numbers each; NULL where the column is absent */
+    double *boundary[FLASH_COLUMNS]; /* (states of the previous cell) x states, or NULL */
+} flash_cell;
+
+typedef struct {
+    int32_t n_cells;
+    flash_cell *cells;
+    double constant[FLASH_COLUMNS];
+} flash_variant;
+
+typedef struct {
+    int32_t n_steps;              /* classes by scale: 0 when nothing depends on it */
+    const double *scale_max;      /* class g holds while scale <= scale_max[g]; the last is inf */
+    const double *latency_factor; /* non-decreasing */
+    const double *energy_factor;  /* non-decreasing */
+    const double *area_offset;    /* non-decreasing (rram: the chip-wide bus) */
+    double leakage;               /* energy per unit of scale and of latency */
+    double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
+    int32_t modelled;              /* bit m: metric m is known */
+    int32_t score_link;            /* 0: accuracy = score; 1: 1 / (a + exp(b / score + c)) */
+    double link_a, link_b, link_c;
+} flash_links;
+
+typedef struct {
+    double maximum[FLASH_METRICS]; /* budgets on the reported metrics; inf where free */
+    double min_accuracy;           /* on the linked score; -inf where free */
+    int32_t product;               /* 0: maximise the score; 1: the weighted product */
+    double exponent[FLASH_METRICS];
+} flash_query;
+
+typedef struct {
+    int32_t n_variants;
+    int32_t present; /* bit k: column k is in the tables */
+    flash_variant *variants;
+    flash_links links;
+} flash_problem;
+
+/* A configuration and what is reported of it. */
+typedef struct {
+    int32_t found;
+    int32_t variant;
+    int32_t row[FLASH_MAX_CELLS];
+    double objective;
+    double metric[FLASH_METRICS];
+} flash_point;
+
+static inline int flash_class_of(const flash_links *l, double scale)
+{
+    int low = 0, high = l->n_steps - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (scale <= l->scale_max[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The one definition of every reported number. The order of operations is part of it, and each
+ * formula is non-decreasing in every total it takes (rounding is monotone). */
+static inline void flash_metrics(const flash_links *l, const double *x, double *m)
+{
+    double f = 0.0, h = 0.0, a = 0.0;
+    if (l->n_steps) {
+        int g = flash_class_of(l, x[COL_SCALE]);
+        f = l->latency_factor[g];
+        h = l->energy_factor[g];
+        a = l->area_offset[g];
+    }
+    m[M_SCORE] = l->quantum[M_SCORE] * x[COL_SCORE];
+    m[M_LATENCY] = l->quantum[M_LATENCY] * x[COL_LATENCY]
+                   + f * (l->quantum[M_LATENCY] * x[COL_LATENCY_SCALED]);
+    m[M_ENERGY] = (l->quantum[M_ENERGY] * x[COL_ENERGY]
+                   + h * (l->quantum[M_ENERGY] * x[COL_ENERGY_SCALED]))
+                  + (l->leakage * x[COL_SCALE]) * m[M_LATENCY];
+    m[M_AREA] = l->quantum[M_AREA] * x[COL_AREA] + a;
+    m[M_PARAMS] = x[COL_PARAMS];
+    m[M_MACS] = x[COL_MACS];
+}
+
+static inline double flash_accuracy(const flash_links *l, double score)
+{
+    if (!l->score_link)
+        return score;
+    return 1.0 / (l->link_a + exp(l->link_b / score + l->link_c));
+}
+
+/* Feasible if and only if every reported metric meets its budget. */
+static inline int flash_feasible(const flash_links *l, const flash_query *q, const double *m)
+{
+    for (int k = 1; k < FLASH_METRICS; k++)
+        if (m[k] > q->maximum[k])
+            return 0;
+    return flash_accuracy(l, m[M_SCORE]) >= q->min_accuracy;
+}
+
+/* What is compared: the score, or the logarithm of the weighted product. */
+static inline double flash_objective(const flash_links *l, const flash_query *q, const double *m)
+{
+    if (!q->product)
+        return m[M_SCORE];
+    double sum = 0.0;
+    for (int k = 0; k < FLASH_METRICS; k++)
+        if (q->exponent[k] != 0.0)
+            sum += q->exponent[k] * log(k ? m[k] : flash_accuracy(l, m[k]));
+    return sum;
+}
+
+static inline int64_t flash_state_of(const flash_cell *cell, int64_t row)
+{
+    return cell->states == 1 ? 0 : row / (cell->rows / cell->states);
+}
+
+/* May state s of a cell follow state t of the cell before it? */
+static inline int flash_follows(const flash_cell *before, int64_t t, const flash_cell *cell,
+                                int64_t s)
+{
+    if (cell->incoming <= 1)
+        return 1;
+    return t % (before->states / before->incoming) == s / (cell->states / cell->incoming);
+}
+
+static inline void flash_totals(const flash_variant *v, const int32_t *row, double *x)
+{
+    for (int k = 0; k < FLASH_COLUMNS; k++)
+        x[k] = v->constant[k];
+    int64_t before = 0;
+    for (int c = 0; c < v->n_cells; c++) {
+        const flash_cell *cell = &v->cells[c];
+        int64_t state = flash_state_of(cell, row[c]);
+        for (int k = 0; k < FLASH_COLUMNS; k++) {
+            if (cell->column[k])
+                x[k] += cell->column[k][row[c]];
+            if (cell->boundary[k])
+                x[k] += cell->boundary[k][before * cell->states + state];
+        }
+        before = state;
+    }
+}
+
+/* The order of answers: objective, then lower latency, energy and area, then the higher score,
+ * then the smaller flat index (variant, then rows). 1 if a comes before b. */
+static inline int flash_precedes(const flash_point *a, const flash_point *b, int32_t n_cells)
+{
+    if (!b->found)
+        return 1;
+    if (a->objective != b->objective)
+        return a->objective > b->objective;
+    for (int k = M_LATENCY; k <= M_AREA; k++)
+        if (a->metric[k] != b->metric[k])
+            return a->metric[k] < b->metric[k];
+    if (a->metric[M_SCORE] != b->metric[M_SCORE])
+        return a->metric[M_SCORE] > b->metric[M_SCORE];
+    if (a->variant != b->variant)
+        return a->variant < b->variant;
+    for (int c = 0; c < n_cells; c++)
+        if (a->row[c] != b->row[c])
+            return a->row[c] < b->row[c];
+    return 0;
+}
+
+/* Weighs one configuration against the best so far: 1 if it is the new best, 0 if it is feasible,
+ * -1 if it breaks a budget. */
+static inline int flash_try(const flash_problem *p, const flash_query *q, int32_t variant,
+                            const int32_t *row, flash_point *best)
+{
+    const flash_variant *v = &p->variants[variant];
+    flash_point point;
+    double total[FLASH_COLUMNS];
+    flash_totals(v, row, total);
+    flash_metrics(&p->links, total, point.metric);
+    if (!flash_feasible(&p->links, q, point.metric))
+        return -1;
+    point.objective = flash_objective(&p->links, q, point.metric);
+    point.variant = variant;
+    point.found = 1;
+    for (int c = 0; c < v->n_cells; c++)
+        point.row[c] = row[c];
+    if (!flash_precedes(&point, best, v->n_cells))
+        return 0;
+    *best = point;
+    return 1;
+}
+
+#endif

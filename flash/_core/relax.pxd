@@ -1,0 +1,187 @@
+"""Linear bounds of the metrics over a box: what the exact solver reasons with.
+
+A metric is a formula of totals with two kinds of curvature: a class factor times a total
+(interconnect by tile grid) and a product of totals (leakage = scale x latency). Over an interval of
+the scale and of the totals each is bounded from below by McCormick's lines and from above by its
+factors' upper ends; what remains is linear in the totals, hence additive over rows.
+"""
+
+from libc.math cimport INFINITY, exp, log
+
+from flash._core.core cimport *
+
+
+cdef struct Form:  # sum_k w[k] * total[k] + c
+    double w[9]
+    double c
+
+
+cdef struct Box:
+    double low[9]   # of the totals
+    double high[9]
+
+
+cdef inline double apply(const Form* f, const double* total) noexcept nogil:
+    cdef double v = f.c
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        v += f.w[k] * total[k]
+    return v
+
+
+cdef inline double least(const Form* f, const Box* box) noexcept nogil:
+    cdef double v = f.c
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        if f.w[k] > 0.0:
+            v += f.w[k] * box.low[k]
+        elif f.w[k] < 0.0:
+            v += f.w[k] * box.high[k]
+    return v
+
+
+cdef inline double most(const Form* f, const Box* box) noexcept nogil:
+    cdef double v = f.c
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        if f.w[k] > 0.0:
+            v += f.w[k] * box.high[k]
+        elif f.w[k] < 0.0:
+            v += f.w[k] * box.low[k]
+    return v
+
+
+cdef inline void clear(Form* f) noexcept nogil:
+    cdef int k
+    f.c = 0.0
+    for k in range(FLASH_COLUMNS):
+        f.w[k] = 0.0
+
+
+cdef inline void add(Form* f, double factor, const Form* g) noexcept nogil:
+    cdef int k
+    f.c += factor * g.c
+    for k in range(FLASH_COLUMNS):
+        f.w[k] += factor * g.w[k]
+
+
+cdef inline void step_line(const flash_links* links, const double* factor, double low,
+                           double high, double* at_zero, double* slope) noexcept nogil:
+    """A line below the step function `factor` of the scale on the integers of [low, high]."""
+    cdef int first = flash_class_of(links, low), last = flash_class_of(links, high), g
+    cdef double start, end, steepest = INFINITY, s
+    slope[0] = 0.0
+    at_zero[0] = factor[first]
+    if first == last:
+        return
+    start = links.scale_max[first]
+    for g in range(first + 1, last + 1):
+        end = links.scale_max[g] if g < last else high
+        s = (factor[g] - factor[first]) / (end - start)
+        if s < steepest:
+            steepest = s
+    if steepest > 0.0:
+        slope[0] = steepest
+        at_zero[0] = factor[first] - steepest * start
+
+
+cdef inline void under_product(Form* f, double weight, const Form* u, double u_low, double u_high,
+                               const Form* v, double v_low, double v_high,
+                               const double* at) noexcept nogil:
+    """f += weight * (a line below u * v), weight >= 0, u and v non-negative on the box.
+
+    Both McCormick lines are valid; the one that is higher at the totals `at` is taken.
+    """
+    cdef double a = v_low, b = u_low
+    if (at != NULL and v_high * apply(u, at) + u_high * apply(v, at) - u_high * v_high
+            > v_low * apply(u, at) + u_low * apply(v, at) - u_low * v_low):
+        a = v_high
+        b = u_high
+    add(f, weight * a, u)
+    add(f, weight * b, v)
+    f.c -= weight * a * b
+
+
+cdef inline void lower_forms(const flash_links* links, const Box* box, const double* at,
+                             Form* form) noexcept nogil:
+    """form[m] <= metric m on the box. `at`: totals where the bounds should be tight, or NULL."""
+    cdef Form u, v
+    cdef double zero, slope, f_low, f_high, latency_high = 0.0, low, high
+    cdef int k, g
+    cdef double s_low = box.low[COL_SCALE], s_high = box.high[COL_SCALE]
+    for k in range(FLASH_METRICS):
+        clear(&form[k])
+    form[M_SCORE].w[COL_SCORE] = links.quantum[M_SCORE]
+    form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
+    form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
+    form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
+    form[M_PARAMS].w[COL_PARAMS] = 1.0
+    form[M_MACS].w[COL_MACS] = 1.0
+    if links.n_steps:
+        step_line(links, links.area_offset, s_low, s_high, &zero, &slope)
+        form[M_AREA].c = zero
+        form[M_AREA].w[COL_SCALE] = slope
+        for k in range(2):
+            step_line(links, links.energy_factor if k else links.latency_factor, s_low, s_high,
+                      &zero, &slope)
+            g = flash_class_of(links, s_low)
+            f_low = links.energy_factor[g] if k else links.latency_factor[g]
+            g = flash_class_of(links, s_high)
+            f_high = links.energy_factor[g] if k else links.latency_factor[g]
+            if k == 0:
+                latency_high = f_high
+            clear(&u)
+            u.c = zero
+            u.w[COL_SCALE] = slope
+            clear(&v)
+            v.w[COL_ENERGY_SCALED if k else COL_LATENCY_SCALED] = \
+                links.quantum[M_ENERGY if k else M_LATENCY]
+            under_product(&form[M_ENERGY if k else M_LATENCY], 1.0, &u, f_low, f_high, &v,
+                          least(&v, box), most(&v, box), at)
+    if links.leakage > 0.0:
+        clear(&u)
+        u.w[COL_SCALE] = 1.0
+        low = least(&form[M_LATENCY], box)
+        clear(&v)
+        v.w[COL_LATENCY] = links.quantum[M_LATENCY]
+        v.w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * latency_high
+        high = most(&v, box)
+        v = form[M_LATENCY]
+        under_product(&form[M_ENERGY], links.leakage, &u, s_low, s_high, &v,
+                      low if low > 0.0 else 0.0, high, at)
+
+
+cdef inline void upper_forms(const flash_links* links, const Box* box,
+                             Form* form) noexcept nogil:
+    """form[m] >= metric m on the box."""
+    cdef double f = 0.0, h = 0.0
+    cdef int k, g
+    for k in range(FLASH_METRICS):
+        clear(&form[k])
+    if links.n_steps:
+        g = flash_class_of(links, box.high[COL_SCALE])
+        f = links.latency_factor[g]
+        h = links.energy_factor[g]
+    form[M_SCORE].w[COL_SCORE] = links.quantum[M_SCORE]
+    form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
+    form[M_LATENCY].w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * f
+    form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
+    form[M_ENERGY].w[COL_ENERGY_SCALED] = links.quantum[M_ENERGY] * h
+    add(&form[M_ENERGY], links.leakage * box.high[COL_SCALE], &form[M_LATENCY])
+    form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
+    if links.n_steps:
+        form[M_AREA].c = links.area_offset[flash_class_of(links, box.high[COL_SCALE])]
+    form[M_PARAMS].w[COL_PARAMS] = 1.0
+    form[M_MACS].w[COL_MACS] = 1.0
+
+
+cdef inline double log_accuracy(const flash_links* links, double score,
+                                double* slope) noexcept nogil:
+    """log of the linked score and its derivative; concave in the score for both links."""
+    cdef double z
+    if links.score_link == 0:
+        slope[0] = 1.0 / score
+        return log(score)
+    z = exp(links.link_b / score + links.link_c)
+    slope[0] = links.link_b / (score * score) * z / (links.link_a + z)
+    return -log(links.link_a + z)

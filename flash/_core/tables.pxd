@@ -1,0 +1,16 @@
+"""The compiled problem as a Python object."""
+
+from flash._core.core cimport *
+
+cdef class Tables:
+    cdef flash_problem problem
+    cdef void* block          # all rows, one piece of memory
+    cdef size_t block_size
+    cdef void* small          # variants and cells
+    cdef void* steps          # the classes' four columns
+    cdef double* reserve(self, size_t n_numbers) except NULL
+    cdef int shape(self, object cells_of) except -1
+    cdef int set_links(self, dict links) except -1
+    cdef int check(self) except -1
+
+cdef const flash_kernels* kernels() noexcept nogil

@@ -1,0 +1,295 @@
+# distutils: sources = flash/_core/kernels.c
+"""The compiled problem: rows per cell choice, classes, boundaries and links.
+
+`Tables` owns the memory that every solver reads. Columns are arrays of integers held in doubles
+(see problem.h), one after another, so that a kernel streams them and a row is one index.
+"""
+
+import os
+
+from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
+                             PyObject_GetBuffer)
+from libc.math cimport INFINITY, isfinite
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+from flash._core.core cimport *
+
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define FLASH_COMPILER "clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define FLASH_COMPILER "gcc " __VERSION__
+    #elif defined(_MSC_VER)
+    #define FLASH_TEXT_(x) #x
+    #define FLASH_TEXT(x) FLASH_TEXT_(x)
+    #define FLASH_COMPILER "msvc " FLASH_TEXT(_MSC_VER)
+    #else
+    #define FLASH_COMPILER "unknown"
+    #endif
+    """
+    const char* FLASH_BUILD_FLAGS
+    const char* FLASH_BUILD_SWITCHES
+    const char* FLASH_CYTHON
+    const char* FLASH_COMPILER
+
+
+def build_info():
+    """Return how this core was compiled: compiler, flags, switches, cython."""
+    return {
+        "compiler": FLASH_COMPILER.decode(),
+        "flags": FLASH_BUILD_FLAGS.decode(),
+        "switches": FLASH_BUILD_SWITCHES.decode(),
+        "cython": FLASH_CYTHON.decode(),
+    }
+
+
+COLUMNS = ("score", "latency", "latency_scaled", "energy", "energy_scaled", "scale", "area",
+           "params", "macs")
+METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+MAX_CELLS = FLASH_MAX_CELLS
+MAX_STATES = FLASH_MAX_STATES
+MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
+
+cdef const flash_kernels* chosen = flash_choose_kernels(
+    os.environ.get("FLASH_SIMD", "").encode() or b"auto")
+
+# One block is kept between searches: fresh pages cost more than the tables themselves.
+cdef void* spare = NULL
+cdef size_t spare_size = 0
+cdef size_t SPARE_LIMIT = 16 << 20
+
+
+cdef const flash_kernels* kernels() noexcept nogil:
+    return chosen
+
+
+def simd() -> str:
+    """The instruction set that the vector kernels use in this process."""
+    return chosen.name.decode()
+
+
+cdef int64_t read(object data, double* out, int64_t room) except -1:
+    """Copies a contiguous buffer of float64; how many there are."""
+    cdef Py_buffer view
+    cdef int64_t n
+    PyObject_GetBuffer(data, &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
+    n = view.len // <int64_t> sizeof(double)
+    try:
+        if view.itemsize != sizeof(double) or view.format[0] != b"d":
+            raise ValueError("columns must be contiguous float64")
+        memcpy(out, view.buf, min(n, room) * sizeof(double))
+    finally:
+        PyBuffer_Release(&view)
+    return n
+
+
+cdef class Tables:
+    """A compiled problem. Made by `from_arrays` or by the compile module; immutable."""
+
+    def __dealloc__(self):
+        global spare, spare_size
+        if self.block != NULL:
+            if self.block_size > spare_size and self.block_size <= SPARE_LIMIT:
+                free(spare)
+                spare = self.block
+                spare_size = self.block_size
+            else:
+                free(self.block)
+        free(self.small)
+        free(self.steps)
+
+    cdef double* reserve(self, size_t n_numbers) except NULL:
+        """One block for all rows."""
+        global spare, spare_size
+        cdef size_t size = (n_numbers * sizeof(double) + 63) & ~<size_t> 63
+        if spare != NULL and spare_size >= size:
+            self.block = spare
+            self.block_size = spare_size
+            spare = NULL
+            spare_size = 0
+        else:
+            self.block_size = size
+            self.block = malloc(size)
+            if self.block == NULL:
+                raise MemoryError(f"tables of {size:,} bytes")
+        return <double*> self.block
+
+    cdef int shape(self, object cells_of) except -1:
+        """Room for the variants' cells; cells_of: number of cells per variant."""
+        cdef int n = len(cells_of), total = sum(cells_of), i, j = 0
+        cdef flash_cell* cell
+        self.small = calloc(1, n * sizeof(flash_variant) + total * sizeof(flash_cell))
+        if self.small == NULL:
+            raise MemoryError
+        self.problem.n_variants = n
+        self.problem.variants = <flash_variant*> self.small
+        cell = <flash_cell*> (self.problem.variants + n)
+        for i in range(n):
+            if not 1 <= cells_of[i] <= FLASH_MAX_CELLS:
+                raise ValueError(f"a network has 1 to {MAX_CELLS} cells, got {cells_of[i]}")
+            self.problem.variants[i].n_cells = cells_of[i]
+            self.problem.variants[i].cells = cell + j
+            j += cells_of[i]
+        return 0
+
+    cdef int set_links(self, dict links) except -1:
+        cdef flash_links* l = &self.problem.links
+        cdef tuple classes = links.get("classes", ())
+        cdef double* table
+        cdef int i, k, n = len(classes)
+        for k in range(FLASH_METRICS):
+            l.quantum[k] = links["quantum"][k]
+        l.leakage = links.get("leakage", 0.0)
+        l.modelled = links["modelled"]
+        l.n_steps = n
+        kind, a, b, c = links.get("score", (0, 0.0, 0.0, 0.0))
+        l.score_link = kind
+        l.link_a, l.link_b, l.link_c = a, b, c
+        if n:
+            self.steps = malloc(4 * n * sizeof(double))
+            if self.steps == NULL:
+                raise MemoryError
+            table = <double*> self.steps
+            for i in range(n):
+                for k in range(4):
+                    table[k * n + i] = classes[i][k]
+                if i and (table[i] <= table[i - 1] or table[n + i] < table[n + i - 1]
+                          or table[2 * n + i] < table[2 * n + i - 1]
+                          or table[3 * n + i] < table[3 * n + i - 1]):
+                    raise ValueError("classes: bounds must rise and factors must not fall")
+            if table[n - 1] != INFINITY or table[n] <= 0.0 or table[2 * n] <= 0.0:
+                raise ValueError("classes: the last has no bound, and factors are positive")
+            l.scale_max = table
+            l.latency_factor = table + n
+            l.energy_factor = table + 2 * n
+            l.area_offset = table + 3 * n
+        return 0
+
+    @staticmethod
+    def from_arrays(list variants, dict links):
+        """Tables from plain numbers.
+
+        Parameters
+        ----------
+        variants : list of (constant, cells)
+            constant: one number per column. cells: list of (states, columns, boundaries), where
+            columns and boundaries map a column's number to a buffer of float64; every row of a
+            state is contiguous and boundaries are (states of the previous cell, states).
+        links : dict
+            quantum (one per metric), modelled (bits), leakage, classes (tuples of scale bound,
+            latency factor, energy factor, area offset), score (kind, a, b, c).
+        """
+        cdef Tables self = Tables.__new__(Tables)
+        cdef size_t need = 0
+        cdef double* at
+        cdef int i, c, k, before
+        cdef int64_t n
+        cdef flash_cell* cell
+        self.shape([len(cells) for _, cells in variants])
+        for _, cells in variants:
+            for _, columns, boundaries in cells:
+                need += sum(len(x) for x in columns.values())
+                need += sum(len(x) for x in boundaries.values())
+        at = self.reserve(need + 1)
+        for i, (constant, cells) in enumerate(variants):
+            for k in range(FLASH_COLUMNS):
+                self.problem.variants[i].constant[k] = constant[k]
+            before = 1
+            for c, (states, columns, boundaries) in enumerate(cells):
+                cell = &self.problem.variants[i].cells[c]
+                cell.states = states
+                cell.rows = len(next(iter(columns.values())))
+                cell.space_rows = cell.rows
+                cell.incoming = 1
+                if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
+                    raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
+                for k, data in columns.items():
+                    n = read(data, at, cell.rows)
+                    if n != cell.rows:
+                        raise ValueError(f"cell {c}: column {COLUMNS[k]} has {n} rows, "
+                                         f"others {cell.rows}")
+                    cell.column[k] = at
+                    at += n
+                    self.problem.present |= 1 << k
+                for k, data in boundaries.items():
+                    n = read(data, at, before * states)
+                    if n != before * states:
+                        raise ValueError(f"cell {c}: boundary {COLUMNS[k]} has {n} numbers")
+                    cell.boundary[k] = at
+                    at += n
+                before = states
+        self.set_links(links)
+        self.check()
+        return self
+
+    cdef int check(self) except -1:
+        """All columns everywhere or nowhere; totals exact."""
+        cdef int i, c, k, s
+        cdef double low, high, total
+        cdef flash_variant* v
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            for k in range(FLASH_COLUMNS):
+                total = abs(v.constant[k])
+                for c in range(v.n_cells):
+                    if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
+                        raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
+                    if v.cells[c].column[k] == NULL:
+                        continue
+                    chosen.range(v.cells[c].rows, v.cells[c].column[k], &low, &high)
+                    total += max(abs(low), abs(high))
+                    if not isfinite(low) or not isfinite(high):
+                        raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
+                    if low < 0.0 and k != COL_SCORE:
+                        raise ValueError(f"column {COLUMNS[k]} holds a negative number")
+                if not total < MAX_TOTAL:
+                    raise OverflowError(f"totals of column {COLUMNS[k]} reach 2^53 units")
+        return 0
+
+    @property
+    def rows(self) -> tuple:
+        """Rows per cell, for each variant."""
+        cdef flash_variant* v
+        out = []
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            out.append(tuple([v.cells[c].rows for c in range(v.n_cells)]))
+        return tuple(out)
+
+    @property
+    def space_rows(self) -> tuple:
+        """Rows of the search space per cell: where neighbours are coupled, table row r stands
+        for row ``r % space_rows``."""
+        cdef flash_variant* v
+        out = []
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            out.append(tuple([v.cells[c].space_rows for c in range(v.n_cells)]))
+        return tuple(out)
+
+    def column(self, int variant, int cell, int column):
+        """One column of one cell as bytes of float64, or None where it is absent."""
+        cdef flash_cell* c
+        if not 0 <= variant < self.problem.n_variants:
+            raise IndexError("variant")
+        if not 0 <= cell < self.problem.variants[variant].n_cells:
+            raise IndexError("cell")
+        c = &self.problem.variants[variant].cells[cell]
+        if not 0 <= column < FLASH_COLUMNS:
+            raise IndexError("column")
+        if c.column[column] == NULL:
+            return None
+        return (<char*> c.column[column])[:c.rows * sizeof(double)]
+
+    @property
+    def size(self) -> int:
+        """Configurations."""
+        total = 0
+        for rows in self.rows:
+            n = 1
+            for r in rows:
+                n *= r
+            total += n
+        return total

@@ -1,0 +1,253 @@
+"""Checks shared by every public entry: each error names the argument, the value and what would do.
+
+Numbers of numpy and others are accepted through ``__index__`` and ``__float__``, so that nothing
+heavy is imported to recognise them; booleans, NaN and arrays are not numbers here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+__all__ = [
+    "choice",
+    "hint",
+    "integer",
+    "known_keys",
+    "number",
+    "parse_json",
+    "read_text",
+    "shown",
+    "write_text_atomic",
+]
+
+MAX_FILE_BYTES = 1 << 26
+
+
+def shown(value: object) -> str:
+    """Return a short text of any value, whatever its size or its ``__repr__`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # a huge int or a hostile __repr__ must not hide the real error
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def hint(value: object, accepted: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest accepted name, or nothing."""
+    if not isinstance(value, str):
+        return ""
+    import difflib
+
+    names = {name.lower(): name for name in accepted}
+    found = difflib.get_close_matches(value[:100].lower(), names, 1, 0.5)
+    return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def choice(name: str, value: object, accepted: Iterable[str]) -> str:
+    """Return `value` if it is one of the accepted names.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no string, or not among them; the message suggests the nearest name.
+    """
+    accepted = tuple(accepted)
+    if not isinstance(value, str):
+        raise ArgumentTypeError(
+            f"{name} must be one of {', '.join(map(repr, accepted))}, "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if value not in accepted:
+        raise ArgumentError(
+            f"{name} must be one of {', '.join(map(repr, accepted))}, "
+            f"got {shown(value)}{hint(value, accepted)}"
+        )
+    return value
+
+
+def _kind(low: float | None, high: float | None, above: float | None, noun: str) -> str:
+    if above is not None:
+        tail = f" above {above}" + (f", at most {high}" if high is not None else "")
+    elif low is not None and high is not None:
+        tail = f" from {low} to {high}"
+    elif low is not None:
+        tail = f" of at least {low}"
+    elif high is not None:
+        tail = f" of at most {high}"
+    else:
+        tail = ""
+    return noun + tail
+
+
+def _is_scalar(value: object, method: str) -> bool:
+    # numpy's bool has __index__ or __float__ in some versions, and arrays of one element have
+    # both: neither is a number to a reader.
+    return (
+        not isinstance(value, bool)
+        and type(value).__name__ != "bool_"
+        and hasattr(value, method)
+        and not hasattr(value, "__len__")
+    )
+
+
+def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return `value` as an int between `low` and `high` (both included).
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no integer (a float of whole value is none either), or out of range.
+    """
+    if type(value) is not int:
+        if not _is_scalar(value, "__index__"):
+            raise ArgumentTypeError(
+                f"{name} must be {_kind(low, high, None, 'an integer')}, "
+                f"got {shown(value)} ({type(value).__name__})"
+            )
+        value = int(value.__index__())
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ArgumentError(
+            f"{name} must be {_kind(low, high, None, 'an integer')}, got {shown(value)}"
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def number(
+    name: str,
+    value: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    integer: bool = False,
+) -> float:
+    """Return `value` as a finite float, or as an int where one was given or is asked for.
+
+    Parameters
+    ----------
+    low, high
+        Limits, both included.
+    above
+        A lower limit that is itself excluded.
+    integer
+        Accept integers only.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no number, NaN, infinite or out of range.
+    """
+    noun = "an integer" if integer else "a finite number"
+    result: float
+    if _is_scalar(value, "__index__"):
+        result = int(value.__index__())
+    elif not integer and _is_scalar(value, "__float__"):
+        try:
+            result = float(value)
+        except OverflowError:
+            result = float("inf")
+    else:
+        raise ArgumentTypeError(
+            f"{name} must be {_kind(low, high, above, noun)}, "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if (
+        result != result
+        or result in (float("inf"), float("-inf"))
+        or (low is not None and result < low)
+        or (high is not None and result > high)
+        or (above is not None and result <= above)
+    ):
+        raise ArgumentError(f"{name} must be {_kind(low, high, above, noun)}, got {shown(value)}")
+    return result
+
+
+def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str, Any]:
+    """Return `data` if it is a mapping with no key outside the accepted ones.
+
+    Raises
+    ------
+    FormatError
+        Otherwise; the message names the key and the nearest accepted one.
+    """
+    if not hasattr(data, "keys") or not hasattr(data, "__getitem__"):
+        raise FormatError(f"{where} must be a table of names, got {shown(data)}")
+    accepted = tuple(accepted)
+    keys: Iterable[object] = data.keys()
+    for key in keys:
+        if key not in accepted:
+            raise FormatError(
+                f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
+                f"accepted: {', '.join(accepted)}"
+            )
+    return data  # type: ignore[return-value]
+
+
+def parse_json(text: str, where: str = "the JSON text") -> Any:
+    """Parse JSON strictly: no NaN or infinity, no key twice, no bottomless nesting.
+
+    Raises
+    ------
+    FormatError
+        If the text is not JSON of that kind.
+    """
+    import json
+
+    def refuse_constant(name: str) -> None:
+        raise FormatError(f"{where} holds {name}, which is no number")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise FormatError(f"{where} has the key {shown(twice)} twice")
+        return table
+
+    try:
+        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+    except RecursionError:
+        raise FormatError(f"{where} is nested too deeply") from None
+    except FormatError:
+        raise
+    except ValueError as error:  # malformed, or an integer of more digits than Python reads
+        raise FormatError(f"{where} is not valid JSON: {error}") from None
+
+
+def read_text(path: str | os.PathLike[str], what: str) -> str:
+    """Read a UTF-8 text file of at most 64 MiB.
+
+    Raises
+    ------
+    FormatError
+        If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
+    """
+    with open(path, "rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{what} {os.fspath(path)!r} is not UTF-8 text: {error}") from None
+
+
+def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file so that it is either complete or not there; nothing else is left."""
+    path = os.fspath(path)
+    part = f"{path}.{os.urandom(6).hex()}.part"
+    try:
+        with open(part, "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(part, path)
+    except BaseException:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise

@@ -1,0 +1,36 @@
+"""Errors and warnings of flash: each is also the built-in kind that a caller would expect."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "CoreMissingError",
+    "FlashError",
+    "FormatError",
+    "NotCalibratedWarning",
+]
+
+
+class FlashError(Exception):
+    """Base of every error that flash raises on purpose."""
+
+
+class ArgumentError(FlashError, ValueError):
+    """An argument has a value that is not accepted."""
+
+
+class ArgumentTypeError(FlashError, TypeError):
+    """An argument has a type that is not accepted."""
+
+
+class FormatError(ArgumentError):
+    """A file, or the dictionary read from it, is not what it should be."""
+
+
+class CoreMissingError(FlashError, ImportError):
+    """The compiled core is absent: flash has no slow substitute for it."""
+
+
+class NotCalibratedWarning(UserWarning):
+    """A cost lies outside what the target's coefficients were fitted on."""

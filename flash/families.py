@@ -1,0 +1,89 @@
+"""The rules of the four families: widths, strides, links and residuals (layers: `_builders`).
+
+densenet      concatenation cells with drawn long-range links (DTC cells of SLDGroup/NN_Mass,
+              arXiv 1910.00780), pre-activation
+resnet        basic blocks with whole or partial residuals, post-activation
+wide-resnet   the same, pre-activation (arXiv 1605.07146)
+mobilenet-v2  inverted residuals (arXiv 1801.04381)
+
+No convolution has a bias; padding is kernel // 2. A block carries its residual only where its
+stride is 1 and its input and output widths agree: a stride block has no shortcut at all.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .architecture import Architecture
+
+__all__ = [
+    "MOBILENET_WIDTHS",
+    "cell_inputs",
+    "default_cells",
+    "default_width",
+    "make_divisible",
+    "residual_blocks",
+    "stem_width",
+    "stride_of_cell",
+    "used_links",
+]
+
+MOBILENET_WIDTHS = (16, 24, 32, 64, 96, 160, 320)
+_MOBILENET_STRIDES = {False: (1, 1, 2, 2, 1, 2, 1), True: (1, 2, 2, 2, 1, 2, 1)}
+_BASE = {"densenet": (16, 32), "resnet": (16, 64), "wide-resnet": (16, 64)}
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Round to a multiple of `divisor`, never below 90 % of the value (MobileNet's rule)."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def default_width(family: str, multiplier: float, cell: int, imagenet: bool) -> int:
+    """Return the width of a cell where widths are not free: it doubles from cell to cell."""
+    if family == "mobilenet-v2":
+        return make_divisible(MOBILENET_WIDTHS[cell] * multiplier)
+    return max(1, int(_BASE[family][imagenet] * multiplier * 2**cell + 0.5))
+
+
+def default_cells(family: str, imagenet: bool) -> int:
+    """Return the usual number of cells."""
+    return 7 if family == "mobilenet-v2" else 4 if imagenet else 3
+
+
+def stride_of_cell(family: str, cell: int, imagenet: bool) -> int:
+    """Return the stride of a cell's first layer or block."""
+    if family == "mobilenet-v2":
+        return _MOBILENET_STRIDES[imagenet][cell]
+    return 2 if cell else 1
+
+
+def stem_width(family: str, first_width: int, imagenet: bool) -> int:
+    """Return the channels that enter cell 0 (densenet at CIFAR size: those of the image)."""
+    if family == "mobilenet-v2":
+        return 2 * first_width
+    if family == "wide-resnet":
+        return 64 if imagenet else 16
+    return 3 if family == "densenet" and not imagenet else first_width
+
+
+def cell_inputs(arch: Architecture, cell: int) -> int:
+    """Return the channels that enter a cell."""
+    if cell:
+        return arch.cells[cell - 1].width
+    return stem_width(arch.family, arch.cells[0].width, arch.is_imagenet)
+
+
+def residual_blocks(arch: Architecture, cell: int) -> range:
+    """Return the blocks of an addition cell that can carry a residual."""
+    first = arch.cells[cell]
+    plain = stride_of_cell(arch.family, cell, arch.is_imagenet) == 1
+    return range(0 if plain and cell_inputs(arch, cell) == first.width else 1, first.depth)
+
+
+def used_links(width: int, depth: int, skips: int) -> int:
+    """Return the sum over a concatenation cell's layers of min(skips, width * (layer - 1))."""
+    if depth < 3 or skips <= 0:
+        return 0
+    full = min(depth - 2, skips // width)  # layers 2.. whose candidates are all taken
+    return width * full * (full + 1) // 2 + skips * (depth - 2 - full)

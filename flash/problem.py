@@ -1,0 +1,234 @@
+"""Compiling a search: space x target x predictor -> tables that every consumer reads."""
+
+from __future__ import annotations
+
+import os
+
+from ._core import compile as core
+from ._core.tables import COLUMNS
+from ._record import Record, cached
+from ._validate import choice
+from .architecture import FAMILIES
+from .errors import ArgumentError, ArgumentTypeError
+from .hardware import Target, as_target
+from .predictor import AccuracyPredictor, as_predictor
+from .spaces import SearchSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._core.tables import Tables
+
+__all__ = ["Problem", "as_space", "compile_problem", "evaluate"]
+
+PARAMS, MACS = 1 << COLUMNS.index("params"), 1 << COLUMNS.index("macs")
+
+_spaces: dict[str, SearchSpace] = {}
+
+
+def as_space(value: Any) -> SearchSpace:
+    """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
+    if isinstance(value, SearchSpace):
+        return value
+    if isinstance(value, os.PathLike):
+        return SearchSpace.load(value)
+    if not isinstance(value, str):
+        raise ArgumentTypeError(
+            "space must be a SearchSpace, a family's name or the path of a TOML or JSON file, "
+            f"got {type(value).__name__}"
+        )
+    if value.endswith((".toml", ".json")):
+        return SearchSpace.load(value)
+    if value not in _spaces:
+        _spaces[choice("space", value, FAMILIES)] = SearchSpace(value)
+    return _spaces[value]
+
+
+class Problem(Record):
+    """A compiled problem: a space, a target and a predictor, and the tables made of them.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    target : Target
+    predictor : AccuracyPredictor or None
+    plan : Plan
+        The space's choices in the core's form.
+    model : Model
+        The target's cost model in the core's form.
+    tables : Tables
+        One row per cell choice and class of global choices (see flash/_core/problem.h).
+    """
+
+    space: SearchSpace
+    target: Target
+    predictor: AccuracyPredictor | None
+    plan: core.Plan
+    model: core.Model
+    tables: Tables
+
+    def row(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
+        """Return the space's row of choice indices for a variant and a table row per cell."""
+        return row_of(self.space, variant, [r % n for r, n in zip(rows, self._sizes(variant))])
+
+    def _sizes(self, variant: int) -> tuple[int, ...]:
+        return self.tables.space_rows[variant]
+
+    @cached
+    def layout(self) -> tuple[int, ...]:
+        """Cells per variant."""
+        return tuple(len(rows) for rows in self.tables.rows)
+
+
+def row_of(space: SearchSpace, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
+    """Return the row of choice indices for a variant and one row number per cell."""
+    lengths = space._lengths
+    out = [0] * len(lengths)
+    for k in (2, 1, 0):
+        variant, out[k] = divmod(variant, lengths[k])
+    each = (len(lengths) - 3) // (max(1, len(space._per_cell)))
+    for c, row in enumerate(rows):
+        for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
+            row, out[k] = divmod(row, lengths[k])
+    return tuple(out)
+
+
+def rows_of(space: SearchSpace, row: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """Return (variant, one row number per cell) for a row of choice indices."""
+    lengths = space._lengths
+    variant = 0
+    for k in range(3):
+        variant = variant * lengths[k] + row[k]
+    each = (len(lengths) - 3) // (max(1, len(space._per_cell)))
+    rows = []
+    for c in range(int(space.cells[row[1]])):
+        number = 0
+        for k in range(3 + c * each, 3 + (c + 1) * each):
+            number = number * lengths[k] + row[k]
+        rows.append(number)
+    return variant, tuple(rows)
+
+
+def plan_of(space: SearchSpace) -> core.Plan:
+    """Return a space's plan in the core's form; read once, spaces never change."""
+    plan = space.__dict__.get("_core_plan")
+    if plan is None:
+        plan = space.__dict__["_core_plan"] = core.Plan(space.plan())
+    return plan
+
+
+def compile_problem(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+) -> Problem:
+    """Compile the tables.
+
+    Parameters
+    ----------
+    space, target, predictor
+        As validated by the caller.
+    extra : int
+        Columns needed beyond the score and the target's costs, as bits (`PARAMS`, `MACS`).
+
+    Raises
+    ------
+    ArgumentError
+        If the space is too large for tables, or a total leaves the range that is exact.
+    """
+    model = target.model(space.family)
+    plan = plan_of(space)
+    link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+    try:
+        tables = core.compile_tables(plan, model, 1 | target.columns(space.family) | extra, link)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(f"space is out of range: {error}") from None
+    return Problem(space, target, predictor, plan, model, tables)
+
+
+def evaluate(space: Any, target: Any, choices: Any, predictor: Any = None) -> dict[str, Any]:
+    """Evaluate configurations of a space.
+
+    Parameters
+    ----------
+    space : SearchSpace, name or path
+    target : Target, name or path
+    choices : array-like of int, shape (n, variables) or (n,)
+        Rows of choice indices (see `SearchSpace.variables`), or flat indices.
+    predictor : AccuracyPredictor or path, optional
+
+    Returns
+    -------
+    dict of ndarray
+        "nn_degree", "accuracy" (with a predictor), the target's costs ("latency_ms",
+        "energy_mj", "area_mm2"), "params" and "macs", each of shape (n,): bit for bit what a
+        search reports.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted; an index out of its bounds is named.
+    """
+    import numpy as np
+
+    from ._core import batch
+
+    space, target, predictor = as_space(space), as_target(target), as_predictor(predictor)
+    problem = compile_problem(space, target, predictor, PARAMS | MACS)
+    variants, rows = table_rows(space, choices)
+    metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
+    out = {"nn_degree": metrics[0]}
+    if predictor is not None:
+        out["accuracy"] = np.array([predictor.predict_degree(float(g)) for g in metrics[0]])
+    for k, name in enumerate(("latency_ms", "energy_mj", "area_mm2"), 1):
+        if name in target.metrics:
+            out[name] = metrics[k]
+    out["params"] = metrics[4].astype(np.int64)
+    out["macs"] = metrics[5].astype(np.int64)
+    return out
+
+
+def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
+    """Return (variants, table rows) as int32 arrays for rows of choices or flat indices."""
+    import numpy as np
+
+    if not isinstance(choices, (list, tuple)) or any(not isinstance(c, int) for c in choices):
+        array = np.asarray(choices)
+    else:
+        array = np.array(choices, dtype=object if max(choices, default=0) >= 2**63 else None)
+    if array.ndim == 1:
+        from ._space_codec import row_of as row_at
+
+        array = np.array([row_at(space, int(i)) for i in array], dtype=np.int64)
+        array = array.reshape(-1, len(space._lengths))
+    lengths = np.array(space._lengths)
+    if array.ndim != 2 or array.shape[1] != len(lengths) or array.dtype.kind not in "iu":
+        raise ArgumentError(
+            f"choices must be integers of shape (n,) or (n, {len(lengths)}), "
+            f"got shape {array.shape} of {array.dtype}"
+        )
+    bad = (array < 0) | (array >= lengths)
+    if bad.any():
+        i, k = map(int, np.argwhere(bad)[0])
+        raise ArgumentError(
+            f"choices[{i}][{k}] ({space.variables[k]}) must be in 0..{lengths[k] - 1}, "
+            f"got {array[i, k]}"
+        )
+    variants = (array[:, 0] * lengths[1] + array[:, 1]) * lengths[2] + array[:, 2]
+    cells = len(space._per_cell)
+    each = (len(lengths) - 3) // max(1, cells)
+    rows = np.zeros((len(array), cells), dtype=np.int32)
+    width_before = np.zeros(len(array), dtype=np.int64)
+    free = space.widths is not None
+    for c in range(cells):
+        number = np.zeros(len(array), dtype=np.int64)
+        size = 1
+        for k in range(3 + c * each, 3 + (c + 1) * each):
+            number = number * lengths[k] + array[:, k]
+            size *= int(lengths[k])
+        rows[:, c] = number + (width_before * size if free and c else 0)
+        width_before = array[:, 3 + c * each]
+    return variants.astype(np.int32), rows

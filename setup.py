@@ -1,0 +1,89 @@
+"""The compiled core: one extension per flash/_core/*.pyx, and its flags. Nothing else is here.
+
+Switches (environment variables, set to 1; each is recorded and shown by `flash info`):
+
+FLASH_DEBUG     no optimisation, debug symbols, bounds and overflow checks in the core
+FLASH_SANITIZE  address and undefined-behaviour sanitizers (run Python with libasan preloaded)
+FLASH_COVERAGE  line tracing, for coverage's Cython plugin
+FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from glob import glob
+from zlib import crc32
+
+import Cython
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+SWITCHES = ("DEBUG", "SANITIZE", "COVERAGE", "NATIVE")
+on = {s for s in SWITCHES if os.environ.get(f"FLASH_{s}", "0") not in ("", "0")}
+checked = bool(on & {"DEBUG", "SANITIZE"})
+debug, sanitize, coverage, native = (s in on for s in SWITCHES)
+
+if sys.platform == "win32":
+    # /fp:precise contracts nothing and keeps IEEE order: the same totals as every other build.
+    flags = ["/Od" if debug else "/O2", "/fp:precise", "/std:c11"]
+    if native or sanitize:
+        sys.exit("setup.py: FLASH_NATIVE and FLASH_SANITIZE need gcc or clang")
+else:
+    # Never -ffast-math: it reorders sums, and at link time flushes denormals process-wide.
+    flags = ["-O0" if debug else "-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu11"]
+    if native:
+        flags.append("-march=native")
+    if debug or sanitize or coverage:
+        flags.append("-g")
+    if sanitize:
+        flags += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+
+directives = {
+    "language_level": "3",
+    "boundscheck": checked,
+    "wraparound": False,
+    "initializedcheck": checked,
+    "cdivision": True,
+    "overflowcheck": debug,
+    "linetrace": coverage,
+    "autotestdict": False,
+}
+# For `flash info`.
+macros = [
+    ("FLASH_BUILD_FLAGS", f'"{shlex.join(flags)}"'),
+    ("FLASH_BUILD_SWITCHES", f'"{" ".join(sorted(on)).lower()}"'),
+    ("FLASH_CYTHON", f'"{Cython.__version__}"'),
+]
+if coverage:
+    macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
+
+# A core module that needs a plain C file beside it names it itself, in its first lines:
+# `# distutils: sources = flash/_core/kernels_x.c`.
+kinds = ("*.h", "*.pxd", "*.c")
+depends = ["setup.py", *(path for kind in kinds for path in sorted(glob(f"flash/_core/{kind}")))]
+extensions = [
+    Extension(
+        "flash._core." + os.path.splitext(os.path.basename(path))[0],
+        [path],
+        include_dirs=["flash/_core"],
+        depends=depends,
+        define_macros=macros,
+        undef_macros=["NDEBUG"] if debug else [],
+        extra_compile_args=flags,
+        extra_link_args=["-fsanitize=address,undefined"] if sanitize else [],
+    )
+    for path in sorted(glob("flash/_core/*.pyx"))
+]
+
+# Cython looks at a module's age only: other directives need another folder for its C files.
+# The coverage plugin wants them beside their modules.
+generated = None if coverage else f"build/cython-{crc32(repr(directives).encode()):08x}"
+
+modules = cythonize(extensions, compiler_directives=directives, build_dir=generated)
+sources = [source for module in modules for source in module.sources]
+# Two compilers at once on one object file would spoil it.
+parallel = (os.cpu_count() or 1) if len(set(sources)) == len(sources) else 1
+
+setup(ext_modules=modules, options={"build_ext": {"parallel": parallel}})

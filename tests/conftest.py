@@ -1,0 +1,52 @@
+"""Shared fixtures. Tests run against the installed package, from a folder without one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import settings
+
+# No time limits on single examples: the machine that runs the tests may be busy.
+settings.register_profile("flash", deadline=None, print_blob=True)
+settings.load_profile("flash")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+class Run(Protocol):
+    def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Run:
+    """Return a function that runs Python with some arguments in an empty folder."""
+
+    def run(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, *args],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def cli(python: Run) -> Run:
+    """Return a function that runs ``flash`` with some arguments, as a user would type them."""
+
+    def run(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = python("-m", "flash", *args, code=code)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
