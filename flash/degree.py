@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_degree_fixed", "degree_fixed", "density", "nn_degree", "nn_mass"]
 
-SCALE = 2.0**40
-QUANTUM = 2.0**-40
+SCALE = 2.0**36
+QUANTUM = 2.0**-36
+MAX_ENTRY = 2.0**60
 
 
 def cell_degree_fixed(width_sum: int, convs: int, links: int) -> int:
-    """Return a cell's NN-Degree in units of 2**-40.
+    """Return a cell's NN-Degree in units of 2**-36.
 
     Parameters
     ----------
@@ -43,10 +44,11 @@ def cell_degree_fixed(width_sum: int, convs: int, links: int) -> int:
     Returns
     -------
     int
-        ``rint((width_sum / convs + links / width_sum) * 2**40)``, each operation in float64. The
-        sum over cells times 2**-40 is `nn_degree`: exact, in any order.
+        ``rint(width_sum * (2**36 / convs)) + rint(links * (2**36 / width_sum))``, each operation
+        in float64, as in the compiled core. The sum over cells times 2**-36 is `nn_degree`: exact,
+        in any order.
     """
-    return round((width_sum / convs + links / width_sum) * SCALE)
+    return round(width_sum * (SCALE / convs)) + round(links * (SCALE / width_sum))
 
 
 def nn_degree(
@@ -63,19 +65,20 @@ def nn_degree(
     net : Architecture, Network, sequence of them, or array of shape (..., cells)
         As an array: the width w of each cell, its mean output channels per convolution.
     depths : array of shape (..., cells), optional
-        With arrays only: the number d of convolutions of each cell.
+        With arrays only: the number d of convolutions of each cell; w d, the channels that they
+        put out together, counts as the integer that it is but for the rounding of a mean.
     links : array of shape (..., cells), optional
-        With arrays only: long-range links of each cell, counted as channels taken, that is the sum
-        over its layers of ``min(t, candidates)`` (concatenation), or of the residual channels of
-        its blocks (addition). The factor w of SC is applied here.
+        With arrays only: SC of each cell, its skip links: the sum over its layers of
+        ``w * min(t, candidates)`` (concatenation), or over its blocks of residual channels times
+        the block's output width (addition).
     counting : {"links", "channels"}, default "links"
         How SC counts a skip. "links": every channel that skips feeds all w channels of its layer,
-        so SC is w times the channels. "channels": SC is the number of channels.
+        so SC is w times the channels. "channels": SC is the number of channels (arrays: links / w).
 
     Returns
     -------
     float, or array of shape (...)
-        Rounded per cell to a multiple of 2**-40, so that sums are exact.
+        Rounded per cell to a multiple of 2**-36, so that sums are exact.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def nn_degree(
 
 
 def degree_fixed(net: Architecture | Network, counting: str = "links") -> int:
-    """Return NN-Degree in units of 2**-40, an exact integer."""
+    """Return NN-Degree in units of 2**-36, an exact integer."""
     return sum(
         cell_degree_fixed(
             cell.width_sum, cell.convs, cell.links if counting == "links" else cell.channels
@@ -160,7 +163,7 @@ def density(net: Any, depths: ArrayLike | None = None, links: ArrayLike | None =
     Returns
     -------
     tuple of float, one per cell, or array of shape (..., cells)
-        0 in a cell where none is possible.
+        0 in a cell where none is possible. As an array: SC over ``w**2 (d - 1) (d - 2) / 2``.
     """
     if depths is not None or links is not None:
         return _density_of_arrays(*_arrays(net, depths, links))
@@ -198,8 +201,8 @@ def _arrays(
             raise ArgumentTypeError(
                 f"{name} must be numbers, got {shown(given)} ({type(given).__name__})"
             ) from None
-        if not (np.isfinite(array).all() and (array >= low).all()):
-            raise ArgumentError(f"{name} must be finite and at least {low}, got {shown(given)}")
+        if not ((array >= low) & (array <= MAX_ENTRY)).all():
+            raise ArgumentError(f"{name} must be from {low} to 2**60, got {shown(given)}")
         arrays.append(array)
     try:
         width, depth, link = np.broadcast_arrays(*arrays)
@@ -219,14 +222,18 @@ def _degree_of_arrays(
 ) -> Any:
     import numpy as np
 
-    cells = width + (link / depth if counting == "links" else link / (width * depth))
+    total = width * depth
+    near = np.rint(total)
+    total = np.where(np.abs(total - near) <= 2.0**-50 * total, near, total)
+    skips = link if counting == "links" else link / width
+    cells = np.rint(total * (SCALE / depth)) + np.rint(skips * (SCALE / total))
     # Beyond this the sum of fixed-point cells would leave 63 bits.
-    if cells.size and float(cells.max()) * cells.shape[-1] >= 2.0**22:
+    if cells.size and float(cells.max()) * cells.shape[-1] >= 2.0**62:
         raise ArgumentError(
-            f"widths and links must keep NN-Degree below 2**22, got {float(cells.max())} in a cell"
+            "widths and links must keep NN-Degree below 2**26, "
+            f"got {float(cells.max()) * QUANTUM} in a cell"
         )
-    fixed = np.rint(cells * SCALE).astype(np.int64)
-    return _scalar(fixed.sum(axis=-1) * QUANTUM)
+    return _scalar(cells.astype(np.int64).sum(axis=-1) * QUANTUM)
 
 
 def _density_of_arrays(
@@ -234,7 +241,7 @@ def _density_of_arrays(
 ) -> NDArray[np.float64]:
     import numpy as np
 
-    possible = width * (depth - 1) * (depth - 2) / 2
+    possible = width * width * ((depth - 1) * (depth - 2) / 2)  # links, not channels
     return np.divide(link, possible, out=np.zeros(link.shape), where=possible > 0)
 
 

@@ -149,6 +149,17 @@ def compile_problem(
     return Problem(space, target, predictor, plan, model, tables)
 
 
+def totals_of(
+    problem: Problem, variant: int, rows: Sequence[int]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return (column totals, NN-Degree of each cell) of a configuration, without the tables.
+
+    rows: one row number of the space per cell.
+    """
+    totals, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
+    return totals, tuple([d * core.SCORE_UNIT for d in degrees])
+
+
 def evaluate(space: Any, target: Any, choices: Any, predictor: Any = None) -> dict[str, Any]:
     """Evaluate configurations of a space.
 

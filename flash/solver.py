@@ -1,13 +1,17 @@
-"""search(): the facade over compile, SHGO and the exact solver."""
+"""search(): the facade. Validate, compile, SHGO, prove, report."""
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from ._core.exact import Query, Search
-from ._validate import choice, hint, integer, number
+from ._core.shgo import explore
+from ._objective import Objective, as_objective
+from ._validate import choice, integer, number
 from .errors import ArgumentError, ArgumentTypeError
-from .hardware import as_target
+from .hardware import as_target, flags_for
 from .predictor import as_predictor
-from .problem import MACS, PARAMS, as_space, compile_problem, row_of
+from .problem import MACS, PARAMS, as_space, compile_problem, row_of, totals_of
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -21,10 +25,323 @@ if TYPE_CHECKING:
     from .problem import Problem
     from .spaces import SearchSpace
 
-__all__ = ["METHODS", "search"]
+__all__ = ["METHODS", "Event", "search"]
 
 METHODS = ("shgo", "exact")
 INF = float("inf")
-_BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
-_TERMS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
-_STOPS = (None, "time_limit_s", "max_evals", "interrupt", "callback")
+BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
+STOPS = (None, "time_limit_s", "max_evals", "interrupt")
+
+
+class Event:
+    """What a callback sees: the search so far. Return True from the callback to stop it.
+
+    Attributes
+    ----------
+    objective : float or None
+        Of the best configuration so far.
+    upper_bound : float or None
+        No configuration within the budgets exceeds it; None where not known yet.
+    nfev : int
+        Configurations evaluated.
+    elapsed_s : float
+    """
+
+    __slots__ = ("elapsed_s", "nfev", "objective", "upper_bound")
+
+    def __init__(
+        self, objective: float | None, upper_bound: float | None, nfev: int, elapsed_s: float
+    ) -> None:
+        self.objective = objective
+        self.upper_bound = upper_bound
+        self.nfev = nfev
+        self.elapsed_s = elapsed_s
+
+    def __repr__(self) -> str:
+        return (
+            f"Event(objective={self.objective}, upper_bound={self.upper_bound}, "
+            f"nfev={self.nfev}, elapsed_s={self.elapsed_s:.3f})"
+        )
+
+
+def search(
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str] | Sequence[Target | str],
+    *,
+    max_latency_ms: float | None = None,
+    max_energy_mj: float | None = None,
+    max_area_mm2: float | None = None,
+    max_params: float | None = None,
+    max_macs: float | None = None,
+    min_accuracy: float | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
+    method: str = "shgo",
+    certify: bool = True,
+    evaluator: Any = None,
+    seed: int = 0,
+    time_limit_s: float | None = None,
+    max_evals: int | None = None,
+    callback: Callable[[Event], Any] | None = None,
+    progress: bool = False,
+) -> Any:
+    """Find the best network of a space for a target within budgets, and prove it.
+
+    Parameters
+    ----------
+    space : SearchSpace, or str or path
+        A space, the name of a default one ("densenet", "resnet", "wide-resnet", "mobilenet-v2"),
+        or a TOML or JSON file.
+    target : Target, str or path, or a list of them
+        The hardware: see `flash.targets`. A list gives one result each.
+    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
+        Budgets, positive; a network is feasible if and only if its reported float64 is at most
+        the budget.
+    min_accuracy : float in (0, 1], optional
+        Needs a predictor.
+    predictor : AccuracyPredictor or path, optional
+        None searches without training, by NN-Degree.
+    objective : str, dict or function, default "accuracy"
+        "accuracy": predicted accuracy, or NN-Degree without a predictor. A dict of exponents, for
+        example ``{"accuracy": 1, "latency_ms": -1}``: the weighted product of these. A function
+        takes a dict of arrays (what `flash.evaluate` returns, plus "choices") and returns one
+        score per configuration, larger is better; it is searched by SHGO and never proven.
+    method : {"shgo", "exact"}, default "shgo"
+        "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
+    certify : bool, default True
+        False: SHGO alone, with its gap to the bound.
+    evaluator : None
+        For methods that train; not used by these.
+    seed : int, default 0
+        The same seed gives the same answer.
+    time_limit_s : float, optional
+    max_evals : int, optional
+        Configurations that may be evaluated.
+    callback : callable, optional
+        Called now and then with an `Event`; the search stops where it returns True.
+    progress : bool, default False
+        Print a line to stderr while searching.
+
+    Returns
+    -------
+    SearchResult, or list of SearchResult
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted; nothing was searched then.
+    """
+    started = perf_counter()
+    if isinstance(target, (list, tuple)):
+        if not target:
+            raise ArgumentError("target must name at least one target, got an empty list")
+        given = dict(locals())
+        for name in ("space", "target", "started"):
+            del given[name]
+        return [search(space, one, **given) for one in target]
+    space = as_space(space)
+    target = as_target(target)
+    predictor = as_predictor(predictor)
+    budgets: dict[str, float] = {}
+    limits = [INF] * 6
+    for k, (name, value) in enumerate(
+        zip(
+            BUDGETS,
+            (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs),
+            strict=True,
+        ),
+        1,
+    ):
+        if value is None:
+            continue
+        budgets[name] = limits[k] = float(number(name, value, above=0.0))
+        if k <= 3 and name[4:] not in target.metrics:
+            raise ArgumentError(
+                f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "
+                f"(it models {', '.join(target.metrics)})"
+            )
+    least = -INF
+    if min_accuracy is not None:
+        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        if predictor is None:
+            raise ArgumentError(
+                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
+            )
+        budgets["min_accuracy"] = least
+    wanted = as_objective(objective, target, predictor)
+    choice("method", method, METHODS)
+    for name, flag in (("certify", certify), ("progress", progress)):
+        if flag is not True and flag is not False:
+            raise ArgumentTypeError(f"{name} must be True or False, got {flag!r}")
+    if evaluator is not None:
+        raise ArgumentError(f"evaluator is not used by method {method!r}, which trains nothing")
+    integer("seed", seed, 0, 2**64 - 1)
+    deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
+    evals = -1 if max_evals is None else integer("max_evals", max_evals, 1, 2**62)
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
+    if wanted.function is not None and method != "shgo":
+        raise ArgumentError("an objective function is searched by method 'shgo' only")
+    extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
+        MACS if limits[5] < INF or wanted.uses(5) else 0
+    )
+    problem = compile_problem(space, target, predictor, extra)
+    run = _Run(problem, budgets, Query(limits, least, wanted.exponents), wanted, seed, started)
+    run.listen(callback, progress)
+    return run.go(method, certify, deadline, evals)
+
+
+class _Run:
+    """One search from compiled problem to result."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        budgets: dict[str, float],
+        query: Query,
+        wanted: Objective,
+        seed: int,
+        started: float,
+    ) -> None:
+        self.problem = problem
+        self.budgets = budgets
+        self.query = query
+        self.wanted = wanted
+        self.seed = seed
+        self.started = started
+        self.notify: Callable[[Search], bool] | None = None
+        self.ended_by_callback = False
+
+    def listen(self, callback: Callable[[Event], Any] | None, progress: bool) -> None:
+        """Prepare the core's notifications, where anybody listens."""
+        if callback is None and not progress:
+            return
+
+        def notify(core: Search) -> bool:
+            best, bound = core.best, core.bound
+            event = Event(
+                None if best is None else self.wanted.report(best[2]),
+                None if bound - bound else self.wanted.report(bound),
+                core.counts[2],
+                perf_counter() - self.started,
+            )
+            if progress:
+                import sys
+
+                print(f"\r{event}", end="", file=sys.stderr, flush=True)
+            if callback is not None and callback(event) is True:
+                self.ended_by_callback = True
+            return self.ended_by_callback
+
+        self.notify = notify
+
+    def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
+        core = Search(
+            self.problem.tables,
+            self.query,
+            time_limit_s=deadline,
+            max_leaves=evals,
+            callback=self.notify,
+        )
+        interrupted = False
+        try:
+            if self.wanted.function is not None:
+                from ._function import explore_function
+
+                return explore_function(self, core, certify)
+            if method == "shgo":
+                explore(core, self.seed)
+            if method == "exact" or certify:
+                core.prove()
+            else:
+                core.bound_roots()
+        except KeyboardInterrupt:
+            interrupted = True
+        return self.report(core, method, certify or method == "exact", interrupted)
+
+    def report(self, core: Search, method: str, certify: bool, interrupted: bool) -> SearchResult:
+        """The result of a core search, however it ended."""
+        problem, wanted = self.problem, self.wanted
+        stopped = STOPS[core.stopped] if not interrupted else "interrupt"
+        if self.ended_by_callback:
+            stopped = "callback"
+        best = core.best
+        proven = stopped is None and certify
+        fields: dict[str, Any] = {
+            "objective_name": wanted.name(problem.predictor is not None),
+            "method": method,
+            "seed": self.seed,
+            "nfev": core.counts[2],
+            "stopped": stopped,
+        }
+        bound = core.bound
+        if best is None:
+            least = self.least() if proven else None
+            status = "INFEASIBLE" if proven else "TIME_LIMIT" if stopped == "time_limit_s" else "FEASIBLE"
+            message = self.refusal(least) if least else (
+                "no network within the budgets was found" + self._ended(stopped)
+            )
+            if not proven and status == "FEASIBLE":
+                status = "INFEASIBLE"
+            return SearchResult(
+                problem.space,
+                problem.target.name,
+                self.budgets,
+                status,
+                message,
+                upper_bound=None if bound - bound else wanted.report(bound),
+                proven=proven,
+                least=least,
+                elapsed_s=perf_counter() - self.started,
+                **fields,
+            )
+        variant, rows, value, metrics = best
+        sizes = problem.tables.space_rows[variant]
+        own = tuple([r % n for r, n in zip(rows, sizes)])
+        totals, degrees = totals_of(problem, variant, own)
+        if proven:
+            status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
+        elif stopped == "time_limit_s":
+            status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
+        else:
+            status, message = "FEASIBLE", "best found" + self._ended(stopped)
+        models = problem.target.metrics
+        predictor = problem.predictor
+        return SearchResult(
+            problem.space,
+            problem.target.name,
+            self.budgets,
+            status,
+            message,
+            x=row_of(problem.space, variant, own),
+            nn_degree=metrics[0],
+            accuracy=None if predictor is None else predictor.predict_degree(metrics[0]),
+            latency_ms=metrics[1],
+            energy_mj=metrics[2] if "energy_mj" in models else None,
+            area_mm2=metrics[3] if "area_mm2" in models else None,
+            params=int(totals[7]),
+            macs=int(totals[8]),
+            objective=wanted.report(value, predictor, metrics[0]),
+            upper_bound=wanted.report(value if proven else bound, predictor, metrics[0]),
+            proven=proven,
+            cell_degrees=degrees,
+            flags=flags_for(problem.target, problem.space.family, dict(zip(models, metrics[1:4]))),
+            elapsed_s=perf_counter() - self.started,
+            **fields,
+        )
+
+    @staticmethod
+    def _ended(stopped: str | None) -> str:
+        return f"; {stopped} ended the search" if stopped else "; not proven (certify=False)"
+
+    def least(self) -> dict[str, float]:
+        """For each budget the least value that it could have, the others as given."""
+        from ._infeasible import least_budgets
+
+        return least_budgets(self.problem, self.budgets)
+
+    def refusal(self, least: Mapping[str, float]) -> str:
+        """Say which budget can't be met, and what could."""
+        from ._infeasible import refusal
+
+        return refusal(self.budgets, least)

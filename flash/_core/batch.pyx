@@ -5,6 +5,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from flash._core.core cimport *
 from flash._core.tables cimport Tables
 
+__all__ = ("evaluate",)
+
 
 def evaluate(Tables tables, const int32_t[::1] variant, const int32_t[:, ::1] row):
     """Metrics of n configurations.

@@ -18,6 +18,8 @@ from flash._core.core cimport *
 from flash._core.ops cimport *
 from flash._core.tables cimport Tables, kernels
 
+__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
+
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
 cdef double SCORE_SCALE = 2.0 ** 36
 KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU}
@@ -301,6 +303,9 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
             table.states = <int32_t> (incoming * cell.n_widths)
             table.rows = incoming * rows
             table.space_rows = rows
+            table.dims = [<int32_t> cell.n_widths, <int32_t> cell.n_depths,
+                          <int32_t> cell.n_skips, <int32_t> cell.n_expansions,
+                          <int32_t> cell.n_kernels]
             if table.rows > 1 << 30:
                 raise ValueError(f"cell {c} has {table.rows:,} rows; at most 2^30 are supported")
             need += n_columns * (((table.rows + 7) & ~7) + 8)
@@ -359,7 +364,8 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
 
 
 def totals_of(Plan plan, Model model, int variant, rows):
-    """The nine column totals of one configuration, position by position, without tables.
+    """The nine column totals of one configuration, position by position, without tables, and the
+    score of each cell.
 
     rows: one row number of the space per cell. An independent way to the numbers in the tables.
     """
@@ -368,9 +374,10 @@ def totals_of(Plan plan, Model model, int variant, rows):
     cdef Place at
     cdef double x[11]
     cdef double start[11]
-    cdef double score = 0.0
+    cdef double score = 0.0, own
     cdef int64_t r, lines, line, width_number, depth, expansion, links, i, before = 0
     cdef int v, c, k, n_cells = plan.counts[variant]
+    degrees = []
     for v in range(variant):
         cells += <int> plan.counts[v]
     memset(x, 0, sizeof(x))
@@ -395,6 +402,8 @@ def totals_of(Plan plan, Model model, int variant, rows):
                 links = min(links, at.width * (i - 1)) if i else 0
             position(&model.model, &at, i == 0, links, expansion,
                      cell.kernel[line % cell.n_kernels], x)
-        score += degree(x[COL_WIDTH], convolutions(&at, depth, expansion), x[COL_LINKS])
+        own = degree(x[COL_WIDTH], convolutions(&at, depth, expansion), x[COL_LINKS])
+        degrees.append(own)
+        score += own
     x[COL_SCORE] = score
-    return tuple([x[k] for k in range(FLASH_COLUMNS)])
+    return tuple([x[k] for k in range(FLASH_COLUMNS)]), tuple(degrees)

@@ -28,6 +28,7 @@ cdef extern from "problem.h" nogil:
         int64_t rows
         int32_t states
         int32_t incoming
+        int32_t dims[5]
         int64_t space_rows
         double* column[9]
         double* boundary[9]

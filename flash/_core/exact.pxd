@@ -42,6 +42,7 @@ cdef struct Worker:
     double score_least   # the least score that min_accuracy admits
     double leaf          # combinations that are enumerated without further thought
     int64_t thin         # rows a list is thinned to while prices are sought
+    int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another
     int64_t nodes, scans, leaves, next_check
     double* value        # reduced values of all rows of a node, cell after cell
@@ -81,6 +82,7 @@ cdef class Search:
     cdef object callback
     cdef object error
     cdef int started
+    cdef int raise_error(self) except -1
 
 
 cdef int pause(Worker* w) noexcept nogil

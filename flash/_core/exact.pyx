@@ -21,6 +21,8 @@ from flash._core.lists cimport *
 from flash._core.relax cimport *
 from flash._core.tables cimport Tables, kernels
 
+__all__ = ("Query", "Search")
+
 
 cdef enum:
     ROUNDS = 48          # price updates in a node
@@ -676,6 +678,10 @@ cdef void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
     if at.bound < node.bound:
         node.bound = at.bound
     memcpy(node.total, at.total, sizeof(at.total))
+    if w.bound_only:
+        node.lists.refs += 1
+        push(w, node)
+        return
     kept = fix_rows(w, v, lists, &at, &combinations)
     if combinations > 0.0:
         choice = choose_split(w, node, m, &at, &where) if combinations > w.leaf else -1
@@ -692,6 +698,8 @@ cdef void run(Worker* w) noexcept nogil:
     cdef Node node
     while w.n_heap and not w.limits.stopped:
         if w.heap[0].bound < threshold(w):
+            break
+        if w.bound_only and w.heap[0].bound < INFINITY:
             break
         pop(w, &node)
         process(w, &node)
@@ -799,9 +807,21 @@ cdef class Search:
                 push(w, &root)
         with nogil:
             run(w)
+        self.raise_error()
+
+    cdef int raise_error(self) except -1:
+        """What a signal or the callback raised while the GIL was released."""
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+        return 0
+
+    def bound_roots(self) -> None:
+        """Bounds every variant without enumerating any: the certificate of a search that is not
+        to be proven."""
+        self.w.bound_only = 1
+        self.prove()
+        self.w.bound_only = 0
 
     @property
     def best(self):

@@ -33,6 +33,7 @@ typedef struct {
     int64_t rows;                    /* states * rows per state; rows of a state are contiguous */
     int32_t states;                  /* hand-on states (free widths); 1 without coupling */
     int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
+    int32_t dims[5];                 /* choices per variable, most significant first */
     int64_t space_rows;              /* rows of the search space: row r stands for r % space_rows */
     double *column[FLASH_COLUMNS];   /* rows numbers each; NULL where the column is absent */
     double *boundary[FLASH_COLUMNS]; /* (states of the previous cell) x states, or NULL */

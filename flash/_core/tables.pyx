@@ -15,6 +15,9 @@ from libc.string cimport memcpy
 
 from flash._core.core cimport *
 
+__all__ = ("COLUMNS", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
+           "Tables", "build_info", "simd")
+
 cdef extern from *:
     """
     #if defined(__clang__)
@@ -203,6 +206,7 @@ cdef class Tables:
                 cell.rows = len(next(iter(columns.values())))
                 cell.space_rows = cell.rows
                 cell.incoming = 1
+                cell.dims = [1, 1, 1, states, cell.rows // states]
                 if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
                     raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
                 for k, data in columns.items():

@@ -10,19 +10,21 @@ import os
 
 from .._core import compile as core
 from .._record import Record, cached
-from .._validate import choice, parse_json, read_text
-from ..architecture import Architecture
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..network import Network
+from .._validate import choice, parse_json, read_text, shown, write_text_atomic
+from ..errors import ArgumentTypeError
 from . import cpu, rram
+from .costing import Cost, LayerCost, flags_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Cost", "LayerCost", "Target", "targets"]
+    from ..architecture import Architecture
+    from ..network import Network
 
-KINDS = {"rram": rram, "cpu": cpu}
+__all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
+
+KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu}
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
@@ -38,45 +40,27 @@ def targets() -> tuple[str, ...]:
     )
 
 
-class LayerCost(Record):
-    """One layer's share of a cost: the columns that add up (see `Cost.by_layer`)."""
-
-    name: str
-    latency_ms: float
-    energy_mj: float | None
-    area_mm2: float | None
-
-
-class Cost(Record):
-    """What a network costs on a target.
-
-    Parameters
-    ----------
-    latency_ms : float
-        Per image, batch 1, in milliseconds.
-    energy_mj : float or None
-        Per image, in millijoules, leakage included; None where the target does not model it.
-    area_mm2 : float or None
-        Of the chip, in square millimetres; None where the target does not model it.
-    by_layer : tuple of LayerCost
-        The layers' shares. Interconnect and leakage depend on the whole chip: each is shared out
-        by the layers' own traffic and latency, so that the shares add up to the whole but for
-        rounding.
-    flags : tuple of str
-        What lies outside the range that the target was calibrated in.
-    """
-
-    latency_ms: float
-    energy_mj: float | None
-    area_mm2: float | None
-    by_layer: tuple[LayerCost, ...] = ()
-    flags: tuple[str, ...] = ()
-
-
 class Target(Record):
     """A hardware target: a kind of cost model with its coefficients.
 
-    Made by `Target.load`; the fields are those of its file.
+    Made by `Target.load` or `Target.from_dict`, which check every value; the fields are those of
+    its file.
+
+    Parameters
+    ----------
+    name, kind, description : str
+    coefficients : dict
+        Sets of coefficients: ``{set: {column: {feature: value}}}``. A layer's column is the sum of
+        its features times their coefficients, in milliseconds, millijoules, square millimetres.
+    links : dict
+        For each set, what the totals of a network go through: see the kind's module.
+    sets : dict of str to tuple of str
+        For which families each set holds; for all others the set "default", or the first.
+    calibrated_ranges : dict
+        For each set, least and greatest value seen in fitting: of networks, of layers.
+    not_calibrated_families : tuple of str
+    residuals, provenance, units, parameters, ablation : dict
+        How well the coefficients fit, where they come from, and other notes.
     """
 
     name: str
@@ -84,11 +68,14 @@ class Target(Record):
     description: str
     coefficients: dict[str, dict[str, dict[str, float]]]
     links: dict[str, dict[str, Any]]
-    sets: dict[str, list[str]]
+    sets: dict[str, tuple[str, ...]]
     calibrated_ranges: dict[str, Any]
     not_calibrated_families: tuple[str, ...] = ()
     residuals: dict[str, Any] | None = None
     provenance: dict[str, Any] | None = None
+    units: dict[str, str] | None = None
+    parameters: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = None
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -108,12 +95,15 @@ class Target(Record):
         """
         if not isinstance(name, (str, os.PathLike)):
             raise ArgumentTypeError(
-                f"target must be a name, a path or a Target, got {type(name).__name__}"
+                f"target must be a name ({', '.join(targets())}), a path or a Target, "
+                f"got {shown(name)} ({type(name).__name__})"
             )
         path = os.fspath(name)
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
         if path in _loaded:
             return _loaded[path]
-        if os.sep in path or path.endswith(".json"):
+        if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
         choice("target", path, targets())
         file = os.path.join(_shipped, path + ".json")
@@ -122,10 +112,34 @@ class Target(Record):
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "target") -> Target:
-        """Return the target that a parsed file describes; FormatError where it does not."""
+        """Return the target that a parsed file describes.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted; the message names the key,
+            after `where`.
+        """
         from ._format import check
 
         return cls(**check(data, where, KINDS, COLUMNS, FORMAT))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal target."""
+        fields = {name: self.__dict__[name] for name in self._fields}
+        return {"format": FORMAT, **{k: v for k, v in fields.items() if v is not None}}
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the target as JSON text, and write it where a path is given."""
+        import json
+
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.kind))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -147,24 +161,31 @@ class Target(Record):
     def model(self, family: str) -> core.Model:
         """Return the compiled cost model for a family: coefficients, units and links."""
         name = self.set_for(family)
-        if name not in self._models:
+        model = self._models.get(name)
+        if model is None:
             kind = KINDS[self.kind]
             table = self.coefficients[name]
+            if kind.SCALE is not None:
+                table = {**table, "tiles": {kind.SCALE: 1.0}}
             rows = tuple(
-                (0.0, *(float(table.get(column, {}).get(feature, 0.0)) for column in COLUMNS))
+                (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
                 for feature in kind.FEATURES
             )
             links = kind.links(self.links.get(name, {}))
-            links["modelled"] = 1 | sum(
-                1 << (k + 1) for k, metric in enumerate(METRICS) if metric in table
-            ) | 0b110000
-            self._models[name] = core.Model(self.kind, rows, kind.QUANTUM, links)
-        return self._models[name]
+            modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
+            links["modelled"] = 0b110001 | modelled  # score, params and macs are always known
+            model = self._models[name] = core.Model(self.kind, rows, kind.QUANTUM, links)
+        return model
 
     def columns(self, family: str) -> int:
         """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
         table = self.coefficients[self.set_for(family)]
-        return sum(1 << (k + 1) for k, column in enumerate(COLUMNS) if any(table.get(column, {}).values()))
+        scale = KINDS[self.kind].SCALE is not None
+        return sum(
+            1 << (k + 1)
+            for k, column in enumerate(COLUMNS)
+            if any(table.get(column, {}).values()) or (scale and column == "tiles")
+        )
 
     def cost(self, net: Architecture | Network) -> Cost:
         """Charge one network.
@@ -176,12 +197,14 @@ class Target(Record):
         Returns
         -------
         Cost
-            Bit for bit what a search over a space with this network reports.
+            Of an Architecture, bit for bit what a search over a space with it reports.
 
         Raises
         ------
         ArgumentTypeError
             If `net` is neither.
+        ArgumentError
+            If a layer is too large to be counted in 62 bits.
         """
         from .costing import cost
 
@@ -212,6 +235,3 @@ def as_target(value: Any) -> Target:
     if isinstance(value, Target):
         return value
     return Target.load(value)
-
-
-__all__ += ["ArgumentError", "FormatError", "as_target"]

@@ -1,3 +1,273 @@
-def check(data, where, kinds, columns, fmt):
-    keep=("name","kind","description","coefficients","links","sets","calibrated_ranges","not_calibrated_families","residuals","provenance")
-    d={k:data[k] for k in keep if k in data}; d["not_calibrated_families"]=tuple(d["not_calibrated_families"]); return d
+"""What a target file may say: every key, name and number is checked before a model is made of it.
+
+A target file is a JSON object. Required are ``format`` (1), ``name``, ``kind`` and
+``coefficients``: one or more sets, each ``{column: {feature: number}}``, and ``links`` for each set
+where the kind has any. With several sets ``sets`` says for which families each holds. The rest
+describes: calibrated_ranges, not_calibrated_families, residuals, ablation, parameters, units,
+provenance, description, model, features.
+"""
+
+from __future__ import annotations
+
+from .._validate import hint, known_keys, shown
+from ..architecture import FAMILIES
+from ..errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+    from typing import Any
+
+__all__ = ["check", "integer", "number", "numbers", "table"]
+
+REQUIRED = ("format", "name", "kind", "coefficients")
+NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
+KEYS = (
+    *REQUIRED,
+    "links",
+    "sets",
+    "calibrated_ranges",
+    "not_calibrated_families",
+    "description",
+    "model",
+    "features",
+    *NOTES,
+)
+METRICS = ("latency_ms", "energy_mj", "area_mm2")
+NETWORK_RANGES = (*METRICS, "tiles", "macs", "params", "layers")
+LAYER_RANGES = ("in_channels", "out_channels", "kernel", "positions")
+MAX_SETS = 16
+MAX_NUMBERS = 4096
+MAX_COEFFICIENT = 1e9
+MAX_NOTES = 20_000  # values in all of a file's descriptive parts
+MAX_DEPTH = 12
+MAX_TEXT = 10_000
+
+
+def check(
+    data: Any,
+    where: str,
+    kinds: Mapping[str, ModuleType],
+    columns: tuple[str, ...],
+    version: int,
+) -> dict[str, Any]:
+    """Return the fields of a `Target` from parsed data.
+
+    Parameters
+    ----------
+    data : mapping
+        A target file, parsed.
+    where : str
+        What to call it in errors: its path.
+    kinds : dict of str to module
+        The kinds of model there are.
+    columns : tuple of str
+        Every column of the cost tables.
+    version : int
+        The format that is read.
+
+    Raises
+    ------
+    FormatError
+        Where anything is not as it should be: names the key, what came and what is accepted.
+    """
+    table(data, where, KEYS, REQUIRED)
+    if integer(data["format"], f"{where}: format", 0, 2**31) != version:
+        raise FormatError(f"{where}: format must be {version}, got {data['format']}")
+    name = text(data["name"], f"{where}: name", 100)
+    if not name.strip() or not name.isprintable():
+        raise FormatError(f"{where}: name must be printable text, got {shown(name)}")
+    module = kinds[one_of(data["kind"], f"{where}: kind", kinds)]
+    if "features" in data:
+        names_of(data["features"], f"{where}: features", module.FEATURES)
+    accepted = tuple(column for column in columns if column in module.COLUMNS)
+    coefficients = _coefficients(data["coefficients"], where, module.FEATURES, accepted)
+    links = table(data.get("links", {}), f"{where}: links", coefficients)
+    ranges = table(data.get("calibrated_ranges", {}), f"{where}: calibrated_ranges", coefficients)
+    if module.LINKS and len(links) < len(coefficients):
+        missing = next(key for key in coefficients if key not in links)
+        raise FormatError(f"{where}: links lacks the key {missing!r}, a set of coefficients")
+    budget = [MAX_NOTES]
+    for key in ("model", *NOTES):
+        _plain(data.get(key, {}), f"{where}: {key}", budget)
+    return {
+        "name": name,
+        "kind": data["kind"],
+        "description": text(data.get("description", ""), f"{where}: description"),
+        "coefficients": coefficients,
+        "links": {
+            key: module.check_links(links.get(key, {}), f"{where}: links.{key}")
+            for key in coefficients
+        },
+        "sets": _sets(data.get("sets", {}), where, coefficients),
+        "calibrated_ranges": {
+            key: _ranges(one, f"{where}: calibrated_ranges.{key}") for key, one in ranges.items()
+        },
+        "not_calibrated_families": names_of(
+            data.get("not_calibrated_families", ()),
+            f"{where}: not_calibrated_families",
+            FAMILIES,
+        ),
+        **{key: dict(table(data.get(key, {}), f"{where}: {key}")) for key in NOTES},
+    }
+
+
+def _coefficients(
+    data: Any, where: str, features: tuple[str, ...], columns: tuple[str, ...]
+) -> dict[str, dict[str, dict[str, float]]]:
+    where = f"{where}: coefficients"
+    sets = table(data, where)
+    if not 1 <= len(sets) <= MAX_SETS:
+        raise FormatError(f"{where} must hold 1 to {MAX_SETS} sets, got {len(sets)}")
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for name, one in sets.items():
+        at = f"{where}.{text(name, f'{where}: the name of a set', 100)}"
+        result[name] = {}
+        for column, values in table(one, at, columns, ("latency_ms",)).items():
+            result[name][column] = {
+                feature: number(value, f"{at}.{column}.{feature}", 0.0, MAX_COEFFICIENT)
+                for feature, value in table(values, f"{at}.{column}", features).items()
+            }
+            if column in METRICS and not any(result[name][column].values()):
+                raise FormatError(f"{at}.{column} must hold a coefficient above 0, got none")
+        modelled = [column for column in METRICS if column in result[name]]
+        first = next(iter(result))
+        if modelled != [column for column in METRICS if column in result[first]]:
+            raise FormatError(
+                f"{at} must model the costs that {first!r} models, got {', '.join(modelled)}"
+            )
+        for column in ("latency_ms", "energy_mj"):
+            if "ic_" + column in result[name] and column not in result[name]:
+                raise FormatError(f"{at} holds ic_{column} but lacks {column!r}")
+    return result
+
+
+def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    where = f"{where}: sets"
+    result: dict[str, tuple[str, ...]] = {}
+    for name, families in table(data, where, coefficients).items():
+        result[name] = names_of(families, f"{where}.{name}", FAMILIES)
+    listed = [family for families in result.values() for family in families]
+    for family in FAMILIES:
+        if listed.count(family) > 1:
+            raise FormatError(f"{where} must name {family!r} once, got {listed.count(family)}")
+    if len(coefficients) > 1 and not listed:
+        raise FormatError(f"{where} must say for which families each set holds, got none")
+    return result
+
+
+def _ranges(data: Any, where: str) -> dict[str, dict[str, tuple[float, float]]]:
+    result: dict[str, dict[str, tuple[float, float]]] = {}
+    table(data, where, ("network", "layer"))
+    for part, known in (("network", NETWORK_RANGES), ("layer", LAYER_RANGES)):
+        result[part] = {}
+        for name, ends in table(data.get(part, {}), f"{where}.{part}", known).items():
+            low, high = numbers(ends, f"{where}.{part}.{name}", 0.0, 1e300, length=2)
+            result[part][name] = (low, high)
+    return result
+
+
+# Pieces, also for the kinds' own links
+
+
+def table(
+    data: Any, where: str, accepted: Iterable[str] | None = None, required: Iterable[str] = ()
+) -> Mapping[str, Any]:
+    """Return `data` if it is a table with known keys and none missing."""
+    if not isinstance(data, dict):
+        raise FormatError(f"{where} must be a table of names, got {shown(data)}")
+    if accepted is not None:
+        known_keys(where, data, accepted)
+    for key in required:
+        if key not in data:
+            raise FormatError(f"{where} lacks the key {key!r}{hint(key, map(str, data))}")
+    return data
+
+
+def text(value: Any, where: str, longest: int = MAX_TEXT) -> str:
+    """Return `value` if it is text of at most `longest` characters."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise FormatError(f"{where} must be text of at most {longest} characters, got {shown(value)}")
+    return value
+
+
+def one_of(value: Any, where: str, accepted: Iterable[str]) -> str:
+    """Return `value` if it is one of the accepted names."""
+    accepted = tuple(accepted)
+    if not isinstance(value, str) or value not in accepted:
+        raise FormatError(
+            f"{where} must be one of {', '.join(map(repr, accepted))}, "
+            f"got {shown(value)}{hint(value, accepted)}"
+        )
+    return value
+
+
+def names_of(value: Any, where: str, accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `value` as a tuple if it is a list of accepted names, none twice."""
+    if not isinstance(value, (list, tuple)):
+        raise FormatError(f"{where} must be a list of names, got {shown(value)}")
+    for name in value:
+        one_of(name, where, accepted)
+    if len(set(value)) != len(value):
+        raise FormatError(f"{where} must hold no name twice, got {shown(value)}")
+    return tuple(value)
+
+
+def number(value: Any, where: str, low: float, high: float) -> float:
+    """Return `value` as a float if it is a number from `low` to `high`: no boolean, no NaN."""
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise FormatError(f"{where} must be a number from {low:g} to {high:g}, got {shown(value)}")
+    return float(value)
+
+
+def integer(value: Any, where: str, low: int, high: int) -> int:
+    """Return `value` if it is an integer from `low` to `high`."""
+    if type(value) is not int or not low <= value <= high:
+        raise FormatError(f"{where} must be an integer from {low} to {high}, got {shown(value)}")
+    return value
+
+
+def numbers(
+    value: Any,
+    where: str,
+    low: float,
+    high: float,
+    *,
+    length: int | None = None,
+    rising: bool = False,
+) -> list[float]:
+    """Return `value` as floats if it is a list of numbers that never fall, or always rise."""
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_NUMBERS:
+        raise FormatError(f"{where} must be a list of 1 to {MAX_NUMBERS} numbers, got {shown(value)}")
+    if length is not None and len(value) != length:
+        raise FormatError(f"{where} must hold {length} numbers, got {len(value)}")
+    before = low - 1.0
+    for one in value:
+        if type(one) not in (int, float) or not low <= one <= high:
+            number(one, f"{where}: each entry", low, high)
+        if one < before or (rising and one == before):
+            what = "rise" if rising else "not fall"
+            raise FormatError(f"{where} must {what}, got {shown(one)} after {shown(before)}")
+        before = one
+    return [float(one) for one in value]
+
+
+def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
+    """Refuse anything but short JSON values, and more of them than a description needs."""
+    budget[0] -= 1
+    if budget[0] < 0 or depth > MAX_DEPTH:
+        raise FormatError(
+            f"{where} is too much: at most {MAX_NOTES} values, {MAX_DEPTH} levels deep, are read"
+        )
+    if isinstance(value, dict):
+        for key, one in value.items():
+            text(key, f"{where}: a key", 1000)
+            _plain(one, where, budget, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            _plain(one, where, budget, depth + 1)
+    elif isinstance(value, str):
+        text(value, where)
+    elif not (value is None or isinstance(value, bool)):
+        number(value, f"{where}: a number in it", -1e300, 1e300)

@@ -39,9 +39,19 @@ FEATURES = (
     "out_unaligned",
     "kernels",
 )
+COLUMNS = ("latency_ms", "energy_mj")
+SCALE = None  # no classes
+GROUPED = True
 # score, latency, energy, area, params, macs: 2^-36 ms is 15 femtoseconds; totals end at 2^17 ms
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()
+
+
+def check_links(data: Any, where: str) -> dict[str, Any]:
+    """Return the links of a target file, checked: there are none."""
+    from ._format import table
+
+    return dict(table(data, where, LINKS))
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:

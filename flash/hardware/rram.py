@@ -29,6 +29,7 @@ import math
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 FEATURES = (
@@ -49,43 +50,94 @@ FEATURES = (
     "in_pes",
     "maps",
 )
+COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "area_mm2")
+SCALE = "tiles"  # the feature whose total selects the class
+GROUPED = False  # grouped convolutions count as dense ones
 # energies are small here: 2^-44 mJ is 0.06 femtojoule, and totals end at 512 mJ
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-44, 2.0**-36, 1.0, 1.0)
 LINKS = ("grid", "beyond", "leakage_w_per_tile")
-MAX_TILES = 1 << 20
+TABLES = ("tiles_max", "latency_factor", "energy_factor", "area_mm2")
+BEYOND = (
+    "rows_per_cycle",
+    "cols_per_cycle",
+    "latency_row_share",
+    "energy_row_share",
+    "area_mm2_const",
+    "area_mm2_per_side",
+)
+MAX_TILES = 1 << 16  # two billion weights; a larger chip has the factors of this one
+
+
+def check_links(data: Any, where: str) -> dict[str, Any]:
+    """Return the links of a target file, checked; see `links` for what they say.
+
+    Raises
+    ------
+    FormatError
+        If a key is missing or unknown, or a table is not of rising bounds and positive,
+        non-decreasing factors that the formulas beyond it carry on.
+    """
+    from ..errors import FormatError
+    from ._format import integer, number, numbers, table
+
+    table(data, where, LINKS, LINKS)
+    grid = table(data["grid"], f"{where}.grid", TABLES, TABLES)
+    bounds = numbers(grid["tiles_max"], f"{where}.grid.tiles_max", 1, 2**53, rising=True)
+    if any(bound % 1.0 for bound in bounds):
+        raise FormatError(f"{where}.grid.tiles_max must hold whole numbers, got a fraction")
+    tables: dict[str, list[float]] = {"tiles_max": bounds}
+    for name in TABLES[1:]:
+        low = 0.0 if name == "area_mm2" else 1e-9
+        tables[name] = numbers(grid[name], f"{where}.grid.{name}", low, 1e9, length=len(bounds))
+    beyond = table(data["beyond"], f"{where}.beyond", BEYOND, BEYOND)
+    rest: dict[str, float] = {}
+    for name in BEYOND:
+        at = f"{where}.beyond.{name}"
+        if name.endswith("_per_cycle"):
+            rest[name] = integer(beyond[name], at, 1, 2**20)
+        else:
+            rest[name] = number(beyond[name], at, 0.0, 1.0 if name.endswith("_share") else 1e9)
+    following = next(_beyond(int(bounds[-1]), rest), None)
+    for k, name in enumerate(TABLES):
+        if following is not None and following[k] < tables[name][-1]:
+            raise FormatError(
+                f"{where}.beyond must carry {name} on without a fall, got {following[k]} after "
+                f"{tables[name][-1]}"
+            )
+    leakage = number(data["leakage_w_per_tile"], f"{where}.leakage_w_per_tile", 0.0, 1e9)
+    return {"grid": tables, "beyond": rest, "leakage_w_per_tile": leakage}
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
     """Return the core's links: the classes of the tile grid, and leakage."""
     grid = data["grid"]
-    classes = list(
-        zip(
-            map(float, grid["tiles_max"]),
-            map(float, grid["latency_factor"]),
-            map(float, grid["energy_factor"]),
-            map(float, grid["area_mm2"]),
-            strict=True,
-        )
-    )
+    classes = list(zip(*(grid[name] for name in TABLES), strict=True))
     classes += _beyond(int(classes[-1][0]), data["beyond"])
-    last = classes[-1]
-    classes[-1] = (math.inf, *last[1:])
-    return {"classes": tuple(classes), "leakage": float(data["leakage_w_per_tile"])}
+    classes[-1] = (math.inf, *classes[-1][1:])
+    return {"classes": tuple(classes), "leakage": data["leakage_w_per_tile"]}
 
 
-def _beyond(tiles: int, data: dict[str, float]) -> list[tuple[float, float, float, float]]:
-    """Classes from `tiles` on: bounds r(r - 1) and r r, the last T of each grid."""
-    result = []
-    per_row, per_col = int(data["rows_per_cycle"]), int(data["cols_per_cycle"])
+def grid_class(rows: int, cols: int, data: dict[str, float]) -> tuple[float, float, float, float]:
+    """Return (most tiles, latency factor, energy factor, area) of a chip of rows x cols tiles.
+
+    A word of inputs crosses the rows, one of outputs the columns; each factor is a weighted mean.
+    """
+    down = rows * -(-rows // int(data["rows_per_cycle"]))
+    across = cols * -(-cols // int(data["cols_per_cycle"]))
     u, v = data["latency_row_share"], data["energy_row_share"]
+    return (
+        float(rows * cols),
+        u * down + (1 - u) * across,
+        v * -(-cols // 2) + (1 - v) * (rows // 2),
+        data["area_mm2_const"] + data["area_mm2_per_side"] * math.sqrt(rows * cols),
+    )
+
+
+def _beyond(tiles: int, data: dict[str, float]) -> Iterator[tuple[float, float, float, float]]:
+    """Yield the classes from `tiles` on: bounds r(r - 1) and r r, the last T of each grid."""
     side = math.isqrt(tiles)
     while side * side <= MAX_TILES:
         for rows, cols in ((side, side - 1), (side, side)):
-            if rows * cols <= tiles:
-                continue
-            latency = u * rows * -(-rows // per_row) + (1 - u) * cols * -(-cols // per_col)
-            energy = v * -(-cols // 2) + (1 - v) * (rows // 2)
-            area = data["area_mm2_const"] + data["area_mm2_per_side"] * math.sqrt(rows * cols)
-            result.append((float(rows * cols), latency, energy, area))
+            if rows * cols > tiles:
+                yield grid_class(rows, cols, data)
         side += 1
-    return result

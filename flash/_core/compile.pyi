@@ -1,0 +1,47 @@
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from typing_extensions import disjoint_base
+
+from flash._core.tables import Tables
+
+__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
+
+# (kind, kernel, input channels, output channels, groups, height, width)
+_Op: TypeAlias = tuple[int, int, int, int, int, int, int]
+_Ints: TypeAlias = tuple[int, ...]
+# (stride, widths, depths, skips of each width, expansions, kernels)
+_PlanCell: TypeAlias = tuple[int, _Ints, _Ints, tuple[_Ints, ...], _Ints, _Ints]
+# (family, classes, variants of (first flat index, resolution, cells))
+_SpacePlan: TypeAlias = tuple[int, int, tuple[tuple[int, int, tuple[_PlanCell, ...]], ...]]
+
+SCORE_UNIT: float
+KINDS: dict[str, int]
+
+@disjoint_base
+class Model:
+    def __init__(
+        self,
+        kind: str,
+        coefficients: Sequence[Sequence[float]],
+        quantum: Sequence[float],
+        links: Mapping[str, Any],
+    ) -> None: ...
+    @property
+    def links(self) -> dict[str, Any]: ...
+    def charge(self, ops: Iterable[_Op]) -> list[tuple[float, ...]]: ...
+    def metrics(self, total: Sequence[float]) -> tuple[float, ...]: ...
+
+@disjoint_base
+class Plan:
+    def __init__(self, plan: _SpacePlan) -> None: ...
+
+def compile_tables(
+    plan: Plan,
+    model: Model,
+    wanted: int,
+    score: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0),
+) -> Tables: ...
+def totals_of(
+    plan: Plan, model: Model, variant: int, rows: Sequence[int]
+) -> tuple[tuple[float, ...], tuple[float, ...]]: ...

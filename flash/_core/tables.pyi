@@ -1,0 +1,41 @@
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from typing_extensions import Buffer, disjoint_base
+
+__all__ = (
+    "COLUMNS",
+    "MAX_CELLS",
+    "MAX_STATES",
+    "MAX_TOTAL",
+    "METRICS",
+    "Tables",
+    "build_info",
+    "simd",
+)
+
+# (states, column number -> float64 rows, column number -> float64 boundary)
+_Cell: TypeAlias = tuple[int, Mapping[int, Buffer], Mapping[int, Buffer]]
+# (constant of each column, cells)
+_Variant: TypeAlias = tuple[Sequence[float], Sequence[_Cell]]
+
+COLUMNS: tuple[str, ...]
+METRICS: tuple[str, ...]
+MAX_CELLS: int
+MAX_STATES: int
+MAX_TOTAL: float
+
+def build_info() -> dict[str, str]: ...
+def simd() -> str: ...
+
+@disjoint_base
+class Tables:
+    @staticmethod
+    def from_arrays(variants: list[_Variant], links: dict[str, Any]) -> Tables: ...
+    @property
+    def rows(self) -> tuple[tuple[int, ...], ...]: ...
+    @property
+    def space_rows(self) -> tuple[tuple[int, ...], ...]: ...
+    @property
+    def size(self) -> int: ...
+    def column(self, variant: int, cell: int, column: int) -> bytes | None: ...

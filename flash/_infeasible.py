@@ -1,0 +1,63 @@
+"""Why no network fits: for each budget the least value that would do, found and proven."""
+
+from __future__ import annotations
+
+from ._core.exact import Query, Search
+from .problem import MACS, PARAMS, compile_problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .problem import Problem
+
+__all__ = ["least_budgets", "refusal"]
+
+INF = float("inf")
+NAMES = ("", "max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
+
+
+def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, float]:
+    """Return for each budget the least value it could have, the others as given.
+
+    Where the others alone admit no network either, the least over the whole space. Of
+    ``min_accuracy`` it is the greatest accuracy.
+    """
+    extra = (PARAMS if "max_params" in budgets else 0) | (MACS if "max_macs" in budgets else 0)
+    tables = problem.tables
+    if extra:
+        tables = compile_problem(problem.space, problem.target, problem.predictor, extra).tables
+    least = {}
+    for name in budgets:
+        for others in (budgets, {}):
+            limits = [others.get(n, INF) if n != name else INF for n in NAMES]
+            floor = others.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
+            exponents = None
+            if name in NAMES:
+                k = NAMES.index(name)
+                exponents = tuple(-1.0 if i == k else 0.0 for i in range(6))
+            core = Search(tables, Query(limits, floor, exponents))
+            core.prove()
+            best = core.best
+            if best is None:
+                continue
+            if name in NAMES:
+                least[name] = best[3][NAMES.index(name)]
+            elif problem.predictor is not None:
+                least[name] = problem.predictor.predict_degree(best[3][0])
+            break
+    return least
+
+
+def refusal(budgets: Mapping[str, float], least: Mapping[str, float]) -> str:
+    """Return a sentence that names what can't be met and the values that could."""
+    parts = []
+    alone = [
+        name
+        for name, value in least.items()
+        if (value < budgets[name] if name == "min_accuracy" else value > budgets[name])
+    ]
+    for name in alone or least:
+        bound = "at most" if name == "min_accuracy" else "at least"
+        parts.append(f"{name} would have to be {bound} {least[name]!r} (given {budgets[name]!r})")
+    return "proven: no network meets the budgets: " + "; or ".join(parts)

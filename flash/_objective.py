@@ -1,0 +1,90 @@
+"""What a search maximises."""
+
+from __future__ import annotations
+
+from ._record import Record
+from ._validate import choice, number
+from .errors import ArgumentError, ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .hardware import Target
+    from .predictor import AccuracyPredictor
+
+__all__ = ["TERMS", "Objective", "as_objective"]
+
+TERMS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+
+
+class Objective(Record):
+    """An objective as the core takes it.
+
+    Parameters
+    ----------
+    exponents : tuple of 6 floats, or None
+        Of the weighted product, in the order of `TERMS`; None: the score itself.
+    function : callable or None
+        A user's own, scored in batches outside the core.
+    """
+
+    exponents: tuple[float, ...] | None = None
+    function: Callable[[Any], Any] | None = None
+
+    def uses(self, term: int) -> bool:
+        """Whether the weighted product has this term."""
+        return self.exponents is not None and self.exponents[term] != 0.0
+
+    def name(self, predicted: bool) -> str:
+        """What is maximised, in words."""
+        if self.function is not None:
+            return str(getattr(self.function, "__name__", "function"))
+        score = "accuracy" if predicted else "nn_degree"
+        if self.exponents is None:
+            return score
+        return " * ".join(
+            term if e == 1.0 else f"{term}^{e:g}"
+            for term, e in zip((score, *TERMS[1:]), self.exponents, strict=True)
+            if e
+        )
+
+    def report(
+        self, value: float, predictor: AccuracyPredictor | None = None, degree: float | None = None
+    ) -> float:
+        """Return a reported number from the core's (the product is compared by its logarithm)."""
+        if self.exponents is None:
+            return value if predictor is None else predictor.predict_degree(value)
+        import math
+
+        return math.exp(value) if value < 709.0 else math.inf
+
+
+PLAIN = Objective()
+
+
+def as_objective(value: Any, target: Target, predictor: AccuracyPredictor | None) -> Objective:
+    """Return an Objective from what users pass."""
+    if isinstance(value, str):
+        choice("objective", value, ("accuracy",))
+        return PLAIN
+    if callable(value):
+        return Objective(function=value)
+    if not hasattr(value, "items"):
+        raise ArgumentTypeError(
+            "objective must be 'accuracy', a dict of exponents or a function, "
+            f"got {type(value).__name__}"
+        )
+    exponents = dict.fromkeys(TERMS, 0.0)
+    for key, exponent in value.items():
+        name = choice("objective", key, TERMS)
+        exponents[name] = float(number(f"objective[{key!r}]", exponent, -1e6, 1e6))
+        if name.endswith(("_ms", "_mj", "_mm2")) and name not in target.metrics:
+            raise ArgumentError(
+                f"objective[{key!r}] cannot be used: target {target.name!r} does not model it "
+                f"(it models {', '.join(target.metrics)})"
+            )
+    if not any(exponents.values()):
+        raise ArgumentError(f"objective must have an exponent that is not zero, got {dict(value)}")
+    return Objective(tuple(exponents.values()))

@@ -1,0 +1,298 @@
+"""What one network costs on a target: its layers charged one by one, and what lies outside.
+
+Which rows of a network a target charges for (the same rule in flash/_core/blocks.pxd and in the
+fits of benchmarks/calibration): convolutions and linear layers; concatenations of several inputs;
+and norms that cannot be folded into a convolution, those that follow an addition or a concatenation
+and those on the output of a row that is no convolution. All other norms, activations, additions and
+poolings are free. A kind of target may give some of these no features.
+"""
+
+from __future__ import annotations
+
+from .._record import Record
+from ..errors import ArgumentError, ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from ..architecture import Architecture
+    from ..network import Layer, Network
+    from . import Target
+
+    Operation = tuple[int, int, int, int, int, int, int]
+
+__all__ = ["Cost", "LayerCost", "cost", "flags_for", "operations"]
+
+CONV, ELEMENTWISE = 0, 1
+COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
+MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
+
+
+class LayerCost(Record):
+    """One row's share of a network's cost (see `Cost.by_layer`).
+
+    Parameters
+    ----------
+    name : str
+        Number, kind and channels of the row: "3 conv 3x3 16>32 /2" (/2: its stride).
+    latency_ms : float
+    energy_mj, area_mm2 : float or None
+        None where the target does not model it.
+    """
+
+    name: str
+    latency_ms: float
+    energy_mj: float | None
+    area_mm2: float | None
+
+
+class Cost(Record):
+    """What a network costs on a target.
+
+    Parameters
+    ----------
+    latency_ms : float
+        Per image, batch 1, in milliseconds.
+    energy_mj : float or None
+        Per image, in millijoules, leakage included; None where the target does not model it.
+    area_mm2 : float or None
+        Of the chip, in square millimetres; None where the target does not model it.
+    by_layer : tuple of LayerCost
+        The share of each row of the network. What depends on the whole chip is shared out:
+        interconnect by the layers' own traffic, leakage by their latency, the chip's area beyond
+        its tiles by their tiles; so the shares add up to the whole but for rounding.
+    flags : tuple of str
+        What lies outside the range that the target was calibrated in.
+    """
+
+    latency_ms: float
+    energy_mj: float | None
+    area_mm2: float | None
+    by_layer: tuple[LayerCost, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+def operations(net: Network) -> list[list[Operation]]:
+    """Return what each row of a network is charged for, by the rule of this module.
+
+    Returns
+    -------
+    list of list of tuple
+        (0 a convolution or 1 an elementwise pass, kernel, input channels, output channels, groups,
+        height, width), the last two of the output.
+    """
+    layers = net.layers
+    return [list(_operations(layers, layer)) for layer in layers]
+
+
+def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
+    inputs = layer.inputs or (-1,)
+    if layer.norm in ("input", "both") and inputs[0] >= 0:
+        if layers[inputs[0]].kind in ("add", "concat"):
+            source = layers[inputs[0]]
+            size = (source.out_height, source.out_width)
+            yield (ELEMENTWISE, 1, 1, source.out_channels, 1, *size)
+    size = (layer.out_height, layer.out_width)
+    into, out = layer.in_channels, layer.out_channels
+    if layer.kind in ("conv", "linear"):
+        yield (CONV, layer.kernel, into, out, layer.groups, *size)
+        return
+    if layer.kind == "concat" and len(inputs) > 1:
+        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+    if layer.norm in ("output", "both"):
+        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+
+
+def cost(target: Target, net: Architecture | Network) -> Cost:
+    """Charge one network; see `Target.cost`.
+
+    An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
+    a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
+    otherwise those of no family: the set "default".
+    """
+    from ..architecture import Architecture
+    from ..network import Network
+
+    if isinstance(net, Architecture):
+        family, network = net.family, net.network()
+    elif isinstance(net, Network):
+        network = net
+        linked = any(layer.kind == "concat" and layer.cell is not None for layer in net.layers)
+        family = "densenet" if linked else ""
+    else:
+        raise ArgumentTypeError(
+            f"net must be an Architecture or a Network, got {type(net).__name__}"
+        )
+    _refuse_huge(network)
+    model = target.model(family)
+    rows = _charged(model, operations(network))
+    totals = [sum(row[k] for row in rows) for k in range(COLUMNS)]
+    metrics = model.metrics((0, *totals, network.params, network.macs))
+    known = target.metrics
+    energy = metrics[2] if "energy_mj" in known else None
+    area = metrics[3] if "area_mm2" in known else None
+    values = {"latency_ms": metrics[1], "macs": network.macs, "params": network.params}
+    values |= {"tiles": totals[4], "layers": sum(map(_is_charged, network.layers))}
+    values |= {name: value for name, value in zip(known, metrics[1:], strict=False)}
+    return Cost(
+        metrics[1],
+        energy,
+        area,
+        tuple(_shares(model.links, network, rows, totals[4], energy, area)),
+        flags_for(target, family, values, *_extents(network))
+        + _flags_of_groups(target, family, network),
+    )
+
+
+def _charged(model: Any, rows: list[list[Operation]]) -> list[list[int]]:
+    """Return each row's columns, exact integers: latency, bus, energy, bus, tiles, area."""
+    columns = iter(model.charge([operation for row in rows for operation in row]))
+    result = []
+    for row in rows:
+        sums = [0] * COLUMNS
+        for _ in row:
+            charged = next(columns)
+            for k in range(COLUMNS):
+                sums[k] += int(charged[k + 1])
+        result.append(sums)
+    return result
+
+
+def _shares(
+    links: dict[str, Any],
+    network: Network,
+    rows: list[list[int]],
+    tiles: int,
+    energy: float | None,
+    area: float | None,
+) -> Iterator[LayerCost]:
+    latency_factor = energy_factor = chip = 0.0
+    for bound, latency_factor, energy_factor, chip in links.get("classes", ()):
+        if tiles <= bound:
+            break
+    _, q_latency, q_energy, q_area, *_ = links["quantum"]
+    leakage = links.get("leakage", 0.0) * tiles
+    for number, (layer, row) in enumerate(zip(network.layers, rows, strict=True)):
+        own = q_latency * row[0] + latency_factor * (q_latency * row[1])
+        dynamic = q_energy * row[2] + energy_factor * (q_energy * row[3])
+        yield LayerCost(
+            f"{number} {_title(layer)}",
+            own,
+            None if energy is None else dynamic + leakage * own,
+            None if area is None else q_area * row[5] + (chip * row[4] / tiles if tiles else 0.0),
+        )
+
+
+def _title(layer: Layer) -> str:
+    if layer.kind not in ("conv", "linear"):
+        return f"{layer.kind} {layer.out_channels}"
+    title = f"{layer.in_channels}>{layer.out_channels}"
+    if layer.kind == "linear":
+        return f"linear {title}"
+    kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
+    return f"{kind} {layer.kernel}x{layer.kernel} {title}" + (
+        f" /{layer.stride}" if layer.stride > 1 else ""
+    )
+
+
+def _is_charged(layer: Layer) -> bool:
+    return layer.kind in ("conv", "linear")
+
+
+def _refuse_huge(network: Network) -> None:
+    for number, layer in enumerate(network.layers):
+        product = layer.kernel**2 * layer.in_channels * layer.out_channels
+        if _is_charged(layer) and product > MAX_PRODUCT:
+            raise ArgumentError(
+                f"net is too large to cost: kernel^2 x in_channels x out_channels of "
+                f"layers[{number}] must be at most 2**56, got {product}"
+            )
+
+
+# What lies outside the calibrated range
+
+
+def flags_for(
+    target: Target,
+    architecture_family: str,
+    metrics: Mapping[str, float],
+    max_channels: int | None = None,
+    kernel: int | None = None,
+    resolution: int | None = None,
+) -> tuple[str, ...]:
+    """Return what lies outside the range that a target was calibrated in.
+
+    Parameters
+    ----------
+    target : Target
+    architecture_family : str
+        Selects the coefficient set; "" for none.
+    metrics : mapping of str to float
+        Of the network: any of "latency_ms", "energy_mj", "area_mm2", "macs", "params", "tiles",
+        "layers"; other keys and None are passed over.
+    max_channels : int, optional
+        The most channels that a convolution reads or writes.
+    kernel : int, optional
+        The largest kernel side.
+    resolution : int, optional
+        Height and width of the image in pixels.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each; empty where all is within.
+    """
+    flags = []
+    if architecture_family in target.not_calibrated_families:
+        fitted = [one for families in target.sets.values() for one in families]
+        flags.append(
+            f"{architecture_family} on {target.name} is not calibrated: its costs are read from "
+            f"coefficients fitted on {', '.join(fitted) or 'other networks'}"
+        )
+    ranges = target.calibrated_ranges.get(target.set_for(architecture_family))
+    if not ranges:
+        return tuple(flags)
+    for name, (low, high) in ranges["network"].items():
+        value = metrics.get(name)
+        if value is not None and not low <= value <= high:
+            flags.append(_outside(name, value, low, high))
+    layer = ranges["layer"]
+    if max_channels is not None and "in_channels" in layer:
+        low, high = layer["in_channels"]
+        if "out_channels" in layer:
+            low, high = min(low, layer["out_channels"][0]), max(high, layer["out_channels"][1])
+        if max_channels > high:
+            flags.append(_outside("channels", max_channels, low, high))
+    if kernel is not None and "kernel" in layer and kernel > layer["kernel"][1]:
+        flags.append(_outside("kernel", kernel, *layer["kernel"]))
+    if resolution is not None and "positions" in layer:
+        low, high = layer["positions"]
+        if resolution * resolution > high:
+            flags.append(_outside("resolution", resolution, int(low**0.5), int(high**0.5)))
+    return tuple(flags)
+
+
+def _outside(name: str, value: float, low: float, high: float) -> str:
+    return f"{name} {value:.6g} is outside the calibrated range, {low:.6g} to {high:.6g}"
+
+
+def _extents(network: Network) -> tuple[int, int, int]:
+    """Return the most channels, the largest kernel and the larger side of the image."""
+    channels = kernel = 0
+    for layer in network.layers:
+        if layer.kind == "conv":
+            channels = max(channels, layer.in_channels, layer.out_channels)
+            kernel = max(kernel, layer.kernel)
+    return channels, kernel, max(network.input_shape[1:])
+
+
+def _flags_of_groups(target: Target, family: str, network: Network) -> tuple[str, ...]:
+    from . import KINDS
+
+    if KINDS[target.kind].GROUPED or family in target.not_calibrated_families:
+        return ()
+    if all(layer.groups == 1 for layer in network.layers):
+        return ()
+    return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)

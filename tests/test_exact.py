@@ -1,0 +1,286 @@
+"""The exact solver: its answer is that of complete enumeration, on every kind of problem."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from random import Random
+from typing import Any
+
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import FAMILIES, TableProblem, make, tables
+
+from flash._core.exact import Query, Search
+from flash._core.tables import Tables
+
+SEEDS = 30  # problems per family
+# (leaf, thin): the usual ones, and small ones that make small problems branch and thin their lists
+SETTINGS = ((20000.0, 448), (3.0, 2), (3.0, 448), (100.0, 4))
+
+
+def search(problem: TableProblem, leaf: float = 20000.0, thin: int = 448, **limits: Any) -> Search:
+    return Search(
+        Tables.from_arrays(problem.variants, problem.links),
+        Query(problem.maximum, problem.min_accuracy, problem.exponent),
+        leaf=leaf,
+        thin=thin,
+        **limits,
+    )
+
+
+def check(problem: TableProblem, *settings: tuple[float, int]) -> Any:
+    """Compare with complete enumeration: variant, rows, objective and metrics, bit for bit."""
+    expected = problem.best()
+    for leaf, thin in settings:
+        core = search(problem, leaf, thin)
+        core.prove()
+        assert core.stopped == 0
+        assert core.best == expected, (leaf, thin)
+        assert core.bound == (-math.inf if expected is None else expected[2]), (leaf, thin)
+    return expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_complete_enumeration(family: str) -> None:
+    found = 0
+    for seed in range(SEEDS):
+        problem = make(Random(f"{family}{seed}"), family)
+        # A reward for a cost leaves bounds too loose to close by branching alone.
+        settings = SETTINGS[:1] if problem.unusual else (SETTINGS[0], SETTINGS[1 + seed % 3])
+        try:
+            found += check(problem, *settings) is not None
+        except AssertionError as error:
+            raise AssertionError(f"make(Random('{family}{seed}'), {family!r}): {error}") from error
+    # Both kinds of answer must have been seen, or the family tests less than it says.
+    assert found >= (1 if family == "infeasible" else SEEDS // 3)
+    if family == "infeasible":
+        assert found <= SEEDS // 2
+
+
+@settings(max_examples=60, derandomize=True)
+@given(st.randoms(use_true_random=False), st.sampled_from(FAMILIES))
+def test_equals_complete_enumeration_of_any_problem(random: Random, family: str) -> None:
+    problem = make(random, family)
+    check(problem, *(SETTINGS[:1] if problem.unusual else SETTINGS[:2]))
+
+
+@pytest.mark.parametrize("family", ["plain", "classes", "leakage", "boundaries", "product"])
+def test_the_optimums_own_costs_are_a_budget_that_admits_it(family: str) -> None:
+    tried = 0
+    for seed in range(20):
+        problem = make(Random(f"own{seed}"), family)
+        answer = problem.best()
+        if answer is None:
+            continue
+        own = answer[3]
+        exact = problem.with_(maximum=(math.inf, *own[1:]))
+        assert check(exact, SETTINGS[0], SETTINGS[1]) == answer
+        for k in range(1, 6):
+            if own[k] == 0.0:
+                continue
+            below = list(exact.maximum)
+            below[k] = math.nextafter(own[k], 0.0)
+            other = check(problem.with_(maximum=tuple(below)), SETTINGS[0])
+            assert other is None or other[3][k] < own[k]
+            tried += 1
+    assert tried > 30
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    """Rows reversed: the same costs and score (other rows only where all of that is equal)."""
+    for seed in range(30):
+        problem = make(Random(f"order{seed}"), "correlated")
+        turned = problem.with_(
+            variants=[
+                (constant, [(s, {k: x[::-1] for k, x in data.items()}, {}) for s, data, _ in cells])
+                for constant, cells in problem.variants
+            ]
+        )
+        first, second = check(problem, SETTINGS[0]), check(turned, SETTINGS[0])
+        assert (first and first[2:]) == (second and second[2:])
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_scale_of_the_score_does_not_matter(scale: float) -> None:
+    for seed in range(30):
+        problem = make(Random(f"scale{seed}"), "correlated")
+        quantum = problem.links["quantum"]
+        other = problem.with_(
+            links={**problem.links, "quantum": (quantum[0] * scale, *quantum[1:])}
+        )
+        first, second = check(problem, SETTINGS[0]), check(other, SETTINGS[0])
+        assert (first and first[:2]) == (second and second[:2])
+
+
+def test_equal_rows_give_the_first() -> None:
+    one = array("d", [5.0] * 7)
+    problem = TableProblem(
+        [([0.0] * 9, [(1, {0: one, 1: one}, {})] * 3)], {"quantum": (1.0,) * 6, "modelled": 63}
+    )
+    for leaf, thin in SETTINGS:
+        core = search(problem, leaf, thin)
+        core.prove()
+        assert core.best == (0, (0, 0, 0), 15.0, (15.0, 15.0, 0.0, 0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 50])
+def test_a_stopped_search_has_a_bound_that_holds(limit: int) -> None:
+    stopped = 0
+    for seed in range(20):
+        problem = make(Random(f"stopped{seed}"), "correlated")
+        answer = problem.best()
+        core = search(problem, 3.0, 2, max_leaves=limit)
+        core.prove()
+        stopped += core.stopped == 2
+        if core.stopped == 0:
+            assert core.best == answer
+            continue
+        assert core.stopped == 2
+        if answer is not None:
+            assert core.bound >= answer[2]
+        if core.best is not None:
+            variant, rows, value, metrics = core.best
+            total = reference.totals(problem.variants[variant], rows)
+            assert list(metrics) == reference.metrics(problem.links, total)
+            assert value <= answer[2]
+            assert all(m <= most for m, most in zip(metrics, problem.maximum, strict=True))
+    assert stopped or limit > 5
+
+
+def test_no_bound_before_the_search() -> None:
+    core = search(make(Random(1), "plain"))
+    assert core.best is None
+    assert core.bound == math.inf
+    assert core.counts == (0, 0, 0)
+
+
+def test_offer() -> None:
+    random = Random(3)
+    problem = make(random, "plain").with_(maximum=(math.inf,) * 6)
+    core = search(problem)
+    value = -math.inf
+    for _ in range(20):
+        rows = tuple(random.randrange(n) for n in problem.sizes[0])
+        metrics = reference.metrics(problem.links, reference.totals(problem.variants[0], rows))
+        expected = metrics[0] > value
+        answer = core.offer(0, rows)
+        assert answer in (0, 1)
+        assert answer == 1 or not expected
+        value = max(value, metrics[0])
+        assert core.best[2] == value
+    over = search(problem.with_(maximum=(math.inf, 1e-12, *(math.inf,) * 4)))
+    assert over.offer(0, rows) == -1
+    assert over.best is None
+
+
+def test_an_answer_offered_is_kept_or_bettered() -> None:
+    for seed in range(20):
+        random = Random(f"offer{seed}")
+        problem = make(random, "correlated")
+        core = search(problem)
+        for _ in range(5):
+            core.offer(0, tuple(random.randrange(n) for n in problem.sizes[0]))
+        core.prove()
+        assert core.best == problem.best()
+
+
+def test_callback_stops_and_its_errors_come_through() -> None:
+    problem = tables(Random(4), "correlated", 12, 60, 10**6)
+    base = reference.metrics(problem.links, reference.totals(problem.variants[0], (0,) * 12))
+    problem = problem.with_(maximum=(math.inf, base[1], *(math.inf,) * 4))
+    seen = []
+
+    def stop(core: Search) -> bool:
+        seen.append((core.best, core.bound))
+        return True
+
+    core = search(problem, callback=stop)
+    core.prove()
+    if core.stopped:  # the problem may be solved before anybody is asked
+        assert core.stopped == 3
+        assert seen
+
+    def fail(core: Search) -> bool:
+        raise RuntimeError("from the callback")
+
+    core = search(problem, callback=fail)
+    if seen:
+        with pytest.raises(RuntimeError, match="from the callback"):
+            core.prove()
+
+
+# What from_arrays refuses
+
+
+def cell(*rows: float, states: int = 1, **more: Any) -> tuple[int, dict[int, Any], dict[int, Any]]:
+    return states, {0: array("d", rows), 1: array("d", rows)}, more.get("boundaries", {})
+
+
+LINKS = {"quantum": (1.0,) * 6, "modelled": 63}
+
+
+@pytest.mark.parametrize(
+    ("cells", "error", "text"),
+    [
+        ([], ValueError, "1 to 32 cells, got 0"),
+        ([cell(1.0)] * 33, ValueError, "1 to 32 cells, got 33"),
+        ([cell(1.0, 2.0, 3.0, states=2)], ValueError, "3 rows do not divide by 2 states"),
+        ([cell(1.0, states=0)], ValueError, "states"),
+        ([(1, {0: array("d"), 1: array("d")}, {})], ValueError, "0 rows"),
+        ([cell(math.nan)], ValueError, "not finite"),
+        ([cell(1.0, math.nan)], ValueError, "not finite"),
+        ([cell(math.inf)], ValueError, "not finite|2\\^53"),
+        ([cell(-1.0)], ValueError, "negative"),
+        ([cell(2.0**52)] * 2, OverflowError, "2\\^53"),
+        ([(1, {0: array("d", [1.0])}, {}), cell(1.0)], ValueError, "latency is missing"),
+        ([(1, {0: array("d", [1.0, 2.0]), 1: array("d", [1.0])}, {})], ValueError, "has 1 rows"),
+        ([(1, {0: array("d", [1.0]), 1: array("d", [1.0, 2.0])}, {})], ValueError, "has 2 rows"),
+        ([(1, {0: array("f", [1.0])}, {})], ValueError, "contiguous float64"),
+        ([(1, {0: array("q", [1])}, {})], ValueError, "contiguous float64"),
+        ([cell(1.0), cell(1.0, boundaries={0: array("d", [1.0] * 2)})], ValueError, "boundary"),
+    ],
+)
+def test_from_arrays_refuses(cells: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        Tables.from_arrays([([0.0] * 9, cells)], LINKS)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ((1.0, 1.0, 1.0, 0.0),),  # no last class without a bound
+        ((2.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
+        ((2.0, 2.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
+        ((2.0, 1.0, 1.0, 1.0), (math.inf, 1.0, 1.0, 0.0)),
+        ((math.inf, 0.0, 1.0, 0.0),),
+        ((math.inf, 1.0, -1.0, 0.0),),
+        ((math.nan, 1.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
+        ((1.0, math.nan, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
+    ],
+)
+def test_from_arrays_refuses_classes(classes: Any) -> None:
+    with pytest.raises(ValueError, match="classes"):
+        Tables.from_arrays([([0.0] * 9, [cell(1.0)])], {**LINKS, "classes": classes})
+
+
+def test_negative_scores_are_allowed() -> None:
+    rows = (1, {0: array("d", [-5.0, -3.0, -4.0]), 1: array("d", [1.0, 2.0, 1.0])}, {})
+    problem = TableProblem([([0.0] * 9, [rows, rows])], LINKS)
+    check(problem, *SETTINGS)
+    check(problem.with_(maximum=(math.inf, 3.0, *(math.inf,) * 4)), *SETTINGS)
+    check(problem.with_(maximum=(math.inf, 1.0, *(math.inf,) * 4)), *SETTINGS)
+
+
+def test_facts_of_tables() -> None:
+    made = Tables.from_arrays([([0.0] * 9, [cell(1.0, 2.0), cell(3.0, 4.0, 5.0)])] * 2, LINKS)
+    assert made.rows == ((2, 3), (2, 3))
+    assert made.space_rows == made.rows
+    assert made.size == 12
+    assert list(memoryview(made.column(0, 1, 0)).cast("d")) == [3.0, 4.0, 5.0]
+    assert made.column(0, 1, 5) is None
+    for bad in ((2, 0, 0), (-1, 0, 0), (0, 2, 0), (0, -1, 0), (0, 0, 9), (0, 0, -1)):
+        with pytest.raises(IndexError):
+            made.column(*bad)
