@@ -100,7 +100,7 @@ def _draw(random: Random, family: str) -> TableProblem:
         for _ in range(n_cells):
             joined = family in ("boundaries", "everything")
             states = random.randint(1, 3) if joined else 1
-            rows = states * random.randint(1, 6 if n_cells > 2 else 15)
+            rows = states * random.randint(1, (200, 50, 14, 7)[n_cells - 1] // states)
             cells.append(_cell(random, family, columns, states, rows, before, largest))
             before = states
         constant = [
@@ -184,7 +184,9 @@ def _links(random: Random, family: str) -> dict[str, Any]:
     if family == "min-accuracy" or (
         family in ("product", "product-of-all", "everything") and random.random() < 0.5
     ):
-        links["score"] = (1, 1.02, (5 * random.random() + 0.1) * quantum[0] / 2**-6, -2.0)
+        # the steep ones saturate: all digits of the score are lost in the accuracy
+        steep = random.choice([2.0, 2.0, 5.0, 15.0, 25.0, 34.0])
+        links["score"] = (1, 1.02, (5 * random.random() + 0.1) * quantum[0] / 2**-6, -steep)
     return links
 
 

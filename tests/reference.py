@@ -30,9 +30,7 @@ def metrics(links: dict[str, Any], total: list[int]) -> list[float]:
     q = links["quantum"]
     f = h = a = 0.0
     if links.get("classes"):
-        for bound, f, h, a in links["classes"]:
-            if total[SCALE] <= bound:
-                break
+        _, f, h, a = next(one for one in links["classes"] if total[SCALE] <= one[0])
     latency = q[1] * total[LATENCY] + f * (q[1] * total[LATENCY_SCALED])
     energy = (q[2] * total[ENERGY] + h * (q[2] * total[ENERGY_SCALED])) + (
         links.get("leakage", 0.0) * total[SCALE]
@@ -91,3 +89,73 @@ def best(
             if answer is None or key < answer[0]:
                 answer = (key, (v, rows, value, tuple(m)))
     return answer[1] if answer else None
+
+
+# Layer features (flash/_core/ops.pxd), from what the hardware does
+
+
+def ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def rram_features(kernel: int, into: int, out: int, positions: int) -> list[float]:
+    """A matrix of kernel^2 x into rows and 8 x out columns on tiles of 512 x 512, which hold 2 x 2
+    elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128."""
+    r, c, p = kernel * kernel * into, 8 * out, positions
+    tiles_r, tiles_c = ceil_div(r, 512), ceil_div(c, 512)
+    pes_r, pes_c = ceil_div(r, 256), ceil_div(c, 256)
+    subs_r, subs_c = ceil_div(r, 128), ceil_div(c, 128)
+    copies = 1
+    for used in (pes_r, pes_c, subs_r, subs_c):
+        copies *= max(1, 2 // used)
+    # The last tile of an uncopied layer works twice where it is at most half full.
+    rest_r, rest_c = r - 512 * (tiles_r - 1), c - 512 * (tiles_c - 1)
+    twice_r, twice_c = copies == 1 and rest_r <= 256, copies == 1 and rest_c <= 256
+    work_r, work_c = r + twice_r * rest_r, c + twice_c * rest_c
+    work_subs_r = subs_r + twice_r * ceil_div(rest_r, 128)
+    work_subs_c = subs_c + twice_c * ceil_div(rest_c, 128)
+    stages = ceil_div(2 * (tiles_r - 1).bit_length(), 5)
+    return [
+        tiles_r * tiles_c,
+        p / copies,
+        p if pes_r > 1 else 0,
+        p * out * stages,
+        p * r,
+        p * out,
+        p * min(r, 512),
+        p * min(out, 64),
+        p * (ceil_div(r, tiles_r) + ceil_div(out, tiles_c)),
+        p * work_subs_r * work_subs_c,
+        p * work_subs_r * work_c,
+        p * work_r * work_subs_c,
+        p * r * tiles_c,
+        p * out * tiles_r,
+        p * work_r * (pes_c + twice_c),
+        p * into * tiles_c,
+    ]
+
+
+def cpu_features(
+    elementwise: bool, kernel: int, into: int, out: int, groups: int, height: int, width: int
+) -> list[float]:
+    """A convolution (or a pass over `out` maps) with channels in blocks of 16."""
+    f = [0.0] * 10
+    p, padded_out = height * width, 16 * ceil_div(out, 16)
+    if elementwise:
+        f[5] = p * out
+        f[6] = p * out if out % 16 else 0
+        return f
+    each = into // groups
+    if groups > 1 and each == 1:
+        f[3] = p * kernel**2 * padded_out
+        f[4] = kernel**2 * padded_out
+    else:
+        padded_in = each if each < 16 else 16 * ceil_div(each, 16)
+        weights = kernel**2 * padded_in * padded_out
+        f[0] = p * weights if kernel > 1 else 0
+        f[1] = p * padded_out * ceil_div(each, 16)
+        f[2] = max(0, weights - 65536) * height
+        f[7] = p * kernel**2 * each if each >= 16 and each % 4 else 0
+    f[8] = p * out if out % 16 else 0
+    f[9] = 1
+    return f

@@ -11,7 +11,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import FAMILIES, TableProblem, make, tables
+from problems import FAMILIES, TableProblem, make, some_metrics, tables
 
 from flash._core.exact import Query, Search
 from flash._core.tables import Tables
@@ -86,11 +86,11 @@ def test_the_optimums_own_costs_are_a_budget_that_admits_it(family: str) -> None
             other = check(problem.with_(maximum=tuple(below)), SETTINGS[0])
             assert other is None or other[3][k] < own[k]
             tried += 1
-    assert tried > 30
+    assert tried > 20
 
 
 def test_order_of_rows_does_not_matter() -> None:
-    """Rows reversed: the same costs and score (other rows only where all of that is equal)."""
+    """Rows reversed: the same answer but for what ties do not look at."""
     for seed in range(30):
         problem = make(Random(f"order{seed}"), "correlated")
         turned = problem.with_(
@@ -100,7 +100,7 @@ def test_order_of_rows_does_not_matter() -> None:
             ]
         )
         first, second = check(problem, SETTINGS[0]), check(turned, SETTINGS[0])
-        assert (first and first[2:]) == (second and second[2:])
+        assert (first and first[3][:4]) == (second and second[3][:4])
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
@@ -126,28 +126,30 @@ def test_equal_rows_give_the_first() -> None:
         assert core.best == (0, (0, 0, 0), 15.0, (15.0, 15.0, 0.0, 0.0, 0.0, 0.0))
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 50])
+@pytest.mark.parametrize("limit", [1, 1000, 100_000])
 def test_a_stopped_search_has_a_bound_that_holds(limit: int) -> None:
+    """On problems too large to enumerate; the optimum is what the whole search proves."""
     stopped = 0
-    for seed in range(20):
-        problem = make(Random(f"stopped{seed}"), "correlated")
-        answer = problem.best()
-        core = search(problem, 3.0, 2, max_leaves=limit)
+    for seed in range(6):
+        problem = hard(Random(seed), 6)
+        whole = search(problem)
+        whole.prove()
+        core = search(problem, max_leaves=limit)
         core.prove()
-        stopped += core.stopped == 2
         if core.stopped == 0:
-            assert core.best == answer
+            assert core.best == whole.best
             continue
+        stopped += 1
         assert core.stopped == 2
-        if answer is not None:
-            assert core.bound >= answer[2]
+        assert core.counts[2] < limit + 5000  # the limit is looked at now and then
+        assert core.bound >= whole.best[2]
         if core.best is not None:
             variant, rows, value, metrics = core.best
             total = reference.totals(problem.variants[variant], rows)
             assert list(metrics) == reference.metrics(problem.links, total)
-            assert value <= answer[2]
+            assert value <= whole.best[2]
             assert all(m <= most for m, most in zip(metrics, problem.maximum, strict=True))
-    assert stopped or limit > 5
+    assert stopped > 1 or limit > 1000
 
 
 def test_no_bound_before_the_search() -> None:
@@ -187,10 +189,16 @@ def test_an_answer_offered_is_kept_or_bettered() -> None:
         assert core.best == problem.best()
 
 
+def hard(random: Random, cells: int) -> TableProblem:
+    """Scores that follow the costs, and budgets that half of all networks break."""
+    problem = tables(random, "correlated", cells, 60, 10**6)
+    some = [some_metrics(random, problem) for _ in range(31)]
+    middle = [sorted(column)[15] or math.inf for column in zip(*some, strict=True)]
+    return problem.with_(maximum=(math.inf, *middle[1:]))
+
+
 def test_callback_stops_and_its_errors_come_through() -> None:
-    problem = tables(Random(4), "correlated", 12, 60, 10**6)
-    base = reference.metrics(problem.links, reference.totals(problem.variants[0], (0,) * 12))
-    problem = problem.with_(maximum=(math.inf, base[1], *(math.inf,) * 4))
+    problem = hard(Random(4), 14)
     seen = []
 
     def stop(core: Search) -> bool:
@@ -199,17 +207,16 @@ def test_callback_stops_and_its_errors_come_through() -> None:
 
     core = search(problem, callback=stop)
     core.prove()
-    if core.stopped:  # the problem may be solved before anybody is asked
-        assert core.stopped == 3
-        assert seen
+    assert core.stopped == 3
+    assert len(seen) == 1
+    assert seen[0][0] is None or seen[0][0][2] <= seen[0][1]
 
     def fail(core: Search) -> bool:
         raise RuntimeError("from the callback")
 
     core = search(problem, callback=fail)
-    if seen:
-        with pytest.raises(RuntimeError, match="from the callback"):
-            core.prove()
+    with pytest.raises(RuntimeError, match="from the callback"):
+        core.prove()
 
 
 # What from_arrays refuses
@@ -230,9 +237,9 @@ LINKS = {"quantum": (1.0,) * 6, "modelled": 63}
         ([cell(1.0, 2.0, 3.0, states=2)], ValueError, "3 rows do not divide by 2 states"),
         ([cell(1.0, states=0)], ValueError, "states"),
         ([(1, {0: array("d"), 1: array("d")}, {})], ValueError, "0 rows"),
-        ([cell(math.nan)], ValueError, "not finite"),
-        ([cell(1.0, math.nan)], ValueError, "not finite"),
-        ([cell(math.inf)], ValueError, "not finite|2\\^53"),
+        ([cell(math.nan)], ValueError, "finite"),
+        ([cell(1.0, math.nan)], ValueError, "finite"),
+        ([cell(math.inf)], ValueError, "finite"),
         ([cell(-1.0)], ValueError, "negative"),
         ([cell(2.0**52)] * 2, OverflowError, "2\\^53"),
         ([(1, {0: array("d", [1.0])}, {}), cell(1.0)], ValueError, "latency is missing"),
@@ -241,6 +248,9 @@ LINKS = {"quantum": (1.0,) * 6, "modelled": 63}
         ([(1, {0: array("f", [1.0])}, {})], ValueError, "contiguous float64"),
         ([(1, {0: array("q", [1])}, {})], ValueError, "contiguous float64"),
         ([cell(1.0), cell(1.0, boundaries={0: array("d", [1.0] * 2)})], ValueError, "boundary"),
+        ([cell(1.0, boundaries={0: array("d", [math.nan])})], ValueError, "finite"),
+        ([cell(1.0, boundaries={1: array("d", [-2.0])})], ValueError, "negative"),
+        ([cell(1.0, boundaries={0: array("d", [2.0**53])})], OverflowError, "2\\^53"),
     ],
 )
 def test_from_arrays_refuses(cells: Any, error: type[Exception], text: str) -> None:

@@ -14,25 +14,15 @@ import argparse
 import datetime
 import json
 import sys
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fitting import bounds, fit_relative, named, read_table, splits, summary, write_json
-from rram_features import (
-    COLS_PER_CYCLE,
-    NAMES,
-    PE,
-    ROWS_PER_CYCLE,
-    SUBARRAY,
-    TILE,
-    WEIGHT_BITS,
-    energy_factor,
-    features,
-    grid_area,
-    grid_bounds,
-    latency_factor,
-)
+from fitting import bounds, features, fit_relative, named, read_table, splits, summary, write_json
+
+from flash.hardware.rram import FEATURES as NAMES
+from flash.hardware.rram import grid_class
 
 if TYPE_CHECKING:
     from fitting import Array, Mask
@@ -50,6 +40,33 @@ MS, MJ, MM2 = 1e-6, 1e-9, 1e-6  # from ns, pJ, um2
 N_FIT, N_SPLITS, SEED = 25, 40, 0
 LAST_ROW = 32  # grids of the table: up to 1024 tiles
 SHARES = np.linspace(0.0, 1.0, 21)
+# Tiles that a word passes in one clock cycle: the runs place the second cycle between 21 and 23
+# rows, and between 23 and 26 columns.
+CYCLES = {"rows_per_cycle": 22, "cols_per_cycle": 24}
+
+
+def link(tiles: int, which: int, **known: float) -> float:
+    """Return a number of the chip's tile grid: 1 latency factor, 2 energy factor, 3 area."""
+    names = ("latency_row_share", "energy_row_share", "area_mm2_const", "area_mm2_per_side")
+    rows = isqrt(tiles - 1) + 1
+    return grid_class(rows, -(-tiles // rows), {**dict.fromkeys(names, 0.0), **CYCLES, **known})[
+        which
+    ]
+
+
+def latency_factor(tiles: int, share: float) -> float:
+    """Return f(T), `share` being the weight of the rows."""
+    return link(tiles, 1, latency_row_share=share)
+
+
+def energy_factor(tiles: int, share: float) -> float:
+    """Return h(T), `share` being the weight of the half columns that inputs cross."""
+    return link(tiles, 2, energy_row_share=share)
+
+
+def grid_area(tiles: int, const: float, per_side: float) -> float:
+    """Return a(T): a constant and the chip's bus and margin, in proportion to the grid's side."""
+    return link(tiles, 3, area_mm2_const=const, area_mm2_per_side=per_side)
 
 
 class Runs:
@@ -66,7 +83,7 @@ class Runs:
             for cin, k, cout, h, w, s in size
         ]
         self.net = np.array([place[r["name"]] for r in layers])
-        self.x = np.array([features(*shape) for shape in self.layers], float)
+        self.x = features("rram", [(0, k, cin, cout, 1, p, 1) for cin, k, cout, p in self.layers])
         self.latency = np.array([float(r["latency_ns"]) for r in layers])
         self.energy = np.array([float(r["dyn_energy_pJ"]) for r in layers])
         self.dup = np.array([float(r["speedup"]) for r in layers])
@@ -195,7 +212,7 @@ class Model:
 
     def links(self) -> dict[str, Any]:
         """Return the tables over the tile grid and the leakage power."""
-        bound = grid_bounds(LAST_ROW)
+        bound = [t for r in range(1, LAST_ROW + 1) for t in (r * (r - 1), r * r) if t > 0]
 
         def table(values: list[float]) -> list[float]:
             return [float(f"{v:.12g}") for v in values]
@@ -208,9 +225,8 @@ class Model:
                 "energy_factor": table([self.h(t, self.h_share) for t in bound]),
                 "area_mm2": table([grid_area(t, *area) for t in bound]),
             },
-            "beyond": {  # the same formulas, up to 2**20 tiles
-                "rows_per_cycle": ROWS_PER_CYCLE,
-                "cols_per_cycle": COLS_PER_CYCLE,
+            "beyond": {  # the same formulas go on
+                **CYCLES,
                 "latency_row_share": round(self.f_share, 6),
                 "energy_row_share": round(self.h_share, 6),
                 "area_mm2_const": float(f"{area[0]:.12g}"),
@@ -283,12 +299,6 @@ def main() -> None:
     head = Path(__file__).with_name("rram_head.json")
     target: dict[str, Any] = json.loads(head.read_text(encoding="ascii"))
     target["features"] = list(NAMES)
-    target["parameters"] |= {
-        "subarray": SUBARRAY,
-        "pe": PE,
-        "tile": TILE,
-        "columns_per_weight": WEIGHT_BITS,
-    }
     sections = ("coefficients", "links", "calibrated_ranges", "residuals", "ablation")
     for section in sections:
         target[section] = {}

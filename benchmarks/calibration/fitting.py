@@ -1,4 +1,8 @@
-"""Shared by the fit scripts: tables, relative non-negative least squares, network-wise splits."""
+"""Shared by the fit scripts: tables, features, relative non-negative least squares, splits.
+
+Features come from the package's own compiled core, so that a fit and the model that uses it cannot
+disagree (their plain twins are in tests/reference.py).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import nnls
+
+from flash._core.compile import Model
+from flash.hardware import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +33,26 @@ def read_table(folder: str, name: str) -> list[dict[str, str]]:
     path = Path(folder) / "hardware" / (name + ".csv.gz")
     with gzip.open(path, "rt", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def features(kind: str, operations: Sequence[tuple[int, ...]]) -> Array:
+    """Return the features of operations (see `flash.hardware.costing.operations`).
+
+    Returns
+    -------
+    array, shape (operations, features of the kind)
+    """
+    names = KINDS[kind].FEATURES
+    result = np.zeros((len(operations), len(names)))
+    columns = (1, 2, 3, 4, 6)  # of a cost model, each rounded to the quantum: features to 1/16
+    quantum = (2.0**-4,) * 6
+    for start in range(0, len(names), len(columns)):
+        chosen = dict(zip(range(start, len(names)), columns, strict=False))
+        rows = [[float(k == chosen.get(i)) for k in range(7)] for i in range(len(names))]
+        charged = np.array(Model(kind, rows, quantum, {}).charge(operations)).reshape(-1, 7)
+        for feature, column in chosen.items():
+            result[:, feature] = charged[:, column] * quantum[0]
+    return result
 
 
 def fit_relative(columns: Array, y: Array) -> tuple[Array, float]:

@@ -21,6 +21,9 @@ cdef struct Work:
     double* shape                # SHAPE_COLUMNS x shapes
     double* total                # SHAPE_COLUMNS x lines
     double* scratch
+    int n_done                   # depths written so far
+    double low[9]
+    double high[9]
 
 
 cdef class Model:

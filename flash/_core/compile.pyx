@@ -9,14 +9,14 @@ Where neighbours are coupled (free widths), a cell's rows are repeated for every
 come in; its states are (incoming, own) pairs and only those that agree may follow each other.
 """
 
-from libc.math cimport rint
+from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from flash._core.blocks cimport *
 from flash._core.core cimport *
 from flash._core.ops cimport *
-from flash._core.tables cimport Tables, kernels
+from flash._core.tables cimport Classes, Tables, kernels
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
@@ -31,18 +31,26 @@ cdef class Model:
     def __init__(self, str kind, coefficients, quantum, dict links):
         """coefficients: per feature a tuple of seven numbers, one per column from score to area;
         quantum: what a unit of each of the six metrics is worth, powers of two."""
-        cdef int i, k
+        cdef int i, k, n
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
-        for i in range(self.model.n_features):
-            for k in range(COST_COLUMNS):
-                self.model.coefficient[i][k] = coefficients[i][k]
+        n = 0
+        for k in range(1, COST_COLUMNS):
+            for i in range(self.model.n_features):
+                if coefficients[i][k]:
+                    self.model.term_feature[n] = i
+                    self.model.term_column[n] = k
+                    self.model.term[n] = coefficients[i][k]
+                    n += 1
+        self.model.n_terms = n
         for k in range(COST_COLUMNS):
             self.model.per_unit[k] = 1.0
         self.model.per_unit[COL_LATENCY] = self.model.per_unit[COL_LATENCY_SCALED] = 1.0 / quantum[1]
         self.model.per_unit[COL_ENERGY] = self.model.per_unit[COL_ENERGY_SCALED] = 1.0 / quantum[2]
         self.model.per_unit[COL_AREA] = 1.0 / quantum[3]
-        self.links = dict(links, quantum=tuple(quantum))
+        classes = links.get("classes")
+        self.links = dict(links, quantum=tuple(quantum),
+                          classes=Classes(classes) if classes else None)
 
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width): for Network
@@ -162,7 +170,7 @@ cdef inline int64_t entering(const Place* at) noexcept nogil:
 
 
 cdef int fill(const CostModel* model, const Place* at, const PlanCell* cell, int64_t width_number,
-              const Work* work, double** row) except -1 nogil:
+              Work* work, double** row) except -1 nogil:
     """The rows of one width: `row[k]` is where column k of the first one goes."""
     cdef int64_t lines = cell.n_skips * cell.n_expansions * cell.n_kernels
     cdef int64_t i, j, d, n_runs, shapes, base, rest, step = cell.n_expansions * cell.n_kernels
@@ -173,7 +181,8 @@ cdef int fill(const CostModel* model, const Place* at, const PlanCell* cell, int
     cdef double* out
     cdef int k, column
     cdef const flash_kernels* kernel = kernels()
-    cdef int rising = 1
+    cdef int rising = 1, first
+    work.n_done = 0
     for j in range(1, cell.n_skips):
         rising &= skip[j] > skip[j - 1]
     # shapes: the first position per line, any other per line, saturated positions
@@ -226,14 +235,23 @@ cdef int fill(const CostModel* model, const Place* at, const PlanCell* cell, int
                 for k in range(SHAPE_COLUMNS):
                     shape[k * shapes + rest] = x[k]
         d = work.depth_number[i + 1]
+        first = 0
+        if d >= 0:
+            first = work.n_done == 0
+            work.n_done += 1
         for k in range(SHAPE_COLUMNS):
             if k < FLASH_COLUMNS and (row[k] == NULL or k == COL_SCORE):
                 continue
             out = work.scratch
             if d >= 0 and k < FLASH_COLUMNS:
                 out = row[k] + d * lines
+            if k == COL_WIDTH and at.family == DENSENET:
+                continue
             kernel.accumulate(lines, n_runs, shape + k * shapes + base, shape[k * shapes + rest],
                               total + k * lines, out)
+            # sums only grow with depth: the first and the last one span a column's range
+            if k < FLASH_COLUMNS and (first or i + 1 == cell.deepest):
+                span(kernel, lines, total + k * lines, work, k)
         if d < 0 or row[COL_SCORE] == NULL:
             continue
         out = row[COL_SCORE] + d * lines
@@ -241,12 +259,24 @@ cdef int fill(const CostModel* model, const Place* at, const PlanCell* cell, int
             kernel.scale_round(lines, total + COL_LINKS * lines,
                                SCORE_SCALE / <double> (at.width * (i + 1)),
                                <double> at.width * SCORE_SCALE, out)
+            span(kernel, lines, out, work, COL_SCORE)
             continue
         for j in range(lines):
             out[j] = degree(total[COL_WIDTH * lines + j], convolutions(
                 at, i + 1, cell.expansion[j // cell.n_kernels % cell.n_expansions]),
                 total[COL_LINKS * lines + j])
+        span(kernel, lines, out, work, COL_SCORE)
     return 0
+
+
+cdef inline void span(const flash_kernels* kernel, int64_t n, const double* x, Work* work,
+                      int column) noexcept nogil:
+    cdef double low, high
+    kernel.range(n, x, &low, &high)
+    if low < work.low[column]:
+        work.low[column] = low
+    if high > work.high[column]:
+        work.high[column] = high
 
 
 cdef inline double degree(double width_sum, double convs, double links) noexcept nogil:
@@ -338,6 +368,9 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
                     work.depth_number[cell.depth[i]] = <int32_t> i
                 place_of(plan, v, c, n_cells, cells, &at)
                 incoming = cells[c - 1].n_widths if c else 1
+                for k in range(FLASH_COLUMNS):
+                    work.low[k] = INFINITY
+                    work.high[k] = -INFINITY
                 for j in range(incoming):
                     for i in range(cell.n_widths):
                         at.width = cell.width[i]
@@ -350,6 +383,8 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
                         with nogil:
                             fill(&model.model, &at, cell, i, &work, at_row)
                 table.incoming = <int32_t> incoming
+                memcpy(table.low, work.low, sizeof(work.low))
+                memcpy(table.high, work.high, sizeof(work.high))
             cells += n_cells
     finally:
         free(work.depth_number)
@@ -359,6 +394,7 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
     links = dict(model.links)
     links["score"] = score
     tables.set_links(links)
+    tables.ranged = 1
     tables.check()
     return tables
 

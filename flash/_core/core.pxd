@@ -1,6 +1,6 @@
 """C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t
 
 cdef extern from "problem.h" nogil:
     enum:
@@ -31,6 +31,9 @@ cdef extern from "problem.h" nogil:
         int32_t dims[5]
         int64_t space_rows
         double* column[9]
+        int32_t joined
+        double low[9]
+        double high[9]
         double* boundary[9]
 
     ctypedef struct flash_variant:
@@ -39,6 +42,8 @@ cdef extern from "problem.h" nogil:
         double constant[9]
 
     ctypedef struct flash_links:
+        int32_t n_direct
+        const int16_t* class_at
         int32_t n_steps
         const double* scale_max
         const double* latency_factor
@@ -84,6 +89,8 @@ cdef extern from "problem.h" nogil:
                       int64_t s) noexcept
     void flash_totals(const flash_variant* variant, const int32_t* row, double* total) noexcept
     int flash_precedes(const flash_point* a, const flash_point* b, int32_t n_cells) noexcept
+    int flash_weigh(const flash_problem* problem, const flash_query* query, int32_t variant,
+                    const int32_t* row, flash_point* point, flash_point* best) noexcept
     int flash_try(const flash_problem* problem, const flash_query* query, int32_t variant,
                   const int32_t* row, flash_point* best) noexcept
 

@@ -41,6 +41,7 @@ cdef struct Worker:
     Limits limits
     double score_least   # the least score that min_accuracy admits
     double leaf          # combinations that are enumerated without further thought
+    Lists** thin_of      # per variant: every so many rows, or NULL
     int64_t thin         # rows a list is thinned to while prices are sought
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another

@@ -8,8 +8,8 @@ Bounds are computed in float64 with an outward slack; feasibility and the object
 configuration are always the exact ones of problem.h.
 """
 
-from libc.math cimport INFINITY, exp, fabs, log
-from libc.stdlib cimport free, malloc, realloc
+from libc.math cimport INFINITY, exp, fabs, log, sqrt
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -103,7 +103,11 @@ cdef void scan(Worker* w, const flash_variant* v, const Lists* lists, Scan* out)
         for s in range(list.states):
             best = 0.0
             back[c][s] = 0
-            if c:
+            if not c:
+                for k in range(FLASH_COLUMNS):
+                    if cell.boundary[k] != NULL:
+                        best += out.weight[k] * cell.boundary[k][s]
+            else:
                 best = -INFINITY
                 for t in range(lists.cell[c - 1].states):
                     if not flash_follows(&v.cells[c - 1], t, cell, s):
@@ -194,7 +198,11 @@ cdef void ranges(Worker* w, const flash_variant* v, const Lists* lists, Box* box
         if not w.problem.present >> k & 1:
             continue
         for c in range(lists.n_cells):
-            w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
+            if lists.cell[c].id == NULL:
+                low = v.cells[c].low[k]
+                high = v.cells[c].high[k]
+            else:
+                w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
             box.low[k] += low
             box.high[k] += high
             if v.cells[c].boundary[k] != NULL:
@@ -651,6 +659,18 @@ cdef void process(Worker* w, Node* node) noexcept nogil:
         release(fitting)
 
 
+cdef Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept nogil:
+    """A thinned copy to seek prices on; that of a whole variant is made once."""
+    cdef int c
+    for c in range(lists.n_cells):
+        if lists.cell[c].id != NULL:
+            return sample(lists, w.thin, w.chosen)
+    if w.thin_of[variant] == NULL:
+        w.thin_of[variant] = sample(lists, w.thin, w.chosen)
+    w.thin_of[variant].refs += 1
+    return w.thin_of[variant]
+
+
 cdef void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
                  Model* m) noexcept nogil:
     cdef Scan at
@@ -661,7 +681,7 @@ cdef void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
     for c in range(lists.n_cells):
         large |= lists.cell[c].n > 2 * w.thin
     if large:
-        thin = sample(lists, w.thin, w.chosen)
+        thin = thinned(w, node.variant, lists)
     if seek_prices(w, v, node.variant, thin, m, node.price, &at) == -INFINITY and not large:
         return
     if not node.depth and at.bound > -INFINITY:
@@ -740,7 +760,7 @@ cdef class Search:
     """One search over compiled tables: an incumbent, a bound, and the means to close the gap."""
 
     def __init__(self, Tables tables, Query query, *, double time_limit_s=INFINITY,
-                 int64_t max_leaves=-1, double leaf=20000.0, int64_t thin=448, callback=None):
+                 int64_t max_leaves=-1, double leaf=20000.0, int64_t thin=192, callback=None):
         cdef int i, c, k
         cdef int64_t rows
         cdef Worker* w = &self.w
@@ -768,13 +788,17 @@ cdef class Search:
                 w.room = rows
         w.value = <double*> malloc((w.room + 16) * sizeof(double))
         w.chosen = <int32_t*> malloc((w.room + 16) * sizeof(int32_t))
-        if w.value == NULL or w.chosen == NULL:
+        w.thin_of = <Lists**> calloc(tables.problem.n_variants, sizeof(void*))
+        if w.thin_of == NULL or w.value == NULL or w.chosen == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         cdef int64_t i
         for i in range(self.w.n_heap):
             release(self.w.heap[i].lists)
+        for i in range(self.w.problem.n_variants if self.w.thin_of != NULL else 0):
+            release(self.w.thin_of[i])
+        free(self.w.thin_of)
         free(self.w.heap)
         free(self.w.value)
         free(self.w.chosen)
@@ -856,14 +880,22 @@ cdef class Search:
 
 
 cdef double least_score(const flash_links* links, double accuracy) noexcept nogil:
-    """A score below which no accuracy reaches the least one asked for (outward by 1e-9)."""
-    cdef double z, s
+    """A score below which no accuracy reaches the least one asked for (outward by 1e-9).
+
+    By bisection on the link itself: its inverse loses all digits where accuracies saturate.
+    """
+    cdef double low = 1e-300, high = 1e300, middle
+    cdef int step
     if accuracy == -INFINITY:
         return -INFINITY
     if links.score_link == 0:
         return accuracy
-    z = 1.0 / accuracy - links.link_a
-    if z <= 0.0:
-        return 1e300
-    s = links.link_b / (log(z) - links.link_c)
-    return s * (1.0 - 1e-9) if s > 0.0 and log(z) > links.link_c else 1e300
+    if flash_accuracy(links, high) < accuracy:
+        return high
+    for step in range(64):
+        middle = sqrt(low) * sqrt(high)
+        if flash_accuracy(links, middle) < accuracy:
+            low = middle
+        else:
+            high = middle
+    return low * (1.0 - 1e-9)

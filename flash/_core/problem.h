@@ -32,10 +32,12 @@ enum { M_SCORE, M_LATENCY, M_ENERGY, M_AREA, M_PARAMS, M_MACS };
 typedef struct {
     int64_t rows;                    /* states * rows per state; rows of a state are contiguous */
     int32_t states;                  /* hand-on states (free widths); 1 without coupling */
+    int32_t joined;                  /* it has boundaries */
     int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
     int32_t dims[5];                 /* choices per variable, most significant first */
     int64_t space_rows;              /* rows of the search space: row r stands for r % space_rows */
     double *column[FLASH_COLUMNS];   /* rows numbers each; NULL where the column is absent */
+    double low[FLASH_COLUMNS], high[FLASH_COLUMNS]; /* of each column */
     double *boundary[FLASH_COLUMNS]; /* (states of the previous cell) x states, or NULL */
 } flash_cell;
 
@@ -46,6 +48,8 @@ typedef struct {
 } flash_variant;
 
 typedef struct {
+    int32_t n_direct;             /* scales below it find their class in class_at */
+    const int16_t *class_at;
     int32_t n_steps;              /* classes by scale: 0 when nothing depends on it */
     const double *scale_max;      /* class g holds while scale <= scale_max[g]; the last is inf */
     const double *latency_factor; /* non-decreasing */
@@ -83,6 +87,8 @@ typedef struct {
 
 static inline int flash_class_of(const flash_links *l, double scale)
 {
+    if (scale < l->n_direct && scale >= 0.0)
+        return l->class_at[(int)scale];
     int low = 0, high = l->n_steps - 1;
     while (low < high) {
         int middle = (low + high) / 2;
@@ -129,7 +135,7 @@ static inline int flash_feasible(const flash_links *l, const flash_query *q, con
     for (int k = 1; k < FLASH_METRICS; k++)
         if (m[k] > q->maximum[k])
             return 0;
-    return flash_accuracy(l, m[M_SCORE]) >= q->min_accuracy;
+    return q->min_accuracy == -INFINITY || flash_accuracy(l, m[M_SCORE]) >= q->min_accuracy;
 }
 
 /* What is compared: the score, or the logarithm of the weighted product. */
@@ -166,12 +172,13 @@ static inline void flash_totals(const flash_variant *v, const int32_t *row, doub
     for (int c = 0; c < v->n_cells; c++) {
         const flash_cell *cell = &v->cells[c];
         int64_t state = flash_state_of(cell, row[c]);
-        for (int k = 0; k < FLASH_COLUMNS; k++) {
+        for (int k = 0; k < FLASH_COLUMNS; k++)
             if (cell->column[k])
                 x[k] += cell->column[k][row[c]];
-            if (cell->boundary[k])
-                x[k] += cell->boundary[k][before * cell->states + state];
-        }
+        if (cell->joined)
+            for (int k = 0; k < FLASH_COLUMNS; k++)
+                if (cell->boundary[k])
+                    x[k] += cell->boundary[k][before * cell->states + state];
         before = state;
     }
 }
@@ -198,26 +205,34 @@ static inline int flash_precedes(const flash_point *a, const flash_point *b, int
 }
 
 /* Weighs one configuration against the best so far: 1 if it is the new best, 0 if it is feasible,
- * -1 if it breaks a budget. */
+ * -1 if it breaks a budget. The point's objective and metrics are filled in. */
+static inline int flash_weigh(const flash_problem *p, const flash_query *q, int32_t variant,
+                              const int32_t *row, flash_point *point, flash_point *best)
+{
+    const flash_variant *v = &p->variants[variant];
+    double total[FLASH_COLUMNS];
+    flash_totals(v, row, total);
+    flash_metrics(&p->links, total, point->metric);
+    if (!flash_feasible(&p->links, q, point->metric))
+        return -1;
+    point->objective = flash_objective(&p->links, q, point->metric);
+    if (best->found && point->objective < best->objective)
+        return 0;
+    point->variant = variant;
+    point->found = 1;
+    for (int c = 0; c < v->n_cells; c++)
+        point->row[c] = row[c];
+    if (!flash_precedes(point, best, v->n_cells))
+        return 0;
+    *best = *point;
+    return 1;
+}
+
 static inline int flash_try(const flash_problem *p, const flash_query *q, int32_t variant,
                             const int32_t *row, flash_point *best)
 {
-    const flash_variant *v = &p->variants[variant];
     flash_point point;
-    double total[FLASH_COLUMNS];
-    flash_totals(v, row, total);
-    flash_metrics(&p->links, total, point.metric);
-    if (!flash_feasible(&p->links, q, point.metric))
-        return -1;
-    point.objective = flash_objective(&p->links, q, point.metric);
-    point.variant = variant;
-    point.found = 1;
-    for (int c = 0; c < v->n_cells; c++)
-        point.row[c] = row[c];
-    if (!flash_precedes(&point, best, v->n_cells))
-        return 0;
-    *best = point;
-    return 1;
+    return flash_weigh(p, q, variant, row, &point, best);
 }
 
 #endif

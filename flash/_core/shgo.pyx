@@ -20,9 +20,11 @@ from flash._core.core cimport *
 from flash._core.exact cimport Search, Worker, pause
 from flash._core.lists cimport *
 
+__all__ = ("explore", "multistart")
+
 
 cdef enum:
-    THIN = 160           # rows per cell on the coarse level
+    THIN = 96           # rows per cell on the coarse level
     POOL = 24            # minimisers kept
     STARTS = 3           # of them refined
     VERTICES = 4096
@@ -40,8 +42,7 @@ cdef double weigh_point(Worker* w, Point* p) noexcept nogil:
     cdef const flash_cell* cell
     cdef const flash_links* links = &w.problem.links
     cdef int32_t row[32]
-    cdef double total[9]
-    cdef double metric[6]
+    cdef flash_point point
     cdef double over = 0.0, x
     cdef int64_t own = 0
     cdef int c, k
@@ -53,17 +54,13 @@ cdef double weigh_point(Worker* w, Point* p) noexcept nogil:
         if cell.states > 1:
             own = p.row[c] // (cell.space_rows // (cell.states // cell.incoming))
     w.leaves += 1
-    if flash_try(w.problem, w.query, p.variant, row, &w.best) >= 0:
-        flash_totals(v, row, total)
-        flash_metrics(links, total, metric)
-        p.merit = flash_objective(links, w.query, metric)
+    if flash_weigh(w.problem, w.query, p.variant, row, &point, &w.best) >= 0:
+        p.merit = point.objective
         return p.merit
-    flash_totals(v, row, total)
-    flash_metrics(links, total, metric)
     for k in range(1, FLASH_METRICS):
-        if metric[k] > w.query.maximum[k]:
-            over += metric[k] / (w.query.maximum[k] + 1e-300) - 1.0
-    x = flash_accuracy(links, metric[M_SCORE])
+        if point.metric[k] > w.query.maximum[k]:
+            over += point.metric[k] / (w.query.maximum[k] + 1e-300) - 1.0
+    x = flash_accuracy(links, point.metric[M_SCORE]) if w.query.min_accuracy > -INFINITY else INFINITY
     if x < w.query.min_accuracy:
         over += 1.0 - x / w.query.min_accuracy
     p.merit = -1e9 * (1.0 + (over if over < 1e9 else 1e9))
@@ -131,11 +128,11 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
     cdef Point p
     cdef int turn, k, step
     p.variant = variant
-    for turn in range(3):
+    for turn in range(2):
         prices_of(w, lists, v, share, weight)
         low = high * 1e-4
         price = high
-        for step in range(7):
+        for step in range(6):
             middle = (low * price) ** 0.5
             best_rows(w, lists, weight, middle, p.row)
             to_space(v, p.row)
@@ -143,7 +140,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
                 price = middle
             else:
                 low = middle
-        if turn == 2:
+        if turn == 1:
             break
         best_rows(w, lists, weight, low, p.row)
         flash_totals(v, p.row, total)

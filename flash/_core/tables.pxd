@@ -2,12 +2,19 @@
 
 from flash._core.core cimport *
 
+cdef class Classes:
+    cdef int n, n_direct
+    cdef double* table        # four columns
+    cdef int16_t* direct
+
+
 cdef class Tables:
     cdef flash_problem problem
     cdef void* block          # all rows, one piece of memory
     cdef size_t block_size
     cdef void* small          # variants and cells
-    cdef void* steps          # the classes' four columns
+    cdef object classes       # keeps the links' arrays alive
+    cdef int ranged           # the cells' low and high are known
     cdef double* reserve(self, size_t n_numbers) except NULL
     cdef int shape(self, object cells_of) except -1
     cdef int set_links(self, dict links) except -1

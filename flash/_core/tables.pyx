@@ -53,6 +53,7 @@ COLUMNS = ("score", "latency", "latency_scaled", "energy", "energy_scaled", "sca
 METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 MAX_CELLS = FLASH_MAX_CELLS
 MAX_STATES = FLASH_MAX_STATES
+cdef int DIRECT = 4096
 MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
 
 cdef const flash_kernels* chosen = flash_choose_kernels(
@@ -76,7 +77,7 @@ def simd() -> str:
 cdef int64_t read(object data, double* out, int64_t room) except -1:
     """Copies a contiguous buffer of float64; how many there are."""
     cdef Py_buffer view
-    cdef int64_t n
+    cdef int64_t n, i
     PyObject_GetBuffer(data, &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
     n = view.len // <int64_t> sizeof(double)
     try:
@@ -85,7 +86,46 @@ cdef int64_t read(object data, double* out, int64_t room) except -1:
         memcpy(out, view.buf, min(n, room) * sizeof(double))
     finally:
         PyBuffer_Release(&view)
+    for i in range(min(n, room)):
+        if not isfinite(out[i]):
+            raise ValueError("columns must hold numbers that are finite")
     return n
+
+
+cdef class Classes:
+    """What depends on the scale: tuples (bound, latency factor, energy factor, area offset)."""
+
+    def __init__(self, classes):
+        cdef int i, k, n = len(classes), scale
+        cdef double* table
+        if not 1 <= n < 32768:
+            raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
+        self.table = table = <double*> malloc(4 * n * sizeof(double))
+        if table == NULL:
+            raise MemoryError
+        self.n = n
+        for i in range(n):
+            for k in range(4):
+                table[k * n + i] = classes[i][k]
+            # written so that NaN is refused
+            if i and not (table[i] > table[i - 1] and table[n + i] >= table[n + i - 1]
+                          and table[2 * n + i] >= table[2 * n + i - 1]
+                          and table[3 * n + i] >= table[3 * n + i - 1]):
+                raise ValueError("classes: bounds must rise and factors must not fall")
+        if table[n - 1] != INFINITY or not (table[n] > 0.0 and table[2 * n] > 0.0):
+            raise ValueError("classes: the last has no bound, and factors are positive")
+        # scales up to a few thousand find their class at once, others by bisection
+        self.n_direct = <int> min(DIRECT, table[n - 2] if n > 1 else 0.0)
+        self.direct = <int16_t*> malloc((self.n_direct + 1) * sizeof(int16_t))
+        i = 0
+        for scale in range(self.n_direct):
+            while scale > table[i]:
+                i += 1
+            self.direct[scale] = i
+
+    def __dealloc__(self):
+        free(self.table)
+        free(self.direct)
 
 
 cdef class Tables:
@@ -101,7 +141,6 @@ cdef class Tables:
             else:
                 free(self.block)
         free(self.small)
-        free(self.steps)
 
     cdef double* reserve(self, size_t n_numbers) except NULL:
         """One block for all rows."""
@@ -139,35 +178,22 @@ cdef class Tables:
 
     cdef int set_links(self, dict links) except -1:
         cdef flash_links* l = &self.problem.links
-        cdef tuple classes = links.get("classes", ())
-        cdef double* table
-        cdef int i, k, n = len(classes)
+        cdef Classes classes = links.get("classes")
+        cdef int k
         for k in range(FLASH_METRICS):
             l.quantum[k] = links["quantum"][k]
         l.leakage = links.get("leakage", 0.0)
         l.modelled = links["modelled"]
-        l.n_steps = n
-        kind, a, b, c = links.get("score", (0, 0.0, 0.0, 0.0))
-        l.score_link = kind
-        l.link_a, l.link_b, l.link_c = a, b, c
-        if n:
-            self.steps = malloc(4 * n * sizeof(double))
-            if self.steps == NULL:
-                raise MemoryError
-            table = <double*> self.steps
-            for i in range(n):
-                for k in range(4):
-                    table[k * n + i] = classes[i][k]
-                if i and (table[i] <= table[i - 1] or table[n + i] < table[n + i - 1]
-                          or table[2 * n + i] < table[2 * n + i - 1]
-                          or table[3 * n + i] < table[3 * n + i - 1]):
-                    raise ValueError("classes: bounds must rise and factors must not fall")
-            if table[n - 1] != INFINITY or table[n] <= 0.0 or table[2 * n] <= 0.0:
-                raise ValueError("classes: the last has no bound, and factors are positive")
-            l.scale_max = table
-            l.latency_factor = table + n
-            l.energy_factor = table + 2 * n
-            l.area_offset = table + 3 * n
+        l.score_link, l.link_a, l.link_b, l.link_c = links.get("score", (0, 0.0, 0.0, 0.0))
+        if classes is not None:
+            self.classes = classes
+            l.n_steps = classes.n
+            l.n_direct = classes.n_direct
+            l.class_at = classes.direct
+            l.scale_max = classes.table
+            l.latency_factor = classes.table + classes.n
+            l.energy_factor = classes.table + 2 * classes.n
+            l.area_offset = classes.table + 3 * classes.n
         return 0
 
     @staticmethod
@@ -206,9 +232,9 @@ cdef class Tables:
                 cell.rows = len(next(iter(columns.values())))
                 cell.space_rows = cell.rows
                 cell.incoming = 1
-                cell.dims = [1, 1, 1, states, cell.rows // states]
                 if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
                     raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
+                cell.dims = [1, 1, 1, states, cell.rows // states]
                 for k, data in columns.items():
                     n = read(data, at, cell.rows)
                     if n != cell.rows:
@@ -217,6 +243,7 @@ cdef class Tables:
                     cell.column[k] = at
                     at += n
                     self.problem.present |= 1 << k
+                cell.joined = len(boundaries) > 0
                 for k, data in boundaries.items():
                     n = read(data, at, before * states)
                     if n != before * states:
@@ -224,6 +251,10 @@ cdef class Tables:
                     cell.boundary[k] = at
                     at += n
                 before = states
+        if links.get("classes"):
+            links = dict(links, classes=Classes(links["classes"]))
+        else:
+            links = dict(links, classes=None)
         self.set_links(links)
         self.check()
         return self
@@ -231,8 +262,10 @@ cdef class Tables:
     cdef int check(self) except -1:
         """All columns everywhere or nowhere; totals exact."""
         cdef int i, c, k, s
-        cdef double low, high, total
+        cdef double low, high, total, least, most
         cdef flash_variant* v
+        if self.problem.links.n_steps and not self.problem.present >> COL_SCALE & 1:
+            raise ValueError("classes need the column scale")
         for i in range(self.problem.n_variants):
             v = &self.problem.variants[i]
             for k in range(FLASH_COLUMNS):
@@ -242,8 +275,17 @@ cdef class Tables:
                         raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
                     if v.cells[c].column[k] == NULL:
                         continue
-                    chosen.range(v.cells[c].rows, v.cells[c].column[k], &low, &high)
+                    if not self.ranged:
+                        chosen.range(v.cells[c].rows, v.cells[c].column[k], &v.cells[c].low[k],
+                                     &v.cells[c].high[k])
+                    low = v.cells[c].low[k]
+                    high = v.cells[c].high[k]
                     total += max(abs(low), abs(high))
+                    if v.cells[c].boundary[k] != NULL:
+                        s = v.cells[c].states * (v.cells[c - 1].states if c else 1)
+                        chosen.range(s, v.cells[c].boundary[k], &least, &most)
+                        total += max(abs(least), abs(most))
+                        low = min(low, least)
                     if not isfinite(low) or not isfinite(high):
                         raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
                     if low < 0.0 and k != COL_SCORE:

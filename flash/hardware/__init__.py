@@ -35,9 +35,7 @@ _loaded: dict[str, Target] = {}
 
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
-    return tuple(
-        sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json"))
-    )
+    return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
 
 
 class Target(Record):
@@ -98,9 +96,7 @@ class Target(Record):
                 f"target must be a name ({', '.join(targets())}), a path or a Target, "
                 f"got {shown(name)} ({type(name).__name__})"
             )
-        path = os.fspath(name)
-        if isinstance(path, bytes):
-            path = os.fsdecode(path)
+        path = os.fsdecode(name)
         if path in _loaded:
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):

@@ -188,7 +188,9 @@ def table(
 def text(value: Any, where: str, longest: int = MAX_TEXT) -> str:
     """Return `value` if it is text of at most `longest` characters."""
     if not isinstance(value, str) or len(value) > longest:
-        raise FormatError(f"{where} must be text of at most {longest} characters, got {shown(value)}")
+        raise FormatError(
+            f"{where} must be text of at most {longest} characters, got {shown(value)}"
+        )
     return value
 
 
@@ -239,7 +241,9 @@ def numbers(
 ) -> list[float]:
     """Return `value` as floats if it is a list of numbers that never fall, or always rise."""
     if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_NUMBERS:
-        raise FormatError(f"{where} must be a list of 1 to {MAX_NUMBERS} numbers, got {shown(value)}")
+        raise FormatError(
+            f"{where} must be a list of 1 to {MAX_NUMBERS} numbers, got {shown(value)}"
+        )
     if length is not None and len(value) != length:
         raise FormatError(f"{where} must hold {length} numbers, got {len(value)}")
     before = low - 1.0
@@ -260,14 +264,21 @@ def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
         raise FormatError(
             f"{where} is too much: at most {MAX_NOTES} values, {MAX_DEPTH} levels deep, are read"
         )
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         for key, one in value.items():
-            text(key, f"{where}: a key", 1000)
+            if type(key) is not str or len(key) > MAX_TEXT:
+                text(key, f"{where}: a key")
             _plain(one, where, budget, depth + 1)
-    elif isinstance(value, (list, tuple)):
+    elif kind in (list, tuple):
         for one in value:
             _plain(one, where, budget, depth + 1)
-    elif isinstance(value, str):
-        text(value, where)
-    elif not (value is None or isinstance(value, bool)):
+    elif kind is str:
+        if len(value) > MAX_TEXT:
+            text(value, where)
+    elif (
+        value is not None
+        and kind is not bool
+        and (kind not in (int, float) or not -1e300 <= value <= 1e300)
+    ):
         number(value, f"{where}: a number in it", -1e300, 1e300)

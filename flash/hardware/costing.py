@@ -89,11 +89,10 @@ def operations(net: Network) -> list[list[Operation]]:
 
 def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
     inputs = layer.inputs or (-1,)
-    if layer.norm in ("input", "both") and inputs[0] >= 0:
-        if layers[inputs[0]].kind in ("add", "concat"):
-            source = layers[inputs[0]]
-            size = (source.out_height, source.out_width)
-            yield (ELEMENTWISE, 1, 1, source.out_channels, 1, *size)
+    source = layers[inputs[0]] if inputs[0] >= 0 else None
+    if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
+        size = (source.out_height, source.out_width)
+        yield (ELEMENTWISE, 1, 1, source.out_channels, 1, *size)
     size = (layer.out_height, layer.out_width)
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
@@ -130,20 +129,22 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     rows = _charged(model, operations(network))
     totals = [sum(row[k] for row in rows) for k in range(COLUMNS)]
     metrics = model.metrics((0, *totals, network.params, network.macs))
-    known = target.metrics
-    energy = metrics[2] if "energy_mj" in known else None
-    area = metrics[3] if "area_mm2" in known else None
-    values = {"latency_ms": metrics[1], "macs": network.macs, "params": network.params}
-    values |= {"tiles": totals[4], "layers": sum(map(_is_charged, network.layers))}
-    values |= {name: value for name, value in zip(known, metrics[1:], strict=False)}
-    return Cost(
-        metrics[1],
-        energy,
-        area,
-        tuple(_shares(model.links, network, rows, totals[4], energy, area)),
-        flags_for(target, family, values, *_extents(network))
-        + _flags_of_groups(target, family, network),
-    )
+    latency = metrics[1]
+    energy = metrics[2] if "energy_mj" in target.metrics else None
+    area = metrics[3] if "area_mm2" in target.metrics else None
+    known: dict[str, float | None] = {
+        "latency_ms": latency,
+        "energy_mj": energy,
+        "area_mm2": area,
+        "tiles": totals[4],
+        "params": network.params,
+        "macs": network.macs,
+        "layers": sum(map(_has_weights, network.layers)),
+    }
+    flags = flags_for(target, family, known, *_extents(network))
+    flags += _flags_of_groups(target, family, network)
+    shares = _shares(model.links, network, rows, totals[4], energy, area)
+    return Cost(latency, energy, area, tuple(shares), flags)
 
 
 def _charged(model: Any, rows: list[list[Operation]]) -> list[list[int]]:
@@ -168,10 +169,9 @@ def _shares(
     energy: float | None,
     area: float | None,
 ) -> Iterator[LayerCost]:
-    latency_factor = energy_factor = chip = 0.0
-    for bound, latency_factor, energy_factor, chip in links.get("classes", ()):
-        if tiles <= bound:
-            break
+    _, latency_factor, energy_factor, chip = next(
+        (one for one in links.get("classes", ()) if tiles <= one[0]), (0.0, 0.0, 0.0, 0.0)
+    )
     _, q_latency, q_energy, q_area, *_ = links["quantum"]
     leakage = links.get("leakage", 0.0) * tiles
     for number, (layer, row) in enumerate(zip(network.layers, rows, strict=True)):
@@ -197,14 +197,14 @@ def _title(layer: Layer) -> str:
     )
 
 
-def _is_charged(layer: Layer) -> bool:
+def _has_weights(layer: Layer) -> bool:
     return layer.kind in ("conv", "linear")
 
 
 def _refuse_huge(network: Network) -> None:
     for number, layer in enumerate(network.layers):
         product = layer.kernel**2 * layer.in_channels * layer.out_channels
-        if _is_charged(layer) and product > MAX_PRODUCT:
+        if _has_weights(layer) and product > MAX_PRODUCT:
             raise ArgumentError(
                 f"net is too large to cost: kernel^2 x in_channels x out_channels of "
                 f"layers[{number}] must be at most 2**56, got {product}"
@@ -217,7 +217,7 @@ def _refuse_huge(network: Network) -> None:
 def flags_for(
     target: Target,
     architecture_family: str,
-    metrics: Mapping[str, float],
+    metrics: Mapping[str, float | None],
     max_channels: int | None = None,
     kernel: int | None = None,
     resolution: int | None = None,

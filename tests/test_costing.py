@@ -1,0 +1,323 @@
+"""What a network costs: layer by layer, against the compiled core, by hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+import reference
+
+from flash._core import compile as core
+from flash._topology import of_architecture
+from flash.architecture import FAMILIES, Architecture, Cell
+from flash.degree import cell_degree_fixed, degree_fixed, nn_degree
+from flash.errors import ArgumentError, ArgumentTypeError
+from flash.hardware import KINDS, Target, costing, flags_for
+from flash.network import Layer, Network
+from flash.spaces import SearchSpace
+
+TARGETS = ("rram", "cpu-x86")
+sizes = st.one_of(st.sampled_from([32, 224]), st.integers(1, 300))
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> tuple[SearchSpace, int, list[int]]:
+    """A space of any family, a variant of it, and a row number for each of the variant's cells."""
+    family = draw(st.sampled_from(FAMILIES))
+    mobile = family == "mobilenet-v2"
+    cells = draw(st.integers(1, 4))
+    some = {"min_size": 1, "max_size": 3, "unique": True}
+    choices: dict[str, Any] = {
+        "cells": cells,
+        "resolution": draw(st.lists(sizes, **some)),
+        "num_classes": draw(st.integers(1, 1000)),
+        "depths": draw(st.lists(st.integers(1, 9), **some)),
+        "skips": draw(st.lists(st.integers(0, 700), **some)),
+    }
+    if mobile:
+        choices["expansions"] = draw(st.lists(st.integers(1, 6), **some))
+        choices["kernels"] = draw(st.lists(st.sampled_from([1, 3, 5, 7, 31]), **some))
+    if draw(st.booleans()):
+        choices["width_multipliers"] = draw(st.lists(st.sampled_from([0.5, 1, 2, 3.7]), **some))
+    else:
+        choices["widths"] = tuple(draw(st.lists(st.integers(1, 300), **some)) for _ in range(cells))
+    space = SearchSpace(family, **choices)
+    chosen = [draw(st.integers(0, high)) for _, high in space.bounds]
+    return space, *located(space, chosen)
+
+
+def located(space: SearchSpace, chosen: list[int]) -> tuple[int, list[int]]:
+    """Return (variant, row number per cell) of a row of choice indices: mixed radix."""
+    lengths = [high + 1 for _, high in space.bounds]
+    variant = (chosen[0] * lengths[1] + chosen[1]) * lengths[2] + chosen[2]
+    each = (len(lengths) - 3) // len(space._per_cell)
+    rows = []
+    for start in range(3, len(lengths), each):
+        row = 0
+        for k in range(start, start + each):
+            row = row * lengths[k] + chosen[k]
+        rows.append(row)
+    return variant, rows
+
+
+def decoded(space: SearchSpace, variant: int, rows: list[int]) -> Architecture:
+    """Return the network of a variant and its rows."""
+    lengths = [high + 1 for _, high in space.bounds]
+    chosen = [0] * len(lengths)
+    for k in (2, 1, 0):
+        variant, chosen[k] = divmod(variant, lengths[k])
+    each = (len(lengths) - 3) // len(rows)
+    for cell, row in enumerate(rows):
+        for k in range(3 + (cell + 1) * each - 1, 2 + cell * each, -1):
+            row, chosen[k] = divmod(row, lengths[k])
+    return space.decode(chosen)
+
+
+@settings(max_examples=300)
+@given(spaces(), st.sampled_from(TARGETS))
+def test_equals_the_compiled_core(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:
+    """Bit for bit what a search reports: NN-Degree, costs, params and MACs."""
+    space, variant, rows = picked
+    arch = decoded(space, variant, rows)
+    target = Target.load(name)
+    model = target.model(space.family)
+    totals, degrees = core.totals_of(core.Plan(space.plan()), model, variant, rows)
+    assume(max(totals) < 2**53)  # what tables accept
+    names = ("nn_degree", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+    metrics = dict(zip(names, model.metrics(totals), strict=True))
+    cost = target.cost(arch)
+    for metric in target.metrics:
+        assert getattr(cost, metric) == metrics[metric]
+    assert (totals[7], totals[8]) == (arch.params, arch.macs)
+    assert totals[0] == degree_fixed(arch)
+    assert metrics["nn_degree"] == nn_degree(arch)
+    assert list(degrees) == [
+        cell_degree_fixed(cell.width_sum, cell.convs, cell.links) for cell in of_architecture(arch)
+    ]
+
+
+@settings(max_examples=100)
+@given(spaces(), st.sampled_from(TARGETS))
+def test_layers_add_up(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:
+    arch = decoded(*picked)
+    cost = Target.load(name).cost(arch)
+    assert len(cost.by_layer) == len(arch.network())
+    for metric in ("latency_ms", "energy_mj", "area_mm2"):
+        shares = [getattr(layer, metric) for layer in cost.by_layer]
+        whole = getattr(cost, metric)
+        if whole is None:
+            assert set(shares) == {None}
+        else:
+            assert sum(shares) == pytest.approx(whole, rel=1e-12)
+            assert min(shares) >= 0
+
+
+# The features, against their plain twins
+
+
+def charged(kind: str, operation: tuple[int, ...]) -> list[float]:
+    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/16."""
+    result = []
+    count = len(KINDS[kind].FEATURES)
+    for feature in range(count):
+        rows = [[0.0, float(i == feature), *[0.0] * 5] for i in range(count)]
+        model = core.Model(kind, rows, (2.0**-4,) * 6, {})
+        result.append(model.charge([operation])[0][1] / 16)
+    return result
+
+
+channels = st.one_of(st.integers(1, 70), st.integers(1, 5000), st.sampled_from([16, 64, 512]))
+
+
+@settings(max_examples=300)
+@given(st.integers(1, 12), channels, channels, st.integers(1, 130), st.integers(1, 130))
+def test_rram_features(kernel: int, into: int, out: int, height: int, width: int) -> None:
+    operation = (0, kernel, into, out, 1, height, width)
+    expected = reference.rram_features(kernel, into, out, height * width)
+    assert charged("rram", operation) == expected
+    assert charged("rram", (1, 1, 1, out, 1, height, width)) == [0.0] * 16
+
+
+@settings(max_examples=300)
+@given(
+    st.booleans(),
+    st.integers(1, 12),
+    channels,
+    channels,
+    st.sampled_from([1, 2, 3, "all"]),
+    st.integers(1, 130),
+    st.integers(1, 130),
+)
+def test_cpu_features(
+    elementwise: bool, kernel: int, into: int, out: int, groups: Any, height: int, width: int
+) -> None:
+    groups = into if groups == "all" else groups
+    into, out = into * groups // groups, out * groups
+    into += -into % groups
+    operation = (int(elementwise), kernel, into, out, groups, height, width)
+    expected = reference.cpu_features(elementwise, kernel, into, out, groups, height, width)
+    assert charged("cpu", operation) == expected
+
+
+# What a row is charged for
+
+
+def made(*rows: dict[str, Any]) -> list[list[tuple[int, ...]]]:
+    stem = {"kind": "conv", "out_channels": 8, "kernel": 3}
+    return costing.operations(Network.from_layers([stem, *rows], (3, 10, 10)))[1:]
+
+
+CONV = {"kind": "conv", "out_channels": 4, "kernel": 3, "stride": 2}
+OPERATION = (0, 3, 8, 4, 1, 5, 5)
+
+
+def test_norms_are_folded_into_convolutions() -> None:
+    for norm in (False, "input", "output", "both"):
+        assert made({**CONV, "norm": norm}) == [[OPERATION]]
+    pool = {"kind": "pool", "kernel": 2, "stride": 2}
+    assert made(pool, {**CONV, "norm": "input"}) == [[], [(0, 3, 8, 4, 1, 3, 3)]]
+
+
+@pytest.mark.parametrize("kind", ["add", "concat"])
+def test_norms_after_an_addition_or_a_concatenation_are_not(kind: str) -> None:
+    both = {"kind": "conv", "out_channels": 8, "kernel": 3}
+    join = {"kind": kind, "inputs": [1, 0]}
+    width = 16 if kind == "concat" else 8
+    own = [(1, 1, 1, 16, 1, 10, 10)] if kind == "concat" else []
+    for norm, count in ((False, 0), ("output", 0), ("input", 1), ("both", 1)):
+        got = made(both, join, {**CONV, "norm": norm})
+        conv = (0, 3, width, 4, 1, 5, 5)
+        assert got[1:] == [own, [(1, 1, 1, width, 1, 10, 10)] * count + [conv]]
+
+
+def test_norms_of_rows_that_are_no_convolution() -> None:
+    whole = (1, 1, 1, 8, 1, 10, 10)
+    assert made({"kind": "concat", "norm": "output"}) == [[whole]]
+    assert made({"kind": "concat"}) == [[]]
+    assert made({"kind": "add", "inputs": [0, 0], "norm": True}) == [[whole]]
+    pool = {"kind": "pool", "mode": "global_avg", "norm": "input"}
+    assert made(pool) == [[]]
+    assert made({"kind": "add", "inputs": [0, 0]}, pool) == [[], [whole]]
+    assert made({"kind": "linear", "out_channels": 5, "norm": True}) == [[(0, 1, 800, 5, 1, 1, 1)]]
+
+
+def test_by_hand_on_a_cpu() -> None:
+    """One 3x3 convolution of 16 to 16 channels on 8 x 8 positions."""
+    target = Target.load("cpu-x86")
+    c = target.coefficients["default"]["latency_ms"]
+    net = Network([Layer("conv", 16, 16, 8, 8, 3)], (16, 8, 8))
+    whole = 64 * 9 * 256 * c["macs_spatial"] + 64 * 16 * c["accumulations"] + c["kernels"]
+    cost = target.cost(net)
+    assert cost.latency_ms == pytest.approx(whole, rel=1e-6)
+    assert cost.energy_mj is None
+    assert cost.area_mm2 is None
+    assert cost.by_layer[0].name == "0 conv 3x3 16>16"
+
+
+def test_by_hand_on_rram() -> None:
+    """The links: grid of 2 tiles, its factors, leakage and the chip's area."""
+    target = Target.load("rram")
+    c, links = target.coefficients["default"], target.links["default"]
+    net = Network([Layer("conv", 64, 64, 8, 8, 3)], (64, 8, 8))
+    f = dict(zip(KINDS["rram"].FEATURES, reference.rram_features(3, 64, 64, 64), strict=True))
+    assert f["tiles"] == 2
+    part = {column: sum(values[n] * f[n] for n in values) for column, values in c.items()}
+    grid = {name: table[1] for name, table in links["grid"].items()}
+    latency = part["latency_ms"] + grid["latency_factor"] * part["ic_latency_ms"]
+    energy = part["energy_mj"] + grid["energy_factor"] * part["ic_energy_mj"]
+    energy += links["leakage_w_per_tile"] * 2 * latency
+    cost = target.cost(net)
+    assert cost.latency_ms == pytest.approx(latency, rel=1e-8)
+    assert cost.energy_mj == pytest.approx(energy, rel=1e-8)
+    assert cost.area_mm2 == pytest.approx(part["area_mm2"] + grid["area_mm2"], rel=1e-8)
+
+
+def test_networks_take_the_set_of_their_structure() -> None:
+    target = Target.load("rram")
+    for family, skips in (("densenet", 40), ("resnet", 8), ("wide-resnet", 8)):
+        arch = Architecture(family, [Cell(16, 6, skips), Cell(32, 6, skips)])
+        assert target.cost(arch.network()) == target.cost(arch)
+    # A network without labels, or without links, is read with the set "default".
+    arch = Architecture("densenet", [Cell(16, 6, 40)])
+    bare = Network([layer._replace(cell=None) for layer in arch.network().layers])
+    assert target.cost(bare).latency_ms != target.cost(arch).latency_ms
+
+
+def test_a_network_without_convolutions_costs_nothing_but_the_chip() -> None:
+    net = Network([Layer("pool", 3, 3, 8, 8, 2, 2)], (3, 8, 8))
+    assert Target.load("cpu-x86").cost(net).latency_ms == 0.0
+    cost = Target.load("rram").cost(net)
+    assert (cost.latency_ms, cost.energy_mj) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("net", ["densenet", None, 3, [Cell(8, 1)]])
+def test_neither_architecture_nor_network(net: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match="net must be an Architecture or a Network"):
+        Target.load("rram").cost(net)
+
+
+def test_a_layer_too_large_to_count() -> None:
+    big = 1 << 39
+    net = Network([Layer("conv", big, big, 1, 1, groups=1)], (big, 1, 1))
+    with pytest.raises(ArgumentError, match=r"layers\[0\] must be at most 2\*\*56"):
+        Target.load("rram").cost(net)
+    big = 1 << 26
+    net = Network([Layer("conv", big, big, 65536, 65536)], (big, 65536, 65536))
+    for name in TARGETS:
+        assert Target.load(name).cost(net).latency_ms > 1e6
+
+
+# What lies outside the calibrated range
+
+
+def test_within_the_range_nothing_is_flagged() -> None:
+    arch = Architecture("densenet", [Cell(32, 13, 40), Cell(64, 13, 80), Cell(128, 13, 125)])
+    assert Target.load("rram").cost(arch).flags == ()
+    assert Target.load("cpu-x86").cost(arch).flags == ()
+
+
+def test_flags() -> None:
+    rram, cpu = Target.load("rram"), Target.load("cpu-x86")
+    tiny = rram.cost(Architecture("densenet", [Cell(1, 1)])).flags
+    assert len(tiny) == 6
+    assert any(flag.startswith("latency_ms 0.0") for flag in tiny)
+    arch = Architecture("mobilenet-v2", [Cell(1800, 2, 0, 6, 7)], 224)
+    flags = cpu.cost(arch).flags
+    for start in ("latency_ms", "macs", "channels 21600", "kernel 7", "resolution 224"):
+        assert any(flag.startswith(start) for flag in flags), start
+    assert "kernel 7 is outside the calibrated range, 1 to 3" in flags
+    assert "resolution 224 is outside the calibrated range, 1 to 32" in flags
+    first = rram.cost(arch).flags[0]
+    assert first.startswith("mobilenet-v2 on rram is not calibrated: ")
+    assert "densenet, resnet, wide-resnet" in first
+    (note,) = [flag for flag in rram.cost(arch.network()).flags if "grouped" in flag]
+    assert note == "grouped convolutions on rram are not calibrated: they are costed as dense"
+
+
+@given(spaces(), st.sampled_from(TARGETS))
+def test_flags_of_a_search_are_those_of_the_cost(
+    picked: tuple[SearchSpace, int, list[int]], name: str
+) -> None:
+    target, arch = Target.load(name), decoded(*picked)
+    cost = target.cost(arch)
+    known = {metric: getattr(cost, metric) for metric in target.metrics}
+    convs = [layer for layer in arch.network().layers if layer.kind == "conv"]
+    widest = max(max(layer.in_channels, layer.out_channels) for layer in convs)
+    kernel = max(layer.kernel for layer in convs)
+    known["macs"] = arch.macs
+    flags = flags_for(target, arch.family, known, widest, kernel, arch.resolution)
+    assert flags == tuple(
+        flag for flag in cost.flags if not flag.startswith(("tiles", "layers", "params"))
+    )
+
+
+def test_flags_without_ranges() -> None:
+    target = Target.load("rram")._replace(calibrated_ranges={})
+    assert flags_for(target, "densenet", {"latency_ms": 1e9}, 10**6, 31, 8192) == ()
+    assert flags_for(target, "mobilenet-v2", {})[0].startswith("mobilenet-v2 on rram")
