@@ -27,6 +27,8 @@ cdef struct Dive:
     double right[8]
     int order[32]        # cells in the order of the search
     Entry* entry[32]     # by state, then by falling value
+    double* score[32]    # of the entries, in metric units
+    int plain            # scores decide and add up: a leaf that falls short needs no weighing
     double* use[32]      # n_limits numbers per entry, in the same order
     double rest[33][8]   # least use of the cells still to come
     double after[33][64] # best value of the cells still to come, given the state handed on
@@ -101,7 +103,7 @@ cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start
     return kept
 
 
-cdef inline void descend(Dive* d, int level, int before, double value,
+cdef inline void descend(Dive* d, int level, int before, double value, double points,
                          const double* use) noexcept nogil:
     """Every combination that extends the first `level` cells and may match the best answer."""
     cdef Worker* w = d.w
@@ -129,6 +131,8 @@ cdef inline void descend(Dive* d, int level, int before, double value,
             needed = threshold(w)
             if base + d.entry[c][i].value < needed:
                 break
+            if last and d.plain and points + d.score[c][i] < w.best.metric[M_SCORE]:
+                continue
             for r in range(d.n_limits):
                 used[r] = joint[r] + d.use[c][i * d.n_limits + r]
                 if used[r] + d.rest[level + 1][r] > d.right[r]:
@@ -140,7 +144,8 @@ cdef inline void descend(Dive* d, int level, int before, double value,
                     w.leaves += 1
                     flash_try(w.problem, w.query, d.variant, d.row, &w.best)
                 else:
-                    descend(d, level + 1, s, base - d.after[level][s] + d.entry[c][i].value, used)
+                    descend(d, level + 1, s, base - d.after[level][s] + d.entry[c][i].value,
+                            points + d.score[c][i], used)
             d.steps += 1
             if d.steps & 1023 == 0 and pause(w):
                 return
@@ -168,6 +173,9 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
     d.weight = scan.weight
     d.steps = 0
     d.joined = 0
+    d.plain = w.best.found and not w.query.product
+    for c in range(lists.n_cells):
+        d.plain &= v.cells[c].boundary[COL_SCORE] == NULL
     d.n_limits = 0
     for k in range(1, FLASH_METRICS):
         if active[k]:
@@ -177,9 +185,10 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
     for c in range(d.n_cells):
         list = &lists.cell[c]
         d.order[c] = c
-        if list.states > 1:
+        if list.states > 1 or v.cells[c].joined:
             d.joined = 1
         d.entry[c] = <Entry*> malloc((list.n + 1) * sizeof(Entry))
+        d.score[c] = <double*> malloc((list.n + 1) * sizeof(double))
         d.use[c] = <double*> malloc((list.n + 1) * (d.n_limits + 1) * sizeof(double))
         kept = 0
         for s in range(list.states):
@@ -190,6 +199,10 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
             qsort(d.entry[c] + d.start[c][s], kept - d.start[c][s], sizeof(Entry), flash_by_value)
         d.start[c][list.states] = kept
         for i in range(kept):
+            d.score[c][i] = 0.0
+            if list.column[COL_SCORE] != NULL:
+                d.score[c][i] = (w.problem.links.quantum[M_SCORE]
+                                 * list.column[COL_SCORE][d.entry[c][i].at])
             for r in range(d.n_limits):
                 x = 0.0
                 for k in range(FLASH_COLUMNS):
@@ -241,10 +254,11 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         d.base[r] = form[d.limit[r]].c
         for k in range(FLASH_COLUMNS):
             d.base[r] += form[d.limit[r]].w[k] * v.constant[k]
-    descend(&d, 0, 0, x, d.base)
+    descend(&d, 0, 0, x, w.problem.links.quantum[M_SCORE] * v.constant[COL_SCORE], d.base)
     for c in range(d.n_cells):
         free(d.entry[c])
         free(d.use[c])
+        free(d.score[c])
 
 
 cdef inline double least_boundary(const flash_cell* cell, int k, double weight,

@@ -641,19 +641,23 @@ cdef void process(Worker* w, Node* node) noexcept nogil:
     cdef const flash_variant* v = &w.problem.variants[node.variant]
     cdef Lists* fitting
     cdef Model m
-    cdef int c
+    cdef int c, large = 0
     w.nodes += 1
     ranges(w, v, node.lists, &m.box)
     if not build(w, node, node.total if node.depth else NULL, &m):
         return
-    fitting = keep_fitting(w, v, node.lists, &m)
+    fitting = node.lists
+    for c in range(fitting.n_cells):   # of a whole variant it would cost more than it brings
+        large |= fitting.cell[c].id == NULL and fitting.cell[c].n > 2 * w.thin
+    if not large:
+        fitting = keep_fitting(w, v, node.lists, &m)
     if fitting != node.lists:
         for c in range(fitting.n_cells):
             if fitting.cell[c].n == 0:
                 release(fitting)
                 return
         ranges(w, v, fitting, &m.box)
-    if build(w, node, node.total if node.depth else NULL, &m):
+    if fitting == node.lists or build(w, node, node.total if node.depth else NULL, &m):
         settle(w, node, v, fitting, &m)
     if fitting != node.lists:
         release(fitting)

@@ -10,6 +10,18 @@
 #define FLASH_X86 1
 #endif
 
+#if defined(__GNUC__) || defined(__clang__)
+#define FLASH_VECTORS 1
+#define LANES 8
+typedef double flash_doubles __attribute__((vector_size(64)));
+typedef double flash_loose __attribute__((vector_size(64), aligned(8), may_alias));
+typedef int64_t flash_longs __attribute__((vector_size(64)));
+#define FLASH_ALL(x) ((flash_doubles){x, x, x, x, x, x, x, x})
+#define FLASH_SELECT(mask, a, b)                                                                \
+    ((flash_doubles)(((flash_longs)(mask) & (flash_longs)(a))                                   \
+                     | (~(flash_longs)(mask) & (flash_longs)(b))))
+#endif
+
 #define TABLE(suffix, label)                                                                    \
     {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
      select_##suffix}

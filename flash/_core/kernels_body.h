@@ -1,8 +1,6 @@
-/* The vector kernels, compiled once per instruction set (see kernels.c). Each is an obvious loop
- * in a shape that compilers turn into vectors; lanes are explicit where a reduction is needed,
- * because without -ffast-math a compiler keeps the order of comparisons. */
-
-#define LANES 16
+/* The vector kernels, compiled once per instruction set (see kernels.c). Sums of columns and
+ * comparisons are written on eight lanes where the compiler has vector types: left to itself it
+ * keeps the order of comparisons, as it must without -ffast-math, and stays scalar. */
 
 TARGET static void KERNEL(accumulate)(int64_t n, int64_t n_runs, const double *run, double rest,
                                       double *total, double *out)
@@ -26,28 +24,28 @@ TARGET static void KERNEL(scale_round)(int64_t n, const double *x, double scale,
 TARGET static double KERNEL(weigh)(int64_t n, int32_t n_columns, const double *const *column,
                                    const double *weight, double *value)
 {
-    double best[LANES];
-    for (int l = 0; l < LANES; l++)
-        best[l] = -INFINITY;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        double v[LANES];
-        for (int l = 0; l < LANES; l++)
-            v[l] = weight[0] * column[0][i + l];
-        for (int32_t k = 1; k < n_columns; k++) {
-            const double w = weight[k];
-            const double *c = column[k] + i;
-            for (int l = 0; l < LANES; l++)
-                v[l] += w * c[l];
-        }
-        for (int l = 0; l < LANES; l++) {
-            value[i + l] = v[l];
-            best[l] = v[l] > best[l] ? v[l] : best[l];
-        }
-    }
     double top = -INFINITY;
-    for (int l = 0; l < LANES; l++)
-        top = best[l] > top ? best[l] : top;
+    int64_t i = 0;
+#ifdef FLASH_VECTORS
+    flash_doubles best0 = FLASH_ALL(-INFINITY), best1 = best0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        flash_doubles v0 = *(const flash_loose *)(column[0] + i) * weight[0];
+        flash_doubles v1 = *(const flash_loose *)(column[0] + i + LANES) * weight[0];
+        for (int32_t k = 1; k < n_columns; k++) {
+            const double *c = column[k] + i;
+            v0 += *(const flash_loose *)c * weight[k];
+            v1 += *(const flash_loose *)(c + LANES) * weight[k];
+        }
+        *(flash_loose *)(value + i) = v0;
+        *(flash_loose *)(value + i + LANES) = v1;
+        best0 = FLASH_SELECT(v0 > best0, v0, best0);
+        best1 = FLASH_SELECT(v1 > best1, v1, best1);
+    }
+    for (int l = 0; l < LANES; l++) {
+        top = best0[l] > top ? best0[l] : top;
+        top = best1[l] > top ? best1[l] : top;
+    }
+#endif
     for (; i < n; i++) {
         double v = weight[0] * column[0][i];
         for (int32_t k = 1; k < n_columns; k++)
@@ -60,23 +58,20 @@ TARGET static double KERNEL(weigh)(int64_t n, int32_t n_columns, const double *c
 
 TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double *high)
 {
-    double a[LANES], b[LANES];
-    for (int l = 0; l < LANES; l++) {
-        a[l] = INFINITY;
-        b[l] = -INFINITY;
-    }
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) {
-            double v = x[i + l];
-            a[l] = v < a[l] ? v : a[l];
-            b[l] = v > b[l] ? v : b[l];
-        }
     double p = INFINITY, q = -INFINITY;
+    int64_t i = 0;
+#ifdef FLASH_VECTORS
+    flash_doubles a = FLASH_ALL(INFINITY), b = FLASH_ALL(-INFINITY);
+    for (; i + LANES <= n; i += LANES) {
+        flash_doubles v = *(const flash_loose *)(x + i);
+        a = FLASH_SELECT(v < a, v, a);
+        b = FLASH_SELECT(v > b, v, b);
+    }
     for (int l = 0; l < LANES; l++) {
         p = a[l] < p ? a[l] : p;
         q = b[l] > q ? b[l] : q;
     }
+#endif
     for (; i < n; i++) {
         p = x[i] < p ? x[i] : p;
         q = x[i] > q ? x[i] : q;
@@ -89,21 +84,22 @@ TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double
 TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double least, int32_t *chosen)
 {
     int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
-        int any = 0;
+        flash_longs hit = *(const flash_loose *)(value + i) >= least;
+        int64_t any = 0;
         for (int l = 0; l < LANES; l++)
-            any |= value[i + l] >= least;
+            any |= hit[l];
         if (any)
             for (int l = 0; l < LANES; l++) {
                 chosen[count] = (int32_t)(i + l);
                 count += value[i + l] >= least;
             }
     }
+#endif
     for (; i < n; i++) {
         chosen[count] = (int32_t)i;
         count += value[i] >= least;
     }
     return count;
 }
-
-#undef LANES

@@ -154,6 +154,19 @@ class Target(Record):
     def _models(self) -> dict[str, core.Model]:
         return {}
 
+    @cached
+    def _network_links(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def network_links(self, family: str) -> dict[str, Any]:
+        """Return what a network's totals go through, spelled out by the kind's `links`."""
+        name = self.set_for(family)
+        links = self._network_links.get(name)
+        if links is None:
+            kind = KINDS[self.kind]
+            links = self._network_links[name] = kind.links(self.links.get(name, {}))
+        return links
+
     def model(self, family: str) -> core.Model:
         """Return the compiled cost model for a family: coefficients, units and links."""
         name = self.set_for(family)
@@ -167,9 +180,9 @@ class Target(Record):
                 (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
                 for feature in kind.FEATURES
             )
-            links = kind.links(self.links.get(name, {}))
             modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
-            links["modelled"] = 0b110001 | modelled  # score, params and macs are always known
+            # score, params and macs are always known
+            links = {**self.network_links(family), "modelled": 0b110001 | modelled}
             model = self._models[name] = core.Model(self.kind, rows, kind.QUANTUM, links)
         return model
 

@@ -113,6 +113,7 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     """
     from ..architecture import Architecture
     from ..network import Network
+    from . import KINDS
 
     if isinstance(net, Architecture):
         family, network = net.family, net.network()
@@ -143,7 +144,8 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     }
     flags = flags_for(target, family, known, *_extents(network))
     flags += _flags_of_groups(target, family, network)
-    shares = _shares(model.links, network, rows, totals[4], energy, area)
+    links = target.network_links(family)
+    shares = _shares(KINDS[target.kind].QUANTUM, links, network, rows, totals[4], energy, area)
     return Cost(latency, energy, area, tuple(shares), flags)
 
 
@@ -162,6 +164,7 @@ def _charged(model: Any, rows: list[list[Operation]]) -> list[list[int]]:
 
 
 def _shares(
+    quantum: tuple[float, ...],
     links: dict[str, Any],
     network: Network,
     rows: list[list[int]],
@@ -172,7 +175,7 @@ def _shares(
     _, latency_factor, energy_factor, chip = next(
         (one for one in links.get("classes", ()) if tiles <= one[0]), (0.0, 0.0, 0.0, 0.0)
     )
-    _, q_latency, q_energy, q_area, *_ = links["quantum"]
+    _, q_latency, q_energy, q_area, _, _ = quantum
     leakage = links.get("leakage", 0.0) * tiles
     for number, (layer, row) in enumerate(zip(network.layers, rows, strict=True)):
         own = q_latency * row[0] + latency_factor * (q_latency * row[1])

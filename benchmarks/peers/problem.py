@@ -1,0 +1,163 @@
+"""flash's tables as a peer's user would hold them: numpy arrays, and what a function is to return.
+
+Bit for bit the metrics that flash reports: the same numbers in the same order of operations. Two
+evaluation functions, since that is what such users would write: numpy over a whole population where
+the optimiser is vectorised, and a numba-compiled one for a single point where it isn't (numpy would
+spend 30 microseconds on the calls alone).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from benchmarks.common import METRICS
+from flash._core.exact import Query, Search
+from flash._core.tables import COLUMNS
+from flash.hardware import KINDS
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flash.problem import Problem
+
+USED = COLUMNS[:7]  # parameters and MACs are not budgeted here
+
+
+class PeerProblem:
+    """Maximise the score within budgets on latency, energy and area.
+
+    Attributes
+    ----------
+    lengths : list of int
+        Number of choices of each integer variable: width multiplier, then depth and link cap of
+        each cell.
+    columns : float64 array of shape (7, variants, cells, rows)
+        score, latency, latency_scaled, energy, energy_scaled, scale, area, in units of `quantum`.
+    maximum : float64 array of shape (3,)
+        Budgets on latency, energy, area; inf where there is none.
+    """
+
+    def __init__(self, problem: Problem, budgets: dict[str, float]) -> None:
+        self.tables = problem.tables
+        self.budgets = budgets
+        rows = self.tables.rows
+        if len({cell for variant in rows for cell in variant}) > 1:
+            raise ValueError("peers take spaces whose cells have equally many rows")
+        n_cells, n_rows = len(rows[0]), rows[0][0]
+        self.columns = np.zeros((len(USED), len(rows), n_cells, n_rows))
+        for variant in range(len(rows)):
+            for cell in range(n_cells):
+                for k in range(len(USED)):
+                    data = self.tables.column(variant, cell, k)
+                    if data is not None:
+                        self.columns[k, variant, cell] = np.frombuffer(data)
+        lengths = problem.space._lengths
+        self.lengths = [length for length in lengths[:3] if length > 1] + list(lengths[3:])
+        self.per_cell = np.array(lengths[3:]).reshape(n_cells, -1)
+        target = problem.target
+        links = KINDS[target.kind].links(target.links[target.set_for(problem.space.family)])
+        self.quantum = np.array(problem.model.links["quantum"])
+        classes = np.ascontiguousarray(np.array(links["classes"]).T)
+        self.scale_max, self.latency_factor, self.energy_factor, self.area_offset = classes
+        self.leakage = float(links["leakage"])
+        self.maximum = np.array([budgets.get(cost, np.inf) for cost in METRICS[1:4]])
+
+    @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """Least and greatest value of each variable."""
+        return [(0, length - 1) for length in self.lengths]
+
+    def split(self, x: Any) -> tuple[Any, Any]:
+        """Return variants (n,) and rows (n, cells) of integer points (n, variables)."""
+        x = np.atleast_2d(x)
+        n_cells, each = self.per_cell.shape
+        rows = np.zeros((len(x), n_cells), dtype=np.int64)
+        for k in range(each):
+            rows = rows * self.per_cell[:, k] + x[:, 1 + k :: each]
+        return x[:, 0], rows
+
+    def totals(self, x: Any) -> Any:
+        """Return the column totals, shape (7, n), of integer points (n, variables)."""
+        variants, rows = self.split(x)
+        total = self.columns[:, variants, 0, rows[:, 0]]
+        for cell in range(1, rows.shape[1]):
+            total = total + self.columns[:, variants, cell, rows[:, cell]]
+        return total
+
+    def metrics(self, x: Any) -> Any:
+        """Return score, latency, energy and area, shape (4, n), of integer points."""
+        total = self.totals(x)
+        q = self.quantum
+        g = np.searchsorted(self.scale_max, total[5])
+        latency = q[1] * total[1] + self.latency_factor[g] * (q[1] * total[2])
+        energy = (q[2] * total[3] + self.energy_factor[g] * (q[2] * total[4])) + (
+            self.leakage * total[5]
+        ) * latency
+        area = q[3] * total[6] + self.area_offset[g]
+        return np.stack([q[0] * total[0], latency, energy, area])
+
+    def violation(self, metrics: Any) -> Any:
+        """Return how far over its budget each cost is, relative, shape (3, n); at most 0 if within."""
+        with np.errstate(invalid="ignore"):
+            return np.where(
+                np.isinf(self.maximum)[:, None],
+                -1.0,
+                metrics[1:] / self.maximum[:, None] - 1.0,
+            )
+
+    @cached_property
+    def one(self) -> Any:
+        """A compiled function of one real point: rounds, and fills score and relative excesses."""
+        arguments = (
+            self.columns,
+            self.per_cell,
+            self.quantum,
+            self.scale_max,
+            self.latency_factor,
+            self.energy_factor,
+            self.area_offset,
+            self.leakage,
+            np.where(np.isinf(self.maximum), 1e300, self.maximum),
+        )
+
+        def evaluate(x: Any, out: Any) -> None:
+            _evaluate_one(x, out, *arguments)
+
+        return evaluate
+
+    def objective_of(self, x: Any) -> float:
+        """Return the exact objective of one integer point; -inf where it breaks a budget."""
+        variants, rows = self.split(np.asarray(x, dtype=np.int64))
+        maximum = [np.inf, *self.maximum, np.inf, np.inf]
+        search = Search(self.tables, Query(maximum))
+        if search.offer(int(variants[0]), [int(r) for r in rows[0]]) < 0:
+            return -float("inf")
+        return float(search.best[2])
+
+
+@numba.njit(cache=True)
+def _evaluate_one(x, out, columns, per_cell, quantum, scale_max, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
+    n_cells, each = per_cell.shape
+    total = np.zeros(7)
+    variant = int(round(x[0]))
+    j = 1
+    for cell in range(n_cells):
+        row = 0
+        for k in range(each):
+            row = row * per_cell[cell, k] + int(round(x[j]))
+            j += 1
+        for k in range(7):
+            total[k] += columns[k, variant, cell, row]
+    g = np.searchsorted(scale_max, total[5])
+    latency = quantum[1] * total[1] + f[g] * (quantum[1] * total[2])
+    energy = (quantum[2] * total[3] + h[g] * (quantum[2] * total[4])) + (
+        leakage * total[5]
+    ) * latency
+    out[0] = quantum[0] * total[0]
+    out[1] = latency / maximum[0] - 1.0
+    out[2] = energy / maximum[1] - 1.0
+    out[3] = (quantum[3] * total[6] + a[g]) / maximum[2] - 1.0
