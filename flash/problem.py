@@ -7,7 +7,7 @@ import os
 from ._core import compile as core
 from ._core.tables import COLUMNS
 from ._record import Record, cached
-from ._validate import choice
+from ._validate import choice, integer
 from .architecture import FAMILIES
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import Target, as_target
@@ -207,13 +207,21 @@ def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
     import numpy as np
 
     if not isinstance(choices, (list, tuple)) or any(not isinstance(c, int) for c in choices):
-        array = np.asarray(choices)
+        try:
+            array = np.asarray(choices)
+        except ValueError:
+            raise ArgumentError(
+                f"choices must be integers of shape (n,) or (n, {len(space._lengths)}), "
+                f"got rows of different lengths"
+            ) from None
     else:
         array = np.array(choices, dtype=object if max(choices, default=0) >= 2**63 else None)
     if array.ndim == 1:
         from ._space_codec import row_of as row_at
 
-        array = np.array([row_at(space, int(i)) for i in array], dtype=np.int64)
+        last = space.size - 1
+        flat = [integer(f"choices[{n}]", i, 0, last) for n, i in enumerate(array.tolist())]
+        array = np.array([row_at(space, i) for i in flat], dtype=np.int64)
         array = array.reshape(-1, len(space._lengths))
     lengths = np.array(space._lengths)
     if array.ndim != 2 or array.shape[1] != len(lengths) or array.dtype.kind not in "iu":

@@ -1,6 +1,6 @@
-"""Random table problems for the solvers, small enough for complete enumeration.
+"""Random problems for the solvers: tables, and search spaces.
 
-`make` draws one of a family, each a trap of its own; the same generator drawn from a seed and
+`make` draws tables of a family, each a trap of its own; the same generator drawn from a seed and
 from Hypothesis gives the same kinds of problem. Columns hold small integers, so that ties, equal
 rows and budgets met exactly are common.
 """
@@ -15,6 +15,8 @@ from typing import Any
 
 import reference
 from reference import COLUMNS, ENERGY, LATENCY, LATENCY_SCALED, SCALE, SCORE
+
+from flash import Range, SearchSpace
 
 FAMILIES = (
     "plain",
@@ -241,3 +243,42 @@ def some_metrics(random: Random, problem: TableProblem) -> list[float]:
 
 def _rows(cell: tuple[int, dict[int, Any], dict[int, Any]]) -> int:
     return len(next(iter(cell[1].values())))
+
+
+def space(random: Random, family: str, largest: int | None = None) -> SearchSpace:
+    """Draw a search space of a family, of at most `largest` configurations."""
+    while True:
+        made = _space(random, family)
+        if largest is None or made.size <= largest:
+            return made
+
+
+def _space(random: Random, family: str) -> SearchSpace:
+    most = random.choice([1, 2, 2, 3])
+    cells = sorted(random.sample(range(1, most + 1), random.randint(1, most)))
+    choices: dict[str, Any] = {
+        "cells": cells,
+        "resolution": random.choice([32, 32, 7, 64, 65, 224, [32, 224], [96, 33]]),
+        "num_classes": random.choice([None, 2, 100]),
+        # unsorted lists: choices are taken in the order given
+        "depths": random.choice(
+            [Range(1, 4), Range(2, 12, 5), random.sample(range(1, 20), random.randint(1, 4))]
+        ),
+        "skips": random.choice(
+            [
+                Range(0, 6, unit="width/4"),
+                Range(1, 3, unit="width/1"),
+                random.sample(range(200), random.randint(1, 5)),
+                [64, 0, 8, 31],
+                0,
+            ]
+        ),
+    }
+    if random.random() < 0.4:
+        choices["widths"] = random.sample([4, 6, 8, 12, 16, 24, 30], random.randint(1, 3))
+    elif random.random() < 0.9:
+        choices["width_multipliers"] = random.sample([0.5, 1, 1.3, 2, 3], random.randint(1, 3))
+    if family == "mobilenet-v2":
+        choices["expansions"] = random.sample([1, 2, 3, 6], random.randint(1, 3))
+        choices["kernels"] = random.sample([1, 3, 5, 7], random.randint(1, 2))
+    return SearchSpace(family, **choices)

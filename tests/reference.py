@@ -159,3 +159,48 @@ def cpu_features(
     f[8] = p * out if out % 16 else 0
     f[9] = 1
     return f
+
+
+# Search over a space: every network spelled out as layers and charged one by one
+
+
+def networks(space: Any, target: Any) -> list[list[float]]:
+    """[NN-Degree, latency, energy, area, params, MACs] of every flat index; unmodelled costs 0."""
+    import flash
+
+    out = []
+    for i in range(space.size):
+        arch = space.decode(i)
+        cost = target.cost(arch)
+        out.append(
+            [
+                flash.nn_degree(arch),
+                cost.latency_ms,
+                cost.energy_mj or 0.0,
+                cost.area_mm2 or 0.0,
+                float(arch.params),
+                float(arch.macs),
+            ]
+        )
+    return out
+
+
+def best_network(
+    rows: list[list[float]],
+    maximum: tuple[float, ...] = (math.inf,) * 6,
+    min_accuracy: float = -math.inf,
+    exponent: tuple[float, ...] | None = None,
+    links: dict[str, Any] | None = None,
+) -> int | None:
+    """The flat index of the best network, or None."""
+    answer = None
+    for i, m in enumerate(rows):
+        if (
+            any(m[k] > maximum[k] for k in range(1, 6))
+            or accuracy(links or {}, m[0]) < min_accuracy
+        ):
+            continue
+        key = (-objective(links or {}, m, exponent), m[1], m[2], m[3], -m[0], i)
+        if answer is None or key < answer:
+            answer = key
+    return answer[-1] if answer else None

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, make, some_metrics, tables
 
 from flash._core.exact import Query, Search
+from flash._core.shgo import explore, multistart
 from flash._core.tables import Tables
 
-SEEDS = 30  # problems per family
+SEEDS = 40  # problems per family
 # (leaf, thin): the usual ones, and small ones that make small problems branch and thin their lists
 SETTINGS = ((20000.0, 448), (3.0, 2), (3.0, 448), (100.0, 4))
 
@@ -32,10 +33,15 @@ def search(problem: TableProblem, leaf: float = 20000.0, thin: int = 448, **limi
 
 
 def check(problem: TableProblem, *settings: tuple[float, int]) -> Any:
-    """Compare with complete enumeration: variant, rows, objective and metrics, bit for bit."""
+    """Compare with complete enumeration: variant, rows, objective and metrics, bit for bit.
+
+    Every second one of the settings starts from SHGO's answer.
+    """
     expected = problem.best()
-    for leaf, thin in settings:
+    for number, (leaf, thin) in enumerate(settings):
         core = search(problem, leaf, thin)
+        if number % 2:
+            explore(core)
         core.prove()
         assert core.stopped == 0
         assert core.best == expected, (leaf, thin)
@@ -176,6 +182,9 @@ def test_offer() -> None:
     over = search(problem.with_(maximum=(math.inf, 1e-12, *(math.inf,) * 4)))
     assert over.offer(0, rows) == -1
     assert over.best is None
+    for bad in ((1, rows), (-1, rows), (0, (10**6,) * 4), (0, (-1,) * 4)):
+        with pytest.raises(IndexError):
+            over.offer(*bad)
 
 
 def test_an_answer_offered_is_kept_or_bettered() -> None:
@@ -217,6 +226,48 @@ def test_callback_stops_and_its_errors_come_through() -> None:
     core = search(problem, callback=fail)
     with pytest.raises(RuntimeError, match="from the callback"):
         core.prove()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_shgo_reports_what_is_true(family: str) -> None:
+    """Its best is within the budgets, and what it says it is; its answers are the same again."""
+    for seed in range(10):
+        problem = make(Random(f"shgo{seed}"), family)
+        expected = problem.best()
+        core, again = search(problem), search(problem)
+        explore(core)
+        explore(again, 1)
+        assert core.best == again.best
+        assert core.counts[2] > 0
+        if core.best is not None:
+            variant, rows, value, metrics = core.best
+            totals = reference.totals(problem.variants[variant], rows)
+            assert list(metrics) == reference.metrics(problem.links, totals)
+            assert value <= expected[2]
+            assert all(m <= most for m, most in zip(metrics, problem.maximum, strict=True))
+
+
+def test_bound_without_proof() -> None:
+    for seed in range(20):
+        problem = make(Random(f"bound{seed}"), "correlated")
+        expected = problem.best()
+        core = search(problem)
+        explore(core)
+        core.bound_roots()
+        if expected is not None:
+            assert core.bound >= expected[2]
+            assert core.best is None or core.best[2] <= expected[2]
+
+
+def test_multistart() -> None:
+    problem = make(Random(5), "plain")
+    core, again = search(problem), search(problem)
+    multistart(core, 3, 500)
+    multistart(again, 3, 500)
+    assert core.best == again.best
+    assert core.stopped == 0
+    core.prove()
+    assert core.best == problem.best()
 
 
 # What from_arrays refuses

@@ -165,16 +165,21 @@ def _evaluate_smooth(  # type: ignore[no-untyped-def]
 
 
 SETTINGS = {
-    "simplicial n=100, SLSQP, rounded": lambda p: _rounded(p, 100, 1, "simplicial", "SLSQP"),
-    "simplicial n=100 iters=3, SLSQP, rounded": lambda p: _rounded(p, 100, 3, "simplicial", "SLSQP"),
-    "sobol n=512, COBYLA, rounded": lambda p: _rounded(p, 512, 1, "sobol", "COBYLA"),
-    "sobol n=2048, COBYLA, rounded": lambda p: _rounded(p, 2048, 1, "sobol", "COBYLA"),
-    "sobol n=256, Nelder-Mead, penalty": lambda p: _rounded(p, 256, 1, "sobol", "Nelder-Mead"),
-    "sobol n=256, Powell, penalty": lambda p: _rounded(p, 256, 1, "sobol", "Powell"),
-    "simplicial n=30, SLSQP, interpolated": lambda p: _smooth(p, 30, 1, "simplicial"),
-    "simplicial n=100, SLSQP, interpolated": lambda p: _smooth(p, 100, 1, "simplicial"),
+    "n=100, SLSQP, rounded": lambda p: _rounded(p, 100, 1, "simplicial", "SLSQP"),
+    "n=1000, SLSQP, rounded": lambda p: _rounded(p, 1000, 1, "simplicial", "SLSQP"),
+    "n=200, COBYLA, rounded": lambda p: _rounded(p, 200, 1, "simplicial", "COBYLA"),
+    "n=1000, COBYLA, rounded": lambda p: _rounded(p, 1000, 1, "simplicial", "COBYLA"),
+    "n=200, Nelder-Mead, penalty": lambda p: _rounded(p, 200, 1, "simplicial", "Nelder-Mead"),
+    "n=1000, Nelder-Mead, penalty": lambda p: _rounded(p, 1000, 1, "simplicial", "Nelder-Mead"),
+    "n=200, Powell, penalty": lambda p: _rounded(p, 200, 1, "simplicial", "Powell"),
+    "sobol n=32, COBYLA, rounded": lambda p: _rounded(p, 32, 1, "sobol", "COBYLA"),
+    "n=30, SLSQP, interpolated": lambda p: _smooth(p, 30, 1, "simplicial"),
+    "n=100, SLSQP, interpolated": lambda p: _smooth(p, 100, 1, "simplicial"),
+    "n=300, SLSQP, interpolated": lambda p: _smooth(p, 300, 1, "simplicial"),
+    "n=1000, SLSQP, interpolated": lambda p: _smooth(p, 1000, 1, "simplicial"),
+    "n=3000, SLSQP, interpolated": lambda p: _smooth(p, 3000, 1, "simplicial"),
+    "n=100 iters=3, SLSQP, interpolated": lambda p: _smooth(p, 100, 3, "simplicial"),
     "sobol n=64, SLSQP, interpolated": lambda p: _smooth(p, 64, 1, "sobol"),
-    "sobol n=256, SLSQP, interpolated": lambda p: _smooth(p, 256, 1, "sobol"),
 }
 
 

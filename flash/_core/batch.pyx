@@ -8,7 +8,8 @@ from flash._core.tables cimport Tables
 __all__ = ("evaluate",)
 
 
-def evaluate(Tables tables, const int32_t[::1] variant, const int32_t[:, ::1] row):
+def evaluate(Tables tables not None, const int32_t[::1] variant not None,
+             const int32_t[:, ::1] row not None):
     """Metrics of n configurations.
 
     Parameters

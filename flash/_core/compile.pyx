@@ -16,12 +16,12 @@ from libc.string cimport memcpy, memset
 from flash._core.blocks cimport *
 from flash._core.core cimport *
 from flash._core.ops cimport *
+from flash._core.rows cimport *
 from flash._core.tables cimport Classes, Tables, kernels
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
-cdef double SCORE_SCALE = 2.0 ** 36
 KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU}
 
 
@@ -142,158 +142,8 @@ cdef class Plan:
         free(self.resolution)
 
 
-cdef void place_of(Plan plan, int variant, int c, int n_cells, const PlanCell* cells,
-                   Place* at) noexcept:
-    """Where cell c stands, but for its widths."""
-    cdef int j
-    at.family = plan.family
-    at.first = c == 0
-    at.last = c == n_cells - 1
-    at.resolution = plan.resolution[variant]
-    at.imagenet = at.resolution > 64
-    at.classes = plan.classes
-    at.side = at.resolution
-    if at.imagenet:
-        at.side = half(at.side, 2)
-        if at.family != MOBILENET_V2:
-            at.side = half(at.side, 2)
-    for j in range(c):
-        at.side = half(at.side, cells[j].stride)
-    at.stride = cells[c].stride
-
-
-cdef inline int64_t entering(const Place* at) noexcept nogil:
-    """Channels that enter the first cell."""
-    if at.family == DENSENET and not at.imagenet:
-        return 3
-    return stem_width(at)
-
-
-cdef int fill(const CostModel* model, const Place* at, const PlanCell* cell, int64_t width_number,
-              Work* work, double** row) except -1 nogil:
-    """The rows of one width: `row[k]` is where column k of the first one goes."""
-    cdef int64_t lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-    cdef int64_t i, j, d, n_runs, shapes, base, rest, step = cell.n_expansions * cell.n_kernels
-    cdef const int64_t* skip = cell.skip + width_number * cell.n_skips
-    cdef double* shape = work.shape
-    cdef double* total = work.total
-    cdef double x[11]
-    cdef double* out
-    cdef int k, column
-    cdef const flash_kernels* kernel = kernels()
-    cdef int rising = 1, first
-    work.n_done = 0
-    for j in range(1, cell.n_skips):
-        rising &= skip[j] > skip[j - 1]
-    # shapes: the first position per line, any other per line, saturated positions
-    shapes = 2 * lines + cell.deepest + 1
-    memset(shape, 0, SHAPE_COLUMNS * shapes * sizeof(double))
-    for j in range(lines):
-        if at.family == DENSENET and j:
-            break
-        memset(x, 0, sizeof(x))
-        position(model, at, 1, 0 if at.family == DENSENET else skip[j // step],
-                 cell.expansion[j // cell.n_kernels % cell.n_expansions],
-                 cell.kernel[j % cell.n_kernels], x)
-        for k in range(SHAPE_COLUMNS):
-            shape[k * shapes + j] = x[k]
-    for j in range(lines):
-        memset(x, 0, sizeof(x))
-        position(model, at, 0, skip[j // step],
-                 cell.expansion[j // cell.n_kernels % cell.n_expansions],
-                 cell.kernel[j % cell.n_kernels], x)
-        for k in range(SHAPE_COLUMNS):
-            shape[k * shapes + lines + j] = x[k]
-    memset(x, 0, sizeof(x))
-    ends(model, at, x)
-    for k in range(SHAPE_COLUMNS):
-        for j in range(lines):
-            total[k * lines + j] = x[k]
-    for i in range(cell.deepest):
-        # lines below n_runs take their own shape, the others the one at `rest`
-        n_runs = lines
-        base = lines
-        rest = 0
-        if i == 0:
-            base = 0
-            if at.family == DENSENET:
-                n_runs = 0
-        elif at.family == DENSENET and not rising:
-            for j in range(lines):
-                memset(x, 0, sizeof(x))
-                position(model, at, 0, min(skip[j], at.width * (i - 1)), 1, 3, x)
-                for k in range(SHAPE_COLUMNS):
-                    shape[k * shapes + lines + j] = x[k]
-        elif at.family == DENSENET:
-            n_runs = 0
-            while n_runs < lines and skip[n_runs] < at.width * (i - 1):
-                n_runs += 1
-            if n_runs < lines:
-                rest = 2 * lines + i
-                memset(x, 0, sizeof(x))
-                position(model, at, 0, at.width * (i - 1), 1, 3, x)
-                for k in range(SHAPE_COLUMNS):
-                    shape[k * shapes + rest] = x[k]
-        d = work.depth_number[i + 1]
-        first = 0
-        if d >= 0:
-            first = work.n_done == 0
-            work.n_done += 1
-        for k in range(SHAPE_COLUMNS):
-            if k < FLASH_COLUMNS and (row[k] == NULL or k == COL_SCORE):
-                continue
-            out = work.scratch
-            if d >= 0 and k < FLASH_COLUMNS:
-                out = row[k] + d * lines
-            if k == COL_WIDTH and at.family == DENSENET:
-                continue
-            kernel.accumulate(lines, n_runs, shape + k * shapes + base, shape[k * shapes + rest],
-                              total + k * lines, out)
-            # sums only grow with depth: the first and the last one span a column's range
-            if k < FLASH_COLUMNS and (first or i + 1 == cell.deepest):
-                span(kernel, lines, total + k * lines, work, k)
-        if d < 0 or row[COL_SCORE] == NULL:
-            continue
-        out = row[COL_SCORE] + d * lines
-        if at.family == DENSENET:
-            kernel.scale_round(lines, total + COL_LINKS * lines,
-                               SCORE_SCALE / <double> (at.width * (i + 1)),
-                               <double> at.width * SCORE_SCALE, out)
-            span(kernel, lines, out, work, COL_SCORE)
-            continue
-        for j in range(lines):
-            out[j] = degree(total[COL_WIDTH * lines + j], convolutions(
-                at, i + 1, cell.expansion[j // cell.n_kernels % cell.n_expansions]),
-                total[COL_LINKS * lines + j])
-        span(kernel, lines, out, work, COL_SCORE)
-    return 0
-
-
-cdef inline void span(const flash_kernels* kernel, int64_t n, const double* x, Work* work,
-                      int column) noexcept nogil:
-    cdef double low, high
-    kernel.range(n, x, &low, &high)
-    if low < work.low[column]:
-        work.low[column] = low
-    if high > work.high[column]:
-        work.high[column] = high
-
-
-cdef inline double degree(double width_sum, double convs, double links) noexcept nogil:
-    """NN-Degree of a cell in units of 2^-36: the mean width plus links per channel."""
-    return rint(width_sum * (SCORE_SCALE / convs)) + rint(links * (SCORE_SCALE / width_sum))
-
-
-cdef inline double convolutions(const Place* at, int64_t positions,
-                                int64_t expansion) noexcept nogil:
-    if at.family == DENSENET:
-        return <double> positions
-    if at.family == MOBILENET_V2 and expansion > 1:
-        return <double> (3 * positions)
-    return <double> (2 * positions)
-
-
-def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0)) -> Tables:
+def compile_tables(Plan plan not None, Model model not None, int wanted,
+                   score=(0, 0.0, 0.0, 0.0)) -> Tables:
     """Tables of every variant.
 
     Parameters
@@ -366,7 +216,7 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
                     work.depth_number[i] = -1
                 for i in range(cell.n_depths):
                     work.depth_number[cell.depth[i]] = <int32_t> i
-                place_of(plan, v, c, n_cells, cells, &at)
+                place_of(plan.family, plan.resolution[v], plan.classes, c, n_cells, cells, &at)
                 incoming = cells[c - 1].n_widths if c else 1
                 for k in range(FLASH_COLUMNS):
                     work.low[k] = INFINITY
@@ -399,7 +249,7 @@ def compile_tables(Plan plan, Model model, int wanted, score=(0, 0.0, 0.0, 0.0))
     return tables
 
 
-def totals_of(Plan plan, Model model, int variant, rows):
+def totals_of(Plan plan not None, Model model not None, int variant, rows):
     """The nine column totals of one configuration, position by position, without tables, and the
     score of each cell.
 
@@ -424,7 +274,7 @@ def totals_of(Plan plan, Model model, int variant, rows):
         line = r % lines
         depth = cell.depth[r // lines % cell.n_depths]
         width_number = r // (lines * cell.n_depths)
-        place_of(plan, variant, c, n_cells, cells, &at)
+        place_of(plan.family, plan.resolution[variant], plan.classes, c, n_cells, cells, &at)
         at.width = cell.width[width_number]
         at.before = before if c else entering(&at)
         before = at.width

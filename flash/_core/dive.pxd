@@ -27,7 +27,7 @@ cdef struct Dive:
     double right[8]
     int order[32]        # cells in the order of the search
     Entry* entry[32]     # by state, then by falling value
-    double* score[32]    # of the entries, in metric units
+    double* score[32]    # of the entries, in the column's units: exact sums
     int plain            # scores decide and add up: a leaf that falls short needs no weighing
     double* use[32]      # n_limits numbers per entry, in the same order
     double rest[33][8]   # least use of the cells still to come
@@ -38,6 +38,7 @@ cdef struct Dive:
     int64_t start[32][65]
     double base[8]
     int joined           # cells hand on states
+    double floor         # below it nothing is looked at in this pass
     int64_t steps
 
 
@@ -129,9 +130,12 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                         joint[r] += d.form[d.limit[r]].w[k] * here
         for i in range(d.start[c][s], d.start[c][s + 1]):
             needed = threshold(w)
+            if needed < d.floor:
+                needed = d.floor
             if base + d.entry[c][i].value < needed:
                 break
-            if last and d.plain and points + d.score[c][i] < w.best.metric[M_SCORE]:
+            if last and d.plain and (w.problem.links.quantum[M_SCORE] * (points + d.score[c][i])
+                                     < w.best.metric[M_SCORE]):
                 continue
             for r in range(d.n_limits):
                 used[r] = joint[r] + d.use[c][i * d.n_limits + r]
@@ -201,8 +205,7 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         for i in range(kept):
             d.score[c][i] = 0.0
             if list.column[COL_SCORE] != NULL:
-                d.score[c][i] = (w.problem.links.quantum[M_SCORE]
-                                 * list.column[COL_SCORE][d.entry[c][i].at])
+                d.score[c][i] = list.column[COL_SCORE][d.entry[c][i].at]
             for r in range(d.n_limits):
                 x = 0.0
                 for k in range(FLASH_COLUMNS):
@@ -254,7 +257,14 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         d.base[r] = form[d.limit[r]].c
         for k in range(FLASH_COLUMNS):
             d.base[r] += form[d.limit[r]].w[k] * v.constant[k]
-    descend(&d, 0, 0, x, w.problem.links.quantum[M_SCORE] * v.constant[COL_SCORE], d.base)
+    # The most promising share of the gap first: a better answer there shortens what follows.
+    low = scan.bound - threshold(w)
+    for t in range(2):
+        if lists.n_cells > 1 and w.best.found and scan.bound > threshold(w):
+            d.floor = scan.bound - (0.2 if t == 0 else 0.5) * low
+            descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
+    d.floor = -1e300
+    descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
     for c in range(d.n_cells):
         free(d.entry[c])
         free(d.use[c])

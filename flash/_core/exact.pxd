@@ -1,7 +1,7 @@
 """State of the exact solver, shared with the enumeration of leaves and with SHGO."""
 
 from flash._core.core cimport *
-from flash._core.lists cimport Lists
+from flash._core.lists cimport Lists, flash_pool
 from flash._core.relax cimport Form
 from flash._core.tables cimport Tables
 
@@ -41,6 +41,7 @@ cdef struct Worker:
     Limits limits
     double score_least   # the least score that min_accuracy admits
     double leaf          # combinations that are enumerated without further thought
+    flash_pool* pool     # memory of the lists
     Lists** thin_of      # per variant: every so many rows, or NULL
     int64_t thin         # rows a list is thinned to while prices are sought
     int bound_only       # roots are bounded and kept

@@ -1,9 +1,17 @@
 """Lists of surviving rows, one per cell, shared by the nodes of the search tree."""
 
-from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from flash._core.core cimport *
+
+
+cdef extern from "pool.h" nogil:
+    ctypedef struct flash_pool:
+        size_t held
+
+    void* flash_take(flash_pool* pool, size_t size) noexcept
+    void flash_give(flash_pool* pool, void* memory) noexcept
+    void flash_drain(flash_pool* pool) noexcept
 
 
 cdef struct List:
@@ -16,26 +24,32 @@ cdef struct List:
 
 
 cdef struct Lists:
+    flash_pool* pool
     int refs
     int n_cells
     List* cell
 
 
-cdef inline Lists* whole(const flash_variant* v) noexcept nogil:
-    """Every row of a variant, without a copy."""
-    cdef Lists* lists = <Lists*> malloc(sizeof(Lists))
-    cdef int c, s
-    if lists == NULL:
-        return NULL
-    lists.cell = <List*> malloc(v.n_cells * sizeof(List))
+cdef inline Lists* empty(int n_cells, flash_pool* pool) noexcept nogil:
+    cdef Lists* lists = <Lists*> flash_take(pool, sizeof(Lists))
+    lists.cell = <List*> flash_take(pool, n_cells * sizeof(List))
+    lists.pool = pool
     lists.refs = 1
-    lists.n_cells = v.n_cells
+    lists.n_cells = n_cells
+    return lists
+
+
+cdef inline Lists* whole(const flash_variant* v, flash_pool* pool) noexcept nogil:
+    """Every row of a variant, without a copy."""
+    cdef Lists* lists = empty(v.n_cells, pool)
+    cdef int c, s
     for c in range(v.n_cells):
         lists.cell[c].n = v.cells[c].rows
         lists.cell[c].states = v.cells[c].states
         lists.cell[c].id = NULL
         lists.cell[c].owned = 0
-        lists.cell[c].start = <int64_t*> malloc((v.cells[c].states + 1) * sizeof(int64_t))
+        lists.cell[c].start = <int64_t*> flash_take(
+            pool, (v.cells[c].states + 1) * sizeof(int64_t))
         for s in range(v.cells[c].states + 1):
             lists.cell[c].start[s] = s * (v.cells[c].rows // v.cells[c].states)
         memcpy(lists.cell[c].column, v.cells[c].column, sizeof(v.cells[c].column))
@@ -50,35 +64,33 @@ cdef inline void release(Lists* lists) noexcept nogil:
     if lists.refs:
         return
     for c in range(lists.n_cells):
-        drop(&lists.cell[c])
-    free(lists.cell)
-    free(lists)
+        drop(&lists.cell[c], lists.pool)
+    flash_give(lists.pool, lists.cell)
+    flash_give(lists.pool, lists)
 
 
-cdef inline void drop(List* list) noexcept nogil:
-    free(list.start)
+cdef inline void drop(List* list, flash_pool* pool) noexcept nogil:
+    flash_give(pool, list.start)
     if list.owned:
-        free(list.id)
+        flash_give(pool, list.id)
 
 
 cdef inline Lists* copy(const Lists* source) noexcept nogil:
     """The same rows, borrowed: good while `source` lives."""
-    cdef Lists* lists = <Lists*> malloc(sizeof(Lists))
+    cdef Lists* lists = empty(source.n_cells, source.pool)
     cdef int c
-    lists.cell = <List*> malloc(source.n_cells * sizeof(List))
-    lists.refs = 1
-    lists.n_cells = source.n_cells
     for c in range(source.n_cells):
         lists.cell[c] = source.cell[c]
         lists.cell[c].owned = 0
-        lists.cell[c].start = <int64_t*> malloc((source.cell[c].states + 1) * sizeof(int64_t))
+        lists.cell[c].start = <int64_t*> flash_take(
+            source.pool, (source.cell[c].states + 1) * sizeof(int64_t))
         memcpy(lists.cell[c].start, source.cell[c].start,
                (source.cell[c].states + 1) * sizeof(int64_t))
     return lists
 
 
 cdef inline void take(const List* source, const int32_t* chosen, int64_t n, const int64_t* start,
-                      List* out) noexcept nogil:
+                      List* out, flash_pool* pool) noexcept nogil:
     """out = the rows `chosen` (positions in source, by state) in one block of memory."""
     cdef int k, present = 0
     cdef int64_t i, room = (n + 1) // 2 * 2
@@ -89,8 +101,9 @@ cdef inline void take(const List* source, const int32_t* chosen, int64_t n, cons
     out.n = n
     out.states = source.states
     out.owned = 1
-    out.id = <int32_t*> malloc(room * (sizeof(int32_t) + present * sizeof(double)) + 16)
-    out.start = <int64_t*> malloc((source.states + 1) * sizeof(int64_t))
+    out.id = <int32_t*> flash_take(
+        pool, room * (sizeof(int32_t) + present * sizeof(double)) + 16)
+    out.start = <int64_t*> flash_take(pool, (source.states + 1) * sizeof(int64_t))
     memcpy(out.start, start, (source.states + 1) * sizeof(int64_t))
     if source.id == NULL:
         memcpy(out.id, chosen, n * sizeof(int32_t))
@@ -111,14 +124,11 @@ cdef inline void take(const List* source, const int32_t* chosen, int64_t n, cons
 
 cdef inline Lists* sample(const Lists* source, int64_t most, int32_t* work) noexcept nogil:
     """Every n-th row, so that no list is longer than about `most` rows a state."""
-    cdef Lists* lists = <Lists*> malloc(sizeof(Lists))
+    cdef Lists* lists = empty(source.n_cells, source.pool)
     cdef int c, s
     cdef int64_t i, n, step
     cdef int64_t start[65]
     cdef const List* list
-    lists.cell = <List*> malloc(source.n_cells * sizeof(List))
-    lists.refs = 1
-    lists.n_cells = source.n_cells
     for c in range(source.n_cells):
         list = &source.cell[c]
         step = (list.n + most - 1) // most
@@ -131,5 +141,5 @@ cdef inline Lists* sample(const Lists* source, int64_t most, int32_t* work) noex
                 n += 1
                 i += step
         start[list.states] = n
-        take(list, work, n, start, &lists.cell[c])
+        take(list, work, n, start, &lists.cell[c], source.pool)
     return lists

@@ -154,7 +154,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
 cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     """The complex of one combination of global choices; how many minimisers went to the pool."""
     cdef const flash_variant* v = &w.problem.variants[variant]
-    cdef Lists* all_rows = whole(v)
+    cdef Lists* all_rows = whole(v, w.pool)
     cdef Lists* lists = sample(all_rows, THIN, w.chosen)
     cdef double share[6]
     cdef double weight[9]
@@ -356,7 +356,7 @@ cdef void run(Worker* w) noexcept nogil:
     free(pool)
 
 
-def explore(Search search, seed=0) -> None:
+def explore(Search search not None, seed=0) -> None:
     """Hierarchical SHGO: leaves its best configuration in the search.
 
     Parameters
@@ -371,7 +371,7 @@ def explore(Search search, seed=0) -> None:
     search.raise_error()
 
 
-def multistart(Search search, int seed, int64_t max_evals) -> None:
+def multistart(Search search not None, int seed, int64_t max_evals) -> None:
     """Random multistart with SHGO's own moves: the yardstick for its complex and pool.
 
     Starts at random rows of random variants and refines each, until `max_evals` configurations

@@ -1,0 +1,334 @@
+"""Bounding a node: its linear model, the Lagrangian dual over it, and the rows that it rules out."""
+
+from libc.math cimport INFINITY, fabs, log
+from libc.string cimport memset
+
+from flash._core.core cimport *
+from flash._core.dive cimport least_boundary
+from flash._core.exact cimport *
+from flash._core.lists cimport *
+from flash._core.relax cimport *
+
+
+cdef enum:
+    ROUNDS = 48          # price updates in a node
+
+
+cdef struct Model:       # a node's linear bounds
+    Form lower[6]
+    Form upper[6]
+    Form objective       # >= the objective on the box
+    Form form[14]        # constraints form <= right, scaled to a unit right side
+    double right[14]
+    int active[14]
+    double limit[14]     # right sides before scaling
+    Box box
+    double metric_low[6]
+    double metric_high[6]
+
+
+cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Scan* out) noexcept nogil:
+    """Maximises sum_k weight[k] * total[k] over the lists: the Lagrangian's inner problem."""
+    cdef const double* column[9]
+    cdef double weight[9]
+    cdef int c, s, t, k, n, before
+    cdef int back[32][64]
+    cdef double* value = w.value
+    cdef double best, x
+    cdef const List* list
+    cdef const flash_cell* cell
+    cdef int64_t i
+    w.scans += 1
+    n = 0
+    for k in range(FLASH_COLUMNS):
+        if w.problem.present >> k & 1 and out.weight[k] != 0.0:
+            weight[n] = out.weight[k]
+            n += 1
+    for c in range(lists.n_cells):
+        list = &lists.cell[c]
+        cell = &v.cells[c]
+        n = 0
+        for k in range(FLASH_COLUMNS):
+            if w.problem.present >> k & 1 and out.weight[k] != 0.0:
+                column[n] = list.column[k]
+                n += 1
+        if n == 0:
+            memset(value, 0, list.n * sizeof(double))
+        for s in range(list.states):
+            i = list.start[s]
+            for k in range(n):
+                column[k] = column[k] + (i - (list.start[s - 1] if s else 0))
+            if list.start[s + 1] == i:
+                out.top[c][s] = -INFINITY
+            elif n == 0:
+                out.top[c][s] = 0.0
+            else:
+                out.top[c][s] = w.kernels.weigh(list.start[s + 1] - i, n, column, weight, value + i)
+        value += list.n
+        # forward: the best of the cells before, handing on to s
+        for s in range(list.states):
+            best = 0.0
+            back[c][s] = 0
+            if not c:
+                for k in range(FLASH_COLUMNS):
+                    if cell.boundary[k] != NULL:
+                        best += out.weight[k] * cell.boundary[k][s]
+            else:
+                best = -INFINITY
+                for t in range(lists.cell[c - 1].states):
+                    if not flash_follows(&v.cells[c - 1], t, cell, s):
+                        continue
+                    x = out.into[c - 1][t] + out.top[c - 1][t]
+                    for k in range(FLASH_COLUMNS):
+                        if cell.boundary[k] != NULL:
+                            x += out.weight[k] * cell.boundary[k][t * list.states + s]
+                    if x > best:
+                        best = x
+                        back[c][s] = t
+            out.into[c][s] = best
+    # backward, and the combination itself
+    c = lists.n_cells - 1
+    for s in range(lists.cell[c].states):
+        out.after[c][s] = 0.0
+    while c > 0:
+        cell = &v.cells[c]
+        for t in range(lists.cell[c - 1].states):
+            best = -INFINITY
+            for s in range(lists.cell[c].states):
+                if not flash_follows(&v.cells[c - 1], t, cell, s):
+                    continue
+                x = out.top[c][s] + out.after[c][s]
+                for k in range(FLASH_COLUMNS):
+                    if cell.boundary[k] != NULL:
+                        x += out.weight[k] * cell.boundary[k][t * cell.states + s]
+                if x > best:
+                    best = x
+            out.after[c - 1][t] = best
+        c -= 1
+    best = -INFINITY
+    t = 0
+    c = lists.n_cells - 1
+    for s in range(lists.cell[c].states):
+        x = out.into[c][s] + out.top[c][s]
+        if x > best:
+            best = x
+            t = s
+    out.bound = best
+    for k in range(FLASH_COLUMNS):
+        out.bound += out.weight[k] * v.constant[k]
+        out.total[k] = v.constant[k]
+    out.bound += out.constant
+    if best == -INFINITY:
+        return
+    while c >= 0:
+        list = &lists.cell[c]
+        value -= list.n
+        i = list.start[t]
+        while value[i] != out.top[c][t]:
+            i += 1
+        out.arg[c] = <int32_t> i
+        before = back[c][t]
+        for k in range(FLASH_COLUMNS):
+            if list.column[k] != NULL:
+                out.total[k] += list.column[k][i]
+            if v.cells[c].boundary[k] != NULL:
+                out.total[k] += v.cells[c].boundary[k][before * list.states + t]
+        t = before
+        c -= 1
+
+
+cdef inline void ranges(Worker* w, const flash_variant* v, const Lists* lists, Box* box) noexcept nogil:
+    """What each total can be at least and at most."""
+    cdef int c, k
+    cdef double low, high, x
+    cdef int64_t i
+    for k in range(FLASH_COLUMNS):
+        box.low[k] = box.high[k] = v.constant[k]
+        if not w.problem.present >> k & 1:
+            continue
+        for c in range(lists.n_cells):
+            if lists.cell[c].id == NULL:
+                low = v.cells[c].low[k]
+                high = v.cells[c].high[k]
+            else:
+                w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
+            box.low[k] += low
+            box.high[k] += high
+            if v.cells[c].boundary[k] != NULL:
+                low = INFINITY
+                high = -INFINITY
+                for i in range((lists.cell[c - 1].states if c else 1) * lists.cell[c].states):
+                    x = v.cells[c].boundary[k][i]
+                    low = x if x < low else low
+                    high = x if x > high else high
+                box.low[k] += low
+                box.high[k] += high
+
+
+cdef inline void limit(Model* m, int which, double sign, const Form* form, double right) noexcept nogil:
+    """Constraint `which`: sign * form <= sign * right, unless the box already implies it."""
+    cdef Form* f = &m.form[which]
+    cdef double scale
+    m.active[which] = 0
+    if right == INFINITY or right == -INFINITY:
+        return
+    scale = fabs(right) if fabs(right) > 1e-300 else 1.0
+    m.limit[which] = scale
+    clear(f)
+    add(f, sign / scale, form)
+    m.right[which] = sign * right / scale
+    m.active[which] = most(f, &m.box) > m.right[which]
+
+
+cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcept nogil:
+    """The node's linear model; false where no configuration of it can be feasible and as good."""
+    cdef const flash_links* links = &w.problem.links
+    cdef const flash_query* q = w.query
+    cdef Form scale
+    cdef int k
+    cdef double high, low, slope, reference, e
+    if links.n_steps or links.leakage > 0.0:
+        if node.scale_low > m.box.low[COL_SCALE]:
+            m.box.low[COL_SCALE] = node.scale_low
+        if node.scale_high < m.box.high[COL_SCALE]:
+            m.box.high[COL_SCALE] = node.scale_high
+        if m.box.low[COL_SCALE] > m.box.high[COL_SCALE]:
+            return 0
+    lower_forms(links, &m.box, at, m.lower)
+    upper_forms(links, &m.box, m.upper)
+    flash_metrics(links, m.box.low, m.metric_low)
+    flash_metrics(links, m.box.high, m.metric_high)
+    for k in range(FLASH_METRICS):
+        high = node.high[k] if node.high[k] < q.maximum[k] else q.maximum[k]
+        low = node.low[k]
+        if k == M_SCORE and w.score_least > low:
+            low = w.score_least
+        if (m.metric_low[k] > high + 1e-11 * fabs(high)
+                or m.metric_high[k] < low - 1e-11 * fabs(low)):
+            return 0
+        limit(m, k, 1.0, &m.lower[k], high)
+        limit(m, LOWER_ENDS + k, -1.0, &m.upper[k], low)
+        if high < m.metric_high[k]:
+            m.metric_high[k] = high
+        if low > m.metric_low[k]:
+            m.metric_low[k] = low
+    clear(&scale)
+    scale.w[COL_SCALE] = 1.0
+    limit(m, SCALE_ABOVE, 1.0, &scale, node.scale_high)
+    limit(m, SCALE_BELOW, -1.0, &scale, node.scale_low)
+    if not q.product:
+        m.objective = m.lower[M_SCORE]
+        return 1
+    clear(&m.objective)
+    for k in range(FLASH_METRICS):
+        e = q.exponent[k]
+        if e == 0.0:
+            continue
+        low = m.metric_low[k]
+        high = m.metric_high[k]
+        if k == M_SCORE:
+            if e > 0.0:
+                reference = 0.5 * (low + high)
+                if at != NULL:
+                    reference = apply(&m.lower[k], at)
+                    reference = low if reference < low else high if reference > high else reference
+                low = log_accuracy(links, reference, &slope)
+                m.objective.c += e * (low - slope * reference)
+                add(&m.objective, e * slope, &m.lower[k])
+                continue
+            slope = 0.0
+            reference = low
+            low = log_accuracy(links, reference, &slope)
+            slope = ((log_accuracy(links, high, &slope) - low) / (high - reference)
+                     if high > reference else 0.0)
+            m.objective.c += e * (low - slope * reference)
+            add(&m.objective, e * slope, &m.lower[k])
+        elif e > 0.0:
+            m.objective.c += e * log(high)
+        else:
+            slope = (log(high) - log(low)) / (high - low) if high > low * (1.0 + 1e-12) else 0.0
+            m.objective.c += e * (log(low) - slope * low)
+            add(&m.objective, e * slope, &m.lower[k])
+    return 1
+
+
+cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept nogil:
+    """The Lagrangian's column weights: objective less price times constraint."""
+    cdef int r, k
+    out.constant = m.objective.c
+    for k in range(FLASH_COLUMNS):
+        out.weight[k] = m.objective.w[k]
+    for r in range(CONSTRAINTS):
+        if m.active[r] and price[r] > 0.0:
+            out.constant += price[r] * (m.right[r] - m.form[r].c)
+            for k in range(FLASH_COLUMNS):
+                out.weight[k] -= price[r] * m.form[r].w[k]
+
+
+cdef inline void attempt(Worker* w, int variant, const Lists* lists, const int32_t* arg) noexcept nogil:
+    cdef int32_t row[32]
+    cdef int c
+    for c in range(lists.n_cells):
+        row[c] = arg[c] if lists.cell[c].id == NULL else lists.cell[c].id[arg[c]]
+    w.leaves += 1
+    flash_try(w.problem, w.query, variant, row, &w.best)
+
+
+cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, const Lists* lists,
+                        Model* m, double* price, Scan* out) noexcept nogil:
+    """Lowers the dual bound by deflected subgradient steps; price: start in, best out."""
+    cdef double best = INFINITY, target, step, norm, share = 1.0, slack
+    cdef double p[14]
+    cdef double direction[14]
+    cdef double g
+    cdef int r, k, stall = 0
+    for r in range(CONSTRAINTS):
+        p[r] = price[r] if m.active[r] else 0.0
+        direction[r] = 0.0
+    for k in range(ROUNDS):
+        weigh_prices(m, p, out)
+        scan(w, v, lists, out)
+        if out.bound == -INFINITY:
+            return -INFINITY
+        attempt(w, variant, lists, out.arg)
+        if out.bound < best - 1e-9 * fabs(best) or best == INFINITY:
+            if best - out.bound < 1e-3 * (best - threshold(w)):
+                stall += 1
+            else:
+                stall = 0
+            best = out.bound
+            for r in range(CONSTRAINTS):
+                price[r] = p[r]
+        else:
+            stall += 1
+        if best < threshold(w):
+            break
+        if stall >= 3:
+            share *= 0.5
+            stall = 0
+            if share < 0.02:
+                break
+            for r in range(CONSTRAINTS):
+                p[r] = price[r]
+                direction[r] = 0.0
+            continue
+        target = threshold(w) if w.best.found else best - 0.02 * fabs(best)
+        norm = 0.0
+        for r in range(CONSTRAINTS):
+            if not m.active[r]:
+                continue
+            slack = apply(&m.form[r], out.total) - m.right[r]
+            g = slack + 0.3 * direction[r]
+            if p[r] <= 0.0 and g < 0.0:
+                g = 0.0
+            direction[r] = g
+            norm += g * g
+        if norm < 1e-24:
+            break
+        step = share * (out.bound - target) / norm
+        for r in range(CONSTRAINTS):
+            if m.active[r]:
+                p[r] += step * direction[r]
+                if p[r] < 0.0:
+                    p[r] = 0.0
+    return best

@@ -1,0 +1,374 @@
+"""The search tree: nodes by falling bound, what to branch on, and the life of a node."""
+
+from libc.math cimport INFINITY, fabs, log, sqrt
+from libc.stdlib cimport realloc
+from libc.string cimport memcpy
+
+from flash._core.bound cimport *
+from flash._core.core cimport *
+from flash._core.dive cimport dive, least_boundary
+from flash._core.exact cimport *
+from flash._core.lists cimport *
+from flash._core.relax cimport *
+
+
+cdef enum:
+    CURVED = 5           # a split pays where a fifth of the node's gap is curvature
+
+
+cdef inline void push(Worker* w, const Node* node) noexcept nogil:
+    cdef int64_t i = w.n_heap, parent
+    if w.n_heap == w.heap_room:
+        w.heap_room = 2 * w.heap_room + 64
+        w.heap = <Node*> realloc(w.heap, w.heap_room * sizeof(Node))
+    w.n_heap += 1
+    while i:
+        parent = (i - 1) // 2
+        if w.heap[parent].bound >= node.bound:
+            break
+        w.heap[i] = w.heap[parent]
+        i = parent
+    w.heap[i] = node[0]
+
+
+cdef inline void pop(Worker* w, Node* node) noexcept nogil:
+    cdef int64_t i = 0, child
+    cdef Node* heap = w.heap
+    cdef Node* last
+    node[0] = heap[0]
+    w.n_heap -= 1
+    last = &heap[w.n_heap]
+    while True:
+        child = 2 * i + 1
+        if child >= w.n_heap:
+            break
+        if child + 1 < w.n_heap and heap[child + 1].bound > heap[child].bound:
+            child += 1
+        if last.bound >= heap[child].bound:
+            break
+        heap[i] = heap[child]
+        i = child
+    heap[i] = last[0]
+
+
+cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, const Lists* lists, const Scan* at,
+                     double* combinations) noexcept nogil:
+    """The rows whose own bound still reaches the best answer."""
+    cdef Lists* out = empty(lists.n_cells, lists.pool)
+    cdef double base = at.constant, least
+    cdef const double* value = w.value
+    cdef const List* list
+    cdef int64_t n, kept, i
+    cdef int64_t start[65]
+    cdef int c, s, k
+    for k in range(FLASH_COLUMNS):
+        base += at.weight[k] * v.constant[k]
+    combinations[0] = 1.0
+    for c in range(lists.n_cells):
+        list = &lists.cell[c]
+        n = 0
+        for s in range(list.states):
+            start[s] = n
+            least = threshold(w) - base - at.into[c][s] - at.after[c][s]
+            i = list.start[s]
+            kept = w.kernels.select(list.start[s + 1] - i, value + i, least, w.chosen + n)
+            for i in range(n, n + kept):
+                w.chosen[i] += <int32_t> list.start[s]
+            n += kept
+        start[list.states] = n
+        combinations[0] *= <double> n
+        take(list, w.chosen, n, start, &out.cell[c], out.pool)
+        value += list.n
+    return out
+
+
+cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
+                         const Model* m) noexcept nogil:
+    """Without the rows that break a constraint whatever the other cells take; may be `lists`."""
+    cdef const double* column[9]
+    cdef double weight[9]
+    cdef double top[32]
+    cdef double room
+    cdef double* value
+    cdef const List* list
+    cdef List cut
+    cdef Lists* out = lists
+    cdef int64_t start[65]
+    cdef int64_t i, n, kept
+    cdef int r, c, k, s, used
+    for r in range(CONSTRAINTS):
+        if not m.active[r]:
+            continue
+        used = 0
+        for k in range(FLASH_COLUMNS):
+            if m.form[r].w[k] != 0.0 and w.problem.present >> k & 1:
+                weight[used] = -m.form[r].w[k]
+                used += 1
+        if not used:
+            continue
+        value = w.value
+        room = m.right[r] + 1e-11 * (1.0 + fabs(m.right[r])) - m.form[r].c
+        for c in range(out.n_cells):
+            list = &out.cell[c]
+            used = 0
+            for k in range(FLASH_COLUMNS):
+                if m.form[r].w[k] != 0.0 and w.problem.present >> k & 1:
+                    column[used] = list.column[k]
+                    used += 1
+            top[c] = w.kernels.weigh(list.n, used, column, weight, value)
+            room += top[c]
+            value += list.n
+        for k in range(FLASH_COLUMNS):
+            room -= m.form[r].w[k] * v.constant[k]
+            for c in range(out.n_cells):
+                if v.cells[c].boundary[k] != NULL:
+                    room -= least_boundary(&v.cells[c], k, m.form[r].w[k],
+                                           v.cells[c - 1].states if c else 1)
+        value = w.value
+        for c in range(out.n_cells):
+            list = &out.cell[c]
+            n = list.n
+            kept = w.kernels.select(n, value, top[c] - room, w.chosen)
+            value += n
+            if kept == n:
+                continue
+            if out == lists:
+                out = copy(lists)
+                list = &out.cell[c]
+            s = 0
+            start[0] = 0
+            for i in range(kept):
+                while w.chosen[i] >= list.start[s + 1]:
+                    s += 1
+                    start[s] = i
+            while s < list.states:
+                s += 1
+                start[s] = kept
+            take(list, w.chosen, kept, start, &cut, out.pool)
+            drop(&out.cell[c], out.pool)
+            out.cell[c] = cut
+    return out
+
+
+cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const Scan* at,
+                      double* where) noexcept nogil:
+    """What to branch on: a metric, SCALE_ABOVE for the scale, or -1 where halving a box would
+    gain little: most of the gap is then a matter of whole rows, not of curvature."""
+    cdef double metric[6]
+    cdef double total[9]
+    cdef double low, high, line, error, worst = 0.0, curved = 0.0, x, gap
+    cdef int k, g, choice = -1
+    cdef const flash_links* links = &w.problem.links
+    cdef double e
+    memcpy(total, at.total, sizeof(total))
+    if total[COL_SCALE] < m.box.low[COL_SCALE]:
+        total[COL_SCALE] = m.box.low[COL_SCALE]
+    elif total[COL_SCALE] > m.box.high[COL_SCALE]:
+        total[COL_SCALE] = m.box.high[COL_SCALE]
+    flash_metrics(links, total, metric)
+    for k in range(1, FLASH_METRICS):
+        x = apply(&m.lower[k], total)
+        if m.active[k] and metric[k] > x:
+            curved += node.price[k] * (metric[k] - x) / fabs(m.limit[k])
+        e = w.query.exponent[k] if w.query.product else 0.0
+        if e == 0.0:
+            continue
+        low = m.metric_low[k]
+        high = m.metric_high[k]
+        if x < low:
+            x = low
+        if metric[k] > x:
+            curved += fabs(e) * log(metric[k] / x)
+        error = e * log(high / x)
+        if e < 0.0:      # the most that the chord lies below the logarithm
+            error = 0.0
+            if high > low * (1.0 + 1e-9):
+                x = (high - low) / log(high / low)
+                error = -e * (log(x / low) - (x - low) / (high - low) * log(high / low))
+                x = sqrt(low * high)
+        if error > worst:
+            worst = error
+            choice = k
+            where[0] = x
+    if w.query.product and w.query.exponent[M_SCORE] != 0.0:
+        # within the box: outside it no split would ever make the error small
+        x = metric[M_SCORE]
+        if x < m.metric_low[M_SCORE]:
+            x = m.metric_low[M_SCORE]
+        elif x > m.metric_high[M_SCORE]:
+            x = m.metric_high[M_SCORE]
+        error = tangent_gap(w, m, x)
+        if error > worst:
+            worst = error
+            choice = M_SCORE
+            where[0] = x
+    gap = at.bound - w.best.objective if w.best.found else 0.05 * (1.0 + fabs(at.bound))
+    gap = gap / CURVED if gap / CURVED > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
+    low = m.box.low[COL_SCALE]
+    high = m.box.high[COL_SCALE]
+    if (links.n_steps > 1 or links.leakage > 0.0) and high > low and (
+            curved >= worst and curved >= gap):
+        x = at.total[COL_SCALE]
+        if x < low + 0.15 * (high - low):
+            x = low + 0.15 * (high - low)
+        elif x > high - 0.15 * (high - low):
+            x = high - 0.15 * (high - low)
+        x = <double> <int64_t> x
+        if links.n_steps > 1 and flash_class_of(links, low) != flash_class_of(links, high):
+            g = flash_class_of(links, x)
+            if links.scale_max[g] < high:
+                x = links.scale_max[g]
+            elif g and links.scale_max[g - 1] >= low:
+                x = links.scale_max[g - 1]
+        where[0] = x if x < high else high - 1.0
+        return SCALE_ABOVE
+    if choice < 0 or worst < gap:
+        return -1
+    low = m.metric_low[choice]
+    high = m.metric_high[choice]
+    if high <= low * (1.0 + 1e-9):
+        return -1
+    if w.best.found and low * 1.05 < w.best.metric[choice] < high * 0.95:
+        where[0] = w.best.metric[choice]   # the best answer's chord should be tight
+    if where[0] < low + 0.1 * (high - low):
+        where[0] = low + 0.1 * (high - low)
+    elif where[0] > high - 0.1 * (high - low):
+        where[0] = high - 0.1 * (high - low)
+    return choice
+
+
+cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept nogil:
+    """How far the objective's line lies above the score's own term at `score`."""
+    cdef double e = w.query.exponent[M_SCORE], low, high, a, b, slope
+    cdef const flash_links* links = &w.problem.links
+    low = m.metric_low[M_SCORE]
+    high = m.metric_high[M_SCORE]
+    if e > 0.0:   # the tangent may touch anywhere: take the middle's error at the worse end
+        a = log_accuracy(links, 0.5 * (low + high), &slope)
+        b = a + slope * (score - 0.5 * (low + high))
+        return e * (b - log_accuracy(links, score, &slope))
+    a = log_accuracy(links, low, &slope)
+    b = log_accuracy(links, high, &slope)
+    if high <= low:
+        return 0.0
+    return e * (a + (b - a) / (high - low) * (score - low)) - e * log_accuracy(links, score, &slope)
+
+
+cdef inline void branch(Worker* w, Node* node, Lists* lists, int choice, double where) noexcept nogil:
+    cdef Node child = node[0]
+    child.depth += 1
+    child.lists = lists
+    lists.refs += 2
+    if choice == SCALE_ABOVE:
+        child.scale_high = where
+        push(w, &child)
+        child.scale_high = node.scale_high
+        child.scale_low = where + 1.0
+        push(w, &child)
+        return
+    child.high[choice] = where
+    push(w, &child)
+    child.high[choice] = node.high[choice]
+    child.low[choice] = where
+    push(w, &child)
+
+
+cdef inline void process(Worker* w, Node* node) noexcept nogil:
+    """Bounds a node; discards it, enumerates it, or leaves its two halves in the heap."""
+    cdef const flash_variant* v = &w.problem.variants[node.variant]
+    cdef Lists* fitting
+    cdef Model m
+    cdef int c, large = 0
+    w.nodes += 1
+    ranges(w, v, node.lists, &m.box)
+    if not build(w, node, node.total if node.depth else NULL, &m):
+        return
+    fitting = node.lists
+    for c in range(fitting.n_cells):   # of a whole variant it would cost more than it brings
+        large |= fitting.cell[c].id == NULL and fitting.cell[c].n > 2 * w.thin
+    if not large:
+        fitting = keep_fitting(w, v, node.lists, &m)
+    if fitting != node.lists:
+        for c in range(fitting.n_cells):
+            if fitting.cell[c].n == 0:
+                release(fitting)
+                return
+        ranges(w, v, fitting, &m.box)
+    if fitting == node.lists or build(w, node, node.total if node.depth else NULL, &m):
+        settle(w, node, v, fitting, &m)
+    if fitting != node.lists:
+        release(fitting)
+
+
+cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept nogil:
+    """A thinned copy to seek prices on; that of a whole variant is made once."""
+    cdef int c
+    for c in range(lists.n_cells):
+        if lists.cell[c].id != NULL:
+            return sample(lists, w.thin, w.chosen)
+    if w.thin_of[variant] == NULL:
+        w.thin_of[variant] = sample(lists, w.thin, w.chosen)
+    w.thin_of[variant].refs += 1
+    return w.thin_of[variant]
+
+
+cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
+                 Model* m) noexcept nogil:
+    cdef Scan at
+    cdef Lists* thin = lists
+    cdef Lists* kept
+    cdef double combinations, where = 0.0
+    cdef int c, choice, large = 0
+    for c in range(lists.n_cells):
+        large |= lists.cell[c].n > 2 * w.thin
+    if large:
+        thin = thinned(w, node.variant, lists)
+    if seek_prices(w, v, node.variant, thin, m, node.price, &at) == -INFINITY and not large:
+        return
+    if not node.depth and at.bound > -INFINITY:
+        memcpy(node.total, at.total, sizeof(at.total))
+        build(w, node, node.total, m)
+        seek_prices(w, v, node.variant, thin, m, node.price, &at)
+    if large:
+        release(thin)
+    weigh_prices(m, node.price, &at)
+    scan(w, v, lists, &at)
+    if at.bound < threshold(w):
+        return
+    attempt(w, node.variant, lists, at.arg)
+    if at.bound < node.bound:
+        node.bound = at.bound
+    memcpy(node.total, at.total, sizeof(at.total))
+    if w.bound_only:
+        node.lists.refs += 1
+        push(w, node)
+        return
+    kept = fix_rows(w, v, lists, &at, &combinations)
+    if combinations > 0.0:
+        choice = (choose_split(w, node, m, &at, &where)
+                  if combinations > w.leaf * (<int64_t> 1 << max(0, min(node.depth - 16, 40)))
+                  else -1)
+        if choice >= 0:
+            branch(w, node, kept, choice, where)
+        else:
+            scan(w, v, kept, &at)
+            dive(w, node.variant, kept, &at, m.form, m.right, m.active)
+    release(kept)
+
+
+cdef inline void run(Worker* w) noexcept nogil:
+    """Best bound first, until nothing left can hold a better answer."""
+    cdef Node node
+    while w.n_heap and not w.limits.stopped:
+        if w.heap[0].bound < threshold(w):
+            break
+        if w.bound_only and w.heap[0].bound < INFINITY:
+            break
+        pop(w, &node)
+        process(w, &node)
+        if w.limits.stopped:
+            push(w, &node)
+            break
+        release(node.lists)
+        if w.nodes & 15 == 0:
+            pause(w)

@@ -1,0 +1,146 @@
+"""Batch evaluation from tables: what the reference computes, bit for bit, and what is refused."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import reference
+from problems import FAMILIES, make
+
+import flash
+from flash._core import batch
+from flash._core.tables import METRICS, Tables
+from flash.errors import ArgumentError, ArgumentTypeError
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_metrics_are_those_of_the_reference(family: str) -> None:
+    for seed in range(10):
+        random = Random(f"{family}{seed}")
+        problem = make(random, family)
+        tables = Tables.from_arrays(problem.variants, problem.links)
+        chosen = []
+        for _ in range(50):
+            v = random.randrange(len(problem.variants))
+            chosen.append((v, tuple(random.randrange(n) for n in problem.sizes[v])))
+        rows = np.zeros((50, 4), dtype=np.int32)
+        for i, (_, row) in enumerate(chosen):
+            rows[i, : len(row)] = row
+        got = np.array(
+            batch.evaluate(tables, np.array([v for v, _ in chosen], dtype=np.int32), rows)
+        )
+        assert got.shape == (len(METRICS), 50)
+        for i, (v, row) in enumerate(chosen):
+            expected = reference.metrics(problem.links, reference.totals(problem.variants[v], row))
+            assert got[:, i].tolist() == expected
+
+
+def tables() -> Tables:
+    return Tables.from_arrays(make(Random(0), "plain").variants, make(Random(0), "plain").links)
+
+
+def test_no_configuration() -> None:
+    got = batch.evaluate(tables(), np.zeros(0, np.int32), np.zeros((0, 32), np.int32))
+    assert [len(one) for one in got] == [0] * 6
+
+
+@pytest.mark.parametrize(
+    ("variant", "rows", "error"),
+    [
+        (np.zeros(2, np.int32), np.zeros((3, 32), np.int32), ValueError),
+        (np.array([1], np.int32), np.zeros((1, 32), np.int32), ValueError),
+        (np.array([-1], np.int32), np.zeros((1, 32), np.int32), ValueError),
+        (np.zeros(1, np.int32), np.full((1, 32), 10**6, np.int32), ValueError),
+        (np.zeros(1, np.int32), np.full((1, 32), -1, np.int32), ValueError),
+        (np.zeros(1, np.int32), np.zeros((1, 0), np.int32), ValueError),
+        (np.zeros(1, np.int64), np.zeros((1, 32), np.int32), ValueError),
+        (np.zeros(1, np.int32), np.zeros((1, 32)), ValueError),
+        (np.zeros(1, np.int32), np.zeros((32, 1), np.int32).T[:, ::2], ValueError),
+        (np.zeros(1, np.int32), np.zeros(32, np.int32), ValueError),
+        (None, np.zeros((1, 32), np.int32), TypeError),
+    ],
+)
+def test_bad_input(variant: Any, rows: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        batch.evaluate(tables(), variant, rows)
+
+
+# flash.evaluate
+
+SPACE = flash.DenseNet(cells=2, depths=[3, 5], skips=[0, 9], width_multipliers=[1, 2])
+
+
+def test_evaluate_takes_flat_indices_and_rows() -> None:
+    flat = list(range(SPACE.size))
+    rows = [SPACE.encode(SPACE.decode(i)) for i in flat]
+    first = flash.evaluate(SPACE, "rram", flat)
+    assert set(first) == {"nn_degree", "latency_ms", "energy_mj", "area_mm2", "params", "macs"}
+    for choices in (rows, np.array(rows), np.array(flat), tuple(flat), range(SPACE.size)):
+        other = flash.evaluate(SPACE, "rram", choices)
+        assert all((first[name] == other[name]).all() for name in first)
+    assert first["params"].dtype == first["macs"].dtype == np.int64
+
+
+def test_evaluate_predicts() -> None:
+    predictor = flash.AccuracyPredictor(1.05, 30.0, -4.0)
+    got = flash.evaluate("densenet", "cpu-x86", [0, 10**9], predictor=predictor)
+    assert set(got) == {"nn_degree", "accuracy", "latency_ms", "params", "macs"}
+    assert got["accuracy"].tolist() == [predictor.predict_degree(g) for g in got["nn_degree"]]
+
+
+def test_evaluate_takes_indices_beyond_64_bits() -> None:
+    space = flash.DenseNet(cells=8, widths=[16])
+    last = space.size - 1
+    assert last > 2**64
+    got = flash.evaluate(space, "rram", [0, last])
+    assert got["params"].tolist() == [space.decode(0).params, space.decode(last).params]
+
+
+def test_evaluate_of_nothing() -> None:
+    for nothing in ([], np.zeros(0, dtype=int), np.zeros((0, len(SPACE.variables)), dtype=int)):
+        got = flash.evaluate(SPACE, "rram", nothing)
+        assert all(len(column) == 0 for column in got.values())
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "text"),
+    [
+        ([0, SPACE.size], ArgumentError, r"choices\[1\] must be an integer from 0 to 31, got 32"),
+        ([-1], ArgumentError, r"choices\[0\] must be an integer from 0 to 31"),
+        ([10**40], ArgumentError, r"choices\[0\] must be an integer from 0 to 31"),
+        ([1.5], ArgumentTypeError, "integer"),
+        ([float("nan")], ArgumentTypeError, "integer"),
+        ([True], ArgumentTypeError, "integer"),
+        (["1"], ArgumentTypeError, "integer"),
+        ([[0] * 6], ArgumentError, "shape"),
+        ([[0.0] * 7], ArgumentError, "float64"),
+        ([[0, 0, 0, 0, 2, 0, 0]], ArgumentError, r"choices\[0\]\[4\] \(skips_0\) must be in 0..1"),
+        ([[0, 0, 0, 0, -1, 0, 0]], ArgumentError, "got -1"),
+        ([[[0] * 7]], ArgumentError, "shape"),
+        ([[0] * 7, [0] * 6], ArgumentError, "rows of different lengths"),
+        (3, ArgumentError, "shape"),
+        (None, ArgumentError, "shape"),
+    ],
+)
+def test_evaluate_refuses(choices: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        flash.evaluate(SPACE, "rram", choices)
+
+
+def test_evaluate_refuses_names() -> None:
+    with pytest.raises(ArgumentError, match="did you mean 'densenet'"):
+        flash.evaluate("densnet", "rram", [0])
+    with pytest.raises(ArgumentError, match="did you mean 'rram'"):
+        flash.evaluate("densenet", "rrram", [0])
+    with pytest.raises(ArgumentError, match="default"):
+        flash.evaluate("densenet", "rram", [0], predictor="default")
+
+
+def test_target_costs() -> None:
+    target = flash.Target.load("rram")
+    got = target.costs(SPACE, [3, 4])
+    assert set(got) == {"latency_ms", "energy_mj", "area_mm2"}
+    assert got["energy_mj"][1] == target.cost(SPACE.decode(4)).energy_mj
