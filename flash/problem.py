@@ -42,7 +42,8 @@ def as_space(value: Any) -> SearchSpace:
     if value.endswith((".toml", ".json")):
         return SearchSpace.load(value)
     if value not in _spaces:
-        _spaces[choice("space", value, FAMILIES)] = SearchSpace(value)
+        choice("space", value, FAMILIES)
+        _spaces[value] = SearchSpace(value)
     return _spaces[value]
 
 

@@ -9,9 +9,10 @@ from ._core.shgo import explore
 from ._objective import Objective, as_objective
 from ._validate import choice, integer, number
 from .errors import ArgumentError, ArgumentTypeError
+from .hardware import METRICS as COSTS
 from .hardware import as_target, flags_for
 from .predictor import as_predictor
-from .problem import MACS, PARAMS, as_space, compile_problem, row_of, totals_of
+from .problem import MACS, PARAMS, as_space, compile_problem, row_of, rows_of, totals_of
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -182,11 +183,12 @@ def search(
         raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
     if wanted.function is not None and method != "shgo":
         raise ArgumentError("an objective function is searched by method 'shgo' only")
-    extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
-        MACS if limits[5] < INF or wanted.uses(5) else 0
+    every = wanted.function is not None
+    extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
+        MACS if every or limits[5] < INF or wanted.uses(5) else 0
     )
     problem = compile_problem(space, target, predictor, extra)
-    run = _Run(problem, budgets, Query(limits, least, wanted.exponents), wanted, seed, started)
+    run = _Run(problem, budgets, limits, Query(limits, least, wanted.exponents), wanted, seed, started)
     run.listen(callback, progress)
     return run.go(method, certify, deadline, evals)
 
@@ -198,6 +200,7 @@ class _Run:
         self,
         problem: Problem,
         budgets: dict[str, float],
+        limits: list[float],
         query: Query,
         wanted: Objective,
         seed: int,
@@ -205,6 +208,7 @@ class _Run:
     ) -> None:
         self.problem = problem
         self.budgets = budgets
+        self.limits = limits
         self.query = query
         self.wanted = wanted
         self.seed = seed
@@ -236,6 +240,12 @@ class _Run:
         self.notify = notify
 
     def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
+        """Search, and report however it ends."""
+        if self.wanted.function is not None:
+            from ._function import explore_function
+
+            row, score, nfev, stopped = explore_function(self, deadline, evals)
+            return self.report(None, nfev, stopped, False, row=row, score=score)
         core = Search(
             self.problem.tables,
             self.query,
@@ -243,105 +253,123 @@ class _Run:
             max_leaves=evals,
             callback=self.notify,
         )
-        interrupted = False
+        certify = certify or method == "exact"
+        stopped = None
         try:
-            if self.wanted.function is not None:
-                from ._function import explore_function
-
-                return explore_function(self, core, certify)
             if method == "shgo":
                 explore(core, self.seed)
-            if method == "exact" or certify:
+            if certify or core.best is None:
                 core.prove()
+                certify = True
             else:
                 core.bound_roots()
         except KeyboardInterrupt:
-            interrupted = True
-        return self.report(core, method, certify or method == "exact", interrupted)
+            stopped = "interrupt"
+        stopped = stopped or ("callback" if self.ended_by_callback else STOPS[core.stopped])
+        return self.report(core, core.counts[2], stopped, certify and stopped is None, method=method)
 
-    def report(self, core: Search, method: str, certify: bool, interrupted: bool) -> SearchResult:
-        """The result of a core search, however it ended."""
-        problem, wanted = self.problem, self.wanted
-        stopped = STOPS[core.stopped] if not interrupted else "interrupt"
-        if self.ended_by_callback:
-            stopped = "callback"
-        best = core.best
-        proven = stopped is None and certify
+    def report(
+        self,
+        core: Search | None,
+        nfev: int,
+        stopped: str | None,
+        proven: bool,
+        *,
+        method: str = "shgo",
+        row: tuple[int, ...] | None = None,
+        score: float | None = None,
+    ) -> SearchResult:
+        """The result: of a core search, or (core None) of a row that a function scored."""
+        problem, wanted, predictor = self.problem, self.wanted, self.problem.predictor
         fields: dict[str, Any] = {
-            "objective_name": wanted.name(problem.predictor is not None),
+            "objective_name": wanted.name(predictor is not None),
             "method": method,
             "seed": self.seed,
-            "nfev": core.counts[2],
+            "nfev": nfev,
             "stopped": stopped,
+            "proven": proven,
         }
-        bound = core.bound
-        if best is None:
-            least = self.least() if proven else None
-            status = "INFEASIBLE" if proven else "TIME_LIMIT" if stopped == "time_limit_s" else "FEASIBLE"
-            message = self.refusal(least) if least else (
-                "no network within the budgets was found" + self._ended(stopped)
-            )
-            if not proven and status == "FEASIBLE":
-                status = "INFEASIBLE"
-            return SearchResult(
-                problem.space,
-                problem.target.name,
-                self.budgets,
-                status,
-                message,
-                upper_bound=None if bound - bound else wanted.report(bound),
-                proven=proven,
-                least=least,
-                elapsed_s=perf_counter() - self.started,
-                **fields,
-            )
-        variant, rows, value, metrics = best
-        sizes = problem.tables.space_rows[variant]
-        own = tuple([r % n for r, n in zip(rows, sizes)])
-        totals, degrees = totals_of(problem, variant, own)
+        bound = INF if core is None else core.bound
+        best = None if core is None else core.best
+        if best is None and row is None:
+            return self._nothing(bound, stopped, fields)
+        if best is not None:
+            variant, rows, value, metrics = best
+            sizes = problem.tables.space_rows[variant]
+            own = tuple([r % n for r, n in zip(rows, sizes)])
+            row = row_of(problem.space, variant, own)
+            score = wanted.report(value, predictor)
+            bound = score if proven else wanted.report(bound, predictor) if bound < INF else INF
+            totals, degrees = totals_of(problem, variant, own)
+        else:
+            assert row is not None
+            totals, degrees = totals_of(problem, *rows_of(problem.space, row))
+            metrics = problem.model.metrics(totals)
         if proven:
             status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
         elif stopped == "time_limit_s":
             status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
         else:
             status, message = "FEASIBLE", "best found" + self._ended(stopped)
-        models = problem.target.metrics
-        predictor = problem.predictor
+        known = problem.target.metrics
+        costs = {
+            name: value
+            for name, value in zip(COSTS, metrics[1:4], strict=True)
+            if name in known
+        }
+        macs = int(totals[8])
         return SearchResult(
             problem.space,
             problem.target.name,
             self.budgets,
             status,
             message,
-            x=row_of(problem.space, variant, own),
+            x=row,
             nn_degree=metrics[0],
             accuracy=None if predictor is None else predictor.predict_degree(metrics[0]),
-            latency_ms=metrics[1],
-            energy_mj=metrics[2] if "energy_mj" in models else None,
-            area_mm2=metrics[3] if "area_mm2" in models else None,
+            latency_ms=costs.get("latency_ms"),
+            energy_mj=costs.get("energy_mj"),
+            area_mm2=costs.get("area_mm2"),
             params=int(totals[7]),
-            macs=int(totals[8]),
-            objective=wanted.report(value, predictor, metrics[0]),
-            upper_bound=wanted.report(value if proven else bound, predictor, metrics[0]),
-            proven=proven,
+            macs=macs,
+            objective=score,
+            upper_bound=bound,
             cell_degrees=degrees,
-            flags=flags_for(problem.target, problem.space.family, dict(zip(models, metrics[1:4]))),
+            flags=flags_for(
+                problem.target,
+                problem.space.family,
+                {**costs, "macs": macs},
+                resolution=int(problem.space.resolution[row[2]]),
+            ),
+            elapsed_s=perf_counter() - self.started,
+            **fields,
+        )
+
+    def _nothing(
+        self, bound: float, stopped: str | None, fields: dict[str, Any]
+    ) -> SearchResult:
+        """The result where no configuration within the budgets was found."""
+        least = None
+        if fields["proven"]:
+            from ._infeasible import least_budgets, refusal
+
+            least = least_budgets(self.problem, self.budgets)
+            status, message = "INFEASIBLE", refusal(self.budgets, least)
+        else:
+            status = "TIME_LIMIT"
+            message = "no network within the budgets was found" + self._ended(stopped)
+        return SearchResult(
+            self.problem.space,
+            self.problem.target.name,
+            self.budgets,
+            status,
+            message,
+            upper_bound=self.wanted.report(bound, self.problem.predictor) if bound < INF else None,
+            least=least,
             elapsed_s=perf_counter() - self.started,
             **fields,
         )
 
     @staticmethod
     def _ended(stopped: str | None) -> str:
-        return f"; {stopped} ended the search" if stopped else "; not proven (certify=False)"
-
-    def least(self) -> dict[str, float]:
-        """For each budget the least value that it could have, the others as given."""
-        from ._infeasible import least_budgets
-
-        return least_budgets(self.problem, self.budgets)
-
-    def refusal(self, least: Mapping[str, float]) -> str:
-        """Say which budget can't be met, and what could."""
-        from ._infeasible import refusal
-
-        return refusal(self.budgets, least)
+        return f"; {stopped} ended the search" if stopped else "; not proven"

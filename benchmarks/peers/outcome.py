@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from typing import Any
 
+    from benchmarks.timing import Trace
+
+WITHIN = 1e-3  # of the optimum: where the heuristics may stop
+
 
 class Outcome(NamedTuple):
     """One run of a peer on one set of budgets.
@@ -33,3 +37,16 @@ class Outcome(NamedTuple):
     finished: bool
     evaluations: int = 0
     extra: dict[str, Any] = {}
+
+
+def goal_of(optimum: float) -> float:
+    """Return the objective that is near enough to the optimum."""
+    return optimum - WITHIN * abs(optimum)
+
+
+def towards_goal(trace: Trace, seconds: float) -> Outcome:
+    """Return the outcome of a run that ends at its goal; one that missed it counts to the limit."""
+    reached = trace.best >= trace.goal
+    if not reached:
+        seconds = max(seconds, trace.limit_s)
+    return Outcome(seconds, trace.best, trace.points, reached, trace.evaluations)

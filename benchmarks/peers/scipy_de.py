@@ -14,15 +14,15 @@ from scipy.optimize import NonlinearConstraint, differential_evolution
 
 from benchmarks.timing import Trace
 
-from .outcome import Outcome
+from .outcome import goal_of, towards_goal
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from .outcome import Outcome
     from .problem import PeerProblem
 
 NAME = "scipy differential_evolution"
-WITHIN = 1e-3
 
 # constraints its own or a penalty, population per variable, strategy
 SETTINGS = {
@@ -41,7 +41,7 @@ def solve(
 ) -> Outcome:
     """Run one setting once, to 0.1 % of the optimum or to the limit."""
     native, size, strategy = SETTINGS[setting]
-    trace = Trace(limit_s, goal=optimum - WITHIN * abs(optimum))
+    trace = Trace(limit_s, goal=goal_of(optimum))
     last: list[Any] = [None, None, None]
 
     def look(x: Any) -> tuple[Any, Any]:
@@ -83,12 +83,4 @@ def solve(
         callback=lambda intermediate_result: trace.done,
         **options,
     )
-    seconds = perf_counter() - start
-    reached = trace.best >= trace.goal
-    return Outcome(
-        seconds if reached else max(seconds, limit_s),
-        trace.best,
-        trace.points,
-        reached,
-        trace.evaluations,
-    )
+    return towards_goal(trace, perf_counter() - start)

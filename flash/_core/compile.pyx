@@ -38,16 +38,16 @@ cdef class Model:
         for k in range(1, COST_COLUMNS):
             for i in range(self.model.n_features):
                 if coefficients[i][k]:
-                    self.model.term_feature[n] = i
-                    self.model.term_column[n] = k
-                    self.model.term[n] = coefficients[i][k]
+                    self.model.terms.feature[n] = i
+                    self.model.terms.column[n] = k
+                    self.model.terms.weight[n] = coefficients[i][k]
                     n += 1
-        self.model.n_terms = n
+        self.model.terms.n = n
         for k in range(COST_COLUMNS):
-            self.model.per_unit[k] = 1.0
-        self.model.per_unit[COL_LATENCY] = self.model.per_unit[COL_LATENCY_SCALED] = 1.0 / quantum[1]
-        self.model.per_unit[COL_ENERGY] = self.model.per_unit[COL_ENERGY_SCALED] = 1.0 / quantum[2]
-        self.model.per_unit[COL_AREA] = 1.0 / quantum[3]
+            self.model.terms.per_unit[k] = 1.0
+        self.model.terms.per_unit[COL_LATENCY] = self.model.terms.per_unit[COL_LATENCY_SCALED] = 1.0 / quantum[1]
+        self.model.terms.per_unit[COL_ENERGY] = self.model.terms.per_unit[COL_ENERGY_SCALED] = 1.0 / quantum[2]
+        self.model.terms.per_unit[COL_AREA] = 1.0 / quantum[3]
         classes = links.get("classes")
         self.links = dict(links, quantum=tuple(quantum),
                           classes=Classes(classes) if classes else None)
@@ -256,40 +256,20 @@ def totals_of(Plan plan not None, Model model not None, int variant, rows):
     rows: one row number of the space per cell. An independent way to the numbers in the tables.
     """
     cdef const PlanCell* cells = plan.cells
-    cdef const PlanCell* cell
-    cdef Place at
     cdef double x[11]
-    cdef double start[11]
-    cdef double score = 0.0, own
-    cdef int64_t r, lines, line, width_number, depth, expansion, links, i, before = 0
-    cdef int v, c, k, n_cells = plan.counts[variant]
-    degrees = []
+    cdef double degrees[32]
+    cdef int32_t row[32]
+    cdef int v, c, k, n_cells
+    if not 0 <= variant < plan.n_variants:
+        raise IndexError(f"variant {variant} is not in 0..{plan.n_variants - 1}")
+    n_cells = plan.counts[variant]
     for v in range(variant):
         cells += <int> plan.counts[v]
-    memset(x, 0, sizeof(x))
     for c in range(n_cells):
-        cell = cells + c
-        r = rows[c]
-        lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-        line = r % lines
-        depth = cell.depth[r // lines % cell.n_depths]
-        width_number = r // (lines * cell.n_depths)
-        place_of(plan.family, plan.resolution[variant], plan.classes, c, n_cells, cells, &at)
-        at.width = cell.width[width_number]
-        at.before = before if c else entering(&at)
-        before = at.width
-        expansion = cell.expansion[line // cell.n_kernels % cell.n_expansions]
-        ends(&model.model, &at, x)
-        x[COL_LINKS] = x[COL_WIDTH] = 0.0
-        for i in range(depth):
-            links = cell.skip[width_number * cell.n_skips
-                              + line // (cell.n_expansions * cell.n_kernels)]
-            if at.family == DENSENET:
-                links = min(links, at.width * (i - 1)) if i else 0
-            position(&model.model, &at, i == 0, links, expansion,
-                     cell.kernel[line % cell.n_kernels], x)
-        own = degree(x[COL_WIDTH], convolutions(&at, depth, expansion), x[COL_LINKS])
-        degrees.append(own)
-        score += own
-    x[COL_SCORE] = score
-    return tuple([x[k] for k in range(FLASH_COLUMNS)]), tuple(degrees)
+        row[c] = rows[c]
+        if not 0 <= row[c] < (cells[c].n_widths * cells[c].n_depths * cells[c].n_skips
+                              * cells[c].n_expansions * cells[c].n_kernels):
+            raise IndexError(f"row {row[c]} of cell {c}")
+    network_totals(&model.model, plan.family, plan.resolution[variant], plan.classes, n_cells, cells,
+                   row, x, degrees)
+    return tuple([x[k] for k in range(FLASH_COLUMNS)]), tuple([degrees[c] for c in range(n_cells)])

@@ -95,6 +95,13 @@ cdef extern from "problem.h" nogil:
                   const int32_t* row, flash_point* best) noexcept
 
 cdef extern from "kernels.h" nogil:
+    ctypedef struct flash_terms:
+        int32_t n
+        int32_t feature[224]
+        int32_t column[224]
+        double weight[224]
+        double per_unit[7]
+
     ctypedef struct flash_kernels:
         const char* name
         void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
@@ -102,5 +109,7 @@ cdef extern from "kernels.h" nogil:
         double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
+        void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
+                           const double*, double* const*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

@@ -22,9 +22,14 @@ typedef int64_t flash_longs __attribute__((vector_size(64)));
                      | (~(flash_longs)(mask) & (flash_longs)(b))))
 #endif
 
+#ifdef FLASH_VECTORS
+#define EIGHT(suffix) rram_eight_##suffix
+#else
+#define EIGHT(suffix) 0
+#endif
 #define TABLE(suffix, label)                                                                    \
     {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
-     select_##suffix}
+     select_##suffix, EIGHT(suffix)}
 
 #define KERNEL(name) name##_baseline
 #define TARGET

@@ -4,6 +4,14 @@
 
 #include <stdint.h>
 
+/* A target's coefficients that are not zero, column by column. */
+typedef struct {
+    int32_t n;
+    int32_t feature[224], column[224];
+    double weight[224];
+    double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
+} flash_terms;
+
 typedef struct {
     const char *name;
     void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
@@ -13,6 +21,10 @@ typedef struct {
                     const double *weight, double *value);
     void (*range)(int64_t n, const double *x, double *low, double *high);
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
+    /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
+    void (*rram_eight)(const flash_terms *terms, const double *in_channels,
+                       const double *kernel_area, const double *out_channels,
+                       const double *positions, double *const *column);
 } flash_kernels;
 
 /* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */

@@ -103,3 +103,66 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
     }
     return count;
 }
+
+#ifdef FLASH_VECTORS
+/* floor of 0 <= x < 2^51 without a library call */
+TARGET static inline flash_doubles KERNEL(down)(flash_doubles x)
+{
+    flash_doubles t = (x + 6755399441055744.0) - 6755399441055744.0;
+    return t - FLASH_SELECT(t > x, FLASH_ALL(1.0), FLASH_ALL(0.0));
+}
+
+/* Eight layers' rram features (see ops.pxd, whose scalar twin it equals bit for bit: every count
+ * is an integer below 2^51), weighed into columns of whole units. */
+TARGET static void KERNEL(rram_eight)(const flash_terms *terms, const double *in_channels,
+                                      const double *kernel_area, const double *out_channels,
+                                      const double *positions, double *const *column)
+{
+    const flash_doubles one = FLASH_ALL(1.0), two = FLASH_ALL(2.0), zero = FLASH_ALL(0.0);
+    const flash_doubles cin = *(const flash_loose *)in_channels;
+    const flash_doubles co = *(const flash_loose *)out_channels;
+    const flash_doubles p = *(const flash_loose *)positions;
+    const flash_doubles r = *(const flash_loose *)kernel_area * cin, c = co * 8.0;
+    flash_doubles tr = KERNEL(down)((r + 511.0) * (1.0 / 512)), tc = KERNEL(down)((c + 511.0) * (1.0 / 512));
+    flash_doubles pr = KERNEL(down)((r + 255.0) * (1.0 / 256)), pc = KERNEL(down)((c + 255.0) * (1.0 / 256));
+    flash_doubles sr = KERNEL(down)((r + 127.0) * (1.0 / 128)), sc = KERNEL(down)((c + 127.0) * (1.0 / 128));
+    flash_doubles copies = FLASH_SELECT(pr == one, two, one) * FLASH_SELECT(pc == one, two, one)
+                           * FLASH_SELECT(sr == one, two, one) * FLASH_SELECT(sc == one, two, one);
+    flash_doubles rest_r = r - (tr - 1.0) * 512.0, rest_c = c - (tc - 1.0) * 512.0;
+    flash_longs twice_r = (copies == one) & (rest_r <= 256.0);
+    flash_longs twice_c = (copies == one) & (rest_c <= 256.0);
+    flash_doubles wr = r + FLASH_SELECT(twice_r, rest_r, zero);
+    flash_doubles wsr = sr + FLASH_SELECT(twice_r, KERNEL(down)((rest_r + 127.0) * (1.0 / 128)), zero);
+    flash_doubles wc = c + FLASH_SELECT(twice_c, rest_c, zero);
+    flash_doubles wsc = sc + FLASH_SELECT(twice_c, KERNEL(down)((rest_c + 127.0) * (1.0 / 128)), zero);
+    flash_doubles wpc = pc + FLASH_SELECT(twice_c, one, zero);
+    /* ceil(log2 tr) is the exponent of 2 tr - 1; small integers become doubles below 2^52's */
+    flash_longs bits = ((flash_longs)(tr * 2.0 - 1.0) >> 52) | 0x4330000000000000LL;
+    flash_doubles levels = (flash_doubles)bits - (4503599627370496.0 + 1023.0);
+    flash_doubles stages = KERNEL(down)((levels * 2.0 + 4.5) * 0.2);
+    flash_doubles f[16];
+    f[0] = tr * tc;
+    f[1] = p / copies;
+    f[2] = FLASH_SELECT(pr > one, p, zero);
+    f[3] = p * (co * stages);
+    f[4] = p * r;
+    f[5] = p * co;
+    f[6] = p * FLASH_SELECT(r < 512.0, r, FLASH_ALL(512.0));
+    f[7] = p * FLASH_SELECT(co < 64.0, co, FLASH_ALL(64.0));
+    f[8] = p * (KERNEL(down)((r + tr - 1.0) / tr) + KERNEL(down)((co + tc - 1.0) / tc));
+    f[9] = p * (wsr * wsc);
+    f[10] = p * (wsr * wc);
+    f[11] = p * (wr * wsc);
+    f[12] = p * (r * tc);
+    f[13] = p * (co * tr);
+    f[14] = p * (wr * wpc);
+    f[15] = p * (cin * tc);
+    for (int k = 1, t = 0; k < 7; k++) {
+        flash_doubles cost = zero;
+        for (; t < terms->n && terms->column[t] == k; t++)
+            cost += f[terms->feature[t]] * terms->weight[t];
+        cost = cost * terms->per_unit[k];
+        *(flash_loose *)column[k] = (cost + 6755399441055744.0) - 6755399441055744.0;
+    }
+}
+#endif

@@ -31,11 +31,7 @@ cdef struct Op:
 cdef struct CostModel:
     int kind
     int n_features
-    int n_terms          # coefficients that are not zero, column by column
-    int term_feature[224]
-    int term_column[224]
-    double term[224]
-    double per_unit[7]   # 1 / quantum of each column: powers of two
+    flash_terms terms
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -121,7 +117,7 @@ cdef inline void charge(const CostModel* model, const Op* op, double* column) no
         cpu_features(op, f)
     for k in range(COST_COLUMNS):
         cost[k] = 0.0
-    for i in range(model.n_terms):
-        cost[model.term_column[i]] += model.term[i] * f[model.term_feature[i]]
+    for i in range(model.terms.n):
+        cost[model.terms.column[i]] += model.terms.weight[i] * f[model.terms.feature[i]]
     for k in range(1, COST_COLUMNS):
-        column[k] += rint(cost[k] * model.per_unit[k])
+        column[k] += rint(cost[k] * model.terms.per_unit[k])

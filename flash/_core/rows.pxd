@@ -41,6 +41,48 @@ cdef inline int64_t entering(const Place* at) noexcept nogil:
     return stem_width(at)
 
 
+cdef inline void concatenations(const CostModel* model, const Place* at,
+                                const flash_kernels* kernel, const int64_t* links, int64_t n,
+                                double* shape, int64_t shapes) noexcept nogil:
+    """Positions of a concatenation cell that draw so many links each, eight at a time."""
+    cdef double into[8]
+    cdef double area[8]
+    cdef double out[8]
+    cdef double spots[8]
+    cdef double cost[7][8]
+    cdef double* column[7]
+    cdef double x[11]
+    cdef double w = <double> at.width, side = <double> half(at.side, at.stride)
+    cdef int64_t i, j
+    cdef int k, late = 0
+    for k in range(7):
+        column[k] = cost[k]
+    for k in range(8):
+        area[k] = 9.0
+        out[k] = w
+        spots[k] = side * side
+    i = 0
+    while i < n:
+        for j in range(8):
+            into[j] = w + <double> links[i + j if i + j < n else n - 1]
+        kernel.rram_eight(&model.terms, into, area, out, spots, column)
+        for j in range(min(8, n - i)):
+            for k in range(1, 7):
+                late |= cost[k][j] >= 2251799813685248.0
+                shape[k * shapes + i + j] = cost[k][j]
+            shape[COL_PARAMS * shapes + i + j] = 9.0 * into[j] * w + 2.0 * into[j]
+            shape[COL_MACS * shapes + i + j] = 9.0 * into[j] * w * spots[0]
+            shape[COL_LINKS * shapes + i + j] = w * (into[j] - w)
+            shape[COL_WIDTH * shapes + i + j] = w
+        i += 8
+    if late:   # too large for the vectors' rounding
+        for i in range(n):
+            memset(x, 0, sizeof(x))
+            position(model, at, 0, links[i], 1, 3, x)
+            for k in range(SHAPE_COLUMNS):
+                shape[k * shapes + i] = x[k]
+
+
 cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* cell, int64_t width_number,
               Work* work, double** row) except -1 nogil:
     """The rows of one width: `row[k]` is where column k of the first one goes."""
@@ -69,13 +111,16 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
                  cell.kernel[j % cell.n_kernels], x)
         for k in range(SHAPE_COLUMNS):
             shape[k * shapes + j] = x[k]
-    for j in range(lines):
-        memset(x, 0, sizeof(x))
-        position(model, at, 0, skip[j // step],
-                 cell.expansion[j // cell.n_kernels % cell.n_expansions],
-                 cell.kernel[j % cell.n_kernels], x)
-        for k in range(SHAPE_COLUMNS):
-            shape[k * shapes + lines + j] = x[k]
+    if at.family == DENSENET and model.kind == KIND_RRAM and kernel.rram_eight != NULL:
+        concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
+    else:
+        for j in range(lines):
+            memset(x, 0, sizeof(x))
+            position(model, at, 0, skip[j // step],
+                     cell.expansion[j // cell.n_kernels % cell.n_expansions],
+                     cell.kernel[j % cell.n_kernels], x)
+            for k in range(SHAPE_COLUMNS):
+                shape[k * shapes + lines + j] = x[k]
     memset(x, 0, sizeof(x))
     ends(model, at, x)
     for k in range(SHAPE_COLUMNS):
@@ -168,3 +213,39 @@ cdef inline double convolutions(const Place* at, int64_t positions,
 
 cdef inline double score_scale() noexcept nogil:
     return <double> (<int64_t> 1 << SCORE_BITS)
+
+
+cdef inline void network_totals(const CostModel* model, int family, int64_t resolution,
+                                int64_t classes, int n_cells, const PlanCell* cells,
+                                const int32_t* row, double* x, double* degrees) noexcept nogil:
+    """x: all totals of a configuration, position by position; degrees: the cells' scores or NULL."""
+    cdef const PlanCell* cell
+    cdef Place at
+    cdef int64_t lines, line, width_number, depth, expansion, links, i, before = 0
+    cdef double own, score = 0.0
+    cdef int c
+    memset(x, 0, SHAPE_COLUMNS * sizeof(double))
+    for c in range(n_cells):
+        cell = cells + c
+        lines = cell.n_skips * cell.n_expansions * cell.n_kernels
+        line = row[c] % lines
+        depth = cell.depth[row[c] // lines % cell.n_depths]
+        width_number = row[c] // (lines * cell.n_depths)
+        place_of(family, resolution, classes, c, n_cells, cells, &at)
+        at.width = cell.width[width_number]
+        at.before = before if c else entering(&at)
+        before = at.width
+        expansion = cell.expansion[line // cell.n_kernels % cell.n_expansions]
+        ends(model, &at, x)
+        x[COL_LINKS] = x[COL_WIDTH] = 0.0
+        for i in range(depth):
+            links = cell.skip[width_number * cell.n_skips
+                              + line // (cell.n_expansions * cell.n_kernels)]
+            if at.family == DENSENET:
+                links = min(links, at.width * (i - 1)) if i else 0
+            position(model, &at, i == 0, links, expansion, cell.kernel[line % cell.n_kernels], x)
+        own = degree(x[COL_WIDTH], convolutions(&at, depth, expansion), x[COL_LINKS])
+        if degrees != NULL:
+            degrees[c] = own
+        score += own
+    x[COL_SCORE] = score

@@ -1,0 +1,204 @@
+"""A user's own objective: hierarchical SHGO over batches, never proven.
+
+The core knows nothing of a Python function, so no bound exists. The lattice, its star and the moves
+are those of the compiled SHGO; configurations are costed by the core in batches and only those
+within the budgets reach the function.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from ._core import batch
+from .errors import ArgumentError, ArgumentTypeError, FlashError
+from .hardware import METRICS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from .solver import _Run
+
+__all__ = ["ObjectiveError", "explore_function"]
+
+VERTICES = 2048
+STARTS = 4
+
+
+class ObjectiveError(FlashError, RuntimeError):
+    """A user's objective function raised; its own exception is the cause."""
+
+
+class _Stop(Exception):
+    """A limit was reached."""
+
+
+class _Batches:
+    """Costs, feasibility and the user's score of rows of choice indices, each row once."""
+
+    def __init__(self, run: _Run, deadline: float, most: int) -> None:
+        self.run = run
+        self.limits = run.limits
+        self.deadline = deadline
+        self.most = most
+        self.seen: dict[bytes, float] = {}
+        self.count = 0
+        self.best: tuple[float, NDArray[Any]] | None = None
+        self.stopped: str | None = None
+
+    def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Scores, -inf where over a budget."""
+        keys = [row.tobytes() for row in rows]
+        fresh = list({key: i for i, key in enumerate(keys) if key not in self.seen}.values())
+        if self.most >= 0 and self.count + len(fresh) > self.most:
+            fresh = fresh[: max(0, self.most - self.count)]
+            self.stopped = "max_evals"
+        if fresh:
+            self._weigh(rows[fresh], [keys[i] for i in fresh])
+        if self.stopped is None and perf_counter() >= self.deadline:
+            self.stopped = "time_limit_s"
+        if self.stopped:
+            raise _Stop
+        return np.array([self.seen[key] for key in keys])
+
+    def _weigh(self, rows: NDArray[Any], keys: list[bytes]) -> None:
+        from .problem import table_rows
+
+        problem = self.run.problem
+        metrics = np.asarray(batch.evaluate(problem.tables, *table_rows(problem.space, rows)))
+        self.count += len(rows)
+        fits = np.all(metrics[1:] <= np.array(self.limits[1:])[:, None], axis=0)
+        data: dict[str, Any] = {"nn_degree": metrics[0]}
+        if problem.predictor is not None:
+            predict = problem.predictor.predict_degree
+            data["accuracy"] = np.array([predict(float(g)) for g in metrics[0]])
+            least = self.run.budgets.get("min_accuracy")
+            if least is not None:
+                fits &= data["accuracy"] >= least
+        for k, name in enumerate(METRICS, 1):
+            if name in problem.target.metrics:
+                data[name] = metrics[k]
+        data["params"], data["macs"] = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+        data["choices"] = rows
+        scores = np.full(len(rows), -np.inf)
+        if fits.any():
+            scores[fits] = self._ask({name: value[fits] for name, value in data.items()})
+        self.seen.update(zip(keys, scores.tolist(), strict=True))
+        top = int(np.argmax(scores))
+        if scores[top] > -np.inf and (self.best is None or scores[top] > self.best[0]):
+            self.best = (float(scores[top]), rows[top].copy())
+
+    def _ask(self, data: dict[str, Any]) -> NDArray[Any]:
+        """The user's scores, checked."""
+        function = self.run.wanted.function
+        name = self.run.wanted.name(False)
+        n = len(data["choices"])
+        assert function is not None
+        try:
+            scores = function(data)
+        except Exception as error:
+            raise ObjectiveError(
+                f"objective {name!r} raised {type(error).__name__} on {n} configurations: {error}"
+            ) from error
+        try:
+            array = np.asarray(scores, dtype=float)
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                f"objective {name!r} must return an array of {n} numbers, "
+                f"got {type(scores).__name__}"
+            ) from None
+        if array.shape != (n,):
+            raise ArgumentError(
+                f"objective {name!r} must return one score per configuration, shape ({n},), "
+                f"got shape {array.shape}"
+            )
+        if np.isnan(array).any():
+            raise ArgumentError(
+                f"objective {name!r} returned NaN for {int(np.isnan(array).sum())} of {n} "
+                "configurations; return -inf for what must not be chosen"
+            )
+        return array
+
+
+def explore_function(
+    run: _Run, deadline: float, most: int
+) -> tuple[tuple[int, ...] | None, float | None, int, str | None]:
+    """Search by SHGO: (row, score, evaluations, what stopped it)."""
+    lengths = np.array(run.problem.space._lengths)
+    ask = _Batches(run, run.started + deadline, most)
+    try:
+        pool: list[tuple[float, NDArray[Any]]] = []
+        for first in np.ndindex(*(int(n) for n in lengths[:3])):
+            pool += _coarse(ask, lengths, np.array(first), run.seed)
+        pool.sort(key=lambda item: -item[0])
+        for _, row in pool[:STARTS]:
+            _refine(ask, lengths, row)
+    except _Stop:
+        pass
+    if ask.best is None:
+        return None, None, ask.count, ask.stopped
+    return tuple(int(v) for v in ask.best[1]), ask.best[0], ask.count, ask.stopped
+
+
+def _coarse(
+    ask: _Batches, lengths: NDArray[Any], first: NDArray[Any], seed: int
+) -> list[tuple[float, NDArray[Any]]]:
+    """Minimisers of a lattice with few levels per variable, for one set of global choices."""
+    inner = lengths[3:]
+    free = np.flatnonzero(inner > 1)
+    levels = np.ones(len(inner), dtype=int)
+    for step in (2, 3, 4, 5):
+        for k in free:
+            more = levels.copy()
+            more[k] = min(step, int(inner[k]))
+            if np.prod(more.astype(float)) <= VERTICES:
+                levels = more
+    grids = [np.unique(np.linspace(0, n - 1, m).round().astype(int)) if m > 1
+             else np.array([(n - 1) // 2]) for n, m in zip(inner, levels, strict=True)]
+    shape = tuple(len(g) for g in grids)
+    points = np.stack([g.ravel() for g in np.meshgrid(*grids, indexing="ij")], axis=1)
+    rows = np.hstack([np.tile(first, (len(points), 1)), points])
+    scores = ask(rows).reshape(shape)
+    # the star: one step up or down together in any set of the axes that have steps
+    axes = [k for k, n in enumerate(shape) if n > 1][:8]
+    minimal = scores > -np.inf
+    for subset in range(1, 1 << len(axes)):
+        here = [slice(None)] * len(shape)
+        there = [slice(None)] * len(shape)
+        for bit, k in enumerate(axes):
+            if subset >> bit & 1:
+                here[k], there[k] = slice(None, -1), slice(1, None)
+        minimal[tuple(here)] &= scores[tuple(there)] <= scores[tuple(here)]
+        minimal[tuple(there)] &= scores[tuple(here)] < scores[tuple(there)]
+    chosen = np.flatnonzero(minimal.ravel())
+    return [(float(scores.ravel()[i]), rows[i]) for i in chosen]
+
+
+def _refine(ask: _Batches, lengths: NDArray[Any], row: NDArray[Any]) -> None:
+    """Local search with shrinking steps: one variable, or two at once."""
+    free = [k for k in range(3, len(lengths)) if lengths[k] > 1]
+    here = float(ask(row[None])[0])
+    for scale in range(2, 9):
+        steps = {k: max(1, int(lengths[k]) >> scale) for k in free}
+        moves = [(k, s * steps[k]) for k in free for s in (-1, 1)]
+        while True:
+            trials = [row.copy() for _ in moves]
+            for trial, (k, by) in zip(trials, moves, strict=True):
+                trial[k] = min(max(0, trial[k] + by), lengths[k] - 1)
+            for i, (k, by) in enumerate(moves):
+                for j, other in moves[i + 1 :]:
+                    if j != k:
+                        trial = trials[i].copy()
+                        trial[j] = min(max(0, trial[j] + other), lengths[j] - 1)
+                        trials.append(trial)
+            scores = ask(np.array(trials))
+            top = int(np.argmax(scores))
+            if not scores[top] > here:
+                break
+            here, row = float(scores[top]), trials[top]
+        if all(step == 1 for step in steps.values()):
+            return
