@@ -69,9 +69,8 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'flash' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module("flash." + home), name)
+    # not importlib: importing that package alone takes as long as some of what it would import
+    value = getattr(__import__("flash." + home, fromlist=[name]), name)
     globals()[name] = value
     return value
 

@@ -157,8 +157,12 @@ def _coarse(
             more[k] = min(step, int(inner[k]))
             if np.prod(more.astype(float)) <= VERTICES:
                 levels = more
-    grids = [np.unique(np.linspace(0, n - 1, m).round().astype(int)) if m > 1
-             else np.array([(n - 1) // 2]) for n, m in zip(inner, levels, strict=True)]
+    grids = [
+        np.unique(np.linspace(0, n - 1, m).round().astype(int))
+        if m > 1
+        else np.array([(n - 1) // 2])
+        for n, m in zip(inner, levels, strict=True)
+    ]
     shape = tuple(len(g) for g in grids)
     points = np.stack([g.ravel() for g in np.meshgrid(*grids, indexing="ij")], axis=1)
     rows = np.hstack([np.tile(first, (len(points), 1)), points])
@@ -169,9 +173,9 @@ def _coarse(
     for subset in range(1, 1 << len(axes)):
         here = [slice(None)] * len(shape)
         there = [slice(None)] * len(shape)
-        for bit, k in enumerate(axes):
+        for bit, axis in enumerate(axes):
             if subset >> bit & 1:
-                here[k], there[k] = slice(None, -1), slice(1, None)
+                here[axis], there[axis] = slice(None, -1), slice(1, None)
         minimal[tuple(here)] &= scores[tuple(there)] <= scores[tuple(here)]
         minimal[tuple(there)] &= scores[tuple(here)] < scores[tuple(there)]
     chosen = np.flatnonzero(minimal.ravel())
@@ -188,12 +192,12 @@ def _refine(ask: _Batches, lengths: NDArray[Any], row: NDArray[Any]) -> None:
         while True:
             trials = [row.copy() for _ in moves]
             for trial, (k, by) in zip(trials, moves, strict=True):
-                trial[k] = min(max(0, trial[k] + by), lengths[k] - 1)
-            for i, (k, by) in enumerate(moves):
+                trial[k] = min(max(0, int(trial[k]) + by), int(lengths[k]) - 1)
+            for i, (k, _) in enumerate(moves):
                 for j, other in moves[i + 1 :]:
                     if j != k:
                         trial = trials[i].copy()
-                        trial[j] = min(max(0, trial[j] + other), lengths[j] - 1)
+                        trial[j] = min(max(0, int(trial[j]) + other), int(lengths[j]) - 1)
                         trials.append(trial)
             scores = ask(np.array(trials))
             top = int(np.argmax(scores))

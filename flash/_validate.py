@@ -12,7 +12,7 @@ from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 __all__ = [
@@ -190,6 +190,39 @@ def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str
     return data  # type: ignore[return-value]
 
 
+def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:
+    """Scan JSON as `json.loads` does, with its scanner alone.
+
+    ``import json`` brings in ``re`` and ``enum``: as long as half an interpreter takes to start.
+    """
+    scanner: Any
+    try:
+        from _json import make_scanner as scanner
+    except ImportError:  # another implementation of Python
+        scanner = None
+
+    class Context:
+        strict = True
+        object_hook = None
+        object_pairs_hook = staticmethod(unique)
+        parse_float = float
+        parse_int = int
+        parse_constant = staticmethod(refuse_constant)
+        memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
+
+    if scanner is not None:
+        blank = " \t\n\r"
+        try:
+            value, end = scanner(Context())(text, len(text) - len(text.lstrip(blank)))
+            if not text[end:].strip(blank):
+                return value
+        except (StopIteration, SystemError):
+            pass  # malformed: the whole module says where, and can raise its own error
+    from json import loads
+
+    return loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+
+
 def parse_json(text: str, where: str = "the JSON text") -> Any:
     """Parse JSON strictly: no NaN or infinity, no key twice, no bottomless nesting.
 
@@ -198,7 +231,6 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
     FormatError
         If the text is not JSON of that kind.
     """
-    import json
 
     def refuse_constant(name: str) -> None:
         raise FormatError(f"{where} holds {name}, which is no number")
@@ -212,7 +244,7 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
         return table
 
     try:
-        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+        return _scan(text, refuse_constant, unique)
     except RecursionError:
         raise FormatError(f"{where} is nested too deeply") from None
     except FormatError:

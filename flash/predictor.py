@@ -50,7 +50,8 @@ class AccuracyPredictor(Record):
         number("c", self.c, low=-500.0, high=500.0)
         if self.predict_degree(1e300) > 1.0 + 1e-12:
             raise ArgumentError(
-                f"a and c must keep accuracies at most 1 (a + exp(c) >= 1), got a={self.a}, c={self.c}"
+                "a and c must keep accuracies at most 1 (a + exp(c) >= 1), "
+                f"got a={self.a}, c={self.c}"
             )
 
     def predict_degree(self, degree: float) -> float:

@@ -72,7 +72,9 @@ class Problem(Record):
 
     def row(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
         """Return the space's row of choice indices for a variant and a table row per cell."""
-        return row_of(self.space, variant, [r % n for r, n in zip(rows, self._sizes(variant))])
+        return row_of(
+            self.space, variant, [r % n for r, n in zip(rows, self._sizes(variant), strict=True)]
+        )
 
     def _sizes(self, variant: int) -> tuple[int, ...]:
         return self.tables.space_rows[variant]

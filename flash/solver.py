@@ -188,7 +188,9 @@ def search(
         MACS if every or limits[5] < INF or wanted.uses(5) else 0
     )
     problem = compile_problem(space, target, predictor, extra)
-    run = _Run(problem, budgets, limits, Query(limits, least, wanted.exponents), wanted, seed, started)
+    run = _Run(
+        problem, budgets, limits, Query(limits, least, wanted.exponents), wanted, seed, started
+    )
     run.listen(callback, progress)
     return run.go(method, certify, deadline, evals)
 
@@ -266,7 +268,9 @@ class _Run:
         except KeyboardInterrupt:
             stopped = "interrupt"
         stopped = stopped or ("callback" if self.ended_by_callback else STOPS[core.stopped])
-        return self.report(core, core.counts[2], stopped, certify and stopped is None, method=method)
+        return self.report(
+            core, core.counts[2], stopped, certify and stopped is None, method=method
+        )
 
     def report(
         self,
@@ -296,7 +300,7 @@ class _Run:
         if best is not None:
             variant, rows, value, metrics = best
             sizes = problem.tables.space_rows[variant]
-            own = tuple([r % n for r, n in zip(rows, sizes)])
+            own = tuple([r % n for r, n in zip(rows, sizes, strict=True)])
             row = row_of(problem.space, variant, own)
             score = wanted.report(value, predictor)
             bound = score if proven else wanted.report(bound, predictor) if bound < INF else INF
@@ -313,9 +317,7 @@ class _Run:
             status, message = "FEASIBLE", "best found" + self._ended(stopped)
         known = problem.target.metrics
         costs = {
-            name: value
-            for name, value in zip(COSTS, metrics[1:4], strict=True)
-            if name in known
+            name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known
         }
         macs = int(totals[8])
         return SearchResult(
@@ -345,9 +347,7 @@ class _Run:
             **fields,
         )
 
-    def _nothing(
-        self, bound: float, stopped: str | None, fields: dict[str, Any]
-    ) -> SearchResult:
+    def _nothing(self, bound: float, stopped: str | None, fields: dict[str, Any]) -> SearchResult:
         """The result where no configuration within the budgets was found."""
         least = None
         if fields["proven"]:

@@ -1,0 +1,148 @@
+"""A plain compiled exact loop (numba): dominance filter, then nested loops over rows sorted by score.
+
+For each width multiplier: leave out the rows of a cell that another one betters in everything, sort
+the rest by falling score, and go through all combinations; break where the best scores left can't
+beat the best answer, skip where the least costs left already break a budget.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from .outcome import Outcome
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .problem import PeerProblem
+
+NAME = "plain exact loop"
+SETTINGS = ("numba, 1 thread",)
+
+
+def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outcome:
+    """Prove the optimum."""
+    tiles = np.arange(problem.columns[5].max(axis=2).sum(axis=1).max() + 1.0)
+    classes = np.searchsorted(problem.scale_max, tiles)
+    links = problem.latency_factor, problem.energy_factor, problem.area_offset
+    by_tiles = [link[classes] for link in links]
+    start = perf_counter()
+    best, rows = _search(
+        problem.columns, problem.quantum, *by_tiles, problem.leakage, problem.maximum
+    )
+    seconds = perf_counter() - start
+    objective = -float("inf")
+    if best >= 0.0:
+        x = [int(rows[0])]
+        for cell, row in enumerate(rows[1:]):
+            x += divmod(int(row), int(problem.per_cell[cell, 1]))
+        objective = problem.objective_of([x])
+    return Outcome(seconds, objective, [(seconds, objective)], True)
+
+
+@numba.njit(cache=True)
+def _search(columns, quantum, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
+    """f, h and a: the links by number of tiles."""
+    answer = np.zeros(4, np.int64)
+    best = -1.0
+    tops = np.zeros(columns.shape[1])
+    for variant in range(len(tops)):
+        for cell in range(3):
+            tops[variant] += columns[0, variant, cell].max()
+    total = np.empty(7)
+    for variant in np.argsort(-tops):  # widest first
+        n0, n1, n2 = (
+            _undominated(columns[:, variant, 0]),
+            _undominated(columns[:, variant, 1]),
+            _undominated(columns[:, variant, 2]),
+        )
+        t0, t1, t2 = (
+            _gather(columns[:, variant, 0], n0),
+            _gather(columns[:, variant, 1], n1),
+            _gather(columns[:, variant, 2], n2),
+        )
+        least1, least2 = _least(t1), _least(t2)
+        for i in range(len(t0)):
+            if t0[i, 0] + t1[0, 0] + t2[0, 0] <= best:
+                break
+            if not _fits(t0[i], least1, least2, quantum, f, h, a, leakage, maximum):
+                continue
+            for j in range(len(t1)):
+                if t0[i, 0] + t1[j, 0] + t2[0, 0] <= best:
+                    break
+                if not _fits(t0[i], t1[j], least2, quantum, f, h, a, leakage, maximum):
+                    continue
+                for k in range(7):
+                    total[k] = t0[i, k] + t1[j, k]
+                for k in range(len(t2)):
+                    if total[0] + t2[k, 0] <= best:
+                        break
+                    if _fits(t0[i], t1[j], t2[k], quantum, f, h, a, leakage, maximum):
+                        best = total[0] + t2[k, 0]
+                        answer[0], answer[1], answer[2], answer[3] = variant, n0[i], n1[j], n2[k]
+                        break
+    return best, answer
+
+
+@numba.njit(cache=True, inline="always")
+def _fits(x, y, z, quantum, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
+    area = quantum[3] * (x[6] + y[6] + z[6])
+    if area > maximum[2]:
+        return False
+    tiles = x[5] + y[5] + z[5]
+    t = int(tiles)
+    if area + a[t] > maximum[2]:
+        return False
+    latency = quantum[1] * (x[1] + y[1] + z[1]) + f[t] * (quantum[1] * (x[2] + y[2] + z[2]))
+    if latency > maximum[0]:
+        return False
+    energy = (
+        quantum[2] * (x[3] + y[3] + z[3]) + h[t] * (quantum[2] * (x[4] + y[4] + z[4]))
+    ) + (leakage * tiles) * latency
+    return energy <= maximum[1]
+
+
+@numba.njit(cache=True)
+def _least(table):  # type: ignore[no-untyped-def]
+    least = np.empty(table.shape[1])
+    for k in range(table.shape[1]):
+        least[k] = table[:, k].min()
+    return least
+
+
+@numba.njit(cache=True)
+def _gather(columns, numbers):  # type: ignore[no-untyped-def]
+    table = np.empty((len(numbers), 7))
+    for j in range(len(numbers)):
+        for k in range(7):
+            table[j, k] = columns[k, numbers[j]]
+    return table
+
+
+@numba.njit(cache=True)
+def _undominated(columns):  # type: ignore[no-untyped-def]
+    """Rows by falling score that no row of at least their score betters in every resource."""
+    order = np.argsort(-columns[0])
+    kept = np.empty(len(order), np.int64)
+    front = np.empty((len(order), 6))
+    count = 0
+    for i in order:
+        dominated = False
+        for j in range(count - 1, -1, -1):
+            dominated = True
+            for k in range(6):
+                if front[j, k] > columns[k + 1, i]:
+                    dominated = False
+                    break
+            if dominated:
+                break
+        if not dominated:
+            kept[count] = i
+            for k in range(6):
+                front[count, k] = columns[k + 1, i]
+            count += 1
+    return kept[:count].copy()
