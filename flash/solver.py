@@ -155,7 +155,7 @@ def search(
     ):
         if value is None:
             continue
-        budgets[name] = limits[k] = float(number(name, value, above=0.0))
+        budgets[name] = limits[k] = float(number(name, value, above=0.0, integer=k > 3))
         if k <= 3 and name[4:] not in target.metrics:
             raise ArgumentError(
                 f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "

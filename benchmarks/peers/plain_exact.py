@@ -32,7 +32,7 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
     by_tiles = [link[classes] for link in links]
     start = perf_counter()
     best, rows = _search(
-        problem.columns, problem.quantum, *by_tiles, problem.leakage, problem.maximum
+        problem.columns, (problem.quantum, *by_tiles, problem.leakage, problem.maximum)
     )
     seconds = perf_counter() - start
     objective = -float("inf")
@@ -45,15 +45,15 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
 
 
 @numba.njit(cache=True)
-def _search(columns, quantum, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
-    """f, h and a: the links by number of tiles."""
+def _search(columns, links):  # type: ignore[no-untyped-def]
+    """links: what `_fits` takes; f, h and a by number of tiles."""
     answer = np.zeros(4, np.int64)
     best = -1.0
     tops = np.zeros(columns.shape[1])
     for variant in range(len(tops)):
         for cell in range(3):
             tops[variant] += columns[0, variant, cell].max()
-    total = np.empty(7)
+    pair, zero = np.empty((1, 7)), np.zeros((1, 7))
     for variant in np.argsort(-tops):  # widest first
         n0, n1, n2 = (
             _undominated(columns[:, variant, 0]),
@@ -65,52 +65,67 @@ def _search(columns, quantum, f, h, a, leakage, maximum):  # type: ignore[no-unt
             _gather(columns[:, variant, 1], n1),
             _gather(columns[:, variant, 2], n2),
         )
+        least0, least1, least2 = _least(t0), _least(t1), _least(t2)
+        # without rows that break a budget even beside the least of the other cells
+        k0 = _alone(t0, least1, least2, links)
+        k1 = _alone(t1, least0, least2, links)
+        k2 = _alone(t2, least0, least1, links)
+        n0, n1, n2, t0, t1, t2 = n0[k0], n1[k1], n2[k2], t0[k0], t1[k1], t2[k2]
+        if len(n0) == 0 or len(n1) == 0 or len(n2) == 0:
+            continue
         least1, least2 = _least(t1), _least(t2)
-        for i in range(len(t0)):
+        for i in range(t0.shape[0]):
             if t0[i, 0] + t1[0, 0] + t2[0, 0] <= best:
                 break
-            if not _fits(t0[i], least1, least2, quantum, f, h, a, leakage, maximum):
+            if not _fits(t0, i, least1, 0, least2, 0, links):
                 continue
-            for j in range(len(t1)):
+            for j in range(t1.shape[0]):
                 if t0[i, 0] + t1[j, 0] + t2[0, 0] <= best:
                     break
-                if not _fits(t0[i], t1[j], least2, quantum, f, h, a, leakage, maximum):
+                if not _fits(t0, i, t1, j, least2, 0, links):
                     continue
                 for k in range(7):
-                    total[k] = t0[i, k] + t1[j, k]
-                for k in range(len(t2)):
-                    if total[0] + t2[k, 0] <= best:
+                    pair[0, k] = t0[i, k] + t1[j, k]
+                for k in range(t2.shape[0]):
+                    if pair[0, 0] + t2[k, 0] <= best:
                         break
-                    if _fits(t0[i], t1[j], t2[k], quantum, f, h, a, leakage, maximum):
-                        best = total[0] + t2[k, 0]
+                    if _fits(pair, 0, t2, k, zero, 0, links):
+                        best = pair[0, 0] + t2[k, 0]
                         answer[0], answer[1], answer[2], answer[3] = variant, n0[i], n1[j], n2[k]
                         break
     return best, answer
 
 
-@numba.njit(cache=True, inline="always")
-def _fits(x, y, z, quantum, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
-    area = quantum[3] * (x[6] + y[6] + z[6])
+@numba.njit(cache=True)
+def _alone(table, other, third, links):  # type: ignore[no-untyped-def]
+    kept = np.empty(table.shape[0], np.bool_)
+    for i in range(table.shape[0]):
+        kept[i] = _fits(table, i, other, 0, third, 0, links)
+    return np.flatnonzero(kept)
+
+
+@numba.njit(cache=True)
+def _fits(x, i, y, j, z, k, links):  # type: ignore[no-untyped-def]
+    quantum, f, h, a, leakage, maximum = links
+    area = quantum[3] * (x[i, 6] + y[j, 6] + z[k, 6])
     if area > maximum[2]:
         return False
-    tiles = x[5] + y[5] + z[5]
+    tiles = x[i, 5] + y[j, 5] + z[k, 5]
     t = int(tiles)
-    if area + a[t] > maximum[2]:
+    latency = quantum[1] * (x[i, 1] + y[j, 1] + z[k, 1])
+    latency += f[t] * (quantum[1] * (x[i, 2] + y[j, 2] + z[k, 2]))
+    if latency > maximum[0] or area + a[t] > maximum[2]:
         return False
-    latency = quantum[1] * (x[1] + y[1] + z[1]) + f[t] * (quantum[1] * (x[2] + y[2] + z[2]))
-    if latency > maximum[0]:
-        return False
-    energy = (
-        quantum[2] * (x[3] + y[3] + z[3]) + h[t] * (quantum[2] * (x[4] + y[4] + z[4]))
-    ) + (leakage * tiles) * latency
-    return energy <= maximum[1]
+    energy = quantum[2] * (x[i, 3] + y[j, 3] + z[k, 3])
+    energy += h[t] * (quantum[2] * (x[i, 4] + y[j, 4] + z[k, 4]))
+    return energy + (leakage * tiles) * latency <= maximum[1]
 
 
 @numba.njit(cache=True)
 def _least(table):  # type: ignore[no-untyped-def]
-    least = np.empty(table.shape[1])
+    least = np.empty((1, table.shape[1]))
     for k in range(table.shape[1]):
-        least[k] = table[:, k].min()
+        least[0, k] = table[:, k].min()
     return least
 
 

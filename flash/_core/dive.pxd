@@ -1,7 +1,6 @@
 """Enumeration of a node's surviving rows: dominance filter, then depth first, best value first."""
 
 from libc.math cimport fabs
-from libc.stdlib cimport free, malloc
 from libc.string cimport memmove
 
 from flash._core.core cimport *
@@ -38,6 +37,9 @@ cdef struct Dive:
     int64_t start[32][65]
     double base[8]
     int joined           # cells hand on states
+    int64_t n_last
+    Entry* last_use[8]   # per budget: the last cell's entries by rising use
+    double* last_score[8]
     double floor         # below it nothing is looked at in this pass
     int64_t steps
 
@@ -104,6 +106,48 @@ cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start
     return kept
 
 
+cdef inline double reachable(const Dive* d, const double* used) noexcept nogil:
+    """The most score that the last cell can add within what each budget has left."""
+    cdef double most = 1e300, room
+    cdef int64_t low, high, middle
+    cdef int r
+    for r in range(d.n_limits):
+        room = d.right[r] - used[r]
+        low = 0
+        high = d.n_last
+        while low < high:     # entries with use <= room
+            middle = (low + high) // 2
+            if d.last_use[r][middle].value <= room:
+                low = middle + 1
+            else:
+                high = middle
+        if low == 0:
+            return -1e300
+        if d.last_score[r][low - 1] < most:
+            most = d.last_score[r][low - 1]
+    return most
+
+
+cdef inline void index_last(Dive* d) noexcept nogil:
+    """For each budget the last cell's entries by rising use, with the best score so far."""
+    cdef int c = d.order[d.n_cells - 1], r
+    cdef int64_t i, n = d.start[c][1]
+    cdef Entry swap
+    d.n_last = n
+    for r in range(d.n_limits):
+        d.last_use[r] = <Entry*> flash_take(d.lists.pool, (n + 1) * sizeof(Entry))
+        d.last_score[r] = <double*> flash_take(d.lists.pool, (n + 1) * sizeof(double))
+        for i in range(n):
+            d.last_use[r][i].value = -d.use[c][i * d.n_limits + r]
+            d.last_use[r][i].at = <int32_t> i
+        qsort(d.last_use[r], n, sizeof(Entry), flash_by_value)
+        for i in range(n):
+            d.last_use[r][i].value = -d.last_use[r][i].value
+            d.last_score[r][i] = d.score[c][d.last_use[r][i].at]
+            if i and d.last_score[r][i - 1] > d.last_score[r][i]:
+                d.last_score[r][i] = d.last_score[r][i - 1]
+
+
 cdef inline void descend(Dive* d, int level, int before, double value, double points,
                          const double* use) noexcept nogil:
     """Every combination that extends the first `level` cells and may match the best answer."""
@@ -144,7 +188,12 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
             else:
                 d.row[c] = (list.id[d.entry[c][i].at] if list.id != NULL
                             else d.entry[c][i].at)
-                if last:
+                if level + 2 == d.n_cells and d.plain and not d.joined and (
+                        w.problem.links.quantum[M_SCORE] * (points + d.score[c][i]
+                                                            + reachable(d, used))
+                        < w.best.metric[M_SCORE]):
+                    pass
+                elif last:
                     w.leaves += 1
                     flash_try(w.problem, w.query, d.variant, d.row, &w.best)
                 else:
@@ -191,9 +240,10 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         d.order[c] = c
         if list.states > 1 or v.cells[c].joined:
             d.joined = 1
-        d.entry[c] = <Entry*> malloc((list.n + 1) * sizeof(Entry))
-        d.score[c] = <double*> malloc((list.n + 1) * sizeof(double))
-        d.use[c] = <double*> malloc((list.n + 1) * (d.n_limits + 1) * sizeof(double))
+        d.entry[c] = <Entry*> flash_take(lists.pool, (list.n + 1) * sizeof(Entry))
+        d.score[c] = <double*> flash_take(lists.pool, (list.n + 1) * sizeof(double))
+        d.use[c] = <double*> flash_take(
+            lists.pool, (list.n + 1) * (d.n_limits + 1) * sizeof(double))
         kept = 0
         for s in range(list.states):
             d.start[c][s] = kept
@@ -221,6 +271,8 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
                 d.order[level] = d.order[level - 1]
                 level -= 1
             d.order[level] = moved
+    if not d.joined:
+        index_last(&d)
     # what the cells still to come need at least and bring at most
     for r in range(d.n_limits):
         d.rest[d.n_cells][r] = 0.0
@@ -265,10 +317,14 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
             descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
     d.floor = -1e300
     descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
+    if not d.joined:
+        for r in range(d.n_limits):
+            flash_give(lists.pool, d.last_use[r])
+            flash_give(lists.pool, d.last_score[r])
     for c in range(d.n_cells):
-        free(d.entry[c])
-        free(d.use[c])
-        free(d.score[c])
+        flash_give(lists.pool, d.entry[c])
+        flash_give(lists.pool, d.use[c])
+        flash_give(lists.pool, d.score[c])
 
 
 cdef inline double least_boundary(const flash_cell* cell, int k, double weight,
