@@ -42,7 +42,8 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
             if best is None:
                 continue
             if name in NAMES:
-                least[name] = best[3][NAMES.index(name)]
+                value = best[3][NAMES.index(name)]
+                least[name] = int(value) if name in ("max_params", "max_macs") else value
             elif problem.predictor is not None:
                 least[name] = problem.predictor.predict_degree(best[3][0])
             break

@@ -155,7 +155,10 @@ def search(
     ):
         if value is None:
             continue
-        budgets[name] = limits[k] = float(number(name, value, above=0.0, integer=k > 3))
+        counted = k > 3
+        most = 2**62 if counted else None
+        budgets[name] = number(name, value, above=0, high=most, integer=counted)
+        limits[k] = float(budgets[name])
         if k <= 3 and name[4:] not in target.metrics:
             raise ArgumentError(
                 f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 COLUMNS = (
@@ -159,6 +160,20 @@ def cpu_features(
     f[8] = p * out if out % 16 else 0
     f[9] = 1
     return f
+
+
+def fits(
+    links: dict[str, Any], m: list[float], maximum: tuple[float, ...], min_accuracy: float
+) -> bool:
+    return all(m[k] <= maximum[k] for k in range(1, 6)) and accuracy(links, m[0]) >= min_accuracy
+
+
+def all_metrics(variants: list[Any], links: dict[str, Any]) -> Iterator[list[float]]:
+    """The metrics of every configuration."""
+    for variant in variants:
+        sizes = [len(next(iter(columns.values()))) for _, columns, _ in variant[1]]
+        for rows in itertools.product(*map(range, sizes)):
+            yield metrics(links, totals(variant, rows))
 
 
 # Search over a space: every network spelled out as layers and charged one by one

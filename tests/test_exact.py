@@ -13,39 +13,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, make, some_metrics, tables
 
+from flash._core.batch import enumerate_best
 from flash._core.exact import Query, Search
 from flash._core.shgo import explore, multistart
 from flash._core.tables import Tables
 
 SEEDS = 40  # problems per family
-# (leaf, thin): the usual ones, and small ones that make small problems branch and thin their lists
-SETTINGS = ((20000.0, 448), (3.0, 2), (3.0, 448), (100.0, 4))
+# The usual ones, and small ones that make small problems branch and thin their lists.
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"leaf": 3.0, "thin": 2},
+    {"leaf": 3.0},
+    {"leaf": 100.0, "thin": 4},
+)
 
 
-def search(problem: TableProblem, leaf: float = 20000.0, thin: int = 448, **limits: Any) -> Search:
+def search(problem: TableProblem, **options: Any) -> Search:
     return Search(
         Tables.from_arrays(problem.variants, problem.links),
         Query(problem.maximum, problem.min_accuracy, problem.exponent),
-        leaf=leaf,
-        thin=thin,
-        **limits,
+        **options,
     )
 
 
-def check(problem: TableProblem, *settings: tuple[float, int]) -> Any:
+def check(problem: TableProblem, *settings: dict[str, Any]) -> Any:
     """Compare with complete enumeration: variant, rows, objective and metrics, bit for bit.
 
     Every second one of the settings starts from SHGO's answer.
     """
     expected = problem.best()
-    for number, (leaf, thin) in enumerate(settings):
-        core = search(problem, leaf, thin)
+    for number, options in enumerate(settings):
+        core = search(problem, **options)
         if number % 2:
             explore(core)
         core.prove()
         assert core.stopped == 0
-        assert core.best == expected, (leaf, thin)
-        assert core.bound == (-math.inf if expected is None else expected[2]), (leaf, thin)
+        assert core.best == expected, options
+        assert core.bound == (-math.inf if expected is None else expected[2]), options
     return expected
 
 
@@ -126,8 +130,8 @@ def test_equal_rows_give_the_first() -> None:
     problem = TableProblem(
         [([0.0] * 9, [(1, {0: one, 1: one}, {})] * 3)], {"quantum": (1.0,) * 6, "modelled": 63}
     )
-    for leaf, thin in SETTINGS:
-        core = search(problem, leaf, thin)
+    for options in SETTINGS:
+        core = search(problem, **options)
         core.prove()
         assert core.best == (0, (0, 0, 0), 15.0, (15.0, 15.0, 0.0, 0.0, 0.0, 0.0))
 
@@ -268,6 +272,21 @@ def test_multistart() -> None:
     assert core.stopped == 0
     core.prove()
     assert core.best == problem.best()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_enumeration_by_the_core(family: str) -> None:
+    for seed in range(10):
+        problem = make(Random(f"core{seed}"), family)
+        answer, feasible = enumerate_best(
+            Tables.from_arrays(problem.variants, problem.links),
+            Query(problem.maximum, problem.min_accuracy, problem.exponent),
+        )
+        assert answer == problem.best()
+        assert feasible == sum(
+            reference.fits(problem.links, metrics, problem.maximum, problem.min_accuracy)
+            for metrics in reference.all_metrics(problem.variants, problem.links)
+        )
 
 
 # What from_arrays refuses

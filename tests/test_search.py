@@ -56,8 +56,18 @@ def draw_budgets(random: Random, rows: list[list[float]], modelled: int) -> dict
             continue
         costs = sorted(row[k] for row in rows)
         value = costs[int(len(costs) * random.choice([0.0, 0.1, 0.3, 0.5, 0.8]))]
-        budgets[name] = value * random.choice([1.0, 1.0, 1.3, 0.9])
+        budgets[name] = budget(name, value * random.choice([1.0, 1.0, 1.3, 0.9]))
     return budgets
+
+
+def budget(name: str, value: float) -> float:
+    """Counts are integers."""
+    return int(value) if name in ("max_params", "max_macs") else value
+
+
+def below(name: str, value: float) -> float:
+    """The next lower value that the budget can have."""
+    return value - 1 if name in ("max_params", "max_macs") else math.nextafter(value, 0.0)
 
 
 def limits(budgets: dict[str, float]) -> tuple[float, ...]:
@@ -197,9 +207,9 @@ def test_a_budget_equal_to_the_optimums_cost_admits_it(space: str, target: str) 
     assert check(space, target, own).index == free.index
     for name, value in own.items():
         assert check(space, target, {name: value}).success
-        below = check(space, target, {name: math.nextafter(value, 0.0)})
-        assert below.index != free.index
-        assert below.x is None or getattr(below, name[4:]) < value
+        other = check(space, target, {name: below(name, value)})
+        assert other.index != free.index
+        assert other.x is None or getattr(other, name[4:]) < value
 
 
 def test_a_refusal_names_the_least_that_would_do() -> None:
@@ -218,7 +228,7 @@ def test_a_refusal_names_the_least_that_would_do() -> None:
             if not budgets:
                 continue
             name = random.choice(sorted(budgets))
-            budgets[name] *= random.choice([1.0, 0.3, 1e-6])
+            budgets[name] = budget(name, budgets[name] * random.choice([1.0, 0.3, 1e-2]))
             result = check(space, target, budgets)
             if result.success:
                 continue
@@ -231,8 +241,8 @@ def test_a_refusal_names_the_least_that_would_do() -> None:
                 rest = others if fit else {}
                 assert least == min(r[k] for r in (fit or rows)), (name, budgets)
                 assert flash.search(SPACES[space], target, **{**rest, name: least}).success
-                below = math.nextafter(least, 0.0)
-                assert not flash.search(SPACES[space], target, **{**rest, name: below}).success
+                less = below(name, least)
+                assert not flash.search(SPACES[space], target, **{**rest, name: less}).success
                 if budgets[name] < min(r[k] for r in rows):
                     assert name in result.message
                     assert repr(least) in result.message or str(least) in result.message
@@ -388,11 +398,28 @@ def test_refuses_values(changes: dict[str, Any], text: str) -> None:
         flash.search(arguments.pop("space"), arguments.pop("target"), **arguments)
 
 
-@pytest.mark.parametrize("value", [0, 0.0, -1.0, math.nan, INF, -INF, np.float64("nan")])
+@pytest.mark.parametrize("value", [0, 0.0, -1, -1.0, math.nan, INF, -INF, np.float64("nan")])
 @pytest.mark.parametrize("name", BUDGETS)
 def test_refuses_budgets(name: str, value: float) -> None:
-    with pytest.raises(ArgumentError, match=f"{name} must be a finite number above 0"):
+    kind = "an integer" if name in ("max_params", "max_macs") else "a finite number"
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=f"{name} must be {kind} above 0"):
         flash.search("densenet", "rram", **{name: value})
+
+
+@pytest.mark.parametrize("name", ["max_params", "max_macs"])
+def test_refuses_counts_that_are_none(name: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="must be an integer"):
+        flash.search("densenet", "rram", **{name: 1e6})
+    with pytest.raises(ArgumentError, match="at most"):
+        flash.search("densenet", "rram", **{name: 10**400})
+
+
+def test_the_budgets_of_a_result_are_those_given() -> None:
+    given = {"max_latency_ms": 3, "max_params": 500_000}
+    result = flash.search("densenet", "rram", **given)
+    assert result.budgets == given
+    again = flash.search("densenet", "rram", **result.budgets)
+    assert again == result._replace(elapsed_s=again.elapsed_s)
 
 
 @pytest.mark.parametrize(

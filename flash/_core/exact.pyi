@@ -28,8 +28,8 @@ class Search:
         *,
         time_limit_s: float = ...,
         max_leaves: int = -1,
-        leaf: float = 20000.0,
-        thin: int = 448,
+        leaf: float = 5000.0,
+        thin: int = 192,
         callback: Callable[[Search], Any] | None = None,
     ) -> None: ...
     @property

@@ -73,6 +73,9 @@ cdef flash_pool* spare_pool = NULL
 cdef size_t SPARE_LIMIT = 16 << 20
 
 
+__all__ = ("Query", "Search")
+
+
 cdef class Query:
     """Budgets and objective in the core's terms (see flash_query)."""
 

@@ -2,12 +2,28 @@
  * comparisons are written on eight lanes where the compiler has vector types: left to itself it
  * keeps the order of comparisons, as it must without -ffast-math, and stays scalar. */
 
+/* total += run (the first n_runs) or rest; a copy goes to out. None of them overlap. */
 TARGET static void KERNEL(accumulate)(int64_t n, int64_t n_runs, const double *run, double rest,
                                       double *total, double *out)
 {
-    for (int64_t j = 0; j < n_runs; j++)
+    int64_t j = 0;
+#ifdef FLASH_VECTORS
+    for (; j + LANES <= n_runs; j += LANES) {
+        flash_doubles sum = *(flash_loose *)(total + j) + *(const flash_loose *)(run + j);
+        *(flash_loose *)(total + j) = sum;
+        *(flash_loose *)(out + j) = sum;
+    }
+#endif
+    for (; j < n_runs; j++)
         out[j] = total[j] = total[j] + run[j];
-    for (int64_t j = n_runs; j < n; j++)
+#ifdef FLASH_VECTORS
+    for (; j + LANES <= n; j += LANES) {
+        flash_doubles sum = *(flash_loose *)(total + j) + rest;
+        *(flash_loose *)(total + j) = sum;
+        *(flash_loose *)(out + j) = sum;
+    }
+#endif
+    for (; j < n; j++)
         out[j] = total[j] = total[j] + rest;
 }
 
@@ -16,7 +32,12 @@ TARGET static void KERNEL(scale_round)(int64_t n, const double *x, double scale,
                                        double *out)
 {
     const double magic = 6755399441055744.0; /* 1.5 * 2^52 */
-    for (int64_t j = 0; j < n; j++)
+    int64_t j = 0;
+#ifdef FLASH_VECTORS
+    for (; j + LANES <= n; j += LANES)
+        *(flash_loose *)(out + j) = offset + ((*(const flash_loose *)(x + j) * scale + magic) - magic);
+#endif
+    for (; j < n; j++)
         out[j] = offset + ((x[j] * scale + magic) - magic);
 }
 

@@ -1,0 +1,36 @@
+"""`pytest benchmarks` collects bench_*.py; `--quick` takes fewer budgets and rounds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="benchmarks: fewer budgets and rounds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # peers and plotting warn of things that are not ours
+    config.addinivalue_line("filterwarnings", "ignore")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if file_path.parent == HERE and file_path.match("bench_*.py"):
+        return pytest.Module.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.fixture
+def quick(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether to take fewer budgets and rounds."""
+    yield bool(request.config.getoption("--quick"))
