@@ -25,7 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    if file_path.parent == HERE and file_path.match("bench_*.py"):
+    if file_path.parent == HERE and file_path.match("bench_*.py") and not (
+        parent.session.isinitpath(file_path)  # named on the command line: collected anyway
+    ):
         return pytest.Module.from_parent(parent, path=file_path)
     return None
 

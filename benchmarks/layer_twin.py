@@ -55,11 +55,13 @@ class LayerTwin:
             for k, column in enumerate(COLUMNS, 1)
             if table.get(column, {}).get(feature, 0.0)
         ]
+        self.rram = target.kind == "rram"
+        if self.rram:
+            terms.append((0, 5, 1.0))  # tiles select the class; they are no cost
         self.places = np.array([(i, k) for i, k, _ in terms], dtype=np.int64)
         self.weights = np.array([w for _, _, w in terms])
         q = problem.model.links["quantum"]
         self.per_unit = 1.0 / np.array([1.0, q[1], q[1], q[2], q[2], 1.0, q[3]])
-        self.rram = target.kind == "rram"
         self.links = TableTwin(problem)
 
     def _totals(self, variants: Any, rows: Any) -> Any:
@@ -88,7 +90,7 @@ class LayerTwin:
         return float(self._totals(variants, rows)[6].mean())
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _run(  # type: ignore[no-untyped-def]
     variants, rows, head, shape, cells, choices, rram, places, weights, per_unit, quantum, classes, leakage
 ):
@@ -113,7 +115,7 @@ def _run(  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-untyped-def]
     family, classes = head
     resolution, n_cells = shape
@@ -184,7 +186,7 @@ def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-unt
     _conv(model, x, 1, last, classes, 1, 1, 0, True)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _stem(family, imagenet, resolution, width, model, x):  # type: ignore[no-untyped-def]
     if family == DENSENET and not imagenet:
         return 3
@@ -200,7 +202,7 @@ def _stem(family, imagenet, resolution, width, model, x):  # type: ignore[no-unt
     return stem
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _conv(model, x, kernel, into, out, groups, side, norm, bias):  # type: ignore[no-untyped-def]
     if model[0]:
         _rram(model[4], kernel, into, out, side)
@@ -212,7 +214,7 @@ def _conv(model, x, kernel, into, out, groups, side, norm, bias):  # type: ignor
     x[MACS] += weights * float(side * side)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _pass(model, x, channels, side):  # type: ignore[no-untyped-def]
     if model[0]:
         return
@@ -223,7 +225,7 @@ def _pass(model, x, channels, side):  # type: ignore[no-untyped-def]
     _charge(model, x)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _charge(model, x):  # type: ignore[no-untyped-def]
     _, places, weights, per_unit, f, cost = model
     cost[:] = 0.0
@@ -234,7 +236,7 @@ def _charge(model, x):  # type: ignore[no-untyped-def]
     x[COUNT] += 1.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _rram(f, kernel, into, out, side):  # type: ignore[no-untyped-def]
     r, c = kernel * kernel * into, 8 * out
     tr, tc = (r + 511) >> 9, (c + 511) >> 9
@@ -275,7 +277,7 @@ def _rram(f, kernel, into, out, side):  # type: ignore[no-untyped-def]
     f[15] = p * (into * tc)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _cpu(f, kernel, into, out, groups, side):  # type: ignore[no-untyped-def]
     f[:] = 0.0
     k2, g = kernel * kernel, into // groups

@@ -90,6 +90,14 @@ def tables(random: Random, family: str, cells: int, rows: int, largest: int) -> 
     return TableProblem([([0.0] * 9, made)], _links(random, family))
 
 
+def hard(random: Random, cells: int) -> TableProblem:
+    """Scores that follow the costs, and budgets that half of all networks break."""
+    problem = tables(random, "correlated", cells, 60, 10**6)
+    some = [some_metrics(random, problem) for _ in range(31)]
+    middle = [sorted(column)[15] or math.inf for column in zip(*some, strict=True)]
+    return problem.with_(maximum=(math.inf, *middle[1:]))
+
+
 def _draw(random: Random, family: str) -> TableProblem:
     several = family in ("variants", "everything")
     largest = random.choice([3, 10, 100, 1000, 10**6])

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import reference
 from problems import FAMILIES, make
+from problems import space as random_space
 
 import flash
+import flash.architecture
 from flash._core import batch
 from flash._core.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.problem import MACS, PARAMS, compile_problem, rows_of
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -36,6 +39,69 @@ def test_metrics_are_those_of_the_reference(family: str) -> None:
         for i, (v, row) in enumerate(chosen):
             expected = reference.metrics(problem.links, reference.totals(problem.variants[v], row))
             assert got[:, i].tolist() == expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_at_once(family: str) -> None:
+    """From a few hundred on, rows are copied side by side first: the same numbers."""
+    random = Random(f"many{family}")
+    problem = make(random, family)
+    tables = Tables.from_arrays(problem.variants, problem.links)
+    n = 700
+    variants = np.array([random.randrange(len(problem.variants)) for _ in range(n)], np.int32)
+    rows = np.zeros((n, 5), dtype=np.int32)
+    for i, v in enumerate(variants):
+        rows[i, : len(problem.sizes[v])] = [random.randrange(k) for k in problem.sizes[v]]
+    whole = np.array(batch.evaluate(tables, variants, rows))
+    parts = [
+        batch.evaluate(tables, variants[i : i + 100], rows[i : i + 100]) for i in range(0, n, 100)
+    ]
+    assert (whole == np.concatenate([np.array(part) for part in parts], axis=1)).all()
+    rows[n - 1, 0] = 10**6
+    with pytest.raises(ValueError, match="row 1000000"):
+        batch.evaluate(tables, variants, rows)
+
+
+@pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])
+@pytest.mark.parametrize("family", flash.architecture.FAMILIES)
+def test_layer_by_layer(family: str, target_name: str) -> None:
+    """Without tables, bit for bit the same: and both what `Target.cost` says."""
+    target = flash.Target.load(target_name)
+    for seed in range(10):
+        space = random_space(Random(f"layers{family}{seed}"), family)
+        problem = compile_problem(space, target, None, PARAMS | MACS)
+        indices = space.sample_indices(40, seed)
+        picked = [rows_of(space, space.encode(space.decode(i))) for i in indices]
+        rows = np.zeros((len(picked), 3), np.int32)
+        for i, (_, row) in enumerate(picked):
+            rows[i, : len(row)] = row
+        variants = np.array([v for v, _ in picked], np.int32)
+        got = batch.evaluate_layers(problem.plan, problem.model, variants, rows)
+        evaluated = flash.evaluate(space, target, indices)
+        names = ("nn_degree", *(METRICS[k] for k in range(1, 6)))
+        for k, name in enumerate(names):
+            if name in evaluated:
+                assert np.asarray(got[k]).tolist() == evaluated[name].tolist(), name
+        arch = space.decode(indices[0])
+        assert got[1][0] == target.cost(arch).latency_ms
+        assert (got[4][0], got[5][0]) == (arch.params, arch.macs)
+
+
+def test_layer_by_layer_refuses() -> None:
+    problem = compile_problem(SPACE, flash.Target.load("rram"))
+    call = batch.evaluate_layers
+    for variant, rows in (
+        (np.zeros(2, np.int32), np.zeros((1, 2), np.int32)),
+        (np.array([2], np.int32), np.zeros((1, 2), np.int32)),
+        (np.zeros(1, np.int32), np.zeros((1, 1), np.int32)),
+        (np.zeros(1, np.int32), np.array([[0, 4]], np.int32)),
+        (np.zeros(1, np.int32), np.array([[-1, 0]], np.int32)),
+    ):
+        with pytest.raises(ValueError, match="must|is not in"):
+            call(problem.plan, problem.model, variant, rows)
+    for arguments in ((None, problem.model), (problem.plan, None)):
+        with pytest.raises(TypeError):
+            call(*arguments, np.zeros(1, np.int32), np.zeros((1, 2), np.int32))
 
 
 def tables() -> Tables:

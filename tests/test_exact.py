@@ -11,7 +11,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import FAMILIES, TableProblem, make, some_metrics, tables
+from problems import FAMILIES, TableProblem, hard, make
 
 from flash._core.batch import enumerate_best
 from flash._core.exact import Query, Search
@@ -200,14 +200,6 @@ def test_an_answer_offered_is_kept_or_bettered() -> None:
             core.offer(0, tuple(random.randrange(n) for n in problem.sizes[0]))
         core.prove()
         assert core.best == problem.best()
-
-
-def hard(random: Random, cells: int) -> TableProblem:
-    """Scores that follow the costs, and budgets that half of all networks break."""
-    problem = tables(random, "correlated", cells, 60, 10**6)
-    some = [some_metrics(random, problem) for _ in range(31)]
-    middle = [sorted(column)[15] or math.inf for column in zip(*some, strict=True)]
-    return problem.with_(maximum=(math.inf, *middle[1:]))
 
 
 def test_callback_stops_and_its_errors_come_through() -> None:

@@ -1,7 +1,7 @@
 """Many configurations at once: from tables, layer by layer, and all of them."""
 
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from flash._core.blocks cimport *
 from flash._core.compile cimport Model, Plan, PlanCell
@@ -380,7 +380,7 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
     cdef double x[9]
     cdef double m[6]
     cdef int c, k
-    cdef int64_t feasible = 0, i, found
+    cdef int64_t feasible = 0, i
     memset(row, 0, sizeof(row))
     while True:
         if v.n_cells > 1 and not last.joined and last.incoming <= 1:

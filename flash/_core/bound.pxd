@@ -281,11 +281,11 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
     cdef double p[14]
     cdef double direction[14]
     cdef double g
-    cdef int r, k, stall = 0
+    cdef int r, _round, stall = 0
     for r in range(CONSTRAINTS):
         p[r] = price[r] if m.active[r] else 0.0
         direction[r] = 0.0
-    for k in range(ROUNDS):
+    for _round in range(ROUNDS):
         weigh_prices(m, p, out)
         scan(w, v, lists, out)
         if out.bound == -INFINITY:

@@ -9,7 +9,7 @@ Where neighbours are coupled (free widths), a cell's rows are repeated for every
 come in; its states are (incoming, own) pairs and only those that agree may follow each other.
 """
 
-from libc.math cimport INFINITY, rint
+from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -17,7 +17,7 @@ from flash._core.blocks cimport *
 from flash._core.core cimport *
 from flash._core.ops cimport *
 from flash._core.rows cimport *
-from flash._core.tables cimport Classes, Tables, kernels
+from flash._core.tables cimport Classes, Tables
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
@@ -81,7 +81,7 @@ cdef class Plan:
     """A space's choices as C arrays: what `SearchSpace.plan()` returns, read once."""
 
     def __init__(self, plan):
-        cdef int i, c, w
+        cdef int i
         cdef PlanCell* cell
         cdef int64_t* number
         family, classes, variants = plan

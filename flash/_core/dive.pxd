@@ -132,7 +132,6 @@ cdef inline void index_last(Dive* d) noexcept nogil:
     """For each budget the last cell's entries by rising use, with the best score so far."""
     cdef int c = d.order[d.n_cells - 1], r
     cdef int64_t i, n = d.start[c][1]
-    cdef Entry swap
     d.n_last = n
     for r in range(d.n_limits):
         d.last_use[r] = <Entry*> flash_take(d.lists.pool, (n + 1) * sizeof(Entry))

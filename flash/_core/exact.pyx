@@ -232,14 +232,14 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
     By bisection on the link itself: its inverse loses all digits where accuracies saturate.
     """
     cdef double low = 1e-300, high = 1e300, middle
-    cdef int step
+    cdef int _step
     if accuracy == -INFINITY:
         return -INFINITY
     if links.score_link == 0:
         return accuracy
     if flash_accuracy(links, high) < accuracy:
         return high
-    for step in range(64):
+    for _step in range(64):
         middle = sqrt(low) * sqrt(high)
         if flash_accuracy(links, middle) < accuracy:
             low = middle

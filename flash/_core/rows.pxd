@@ -93,7 +93,7 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
     cdef double* total = work.total
     cdef double x[11]
     cdef double* out
-    cdef int k, column
+    cdef int k
     cdef const flash_kernels* kernel = kernels()
     cdef int rising = 1, first
     work.n_done = 0

@@ -12,9 +12,9 @@ one variable, two variables of a cell, or one variable in each of two cells.
 The pool, the steps and the order of moves are fixed: the same problem gives the same answer.
 """
 
-from libc.math cimport INFINITY, exp, fabs, log, pow
+from libc.math cimport INFINITY, pow
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.exact cimport Search, Worker, pause
@@ -126,13 +126,13 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
     cdef double total[9]
     cdef double metric[6]
     cdef Point p
-    cdef int turn, k, step
+    cdef int turn, k, _step
     p.variant = variant
     for turn in range(2):
         prices_of(w, lists, v, share, weight)
         low = high * 1e-4
         price = high
-        for step in range(6):
+        for _step in range(6):
             middle = (low * price) ** 0.5
             best_rows(w, lists, weight, middle, p.row)
             to_space(v, p.row)
@@ -159,7 +159,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     cdef double share[6]
     cdef double weight[9]
     cdef double low, high, s_span = 0.0, z_span = 0.0, price, least_z, most_z
-    cdef int n = v.n_cells, m, k, c, i, j, count, kept = 0, budgets = 0
+    cdef int n = v.n_cells, m, k, c, i, count, kept = 0, budgets = 0
     cdef int32_t axis[8][32]
     cdef Point* vertex
     cdef int stride[32]

@@ -156,7 +156,7 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     gain little: most of the gap is then a matter of whole rows, not of curvature."""
     cdef double metric[6]
     cdef double total[9]
-    cdef double low, high, line, error, worst = 0.0, curved = 0.0, x, gap
+    cdef double low, high, error, worst = 0.0, curved = 0.0, x, gap
     cdef int k, g, choice = -1
     cdef const flash_links* links = &w.problem.links
     cdef double e

@@ -1,0 +1,99 @@
+"""The vector kernels: every instruction set gives the same bits as the plain one."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flash._core.tables import simd
+
+TESTS = Path(__file__).parent
+SETS = ("baseline", "avx2", "avx512")
+
+# Everything that passes through a kernel: tables of random spaces, and searches of random tables.
+SCRIPT = """
+import hashlib, json, sys
+from random import Random
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from problems import FAMILIES, hard, make, space
+import flash
+from flash._core import batch
+from flash._core.exact import Query, Search
+from flash._core.shgo import explore
+from flash._core.tables import COLUMNS, Tables, simd
+from flash.problem import MACS, PARAMS, compile_problem, rows_of
+seen = hashlib.sha256()
+for seed in range(8):
+    for family in flash.architecture.FAMILIES:
+        for name in ("rram", "cpu-x86"):
+            one = space(Random(f"{family}{seed}"), family)
+            problem = compile_problem(one, flash.Target.load(name), None, PARAMS | MACS)
+            for v, cells in enumerate(problem.tables.rows):
+                for c in range(len(cells)):
+                    for k in range(len(COLUMNS)):
+                        seen.update(problem.tables.column(v, c, k) or b"-")
+            picked = [rows_of(one, one.encode(a)) for a in one.sample(30, seed)]
+            rows = np.zeros((len(picked), 3), np.int32)
+            for i, (_, row) in enumerate(picked):
+                rows[i, : len(row)] = row
+            variants = np.array([v for v, _ in picked], np.int32)
+            for column in batch.evaluate_layers(problem.plan, problem.model, variants, rows):
+                seen.update(bytes(column))
+digests = [seen.hexdigest()]
+answers = []
+for seed in range(6):
+    for family in FAMILIES:
+        p = make(Random(f"{family}{seed}"), family)
+        core = Search(Tables.from_arrays(p.variants, p.links),
+                      Query(p.maximum, p.min_accuracy, p.exponent))
+        explore(core)
+        core.prove()
+        answers.append((core.best, core.bound, core.counts))
+p = hard(Random(2), 5)
+core = Search(Tables.from_arrays(p.variants, p.links), Query(p.maximum))
+core.prove()
+answers.append((core.best, core.bound, core.counts))
+for budget in (1.0, 2.0, 5.0):
+    r = flash.search("densenet", "rram", max_latency_ms=budget, max_energy_mj=0.05)
+    answers.append({**r.to_dict(), "elapsed_s": 0})
+print(json.dumps({"simd": simd(), "digest": digests, "answers": repr(answers)}))
+"""
+
+
+def run(simd_name: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(TESTS)],
+        env={**os.environ, "FLASH_SIMD": simd_name},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def baseline() -> dict[str, Any]:
+    return run("baseline")
+
+
+def test_the_plain_kernels_can_be_asked_for(baseline: dict[str, Any]) -> None:
+    assert baseline["simd"] == "baseline"
+    assert simd() in SETS
+
+
+@pytest.mark.parametrize("name", ["avx2", "auto"])
+def test_all_give_the_same_bits(baseline: dict[str, Any], name: str) -> None:
+    other = run(name)
+    if name == "avx2" and other["simd"] != "avx2":
+        pytest.skip(f"no avx2 on this {platform.machine()}")
+    assert other["digest"] == baseline["digest"]
+    assert other["answers"] == baseline["answers"]
