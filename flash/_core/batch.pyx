@@ -1,4 +1,4 @@
-"""Many configurations at once: from tables, layer by layer, and all of them."""
+"""Many configurations at once: from tables, and layer by layer."""
 
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
@@ -6,12 +6,11 @@ from libc.string cimport memset
 from flash._core.blocks cimport *
 from flash._core.compile cimport Model, Plan, PlanCell
 from flash._core.core cimport *
-from flash._core.exact cimport Query
 from flash._core.ops cimport *
 from flash._core.rows cimport *
 from flash._core.tables cimport Tables, kernels
 
-__all__ = ("enumerate_best", "evaluate", "evaluate_layers")
+__all__ = ("evaluate", "evaluate_layers")
 
 cdef enum:
     WORTHWHILE = 512     # configurations from which on rows are copied side by side
@@ -340,87 +339,4 @@ cdef int whole_network(const CostModel* model, int64_t resolution, int64_t class
                     return 0
                 x[k] += cost[k][j]
         i += 8
-    return 1
-
-
-def enumerate_best(Tables tables not None, Query query not None):
-    """Looks at every configuration: the answer that a search must give, and how many are feasible.
-
-    Returns
-    -------
-    tuple
-        (variant, rows, objective, metrics) or None, and the number of feasible configurations.
-
-    Notes
-    -----
-    One thread; about a nanosecond a configuration, where the last cell's rows stream through.
-    """
-    cdef flash_point best
-    cdef int64_t feasible = 0
-    cdef int v, k
-    memset(&best, 0, sizeof(best))
-    with nogil:
-        for v in range(tables.problem.n_variants):
-            feasible += enumerate_variant(&tables.problem, &query.query, v, &best)
-    if not best.found:
-        return None, feasible
-    return ((best.variant, tuple([best.row[k] for k in range(
-        tables.problem.variants[best.variant].n_cells)]), best.objective,
-        tuple([best.metric[k] for k in range(6)])), feasible)
-
-
-cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* query, int variant,
-                               flash_point* best) noexcept nogil:
-    """All rows of all cells but the last in an odometer, the last cell's in a plain loop."""
-    cdef const flash_variant* v = &problem.variants[variant]
-    cdef const flash_cell* last = &v.cells[v.n_cells - 1]
-    cdef const flash_links* links = &problem.links
-    cdef int32_t row[32]
-    cdef double start[9]
-    cdef double x[9]
-    cdef double m[6]
-    cdef int c, k
-    cdef int64_t feasible = 0, i
-    memset(row, 0, sizeof(row))
-    while True:
-        if v.n_cells > 1 and not last.joined and last.incoming <= 1:
-            flash_totals(v, row, start)
-            for k in range(FLASH_COLUMNS):
-                if last.column[k] != NULL:
-                    start[k] -= last.column[k][0]
-            for i in range(last.rows):
-                for k in range(FLASH_COLUMNS):
-                    x[k] = start[k]
-                    if last.column[k] != NULL:
-                        x[k] += last.column[k][i]
-                flash_metrics(links, x, m)
-                if flash_feasible(links, query, m):
-                    feasible += 1
-                    if not best.found or flash_objective(links, query, m) >= best.objective:
-                        row[v.n_cells - 1] = <int32_t> i
-                        flash_try(problem, query, variant, row, best)
-            row[v.n_cells - 1] = 0
-        else:
-            for i in range(last.rows):
-                row[v.n_cells - 1] = <int32_t> i
-                if follows(v, row):
-                    feasible += flash_try(problem, query, variant, row, best) >= 0
-            row[v.n_cells - 1] = 0
-        c = v.n_cells - 2
-        while c >= 0:
-            row[c] += 1
-            if row[c] < v.cells[c].rows:
-                break
-            row[c] = 0
-            c -= 1
-        if c < 0:
-            return feasible
-
-
-cdef inline int follows(const flash_variant* v, const int32_t* row) noexcept nogil:
-    cdef int c
-    for c in range(1, v.n_cells):
-        if not flash_follows(&v.cells[c - 1], flash_state_of(&v.cells[c - 1], row[c - 1]),
-                             &v.cells[c], flash_state_of(&v.cells[c], row[c])):
-            return 0
     return 1

@@ -125,6 +125,38 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
     return count;
 }
 
+/* the positions that may beat `need` within the rooms left for latency, energy and area: bounds by
+ * the class factors f and h at the least scale, to be weighed exactly by the caller */
+TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, double f, double h,
+                                        double need, const double *room, int32_t *chosen)
+{
+    int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
+    const double *s = column[0], *l = column[1], *ls = column[2], *e = column[3], *es = column[4],
+                 *a = column[5];
+    for (; i + LANES <= n; i += LANES) {
+        flash_longs hit = *(const flash_loose *)(s + i) >= need;
+        hit &= *(const flash_loose *)(l + i) + *(const flash_loose *)(ls + i) * f <= room[0];
+        hit &= *(const flash_loose *)(e + i) + *(const flash_loose *)(es + i) * h <= room[1];
+        hit &= *(const flash_loose *)(a + i) <= room[2];
+        int64_t any = 0;
+        for (int k = 0; k < LANES; k++)
+            any |= hit[k];
+        if (any)
+            for (int k = 0; k < LANES; k++) {
+                chosen[count] = (int32_t)(i + k);
+                count += hit[k] != 0;
+            }
+    }
+#endif
+    for (; i < n; i++) {
+        chosen[count] = (int32_t)i;
+        count += (column[0][i] >= need) & (column[1][i] + column[2][i] * f <= room[0])
+                 & (column[3][i] + column[4][i] * h <= room[1]) & (column[5][i] <= room[2]);
+    }
+    return count;
+}
+
 #ifdef FLASH_VECTORS
 /* floor of 0 <= x < 2^51 without a library call */
 TARGET static inline flash_doubles KERNEL(down)(flash_doubles x)
