@@ -16,7 +16,6 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -61,7 +60,7 @@ calls = [
         objective={"accuracy": 1, "latency_ms": -0.5, "energy_mj": -0.3, "area_mm2": -0.1})),
     ("resnet", "rram", dict(max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0)),
     ("wide-resnet", "rram", dict(max_latency_ms=4.0, max_energy_mj=0.04)),
-    ("mobilenet-v2", "cpu-x86", dict(max_latency_ms=3.0, max_params=4e6)),
+    ("mobilenet-v2", "cpu-x86", dict(max_latency_ms=3.0, max_params=4_000_000)),
 ]
 results = []
 for space, target, options in calls:
@@ -208,15 +207,16 @@ def _callgrind(program: str, env: Mapping[str, str], folder: Path) -> dict[str, 
 
 
 def _kernel_share(program: str, env: Mapping[str, str], repeat: int = 20) -> float:
-    """Return the median of kernel time over user time of a fresh process, on this machine."""
-    shares = []
+    """Return kernel time over user time of fresh processes, on this machine."""
+    user = kernel = 0.0
     for _ in range(repeat):
         process = os.posix_spawn(sys.executable, [sys.executable, "-c", program], env)
         _, status, usage = os.wait4(process, 0)
         if status:
             raise RuntimeError(f"python ended with status {status}: {program}")
-        shares.append(usage.ru_stime / max(usage.ru_utime, 1e-4))
-    return statistics.median(shares)
+        user += usage.ru_utime
+        kernel += usage.ru_stime
+    return kernel / user
 
 
 def _emulated(root: Path, env: Mapping[str, str], folder: Path) -> dict[str, Any]:

@@ -66,8 +66,8 @@ CASES = {
             ("latency_ms", "params"),
         ),
         Case("densenet of 4 cells x rram", lambda: DenseNet(cells=4), "rram", RRAM),
-        Case(
-            "densenet x rram, latency and area",  # linear in each class: what MILP solvers can prove
+        Case(  # linear in each class: what solvers of integer programs can prove
+            "densenet x rram, latency and area",
             lambda: as_space("densenet"),
             "rram",
             ("latency_ms", "area_mm2"),
@@ -188,7 +188,8 @@ def _draw_budgets(case: Case, n: int) -> dict[str, Any]:
                 high = min(high, float(np.searchsorted(values[cost], own)) / NETWORKS)
             if high <= 0.2:
                 break
-            budgets[cost] = float(np.quantile(values[cost], rng.uniform(0.2, high)))
+            value = float(np.quantile(values[cost], rng.uniform(0.2, high)))
+            budgets[cost] = value if cost in RRAM else int(value)  # counts are whole
             best = solve(tables, query_of(budgets), MAX_LEAVES)
             if best is None:
                 break

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -25,14 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    if file_path.parent == HERE and file_path.match("bench_*.py") and not (
-        parent.session.isinitpath(file_path)  # named on the command line: collected anyway
-    ):
+    named = parent.session.isinitpath(file_path)  # on the command line: collected anyway
+    if file_path.parent == HERE and file_path.match("bench_*.py") and not named:
         return pytest.Module.from_parent(parent, path=file_path)
     return None
 
 
 @pytest.fixture
-def quick(request: pytest.FixtureRequest) -> Iterator[bool]:
+def quick(request: pytest.FixtureRequest) -> bool:
     """Whether to take fewer budgets and rounds."""
-    yield bool(request.config.getoption("--quick"))
+    return bool(request.config.getoption("--quick"))

@@ -92,7 +92,19 @@ class LayerTwin:
 
 @numba.njit(cache=True, error_model="numpy")
 def _run(  # type: ignore[no-untyped-def]
-    variants, rows, head, shape, cells, choices, rram, places, weights, per_unit, quantum, classes, leakage
+    variants,
+    rows,
+    head,
+    shape,
+    cells,
+    choices,
+    rram,
+    places,
+    weights,
+    per_unit,
+    quantum,
+    classes,
+    leakage,
 ):
     n = len(variants)
     out = np.empty((7, n))
@@ -164,7 +176,17 @@ def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-unt
                 _conv(model, x, 1, hidden, width, 1, outer, width, False)
                 x[WIDTHS] += hidden + width
             else:
-                _conv(model, x, 3, into, width, 1, outer, into if family == WIDE_RESNET else width, False)
+                _conv(
+                    model,
+                    x,
+                    3,
+                    into,
+                    width,
+                    1,
+                    outer,
+                    into if family == WIDE_RESNET else width,
+                    False,
+                )
                 _conv(model, x, 3, width, width, 1, outer, width, False)
                 x[WIDTHS] += 2 * width
                 if links and family == WIDE_RESNET:

@@ -90,7 +90,9 @@ def gap(best: float, optimum: float) -> float:
     return 1.0 if best == -float("inf") else (optimum - best) / abs(optimum)
 
 
-def gaps_at(times: Sequence[float], points: Sequence[Sequence[float]], optimum: float) -> list[float]:
+def gaps_at(
+    times: Sequence[float], points: Sequence[Sequence[float]], optimum: float
+) -> list[float]:
     """Return the gap at each of some times, from a trace's points."""
     result = []
     for time in times:

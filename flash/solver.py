@@ -117,7 +117,8 @@ def search(
         The same seed gives the same answer.
     time_limit_s : float, optional
     max_evals : int, optional
-        Configurations that may be evaluated.
+        Configurations that may be evaluated. Combinations of some cells only, which the exact
+        solver's enumeration looks at, count as one for every 64.
     callback : callable, optional
         Called now and then with an `Event`; the search stops where it returns True.
     progress : bool, default False

@@ -97,7 +97,7 @@ def test_layer_by_layer_refuses() -> None:
         (np.zeros(1, np.int32), np.array([[0, 4]], np.int32)),
         (np.zeros(1, np.int32), np.array([[-1, 0]], np.int32)),
     ):
-        with pytest.raises(ValueError, match="must|is not in"):
+        with pytest.raises(ValueError, match=r"must|is not in"):
             call(problem.plan, problem.model, variant, rows)
     for arguments in ((None, problem.model), (problem.plan, None)):
         with pytest.raises(TypeError):

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, hard, make
 
-from flash._core.batch import enumerate_best
 from flash._core.exact import Query, Search
+from flash._core.exhaustive import enumerate_best
 from flash._core.shgo import explore, multistart
 from flash._core.tables import Tables
 
@@ -270,11 +270,11 @@ def test_multistart() -> None:
 def test_enumeration_by_the_core(family: str) -> None:
     for seed in range(10):
         problem = make(Random(f"core{seed}"), family)
-        answer, feasible = enumerate_best(
-            Tables.from_arrays(problem.variants, problem.links),
-            Query(problem.maximum, problem.min_accuracy, problem.exponent),
-        )
+        tables = Tables.from_arrays(problem.variants, problem.links)
+        query = Query(problem.maximum, problem.min_accuracy, problem.exponent)
+        answer, feasible = enumerate_best(tables, query, count=True)
         assert answer == problem.best()
+        assert enumerate_best(tables, query) == (answer, None)
         assert feasible == sum(
             reference.fits(problem.links, metrics, problem.maximum, problem.min_accuracy)
             for metrics in reference.all_metrics(problem.variants, problem.links)

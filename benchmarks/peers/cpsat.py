@@ -71,9 +71,7 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
 
 def _with_choices(one: ClassModel, least: int) -> tuple[Any, Any]:
     model = cp_model.CpModel()
-    picks = [
-        [model.new_bool_var("") for _ in range(len(score))] for score in one.score
-    ]
+    picks = [[model.new_bool_var("") for _ in range(len(score))] for score in one.score]
     for group in picks:
         model.add_exactly_one(group)
     every = [pick for group in picks for pick in group]
@@ -87,8 +85,7 @@ def _with_choices(one: ClassModel, least: int) -> tuple[Any, Any]:
 
     def chosen(solver: Any) -> list[int]:
         return [
-            next(i for i, pick in enumerate(group) if solver.boolean_value(pick))
-            for group in picks
+            next(i for i, pick in enumerate(group) if solver.boolean_value(pick)) for group in picks
         ]
 
     return model, chosen
@@ -104,9 +101,7 @@ def _with_tables(one: ClassModel, least: int) -> tuple[Any, Any]:
             model.new_int_var(int(weight[:, k].min()), int(weight[:, k].max()), "")
             for k in range(3)
         ]
-        lines = [
-            (i, int(score[i]), *(int(w) for w in weight[i])) for i in range(len(score))
-        ]
+        lines = [(i, int(score[i]), *(int(w) for w in weight[i])) for i in range(len(score))]
         model.add_allowed_assignments(variables, lines)
         parts.append(variables)
     for k in range(3):

@@ -53,7 +53,9 @@ def solve(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constraints_func is marked experimental
         if setting == "TPE":
-            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constraints_func=over)
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, constraints_func=over
+            )
         else:
             sampler = optuna.samplers.NSGAIISampler(seed=seed, constraints_func=over)
         study = optuna.create_study(direction="maximize", sampler=sampler)

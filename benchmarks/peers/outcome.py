@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     points: list[tuple[float, float]]
     finished: bool
     evaluations: int = 0
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] | None = None
 
 
 def goal_of(optimum: float) -> float:

@@ -1,4 +1,4 @@
-"""A plain compiled exact loop (numba): dominance filter, then nested loops over rows sorted by score.
+"""A plain compiled exact loop (numba): dominance filter, then nested loops, best scores first.
 
 For each width multiplier: leave out the rows of a cell that another one betters in everything, sort
 the rest by falling score, and go through all combinations; break where the best scores left can't

@@ -101,7 +101,7 @@ class PeerProblem:
         return np.stack([q[0] * total[0], latency, energy, area])
 
     def violation(self, metrics: Any) -> Any:
-        """Return how far over its budget each cost is, relative, shape (3, n); at most 0 if within."""
+        """Return each cost's relative excess over its budget, shape (3, n); 0 or less if within."""
         with np.errstate(invalid="ignore"):
             return np.where(
                 np.isinf(self.maximum)[:, None],
@@ -143,12 +143,12 @@ class PeerProblem:
 def _evaluate_one(x, out, columns, per_cell, quantum, scale_max, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
     n_cells, each = per_cell.shape
     total = np.zeros(7)
-    variant = int(round(x[0]))
+    variant = round(x[0])
     j = 1
     for cell in range(n_cells):
         row = 0
         for k in range(each):
-            row = row * per_cell[cell, k] + int(round(x[j]))
+            row = row * per_cell[cell, k] + round(x[j])
             j += 1
         for k in range(7):
             total[k] += columns[k, variant, cell, row]

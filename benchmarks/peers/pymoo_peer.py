@@ -58,9 +58,7 @@ class _Rows(Problem):
             super().__init__(vars=variables, n_obj=1, n_ieq_constr=3)
         else:
             low, high = np.array(problem.bounds).T
-            super().__init__(
-                n_var=len(low), n_obj=1, n_ieq_constr=3, xl=low, xu=high, vtype=int
-            )
+            super().__init__(n_var=len(low), n_obj=1, n_ieq_constr=3, xl=low, xu=high, vtype=int)
 
     def _evaluate(self, x: Any, out: dict[str, Any], *_: Any, **__: Any) -> None:
         if self.mixed:

@@ -101,7 +101,9 @@ def run_peer(name: str, quick: bool) -> dict[str, Any]:
         for setting in settings:
             _run(peer, _problem(plan.case, every[0]), setting, min(limit, 1.0), 0.0, 0)
         choosing = every[: 2 if quick else plan.choosing]
-        tried = {s: [_one(peer, plan, s, limit, budgets, 1) for budgets in choosing] for s in settings}
+        tried = {
+            s: [_one(peer, plan, s, limit, budgets, 1) for budgets in choosing] for s in settings
+        }
         best = _best(tried, plan.rule)
         runs = [_one(peer, plan, best, limit, budgets, plan.repeat) for budgets in every]
     return {
@@ -152,7 +154,8 @@ def _one(
     one = outcomes[len(outcomes) // 2]
     if one.objective > optimum:
         raise AssertionError(f"{peer.NAME} beats flash's optimum {optimum} on {budgets}: {one}")
-    solver = one.extra.get("solver_s", one.seconds)
+    extra = one.extra or {}
+    solver = extra.get("solver_s", one.seconds)
     own, whole = (statistics.mean(pair) for pair in zip(before, after, strict=True))
     return {
         "budgets": budgets,
@@ -169,7 +172,7 @@ def _one(
         "finished": one.finished,
         "evaluations": one.evaluations,
         "points": one.points[-200:],
-        "extra": one.extra,
+        "extra": extra,
     }
 
 

@@ -1,4 +1,4 @@
-"""scipy.optimize.differential_evolution: integers and constraints of its own, vectorised with numpy.
+"""scipy.optimize.differential_evolution: its own integers and constraints, vectorised by numpy.
 
 It stops once its best feasible point is within 0.1 % of the optimum (known beforehand), or at the
 limit: time to 0.1 %. `polish` is off, since it can't keep integers.

@@ -3,7 +3,7 @@
 The function of one point is compiled by numba, since shgo calls it point by point. Local minimisers
 that need slopes see none on a rounded function; so beside rounding there are settings on tables
 interpolated between the choices, whose answer is then rounded to the best feasible corner.
-Constraints go in as shgo's own (inequality functions); vertices outside are left out of its complex.
+Constraints go in as shgo's own (inequality functions); it leaves out vertices that break them.
 """
 
 from __future__ import annotations

@@ -270,8 +270,8 @@ cdef inline void attempt(Worker* w, int variant, const Lists* lists, const int32
     cdef int c
     for c in range(lists.n_cells):
         row[c] = arg[c] if lists.cell[c].id == NULL else lists.cell[c].id[arg[c]]
-    w.leaves += 1
-    flash_try(w.problem, w.query, variant, row, &w.best)
+    if not spent(w):
+        flash_try(w.problem, w.query, variant, row, &w.best)
 
 
 cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, const Lists* lists,

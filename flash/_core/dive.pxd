@@ -5,7 +5,7 @@ from libc.string cimport memmove
 
 from flash._core.core cimport *
 from flash._core.exact cimport (CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, Scan, Worker,
-                                pause, threshold)
+                                pause, spent, threshold)
 from flash._core.lists cimport *
 from flash._core.relax cimport *
 
@@ -172,6 +172,13 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                     for r in range(d.n_limits):
                         joint[r] += d.form[d.limit[r]].w[k] * here
         for i in range(d.start[c][s], d.start[c][s + 1]):
+            d.steps += 1
+            if d.steps & 1023 == 0:
+                w.partial += 1024
+                if pause(w):
+                    return
+            if w.limits.stopped:
+                return
             needed = threshold(w)
             if needed < d.floor:
                 needed = d.floor
@@ -193,16 +200,12 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                         < w.best.metric[M_SCORE]):
                     pass
                 elif last:
-                    w.leaves += 1
+                    if spent(w):
+                        return
                     flash_try(w.problem, w.query, d.variant, d.row, &w.best)
                 else:
                     descend(d, level + 1, s, base - d.after[level][s] + d.entry[c][i].value,
                             points + d.score[c][i], used)
-            d.steps += 1
-            if d.steps & 1023 == 0 and pause(w):
-                return
-            if w.limits.stopped:
-                return
 
 
 cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* scan,

@@ -47,6 +47,7 @@ cdef struct Worker:
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another
     int64_t nodes, scans, leaves, next_check
+    int64_t partial      # combinations of some cells that an enumeration looked at
     double* value        # reduced values of all rows of a node, cell after cell
     int32_t* chosen
     int64_t room
@@ -71,6 +72,15 @@ cdef inline double threshold(const Worker* w) noexcept nogil:
         return -1e300
     return w.best.objective - 1e-11 * (1.0 + (w.best.objective if w.best.objective > 0.0
                                                else -w.best.objective))
+
+
+cdef inline int spent(Worker* w) noexcept nogil:
+    """Counts a configuration about to be weighed; true, and the search ends, where none is left."""
+    if w.limits.max_leaves >= 0 and w.leaves >= w.limits.max_leaves:
+        w.limits.stopped = 2
+        return 1
+    w.leaves += 1
+    return 0
 
 
 cdef class Query:

@@ -38,15 +38,19 @@ cdef extern from *:
     double flash_clock() noexcept nogil
 
 
+cdef enum:
+    PARTIAL = 64         # combinations of some cells that count as one evaluation
+
+
 cdef int pause(Worker* w) noexcept nogil:
     """Looks at the limits now and then; true where the search must end."""
     cdef int interrupted = 0
     if w.limits.stopped:
         return 1
-    if w.limits.max_leaves >= 0 and w.leaves >= w.limits.max_leaves:
-        w.limits.stopped = 2
-    elif flash_clock() >= w.limits.deadline:
+    if flash_clock() >= w.limits.deadline:
         w.limits.stopped = 1
+    elif w.limits.max_leaves >= 0 and w.leaves + w.partial // PARTIAL >= w.limits.max_leaves:
+        w.limits.stopped = 2
     else:
         with gil:
             interrupted = notify(w)
@@ -156,7 +160,8 @@ cdef class Search:
             r[c] = row[c]
             if not 0 <= r[c] < self.w.problem.variants[variant].cells[c].rows:
                 raise IndexError(f"row {r[c]} of cell {c}")
-        self.w.leaves += 1
+        if spent(&self.w):
+            return 0
         return flash_try(self.w.problem, self.w.query, variant, r, &self.w.best)
 
     def prove(self) -> None:

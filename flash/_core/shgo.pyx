@@ -17,7 +17,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from flash._core.core cimport *
-from flash._core.exact cimport Search, Worker, pause
+from flash._core.exact cimport Search, Worker, pause, spent
 from flash._core.lists cimport *
 
 __all__ = ("explore", "multistart")
@@ -53,7 +53,9 @@ cdef double weigh_point(Worker* w, Point* p) noexcept nogil:
             row[c] += <int32_t> (own * cell.space_rows)
         if cell.states > 1:
             own = p.row[c] // (cell.space_rows // (cell.states // cell.incoming))
-    w.leaves += 1
+    if spent(w):
+        p.merit = -INFINITY
+        return p.merit
     if flash_weigh(w.problem, w.query, p.variant, row, &point, &w.best) >= 0:
         p.merit = point.objective
         return p.merit
@@ -326,7 +328,7 @@ cdef int largest_step(const flash_variant* v, int scale) noexcept nogil:
 
 
 cdef int pause_if_due(Worker* w) noexcept nogil:
-    if w.limits.max_leaves >= 0 and w.leaves >= w.limits.max_leaves or w.leaves >= w.next_check:
+    if w.leaves >= w.next_check:
         w.next_check = w.leaves + 16384
         return pause(w)
     return w.limits.stopped

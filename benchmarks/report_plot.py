@@ -1,0 +1,101 @@
+"""The plot of quality against time: the median gap to the proven optimum over the budgets."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from typing import TYPE_CHECKING
+
+from benchmarks.common import MAIN
+from benchmarks.timing import gaps_at
+
+if TYPE_CHECKING:
+    from typing import Any
+
+FLOOR = 1e-5  # a gap of nothing is drawn here
+SHOWN = (
+    "scipy_shgo",
+    "scipy_de",
+    "pymoo_peer",
+    "optuna_peer",
+    "nevergrad_peer",
+)
+
+
+def curves(told: dict[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return (times, median gaps) by name; times in seconds of the solver's call."""
+    import numpy as np
+
+    times = [float(t) for t in np.geomspace(5e-5, 5.0, 240)]
+    found = {}
+
+    def curve(runs: list[tuple[list[Any], float]]) -> tuple[list[float], list[float]]:
+        gaps = [gaps_at(times, points, optimum) for points, optimum in runs]
+        return times, [statistics.median(column) for column in zip(*gaps, strict=True)]
+
+    main = next((one for one in told.get("search", ()) if one["case"] == MAIN), None)
+    if main is not None:
+        runs = []
+        for row in main["rows"]:
+            optimum = row["objective"]
+            reached = optimum * (1.0 - row["shgo_gap"])
+            runs.append(([(row["shgo"], reached), (row["solver"], optimum)], optimum))
+        found["flash: SHGO, then the proof"] = curve(runs)
+    for name in SHOWN:
+        if name in told:
+            runs = [(run["points"], run["optimum"]) for run in told[name]["runs"]]
+            found[f"{told[name]['peer']}: {told[name]['best']}"] = curve(runs)
+    return found
+
+
+def draw(told: dict[str, Any]) -> dict[str, bytes]:
+    """Return the plot as quality.svg and quality.png; nothing where nothing was measured."""
+    found = curves(told)
+    if not found:
+        return {}
+    import matplotlib
+
+    matplotlib.use("agg")
+    matplotlib.rcParams["svg.hashsalt"] = "flash"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9.0, 5.0), layout="constrained")
+    for (name, (times, gaps)), color in zip(found.items(), pyplot.cm.tab10.colors, strict=False):
+        own = name.startswith("flash")
+        drawn = [(t, max(g, FLOOR)) for t, g in zip(times, gaps, strict=True) if g < 1.0]
+        if drawn:
+            axes.step(
+                *zip(*drawn, strict=True),
+                where="post",
+                color=color,
+                label=name,
+                lw=3 - 1.5 * (not own),
+            )
+            if not own and drawn[-1][1] > FLOOR:
+                axes.plot(*drawn[-1], "x", color=color)
+        else:
+            axes.plot([], [], color=color, label=f"{name} (none feasible)")
+    for name in ("plain_exact",):
+        if name in told:
+            seconds = told[name]["summary"]["seconds"]
+            axes.plot(seconds, FLOOR, "ks", label=f"{told[name]['peer']}: proof")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="time of the solver's call, s",
+        ylabel="median gap to the proven optimum",
+        title="DenseNet x rram, 1.1e11 configurations, three budgets that bind jointly",
+    )
+    axes.set_ylim(FLOOR / 1.5, 1.0)
+    axes.set_yticks(
+        [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0], ["none", "0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper right")
+    pictures = {}
+    for kind, extra in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 130})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, **extra)
+        pictures[f"quality.{kind}"] = buffer.getvalue()
+    pyplot.close(figure)
+    return pictures
