@@ -26,12 +26,12 @@ def curves(told: dict[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
     """Return (times, median gaps) by name; times in seconds of the solver's call."""
     import numpy as np
 
-    times = [float(t) for t in np.geomspace(5e-5, 5.0, 240)]
     found = {}
 
-    def curve(runs: list[tuple[list[Any], float]]) -> tuple[list[float], list[float]]:
+    def add(name: str, runs: list[tuple[list[Any], float]], end: float) -> None:
+        times = [float(t) for t in np.geomspace(5e-5, end, 300)]
         gaps = [gaps_at(times, points, optimum) for points, optimum in runs]
-        return times, [statistics.median(column) for column in zip(*gaps, strict=True)]
+        found[name] = times, [statistics.median(column) for column in zip(*gaps, strict=True)]
 
     main = next((one for one in told.get("search", ()) if one["case"] == MAIN), None)
     if main is not None:
@@ -40,11 +40,23 @@ def curves(told: dict[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
             optimum = row["objective"]
             reached = optimum * (1.0 - row["shgo_gap"])
             runs.append(([(row["shgo"], reached), (row["solver"], optimum)], optimum))
-        found["flash: SHGO, then the proof"] = curve(runs)
+        add("flash: SHGO, then the proof", runs, max(row["solver"] for row in main["rows"]))
     for name in SHOWN:
         if name in told:
             runs = [(run["points"], run["optimum"]) for run in told[name]["runs"]]
-            found[f"{told[name]['peer']}: {told[name]['best']}"] = curve(runs)
+            end = max(run["seconds"] for run in told[name]["runs"])
+            add(f"{told[name]['peer']}: {told[name]['best']}", runs, end)
+    return found
+
+
+def proofs(told: dict[str, Any]) -> dict[str, float]:
+    """Return the median time to a proof, by name."""
+    main = next((one for one in told.get("search", ()) if one["case"] == MAIN), None)
+    found = {}
+    if main is not None:
+        found["flash: proof"] = statistics.median(row["solver"] for row in main["rows"])
+    if "plain_exact" in told:
+        found["plain exact loop: proof"] = told["plain_exact"]["summary"]["seconds"]
     return found
 
 
@@ -75,10 +87,8 @@ def draw(told: dict[str, Any]) -> dict[str, bytes]:
                 axes.plot(*drawn[-1], "x", color=color)
         else:
             axes.plot([], [], color=color, label=f"{name} (none feasible)")
-    for name in ("plain_exact",):
-        if name in told:
-            seconds = told[name]["summary"]["seconds"]
-            axes.plot(seconds, FLOOR, "ks", label=f"{told[name]['peer']}: proof")
+    for (name, seconds), mark in zip(proofs(told).items(), ("b*", "ks"), strict=False):
+        axes.plot(seconds, FLOOR, mark, markersize=10, label=name)
     axes.set(
         xscale="log",
         yscale="log",

@@ -93,7 +93,8 @@ def _start(told: list[dict[str, Any]]) -> str:
         "## Process start\n\n"
         + table(("process", "ms", "times bare Python"), rows)
         + f"\nPeak memory: {peak['search'] / 1024:.1f} MiB with a search, "
-        f"{peak['bare'] / 1024:.1f} MiB bare. Modules that import and search add: {one['modules_added']}.\n"
+        f"{peak['bare'] / 1024:.1f} MiB bare. "
+        f"Import and search add {one['modules_added']} modules.\n"
     )
 
 

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["least_budgets", "refusal"]
 
 INF = float("inf")
+PATIENCE_S = 0.5  # for each least value: they explain a refusal, and are no search of their own
 NAMES = ("", "max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 
 
 def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, float]:
     """Return for each budget the least value it could have, the others as given.
 
-    Where the others alone admit no network either, the least over the whole space. Of
+    Where the others alone admit no network either, or that takes long to prove, the least over the
+    whole space. Of
     ``min_accuracy`` it is the greatest accuracy.
     """
     extra = (PARAMS if "max_params" in budgets else 0) | (MACS if "max_macs" in budgets else 0)
@@ -36,10 +38,10 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
             if name in NAMES:
                 k = NAMES.index(name)
                 exponents = tuple(-1.0 if i == k else 0.0 for i in range(6))
-            core = Search(tables, Query(limits, floor, exponents))
+            core = Search(tables, Query(limits, floor, exponents), time_limit_s=PATIENCE_S)
             core.prove()
             best = core.best
-            if best is None:
+            if best is None or core.stopped:
                 continue
             if name in NAMES:
                 value = best[3][NAMES.index(name)]

@@ -28,9 +28,10 @@ NAME = "scipy differential_evolution"
 SETTINGS = {
     "constraint, 15, best1bin": (True, 15, "best1bin"),
     "constraint, 40, best1bin": (True, 40, "best1bin"),
+    "constraint, 8, best1bin": (True, 8, "best1bin"),
+    "constraint, 15, rand1bin": (True, 15, "rand1bin"),
     "penalty, 15, best1bin": (False, 15, "best1bin"),
     "penalty, 40, best1bin": (False, 40, "best1bin"),
-    "penalty, 100, best1bin": (False, 100, "best1bin"),
     "penalty, 40, rand1bin": (False, 40, "rand1bin"),
     "penalty, 40, currenttobest1bin": (False, 40, "currenttobest1bin"),
 }
