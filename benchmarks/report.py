@@ -131,7 +131,7 @@ def call(words: Sequence[str]) -> str:
         check=False,
     )
     if done.returncode:
-        last = (done.stdout + done.stderr)[-4000:]
+        last = done.stdout[-3000:] + done.stderr[-1500:]
         raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{last}")
     return done.stdout
 

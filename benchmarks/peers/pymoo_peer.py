@@ -90,5 +90,7 @@ def solve(
             eliminate_duplicates=True,
         )
     trace.start = start = perf_counter()
-    minimize(_Rows(problem, trace, mixed), algorithm, _Until(trace), seed=seed, verbose=False)
+    minimize(
+        _Rows(problem, trace, mixed), algorithm, _Until(trace), seed=seed, copy_termination=False
+    )
     return towards_goal(trace, perf_counter() - start)
