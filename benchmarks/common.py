@@ -257,10 +257,9 @@ def _product_optimum(problem: Problem, exponents: dict[str, float]) -> tuple[Any
     return best[0], *best[1]
 
 
-def densenet(cells: int = 3, depths: Any = None, skips: int = 128) -> SearchSpace:
-    """Return a DenseNet space of another number of cells or of choices per cell."""
-    depths = Range(5, 30) if depths is None else depths
-    return DenseNet(cells=cells, depths=depths, skips=Range(0, skips - 1, unit="width/32"))
+def densenet(depths: Range, skips: int) -> SearchSpace:
+    """Return the default DenseNet space with other depths or fewer link caps."""
+    return DenseNet(depths=depths, skips=Range(0, skips - 1, unit="width/32"))
 
 
 def budgets_at(space: SearchSpace, target: str, quantile: float) -> dict[str, float]:

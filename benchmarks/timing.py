@@ -33,6 +33,11 @@ def seconds(call: Callable[[], Any], repeat: int = 15, warm: int = 2) -> float:
 
 def in_turns(calls: Sequence[Callable[[], Any]], repeat: int = 15, warm: int = 2) -> list[float]:
     """Return the median wall time of each call, taken in turns: a b c, a b c, ..."""
+    return [statistics.median(own) for own in times_in_turns(calls, repeat, warm)]
+
+
+def times_in_turns(calls: Sequence[Callable[[], Any]], repeat: int, warm: int) -> list[list[float]]:
+    """Return all wall times of each call, taken in turns."""
     for _ in range(warm):
         for call in calls:
             call()
@@ -43,7 +48,7 @@ def in_turns(calls: Sequence[Callable[[], Any]], repeat: int = 15, warm: int = 2
                 start = perf_counter()
                 call()
                 own.append(perf_counter() - start)
-    return [statistics.median(own) for own in times]
+    return times
 
 
 class Trace:

@@ -61,6 +61,10 @@ class _Batches:
             self._weigh(rows[fresh], [keys[i] for i in fresh])
         if self.stopped is None and perf_counter() >= self.deadline:
             self.stopped = "time_limit_s"
+        if self.stopped is None and self.run.tell is not None:
+            best = None if self.best is None else self.best[0]
+            if self.run.tell(best, None, self.count):
+                self.stopped = "callback"
         if self.stopped:
             raise _Stop
         return np.array([self.seen[key] for key in keys])
@@ -105,7 +109,10 @@ class _Batches:
                 f"objective {name!r} raised {type(error).__name__} on {n} configurations: {error}"
             ) from error
         try:
-            array = np.asarray(scores, dtype=float)
+            array = np.asarray(scores)
+            if array.dtype.kind == "c":
+                raise TypeError
+            array = array.astype(float)
         except (TypeError, ValueError):
             raise ArgumentTypeError(
                 f"objective {name!r} must return an array of {n} numbers, "
@@ -139,6 +146,8 @@ def explore_function(
             _refine(ask, lengths, row)
     except _Stop:
         pass
+    except KeyboardInterrupt:
+        ask.stopped = "interrupt"
     if ask.best is None:
         return None, None, ask.count, ask.stopped
     return tuple(int(v) for v in ask.best[1]), ask.best[0], ask.count, ask.stopped

@@ -22,14 +22,13 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
     """Return for each budget the least value it could have, the others as given.
 
     Where the others alone admit no network either, or that takes long to prove, the least over the
-    whole space. Of
-    ``min_accuracy`` it is the greatest accuracy.
+    whole space; left out where that does. Of ``min_accuracy`` it is the greatest accuracy.
     """
     extra = (PARAMS if "max_params" in budgets else 0) | (MACS if "max_macs" in budgets else 0)
     tables = problem.tables
     if extra:
         tables = compile_problem(problem.space, problem.target, problem.predictor, extra).tables
-    least = {}
+    least: dict[str, float] = {}
     for name in budgets:
         for others in (budgets, {}):
             limits = [others.get(n, INF) if n != name else INF for n in NAMES]
@@ -39,7 +38,10 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
                 k = NAMES.index(name)
                 exponents = tuple(-1.0 if i == k else 0.0 for i in range(6))
             core = Search(tables, Query(limits, floor, exponents), time_limit_s=PATIENCE_S)
-            core.prove()
+            try:
+                core.prove()
+            except KeyboardInterrupt:
+                return least
             best = core.best
             if best is None or core.stopped:
                 continue
@@ -63,4 +65,6 @@ def refusal(budgets: Mapping[str, float], least: Mapping[str, float]) -> str:
     for name in alone or least:
         bound = "at most" if name == "min_accuracy" else "at least"
         parts.append(f"{name} would have to be {bound} {least[name]!r} (given {budgets[name]!r})")
+    if not parts:
+        parts = [f"{name} {value!r}" for name, value in budgets.items()]
     return "proven: no network meets the budgets: " + "; or ".join(parts)

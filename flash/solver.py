@@ -220,6 +220,7 @@ class _Run:
         self.seed = seed
         self.started = started
         self.notify: Callable[[Search], bool] | None = None
+        self.tell: Callable[[float | None, float | None, int], bool] | None = None
         self.ended_by_callback = False
 
     def listen(self, callback: Callable[[Event], Any] | None, progress: bool) -> None:
@@ -227,14 +228,8 @@ class _Run:
         if callback is None and not progress:
             return
 
-        def notify(core: Search) -> bool:
-            best, bound = core.best, core.bound
-            event = Event(
-                None if best is None else self.wanted.report(best[2]),
-                None if bound - bound else self.wanted.report(bound),
-                core.counts[2],
-                perf_counter() - self.started,
-            )
+        def tell(objective: float | None, bound: float | None, nfev: int) -> bool:
+            event = Event(objective, bound, nfev, perf_counter() - self.started)
             if progress:
                 import sys
 
@@ -243,7 +238,15 @@ class _Run:
                 self.ended_by_callback = True
             return self.ended_by_callback
 
-        self.notify = notify
+        def notify(core: Search) -> bool:
+            best, bound, predictor = core.best, core.bound, self.problem.predictor
+            return tell(
+                None if best is None else self.wanted.report(best[2], predictor),
+                None if bound - bound else self.wanted.report(bound, predictor),
+                core.counts[2],
+            )
+
+        self.tell, self.notify = tell, notify
 
     def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
         """Search, and report however it ends."""
@@ -251,7 +254,8 @@ class _Run:
             from ._function import explore_function
 
             row, score, nfev, stopped = explore_function(self, deadline, evals)
-            return self.report(None, nfev, stopped, False, row=row, score=score)
+            nothing = row is None and stopped is None and not self._any()
+            return self.report(None, nfev, stopped, nothing, row=row, score=score)
         core = Search(
             self.problem.tables,
             self.query,
@@ -275,6 +279,13 @@ class _Run:
         return self.report(
             core, core.counts[2], stopped, certify and stopped is None, method=method
         )
+
+    def _any(self) -> bool:
+        """Whether some network meets the budgets, by the exact solver."""
+        least = self.budgets.get("min_accuracy", -INF)
+        core = Search(self.problem.tables, Query(self.limits, least), time_limit_s=1.0)
+        core.prove()
+        return core.best is not None or core.stopped != 0
 
     def report(
         self,

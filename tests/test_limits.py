@@ -56,8 +56,9 @@ def test_no_time_at_all(limit: float) -> None:
         )
 
 
-@pytest.mark.parametrize("method", ["shgo", "exact"])
-@pytest.mark.parametrize("most", [1, 10, 1000])
+@pytest.mark.parametrize(
+    ("most", "method"), [(1, "shgo"), (10, "shgo"), (1000, "shgo"), (1, "exact"), (10, "exact")]
+)
 def test_max_evals(most: int, method: str) -> None:
     result = flash.search(HARD, "rram", max_evals=most, method=method, **BUDGETS)
     check(result, "max_evals")
@@ -139,14 +140,14 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert seen.out == ""
 
 
-def test_a_refused_search_that_was_stopped_says_so() -> None:
-    """Nothing found so far is not the same as nothing there."""
-    result = flash.search(
-        HARD, "rram", method="exact", max_evals=1, max_latency_ms=1.5, max_area_mm2=20
-    )
-    if not result.success and result.stopped:
-        assert not result.proven
-        assert result.status == "TIME_LIMIT"
+def test_what_would_do_is_left_out_where_it_takes_too_long() -> None:
+    """The bounds show at once that nothing fits; how little would do may be far harder."""
+    result = flash.search(HARD, "rram", max_latency_ms=1.5, max_area_mm2=20, time_limit_s=1)
+    if result.proven:
+        assert result.status == "INFEASIBLE"
+        assert "max_area_mm2" in result.message
+    else:
+        check(result, "time_limit_s")
 
 
 # Ctrl-C
@@ -217,9 +218,11 @@ def test_ctrl_c_in_a_callback() -> None:
     check(flash.search(HARD, "rram", callback=callback, **BUDGETS), "interrupt")
 
 
+def score(data: dict[str, Any]) -> Any:
+    return np.asarray(data["nn_degree"])
+
+
 def test_limits_of_a_function() -> None:
-    def score(data: dict[str, Any]) -> Any:
-        return np.asarray(data["nn_degree"])
 
     for most in (1, 50, 5000):
         result = flash.search("densenet", "rram", objective=score, max_evals=most)
@@ -231,3 +234,32 @@ def test_limits_of_a_function() -> None:
     assert result.status == "TIME_LIMIT"
     assert not result.proven
     assert result.upper_bound is None or math.isfinite(result.upper_bound)
+
+
+def test_callback_of_a_function() -> None:
+    events: list[Any] = []
+
+    def callback(event: Any) -> bool:
+        events.append(event)
+        return len(events) == 3
+
+    result = flash.search("densenet", "rram", objective=score, callback=callback)
+    assert result.stopped == "callback"
+    assert [event.upper_bound for event in events] == [None] * 3
+    assert result.objective >= events[0].objective
+
+
+def test_ctrl_c_in_a_function() -> None:
+    asked = 0
+
+    def interrupted(data: dict[str, Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+        return data["nn_degree"]
+
+    result = flash.search("densenet", "rram", objective=interrupted)
+    assert result.stopped == "interrupt"
+    assert result.success
+    assert not result.proven
