@@ -148,7 +148,8 @@ cdef int side_by_side(Tables tables, Rows* rows) except -1:
             rows.column[rows.n_columns] = k
             rows.n_columns += 1
     rows.stride = 8 if rows.n_columns <= 8 else 16
-    rows.first = <int64_t*> malloc(tables.problem.n_variants * FLASH_MAX_CELLS * sizeof(int64_t))
+    # zeroed: prefetching looks at entries of cells that a variant may lack
+    rows.first = <int64_t*> calloc(tables.problem.n_variants * FLASH_MAX_CELLS, sizeof(int64_t))
     if rows.first == NULL:
         return 0
     for v in range(tables.problem.n_variants):

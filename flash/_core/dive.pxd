@@ -20,26 +20,26 @@ cdef struct Dive:
     const flash_variant* v
     int variant
     int n_cells
-    int n_limits         # active upper constraints
-    int limit[8]
+    int n_limits         # active constraints of the node
+    int limit[14]
     const Form* form
-    double right[8]
+    double right[14]
     int order[32]        # cells in the order of the search
     Entry* entry[32]     # by state, then by falling value
     double* score[32]    # of the entries, in the column's units: exact sums
     int plain            # scores decide and add up: a leaf that falls short needs no weighing
     double* use[32]      # n_limits numbers per entry, in the same order
-    double rest[33][8]   # least use of the cells still to come
+    double rest[33][14]   # least use of the cells still to come
     double after[33][64] # best value of the cells still to come, given the state handed on
     const double* weight # of the columns in the reduced value
     const Lists* lists
     int32_t row[32]
     int64_t start[32][65]
-    double base[8]
+    double base[14]
     int joined           # cells hand on states
     int64_t n_last
-    Entry* last_use[8]   # per budget: the last cell's entries by rising use
-    double* last_score[8]
+    Entry* last_use[14]   # per budget: the last cell's entries by rising use
+    double* last_score[14]
     double floor         # below it nothing is looked at in this pass
     int64_t steps
 
@@ -155,8 +155,8 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
     cdef const flash_cell* cell = &d.v.cells[c]
     cdef const List* list = &d.lists.cell[c]
     cdef double base, here, needed
-    cdef double used[8]
-    cdef double joint[8]
+    cdef double used[14]
+    cdef double joint[14]
     cdef int64_t i
     for s in range(list.states):
         if c and not flash_follows(&d.v.cells[c - 1], before, cell, s):
@@ -232,7 +232,7 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
     for c in range(lists.n_cells):
         d.plain &= v.cells[c].boundary[COL_SCORE] == NULL
     d.n_limits = 0
-    for k in range(1, FLASH_METRICS):
+    for k in range(CONSTRAINTS):
         if active[k]:
             d.limit[d.n_limits] = k
             d.right[d.n_limits] = right[k] + 1e-11 * (1.0 + fabs(right[k]))
@@ -311,12 +311,6 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         d.base[r] = form[d.limit[r]].c
         for k in range(FLASH_COLUMNS):
             d.base[r] += form[d.limit[r]].w[k] * v.constant[k]
-    # The most promising share of the gap first: a better answer there shortens what follows.
-    low = scan.bound - threshold(w)
-    for t in range(2):
-        if lists.n_cells > 1 and w.best.found and scan.bound > threshold(w):
-            d.floor = scan.bound - (0.2 if t == 0 else 0.5) * low
-            descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
     d.floor = -1e300
     descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
     if not d.joined:

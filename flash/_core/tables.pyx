@@ -56,8 +56,8 @@ MAX_STATES = FLASH_MAX_STATES
 cdef int DIRECT = 4096
 MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
 
-cdef const flash_kernels* chosen = flash_choose_kernels(
-    os.environ.get("FLASH_SIMD", "").encode() or b"auto")
+_forced = os.environ.get("FLASH_SIMD", "").encode() or b"auto"  # named: C reads its bytes
+cdef const flash_kernels* chosen = flash_choose_kernels(_forced)
 
 # One block is kept between searches: fresh pages cost more than the tables themselves.
 cdef void* spare = NULL
