@@ -222,6 +222,7 @@ class _Run:
         self.notify: Callable[[Search], bool] | None = None
         self.tell: Callable[[float | None, float | None, int], bool] | None = None
         self.ended_by_callback = False
+        self.next_line_s = 0.0
 
     def listen(self, callback: Callable[[Event], Any] | None, progress: bool) -> None:
         """Prepare the core's notifications, where anybody listens."""
@@ -230,9 +231,10 @@ class _Run:
 
         def tell(objective: float | None, bound: float | None, nfev: int) -> bool:
             event = Event(objective, bound, nfev, perf_counter() - self.started)
-            if progress:
+            if progress and event.elapsed_s >= self.next_line_s:
                 import sys
 
+                self.next_line_s = event.elapsed_s + 0.1
                 print(f"\r{event}", end="", file=sys.stderr, flush=True)
             if callback is not None and callback(event) is True:
                 self.ended_by_callback = True

@@ -17,9 +17,16 @@ import pytest
 import flash
 from flash import DenseNet, SearchResult
 
-# Twelve cells of one width under three budgets: far beyond what can be proven in a test.
-HARD = DenseNet(cells=12, widths=[32])
-BUDGETS = {"max_latency_ms": 12.0, "max_energy_mj": 0.12, "max_area_mm2": 150.0}
+# Eight cells of free widths under five budgets: far beyond what can be proven in a test.
+WIDTHS = [16, 32, 48, 64, 96, 112]
+HARD = DenseNet(cells=8, widths=WIDTHS)
+BUDGETS = {
+    "max_latency_ms": 8.0,
+    "max_energy_mj": 0.08,
+    "max_area_mm2": 150.0,
+    "max_params": 6_000_000,
+    "max_macs": 500_000_000,
+}
 
 
 def check(result: SearchResult, stopped: str) -> None:
@@ -154,7 +161,7 @@ def test_what_would_do_is_left_out_where_it_takes_too_long() -> None:
 
 INTERRUPTED = """
 import json, sys, flash
-space = flash.DenseNet(cells=12, widths=[32])
+space = flash.DenseNet(cells=8, widths=[16, 32, 48, 64, 96, 112])
 ready = False
 def callback(event):
     global ready
@@ -194,10 +201,12 @@ def test_ctrl_c_returns_the_best_so_far() -> None:
 
 @posix
 def test_ctrl_c_on_the_command_line() -> None:
-    command = [sys.executable, "-m", "flash", "search", "densenet", "rram", "--cells", "12"]
-    command += ["--widths", "32", "--max-latency-ms", "12", "--max-energy-mj", "0.12"]
+    command = [sys.executable, "-m", "flash", "search", "densenet", "rram", "--cells", "8"]
+    command += ["--widths", ",".join(map(str, WIDTHS))]
+    for name, value in BUDGETS.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
     process = subprocess.Popen(
-        [*command, "--max-area-mm2", "150", "--progress", "--json"],
+        [*command, "--progress", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
