@@ -116,14 +116,7 @@ cdef void stream_variant(const flash_problem* problem, const flash_query* query,
             row[v.n_cells - 1] = chosen[i]
             flash_try(problem, query, variant, row, best)
         row[v.n_cells - 1] = 0
-        c = v.n_cells - 2
-        while c >= 0:
-            row[c] += 1
-            if row[c] < v.cells[c].rows:
-                break
-            row[c] = 0
-            c -= 1
-        if c < 0:
+        if not advance(v, row):
             return
 
 
@@ -147,7 +140,7 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
     cdef double start[9]
     cdef double x[9]
     cdef double m[6]
-    cdef int c, k
+    cdef int k
     cdef int64_t feasible = 0, i
     memset(row, 0, sizeof(row))
     while True:
@@ -174,15 +167,20 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
                 if follows(v, row):
                     feasible += flash_try(problem, query, variant, row, best) >= 0
             row[v.n_cells - 1] = 0
-        c = v.n_cells - 2
-        while c >= 0:
-            row[c] += 1
-            if row[c] < v.cells[c].rows:
-                break
-            row[c] = 0
-            c -= 1
-        if c < 0:
+        if not advance(v, row):
             return feasible
+
+
+cdef inline int advance(const flash_variant* v, int32_t* row) noexcept nogil:
+    """The next combination of all cells but the last; false after the last one."""
+    cdef int c = v.n_cells - 2
+    while c >= 0:
+        row[c] += 1
+        if row[c] < v.cells[c].rows:
+            return 1
+        row[c] = 0
+        c -= 1
+    return 0
 
 
 cdef inline int follows(const flash_variant* v, const int32_t* row) noexcept nogil:

@@ -267,13 +267,6 @@ cdef int shifted(const flash_cell* cell, int32_t row, int variable, int by,
     return by != 0
 
 
-cdef int better(Worker* w, Point* p, const Point* trial, Point* best) noexcept nogil:
-    if trial.merit > best.merit:
-        best[0] = trial[0]
-        return 1
-    return 0
-
-
 cdef int step_of(int size, int scale) noexcept nogil:
     cdef int s = size >> scale
     return s if s > 1 else 1
@@ -297,7 +290,8 @@ cdef void refine(Worker* w, Point* p) noexcept nogil:
                                        s * step_of(v.cells[a].dims[i], scale), &one.row[a]):
                             continue
                         weigh_point(w, &one)
-                        better(w, p, &one, &best)
+                        if one.merit > best.merit:
+                            best = one
                         for b in range(a, v.n_cells):
                             for j in range(i + 1 if b == a else 0, 5):
                                 if v.cells[b].dims[j] < 2:
@@ -308,7 +302,8 @@ cdef void refine(Worker* w, Point* p) noexcept nogil:
                                                t * step_of(v.cells[b].dims[j], scale),
                                                &trial.row[b]):
                                         weigh_point(w, &trial)
-                                        better(w, p, &trial, &best)
+                                        if trial.merit > best.merit:
+                                            best = trial
                 if pause_if_due(w):
                     return
             improved = best.merit > p.merit
