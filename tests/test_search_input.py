@@ -1,0 +1,148 @@
+"""flash.search refuses what it cannot use: nothing is searched, and the message says why."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flash
+from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+
+BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
+PREDICTOR = flash.AccuracyPredictor(1.03, 60.0, -3.0)
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"space": "densnet"}, "space must be one of .* did you mean 'densenet'"),
+        ({"space": "mobilenetv2"}, "did you mean 'mobilenet-v2'"),
+        ({"target": "rramm"}, "target must be one of .* did you mean 'rram'"),
+        ({"target": "cpu"}, "did you mean 'cpu-x86'"),
+        ({"target": ""}, "target must be"),
+        ({"target": []}, "at least one target"),
+        ({"target": ["rram", "rran"]}, "did you mean 'rram'"),
+        ({"method": "shgo2"}, "method must be one of .* did you mean 'shgo'"),
+        ({"method": "exakt"}, "did you mean 'exact'"),
+        ({"objective": "acuracy"}, "did you mean 'accuracy'"),
+        ({"objective": {"latency": -1}}, "did you mean 'latency_ms'"),
+        ({"objective": {}}, "not zero"),
+        ({"objective": {"accuracy": 0}}, "not zero"),
+        ({"objective": {"accuracy": math.nan}}, "finite"),
+        ({"objective": {"accuracy": math.inf}}, "finite"),
+        ({"target": "cpu-x86", "max_area_mm2": 5}, "max_area_mm2 cannot be used.*'cpu-x86'"),
+        ({"target": "cpu-x86", "max_energy_mj": 5}, "does not model energy_mj"),
+        ({"target": ["rram", "cpu-x86"], "max_energy_mj": 5}, "does not model energy_mj"),
+        ({"target": "cpu-x86", "objective": {"area_mm2": -1}}, "does not model"),
+        ({"min_accuracy": 0.9}, "min_accuracy needs a predictor"),
+        ({"min_accuracy": 0.0, "predictor": PREDICTOR}, "above 0"),
+        ({"min_accuracy": 1.1, "predictor": PREDICTOR}, "at most 1"),
+        ({"min_accuracy": math.nan, "predictor": PREDICTOR}, "finite"),
+        ({"predictor": "default"}, "default"),
+        ({"evaluator": print}, "evaluator"),
+        ({"seed": -1}, "seed must be"),
+        ({"time_limit_s": 0}, "time_limit_s must be"),
+        ({"time_limit_s": -1.0}, "time_limit_s must be"),
+        ({"time_limit_s": math.nan}, "time_limit_s must be"),
+        ({"max_evals": 0}, "max_evals must be"),
+        ({"objective": len, "method": "exact"}, "'shgo' only"),
+    ],
+)
+def test_refuses_values(changes: dict[str, Any], text: str) -> None:
+    arguments: dict[str, Any] = {"space": "densenet", "target": "rram", **changes}
+    with pytest.raises(ArgumentError, match=text):
+        flash.search(arguments.pop("space"), arguments.pop("target"), **arguments)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1, -1.0, math.nan, INF, -INF, np.float64("nan")])
+@pytest.mark.parametrize("name", BUDGETS)
+def test_refuses_budgets(name: str, value: float) -> None:
+    kind = "an integer" if name in ("max_params", "max_macs") else "a finite number"
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=f"{name} must be {kind} above 0"):
+        flash.search("densenet", "rram", **{name: value})
+
+
+@pytest.mark.parametrize("name", ["max_params", "max_macs"])
+def test_refuses_counts_that_are_none(name: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="must be an integer"):
+        flash.search("densenet", "rram", **{name: 1e6})
+    with pytest.raises(ArgumentError, match="at most"):
+        flash.search("densenet", "rram", **{name: 10**400})
+
+
+def test_the_budgets_of_a_result_are_those_given() -> None:
+    given = {"max_latency_ms": 3, "max_params": 500_000}
+    result = flash.search("densenet", "rram", **given)
+    assert result.budgets == given
+    again = flash.search("densenet", "rram", **result.budgets)
+    assert again == result._replace(elapsed_s=again.elapsed_s)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"max_latency_ms": "4"}, "max_latency_ms must be a finite number above 0"),
+        ({"max_latency_ms": True}, "max_latency_ms must be"),
+        ({"max_latency_ms": [4.0]}, "max_latency_ms must be"),
+        ({"max_params": 1j}, "max_params must be"),
+        ({"space": 3}, "space must be"),
+        ({"space": None}, "space must be"),
+        ({"space": flash.Architecture("resnet", [flash.Cell(16, 1)])}, "space must be"),
+        ({"target": 3}, "target must be"),
+        ({"target": None}, "target must be"),
+        ({"method": 3}, "method must be"),
+        ({"objective": 3}, "objective must be"),
+        ({"objective": None}, "objective must be"),
+        ({"objective": {"accuracy": "1"}}, "must be a finite number"),
+        ({"predictor": 3}, "predictor must be"),
+        ({"certify": 1}, "certify must be True or False"),
+        ({"progress": "yes"}, "progress must be True or False"),
+        ({"seed": 0.5}, "seed must be an integer"),
+        ({"max_evals": 1e3}, "max_evals must be an integer"),
+        ({"callback": 3}, "callback must be callable"),
+    ],
+)
+def test_refuses_types(changes: dict[str, Any], text: str) -> None:
+    arguments: dict[str, Any] = {"space": "densenet", "target": "rram", **changes}
+    with pytest.raises(ArgumentTypeError, match=text):
+        flash.search(arguments.pop("space"), arguments.pop("target"), **arguments)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"format": 1, "kind": "nn-degree"}',
+        '{"format": 2, "kind": "nn-degree", "a": 1.1, "b": 1, "c": 0}',
+        '{"format": 1, "kind": "forest", "a": 1.1, "b": 1, "c": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": NaN, "b": 1, "c": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": 1e999, "b": 1, "c": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": 1.1, "b": -1, "c": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": 0.5, "b": 1, "c": -9}',
+        '{"format": 1, "kind": "nn-degree", "a": "1", "b": 1, "c": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": 1.1, "b": 1, "c": 0, "d": 0}',
+        '{"format": 1, "kind": "nn-degree", "a": 1.1, "b": 1, "c": 0, "provenance": 3}',
+        "[" * 100_000,
+    ],
+)
+def test_refuses_predictor_files(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"p\.json"):
+        flash.search("densenet", "rram", predictor=path)
+
+
+def test_missing_files() -> None:
+    for changes in ({"predictor": "nowhere.json"}, {"target": "nowhere.json"}):
+        with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+            flash.search("densenet", **{"target": "rram", **changes})  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.toml"):
+        flash.search("nowhere.toml", "rram")
