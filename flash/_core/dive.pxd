@@ -41,7 +41,7 @@ cdef struct Dive:
     Entry* last_use[14]   # per budget: the last cell's entries by rising use
     double* last_score[14]
     double floor         # below it nothing is looked at in this pass
-    int64_t steps
+    int64_t steps, most  # entries looked at, and how many may be
 
 
 cdef extern from *:
@@ -177,7 +177,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                 w.partial += 1024
                 if pause(w):
                     return
-            if w.limits.stopped:
+            if w.limits.stopped or d.steps > d.most:
                 return
             needed = threshold(w)
             if needed < d.floor:
@@ -208,10 +208,12 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                             points + d.score[c][i], used)
 
 
-cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
-                      const Form* form, const double* right, const int* active) noexcept nogil:
+cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
+                      const Form* form, const double* right, const int* active,
+                     int64_t most) noexcept nogil:
     """Enumerates a node. `scan` holds the weights and the reduced values' bound structure; the
-    constraints `active` among form[m] <= right[m] prune partial combinations."""
+    constraints `active` among form[m] <= right[m] prune partial combinations. False where `most`
+    entries did not do."""
     cdef Dive d
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef const List* list
@@ -227,6 +229,7 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
     d.form = form
     d.weight = scan.weight
     d.steps = 0
+    d.most = most
     d.joined = 0
     d.plain = w.best.found and not w.query.product
     for c in range(lists.n_cells):
@@ -321,6 +324,7 @@ cdef inline void dive(Worker* w, int variant, const Lists* lists, const Scan* sc
         flash_give(lists.pool, d.entry[c])
         flash_give(lists.pool, d.use[c])
         flash_give(lists.pool, d.score[c])
+    return d.steps <= most
 
 
 cdef inline double least_boundary(const flash_cell* cell, int k, double weight,

@@ -43,6 +43,7 @@ cdef struct Worker:
     double leaf          # combinations that are enumerated without further thought
     flash_pool* pool     # memory of the lists
     Lists** thin_of      # per variant: every so many rows, or NULL
+    int64_t patience     # entries an enumeration looks at before its node is halved
     int64_t thin         # rows a list is thinned to while prices are sought
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another

@@ -30,6 +30,7 @@ class Search:
         max_leaves: int = -1,
         leaf: float = 5000.0,
         thin: int = 192,
+        patience: int = 1_000_000,
         callback: Callable[[Search], Any] | None = None,
     ) -> None: ...
     @property

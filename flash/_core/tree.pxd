@@ -312,6 +312,17 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
     return w.thin_of[variant]
 
 
+cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
+                                Model* m, Scan* at) noexcept nogil:
+    """Dives; where that takes long and classes are left to part, halves the scale first."""
+    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE]
+    cdef int parts = w.problem.links.n_steps > 1 and high > low + 2.0 and node.depth < 40
+    scan(w, v, lists, at)
+    if not dive(w, node.variant, lists, at, m.form, m.right, m.active,
+                w.patience if parts else <int64_t> 1 << 62) and not w.limits.stopped:
+        branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
+
+
 cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
                  Model* m) noexcept nogil:
     cdef Scan at
@@ -351,8 +362,7 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         if choice >= 0:
             branch(w, node, kept, choice, where)
         else:
-            scan(w, v, kept, &at)
-            dive(w, node.variant, kept, &at, m.form, m.right, m.active)
+            enumerate_rows(w, node, v, kept, m, &at)
     release(kept)
 
 
