@@ -143,12 +143,12 @@ class PeerProblem:
 def _evaluate_one(x, out, columns, per_cell, quantum, scale_max, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
     n_cells, each = per_cell.shape
     total = np.zeros(7)
-    variant = round(x[0])
+    variant = min(max(round(x[0]), 0), columns.shape[1] - 1)  # some step out of the bounds
     j = 1
     for cell in range(n_cells):
         row = 0
         for k in range(each):
-            row = row * per_cell[cell, k] + round(x[j])
+            row = row * per_cell[cell, k] + min(max(round(x[j]), 0), per_cell[cell, k] - 1)
             j += 1
         for k in range(7):
             total[k] += columns[k, variant, cell, row]

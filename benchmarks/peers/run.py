@@ -153,6 +153,7 @@ def _one(
     outcomes.sort(key=lambda one: one.seconds)
     one = outcomes[len(outcomes) // 2]
     if one.objective > optimum:
+        one = one._replace(points=[])
         raise AssertionError(f"{peer.NAME} beats flash's optimum {optimum} on {budgets}: {one}")
     extra = one.extra or {}
     solver = extra.get("solver_s", one.seconds)
