@@ -69,7 +69,7 @@ class Plan:
 
 
 PEERS = {
-    "scipy_shgo": Plan(MAIN, 5.0, "gap"),
+    "scipy_shgo": Plan(MAIN, 5.0, "gap", choosing=20),
     "scipy_de": Plan(MAIN, 3.0, "time", repeat=3),
     "optuna_peer": Plan(MAIN, 3.0, "gap", choosing=3),
     "pymoo_peer": Plan(MAIN, 3.0, "time", choosing=3),
@@ -105,7 +105,9 @@ def run_peer(name: str, quick: bool) -> dict[str, Any]:
             s: [_one(peer, plan, s, limit, budgets, 1) for budgets in choosing] for s in settings
         }
         best = _best(tried, plan.rule)
-        runs = [_one(peer, plan, best, limit, budgets, plan.repeat) for budgets in every]
+        runs = tried[best]
+        if len(choosing) < len(every) or plan.repeat > 1:
+            runs = [_one(peer, plan, best, limit, budgets, plan.repeat) for budgets in every]
     return {
         "peer": peer.NAME,
         "case": plan.case,

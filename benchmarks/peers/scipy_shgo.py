@@ -29,15 +29,20 @@ if TYPE_CHECKING:
 NAME = "scipy shgo"
 
 
-def _rounded(problem: PeerProblem, n: int, iters: int, sampling: str, minimizer: str) -> Any:
-    """shgo over the box of all choices, rounding in the function."""
+def _rounded(
+    problem: PeerProblem, n: int, sampling: str, minimizer: str, each: bool = False
+) -> Any:
+    """shgo over all choices, or one call for each width multiplier; rounds in the function."""
 
     def setup(trace: Trace) -> Callable[[], Any]:
         out = np.zeros(4)
         evaluate = problem.one
         last: list[bytes] = [b""]
+        fixed: list[float] = []  # the width multiplier, where each has its own call
 
         def look(x: Any) -> Any:
+            if fixed:
+                x = np.concatenate((fixed, x))
             key = x.tobytes()
             if key != last[0]:  # objective and constraints are asked for the same point in turn
                 last[0] = key
@@ -58,8 +63,7 @@ def _rounded(problem: PeerProblem, n: int, iters: int, sampling: str, minimizer:
             value = look(x)
             return float(-value[0] * (1.0 - 2.0 * max(0.0, value[1], value[2], value[3])))
 
-        options: dict[str, Any] = {"n": n, "iters": iters, "sampling_method": sampling}
-        bounds = [(low, high) for low, high in problem.bounds]
+        options: dict[str, Any] = {"n": n, "sampling_method": sampling}
         constrained = minimizer in ("SLSQP", "COBYLA", "COBYQA")
         options["minimizer_kwargs"] = {"method": minimizer}
         if constrained:
@@ -67,7 +71,13 @@ def _rounded(problem: PeerProblem, n: int, iters: int, sampling: str, minimizer:
             if minimizer == "COBYLA":
                 options["minimizer_kwargs"]["options"] = {"rhobeg": 4.0, "maxiter": 300}
         function = objective if constrained else penalised
-        return lambda: shgo(function, bounds, **options)
+
+        def run() -> None:
+            for variant in range(problem.lengths[0]) if each else (None,):
+                fixed[:] = [] if variant is None else [variant]
+                shgo(function, problem.bounds[len(fixed) :], **options)
+
+        return run
 
     return setup
 
@@ -165,14 +175,15 @@ def _evaluate_smooth(  # type: ignore[no-untyped-def]
 
 
 SETTINGS = {
-    "n=100, SLSQP, rounded": lambda p: _rounded(p, 100, 1, "simplicial", "SLSQP"),
-    "n=1000, SLSQP, rounded": lambda p: _rounded(p, 1000, 1, "simplicial", "SLSQP"),
-    "n=200, COBYLA, rounded": lambda p: _rounded(p, 200, 1, "simplicial", "COBYLA"),
-    "n=1000, COBYLA, rounded": lambda p: _rounded(p, 1000, 1, "simplicial", "COBYLA"),
-    "n=200, Nelder-Mead, penalty": lambda p: _rounded(p, 200, 1, "simplicial", "Nelder-Mead"),
-    "n=200, Powell, penalty": lambda p: _rounded(p, 200, 1, "simplicial", "Powell"),
-    "n=1000, Powell, penalty": lambda p: _rounded(p, 1000, 1, "simplicial", "Powell"),
-    "sobol n=32, COBYLA, rounded": lambda p: _rounded(p, 32, 1, "sobol", "COBYLA"),
+    "n=100, SLSQP, rounded": lambda p: _rounded(p, 100, "simplicial", "SLSQP"),
+    "n=200, COBYLA, rounded": lambda p: _rounded(p, 200, "simplicial", "COBYLA"),
+    "n=1000, COBYLA, rounded": lambda p: _rounded(p, 1000, "simplicial", "COBYLA"),
+    "n=200, Nelder-Mead, penalty": lambda p: _rounded(p, 200, "simplicial", "Nelder-Mead"),
+    "n=200, Powell, penalty": lambda p: _rounded(p, 200, "simplicial", "Powell"),
+    "n=1000, Powell, penalty": lambda p: _rounded(p, 1000, "simplicial", "Powell"),
+    "n=200, COBYLA, rounded, by width": lambda p: _rounded(p, 200, "simplicial", "COBYLA", True),
+    "n=200, Powell, penalty, by width": lambda p: _rounded(p, 200, "simplicial", "Powell", True),
+    "sobol n=32, COBYLA, rounded": lambda p: _rounded(p, 32, "sobol", "COBYLA"),
     "n=70, SLSQP, interpolated": lambda p: _smooth(p, 70, 1, "simplicial"),
     "n=100, SLSQP, interpolated": lambda p: _smooth(p, 100, 1, "simplicial"),
     "n=300, SLSQP, interpolated": lambda p: _smooth(p, 300, 1, "simplicial"),
