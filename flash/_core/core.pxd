@@ -111,6 +111,8 @@ cdef extern from "kernels.h" nogil:
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
         int64_t (*promising)(int64_t, const double* const*, double, double, double, const double*,
                              int32_t*) noexcept nogil
+        int64_t (*fitting)(int64_t, int32_t, const double*, int64_t, const double*,
+                           int32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
 

@@ -23,6 +23,8 @@ typedef struct {
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
     int64_t (*promising)(int64_t n, const double *const *column, double f, double h, double need,
                          const double *room, int32_t *chosen);
+    int64_t (*fitting)(int64_t n, int32_t n_limits, const double *use, int64_t stride,
+                       const double *room, int32_t *chosen);
     /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,

@@ -157,6 +157,36 @@ TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, 
     return count;
 }
 
+/* the positions whose `n_limits` uses (n numbers a limit) stay within the rooms, in order */
+TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double *use,
+                                      int64_t stride, const double *room, int32_t *chosen)
+{
+    int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_longs hit = *(const flash_loose *)(use + i) <= room[0];
+        for (int32_t r = 1; r < n_limits; r++)
+            hit &= *(const flash_loose *)(use + r * stride + i) <= room[r];
+        int64_t any = 0;
+        for (int k = 0; k < LANES; k++)
+            any |= hit[k];
+        if (any)
+            for (int k = 0; k < LANES; k++) {
+                chosen[count] = (int32_t)(i + k);
+                count += hit[k] != 0;
+            }
+    }
+#endif
+    for (; i < n; i++) {
+        int hit = 1;
+        for (int32_t r = 0; r < n_limits; r++)
+            hit &= use[r * stride + i] <= room[r];
+        chosen[count] = (int32_t)i;
+        count += hit;
+    }
+    return count;
+}
+
 #ifdef FLASH_VECTORS
 /* floor of 0 <= x < 2^51 without a library call */
 TARGET static inline flash_doubles KERNEL(down)(flash_doubles x)
