@@ -208,6 +208,9 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
             return 0
         limit(m, k, 1.0, &m.lower[k], high)
         limit(m, LOWER_ENDS + k, -1.0, &m.upper[k], low)
+        if (k == M_SCORE and not q.product
+                and m.metric_high[k] < threshold(w)):
+            return 0
         if high < m.metric_high[k]:
             m.metric_high[k] = high
         if low > m.metric_low[k]:

@@ -102,6 +102,19 @@ cdef extern from "kernels.h" nogil:
         double weight[224]
         double per_unit[7]
 
+    ctypedef struct flash_parts:
+        double latency
+        double latency_scaled
+        double energy
+        double energy_scaled
+        double leakage
+        double area
+        double latency_factor
+        double energy_factor
+        double max_latency
+        double max_energy
+        double max_area
+
     ctypedef struct flash_kernels:
         const char* name
         void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
@@ -112,6 +125,8 @@ cdef extern from "kernels.h" nogil:
         int64_t (*promising)(int64_t, const double* const*, double, double, double, const double*,
                              int32_t*) noexcept nogil
         int64_t (*fitting)(int64_t, int32_t, const double*, int64_t, const double*,
+                           int32_t*) noexcept nogil
+        int64_t (*meeting)(int64_t, const double*, int64_t, const flash_parts*,
                            int32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil

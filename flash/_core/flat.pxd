@@ -32,6 +32,7 @@ cdef struct Flat:
     Entry* entry[32]
     double* score[32]    # in the column's units: exact sums
     double* use[32]      # n_limits numbers a row; of the last cell n numbers a limit
+    double* linked       # of the last cell: its six linked columns, in the metrics' units
     double* least_use    # of the last cell: within its first rows, n_limits numbers each
     double rest[33][15]  # least use of the levels still to come
     double after[33]     # best value of the levels still to come
@@ -39,6 +40,7 @@ cdef struct Flat:
     double high          # the last cell's best score
     double per_score     # buckets a unit of score
     int32_t upto[256]    # rows of the last cell down to a bucket's end
+    double* least_scale  # of the last cell: within its first rows
     int32_t* chosen
     int32_t row[32]
     int64_t check        # steps at which to look at the limits
@@ -51,26 +53,52 @@ cdef inline double wanted(const Flat* d) noexcept nogil:
     return x - 1e-15 * fabs(x) - 1.0
 
 
-cdef inline void weigh_exactly(Flat* d, double points, int64_t count) noexcept nogil:
-    """The chosen rows of the last cell, each with the rows of the other levels."""
-    cdef Worker* w = d.w
-    cdef int c, k, level
-    cdef int64_t i
-    cdef double part[9]
-    cdef double total[9]
-    cdef double metric[6]
+cdef inline void join(const Flat* d, double* part) noexcept nogil:
+    """Totals of the chosen rows of all cells but the last."""
+    cdef int k, level
     cdef const List* list
-    cdef int last = d.n_cells - 1
     for k in range(FLASH_COLUMNS):
         part[k] = d.v.constant[k]
-        total[k] = 0.0
-    for level in range(last):
+    for level in range(d.n_cells - 1):
         list = &d.lists.cell[d.order[level]]
         for k in range(FLASH_COLUMNS):
             if list.column[k] != NULL:
                 part[k] += list.column[k][d.row[level]]
-    c = d.order[last]
-    list = &d.lists.cell[c]
+
+
+cdef inline int64_t meeting(Flat* d, int64_t n, const double* part) noexcept nogil:
+    """Which of the last cell's first n rows meet latency, energy and area, whatever their class:
+    the factors are those of the least scale."""
+    cdef const flash_links* links = &d.w.problem.links
+    cdef const double* maximum = d.w.query.maximum
+    cdef flash_parts own
+    cdef int g = flash_class_of(links, part[COL_SCALE] + d.least_scale[n - 1])
+    own.latency = links.quantum[M_LATENCY] * part[COL_LATENCY]
+    own.latency_scaled = links.quantum[M_LATENCY] * part[COL_LATENCY_SCALED]
+    own.energy = links.quantum[M_ENERGY] * part[COL_ENERGY]
+    own.energy_scaled = links.quantum[M_ENERGY] * part[COL_ENERGY_SCALED]
+    own.leakage = links.leakage * part[COL_SCALE]
+    own.area = links.quantum[M_AREA] * part[COL_AREA]
+    own.latency_factor = links.latency_factor[g] if links.n_steps else 0.0
+    own.energy_factor = links.energy_factor[g] if links.n_steps else 0.0
+    own.max_latency = maximum[M_LATENCY] * (1.0 + 1e-12)
+    own.max_energy = maximum[M_ENERGY] * (1.0 + 1e-12)
+    own.max_area = (maximum[M_AREA] - (links.area_offset[g] if links.n_steps else 0.0)
+                    + 1e-12 * maximum[M_AREA])
+    return d.w.kernels.meeting(n, d.linked, d.n[d.n_cells - 1], &own, d.chosen)
+
+
+cdef inline void weigh_exactly(Flat* d, double points, const double* part,
+                               int64_t count) noexcept nogil:
+    """The chosen rows of the last cell, each with the rows of the other levels."""
+    cdef Worker* w = d.w
+    cdef int k, last = d.n_cells - 1
+    cdef int64_t i
+    cdef double total[9]
+    cdef double metric[6]
+    cdef const List* list = &d.lists.cell[d.order[last]]
+    for k in range(FLASH_COLUMNS):
+        total[k] = part[k]
     for i in range(count):
         if points + d.score[last][d.chosen[i]] < wanted(d):
             return
@@ -99,6 +127,7 @@ cdef inline void finish(Flat* d, double points, const double* used) noexcept nog
     """The last cell's rows that extend a partial combination to an answer as good as the best."""
     cdef double need = wanted(d) - points
     cdef double room[15]
+    cdef double part[9]
     cdef const double* least
     cdef int64_t n
     cdef int r, last = d.n_cells - 1
@@ -114,9 +143,15 @@ cdef inline void finish(Flat* d, double points, const double* used) noexcept nog
         if least[r] > room[r]:
             return
     d.steps += n >> 3
-    n = d.w.kernels.fitting(n, d.n_limits, d.use[last], d.n[last], room, d.chosen)
+    if d.linked == NULL:
+        n = d.w.kernels.fitting(n, d.n_limits, d.use[last], d.n[last], room, d.chosen)
+        if n:
+            join(d, part)
+    else:
+        join(d, part)
+        n = meeting(d, n, part)
     if n:
-        weigh_exactly(d, points, n)
+        weigh_exactly(d, points, part, n)
 
 
 cdef inline void nest(Flat* d, int level, double value, double points,
@@ -173,6 +208,35 @@ cdef inline void index_last(Flat* d) noexcept nogil:
     while b < BUCKETS:
         d.upto[b] = <int32_t> n
         b += 1
+
+
+cdef inline void link_last(Flat* d) noexcept nogil:
+    """The columns that `meeting` looks at, in the order of the last cell."""
+    cdef const flash_links* links = &d.w.problem.links
+    cdef int last = d.n_cells - 1, j
+    cdef int64_t i, n = d.n[last]
+    cdef const List* list = &d.lists.cell[d.order[last]]
+    cdef int* column = [COL_LATENCY, COL_LATENCY_SCALED, COL_ENERGY, COL_ENERGY_SCALED,
+                        COL_SCALE, COL_AREA]
+    cdef double* unit = [links.quantum[M_LATENCY], links.quantum[M_LATENCY],
+                         links.quantum[M_ENERGY], links.quantum[M_ENERGY], links.leakage,
+                         links.quantum[M_AREA]]
+    cdef const double* source
+    d.linked = d.least_scale = NULL
+    if not links.n_steps and links.leakage == 0.0:
+        return
+    d.linked = <double*> flash_take(d.lists.pool, 6 * (n + 8) * sizeof(double))
+    d.least_scale = <double*> flash_take(d.lists.pool, (n + 8) * sizeof(double))
+    for j in range(6):
+        source = list.column[column[j]]
+        for i in range(n):
+            d.linked[j * n + i] = (unit[j] * source[d.entry[last][i].at] if source != NULL
+                                   else 0.0)
+    source = list.column[COL_SCALE]
+    for i in range(n):
+        d.least_scale[i] = source[d.entry[last][i].at] if source != NULL else 0.0
+        if i and d.least_scale[i - 1] < d.least_scale[i]:
+            d.least_scale[i] = d.least_scale[i - 1]
 
 
 cdef inline void arrange(Flat* d, int level, const double* value, const double* weights,
@@ -289,6 +353,7 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
         arrange(&d, level, value[d.order[level]], weights, partial > MANY)
     d.chosen = <int32_t*> flash_take(lists.pool, (d.n[d.n_cells - 1] + 16) * sizeof(int32_t))
     index_last(&d)
+    link_last(&d)
     level = d.n_cells
     for r in range(d.n_limits):
         d.rest[level][r] = 0.0
@@ -305,6 +370,9 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
     nest(&d, 0, x, v.constant[COL_SCORE], used)
     flash_give(lists.pool, d.least_use)
     flash_give(lists.pool, d.chosen)
+    if d.linked != NULL:
+        flash_give(lists.pool, d.linked)
+        flash_give(lists.pool, d.least_scale)
     for level in range(d.n_cells):
         flash_give(lists.pool, d.entry[level])
         flash_give(lists.pool, d.score[level])

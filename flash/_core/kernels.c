@@ -29,7 +29,8 @@ typedef int64_t flash_longs __attribute__((vector_size(64)));
 #endif
 #define TABLE(suffix, label)                                                                    \
     {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
-     select_##suffix, promising_##suffix, fitting_##suffix, EIGHT(suffix)}
+     select_##suffix, promising_##suffix, fitting_##suffix, meeting_##suffix,           \
+     EIGHT(suffix)}
 
 #define KERNEL(name) name##_baseline
 #define TARGET

@@ -12,6 +12,14 @@ typedef struct {
     double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
 } flash_terms;
 
+/* What some cells cost already, in the metrics' units, the class factors to reckon with, and what
+ * all cells may cost. */
+typedef struct {
+    double latency, latency_scaled, energy, energy_scaled, leakage, area;
+    double latency_factor, energy_factor;
+    double max_latency, max_energy, max_area;
+} flash_parts;
+
 typedef struct {
     const char *name;
     void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
@@ -25,6 +33,8 @@ typedef struct {
                          const double *room, int32_t *chosen);
     int64_t (*fitting)(int64_t n, int32_t n_limits, const double *use, int64_t stride,
                        const double *room, int32_t *chosen);
+    int64_t (*meeting)(int64_t n, const double *column, int64_t stride, const flash_parts *own,
+                       int32_t *chosen);
     /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,

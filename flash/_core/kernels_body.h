@@ -187,6 +187,46 @@ TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double 
     return count;
 }
 
+/* the positions that, added to `own`, meet its maxima; six columns of `stride` numbers, scaled as
+ * `own` is */
+TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t stride,
+                                      const flash_parts *own, int32_t *chosen)
+{
+    const double *l = column, *ls = l + stride, *e = ls + stride, *es = e + stride,
+                 *t = es + stride, *a = t + stride;
+    int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_doubles latency =
+            (*(const flash_loose *)(l + i) + own->latency)
+            + (*(const flash_loose *)(ls + i) + own->latency_scaled) * own->latency_factor;
+        flash_longs hit = latency <= own->max_latency;
+        hit &= *(const flash_loose *)(a + i) + own->area <= own->max_area;
+        hit &= (*(const flash_loose *)(e + i) + own->energy)
+                       + (*(const flash_loose *)(es + i) + own->energy_scaled) * own->energy_factor
+                       + (*(const flash_loose *)(t + i) + own->leakage) * latency
+               <= own->max_energy;
+        int64_t any = 0;
+        for (int k = 0; k < LANES; k++)
+            any |= hit[k];
+        if (any)
+            for (int k = 0; k < LANES; k++) {
+                chosen[count] = (int32_t)(i + k);
+                count += hit[k] != 0;
+            }
+    }
+#endif
+    for (; i < n; i++) {
+        double latency = (l[i] + own->latency) + (ls[i] + own->latency_scaled) * own->latency_factor;
+        double energy = (e[i] + own->energy) + (es[i] + own->energy_scaled) * own->energy_factor
+                        + (t[i] + own->leakage) * latency;
+        chosen[count] = (int32_t)i;
+        count += (latency <= own->max_latency) & (a[i] + own->area <= own->max_area)
+                 & (energy <= own->max_energy);
+    }
+    return count;
+}
+
 #ifdef FLASH_VECTORS
 /* floor of 0 <= x < 2^51 without a library call */
 TARGET static inline flash_doubles KERNEL(down)(flash_doubles x)
