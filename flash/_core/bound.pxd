@@ -124,8 +124,7 @@ cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Sca
         list = &lists.cell[c]
         value -= list.n
         i = list.start[t]
-        while value[i] != out.top[c][t]:
-            i += 1
+        i += w.kernels.find(list.start[t + 1] - i, value + i, out.top[c][t])
         out.arg[c] = <int32_t> i
         before = back[c][t]
         for k in range(FLASH_COLUMNS):

@@ -121,6 +121,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
         double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
+        int64_t (*find)(int64_t, const double*, double) noexcept nogil
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
         int64_t (*promising)(int64_t, const double* const*, double, double, double, const double*,
                              int32_t*) noexcept nogil

@@ -28,9 +28,9 @@ typedef int64_t flash_longs __attribute__((vector_size(64)));
 #define EIGHT(suffix) 0
 #endif
 #define TABLE(suffix, label)                                                                    \
-    {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
-     select_##suffix, promising_##suffix, fitting_##suffix, meeting_##suffix,           \
-     EIGHT(suffix)}
+    {label,           accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix, \
+     find_##suffix,   select_##suffix,     promising_##suffix,   fitting_##suffix,               \
+     meeting_##suffix, EIGHT(suffix)}
 
 #define KERNEL(name) name##_baseline
 #define TARGET

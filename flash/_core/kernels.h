@@ -28,6 +28,7 @@ typedef struct {
     double (*weigh)(int64_t n, int32_t n_columns, const double *const *column,
                     const double *weight, double *value);
     void (*range)(int64_t n, const double *x, double *low, double *high);
+    int64_t (*find)(int64_t n, const double *value, double x);
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
     int64_t (*promising)(int64_t n, const double *const *column, double f, double h, double need,
                          const double *room, int32_t *chosen);

@@ -101,6 +101,25 @@ TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double
     *high = q;
 }
 
+/* the first position that holds x; it is there */
+TARGET static int64_t KERNEL(find)(int64_t n, const double *value, double x)
+{
+    int64_t i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_longs hit = *(const flash_loose *)(value + i) == x;
+        int64_t any = 0;
+        for (int k = 0; k < LANES; k++)
+            any |= hit[k];
+        if (any)
+            break;
+    }
+#endif
+    while (i < n - 1 && value[i] != x)
+        i++;
+    return i;
+}
+
 /* the positions whose value is at least `least`, in order */
 TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double least, int32_t *chosen)
 {
