@@ -10,12 +10,19 @@
 #define FLASH_X86 1
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define FLASH_VECTORS 1
 #define LANES 8
 typedef double flash_doubles __attribute__((vector_size(64)));
 typedef double flash_loose __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t flash_longs __attribute__((vector_size(64)));
+typedef int8_t flash_bytes __attribute__((vector_size(8)));
+/* one bit for each lane of a comparison that holds: bit 8 * lane */
+#define FLASH_HITS(mask)                                                                        \
+    ((uint64_t)__builtin_convertvector((mask), flash_bytes) & 0x0101010101010101ULL)
+#define FLASH_CHOOSE(mask, i, chosen, count)                                                    \
+    for (uint64_t hits = FLASH_HITS(mask); hits; hits &= hits - 1)                              \
+    (chosen)[(count)++] = (int32_t)((i) + (__builtin_ctzll(hits) >> 3))
 #define FLASH_ALL(x) ((flash_doubles){x, x, x, x, x, x, x, x})
 #define FLASH_SELECT(mask, a, b)                                                                \
     ((flash_doubles)(((flash_longs)(mask) & (flash_longs)(a))                                   \

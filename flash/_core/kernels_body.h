@@ -108,11 +108,9 @@ TARGET static int64_t KERNEL(find)(int64_t n, const double *value, double x)
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
         flash_longs hit = *(const flash_loose *)(value + i) == x;
-        int64_t any = 0;
-        for (int k = 0; k < LANES; k++)
-            any |= hit[k];
-        if (any)
-            break;
+        uint64_t hits = FLASH_HITS(hit);
+        if (hits)
+            return i + (__builtin_ctzll(hits) >> 3);
     }
 #endif
     while (i < n - 1 && value[i] != x)
@@ -127,14 +125,7 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
         flash_longs hit = *(const flash_loose *)(value + i) >= least;
-        int64_t any = 0;
-        for (int l = 0; l < LANES; l++)
-            any |= hit[l];
-        if (any)
-            for (int l = 0; l < LANES; l++) {
-                chosen[count] = (int32_t)(i + l);
-                count += value[i + l] >= least;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
@@ -158,14 +149,7 @@ TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, 
         hit &= *(const flash_loose *)(l + i) + *(const flash_loose *)(ls + i) * f <= room[0];
         hit &= *(const flash_loose *)(e + i) + *(const flash_loose *)(es + i) * h <= room[1];
         hit &= *(const flash_loose *)(a + i) <= room[2];
-        int64_t any = 0;
-        for (int k = 0; k < LANES; k++)
-            any |= hit[k];
-        if (any)
-            for (int k = 0; k < LANES; k++) {
-                chosen[count] = (int32_t)(i + k);
-                count += hit[k] != 0;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
@@ -186,14 +170,7 @@ TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double 
         flash_longs hit = *(const flash_loose *)(use + i) <= room[0];
         for (int32_t r = 1; r < n_limits; r++)
             hit &= *(const flash_loose *)(use + r * stride + i) <= room[r];
-        int64_t any = 0;
-        for (int k = 0; k < LANES; k++)
-            any |= hit[k];
-        if (any)
-            for (int k = 0; k < LANES; k++) {
-                chosen[count] = (int32_t)(i + k);
-                count += hit[k] != 0;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
@@ -225,14 +202,7 @@ TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t s
                        + (*(const flash_loose *)(es + i) + own->energy_scaled) * own->energy_factor
                        + (*(const flash_loose *)(t + i) + own->leakage) * latency
                <= own->max_energy;
-        int64_t any = 0;
-        for (int k = 0; k < LANES; k++)
-            any |= hit[k];
-        if (any)
-            for (int k = 0; k < LANES; k++) {
-                chosen[count] = (int32_t)(i + k);
-                count += hit[k] != 0;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {

@@ -18,7 +18,7 @@ from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.dominance cimport Entry, sort
-from flash._core.exact cimport Search, Worker
+from flash._core.exact cimport Search, Worker, thin_rows
 from flash._core.lists cimport *
 from flash._core.moves cimport *
 
@@ -26,7 +26,6 @@ __all__ = ("explore", "multistart")
 
 
 cdef enum:
-    THIN = 96           # rows per cell on the coarse level
     POOL = 24            # minimisers kept
     STARTS = 3           # of them refined
 
@@ -114,8 +113,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
 cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     """The complex of one combination of global choices; how many minimisers went to the pool."""
     cdef const flash_variant* v = &w.problem.variants[variant]
-    cdef Lists* all_rows = whole(v, w.pool)
-    cdef Lists* lists = sample(all_rows, THIN, w.chosen)
+    cdef Lists* lists = thin_rows(w, variant)
     cdef double share[6]
     cdef double weight[9]
     cdef double low, high, s_span = 0.0, z_span = 0.0, price, least_z, most_z
@@ -181,8 +179,6 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
                 pool[kept].row[c] = axis[digit[c]][c]
             kept += 1
     free(merit)
-    release(lists)
-    release(all_rows)
     return kept
 
 

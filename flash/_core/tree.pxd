@@ -307,9 +307,7 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
     for c in range(lists.n_cells):
         if lists.cell[c].id != NULL:
             return sample(lists, w.thin, w.chosen)
-    if w.thin_of[variant] == NULL:
-        w.thin_of[variant] = sample(lists, w.thin, w.chosen)
-    w.thin_of[variant].refs += 1
+    thin_rows(w, variant).refs += 1
     return w.thin_of[variant]
 
 
