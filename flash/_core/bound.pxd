@@ -305,10 +305,10 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
             stall += 1
         if best < threshold(w):
             break
-        if stall >= 3:
+        if stall >= 2:
             share *= 0.5
             stall = 0
-            if share < 0.02:
+            if share < 0.05:
                 break
             for r in range(CONSTRAINTS):
                 p[r] = price[r]
