@@ -136,9 +136,21 @@ cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Sca
         c -= 1
 
 
-cdef inline void ranges(Worker* w, const flash_variant* v, const Lists* lists, Box* box) noexcept nogil:
+cdef inline void range_rows(Worker* w, List* list) noexcept nogil:
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        list.low[k] = list.high[k] = 0.0
+        if list.column[k] != NULL:
+            w.kernels.range(list.n, list.column[k], &list.low[k], &list.high[k])
+    list.ranged = 1
+
+
+cdef inline void ranges(Worker* w, const flash_variant* v, Lists* lists, Box* box) noexcept nogil:
     """What each total can be at least and at most."""
     cdef int c, k
+    for c in range(lists.n_cells):
+        if not lists.cell[c].ranged:
+            range_rows(w, &lists.cell[c])
     cdef double low, high, x
     cdef int64_t i
     for k in range(FLASH_COLUMNS):
@@ -146,13 +158,8 @@ cdef inline void ranges(Worker* w, const flash_variant* v, const Lists* lists, B
         if not w.problem.present >> k & 1:
             continue
         for c in range(lists.n_cells):
-            if lists.cell[c].id == NULL:
-                low = v.cells[c].low[k]
-                high = v.cells[c].high[k]
-            else:
-                w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
-            box.low[k] += low
-            box.high[k] += high
+            box.low[k] += lists.cell[c].low[k]
+            box.high[k] += lists.cell[c].high[k]
             if v.cells[c].boundary[k] != NULL:
                 low = INFINITY
                 high = -INFINITY

@@ -114,6 +114,9 @@ cdef extern from "kernels.h" nogil:
         double max_latency
         double max_energy
         double max_area
+        double score
+        double least
+        double exponent[4]
 
     ctypedef struct flash_kernels:
         const char* name
@@ -129,6 +132,8 @@ cdef extern from "kernels.h" nogil:
                            int32_t*) noexcept nogil
         int64_t (*meeting)(int64_t, const double*, int64_t, const flash_parts*,
                            int32_t*) noexcept nogil
+        int64_t (*promising_product)(int64_t, const double*, int64_t, const flash_parts*,
+                                     int32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
 

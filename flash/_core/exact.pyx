@@ -17,7 +17,8 @@ from flash._core.core cimport *
 from flash._core.exact cimport *
 from flash._core.lists cimport *
 from flash._core.tables cimport Tables, kernels
-from flash._core.tree cimport push, run
+from flash._core.heap cimport push
+from flash._core.tree cimport run
 
 
 cdef extern from *:

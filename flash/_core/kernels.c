@@ -37,7 +37,7 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
 #define TABLE(suffix, label)                                                                    \
     {label,           accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix, \
      find_##suffix,   select_##suffix,     promising_##suffix,   fitting_##suffix,               \
-     meeting_##suffix, EIGHT(suffix)}
+     meeting_##suffix, promising_product_##suffix, EIGHT(suffix)}
 
 #define KERNEL(name) name##_baseline
 #define TARGET

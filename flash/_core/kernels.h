@@ -18,6 +18,7 @@ typedef struct {
     double latency, latency_scaled, energy, energy_scaled, leakage, area;
     double latency_factor, energy_factor;
     double max_latency, max_energy, max_area;
+    double score, least, exponent[4]; /* of a product: of score, latency, energy, area */
 } flash_parts;
 
 typedef struct {
@@ -36,6 +37,8 @@ typedef struct {
                        const double *room, int32_t *chosen);
     int64_t (*meeting)(int64_t n, const double *column, int64_t stride, const flash_parts *own,
                        int32_t *chosen);
+    int64_t (*promising_product)(int64_t n, const double *column, int64_t stride,
+                                 const flash_parts *own, int32_t *chosen);
     /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,

@@ -21,6 +21,9 @@ cdef struct List:
     int64_t* start       # states + 1 offsets
     double* column[9]    # of the surviving rows; NULL where absent
     int owned
+    int ranged           # low and high are known
+    double low[9]
+    double high[9]
 
 
 cdef struct Lists:
@@ -48,6 +51,9 @@ cdef inline Lists* whole(const flash_variant* v, flash_pool* pool) noexcept nogi
         lists.cell[c].states = v.cells[c].states
         lists.cell[c].id = NULL
         lists.cell[c].owned = 0
+        lists.cell[c].ranged = 1
+        memcpy(lists.cell[c].low, v.cells[c].low, sizeof(v.cells[c].low))
+        memcpy(lists.cell[c].high, v.cells[c].high, sizeof(v.cells[c].high))
         lists.cell[c].start = <int64_t*> flash_take(
             pool, (v.cells[c].states + 1) * sizeof(int64_t))
         for s in range(v.cells[c].states + 1):
@@ -101,6 +107,7 @@ cdef inline void take(const List* source, const int32_t* chosen, int64_t n, cons
     out.n = n
     out.states = source.states
     out.owned = 1
+    out.ranged = 0
     out.id = <int32_t*> flash_take(
         pool, room * (sizeof(int32_t) + present * sizeof(double)) + 16)
     out.start = <int64_t*> flash_take(pool, (source.states + 1) * sizeof(int64_t))

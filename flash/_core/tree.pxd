@@ -1,66 +1,34 @@
-"""The search tree: nodes by falling bound, what to branch on, and the life of a node."""
+"""The search tree: what to branch on, and the life of a node."""
 
 from libc.math cimport INFINITY, fabs, log, sqrt
-from libc.stdlib cimport realloc
 from libc.string cimport memcpy
 
 from flash._core.bound cimport *
 from flash._core.core cimport *
 from flash._core.dive cimport dive, least_boundary
 from flash._core.exact cimport *
-from flash._core.flat cimport flat_dive
+from flash._core.flat cimport flat_dive, siftable
+from flash._core.heap cimport *
 from flash._core.lists cimport *
 from flash._core.relax cimport *
 
 
 cdef enum:
+    FEW = 5              # a list is copied to be without a fifth of its rows or more
     CURVED = 5           # a split pays where a fifth of the node's gap is curvature
 
 
-cdef inline void push(Worker* w, const Node* node) noexcept nogil:
-    cdef int64_t i = w.n_heap, parent
-    if w.n_heap == w.heap_room:
-        w.heap_room = 2 * w.heap_room + 64
-        w.heap = <Node*> realloc(w.heap, w.heap_room * sizeof(Node))
-    w.n_heap += 1
-    while i:
-        parent = (i - 1) // 2
-        if w.heap[parent].bound >= node.bound:
-            break
-        w.heap[i] = w.heap[parent]
-        i = parent
-    w.heap[i] = node[0]
-
-
-cdef inline void pop(Worker* w, Node* node) noexcept nogil:
-    cdef int64_t i = 0, child
-    cdef Node* heap = w.heap
-    cdef Node* last
-    node[0] = heap[0]
-    w.n_heap -= 1
-    last = &heap[w.n_heap]
-    while True:
-        child = 2 * i + 1
-        if child >= w.n_heap:
-            break
-        if child + 1 < w.n_heap and heap[child + 1].bound > heap[child].bound:
-            child += 1
-        if last.bound >= heap[child].bound:
-            break
-        heap[i] = heap[child]
-        i = child
-    heap[i] = last[0]
-
-
-cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, const Lists* lists, const Scan* at,
-                     double* combinations) noexcept nogil:
-    """The rows whose own bound still reaches the best answer."""
-    cdef Lists* out = empty(lists.n_cells, lists.pool)
+cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, Lists* lists, int borrowed,
+                            const Scan* at, double* combinations) noexcept nogil:
+    """The rows whose own bound still reaches the best answer; all of them where a copy without the
+    few that don't would cost more than it brings."""
+    cdef Lists* out
     cdef double base = at.constant, least
     cdef const double* value = w.value
+    cdef int32_t* chosen = w.chosen
     cdef const List* list
-    cdef int64_t n, kept, i
-    cdef int64_t start[65]
+    cdef int64_t n, kept, i, before = 0, after = 0
+    cdef int64_t start[32][65]
     cdef int c, s, k
     for k in range(FLASH_COLUMNS):
         base += at.weight[k] * v.constant[k]
@@ -69,17 +37,28 @@ cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, const Lists* list
         list = &lists.cell[c]
         n = 0
         for s in range(list.states):
-            start[s] = n
+            start[c][s] = n
             least = threshold(w) - base - at.into[c][s] - at.after[c][s]
             i = list.start[s]
-            kept = w.kernels.select(list.start[s + 1] - i, value + i, least, w.chosen + n)
-            for i in range(n, n + kept):
-                w.chosen[i] += <int32_t> list.start[s]
+            kept = w.kernels.select(list.start[s + 1] - i, value + i, least, chosen + n)
+            for i in range(n, n + kept if list.start[s] else n):
+                chosen[i] += <int32_t> list.start[s]
             n += kept
-        start[list.states] = n
+        start[c][list.states] = n
         combinations[0] *= <double> n
-        take(list, w.chosen, n, start, &out.cell[c], out.pool)
+        before += list.n
+        after += n
+        chosen += n
         value += list.n
+    if not borrowed and FEW * (before - after) < before:
+        lists.refs += 1
+        return lists
+    out = empty(lists.n_cells, lists.pool)
+    chosen = w.chosen
+    for c in range(lists.n_cells):
+        take(&lists.cell[c], chosen, start[c][lists.cell[c].states], start[c], &out.cell[c],
+             out.pool)
+        chosen += start[c][lists.cell[c].states]
     return out
 
 
@@ -317,11 +296,9 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
     cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE]
     cdef int parts = w.problem.links.n_steps > 1 and high > low + 2.0 and node.depth < 40
     cdef int64_t most = w.patience if parts else <int64_t> 1 << 62
-    cdef int c, flat = w.best.found and not w.query.product, done
-    for c in range(lists.n_cells):
-        flat &= lists.cell[c].states == 1 and not v.cells[c].joined
+    cdef int done
     scan(w, v, lists, at)
-    if flat:
+    if siftable(w, v, lists):
         done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price, most)
     else:
         done = dive(w, node.variant, lists, at, m.form, m.right, m.active, most)
@@ -360,7 +337,7 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         node.lists.refs += 1
         push(w, node)
         return
-    kept = fix_rows(w, v, lists, &at, &combinations)
+    kept = fix_rows(w, v, lists, lists != node.lists, &at, &combinations)
     if combinations > 0.0:
         choice = (choose_split(w, node, m, &at, &where)
                   if combinations > w.leaf * (<int64_t> 1 << max(0, min(node.depth - 16, 40)))
