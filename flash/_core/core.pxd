@@ -1,6 +1,6 @@
 """C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
 
 cdef extern from "problem.h" nogil:
     enum:
@@ -95,6 +95,27 @@ cdef extern from "problem.h" nogil:
                   const int32_t* row, flash_point* best) noexcept
 
 cdef extern from "kernels.h" nogil:
+    enum:
+        PACK_DIRECT
+
+    ctypedef struct flash_part:
+        int32_t first[8]
+        uint32_t limit[8]
+        int32_t need[8]
+
+    ctypedef struct flash_packed:
+        const double* memory
+        const flash_part* part
+        int32_t n_variants
+        int32_t n_cells
+        int32_t shift
+        int32_t coarse
+        double fold
+        double unfold
+        const double* factor
+        const int16_t* class_at
+        const flash_links* links
+
     ctypedef struct flash_terms:
         int32_t n
         int32_t feature[224]
@@ -113,5 +134,7 @@ cdef extern from "kernels.h" nogil:
                              int32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
+        int (*from_tables)(const flash_packed*, int64_t, const int32_t*, const int32_t*, int64_t,
+                           int64_t, double*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

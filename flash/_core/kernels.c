@@ -16,6 +16,18 @@
 typedef double flash_doubles __attribute__((vector_size(64)));
 typedef double flash_loose __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t flash_longs __attribute__((vector_size(64)));
+typedef double flash_quad __attribute__((vector_size(32), may_alias));
+typedef int64_t flash_quad_longs __attribute__((vector_size(32)));
+typedef int32_t flash_ints __attribute__((vector_size(32)));
+typedef uint32_t flash_uints __attribute__((vector_size(32)));
+typedef int32_t flash_loose_ints __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), may_alias));
+#define QUAD_ALL(x) ((flash_quad){x, x, x, x})
+#ifdef __clang__
+#define QUAD_MIX(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define QUAD_MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (flash_quad_longs){i, j, k, l})
+#endif
 #define FLASH_ALL(x) ((flash_doubles){x, x, x, x, x, x, x, x})
 #define FLASH_SELECT(mask, a, b)                                                                \
     ((flash_doubles)(((flash_longs)(mask) & (flash_longs)(a))                                   \
@@ -23,9 +35,9 @@ typedef int64_t flash_longs __attribute__((vector_size(64)));
 #endif
 
 #ifdef FLASH_VECTORS
-#define EIGHT(suffix) rram_eight_##suffix
+#define EIGHT(suffix) rram_eight_##suffix, from_tables_##suffix
 #else
-#define EIGHT(suffix) 0
+#define EIGHT(suffix) 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
     {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
@@ -34,6 +46,7 @@ typedef int64_t flash_longs __attribute__((vector_size(64)));
 #define KERNEL(name) name##_baseline
 #define TARGET
 #include "kernels_body.h"
+#include "batch_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels baseline = TABLE(baseline, "baseline");
@@ -42,6 +55,7 @@ static const flash_kernels baseline = TABLE(baseline, "baseline");
 #define KERNEL(name) name##_avx2
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 #include "kernels_body.h"
+#include "batch_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx2 = TABLE(avx2, "avx2");
@@ -55,6 +69,7 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
         target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2,prefer-vector-width=512")))
 #endif
 #include "kernels_body.h"
+#include "batch_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx512 = TABLE(avx512, "avx512");

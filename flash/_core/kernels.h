@@ -2,7 +2,31 @@
 #ifndef FLASH_KERNELS_H
 #define FLASH_KERNELS_H
 
+#include "problem.h"
+
 #include <stdint.h>
+
+/* Where a variant's cells, eight at a time, have their rows. */
+typedef struct {
+    int32_t first[8]; /* of row 0, in doubles */
+    uint32_t limit[8]; /* rows; 0 beyond the cells */
+    int32_t need[8];  /* all bits, or none beyond the cells */
+} flash_part;
+
+/* Tables for batches: a row is one line of doubles. With shift 2 score, latency, params and macs;
+ * with shift 3 also scaled latency, energy, scaled energy and area, and params * fold + scale in
+ * the place of params. Constants are in the first cell's rows; line 0 is zero. */
+#define PACK_DIRECT 4096
+#define PACK_BLOCK 64
+typedef struct {
+    const double *memory;
+    const flash_part *part; /* variants x ceil(n_cells / 8) */
+    int32_t n_variants, n_cells, shift, coarse;
+    double fold, unfold;
+    const double *factor;    /* of each class: latency, energy, area, and its greatest scale */
+    const int16_t *class_at; /* by scale, then by scale >> coarse: a class or the one before it */
+    const flash_links *links;
+} flash_packed;
 
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
@@ -27,6 +51,10 @@ typedef struct {
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,
                        const double *positions, double *const *column);
+    /* Metrics of n configurations, `plane` numbers apart; nonzero if any was out of range. Up to
+     * seven numbers beyond row's end are read and three beyond a plane's n are written. */
+    int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
+                       const int32_t *row, int64_t width, int64_t plane, double *out);
 } flash_kernels;
 
 /* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */
