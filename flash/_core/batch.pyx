@@ -15,7 +15,6 @@ from flash._core.tables cimport Tables, kernels
 __all__ = ("evaluate", "evaluate_layers")
 
 cdef enum:
-    WORTHWHILE = 4       # rows per configuration up to which tables are packed
     LAYERS = 4096        # of a network in one pass
 
 
@@ -48,7 +47,6 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     cdef int k, wrong = 0
     cdef Py_ssize_t first
     cdef double* out
-    cdef int64_t total = 0
     if row.shape[0] != n:
         raise ValueError(f"row must have {n} entries, got {row.shape[0]}")
     # not cleared, and from a cache line on
@@ -57,10 +55,7 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     first = (-(<Py_ssize_t> out) & 63) // <Py_ssize_t> sizeof(double)
     out += first
     if kernel.from_tables != NULL and n:
-        for k in range(tables.problem.n_variants):
-            for i in range(tables.problem.variants[k].n_cells):
-                total += tables.problem.variants[k].cells[i].rows
-        pack = packed(tables, n * WORTHWHILE >= total)
+        pack = packed(tables, n)
     if pack != NULL and width >= pack.n_cells:
         with nogil:
             wrong = all_of(kernel, pack, n, &variant[0], &row[0, 0], width, plane, out)

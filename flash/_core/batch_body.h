@@ -22,8 +22,8 @@ TARGET static inline __attribute__((always_inline)) void KERNEL(turn)(flash_quad
 
 /* Where the rows of up to PACK_BLOCK configurations are; nonzero if any is out of range. */
 TARGET static inline __attribute__((always_inline)) int KERNEL(locate)(
-    const flash_packed *p, int chunks, int64_t n, const int32_t *variant, const int32_t *row,
-    int64_t width, int32_t *place)
+    const flash_packed *p, int chunks, int far, int64_t n, const int32_t *variant,
+    const int32_t *row, int64_t width, int32_t *place)
 {
     flash_ints bad = {0};
     int wrong = 0;
@@ -38,6 +38,8 @@ TARGET static inline __attribute__((always_inline)) int KERNEL(locate)(
             bad |= ~fits & *(const flash_loose_ints *)part->need;
             *(flash_loose_ints *)(place + (i * chunks + j) * 8)
                 = fits & ((flash_ints)(r << p->shift) + *(const flash_loose_ints *)part->first);
+            for (int c = 8 * j; far && c < p->n_cells && c < 8 * (j + 1); c++)
+                __builtin_prefetch(p->memory + place[i * chunks * 8 + c]);
         }
     }
     for (int j = 0; j < 8; j++)
@@ -106,10 +108,10 @@ TARGET static int KERNEL(from_tables)(const flash_packed *p, int64_t n, const in
     for (int64_t i = 0; i < n; i += PACK_BLOCK) {
         int64_t m = n - i < PACK_BLOCK ? n - i : PACK_BLOCK;
         const int32_t *v = variant + i, *r = row + i * width;
-        if (chunks == 1)
-            wrong |= KERNEL(locate)(p, 1, m, v, r, width, place);
+        if (chunks == 1 && !p->far)
+            wrong |= KERNEL(locate)(p, 1, 0, m, v, r, width, place);
         else
-            wrong |= KERNEL(locate)(p, chunks, m, v, r, width, place);
+            wrong |= KERNEL(locate)(p, chunks, p->far, m, v, r, width, place);
         if (p->shift == 2)
             KERNEL(metrics)(p, 4, p->n_cells, chunks, m, place, plane, out + i);
         else if (chunks == 1)

@@ -110,6 +110,7 @@ cdef extern from "kernels.h" nogil:
         int32_t n_cells
         int32_t shift
         int32_t coarse
+        int32_t far
         double fold
         double unfold
         const double* factor

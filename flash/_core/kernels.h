@@ -22,6 +22,7 @@ typedef struct {
     const double *memory;
     const flash_part *part; /* variants x ceil(n_cells / 8) */
     int32_t n_variants, n_cells, shift, coarse;
+    int32_t far; /* too large for a core's own caches: rows are fetched early */
     double fold, unfold;
     const double *factor;    /* of each class: latency, energy, area, and its greatest scale */
     const int16_t *class_at; /* by scale, then by scale >> coarse: a class or the one before it */

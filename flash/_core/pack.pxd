@@ -8,18 +8,26 @@ from flash._core.tables cimport Tables
 
 
 cdef enum:
+    WORTHWHILE = 4           # rows per configuration at which packing pays
     MAX_LINES = 1 << 27      # places are 32-bit
+    FAR = 1 << 16            # doubles that a core's own caches hold
     MAX_BUCKETS = 1 << 14    # of scales beyond the first few thousand
 
 
-cdef inline const flash_packed* packed(Tables tables, bint build):
-    """The packed tables, kept with them; NULL where not built yet and `build` is false, or where
-    they cannot be: boundaries, or parameters and scale that fill more than 53 bits."""
+cdef inline const flash_packed* packed(Tables tables, int64_t n):
+    """The packed tables, kept with them; NULL where n more configurations are too few to pay for
+    them, or where they cannot be: boundaries, or parameters and scale that fill over 53 bits."""
     cdef double scale = 0.0, params = 0.0
     cdef int64_t lines = 1
-    cdef int coarse, shift = 2
-    if tables.packed == NULL and build and not tables.unpackable:
-        coarse = scales(&tables.problem, &lines, &shift, &scale, &params)
+    cdef int c, coarse, t, shift = 2
+    if tables.packed == NULL and not tables.unpackable:
+        for t in range(tables.problem.n_variants):
+            for c in range(tables.problem.variants[t].n_cells):
+                lines += tables.problem.variants[t].cells[c].rows
+        tables.evaluated += n
+        if tables.evaluated < lines // WORTHWHILE:
+            return NULL
+        coarse = scales(&tables.problem, &shift, &scale, &params)
         if coarse < 0 or lines > MAX_LINES:
             tables.unpackable = True
         else:
@@ -27,7 +35,7 @@ cdef inline const flash_packed* packed(Tables tables, bint build):
     return tables.packed
 
 
-cdef inline int scales(const flash_problem* problem, int64_t* lines, int* shift, double* scale,
+cdef inline int scales(const flash_problem* problem, int* shift, double* scale,
                        double* params) noexcept nogil:
     """What the layout depends on; returns the power of two of the classes' buckets or -1."""
     cdef const flash_variant* v
@@ -36,7 +44,6 @@ cdef inline int scales(const flash_problem* problem, int64_t* lines, int* shift,
     for t in range(problem.n_variants):
         v = &problem.variants[t]
         for c in range(v.n_cells):
-            lines[0] += v.cells[c].rows
             if v.cells[c].joined:
                 return -1
         for k in range(FLASH_COLUMNS):
@@ -113,6 +120,7 @@ cdef inline void pack(Tables tables, int64_t lines, int shift, int coarse, doubl
     p.n_cells = n_cells
     p.shift = shift
     p.coarse = coarse
+    p.far = lines << shift > FAR
     p.fold = fold
     p.unfold = 1.0 / fold
     p.factor = factor

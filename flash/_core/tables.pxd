@@ -18,6 +18,7 @@ cdef class Tables:
     cdef void* packing        # of batches (pack.pxd), made when one is large
     cdef const flash_packed* packed
     cdef int unpackable
+    cdef int64_t evaluated    # configurations before
     cdef double* reserve(self, size_t n_numbers) except NULL
     cdef int shape(self, object cells_of) except -1
     cdef int set_links(self, dict links) except -1
