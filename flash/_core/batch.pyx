@@ -1,22 +1,19 @@
 """Many configurations at once: from tables, and layer by layer."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 from flash._core.blocks cimport *
 from flash._core.compile cimport Model, Plan, PlanCell
 from flash._core.core cimport *
+from flash._core.layers cimport *
 from flash._core.ops cimport *
 from flash._core.pack cimport packed
 from flash._core.rows cimport *
 from flash._core.tables cimport Tables, kernels
 
 __all__ = ("evaluate", "evaluate_layers")
-
-cdef enum:
-    LAYERS = 4096        # of a network in one pass
-
 
 def evaluate(Tables tables not None, const int32_t[::1] variant not None,
              const int32_t[:, ::1] row not None):
@@ -117,14 +114,6 @@ cdef int check(Tables tables, int32_t variant, const int32_t[::1] row) except -1
     return 0
 
 
-cdef struct Layers:      # of one network, for the vector kernel
-    double into[4104]
-    double area[4104]
-    double out[4104]
-    double spots[4104]
-    int n
-
-
 def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1] variant not None,
                     const int32_t[:, ::1] row not None):
     """Metrics of n configurations, every layer charged anew, without tables.
@@ -143,15 +132,18 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     """
     cdef Py_ssize_t i, n = variant.shape[0]
     cdef Tables holder = Tables.__new__(Tables)
+    cdef const PlanCell* cells = plan.cells
     cdef const PlanCell** start
-    cdef const PlanCell* cell = plan.cells
+    cdef Spot* spots
     cdef int* counts
-    cdef int k, c, vector
-    cdef int64_t limit
+    cdef double* layer
+    cdef flash_network* net
+    cdef void* room
+    cdef int k, c
     cdef double x[11]
     cdef double m[6]
     cdef double[:, ::1] out
-    cdef Layers* layers
+    cdef const flash_kernels* kernel = kernels()
     if row.shape[0] != n:
         raise ValueError(f"row must have {n} entries, got {row.shape[0]}")
     holder.set_links(model.links)
@@ -159,32 +151,39 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     out = memoryview(buffer).cast("d", (6, max(1, n)))
     start = <const PlanCell**> malloc(plan.n_variants * sizeof(void*))
     counts = <int*> malloc(plan.n_variants * sizeof(int))
-    layers = <Layers*> malloc(sizeof(Layers))
+    spots = <Spot*> malloc(plan.n_variants * FLASH_MAX_CELLS * sizeof(Spot))
+    net = <flash_network*> calloc(1, sizeof(flash_network))
+    room = malloc(5 * FLASH_LAYERS * sizeof(double) + 64)
     try:
-        if start == NULL or counts == NULL or layers == NULL:
+        if start == NULL or counts == NULL or spots == NULL or net == NULL or room == NULL:
             raise MemoryError
+        layer = <double*> ((<size_t> room + 63) & ~<size_t> 63)
+        net.unit = score_scale()
         for k in range(plan.n_variants):
-            start[k] = cell
+            start[k] = cells
             counts[k] = plan.counts[k]
-            cell += counts[k]
+            for c in range(counts[k]):
+                spot_of(plan, k, c, counts[k], cells, spots + k * FLASH_MAX_CELLS + c)
+            cells += counts[k]
         for i in range(n):
             if not 0 <= variant[i] < plan.n_variants:
                 raise ValueError(f"variant {variant[i]} is not in 0..{plan.n_variants - 1}")
             if row.shape[1] < counts[variant[i]]:
                 raise ValueError(f"rows must have {counts[variant[i]]} entries, got {row.shape[1]}")
             for c in range(counts[variant[i]]):
-                cell = start[variant[i]] + c
-                limit = (cell.n_widths * cell.n_depths * cell.n_skips * cell.n_expansions
-                         * cell.n_kernels)
-                if not 0 <= row[i, c] < limit:
-                    raise ValueError(f"row {row[i, c]} of cell {c} is not in 0..{limit - 1}")
-        vector = (plan.family == DENSENET and model.model.kind == KIND_RRAM
-                  and kernels().rram_eight != NULL)
+                k = variant[i] * FLASH_MAX_CELLS + c
+                if not 0 <= row[i, c] < spots[k].rows:
+                    raise ValueError(f"row {row[i, c]} of cell {c} is not in "
+                                     f"0..{spots[k].rows - 1}")
         with nogil:
             for i in range(n):
-                if not vector or not whole_network(&model.model, plan.resolution[variant[i]],
-                                                   plan.classes, counts[variant[i]],
-                                                   start[variant[i]], &row[i, 0], layers, x):
+                k = 0
+                if kernel.charge != NULL:
+                    network_of(&model.model, counts[variant[i]],
+                               spots + variant[i] * FLASH_MAX_CELLS, &row[i, 0], net)
+                    k = kernel.charge(&model.model.terms, model.model.kind == KIND_RRAM, net,
+                                      layer, x)
+                if not k:
                     network_totals(&model.model, plan.family, plan.resolution[variant[i]],
                                    plan.classes, counts[variant[i]], start[variant[i]],
                                    &row[i, 0], x, NULL)
@@ -194,70 +193,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     finally:
         free(start)
         free(counts)
-        free(layers)
+        free(spots)
+        free(net)
+        free(room)
     return [memoryview(buffer).cast("d")[k * max(1, n):k * max(1, n) + n] for k in range(6)]
-
-
-cdef inline void put(Layers* layers, double into, double area, double out, double spots,
-                     double norm, int bias, double* x) noexcept nogil:
-    layers.into[layers.n] = into
-    layers.area[layers.n] = area
-    layers.out[layers.n] = out
-    layers.spots[layers.n] = spots
-    layers.n += 1
-    x[COL_PARAMS] += area * into * out + 2.0 * norm + (out if bias else 0.0)
-    x[COL_MACS] += area * into * out * spots
-
-
-cdef int whole_network(const CostModel* model, int64_t resolution, int64_t classes, int n_cells,
-                       const PlanCell* cells, const int32_t* row, Layers* layers,
-                       double* x) noexcept nogil:
-    """The totals of a concatenation network, eight layers at a time; false where too large."""
-    cdef Place at
-    cdef int c, k, j, i
-    cdef int64_t cap, depth, links, number, before = 0
-    cdef double used, w, side
-    cdef double cost[7][8]
-    cdef double* column[7]
-    cdef const flash_kernels* kernel = kernels()
-    for k in range(7):
-        column[k] = cost[k]
-    memset(x, 0, SHAPE_COLUMNS * sizeof(double))
-    layers.n = 0
-    for c in range(n_cells):
-        number = row[c] // (cells[c].n_skips * cells[c].n_depths)
-        depth = cells[c].depth[row[c] // cells[c].n_skips % cells[c].n_depths]
-        cap = cells[c].skip[number * cells[c].n_skips + row[c] % cells[c].n_skips]
-        if layers.n + depth + 2 > LAYERS:
-            return 0
-        place_of(DENSENET, resolution, classes, c, n_cells, cells, &at)
-        at.width = cells[c].width[number]
-        at.before = before if c else entering(&at)
-        before = at.width
-        w = <double> at.width
-        side = <double> half(at.side, at.stride)
-        if c == 0 and at.imagenet:
-            put(layers, 3.0, 49.0, w, <double> half(resolution, 2) * <double> half(resolution, 2),
-                w, 0, x)
-        put(layers, <double> at.before, 9.0, w, side * side,
-            0.0 if c == 0 and not at.imagenet else <double> at.before, 0, x)
-        used = 0.0
-        for i in range(1, depth):
-            links = min(cap, at.width * (i - 1))
-            used += <double> links
-            put(layers, w + <double> links, 9.0, w, side * side, w + <double> links, 0, x)
-        x[COL_SCORE] += degree(w * <double> depth, <double> depth, w * used)
-    put(layers, w, 1.0, <double> classes, 1.0, w, 1, x)
-    for j in range(layers.n, (layers.n + 7) & ~7):
-        layers.into[j] = layers.area[j] = layers.out[j] = layers.spots[j] = 1.0
-    i = 0
-    while i < layers.n:
-        kernel.rram_eight(&model.terms, layers.into + i, layers.area + i, layers.out + i,
-                          layers.spots + i, column)
-        for k in range(1, 7):
-            for j in range(min(8, layers.n - i)):
-                if cost[k][j] >= 2251799813685248.0:
-                    return 0
-                x[k] += cost[k][j]
-        i += 8
-    return 1

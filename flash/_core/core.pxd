@@ -124,6 +124,30 @@ cdef extern from "kernels.h" nogil:
         double weight[224]
         double per_unit[7]
 
+    enum:
+        FLASH_LAYERS
+        FLASH_RUNS
+
+    ctypedef struct flash_run:
+        double area
+        double into
+        double into_step
+        double out
+        double out_step
+        double side
+        double kind
+        int32_t count
+
+    ctypedef struct flash_network:
+        int32_t n_runs
+        int32_t n_cells
+        double params
+        double unit
+        double width[32]
+        double convolutions[32]
+        double links[32]
+        flash_run run[260]
+
     ctypedef struct flash_kernels:
         const char* name
         void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
@@ -137,5 +161,7 @@ cdef extern from "kernels.h" nogil:
                            const double*, double* const*) noexcept nogil
         int (*from_tables)(const flash_packed*, int64_t, const int32_t*, const int32_t*, int64_t,
                            int64_t, double*) noexcept nogil
+        int (*charge)(const flash_terms*, int, const flash_network*, double*,
+                      double*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

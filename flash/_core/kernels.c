@@ -3,6 +3,9 @@
  * in every build (-ffp-contract=off), so that all variants round alike. */
 #include "kernels.h"
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <string.h>
 
@@ -35,9 +38,9 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 #endif
 
 #ifdef FLASH_VECTORS
-#define EIGHT(suffix) rram_eight_##suffix, from_tables_##suffix
+#define EIGHT(suffix) rram_eight_##suffix, from_tables_##suffix, charge_##suffix
 #else
-#define EIGHT(suffix) 0, 0
+#define EIGHT(suffix) 0, 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
     {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
@@ -45,8 +48,10 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 
 #define KERNEL(name) name##_baseline
 #define TARGET
+#define FLOOR(x) KERNEL(down)(x)
 #include "kernels_body.h"
 #include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels baseline = TABLE(baseline, "baseline");
@@ -56,10 +61,13 @@ static const flash_kernels baseline = TABLE(baseline, "baseline");
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 #include "kernels_body.h"
 #include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx2 = TABLE(avx2, "avx2");
 
+#undef FLOOR
+#define FLOOR(x) ((flash_doubles)_mm512_roundscale_pd((__m512d)(x), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
 #define KERNEL(name) name##_avx512
 #ifdef __clang__
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2")))
@@ -70,6 +78,7 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
 #endif
 #include "kernels_body.h"
 #include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx512 = TABLE(avx512, "avx512");

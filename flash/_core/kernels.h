@@ -37,6 +37,23 @@ typedef struct {
     double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
 } flash_terms;
 
+/* Layers alike, or of linearly growing channels. kind: 0 dense, 1 depthwise, 2 an elementwise
+ * pass over the output (no area and no input). */
+typedef struct {
+    double area, into, into_step, out, out_step, side, kind; /* area: of the kernel */
+    int32_t count;
+} flash_run;
+
+#define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
+#define FLASH_RUNS 260
+typedef struct {
+    int32_t n_runs, n_cells;
+    double params; /* of norms and biases */
+    double unit;   /* of NN-Degree, inverted */
+    double width[FLASH_MAX_CELLS], convolutions[FLASH_MAX_CELLS], links[FLASH_MAX_CELLS];
+    flash_run run[FLASH_RUNS];
+} flash_network;
+
 typedef struct {
     const char *name;
     void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
@@ -56,6 +73,10 @@ typedef struct {
      * seven numbers beyond row's end are read and three beyond a plane's n are written. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
+    /* A network's totals, every layer charged; 0 where there are too many or one is too large for
+     * the rounding. `layer`: room for 5 * FLASH_LAYERS numbers, aligned to 64 bytes. */
+    int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
+                  double *x);
 } flash_kernels;
 
 /* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */
