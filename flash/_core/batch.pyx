@@ -153,7 +153,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     counts = <int*> malloc(plan.n_variants * sizeof(int))
     spots = <Spot*> malloc(plan.n_variants * FLASH_MAX_CELLS * sizeof(Spot))
     net = <flash_network*> calloc(1, sizeof(flash_network))
-    room = malloc(5 * FLASH_LAYERS * sizeof(double) + 64)
+    room = malloc(4 * FLASH_LAYERS * sizeof(double) + 64)
     try:
         if start == NULL or counts == NULL or spots == NULL or net == NULL or room == NULL:
             raise MemoryError

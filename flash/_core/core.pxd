@@ -135,7 +135,6 @@ cdef extern from "kernels.h" nogil:
         double out
         double out_step
         double side
-        double kind
         int32_t count
 
     ctypedef struct flash_network:

@@ -37,10 +37,10 @@ typedef struct {
     double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
 } flash_terms;
 
-/* Layers alike, or of linearly growing channels. kind: 0 dense, 1 depthwise, 2 an elementwise
- * pass over the output (no area and no input). */
+/* Layers alike, or of linearly growing channels. area: of the kernel; negative where depthwise,
+ * none for an elementwise pass over the output. */
 typedef struct {
-    double area, into, into_step, out, out_step, side, kind; /* area: of the kernel */
+    double area, into, into_step, out, out_step, side;
     int32_t count;
 } flash_run;
 
@@ -74,7 +74,7 @@ typedef struct {
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
     /* A network's totals, every layer charged; 0 where there are too many or one is too large for
-     * the rounding. `layer`: room for 5 * FLASH_LAYERS numbers, aligned to 64 bytes. */
+     * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers, aligned to 64 bytes. */
     int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
                   double *x);
 } flash_kernels;

@@ -7,12 +7,6 @@ from flash._core.ops cimport *
 from flash._core.rows cimport *
 
 
-cdef enum:
-    DENSE
-    DEPTHWISE
-    SWEEP
-
-
 cdef struct Spot:        # a variant's cell, but for its choices
     const PlanCell* cell
     Place at
@@ -33,17 +27,16 @@ cdef inline void spot_of(Plan plan, int variant, int c, int n_cells, const PlanC
     spot.rows = cell.n_widths * cell.n_depths * spot.lines
 
 
-cdef inline void run(flash_network* net, double kernel, double into, double out, double side,
-                     double kind, int64_t count, double into_step=0.0,
+cdef inline void run(flash_network* net, double area, double into, double out, double side,
+                     int64_t count, double into_step=0.0,
                      double out_step=0.0) noexcept nogil:
     cdef flash_run* r = &net.run[net.n_runs]
-    r.area = kernel * kernel
+    r.area = area
     r.into = into
     r.into_step = into_step
     r.out = out
     r.out_step = out_step
     r.side = side
-    r.kind = kind
     r.count = <int32_t> count
     net.n_runs += count > 0
 
@@ -54,14 +47,14 @@ cdef inline void concatenating(flash_network* net, const Spot* spot, int64_t bef
     cdef double side = <double> spot.outer, wide = <double> w, most = <double> (w + cap)
     cdef int64_t rising = min(depth - 1, (cap + w - 1) // w), rest = depth - 1 - rising, links
     links = w * (rising * (rising - 1) // 2) + rest * cap
-    run(net, 3.0, <double> before, wide, side, DENSE, 1)
-    run(net, 3.0, wide, wide, side, DENSE, rising, wide)
-    run(net, 3.0, most, wide, side, DENSE, rest)
+    run(net, 9.0, <double> before, wide, side, 1)
+    run(net, 9.0, wide, wide, side, rising, wide)
+    run(net, 9.0, most, wide, side, rest)
     if sweeps:           # the concatenation and its norm, of layers that draw any
-        run(net, 0.0, 0.0, 2.0 * wide, side, SWEEP, rising - 1, 0.0, wide)
-        run(net, 0.0, 0.0, 2.0 * wide, side, SWEEP, rising - 1, 0.0, wide)
+        run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
+        run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
         if cap:
-            run(net, 0.0, 0.0, most, side, SWEEP, 2 * rest)
+            run(net, 0.0, 0.0, most, side, 2 * rest)
     net.params += 2.0 * <double> ((0 if spot.at.first and not spot.at.imagenet else before)
                                   + (depth - 1) * w + links)
     net.links[net.n_cells] = wide * <double> links
@@ -73,10 +66,10 @@ cdef inline void residual(flash_network* net, const Spot* spot, int64_t before, 
                           int64_t depth, int64_t links, bint sweeps) noexcept nogil:
     cdef double side = <double> spot.outer, wide = <double> w
     cdef int64_t carrying = depth - (0 if spot.at.stride == 1 and before == w else 1)
-    run(net, 3.0, <double> before, wide, side, DENSE, 1)
-    run(net, 3.0, wide, wide, side, DENSE, 2 * depth - 1)
+    run(net, 9.0, <double> before, wide, side, 1)
+    run(net, 9.0, wide, wide, side, 2 * depth - 1)
     if sweeps and links and spot.at.family == WIDE_RESNET:
-        run(net, 0.0, 0.0, wide, side, SWEEP, carrying)
+        run(net, 0.0, 0.0, wide, side, carrying)
     net.params += 2.0 * <double> (2 * depth * w
                                   + (before - w if spot.at.family == WIDE_RESNET else 0))
     net.links[net.n_cells] = <double> (carrying * links) * wide
@@ -89,15 +82,16 @@ cdef inline void inverted(flash_network* net, const Spot* spot, int64_t before, 
                           int64_t kernel) noexcept nogil:
     cdef double side = <double> spot.outer, wide = <double> w
     cdef double first = <double> (before * expansion), hidden = <double> (w * expansion)
-    cdef double size = <double> kernel, widths
+    cdef double size = <double> (kernel * kernel), widths
     cdef int64_t carrying = depth - (0 if spot.at.stride == 1 and before == w else 1)
     if expansion > 1:
-        run(net, 1.0, <double> before, first, <double> spot.at.side, DENSE, 1)
-        run(net, 1.0, wide, hidden, side, DENSE, depth - 1)
-    run(net, size, first, first, side, DEPTHWISE if first > 1.0 else DENSE, 1)
-    run(net, size, hidden, hidden, side, DEPTHWISE if hidden > 1.0 else DENSE, depth - 1)
-    run(net, 1.0, first, wide, side, DENSE, 1)
-    run(net, 1.0, hidden, wide, side, DENSE, depth - 1)
+        run(net, 1.0, <double> before, first, <double> spot.at.side, 1)
+        run(net, 1.0, wide, hidden, side, depth - 1)
+    # a single channel's convolution is a dense one
+    run(net, -size if first > 1.0 else size, first, first, side, 1)
+    run(net, -size if hidden > 1.0 else size, hidden, hidden, side, depth - 1)
+    run(net, 1.0, first, wide, side, 1)
+    run(net, 1.0, hidden, wide, side, depth - 1)
     widths = ((2.0 if expansion > 1 else 1.0) * (first + <double> (depth - 1) * hidden)
               + <double> depth * wide)
     net.params += 2.0 * widths
@@ -148,11 +142,11 @@ cdef inline void network_of(const CostModel* model, int n_cells, const Spot* spo
     head = <double> w
     if spot.at.family == MOBILENET_V2:
         head = max(4.0 * head, 1280.0)
-        run(net, 1.0, <double> w, head, <double> spot.outer, DENSE, 1)
+        run(net, 1.0, <double> w, head, <double> spot.outer, 1)
         net.params += 2.0 * head
     elif spot.at.family != RESNET:
         net.params += 2.0 * head
-    run(net, 1.0, head, <double> spot.at.classes, 1.0, DENSE, 1)
+    run(net, 1.0, head, <double> spot.at.classes, 1.0, 1)
     net.params += <double> spot.at.classes
 
 
@@ -161,7 +155,7 @@ cdef inline void stem(flash_network* net, const Place* at) noexcept nogil:
     if at.family == DENSENET and not at.imagenet:
         return
     out = <double> stem_width(at)
-    run(net, 7.0 if at.imagenet and at.family != MOBILENET_V2 else 3.0, 3.0, out,
-        <double> half(at.resolution, 2 if at.imagenet else 1), DENSE, 1)
+    run(net, 49.0 if at.imagenet and at.family != MOBILENET_V2 else 9.0, 3.0, out,
+        <double> half(at.resolution, 2 if at.imagenet else 1), 1)
     if at.family != WIDE_RESNET:
         net.params += 2.0 * out

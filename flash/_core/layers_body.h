@@ -44,11 +44,11 @@ TARGET INLINE void KERNEL(rram_counts)(flash_doubles area, flash_doubles cin, fl
     f[15] = p * (cin * tc);
 }
 
-TARGET INLINE void KERNEL(cpu_counts)(flash_doubles area, flash_doubles group, flash_doubles out,
-                                      flash_doubles side, flash_doubles kind, flash_doubles *f)
+TARGET INLINE void KERNEL(cpu_counts)(flash_doubles area, flash_longs single, flash_doubles group,
+                                      flash_doubles out, flash_doubles side, flash_doubles *f)
 {
     const flash_doubles zero = FLASH_ALL(0.0), p = side * side;
-    const flash_longs dense = kind == 0.0, single = kind == 1.0, sweep = kind == 2.0;
+    const flash_longs sweep = area == 0.0, dense = ~(single | sweep);
     flash_doubles blocks = FLOOR((group + 15.0) * (1.0 / 16));
     flash_doubles padded = FLASH_SELECT(group < 16.0, group, blocks * 16.0);
     flash_doubles full = FLOOR((out + 15.0) * (1.0 / 16)) * 16.0;
@@ -67,37 +67,61 @@ TARGET INLINE void KERNEL(cpu_counts)(flash_doubles area, flash_doubles group, f
     f[9] = FLASH_SELECT(sweep, zero, FLASH_ALL(1.0));
 }
 
-/* Eight layers' costs into the sums; `live`: all bits in the lanes that count. */
-TARGET INLINE void KERNEL(eight)(const flash_terms *terms, int rram, const double *layer,
-                                 const flash_longs *live, flash_doubles *sum, flash_doubles *worst)
+/* Eight layers' features; how many weights they have, and macs. */
+TARGET INLINE void KERNEL(counts)(int rram, const double *layer, flash_doubles *f,
+                                  flash_doubles *weights, flash_doubles *macs)
 {
-    const flash_doubles area = *(const flash_doubles *)layer;
+    flash_doubles area = *(const flash_doubles *)layer;
     const flash_doubles into = *(const flash_doubles *)(layer + FLASH_LAYERS);
     const flash_doubles out = *(const flash_doubles *)(layer + 2 * FLASH_LAYERS);
     const flash_doubles side = *(const flash_doubles *)(layer + 3 * FLASH_LAYERS);
-    const flash_doubles kind = *(const flash_doubles *)(layer + 4 * FLASH_LAYERS);
-    const flash_doubles group = FLASH_SELECT(kind == 1.0, FLASH_ALL(1.0), into);
-    flash_doubles weights = area * group * out, f[16];
+    const flash_longs single = area < 0.0;
+    const flash_doubles group = FLASH_SELECT(single, FLASH_ALL(1.0), into);
+    area = FLASH_SELECT(single, -area, area);
     if (rram)
         KERNEL(rram_counts)(area, into, out, side * side, f);
     else
-        KERNEL(cpu_counts)(area, group, out, side, kind, f);
+        KERNEL(cpu_counts)(area, single, group, out, side, f);
+    *weights = area * group * out;
+    *macs = *weights * (side * side);
+}
+
+/* Costs of `groups` (1 or 2) times eight layers into the sums; `live`, of one group only: all bits
+ * in the lanes that count. */
+TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, int groups, const double *layer,
+                               const flash_longs *live, flash_doubles *sum, flash_doubles *worst)
+{
+    flash_doubles f[16], g[16], weights, macs, more, more_macs;
+    KERNEL(counts)(rram, layer, f, &weights, &macs);
+    if (groups == 2)
+        KERNEL(counts)(rram, layer + 8, g, &more, &more_macs);
     for (int k = 1, t = 0; k < 7; k++) {
         if (t == terms->n || terms->column[t] != k)
             continue;
-        flash_doubles cost = FLASH_ALL(0.0);
-        for (; t < terms->n && terms->column[t] == k; t++)
-            cost += f[terms->feature[t]] * terms->weight[t];
-        cost = cost * terms->per_unit[k];
+        flash_doubles a = FLASH_ALL(0.0), b = a;
+        for (; t < terms->n && terms->column[t] == k; t++) {
+            a += f[terms->feature[t]] * terms->weight[t];
+            if (groups == 2)
+                b += g[terms->feature[t]] * terms->weight[t];
+        }
+        a = a * terms->per_unit[k];
         if (live)
-            cost = FLASH_SELECT(*live, cost, FLASH_ALL(0.0));
-        *worst = FLASH_SELECT(cost > *worst, cost, *worst);
-        sum[k] += (cost + 6755399441055744.0) - 6755399441055744.0;
+            a = FLASH_SELECT(*live, a, FLASH_ALL(0.0));
+        *worst = FLASH_SELECT(a > *worst, a, *worst);
+        a = (a + 6755399441055744.0) - 6755399441055744.0;
+        if (groups == 2) {
+            b = b * terms->per_unit[k];
+            *worst = FLASH_SELECT(b > *worst, b, *worst);
+            a += (b + 6755399441055744.0) - 6755399441055744.0;
+        }
+        sum[k] += a;
     }
-    if (live)
+    if (live) {
         weights = FLASH_SELECT(*live, weights, FLASH_ALL(0.0));
-    sum[COL_PARAMS] += weights;
-    sum[COL_MACS] += weights * (side * side);
+        macs = FLASH_SELECT(*live, macs, FLASH_ALL(0.0));
+    }
+    sum[COL_PARAMS] += groups == 2 ? weights + more : weights;
+    sum[COL_MACS] += groups == 2 ? macs + more_macs : macs;
 }
 
 TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const flash_network *net,
@@ -110,6 +134,14 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
         const flash_run *run = net->run + j;
         if (n + run->count > FLASH_LAYERS - 72)
             return 0;
+        if (run->count == 1) {
+            layer[n] = run->area;
+            layer[FLASH_LAYERS + n] = run->into;
+            layer[2 * FLASH_LAYERS + n] = run->out;
+            layer[3 * FLASH_LAYERS + n] = run->side;
+            n++;
+            continue;
+        }
         flash_doubles into = lane * run->into_step + run->into;
         flash_doubles out = lane * run->out_step + run->out;
         for (i = n; i < n + run->count; i += 8) {
@@ -117,7 +149,6 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
             *(flash_loose *)(layer + FLASH_LAYERS + i) = into;
             *(flash_loose *)(layer + 2 * FLASH_LAYERS + i) = out;
             *(flash_loose *)(layer + 3 * FLASH_LAYERS + i) = FLASH_ALL(run->side);
-            *(flash_loose *)(layer + 4 * FLASH_LAYERS + i) = FLASH_ALL(run->kind);
             into += run->into_step * 8.0;
             out += run->out_step * 8.0;
         }
@@ -125,11 +156,11 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
     }
     for (int k = 0; k < FLASH_COLUMNS; k++)
         sum[k] = FLASH_ALL(0.0);
-    for (i = 0; i + 8 <= n; i += 8)
-        KERNEL(eight)(terms, rram, layer + i, 0, sum, &worst);
-    if (i < n) {
+    for (i = 0; i + 16 <= n; i += 16)
+        KERNEL(add)(terms, rram, 2, layer + i, 0, sum, &worst);
+    for (; i < n; i += 8) {
         flash_longs live = lane < (double)(n - i);
-        KERNEL(eight)(terms, rram, layer + i, &live, sum, &worst);
+        KERNEL(add)(terms, rram, 1, layer + i, &live, sum, &worst);
     }
     for (int c = 0; c < net->n_cells; c += 8) {
         flash_longs live = lane < (double)(net->n_cells - c);
