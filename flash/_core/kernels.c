@@ -3,14 +3,12 @@
  * in every build (-ffp-contract=off), so that all variants round alike. */
 #include "kernels.h"
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 #include <math.h>
 #include <string.h>
 
 #if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__))
 #define FLASH_X86 1
+#include <immintrin.h>
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -48,6 +46,8 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 
 #define KERNEL(name) name##_baseline
 #define TARGET
+#define WIDTH 2
+#define ALL(x) ((KERNEL(lanes)){x, x})
 #define FLOOR(x) KERNEL(down)(x)
 #include "kernels_body.h"
 #include "batch_body.h"
@@ -57,6 +57,10 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 static const flash_kernels baseline = TABLE(baseline, "baseline");
 
 #ifdef FLASH_X86
+#undef WIDTH
+#undef ALL
+#define WIDTH 4
+#define ALL(x) ((KERNEL(lanes)){x, x, x, x})
 #define KERNEL(name) name##_avx2
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 #include "kernels_body.h"
@@ -66,8 +70,12 @@ static const flash_kernels baseline = TABLE(baseline, "baseline");
 #undef TARGET
 static const flash_kernels avx2 = TABLE(avx2, "avx2");
 
+#undef WIDTH
+#undef ALL
 #undef FLOOR
-#define FLOOR(x) ((flash_doubles)_mm512_roundscale_pd((__m512d)(x), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+#define WIDTH 8
+#define ALL(x) FLASH_ALL(x)
+#define FLOOR(x) ((flash_doubles)_mm512_roundscale_pd((__m512d)(x), 1)) /* 1: downwards */
 #define KERNEL(name) name##_avx512
 #ifdef __clang__
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2")))
