@@ -51,7 +51,7 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     out = <double*> PyByteArray_AS_STRING(buffer)
     first = (-(<Py_ssize_t> out) & 63) // <Py_ssize_t> sizeof(double)
     out += first
-    if kernel.from_tables != NULL and n:
+    if n:
         pack = packed(tables, n)
     if pack != NULL and width >= pack.n_cells:
         with nogil:
@@ -136,9 +136,9 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     cdef const PlanCell** start
     cdef Spot* spots
     cdef int* counts
+    cdef void* room
     cdef double* layer
     cdef flash_network* net
-    cdef void* room
     cdef int k, c
     cdef double x[11]
     cdef double m[6]
@@ -157,7 +157,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     try:
         if start == NULL or counts == NULL or spots == NULL or net == NULL or room == NULL:
             raise MemoryError
-        layer = <double*> ((<size_t> room + 63) & ~<size_t> 63)
+        layer = <double*> ((<size_t> room + 63) & ~<size_t> 63)   # whole cache lines are read
         net.unit = score_scale()
         for k in range(plan.n_variants):
             start[k] = cells
@@ -172,7 +172,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
                 raise ValueError(f"rows must have {counts[variant[i]]} entries, got {row.shape[1]}")
             for c in range(counts[variant[i]]):
                 k = variant[i] * FLASH_MAX_CELLS + c
-                if not 0 <= row[i, c] < spots[k].rows:
+                if not 0 <= row[i, c] < <int64_t> spots[k].rows:
                     raise ValueError(f"row {row[i, c]} of cell {c} is not in "
                                      f"0..{spots[k].rows - 1}")
         with nogil:

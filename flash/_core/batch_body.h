@@ -1,8 +1,8 @@
 /* Metrics of many configurations from packed tables, compiled once per instruction set (see
  * kernels.c). What they mean is problem.h's flash_metrics: the same operations in the same order,
- * on four configurations at a time. */
+ * on four configurations at a time where registers hold four numbers. */
 
-#ifdef FLASH_VECTORS
+#ifdef QUADS
 #define QUAD_DOWN(x) /* floor of |x| < 2^51 */                                                  \
     ({                                                                                          \
         flash_quad t_ = ((x) + 6755399441055744.0) - 6755399441055744.0;                        \
@@ -122,4 +122,60 @@ TARGET static int KERNEL(from_tables)(const flash_packed *p, int64_t n, const in
     return wrong;
 }
 #undef QUAD_DOWN
+#else
+
+/* One after another, stride numbers a row. */
+static inline int KERNEL(metrics)(const flash_packed *p, int stride, int64_t n,
+                                  const int32_t *variant, const int32_t *row, int64_t width,
+                                  int64_t plane, double *out)
+{
+    const flash_links *l = p->links;
+    const double *q = l->quantum;
+    const int chunks = (p->n_cells + 7) / 8;
+    int wrong = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t v = (uint32_t)variant[i] < (uint32_t)p->n_variants ? (uint32_t)variant[i] : 0;
+        double x[8] = {0.0}, f[4] = {0.0}, scale = 0.0;
+        wrong |= v != (uint32_t)variant[i];
+        for (int c = 0; c < p->n_cells; c++) {
+            const flash_part *part = p->part + v * chunks + c / 8;
+            uint32_t r = (uint32_t)row[i * width + c];
+            int fits = r < part->limit[c % 8];
+            wrong |= !fits & (part->need[c % 8] != 0);
+            const double *line = p->memory;
+            line += fits ? (int64_t)part->first[c % 8] + ((int64_t)r << p->shift) : 0;
+            for (int k = 0; k < stride; k++)
+                x[k] += line[k];
+        }
+        if (stride == 8) {
+            double whole = (double)(int64_t)(x[2] * p->unfold);
+            scale = x[2] - whole * p->fold;
+            x[2] = whole;
+        }
+        if (stride == 8 && l->n_steps) {
+            int64_t s = (int64_t)scale;
+            const double *from
+                = p->factor + 4 * p->class_at[s < PACK_DIRECT ? s : PACK_DIRECT + (s >> p->coarse)];
+            from += scale > from[3] ? 4 : 0;
+            for (int k = 0; k < 4; k++)
+                f[k] = from[k];
+        }
+        double latency = q[M_LATENCY] * x[1] + f[0] * (q[M_LATENCY] * x[4]);
+        out[i] = q[M_SCORE] * x[0];
+        out[plane + i] = latency;
+        out[2 * plane + i] = (q[M_ENERGY] * x[5] + f[1] * (q[M_ENERGY] * x[6]))
+                             + (l->leakage * scale) * latency;
+        out[3 * plane + i] = q[M_AREA] * x[7] + f[2];
+        out[4 * plane + i] = x[2];
+        out[5 * plane + i] = x[3];
+    }
+    return wrong;
+}
+
+static int KERNEL(from_tables)(const flash_packed *p, int64_t n, const int32_t *variant,
+                               const int32_t *row, int64_t width, int64_t plane, double *out)
+{
+    return p->shift == 2 ? KERNEL(metrics)(p, 4, n, variant, row, width, plane, out)
+                         : KERNEL(metrics)(p, 8, n, variant, row, width, plane, out);
+}
 #endif

@@ -1,6 +1,6 @@
-/* Instances of kernels_body.h and the choice among them. `target_clones` would need ifunc, which
- * neither macOS, musl nor Windows has: one table of pointers serves all. FMA contraction is off
- * in every build (-ffp-contract=off), so that all variants round alike. */
+/* Instances of the kernels (*_body.h) and the choice among them. `target_clones` would need ifunc,
+ * which neither macOS, musl nor Windows has: one table of pointers serves all. FMA contraction is
+ * off in every build (-ffp-contract=off), so that all variants round alike. */
 #include "kernels.h"
 
 #include <math.h>
@@ -36,14 +36,16 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 #endif
 
 #ifdef FLASH_VECTORS
-#define EIGHT(suffix) rram_eight_##suffix, from_tables_##suffix, charge_##suffix
+#define VECTORS_ONLY(suffix) rram_eight_##suffix, charge_##suffix
 #else
-#define EIGHT(suffix) 0, 0, 0
+#define VECTORS_ONLY(suffix) 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
-    {label,         accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix,  \
-     select_##suffix, promising_##suffix, EIGHT(suffix)}
+    {label,           accumulate_##suffix, scale_round_##suffix, weigh_##suffix,                \
+     range_##suffix,  select_##suffix,     promising_##suffix,   from_tables_##suffix,          \
+     VECTORS_ONLY(suffix)}
 
+/* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline
 #define TARGET
 #define WIDTH 2
@@ -59,7 +61,10 @@ static const flash_kernels baseline = TABLE(baseline, "baseline");
 #ifdef FLASH_X86
 #undef WIDTH
 #undef ALL
+#undef FLOOR
 #define WIDTH 4
+#define QUADS 1
+#define FLOOR(x) ((KERNEL(lanes))_mm256_floor_pd((__m256d)(x)))
 #define ALL(x) ((KERNEL(lanes)){x, x, x, x})
 #define KERNEL(name) name##_avx2
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))

@@ -65,16 +65,17 @@ typedef struct {
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
     int64_t (*promising)(int64_t n, const double *const *column, double f, double h, double need,
                          const double *room, int32_t *chosen);
-    /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
-    void (*rram_eight)(const flash_terms *terms, const double *in_channels,
-                       const double *kernel_area, const double *out_channels,
-                       const double *positions, double *const *column);
     /* Metrics of n configurations, `plane` numbers apart; nonzero if any was out of range. Up to
      * seven numbers beyond row's end are read and three beyond a plane's n are written. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
+    /* The next two are NULL where the compiler has no vectors.
+     * Costs of eight layers; right below 2^51 units. */
+    void (*rram_eight)(const flash_terms *terms, const double *in_channels,
+                       const double *kernel_area, const double *out_channels,
+                       const double *positions, double *const *column);
     /* A network's totals, every layer charged; 0 where there are too many or one is too large for
-     * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers, aligned to 64 bytes. */
+     * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers. */
     int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
                   double *x);
 } flash_kernels;
