@@ -128,12 +128,12 @@ def test_scales_of_all_sizes() -> None:
             columns[0] = -columns[0]
             params = 2.0 ** random.choice([3, 20, 30, 45])
             columns[7] = columns[7] * params
-            links = dict(
-                quantum=(2.0**-3, 2.0**-9, 2.0**-5, 0.5, 1.0, 1.0),
-                modelled=63,
-                classes=classes,
-                leakage=0.25,
-            )
+            links = {
+                "quantum": (2.0**-3, 2.0**-9, 2.0**-5, 0.5, 1.0, 1.0),
+                "modelled": 63,
+                "classes": classes,
+                "leakage": 0.25,
+            }
             constant = [5.0, 1.0, 2.0, 3.0, 4.0, 1.0, 6.0, 7.0, 8.0]
             cells = [(1, columns, {}), (1, columns, {})]
             variants = [(constant, cells), ([0.0] * 9, cells[:1])]

@@ -33,11 +33,12 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
 
     Notes
     -----
-    A batch that is large beside the tables first lays these out anew, a row in one cache line. The
-    copy, as large as the tables, is kept with them.
+    Once batches are large beside the tables these are laid out anew, a row in one cache line. The
+    copy, about as large as the tables, is kept with them.
     """
     cdef Py_ssize_t i, n = variant.shape[0], width = row.shape[1], plane = (n + 7) & ~7
     cdef const flash_packed* pack = NULL
+    cdef const int32_t* r = NULL
     cdef const flash_kernels* kernel = kernels()
     cdef double x[9]
     cdef double m[6]
@@ -51,20 +52,21 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     out = <double*> PyByteArray_AS_STRING(buffer)
     first = (-(<Py_ssize_t> out) & 63) // <Py_ssize_t> sizeof(double)
     out += first
-    if n:
+    if n and width:
+        r = &row[0, 0]
         pack = packed(tables, n)
     if pack != NULL and width >= pack.n_cells:
         with nogil:
-            wrong = all_of(kernel, pack, n, &variant[0], &row[0, 0], width, plane, out)
+            wrong = all_of(kernel, pack, n, &variant[0], r, width, plane, out)
     else:
         pack = NULL
     if pack == NULL:
         with nogil:
             for i in range(n):
-                if not fits(&tables.problem, variant[i], &row[i, 0], width):
+                if not fits(&tables.problem, variant[i], r + i * width, width):
                     wrong = 1
                     break
-                flash_totals(&tables.problem.variants[variant[i]], &row[i, 0], x)
+                flash_totals(&tables.problem.variants[variant[i]], r + i * width, x)
                 flash_metrics(&tables.problem.links, x, m)
                 for k in range(FLASH_METRICS):
                     out[k * plane + i] = m[k]
@@ -83,7 +85,8 @@ cdef int all_of(const flash_kernels* kernel, const flash_packed* pack, Py_ssize_
     cdef int32_t rows[12 * FLASH_MAX_CELLS]
     cdef Py_ssize_t i, whole = (n - 8) & ~3 if n > 8 else 0
     for i in range(whole, n):
-        memcpy(rows + (i - whole) * FLASH_MAX_CELLS, row + i * width, pack.n_cells * sizeof(int32_t))
+        memcpy(rows + (i - whole) * FLASH_MAX_CELLS, row + i * width,
+               pack.n_cells * sizeof(int32_t))
     return (kernel.from_tables(pack, whole, variant, row, width, plane, out)
             | kernel.from_tables(pack, n - whole, variant + whole, rows, FLASH_MAX_CELLS, plane,
                                  out + whole))

@@ -104,7 +104,7 @@ TARGET static int KERNEL(from_tables)(const flash_packed *p, int64_t n, const in
     int32_t place[PACK_BLOCK * FLASH_MAX_CELLS] __attribute__((aligned(64)));
     const int chunks = (p->n_cells + 7) / 8;
     int wrong = 0;
-    memset(place, 0, sizeof(place));
+    memset(place, 0, PACK_BLOCK * chunks * 8 * sizeof(*place)); /* the last group may lack some */
     for (int64_t i = 0; i < n; i += PACK_BLOCK) {
         int64_t m = n - i < PACK_BLOCK ? n - i : PACK_BLOCK;
         const int32_t *v = variant + i, *r = row + i * width;
