@@ -15,6 +15,7 @@ typedef uint64_t KERNEL(bits) __attribute__((vector_size(8 * WIDTH)));
 #define MASK KERNEL(longs)
 #define CHOOSE(mask, a, b)                                                                      \
     ((VECTOR)(((MASK)(mask) & (MASK)(a)) | (~(MASK)(mask) & (MASK)(b))))
+#define LIMIT 2251799813685248.0 /* 2^51 */
 #define ROUND(x) (((x) + 6755399441055744.0) - 6755399441055744.0) /* of |x| < 2^51: 1.5 * 2^52 */
 
 /* floor of 0 <= x < 2^51 without a library call */
@@ -127,7 +128,7 @@ TARGET INLINE void KERNEL(counts)(int rram, const double *layer, VECTOR *f,
 /* Costs of `groups` (1 or 2) times WIDTH layers into the sums; `live`, of one group only: all bits
  * in the lanes that count. */
 TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, int groups, const double *layer,
-                               const MASK *live, VECTOR *sum, VECTOR *worst)
+                               const MASK *live, VECTOR *sum, MASK *late)
 {
     VECTOR f[16], g[16], weights, macs, more, more_macs;
     KERNEL(counts)(rram, layer, f, &weights, &macs);
@@ -145,11 +146,11 @@ TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, int groups, c
         a = a * terms->per_unit[k];
         if (live)
             a = CHOOSE(*live, a, ALL(0.0));
-        *worst = CHOOSE(a > *worst, a, *worst);
+        *late |= a >= LIMIT;
         a = ROUND(a);
         if (groups == 2) {
             b = b * terms->per_unit[k];
-            *worst = CHOOSE(b > *worst, b, *worst);
+            *late |= b >= LIMIT;
             a += ROUND(b);
         }
         sum[k] += a;
@@ -167,7 +168,8 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
 {
     static const double numbers[] = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0};
     const VECTOR lane = LOOSE(numbers);
-    VECTOR sum[FLASH_COLUMNS], worst = ALL(0.0);
+    VECTOR sum[FLASH_COLUMNS];
+    MASK late = {0};
     int64_t n = 0, i;
     for (int j = 0; j < net->n_runs; j++) {
         const flash_run *run = net->run + j;
@@ -196,10 +198,10 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
     for (int k = 0; k < FLASH_COLUMNS; k++)
         sum[k] = ALL(0.0);
     for (i = 0; i + 2 * WIDTH <= n; i += 2 * WIDTH)
-        KERNEL(add)(terms, rram, 2, layer + i, 0, sum, &worst);
+        KERNEL(add)(terms, rram, 2, layer + i, 0, sum, &late);
     for (; i < n; i += WIDTH) {
         MASK live = lane < (double)(n - i);
-        KERNEL(add)(terms, rram, 1, layer + i, &live, sum, &worst);
+        KERNEL(add)(terms, rram, 1, layer + i, &live, sum, &late);
     }
     for (int c = 0; c < net->n_cells; c += WIDTH) {
         MASK live = lane < (double)(net->n_cells - c);
@@ -208,12 +210,10 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
         VECTOR b = LOOSE(net->links + c) * (net->unit / width);
         a = CHOOSE(live, a, ALL(0.0));
         b = CHOOSE(live, b, ALL(0.0));
-        worst = CHOOSE(a > worst, a, worst);
-        worst = CHOOSE(b > worst, b, worst);
+        late |= (a >= LIMIT) | (b >= LIMIT);
         sum[COL_SCORE] += ROUND(a)
                           + ROUND(b);
     }
-    MASK late = worst >= 2251799813685248.0;
     int64_t any = 0;
     for (int j = 0; j < WIDTH; j++)
         any |= late[j];
@@ -239,4 +239,5 @@ TARGET static int KERNEL(charge)(const flash_terms *terms, int rram, const flash
 #undef MASK
 #undef CHOOSE
 #undef ROUND
+#undef LIMIT
 #endif
