@@ -32,7 +32,7 @@ TARGET static inline __attribute__((always_inline)) int KERNEL(locate)(
         wrong |= v >= (uint32_t)p->n_variants;
         v = v < (uint32_t)p->n_variants ? v : 0;
         for (int j = 0; j < chunks; j++) {
-            const flash_part *part = p->part + v * chunks + j;
+            const flash_places *part = p->part + v * chunks + j;
             flash_uints r = *(const flash_loose_uints *)(row + i * width + 8 * j);
             flash_ints fits = (flash_ints)(r < *(const flash_loose_uints *)part->limit);
             bad |= ~fits & *(const flash_loose_ints *)part->need;
@@ -138,7 +138,7 @@ static inline int KERNEL(metrics)(const flash_packed *p, int stride, int64_t n,
         double x[8] = {0.0}, f[4] = {0.0}, scale = 0.0;
         wrong |= v != (uint32_t)variant[i];
         for (int c = 0; c < p->n_cells; c++) {
-            const flash_part *part = p->part + v * chunks + c / 8;
+            const flash_places *part = p->part + v * chunks + c / 8;
             uint32_t r = (uint32_t)row[i * width + c];
             int fits = r < part->limit[c % 8];
             wrong |= !fits & (part->need[c % 8] != 0);

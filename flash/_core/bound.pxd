@@ -124,8 +124,7 @@ cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Sca
         list = &lists.cell[c]
         value -= list.n
         i = list.start[t]
-        while value[i] != out.top[c][t]:
-            i += 1
+        i += w.kernels.find(list.start[t + 1] - i, value + i, out.top[c][t])
         out.arg[c] = <int32_t> i
         before = back[c][t]
         for k in range(FLASH_COLUMNS):
@@ -208,6 +207,9 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
             return 0
         limit(m, k, 1.0, &m.lower[k], high)
         limit(m, LOWER_ENDS + k, -1.0, &m.upper[k], low)
+        if (k == M_SCORE and not q.product
+                and m.metric_high[k] < threshold(w)):
+            return 0
         if high < m.metric_high[k]:
             m.metric_high[k] = high
         if low > m.metric_low[k]:
@@ -303,10 +305,10 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
             stall += 1
         if best < threshold(w):
             break
-        if stall >= 3:
+        if stall >= 2:
             share *= 0.5
             stall = 0
-            if share < 0.02:
+            if share < 0.05:
                 break
             for r in range(CONSTRAINTS):
                 p[r] = price[r]

@@ -98,14 +98,14 @@ cdef extern from "kernels.h" nogil:
     enum:
         PACK_DIRECT
 
-    ctypedef struct flash_part:
+    ctypedef struct flash_places:
         int32_t first[8]
         uint32_t limit[8]
         int32_t need[8]
 
     ctypedef struct flash_packed:
         const double* memory
-        const flash_part* part
+        const flash_places* part
         int32_t n_variants
         int32_t n_cells
         int32_t shift
@@ -147,15 +147,33 @@ cdef extern from "kernels.h" nogil:
         double links[32]
         flash_run run[260]
 
+    ctypedef struct flash_parts:
+        double latency
+        double latency_scaled
+        double energy
+        double energy_scaled
+        double leakage
+        double area
+        double latency_factor
+        double energy_factor
+        double max_latency
+        double max_energy
+        double max_area
+
     ctypedef struct flash_kernels:
         const char* name
         void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
         void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
         double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
+        int64_t (*find)(int64_t, const double*, double) noexcept nogil
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
         int64_t (*promising)(int64_t, const double* const*, double, double, double, const double*,
                              int32_t*) noexcept nogil
+        int64_t (*fitting)(int64_t, int32_t, const double*, int64_t, const double*,
+                           int32_t*) noexcept nogil
+        int64_t (*meeting)(int64_t, const double*, int64_t, const flash_parts*,
+                           int32_t*) noexcept nogil
         int (*from_tables)(const flash_packed*, int64_t, const int32_t*, const int32_t*, int64_t,
                            int64_t, double*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,

@@ -1,18 +1,13 @@
 """Enumeration of a node's surviving rows: dominance filter, then depth first, best value first."""
 
 from libc.math cimport fabs
-from libc.string cimport memmove
 
 from flash._core.core cimport *
+from flash._core.dominance cimport *
 from flash._core.exact cimport (CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, Scan, Worker,
                                 pause, spent, threshold)
 from flash._core.lists cimport *
 from flash._core.relax cimport *
-
-
-cdef struct Entry:
-    double value         # reduced value
-    int32_t at           # position in the list
 
 
 cdef struct Dive:
@@ -37,114 +32,7 @@ cdef struct Dive:
     int64_t start[32][65]
     double base[14]
     int joined           # cells hand on states
-    int64_t n_last
-    Entry* last_use[14]   # per budget: the last cell's entries by rising use
-    double* last_score[14]
-    double floor         # below it nothing is looked at in this pass
     int64_t steps, most  # entries looked at, and how many may be
-
-
-cdef extern from *:
-    """
-    typedef struct { double value; int32_t at; } flash_entry;
-    static int flash_by_value(const void *a, const void *b)
-    {
-        const flash_entry *p = a, *q = b;
-        if (p->value != q->value)
-            return p->value < q->value ? 1 : -1;
-        return (p->at > q->at) - (p->at < q->at);
-    }
-    """
-    int flash_by_value(const void*, const void*) noexcept nogil
-
-cdef extern from "<stdlib.h>" nogil:
-    void qsort(void*, size_t, size_t, int (*)(const void*, const void*) noexcept nogil) noexcept
-
-
-cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t b) noexcept nogil:
-    """Row a makes row b superfluous: nowhere worse, and strictly better in something reported
-    (or, all of that equal, first in the order of indices)."""
-    cdef int k, strict = 0
-    cdef double x, y
-    for k in range(FLASH_COLUMNS):
-        if list.column[k] == NULL:
-            continue
-        x = list.column[k][a]
-        y = list.column[k][b]
-        if x == y:
-            continue
-        if w.unusual or (x < y) == (k == COL_SCORE):
-            return 0
-        if k < COL_SCALE or k == COL_AREA:
-            strict = 1
-    return strict or (list.id[a] < list.id[b] if list.id != NULL else a < b)
-
-
-cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start, int64_t stop,
-                                Entry* entry) noexcept nogil:
-    """The rows of one state that no other row makes superfluous, as entries by falling score."""
-    cdef int64_t i, j, n = stop - start, kept = 0
-    for i in range(n):
-        entry[i].at = <int32_t> (start + i)
-        entry[i].value = list.column[COL_SCORE][start + i] if list.column[COL_SCORE] != NULL else 0.0
-    qsort(entry, n, sizeof(Entry), flash_by_value)
-    for i in range(n):
-        j = kept - 1
-        while j >= 0 and not dominates(w, list, entry[j].at, entry[i].at):
-            j -= 1
-        if j >= 0:
-            continue
-        # among equal scores a later row may make an earlier one superfluous
-        j = kept - 1
-        while j >= 0 and entry[j].value == entry[i].value:
-            if dominates(w, list, entry[i].at, entry[j].at):
-                kept -= 1
-                memmove(&entry[j], &entry[j + 1], (kept - j) * sizeof(Entry))
-            j -= 1
-        entry[kept] = entry[i]
-        kept += 1
-    return kept
-
-
-cdef inline double reachable(const Dive* d, const double* used) noexcept nogil:
-    """The most score that the last cell can add within what each budget has left."""
-    cdef double most = 1e300, room
-    cdef int64_t low, high, middle
-    cdef int r
-    for r in range(d.n_limits):
-        room = d.right[r] - used[r]
-        low = 0
-        high = d.n_last
-        while low < high:     # entries with use <= room
-            middle = (low + high) // 2
-            if d.last_use[r][middle].value <= room:
-                low = middle + 1
-            else:
-                high = middle
-        if low == 0:
-            return -1e300
-        if d.last_score[r][low - 1] < most:
-            most = d.last_score[r][low - 1]
-    return most
-
-
-cdef inline void index_last(Dive* d) noexcept nogil:
-    """For each budget the last cell's entries by rising use, with the best score so far."""
-    cdef int c = d.order[d.n_cells - 1], r
-    cdef int64_t i, n = d.start[c][1]
-    d.n_last = n
-    for r in range(d.n_limits):
-        d.last_use[r] = <Entry*> flash_take(d.lists.pool, (n + 1) * sizeof(Entry))
-        d.last_score[r] = <double*> flash_take(d.lists.pool, (n + 1) * sizeof(double))
-        for i in range(n):
-            d.last_use[r][i].value = -d.use[c][i * d.n_limits + r]
-            d.last_use[r][i].at = <int32_t> i
-        qsort(d.last_use[r], n, sizeof(Entry), flash_by_value)
-        for i in range(n):
-            d.last_use[r][i].value = -d.last_use[r][i].value
-            d.last_score[r][i] = d.score[c][d.last_use[r][i].at]
-            if i and d.last_score[r][i - 1] > d.last_score[r][i]:
-                d.last_score[r][i] = d.last_score[r][i - 1]
 
 
 cdef inline void descend(Dive* d, int level, int before, double value, double points,
@@ -154,7 +42,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
     cdef int c = d.order[level], s, k, r, last = level + 1 == d.n_cells
     cdef const flash_cell* cell = &d.v.cells[c]
     cdef const List* list = &d.lists.cell[c]
-    cdef double base, here, needed
+    cdef double base, here
     cdef double used[14]
     cdef double joint[14]
     cdef int64_t i
@@ -179,10 +67,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                     return
             if w.limits.stopped or d.steps > d.most:
                 return
-            needed = threshold(w)
-            if needed < d.floor:
-                needed = d.floor
-            if base + d.entry[c][i].value < needed:
+            if base + d.entry[c][i].value < threshold(w):
                 break
             if last and d.plain and (w.problem.links.quantum[M_SCORE] * (points + d.score[c][i])
                                      < w.best.metric[M_SCORE]):
@@ -194,12 +79,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
             else:
                 d.row[c] = (list.id[d.entry[c][i].at] if list.id != NULL
                             else d.entry[c][i].at)
-                if level + 2 == d.n_cells and d.plain and not d.joined and (
-                        w.problem.links.quantum[M_SCORE] * (points + d.score[c][i]
-                                                            + reachable(d, used))
-                        < w.best.metric[M_SCORE]):
-                    pass
-                elif last:
+                if last:
                     if spent(w):
                         return
                     flash_try(w.problem, w.query, d.variant, d.row, &w.best)
@@ -215,6 +95,7 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
     constraints `active` among form[m] <= right[m] prune partial combinations. False where `most`
     entries did not do."""
     cdef Dive d
+    cdef Entry* spare
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef const List* list
     cdef int c, s, t, k, r, level, moved
@@ -245,17 +126,19 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
         d.order[c] = c
         if list.states > 1 or v.cells[c].joined:
             d.joined = 1
-        d.entry[c] = <Entry*> flash_take(lists.pool, (list.n + 1) * sizeof(Entry))
+        d.entry[c] = <Entry*> flash_take(lists.pool, 2 * (list.n + 1) * sizeof(Entry))
+        spare = d.entry[c] + list.n + 1
         d.score[c] = <double*> flash_take(lists.pool, (list.n + 1) * sizeof(double))
         d.use[c] = <double*> flash_take(
             lists.pool, (list.n + 1) * (d.n_limits + 1) * sizeof(double))
         kept = 0
         for s in range(list.states):
             d.start[c][s] = kept
-            kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept)
+            kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
+                                spare)
             for i in range(d.start[c][s], kept):
                 d.entry[c][i].value = value[d.entry[c][i].at]
-            qsort(d.entry[c] + d.start[c][s], kept - d.start[c][s], sizeof(Entry), flash_by_value)
+            sort(d.entry[c] + d.start[c][s], kept - d.start[c][s], spare)
         d.start[c][list.states] = kept
         for i in range(kept):
             d.score[c][i] = 0.0
@@ -276,8 +159,6 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
                 d.order[level] = d.order[level - 1]
                 level -= 1
             d.order[level] = moved
-    if not d.joined:
-        index_last(&d)
     # what the cells still to come need at least and bring at most
     for r in range(d.n_limits):
         d.rest[d.n_cells][r] = 0.0
@@ -314,12 +195,7 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
         d.base[r] = form[d.limit[r]].c
         for k in range(FLASH_COLUMNS):
             d.base[r] += form[d.limit[r]].w[k] * v.constant[k]
-    d.floor = -1e300
     descend(&d, 0, 0, x, v.constant[COL_SCORE], d.base)
-    if not d.joined:
-        for r in range(d.n_limits):
-            flash_give(lists.pool, d.last_use[r])
-            flash_give(lists.pool, d.last_score[r])
     for c in range(d.n_cells):
         flash_give(lists.pool, d.entry[c])
         flash_give(lists.pool, d.use[c])

@@ -1,7 +1,7 @@
 """State of the exact solver, shared with the enumeration of leaves and with SHGO."""
 
 from flash._core.core cimport *
-from flash._core.lists cimport Lists, flash_pool
+from flash._core.lists cimport Lists, flash_pool, release, sample, whole
 from flash._core.relax cimport Form
 from flash._core.tables cimport Tables
 
@@ -44,7 +44,7 @@ cdef struct Worker:
     flash_pool* pool     # memory of the lists
     Lists** thin_of      # per variant: every so many rows, or NULL
     int64_t patience     # entries an enumeration looks at before its node is halved
-    int64_t thin         # rows a list is thinned to while prices are sought
+    int64_t thin         # rows a list is thinned to, for SHGO and while prices are sought
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another
     int64_t nodes, scans, leaves, next_check
@@ -82,6 +82,16 @@ cdef inline int spent(Worker* w) noexcept nogil:
         return 1
     w.leaves += 1
     return 0
+
+
+cdef inline Lists* thin_rows(Worker* w, int variant) noexcept nogil:
+    """Every so many rows of a variant, made once; the worker's to release."""
+    cdef Lists* every
+    if w.thin_of[variant] == NULL:
+        every = whole(&w.problem.variants[variant], w.pool)
+        w.thin_of[variant] = sample(every, w.thin, w.chosen)
+        release(every)
+    return w.thin_of[variant]
 
 
 cdef class Query:

@@ -28,8 +28,8 @@ class Search:
         *,
         time_limit_s: float = ...,
         max_leaves: int = -1,
-        leaf: float = 5000.0,
-        thin: int = 192,
+        leaf: float = 30_000.0,
+        thin: int = 96,
         patience: int = 1_000_000,
         callback: Callable[[Search], Any] | None = None,
     ) -> None: ...

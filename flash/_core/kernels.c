@@ -11,7 +11,7 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define FLASH_VECTORS 1
 #define LANES 8
 typedef double flash_doubles __attribute__((vector_size(64)));
@@ -29,6 +29,13 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 #else
 #define QUAD_MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (flash_quad_longs){i, j, k, l})
 #endif
+typedef int8_t flash_bytes __attribute__((vector_size(8)));
+/* one bit for each lane of a comparison that holds: bit 8 * lane */
+#define FLASH_HITS(mask)                                                                        \
+    ((uint64_t)__builtin_convertvector((mask), flash_bytes) & 0x0101010101010101ULL)
+#define FLASH_CHOOSE(mask, i, chosen, count)                                                    \
+    for (uint64_t hits = FLASH_HITS(mask); hits; hits &= hits - 1)                              \
+    (chosen)[(count)++] = (int32_t)((i) + (__builtin_ctzll(hits) >> 3))
 #define FLASH_ALL(x) ((flash_doubles){x, x, x, x, x, x, x, x})
 #define FLASH_SELECT(mask, a, b)                                                                \
     ((flash_doubles)(((flash_longs)(mask) & (flash_longs)(a))                                   \
@@ -41,9 +48,9 @@ typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), m
 #define VECTORS_ONLY(suffix) 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
-    {label,           accumulate_##suffix, scale_round_##suffix, weigh_##suffix,                \
-     range_##suffix,  select_##suffix,     promising_##suffix,   from_tables_##suffix,          \
-     VECTORS_ONLY(suffix)}
+    {label,            accumulate_##suffix,  scale_round_##suffix, weigh_##suffix,              \
+     range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
+     fitting_##suffix, meeting_##suffix,     from_tables_##suffix, VECTORS_ONLY(suffix)}
 
 /* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline

@@ -11,7 +11,7 @@ typedef struct {
     int32_t first[8]; /* of row 0, in doubles */
     uint32_t limit[8]; /* rows; 0 beyond the cells */
     int32_t need[8];  /* all bits, or none beyond the cells */
-} flash_part;
+} flash_places;
 
 /* Tables for batches: a row is one line of doubles. With shift 2 score, latency, params and macs;
  * with shift 3 also scaled latency, energy, scaled energy and area, and params * fold + scale in
@@ -20,7 +20,7 @@ typedef struct {
 #define PACK_BLOCK 64
 typedef struct {
     const double *memory;
-    const flash_part *part; /* variants x ceil(n_cells / 8) */
+    const flash_places *part; /* variants x ceil(n_cells / 8) */
     int32_t n_variants, n_cells, shift, coarse;
     int32_t far; /* too large for a core's own caches: rows are fetched early */
     double fold, unfold;
@@ -54,6 +54,14 @@ typedef struct {
     flash_run run[FLASH_RUNS];
 } flash_network;
 
+/* What some cells cost already, in the metrics' units, the class factors to reckon with, and what
+ * all cells may cost. */
+typedef struct {
+    double latency, latency_scaled, energy, energy_scaled, leakage, area;
+    double latency_factor, energy_factor;
+    double max_latency, max_energy, max_area;
+} flash_parts;
+
 typedef struct {
     const char *name;
     void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
@@ -62,9 +70,14 @@ typedef struct {
     double (*weigh)(int64_t n, int32_t n_columns, const double *const *column,
                     const double *weight, double *value);
     void (*range)(int64_t n, const double *x, double *low, double *high);
+    int64_t (*find)(int64_t n, const double *value, double x);
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
     int64_t (*promising)(int64_t n, const double *const *column, double f, double h, double need,
                          const double *room, int32_t *chosen);
+    int64_t (*fitting)(int64_t n, int32_t n_limits, const double *use, int64_t stride,
+                       const double *room, int32_t *chosen);
+    int64_t (*meeting)(int64_t n, const double *column, int64_t stride, const flash_parts *own,
+                       int32_t *chosen);
     /* Metrics of n configurations, `plane` numbers apart; nonzero if any was out of range. Up to
      * seven numbers beyond row's end are read and three beyond a plane's n are written. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,

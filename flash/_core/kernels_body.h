@@ -101,6 +101,23 @@ TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double
     *high = q;
 }
 
+/* the first position that holds x; it is there */
+TARGET static int64_t KERNEL(find)(int64_t n, const double *value, double x)
+{
+    int64_t i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_longs hit = *(const flash_loose *)(value + i) == x;
+        uint64_t hits = FLASH_HITS(hit);
+        if (hits)
+            return i + (__builtin_ctzll(hits) >> 3);
+    }
+#endif
+    while (i < n - 1 && value[i] != x)
+        i++;
+    return i;
+}
+
 /* the positions whose value is at least `least`, in order */
 TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double least, int32_t *chosen)
 {
@@ -108,14 +125,7 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
         flash_longs hit = *(const flash_loose *)(value + i) >= least;
-        int64_t any = 0;
-        for (int l = 0; l < LANES; l++)
-            any |= hit[l];
-        if (any)
-            for (int l = 0; l < LANES; l++) {
-                chosen[count] = (int32_t)(i + l);
-                count += value[i + l] >= least;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
@@ -139,20 +149,69 @@ TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, 
         hit &= *(const flash_loose *)(l + i) + *(const flash_loose *)(ls + i) * f <= room[0];
         hit &= *(const flash_loose *)(e + i) + *(const flash_loose *)(es + i) * h <= room[1];
         hit &= *(const flash_loose *)(a + i) <= room[2];
-        int64_t any = 0;
-        for (int k = 0; k < LANES; k++)
-            any |= hit[k];
-        if (any)
-            for (int k = 0; k < LANES; k++) {
-                chosen[count] = (int32_t)(i + k);
-                count += hit[k] != 0;
-            }
+        FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
         chosen[count] = (int32_t)i;
         count += (column[0][i] >= need) & (column[1][i] + column[2][i] * f <= room[0])
                  & (column[3][i] + column[4][i] * h <= room[1]) & (column[5][i] <= room[2]);
+    }
+    return count;
+}
+
+/* the positions whose `n_limits` uses (n numbers a limit) stay within the rooms, in order */
+TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double *use,
+                                      int64_t stride, const double *room, int32_t *chosen)
+{
+    int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_longs hit = *(const flash_loose *)(use + i) <= room[0];
+        for (int32_t r = 1; r < n_limits; r++)
+            hit &= *(const flash_loose *)(use + r * stride + i) <= room[r];
+        FLASH_CHOOSE(hit, i, chosen, count);
+    }
+#endif
+    for (; i < n; i++) {
+        int hit = 1;
+        for (int32_t r = 0; r < n_limits; r++)
+            hit &= use[r * stride + i] <= room[r];
+        chosen[count] = (int32_t)i;
+        count += hit;
+    }
+    return count;
+}
+
+/* the positions that, added to `own`, meet its maxima; six columns of `stride` numbers, scaled as
+ * `own` is */
+TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t stride,
+                                      const flash_parts *own, int32_t *chosen)
+{
+    const double *l = column, *ls = l + stride, *e = ls + stride, *es = e + stride,
+                 *t = es + stride, *a = t + stride;
+    int64_t count = 0, i = 0;
+#ifdef FLASH_VECTORS
+    for (; i + LANES <= n; i += LANES) {
+        flash_doubles latency =
+            (*(const flash_loose *)(l + i) + own->latency)
+            + (*(const flash_loose *)(ls + i) + own->latency_scaled) * own->latency_factor;
+        flash_longs hit = latency <= own->max_latency;
+        hit &= *(const flash_loose *)(a + i) + own->area <= own->max_area;
+        hit &= (*(const flash_loose *)(e + i) + own->energy)
+                       + (*(const flash_loose *)(es + i) + own->energy_scaled) * own->energy_factor
+                       + (*(const flash_loose *)(t + i) + own->leakage) * latency
+               <= own->max_energy;
+        FLASH_CHOOSE(hit, i, chosen, count);
+    }
+#endif
+    for (; i < n; i++) {
+        double latency = (l[i] + own->latency) + (ls[i] + own->latency_scaled) * own->latency_factor;
+        double energy = (e[i] + own->energy) + (es[i] + own->energy_scaled) * own->energy_factor
+                        + (t[i] + own->leakage) * latency;
+        chosen[count] = (int32_t)i;
+        count += (latency <= own->max_latency) & (a[i] + own->area <= own->max_area)
+                 & (energy <= own->max_energy);
     }
     return count;
 }

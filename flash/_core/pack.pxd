@@ -85,7 +85,7 @@ cdef inline void pack(Tables tables, int64_t lines, int shift, int coarse, doubl
     cdef const flash_problem* problem = &tables.problem
     cdef const flash_links* links = &problem.links
     cdef flash_packed* p
-    cdef flash_part* part
+    cdef flash_places* part
     cdef double* line
     cdef double* factor
     cdef int16_t* class_at
@@ -104,7 +104,7 @@ cdef inline void pack(Tables tables, int64_t lines, int shift, int coarse, doubl
         n_cells = max(n_cells, problem.variants[t].n_cells)
     chunks = (n_cells + 7) // 8
     size = ((lines << shift) + 4 * links.n_steps) * sizeof(double) + sizeof(flash_packed)
-    size += problem.n_variants * chunks * sizeof(flash_part)
+    size += problem.n_variants * chunks * sizeof(flash_places)
     size += (PACK_DIRECT + n_coarse) * sizeof(int16_t)
     tables.packing = calloc(1, size + 64)
     if tables.packing == NULL:
@@ -112,7 +112,7 @@ cdef inline void pack(Tables tables, int64_t lines, int shift, int coarse, doubl
     line = <double*> ((<size_t> tables.packing + 63) & ~<size_t> 63)
     factor = line + (lines << shift)
     p = <flash_packed*> (factor + 4 * links.n_steps)
-    part = <flash_part*> (p + 1)
+    part = <flash_places*> (p + 1)
     class_at = <int16_t*> (part + problem.n_variants * chunks)
     p.memory = line
     p.part = part

@@ -17,56 +17,17 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from flash._core.core cimport *
-from flash._core.exact cimport Search, Worker, pause, spent
+from flash._core.dominance cimport Entry, sort
+from flash._core.exact cimport Search, Worker, thin_rows
 from flash._core.lists cimport *
+from flash._core.moves cimport *
 
 __all__ = ("explore", "multistart")
 
 
 cdef enum:
-    THIN = 96           # rows per cell on the coarse level
     POOL = 24            # minimisers kept
     STARTS = 3           # of them refined
-    VERTICES = 4096
-
-
-cdef struct Point:
-    double merit         # objective, or -1e9 - violation where over a budget
-    int variant
-    int32_t row[32]      # rows of the space
-
-
-cdef double weigh_point(Worker* w, Point* p) noexcept nogil:
-    """Merit of a point; its rows' table numbers follow from the widths before them."""
-    cdef const flash_variant* v = &w.problem.variants[p.variant]
-    cdef const flash_cell* cell
-    cdef const flash_links* links = &w.problem.links
-    cdef int32_t row[32]
-    cdef flash_point point
-    cdef double over = 0.0, x
-    cdef int64_t own = 0
-    cdef int c, k
-    for c in range(v.n_cells):
-        cell = &v.cells[c]
-        row[c] = p.row[c]
-        if cell.incoming > 1:
-            row[c] += <int32_t> (own * cell.space_rows)
-        if cell.states > 1:
-            own = p.row[c] // (cell.space_rows // (cell.states // cell.incoming))
-    if spent(w):
-        p.merit = -INFINITY
-        return p.merit
-    if flash_weigh(w.problem, w.query, p.variant, row, &point, &w.best) >= 0:
-        p.merit = point.objective
-        return p.merit
-    for k in range(1, FLASH_METRICS):
-        if point.metric[k] > w.query.maximum[k]:
-            over += point.metric[k] / (w.query.maximum[k] + 1e-300) - 1.0
-    x = flash_accuracy(links, point.metric[M_SCORE]) if w.query.min_accuracy > -INFINITY else INFINITY
-    if x < w.query.min_accuracy:
-        over += 1.0 - x / w.query.min_accuracy
-    p.merit = -1e9 * (1.0 + (over if over < 1e9 else 1e9))
-    return p.merit
 
 
 cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const double* share,
@@ -98,7 +59,6 @@ cdef void best_rows(Worker* w, const Lists* lists, const double* weight, double 
     cdef double used[9]
     cdef double top
     cdef int c, k, n
-    cdef int64_t i
     for c in range(lists.n_cells):
         n = 0
         for k in range(FLASH_COLUMNS):
@@ -107,10 +67,7 @@ cdef void best_rows(Worker* w, const Lists* lists, const double* weight, double 
                 used[n] = w.problem.links.quantum[M_SCORE] if k == COL_SCORE else -price * weight[k]
                 n += 1
         top = w.kernels.weigh(lists.cell[c].n, n, column, used, w.value)
-        i = 0
-        while w.value[i] != top:
-            i += 1
-        row[c] = lists.cell[c].id[i]
+        row[c] = lists.cell[c].id[w.kernels.find(lists.cell[c].n, w.value, top)]
 
 
 cdef void to_space(const flash_variant* v, int32_t* row) noexcept nogil:
@@ -156,14 +113,16 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
 cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     """The complex of one combination of global choices; how many minimisers went to the pool."""
     cdef const flash_variant* v = &w.problem.variants[variant]
-    cdef Lists* all_rows = whole(v, w.pool)
-    cdef Lists* lists = sample(all_rows, THIN, w.chosen)
+    cdef Lists* lists = thin_rows(w, variant)
     cdef double share[6]
     cdef double weight[9]
     cdef double low, high, s_span = 0.0, z_span = 0.0, price, least_z, most_z
     cdef int n = v.n_cells, m, k, c, i, count, kept = 0, budgets = 0
     cdef int32_t axis[8][32]
-    cdef Point* vertex
+    cdef int plain = summed(v)
+    cdef double* merit
+    cdef double total[9]
+    cdef Point corner
     cdef int stride[32]
     cdef int digit[32]
     for k in range(FLASH_METRICS):
@@ -192,29 +151,38 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     for i in range(m):
         best_rows(w, lists, weight, price * pow(2.0, 0.75 * (<double> i - 0.5 * (m - 1))), axis[i])
         to_space(v, axis[i])
+    corner.variant = variant
     count = 1
     for c in range(n):
         stride[c] = count
         count *= m
-    vertex = <Point*> malloc(count * sizeof(Point))
+    merit = <double*> malloc(count * sizeof(double))
     for i in range(count):
-        vertex[i].variant = variant
         for c in range(n):
-            vertex[i].row[c] = axis[i // stride[c] % m][c]
-        weigh_point(w, &vertex[i])
+            corner.row[c] = axis[i // stride[c] % m][c]
+        if not plain:
+            merit[i] = weigh_point(w, &corner)
+            continue
+        for k in range(FLASH_COLUMNS):
+            total[k] = v.constant[k]
+            for c in range(n):
+                if v.cells[c].column[k] != NULL:
+                    total[k] += v.cells[c].column[k][corner.row[c]]
+        merit[i] = appraise(w, variant, corner.row, total, -INFINITY)
     for i in range(count):
         for c in range(n):
             digit[c] = i // stride[c] % m
-        if kept < POOL and is_minimiser(vertex, i, n, m, stride, digit):
-            pool[kept] = vertex[i]
+        if kept < POOL and is_minimiser(merit, i, n, m, stride, digit):
+            pool[kept].variant = variant
+            pool[kept].merit = merit[i]
+            for c in range(n):
+                pool[kept].row[c] = axis[digit[c]][c]
             kept += 1
-    free(vertex)
-    release(lists)
-    release(all_rows)
+    free(merit)
     return kept
 
 
-cdef int is_minimiser(const Point* vertex, int at, int n, int m, const int* stride,
+cdef int is_minimiser(const double* merit, int at, int n, int m, const int* stride,
                       const int* digit) noexcept nogil:
     """No vertex of the star is better, and of equals none comes first."""
     cdef int subset, c, up, down, offset
@@ -226,9 +194,9 @@ cdef int is_minimiser(const Point* vertex, int at, int n, int m, const int* stri
                 offset += stride[c]
                 up &= digit[c] < m - 1
                 down &= digit[c] > 0
-        if up and vertex[at + offset].merit > vertex[at].merit:
+        if up and merit[at + offset] > merit[at]:
             return 0
-        if down and vertex[at - offset].merit >= vertex[at].merit:
+        if down and merit[at - offset] >= merit[at]:
             return 0
     return 1
 
@@ -251,92 +219,32 @@ cdef void mean_shares(Worker* w, const flash_variant* v, const Lists* lists,
             share[k] += e / metric[k]
 
 
-cdef int shifted(const flash_cell* cell, int32_t row, int variable, int by,
-                 int32_t* out) noexcept nogil:
-    """The row with one variable moved; false where that leaves its range."""
-    cdef int64_t inner = 1, size = cell.dims[variable], digit
-    cdef int d
-    for d in range(variable + 1, 5):
-        inner *= cell.dims[d]
-    digit = row // inner % size
-    if digit + by < 0:
-        by = -<int> digit
-    elif digit + by >= size:
-        by = <int> (size - 1 - digit)
-    out[0] = row + <int32_t> (by * inner)
-    return by != 0
-
-
-cdef int step_of(int size, int scale) noexcept nogil:
-    cdef int s = size >> scale
-    return s if s > 1 else 1
-
-
-cdef void refine(Worker* w, Point* p) noexcept nogil:
-    """Local search with shrinking steps; leaves p at its end."""
-    cdef const flash_variant* v = &w.problem.variants[p.variant]
-    cdef Point trial, best, one
-    cdef int scale, a, b, i, j, s, t, improved
-    for scale in range(3, 9):
-        while True:
-            best = p[0]
-            for a in range(v.n_cells):
-                for i in range(5):
-                    if v.cells[a].dims[i] < 2:
-                        continue
-                    for s in range(-1, 2, 2):
-                        one = p[0]
-                        if not shifted(&v.cells[a], p.row[a], i,
-                                       s * step_of(v.cells[a].dims[i], scale), &one.row[a]):
-                            continue
-                        weigh_point(w, &one)
-                        if one.merit > best.merit:
-                            best = one
-                        for b in range(a, v.n_cells):
-                            for j in range(i + 1 if b == a else 0, 5):
-                                if v.cells[b].dims[j] < 2:
-                                    continue
-                                for t in range(-1, 2, 2):
-                                    trial = one
-                                    if shifted(&v.cells[b], one.row[b], j,
-                                               t * step_of(v.cells[b].dims[j], scale),
-                                               &trial.row[b]):
-                                        weigh_point(w, &trial)
-                                        if trial.merit > best.merit:
-                                            best = trial
-                if pause_if_due(w):
-                    return
-            improved = best.merit > p.merit
-            if not improved:
-                break
-            p[0] = best
-        if largest_step(v, scale) == 1:
-            break
-
-
-cdef int largest_step(const flash_variant* v, int scale) noexcept nogil:
-    cdef int c, d, s = 1
+cdef double most_score(const flash_variant* v) noexcept nogil:
+    """No configuration of the variant scores more, in the column's units."""
+    cdef double most = v.constant[COL_SCORE]
+    cdef int c
     for c in range(v.n_cells):
-        for d in range(5):
-            s = max(s, step_of(v.cells[c].dims[d], scale))
-    return s
-
-
-cdef int pause_if_due(Worker* w) noexcept nogil:
-    if w.leaves >= w.next_check:
-        w.next_check = w.leaves + 16384
-        return pause(w)
-    return w.limits.stopped
+        if v.cells[c].boundary[COL_SCORE] != NULL:
+            return INFINITY
+        most += v.cells[c].high[COL_SCORE]
+    return most
 
 
 cdef void run(Worker* w) noexcept nogil:
-    cdef int n_variants = w.problem.n_variants, v, n = 0, i, j, first
-    cdef Point* pool = <Point*> malloc(n_variants * POOL * sizeof(Point))
+    cdef int n_variants = w.problem.n_variants, n = 0, i, j, first
+    cdef Point* pool = <Point*> flash_take(w.pool, n_variants * POOL * sizeof(Point))
+    cdef Entry* order = <Entry*> flash_take(w.pool, 2 * n_variants * sizeof(Entry))
+    cdef Around* around = <Around*> flash_take(w.pool, sizeof(Around))
     cdef Point swap
-    if pool == NULL:
-        return
-    for v in range(n_variants):
-        n += coarse(w, v, pool + n)
+    for i in range(n_variants):   # those that could score most first: others may then be left out
+        order[i].at = i
+        order[i].value = 0.0 if w.query.product else most_score(&w.problem.variants[i])
+    sort(order, n_variants, order + n_variants)
+    for i in range(n_variants):
+        if w.best.found and not w.query.product and (
+                w.best.objective > w.problem.links.quantum[M_SCORE] * order[i].value):
+            break
+        n += coarse(w, order[i].at, pool + n)
         if pause_if_due(w):
             break
     for i in range(n if n < STARTS else STARTS):
@@ -349,8 +257,10 @@ cdef void run(Worker* w) noexcept nogil:
         pool[first] = swap
         if w.limits.stopped:
             break
-        refine(w, &pool[i])
-    free(pool)
+        refine(w, &pool[i], around)
+    flash_give(w.pool, around)
+    flash_give(w.pool, order)
+    flash_give(w.pool, pool)
 
 
 def explore(Search search not None, seed=0) -> None:
@@ -377,6 +287,7 @@ def multistart(Search search not None, int seed, int64_t max_evals) -> None:
     cdef Worker* w = &search.w
     cdef Point p
     cdef unsigned long long state = seed * 2654435761 + 88172645463325252
+    cdef Around* around = <Around*> flash_take(w.pool, sizeof(Around))
     cdef int c
     cdef int64_t saved = w.limits.max_leaves
     w.limits.max_leaves = max_evals
@@ -391,6 +302,7 @@ def multistart(Search search not None, int seed, int64_t max_evals) -> None:
             state ^= state << 17
             p.row[c] = <int32_t> ((state >> 11) % w.problem.variants[p.variant].cells[c].space_rows)
         weigh_point(w, &p)
-        refine(w, &p)
+        refine(w, &p, around)
+    flash_give(w.pool, around)
     w.limits.max_leaves = saved
     w.limits.stopped = 0

@@ -8,6 +8,7 @@ from flash._core.bound cimport *
 from flash._core.core cimport *
 from flash._core.dive cimport dive, least_boundary
 from flash._core.exact cimport *
+from flash._core.flat cimport flat_dive
 from flash._core.lists cimport *
 from flash._core.relax cimport *
 
@@ -306,9 +307,7 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
     for c in range(lists.n_cells):
         if lists.cell[c].id != NULL:
             return sample(lists, w.thin, w.chosen)
-    if w.thin_of[variant] == NULL:
-        w.thin_of[variant] = sample(lists, w.thin, w.chosen)
-    w.thin_of[variant].refs += 1
+    thin_rows(w, variant).refs += 1
     return w.thin_of[variant]
 
 
@@ -317,9 +316,16 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
     """Dives; where that takes long and classes are left to part, halves the scale first."""
     cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE]
     cdef int parts = w.problem.links.n_steps > 1 and high > low + 2.0 and node.depth < 40
+    cdef int64_t most = w.patience if parts else <int64_t> 1 << 62
+    cdef int c, flat = w.best.found and not w.query.product, done
+    for c in range(lists.n_cells):
+        flat &= lists.cell[c].states == 1 and not v.cells[c].joined
     scan(w, v, lists, at)
-    if not dive(w, node.variant, lists, at, m.form, m.right, m.active,
-                w.patience if parts else <int64_t> 1 << 62) and not w.limits.stopped:
+    if flat:
+        done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price, most)
+    else:
+        done = dive(w, node.variant, lists, at, m.form, m.right, m.active, most)
+    if not done and not w.limits.stopped:
         branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
 
 
