@@ -16,7 +16,7 @@ import flash.architecture
 from flash._core import batch
 from flash._core.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.problem import MACS, PARAMS, compile_problem, rows_of
+from flash.problem import MACS, PARAMS, compile_problem, plan_of, rows_of
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -60,6 +60,111 @@ def test_many_at_once(family: str) -> None:
     rows[n - 1, 0] = 10**6
     with pytest.raises(ValueError, match="row 1000000"):
         batch.evaluate(tables, variants, rows)
+
+
+@pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])
+@pytest.mark.parametrize("extra", [0, PARAMS, PARAMS | MACS])
+@pytest.mark.parametrize("cells", [1, 8, 9, 17])
+def test_many_cells(cells: int, extra: int, target_name: str) -> None:
+    """Vectors take eight cells at a time; one that rows end in is padded."""
+    space = flash.DenseNet(cells=cells, widths=[16], depths=[2, 5], skips=[0, 16])
+    problem = compile_problem(space, flash.Target.load(target_name), None, extra)
+    rng = np.random.default_rng(cells)
+    for n in (*range(1, 20), 500):
+        sizes = np.array(problem.tables.rows[0])
+        variants = rng.integers(0, len(problem.tables.rows), n, dtype=np.int32)
+        rows = rng.integers(0, sizes, (n, cells), dtype=np.int32)
+        got = np.array(batch.evaluate(problem.tables, variants, rows))
+        expected = batch.evaluate_layers(plan_of(space), problem.model, variants, rows)
+        known = [0, 1, 2, 3] + [4] * bool(extra & PARAMS) + [5] * bool(extra & MACS)
+        np.testing.assert_array_equal(got[known], np.array(expected)[known])
+
+
+@pytest.mark.parametrize("cells", [2, 11])
+def test_out_of_range_wherever_it_stands(cells: int) -> None:
+    space = flash.DenseNet(cells=cells, widths=[16], depths=[2, 3], skips=[0, 16])
+    problem = compile_problem(space, flash.Target.load("rram"))
+    n = 150
+    batch.evaluate(problem.tables, np.zeros(n, np.int32), np.zeros((n, cells), np.int32))
+    for i in (0, 63, 64, 141, 149):
+        for cell in {0, cells - 1}:
+            for bad in (-1, 4, 2**31 - 1, -(2**31)):
+                variants, rows = np.zeros(n, np.int32), np.zeros((n, cells + 1), np.int32)
+                rows[:, cells] = -7  # never read
+                batch.evaluate(problem.tables, variants, rows)
+                rows[i, cell] = bad
+                with pytest.raises(ValueError, match=f"row {bad} of cell {cell} "):
+                    batch.evaluate(problem.tables, variants, rows)
+                rows[i, cell] = 0
+                variants[i] = bad
+                with pytest.raises(ValueError, match=f"variant {bad} "):
+                    batch.evaluate(problem.tables, variants, rows)
+        with pytest.raises(ValueError, match="rows must have"):
+            batch.evaluate(problem.tables, variants * 0, np.zeros((n, cells - 1), np.int32))
+
+
+def test_few_at_a_time_are_many_together() -> None:
+    """Calls too small to lay the tables out for them do so once they have had enough."""
+    problem = compile_problem(SPACE, flash.Target.load("rram"))
+    variants, rows = np.zeros(1, np.int32), np.ones((1, 2), np.int32)
+    first = np.array(batch.evaluate(problem.tables, variants, rows))
+    for _ in range(20):
+        np.testing.assert_array_equal(batch.evaluate(problem.tables, variants, rows), first)
+
+
+def test_scales_of_all_sizes() -> None:
+    """Classes are looked up by bits of the scale: whatever the bounds and totals, the same class as
+    by bisection, or no look-up at all."""
+    random = Random(5)
+    for top in (3, 4000, 4095, 4096, 5000, 70_000, 10**7, 2**40):
+        for _ in range(4):
+            bounds = sorted({random.randrange(top) + 0.5 * (_ % 2) for _ in range(9)})
+            classes = [(b, 1.0 + i, 2.0 + i, 3.0 * i) for i, b in enumerate((*bounds, np.inf))]
+            scale = np.array(
+                [random.randrange(top) for _ in range(40)] + [0, *map(int, bounds)], float
+            )
+            columns = {k: np.arange(float(len(scale))) for k in range(9)}
+            columns[5] = scale
+            columns[0] = -columns[0]
+            params = 2.0 ** random.choice([3, 20, 30, 45])
+            columns[7] = columns[7] * params
+            links = {
+                "quantum": (2.0**-3, 2.0**-9, 2.0**-5, 0.5, 1.0, 1.0),
+                "modelled": 63,
+                "classes": classes,
+                "leakage": 0.25,
+            }
+            constant = [5.0, 1.0, 2.0, 3.0, 4.0, 1.0, 6.0, 7.0, 8.0]
+            cells = [(1, columns, {}), (1, columns, {})]
+            variants = [(constant, cells), ([0.0] * 9, cells[:1])]
+            own = Tables.from_arrays(variants, links)
+            which = np.arange(len(scale), dtype=np.int32) % 2
+            rows = np.array(
+                [[i, random.randrange(len(scale))] for i in range(len(scale))], np.int32
+            )
+            got = np.array(batch.evaluate(own, which, rows)).T
+            for i, (v, row) in enumerate(zip(which, rows, strict=True)):
+                total = reference.totals(variants[v], tuple(row[: 2 - v]))
+                assert got[i].tolist() == reference.metrics(links, total)
+
+
+@pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])
+@pytest.mark.parametrize(
+    ("make_space", "cells", "depths"),
+    [(flash.DenseNet, 5, (273, 274, 818, 819, 820, 1000)), (flash.ResNet, 3, (681, 682, 683, 999))],
+)
+def test_layers_beyond_a_pass(
+    make_space: Any, cells: int, depths: tuple[int, ...], target_name: str
+) -> None:
+    """Almost as many layers as the vector kernels have room for, and more."""
+    for depth in depths:
+        space = make_space(cells=cells, depths=[depth], skips=[0, 16], widths=[16])
+        problem = compile_problem(space, flash.Target.load(target_name), None, PARAMS | MACS)
+        variants, rows = np.zeros(2, np.int32), np.array([[0] * cells, [1] * cells], np.int32)
+        np.testing.assert_array_equal(
+            batch.evaluate_layers(plan_of(space), problem.model, variants, rows),
+            batch.evaluate(problem.tables, variants, rows),
+        )
 
 
 @pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])

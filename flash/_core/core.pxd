@@ -1,6 +1,6 @@
 """C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
 
 cdef extern from "problem.h" nogil:
     enum:
@@ -95,12 +95,57 @@ cdef extern from "problem.h" nogil:
                   const int32_t* row, flash_point* best) noexcept
 
 cdef extern from "kernels.h" nogil:
+    enum:
+        PACK_DIRECT
+
+    ctypedef struct flash_places:
+        int32_t first[8]
+        uint32_t limit[8]
+        int32_t need[8]
+
+    ctypedef struct flash_packed:
+        const double* memory
+        const flash_places* part
+        int32_t n_variants
+        int32_t n_cells
+        int32_t shift
+        int32_t coarse
+        int32_t far
+        double fold
+        double unfold
+        const double* factor
+        const int16_t* class_at
+        const flash_links* links
+
     ctypedef struct flash_terms:
         int32_t n
         int32_t feature[224]
         int32_t column[224]
         double weight[224]
         double per_unit[7]
+
+    enum:
+        FLASH_LAYERS
+        FLASH_RUNS
+
+    ctypedef struct flash_run:
+        double area
+        double into
+        double into_step
+        double out
+        double out_step
+        double side
+        int32_t count
+
+    ctypedef struct flash_network:
+        int32_t n_runs
+        int32_t n_cells
+        double params
+        double unit
+        double width[32]
+        double convolutions[32]
+        double links[32]
+        flash_run run[260]
 
     ctypedef struct flash_parts:
         double latency
@@ -134,7 +179,11 @@ cdef extern from "kernels.h" nogil:
                            int32_t*) noexcept nogil
         int64_t (*promising_product)(int64_t, const double*, int64_t, const flash_parts*,
                                      int32_t*) noexcept nogil
+        int (*from_tables)(const flash_packed*, int64_t, const int32_t*, const int32_t*, int64_t,
+                           int64_t, double*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
+        int (*charge)(const flash_terms*, int, const flash_network*, double*,
+                      double*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

@@ -1,6 +1,6 @@
-/* Instances of kernels_body.h and the choice among them. `target_clones` would need ifunc, which
- * neither macOS, musl nor Windows has: one table of pointers serves all. FMA contraction is off
- * in every build (-ffp-contract=off), so that all variants round alike. */
+/* Instances of the kernels (*_body.h) and the choice among them. `target_clones` would need ifunc,
+ * which neither macOS, musl nor Windows has: one table of pointers serves all. FMA contraction is
+ * off in every build (-ffp-contract=off), so that all variants round alike. */
 #include "kernels.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 
 #if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__))
 #define FLASH_X86 1
+#include <immintrin.h>
 #endif
 
 #if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -16,6 +17,18 @@
 typedef double flash_doubles __attribute__((vector_size(64)));
 typedef double flash_loose __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t flash_longs __attribute__((vector_size(64)));
+typedef double flash_quad __attribute__((vector_size(32), may_alias));
+typedef int64_t flash_quad_longs __attribute__((vector_size(32)));
+typedef int32_t flash_ints __attribute__((vector_size(32)));
+typedef uint32_t flash_uints __attribute__((vector_size(32)));
+typedef int32_t flash_loose_ints __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t flash_loose_uints __attribute__((vector_size(32), aligned(4), may_alias));
+#define QUAD_ALL(x) ((flash_quad){x, x, x, x})
+#ifdef __clang__
+#define QUAD_MIX(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define QUAD_MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (flash_quad_longs){i, j, k, l})
+#endif
 typedef int8_t flash_bytes __attribute__((vector_size(8)));
 /* one bit for each lane of a comparison that holds: bit 8 * lane */
 #define FLASH_HITS(mask)                                                                        \
@@ -30,30 +43,54 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
 #endif
 
 #ifdef FLASH_VECTORS
-#define EIGHT(suffix) rram_eight_##suffix
+#define VECTORS_ONLY(suffix) rram_eight_##suffix, charge_##suffix
 #else
-#define EIGHT(suffix) 0
+#define VECTORS_ONLY(suffix) 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
-    {label,           accumulate_##suffix, scale_round_##suffix, weigh_##suffix, range_##suffix, \
-     find_##suffix,   select_##suffix,     promising_##suffix,   fitting_##suffix,               \
-     meeting_##suffix, promising_product_##suffix, EIGHT(suffix)}
+    {label,            accumulate_##suffix,  scale_round_##suffix, weigh_##suffix,              \
+     range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
+     fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
+     from_tables_##suffix, VECTORS_ONLY(suffix)}
 
+/* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline
 #define TARGET
+#define WIDTH 2
+#define ALL(x) ((KERNEL(lanes)){x, x})
+#define FLOOR(x) KERNEL(down)(x)
 #include "kernels_body.h"
+#include "sift_body.h"
+#include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels baseline = TABLE(baseline, "baseline");
 
 #ifdef FLASH_X86
+#undef WIDTH
+#undef ALL
+#undef FLOOR
+#define WIDTH 4
+#define QUADS 1
+#define FLOOR(x) ((KERNEL(lanes))_mm256_floor_pd((__m256d)(x)))
+#define ALL(x) ((KERNEL(lanes)){x, x, x, x})
 #define KERNEL(name) name##_avx2
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 #include "kernels_body.h"
+#include "sift_body.h"
+#include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx2 = TABLE(avx2, "avx2");
 
+#undef WIDTH
+#undef ALL
+#undef FLOOR
+#define WIDTH 8
+#define ALL(x) FLASH_ALL(x)
+#define FLOOR(x) ((flash_doubles)_mm512_roundscale_pd((__m512d)(x), 1)) /* 1: downwards */
 #define KERNEL(name) name##_avx512
 #ifdef __clang__
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2")))
@@ -63,6 +100,9 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
         target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2,prefer-vector-width=512")))
 #endif
 #include "kernels_body.h"
+#include "sift_body.h"
+#include "batch_body.h"
+#include "layers_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx512 = TABLE(avx512, "avx512");

@@ -2,7 +2,32 @@
 #ifndef FLASH_KERNELS_H
 #define FLASH_KERNELS_H
 
+#include "problem.h"
+
 #include <stdint.h>
+
+/* Where a variant's cells, eight at a time, have their rows. */
+typedef struct {
+    int32_t first[8]; /* of row 0, in doubles */
+    uint32_t limit[8]; /* rows; 0 beyond the cells */
+    int32_t need[8];  /* all bits, or none beyond the cells */
+} flash_places;
+
+/* Tables for batches: a row is one line of doubles. With shift 2 score, latency, params and macs;
+ * with shift 3 also scaled latency, energy, scaled energy and area, and params * fold + scale in
+ * the place of params. Constants are in the first cell's rows; line 0 is zero. */
+#define PACK_DIRECT 4096
+#define PACK_BLOCK 64
+typedef struct {
+    const double *memory;
+    const flash_places *part; /* variants x ceil(n_cells / 8) */
+    int32_t n_variants, n_cells, shift, coarse;
+    int32_t far; /* too large for a core's own caches: rows are fetched early */
+    double fold, unfold;
+    const double *factor;    /* of each class: latency, energy, area, and its greatest scale */
+    const int16_t *class_at; /* by scale, then by scale >> coarse: a class or the one before it */
+    const flash_links *links;
+} flash_packed;
 
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
@@ -11,6 +36,23 @@ typedef struct {
     double weight[224];
     double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
 } flash_terms;
+
+/* Layers alike, or of linearly growing channels. area: of the kernel; negative where depthwise,
+ * none for an elementwise pass over the output. */
+typedef struct {
+    double area, into, into_step, out, out_step, side;
+    int32_t count;
+} flash_run;
+
+#define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
+#define FLASH_RUNS 260
+typedef struct {
+    int32_t n_runs, n_cells;
+    double params; /* of norms and biases */
+    double unit;   /* of NN-Degree, inverted */
+    double width[FLASH_MAX_CELLS], convolutions[FLASH_MAX_CELLS], links[FLASH_MAX_CELLS];
+    flash_run run[FLASH_RUNS];
+} flash_network;
 
 /* What some cells cost already, in the metrics' units, the class factors to reckon with, and what
  * all cells may cost. */
@@ -39,10 +81,19 @@ typedef struct {
                        int32_t *chosen);
     int64_t (*promising_product)(int64_t n, const double *column, int64_t stride,
                                  const flash_parts *own, int32_t *chosen);
-    /* costs of eight layers; NULL where the compiler has no vectors. Right below 2^51 units. */
+    /* Metrics of n configurations, `plane` numbers apart; nonzero if any was out of range. Up to
+     * seven numbers beyond row's end are read and three beyond a plane's n are written. */
+    int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
+                       const int32_t *row, int64_t width, int64_t plane, double *out);
+    /* The next two are NULL where the compiler has no vectors.
+     * Costs of eight layers; right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,
                        const double *positions, double *const *column);
+    /* A network's totals, every layer charged; 0 where there are too many or one is too large for
+     * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers. */
+    int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
+                  double *x);
 } flash_kernels;
 
 /* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */

@@ -15,6 +15,10 @@ cdef class Tables:
     cdef void* small          # variants and cells
     cdef object classes       # keeps the links' arrays alive
     cdef int ranged           # the cells' low and high are known
+    cdef void* packing        # of batches (pack.pxd), made when one is large
+    cdef const flash_packed* packed
+    cdef int unpackable
+    cdef int64_t evaluated    # configurations before
     cdef double* reserve(self, size_t n_numbers) except NULL
     cdef int shape(self, object cells_of) except -1
     cdef int set_links(self, dict links) except -1

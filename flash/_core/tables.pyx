@@ -141,6 +141,7 @@ cdef class Tables:
             else:
                 free(self.block)
         free(self.small)
+        free(self.packing)
 
     cdef double* reserve(self, size_t n_numbers) except NULL:
         """One block for all rows."""
