@@ -21,17 +21,20 @@ def build_info(packages: bool = False) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        version, location, compiler, flags, switches, cython, python, platform.
+        version, location, compiler, flags, switches, cython, kernels (the vector instructions in
+        use; the environment variable FLASH_SIMD may name lesser ones), python, platform.
     """
     import os
     import sys
 
     from ._core.tables import build_info as core
+    from ._core.tables import simd
     from ._version import __version__
 
     facts = {"version": __version__, "location": os.path.dirname(os.path.abspath(__file__))}
     facts.update(core())
     facts["switches"] = facts.get("switches") or "none"
+    facts["kernels"] = simd()
     facts["python"] = f"{sys.implementation.name} {sys.version.split()[0]}"
     facts["platform"] = sys.platform
     if hasattr(os, "uname"):

@@ -2,7 +2,7 @@
 
 The core knows nothing of a Python function, so no bound exists. The lattice, its star and the moves
 are those of the compiled SHGO; configurations are costed by the core in batches and only those
-within the budgets reach the function.
+within the budgets reach the function, compiled through numba where that helps (`_numba`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from time import perf_counter
 import numpy as np
 
 from ._core import batch
+from ._numba import CLOSE, Again, Scorer
+from ._record import Record
 from .errors import ArgumentError, ArgumentTypeError, FlashError
 from .hardware import METRICS
 
@@ -40,8 +42,9 @@ class _Stop(Exception):
 class _Batches:
     """Costs, feasibility and the user's score of rows of choice indices, each row once."""
 
-    def __init__(self, run: _Run, deadline: float, most: int) -> None:
+    def __init__(self, run: _Run, scorer: Scorer, deadline: float, most: int) -> None:
         self.run = run
+        self.scorer = scorer
         self.limits = run.limits
         self.deadline = deadline
         self.most = most
@@ -70,11 +73,22 @@ class _Batches:
         return np.array([self.seen[key] for key in keys])
 
     def _weigh(self, rows: NDArray[Any], keys: list[bytes]) -> None:
+        data, fits = self._describe(rows)
+        self.count += len(rows)
+        scores = np.full(len(rows), -np.inf)
+        if fits.any():
+            scores[fits] = self._ask({name: value[fits] for name, value in data.items()})
+        self.seen.update(zip(keys, scores.tolist(), strict=True))
+        top = int(np.argmax(scores))
+        if scores[top] > -np.inf and (self.best is None or scores[top] > self.best[0]):
+            self.best = (float(scores[top]), rows[top].copy())
+
+    def _describe(self, rows: NDArray[Any]) -> tuple[dict[str, Any], NDArray[Any]]:
+        """What the function is given, and which rows are within the budgets."""
         from .problem import table_rows
 
         problem = self.run.problem
         metrics = np.asarray(batch.evaluate(problem.tables, *table_rows(problem.space, rows)))
-        self.count += len(rows)
         fits = np.all(metrics[1:] <= np.array(self.limits[1:])[:, None], axis=0)
         data: dict[str, Any] = {"nn_degree": metrics[0]}
         if problem.predictor is not None:
@@ -88,22 +102,37 @@ class _Batches:
                 data[name] = metrics[k]
         data["params"], data["macs"] = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
         data["choices"] = rows
-        scores = np.full(len(rows), -np.inf)
-        if fits.any():
-            scores[fits] = self._ask({name: value[fits] for name, value in data.items()})
-        self.seen.update(zip(keys, scores.tolist(), strict=True))
-        top = int(np.argmax(scores))
-        if scores[top] > -np.inf and (self.best is None or scores[top] > self.best[0]):
-            self.best = (float(scores[top]), rows[top].copy())
+        return data, fits
+
+    def confirm(self) -> bool:
+        """Whether the plain function agrees with a compiled one's score of the best so far.
+
+        Its own score is taken, and where it is another the function runs as it is from now on.
+        """
+        if not self.scorer.may_differ or self.best is None:
+            return True
+        (score, row), note = self.best, self.scorer.note
+        self.scorer.drop("its compiled score of the best configuration is another")
+        self.best = None
+        try:
+            own = float(self._ask(self._describe(row[None])[0])[0])
+        except FlashError:  # not within this batch alone
+            return False
+        if own > -np.inf:
+            self.best = (own, row)
+        if not np.isclose(own, score, rtol=CLOSE, atol=0.0):
+            return False
+        self.scorer.note = note
+        return True
 
     def _ask(self, data: dict[str, Any]) -> NDArray[Any]:
         """The user's scores, checked."""
-        function = self.run.wanted.function
         name = self.run.wanted.name(False)
         n = len(data["choices"])
-        assert function is not None
         try:
-            scores = function(data)
+            scores = self.scorer(data)
+        except Again:
+            raise
         except Exception as error:
             raise ObjectiveError(
                 f"objective {name!r} raised {type(error).__name__} on {n} configurations: {error}"
@@ -131,12 +160,40 @@ class _Batches:
         return array
 
 
-def explore_function(
-    run: _Run, deadline: float, most: int
-) -> tuple[tuple[int, ...] | None, float | None, int, str | None]:
-    """Search by SHGO: (row, score, evaluations, what stopped it)."""
+class Found(Record):
+    """What `explore_function` found: no row where nothing is within the budgets."""
+
+    row: tuple[int, ...] | None
+    score: float | None
+    nfev: int
+    stopped: str | None
+    note: str  # how the function was run, and why
+
+
+def explore_function(run: _Run, limit_s: float, most: int) -> Found:
+    """Search by SHGO, within a time limit and a number of evaluations (-1: any)."""
+    function = run.wanted.function
+    assert function is not None
+    scorer = Scorer(function, run.wanted.compiled, limit_s)
+    ask = _Batches(run, scorer, run.started + limit_s, most)
+    try:
+        _explore(ask)
+        again = not ask.confirm() and ask.stopped in (None, "max_evals")
+    except Again:
+        again = True
+    if again:  # the whole search with the plain function
+        ask = _Batches(run, scorer, run.started + limit_s, most)
+        _explore(ask)
+    row, score = None, None
+    if ask.best is not None:
+        score, row = ask.best[0], tuple(int(v) for v in ask.best[1])
+    return Found(row, score, ask.count, ask.stopped, scorer.note)
+
+
+def _explore(ask: _Batches) -> None:
+    """Fill `ask` with the hierarchy's configurations, until all are asked or a limit is reached."""
+    run = ask.run
     lengths = np.array(run.problem.space._lengths)
-    ask = _Batches(run, run.started + deadline, most)
     try:
         pool: list[tuple[float, NDArray[Any]]] = []
         for first in np.ndindex(*(int(n) for n in lengths[:3])):
@@ -148,9 +205,6 @@ def explore_function(
         pass
     except KeyboardInterrupt:
         ask.stopped = "interrupt"
-    if ask.best is None:
-        return None, None, ask.count, ask.stopped
-    return tuple(int(v) for v in ask.best[1]), ask.best[0], ask.count, ask.stopped
 
 
 def _coarse(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from ._record import Record
-from ._validate import choice, number
+from ._validate import choice, number, shown
 from .errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .hardware import Target
     from .predictor import AccuracyPredictor
 
-__all__ = ["TERMS", "Objective", "as_objective"]
+__all__ = ["BUDGETS", "TERMS", "Objective", "as_objective", "read_budgets"]
+
+BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 
 TERMS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+# Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
+LEAST = 1e-100
 
 
 class Objective(Record):
@@ -28,10 +32,13 @@ class Objective(Record):
         Of the weighted product, in the order of `TERMS`; None: the score itself.
     function : callable or None
         A user's own, scored in batches outside the core.
+    compiled : bool or None
+        Whether numba may compile the function; None: where that helps.
     """
 
     exponents: tuple[float, ...] | None = None
     function: Callable[[Any], Any] | None = None
+    compiled: bool | None = None
 
     def uses(self, term: int) -> bool:
         """Whether the weighted product has this term."""
@@ -64,13 +71,43 @@ class Objective(Record):
 PLAIN = Objective()
 
 
-def as_objective(value: Any, target: Target, predictor: AccuracyPredictor | None) -> Objective:
+def read_budgets(
+    values: Sequence[float | None], target: Target
+) -> tuple[dict[str, float], list[float]]:
+    """Return the upper budgets by name, and as six limits in the core's order."""
+    budgets: dict[str, float] = {}
+    limits = [float("inf")] * 6
+    for k, (name, value) in enumerate(zip(BUDGETS, values, strict=True), 1):
+        if value is None:
+            continue
+        limit = number(name, value, above=0)
+        limits[k] = max(float(limit), LEAST)
+        if k > 3 and limit == limit // 1:  # a count, also where it was given as 2e6
+            limit = int(limit)
+        budgets[name] = limit
+        if k <= 3 and name[4:] not in target.metrics:
+            raise ArgumentError(
+                f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "
+                f"(it models {', '.join(target.metrics)})"
+            )
+    return budgets, limits
+
+
+def as_objective(
+    value: Any, target: Target, predictor: AccuracyPredictor | None, compiled: bool | None = None
+) -> Objective:
     """Return an Objective from what users pass."""
+    if compiled is not None and compiled is not True and compiled is not False:
+        raise ArgumentTypeError(
+            f"compile_objective must be None, True or False, got {shown(compiled)}"
+        )
+    if compiled is not None and not callable(value):
+        raise ArgumentError("compile_objective is for an objective function only")
     if isinstance(value, str):
         choice("objective", value, ("accuracy",))
         return PLAIN
     if callable(value):
-        return Objective(function=value)
+        return Objective(function=value, compiled=compiled)
     if not hasattr(value, "items"):
         raise ArgumentTypeError(
             "objective must be 'accuracy', a dict of exponents or a function, "

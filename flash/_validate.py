@@ -126,9 +126,8 @@ def number(
     high: float | None = None,
     *,
     above: float | None = None,
-    integer: bool = False,
 ) -> float:
-    """Return `value` as a finite float, or as an int where one was given or is asked for.
+    """Return `value` as a finite float, or as an int where one was given.
 
     Parameters
     ----------
@@ -136,19 +135,21 @@ def number(
         Limits, both included.
     above
         A lower limit that is itself excluded.
-    integer
-        Accept integers only.
 
     Raises
     ------
     ArgumentTypeError, ArgumentError
         If it is no number, NaN, infinite or out of range.
     """
-    noun = "an integer" if integer else "a finite number"
+    noun = "a finite number"
     result: float
     if _is_scalar(value, "__index__"):
         result = int(value.__index__())
-    elif not integer and _is_scalar(value, "__float__"):
+        try:
+            result + 0.0
+        except OverflowError:  # larger than any float
+            result = float("inf")
+    elif _is_scalar(value, "__float__"):
         try:
             result = float(value)
         except OverflowError:

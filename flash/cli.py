@@ -87,9 +87,6 @@ def _search(args: Namespace) -> int:
     import flash
 
     budgets = {name: getattr(args, name) for name in BUDGETS}
-    for name in ("max_params", "max_macs"):  # 2e6 is a count, too
-        if budgets[name] is not None and budgets[name].is_integer():
-            budgets[name] = int(budgets[name])
     answer = flash.search(
         read_space(args),
         args.target[0] if len(args.target) == 1 else args.target,

@@ -8,6 +8,7 @@ __all__ = [
     "CoreMissingError",
     "FlashError",
     "FormatError",
+    "KernelsError",
     "NotCalibratedWarning",
 ]
 
@@ -30,6 +31,10 @@ class FormatError(ArgumentError):
 
 class CoreMissingError(FlashError, ImportError):
     """The compiled core is absent: flash has no slow substitute for it."""
+
+
+class KernelsError(FlashError, ImportError):
+    """FLASH_SIMD names vector kernels that this build or processor does not have."""
 
 
 class NotCalibratedWarning(UserWarning):

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from ._core.exact import Query, Search
 from ._core.shgo import explore
-from ._objective import Objective, as_objective
+from ._objective import Objective, as_objective, read_budgets
 from ._validate import choice, integer, number
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ._function import Found
     from .hardware import Target
     from .predictor import AccuracyPredictor
     from .problem import Problem
@@ -30,7 +31,6 @@ __all__ = ["METHODS", "Event", "search"]
 
 METHODS = ("shgo", "exact")
 INF = float("inf")
-BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 STOPS = (None, "time_limit_s", "max_evals", "interrupt")
 
 
@@ -77,6 +77,7 @@ def search(
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
+    compile_objective: bool | None = None,
     method: str = "shgo",
     certify: bool = True,
     evaluator: Any = None,
@@ -107,6 +108,11 @@ def search(
         example ``{"accuracy": 1, "latency_ms": -1}``: the weighted product of these. A function
         takes a dict of arrays (what `flash.evaluate` returns, plus "choices") and returns one
         score per configuration, larger is better; it is searched by SHGO and never proven.
+    compile_objective : bool, optional
+        Whether numba, where installed, compiles an objective function; the result's flags say what
+        was done and why. By default it does where the function loops in Python: array operations
+        are compiled already, and compiling takes about a second. True: those too. False: never.
+        Where numba cannot, or the scores would differ, the function runs as it is.
     method : {"shgo", "exact"}, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
     certify : bool, default True
@@ -144,27 +150,9 @@ def search(
     space = as_space(space)
     target = as_target(target)
     predictor = as_predictor(predictor)
-    budgets: dict[str, float] = {}
-    limits = [INF] * 6
-    for k, (name, value) in enumerate(
-        zip(
-            BUDGETS,
-            (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs),
-            strict=True,
-        ),
-        1,
-    ):
-        if value is None:
-            continue
-        counted = k > 3
-        most = 2**62 if counted else None
-        budgets[name] = number(name, value, above=0, high=most, integer=counted)
-        limits[k] = float(budgets[name])
-        if k <= 3 and name[4:] not in target.metrics:
-            raise ArgumentError(
-                f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "
-                f"(it models {', '.join(target.metrics)})"
-            )
+    budgets, limits = read_budgets(
+        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
+    )
     least = -INF
     if min_accuracy is not None:
         least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
@@ -173,7 +161,7 @@ def search(
                 "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
             )
         budgets["min_accuracy"] = least
-    wanted = as_objective(objective, target, predictor)
+    wanted = as_objective(objective, target, predictor, compile_objective)
     choice("method", method, METHODS)
     for name, flag in (("certify", certify), ("progress", progress)):
         if flag is not True and flag is not False:
@@ -255,9 +243,9 @@ class _Run:
         if self.wanted.function is not None:
             from ._function import explore_function
 
-            row, score, nfev, stopped = explore_function(self, deadline, evals)
-            nothing = row is None and stopped is None and not self._any()
-            return self.report(None, nfev, stopped, nothing, row=row, score=score)
+            found = explore_function(self, deadline, evals)
+            nothing = found.row is None and found.stopped is None and not self._any()
+            return self.report(None, found.nfev, found.stopped, nothing, found=found)
         core = Search(
             self.problem.tables,
             self.query,
@@ -297,10 +285,9 @@ class _Run:
         proven: bool,
         *,
         method: str = "shgo",
-        row: tuple[int, ...] | None = None,
-        score: float | None = None,
+        found: Found | None = None,
     ) -> SearchResult:
-        """The result: of a core search, or (core None) of a row that a function scored."""
+        """The result: of a core search, or (core None) of what a function's search found."""
         problem, wanted, predictor = self.problem, self.wanted, self.problem.predictor
         fields: dict[str, Any] = {
             "objective_name": wanted.name(predictor is not None),
@@ -312,7 +299,10 @@ class _Run:
         }
         bound = INF if core is None else core.bound
         best = None if core is None else core.best
+        row, score = (None, None) if found is None else (found.row, found.score)
+        notes = (found.note,) if found is not None and found.note else ()
         if best is None and row is None:
+            fields["flags"] = notes
             return self._nothing(bound, stopped, fields)
         if best is not None:
             variant, rows, value, metrics = best
@@ -354,7 +344,8 @@ class _Run:
             objective=score,
             upper_bound=bound,
             cell_degrees=degrees,
-            flags=flags_for(
+            flags=notes
+            + flags_for(
                 problem.target,
                 problem.space.family,
                 {**costs, "macs": macs},

@@ -93,10 +93,53 @@ def test_the_plain_kernels_can_be_asked_for(baseline: dict[str, Any]) -> None:
     assert simd() in SETS
 
 
+def asked(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *(words or ("-c", "import flash; print(flash.build_info()['kernels'])"))],
+        env={**os.environ, "FLASH_SIMD": name},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_variant_is_run_or_refused(name: str) -> None:
+    done = asked(name)
+    if done.returncode:
+        assert name != "baseline"
+        assert "flash.errors.KernelsError: " in done.stderr
+        assert f"FLASH_SIMD is {name!r}: this build on this processor has no such" in done.stderr
+    else:
+        assert done.stdout.strip() == name
+
+
+def test_no_variant_is_asked_for() -> None:
+    best = asked("auto").stdout
+    assert asked("").stdout == best
+    assert best.strip() in SETS
+
+
+@pytest.mark.parametrize("name", ["avx", "AVX2", " avx2", "avx2,avx512", "0", "n\u00e9on"])
+def test_an_unknown_variant_is_refused(name: str) -> None:
+    done = asked(name)
+    assert done.returncode == 1
+    assert f"FLASH_SIMD is {name!r}: there are no such kernels; accepted here: auto, base" in (
+        done.stderr
+    )
+    for words in (("search", "resnet", "rram"), ("info",), ("targets",)):
+        done = asked(name, "-m", "flash", *words)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("flash: error: the environment variable FLASH_SIMD is ")
+        assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["avx2", "auto"])
 def test_all_give_the_same_bits(baseline: dict[str, Any], name: str) -> None:
+    if name != "auto" and asked(name).returncode:
+        pytest.skip(f"no {name} on this {platform.machine()}")
     other = run(name)
-    if name == "avx2" and other["simd"] != "avx2":
-        pytest.skip(f"no avx2 on this {platform.machine()}")
+    assert name in ("auto", other["simd"])
     assert other["digest"] == baseline["digest"]
     assert other["answers"] == baseline["answers"]

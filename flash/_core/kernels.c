@@ -110,18 +110,17 @@ static const flash_kernels avx512 = TABLE(avx512, "avx512");
 
 const flash_kernels *flash_choose_kernels(const char *forced)
 {
-    if (forced && !strcmp(forced, "baseline"))
-        return &baseline;
+    int any = !strcmp(forced, "auto");
 #ifdef FLASH_X86
     __builtin_cpu_init();
     int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
     int has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f")
                      && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")
                      && __builtin_cpu_supports("avx512vl");
-    if (has_avx512 && !(forced && !strcmp(forced, "avx2")))
+    if (has_avx512 && (any || !strcmp(forced, "avx512")))
         return &avx512;
-    if (has_avx2)
+    if (has_avx2 && (any || !strcmp(forced, "avx2")))
         return &avx2;
 #endif
-    return &baseline;
+    return any || !strcmp(forced, "baseline") ? &baseline : NULL;
 }

@@ -96,7 +96,8 @@ typedef struct {
                   double *x);
 } flash_kernels;
 
-/* The best variant this processor runs; FLASH_SIMD=baseline|avx2|avx512 forces a lesser one. */
+/* The best variant that this processor runs for "auto", else the one of this name; NULL where this
+ * build or processor has none. */
 const flash_kernels *flash_choose_kernels(const char *forced);
 
 #endif

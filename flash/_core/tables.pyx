@@ -56,8 +56,26 @@ MAX_STATES = FLASH_MAX_STATES
 cdef int DIRECT = 4096
 MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
 
-_forced = os.environ.get("FLASH_SIMD", "").encode() or b"auto"  # named: C reads its bytes
-cdef const flash_kernels* chosen = flash_choose_kernels(_forced)
+_VARIANTS = ("auto", "baseline", "avx2", "avx512")
+
+
+cdef const flash_kernels* choose() except NULL:
+    """The kernels that the environment asks for; a KernelsError where there are none."""
+    cdef str name = os.environ.get("FLASH_SIMD", "") or "auto"
+    cdef bytes text = name.encode("utf-8", "replace")  # named: C reads its bytes
+    cdef const flash_kernels* found = flash_choose_kernels(text)
+    if found == NULL:
+        from ..errors import KernelsError
+
+        here = [one for one in _VARIANTS if flash_choose_kernels(one.encode()) != NULL]
+        why = "this build on this processor has no such kernels" if name in _VARIANTS else \
+            "there are no such kernels"
+        raise KernelsError(f"the environment variable FLASH_SIMD is {name!r}: {why}; "
+                           f"accepted here: {', '.join(here)}, or unset it")
+    return found
+
+
+cdef const flash_kernels* chosen = choose()
 
 # One block is kept between searches: fresh pages cost more than the tables themselves.
 cdef void* spare = NULL
