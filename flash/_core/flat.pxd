@@ -10,14 +10,14 @@ from libc.math cimport fabs
 
 from flash._core.core cimport *
 from flash._core.dominance cimport *
-from flash._core.exact cimport CONSTRAINTS, Scan, Worker, pause, threshold
+from flash._core.exact cimport CONSTRAINTS, Scan, Worker, pause
 from flash._core.last cimport *
 from flash._core.lists cimport *
 from flash._core.relax cimport *
 
 
 cdef enum:
-    MANY = 1 << 15       # partial combinations from which on a dominance filter pays
+    MANY = 1 << 19       # partial combinations from which on a dominance filter pays
 
 
 cdef inline int siftable(const Worker* w, const flash_variant* v, const Lists* lists) noexcept nogil:
@@ -43,9 +43,6 @@ cdef inline void nest(Flat* d, int level, double value, double points,
     cdef int64_t i
     cdef int r
     cdef const double* more = d.use[level]
-    if level + 1 == d.n_cells:
-        finish(d, value, points, use)
-        return
     for i in range(d.n[level]):
         d.steps += 1
         if d.steps >= d.check:
@@ -55,9 +52,9 @@ cdef inline void nest(Flat* d, int level, double value, double points,
                 return
         if d.w.limits.stopped or d.steps > d.most:
             return
-        if value + d.after[level + 1] + d.entry[level][i].value < threshold(d.w):
+        if value + d.after[level + 1] + d.entry[level][i].value < d.least:
             return
-        if not d.product and points + d.score[level][i] + d.gain[level + 1] < wanted(d):
+        if not d.product and points + d.score[level][i] + d.gain[level + 1] < d.want:
             continue
         for r in range(d.n_limits):
             used[r] = use[r] + more[i * d.n_limits + r]
@@ -65,7 +62,11 @@ cdef inline void nest(Flat* d, int level, double value, double points,
                 break
         else:
             d.row[level] = d.entry[level][i].at
-            nest(d, level + 1, value + d.entry[level][i].value, points + d.score[level][i], used)
+            if level + 2 == d.n_cells:
+                finish(d, value + d.entry[level][i].value, points + d.score[level][i], used)
+            else:
+                nest(d, level + 1, value + d.entry[level][i].value, points + d.score[level][i],
+                     used)
 
 
 cdef inline void arrange(Flat* d, int level, const double* value, const double* weights,
@@ -205,7 +206,11 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
     x = scan.constant
     for k in range(FLASH_COLUMNS):
         x += scan.weight[k] * v.constant[k]
-    nest(&d, 0, x, v.constant[COL_SCORE], used)
+    match(&d)
+    if d.n_cells == 1:
+        finish(&d, x, v.constant[COL_SCORE], used)
+    else:
+        nest(&d, 0, x, v.constant[COL_SCORE], used)
     if d.product:
         flash_give(lists.pool, keys)
     flash_give(lists.pool, d.least_use)

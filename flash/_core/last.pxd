@@ -32,6 +32,8 @@ cdef struct Flat:
     double rest[33][15]  # least use of the levels still to come
     double after[33]     # best value of the levels still to come
     double gain[33]      # best score of the levels still to come
+    double want          # a score below it can't match the best answer
+    double least         # nor can a value below this
     double high          # the last cell's best key
     double per_key       # buckets a unit of the key
     int32_t upto[256]    # rows of the last cell down to a bucket's end
@@ -42,10 +44,11 @@ cdef struct Flat:
     int64_t steps, most  # rows looked at, and how many may be
 
 
-cdef inline double wanted(const Flat* d) noexcept nogil:
-    """The least total score that matches the best answer (outward)."""
+cdef inline void match(Flat* d) noexcept nogil:
+    """What the best answer asks of the next one, outward."""
     cdef double x = d.w.best.metric[M_SCORE] / d.w.problem.links.quantum[M_SCORE]
-    return x - 1e-15 * fabs(x) - 1.0
+    d.want = x - 1e-15 * fabs(x) - 1.0
+    d.least = threshold(d.w)
 
 
 cdef inline void join(const Flat* d, double* part) noexcept nogil:
@@ -85,7 +88,7 @@ cdef inline int64_t sift(Flat* d, int64_t n, const double* part) noexcept nogil:
         return d.w.kernels.meeting(n, d.linked + stride, stride, &own, d.chosen)
     own.area += links.area_offset[g] if links.n_steps else 0.0
     own.score = links.quantum[M_SCORE] * part[COL_SCORE]
-    own.least = threshold(d.w)
+    own.least = d.least
     for k in range(4):
         own.exponent[k] = q.exponent[k]
         own.least -= 1e-9 * fabs(q.exponent[k])
@@ -104,7 +107,7 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
     for k in range(FLASH_COLUMNS):
         total[k] = part[k]
     for i in range(count):
-        if not d.product and points + d.score[last][d.chosen[i]] < wanted(d):
+        if not d.product and points + d.score[last][d.chosen[i]] < d.want:
             return
         if spent(w):
             return
@@ -125,11 +128,12 @@ cdef inline void offer(Flat* d) noexcept nogil:
         row[c] = (d.lists.cell[c].id[d.row[level]] if d.lists.cell[c].id != NULL
                   else d.row[level])
     flash_try(d.w.problem, d.w.query, d.variant, row, &d.w.best)
+    match(d)
 
 
 cdef inline void finish(Flat* d, double value, double points, const double* used) noexcept nogil:
     """The last cell's rows that extend a partial combination to an answer as good as the best."""
-    cdef double need = threshold(d.w) - value if d.product else wanted(d) - points
+    cdef double need = d.least - value if d.product else d.want - points
     cdef double room[15]
     cdef double part[9]
     cdef const double* least

@@ -123,6 +123,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     cdef double* merit
     cdef double total[9]
     cdef Point corner
+    cdef double share_of[32][6][9]   # what an axis' row adds to the totals
     cdef int stride[32]
     cdef int digit[32]
     for k in range(FLASH_METRICS):
@@ -156,6 +157,10 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     for c in range(n):
         stride[c] = count
         count *= m
+        for i in range(m):
+            for k in range(FLASH_COLUMNS):
+                share_of[c][i][k] = (v.cells[c].column[k][axis[i][c]]
+                                     if plain and v.cells[c].column[k] != NULL else 0.0)
     merit = <double*> malloc(count * sizeof(double))
     for i in range(count):
         for c in range(n):
@@ -165,9 +170,9 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
             continue
         for k in range(FLASH_COLUMNS):
             total[k] = v.constant[k]
-            for c in range(n):
-                if v.cells[c].column[k] != NULL:
-                    total[k] += v.cells[c].column[k][corner.row[c]]
+        for c in range(n):
+            for k in range(FLASH_COLUMNS):
+                total[k] += share_of[c][i // stride[c] % m][k]
         merit[i] = appraise(w, variant, corner.row, total, -INFINITY)
     for i in range(count):
         for c in range(n):
