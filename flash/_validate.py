@@ -166,10 +166,11 @@ def number(
             f"{name} must be {_kind(low, high, above, noun)}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
-    try:
-        result + 0.0
-    except OverflowError:  # an integer larger than any float
-        result = float("inf")
+    if above is not None:  # of these all become floats
+        try:
+            result + 0.0
+        except OverflowError:
+            result = float("inf")
     if (
         result != result
         or result in (float("inf"), float("-inf"))
