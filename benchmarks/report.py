@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate")
+SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective")
 PEERS = (
     "plain_exact",
     "scipy_shgo",

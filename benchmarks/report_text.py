@@ -356,6 +356,22 @@ def _calibration(told: dict[str, Any]) -> str:
     )
 
 
+def _objective(told: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            one["case"],
+            one["function"].rstrip("."),
+            f"{one['evaluations']:,}",
+            *(ms(one[key]) for key in ("plain", "compiled", "first")),
+            "compiled" if "compiled by" in one["default"] else "plain",
+        )
+        for one in told
+    ]
+    head = ("case", "objective function", "evaluations", "plain, ms", "compiled, ms",
+            "with compiling, ms", "by default")  # fmt: skip
+    return "## A user's own objective, plain and through numba\n\n" + table(head, rows)
+
+
 WRITERS = {
     "search": _search,
     "start": _start,
@@ -364,6 +380,7 @@ WRITERS = {
     "shgo": _shgo,
     "scaling": _scaling,
     "enumerate": _enumerate,
+    "objective": _objective,
     "aarch64": _aarch64,
     "calibration": _calibration,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .errors import ArgumentError
+from .errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def _bare_parser(command: str) -> ArgumentParser:
 
             for word in message.split():  # "unrecognized arguments: --max-latency"
                 if word.startswith("--"):
-                    message += hint(word, [o for o in self._option_string_actions if o != word])
+                    if word.rstrip(":") not in self._option_string_actions:
+                        message += hint(word, self._option_string_actions)
                     break
             print(f"flash {command}: error: {message}", file=sys.stderr)
             print(f"`flash {command} --help` lists what it takes", file=sys.stderr)
@@ -258,7 +259,7 @@ def read_objective(texts: list[str] | None) -> Any:
 
 def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
     """Return the row of choice indices that an argument of evaluate stands for."""
-    from ._validate import integer, parse_json, read_text
+    from ._validate import integer, parse_json, read_text, shown
 
     words = text.split(",")
     if all(word.removeprefix("-").isdecimal() and len(word) < 4000 for word in words):
@@ -270,12 +271,22 @@ def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
         return checked_row(space, numbers)
     from .architecture import Architecture
 
-    data = parse_json(read_text(text, "the network file"), f"the network file {text!r}")
+    where = f"the network file {shown(text)}"
+    try:
+        data = parse_json(read_text(text, "the network file"), where)
+    except FileNotFoundError:
+        raise ArgumentError(
+            "NETWORK must be a flat index, a row of choice indices with commas between, or a JSON "
+            f"file, got {shown(text)}, and there is no such file"
+        ) from None
     if isinstance(data, dict) and "architecture" in data:
         data = data["architecture"]
         if data is None:
             raise ArgumentError(f"the search result in {text!r} has no network")
-    return space.encode(Architecture.from_dict(data))
+    try:
+        return space.encode(Architecture.from_dict(data))
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise ArgumentError(f"{where}: {error}") from None
 
 
 def parser(command: str) -> ArgumentParser:

@@ -11,6 +11,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleT
 
 import numpy as np
 
+from ._numba_callers import caller_of
 from ._validate import shown
 
 TYPE_CHECKING = False
@@ -249,20 +250,18 @@ def _copy(data: dict[str, Any]) -> dict[str, Any]:
 def _make(numba: Any, function: Any, own: bool, data: dict[str, Any]) -> Any:
     """Return the compiled function of the columns, or why there is none.
 
-    numba knows no dict of unlike arrays but one with literal keys: a small caller builds it, so
-    that ``data["latency_ms"]`` compiles as it stands. Indices are checked, as Python does.
+    ``data["latency_ms"]`` compiles as it stands. Indices are checked, as Python does.
     """
     import warnings
 
-    names = ", ".join(data)
-    pairs = ", ".join(f"{name!r}: {name}" for name in data)
-    scope: dict[str, Any] = {}
-    exec(f"def call({names}):\n    return function({{{pairs}}})", scope)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scope["function"] = function if own else _with_helpers(function, numba, {})
-            call = numba.njit(scope["call"])
+            inner = function if own else _with_helpers(function, numba, {})
+            caller = caller_of(inner, data)
+            if caller is None:
+                return f"it is not compiled for the columns {', '.join(data)}"
+            call = numba.njit(caller)
             call.compile(tuple(numba.typeof(column.copy()) for column in data.values()))
     except Exception as error:  # numba's errors are of many kinds, also bare AssertionErrors
         return f"numba cannot compile it: {_line(error)}"

@@ -19,6 +19,7 @@ __all__ = ["BUDGETS", "TERMS", "Objective", "as_objective", "read_budgets"]
 BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 
 TERMS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+LARGEST = 1.7976931348623157e308  # a product beyond the range of floats is reported as this
 # Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
 LEAST = 1e-100
 
@@ -30,6 +31,8 @@ class Objective(Record):
     ----------
     exponents : tuple of 6 floats, or None
         Of the weighted product, in the order of `TERMS`; None: the score itself.
+    shift : int
+        The exponents are those asked for times two to this power.
     function : callable or None
         A user's own, scored in batches outside the core.
     compiled : bool or None
@@ -39,6 +42,7 @@ class Objective(Record):
     exponents: tuple[float, ...] | None = None
     function: Callable[[Any], Any] | None = None
     compiled: bool | None = None
+    shift: int = 0
 
     def uses(self, term: int) -> bool:
         """Whether the weighted product has this term."""
@@ -51,8 +55,10 @@ class Objective(Record):
         score = "accuracy" if predicted else "nn_degree"
         if self.exponents is None:
             return score
+        from math import ldexp
+
         return " * ".join(
-            term if e == 1.0 else f"{term}^{e:g}"
+            term if e == 1.0 and not self.shift else f"{term}^{ldexp(e, -self.shift):g}"
             for term, e in zip((score, *TERMS[1:]), self.exponents, strict=True)
             if e
         )
@@ -65,7 +71,8 @@ class Objective(Record):
             return value if predictor is None else predictor.predict_degree(value)
         import math
 
-        return math.exp(value) if value < 709.0 else math.inf
+        value = math.ldexp(value, -self.shift)
+        return math.exp(value) if value < 709.0 else LARGEST
 
 
 PLAIN = Objective()
@@ -104,17 +111,19 @@ def as_objective(
     if compiled is not None and not callable(value):
         raise ArgumentError("compile_objective is for an objective function only")
     if isinstance(value, str):
-        choice("objective", value, ("accuracy",))
+        choice("objective", value, ("accuracy",), ", a dict of exponents or a function")
         return PLAIN
     if callable(value):
         return Objective(function=value, compiled=compiled)
-    if not hasattr(value, "items"):
+    try:
+        given = dict(value.items())
+    except (AttributeError, TypeError, ValueError):
         raise ArgumentTypeError(
             "objective must be 'accuracy', a dict of exponents or a function, "
             f"got {type(value).__name__}"
-        )
+        ) from None
     exponents = dict.fromkeys(TERMS, 0.0)
-    for key, exponent in value.items():
+    for key, exponent in given.items():
         name = choice("objective", key, TERMS)
         exponents[name] = float(number(f"objective[{key!r}]", exponent, -1e6, 1e6))
         if name.endswith(("_ms", "_mj", "_mm2")) and name not in target.metrics:
@@ -123,5 +132,11 @@ def as_objective(
                 f"(it models {', '.join(target.metrics)})"
             )
     if not any(exponents.values()):
-        raise ArgumentError(f"objective must have an exponent that is not zero, got {dict(value)}")
-    return Objective(tuple(exponents.values()))
+        raise ArgumentError(f"objective must have an exponent that is not zero, got {shown(given)}")
+    top = max(map(abs, exponents.values()))
+    if top > 2.0**-10:
+        return Objective(tuple(exponents.values()))
+    from math import frexp, ldexp  # logarithms of almost 1 would all round to the same
+
+    shift = 1 - frexp(top)[1]
+    return Objective(tuple([ldexp(e, shift) for e in exponents.values()]), shift=shift)

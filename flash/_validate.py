@@ -7,6 +7,7 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
+from operator import index
 
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -50,8 +51,10 @@ def hint(value: object, accepted: Iterable[str]) -> str:
     return f"; did you mean {names[found[0]]!r}?" if found else ""
 
 
-def choice(name: str, value: object, accepted: Iterable[str]) -> str:
+def choice(name: str, value: object, accepted: Iterable[str], also: str = "") -> str:
     """Return `value` if it is one of the accepted names.
+
+    `also` tells in errors what else the caller takes: " or a path".
 
     Raises
     ------
@@ -61,12 +64,12 @@ def choice(name: str, value: object, accepted: Iterable[str]) -> str:
     accepted = tuple(accepted)
     if not isinstance(value, str):
         raise ArgumentTypeError(
-            f"{name} must be one of {', '.join(map(repr, accepted))}, "
+            f"{name} must be one of {', '.join(map(repr, accepted))}{also}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
     if value not in accepted:
         raise ArgumentError(
-            f"{name} must be one of {', '.join(map(repr, accepted))}, "
+            f"{name} must be one of {', '.join(map(repr, accepted))}{also}, "
             f"got {shown(value)}{hint(value, accepted)}"
         )
     return value
@@ -91,10 +94,22 @@ def _is_scalar(value: object, method: str) -> bool:
     # both: neither is a number to a reader.
     return (
         not isinstance(value, bool)
-        and type(value).__name__ != "bool_"
+        and type(value).__name__ not in ("bool", "bool_")
         and hasattr(value, method)
         and not hasattr(value, "__len__")
     )
+
+
+def _converted(value: Any, method: str) -> Any:
+    """Return the int or float that a scalar stands for, or None where it is not a number."""
+    if not _is_scalar(value, method):
+        return None
+    try:
+        return int(index(value)) if method == "__index__" else float(value)
+    except OverflowError:
+        return float("inf")
+    except Exception:  # a signalling NaN, a date: they have the method and are no numbers
+        return None
 
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -106,12 +121,13 @@ def integer(name: str, value: Any, low: int | None = None, high: int | None = No
         If it is no integer (a float of whole value is none either), or out of range.
     """
     if type(value) is not int:
-        if not _is_scalar(value, "__index__"):
+        found = _converted(value, "__index__")
+        if found is None:
             raise ArgumentTypeError(
                 f"{name} must be {_kind(low, high, None, 'an integer')}, "
                 f"got {shown(value)} ({type(value).__name__})"
             )
-        value = int(value.__index__())
+        value = found
     if (low is not None and value < low) or (high is not None and value > high):
         raise ArgumentError(
             f"{name} must be {_kind(low, high, None, 'an integer')}, got {shown(value)}"
@@ -142,23 +158,19 @@ def number(
         If it is no number, NaN, infinite or out of range.
     """
     noun = "a finite number"
-    result: float
-    if _is_scalar(value, "__index__"):
-        result = int(value.__index__())
-        try:
-            result + 0.0
-        except OverflowError:  # larger than any float
-            result = float("inf")
-    elif _is_scalar(value, "__float__"):
-        try:
-            result = float(value)
-        except OverflowError:
-            result = float("inf")
-    else:
+    result: int | float | None = _converted(value, "__index__")
+    if result is None:
+        result = _converted(value, "__float__")
+    if result is None:
         raise ArgumentTypeError(
             f"{name} must be {_kind(low, high, above, noun)}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
+    if above is not None:  # of these all become floats
+        try:
+            result + 0.0
+        except OverflowError:
+            result = float("inf")
     if (
         result != result
         or result in (float("inf"), float("-inf"))
@@ -262,8 +274,11 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
     FormatError
         If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
     """
-    with open(path, "rb") as file:
-        raw = file.read(MAX_FILE_BYTES + 1)
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except ValueError as error:  # a null or another character that no path has
+        raise FormatError(f"{what} {shown(os.fspath(path))} is no path: {error}") from None
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
     try:
@@ -280,6 +295,10 @@ def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
         with open(part, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.replace(part, path)
+    except OSError as error:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise type(error)(error.errno, error.strerror, path) from None  # not the other file's name
     except BaseException:
         if os.path.exists(part):
             os.unlink(part)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from ._cli_options import BUDGETS, HELP, USAGE, parser, read_objective, read_row, read_space
-from .errors import FlashError
+from .errors import ArgumentError, FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def _print_json(data: Any) -> None:
 def _search(args: Namespace) -> int:
     import flash
 
+    if args.json == "":
+        raise ArgumentError("--json must be the path of a file, or without one, got ''")
     budgets = {name: getattr(args, name) for name in BUDGETS}
     answer = flash.search(
         read_space(args),

@@ -42,7 +42,7 @@ def as_space(value: Any) -> SearchSpace:
     if value.endswith((".toml", ".json")):
         return SearchSpace.load(value)
     if value not in _spaces:
-        choice("space", value, FAMILIES)
+        choice("space", value, FAMILIES, " or the path of a .toml or .json file")
         _spaces[value] = SearchSpace(value)
     return _spaces[value]
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from ._core.exact import Query, Search
 from ._core.shgo import explore
 from ._objective import Objective, as_objective, read_budgets
-from ._validate import choice, integer, number
+from ._validate import choice, integer, number, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
 from .hardware import as_target, flags_for
@@ -143,6 +143,8 @@ def search(
     if isinstance(target, (list, tuple)):
         if not target:
             raise ArgumentError("target must name at least one target, got an empty list")
+        if any(isinstance(one, (list, tuple)) for one in target):
+            raise ArgumentTypeError(f"target must be one or a list of them, got {shown(target)}")
         given = dict(locals())
         for name in ("space", "target", "started"):
             del given[name]
@@ -165,10 +167,10 @@ def search(
     choice("method", method, METHODS)
     for name, flag in (("certify", certify), ("progress", progress)):
         if flag is not True and flag is not False:
-            raise ArgumentTypeError(f"{name} must be True or False, got {flag!r}")
+            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
     if evaluator is not None:
         raise ArgumentError(f"evaluator is not used by method {method!r}, which trains nothing")
-    integer("seed", seed, 0, 2**64 - 1)
+    seed = integer("seed", seed, 0, 2**64 - 1)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     evals = -1 if max_evals is None else integer("max_evals", max_evals, 1, 2**62)
     if callback is not None and not callable(callback):

@@ -201,6 +201,30 @@ def test_nothing_found_is_exit_code_1(cli: Run) -> None:
         ("targets rrram", "did you mean 'rram'"),
         ("targets bad.json", "bad.json"),
         ("info surplus", "surplus"),
+        ("search densenet rram --max-latency-ms 4ms", "'4ms'\n"),
+        ("search densenet rram --max-latency-ms 4,5", "'4,5'\n"),
+        ("search densenet rram --seed 1e3", "'1e3'\n"),
+        ("search densenet rram --json folder", "error: folder: "),
+        ("search densenet rram --json none/x.json", "error: none/x.json: No such"),
+        ("search densenet rram --json=", "--json must be the path"),
+        ("search folder rram", "or a .toml or .json file"),
+        ("search folder.toml rram", "folder.toml: "),
+        ("search densenet folder.json", "folder.json: "),
+        ("search densenet rram --predictor folder", "folder: "),
+        ("search nan.json rram", "'nan.json' holds NaN"),
+        ("search twice.json rram", "'twice.json' has the key 'family' twice"),
+        ("search deep.json rram", "'deep.json' is nested too deeply"),
+        ("search latin.json rram", "'latin.json' is not UTF-8"),
+        ("search types.toml rram", "'types.toml': cells must be"),
+        ("search densenet latin.json", "'latin.json' is not UTF-8"),
+        ("evaluate densenet rram x", "NETWORK must be a flat index, a row"),
+        ("evaluate densenet rram 1.5", "NETWORK must be a flat index, a row"),
+        ("evaluate densenet rram folder", "folder: "),
+        ("evaluate densenet rram list.json", "'list.json': the architecture must be"),
+        ("evaluate densenet rram cell.json", "'cell.json': "),
+        ("evaluate densenet rram deep.json", "'deep.json' is nested too deeply"),
+        ("targets folder.json", "folder.json: "),
+        ("targets folder", "or the path of a .json file"),
     ],
 )
 def test_bad_usage_is_exit_code_2(words: str, text: str, cli: Run, tmp_path: Path) -> None:
@@ -208,11 +232,21 @@ def test_bad_usage_is_exit_code_2(words: str, text: str, cli: Run, tmp_path: Pat
     (tmp_path / "bad.json").write_text('{"family": ')
     (tmp_path / "none.json").write_text('{"architecture": null}')
     SearchSpace("resnet").decode(0).to_json(tmp_path / "other.json")
+    for name in ("folder", "folder.toml", "folder.json"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "nan.json").write_text('{"family": "resnet", "cells": NaN}')
+    (tmp_path / "twice.json").write_text('{"family": "resnet", "family": "resnet"}')
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "latin.json").write_bytes(b'{"\xe9": 1}')
+    (tmp_path / "types.toml").write_text('family = "resnet"\ncells = "3"\n')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "cell.json").write_text('{"family": "resnet", "cells": [{"width": "x"}]}')
     done = cli(*words.split(), code=2)
     assert done.stdout == ""
     assert text in done.stderr
     assert "error: " in done.stderr
     assert len(done.stderr) < 1000
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_evaluate_reproduces_the_search(cli: Run, tmp_path: Path) -> None:

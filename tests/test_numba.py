@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import sys
@@ -117,6 +118,42 @@ def test_compiled_and_plain_agree(function: Any, space: Any) -> None:
     assert same(compiled, plain)
     again = search(function, space, compile_objective=True, max_latency_ms=4.0)
     assert again == compiled._replace(elapsed_s=again.elapsed_s)
+
+
+@pytest.mark.parametrize("predictor", [None, flash.AccuracyPredictor(1.03, 60.0, -3.0)])
+@pytest.mark.parametrize("without", [(), ("energy_mj",), ("area_mm2",), ("energy_mj", "area_mm2")])
+def test_compiled_for_what_the_target_models(without: tuple[str, ...], predictor: Any) -> None:
+    """Each column reaches the compiled function under its own name."""
+    pytest.importorskip("numba")
+    data = copy.deepcopy(flash.Target.load("rram").to_dict())
+    for one in data["coefficients"].values():
+        for name in without:
+            one.pop(name)
+            one.pop(f"ic_{name}", None)
+    data["calibrated_ranges"] = {}
+    target = flash.Target.from_dict(data)
+    names = ["nn_degree", "accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs"]
+    kept = [n for n in names if n not in without and (n != "accuracy" or predictor)]
+    assert [n for n in kept if n.endswith(("_ms", "_mj", "_mm2"))] == list(target.metrics)
+    functions = {
+        "nn_degree": lambda data: data["nn_degree"] + data["choices"][:, 4],
+        "accuracy": lambda data: data["accuracy"],
+        "latency_ms": lambda data: -data["latency_ms"],
+        "energy_mj": lambda data: -data["energy_mj"],
+        "area_mm2": lambda data: -data["area_mm2"],
+        "params": lambda data: data["params"] % 1009,
+        "macs": lambda data: data["macs"] % 1009,
+    }
+    for name in kept:
+        results = [
+            flash.search(
+                SMALL, target, objective=functions[name], compile_objective=wish,
+                predictor=predictor,
+            )
+            for wish in (True, False)
+        ]  # fmt: skip
+        assert note(results[0]).startswith("objective compiled by numba")
+        assert same(*results)
 
 
 def test_what_is_compiled_by_default() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,87 @@ def test_missing_files() -> None:
             flash.search("densenet", **{"target": "rram", **changes})  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match=r"nowhere\.toml"):
         flash.search("nowhere.toml", "rram")
+
+
+class Odd:
+    """Has the methods of a number, and is none."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("odd")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("odd")
+
+
+class Items:
+    items = 3
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["4", b"4", True, np.True_, [], [4.0], np.array(4.0), np.array([4.0]), 1j, Decimal("sNaN"),
+     Odd(), np.datetime64("2020"), "\u0664", (4,), ..., int],
+)  # fmt: skip
+@pytest.mark.parametrize("name", [*BUDGETS, "time_limit_s", "max_evals", "seed"])
+def test_refuses_what_is_no_number(name: str, value: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"{name} must be .* got "):
+        flash.search("resnet", "rram", **{name: value})
+
+
+def test_numbers_of_other_libraries() -> None:
+    plain = flash.search("resnet", "rram", max_latency_ms=4, seed=3, max_evals=10**6)
+    for four in (np.int8(4), np.float32(4), np.longdouble(4), Decimal(4), Fraction(4)):
+        found = flash.search(
+            "resnet", "rram", max_latency_ms=four, seed=np.uint8(3), max_evals=np.int64(10**6)
+        )
+        assert found == plain._replace(elapsed_s=found.elapsed_s)
+        assert SearchResult.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"certify": Odd()}, "certify must be True or False, got <Odd>"),
+        ({"objective": Items()}, "objective must be .* got Items"),
+        ({"objective": [("accuracy", 1)]}, "objective must be .* got list"),
+        ({"target": ["rram", ["cpu-x86"]]}, "target must be one or a list of them"),
+        ({"space": {"family": "resnet"}}, "space must be .* got dict"),
+    ],
+)
+def test_refuses_odd_types(changes: dict[str, Any], text: str) -> None:
+    arguments: dict[str, Any] = {"space": "resnet", "target": "rram", **changes}
+    with pytest.raises(ArgumentTypeError, match=text):
+        flash.search(arguments.pop("space"), arguments.pop("target"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"space": "x\0.toml"}, "is no path"),
+        ({"space": "/dev/null"}, "or the path of a .toml or .json file"),
+        ({"target": "x\0.json"}, "is no path"),
+        ({"target": "bin.toml"}, "or the path of a .json file"),
+        ({"objective": ""}, "'accuracy', a dict of exponents or a function"),
+        ({"objective": {"energy_mj": 10**400}}, "must be a finite number"),
+    ],
+)
+def test_says_all_that_is_accepted(changes: dict[str, Any], text: str) -> None:
+    test_refuses_values(changes, text)
+
+
+@pytest.mark.parametrize("space", ["resnet", "densenet"])
+@pytest.mark.parametrize("size", [1e6, 1.0, 1e-3, 1e-12, 1e-300, 5e-324])
+def test_exponents_of_any_size(size: float, space: str) -> None:
+    for term in ("accuracy", "latency_ms"):
+        for sign in (1, -1):
+            found = flash.search(space, "rram", objective={term: sign * size}, time_limit_s=60)
+            plain = flash.search(space, "rram", objective={term: sign})
+            assert found.proven
+            assert getattr(found, term.replace("accuracy", "nn_degree")) == getattr(
+                plain, term.replace("accuracy", "nn_degree")
+            )
+            assert SearchResult.from_json(found.to_json()) == found
+            assert f"{sign * size:g}" in found.objective_name or sign * size == 1
+            value = getattr(found, term.replace("accuracy", "nn_degree"))
+            if size < 2:
+                assert found.objective == pytest.approx(value ** (sign * size), rel=1e-12)

@@ -101,7 +101,7 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        choice("target", path, targets())
+        choice("target", path, targets(), " or the path of a .json file")
         file = os.path.join(_shipped, path + ".json")
         target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
         return target
