@@ -15,7 +15,8 @@ from flash._core.relax cimport *
 
 cdef enum:
     FEW = 5              # a list is copied to be without a fifth of its rows or more
-    CURVED = 5           # a split pays where a fifth of the node's gap is curvature
+    CURVED = 5           # a split pays where a fifth of the node's gap is curvature, or for products
+    VAST = 1000000       # a tenth of that where so many combinations are left
 
 
 cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, Lists* lists, int borrowed,
@@ -131,7 +132,7 @@ cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
 
 
 cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const Scan* at,
-                      double* where) noexcept nogil:
+                             double combinations, double* where) noexcept nogil:
     """What to branch on: a metric, SCALE_ABOVE for the scale, or -1 where halving a box would
     gain little: most of the gap is then a matter of whole rows, not of curvature."""
     cdef double metric[6]
@@ -183,7 +184,8 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             choice = M_SCORE
             where[0] = x
     gap = at.bound - w.best.objective if w.best.found else 0.05 * (1.0 + fabs(at.bound))
-    gap = gap / CURVED if gap / CURVED > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
+    gap /= 10.0 * CURVED if w.query.product and combinations > VAST else CURVED
+    gap = gap if gap > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
     low = m.box.low[COL_SCALE]
     high = m.box.high[COL_SCALE]
     if (links.n_steps > 1 or links.leakage > 0.0) and high > low and (
@@ -339,7 +341,7 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         return
     kept = fix_rows(w, v, lists, lists != node.lists, &at, &combinations)
     if combinations > 0.0:
-        choice = (choose_split(w, node, m, &at, &where)
+        choice = (choose_split(w, node, m, &at, combinations, &where)
                   if combinations > w.leaf * (<int64_t> 1 << max(0, min(node.depth - 16, 40)))
                   else -1)
         if choice >= 0:
