@@ -280,7 +280,7 @@ def _with_helpers(function: FunctionType, numba: Any, made: dict[FunctionType, A
     twin.__kwdefaults__ = function.__kwdefaults__
     made[function] = numba.njit(boundscheck=True)(twin)
     for name, value in _outer(function).items():
-        if isinstance(value, FunctionType) and not str(value.__module__).startswith(KNOWN):
+        if isinstance(value, FunctionType) and str(value.__module__).partition(".")[0] not in KNOWN:
             helper = _with_helpers(value, numba, made)
             if name in function.__code__.co_freevars:
                 cells[function.__code__.co_freevars.index(name)].cell_contents = helper
