@@ -118,7 +118,8 @@ cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Sca
         out.bound += out.weight[k] * v.constant[k]
         out.total[k] = v.constant[k]
     out.bound += out.constant
-    if best == -INFINITY:
+    if not best > -INFINITY:
+        out.bound = -INFINITY
         return
     while c >= 0:
         list = &lists.cell[c]
@@ -235,6 +236,11 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
         low = m.metric_low[k]
         high = m.metric_high[k]
         if k == M_SCORE:
+            if links.score_link != 2 and low <= 0.0:
+                if e < 0.0 or high <= 0.0:
+                    m.objective.c = INFINITY
+                    continue
+                low = 1e-3 * high
             if e > 0.0:
                 reference = 0.5 * (low + high)
                 if at != NULL:
@@ -247,10 +253,15 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
             slope = 0.0
             reference = low
             low = log_accuracy(links, reference, &slope)
+            if low < -650.0:   # an accuracy may be 0
+                m.objective.c = INFINITY
+                continue
             slope = ((log_accuracy(links, high, &slope) - low) / (high - reference)
                      if high > reference else 0.0)
             m.objective.c += e * (low - slope * reference)
             add(&m.objective, e * slope, &m.lower[k])
+        elif low <= 0.0 and (e < 0.0 or high <= 0.0):
+            m.objective.c = INFINITY   # nothing bounds what may be 0
         elif e > 0.0:
             reference = 0.5 * (low + high)
             if at != NULL:
@@ -266,16 +277,29 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
 
 
 cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept nogil:
-    """The Lagrangian's column weights: objective less price times constraint."""
+    """The Lagrangian's column weights: objective less price times constraint.
+
+    The terms' own size times 1e-14 is added: what their sums may have lost by rounding.
+    """
     cdef int r, k
+    cdef double size, largest[9]
+    for k in range(FLASH_COLUMNS):
+        largest[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
+    size = fabs(m.objective.c)
+    for k in range(FLASH_COLUMNS):
+        size += fabs(m.objective.w[k]) * largest[k]
     out.constant = m.objective.c
     for k in range(FLASH_COLUMNS):
         out.weight[k] = m.objective.w[k]
     for r in range(CONSTRAINTS):
         if m.active[r] and price[r] > 0.0:
             out.constant += price[r] * (m.right[r] - m.form[r].c)
+            size += price[r] * (fabs(m.right[r]) + fabs(m.form[r].c))
             for k in range(FLASH_COLUMNS):
                 out.weight[k] -= price[r] * m.form[r].w[k]
+                size += price[r] * fabs(m.form[r].w[k]) * largest[k]
+    if size < INFINITY:
+        out.constant += 1e-14 * size
 
 
 cdef inline void attempt(Worker* w, int variant, const Lists* lists, const int32_t* arg) noexcept nogil:
@@ -302,6 +326,15 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
     for r in range(CONSTRAINTS):
         p[r] = price[r] if m.active[r] else 0.0
         direction[r] = 0.0
+    if not m.objective.c < INFINITY:
+        for r in range(CONSTRAINTS):
+            price[r] = 0.0
+        weigh_prices(m, price, out)
+        scan(w, v, lists, out)
+        if out.bound == -INFINITY:
+            return -INFINITY
+        attempt(w, variant, lists, out.arg)
+        return out.bound
     for _round in range(ROUNDS):
         weigh_prices(m, p, out)
         scan(w, v, lists, out)

@@ -77,7 +77,8 @@ cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t 
             continue
         if w.direction[k] == 0 or (x < y) == (w.direction[k] > 0):
             return 0
-        if k < COL_SCALE or k == COL_AREA:
+        if (k < COL_SCALE or k == COL_AREA) and (
+                w.problem.links.n_steps or k != COL_LATENCY_SCALED and k != COL_ENERGY_SCALED):
             strict = 1
     return strict or (list.id[a] < list.id[b] if list.id != NULL else a < b)
 

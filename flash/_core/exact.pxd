@@ -72,6 +72,8 @@ cdef inline double threshold(const Worker* w) noexcept nogil:
     """Bounds below this can't hold an answer as good as the best known; the slack covers rounding."""
     if not w.best.found:
         return -1e300
+    if w.best.objective > 1e300:
+        return w.best.objective
     return w.best.objective - 1e-11 * (1.0 + (w.best.objective if w.best.objective > 0.0
                                                else -w.best.objective))
 

@@ -113,9 +113,9 @@ TARGET static int64_t KERNEL(find)(int64_t n, const double *value, double x)
             return i + (__builtin_ctzll(hits) >> 3);
     }
 #endif
-    while (i < n - 1 && value[i] != x)
+    while (i < n && value[i] != x)
         i++;
-    return i;
+    return i < n ? i : n - 1;
 }
 
 /* the positions whose value is at least `least`, in order */

@@ -5,7 +5,7 @@ are sums of integers, exact in any order, so a neighbour's totals are its origin
 differences; only where cells hand on widths are they summed anew.
 """
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.string cimport memset
 
 from flash._core.core cimport *
@@ -70,7 +70,7 @@ cdef inline double appraise(Worker* w, int variant, const int32_t* row, const do
     if w.query.min_accuracy > -INFINITY:
         x = flash_accuracy(links, metric[M_SCORE])
         if x < w.query.min_accuracy:
-            over += 1.0 - x / w.query.min_accuracy
+            over += (w.query.min_accuracy - x) / (fabs(w.query.min_accuracy) + 1e-300)
     return -1e9 * (1.0 + (over if over < 1e9 else 1e9))
 
 

@@ -154,9 +154,11 @@ static inline double flash_objective(const flash_links *l, const flash_query *q,
         return m[M_SCORE];
     double sum = 0.0;
     for (int k = 0; k < FLASH_METRICS; k++)
-        if (q->exponent[k] != 0.0)
-            sum += q->exponent[k] * log(k ? m[k] : flash_accuracy(l, m[k]));
-    return sum;
+        if (q->exponent[k] != 0.0) {
+            double factor = k ? m[k] : flash_accuracy(l, m[k]);
+            sum += q->exponent[k] * (factor > 0.0 ? log(factor) : -INFINITY);
+        }
+    return sum == sum ? sum : -INFINITY; /* 0 times infinity */
 }
 
 static inline int64_t flash_state_of(const flash_cell *cell, int64_t row)

@@ -235,6 +235,10 @@ cdef inline double log_accuracy(const flash_links* links, double score,
     if links.score_link == 0:
         slope[0] = 1.0 / score
         return log(score)
-    z = exp(links.link_b / score + links.link_c)
+    z = links.link_b / score + links.link_c
+    if z > 700.0:      # the accuracy is exp(-z), or 0
+        slope[0] = links.link_b / (score * score)
+        return -z
+    z = exp(z)
     slope[0] = links.link_b / (score * score) * z / (links.link_a + z)
     return -log(links.link_a + z)

@@ -127,7 +127,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
         flash_metrics(&w.problem.links, total, metric)
         for k in range(1, FLASH_METRICS):
             if share[k] > 0.0 and w.query.maximum[k] < INFINITY:
-                share[k] *= pow(metric[k] / w.query.maximum[k], 3.0)
+                share[k] *= pow(min(metric[k] / w.query.maximum[k], 1e6), 3.0)
     return price
 
 
@@ -167,7 +167,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     price = s_span / z_span if z_span > 0.0 else 0.0
     price = critical_price(w, lists, variant, share, &prices, 64.0 * price)
     m = 6 if n <= 3 else 5 if n == 4 else 4 if n == 5 else 3 if n <= 7 else 2
-    if n > 12:
+    if n > 9:   # the star of a vertex has 2^n corners
         m = 1
     for i in range(m):
         best_rows(w, lists, &prices, price * pow(2.0, 0.75 * (<double> i - 0.5 * (m - 1))), axis[i])
@@ -211,6 +211,8 @@ cdef int is_minimiser(const double* merit, int at, int n, int m, const int* stri
                       const int* digit) noexcept nogil:
     """No vertex of the star is better, and of equals none comes first."""
     cdef int subset, c, up, down, offset
+    if m == 1:
+        return 1
     for subset in range(1, 1 << n):
         up = down = 1
         offset = 0

@@ -295,6 +295,8 @@ cdef class Tables:
                 total = abs(v.constant[k])
                 lowest = v.constant[k]
                 for c in range(v.n_cells):
+                    if v.cells[c].boundary[k] != NULL and v.cells[c].column[k] == NULL:
+                        raise ValueError(f"column {COLUMNS[k]} has boundaries but no rows")
                     if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
                         raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
                     if v.cells[c].column[k] == NULL:

@@ -154,7 +154,7 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
         if metric[k] > w.query.maximum[k] * 1.001:
             over = 1
         e = w.query.exponent[k] if w.query.product else 0.0
-        if e == 0.0:
+        if e == 0.0 or m.metric_low[k] <= 0.0:
             continue
         low = m.metric_low[k]
         high = m.metric_high[k]
@@ -217,9 +217,9 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
         if links.n_steps > 1 and flash_class_of(links, low) != flash_class_of(links, high):
             g = flash_class_of(links, x)
             if links.scale_max[g] < high:
-                x = links.scale_max[g]
+                x = <double> <int64_t> links.scale_max[g]
             elif g and links.scale_max[g - 1] >= low:
-                x = links.scale_max[g - 1]
+                x = <double> <int64_t> links.scale_max[g - 1]
         where[0] = x if x < high else high - 1.0
         return SCALE_ABOVE
     if choice < 0 or worst < gap:
