@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
+    from .hardware.calibrating import calibrate as calibrate
     from .network import Layer as Layer
     from .network import Network as Network
     from .predictor import AccuracyPredictor as AccuracyPredictor
@@ -55,6 +56,7 @@ _HOME = {
     "Target": "hardware",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
+    "calibrate": "hardware.calibrating",
     "evaluate": "problem",
     "nn_degree": "degree",
     "nn_mass": "degree",

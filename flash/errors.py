@@ -5,7 +5,10 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "CalibrationWarning",
     "CoreMissingError",
+    "DeviceError",
+    "ExtraMissingError",
     "FlashError",
     "FormatError",
     "KernelsError",
@@ -35,6 +38,18 @@ class CoreMissingError(FlashError, ImportError):
 
 class KernelsError(FlashError, ImportError):
     """FLASH_SIMD names vector kernels that this build or processor does not have."""
+
+
+class DeviceError(FlashError, RuntimeError):
+    """A device failed, or is gone, while it was measured; what was finished is kept."""
+
+
+class ExtraMissingError(FlashError, ImportError):
+    """An optional package is absent; the message names the extra that brings it."""
+
+
+class CalibrationWarning(UserWarning):
+    """Measurements are suspicious, or too few for what is to be fitted to them."""
 
 
 class NotCalibratedWarning(UserWarning):

@@ -1,0 +1,1 @@
+"""measure: real inference of networks on the user's own hardware."""
