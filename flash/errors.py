@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .hardware._measurement import Measurement
+
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
     "CalibrationWarning",
     "CoreMissingError",
     "DeviceError",
-    "ExtraMissingError",
     "FlashError",
     "FormatError",
     "KernelsError",
@@ -41,11 +44,9 @@ class KernelsError(FlashError, ImportError):
 
 
 class DeviceError(FlashError, RuntimeError):
-    """A device failed, or is gone, while it was measured; what was finished is kept."""
+    """A device failed, or is gone, while it was measured; `finished` is what is complete."""
 
-
-class ExtraMissingError(FlashError, ImportError):
-    """An optional package is absent; the message names the extra that brings it."""
+    finished: list[Measurement]
 
 
 class CalibrationWarning(UserWarning):

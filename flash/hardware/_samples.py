@@ -123,7 +123,7 @@ def samples(
     ArgumentError, ArgumentTypeError
         If a list has another length than `networks`, or a value is no number above 0.
     """
-    from .measuring import Measurement
+    from ._measurement import Measurement
 
     if isinstance(networks, (Measurement, str, os.PathLike)):
         networks = [networks]
