@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
+    from .hardware._design import calibration_design as calibration_design
     from .hardware._measurement import Measurement as Measurement
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
@@ -61,6 +62,7 @@ _HOME = {
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
+    "calibration_design": "hardware._design",
     "evaluate": "problem",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",

@@ -42,6 +42,7 @@ FOLDS = 10  # to choose the strength; errors are then those of leaving out one g
 MOST_FOLDS = 60  # of the latter: with more groups several are left out at a time
 _FLOOR = 1e-10  # with a prior, that of columns which the networks do not tell apart
 _MANY = 1000
+_MOST_OWN = 0.8  # leverage of a network in its own fit: more would make its error count for little
 _LEAST = 1e-9  # of a prediction over its measurement: a logarithm is taken
 
 
@@ -180,7 +181,12 @@ def summary(errors: Array, digits: int = 3) -> dict[str, float]:
 
 
 def interval_table(
-    columns: Array, y: Array, left_out: Array, groups: Sequence[int] | Array, known: Array
+    columns: Array,
+    y: Array,
+    left_out: Array,
+    groups: Sequence[int] | Array,
+    known: Array,
+    strength: float = 0.0,
 ) -> dict[str, Any]:
     """Return what `interval_width` needs, as plain data.
 
@@ -192,6 +198,8 @@ def interval_table(
     groups : sequence of int, shape (n,)
     known : array, shape (p,)
         The coefficients; those whose column is 0 throughout stand unmeasured.
+    strength : float
+        Of the pull to the prior: what it holds has little leverage.
 
     Returns
     -------
@@ -209,11 +217,12 @@ def interval_table(
     that they lack.
     """
     error = np.abs(log_ratio(left_out, y))
-    inverse = _inverse(columns / y[:, None], known, float(np.median(error)))
+    inverse = _inverse(columns / y[:, None], known, float(np.median(error)), strength)
     a = columns / np.maximum(left_out, _LEAST * y)[:, None]
     own = np.einsum("ij,jk,ik->i", a, inverse, a)
     # what the leverage was before the network itself was among the rows
-    h = own / (1.0 - np.minimum(own, 0.999))
+    own = np.minimum(own, _MOST_OWN)
+    h = own / (1.0 - own)
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
     return {
@@ -223,13 +232,13 @@ def interval_table(
     }
 
 
-def _inverse(a: Array, known: Array, noise: float) -> Array:
+def _inverse(a: Array, known: Array, noise: float, strength: float) -> Array:
     """Return the inverse of a' a, in which an unmeasured coefficient is uncertain by itself."""
     scale = np.sqrt((a * a).mean(axis=0))
     seen = scale > 0
     scale[~seen] = 1.0
     precision = np.zeros(len(scale))
-    precision[seen] = 1e-6 * len(a)
+    precision[seen] = min(max(strength, 1e-6), 1e9) * len(a)
     # In units of the noise: a share s of the prediction may be wrong by s.
     unseen = np.maximum(known[~seen], 1e-30)
     scale[~seen] = 1.0 / unseen
@@ -239,12 +248,12 @@ def _inverse(a: Array, known: Array, noise: float) -> Array:
     return np.asarray(inverse / np.outer(scale, scale))
 
 
-def interval_width(table: dict[str, Any], row: Array, level: float) -> tuple[float, float]:
+def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:
     """Return (half width of ln(metric), leverage) of a network.
 
-    row: its columns over its prediction, shape (p,). With fewer than ``level / (1 - level)``
-    groups their greatest score says too little, and Student's t of their mean square takes over
-    where it is wider.
+    row: its columns over its prediction, shape (p,); None for one without leverage. With fewer
+    than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
+    their mean square takes over where it is wider.
     """
     scores = np.asarray(table["scores"])
     n = len(scores)
@@ -257,5 +266,6 @@ def interval_width(table: dict[str, Any], row: Array, level: float) -> tuple[flo
 
         spread = float(np.sqrt((scores**2).mean()))
         width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
-    leverage = max(0.0, float(row @ np.asarray(table["inverse"]) @ row))
+    leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
+    leverage = max(0.0, leverage)
     return width * math.sqrt(1.0 + leverage), leverage

@@ -201,12 +201,13 @@ class _Fit:
         self.notes: dict[str, dict[str, Any]] = {}
         self.values: dict[str, list[list[float]]] = {}
         self.groups = equal_layers(networks)
-        twins = [n for n, group in enumerate(self.groups) if group != n]
+        first: dict[bytes, int] = {}
+        keys = [first.setdefault(row.tobytes(), n) for n, row in enumerate(self.features)]
+        twins = [n for n, key in enumerate(keys) if key != n and self.groups[key] == self.groups[n]]
         if twins:
             _warn(
-                f"{len(twins)} of {len(networks)} networks have the layers of another one "
-                f"({found[twins[0]].name} those of {found[self.groups[twins[0]]].name}): they are "
-                "left out together"
+                f"{len(twins)} of {len(networks)} networks are charged like another one "
+                f"([{twins[0]}] like [{keys[twins[0]]}]): they are left out together"
             )
         self.latency: Array | None = None
 
@@ -241,7 +242,7 @@ class _Fit:
         facts["strength"] = "prior alone" if math.isinf(strength) else strength
         if not np.isnan(left).any():
             facts["left"] = left / y - 1.0
-            table = interval_table(found.columns, y, left, self.groups, fitted)
+            table = interval_table(found.columns, y, left, self.groups, fitted, strength)
             self.intervals[metric] = {"terms": [".".join(one) for one in found.names], **table}
             covered = np.abs(np.log(np.maximum(left / y, 1e-9)))
             facts["worst"] = self.found[int(np.argmax(covered))].name
