@@ -200,6 +200,7 @@ class _Fit:
         self.intervals: dict[str, Any] = {}
         self.notes: dict[str, dict[str, Any]] = {}
         self.values: dict[str, list[list[float]]] = {}
+        self.alike: dict[str, list[str]] = {}
         self.groups = equal_layers(networks)
         first: dict[bytes, int] = {}
         keys = [first.setdefault(row.tobytes(), n) for n, row in enumerate(self.features)]
@@ -298,10 +299,12 @@ class _Fit:
         alike = vectors[:, values < 1e-9 * values[-1]]
         if alike.size:
             some = [n for n, w in zip(names, np.abs(alike).max(axis=1), strict=True) if w > 1e-3]
-            _warn(
-                f"{metric}: the networks do not tell apart the coefficients of "
-                f"{', '.join(some)}, which are {rest}"
-            )
+            self.alike[metric] = some
+            if not with_prior:
+                _warn(
+                    f"{metric}: the networks do not tell apart the coefficients of "
+                    f"{', '.join(some)}, which are {rest}"
+                )
 
     def ranges(self, metrics: Sequence[str]) -> dict[str, Any]:
         """Return what was seen in fitting."""
@@ -331,6 +334,8 @@ class _Fit:
             facts["worst_network"] = {m: self.notes[m]["worst"] for m in held}
         facts["all_networks"] = {m: summary(one["fitted"]) for m, one in self.notes.items()}
         facts["strength"] = {m: one["strength"] for m, one in self.notes.items()}
+        if self.alike:
+            facts["not_told_apart"] = self.alike
         noise = [one.noise_pct for one in self.found if one.noise_pct is not None]
         if noise:
             facts["noise_floor"] = {"latency_ms": summary(np.array(noise) / 100)}
