@@ -2,7 +2,7 @@
 seen, whatever its control flow. Imports torch.
 
 The run is on zeros, or for a large image on torch's meta device, which computes shapes only (but
-whose first use loads much of torch); where that lacks a value, the module is run on zeros after all.
+whose first use loads much of torch); where that lacks a value, it is run on zeros after all.
 """
 
 from __future__ import annotations
