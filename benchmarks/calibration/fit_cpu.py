@@ -32,7 +32,7 @@ def held_out(x: Array, y: Array, groups: list[int]) -> tuple[Array, Array]:
     """Return relative errors of held-out networks over all splits, and the networks' numbers."""
     errors, which = [], []
     for use in splits(groups, N_FIT, N_SPLITS, SEED):
-        coefficients, _ = fit_relative(x[use], y[use])
+        coefficients = fit_relative(x[use], y[use])
         errors.append((x @ coefficients / y - 1)[~use])
         which.append(np.flatnonzero(~use))
     return np.concatenate(errors), np.concatenate(which)
@@ -56,7 +56,7 @@ def main() -> None:
     lists: dict[str, int] = {}
     groups = [lists.setdefault(r["layers"], i) for i, r in enumerate(records)]
 
-    coefficients, _ = fit_relative(x, y)
+    coefficients = fit_relative(x, y)
     fitted = x @ coefficients / y - 1
     errors, which = held_out(x, y, groups)
     layers = [layer for net in networks for layer in net.layers if layer.weights]

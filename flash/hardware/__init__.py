@@ -55,7 +55,9 @@ class Target(Record):
     sets : dict of str to tuple of str
         For which families each set holds; for all others the set "default", or the first.
     calibrated_ranges : dict
-        For each set, least and greatest value seen in fitting: of networks, of layers.
+        For each set, least and greatest value seen in fitting: of networks, of layers, of features.
+    intervals : dict
+        For each set and metric, how far predictions for left-out networks were off; see `interval`.
     not_calibrated_families : tuple of str
     residuals, provenance, units, parameters, ablation : dict
         How well the coefficients fit, where they come from, and other notes.
@@ -69,6 +71,7 @@ class Target(Record):
     sets: dict[str, tuple[str, ...]]
     calibrated_ranges: dict[str, Any]
     not_calibrated_families: tuple[str, ...] = ()
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
     residuals: dict[str, Any] | None = None
     provenance: dict[str, Any] | None = None
     units: dict[str, str] | None = None
@@ -220,6 +223,34 @@ class Target(Record):
         from .costing import cost
 
         return cost(self, net)
+
+    def interval(
+        self, net: Architecture | Network, level: float = 0.9
+    ) -> dict[str, tuple[float, float]]:
+        """Return prediction intervals of a network's costs.
+
+        Parameters
+        ----------
+        net : Architecture or Network
+        level : float, default 0.9
+            How many of the networks like those of the calibration the interval is to hold, in
+            [0.5, 0.99].
+
+        Returns
+        -------
+        dict of str to (float, float)
+            (low, high) of "latency_ms", "energy_mj", "area_mm2", as far as the target has them: a
+            target without intervals returns an empty dictionary. They widen with the distance from
+            the measured networks; see `flash.hardware._fitting.interval_table`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `net` is no network, or `level` out of range.
+        """
+        from ._prediction import interval
+
+        return interval(self, net, level)
 
     def costs(self, space: Any, indices: Any) -> dict[str, Any]:
         """Charge many configurations of a space.

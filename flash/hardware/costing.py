@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Operation = tuple[int, int, int, int, int, int, int, int, int, int]
 
-__all__ = ["Cost", "LayerCost", "cost", "flags_for", "operations"]
+__all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
 CONV, ELEMENTWISE, ADD, POOL = range(4)
 COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
@@ -118,27 +118,10 @@ def _sweep(channels: int, height: int, width: int) -> Operation:
 
 
 def cost(target: Target, net: Architecture | Network) -> Cost:
-    """Charge one network; see `Target.cost`.
-
-    An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
-    a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
-    otherwise those of no family: the set "default".
-    """
-    from ..architecture import Architecture
-    from ..network import Network
+    """Charge one network; see `Target.cost`."""
     from . import KINDS
 
-    if isinstance(net, Architecture):
-        family, network = net.family, net.network()
-    elif isinstance(net, Network):
-        network = net
-        linked = any(layer.kind == "concat" and layer.cell is not None for layer in net.layers)
-        family = "densenet" if linked else ""
-    else:
-        raise ArgumentTypeError(
-            f"net must be an Architecture or a Network, got {type(net).__name__}"
-        )
-    _refuse_huge(network)
+    family, network = family_and_network(net)
     model = target.model(family)
     rows = _charged(model, operations(network))
     totals = [sum(row[k] for row in rows) for k in range(COLUMNS)]
@@ -157,9 +140,41 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     }
     flags = flags_for(target, family, known, *_extents(network))
     flags += _flags_of_groups(target, family, network)
+    flags += _flags_of_features(target, family, network)
     links = target.network_links(family)
     shares = _shares(KINDS[target.kind].QUANTUM, links, network, rows, totals[4], energy, area)
     return Cost(latency, energy, area, tuple(shares), flags)
+
+
+def family_and_network(net: Architecture | Network) -> tuple[str, Network]:
+    """Return whose coefficients a network takes, and its layers.
+
+    An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
+    a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
+    otherwise those of no family: the set "default".
+
+    Raises
+    ------
+    ArgumentTypeError
+        If `net` is neither.
+    ArgumentError
+        If a layer is too large to be counted.
+    """
+    from ..architecture import Architecture
+    from ..network import Network
+
+    if isinstance(net, Architecture):
+        family, network = net.family, net.network()
+    elif isinstance(net, Network):
+        network = net
+        linked = any(layer.kind == "concat" and layer.cell is not None for layer in net.layers)
+        family = "densenet" if linked else ""
+    else:
+        raise ArgumentTypeError(
+            f"net must be an Architecture or a Network, got {type(net).__name__}"
+        )
+    _refuse_huge(network)
+    return family, network
 
 
 def _charged(model: Any, rows: list[list[Operation]]) -> list[list[int]]:
@@ -312,3 +327,21 @@ def _flags_of_groups(target: Target, family: str, network: Network) -> tuple[str
     if all(layer.groups == 1 for layer in network.layers):
         return ()
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
+
+
+def _flags_of_features(target: Target, family: str, network: Network) -> tuple[str, ...]:
+    """Return what the network is charged for that no network of the calibration had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family))
+    unseen = [name for name, (_, high) in (ranges or {}).get("features", {}).items() if high == 0]
+    if not unseen:
+        return ()
+    from . import KINDS
+    from ._terms import totals
+
+    found = totals(target.kind, [network])[0].tolist()
+    named = dict(zip(KINDS[target.kind].FEATURES, found, strict=True))
+    return tuple(
+        f"{name} {named[name]:.6g} is outside the calibrated range: no network had any"
+        for name in unseen
+        if named[name] > 0
+    )
