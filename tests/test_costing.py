@@ -124,13 +124,13 @@ def test_layers_add_up(picked: tuple[SearchSpace, int, list[int]], name: str) ->
 def charged(
     kind: str, operation: tuple[int, ...], array: tuple[int, int] = (512, 512)
 ) -> list[float]:
-    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/16."""
+    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/256."""
     result = []
     count = len(KINDS[kind].FEATURES)
     for feature in range(count):
         rows = [[0.0, float(i == feature), *[0.0] * 5] for i in range(count)]
-        model = core.Model(kind, rows, (2.0**-4,) * 6, {}, array)
-        result.append(model.charge([operation])[0][1] / 16)
+        model = core.Model(kind, rows, (2.0**-8,) * 6, {}, array)
+        result.append(model.charge([operation])[0][1] / 256)
     return result
 
 

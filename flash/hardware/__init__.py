@@ -146,6 +146,12 @@ class Target(Record):
         some = next(iter(self.coefficients.values()))
         return tuple(name for name in METRICS if name in some)
 
+    @property
+    def array(self) -> tuple[int, int]:
+        """Rows and columns of what a layer is laid on: a systolic array, an RRAM tile in cells."""
+        rows, columns = KINDS[self.kind].array(self.parameters or {}, self.name)
+        return rows, columns
+
     def set_for(self, family: str) -> str:
         """Return the coefficient set that holds for a family."""
         for name, families in self.sets.items():
@@ -187,7 +193,7 @@ class Target(Record):
             # score, params and macs are always known
             links = {**self.network_links(family), "modelled": 0b110001 | modelled}
             model = self._models[name] = core.Model(
-                self.kind, rows, kind.QUANTUM, links, kind.array(self.parameters or {}, self.name)
+                self.kind, rows, kind.QUANTUM, links, self.array
             )
         return model
 

@@ -338,7 +338,7 @@ def _flags_of_features(target: Target, family: str, network: Network) -> tuple[s
     from . import KINDS
     from ._terms import totals
 
-    found = totals(target.kind, [network])[0].tolist()
+    found = totals(target.kind, [network], target.array)[0].tolist()
     named = dict(zip(KINDS[target.kind].FEATURES, found, strict=True))
     return tuple(
         f"{name} {named[name]:.6g} is outside the calibrated range: no network had any"

@@ -68,6 +68,7 @@ BEYOND = (
     "area_mm2_const",
     "area_mm2_per_side",
 )
+TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
 MAX_TILES = 1 << 16  # two billion weights; a larger chip has the factors of this one
 
 
@@ -117,14 +118,14 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
     Raises
     ------
     FormatError
-        If the parameter `tile` is no multiple of 256 up to 65536.
+        If the parameter `tile` is not 256, 512, 1024 or 2048.
     """
     from ..errors import FormatError
     from ._format import integer
 
-    tile = integer(parameters.get("tile", 512), f"{where}.tile", 256, 1 << 16)
-    if tile % 256:
-        raise FormatError(f"{where}.tile must be a multiple of 256, got {tile}")
+    tile = integer(parameters.get("tile", 512), f"{where}.tile", min(TILES), max(TILES))
+    if tile not in TILES:
+        raise FormatError(f"{where}.tile must be one of {', '.join(map(str, TILES))}, got {tile}")
     return tile, tile
 
 
