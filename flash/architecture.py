@@ -283,7 +283,8 @@ class Architecture(Record):
                 "module must be what to_torch() of this architecture returned, "
                 f"got {type(module).__name__}"
             )
-        write_onnx(module, (3, self.resolution, self.resolution), path, opset, batch)
+        image = (3, self.resolution, self.resolution)
+        write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""

@@ -28,15 +28,24 @@ MAX_BYTES = (1 << 31) - (1 << 20)  # of a protobuf, with room for the rest
 
 
 def write_onnx(
-    module: Any, input_shape: tuple[int, int, int], path: Any, opset: int, batch: int | None
+    module: Any,
+    input_shape: tuple[int, int, int],
+    output_shape: tuple[int, ...],
+    path: Any,
+    opset: int,
+    batch: int | None,
 ) -> None:
     """Write an ONNX file of a module; see `Architecture.to_onnx`."""
-    model = onnx_model(module, input_shape, opset, batch)
+    model = onnx_model(module, input_shape, output_shape, opset, batch)
     write_bytes_atomic(path, model.SerializeToString(deterministic=True))
 
 
 def onnx_model(
-    module: Any, input_shape: tuple[int, int, int], opset: int, batch: int | None
+    module: Any,
+    input_shape: tuple[int, int, int],
+    output_shape: tuple[int, ...],
+    opset: int,
+    batch: int | None,
 ) -> Any:
     """Return the ONNX model of a module made by flash, in inference mode.
 
@@ -60,12 +69,11 @@ def onnx_model(
     writer = _Writer(module)
     result = writer.run()
     first = "batch" if batch is None else batch
-    classes = writer.shapes_out(input_shape)
     graph = helper.make_graph(
         writer.nodes,
         "flash",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [first, *input_shape])],
-        [helper.make_tensor_value_info(result, TensorProto.FLOAT, [first, *classes])],
+        [helper.make_tensor_value_info(result, TensorProto.FLOAT, [first, *output_shape])],
         writer.weights,
     )
     model = helper.make_model(
@@ -108,21 +116,6 @@ class _Writer:
             else:
                 self.values[node] = self.call(node)
         return "output"
-
-    def shapes_out(self, input_shape: tuple[int, int, int]) -> list[int]:
-        """Return the shape of one image's output, computed without touching the weights."""
-        state = {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
-        meta = {name: value.detach().to("meta") for name, value in state.items()}
-        training = self.module.training
-        self.module.eval()
-        try:
-            with torch.no_grad():
-                out = torch.func.functional_call(
-                    self.module, meta, torch.empty(1, *input_shape, device="meta")
-                )
-        finally:
-            self.module.train(training)
-        return list(out.shape[1:])
 
     def weight(self, name: str, tensor: Any) -> str:
         """Add a tensor once and return its name."""

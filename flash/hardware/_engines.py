@@ -80,9 +80,10 @@ class TableModule(nn.Module):
                 self.operations[str(number)] = nn.Conv2d(
                     layer.in_channels,
                     layer.out_channels,
-                    layer.kernel,
-                    layer.stride,
-                    layer.padding or 0,
+                    layer.kernel_size,
+                    layer.strides,
+                    layer.paddings[:2] if _is_even(layer) else 0,
+                    layer.dilations,
                     groups=layer.groups,
                     bias=layer.bias,
                 )
@@ -118,12 +119,14 @@ class TableModule(nn.Module):
         if name in self.norms_in:
             x = _activated(self.norms_in[name](x), layer)
         if layer.kind in ("conv", "linear"):
-            x = self.operations[name](x)
+            x = self.operations[name](_padded(x, layer))
         elif layer.kind == "pool":
             x = _pooled(x, layer)
         elif layer.kind == "add":
             x = _added(x, read[1:], layer.channels)
-        elif len(read) > 1:
+        elif len(read) == 1:
+            x = x if layer.channels is None else x[:, : layer.channels]
+        else:
             rest = torch.cat(read[1:], 1) if len(read) > 2 else read[1]
             x = torch.cat([x, rest if layer.channels is None else rest[:, : layer.channels]], 1)
         if name in self.norms_out:
@@ -145,7 +148,26 @@ def _pooled(x: Tensor, layer: Layer) -> Tensor:
     if layer.mode == "global_avg":
         return x.mean((2, 3), keepdim=True)
     pool = nn.functional.max_pool2d if layer.mode == "max" else nn.functional.avg_pool2d
-    return pool(x, layer.kernel, layer.stride, layer.padding or 0)
+    even = layer.paddings[:2] if _is_even(layer) else (0, 0)
+    if any(2 * pad > side for pad, side in zip(even, layer.kernel_size, strict=True)):
+        x, even = _pad(x, layer), (0, 0)
+    return pool(_padded(x, layer), layer.kernel_size, layer.strides, even)
+
+
+def _is_even(layer: Layer) -> bool:
+    """Whether top and bottom, left and right are padded alike."""
+    top, left, bottom, right = layer.paddings
+    return (top, left) == (bottom, right)
+
+
+def _padded(x: Tensor, layer: Layer) -> Tensor:
+    """Pad what the operation itself cannot."""
+    return x if layer.kind == "linear" or _is_even(layer) else _pad(x, layer)
+
+
+def _pad(x: Tensor, layer: Layer) -> Tensor:
+    top, left, bottom, right = layer.paddings
+    return nn.functional.pad(x, (left, right, top, bottom))
 
 
 def _added(x: Tensor, others: list[Tensor], channels: int | None) -> Tensor:
@@ -186,11 +208,15 @@ def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
 
     require("measuring with onnxruntime", "onnx", "torch", "onnx")
     module = torch_module(net, seed)
-    if hasattr(module, "architecture"):
-        from ..export.onnx_file import onnx_model
+    found = getattr(module, "architecture", None)
+    if isinstance(found, Architecture):
+        import tempfile
 
-        made: bytes = onnx_model(module, input_shape, 17, None).SerializeToString()
-        return made
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "net.onnx")
+            found.to_onnx(path, module=module)
+            with open(path, "rb") as file:
+                return file.read()
     out = io.BytesIO()
     training = module.training
     x = torch.zeros((1, *input_shape))

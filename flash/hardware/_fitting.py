@@ -140,13 +140,14 @@ def choose_strength(
 ) -> float:
     """Return the strength of least mean absolute logarithmic error in cross-validation.
 
-    Infinite without a second group to judge by (0 where there is no prior either), and never
-    infinite without a prior.
+    0 without a prior; infinite with one but without a second group to judge by.
     """
+    if prior is None:
+        return 0.0
     if len(np.unique(np.asarray(groups))) < 2:
-        return 0.0 if prior is None else math.inf
+        return math.inf
     best, least = 0.0, math.inf
-    for strength in STRENGTHS[: None if prior is not None else -1]:
+    for strength in STRENGTHS:
         found = leave_out(columns, y, offset, groups, prior, strength, FOLDS)
         error = float(np.abs(log_ratio(found, y)).mean())
         if error < least:
@@ -239,6 +240,7 @@ def _inverse(a: Array, known: Array, noise: float, strength: float) -> Array:
     scale[~seen] = 1.0
     precision = np.zeros(len(scale))
     precision[seen] = min(max(strength, 1e-6), 1e9) * len(a)
+    precision[seen & (known == 0)] = 1e12  # held at zero by the fit, on the edge of what it may be
     # In units of the noise: a share s of the prediction may be wrong by s.
     unseen = np.maximum(known[~seen], 1e-30)
     scale[~seen] = 1.0 / unseen

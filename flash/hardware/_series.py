@@ -125,7 +125,7 @@ def series_item(
         )
     try:
         found = as_net(net, f"net[{place}]", shape)
-    except (FlashError, AttributeError, NotImplementedError):
+    except FlashError:
         if not onnx and not is_module(net):
             raise
         subject, title = None, os.path.basename(os.fsdecode(net)) if onnx else type(net).__name__

@@ -360,7 +360,14 @@ def equal_layers(networks: Sequence[Network]) -> list[int]:
     return [
         seen.setdefault(
             tuple(
-                (one.kernel, one.in_channels, one.out_channels, one.groups, one.height, one.stride)
+                (
+                    one.kernel_size,
+                    one.in_channels,
+                    one.out_channels,
+                    one.groups,
+                    one.out_height,
+                    one.out_width,
+                )
                 for one in net.layers
                 if one.kind in ("conv", "linear")
             ),
