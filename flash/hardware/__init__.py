@@ -12,7 +12,7 @@ from .._core import compile as core
 from .._record import Record, cached
 from .._validate import choice, parse_json, read_text, shown, write_text_atomic
 from ..errors import ArgumentTypeError
-from . import cpu, rram
+from . import cpu, gpu, rram, systolic
 from .costing import Cost, LayerCost, flags_for
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
 
-KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu}
+KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systolic}
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
@@ -146,6 +146,12 @@ class Target(Record):
         some = next(iter(self.coefficients.values()))
         return tuple(name for name in METRICS if name in some)
 
+    @property
+    def array(self) -> tuple[int, int]:
+        """Rows and columns of what a layer is laid on: a systolic array, an RRAM tile in cells."""
+        rows, columns = KINDS[self.kind].array(self.parameters or {}, self.name)
+        return rows, columns
+
     def set_for(self, family: str) -> str:
         """Return the coefficient set that holds for a family."""
         for name, families in self.sets.items():
@@ -186,7 +192,9 @@ class Target(Record):
             modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
             # score, params and macs are always known
             links = {**self.network_links(family), "modelled": 0b110001 | modelled}
-            model = self._models[name] = core.Model(self.kind, rows, kind.QUANTUM, links)
+            model = self._models[name] = core.Model(
+                self.kind, rows, kind.QUANTUM, links, self.array
+            )
         return model
 
     def columns(self, family: str) -> int:

@@ -81,7 +81,7 @@ def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Arr
     plan = plan_of(space)
     placed = [rows_of(space, row_of(space, index)) for index in indices]
     features = np.zeros((len(indices), len(kind.FEATURES)))
-    for chosen, model in unit_models(target.kind):
+    for chosen, model in unit_models(target.kind, target.array):
         sums = np.array([totals_of(plan, model, variant, rows)[0] for variant, rows in placed])
         for feature, column in chosen.items():
             features[:, feature] = sums[:, column]

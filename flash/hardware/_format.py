@@ -92,6 +92,7 @@ def check(
     budget = [MAX_NOTES]
     for key in ("model", *NOTES):
         _plain(data.get(key, {}), f"{where}: {key}", budget)
+    module.array(table(data.get("parameters", {}), f"{where}: parameters"), f"{where}: parameters")
     return {
         "name": name,
         "kind": data["kind"],

@@ -52,7 +52,7 @@ def _widths(
     if not tables:
         return {}
     charged = cost(target, net)
-    features = totals(target.kind, [network])
+    features = totals(target.kind, [network], target.array)
     result = {}
     for metric, table in tables.items():
         value = getattr(charged, metric)

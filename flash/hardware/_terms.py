@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Terms", "candidates", "counts", "terms", "totals"]
 
 _CARRIERS = (1, 2, 3, 4, 6)  # columns of a cost model that can carry a feature each
-_UNIT = 2.0**-4  # features are counts, to be divided by small integers at most
+_UNIT = 2.0**-8  # features are counts, or such over the copies of a layer: up to 256 on a tile
 _METRIC = {"latency_ms": 1, "energy_mj": 2, "area_mm2": 3}
 _PARTS = {
     "latency_ms": ("latency_ms", "ic_latency_ms"),
@@ -35,7 +35,7 @@ _PARTS = {
     "area_mm2": ("area_mm2",),
 }
 
-_units: dict[str, list[tuple[dict[int, int], Model]]] = {}
+_units: dict[tuple[str, tuple[int, int]], list[tuple[dict[int, int], Model]]] = {}
 
 
 class Terms(Record):
@@ -55,28 +55,32 @@ class Terms(Record):
     offset: Array
 
 
-def unit_models(kind: str) -> list[tuple[dict[int, int], Model]]:
+def unit_models(kind: str, array: tuple[int, int]) -> list[tuple[dict[int, int], Model]]:
     """Return models that carry a feature in each column: ({feature: column}, model)."""
-    found = _units.get(kind)
+    found = _units.get((kind, array))
     if found is None:
         count = len(KINDS[kind].FEATURES)
-        found = _units[kind] = []
+        found = _units[kind, array] = []
         for start in range(0, count, len(_CARRIERS)):
             chosen = dict(zip(range(start, count), _CARRIERS, strict=False))
             rows = [[float(k == chosen.get(i)) for k in range(7)] for i in range(count)]
-            found.append((chosen, Model(kind, rows, (_UNIT,) * 6, {})))
+            found.append((chosen, Model(kind, rows, (_UNIT,) * 6, {}, array)))
     return found
 
 
-def counts(kind: str, operations: Sequence[tuple[int, ...]]) -> Array:
+def counts(
+    kind: str, operations: Sequence[tuple[int, ...]], array: tuple[int, int] = (512, 512)
+) -> Array:
     """Return the features of operations (see `flash.hardware.costing.operations`).
+
+    array: rows and columns of the kind's array, `Target.array`.
 
     Returns
     -------
     array, shape (operations, features of the kind)
     """
     result = np.zeros((len(operations), len(KINDS[kind].FEATURES)))
-    for chosen, model in unit_models(kind):
+    for chosen, model in unit_models(kind, array):
         rows: Any = model.charge(operations)  # type: ignore[arg-type]
         charged = np.array(rows).reshape(-1, 7)
         for feature, column in chosen.items():
@@ -84,11 +88,13 @@ def counts(kind: str, operations: Sequence[tuple[int, ...]]) -> Array:
     return result
 
 
-def totals(kind: str, networks: Sequence[Network]) -> Array:
+def totals(
+    kind: str, networks: Sequence[Network], array: tuple[int, int] = (512, 512)
+) -> Array:
     """Return the features of networks, summed over their rows, shape (n, features)."""
     charged = [[one for row in operations(net) for one in row] for net in networks]
     ends = np.cumsum([len(one) for one in charged])[:-1]
-    features = counts(kind, [one for listed in charged for one in listed])
+    features = counts(kind, [one for listed in charged for one in listed], array)
     return np.array([part.sum(axis=0) for part in np.split(features, ends)])
 
 

@@ -195,7 +195,7 @@ class _Fit:
     ) -> None:
         self.base, self.found, self.networks = base, found, networks
         self.family = families[0]  # any of them: they share the set
-        self.features = totals(base.kind, networks)
+        self.features = totals(base.kind, networks, base.array)
         self.coefficients = {key: dict(one) for key, one in base.coefficients[place].items()}
         self.intervals: dict[str, Any] = {}
         self.notes: dict[str, dict[str, Any]] = {}

@@ -2,9 +2,10 @@
 
 Which rows of a network a target charges for (the same rule in flash/_core/blocks.pxd and in the
 fits of benchmarks/calibration): convolutions and linear layers; concatenations of several inputs;
-and norms that cannot be folded into a convolution, those that follow an addition or a concatenation
-and those on the output of a row that is no convolution. All other norms, activations, additions and
-poolings are free. A kind of target may give some of these no features.
+additions, once per input after the first; poolings; and norms that cannot be folded into a
+convolution, those that follow an addition or a concatenation and those on the output of a row that
+is no convolution. All other norms and the activations are free, or a part of their convolution. A
+kind of target may give some of these no features.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from ..network import Layer, Network
     from . import Target
 
-    Operation = tuple[int, int, int, int, int, int, int]
+    Operation = tuple[int, int, int, int, int, int, int, int, int, int]
 
 __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
-CONV, ELEMENTWISE = 0, 1
+CONV, ELEMENTWISE, ADD, POOL = range(4)
 COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
 MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
 
@@ -80,8 +81,9 @@ def operations(net: Network) -> list[list[Operation]]:
     Returns
     -------
     list of list of tuple
-        (0 a convolution or 1 an elementwise pass, kernel, input channels, output channels, groups,
-        height, width), the last two of the output.
+        (0 a convolution, 1 an elementwise pass, 2 an addition or 3 a pooling, kernel, input
+        channels, output channels, groups, height and width of the output, stride, height and width
+        of the input).
     """
     layers = net.layers
     return [list(_operations(layers, layer)) for layer in layers]
@@ -91,17 +93,28 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
     inputs = layer.inputs or (-1,)
     source = layers[inputs[0]] if inputs[0] >= 0 else None
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
-        size = (source.out_height, source.out_width)
-        yield (ELEMENTWISE, 1, 1, source.out_channels, 1, *size)
+        yield _sweep(source.out_channels, source.out_height, source.out_width)
     size = (layer.out_height, layer.out_width)
+    given = (layer.stride, layer.height, layer.width)
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
-        yield (CONV, layer.kernel, into, out, layer.groups, *size)
+        yield (CONV, layer.kernel, into, out, layer.groups, *size, *given)
         return
     if layer.kind == "concat" and len(inputs) > 1:
-        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+        yield _sweep(out, *size)
+    elif layer.kind == "add":
+        for _ in inputs[1:]:
+            yield (ADD, 1, 1, layer.channels or out, 1, *size, 1, *size)
+    elif layer.kind == "pool":
+        kernel = max(layer.height, layer.width) if layer.mode == "global_avg" else layer.kernel
+        stride = kernel if layer.mode == "global_avg" else layer.stride
+        yield (POOL, kernel, 1, out, 1, *size, stride, layer.height, layer.width)
     if layer.norm in ("output", "both"):
-        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+        yield _sweep(out, *size)
+
+
+def _sweep(channels: int, height: int, width: int) -> Operation:
+    return (ELEMENTWISE, 1, 1, channels, 1, height, width, 1, height, width)
 
 
 def cost(target: Target, net: Architecture | Network) -> Cost:
@@ -325,7 +338,7 @@ def _flags_of_features(target: Target, family: str, network: Network) -> tuple[s
     from . import KINDS
     from ._terms import totals
 
-    found = totals(target.kind, [network])[0].tolist()
+    found = totals(target.kind, [network], target.array)[0].tolist()
     named = dict(zip(KINDS[target.kind].FEATURES, found, strict=True))
     return tuple(
         f"{name} {named[name]:.6g} is outside the calibrated range: no network had any"
