@@ -107,6 +107,51 @@ class _Loose(Network):
         self.__dict__.update(layers=tuple(layers), input_shape=(3, 32, 32))
 
 
+def systolic(data: str, what: str) -> tuple[list[Net], dict[str, list[float]], str]:
+    """Return SCALE-Sim's networks without grouped layers on an array, latency in cycles / 1e6.
+
+    Its table lists layers; those of a network are taken together as above.
+    """
+    array, dataflow = what.split()
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in read_table(data, "scalesim_layers"):
+        if (row["array"], row["dataflow"]) == (array, dataflow):
+            rows.setdefault(row["name"], []).append(row)
+    plain = [r for r in rows.values() if all(one["repeat_groups"] == "1" for one in r)]
+    nets: list[Net] = [_scalesim_network(listed) for listed in plain]
+    cycles = [sum(float(one["Total Cycles"]) for one in listed) for listed in plain]
+    base = f"systolic-{array}" + ("-ws" if dataflow == "ws" else "")
+    return nets, {"latency_ms": [1e-6 * value for value in cycles]}, base
+
+
+def _scalesim_network(rows: Sequence[dict[str, str]]) -> Network:
+    from flash.network import Layer
+
+    keys = ("Cin", "Cout", "H", "W", "k", "s")
+    sizes = [tuple(int(r[key]) for key in keys) for r in rows]
+    return _Loose(
+        [
+            Layer("conv", *size, padding=int(r["p"]), inputs=(-1,))
+            for size, r in zip(sizes, rows, strict=True)
+        ],
+        concat=False,
+    )
+
+
+def device(data: str, name: str) -> tuple[list[Net], dict[str, list[float]], str]:
+    """Return 300 networks of NAS-Bench-201 and their latency on a device.
+
+    The base is a target of the same kind (its coefficients take no part without a prior).
+    """
+    from devices import DEVICES, network, read
+
+    one = DEVICES[name]
+    records = read(data)
+    chosen = np.random.default_rng(0).permutation(len(records))[:300]
+    nets: list[Net] = [network(records[i]["edges"], eager=one.eager) for i in chosen]
+    return nets, {"latency_ms": [float(records[i][one.column]) for i in chosen]}, name
+
+
 def draw(
     nets: list[Net], y: dict[str, list[float]], base: str, use: Any
 ) -> dict[str, tuple[float, float, float, float]]:
@@ -157,9 +202,7 @@ def _designed(nets: list[Net], base: str) -> list[int]:
 
     target = flash.Target.load(base)
     family = family_and_network(nets[0])[0]
-    features = totals(
-        target.kind, [family_and_network(net)[1] for net in nets], target.array
-    )
+    features = totals(target.kind, [family_and_network(net)[1] for net in nets], target.array)
     found = terms(target, family, "latency_ms", features)
     table = target.coefficients[target.set_for(family)]
     share = found.columns * [table.get(c, {}).get(f, 0.0) for c, f in found.names]
@@ -172,6 +215,15 @@ SETS = {
     "torch eager, one x86 thread": (measured_cpu, "torch_ms"),
     "rram, nsim_pinned": (simulated_rram, "nsim_pinned"),
     "rram, nsim_dtc": (simulated_rram, "nsim_dtc"),
+    "systolic 32 os": (systolic, "32 os"),
+    "systolic 32 ws": (systolic, "32 ws"),
+    "systolic 128 os": (systolic, "128 os"),
+    "systolic 128 ws": (systolic, "128 ws"),
+    "raspberry-pi-4": (device, "raspberry-pi-4"),
+    "pixel-3": (device, "pixel-3"),
+    "gtx-1080ti": (device, "gtx-1080ti"),
+    "xeon-gold-6240": (device, "xeon-gold-6240"),
+    "xeon-silver-4114": (device, "xeon-silver-4114"),
 }
 
 
@@ -180,14 +232,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors and coverage of calibrated targets.")
     parser.add_argument("data", help="the data folder: the one that holds hardware/")
     parser.add_argument("--draws", type=int, default=40, help="random draws (40)")
+    parser.add_argument("--only", metavar="TEXT", default="", help="sets whose name holds it")
     parser.add_argument("--json", metavar="FILE", help="write the figures, too")
     args = parser.parse_args()
     results: dict[str, Any] = {}
     for name, (read, what) in SETS.items():
+        if args.only not in name:
+            continue
         try:
             nets, y, base = read(args.data, what)
-        except FileNotFoundError as error:
-            print(f"{name}: absent ({error.filename})")
+        except (FileNotFoundError, ModuleNotFoundError) as error:
+            print(f"{name}: absent ({error})")
             continue
         results[name] = judge(nets, y, base, args.draws)
         for metric, row in results[name].items():

@@ -163,12 +163,12 @@ def noisy(truth: Target, nets: Any, seed: int, spread: float = 0.08) -> list[flo
 
 @pytest.mark.parametrize("n", [15, 25])
 def test_intervals_cover_what_they_say(n: int) -> None:
-    """90 %, over 12 calibrations with 48 unseen networks each; binomial noise is about 1.5 %."""
+    """90 %, over 8 calibrations with 40 unseen networks each; binomial noise is about 2 %."""
     pool = [arch for name in SPACES for arch in SearchSpace(name).sample(30, seed=11)]
     covered = []
-    for seed in range(12):
+    for seed in range(8):
         order = np.random.default_rng(seed).permutation(len(pool))
-        fit, unseen = ([pool[i] for i in part] for part in (order[:n], order[n : n + 48]))
+        fit, unseen = ([pool[i] for i in part] for part in (order[:n], order[n : n + 40]))
         truth = scaled(seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CalibrationWarning)
@@ -514,7 +514,7 @@ def test_a_design_tells_more_than_a_random_draw(name: str) -> None:
     def shares(nets: Any) -> Any:
         features = totals("cpu", [net.network() for net in nets])
         known = np.array(
-            [CPU.coefficients["default"]["latency_ms"][f] for f in KINDS["cpu"].FEATURES]
+            [CPU.coefficients["default"]["latency_ms"].get(f, 0.0) for f in KINDS["cpu"].FEATURES]
         )
         found = features * known
         return found / found.sum(axis=1, keepdims=True)

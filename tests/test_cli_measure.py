@@ -132,8 +132,8 @@ def test_the_command_line_offers_what_the_functions_do() -> None:
     from flash._cli_options import parser
 
     for command, function, other in (
-        ("measure", flash.measure, {"path": "out", "progress": "quiet", "pin": "no_pin", "net": "network",
-                                    "input_shape": "resolution"}),
+        ("measure", flash.measure, {"path": "out", "progress": "quiet", "pin": "no_pin",
+                                    "net": "network", "input_shape": "resolution"}),
         ("measure", flash.export_measuring, {"folder": "export", "pin": "no_pin", "nets": "network",
                                              "input_shape": "resolution"}),
         ("calibrate", flash.calibration_design, {"target": "base"}),

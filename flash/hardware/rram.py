@@ -141,9 +141,7 @@ def floorplan(net: Network) -> int:
     net : Network
     """
     weighted = [layer for layer in net.layers if layer.kind in ("conv", "linear")]
-    sides = [
-        min(layer.kernel**2 * layer.in_channels, 8 * layer.out_channels) for layer in weighted
-    ]
+    sides = [min(layer.kernel**2 * layer.in_channels, 8 * layer.out_channels) for layer in weighted]
     return 1024 if max(sides, default=0) > 512 else 512
 
 
