@@ -107,37 +107,6 @@ class _Loose(Network):
         self.__dict__.update(layers=tuple(layers), input_shape=(3, 32, 32))
 
 
-def systolic(data: str, what: str) -> tuple[list[Net], dict[str, list[float]], str]:
-    """Return SCALE-Sim's networks without grouped layers on an array, latency in cycles / 1e6.
-
-    Its table lists layers; those of a network are taken together as above.
-    """
-    array, dataflow = what.split()
-    rows: dict[str, list[dict[str, str]]] = {}
-    for row in read_table(data, "scalesim_layers"):
-        if (row["array"], row["dataflow"]) == (array, dataflow):
-            rows.setdefault(row["name"], []).append(row)
-    plain = [r for r in rows.values() if all(one["repeat_groups"] == "1" for one in r)]
-    nets: list[Net] = [_scalesim_network(listed) for listed in plain]
-    cycles = [sum(float(one["Total Cycles"]) for one in listed) for listed in plain]
-    base = f"systolic-{array}" + ("-ws" if dataflow == "ws" else "")
-    return nets, {"latency_ms": [1e-6 * value for value in cycles]}, base
-
-
-def _scalesim_network(rows: Sequence[dict[str, str]]) -> Network:
-    from flash.network import Layer
-
-    keys = ("Cin", "Cout", "H", "W", "k", "s")
-    sizes = [tuple(int(r[key]) for key in keys) for r in rows]
-    return _Loose(
-        [
-            Layer("conv", *size, padding=int(r["p"]), inputs=(-1,))
-            for size, r in zip(sizes, rows, strict=True)
-        ],
-        concat=False,
-    )
-
-
 def device(data: str, name: str) -> tuple[list[Net], dict[str, list[float]], str]:
     """Return 300 networks of NAS-Bench-201 and their latency on a device.
 
@@ -215,10 +184,6 @@ SETS = {
     "torch eager, one x86 thread": (measured_cpu, "torch_ms"),
     "rram, nsim_pinned": (simulated_rram, "nsim_pinned"),
     "rram, nsim_dtc": (simulated_rram, "nsim_dtc"),
-    "systolic 32 os": (systolic, "32 os"),
-    "systolic 32 ws": (systolic, "32 ws"),
-    "systolic 128 os": (systolic, "128 os"),
-    "systolic 128 ws": (systolic, "128 ws"),
     "raspberry-pi-4": (device, "raspberry-pi-4"),
     "pixel-3": (device, "pixel-3"),
     "gtx-1080ti": (device, "gtx-1080ti"),
