@@ -190,7 +190,7 @@ def systolic_cycles(
     return outputs, weights
 
 
-def started_positions(side: int, kernel: int, stride: int) -> int:
+def begun_positions(side: int, kernel: int, stride: int) -> int:
     """Windows along a padded side, a last one that has only begun among them."""
     count, at = 1, 0
     while at + kernel < side + 2 * (kernel // 2):

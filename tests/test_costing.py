@@ -206,10 +206,10 @@ def test_systolic_features(
         "conv", into * groups, out * groups, height, width, kernel, stride, groups=groups
     )
     size = (layer.out_height, layer.out_width)
-    operation = (0, kernel, into * groups, out * groups, groups, *size, stride, height, width)
-    m = reference.started_positions(height, kernel, stride) * reference.started_positions(
-        width, kernel, stride
-    )
+    begun = [reference.begun_positions(side, kernel, stride) for side in (height, width)]
+    operation = (0, kernel, into * groups, out * groups, groups, *size, kernel, *begun)
+    assert costing.operations(Network([layer], (into * groups, height, width))) == [[operation]]
+    m = begun[0] * begun[1]
     expected = reference.systolic_cycles(m, kernel**2 * into, out, groups, rows, columns)
     assert charged("systolic", operation, (rows, columns)) == list(expected)
     assert charged("systolic", (1, *operation[1:]), (rows, columns)) == [0.0] * 2
@@ -224,7 +224,7 @@ def made(*rows: dict[str, Any]) -> list[list[tuple[int, ...]]]:
 
 
 CONV = {"kind": "conv", "out_channels": 4, "kernel": 3, "stride": 2}
-OPERATION = (0, 3, 8, 4, 1, 5, 5, 2, 10, 10)
+OPERATION = (0, 3, 8, 4, 1, 5, 5, 3, 6, 6)
 
 
 def test_norms_are_folded_into_convolutions() -> None:
@@ -232,8 +232,8 @@ def test_norms_are_folded_into_convolutions() -> None:
         assert made({**CONV, "norm": norm}) == [[OPERATION]]
     pool = {"kind": "pool", "kernel": 2, "stride": 2}
     assert made(pool, {**CONV, "norm": "input"}) == [
-        [(3, 2, 1, 8, 1, 5, 5, 2, 10, 10)],
-        [(0, 3, 8, 4, 1, 3, 3, 2, 5, 5)],
+        [(3, 2, 1, 8, 1, 5, 5, 2, 5, 5)],
+        [(0, 3, 8, 4, 1, 3, 3, 3, 3, 3)],
     ]
 
 
@@ -246,7 +246,7 @@ def test_norms_after_an_addition_or_a_concatenation_are_not(kind: str) -> None:
     own = [(1, 1, 1, 16, 1, *size) if kind == "concat" else (2, 1, 1, 8, 1, *size)]
     for norm, count in ((False, 0), ("output", 0), ("input", 1), ("both", 1)):
         got = made(both, join, {**CONV, "norm": norm})
-        conv = (0, 3, width, 4, 1, 5, 5, 2, 10, 10)
+        conv = (0, 3, width, 4, 1, 5, 5, 3, 6, 6)
         assert got[1:] == [own, [(1, 1, 1, width, 1, *size)] * count + [conv]]
 
 
@@ -257,7 +257,7 @@ def test_norms_of_rows_that_are_no_convolution() -> None:
     assert made({"kind": "concat"}) == [[]]
     assert made({"kind": "add", "inputs": [0, 0], "norm": True}) == [[joined, whole]]
     pool = {"kind": "pool", "mode": "global_avg", "norm": "input"}
-    pooled = (3, 10, 1, 8, 1, 1, 1, 10, 10, 10)
+    pooled = (3, 10, 1, 8, 1, 1, 1, 10, 1, 1)
     assert made(pool) == [[pooled]]
     assert made({"kind": "add", "inputs": [0, 0]}, pool) == [[joined], [whole, pooled]]
     assert made({"kind": "linear", "out_channels": 5, "norm": True}) == [
@@ -265,12 +265,24 @@ def test_norms_of_rows_that_are_no_convolution() -> None:
     ]
 
 
+def test_kernels_that_are_not_square() -> None:
+    conv = {"kind": "conv", "out_channels": 4, "kernel": (1, 7)}
+    assert made(conv) == [[(0, 1, 8, 4, 1, 10, 10, 7, 10, 10)]]
+    net = Network.from_layers([conv], (64, 10, 10))
+    for name in TARGETS:
+        target = Target.load(name)
+        square = Network.from_layers([{**conv, "kernel": 1}], (64, 10, 10))
+        assert target.cost(net).latency_ms > target.cost(square).latency_ms
+        turned = Network.from_layers([{**conv, "kernel": (7, 1)}], (64, 10, 10))
+        assert target.cost(net).latency_ms == target.cost(turned).latency_ms
+
+
 def test_additions_and_pools() -> None:
     size = (10, 10, 1, 10, 10)
     assert made({"kind": "add", "inputs": [0, 0, 0]}) == [[(2, 1, 1, 8, 1, *size)] * 2]
     assert made({"kind": "add", "inputs": [0, 0], "channels": 3}) == [[(2, 1, 1, 3, 1, *size)]]
     pool = {"kind": "pool", "kernel": 3, "stride": 1, "padding": 1}
-    assert made(pool) == [[(3, 3, 1, 8, 1, *size)]]
+    assert made(pool) == [[(3, 3, 1, 8, 1, 10, 10, 3, 10, 10)]]
 
 
 def test_by_hand_on_a_cpu() -> None:

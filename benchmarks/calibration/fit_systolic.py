@@ -27,7 +27,8 @@ def operation(row: dict[str, str]) -> tuple[int, ...]:
         raise SystemExit(f"{row['name']}: padding {p} of kernel {k} is not modelled")
     groups = int(row["repeat_groups"])
     size = ((h + 2 * p - k) // s + 1, (w + 2 * p - k) // s + 1)
-    return (0, k, into, out, groups, *size, s, h, w)
+    begun = (-(-(h + 2 * p - k) // s) + 1, -(-(w + 2 * p - k) // s) + 1)
+    return (0, k, into, out, groups, *size, k, *begun)
 
 
 def main() -> None:

@@ -13,22 +13,34 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flash.hardware._fitting import fit_relative, interval_table, leave_out, splits, summary
+import numpy as np
+
+from flash.hardware._fitting import (
+    choose_strength,
+    fit_relative,
+    interval_table,
+    leave_out,
+    splits,
+    summary,
+)
 from flash.hardware._terms import counts as features
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flash.hardware._fitting import Array, Mask
 
 __all__ = [
-    "Array",
-    "Mask",
     "bounds",
+    "draws",
+    "equal_rows",
     "features",
+    "fit",
     "fit_relative",
+    "held_out",
     "interval_table",
     "leave_out",
+    "median_draw",
     "named",
     "read_table",
     "splits",
@@ -42,6 +54,51 @@ def read_table(folder: str, name: str) -> list[dict[str, str]]:
     path = Path(folder) / "hardware" / (name + ".csv.gz")
     with gzip.open(path, "rt", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def draws(
+    groups: Sequence[int] | Array, n_fit: int, n_draws: int, seed: int
+) -> Iterator[tuple[Mask, Mask]]:
+    """Yield masks of the networks to fit on, drawn at random, and of those to judge.
+
+    Judged are those that are no duplicates of one to fit on (of its group). Unlike `splits` this
+    serves data in which a group holds many networks.
+    """
+    rng = np.random.default_rng(seed)
+    group = np.asarray(groups)
+    for _ in range(n_draws):
+        use = np.zeros(len(group), bool)
+        use[rng.choice(len(group), n_fit, replace=False)] = True
+        yield use, ~np.isin(group, group[use])
+
+
+def fit(x: Array, y: Array, groups: Array) -> Array:
+    """Return coefficients as `flash.calibrate` fits them without a prior."""
+    return fit_relative(x, y, strength=choose_strength(x, y, 0.0, groups, None))
+
+
+def held_out(
+    x: Array, y: Array, groups: Sequence[int], n_fit: int, n_draws: int, seed: int
+) -> list[tuple[Array, Array]]:
+    """Return for each draw the relative errors of the judged networks, and their numbers."""
+    group = np.asarray(groups)
+    result = []
+    for use, judge in draws(group, n_fit, n_draws, seed):
+        coefficients = fit(x[use], y[use], group[use])
+        result.append(((x @ coefficients / y - 1)[judge], np.flatnonzero(judge)))
+    return result
+
+
+def equal_rows(x: Array) -> list[int]:
+    """Return for each row the number of the first one like it: networks of equal features."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(row.tobytes(), n) for n, row in enumerate(x)]
+
+
+def median_draw(errors: Sequence[Array]) -> dict[str, float]:
+    """Return medians over draws of the mean and the maximum of absolute errors, in percent."""
+    each = [summary(e) for e in errors]
+    return {key: round(float(np.median([one[key] for one in each])), 3) for key in each[0]}
 
 
 def named(names: Sequence[str], values: Array, unit: float) -> dict[str, float]:

@@ -47,9 +47,8 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     op.groups = groups
     op.height = side
     op.width = side
-    op.stride = stride
-    op.in_height = before
-    op.in_width = before
+    op.kernel_width = kernel
+    op.begun_height = op.begun_width = begun(before, kernel, stride)
     charge(model, &op, x)
     weights = <double> (kernel * kernel * (into // groups)) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
@@ -57,27 +56,24 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
 
 
 cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t kernel,
-                           int64_t channels, int64_t before, int64_t side,
-                           int64_t stride) noexcept nogil:
-    """Adds a pass over maps: elementwise, an addition or a pool; before: side of its input."""
+                           int64_t channels, int64_t side) noexcept nogil:
+    """Adds a pass over maps: elementwise, an addition or a pool; side: of what it writes."""
     cdef Op op
     if model.kind != KIND_CPU:
         return
     op.kind = kind
-    op.kernel = kernel
+    op.kernel = op.kernel_width = kernel
     op.in_channels = op.groups = 1
     op.out_channels = channels
     op.height = side
     op.width = side
-    op.stride = stride
-    op.in_height = before
-    op.in_width = before
+    op.begun_height = op.begun_width = side
     charge(model, &op, x)
 
 
 cdef inline void sweep_maps(const CostModel* model, double* x, int64_t channels,
                             int64_t side) noexcept nogil:
-    pass_over(model, x, OP_ELEMENTWISE, 1, channels, side, side, 1)
+    pass_over(model, x, OP_ELEMENTWISE, 1, channels, side)
 
 
 cdef inline int64_t half(int64_t side, int64_t stride) noexcept nogil:
@@ -121,7 +117,7 @@ cdef inline void position(const CostModel* model, const Place* at, int first, in
         if links and at.family == WIDE_RESNET:
             sweep_maps(model, x, w, outer)   # the norm after an addition can't be folded
     if links:
-        pass_over(model, x, OP_ADD, 1, links, outer, outer, 1)
+        pass_over(model, x, OP_ADD, 1, links, outer)
     x[COL_LINKS] += <double> (links * w)
 
 
@@ -137,7 +133,7 @@ cdef inline void ends(const CostModel* model, const Place* at, double* x) noexce
         elif at.imagenet:
             conv(model, x, 7, 3, stem, 1, halved, 0 if at.family == WIDE_RESNET else stem, 0, whole,
                  2)
-            pass_over(model, x, OP_POOL, 3, stem, halved, half(halved, 2), 2)
+            pass_over(model, x, OP_POOL, 3, stem, half(halved, 2))
         else:
             conv(model, x, 3, 3, stem, 1, whole, 0 if at.family == WIDE_RESNET else stem, 0, whole,
                  1)
@@ -149,7 +145,7 @@ cdef inline void ends(const CostModel* model, const Place* at, double* x) noexce
         conv(model, x, 1, w, head, 1, side, head, 0, side, 1)
     elif at.family != RESNET:
         x[COL_PARAMS] += 2.0 * <double> w   # the norm before the pool, folded or counted above
-    pass_over(model, x, OP_POOL, side, head, side, 1, side)
+    pass_over(model, x, OP_POOL, side, head, 1)
     conv(model, x, 1, head, at.classes, 1, 1, 0, 1, 1, 1)
 
 

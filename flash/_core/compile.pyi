@@ -7,8 +7,8 @@ from flash._core.tables import Tables
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
-# (kind, kernel, input channels, output channels, groups, height, width[, stride, input's height
-# and width])
+# (kind, kernel, input channels, output channels, groups, height, width[, width of the kernel,
+# positions begun along the height and across the width])
 _Op: TypeAlias = (
     tuple[int, int, int, int, int, int, int]
     | tuple[int, int, int, int, int, int, int, int, int, int]

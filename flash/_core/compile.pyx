@@ -59,16 +59,18 @@ cdef class Model:
                           classes=Classes(classes) if classes else None)
 
     def charge(self, ops):
-        """Columns of each operation (kind, kernel, in, out, groups, height, width, then stride and
-        the input's height and width: left out, 1 and the output's): for Network costs layer by
-        layer. kind 0: convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
+        """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
+        kernel's width and the positions begun along the height and across the width; left out, the
+        kernel is square and no position has only begun): for Network costs layer by layer. kind 0:
+        convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
         cdef Op op
         cdef double column[7]
         out = []
         for one in ops:
             (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
              op.width) = one[:7]
-            op.stride, op.in_height, op.in_width = one[7:] or (1, op.height, op.width)
+            op.kernel_width, op.begun_height, op.begun_width = (
+                one[7:] or (op.kernel, op.height, op.width))
             memset(column, 0, sizeof(column))
             charge(&self.model, &op, column)
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))

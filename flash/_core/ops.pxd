@@ -32,7 +32,8 @@ cdef enum:
 cdef struct Op:
     int kind
     int64_t kernel, in_channels, out_channels, groups, height, width   # of the output
-    int64_t stride, in_height, in_width
+    int64_t kernel_width
+    int64_t begun_height, begun_width   # positions, a last one that has only begun among them
 
 
 cdef struct CostModel:
@@ -50,7 +51,7 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
 cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept nogil:
     """Sixteen counts of a layer on square tiles of 2 x 2 elements of 128 x 128 subarrays, eight
     columns a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
-    cdef int64_t r = op.kernel * op.kernel * op.in_channels, c = 8 * op.out_channels
+    cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = 8 * op.out_channels
     cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // 128
     cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
     cdef int64_t pr = ceil_div(r, pe), pc = ceil_div(c, pe)
@@ -89,7 +90,7 @@ cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept n
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
     """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
-    cdef int64_t k2 = op.kernel * op.kernel, g = op.in_channels // op.groups
+    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
     cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
     cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
     cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
@@ -114,19 +115,19 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
     else:
-        f[0] = p * weights if op.kernel > 1 else 0.0
+        f[0] = p * weights if k2 > 1 else 0.0
         f[1] = p * <double> (out * ceil_div(g, 16))
         f[2] = (weights - 65536.0) * <double> op.height if weights > 65536.0 else 0.0
         f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
-        f[10] = p * (<double> g * <double> op.out_channels) if op.kernel == 1 else 0.0
+        f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
     f[8] = maps if op.out_channels % 16 else 0.0
     f[9] = 1.0
     f[12] = maps
 
 
-cdef inline int64_t started(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
-    """Positions along a padded side, a last one that has only begun among them."""
+cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
+    """Positions along a side padded by kernel // 2, a last one that has only begun among them."""
     return max(1, ceil_div(side + 2 * (kernel // 2) - kernel, stride) + 1)
 
 
@@ -134,10 +135,9 @@ cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
                                    double* f) noexcept nogil:
     """Cycles of a convolution on a systolic array, output- and weight-stationary; groups one after
     the other; see hardware/systolic.py."""
-    cdef double taps = <double> (op.kernel * op.kernel * (op.in_channels // op.groups))
+    cdef double taps = <double> (op.kernel * op.kernel_width * (op.in_channels // op.groups))
     cdef int64_t outs = op.out_channels // op.groups
-    cdef double spots = (<double> started(op.in_height, op.kernel, op.stride)
-                         * <double> started(op.in_width, op.kernel, op.stride))
+    cdef double spots = <double> op.begun_height * <double> op.begun_width
     cdef double across = <double> ceil_div(outs, columns), g = <double> op.groups
     cdef double fill = <double> (2 * rows + columns - 2)
     f[0] = g * (ceil(spots / <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)

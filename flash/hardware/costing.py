@@ -82,8 +82,8 @@ def operations(net: Network) -> list[list[Operation]]:
     -------
     list of list of tuple
         (0 a convolution, 1 an elementwise pass, 2 an addition or 3 a pooling, kernel, input
-        channels, output channels, groups, height and width of the output, stride, height and width
-        of the input).
+        channels, output channels, groups, height and width of the output, width of the kernel,
+        positions along the height and across the width with those that have only begun at an edge).
     """
     layers = net.layers
     return [list(_operations(layers, layer)) for layer in layers]
@@ -95,10 +95,10 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
         yield _sweep(source.out_channels, source.out_height, source.out_width)
     size = (layer.out_height, layer.out_width)
-    given = (layer.stride, layer.height, layer.width)
+    kernel, across = layer.kernel_size
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
-        yield (CONV, layer.kernel, into, out, layer.groups, *size, *given)
+        yield (CONV, kernel, into, out, layer.groups, *size, across, *_begun(layer))
         return
     if layer.kind == "concat" and len(inputs) > 1:
         yield _sweep(out, *size)
@@ -106,11 +106,27 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
         for _ in inputs[1:]:
             yield (ADD, 1, 1, layer.channels or out, 1, *size, 1, *size)
     elif layer.kind == "pool":
-        kernel = max(layer.height, layer.width) if layer.mode == "global_avg" else layer.kernel
-        stride = kernel if layer.mode == "global_avg" else layer.stride
-        yield (POOL, kernel, 1, out, 1, *size, stride, layer.height, layer.width)
+        if layer.mode == "global_avg":
+            kernel, across = layer.height, layer.width
+        yield (POOL, kernel, 1, out, 1, *size, across, *size)
     if layer.norm in ("output", "both"):
         yield _sweep(out, *size)
+
+
+def _begun(layer: Layer) -> tuple[int, int]:
+    pads = layer.paddings
+    return tuple(  # type: ignore[return-value]
+        1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
+        for side, kernel, stride, dilation, before, after in zip(
+            (layer.height, layer.width),
+            layer.kernel_size,
+            layer.strides,
+            layer.dilations,
+            pads[:2],
+            pads[2:],
+            strict=True,
+        )
+    )
 
 
 def _sweep(channels: int, height: int, width: int) -> Operation:
@@ -223,7 +239,8 @@ def _title(layer: Layer) -> str:
     if layer.kind == "linear":
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
-    return f"{kind} {layer.kernel}x{layer.kernel} {title}" + (
+    down, across = layer.kernel_size
+    return f"{kind} {down}x{across} {title}" + (
         f" /{layer.stride}" if layer.stride > 1 else ""
     )
 
@@ -234,7 +251,8 @@ def _has_weights(layer: Layer) -> bool:
 
 def _refuse_huge(network: Network) -> None:
     for number, layer in enumerate(network.layers):
-        product = layer.kernel**2 * layer.in_channels * layer.out_channels
+        down, across = layer.kernel_size
+        product = down * across * layer.in_channels * layer.out_channels
         if _has_weights(layer) and product > MAX_PRODUCT:
             raise ArgumentError(
                 f"net is too large to cost: kernel^2 x in_channels x out_channels of "
@@ -315,7 +333,7 @@ def _extents(network: Network) -> tuple[int, int, int]:
     for layer in network.layers:
         if layer.kind == "conv":
             channels = max(channels, layer.in_channels, layer.out_channels)
-            kernel = max(kernel, layer.kernel)
+            kernel = max(kernel, *layer.kernel_size)
     return channels, kernel, max(network.input_shape[1:])
 
 

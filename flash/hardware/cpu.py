@@ -56,6 +56,7 @@ FEATURES = (
     "passes",
     "joins",
 )
+FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
 GROUPED = True

@@ -27,6 +27,7 @@ area = A + a[g]. The tables f, h, a go on past their end by the formulas in `lin
 from __future__ import annotations
 
 import math
+from math import prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ def floorplan(net: Network) -> int:
     net : Network
     """
     weighted = [layer for layer in net.layers if layer.kind in ("conv", "linear")]
-    sides = [min(layer.kernel**2 * layer.in_channels, 8 * layer.out_channels) for layer in weighted]
+    sides = [
+        min(prod(layer.kernel_size) * layer.in_channels, 8 * layer.out_channels)
+        for layer in weighted
+    ]
     return 1024 if max(sides, default=0) > 512 else 512
 
 
