@@ -115,7 +115,7 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
 
 def _begun(layer: Layer) -> tuple[int, int]:
     pads = layer.paddings
-    return tuple(  # type: ignore[return-value]
+    return tuple(
         1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
         for side, kernel, stride, dilation, before, after in zip(
             (layer.height, layer.width),
@@ -241,9 +241,7 @@ def _title(layer: Layer) -> str:
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
     down, across = layer.kernel_size
-    return f"{kind} {down}x{across} {title}" + (
-        f" /{layer.stride}" if layer.stride > 1 else ""
-    )
+    return f"{kind} {down}x{across} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")
 
 
 def _has_weights(layer: Layer) -> bool:
