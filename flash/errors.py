@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .hardware._measurement import Measurement
+
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "CalibrationWarning",
     "CoreMissingError",
+    "DeviceError",
     "FlashError",
     "FormatError",
     "KernelsError",
     "NotCalibratedWarning",
+    "UnknownOperatorsError",
 ]
 
 
@@ -29,12 +36,26 @@ class FormatError(ArgumentError):
     """A file, or the dictionary read from it, is not what it should be."""
 
 
+class UnknownOperatorsError(ArgumentError):
+    """A network to import holds operators that no layer stands for; the message names them."""
+
+
 class CoreMissingError(FlashError, ImportError):
     """The compiled core is absent: flash has no slow substitute for it."""
 
 
 class KernelsError(FlashError, ImportError):
     """FLASH_SIMD names vector kernels that this build or processor does not have."""
+
+
+class DeviceError(FlashError, RuntimeError):
+    """A device failed, or is gone, while it was measured; `finished` is what is complete."""
+
+    finished: list[Measurement]
+
+
+class CalibrationWarning(UserWarning):
+    """Measurements are suspicious, or too few for what is to be fitted to them."""
 
 
 class NotCalibratedWarning(UserWarning):

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 from flash.hardware import KINDS, Target
+from flash.hardware.cpu import FUSED
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks" / "calibration"
 needs_scripts = pytest.mark.skipif(
@@ -89,7 +90,7 @@ def chain(random_: random.Random) -> tuple[Any, Any, list[list[float]]]:
 @needs_scripts
 def test_cpu_coefficients_are_recovered(tmp_path: Path) -> None:
     random_ = random.Random(0)
-    known = {name: random_.uniform(1, 3) * 1e-8 for name in FEATURES["cpu"]}
+    known = {name: random_.uniform(1, 3) * 1e-8 for name in FUSED}
     known["kernels"] = 0.002
     rows = []
     for number in range(60):

@@ -136,7 +136,8 @@ def fit_linked(
     for share in shares:
         f = np.array([factor(int(t), float(share)) for t in runs.tiles])[runs.net]
         a = np.hstack([runs.columns(local), f[:, None] * runs.columns(linked)])
-        x, error = fit_relative(a[at], y[at])
+        x = fit_relative(a[at], y[at])
+        error = float(np.sqrt(((a[at] @ x / y[at] - 1) ** 2).mean()))
         if best is None or error < best[0]:
             best = error, x, float(share)
     assert best is not None
@@ -161,8 +162,8 @@ class Model:
             runs, use, runs.energy, "energy_mj", "ic_energy_mj", h, shares
         )
         power = (runs.tiles * runs.total_latency)[use, None].astype(float)
-        self.leak = float(fit_relative(power, runs.total_leak[use])[0][0])  # mW per tile
-        area, _ = fit_relative(self.area_columns(runs)[use], runs.area[use])
+        self.leak = float(fit_relative(power, runs.total_leak[use])[0])  # mW per tile
+        area = fit_relative(self.area_columns(runs)[use], runs.area[use])
         self.a0, self.const, self.side = area[:-2], float(area[-2]), float(area[-1])
 
     def area_columns(self, runs: Runs) -> Array:

@@ -1,4 +1,4 @@
-"""Shared by the fit scripts: tables, features, relative non-negative least squares, splits.
+"""Shared by the fit scripts: tables and files. The fit is that of `flash.calibrate`.
 
 Features come from the package's own compiled core, so that a fit and the model that uses it cannot
 disagree (their plain twins are in tests/reference.py).
@@ -14,18 +14,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import nnls
 
-from flash._core.compile import Model
-from flash.hardware import KINDS
+from flash.hardware._fitting import (
+    choose_strength,
+    fit_relative,
+    interval_table,
+    leave_out,
+    splits,
+    summary,
+)
+from flash.hardware._terms import counts as features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
+    from flash.hardware._fitting import Array, Mask
 
-    Array = NDArray[np.float64]
-    Mask = NDArray[np.bool_]
+__all__ = [
+    "bounds",
+    "draws",
+    "equal_rows",
+    "features",
+    "fit",
+    "fit_relative",
+    "held_out",
+    "interval_table",
+    "leave_out",
+    "median_draw",
+    "named",
+    "read_table",
+    "splits",
+    "summary",
+    "write_json",
+]
 
 
 def read_table(folder: str, name: str) -> list[dict[str, str]]:
@@ -35,63 +56,49 @@ def read_table(folder: str, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def features(kind: str, operations: Sequence[tuple[int, ...]]) -> Array:
-    """Return the features of operations (see `flash.hardware.costing.operations`).
+def draws(
+    groups: Sequence[int] | Array, n_fit: int, n_draws: int, seed: int
+) -> Iterator[tuple[Mask, Mask]]:
+    """Yield masks of the networks to fit on, drawn at random, and of those to judge.
 
-    Returns
-    -------
-    array, shape (operations, features of the kind)
+    Judged are those that are no duplicates of one to fit on (of its group). Unlike `splits` this
+    serves data in which a group holds many networks.
     """
-    names = KINDS[kind].FEATURES
-    result = np.zeros((len(operations), len(names)))
-    columns = (1, 2, 3, 4, 6)  # of a cost model, each rounded to the quantum: features to 1/16
-    quantum = (2.0**-4,) * 6
-    for start in range(0, len(names), len(columns)):
-        chosen = dict(zip(range(start, len(names)), columns, strict=False))
-        rows = [[float(k == chosen.get(i)) for k in range(7)] for i in range(len(names))]
-        charged = np.array(Model(kind, rows, quantum, {}).charge(operations)).reshape(-1, 7)
-        for feature, column in chosen.items():
-            result[:, feature] = charged[:, column] * quantum[0]
+    rng = np.random.default_rng(seed)
+    group = np.asarray(groups)
+    for _ in range(n_draws):
+        use = np.zeros(len(group), bool)
+        use[rng.choice(len(group), n_fit, replace=False)] = True
+        yield use, ~np.isin(group, group[use])
+
+
+def fit(x: Array, y: Array, groups: Array) -> Array:
+    """Return coefficients as `flash.calibrate` fits them without a prior."""
+    return fit_relative(x, y, strength=choose_strength(x, y, 0.0, groups, None))
+
+
+def held_out(
+    x: Array, y: Array, groups: Sequence[int], n_fit: int, n_draws: int, seed: int
+) -> list[tuple[Array, Array]]:
+    """Return for each draw the relative errors of the judged networks, and their numbers."""
+    group = np.asarray(groups)
+    result = []
+    for use, judge in draws(group, n_fit, n_draws, seed):
+        coefficients = fit(x[use], y[use], group[use])
+        result.append(((x @ coefficients / y - 1)[judge], np.flatnonzero(judge)))
     return result
 
 
-def fit_relative(columns: Array, y: Array) -> tuple[Array, float]:
-    """Fit ``columns @ coefficients = y`` with coefficients >= 0 and weights 1/y.
-
-    Parameters
-    ----------
-    columns : array, shape (n, features)
-    y : array, shape (n,), positive
-
-    Returns
-    -------
-    coefficients : array, shape (features,)
-    error : float
-        Root mean square of the relative residuals.
-    """
-    a = columns / y[:, None]
-    scale = a.max(axis=0)
-    scale[scale == 0] = 1.0
-    x, norm = nnls(a / scale, np.ones(len(y)))
-    return np.asarray(x / scale), float(norm) / len(y) ** 0.5
+def equal_rows(x: Array) -> list[int]:
+    """Return for each row the number of the first one like it: networks of equal features."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(row.tobytes(), n) for n, row in enumerate(x)]
 
 
-def splits(groups: Sequence[int], n_fit: int, n_splits: int, seed: int) -> Iterator[Mask]:
-    """Yield boolean masks of the networks to fit on: ``n_fit`` of them, whole groups only."""
-    rng = np.random.default_rng(seed)
-    group = np.asarray(groups)
-    for _ in range(n_splits):
-        mask = np.zeros(len(group), bool)
-        for g in rng.permutation(np.unique(group)):
-            if mask.sum() + (group == g).sum() <= n_fit:
-                mask |= group == g
-        yield mask
-
-
-def summary(errors: Array, digits: int = 3) -> dict[str, float]:
-    """Return mean and maximum of absolute relative errors, in percent."""
-    e = 100 * np.abs(errors)
-    return {"mape_pct": round(float(e.mean()), digits), "max_pct": round(float(e.max()), digits)}
+def median_draw(errors: Sequence[Array]) -> dict[str, float]:
+    """Return medians over draws of the mean and the maximum of absolute errors, in percent."""
+    each = [summary(e) for e in errors]
+    return {key: round(float(np.median([one[key] for one in each])), 3) for key in each[0]}
 
 
 def named(names: Sequence[str], values: Array, unit: float) -> dict[str, float]:
