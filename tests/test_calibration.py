@@ -170,7 +170,7 @@ def synthetic_runs(folder: Path, stem: str, known: dict[str, Any], seed: int) ->
             mapped = {"speedup": side * side / one[1], "tiles": one[0]}
             rows.append({"name": number, **shape, **costs, **mapped})
         leakage = LEAKAGE * tiles * total["latency_ns"] * 1e3
-        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6}
+        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6, "tile_cm": 512}
         nets.append({"name": number, "family": "resnet", **total, **facts})
     write_table(folder, stem + "_nets", nets)
     write_table(folder, stem + "_layers", rows)
