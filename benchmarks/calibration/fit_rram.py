@@ -319,7 +319,7 @@ def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, int
     target["name"] = f"rram-{tile}"
     target["description"] += (
         f" Tiles of {tile} x {tile} cells, which NeuroSim's own floorplanner gives to networks "
-        "with a layer of more than 512 rows and columns of cells; on 512 x 512: rram."
+        "with a layer of more than 64 output channels; to others it gives 512 x 512: rram."
     )
     target["parameters"] |= {"tile": tile, "pe": tile // 2}
     target["sets"] = {"default": FAMILIES}

@@ -294,7 +294,12 @@ def flags_for(
         One sentence each; empty where all is within.
     """
     flags = []
-    if architecture_family in target.not_calibrated_families:
+    known = (target.residuals or {}).get(target.set_for(architecture_family))
+    if isinstance(known, dict) and known.get("networks") == 0:
+        flags.append(
+            f"{target.name} is not calibrated: its costs are estimated from its specification"
+        )
+    elif architecture_family in target.not_calibrated_families:
         fitted = [one for families in target.sets.values() for one in families]
         flags.append(
             f"{architecture_family} on {target.name} is not calibrated: its costs are read from "
