@@ -157,9 +157,7 @@ def _designed(nets: list[Net], base: str) -> list[int]:
 
     target = flash.Target.load(base)
     family = family_and_network(nets[0])[0]
-    features = totals(
-        target.kind, [family_and_network(net)[1] for net in nets], target.array
-    )
+    features = totals(target.kind, [family_and_network(net)[1] for net in nets], target.array)
     found = terms(target, family, "latency_ms", features)
     table = target.coefficients[target.set_for(family)]
     share = found.columns * [table.get(c, {}).get(f, 0.0) for c, f in found.names]

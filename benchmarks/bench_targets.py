@@ -189,10 +189,7 @@ def _drift(
     for edges, predicted in kinds.items():
         counts.setdefault(tuple(sorted(edges)), predicted)
     residual = np.array(
-        [
-            np.log(float(r[column]) / counts.get(tuple(sorted(r["edges"])), np.nan))
-            for r in records
-        ]
+        [np.log(float(r[column]) / counts.get(tuple(sorted(r["edges"])), np.nan)) for r in records]
     )
     both = np.isfinite(residual[1:]) & np.isfinite(residual[:-1])
     return float(np.corrcoef(residual[1:][both], residual[:-1][both])[0, 1])

@@ -29,9 +29,13 @@ from flash.hardware._terms import counts as features
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from flash.hardware._fitting import Array, Mask
 
 __all__ = [
+    "Array",
+    "Mask",
     "bounds",
     "draws",
     "equal_rows",
@@ -130,7 +134,7 @@ def held_out(
     n_draws: int,
     seed: int,
     prior: Array | None = None,
-) -> list[tuple[Array, Array]]:
+) -> list[tuple[Array, NDArray[np.intp]]]:
     """Return for each draw the relative errors of the judged networks, and their numbers.
 
     Each draw is fitted as `flash.calibrate` does without a prior, or by `fit_near` with one.

@@ -114,19 +114,15 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
 
 
 def _begun(layer: Layer) -> tuple[int, int]:
-    pads = layer.paddings
-    return tuple(  # type: ignore[return-value]
-        1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
-        for side, kernel, stride, dilation, before, after in zip(
-            (layer.height, layer.width),
-            layer.kernel_size,
-            layer.strides,
-            layer.dilations,
-            pads[:2],
-            pads[2:],
-            strict=True,
+    top, left, bottom, right = layer.paddings
+    padded = (layer.height + top + bottom, layer.width + left + right)
+    down, across = (
+        1 - (dilation * (kernel - 1) + 1 - side) // stride
+        for side, kernel, stride, dilation in zip(
+            padded, layer.kernel_size, layer.strides, layer.dilations, strict=True
         )
     )
+    return down, across
 
 
 def _sweep(channels: int, height: int, width: int) -> Operation:
@@ -240,9 +236,7 @@ def _title(layer: Layer) -> str:
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
     down, across = layer.kernel_size
-    return f"{kind} {down}x{across} {title}" + (
-        f" /{layer.stride}" if layer.stride > 1 else ""
-    )
+    return f"{kind} {down}x{across} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")
 
 
 def _has_weights(layer: Layer) -> bool:
