@@ -107,6 +107,20 @@ class _Loose(Network):
         self.__dict__.update(layers=tuple(layers), input_shape=(3, 32, 32))
 
 
+def device(data: str, name: str) -> tuple[list[Net], dict[str, list[float]], str]:
+    """Return 300 networks of NAS-Bench-201 and their latency on a device.
+
+    The base is a target of the same kind (its coefficients take no part without a prior).
+    """
+    from devices import DEVICES, network, read
+
+    one = DEVICES[name]
+    records = read(data)
+    chosen = np.random.default_rng(0).permutation(len(records))[:300]
+    nets: list[Net] = [network(records[i]["edges"], eager=one.eager) for i in chosen]
+    return nets, {"latency_ms": [float(records[i][one.column]) for i in chosen]}, name
+
+
 def draw(
     nets: list[Net], y: dict[str, list[float]], base: str, use: Any
 ) -> dict[str, tuple[float, float, float, float]]:
@@ -170,6 +184,11 @@ SETS = {
     "torch eager, one x86 thread": (measured_cpu, "torch_ms"),
     "rram, nsim_pinned": (simulated_rram, "nsim_pinned"),
     "rram, nsim_dtc": (simulated_rram, "nsim_dtc"),
+    "raspberry-pi-4": (device, "raspberry-pi-4"),
+    "pixel-3": (device, "pixel-3"),
+    "gtx-1080ti": (device, "gtx-1080ti"),
+    "xeon-gold-6240": (device, "xeon-gold-6240"),
+    "xeon-silver-4114": (device, "xeon-silver-4114"),
 }
 
 
@@ -178,14 +197,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors and coverage of calibrated targets.")
     parser.add_argument("data", help="the data folder: the one that holds hardware/")
     parser.add_argument("--draws", type=int, default=40, help="random draws (40)")
+    parser.add_argument("--only", metavar="TEXT", default="", help="sets whose name holds it")
     parser.add_argument("--json", metavar="FILE", help="write the figures, too")
     args = parser.parse_args()
     results: dict[str, Any] = {}
     for name, (read, what) in SETS.items():
+        if args.only not in name:
+            continue
         try:
             nets, y, base = read(args.data, what)
-        except FileNotFoundError as error:
-            print(f"{name}: absent ({error.filename})")
+        except (FileNotFoundError, ModuleNotFoundError) as error:
+            print(f"{name}: absent ({error})")
             continue
         results[name] = judge(nets, y, base, args.draws)
         for metric, row in results[name].items():

@@ -4,8 +4,8 @@
 
 Errors of networks held out are from 25 to fit, many times, as in `benchmarks.bench_targets`. The
 networks of this benchmark differ by the kinds of six edges only, so most counts rise and fall
-together: the coefficients are drawn to the device's specification. Of the 15,625 networks a part is drawn: the features are
-counts of few kinds of edges, so that more of them change nothing but the time it takes.
+together: the coefficients are drawn to the device's specification. Of the 15,625 networks a part is
+drawn: more of them change nothing but the time it takes.
 """
 
 from __future__ import annotations
@@ -193,8 +193,8 @@ def main() -> None:
                 f"pixels, widths 16 to 64, batch 1); {EAGER if device.eager else PRUNED}",
                 **script,
             },
-            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, convolutions of 16 to "
-            "64 channels with kernels of 1 and 3, none of them depthwise or grouped.",
+            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, convolutions "
+            "of 16 to 64 channels with kernels of 1 and 3, none of them depthwise or grouped.",
             (both[:, 0] - both[:, 1]) / 2**0.5,
             device,
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from fitting import bounds, features, read_table, summary, write_json

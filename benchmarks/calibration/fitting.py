@@ -94,8 +94,9 @@ def fit_near(x: Array, y: Array, prior: Array, strength: float) -> Array:
     """Fit ``x @ coefficients = y`` to relative residuals, each coefficient drawn to its prior.
 
     What is drawn are factors: a coefficient is ``prior * factor * z``, and ``strength * (z - 1)^2``
-    is added per network, z being at least 0.1. So where features rise and fall together, the cost goes to those that the
-    prior says matter; what has no prior stays 0, and what no network has keeps its own.
+    is added per network, z being at least 0.1. So where features rise and fall together, the cost
+    goes to those that the prior says matter; what has no prior stays 0, and what no network has
+    keeps its own.
     """
     share = x * prior / y[:, None]
     factor = 1.0 / float(np.median(share.sum(axis=1)))

@@ -110,17 +110,11 @@ def pick(share: Array, size: Array, n: int) -> list[int]:
         Another number in which they shall differ: the logarithm of their cost.
     n : int, at most as many as there are candidates
     """
-    scale = share.std(axis=0)
     used = share[:, share.max(axis=0) > 0]
     a = used / np.sqrt((used * used).mean(axis=0))
-    # whitened, so that features that go together count once
-    spread = np.column_stack([share[:, scale > 0] / scale[scale > 0], (size - size.mean())])
-    spread[:, -1] /= max(float(size.std()), 1e-12)
-    spread = spread - spread.mean(axis=0)
-    u, s, _ = np.linalg.svd(spread, full_matrices=False)
-    points = u[:, s > 1e-9 * s[0]] * np.sqrt(len(spread)) if s[0] > 0 else u[:, :1]
-    weight = s[s > 1e-9 * s[0]] / s[0] if s[0] > 0 else np.ones(1)
-    points = points * np.sqrt(weight)  # directions that hardly vary count less
+    points = np.column_stack([share, size])
+    spread = points.std(axis=0)
+    points = points[:, spread > 1e-9] / spread[spread > 1e-9]
     inverse = np.eye(a.shape[1]) / _NEAR
     free = np.ones(len(a), bool)
     far = np.full(len(a), np.inf)

@@ -135,7 +135,8 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
 
     family, network = family_and_network(net)
     model = target.model(family)
-    rows = _charged(model, operations(network))
+    counted = operations(network)
+    rows = _charged(model, counted)
     totals = [sum(row[k] for row in rows) for k in range(COLUMNS)]
     metrics = model.metrics((0, *totals, network.params, network.macs))
     latency = metrics[1]
@@ -152,7 +153,7 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     }
     flags = flags_for(target, family, known, *_extents(network))
     flags += _flags_of_groups(target, family, network)
-    flags += _flags_of_features(target, family, network)
+    flags += _flags_of_features(target, family, counted)
     links = target.network_links(family)
     shares = _shares(KINDS[target.kind].QUANTUM, links, network, rows, totals[4], energy, area)
     return Cost(latency, energy, area, tuple(shares), flags)
@@ -346,17 +347,19 @@ def _flags_of_groups(target: Target, family: str, network: Network) -> tuple[str
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
 
 
-def _flags_of_features(target: Target, family: str, network: Network) -> tuple[str, ...]:
-    """Return what the network is charged for that no network of the calibration had."""
-    ranges = target.calibrated_ranges.get(target.set_for(family))
-    unseen = [name for name, (_, high) in (ranges or {}).get("features", {}).items() if high == 0]
+def _flags_of_features(
+    target: Target, family: str, counted: list[list[Operation]]
+) -> tuple[str, ...]:
+    """Return what a network is charged for that no network of the calibration had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
+    unseen = [name for name, (_, high) in ranges.get("features", {}).items() if high == 0]
     if not unseen:
         return ()
     from . import KINDS
-    from ._terms import totals
+    from ._terms import counts
 
-    found = totals(target.kind, [network], target.array)[0].tolist()
-    named = dict(zip(KINDS[target.kind].FEATURES, found, strict=True))
+    found = counts(target.kind, [one for row in counted for one in row], target.array)
+    named = dict(zip(KINDS[target.kind].FEATURES, found.sum(axis=0).tolist(), strict=True))
     return tuple(
         f"{name} {named[name]:.6g} is outside the calibrated range: no network had any"
         for name in unseen

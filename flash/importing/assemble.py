@@ -247,7 +247,7 @@ class _Table:
                 made.activated = True
                 pre = made.fields.get("norm") == "input"
                 if name in NOTED and not pre and made.fields["kind"] != "pool":
-                    made.fields["activation"] = name
+                    made.fields.setdefault("activation", name)
         return value
 
     def _concat(self, operation: Operation, values: list[_Value]) -> _Value:

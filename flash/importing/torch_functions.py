@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,9 +293,7 @@ def _binary(
     number = numbers[at]
     if not isinstance(constant, Tensor):
         return number
-    if id(constant) in recorder.known:
-        constant = recorder.known[id(constant)][1]
-    if isinstance(constant, nn.Parameter):
+    if recorder.is_learned(constant):
         return recorder.listing.unknown(name, recorder.path, "with a parameter of its own")
     if constant.numel() == 1 or number is None:
         return number

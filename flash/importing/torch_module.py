@@ -2,7 +2,7 @@
 seen, whatever its control flow. Imports torch.
 
 The run is on zeros, or for a large image on torch's meta device, which computes shapes only (but
-whose first use loads much of torch); where that lacks a value, the module is run on zeros after all.
+whose first use loads much of torch); where that lacks a value, it is run on zeros after all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .operations import IMAGE, Listing
 from .torch_functions import HANDLERS, PASSED, NeedsValuesError, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..network import Network
 
@@ -75,10 +75,8 @@ def _run(module: nn.Module, image: tuple[int, int, int], *, meta: bool) -> Recor
     module.eval()
     try:
         with torch.no_grad(), recorder.watching(module), recorder:
-            if meta:
-                torch.func.functional_call(module, twins, (x,))
-            else:
-                module(x)
+            call = torch.func.functional_call
+            result = call(module, twins, (x,)) if meta else module(x)
     except FlashError:
         raise
     except Exception as error:
@@ -91,6 +89,7 @@ def _run(module: nn.Module, image: tuple[int, int, int], *, meta: bool) -> Recor
     finally:
         for part, training in states:
             part.training = training
+    recorder.finish(result)
     return recorder
 
 
@@ -113,6 +112,9 @@ class Recorder(TorchFunctionMode):
         # id -> (tensor, number): holding the tensor keeps its id its own; number None is a value
         # that came out of an unknown operator
         self._numbers: dict[int, tuple[Tensor, int | None]] = {id(image): (image, IMAGE)}
+        # id -> what in a value is of unknown operators, not yet noted
+        self._doubts: dict[int, tuple[tuple[str, str], ...]] = {}
+        self._learned: dict[int, Tensor] = {}  # computed of parameters
         self._paths: list[str] = [""]
         self._cells: list[int | None] = [None]
 
@@ -158,31 +160,44 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Call a function, and list what it does to values that come from the image."""
         kwargs = kwargs or {}
-        read = [one for one in _tensors((args, kwargs)) if id(one) in self._numbers]
-        name = plain_name(func)
+        given = list(_tensors((args, kwargs)))
+        read = [one for one in given if id(one) in self._numbers]
         numbers = [self._numbers[id(one)][1] for one in read]
+        reasons = [reason for one in read for reason in self._doubts.get(id(one), ())]
+        name = plain_name(func)
         result = func(*args, **kwargs)
-        if not read or name in PASSED:
-            if read and isinstance(result, Tensor):
-                self.track(result, numbers[0])
-            return result
-        handler = HANDLERS.get(name)
         made = list(_tensors(result))
-        if handler is None:
-            if made or name == "__setitem__":
-                self.listing.unknown(name, self.path)
-            values: Any = None
-        elif None in numbers:
-            values = None
-        else:
-            values = handler(self, name, args, kwargs, result)
-        if isinstance(values, list):
-            for one, value in zip(made, values, strict=True):
-                self.track(one, value)
-        else:
+        if not read:
+            if any(self.is_learned(one) for one in given):
+                self._learned.update({id(one): one for one in made})
+        elif name == "__setitem__":
+            self.listing.unknown(name, self.path)
+        elif name in PASSED or (name not in HANDLERS and made):
+            if name not in PASSED:
+                numbers[0] = None
+                reasons.append((name, self.path))
             for one in made:
-                self.track(one, values)
+                self.track(one, numbers[0])
+                self._doubts[id(one)] = tuple(reasons)
+        elif made:
+            self._note(reasons)
+            values: Any = None
+            if None not in numbers:
+                values = HANDLERS[name](self, name, args, kwargs, result)
+            several = values if isinstance(values, list) else [values] * len(made)
+            for one, value in zip(made, several, strict=True):
+                self.track(one, value)
         return result
+
+    def finish(self, result: Any) -> None:
+        """Say what the module returns."""
+        for one in _tensors(result):
+            self._note(self._doubts.get(id(one), ()))
+
+    def _note(self, reasons: Iterable[tuple[str, str]]) -> None:
+        # What no layer stands for counts only once its result is used: a test of sizes does not.
+        for name, path in reasons:
+            self.listing.unknown(name, path)
 
     # For the handlers
 
@@ -194,6 +209,14 @@ class Recorder(TorchFunctionMode):
     def track(self, tensor: Tensor, number: int | None) -> None:
         """Say which value a tensor holds from here on."""
         self._numbers[id(tensor)] = (tensor, number)
+        self._doubts.pop(id(tensor), None)
+
+    def is_learned(self, tensor: Tensor) -> bool:
+        """Whether a constant is a parameter, or computed of one."""
+        known = self.known.get(id(tensor))
+        return id(tensor) in self._learned or (
+            known is not None and isinstance(known[1], nn.Parameter)
+        )
 
     def value(self, tensor: Tensor) -> Tensor:
         """Return a constant with its values.
