@@ -247,7 +247,7 @@ GOLDEN = {
 def test_held_out_errors_of_cpu() -> None:
     residuals = Target.load("cpu-x86").residuals["default"]
     assert residuals["networks_to_fit"] == 25
-    assert residuals["held_out"]["latency_ms"] == {"mape_pct": 3.419, "max_pct": 16.977}
+    assert residuals["held_out"]["latency_ms"] == {"mape_pct": 3.597, "max_pct": 16.499}
     assert set(residuals["held_out_families"]) == set(Target.load("cpu-x86").sets["default"])
 
 

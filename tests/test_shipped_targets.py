@@ -56,7 +56,7 @@ def test_files_say_where_they_come_from(name: str) -> None:
         assert "MIT" in provenance["licence"]
 
 
-@pytest.mark.parametrize("name", ["cpu-x86-torch", "gtx-1080ti", "pixel-3", *XEONS])
+@pytest.mark.parametrize("name", [*DEVICES, *XEONS])
 def test_intervals_hold_the_prediction(name: str) -> None:
     target, arch = Target.load(name), architecture("resnet", 16, 3)
     low, high = target.interval(arch)["latency_ms"]

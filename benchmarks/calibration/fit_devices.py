@@ -193,8 +193,9 @@ def main() -> None:
                 f"pixels, widths 16 to 64, batch 1); {EAGER if device.eager else PRUNED}",
                 **script,
             },
-            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, convolutions "
-            "of 16 to 64 channels with kernels of 1 and 3, none of them depthwise or grouped.",
+            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, "
+            "convolutions of 16 to 64 channels with kernels of 1 and 3, none of them depthwise "
+            "or grouped.",
             (both[:, 0] - both[:, 1]) / 2**0.5,
             device,
         )
