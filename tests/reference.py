@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 COLUMNS = (
@@ -106,9 +107,7 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def rram_features(
-    kernel: int, into: int, out: int, positions: int, tile: int = 512
-) -> list[float]:
+def rram_features(kernel: int, into: int, out: int, positions: int, tile: int = 512) -> list[float]:
     """A matrix of kernel^2 x into rows and 8 x out columns on tiles of, say, 512 x 512, which hold
     2 x 2 elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128."""
     r, c, p = kernel * kernel * into, 8 * out, positions
@@ -204,6 +203,20 @@ def begun_positions(side: int, kernel: int, stride: int) -> int:
     while at + kernel < side + 2 * (kernel // 2):
         count, at = count + 1, at + stride
     return count
+
+
+def fits(
+    links: dict[str, Any], m: list[float], maximum: tuple[float, ...], min_accuracy: float
+) -> bool:
+    return all(m[k] <= maximum[k] for k in range(1, 6)) and accuracy(links, m[0]) >= min_accuracy
+
+
+def all_metrics(variants: list[Any], links: dict[str, Any]) -> Iterator[list[float]]:
+    """The metrics of every configuration."""
+    for variant in variants:
+        sizes = [len(next(iter(columns.values()))) for _, columns, _ in variant[1]]
+        for rows in itertools.product(*map(range, sizes)):
+            yield metrics(links, totals(variant, rows))
 
 
 # Search over a space: every network spelled out as layers and charged one by one

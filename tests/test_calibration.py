@@ -170,7 +170,7 @@ def synthetic_runs(folder: Path, stem: str, known: dict[str, Any], seed: int) ->
             mapped = {"speedup": side * side / one[1], "tiles": one[0]}
             rows.append({"name": number, **shape, **costs, **mapped})
         leakage = LEAKAGE * tiles * total["latency_ns"] * 1e3
-        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6}
+        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6, "tile_cm": 512}
         nets.append({"name": number, "family": "resnet", **total, **facts})
     write_table(folder, stem + "_nets", nets)
     write_table(folder, stem + "_layers", rows)
@@ -247,7 +247,7 @@ GOLDEN = {
 def test_held_out_errors_of_cpu() -> None:
     residuals = Target.load("cpu-x86").residuals["default"]
     assert residuals["networks_to_fit"] == 25
-    assert residuals["held_out"]["latency_ms"] == {"mape_pct": 3.419, "max_pct": 16.977}
+    assert residuals["held_out"]["latency_ms"] == {"mape_pct": 3.597, "max_pct": 16.499}
     assert set(residuals["held_out_families"]) == set(Target.load("cpu-x86").sets["default"])
 
 

@@ -202,9 +202,7 @@ def test_systolic_features(
     columns: int,
 ) -> None:
     assume(kernel <= min(height, width) + 2 * (kernel // 2))
-    layer = Layer(
-        "conv", into * groups, out * groups, height, width, kernel, stride, groups=groups
-    )
+    layer = Layer("conv", into * groups, out * groups, height, width, kernel, stride, groups=groups)
     size = (layer.out_height, layer.out_width)
     begun = [reference.begun_positions(side, kernel, stride) for side in (height, width)]
     operation = (0, kernel, into * groups, out * groups, groups, *size, kernel, *begun)

@@ -11,8 +11,8 @@ from flash.hardware import Target
 from flash.network import Layer, Network
 
 # Total cycles of single layers as SCALE-Sim 3 (scalesimproject/scale-sim-v3, MIT licence) printed
-# them: array, dataflow, (height, in channels, kernel, stride, out channels, groups), cycles. Grouped
-# layers were run as one of their groups: a group's cycles times the groups.
+# them: array, dataflow, (height, in channels, kernel, stride, out channels, groups), cycles.
+# Grouped layers were run as one of their groups: a group's cycles times the groups.
 SCALE_SIM = [
     (32, "os", (8, 352, 1, 1, 88, 1), 2483),
     (32, "os", (32, 20, 3, 1, 20, 1), 7743),

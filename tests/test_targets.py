@@ -149,7 +149,10 @@ WRONG: list[tuple[Change, str]] = [
     (put("format", 2), "format must be 1, got 2"),
     (put("format", True), "format must be an integer"),
     (put("format", 10**5000), "format must be an integer"),
-    (put("kind", "rramm"), "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', got 'rramm'; did you mean 'rram'"),
+    (
+        put("kind", "rramm"),
+        "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', got 'rramm'; did you mean 'rram'",
+    ),
     (put("kind", ["rram"]), "kind must be one of"),
     (put("kind", "cpu"), "unknown key"),
     (put("name", ""), "name must be printable text"),

@@ -23,6 +23,15 @@ CONVOLUTIONS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 BIASES = 10  # the benchmark counts those of the linear layer as MACs
 
 
+# Shares of the peak that convolutions and linear layers reach, by kind of layer; numbers that an
+# element of a pass moves to and from memory; microseconds a call takes, fused and eager. Guesses,
+# to be corrected by the fit: they say which of several features that rise together is meant.
+EFFICIENCY = {"macs_spatial": 0.3, "macs_pointwise": 0.3, "macs_depthwise": 0.06}
+MOVED = {"weights": 1, "maps_out": 2, "elementwise": 2, "adds": 3, "pools": 1}
+CALL_US = {False: 5.0, True: 50.0}
+CALLS = ("kernels", "passes", "joins")
+
+
 class Device(NamedTuple):
     """A column of the table and how its runtime reads a network."""
 
@@ -71,6 +80,13 @@ DEVICES = {
 }
 
 Edges = tuple[str, ...]
+
+
+def prior(device: Device) -> dict[str, float]:
+    """Return coefficients by the specification, in ms: per MAC, per number moved, per call."""
+    macs = {name: 1e-6 / (device.gmacs_per_s * share) for name, share in EFFICIENCY.items()}
+    moved = {name: 4e-6 * count / device.gbytes_per_s for name, count in MOVED.items()}
+    return {**macs, **moved, **dict.fromkeys(CALLS, 1e-3 * CALL_US[device.eager])}
 
 
 def read(folder: str) -> list[dict[str, Any]]:

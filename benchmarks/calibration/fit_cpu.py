@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fitting import bounds, features, fit_relative, held_out, named, read_table, summary, write_json
+from fitting import (
+    bounds,
+    features,
+    fit_relative,
+    held_out,
+    interval_table,
+    leave_out,
+    named,
+    read_table,
+    summary,
+    write_json,
+)
 from measured import FAMILIES, network
 
 from flash.hardware.costing import operations
@@ -68,6 +79,16 @@ def main() -> None:
                 "kernel": bounds([layer.kernel for layer in layers]),
                 "positions": bounds([layer.out_height * layer.out_width for layer in layers]),
             },
+        }
+    }
+    used = coefficients > 0
+    left = leave_out(x, y, 0.0, groups, None, 0.0)
+    target["intervals"] = {
+        "default": {
+            "latency_ms": {
+                "terms": [f"latency_ms.{f}" for f, u in zip(FUSED, used, strict=True) if u],
+                **interval_table(x[:, used], y, left, groups, coefficients[used]),
+            }
         }
     }
     target["residuals"] = {

@@ -2,9 +2,10 @@
 
     python benchmarks/calibration/fit_devices.py DATA --out flash/data [--only NAME ...]
 
-The fit is `flash.calibrate`, without a prior. Errors of networks held out are from 25 to fit, many
-times, as in `benchmarks.bench_targets`. Of the 15,625 networks a part is drawn: the features are
-counts of few kinds of edges, so that more of them change nothing but the time it takes.
+Errors of networks held out are from 25 to fit, many times, as in `benchmarks.bench_targets`. The
+networks of this benchmark differ by the kinds of six edges only, so most counts rise and fall
+together: the coefficients are drawn to the device's specification. Of the 15,625 networks a part is
+drawn: more of them change nothing but the time it takes.
 """
 
 from __future__ import annotations
@@ -12,107 +13,117 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from devices import BIASES, DEVICES, Device, network, read, sample, twins
-from fitting import equal_rows, held_out, median_draw, read_table, summary, write_json
+from devices import BIASES, DEVICES, Device, network, prior, read, sample, twins
+from fitting import (
+    bounds,
+    equal_rows,
+    fit_near,
+    fit_relative,
+    held_out,
+    interval_table,
+    leave_out,
+    left_out_near,
+    median_draw,
+    named,
+    read_table,
+    strength_near,
+    summary,
+    write_json,
+)
 from measured import network as measured_network
 
-import flash
-from flash.errors import CalibrationWarning
-from flash.hardware import KINDS, Target
+from flash.hardware import KINDS
+from flash.hardware._fitting import choose_strength
 from flash.hardware._terms import totals
+from flash.hardware.calibrating import equal_layers, layer_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fitting import Array
+
     from flash.network import Network
 
 N_FIT, N_SPLITS, SEED, DRAWN = 25, 40, 0, 800
-UNKNOWN = "processor of unknown coefficients"
-COMPUTE = ("macs_spatial", "macs_depthwise", "macs_pointwise")
-STORED = ("weights", "maps_out", "adds", "pools", "elementwise")  # numbers of 4 bytes
 EAGER = "all edges are executed, zeroed ones as a pass over their maps"
 PRUNED = "edges that do nothing, or do not reach the output, are not executed"
-
-
-def base(kind: str, coefficients: dict[str, float] | None = None) -> Target:
-    """Return a target of a kind, to be calibrated."""
-    known = {"kernels": 1.0} if coefficients is None else coefficients
-    return Target.from_dict(
-        {
-            "format": 1,
-            "name": UNKNOWN,
-            "kind": kind,
-            "coefficients": {"default": {"latency_ms": known}},
-        }
-    )
-
-
-def floor(device: Device) -> dict[str, float]:
-    """Return the least that a feature can cost by the specification: ms per MAC, per number."""
-    mac, number = 1e-6 / device.gmacs_per_s, 4e-6 / device.gbytes_per_s
-    return {**dict.fromkeys(COMPUTE, mac), **dict.fromkeys(STORED, number)}
 
 
 def fitted(
     name: str,
     kind: str,
     networks: Sequence[Network],
-    y: Any,
+    y: Array,
     facts: dict[str, Any],
     note: str,
-    noise: Any,
+    noise: Array,
     device: Device | None = None,
 ) -> dict[str, Any]:
     """Return a target's file, with the errors of networks held out and the noise floor.
 
-    With a device, features that its networks do not have (depthwise layers) take the coefficients
-    of cpu-x86 times one factor, on a GPU those of its specification, and none costs less than by
-    the specification.
+    A device's coefficients are drawn to those by its specification.
     """
-    prior = None
-    if device is not None:
-        shipped = Target.load("cpu-x86").coefficients["default"]["latency_ms"]
-        prior = floor(device) if kind == "gpu" else shipped
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CalibrationWarning)
-        target = flash.calibrate(
-            base(kind, prior),
-            networks,
-            latency_ms=y.tolist(),
-            name=name,
-            prior="none" if prior is None else "base",
-        )
-    data: dict[str, Any] = target.to_dict()
-    x = totals(kind, networks)
-    found = data["coefficients"]["default"]["latency_ms"]
-    for feature, least in floor(device).items() if device is not None else ():
-        found[feature] = max(found.get(feature, 0.0), float(f"{least:.6g}"))
     features = KINDS[kind].FEATURES
-    predicted = x @ np.array([found.get(feature, 0.0) for feature in features])
-    data["calibrated_ranges"]["default"].pop("features")
-    errors = [one for one, _ in held_out(x, y, equal_rows(x), N_FIT, N_SPLITS, SEED)]
-    own = data["residuals"]["default"]
-    own.pop("by_network", None)
-    own.pop("worst_network", None)
-    own.pop("strength", None)
-    own |= {
-        "networks_to_fit": N_FIT,
-        "splits": N_SPLITS,
-        "held_out_by": f"{N_FIT} networks to fit, the others to judge but for their "
-        f"duplicates; medians over {N_SPLITS} draws",
-        "held_out": {"latency_ms": median_draw(errors)},
-        "all_networks": {"latency_ms": summary(predicted / y - 1)},
-        "noise_floor": {"latency_ms": summary(noise)},
+    x, groups = totals(kind, networks), np.array(equal_layers(networks))
+    guess = None
+    if device is None:
+        strength = choose_strength(x, y, 0.0, groups, None)
+        coefficients = fit_relative(x, y, strength=strength)
+        left = leave_out(x, y, 0.0, groups, None, strength)
+    else:
+        guess = np.array([prior(device).get(feature, 0.0) for feature in features])
+        strength = strength_near(x, y, groups, guess)
+        coefficients = fit_near(x, y, guess, strength)
+        left = left_out_near(x, y, groups, guess, strength)
+    drawn = held_out(x, y, equal_rows(x), N_FIT, N_SPLITS, SEED, guess)
+    used = coefficients > 0
+    table = interval_table(x[:, used], y, left, groups, coefficients[used], strength)
+    ranges = layer_ranges(networks)
+    ranges["network"]["latency_ms"] = bounds(y.tolist())
+    return {
+        "format": 1,
+        "name": name,
+        "kind": kind,
+        "description": note,
+        "units": {"latency_ms": "ms per image"},
+        "features": list(features),
+        "coefficients": {"default": {"latency_ms": named(features, coefficients, 1.0)}},
+        "calibrated_ranges": {"default": ranges},
+        "not_calibrated_families": [] if device is None else ["mobilenet-v2"],
+        "intervals": {
+            "default": {
+                "latency_ms": {
+                    "terms": [f"latency_ms.{f}" for f, u in zip(features, used, strict=True) if u],
+                    **table,
+                }
+            }
+        },
+        "residuals": {
+            "default": {
+                "networks": len(y),
+                "groups": len(set(groups.tolist())),
+                "networks_to_fit": N_FIT,
+                "held_out_by": f"{N_FIT} networks to fit, the others to judge but for their "
+                f"duplicates; medians over {N_SPLITS} draws",
+                "held_out": {"latency_ms": median_draw([one for one, _ in drawn])},
+                "all_networks": {"latency_ms": summary(x @ coefficients / y - 1)},
+                "noise_floor": {"latency_ms": summary(noise)},
+            }
+        },
+        "provenance": {
+            **facts,
+            "method": "non-negative least squares on relative residuals (weights 1/y), by network"
+            + (
+                ""
+                if device is None
+                else "; coefficients drawn, as factors, to those by the specification"
+            ),
+        },
     }
-    method = data["provenance"]["method"]
-    data["description"] = note
-    data["provenance"] = {**facts, "method": method}
-    return data
 
 
 def main() -> None:
@@ -175,21 +186,19 @@ def main() -> None:
                 f"{device.origin}; noise_floor: networks that do the same work in another order; "
                 "the difference of the two over the square root of 2",
                 "specification": device.figures,
-                "unseen": "what no network had (depthwise layers, weights beyond 65536) and what "
-                "the fit left at nothing is not measured: "
-                + ("specification" if device.kind == "gpu" else "as on cpu-x86, by one factor")
-                + ", and nothing costs less than the specification allows",
+                "unseen": "depthwise layers were not measured: they cost what the specification "
+                "makes them cost beside dense ones",
                 "licence": "MIT; the rows are not included",
                 "configuration": f"{DRAWN} of the 15,625 networks of NAS-Bench-201 (32 x 32 "
                 f"pixels, widths 16 to 64, batch 1); {EAGER if device.eager else PRUNED}",
                 **script,
             },
-            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, convolutions of 16 to "
-            "64 channels with kernels of 1 and 3, none of them depthwise or grouped.",
+            f"{device.hardware}, one image at a time: latency fitted to NAS-Bench-201, "
+            "convolutions of 16 to 64 channels with kernels of 1 and 3, none of them depthwise "
+            "or grouped.",
             (both[:, 0] - both[:, 1]) / 2**0.5,
             device,
         )
-        made[name]["not_calibrated_families"] = ["mobilenet-v2"]
     for name, data in made.items():
         write_json(str(Path(args.out) / f"{name}.json"), data)
         own = data["residuals"]["default"]

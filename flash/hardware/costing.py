@@ -114,19 +114,15 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
 
 
 def _begun(layer: Layer) -> tuple[int, int]:
-    pads = layer.paddings
-    return tuple(
-        1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
-        for side, kernel, stride, dilation, before, after in zip(
-            (layer.height, layer.width),
-            layer.kernel_size,
-            layer.strides,
-            layer.dilations,
-            pads[:2],
-            pads[2:],
-            strict=True,
+    top, left, bottom, right = layer.paddings
+    padded = (layer.height + top + bottom, layer.width + left + right)
+    down, across = (
+        1 - (dilation * (kernel - 1) + 1 - side) // stride
+        for side, kernel, stride, dilation in zip(
+            padded, layer.kernel_size, layer.strides, layer.dilations, strict=True
         )
     )
+    return down, across
 
 
 def _sweep(channels: int, height: int, width: int) -> Operation:
@@ -293,7 +289,12 @@ def flags_for(
         One sentence each; empty where all is within.
     """
     flags = []
-    if architecture_family in target.not_calibrated_families:
+    known = (target.residuals or {}).get(target.set_for(architecture_family))
+    if isinstance(known, dict) and known.get("networks") == 0:
+        flags.append(
+            f"{target.name} is not calibrated: its costs are estimated from its specification"
+        )
+    elif architecture_family in target.not_calibrated_families:
         fitted = [one for families in target.sets.values() for one in families]
         flags.append(
             f"{architecture_family} on {target.name} is not calibrated: its costs are read from "

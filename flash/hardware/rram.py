@@ -27,7 +27,6 @@ area = A + a[g]. The tables f, h, a go on past their end by the formulas in `lin
 from __future__ import annotations
 
 import math
-from math import prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,20 +132,17 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
 def floorplan(net: Network) -> int:
     """Return the side of the tile that NeuroSim's own floorplanner gives a network, in cells.
 
-    512 where no layer has more than 512 rows and more than 512 columns of cells, else 1024: a rule
-    read off its runs, in which it held for every network. Targets of a tile hold for networks that
-    are given it.
+    512 where every layer has at most 64 output channels (512 columns of cells), else 1024: a rule
+    read off its runs, in which it held for every network. A target of a tile holds for networks
+    that are given it.
 
     Parameters
     ----------
     net : Network
     """
-    weighted = [layer for layer in net.layers if layer.kind in ("conv", "linear")]
-    sides = [
-        min(prod(layer.kernel_size) * layer.in_channels, 8 * layer.out_channels)
-        for layer in weighted
-    ]
-    return 1024 if max(sides, default=0) > 512 else 512
+    weighted = (layer for layer in net.layers if layer.kind in ("conv", "linear"))
+    widest = max((layer.out_channels for layer in weighted), default=0)
+    return 512 if 8 * widest <= 512 else 1024
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
