@@ -106,7 +106,7 @@ def terms_of(net: object) -> NetworkTerms:
         kept = net.__dict__.get("_terms")  # a deep network's walk takes milliseconds
         if kept is None:
             kept = net.__dict__["_terms"] = _of_network(net)
-        return kept  # type: ignore[no-any-return]
+        return kept
     raise ArgumentTypeError(
         f"architectures must be Architecture or Network objects, got {type(net).__name__}"
     )

@@ -62,8 +62,9 @@ class Report(Record):
 
     @property
     def earns_its_keep(self) -> bool:
-        """Whether it ranks better, and errs less, than every baseline."""
+        """Whether it ranks better, and errs less, than every baseline (but its own input)."""
         own, *others = self.rows
+        others = [row for row in others if row.name != own.name.replace("-", "_")]
         return own.rank is not None and all(
             own.mae < row.mae and own.rank > (-1.0 if row.rank is None else row.rank)
             for row in others

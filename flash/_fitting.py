@@ -60,7 +60,7 @@ class Linear:
     """
 
     def __init__(self, designs: Array, targets: Array) -> None:
-        n, features = designs.shape
+        n = len(designs)
         self.centre = designs.mean(axis=0)
         x = designs - self.centre
         scale = np.sqrt((x**2).mean(axis=0))
@@ -120,37 +120,14 @@ def left_out(hat: Array, residuals: Array, groups: NDArray[np.intp]) -> tuple[Ar
     variances : array, shape (n,)
         Of these errors, over that of the noise: 1 + that of the mean fitted without the group.
     """
-    errors, variances = np.zeros_like(residuals), np.zeros_like(residuals)
-    for group in np.unique(groups):
+    room = np.maximum(1.0 - hat.diagonal(), 1e-9)
+    errors, variances = residuals / room, 1.0 / room
+    for group in np.flatnonzero(np.bincount(groups) > 1):
         at = np.flatnonzero(groups == group)
         inverse = np.linalg.pinv(np.eye(len(at)) - hat[np.ix_(at, at)])
         errors[at] = inverse @ residuals[at]
         variances[at] = np.maximum(1.0, inverse.diagonal())
     return errors, variances
-
-
-def degree_curve(top: float, share: float, decay: float, degrees: Array) -> tuple[Array, Array]:
-    """Return logits of ``top / (share + (1 - share) exp(decay / g))``, and their gradient.
-
-    Returns
-    -------
-    array, shape (n,)
-    array, shape (n, 3)
-        By top, share and log(decay).
-    """
-    e = np.exp(np.minimum(decay / degrees, 500.0))
-    below = share + (1.0 - share) * e
-    y = np.clip(top / below, EDGE, 1.0 - EDGE)
-    by_y = 1.0 / (y * (1.0 - y))
-    gradient = np.stack(
-        [
-            1.0 / below,
-            top * (e - 1.0) / below**2,
-            -top * (1.0 - share) * e * decay / degrees / below**2,
-        ],
-        axis=1,
-    )
-    return np.log(y / (1.0 - y)), gradient * by_y[:, None]
 
 
 def fit_degree(degrees: Array, accuracies: Array) -> tuple[float, float, float]:
@@ -167,24 +144,43 @@ def fit_degree(degrees: Array, accuracies: Array) -> tuple[float, float, float]:
 
     target = logit(accuracies)
     middle = float(np.median(degrees))
-    best = float(accuracies.max())
-    low, high = [1e-3, 1e-6, -12.0], [1.0, 1.0 - 1e-6, 6.0]
-    found = None
-    for share, decay in ((0.5, -1.0), (0.9, 1.0), (0.1, -3.0)):
-        start = np.clip([min(1.0, best + 0.1 * (1.0 - best)), share, decay], low, high)
-        done = least_squares(
-            lambda p: degree_curve(p[0], p[1], middle * np.exp(p[2]), degrees)[0] - target,
-            start,
-            lambda p: degree_curve(p[0], p[1], middle * np.exp(p[2]), degrees)[1],
-            bounds=(low, high),
-            x_scale=[0.1, 0.2, 1.0],
-            max_nfev=200,
-        )
-        if found is None or done.cost < found.cost:
-            found = done
-    assert found is not None
-    top, share, decay = (float(value) for value in found.x)
-    return top, share, middle * float(np.exp(decay))
+    inverse = middle / degrees
+    low, high = np.array([1e-3, 1e-6, -12.0]), np.array([1.0, 1.0 - 1e-6, 6.0])
+
+    def curve(p: Array) -> tuple[Array, Array]:
+        """Logits and their gradient by top, share and log(decay / middle)."""
+        top, share = p[0], p[1]
+        reach = np.exp(p[2]) * inverse
+        e = np.exp(np.minimum(reach, 300.0))
+        below = share + (1.0 - share) * e
+        y = np.clip(top / below, EDGE, 1.0 - EDGE)
+        by_decay = -top * (1.0 - share) * e * reach / below**2
+        slope = np.stack([1.0 / below, top * (e - 1.0) / below**2, by_decay], axis=1)
+        return np.log(y / (1.0 - y)), slope / (y * (1.0 - y))[:, None]
+
+    # 1 / accuracy is linear in share / top and (1 - share) / top: a start for each decay.
+    best = np.clip([float(accuracies.max()), 0.5, -1.0], low, high)
+    least = float(((curve(best)[0] - target) ** 2).sum())
+    for decay in np.linspace(-6.0, 3.0, 19):
+        e = np.exp(np.minimum(np.exp(decay) * inverse, 300.0))
+        x = np.stack([np.ones_like(e), e], axis=1) * accuracies[:, None]
+        a, g = np.linalg.lstsq(x, np.ones_like(e), rcond=None)[0]
+        if a + g <= 0.0:
+            continue
+        start = np.clip([1.0 / (a + g), a / (a + g), decay], low, high)
+        cost = float(((curve(start)[0] - target) ** 2).sum())
+        if cost < least:
+            best, least = start, cost
+    done = least_squares(
+        lambda p: curve(p)[0] - target,
+        np.clip(best, low + 1e-6, high - 1e-6),
+        lambda p: curve(p)[1],
+        bounds=(low, high),
+        x_scale=(0.1, 0.2, 1.0),
+        max_nfev=30,
+    )
+    found = done.x if 2.0 * done.cost < least else best
+    return float(found[0]), float(found[1]), middle * float(np.exp(found[2]))
 
 
 def spearman(x: Sequence[float] | Array, y: Sequence[float] | Array) -> float:

@@ -32,7 +32,7 @@ LEAST = {"topology": 8, "nn-degree": 3}
 def fit(
     architectures: Any, accuracies: Any, kind: str
 ) -> tuple[TopologyScore | tuple[float, float, float], Evidence]:
-    """Return a kind's numbers and their evidence; arguments as `AccuracyPredictor.fit` takes them."""
+    """Return a kind's numbers and their evidence, from what `AccuracyPredictor.fit` takes."""
     nets, y = _checked(architectures, accuracies)
     terms = [terms_of(net) for net in nets]
     degrees = np.array([nn_degree(net) for net in nets])
@@ -60,8 +60,8 @@ def fit_values(
     families : tuple of str
     """
     judged = values if kind == "topology" else degrees[:, None]
-    groups = groups_of(judged)
-    distinct = int(groups.max()) + 1
+    groups = groups_of(values)
+    distinct = len(np.unique(judged, axis=0))
     what = "that differ in topology" if kind == "topology" else "of different NN-Degree"
     if distinct < LEAST[kind]:
         raise ArgumentError(
@@ -80,8 +80,8 @@ def fit_values(
         "nn_degree": np.maximum(degrees, 1e-9),
     }
     rows = [_row(kind, y, z - errors, None)]
-    rows += [_baseline(name, proxy, y, z) for name, proxy in baselines.items()]
-    rows.append(_baseline("mean", np.ones(len(y)), y, z))
+    rows += [_baseline(name, proxy, y, z, groups) for name, proxy in baselines.items()]
+    rows.append(_baseline("mean", np.ones(len(y)), y, z, groups))
     evidence = Evidence(
         scores=tuple(np.sort(np.abs(errors) / np.sqrt(variances)).tolist()),
         centre=tuple(centre),
@@ -91,7 +91,7 @@ def fit_values(
         low=tuple(judged.min(axis=0).tolist()),
         high=tuple(judged.max(axis=0).tolist()),
         families=families,
-        report=Report(tuple(rows), len(y), distinct),
+        report=Report(tuple(rows), len(y), int(groups.max()) + 1),
     )
     return made, evidence
 
@@ -119,10 +119,12 @@ def _degree(
     return made, fitted, slope @ inverse @ slope.T, inverse, [0.0, 0.0, 0.0], 0.0
 
 
-def _baseline(name: str, proxy: Array, y: Array, z: Array) -> ReportRow:
+def _baseline(
+    name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]
+) -> ReportRow:
     model = fit_linear(np.log(proxy)[:, None], z)
     fitted = model.intercept + np.log(proxy) * model.coefficients[0]
-    errors, _ = left_out(model.hat, z - fitted, np.arange(len(y)))
+    errors, _ = left_out(model.hat, z - fitted, groups)
     return _row(name, y, z - errors, proxy)
 
 

@@ -64,7 +64,7 @@ class TopologyScore(Record):
             )
 
     def cell_score(self, cell: CellTerms) -> int:
-        """Return f of a cell in units of ``2**-SCORE_BITS``: ties to even, products left to right."""
+        """Return f of a cell in units of ``2**-SCORE_BITS``, products added left to right."""
         total = 0.0
         for coefficient, value in zip(self.cell, cell.basis(), strict=True):
             total += coefficient * value

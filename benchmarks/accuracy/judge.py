@@ -65,9 +65,8 @@ def read(folder: Path, name: str) -> list[Row] | None:
     path = folder / "accuracy" / name
     if not path.exists():
         return None
-    opened: Any = gzip.open(path, "rt", newline="") if name.endswith(".gz") else path.open()
-    with opened as file:
-        return list(csv.DictReader(file))
+    raw = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    return list(csv.DictReader(raw.decode("utf-8").splitlines()))
 
 
 def quartiles(values: list[float]) -> list[float]:
