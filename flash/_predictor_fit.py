@@ -39,7 +39,7 @@ def fit(
     families = tuple(sorted({net.family for net in nets if isinstance(net, Architecture)}))
     if len(families) and not all(isinstance(net, Architecture) for net in nets):
         families = ()  # imported networks are of any family
-    values = np.array([one.design() for one in terms]).reshape(len(nets), -1)
+    values = np.array([one.design() for one in terms]).reshape(len(nets), len(BASIS) + len(TOTALS))
     return fit_values(values, degrees, y, kind, families)
 
 
@@ -119,9 +119,7 @@ def _degree(
     return made, fitted, slope @ inverse @ slope.T, inverse, [0.0, 0.0, 0.0], 0.0
 
 
-def _baseline(
-    name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]
-) -> ReportRow:
+def _baseline(name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]) -> ReportRow:
     model = fit_linear(np.log(proxy)[:, None], z)
     fitted = model.intercept + np.log(proxy) * model.coefficients[0]
     errors, _ = left_out(model.hat, z - fitted, groups)
