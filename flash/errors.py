@@ -59,4 +59,4 @@ class CalibrationWarning(UserWarning):
 
 
 class NotCalibratedWarning(UserWarning):
-    """A cost lies outside what the target's coefficients were fitted on."""
+    """A cost or a predicted accuracy lies outside what its coefficients were fitted on."""
