@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    import torch
+
     from .network import Network
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
@@ -204,6 +206,35 @@ class Architecture(Record):
                 channels = self.links_into(number, layer)
                 if channels:
                     yield number, layer, channels
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return the network as a torch module, ready to train.
+
+        Parameters
+        ----------
+        seed : int, default 0
+            Of the initial weights (He's normal for convolutions, zero biases), 0 to 2**64 - 1;
+            the same seed gives the same weights. The links are drawn by `link_seed`.
+
+        Returns
+        -------
+        torch.nn.Module
+            In training mode, on the CPU; it has `params` parameters and maps images of shape
+            (batch, 3, resolution, resolution) to logits of shape (batch, num_classes). Keep its
+            weights as a state_dict: one from other links is refused.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        """
+        from .export import require
+
+        integer("seed", seed, 0, MAX_SEED)
+        require("to_torch()", "torch", "torch")
+        from .export.modules import build_module
+
+        return build_module(self, seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""

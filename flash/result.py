@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -220,6 +221,21 @@ class SearchResult(Record):
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return cls.from_dict(parse_json(source))
         return cls.from_dict(parse_json(read_text(source, "the result file")))
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return the network found as a torch module: see `Architecture.to_torch`.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found.
+        """
+        return self._found("to_torch()").to_torch(seed=seed)
+
+    def _found(self, what: str) -> Architecture:
+        if self.architecture is None:
+            raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        return self.architecture
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
