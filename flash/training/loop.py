@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["AUGMENTATIONS", "PRECISIONS", "Recipe", "fit"]
+__all__ = ["AUGMENTATIONS", "PRECISIONS", "Recipe", "fit", "save_state"]
 
 AUGMENTATIONS = ("none", "flip", "shift", "flip-shift")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -158,7 +158,7 @@ def fit(
                 "seconds": spent + time.perf_counter() - start,
                 "train_loss": train_loss,
             }
-            _save(checkpoint, state)
+            save_state(checkpoint, state)
     accuracy, loss = judge(module, tensors["test_x"], tensors["test_y"], recipe)
     return {
         "accuracy": accuracy,
@@ -279,8 +279,8 @@ def judge(module: Any, x: Any, y: Any, recipe: Recipe) -> tuple[float, float]:
     return right / len(x), loss / len(x)
 
 
-def _save(path: str, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that the file is always a whole one, the former or the new."""
+def save_state(path: str, state: dict[str, Any]) -> None:
+    """Write tensors so that the file is always a whole one, the former or the new."""
     import torch
 
     part = f"{path}.part"
