@@ -53,7 +53,10 @@ class Ledger:
         os.makedirs(os.path.join(folder, "checkpoints"), exist_ok=True)
         self._lock = _lock(os.path.join(folder, "lock"), folder)
         try:
-            self._claim(facts, resume)
+            self._claim(facts)
+            for name in os.listdir(self._path("checkpoints")):
+                if name.endswith(".part"):  # of a process that was killed while it wrote
+                    os.unlink(self._path("checkpoints", name))
             self.lines = read_lines(self._path("results.jsonl"), repair=True)
             if self.lines and not resume:
                 raise ArgumentError(
@@ -67,7 +70,7 @@ class Ledger:
     def _path(self, *names: str) -> str:
         return os.path.join(self.folder, *names)
 
-    def _claim(self, facts: dict[str, Any], resume: bool) -> None:
+    def _claim(self, facts: dict[str, Any]) -> None:
         path = self._path("run.json")
         text = json.dumps({"format": FORMAT, **facts}, indent=1)
         if not os.path.exists(path):

@@ -281,12 +281,16 @@ def judge(module: Any, x: Any, y: Any, recipe: Recipe) -> tuple[float, float]:
 
 def save_state(path: str, state: dict[str, Any]) -> None:
     """Write tensors so that the file is always a whole one, the former or the new."""
+    import io
+
     import torch
 
-    part = f"{path}.part"
+    buffer = io.BytesIO()  # of a file that is full torch would make an error of its own
+    torch.save(state, buffer)
+    part = f"{path}.{os.getpid()}.part"
     try:
         with open(part, "wb") as file:
-            torch.save(state, file)
+            file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

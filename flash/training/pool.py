@@ -143,9 +143,4 @@ def _failure(event: dict[str, Any], common: dict[str, Any]) -> Exception:
         )
     if event.get("errno"):
         return OSError(event["errno"], os.strerror(event["errno"]), common["folder"])
-    # torch wraps a full disk in an error of its own
-    if "file write failed" in message or "No space left" in message:
-        import errno
-
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), common["folder"])
     return TrainingError(f"training failed: {kind}: {message}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, integer, shown
+from .._validate import choice, integer, known_keys, shown
 from ..architecture import FAMILIES, MAX_SEED, Architecture
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces import SearchSpace
@@ -15,7 +15,7 @@ from .results import TrainedNetwork, TrainingResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .data import Images
@@ -27,7 +27,7 @@ MAX_REPEATS = 1000
 
 
 def train(
-    space: SearchSpace | str | Sequence[Architecture],
+    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture],
     dataset: Any,
     n: int = 25,
     *,
@@ -35,7 +35,7 @@ def train(
     test_fraction: float = 0.2,
     epochs: int | None = None,
     batch_size: int | None = None,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
     repeats: int = 1,
     seed: int = 0,
     device: str = "auto",
@@ -50,10 +50,11 @@ def train(
 
     Parameters
     ----------
-    space : SearchSpace, name, path or sequence of Architecture
-        A name stands for the family's default space at the images' own size and number of classes.
-        The networks of any other space are trained at their own resolution: images of another size
-        are scaled to it. A sequence of architectures is trained as it is, and `n` counts not.
+    space : SearchSpace, name, path, dict or sequence of Architecture
+        A name stands for the family's default space at the images' own size and number of classes;
+        so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
+        networks of any other space are trained at their own resolution: images of another size are
+        scaled to it. A sequence of architectures is trained as it is, and `n` counts not.
     dataset : "digits", path, pair of arrays or torch dataset
         "digits" are scikit-learn's 1797 handwritten digits of 8 x 8 pixels. A path is an ``.npz``
         file with ``images`` and ``labels``, and perhaps ``test_images`` and ``test_labels``. As
@@ -68,9 +69,10 @@ def train(
     test_fraction : float, default 0.2
         Without `test`: the share of each class that is held out, above 0, at most 0.9.
     epochs, batch_size : int, optional
-        Instead of the recipe's. Without a recipe: 10 epochs, batches of 128 (64 of fewer than
-        10,000 images, and at least ten batches an epoch).
-    recipe : flash.training.Recipe, optional
+        Instead of the recipe's.
+    recipe : flash.training.Recipe or dict, optional
+        What it leaves open: 10 epochs, batches of 128 (64 of fewer than 10,000 images, and at least
+        ten batches an epoch), and of digits no mirror images.
     repeats : int, default 1
         Trainings of each network, under the seeds `seed`, ``seed + 1``, ...: they show the noise.
     seed : int, default 0
@@ -122,7 +124,7 @@ def train(
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
     if recipe is not None and not isinstance(recipe, Recipe):
-        raise ArgumentTypeError(f"recipe must be a flash.training.Recipe, got {shown(recipe)}")
+        known_keys("recipe", recipe, Recipe._fields)
     for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
         if value is not None:
             integer(name, value, low)
@@ -268,12 +270,15 @@ def _device(torch: Any, device: object) -> str:
 
 
 def _recipe(
-    given: Recipe | None, epochs: int | None, batch_size: int | None, images: Images
+    given: Recipe | Mapping[str, Any] | None,
+    epochs: int | None,
+    batch_size: int | None,
+    images: Images,
 ) -> Recipe:
     count = len(images.train_y)
-    if given is None:
+    if not isinstance(given, Recipe):
         usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
-        given = Recipe(batch_size=usual, augment=images.augment)
+        given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
     changes = {"epochs": epochs, "batch_size": batch_size}
     plan = given._replace(**{name: one for name, one in changes.items() if one is not None})
     if plan.batch_size > count:
@@ -288,7 +293,10 @@ def _networks(
 ) -> tuple[dict[str, Any] | None, list[Architecture]]:
     """Return (the space as plain data, or None for a list, and the networks to train)."""
     if isinstance(space, str) and space in FAMILIES:
-        space = SearchSpace(space, resolution=images.side, num_classes=images.classes)
+        space = {"family": space}
+    if hasattr(space, "keys"):
+        own = {"resolution": images.side, "num_classes": images.classes}
+        space = SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
     elif isinstance(space, (str, os.PathLike)):
         if not os.fspath(space).endswith((".toml", ".json")):
             choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
