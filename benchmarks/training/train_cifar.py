@@ -1,6 +1,6 @@
 """Train the networks of the 25-sample experiment on small CIFAR-10 images, one core.
 
-    python -m benchmarks.accuracy.train_cifar FOLDER results.jsonl
+    python -m benchmarks.training.train_cifar FOLDER results.jsonl
 
 FOLDER holds ``cifar10_jpeg.npz`` (jpeg, offsets, labels, split). Each finished network is one line
 of results.jsonl; started again, the script goes on where it stopped. The setting is `SETTING` and
@@ -22,13 +22,15 @@ import numpy as np
 
 from flash.training.loop import Recipe, fit
 
-from .design import RESOLUTION, networks
+from .design import RESOLUTION, deep_networks, networks
 
 SETTING = {"resolution": RESOLUTION, "train_images": 5000, "test_images": 5000, "data_seed": 0}
 RECIPE = Recipe(epochs=4, batch_size=64, learning_rate=0.1, augment="flip", precision="bfloat16")
 NETWORKS = 80
 REPEAT_EVERY = 5
 REPEATED = 8
+DEEP_NETWORKS = 16
+DEEP_FROM, DEEP_EVERY = 40, 2  # a deep network after every second one from the 40th on
 
 
 def images(folder: Path) -> dict[str, Any]:
@@ -72,6 +74,9 @@ def jobs() -> list[tuple[int, int]]:
         result.append((number, 0))
         if number % REPEAT_EVERY == 0 and number < REPEAT_EVERY * REPEATED:
             result += [(number, 1), (number, 2)]
+        deep, rest = divmod(number - DEEP_FROM, DEEP_EVERY)
+        if rest == 0 and 0 <= deep < DEEP_NETWORKS:
+            result.append((NETWORKS + deep, 0))
     return result
 
 
@@ -83,7 +88,8 @@ def main() -> None:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
     lines = out.read_text().splitlines() if out.exists() else []
     done = {(one["number"], one["seed"]) for one in map(json.loads, lines)}
-    chosen, data = networks(NETWORKS), images(folder)
+    chosen = networks(NETWORKS) + deep_networks(DEEP_NETWORKS)
+    data = images(folder)
     for number, seed in jobs():
         if (number, seed) in done:
             continue
