@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -247,7 +246,9 @@ def _checked(what: str, x: Array, y: Array) -> tuple[Array, Array]:
         x = x.astype(np.float32)
         if not np.isfinite(x).all():
             bad = int(np.flatnonzero(~np.isfinite(x).all(axis=(1, 2, 3)))[0])
-            raise ArgumentError(f"{what} must have finite images, got NaN or infinity in image {bad}")
+            raise ArgumentError(
+                f"{what} must have finite images, got NaN or infinity in image {bad}"
+            )
     if y.ndim != 1 or len(y) != len(x):
         raise ArgumentError(
             f"{what} must have one label per image, got {len(x)} images and labels of shape "

@@ -11,7 +11,7 @@ import os
 
 from .._record import Record
 from .._validate import choice, integer, number
-from ..errors import ArgumentError, FormatError
+from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ..errors import FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from typing import Any
 
 __all__ = ["TrainingError", "run_jobs"]
@@ -23,7 +23,7 @@ class TrainingError(FlashError, RuntimeError):
 
 def run_jobs(
     jobs: list[dict[str, Any]], common: dict[str, Any], workers: int
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Train jobs in `workers` processes and yield their events as they come.
 
     Processes that are left when the iterator is closed, by an error or by Ctrl-C, are ended: what
@@ -97,7 +97,9 @@ def _start(threads: int) -> subprocess.Popen[str]:
     )
 
 
-def _serve(process: subprocess.Popen[str], common: dict[str, Any], waiting: Any, events: Any) -> None:
+def _serve(
+    process: subprocess.Popen[str], common: dict[str, Any], waiting: Any, events: Any
+) -> None:
     """Hand a worker its jobs, one at a time, and pass on what it says."""
     said = None
     try:

@@ -256,7 +256,7 @@ def _job(
 
 def _device(torch: Any, device: object) -> str:
     """Return "cpu", "cuda" or "cuda:N", and only what is there."""
-    names = ("auto", "cpu", "cuda")
+    names: tuple[str, ...] = ("auto", "cpu", "cuda")
     base, _, number = device.partition(":") if isinstance(device, str) else (device, "", "")
     if base == "cuda" and number.isdecimal():
         names = (*names, str(device))
@@ -315,7 +315,9 @@ def _networks(
             )
         for number, one in enumerate(space):
             if not isinstance(one, Architecture):
-                raise ArgumentTypeError(f"space[{number}] must be an Architecture, got {shown(one)}")
+                raise ArgumentTypeError(
+                    f"space[{number}] must be an Architecture, got {shown(one)}"
+                )
         networks = list(space)
     for arch in networks:
         if arch.num_classes < images.classes:
