@@ -67,7 +67,7 @@ def test_a_run_and_what_it_leaves(whole: Path) -> None:
     assert sample.architecture.num_classes == 10
     assert sample.conditions["dataset"]["train_images"] == 1438
     assert sample.conditions["recipe"]["epochs"] == 5
-    assert max(result.accuracies) > 0.5  # chance is 0.1: it did learn
+    assert min(result.accuracies) > 0.3  # chance is 0.1: it did learn
     assert result.noise is None
     assert "kept in" in str(result)
     # A state_dict that was kept is the judged network's.
