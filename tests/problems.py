@@ -31,6 +31,9 @@ FAMILIES = (
     "boundaries",
     "leakage",
     "min-accuracy",
+    "logarithms",
+    "logarithms-and-classes",
+    "product-of-logarithms",
     "product",
     "product-of-all",
     "unusual-product",
@@ -125,8 +128,10 @@ def _draw(random: Random, family: str) -> TableProblem:
 def _columns(random: Random, family: str) -> list[int]:
     """Score and latency, what the family needs, and some of the others."""
     needed = {SCORE, LATENCY}
-    if family in ("classes", "leakage", "everything"):
+    if family in ("classes", "leakage", "everything", "logarithms-and-classes"):
         needed |= {LATENCY_SCALED, ENERGY, reference.ENERGY_SCALED, SCALE, reference.AREA}
+    if "logarithms" in family:
+        needed |= {reference.PARAMS, reference.MACS}
     if family == "product-of-all":
         needed |= {ENERGY, reference.AREA, reference.PARAMS, reference.MACS}
     for column, share in ((ENERGY, 0.7), (reference.AREA, 0.5)):
@@ -176,7 +181,7 @@ def _links(random: Random, family: str) -> dict[str, Any]:
     quantum = [2.0 ** -random.randint(0, 6)] * 4 + [1.0, 1.0]
     quantum[0] *= {"tiny-scores": 1e-6, "huge-scores": 1e6}.get(family, 1.0)
     links: dict[str, Any] = {"quantum": tuple(quantum), "modelled": 63}
-    if family in ("classes", "leakage", "everything"):
+    if family in ("classes", "leakage", "everything", "logarithms-and-classes"):
         classes = []
         bound, latency, energy, area = 0, 1.0, 1.0, 0.0
         n = random.randint(1, 6)
@@ -197,6 +202,14 @@ def _links(random: Random, family: str) -> dict[str, Any]:
         # the steep ones saturate: all digits of the score are lost in the accuracy
         steep = random.choice([2.0, 2.0, 5.0, 15.0, 25.0, 34.0])
         links["score"] = (1, 1.02, (5 * random.random() + 0.1) * quantum[0] / 2**-6, -steep)
+    if "logarithms" in family:
+        span = 2.0 ** -random.randint(0, 6) * random.choice([1.0, 10.0, 100.0])
+        links["logs"] = tuple(random.choice([0.0, 1.0, 1.0, -1.0]) * span for _ in range(2))
+        if any(links["logs"]) and (family == "product-of-logarithms" or random.random() < 0.5):
+            # scaled, so that the logistic does not saturate
+            links["quantum"] = (quantum[0] * 2.0**-10, *quantum[1:])
+            links["logs"] = tuple(x / 50.0 / span for x in links["logs"])
+            links["score"] = (2, 0.97, 0.0, 0.0)
     return links
 
 
@@ -219,10 +232,12 @@ def _demands(random: Random, family: str, problem: TableProblem) -> TableProblem
         k = random.choice([k for k in range(1, 6) if own[k] > 0])
         maximum[k] = own[k] * random.choice([1e-9, 0.01, 0.3])
     problem = problem.with_(maximum=tuple(maximum))
-    if family == "min-accuracy" or (family == "everything" and random.random() < 0.3):
+    if family == "min-accuracy" or (
+        (family == "everything" or "score" in problem.links) and random.random() < 0.3
+    ):
         score = some_metrics(random, problem)[0]
         problem = problem.with_(min_accuracy=reference.accuracy(problem.links, score))
-    if family in ("product", "product-of-all", "unusual-product") or (
+    if family in ("product", "product-of-all", "unusual-product", "product-of-logarithms") or (
         family == "everything" and random.random() < 0.4
     ):
         problem = problem.with_(exponent=_exponents(random, family, own))

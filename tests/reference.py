@@ -37,11 +37,19 @@ def metrics(links: dict[str, Any], total: list[int]) -> list[float]:
         links.get("leakage", 0.0) * total[SCALE]
     ) * latency
     area = q[3] * total[AREA] + a
-    return [q[0] * total[SCORE], latency, energy, area, float(total[PARAMS]), float(total[MACS])]
+    score = q[0] * total[SCORE]
+    log_params, log_macs = links.get("logs", (0.0, 0.0))
+    if log_params:
+        score += log_params * math.log(total[PARAMS])
+    if log_macs:
+        score += log_macs * math.log(total[MACS])
+    return [score, latency, energy, area, float(total[PARAMS]), float(total[MACS])]
 
 
 def accuracy(links: dict[str, Any], score: float) -> float:
     kind, a, b, c = links.get("score", (0, 0.0, 0.0, 0.0))
+    if kind == 2:
+        return a / (1.0 + math.exp(-score))
     return 1.0 / (a + math.exp(b / score + c)) if kind else score
 
 

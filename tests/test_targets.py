@@ -366,3 +366,13 @@ def test_loading_imports_nothing_heavy(python: Any) -> None:
         "h.Target.load('rram').model('densenet'); print(*sorted(set(sys.modules) - before))"
     )
     assert all(name.startswith("flash.") for name in python("-c", code).stdout.split())
+
+
+def test_a_changed_copy_leaves_the_target_alone() -> None:
+    target = Target.load("rram")
+    data = target.to_dict()
+    name = next(iter(data["coefficients"]))
+    metric = next(iter(data["coefficients"][name]))
+    data["coefficients"][name][metric] = None
+    assert target.to_dict()["coefficients"][name][metric] is not None
+    assert Target.from_dict(target.to_dict()) == target

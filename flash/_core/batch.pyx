@@ -1,6 +1,7 @@
 """Many configurations at once: from tables, and layer by layer."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from libc.math cimport log
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -58,6 +59,7 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     if pack != NULL and width >= pack.n_cells:
         with nogil:
             wrong = all_of(kernel, pack, n, &variant[0], r, width, plane, out)
+            add_logarithms(&tables.problem.links, n, plane, out)
     else:
         pack = NULL
     if pack == NULL:
@@ -75,6 +77,18 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
             check(tables, variant[i], row[i])
     view = memoryview(buffer).cast("d")
     return [view[first + k * plane:first + k * plane + n] for k in range(FLASH_METRICS)]
+
+
+cdef void add_logarithms(const flash_links* links, Py_ssize_t n, Py_ssize_t plane,
+                         double* out) noexcept nogil:
+    """What flash_metrics adds to the scores, in its order."""
+    cdef Py_ssize_t i
+    if links.log_params != 0.0:
+        for i in range(n):
+            out[i] += links.log_params * log(out[M_PARAMS * plane + i])
+    if links.log_macs != 0.0:
+        for i in range(n):
+            out[i] += links.log_macs * log(out[M_MACS * plane + i])
 
 
 cdef int all_of(const flash_kernels* kernel, const flash_packed* pack, Py_ssize_t n,

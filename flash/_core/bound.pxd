@@ -201,9 +201,8 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
         if m.box.low[COL_SCALE] > m.box.high[COL_SCALE]:
             return 0
     lower_forms(links, &m.box, at, m.lower)
-    upper_forms(links, &m.box, m.upper)
-    flash_metrics(links, m.box.low, m.metric_low)
-    flash_metrics(links, m.box.high, m.metric_high)
+    upper_forms(links, &m.box, at, m.upper)
+    metric_range(links, &m.box, m.metric_low, m.metric_high)
     for k in range(FLASH_METRICS):
         high = node.high[k] if node.high[k] < q.maximum[k] else q.maximum[k]
         low = node.low[k]
@@ -226,7 +225,7 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
     limit(m, SCALE_ABOVE, 1.0, &scale, node.scale_high)
     limit(m, SCALE_BELOW, -1.0, &scale, node.scale_low)
     if not q.product:
-        m.objective = m.lower[M_SCORE]
+        m.objective = m.upper[M_SCORE]
         return 1
     clear(&m.objective)
     for k in range(FLASH_METRICS):
@@ -239,11 +238,11 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
             if e > 0.0:
                 reference = 0.5 * (low + high)
                 if at != NULL:
-                    reference = apply(&m.lower[k], at)
+                    reference = apply(&m.upper[k], at)
                     reference = low if reference < low else high if reference > high else reference
                 low = log_accuracy(links, reference, &slope)
                 m.objective.c += e * (low - slope * reference)
-                add(&m.objective, e * slope, &m.lower[k])
+                add(&m.objective, e * slope, &m.upper[k])
                 continue
             slope = 0.0
             reference = low
@@ -253,7 +252,12 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
             m.objective.c += e * (low - slope * reference)
             add(&m.objective, e * slope, &m.lower[k])
         elif e > 0.0:
-            m.objective.c += e * log(high)
+            reference = 0.5 * (low + high)
+            if at != NULL:
+                reference = apply(&m.upper[k], at)
+                reference = low if reference < low else high if reference > high else reference
+            m.objective.c += e * (log(reference) - 1.0)
+            add(&m.objective, e / reference, &m.upper[k])
         else:
             slope = (log(high) - log(low)) / (high - low) if high > low * (1.0 + 1e-12) else 0.0
             m.objective.c += e * (log(low) - slope * low)

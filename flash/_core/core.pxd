@@ -56,6 +56,8 @@ cdef extern from "problem.h" nogil:
         double link_a
         double link_b
         double link_c
+        double log_params
+        double log_macs
 
     ctypedef struct flash_query:
         double maximum[6]

@@ -112,7 +112,7 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
     d.steps = 0
     d.most = most
     d.joined = 0
-    d.plain = w.best.found and not w.query.product
+    d.plain = w.best.found and not w.query.product and additive(&w.problem.links)
     for c in range(lists.n_cells):
         d.plain &= v.cells[c].boundary[COL_SCORE] == NULL
     d.n_limits = 0

@@ -75,7 +75,7 @@ cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t 
         y = list.column[k][b]
         if x == y:
             continue
-        if w.unusual or (x < y) == (k == COL_SCORE):
+        if w.direction[k] == 0 or (x < y) == (w.direction[k] > 0):
             return 0
         if k < COL_SCALE or k == COL_AREA:
             strict = 1

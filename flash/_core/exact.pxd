@@ -47,6 +47,7 @@ cdef struct Worker:
     int64_t thin         # rows a list is thinned to, for SHGO and while prices are sought
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another
+    int direction[9]     # of each column: more is better (1), less is (-1), or neither (0)
     int64_t nodes, scans, leaves, next_check
     int64_t partial      # combinations of some cells that an enumeration looked at
     double* value        # reduced values of all rows of a node, cell after cell

@@ -7,7 +7,7 @@ depth first, best value first. Cells are joined by dynamic programming over thei
 Bounds are computed in float64 with an outward slack; feasibility and the objective of a
 configuration are always the exact ones of problem.h.
 """
-from libc.math cimport INFINITY, sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -119,6 +119,13 @@ cdef class Search:
         for k in range(FLASH_METRICS):
             if q.exponent[k] * (-1.0 if k == 0 else 1.0) > 0.0:
                 w.unusual = 1
+        for k in range(FLASH_COLUMNS):
+            w.direction[k] = 0 if w.unusual else 1 if k == COL_SCORE else -1
+        # what raises the score by its logarithm is better where it costs nothing else
+        if tables.problem.links.log_params > 0.0 and not w.unusual:
+            w.direction[COL_PARAMS] = q.maximum[M_PARAMS] == INFINITY and q.exponent[M_PARAMS] == 0.0
+        if tables.problem.links.log_macs > 0.0 and not w.unusual:
+            w.direction[COL_MACS] = q.maximum[M_MACS] == INFINITY and q.exponent[M_MACS] == 0.0
         for i in range(tables.problem.n_variants):
             rows = 0
             for c in range(tables.problem.variants[i].n_cells):
@@ -239,17 +246,23 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
     By bisection on the link itself: its inverse loses all digits where accuracies saturate.
     """
     cdef double low = 1e-300, high = 1e300, middle
+    cdef int linear = links.score_link == 2    # it passes zero
     cdef int _step
     if accuracy == -INFINITY:
         return -INFINITY
     if links.score_link == 0:
         return accuracy
+    if linear:
+        low = -745.0
+        high = 745.0
+        if flash_accuracy(links, low) >= accuracy:
+            return -INFINITY
     if flash_accuracy(links, high) < accuracy:
         return high
     for _step in range(64):
-        middle = sqrt(low) * sqrt(high)
+        middle = 0.5 * (low + high) if linear else sqrt(low) * sqrt(high)
         if flash_accuracy(links, middle) < accuracy:
             low = middle
         else:
             high = middle
-    return low * (1.0 - 1e-9)
+    return low - 1e-9 * fabs(low)

@@ -6,6 +6,7 @@ from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.exact cimport Query
+from flash._core.relax cimport additive
 from flash._core.tables cimport Tables, kernels
 
 __all__ = ("enumerate_best",)
@@ -70,7 +71,7 @@ cdef int streams(const flash_problem* problem, const flash_query* query, int var
     for c in range(v.n_cells):
         if v.cells[c].joined or v.cells[c].incoming > 1:
             return 0
-    return not query.product and v.n_cells > 1
+    return not query.product and v.n_cells > 1 and additive(&problem.links)
 
 
 cdef void stream_variant(const flash_problem* problem, const flash_query* query, int variant,

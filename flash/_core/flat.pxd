@@ -28,7 +28,7 @@ cdef inline int siftable(const Worker* w, const flash_variant* v, const Lists* l
     if not w.best.found:
         return 0
     if q.product and (w.unusual or w.problem.links.score_link != 0 or q.exponent[M_PARAMS] != 0.0
-                      or q.exponent[M_MACS] != 0.0):
+                      or q.exponent[M_MACS] != 0.0 or not additive(&w.problem.links)):
         return 0
     for c in range(lists.n_cells):
         if lists.cell[c].states > 1 or v.cells[c].joined:
@@ -54,7 +54,7 @@ cdef inline void nest(Flat* d, int level, double value, double points,
             return
         if value + d.after[level + 1] + d.entry[level][i].value < d.least:
             return
-        if not d.product and points + d.score[level][i] + d.gain[level + 1] < d.want:
+        if not d.by_value and points + d.score[level][i] + d.gain[level + 1] < d.want:
             continue
         for r in range(d.n_limits):
             used[r] = use[r] + more[i * d.n_limits + r]
@@ -84,7 +84,7 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
     cdef int64_t i, n = list.n
     entry = d.entry[level] = <Entry*> flash_take(d.lists.pool, 2 * (n + 1) * sizeof(Entry))
     spare = entry + n + 1
-    if last and not d.product:
+    if last and not d.by_value:
         key = list.column[COL_SCORE]
     if filtered:
         n = undominated(d.w, list, 0, n, entry, spare)
@@ -144,7 +144,7 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
     cdef int64_t i
     cdef double* keys = NULL
     d.w = w
-    d.product = w.query.product
+    d.by_value = w.query.product or not additive(&w.problem.links)
     d.v = v
     d.variant = variant
     d.lists = lists
@@ -186,7 +186,7 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
         arrange(&d, level, value[d.order[level]], weights, partial > MANY)
     d.chosen = <int32_t*> flash_take(lists.pool, (d.n[d.n_cells - 1] + 16) * sizeof(int32_t))
     d.key = d.score[d.n_cells - 1]
-    if d.product:
+    if d.by_value:
         keys = <double*> flash_take(lists.pool, (d.n[d.n_cells - 1] + 1) * sizeof(double))
         for i in range(d.n[d.n_cells - 1]):
             keys[i] = d.entry[d.n_cells - 1][i].value
@@ -211,7 +211,7 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
         finish(&d, x, v.constant[COL_SCORE], used)
     else:
         nest(&d, 0, x, v.constant[COL_SCORE], used)
-    if d.product:
+    if d.by_value:
         flash_give(lists.pool, keys)
     flash_give(lists.pool, d.least_use)
     flash_give(lists.pool, d.chosen)

@@ -26,7 +26,7 @@ cdef struct Flat:
     double* score[32]    # in the column's units: exact sums
     double* use[32]      # n_limits numbers a row; of the last cell n numbers a limit
     double* linked       # of the last cell: the columns that are sifted, in the metrics' units
-    int product          # the weighted product decides, not the score
+    int by_value         # a weighted product or logarithms decide: the key is the value, not the score
     const double* key    # of the last cell, falling
     double* least_use    # of the last cell: within its first rows, n_limits numbers each
     double rest[33][15]  # least use of the levels still to come
@@ -80,7 +80,7 @@ cdef inline int64_t sift(Flat* d, int64_t n, const double* part) noexcept nogil:
     own.area = links.quantum[M_AREA] * part[COL_AREA]
     own.latency_factor = links.latency_factor[g] if links.n_steps else 0.0
     own.energy_factor = links.energy_factor[g] if links.n_steps else 0.0
-    if not d.product:
+    if not q.product:
         own.max_latency = q.maximum[M_LATENCY] * (1.0 + 1e-12)
         own.max_energy = q.maximum[M_ENERGY] * (1.0 + 1e-12)
         own.max_area = (q.maximum[M_AREA] - (links.area_offset[g] if links.n_steps else 0.0)
@@ -107,7 +107,7 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
     for k in range(FLASH_COLUMNS):
         total[k] = part[k]
     for i in range(count):
-        if not d.product and points + d.score[last][d.chosen[i]] < d.want:
+        if not d.by_value and points + d.score[last][d.chosen[i]] < d.want:
             return
         if spent(w):
             return
@@ -116,7 +116,9 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
             if list.column[k] != NULL:
                 total[k] = part[k] + list.column[k][d.row[last]]
         flash_metrics(&w.problem.links, total, metric)
-        if flash_feasible(&w.problem.links, w.query, metric):
+        if flash_feasible(&w.problem.links, w.query, metric) and (
+                not d.by_value or flash_objective(&w.problem.links, w.query, metric)
+                >= w.best.objective):
             offer(d)
 
 
@@ -133,7 +135,7 @@ cdef inline void offer(Flat* d) noexcept nogil:
 
 cdef inline void finish(Flat* d, double value, double points, const double* used) noexcept nogil:
     """The last cell's rows that extend a partial combination to an answer as good as the best."""
-    cdef double need = d.least - value if d.product else d.want - points
+    cdef double need = d.least - value if d.by_value else d.want - points
     cdef double room[15]
     cdef double part[9]
     cdef const double* least
@@ -199,7 +201,7 @@ cdef inline void link_last(Flat* d) noexcept nogil:
                          links.quantum[M_AREA]]
     cdef const double* source
     d.linked = d.least_scale = NULL
-    if not d.product and not links.n_steps and links.leakage == 0.0:
+    if not d.w.query.product and not links.n_steps and links.leakage == 0.0:
         return
     d.linked = <double*> flash_take(d.lists.pool, 7 * (n + 8) * sizeof(double))
     d.least_scale = <double*> flash_take(d.lists.pool, (n + 8) * sizeof(double))

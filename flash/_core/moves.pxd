@@ -10,6 +10,7 @@ from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.exact cimport Worker, pause, spent
+from flash._core.relax cimport additive
 
 
 cdef enum:
@@ -53,7 +54,7 @@ cdef inline double appraise(Worker* w, int variant, const int32_t* row, const do
     cdef int k
     if spent(w):
         return -INFINITY
-    if not w.query.product and least > -1e9:
+    if not w.query.product and least > -1e9 and additive(links):
         x = links.quantum[M_SCORE] * total[COL_SCORE]
         if x <= least and x < w.best.objective:
             return least

@@ -58,8 +58,10 @@ typedef struct {
     double leakage;               /* energy per unit of scale and of latency */
     double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
     int32_t modelled;              /* bit m: metric m is known */
-    int32_t score_link;            /* 0: accuracy = score; 1: 1 / (a + exp(b / score + c)) */
+    int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
+                           2: a / (1 + exp(-score)) */
     double link_a, link_b, link_c;
+    double log_params, log_macs; /* what the logarithm of each adds to the score; 0 where nothing */
 } flash_links;
 
 typedef struct {
@@ -101,7 +103,8 @@ static inline int flash_class_of(const flash_links *l, double scale)
 }
 
 /* The one definition of every reported number. The order of operations is part of it, and each
- * formula is non-decreasing in every total it takes (rounding is monotone). */
+ * formula is non-decreasing in every total it takes (rounding is monotone), but for a score that
+ * falls with the logarithm of another total. */
 static inline void flash_metrics(const flash_links *l, const double *x, double *m)
 {
     double f = 0.0, h = 0.0, a = 0.0;
@@ -112,6 +115,10 @@ static inline void flash_metrics(const flash_links *l, const double *x, double *
         a = l->area_offset[g];
     }
     m[M_SCORE] = l->quantum[M_SCORE] * x[COL_SCORE];
+    if (l->log_params != 0.0)
+        m[M_SCORE] += l->log_params * log(x[COL_PARAMS]);
+    if (l->log_macs != 0.0)
+        m[M_SCORE] += l->log_macs * log(x[COL_MACS]);
     m[M_LATENCY] = l->quantum[M_LATENCY] * x[COL_LATENCY]
                    + f * (l->quantum[M_LATENCY] * x[COL_LATENCY_SCALED]);
     m[M_ENERGY] = (l->quantum[M_ENERGY] * x[COL_ENERGY]
@@ -126,6 +133,8 @@ static inline double flash_accuracy(const flash_links *l, double score)
 {
     if (!l->score_link)
         return score;
+    if (l->score_link == 2)
+        return l->link_a / (1.0 + exp(-score));
     return 1.0 / (l->link_a + exp(l->link_b / score + l->link_c));
 }
 

@@ -6,7 +6,7 @@ the scale and of the totals each is bounded from below by McCormick's lines and 
 factors' upper ends; what remains is linear in the totals, hence additive over rows.
 """
 
-from libc.math cimport INFINITY, exp, log
+from libc.math cimport INFINITY, exp, fabs, log, log1p
 
 from flash._core.core cimport *
 
@@ -102,6 +102,55 @@ cdef inline void under_product(Form* f, double weight, const Form* u, double u_l
     f.c -= weight * a * b
 
 
+cdef inline int additive(const flash_links* links) noexcept nogil:
+    """The score is a sum over rows, and nothing else."""
+    return links.log_params == 0.0 and links.log_macs == 0.0
+
+
+cdef inline void log_line(Form* f, double factor, int column, const Box* box, const double* at,
+                          int side) noexcept nogil:
+    """f += a line above (side 1) or below (-1) factor * log(total): a tangent, best at `at`, or the
+    chord over the box."""
+    cdef double low = box.low[column], high = box.high[column], middle, slope
+    if (factor > 0.0) == (side > 0):
+        middle = 0.5 * (low + high)
+        if at != NULL:
+            middle = at[column]
+            middle = low if middle < low else high if middle > high else middle
+        f.w[column] += factor / middle
+        f.c += factor * (log(middle) - 1.0)
+        return
+    slope = log(high / low) / (high - low) if high > low else 0.0
+    f.w[column] += factor * slope
+    f.c += factor * (log(low) - slope * low)
+
+
+cdef inline void score_form(const flash_links* links, const Box* box, const double* at, int side,
+                            Form* f) noexcept nogil:
+    """A line above (side 1) or below (-1) the score."""
+    f.w[COL_SCORE] = links.quantum[M_SCORE]
+    if links.log_params != 0.0:
+        log_line(f, links.log_params, COL_PARAMS, box, at, side)
+    if links.log_macs != 0.0:
+        log_line(f, links.log_macs, COL_MACS, box, at, side)
+
+
+cdef inline void metric_range(const flash_links* links, const Box* box, double* low,
+                              double* high) noexcept nogil:
+    """What each metric can be at least and at most."""
+    flash_metrics(links, box.low, low)
+    flash_metrics(links, box.high, high)
+    if links.log_params < 0.0:
+        low[M_SCORE] += links.log_params * log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
+        high[M_SCORE] -= links.log_params * log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
+    if links.log_macs < 0.0:
+        low[M_SCORE] += links.log_macs * log(box.high[COL_MACS] / box.low[COL_MACS])
+        high[M_SCORE] -= links.log_macs * log(box.high[COL_MACS] / box.low[COL_MACS])
+    if links.log_params != 0.0 or links.log_macs != 0.0:   # logarithms round
+        low[M_SCORE] -= 1e-12 * (1.0 + fabs(low[M_SCORE]))
+        high[M_SCORE] += 1e-12 * (1.0 + fabs(high[M_SCORE]))
+
+
 cdef inline void lower_forms(const flash_links* links, const Box* box, const double* at,
                              Form* form) noexcept nogil:
     """form[m] <= metric m on the box. `at`: totals where the bounds should be tight, or NULL."""
@@ -111,7 +160,7 @@ cdef inline void lower_forms(const flash_links* links, const Box* box, const dou
     cdef double s_low = box.low[COL_SCALE], s_high = box.high[COL_SCALE]
     for k in range(FLASH_METRICS):
         clear(&form[k])
-    form[M_SCORE].w[COL_SCORE] = links.quantum[M_SCORE]
+    score_form(links, box, at, -1, &form[M_SCORE])
     form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
     form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
     form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
@@ -151,7 +200,7 @@ cdef inline void lower_forms(const flash_links* links, const Box* box, const dou
                       low if low > 0.0 else 0.0, high, at)
 
 
-cdef inline void upper_forms(const flash_links* links, const Box* box,
+cdef inline void upper_forms(const flash_links* links, const Box* box, const double* at,
                              Form* form) noexcept nogil:
     """form[m] >= metric m on the box."""
     cdef double f = 0.0, h = 0.0
@@ -162,7 +211,7 @@ cdef inline void upper_forms(const flash_links* links, const Box* box,
         g = flash_class_of(links, box.high[COL_SCALE])
         f = links.latency_factor[g]
         h = links.energy_factor[g]
-    form[M_SCORE].w[COL_SCORE] = links.quantum[M_SCORE]
+    score_form(links, box, at, 1, &form[M_SCORE])
     form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
     form[M_LATENCY].w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * f
     form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
@@ -177,8 +226,12 @@ cdef inline void upper_forms(const flash_links* links, const Box* box,
 
 cdef inline double log_accuracy(const flash_links* links, double score,
                                 double* slope) noexcept nogil:
-    """log of the linked score and its derivative; concave in the score for both links."""
+    """log of the linked score and its derivative; concave in the score for all links."""
     cdef double z
+    if links.score_link == 2:
+        z = exp(-score)
+        slope[0] = z / (1.0 + z) if z < 1e300 else 1.0
+        return log(links.link_a) - (log1p(z) if z < 1e300 else -score)
     if links.score_link == 0:
         slope[0] = 1.0 / score
         return log(score)

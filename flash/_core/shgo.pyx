@@ -12,7 +12,7 @@ one variable, two variables of a cell, or one variable in each of two cells.
 The pool, the steps and the order of moves are fixed: the same problem gives the same answer.
 """
 
-from libc.math cimport INFINITY, pow
+from libc.math cimport INFINITY, fabs, pow
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -21,6 +21,7 @@ from flash._core.dominance cimport Entry, sort
 from flash._core.exact cimport Search, Worker, thin_rows
 from flash._core.lists cimport *
 from flash._core.moves cimport *
+from flash._core.relax cimport Box, metric_range
 
 __all__ = ("explore", "multistart")
 
@@ -30,17 +31,36 @@ cdef enum:
     STARTS = 3           # of them refined
 
 
+cdef struct Prices:      # of each column's unit
+    double cost[9]       # in the composite cost
+    double gain[9]       # in the score
+
+
+cdef double middling(const Lists* lists, const flash_variant* v, int column) noexcept nogil:
+    """A total from the rows in the middle of the lists."""
+    cdef double total = v.constant[column]
+    cdef int c
+    for c in range(lists.n_cells):
+        if lists.cell[c].column[column] != NULL:
+            total += lists.cell[c].column[column][lists.cell[c].n // 2]
+    return total
+
+
 cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const double* share,
-                    double* weight) noexcept nogil:
-    """Weight of each column's unit in the composite cost: shares of the budgets' metrics."""
+                    Prices* prices) noexcept nogil:
+    """What each column's unit costs, by shares of the budgets' metrics, and what it scores."""
     cdef const flash_links* links = &w.problem.links
-    cdef double middle = v.constant[COL_SCALE], f = 0.0, h = 0.0
-    cdef int c, g
-    memset(weight, 0, 9 * sizeof(double))
+    cdef double f = 0.0, h = 0.0
+    cdef int g
+    cdef double* weight = prices.cost
+    memset(prices, 0, sizeof(Prices))
+    prices.gain[COL_SCORE] = links.quantum[M_SCORE]
+    if links.log_params != 0.0:
+        prices.gain[COL_PARAMS] = links.log_params / middling(lists, v, COL_PARAMS)
+    if links.log_macs != 0.0:
+        prices.gain[COL_MACS] = links.log_macs / middling(lists, v, COL_MACS)
     if links.n_steps:
-        for c in range(lists.n_cells):
-            middle += lists.cell[c].column[COL_SCALE][lists.cell[c].n // 2]
-        g = flash_class_of(links, middle)
+        g = flash_class_of(links, middling(lists, v, COL_SCALE))
         f = links.latency_factor[g]
         h = links.energy_factor[g]
     weight[COL_LATENCY] = share[M_LATENCY] * links.quantum[M_LATENCY]
@@ -52,7 +72,7 @@ cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const
     weight[COL_MACS] = share[M_MACS]
 
 
-cdef void best_rows(Worker* w, const Lists* lists, const double* weight, double price,
+cdef void best_rows(Worker* w, const Lists* lists, const Prices* prices, double price,
                     int32_t* row) noexcept nogil:
     """In each cell the row with the most score less price times composite cost."""
     cdef const double* column[9]
@@ -62,9 +82,10 @@ cdef void best_rows(Worker* w, const Lists* lists, const double* weight, double 
     for c in range(lists.n_cells):
         n = 0
         for k in range(FLASH_COLUMNS):
-            if lists.cell[c].column[k] != NULL and (k == COL_SCORE or weight[k] > 0.0):
+            if lists.cell[c].column[k] != NULL and (k == COL_SCORE or prices.cost[k] > 0.0
+                                                    or prices.gain[k] != 0.0):
                 column[n] = lists.cell[c].column[k]
-                used[n] = w.problem.links.quantum[M_SCORE] if k == COL_SCORE else -price * weight[k]
+                used[n] = prices.gain[k] - price * prices.cost[k]
                 n += 1
         top = w.kernels.weigh(lists.cell[c].n, n, column, used, w.value)
         row[c] = lists.cell[c].id[w.kernels.find(lists.cell[c].n, w.value, top)]
@@ -77,7 +98,7 @@ cdef void to_space(const flash_variant* v, int32_t* row) noexcept nogil:
 
 
 cdef double critical_price(Worker* w, const Lists* lists, int variant, double* share,
-                           double* weight, double high) noexcept nogil:
+                           Prices* prices, double high) noexcept nogil:
     """The least price at which the cells' best rows meet the budgets, to a factor of 1.2; shares
     move towards the budgets that are tight there."""
     cdef const flash_variant* v = &w.problem.variants[variant]
@@ -88,12 +109,12 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
     cdef int turn, k, _step
     p.variant = variant
     for turn in range(2):
-        prices_of(w, lists, v, share, weight)
+        prices_of(w, lists, v, share, prices)
         low = high * 1e-4
         price = high
         for _step in range(6):
             middle = (low * price) ** 0.5
-            best_rows(w, lists, weight, middle, p.row)
+            best_rows(w, lists, prices, middle, p.row)
             to_space(v, p.row)
             if weigh_point(w, &p) > -1e9:
                 price = middle
@@ -101,7 +122,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
                 low = middle
         if turn == 1:
             break
-        best_rows(w, lists, weight, low, p.row)
+        best_rows(w, lists, prices, low, p.row)
         flash_totals(v, p.row, total)
         flash_metrics(&w.problem.links, total, metric)
         for k in range(1, FLASH_METRICS):
@@ -115,7 +136,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef Lists* lists = thin_rows(w, variant)
     cdef double share[6]
-    cdef double weight[9]
+    cdef Prices prices
     cdef double low, high, s_span = 0.0, z_span = 0.0, price, least_z, most_z
     cdef int n = v.n_cells, m, k, c, i, count, kept = 0, budgets = 0
     cdef int32_t axis[8][32]
@@ -133,24 +154,23 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
             budgets += 1
     if w.query.product or not budgets:
         mean_shares(w, v, lists, share)
-    prices_of(w, lists, v, share, weight)
+    prices_of(w, lists, v, share, &prices)
     for c in range(n):
-        w.kernels.range(lists.cell[c].n, lists.cell[c].column[COL_SCORE], &low, &high)
-        s_span += (high - low) * w.problem.links.quantum[M_SCORE]
         least_z = most_z = 0.0
         for k in range(FLASH_COLUMNS):
-            if lists.cell[c].column[k] != NULL and weight[k] > 0.0:
+            if lists.cell[c].column[k] != NULL and (prices.cost[k] > 0.0 or prices.gain[k] != 0.0):
                 w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
-                least_z += low * weight[k]
-                most_z += high * weight[k]
+                s_span += (high - low) * fabs(prices.gain[k])
+                least_z += low * prices.cost[k]
+                most_z += high * prices.cost[k]
         z_span += most_z - least_z
     price = s_span / z_span if z_span > 0.0 else 0.0
-    price = critical_price(w, lists, variant, share, weight, 64.0 * price)
+    price = critical_price(w, lists, variant, share, &prices, 64.0 * price)
     m = 6 if n <= 3 else 5 if n == 4 else 4 if n == 5 else 3 if n <= 7 else 2
     if n > 12:
         m = 1
     for i in range(m):
-        best_rows(w, lists, weight, price * pow(2.0, 0.75 * (<double> i - 0.5 * (m - 1))), axis[i])
+        best_rows(w, lists, &prices, price * pow(2.0, 0.75 * (<double> i - 0.5 * (m - 1))), axis[i])
         to_space(v, axis[i])
     corner.variant = variant
     count = 1
@@ -224,15 +244,23 @@ cdef void mean_shares(Worker* w, const flash_variant* v, const Lists* lists,
             share[k] += e / metric[k]
 
 
-cdef double most_score(const flash_variant* v) noexcept nogil:
-    """No configuration of the variant scores more, in the column's units."""
-    cdef double most = v.constant[COL_SCORE]
-    cdef int c
-    for c in range(v.n_cells):
-        if v.cells[c].boundary[COL_SCORE] != NULL:
-            return INFINITY
-        most += v.cells[c].high[COL_SCORE]
-    return most
+cdef double most_score(const flash_problem* problem, int variant) noexcept nogil:
+    """No configuration of the variant scores more."""
+    cdef const flash_variant* v = &problem.variants[variant]
+    cdef Box box
+    cdef double low[6]
+    cdef double high[6]
+    cdef int c, k
+    for k in range(FLASH_COLUMNS):
+        box.low[k] = box.high[k] = v.constant[k]
+        for c in range(v.n_cells):
+            if v.cells[c].boundary[k] != NULL:
+                return INFINITY
+            if v.cells[c].column[k] != NULL:
+                box.low[k] += v.cells[c].low[k]
+                box.high[k] += v.cells[c].high[k]
+    metric_range(&problem.links, &box, low, high)
+    return high[M_SCORE]
 
 
 cdef void run(Worker* w) noexcept nogil:
@@ -243,11 +271,11 @@ cdef void run(Worker* w) noexcept nogil:
     cdef Point swap
     for i in range(n_variants):   # those that could score most first: others may then be left out
         order[i].at = i
-        order[i].value = 0.0 if w.query.product else most_score(&w.problem.variants[i])
+        order[i].value = 0.0 if w.query.product else most_score(w.problem, i)
     sort(order, n_variants, order + n_variants)
     for i in range(n_variants):
         if w.best.found and not w.query.product and (
-                w.best.objective > w.problem.links.quantum[M_SCORE] * order[i].value):
+                w.best.objective > order[i].value):
             break
         n += coarse(w, order[i].at, pool + n)
         if pause_if_due(w):

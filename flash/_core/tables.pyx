@@ -204,6 +204,7 @@ cdef class Tables:
         l.leakage = links.get("leakage", 0.0)
         l.modelled = links["modelled"]
         l.score_link, l.link_a, l.link_b, l.link_c = links.get("score", (0, 0.0, 0.0, 0.0))
+        l.log_params, l.log_macs = links.get("logs", (0.0, 0.0))
         if classes is not None:
             self.classes = classes
             l.n_steps = classes.n
@@ -281,14 +282,18 @@ cdef class Tables:
     cdef int check(self) except -1:
         """All columns everywhere or nowhere; totals exact."""
         cdef int i, c, k, s
-        cdef double low, high, total, least, most
+        cdef double low, high, total, least, most, lowest
         cdef flash_variant* v
+        cdef flash_links* l = &self.problem.links
+        if not isfinite(l.log_params) or not isfinite(l.log_macs):
+            raise ValueError("logs: factors must be finite")
         if self.problem.links.n_steps and not self.problem.present >> COL_SCALE & 1:
             raise ValueError("classes need the column scale")
         for i in range(self.problem.n_variants):
             v = &self.problem.variants[i]
             for k in range(FLASH_COLUMNS):
                 total = abs(v.constant[k])
+                lowest = v.constant[k]
                 for c in range(v.n_cells):
                     if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
                         raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
@@ -299,6 +304,7 @@ cdef class Tables:
                                      &v.cells[c].high[k])
                     low = v.cells[c].low[k]
                     high = v.cells[c].high[k]
+                    lowest += low
                     total += max(abs(low), abs(high))
                     if v.cells[c].boundary[k] != NULL:
                         s = v.cells[c].states * (v.cells[c - 1].states if c else 1)
@@ -309,6 +315,9 @@ cdef class Tables:
                         raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
                     if low < 0.0 and k != COL_SCORE:
                         raise ValueError(f"column {COLUMNS[k]} holds a negative number")
+                if lowest <= 0.0 and (k == COL_PARAMS and l.log_params != 0.0
+                                      or k == COL_MACS and l.log_macs != 0.0):
+                    raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
                 if not total < MAX_TOTAL:
                     raise OverflowError(f"totals of column {COLUMNS[k]} reach 2^53 units")
         return 0

@@ -183,6 +183,17 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             worst = error
             choice = M_SCORE
             where[0] = x
+    if not additive(links) and (not w.query.product or w.query.exponent[M_SCORE] > 0.0):
+        error = apply(&m.upper[M_SCORE], total) - metric[M_SCORE]
+        if w.query.product:
+            log_accuracy(links, metric[M_SCORE], &x)
+            error *= w.query.exponent[M_SCORE] * x
+        if error > worst:
+            worst = error
+            choice = M_PARAMS
+            if wider(links, &m.box):
+                choice = M_MACS
+            where[0] = metric[choice]
     gap = at.bound - w.best.objective if w.best.found else 0.05 * (1.0 + fabs(at.bound))
     gap /= 10.0 * CURVED if w.query.product and combinations > VAST else CURVED
     gap = gap if gap > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
@@ -217,6 +228,14 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     elif where[0] > high - 0.1 * (high - low):
         where[0] = high - 0.1 * (high - low)
     return choice
+
+
+cdef inline int wider(const flash_links* links, const Box* box) noexcept nogil:
+    """The score's logarithm of MACs spans more than that of parameters."""
+    return fabs(links.log_macs) * (log(box.high[COL_MACS] / box.low[COL_MACS])
+                                   if links.log_macs != 0.0 else 0.0) > (
+        fabs(links.log_params) * (log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
+                                  if links.log_params != 0.0 else 0.0))
 
 
 cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept nogil:

@@ -123,7 +123,7 @@ class Target(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
         fields = {name: self.__dict__[name] for name in self._fields}
-        return {"format": FORMAT, **{k: v for k, v in fields.items() if v is not None}}
+        return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
@@ -244,3 +244,12 @@ def as_target(value: Any) -> Target:
     if isinstance(value, Target):
         return value
     return Target.load(value)
+
+
+def _copied(value: Any) -> Any:
+    """Return plain data of its own: a change to it must not reach the target."""
+    if isinstance(value, dict):
+        return {key: _copied(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(own) for own in value]
+    return value
