@@ -18,8 +18,9 @@ from .._layer import MAX_CHANNELS, MAX_LAYERS, MAX_SIDE
 from .._validate import shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .assemble import assemble
+from .onnx_folding import fold
 from .onnx_nodes import HANDLERS, IGNORED, File
-from .operations import IMAGE
+from .operations import IMAGE, Listing
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -231,6 +232,12 @@ def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]
     try:
         result = shape_inference.infer_shapes(skeleton, data_prop=True)
     except Exception as error:  # C++ behind it: its errors have no common class
+        foreign = Listing()
+        for number, node in enumerate(source.node):
+            if node.domain not in ("", "ai.onnx"):
+                name = node.name or f"node {number}"
+                foreign.unknown(f"{node.domain}.{node.op_type}"[:80], name[:80])
+        foreign.refuse_unknown("the ONNX file")
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise FormatError(f"the ONNX file's shapes cannot be inferred: {first}") from None
     shapes: dict[str, tuple[int | None, ...]] = {}
@@ -265,6 +272,8 @@ def _take(file: File, node: Any, number: int) -> None:
     if not read or operator in IGNORED:
         if operator == "Identity" and node.input and node.input[0] in file.dims:
             file.alias(node.output[0], node.input[0])
+        else:
+            fold(file, node)
         return
     handler = HANDLERS.get(operator)
     if handler is None or any(file.numbers[one] is None for one in read):

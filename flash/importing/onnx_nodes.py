@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import helper
 
 from ..errors import FormatError
+from .onnx_folding import reshaped
 from .operations import Listing
 
 if TYPE_CHECKING:
@@ -282,6 +283,10 @@ def _global(file: File, node: Any) -> None:
 def _shape(file: File, node: Any) -> None:
     """Flattening and regrouping of channels change no count."""
     number, before, after = file.number(0), file.shape(0), file.out_shape()
+    if (after is None or None in after) and node.op_type == "Reshape":
+        after = reshaped(before, file.constant(1)) or after
+        if after is not None:
+            file.shapes[node.output[0]] = after
     if node.op_type == "Flatten" and file.attribute("axis", 1) == 1:
         return file.same(number)
     if before is not None and after is not None and before[:1] == after[:1]:
