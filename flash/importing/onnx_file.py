@@ -52,7 +52,17 @@ def read_onnx(source: Any) -> Network:
         for one in node.input:
             file.readers[one] = file.readers.get(one, 0) + 1
     for number, node in enumerate(model.graph.node):
-        _take(file, node, number)
+        name = node.name if isinstance(node.name, str) else ""  # bytes where it is no UTF-8
+        name = name or f"node {number}"
+        try:
+            _take(file, node, name)
+        except FormatError:
+            raise
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            # an input or output that is not there, a constant of a shape that it cannot have
+            raise FormatError(
+                f"{shown(node.op_type)} at {shown(name)} cannot be read: {error}"
+            ) from error
     file.listing.refuse_unknown("the ONNX file")
     if not file.listing.operations:
         raise FormatError("the ONNX file must hold at least one layer, got none")
@@ -250,10 +260,9 @@ def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]
     return shapes
 
 
-def _take(file: File, node: Any, number: int) -> None:
+def _take(file: File, node: Any, name: str) -> None:
     """List what a node does."""
     operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
-    name = node.name or f"node {number}"
     for one in node.input:
         if one and one not in file.dims and one not in file.numbers and one not in file.made:
             raise FormatError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from onnx import helper
+from onnx import AttributeProto, helper
 
 from ..errors import FormatError
 from .onnx_folding import reshaped
@@ -28,6 +28,14 @@ _ACTIVATIONS = (
     "Abs Celu Clip Elu Erf Exp Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish Neg Relu Selu "
     "Sigmoid Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu"
 )
+
+
+_KINDS: dict[type, Any] = {
+    int: AttributeProto.INT,
+    bytes: AttributeProto.STRING,
+    list: AttributeProto.INTS,
+    type(None): AttributeProto.INTS,
+}
 
 
 class File:
@@ -55,6 +63,11 @@ class File:
         self._node: Any = None
         self._path = ""
         self._cell: int | None = None
+
+    @property
+    def at(self) -> str:
+        """Operator and name of the node, for errors."""
+        return f"{self._node.op_type} at {self._path}"
 
     def begin(self, node: Any, name: str) -> None:
         """Say which node comes next."""
@@ -131,10 +144,14 @@ class File:
         return self.constants.get(self.input(place))
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """Return an attribute of the node."""
+        """Return an attribute of the node, of the type of its default (None: a list of int)."""
+        kind = _KINDS[type(default)]
         for one in self._node.attribute:
             if one.name == name:
-                return helper.get_attribute_value(one)
+                if one.type != kind:
+                    raise FormatError(f"{self.at}: {name} is of the wrong type")
+                value = helper.get_attribute_value(one)
+                return list(value) if kind == AttributeProto.INTS else value
         return default
 
     def add_bias(self, number: int, count: int) -> bool:
@@ -162,7 +179,7 @@ def _window(file: File, kernel: list[int], pool: bool) -> dict[str, Any] | None:
         return None
     if min(kernel + strides + dilations) < 1 or min(pads) < 0:
         raise FormatError(
-            f"{file.attribute('name', file._path)}: kernel, strides and dilations must be at least "
+            f"{file.at}: kernel, strides and dilations must be at least "
             f"1 and pads 0, got {kernel}, {strides}, {dilations} and {pads}"
         )
     if shape is None or len(shape) != 4 or None in shape:
