@@ -1,8 +1,9 @@
 """What NN-Degree and NN-Mass count in a cell, of an architecture or of any network.
 
 Of a network the cells are told by its layers' labels, or where it has none by maximal runs of
-convolutions of one output size. Of the inputs of an add or a concat the latest row is the main
-path; all else has skipped layers, and is long-range.
+convolutions of one output size. Of the inputs of an add or a concat the one with the most
+convolutions behind it is the main path (of equals the latest); an input with fewer has skipped
+layers, and is long-range; one with as many is a parallel branch, and is not.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def of_network(network: Network) -> list[CellTopology]:
     """Return the sums of each cell of a network, from its layers and connections."""
     layers = network.layers
     labels = _cells(network)
+    depths = _depths(network)
     count = max((label for label in labels if label is not None), default=-1) + 1
     outs: list[list[int]] = [[] for _ in range(count)]
     links, channels, possible = [0] * count, [0] * count, [0] * count
@@ -97,16 +99,17 @@ def of_network(network: Network) -> list[CellTopology]:
         if cell is None:
             continue
         if layer.kind == "conv":
-            used = _concatenated(network, layer)
+            used = _concatenated(network, layer, depths)
             outs[cell].append(layer.out_channels)
             links[cell] += used * layer.out_channels
             concatenated[cell] += used
         elif layer.kind == "add":
-            for source in _others(layer):
+            main, skips = _main_and_skips(layer, depths)
+            for source in skips:
                 used = layer.out_channels if layer.channels is None else layer.channels
                 links[cell] += used * layer.out_channels
                 channels[cell] += used
-                nodes, whole = _block(network, max(layer.inputs or ()), source)
+                nodes, whole = _block(network, main, source, depths)
                 possible[cell] += whole
                 mass[cell] += nodes * used / whole if whole else 0.0
     result = []
@@ -156,27 +159,36 @@ def _out_channels(network: Network, row: int) -> int:
     return network.layers[row].out_channels if row >= 0 else network.input_shape[0]
 
 
-def _others(layer: Layer) -> list[int]:
-    """Return the inputs of an add or concat but its latest one."""
-    rows = list(layer.inputs or ())
-    rows.remove(max(rows))
-    return rows
+def _depths(network: Network) -> list[int]:
+    """Return how many convolutions lie on the longest path to each row, and 0 for the image."""
+    depths: list[int] = []
+    for layer in network.layers:
+        before = max((depths[row] for row in layer.inputs or () if row >= 0), default=0)
+        depths.append(before + (layer.kind == "conv"))
+    return [*depths, 0]  # so that row -1 is the image
 
 
-def _concatenated(network: Network, conv: Layer) -> int:
+def _main_and_skips(layer: Layer, depths: list[int]) -> tuple[int, list[int]]:
+    """Return the main path of an add or concat, and the inputs that have skipped layers."""
+    rows = layer.inputs or (-1,)
+    main = max(rows, key=lambda row: (depths[row], row))
+    return main, [row for row in rows if depths[row] < depths[main]]
+
+
+def _concatenated(network: Network, conv: Layer, depths: list[int]) -> int:
     """Return how many long-range channels a convolution reads from a concat."""
     row = (conv.inputs or (-1,))[0]
     while row >= 0 and network.layers[row].kind == "concat":
         source = network.layers[row]
         if len(source.inputs or ()) > 1:
-            if source.channels is not None:
-                return source.channels
-            return sum(_out_channels(network, one) for one in _others(source))
-        row = (source.inputs or (-1,))[0]  # a concat of one input is only a norm
+            skips = _main_and_skips(source, depths)[1]
+            offered = sum(_out_channels(network, one) for one in skips)
+            return offered if source.channels is None else min(offered, source.channels)
+        row = (source.inputs or (-1,))[0]  # a concat of one input is only a norm or a selection
     return 0
 
 
-def _block(network: Network, end: int, source: int) -> tuple[int, int]:
+def _block(network: Network, end: int, source: int, depths: list[int]) -> tuple[int, int]:
     """Return (channels of the block's nodes, channels that could be linked over a layer).
 
     The block is what lies on the main path between the row that the residual comes from and the
@@ -186,13 +198,13 @@ def _block(network: Network, end: int, source: int) -> tuple[int, int]:
     shortcut = {-1}
     while source >= 0:
         shortcut.add(source)
-        source = max(network.layers[source].inputs or (-1,))
+        source = _main_and_skips(network.layers[source], depths)[0]
     path: list[Layer] = []
     while end not in shortcut:
         layer = network.layers[end]
         if layer.kind == "conv":
             path.append(layer)
-        end = max(layer.inputs or (-1,))
+        end = _main_and_skips(layer, depths)[0]
     path.reverse()
     nodes = [layer.in_channels for layer in path]
     if len(path) == 2 and path[0].groups == path[0].in_channels and path[1].kernel == 1:

@@ -25,6 +25,7 @@ __all__ = [
     "parse_json",
     "read_text",
     "shown",
+    "write_bytes_atomic",
     "write_text_atomic",
 ]
 
@@ -289,11 +290,16 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
 
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file so that it is either complete or not there; nothing else is left."""
+    write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that it is either complete or not there; nothing else is left."""
     path = os.fspath(path)
     part = f"{path}.{os.urandom(6).hex()}.part"
     try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(part, "xb") as file:
+            file.write(data)
         os.replace(part, path)
     except OSError as error:
         if os.path.exists(part):

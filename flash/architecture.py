@@ -236,6 +236,56 @@ class Architecture(Record):
 
         return build_module(self, seed)
 
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        module: torch.nn.Module | None = None,
+        seed: int = 0,
+        opset: int = 17,
+        batch: int | None = None,
+    ) -> None:
+        """Write the network as an ONNX file, for inference.
+
+        Parameters
+        ----------
+        path : str or path
+            The file is either complete or not there.
+        module : torch.nn.Module, optional
+            What `to_torch` returned, trained; default a new one with weights from `seed`.
+        seed : int, default 0
+        opset : int, default 17
+            Version of ONNX's operators, 13 to 21.
+        batch : int, optional
+            Images at once; default any number.
+
+        Notes
+        -----
+        Input "input" of shape (batch, 3, resolution, resolution), output "output" of shape
+        (batch, num_classes), float32. Batch norms are nodes of their own (runtimes fold them).
+
+        Raises
+        ------
+        MissingExtraError
+            If torch or onnx is not installed.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or `module` is not one of this architecture.
+        """
+        from .export import require
+
+        require("to_onnx()", "onnx", "torch", "onnx")
+        from .export.onnx_file import write_onnx
+
+        if module is None:
+            module = self.to_torch(seed=seed)
+        elif getattr(module, "architecture", None) != self:
+            raise ArgumentError(
+                "module must be what to_torch() of this architecture returned, "
+                f"got {type(module).__name__}"
+            )
+        image = (3, self.resolution, self.resolution)
+        write_onnx(module, image, (self.num_classes,), path, opset, batch)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""
         return {

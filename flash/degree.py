@@ -94,8 +94,15 @@ def nn_degree(
 
     In addition cells w is the mean of the output channels of the cell's convolutions, d their
     number, and SC the sum over blocks of residual channels times the block's output width.
-    A network that no architecture made is read through its adds and concats: see
-    ``flash._topology``.
+
+    A Network is read through its adds and concats. Its cells are those that its layers are labelled
+    with: `Architecture.network` labels them, and `Network.from_torch` and `Network.from_onnx` do
+    where `Architecture.to_torch` or `to_onnx` made what they read. In any other network a cell is a
+    maximal run, in the order of the table, of convolutions of one output size, stem and shortcut
+    convolutions included; compare its NN-Degree with that of other networks read alike. Of what an
+    add or a concat joins, the input with the most convolutions behind it is the main path. An
+    input with fewer has skipped layers and counts as skip links; one with as many is a parallel
+    branch and does not.
 
     Either way it follows width and hardly depth; compare it with parameters and MACs before
     relying on its ranking.

@@ -10,6 +10,7 @@ __all__ = [
     "FormatError",
     "KernelsError",
     "NotCalibratedWarning",
+    "UnknownOperatorsError",
 ]
 
 
@@ -27,6 +28,10 @@ class ArgumentTypeError(FlashError, TypeError):
 
 class FormatError(ArgumentError):
     """A file, or the dictionary read from it, is not what it should be."""
+
+
+class UnknownOperatorsError(ArgumentError):
+    """A network to import holds operators that no layer stands for; the message names them."""
 
 
 class CoreMissingError(FlashError, ImportError):

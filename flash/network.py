@@ -115,6 +115,85 @@ class Network(Record):
             shapes.append((layer.out_channels, layer.out_height, layer.out_width))
         return cls(tuple(rows), image or (3, 32, 32))
 
+    @classmethod
+    def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:
+        """Read a network from a torch module.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Is run once in evaluation mode, on zeros or on torch's meta device, and left as it
+            was.
+        input_shape : (int, int, int), default (3, 32, 32)
+            Channels, height and width of the image.
+
+        Returns
+        -------
+        Network
+            Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
+            poolings, additions and concatenations, with batch norms as the `norm` of the layer
+            that they belong to. Activations, dropout and reshaping cost nothing and are left out
+            (relu and relu6 are noted). A product of two maps, as in squeeze and excitation, stands
+            for its larger factor. Cells are told by modules with an attribute ``flash_cell``, as
+            `Architecture.to_torch` makes them; without it see `flash.nn_degree`.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        UnknownOperatorsError
+            If the module does what no layer stands for; the message names each operator, the
+            submodule that calls it, and what is supported.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or the module fails on an image of this shape.
+
+        Warns
+        -----
+        UserWarning
+            If a weight is used more than once: `params` counts it each time.
+        """
+        from .export import require
+
+        require("from_torch()", "torch", "torch")
+        from .importing.torch_module import read_module
+
+        return read_module(module, _shape(input_shape))
+
+    @classmethod
+    def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
+        """Read a network from an ONNX file.
+
+        Parameters
+        ----------
+        source : str, path or bytes
+            A file, or its content: of opset 13 or later, with one image as input whose batch size
+            may be open and whose other sizes are fixed. Only the structure and small constants
+            are read: weights may be in external files that are not there.
+
+        Returns
+        -------
+        Network
+            As `from_torch` says. A batch norm that the exporter folded into a convolution is that
+            convolution's bias. Cells are known in files of `Architecture.to_onnx`.
+
+        Raises
+        ------
+        MissingExtraError
+            If onnx is not installed.
+        UnknownOperatorsError
+            If the file holds an operator that no layer stands for; the message names each one
+            with its node, and what is supported.
+        FormatError
+            If it is no ONNX file, or truncated, inconsistent, larger than 2 GiB, older than opset
+            13, or has an open size other than the batch.
+        """
+        from .export import require
+
+        require("from_onnx()", "onnx", "onnx")
+        from .importing.onnx_file import read_onnx
+
+        return read_onnx(source)
+
     @cached
     def params(self) -> int:
         """Parameters of all layers: weights, biases, batch norms."""
@@ -186,9 +265,9 @@ class Network(Record):
         lines = [head]
         for number, layer in enumerate(self.layers):
             side = f"{layer.height}x{layer.width}"
-            numbers = (layer.in_channels, layer.out_channels, layer.kernel, layer.stride)
+            window = (_sides(layer.kernel_size), _sides(layer.strides))
             counts = (f"{layer.params:,}", f"{layer.macs:,}")
-            texts = map(str, (*numbers, layer.groups))
+            texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
             lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
         text = [
@@ -240,9 +319,11 @@ def _joined(
     if kind == "linear":
         channels, height, width = channels * height * width, 1, 1
     if len(inputs) == 1:
-        if taken is not None and kind in ("add", "concat"):
+        if taken is not None and kind == "add":
             raise ArgumentError(f"{where}: channels needs a second input, got {taken}")
-        return channels, height, width
+        if taken is not None and taken > channels:
+            raise ArgumentError(f"{where}: channels must be at most {channels}, got {taken}")
+        return taken or channels, height, width
     if kind not in ("add", "concat"):
         raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
     offered = 0
@@ -302,6 +383,10 @@ def _prefixed(where: str, error: Exception) -> str:
 def _names(rows: Sequence[int] | None) -> str:
     names = ["image" if row < 0 else str(row) for row in rows or ()]
     return ",".join(names if len(names) < 5 else [*names[:3], f"..{names[-1]}"])
+
+
+def _sides(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 
 def _size(shape: tuple[int, int, int]) -> str:

@@ -232,6 +232,16 @@ class SearchResult(Record):
         """
         return self._found("to_torch()").to_torch(seed=seed)
 
+    def to_onnx(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write the network found as an ONNX file: see `Architecture.to_onnx`, for options too.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found.
+        """
+        self._found("to_onnx()").to_onnx(path, **options)
+
     def _found(self, what: str) -> Architecture:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")

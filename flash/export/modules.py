@@ -130,8 +130,9 @@ class DenseCell(nn.Module):
             if number < self.whole_until:
                 made.append(x)
             if tap.takers:
-                for (taker, _), piece in zip(tap.takers, tap(x), strict=True):
-                    pieces[taker].append(piece)
+                given = tap(x)
+                for place, (taker, _) in enumerate(tap.takers):  # torch.fx follows an index only
+                    pieces[taker].append(given[place])
         return x
 
 
