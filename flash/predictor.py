@@ -1,50 +1,74 @@
-"""Accuracy predictors: from a network's score to the accuracy that training would give."""
+"""Accuracy predictors: from a network's topology to the accuracy that training would give."""
 
 from __future__ import annotations
 
 import os
 
+from ._evidence import Evidence, Report, level_of
 from ._record import Record
-from ._validate import choice, known_keys, number, parse_json, read_text, write_text_atomic
+from ._score import TopologyScore, logistic
+from ._validate import choice, known_keys, number, parse_json, read_text, shown, write_text_atomic
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["AccuracyPredictor", "as_predictor"]
+__all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 
+KINDS = ("topology", "nn-degree")
 _FORMAT = 1
+_KEYS = {
+    "nn-degree": ("format", "kind", "a", "b", "c"),
+    "topology": ("format", "kind", "score"),
+}
 
 
 class AccuracyPredictor(Record):
-    """The paper's form: ``accuracy = 1 / (a + exp(b / g + c))`` of NN-Degree g.
+    """Accuracy as a function of a network's topology, fitted on trained networks.
 
-    Three numbers per space and data set (PAPERS: a variant of logistic regression; reconstruction).
-    It rises with g towards ``1 / (a + exp(c))``.
+    Make one with `fit`, or read one with `load`. Two kinds:
+
+    "topology"
+        The logistic function of a score: a sum over cells of a function of each cell alone (mean
+        depth over random paths, share of the layers that such a path meets, parameters per layer,
+        reach) plus multiples of log(MACs) and log(parameters). Additive, so that a search proves
+        its answer. The numbers are read off any Network, the same for all data.
+    "nn-degree"
+        The paper's form ``1 / (a + exp(b / g + c))`` of NN-Degree g (PAPERS: a variant of logistic
+        regression; reconstruction). It rises with g towards ``1 / (a + exp(c))``.
 
     Parameters
     ----------
-    a : float
-        Positive; 1 / a bounds the accuracy from above.
-    b : float
-        Positive: accuracy rises with NN-Degree.
-    c : float
-    provenance : dict
-        Where the three numbers come from.
+    a, b, c : float, optional
+        kind "nn-degree". a is positive, 1 / a bounds the accuracy from above; b is positive:
+        accuracy rises with NN-Degree.
+    provenance : dict, optional
+        Where the numbers come from.
+    topology : TopologyScore, optional
+        kind "topology"; instead of a, b and c.
+    evidence : Evidence, optional
+        What intervals and the report need; a predictor made by hand has none.
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, ArgumentTypeError
         If a number is not accepted, or accuracies would exceed 1.
     """
 
-    a: float
-    b: float
-    c: float
+    a: float | None = None
+    b: float | None = None
+    c: float | None = None
     provenance: dict[str, Any] | None = None
+    topology: TopologyScore | None = None
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
+        if self.topology is not None:
+            if (self.a, self.b, self.c) != (None, None, None):
+                raise ArgumentError("a, b and c belong to kind 'nn-degree', not to a topology")
+            return
         number("a", self.a, above=0.0)
         number("b", self.b, above=0.0)
         number("c", self.c, low=-500.0, high=500.0)
@@ -54,11 +78,61 @@ class AccuracyPredictor(Record):
                 f"got a={self.a}, c={self.c}"
             )
 
+    @classmethod
+    def fit(
+        cls,
+        architectures: Sequence[Any],
+        accuracies: Sequence[float],
+        kind: str = "topology",
+        *,
+        provenance: dict[str, Any] | None = None,
+    ) -> AccuracyPredictor:
+        """Fit a predictor on trained networks; it takes milliseconds.
+
+        Parameters
+        ----------
+        architectures : sequence of Architecture or Network
+            At least 8 that differ (topology) or 3 of different NN-Degree. A network may come
+            several times, with the accuracies of several trainings.
+        accuracies : sequence of float
+            In [0, 1], one per network.
+        kind : {"topology", "nn-degree"}, default "topology"
+        provenance : dict, optional
+            Kept with the predictor: plain JSON data.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted: lengths differ, accuracies are no fractions or all
+            equal, there are too few networks.
+        """
+        from ._predictor_fit import fit
+
+        choice("kind", kind, KINDS)
+        given = {} if provenance is None else provenance
+        if not isinstance(given, dict):
+            raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
+        numbers, evidence = fit(architectures, accuracies, kind)
+        if isinstance(numbers, TopologyScore):
+            return cls(topology=numbers, provenance=given, evidence=evidence)
+        return cls(*numbers, provenance=given, evidence=evidence)
+
+    @property
+    def kind(self) -> str:
+        """Return "topology" or "nn-degree"."""
+        return KINDS[0 if self.topology is not None else 1]
+
+    @property
+    def report(self) -> Report | None:
+        """Errors on left-out networks beside simple baselines; None for one made by hand."""
+        return None if self.evidence is None else self.evidence.report
+
     def predict_degree(self, degree: float) -> float:
-        """Return the accuracy in [0, 1] for one NN-Degree."""
+        """Return the accuracy in [0, 1] for one NN-Degree (kind "nn-degree" only)."""
         import math
 
-        return 1.0 / (self.a + math.exp(min(700.0, self.b / degree + self.c)))
+        a, b, c = self._degree_form()
+        return 1.0 / (a + math.exp(min(700.0, b / degree + c)))
 
     def predict(self, architectures: Any) -> Any:
         """Return predicted accuracies.
@@ -70,35 +144,100 @@ class AccuracyPredictor(Record):
         Returns
         -------
         float, or ndarray of shape (n,)
-        """
-        from .degree import nn_degree
+            In [0, 1].
 
-        if not isinstance(architectures, (list, tuple)):
-            return self.predict_degree(nn_degree(architectures))
+        Warns
+        -----
+        NotCalibratedWarning
+            If networks lie outside of what the predictor was fitted on: see `extrapolates`.
+        """
+        many = isinstance(architectures, (list, tuple))
+        nets = list(architectures) if many else [architectures]
+        result = [self._predicted(net) for net in nets]
+        if self.evidence is not None:
+            outside = [n for n, net in enumerate(nets) if self._beyond(net)]
+            if outside:
+                self._warn(outside, len(nets))
+        if not many:
+            return result[0]
         import numpy as np
 
-        return np.array([self.predict_degree(nn_degree(one)) for one in architectures])
+        return np.array(result, dtype=float)
+
+    def interval(self, architectures: Any, level: float = 0.9) -> Any:
+        """Return intervals that hold an unseen network's accuracy with the given probability.
+
+        Parameters
+        ----------
+        architectures : Architecture or Network, or a sequence of them
+        level : float, default 0.9
+            Between 0 and 1. Up to n / (n + 1), with n fitted networks, coverage needs no assumption
+            on how errors are distributed, only that new networks are drawn as the fitted ones were.
+
+        Returns
+        -------
+        (float, float), or ndarray of shape (n, 2)
+            Low and high end, within [0, 1].
+
+        Raises
+        ------
+        ArgumentError
+            If the predictor was made by hand: nothing is known of its errors.
+        """
+        level = level_of(level)
+        if self.evidence is None:
+            raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
+        many = isinstance(architectures, (list, tuple))
+        ends = []
+        for net in architectures if many else [architectures]:
+            z, x = self._logit_and_design(net)
+            half = self.evidence.half_width(x, level)
+            ends.append((logistic(z - half), logistic(z + half)))
+        if not many:
+            return ends[0]
+        import numpy as np
+
+        return np.array(ends, dtype=float).reshape(-1, 2)
+
+    def extrapolates(self, architectures: Any) -> Any:
+        """Return whether networks lie outside of what the predictor was fitted on.
+
+        True for a family that was not among the fitted ones, for numbers far outside the fitted
+        range, and for a combination that the fit tells less of than of any fitted network.
+
+        Parameters
+        ----------
+        architectures : Architecture or Network, or a sequence of them
+
+        Returns
+        -------
+        bool, or ndarray of bool, shape (n,)
+            False throughout for a predictor made by hand.
+        """
+        if not isinstance(architectures, (list, tuple)):
+            return self._beyond(architectures)
+        import numpy as np
+
+        return np.array([self._beyond(net) for net in architectures], dtype=bool)
 
     @property
     def link(self) -> tuple[int, float, float, float]:
-        """The core's link from score to accuracy."""
-        return (1, self.a, self.b, self.c)
+        """The core's link from NN-Degree to accuracy (kind "nn-degree" only)."""
+        return (1, *self._degree_form())
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""
         import json
 
-        text = json.dumps(
-            {
-                "format": _FORMAT,
-                "kind": "nn-degree",
-                "a": self.a,
-                "b": self.b,
-                "c": self.c,
-                "provenance": dict(self.provenance or {}),
-            },
-            indent=2,
-        )
+        data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}
+        if self.topology is not None:
+            data["score"] = self.topology.to_dict()
+        else:
+            data |= {"a": self.a, "b": self.b, "c": self.c}
+        data["provenance"] = dict(self.provenance or {})
+        if self.evidence is not None:
+            data["evidence"] = self.evidence.to_dict()
+        text = json.dumps(data, indent=2, allow_nan=False)
         if path is not None:
             write_text_atomic(path, text + "\n")
         return text
@@ -109,19 +248,93 @@ class AccuracyPredictor(Record):
         where = os.fspath(path)
         data = parse_json(read_text(path, "predictor"), where)
         try:
-            data = dict(known_keys(where, data, ("format", "kind", "a", "b", "c", "provenance")))
-            missing = [key for key in ("format", "kind", "a", "b", "c") if key not in data]
-            if missing:
-                raise ArgumentError(f"{missing[0]} is missing")
-            if data.pop("format") != _FORMAT:
-                raise ArgumentError(f"format must be {_FORMAT}")
-            choice("kind", data.pop("kind"), ("nn-degree",))
-            provenance = data.setdefault("provenance", {})
-            if not isinstance(provenance, dict):
-                raise ArgumentTypeError("provenance must be an object")
-            return cls(**data)
+            return cls._from_dict(where, data)
         except (ArgumentError, ArgumentTypeError) as error:
             raise FormatError(f"{where}: {error}") from None
+
+    @classmethod
+    def _from_dict(cls, where: str, data: Any) -> AccuracyPredictor:
+        every = {key for keys in _KEYS.values() for key in keys}
+        known_keys(where, data, (*sorted(every), "provenance", "evidence"))
+        kind = choice("kind", data.get("kind"), KINDS)
+        known_keys(where, data, (*_KEYS[kind], "provenance", "evidence"))
+        missing = [key for key in _KEYS[kind] if key not in data]
+        if missing:
+            raise ArgumentError(f"{missing[0]} is missing")
+        if data["format"] != _FORMAT:
+            raise ArgumentError(f"format must be {_FORMAT}")
+        provenance = data.get("provenance", {})
+        if not isinstance(provenance, dict):
+            raise ArgumentTypeError("provenance must be an object")
+        evidence = None
+        if data.get("evidence") is not None:
+            size = (7, 7) if kind == "topology" else (3, 1)
+            evidence = Evidence.from_dict(data["evidence"], *size)
+        if kind == "topology":
+            score = TopologyScore.from_dict(data["score"])
+            return cls(topology=score, provenance=provenance, evidence=evidence)
+        return cls(data["a"], data["b"], data["c"], provenance=provenance, evidence=evidence)
+
+    def _degree_form(self) -> tuple[float, float, float]:
+        if self.a is None or self.b is None or self.c is None:
+            raise ArgumentError(
+                "predictor must be of kind 'nn-degree' where only NN-Degree is at hand, "
+                f"got {self.kind!r}"
+            )
+        return self.a, self.b, self.c
+
+    def _predicted(self, net: Any) -> float:
+        if self.topology is None:
+            from .degree import nn_degree
+
+            return self.predict_degree(nn_degree(net))
+        from ._cell_terms import terms_of
+
+        return logistic(self.topology.score(terms_of(net)))
+
+    def _logit_and_design(self, net: Any) -> tuple[float, list[float]]:
+        """Return the predicted logit, and what the evidence judges its variance by."""
+        from math import log
+
+        if self.topology is not None:
+            from ._cell_terms import terms_of
+
+            terms = terms_of(net)
+            return self.topology.score(terms), terms.design()
+        from ._degree_curve import gradient
+        from .degree import nn_degree
+
+        degree = nn_degree(net)
+        y = self.predict_degree(degree)
+        edge = min(max(y, 1e-12), 1.0 - 1e-12)
+        return log(edge / (1.0 - edge)), gradient(*self._degree_form(), degree)
+
+    def _beyond(self, net: Any) -> bool:
+        if self.evidence is None:
+            return False
+        families = self.evidence.families
+        if families and getattr(net, "family", families[0]) not in families:
+            return True
+        x = self._logit_and_design(net)[1]
+        if self.topology is not None:
+            return self.evidence.beyond(x, x)
+        from .degree import nn_degree
+
+        return self.evidence.beyond([nn_degree(net)], x)
+
+    def _warn(self, outside: list[int], count: int) -> None:
+        import warnings
+
+        from .errors import NotCalibratedWarning
+
+        which = ", ".join(map(str, outside[:5])) + (", ..." if len(outside) > 5 else "")
+        text = "the network lies" if count == 1 else f"{len(outside)} of {count} networks lie"
+        more = "" if count == 1 else f" (numbers {which})"
+        warnings.warn(
+            f"{text} outside of what the predictor was fitted on{more}",
+            NotCalibratedWarning,
+            stacklevel=3,
+        )
 
 
 def as_predictor(value: Any) -> AccuracyPredictor | None:
