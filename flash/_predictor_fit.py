@@ -119,9 +119,7 @@ def _degree(
     return made, fitted, slope @ inverse @ slope.T, inverse, [0.0, 0.0, 0.0], 0.0
 
 
-def _baseline(
-    name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]
-) -> ReportRow:
+def _baseline(name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]) -> ReportRow:
     model = fit_linear(np.log(proxy)[:, None], z)
     fitted = model.intercept + np.log(proxy) * model.coefficients[0]
     errors, _ = left_out(model.hat, z - fitted, groups)

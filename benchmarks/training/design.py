@@ -3,9 +3,9 @@
 Three cells of width ``16 m 2**k`` with m = 1, 2, 3; 5 to 12 layers in each cell; links up to 2.5
 times the cell's width, on the default space's steps; at most `MAX_MACS` multiply-accumulates. A
 pool is drawn at random and thinned to a sequence in which each network is the farthest from all
-before it, over width, depth and links: any beginning of the sequence covers them. A second sequence holds
-deeper networks, 10 to 30 layers in each cell, of width multiplier 1 and 2, as many as fit under the
-limit.
+before it, over width, depth and links: any beginning of the sequence covers them. A second
+sequence holds deeper networks, 10 to 30 layers in each cell, of width multiplier 1 and 2, as many
+as fit under the limit.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m benchmarks.training.fit_default [results.json] [densenet.json]
 
 It is fitted on all trainings of the shipped table. The networks enter at 32 x 32 pixels, the size
-of the default space: a prediction is the accuracy of the network of these cells in the small setting
-of the experiment, not what it reaches on CIFAR-10 itself.
+of the default space: a prediction is the accuracy of the network of these cells in the small
+setting of the experiment, not what it reaches on CIFAR-10 itself.
 """
 
 from __future__ import annotations

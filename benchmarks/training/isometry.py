@@ -76,7 +76,7 @@ def singular_values(arch: flash.Architecture, init: str) -> list[np.ndarray[Any,
         )
         for number, layer in enumerate(layers)
     ]
-    noise = torch.randn(BATCH, 3, SIDE, SIDE, generator=generator)
+    noise = torch.randn(BATCH, 3, arch.resolution, arch.resolution, generator=generator)
     with torch.no_grad():
         module(noise)
         module.eval()
