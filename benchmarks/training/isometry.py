@@ -108,12 +108,12 @@ def measure() -> list[dict[str, Any]]:
                     "depth": cell.depth,
                     "skips": cell.skips,
                     "seed": arch.link_seed,
-                    "nn_degree": float(flash.nn_degree(arch)),
-                    "nn_mass": float(flash.nn_mass(arch)),
-                    "mean": float(np.mean(means)),
-                    "between_layers": float(np.std(means)),
-                    "least": float(np.mean([one.min() for one in values])),
-                    "largest": float(np.mean([one.max() for one in values])),
+                    "nn_degree": round(float(flash.nn_degree(arch)), 4),
+                    "nn_mass": round(float(flash.nn_mass(arch)), 4),
+                    "mean": round(float(np.mean(means)), 4),
+                    "between_layers": round(float(np.std(means)), 4),
+                    "least": round(float(np.mean([one.min() for one in values])), 4),
+                    "largest": round(float(np.mean([one.max() for one in values])), 4),
                 }
             )
     return rows
