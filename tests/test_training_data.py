@@ -182,3 +182,34 @@ def test_a_covering_design_covers() -> None:
     assert variance(chosen) < 0.8 * min(variance(space.sample(25, seed=seed)) for seed in range(9))
     small = flash.DenseNet(**{key: value for key, value in TINY.items() if key != "family"})
     assert len(covering(small, 1000, 0)) == small.size
+
+
+def test_progress_is_told_on_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from flash.training.showing import display
+
+    events = [
+        {"event": "epoch", "index": 3, "repeat": 0, "epoch": 1, "loss": 2.0},
+        {"event": "epoch", "index": 4, "repeat": 1, "epoch": 1, "loss": 2.0},
+        {"event": "done", "index": 3, "repeat": 0, "accuracy": 0.5, "seconds": 1.25},
+        {"event": "done", "index": 4, "repeat": 1, "accuracy": 0.25, "seconds": 2.0},
+    ]
+    for wanted in (False, True):
+        with display(wanted, 5, 2, 2) as show:
+            for event in events:
+                show(event)
+        told = capsys.readouterr().err
+        assert told == (
+            "3/5: network 3, accuracy 0.5000, 1.2 s\n4/5: network 4, accuracy 0.2500, 2.0 s\n"
+            if wanted
+            else ""
+        )
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with display(True, 5, 2, 2) as show:
+        for event in events:
+            show(event)
+    assert "network 3: accuracy 0.5000, 1.2 s" in capsys.readouterr().err
