@@ -39,7 +39,7 @@ def fit(
     families = tuple(sorted({net.family for net in nets if isinstance(net, Architecture)}))
     if len(families) and not all(isinstance(net, Architecture) for net in nets):
         families = ()  # imported networks are of any family
-    values = np.array([one.design() for one in terms]).reshape(len(nets), -1)
+    values = np.array([one.design() for one in terms]).reshape(len(nets), len(BASIS) + len(TOTALS))
     return fit_values(values, degrees, y, kind, families)
 
 

@@ -43,4 +43,4 @@ class KernelsError(FlashError, ImportError):
 
 
 class NotCalibratedWarning(UserWarning):
-    """A cost lies outside what the target's coefficients were fitted on."""
+    """A cost or a predicted accuracy lies outside what its coefficients were fitted on."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ._evidence import Evidence, Report, level_of
 from ._record import Record
-from ._score import TopologyScore, logistic
 from ._validate import choice, known_keys, number, parse_json, read_text, shown, write_text_atomic
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -14,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from ._evidence import Evidence, Report
+    from ._score import TopologyScore
 
 __all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 
@@ -107,6 +108,7 @@ class AccuracyPredictor(Record):
             equal, there are too few networks.
         """
         from ._predictor_fit import fit
+        from ._score import TopologyScore
 
         choice("kind", kind, KINDS)
         given = {} if provenance is None else provenance
@@ -184,6 +186,9 @@ class AccuracyPredictor(Record):
         ArgumentError
             If the predictor was made by hand: nothing is known of its errors.
         """
+        from ._evidence import level_of
+        from ._score import logistic
+
         level = level_of(level)
         if self.evidence is None:
             raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
@@ -268,9 +273,13 @@ class AccuracyPredictor(Record):
             raise ArgumentTypeError("provenance must be an object")
         evidence = None
         if data.get("evidence") is not None:
+            from ._evidence import Evidence
+
             size = (7, 7) if kind == "topology" else (3, 1)
             evidence = Evidence.from_dict(data["evidence"], *size)
         if kind == "topology":
+            from ._score import TopologyScore
+
             score = TopologyScore.from_dict(data["score"])
             return cls(topology=score, provenance=provenance, evidence=evidence)
         return cls(data["a"], data["b"], data["c"], provenance=provenance, evidence=evidence)
@@ -289,6 +298,7 @@ class AccuracyPredictor(Record):
 
             return self.predict_degree(nn_degree(net))
         from ._cell_terms import terms_of
+        from ._score import logistic
 
         return logistic(self.topology.score(terms_of(net)))
 

@@ -152,7 +152,15 @@ def report(data: Set, y: Any, draws: int) -> dict[str, Any]:
     return result
 
 
-def macro(folder: Path) -> dict[str, Any] | None:
+def ceiling(data: Set, y: Any) -> dict[str, float]:
+    """Return what the features reach when there are many networks to fit on."""
+    if len(y) < 2000:
+        return {}
+    large = judge(data.values, data.degrees, y, "topology", 1000, 10)
+    return {"these features, 1000 networks to fit": large["rank"][0]}
+
+
+def macro(folder: Path, draws: int) -> dict[str, Any] | None:
     """NAS-Bench-Macro: with the ceiling that its seed noise sets."""
     rows = read(folder, "nas_bench_macro_cifar10.csv.gz")
     if rows is None:
@@ -160,14 +168,13 @@ def macro(folder: Path) -> dict[str, Any] | None:
     data = Set(rows, lambda row: networks.nas_bench_macro(row["arch"]))
     runs = np.array([[float(row[f"acc{k}"]) / 100 for k in (1, 2, 3)] for row in data.rows])
     one = [spearman(runs[:, k], np.delete(runs, k, 1).mean(axis=1)) for k in range(3)]
-    result = {"cifar10": report(data, runs.mean(axis=1), DRAWS)}
+    result = {"cifar10": report(data, runs.mean(axis=1), draws)}
     result["cifar10"]["ceiling"] = {"one run against the mean of two": round(min(one), 4)}
-    large = judge(data.values, data.degrees, runs.mean(axis=1), "topology", 1000, 10)
-    result["cifar10"]["ceiling"]["these features, 1000 networks to fit"] = large["rank"][0]
+    result["cifar10"]["ceiling"] |= ceiling(data, runs.mean(axis=1))
     return result
 
 
-def imgclsmob(folder: Path) -> dict[str, Any] | None:
+def imgclsmob(folder: Path, draws: int) -> dict[str, Any] | None:
     """imgclsmob: with what equal networks tell of the noise."""
     rows = read(folder, "imgclsmob_cifar_svhn.csv")
     if rows is None:
@@ -178,7 +185,7 @@ def imgclsmob(folder: Path) -> dict[str, Any] | None:
         present = [row for row in known if row[f"err_{name}"]]
         data = Set(present, lambda row: networks.imgclsmob(row["model"]))
         y = np.array([1 - float(row[f"err_{name}"]) / 100 for row in data.rows])
-        one = result[name] = report(data, y, DRAWS)
+        one = result[name] = report(data, y, draws)
         equal: dict[tuple[float, ...], list[int]] = {}
         for number, design in enumerate(data.values.tolist()):
             equal.setdefault(tuple(design), []).append(number)
@@ -200,7 +207,7 @@ def noisy(y: Any, spread: float) -> float:
     return round(float(np.median(drawn)), 4)
 
 
-def nas_bench_201(folder: Path) -> dict[str, Any] | None:
+def nas_bench_201(folder: Path, draws: int) -> dict[str, Any] | None:
     """NAS-Bench-201: with the published training-free proxies."""
     rows = read(folder, "nb201_tss_accuracy.csv.gz")
     if rows is None:
@@ -215,9 +222,8 @@ def nas_bench_201(folder: Path) -> dict[str, Any] | None:
         ("imagenet16-120", "acc_in16_120"),
     ):
         y = np.array([float(row[column]) / 100 for row in data.rows])
-        one = result[name] = report(data, y, DRAWS)
-        large = judge(data.values, data.degrees, y, "topology", 1000, 10)
-        one["ceiling"] = {"these features, 1000 networks to fit": large["rank"][0]}
+        one = result[name] = report(data, y, draws)
+        one["ceiling"] = ceiling(data, y)
         if proxies is None or name != "cifar10":
             continue
         joined = [p for p in proxies if p["dataset"] == "cifar10" and p["arch_idx"] in at]
@@ -231,7 +237,6 @@ def nas_bench_201(folder: Path) -> dict[str, Any] | None:
 
 
 SETS = {"nas-bench-macro": macro, "imgclsmob": imgclsmob, "nas-bench-201": nas_bench_201}
-DRAWS = 100
 
 
 def main() -> None:
@@ -239,11 +244,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Judge accuracy predictors on published networks.")
     parser.add_argument("data", type=Path, help="the data folder: the one that holds accuracy/")
     parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--draws", type=int, default=100, help="of the networks to fit")
     args = parser.parse_args()
-    found: dict[str, Any] = {"fit_on": FIT, "draws": DRAWS, "level": LEVEL, "sets": {}}
-    print(f"medians (quartiles) over {DRAWS} draws of {FIT} networks, the rest judged")
+    found: dict[str, Any] = {"fit_on": FIT, "draws": args.draws, "level": LEVEL, "sets": {}}
+    print(f"medians (quartiles) over {args.draws} draws of {FIT} networks, the rest judged")
     for name, make in SETS.items():
-        result = found["sets"][name] = make(args.data) or "absent"
+        result = found["sets"][name] = make(args.data, args.draws) or "absent"
         if isinstance(result, str):
             print(f"{name}: absent")
             continue
