@@ -10,6 +10,7 @@ __all__ = [
     "FormatError",
     "KernelsError",
     "NotCalibratedWarning",
+    "TrainingError",
     "UnknownOperatorsError",
 ]
 
@@ -44,3 +45,7 @@ class KernelsError(FlashError, ImportError):
 
 class NotCalibratedWarning(UserWarning):
     """A cost or a predicted accuracy lies outside what its coefficients were fitted on."""
+
+
+class TrainingError(FlashError, RuntimeError):
+    """A network could not be trained; what was finished before is kept."""

@@ -256,3 +256,35 @@ def test_a_worker_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
         pytest.skip("needs a program that fails")
     with pytest.raises(TrainingError, match="ended without an answer"):
         flash.train(TINY, "digits", 1, epochs=1, out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "text"),
+    [
+        ({"kind": "OutOfMemoryError", "message": "CUDA out of memory. Tried"}, TrainingError,
+         "batch_size 4096 is too large for the memory of cuda"),
+        ({"kind": "RuntimeError", "message": "can't allocate memory: you tried"}, TrainingError,
+         "batch_size 4096 is too large"),
+        ({"kind": "OSError", "message": "full", "errno": 28}, OSError, "No space left"),
+        ({"kind": "ValueError", "message": "odd"}, TrainingError, "ValueError: odd"),
+    ],
+)  # fmt: skip
+def test_what_a_worker_reports_is_told_in_words(
+    event: dict[str, Any], kind: type[Exception], text: str
+) -> None:
+    from flash.training.pool import _failure
+
+    common = {"recipe": {"batch_size": 4096}, "device": "cuda", "folder": "run"}
+    with pytest.raises(kind, match=text):
+        raise _failure({"event": "error", "errno": None, **event}, common)
+
+
+def test_a_training_that_diverges_is_a_line_all_the_same(tmp_path: Path) -> None:
+    arch = flash.Architecture("densenet", [flash.Cell(4, 1)], resolution=8)
+    recipe = {"learning_rate": 100.0, "momentum": 0.9999, "clip": 1e30, "augment": "none"}
+    images = np.full((40, 3, 8, 8), 0.0, dtype=np.float32)
+    images[0] = 3e38  # normalised it is one of a kind, and its square is not finite
+    result = flash.train([arch], (images, np.arange(40) % 2), epochs=3, recipe=recipe, out=tmp_path)
+    (sample,) = result.samples
+    assert 0.0 <= sample.accuracy <= 1.0
+    json.loads((tmp_path / "results.jsonl").read_text(), parse_constant=pytest.fail)

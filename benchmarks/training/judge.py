@@ -199,6 +199,16 @@ def numbers_alone(networks: list[flash.Architecture], y: Array) -> dict[str, dic
     return result
 
 
+def left_over(networks: list[flash.Architecture], y: Array) -> dict[str, float]:
+    """Return what the paper's form, fitted on all, leaves: rank correlations of its error."""
+    error = y - paper_form(networks, y, networks)
+    result = {"rmse": round(100 * float(np.sqrt(np.square(error).mean())), 2)}
+    for name in ("width", "depth", "links over width"):
+        x = np.array([float(NUMBERS[name](one)) for one in networks])
+        result[name] = round(rank(x, error), 3)
+    return result
+
+
 def ceiling(y: Array, deviation: float) -> dict[str, float]:
     """Return what a predictor of the true means would reach on single trainings.
 
@@ -228,6 +238,7 @@ def main() -> None:
         "noise": round(100 * deviation, 2),
         "ceiling": ceiling(y, deviation),
         "numbers": numbers_alone(networks, y),
+        "left_over": left_over(networks, y),
         "predictors": judged(networks, y),
     }
     print(f"{len(networks)} networks, accuracy {100 * y.min():.1f} to {100 * y.max():.1f} %, ")
@@ -236,6 +247,7 @@ def main() -> None:
     print("\nrank correlation of plain numbers")
     for name, line in found["numbers"].items():
         print(f"  {name:24}", "  ".join(f"{key} {value:6.3f}" for key, value in line.items()))
+    print(f"\nwhat NN-Degree's form leaves, fitted on all: {found['left_over']}")
     print(f"\nfitted on {SAMPLES}, judged on the rest: median [quartiles] of {DRAWS} draws")
     for name, columns in found["predictors"].items():
         text = "  ".join(

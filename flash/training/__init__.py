@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import TrainingError
 from .loop import Recipe
-from .pool import TrainingError
 from .results import TrainedNetwork, TrainingResult
 from .running import train
 

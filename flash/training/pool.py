@@ -7,18 +7,14 @@ import os
 import subprocess
 import sys
 
-from ..errors import FlashError
+from ..errors import TrainingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any
 
-__all__ = ["TrainingError", "run_jobs"]
-
-
-class TrainingError(FlashError, RuntimeError):
-    """A network could not be trained; what was finished before is kept."""
+__all__ = ["run_jobs"]
 
 
 def run_jobs(

@@ -384,5 +384,6 @@ def _digest(data: Any) -> str:
 
 
 def _processors() -> int:
-    count = getattr(os, "process_cpu_count", None) or (lambda: len(os.sched_getaffinity(0)))
-    return count() or 1
+    if hasattr(os, "sched_getaffinity"):  # where a process may be kept to some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
