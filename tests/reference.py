@@ -38,11 +38,11 @@ def metrics(links: dict[str, Any], total: list[int]) -> list[float]:
     ) * latency
     area = q[3] * total[AREA] + a
     score = q[0] * total[SCORE]
-    log_params, log_macs = links.get("logs", (0.0, 0.0))
-    if log_params:
-        score += log_params * math.log(total[PARAMS])
+    log_macs, log_params = links.get("logs", (0.0, 0.0))
     if log_macs:
         score += log_macs * math.log(total[MACS])
+    if log_params:
+        score += log_params * math.log(total[PARAMS])
     return [score, latency, energy, area, float(total[PARAMS]), float(total[MACS])]
 
 

@@ -83,12 +83,12 @@ cdef void add_logarithms(const flash_links* links, Py_ssize_t n, Py_ssize_t plan
                          double* out) noexcept nogil:
     """What flash_metrics adds to the scores, in its order."""
     cdef Py_ssize_t i
-    if links.log_params != 0.0:
-        for i in range(n):
-            out[i] += links.log_params * log(out[M_PARAMS * plane + i])
     if links.log_macs != 0.0:
         for i in range(n):
             out[i] += links.log_macs * log(out[M_MACS * plane + i])
+    if links.log_params != 0.0:
+        for i in range(n):
+            out[i] += links.log_params * log(out[M_PARAMS * plane + i])
 
 
 cdef int all_of(const flash_kernels* kernel, const flash_packed* pack, Py_ssize_t n,

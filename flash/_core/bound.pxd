@@ -288,12 +288,16 @@ cdef inline void attempt(Worker* w, int variant, const Lists* lists, const int32
 
 
 cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, const Lists* lists,
-                        Model* m, double* price, Scan* out) noexcept nogil:
-    """Lowers the dual bound by deflected subgradient steps; price: start in, best out."""
+                        const Lists* every, Model* m, double* price, Scan* out) noexcept nogil:
+    """Lowers the dual bound by deflected subgradient steps; price: start in, best out.
+
+    Where `lists` are thinned, `every` holds all rows: what they lack is allowed for where they
+    promise too little.
+    """
     cdef double best = INFINITY, target, step, norm, share = 1.0, slack
     cdef double p[14]
     cdef double direction[14]
-    cdef double g
+    cdef double g, missing = 0.0
     cdef int r, _round, stall = 0
     for r in range(CONSTRAINTS):
         p[r] = price[r] if m.active[r] else 0.0
@@ -304,6 +308,12 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
         if out.bound == -INFINITY:
             return -INFINITY
         attempt(w, variant, lists, out.arg)
+        if _round == 0 and every != NULL and out.bound < threshold(w):
+            missing = out.bound
+            scan(w, v, every, out)
+            missing = out.bound - missing
+            scan(w, v, lists, out)
+        out.bound += missing
         if out.bound < best - 1e-9 * fabs(best) or best == INFINITY:
             if best - out.bound < 1e-3 * (best - threshold(w)):
                 stall += 1

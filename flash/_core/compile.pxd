@@ -21,6 +21,13 @@ cdef struct Work:
     double* shape                # SHAPE_COLUMNS x shapes
     double* total                # SHAPE_COLUMNS x lines
     double* scratch
+    const double* terms          # the topology score's coefficients, or NULL: NN-Degree
+    double* path                 # of each line, for the topology score: see terms.pxd
+    double* previous
+    double* earlier
+    double* deep
+    double* spatial
+    double* count
     int n_done                   # depths written so far
     double low[9]
     double high[9]

@@ -41,6 +41,7 @@ def compile_tables(
     model: Model,
     wanted: int,
     score: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0),
+    terms: Sequence[float] | None = None,
 ) -> Tables: ...
 def totals_of(
     plan: Plan, model: Model, variant: int, rows: Sequence[int]

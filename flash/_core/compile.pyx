@@ -9,7 +9,7 @@ Where neighbours are coupled (free widths), a cell's rows are repeated for every
 come in; its states are (incoming, own) pairs and only those that agree may follow each other.
 """
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -143,7 +143,7 @@ cdef class Plan:
 
 
 def compile_tables(Plan plan not None, Model model not None, int wanted,
-                   score=(0, 0.0, 0.0, 0.0)) -> Tables:
+                   score=(0, 0.0, 0.0, 0.0), terms=None) -> Tables:
     """Tables of every variant.
 
     Parameters
@@ -153,6 +153,9 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
         Bit k: column k is needed.
     score : tuple
         The link from score to accuracy: kind, a, b, c.
+    terms : tuple, optional
+        A topology score instead of NN-Degree: its intercept, its coefficients of log MACs and of
+        log parameters, and the four of a cell's terms. Needs the columns params and macs.
     """
     cdef Tables tables = Tables.__new__(Tables)
     cdef Work work
@@ -163,6 +166,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     cdef double* at_row[9]
     cdef double* memory
     cdef size_t need = 0
+    cdef double[4] coefficient
     cdef int64_t lines, longest = 0, deepest = 0, i, j, rows, incoming
     cdef int v, c, k, n_columns = 0, n_cells
     tables.shape(plan.counts)
@@ -196,14 +200,27 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     work.depth_number = <int32_t*> malloc((deepest + 1) * sizeof(int32_t))
     work.shape = <double*> malloc((SHAPE_COLUMNS * (3 * longest + deepest + 1) + longest)
                                   * sizeof(double))
+    work.terms = NULL
+    if terms is not None:
+        for k in range(4):
+            coefficient[k] = terms[3 + k]
+        work.terms = coefficient
+    work.path = <double*> malloc(6 * longest * sizeof(double))
+    work.previous = work.path + longest
+    work.earlier = work.path + 2 * longest
+    work.deep = work.path + 3 * longest
+    work.spatial = work.path + 4 * longest
+    work.count = work.path + 5 * longest
     work.total = <double*> malloc(SHAPE_COLUMNS * longest * sizeof(double))
     work.scratch = <double*> malloc((longest + 8) * sizeof(double))
     cells = plan.cells
     try:
-        if NULL in (work.depth_number, work.shape, work.total, work.scratch):
+        if NULL in (work.depth_number, work.shape, work.total, work.scratch, work.path):
             raise MemoryError
         for v in range(plan.n_variants):
             n_cells = tables.problem.variants[v].n_cells
+            if terms is not None:
+                tables.problem.variants[v].constant[COL_SCORE] = rint(terms[0] * score_scale())
             for c in range(n_cells):
                 cell = cells + c
                 table = &tables.problem.variants[v].cells[c]
@@ -241,8 +258,11 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
         free(work.shape)
         free(work.total)
         free(work.scratch)
+        free(work.path)
     links = dict(model.links)
     links["score"] = score
+    if terms is not None:
+        links["logs"] = terms[1:3]
     tables.set_links(links)
     tables.ranged = 1
     tables.check()

@@ -183,6 +183,8 @@ cdef extern from "kernels.h" nogil:
                                      int32_t*) noexcept nogil
         int (*from_tables)(const flash_packed*, int64_t, const int32_t*, const int32_t*, int64_t,
                            int64_t, double*) noexcept nogil
+        void (*topology)(int64_t, const double*, const double*, const double*, const double*,
+                         const double*, double*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,

@@ -85,6 +85,9 @@ typedef struct {
      * seven numbers beyond row's end are read and three beyond a plane's n are written. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
+    /* a cell's topology score in units of 2^-36, see terms.pxd */
+    void (*topology)(int64_t n, const double *deep, const double *spatial, const double *count,
+                     const double *params, const double *coefficient, double *out);
     /* The next two are NULL where the compiler has no vectors.
      * Costs of eight layers; right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,

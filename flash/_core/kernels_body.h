@@ -159,3 +159,19 @@ TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, 
     }
     return count;
 }
+
+/* out = rint(2^36 * score), |score| < 2^15; a plain loop, whose roots every compiler makes vectors */
+TARGET static void KERNEL(topology)(int64_t n, const double *deep,
+                                    const double *spatial, const double *count,
+                                    const double *params, const double *coefficient,
+                                    double *out)
+{
+    const double c0 = coefficient[0], c1 = coefficient[1], c2 = coefficient[2],
+                 c3 = coefficient[3];
+    for (int64_t j = 0; j < n; j++) {
+        double more = 1.0 + deep[j], all = 1.0 + count[j];
+        double sum = c0 * (deep[j] / more) + c1 * (more / all)
+                     + c2 * sqrt(sqrt((1.0 + params[j]) / all)) + c3 * sqrt(1.0 + spatial[j]);
+        out[j] = (sum * 68719476736.0 + 6755399441055744.0) - 6755399441055744.0;
+    }
+}

@@ -61,7 +61,7 @@ typedef struct {
     int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
                            2: a / (1 + exp(-score)) */
     double link_a, link_b, link_c;
-    double log_params, log_macs; /* what the logarithm of each adds to the score; 0 where nothing */
+    double log_macs, log_params; /* what the logarithm of each adds to the score; 0 where nothing */
 } flash_links;
 
 typedef struct {
@@ -115,10 +115,10 @@ static inline void flash_metrics(const flash_links *l, const double *x, double *
         a = l->area_offset[g];
     }
     m[M_SCORE] = l->quantum[M_SCORE] * x[COL_SCORE];
-    if (l->log_params != 0.0)
-        m[M_SCORE] += l->log_params * log(x[COL_PARAMS]);
     if (l->log_macs != 0.0)
         m[M_SCORE] += l->log_macs * log(x[COL_MACS]);
+    if (l->log_params != 0.0)
+        m[M_SCORE] += l->log_params * log(x[COL_PARAMS]);
     m[M_LATENCY] = l->quantum[M_LATENCY] * x[COL_LATENCY]
                    + f * (l->quantum[M_LATENCY] * x[COL_LATENCY_SCALED]);
     m[M_ENERGY] = (l->quantum[M_ENERGY] * x[COL_ENERGY]

@@ -8,6 +8,7 @@ from flash._core.compile cimport PlanCell, Work
 from flash._core.core cimport *
 from flash._core.ops cimport *
 from flash._core.tables cimport kernels
+from flash._core.terms cimport extend_paths, score_rows
 
 
 cdef enum:
@@ -169,9 +170,15 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
             # sums only grow with depth: the first and the last one span a column's range
             if k < FLASH_COLUMNS and (first or i + 1 == cell.deepest):
                 span(kernel, lines, total + k * lines, work, k)
+        if work.terms != NULL and at.family == DENSENET:
+            extend_paths(at, skip, i, work, lines)
         if d < 0 or row[COL_SCORE] == NULL:
             continue
         out = row[COL_SCORE] + d * lines
+        if work.terms != NULL:
+            score_rows(kernel, at, cell, skip, i + 1, work, lines, out)
+            span(kernel, lines, out, work, COL_SCORE)
+            continue
         if at.family == DENSENET:
             kernel.scale_round(lines, total + COL_LINKS * lines,
                                score_scale() / <double> (at.width * (i + 1)),

@@ -204,7 +204,7 @@ cdef class Tables:
         l.leakage = links.get("leakage", 0.0)
         l.modelled = links["modelled"]
         l.score_link, l.link_a, l.link_b, l.link_c = links.get("score", (0, 0.0, 0.0, 0.0))
-        l.log_params, l.log_macs = links.get("logs", (0.0, 0.0))
+        l.log_macs, l.log_params = links.get("logs", (0.0, 0.0))
         if classes is not None:
             self.classes = classes
             l.n_steps = classes.n

@@ -138,7 +138,7 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     cdef double metric[6]
     cdef double total[9]
     cdef double low, high, error, worst = 0.0, curved = 0.0, x, gap
-    cdef int k, g, choice = -1
+    cdef int k, g, choice = -1, over = 0, priced = 0
     cdef const flash_links* links = &w.problem.links
     cdef double e
     memcpy(total, at.total, sizeof(total))
@@ -151,6 +151,8 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
         x = apply(&m.lower[k], total)
         if m.active[k] and metric[k] > x:
             curved += node.price[k] * (metric[k] - x) / fabs(m.limit[k])
+        if metric[k] > w.query.maximum[k] * 1.001:
+            over = 1
         e = w.query.exponent[k] if w.query.product else 0.0
         if e == 0.0:
             continue
@@ -194,6 +196,11 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             if wider(links, &m.box):
                 choice = M_MACS
             where[0] = metric[choice]
+    for k in range(CONSTRAINTS):
+        if m.active[k] and node.price[k] > 0.0:
+            priced = 1
+    if over and not priced:    # a budget is broken that the lines know nothing of
+        curved = INFINITY
     gap = at.bound - w.best.objective if w.best.found else 0.05 * (1.0 + fabs(at.bound))
     gap /= 10.0 * CURVED if w.query.product and combinations > VAST else CURVED
     gap = gap if gap > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
@@ -338,12 +345,12 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         large |= lists.cell[c].n > 2 * w.thin
     if large:
         thin = thinned(w, node.variant, lists)
-    if seek_prices(w, v, node.variant, thin, m, node.price, &at) == -INFINITY and not large:
+    if seek_prices(w, v, node.variant, thin, lists if large else NULL, m, node.price, &at) == -INFINITY and not large:
         return
     if not node.depth and at.bound > -INFINITY:
         memcpy(node.total, at.total, sizeof(at.total))
         build(w, node, node.total, m)
-        seek_prices(w, v, node.variant, thin, m, node.price, &at)
+        seek_prices(w, v, node.variant, thin, lists if large else NULL, m, node.price, &at)
     if large:
         release(thin)
     weigh_prices(m, node.price, &at)
