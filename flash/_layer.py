@@ -221,14 +221,6 @@ class Layer(Record):
         return self.kernel, self.kernel if self.kernel_width is None else self.kernel_width
 
     @property
-    def square_kernel(self) -> int:
-        """Side of the square kernel that has about as many positions."""
-        if self.kernel_width is None:
-            return self.kernel
-        area = self.kernel * self.kernel_width
-        return max(1 if area == 1 else 2, int(area**0.5 + 0.5))
-
-    @property
     def strides(self) -> tuple[int, int]:
         """Stride along the height and across the width."""
         return self.stride, self.stride if self.stride_width is None else self.stride_width

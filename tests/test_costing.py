@@ -321,16 +321,3 @@ def test_flags_without_ranges() -> None:
     target = Target.load("rram")._replace(calibrated_ranges={})
     assert flags_for(target, "densenet", {"latency_ms": 1e9}, 10**6, 31, 8192) == ()
     assert flags_for(target, "mobilenet-v2", {})[0].startswith("mobilenet-v2 on rram")
-
-
-def test_windows_that_no_target_models_are_flagged() -> None:
-    row = {"kind": "conv", "in_channels": 16, "out_channels": 16, "height": 8, "width": 8}
-    rows = [{**row, "kernel": (1, 7)}]
-    cost = Target.load("rram").cost(Network.from_layers(rows))
-    assert cost.by_layer[0].name == "0 conv 1x7 16>16"
-    assert any("squares of about their area" in flag for flag in cost.flags)
-    dilated = [{**row, "kernel": 3, "dilation": 2}]
-    flags = Target.load("rram").cost(Network.from_layers(dilated)).flags
-    assert any("dilated convolutions" in flag for flag in flags)
-    plain = Target.load("rram").cost(Network.from_layers([{**row, "kernel": 3}]))
-    assert not any("dilated" in flag or "squares" in flag for flag in plain.flags)

@@ -185,7 +185,6 @@ def test_windows_of_two_sides() -> None:
     layer = Layer("conv", 4, 6, 9, 12, kernel=(1, 7), stride=(2, 3))  # type: ignore[arg-type]
     assert (layer.kernel_size, layer.strides, layer.paddings) == ((1, 7), (2, 3), (0, 3, 0, 3))
     assert (layer.out_height, layer.out_width, layer.weights) == (5, 4, 6 * 4 * 7)
-    assert layer.square_kernel == 3
     same = Layer("conv", 4, 6, 9, 12, kernel=1, kernel_width=7, stride=2, stride_width=3)
     assert same == layer
     assert Layer(**layer.to_dict()) == layer

@@ -96,7 +96,7 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
     size = (layer.out_height, layer.out_width)
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
-        yield (CONV, layer.square_kernel, into, out, layer.groups, *size)
+        yield (CONV, layer.kernel, into, out, layer.groups, *size)
         return
     if layer.kind == "concat" and len(inputs) > 1:
         yield (ELEMENTWISE, 1, 1, out, 1, *size)
@@ -144,7 +144,6 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     }
     flags = flags_for(target, family, known, *_extents(network))
     flags += _flags_of_groups(target, family, network)
-    flags += _flags_of_windows(network)
     links = target.network_links(family)
     shares = _shares(KINDS[target.kind].QUANTUM, links, network, rows, totals[4], energy, area)
     return Cost(latency, energy, area, tuple(shares), flags)
@@ -196,8 +195,9 @@ def _title(layer: Layer) -> str:
     if layer.kind == "linear":
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
-    sides = "{}x{}".format(*layer.kernel_size)
-    return f"{kind} {sides} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")
+    return f"{kind} {layer.kernel}x{layer.kernel} {title}" + (
+        f" /{layer.stride}" if layer.stride > 1 else ""
+    )
 
 
 def _has_weights(layer: Layer) -> bool:
@@ -206,7 +206,7 @@ def _has_weights(layer: Layer) -> bool:
 
 def _refuse_huge(network: Network) -> None:
     for number, layer in enumerate(network.layers):
-        product = layer.square_kernel**2 * layer.in_channels * layer.out_channels
+        product = layer.kernel**2 * layer.in_channels * layer.out_channels
         if _has_weights(layer) and product > MAX_PRODUCT:
             raise ArgumentError(
                 f"net is too large to cost: kernel^2 x in_channels x out_channels of "
@@ -287,7 +287,7 @@ def _extents(network: Network) -> tuple[int, int, int]:
     for layer in network.layers:
         if layer.kind == "conv":
             channels = max(channels, layer.in_channels, layer.out_channels)
-            kernel = max(kernel, *layer.kernel_size)
+            kernel = max(kernel, layer.kernel)
     return channels, kernel, max(network.input_shape[1:])
 
 
@@ -299,13 +299,3 @@ def _flags_of_groups(target: Target, family: str, network: Network) -> tuple[str
     if all(layer.groups == 1 for layer in network.layers):
         return ()
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
-
-
-def _flags_of_windows(network: Network) -> tuple[str, ...]:
-    flags = []
-    convs = [layer for layer in network.layers if layer.kind == "conv"]
-    if any(layer.kernel_width is not None for layer in convs):
-        flags.append("kernels that are no squares are costed as squares of about their area")
-    if any(layer.dilations != (1, 1) for layer in convs):
-        flags.append("dilated convolutions are costed as if they were not")
-    return tuple(flags)
