@@ -19,7 +19,8 @@ from .._validate import shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .assemble import assemble
 from .onnx_folding import fold
-from .onnx_nodes import HANDLERS, IGNORED, File
+from .onnx_nodes import HANDLERS, IGNORED
+from .onnx_values import File
 from .operations import IMAGE, Listing
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from onnx import helper
 
 if TYPE_CHECKING:
-    from .onnx_nodes import File
+    from .onnx_values import File
 
 __all__ = ["fold", "reshaped"]
 
