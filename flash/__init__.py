@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .spaces import ResNet as ResNet
     from .spaces import SearchSpace as SearchSpace
     from .spaces import WideResNet as WideResNet
+    from .training import train as train
 
 _HOME = {
     "AccuracyPredictor": "predictor",
@@ -70,6 +71,7 @@ _HOME = {
     "nn_mass": "degree",
     "search": "solver",
     "targets": "hardware",
+    "train": "training",
 }
 
 __all__ = [*_HOME, "__version__"]

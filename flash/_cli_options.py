@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from .spaces import SearchSpace
 
-__all__ = ["BUDGETS", "HELP", "USAGE", "parser", "read_objective", "read_row", "read_space"]
+__all__ = [
+    "BUDGETS",
+    "HELP",
+    "USAGE",
+    "parser",
+    "read_objective",
+    "read_row",
+    "read_space",
+    "read_space_data",
+]
 
 USAGE = 2  # exit code of an argument that is not accepted
 
@@ -32,6 +41,8 @@ commands:
                flash measure net.json --runtime onnxruntime
   calibrate  fit a target to what was measured, or choose, measure and fit in one go
                flash calibrate --space densenet --n 25 --runtime onnxruntime
+  train      train networks that cover a space, for an accuracy predictor
+               flash train --data digits
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   info       how this flash was built, for bug reports
@@ -58,6 +69,26 @@ examples:
   flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
   flash evaluate densenet rram result.json
 """
+
+TRAIN_EXAMPLES = """\
+examples:
+  flash train --data digits
+  flash train densenet --data images.npz --epochs 30 --out runs/densenet
+  flash train densenet --data digits --depths 3:8 --n 10 --repeats 2 --json
+
+Without SPACE: a small DenseNet-type space (width multipliers 0.25, 0.5, 1 and depths 2 to 6) that
+one processor trains in minutes. A named space has the images' own size and number of classes. The
+run is kept in its folder, one JSON line per finished network in results.jsonl; stopped in any way,
+the same command goes on with it.
+"""
+
+# What `flash train` takes where no space is named.
+SMALL_SPACE = {
+    "family": "densenet",
+    "width_multipliers": [0.25, 0.5, 1],
+    "depths": {"low": 2, "high": 6},
+    "skips": {"low": 0, "high": 32, "unit": "width/8"},
+}
 
 # Options of search that are keyword arguments of flash.search, and how their text is read.
 BUDGETS = {
@@ -172,6 +203,35 @@ def _prepare_calibrate(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_train(parser: ArgumentParser) -> None:
+    parser.description = "Train networks that cover a space, and judge them on held-out images."
+    parser.epilog = TRAIN_EXAMPLES
+    add = parser.add_argument
+    add("space", metavar="SPACE", nargs="?",
+        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
+    add("--data", required=True, metavar="DATA",
+        help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
+        "perhaps test_images and test_labels")  # fmt: skip
+    add("--n", type=int, default=25, metavar="N", help="networks to train (25)")
+    add("--epochs", type=int, metavar="N", help="passes over the images (10)")
+    add("--batch-size", type=int, metavar="N", help="images a step")
+    add("--learning-rate", type=float, metavar="R", help="its peak (0.1)")
+    add("--augment", metavar="HOW", help="none, flip, shift or flip-shift")
+    add("--precision", metavar="P", help="auto, float32 or bfloat16")
+    add("--test-fraction", type=float, default=0.2, metavar="F",
+        help="share of each class held out where there are no test images (0.2)")  # fmt: skip
+    add("--repeats", type=int, default=1, metavar="N", help="trainings of each network")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    add("--workers", type=int, metavar="N", help="networks at a time")
+    add("--out", metavar="FOLDER", help="where the run is kept")
+    add("--no-resume", action="store_true", help="refuse a folder with finished networks")
+    add("--keep-weights", action="store_true", help="keep each network's weights")
+    add("--quiet", action="store_true", help="show no progress on standard error")
+    _json_option(parser)
+    _space_options(parser)
+
+
 def _prepare_targets(parser: ArgumentParser) -> None:
     parser.description = "List the targets that come with flash, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
@@ -189,13 +249,24 @@ def read_space(args: Namespace) -> str | SearchSpace:
     """Return the space: a name where that is all, else an object of what the options say."""
     from .architecture import FAMILIES
 
-    name = args.space
-    changes = {key: getattr(args, key) for key in _SPACE if getattr(args, key) is not None}
-    if name in FAMILIES and not changes:
-        return str(name)
+    if args.space in FAMILIES and all(getattr(args, key) is None for key in _SPACE):
+        return str(args.space)
     from .spaces import SearchSpace
 
-    if name in FAMILIES:
+    return SearchSpace.from_dict(read_space_data(args))
+
+
+def read_space_data(args: Namespace) -> dict[str, Any]:
+    """Return the space as plain data: what its name or file and the options say, and no more."""
+    from .architecture import FAMILIES
+    from .spaces import SearchSpace
+
+    name = args.space
+    changes = {key: getattr(args, key) for key in _SPACE if getattr(args, key) is not None}
+    data: dict[str, Any]
+    if name is None:
+        data = dict(SMALL_SPACE)
+    elif name in FAMILIES:
         data = {"family": name}
     elif name.endswith((".toml", ".json")):
         data = SearchSpace.load(name).to_dict()
@@ -211,7 +282,7 @@ def read_space(args: Namespace) -> str | SearchSpace:
     if "width_multipliers" in changes:
         data.pop("widths", None)
     data.update({key: _choices(key, text) for key, text in changes.items()})
-    return SearchSpace.from_dict(data)
+    return data
 
 
 def _choices(name: str, text: str) -> Any:
@@ -319,6 +390,7 @@ _PREPARE = {
     "evaluate": _prepare_evaluate,
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
+    "train": _prepare_train,
     "targets": _prepare_targets,
     "info": _prepare_info,
 }

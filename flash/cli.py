@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | measure | calibrate | targets | info``.
+"""The command line: ``flash search | evaluate | measure | calibrate | train | targets | info``.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import sys
 
-from ._cli_options import BUDGETS, HELP, USAGE, parser, read_objective, read_row, read_space
+from ._cli_options import (
+    BUDGETS,
+    HELP,
+    USAGE,
+    parser,
+    read_objective,
+    read_row,
+    read_space,
+    read_space_data,
+)
 from .errors import ArgumentError, FlashError
 
 TYPE_CHECKING = False
@@ -39,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FlashError as error:
-        return _fail(str(error))
+        return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
     except BrokenPipeError:  # `flash targets | head`: the reader has left
         import os
 
@@ -47,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        print("flash: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        notes = "".join(f": {note}" for note in getattr(stop, "__notes__", ()))
+        print(f"flash: interrupted{notes}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -165,6 +175,38 @@ def _calibrate(args: Namespace) -> int:
     return calibrate(args)
 
 
+# train
+
+
+def _train(args: Namespace) -> int:
+    import flash
+
+    given = {name: getattr(args, name) for name in ("learning_rate", "augment", "precision")}
+    given = {name: value for name, value in given.items() if value is not None}
+    result = flash.train(
+        read_space_data(args),
+        args.data,
+        args.n,
+        test_fraction=args.test_fraction,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        recipe=given,
+        repeats=args.repeats,
+        seed=args.seed,
+        device=args.device,
+        workers=args.workers,
+        out=args.out,
+        resume=not args.no_resume,
+        keep_weights=args.keep_weights,
+        progress=not args.quiet,
+    )
+    if args.json:
+        _print_json(result.to_dict())
+    else:
+        print(result)
+    return FOUND
+
+
 # targets and info
 
 
@@ -259,6 +301,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": _evaluate,
     "measure": _measure,
     "calibrate": _calibrate,
+    "train": _train,
     "targets": _targets,
     "info": _info,
 }

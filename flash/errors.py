@@ -16,6 +16,7 @@ __all__ = [
     "FormatError",
     "KernelsError",
     "NotCalibratedWarning",
+    "TrainingError",
     "UnknownOperatorsError",
 ]
 
@@ -60,3 +61,7 @@ class CalibrationWarning(UserWarning):
 
 class NotCalibratedWarning(UserWarning):
     """A cost or a predicted accuracy lies outside what its coefficients were fitted on."""
+
+
+class TrainingError(FlashError, RuntimeError):
+    """A network could not be trained; what was finished before is kept."""

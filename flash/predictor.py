@@ -347,18 +347,28 @@ class AccuracyPredictor(Record):
         )
 
 
-def as_predictor(value: Any) -> AccuracyPredictor | None:
-    """Return a predictor from what users pass: None, one, or its file."""
+def as_predictor(value: Any, family: str | None = None) -> AccuracyPredictor | None:
+    """Return a predictor from what users pass: None, one, its file, or "default".
+
+    `family` is that of the space, for which "default" needs a predictor that comes with flash.
+    """
     if value is None or isinstance(value, AccuracyPredictor):
         return value
     if isinstance(value, (str, os.PathLike)):
-        if value == "default":
-            raise ArgumentError(
-                "predictor='default' needs a fitted predictor, and none comes with this version; "
-                "pass an AccuracyPredictor or its JSON file, or None to search without training"
-            )
-        return AccuracyPredictor.load(value)
+        return AccuracyPredictor.load(_shipped(family) if value == "default" else value)
     raise ArgumentTypeError(
         f"predictor must be None, an AccuracyPredictor or the path of its file, "
         f"got {type(value).__name__}"
     )
+
+
+def _shipped(family: str | None) -> str:
+    """Return the file of the predictor that comes with flash for a family of networks."""
+    folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
+    names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
+    if family not in names:
+        raise ArgumentError(
+            f"predictor='default' comes for {', '.join(names)} only, got a space of {family}; "
+            "pass an AccuracyPredictor or its JSON file, or None to search without training"
+        )
+    return os.path.join(folder, f"{family}.json")

@@ -190,7 +190,8 @@ def evaluate(space: Any, target: Any, choices: Any, predictor: Any = None) -> di
 
     from ._core import batch
 
-    space, target, predictor = as_space(space), as_target(target), as_predictor(predictor)
+    space, target = as_space(space), as_target(target)
+    predictor = as_predictor(predictor, space.family)
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     variants, rows = table_rows(space, choices)
     metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))

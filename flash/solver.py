@@ -151,7 +151,7 @@ def search(
         return [search(space, one, **given) for one in target]
     space = as_space(space)
     target = as_target(target)
-    predictor = as_predictor(predictor)
+    predictor = as_predictor(predictor, space.family)
     budgets, limits = read_budgets(
         (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
     )

@@ -307,7 +307,7 @@ def test_evaluate_refuses_names() -> None:
     with pytest.raises(ArgumentError, match="did you mean 'rram'"):
         flash.evaluate("densenet", "rrram", [0])
     with pytest.raises(ArgumentError, match="default"):
-        flash.evaluate("densenet", "rram", [0], predictor="default")
+        flash.evaluate("resnet", "rram", [0], predictor="default")
 
 
 def test_target_costs() -> None:

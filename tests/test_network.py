@@ -179,3 +179,43 @@ def test_nn_mass_log() -> None:
     assert net.params == nn_mass_fixture.PARAMS
     assert net.layers[-1].in_channels == 2048
     assert sum(layer.kind == "conv" for layer in net.layers) == 1 + 38 * 3
+
+
+def test_windows_of_two_sides() -> None:
+    layer = Layer("conv", 4, 6, 9, 12, kernel=(1, 7), stride=(2, 3))  # type: ignore[arg-type]
+    assert (layer.kernel_size, layer.strides, layer.paddings) == ((1, 7), (2, 3), (0, 3, 0, 3))
+    assert (layer.out_height, layer.out_width, layer.weights) == (5, 4, 6 * 4 * 7)
+    same = Layer("conv", 4, 6, 9, 12, kernel=1, kernel_width=7, stride=2, stride_width=3)
+    assert same == layer
+    assert Layer(**layer.to_dict()) == layer
+    one = Layer("conv", 4, 6, 9, 12, kernel=(3, 3), padding=(1, 1), dilation=[2, 2])  # type: ignore[arg-type]
+    assert one == Layer("conv", 4, 6, 9, 12, kernel=3, padding=1, dilation=2)
+    assert (one.dilations, one.out_height, one.out_width) == ((2, 2), 7, 10)
+    assert Layer("conv", 4, 6, 9, 12, kernel=3, dilation=2).out_height == 9
+    end = Layer("conv", 4, 6, 9, 12, kernel=2, padding=0, padding_end=(1, 0))
+    assert (end.paddings, end.out_height, end.out_width) == ((0, 0, 1, 0), 9, 11)
+    assert Layer(**end.to_dict()) == end
+    assert Layer("conv", 4, 6, kernel=3, padding_end=[1, 1]).padding_end is None
+    pool = Layer("pool", 4, 4, 9, 12, kernel=(2, 3), stride=2)  # type: ignore[arg-type]
+    assert pool.paddings == (0, 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"kernel": (1, 2, 3)}, r"kernel must be an integer or \(height, width\), got \(1, 2, 3\)"),
+        ({"kernel": (3, 0)}, "kernel_width must be"),
+        ({"padding": (1, -1)}, "padding_width must be"),
+        ({"padding_end": 3}, "padding_end must be"),
+        ({"padding_end": (1, -1)}, "padding_end must be"),
+        ({"dilation": 0}, "dilation must be"),
+        ({"dilation": 9, "padding": 0}, "kernel must fit"),
+        ({"kind": "add", "dilation": 2}, "kernel and stride of add"),
+        ({"kind": "linear", "kernel_width": 2}, "linear layer has height"),
+    ],
+)
+def test_bad_windows(fields: dict[str, Any], text: str) -> None:
+    side = 1 if fields.get("kind") == "linear" else 8
+    given = {"kind": "conv", "in_channels": 4, "out_channels": 4, "height": side, "width": side}
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
+        Layer(**{**given, "kernel": 1 if fields.get("kind") else 3, **fields})

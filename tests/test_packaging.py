@@ -123,6 +123,8 @@ def test_only_lower_bounds() -> None:
         *project["dependencies"],
         *(one for all_ in extras.values() for one in all_),
     ]:
+        if requirement == "torch==2.13.0" and requirement in extras["test"]:
+            continue  # the one exception: pyproject.toml says why
         assert re.fullmatch(r"[\w-]+(\[[\w,]+\])?(>=[\d.]+)?", requirement), requirement
 
 

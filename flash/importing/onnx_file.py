@@ -18,8 +18,10 @@ from .._layer import MAX_CHANNELS, MAX_LAYERS, MAX_SIDE
 from .._validate import shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .assemble import assemble
-from .onnx_nodes import HANDLERS, IGNORED, File
-from .operations import IMAGE
+from .onnx_folding import fold
+from .onnx_nodes import HANDLERS, IGNORED
+from .onnx_values import File
+from .operations import IMAGE, Listing
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -51,7 +53,17 @@ def read_onnx(source: Any) -> Network:
         for one in node.input:
             file.readers[one] = file.readers.get(one, 0) + 1
     for number, node in enumerate(model.graph.node):
-        _take(file, node, number)
+        name = node.name if isinstance(node.name, str) else ""  # bytes where it is no UTF-8
+        name = name or f"node {number}"
+        try:
+            _take(file, node, name)
+        except FormatError:
+            raise
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            # an input or output that is not there, a constant of a shape that it cannot have
+            raise FormatError(
+                f"{shown(node.op_type)} at {shown(name)} cannot be read: {error}"
+            ) from error
     file.listing.refuse_unknown("the ONNX file")
     if not file.listing.operations:
         raise FormatError("the ONNX file must hold at least one layer, got none")
@@ -231,6 +243,12 @@ def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]
     try:
         result = shape_inference.infer_shapes(skeleton, data_prop=True)
     except Exception as error:  # C++ behind it: its errors have no common class
+        foreign = Listing()
+        for number, node in enumerate(source.node):
+            if node.domain not in ("", "ai.onnx"):
+                name = node.name or f"node {number}"
+                foreign.unknown(f"{node.domain}.{node.op_type}"[:80], name[:80])
+        foreign.refuse_unknown("the ONNX file")
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise FormatError(f"the ONNX file's shapes cannot be inferred: {first}") from None
     shapes: dict[str, tuple[int | None, ...]] = {}
@@ -243,10 +261,9 @@ def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]
     return shapes
 
 
-def _take(file: File, node: Any, number: int) -> None:
+def _take(file: File, node: Any, name: str) -> None:
     """List what a node does."""
     operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
-    name = node.name or f"node {number}"
     for one in node.input:
         if one and one not in file.dims and one not in file.numbers and one not in file.made:
             raise FormatError(
@@ -265,6 +282,8 @@ def _take(file: File, node: Any, number: int) -> None:
     if not read or operator in IGNORED:
         if operator == "Identity" and node.input and node.input[0] in file.dims:
             file.alias(node.output[0], node.input[0])
+        else:
+            fold(file, node)
         return
     handler = HANDLERS.get(operator)
     if handler is None or any(file.numbers[one] is None for one in read):

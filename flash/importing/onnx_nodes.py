@@ -9,140 +9,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from onnx import helper
-
 from ..errors import FormatError
-from .operations import Listing
+from .onnx_folding import reshaped
+from .onnx_values import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Shape = tuple[int | None, ...]
-    Handler = Callable[["File", Any], None]
+    Handler = Callable[[File, Any], None]
 
-__all__ = ["HANDLERS", "IGNORED", "File"]
+__all__ = ["HANDLERS", "IGNORED"]
 
 IGNORED = ("Shape", "Size")  # of an image they are constants
 _ACTIVATIONS = (
     "Abs Celu Clip Elu Erf Exp Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish Neg Relu Selu "
     "Sigmoid Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu"
 )
-
-
-class File:
-    """What is known of an ONNX file as its nodes are read in order.
-
-    Parameters
-    ----------
-    cells : str or None
-        Prefix of node names that is followed by the number of a cell.
-    """
-
-    def __init__(self, cells: str | None) -> None:
-        self.listing = Listing()
-        self.batch = 1
-        self.dims: dict[str, tuple[int, ...]] = {}  # of constants
-        self.constants: dict[str, Any] = {}  # their values, where small
-        self.shapes: dict[str, Shape] = {}
-        self.numbers: dict[str, int | None] = {}  # values that come from the image; None: unknown
-        self.made: set[str] = set()
-        self.shared: list[str] = []
-        self._cells = cells
-        self._used: set[str] = set()
-        self._biasable: dict[int, Any] = {}  # linear layers and convolutions without a bias
-        self.readers: dict[str, int] = {}  # how many nodes read a value
-        self._node: Any = None
-        self._path = ""
-        self._cell: int | None = None
-
-    def begin(self, node: Any, name: str) -> None:
-        """Say which node comes next."""
-        self._node = node
-        self._path = name.strip("/").replace("/", ".")
-        self._cell = None
-        if self._cells and self._path.startswith(self._cells):
-            digits = self._path[len(self._cells) :].partition(".")[0]
-            if digits.isdecimal() and len(digits) < 7:
-                self._cell = int(digits)
-
-    def alias(self, output: str, source: str) -> None:
-        """One constant is another."""
-        self.dims[output] = self.dims[source]
-        if source in self.constants:
-            self.constants[output] = self.constants[source]
-
-    def unknown(self, why: str) -> None:
-        """Note the node as one that no layer stands for."""
-        self.listing.unknown(self._node.op_type, self._node.name or self._path, why)
-        for one in self._node.output:
-            self.numbers[one] = None
-
-    def give(self, kind: str, inputs: list[int], place: int = 0, **fields: Any) -> int:
-        """List an operation as one of the node's outputs."""
-        name = self._node.output[place]
-        shape = self.shapes.get(name)
-        known = None
-        if shape is not None and len(shape) == 4 and None not in shape:
-            known = (int(shape[1] or 0), int(shape[2] or 0), int(shape[3] or 0))
-        number = self.listing.add(kind, inputs, self._path, self._cell, shape=known, **fields)
-        self.numbers[name] = number
-        if fields.get("bias") is False:
-            self._biasable[number] = self.listing.operations[-1]
-        return number
-
-    def same(self, source: int | None, place: int = 0) -> None:
-        """An output of the node is a value that is known already."""
-        self.numbers[self._node.output[place]] = source
-
-    def number(self, place: int) -> int | None:
-        """Return the value of an input that comes from the image."""
-        name = self.input(place)
-        return self.numbers.get(name)
-
-    def input(self, place: int) -> str:
-        """Return the name of an input, empty where it is left out."""
-        return str(self._node.input[place]) if len(self._node.input) > place else ""
-
-    def shape(self, place: int) -> Shape | None:
-        """Return the shape of an input."""
-        name = self.input(place)
-        return self.dims.get(name, self.shapes.get(name))
-
-    def out_shape(self, place: int = 0) -> Shape | None:
-        """Return the shape of an output."""
-        return self.shapes.get(self._node.output[place])
-
-    def weight(self, place: int) -> tuple[int, ...] | None:
-        """Return the dimensions of an input that is a weight, and note its use."""
-        name = self.input(place)
-        dims = self.dims.get(name)
-        if dims is None and name not in self.numbers:
-            shape = self.shapes.get(name)
-            dims = None if shape is None or None in shape else tuple(int(d or 0) for d in shape)
-        if dims is not None:
-            if name in self._used:
-                self.shared.append(name)
-            self._used.add(name)
-        return dims
-
-    def constant(self, place: int) -> Any:
-        """Return the value of an input that is a small constant, None for any other."""
-        return self.constants.get(self.input(place))
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """Return an attribute of the node."""
-        for one in self._node.attribute:
-            if one.name == name:
-                return helper.get_attribute_value(one)
-        return default
-
-    def add_bias(self, number: int, count: int) -> bool:
-        """Give a bias to a layer without one; return whether that could be done."""
-        operation = self._biasable.pop(number, None)
-        if operation is None or operation.fields["out_channels"] != count:
-            return False
-        operation.fields["bias"] = True
-        return True
 
 
 def _ints(value: Any) -> list[int]:
@@ -161,7 +43,7 @@ def _window(file: File, kernel: list[int], pool: bool) -> dict[str, Any] | None:
         return None
     if min(kernel + strides + dilations) < 1 or min(pads) < 0:
         raise FormatError(
-            f"{file.attribute('name', file._path)}: kernel, strides and dilations must be at least "
+            f"{file.at}: kernel, strides and dilations must be at least "
             f"1 and pads 0, got {kernel}, {strides}, {dilations} and {pads}"
         )
     if shape is None or len(shape) != 4 or None in shape:
@@ -282,6 +164,10 @@ def _global(file: File, node: Any) -> None:
 def _shape(file: File, node: Any) -> None:
     """Flattening and regrouping of channels change no count."""
     number, before, after = file.number(0), file.shape(0), file.out_shape()
+    if (after is None or None in after) and node.op_type == "Reshape":
+        after = reshaped(before, file.constant(1)) or after
+        if after is not None:
+            file.shapes[node.output[0]] = after
     if node.op_type == "Flatten" and file.attribute("axis", 1) == 1:
         return file.same(number)
     if before is not None and after is not None and before[:1] == after[:1]:

@@ -1,0 +1,389 @@
+"""`flash.train`: trains sampled networks, and keeps what is finished."""
+
+from __future__ import annotations
+
+import os
+
+from .._validate import choice, integer, known_keys, shown
+from ..architecture import FAMILIES, MAX_SEED, Architecture
+from ..errors import ArgumentError, ArgumentTypeError
+from ..spaces import SearchSpace
+from .design import MAX_NETWORKS, covering
+from .ledger import Ledger
+from .loop import Recipe
+from .results import TrainedNetwork, TrainingResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from .data import Images
+
+__all__ = ["train"]
+
+MAX_WORKERS = 1024
+MAX_REPEATS = 1000
+
+
+def train(
+    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture],
+    dataset: Any,
+    n: int = 25,
+    *,
+    test: Any = None,
+    test_fraction: float = 0.2,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    seed: int = 0,
+    device: str = "auto",
+    workers: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    keep_weights: bool = False,
+    progress: bool = False,
+    callback: Callable[[TrainedNetwork], object] | None = None,
+) -> TrainingResult:
+    """Train networks that cover a space, for an accuracy predictor to be fitted on.
+
+    Parameters
+    ----------
+    space : SearchSpace, name, path, dict or sequence of Architecture
+        A name stands for the family's default space at the images' own size and number of classes;
+        so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
+        networks of any other space are trained at their own resolution: images of another size are
+        scaled to it. A sequence of architectures is trained as it is, and `n` counts not.
+    dataset : "digits", path, pair of arrays or torch dataset
+        "digits" are scikit-learn's 1797 handwritten digits of 8 x 8 pixels. A path is an ``.npz``
+        file with ``images`` and ``labels``, and perhaps ``test_images`` and ``test_labels``. As
+        arrays: images of shape (n, channels, side, side), (n, side, side, channels) or
+        (n, side, side), one channel or three, and labels 0, 1, ... of shape (n,). A torch dataset
+        gives (image, label); it is read once, so give it without random transforms, which are the
+        recipe's to make.
+    n : int, default 25
+        Number of networks, 1 to 1000. A later call may ask for more: the first stay the same.
+    test : pair of arrays or torch dataset, optional
+        Images to judge by.
+    test_fraction : float, default 0.2
+        Without `test`: the share of each class that is held out, above 0, at most 0.9.
+    epochs, batch_size : int, optional
+        Instead of the recipe's.
+    recipe : flash.training.Recipe or dict, optional
+        What it leaves open: 10 epochs, batches of 128 (64 of fewer than 10,000 images, and at least
+        ten batches an epoch), and of digits no mirror images.
+    repeats : int, default 1
+        Trainings of each network, under the seeds `seed`, ``seed + 1``, ...: they show the noise.
+    seed : int, default 0
+        Of the choice of networks, the split, the weights and the order of images. On a CPU the same
+        seed gives the same results, bit for bit, with any number of workers; on CUDA nearly.
+    device : {"auto", "cpu", "cuda", "cuda:N"}
+        "auto" is CUDA where there is one.
+    workers : int, optional
+        Networks trained at a time, each in a process of its own (on a CPU of one thread). Usually
+        as many as there are processors, one on CUDA.
+    out : path, optional
+        Folder of the run, usually ``flash-train-`` and 8 digits in the current folder that stand
+        for its settings. Where it holds finished networks or checkpoints of the same run, the run
+        goes on from there.
+    resume : bool, default True
+        False refuses a folder with finished networks.
+    keep_weights : bool, default False
+        Whether to keep each network's state_dict in ``out/weights``.
+    progress : bool, default False
+        Show progress on standard error (with rich where it is installed).
+    callback : callable, optional
+        Called with each `TrainedNetwork` as it is finished.
+
+    Returns
+    -------
+    TrainingResult
+        ``.architectures`` and ``.accuracies`` are what `AccuracyPredictor.fit` takes.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, FormatError
+        If an argument or the data are not accepted: before anything is trained.
+    MissingExtraError
+        If torch is not installed (``pip install 'flash-nas[train]'``).
+    TrainingError
+        If a network cannot be trained, such as for want of memory.
+    OSError
+        If a file cannot be written. What was finished stays, and the same call goes on from it;
+        so it does after Ctrl-C or a kill.
+    """
+    from ..export import require
+    from . import data as data_module
+
+    integer("n", n, 1, MAX_NETWORKS)
+    integer("seed", seed, 0, MAX_SEED - MAX_REPEATS)
+    integer("repeats", repeats, 1, MAX_REPEATS)
+    if workers is not None:
+        integer("workers", workers, 1, MAX_WORKERS)
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
+    if recipe is not None and not isinstance(recipe, Recipe):
+        known_keys("recipe", recipe, Recipe._fields)
+    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
+        if value is not None:
+            integer(name, value, low)
+    if out is not None and not os.fspath(out):
+        raise ArgumentError("out must be the path of a folder, got ''")
+    torch = require("flash.train", "train", "torch")
+    place = _device(torch, device)
+    images = data_module.read(dataset, test, test_fraction, seed)
+    plan = _recipe(recipe, epochs, batch_size, images)
+    named, networks = _networks(space, n, seed, images)
+    facts = _facts(named, images, plan, seed, place)
+    key = _digest(facts)
+    folder = os.fspath(out) if out is not None else f"flash-train-{key[:8]}"
+    conditions = _conditions(torch, place, plan, images)
+
+    with Ledger(folder, facts, resume) as ledger:
+        lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
+        jobs = []
+        for index, arch in enumerate(networks):
+            for repeat in range(repeats):
+                line = lines.get((index, repeat))
+                if line is None:
+                    jobs.append(_job(ledger, key, index, repeat, arch, seed, keep_weights))
+                elif line["architecture"] != arch.to_dict():
+                    raise ArgumentError(
+                        f"out must be a folder of its own for each run: network {index} in "
+                        f"{folder!r} is another"
+                    )
+        wanted = len(networks) * repeats
+        if jobs:
+            if workers is None:
+                workers = 1 if place != "cpu" else _processors()
+            common = {
+                "data": os.path.join(folder, "data"),
+                "folder": folder,
+                "recipe": plan.to_dict(),
+                "device": place,
+                "threads": 1 if place == "cpu" else 0,
+                **_statistics(images),
+            }
+            _run(ledger, images, jobs, common, workers, conditions, wanted, progress, callback)
+        kept = [
+            TrainedNetwork.from_dict(line)
+            for line in sorted(ledger.lines, key=lambda line: (line["index"], line["repeat"]))
+            if line["index"] < len(networks) and line["repeat"] < repeats
+        ]
+    return TrainingResult(tuple(kept), folder)
+
+
+def _run(
+    ledger: Ledger,
+    images: Images,
+    jobs: list[dict[str, Any]],
+    common: dict[str, Any],
+    workers: int,
+    conditions: dict[str, Any],
+    wanted: int,
+    progress: bool,
+    callback: Callable[[TrainedNetwork], object] | None,
+) -> None:
+    """Train the jobs, and write each as it is finished."""
+    import math
+    import shutil
+
+    import numpy as np
+
+    from .pool import run_jobs
+    from .showing import display
+
+    by_key = {(job["index"], job["repeat"]): job for job in jobs}
+    try:
+        shutil.rmtree(common["data"], ignore_errors=True)  # of a run that was killed
+        os.makedirs(common["data"])
+        for name in ("train_x", "train_y", "test_x", "test_y"):
+            np.save(os.path.join(common["data"], name + ".npy"), getattr(images, name))
+        events = run_jobs(jobs, common, workers)
+        with display(progress, wanted, wanted - len(jobs), common["recipe"]["epochs"]) as show:
+            try:
+                for event in events:
+                    show(event)
+                    if event["event"] != "done":
+                        continue
+                    job = by_key[event["index"], event["repeat"]]
+                    line = {
+                        "format": 1,
+                        **{name: job[name] for name in ("index", "repeat", "seed")},
+                        **{
+                            name: event[name] if math.isfinite(event[name]) else None
+                            for name in ("accuracy", "loss", "train_loss", "seconds")
+                        },
+                        "architecture": job["architecture"],
+                        "conditions": conditions,
+                    }
+                    ledger.finish(line)
+                    if callback is not None:
+                        callback(TrainedNetwork.from_dict(line))
+            finally:
+                events.close()
+    except (Exception, KeyboardInterrupt) as error:
+        here = sum((line["index"], line["repeat"]) in by_key for line in ledger.lines)
+        done = wanted - len(jobs) + here
+        text = (
+            f"{done} of {wanted} networks are finished in {ledger.folder!r}; "
+            "the same call goes on from there"
+        )
+        if isinstance(error, OSError) and error.errno is not None:
+            name = error.filename if error.filename is not None else ledger.folder
+            raise OSError(error.errno, f"{os.strerror(error.errno)}; {text}", name) from error
+        error.add_note(text)
+        raise
+    finally:
+        shutil.rmtree(common["data"], ignore_errors=True)
+
+
+def _job(
+    ledger: Ledger, key: str, index: int, repeat: int, arch: Architecture, seed: int, weights: bool
+) -> dict[str, Any]:
+    found = arch.to_dict()
+    return {
+        "index": index,
+        "repeat": repeat,
+        "seed": seed + repeat,
+        "architecture": found,
+        "checkpoint": ledger.checkpoint(index, repeat),
+        "key": _digest([key, found, seed + repeat]),
+        "weights": ledger.weights(index, repeat) if weights else None,
+    }
+
+
+def _device(torch: Any, device: object) -> str:
+    """Return "cpu", "cuda" or "cuda:N", and only what is there."""
+    names: tuple[str, ...] = ("auto", "cpu", "cuda")
+    base, _, number = device.partition(":") if isinstance(device, str) else (device, "", "")
+    if base == "cuda" and number.isdecimal():
+        names = (*names, str(device))
+    found = choice("device", device, names, " or 'cuda:N'")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if found == "auto":
+        return "cuda" if count else "cpu"
+    if found != "cpu" and int(number or 0) >= count:
+        raise ArgumentError(f"device must be one that torch finds, got {found!r} of {count} CUDA")
+    return found
+
+
+def _recipe(
+    given: Recipe | Mapping[str, Any] | None,
+    epochs: int | None,
+    batch_size: int | None,
+    images: Images,
+) -> Recipe:
+    count = len(images.train_y)
+    if not isinstance(given, Recipe):
+        usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
+        given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
+    changes = {"epochs": epochs, "batch_size": batch_size}
+    plan = given._replace(**{name: one for name, one in changes.items() if one is not None})
+    if plan.batch_size > count:
+        raise ArgumentError(
+            f"batch_size must be at most the {count} training images, got {plan.batch_size}"
+        )
+    return plan
+
+
+def _networks(
+    space: object, n: int, seed: int, images: Images
+) -> tuple[dict[str, Any] | None, list[Architecture]]:
+    """Return (the space as plain data, or None for a list, and the networks to train)."""
+    if isinstance(space, str) and space in FAMILIES:
+        space = {"family": space}
+    if hasattr(space, "keys"):
+        own = {"resolution": images.side, "num_classes": images.classes}
+        space = SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
+    elif isinstance(space, (str, os.PathLike)):
+        if not os.fspath(space).endswith((".toml", ".json")):
+            choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
+        space = SearchSpace.load(space)
+    if isinstance(space, SearchSpace):
+        named: dict[str, Any] | None = space.to_dict()
+        networks = covering(space, n, seed)
+    else:
+        named = None
+        if isinstance(space, Architecture):
+            space = [space]
+        if not isinstance(space, (list, tuple)) or not space:
+            raise ArgumentTypeError(
+                "space must be a SearchSpace, a name, a file or a list of Architecture, "
+                f"got {shown(space)} ({type(space).__name__})"
+            )
+        for number, one in enumerate(space):
+            if not isinstance(one, Architecture):
+                raise ArgumentTypeError(
+                    f"space[{number}] must be an Architecture, got {shown(one)}"
+                )
+        networks = list(space)
+    for arch in networks:
+        if arch.num_classes < images.classes:
+            raise ArgumentError(
+                f"space must have num_classes of at least the {images.classes} classes of the "
+                f"dataset, got {arch.num_classes}"
+            )
+    return named, networks
+
+
+def _facts(
+    named: dict[str, Any] | None, images: Images, plan: Recipe, seed: int, place: str
+) -> dict[str, Any]:
+    """Return what makes two runs the same."""
+    return {
+        "space": named,
+        "seed": seed,
+        "recipe": plan.to_dict(),
+        "dataset": images.fingerprint(),
+        "device": place.partition(":")[0],
+    }
+
+
+def _conditions(torch: Any, place: str, plan: Recipe, images: Images) -> dict[str, Any]:
+    from .._version import __version__
+
+    reduced = plan.precision == "bfloat16" or (plan.precision == "auto" and place != "cpu")
+    return {
+        "device": place if place == "cpu" else torch.cuda.get_device_name(place),
+        "threads": 1 if place == "cpu" else None,
+        "precision": "bfloat16" if reduced else "float32",
+        "torch": str(torch.__version__),
+        "flash": __version__,
+        "recipe": plan.to_dict(),
+        "dataset": {
+            "name": images.name,
+            "fingerprint": images.fingerprint(),
+            "train_images": len(images.train_y),
+            "test_images": len(images.test_y),
+            "classes": images.classes,
+            "side": images.side,
+        },
+    }
+
+
+def _statistics(images: Images) -> dict[str, list[float]]:
+    """Return mean and deviation of each channel over the training images."""
+    import numpy as np
+
+    axes = (0, 2, 3)
+    mean = images.train_x.mean(axis=axes, dtype=np.float64)
+    deviation = images.train_x.std(axis=axes, dtype=np.float64)
+    return {
+        "mean": mean.tolist(),
+        "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
+    }
+
+
+def _digest(data: Any) -> str:
+    import hashlib
+    import json
+
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # where a process may be kept to some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
