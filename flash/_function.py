@@ -85,14 +85,14 @@ class _Batches:
 
     def _describe(self, rows: NDArray[Any]) -> tuple[dict[str, Any], NDArray[Any]]:
         """What the function is given, and which rows are within the budgets."""
-        from .problem import table_rows
+        from .problem import nn_degrees, table_rows
 
         problem = self.run.problem
         metrics = np.asarray(batch.evaluate(problem.tables, *table_rows(problem.space, rows)))
         fits = np.all(metrics[1:] <= np.array(self.limits[1:])[:, None], axis=0)
-        data: dict[str, Any] = {"nn_degree": metrics[0]}
+        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, rows, metrics[0])}
         if problem.predictor is not None:
-            predict = problem.predictor.predict_degree
+            predict = problem.predictor.accuracy_of
             data["accuracy"] = np.array([predict(float(g)) for g in metrics[0]])
             least = self.run.budgets.get("min_accuracy")
             if least is not None:

@@ -49,7 +49,7 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
                 value = best[3][NAMES.index(name)]
                 least[name] = int(value) if name in ("max_params", "max_macs") else value
             elif problem.predictor is not None:
-                least[name] = problem.predictor.predict_degree(best[3][0])
+                least[name] = problem.predictor.accuracy_of(best[3][0])
             break
     return least
 

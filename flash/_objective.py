@@ -68,7 +68,7 @@ class Objective(Record):
     ) -> float:
         """Return a reported number from the core's (the product is compared by its logarithm)."""
         if self.exponents is None:
-            return value if predictor is None else predictor.predict_degree(value)
+            return value if predictor is None else predictor.accuracy_of(value)
         import math
 
         value = math.ldexp(value, -self.shift)

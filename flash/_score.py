@@ -21,13 +21,10 @@ LARGEST = 1e6  # of a coefficient: scores of cells stay far below 2**53 units fo
 
 
 def logistic(z: float) -> float:
-    """Return ``1 / (1 + exp(-z))``."""
+    """Return ``1 / (1 + exp(-z))``, rounded as the compiled core rounds it."""
     from math import exp
 
-    if z >= 0.0:
-        return 1.0 / (1.0 + exp(-min(z, 700.0)))
-    e = exp(max(z, -700.0))
-    return e / (1.0 + e)
+    return 1.0 / (1.0 + exp(-max(z, -700.0)))
 
 
 class TopologyScore(Record):
@@ -75,7 +72,7 @@ class TopologyScore(Record):
         from math import log
 
         cells = sum([self.cell_score(cell) for cell in terms.cells])
-        z = self.intercept + cells * 2.0**-SCORE_BITS
+        z = (round(self.intercept * 2.0**SCORE_BITS) + cells) * 2.0**-SCORE_BITS
         z += self.totals[0] * log(max(1, terms.macs))
         z += self.totals[1] * log(max(1, terms.params))
         return z

@@ -227,8 +227,23 @@ class AccuracyPredictor(Record):
 
     @property
     def link(self) -> tuple[int, float, float, float]:
-        """The core's link from NN-Degree to accuracy (kind "nn-degree" only)."""
-        return (1, *self._degree_form())
+        """The core's link from its score, NN-Degree or a topology's, to accuracy."""
+        return (1, *self._degree_form()) if self.topology is None else (2, 1.0, 0.0, 0.0)
+
+    @property
+    def terms(self) -> tuple[float, ...] | None:
+        """A topology's intercept, factors of log MACs and log parameters, and the cells' terms."""
+        if self.topology is None:
+            return None
+        return (self.topology.intercept, *self.topology.totals, *self.topology.cell[:4])
+
+    def accuracy_of(self, score: float) -> float:
+        """Return the accuracy in [0, 1] of the core's score: NN-Degree or a topology's."""
+        if self.topology is None:
+            return self.predict_degree(score)
+        from ._score import logistic
+
+        return logistic(score)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""

@@ -145,8 +145,13 @@ def compile_problem(
     model = target.model(space.family)
     plan = plan_of(space)
     link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+    terms = predictor.terms if predictor is not None else None
+    if terms is not None:
+        extra |= PARAMS | MACS
     try:
-        tables = core.compile_tables(plan, model, 1 | target.columns(space.family) | extra, link)
+        tables = core.compile_tables(
+            plan, model, 1 | target.columns(space.family) | extra, link, terms
+        )
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
@@ -195,15 +200,35 @@ def evaluate(space: Any, target: Any, choices: Any, predictor: Any = None) -> di
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     variants, rows = table_rows(space, choices)
     metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
-    out = {"nn_degree": metrics[0]}
+    out = {"nn_degree": nn_degrees(problem, choices, metrics[0])}
     if predictor is not None:
-        out["accuracy"] = np.array([predictor.predict_degree(float(g)) for g in metrics[0]])
+        out["accuracy"] = np.array([predictor.accuracy_of(float(score)) for score in metrics[0]])
     for k, name in enumerate(("latency_ms", "energy_mj", "area_mm2"), 1):
         if name in target.metrics:
             out[name] = metrics[k]
     out["params"] = metrics[4].astype(np.int64)
     out["macs"] = metrics[5].astype(np.int64)
     return out
+
+
+def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
+    """Return the NN-Degrees of configurations from their scores, or anew for a topology's."""
+    if problem.predictor is None or problem.predictor.topology is None:
+        return scores
+    import numpy as np
+
+    from ._core import batch
+
+    plain = problem.__dict__.get("_plain")
+    if plain is None:
+        plain = compile_problem(problem.space, problem.target)
+        problem.__dict__["_plain"] = plain
+    return np.asarray(batch.evaluate(plain.tables, *table_rows(problem.space, choices))[0])
+
+
+def nn_degree_of(totals: Sequence[float]) -> float:
+    """Return NN-Degree from column totals."""
+    return totals[0] * core.SCORE_UNIT
 
 
 def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:

@@ -12,7 +12,16 @@ from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
 from .hardware import as_target, flags_for
 from .predictor import as_predictor
-from .problem import MACS, PARAMS, as_space, compile_problem, row_of, rows_of, totals_of
+from .problem import (
+    MACS,
+    PARAMS,
+    as_space,
+    compile_problem,
+    nn_degree_of,
+    row_of,
+    rows_of,
+    totals_of,
+)
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -336,8 +345,8 @@ class _Run:
             status,
             message,
             x=row,
-            nn_degree=metrics[0],
-            accuracy=None if predictor is None else predictor.predict_degree(metrics[0]),
+            nn_degree=metrics[0] if predictor is None else nn_degree_of(totals),
+            accuracy=None if predictor is None else predictor.accuracy_of(metrics[0]),
             latency_ms=costs.get("latency_ms"),
             energy_mj=costs.get("energy_mj"),
             area_mm2=costs.get("area_mm2"),
