@@ -46,7 +46,7 @@ INF = math.inf
         ({"min_accuracy": 0.0, "predictor": PREDICTOR}, "above 0"),
         ({"min_accuracy": 1.1, "predictor": PREDICTOR}, "at most 1"),
         ({"min_accuracy": math.nan, "predictor": PREDICTOR}, "finite"),
-        ({"predictor": "default"}, "default"),
+        ({"space": "resnet", "predictor": "default"}, "comes for densenet only"),
         ({"evaluator": print}, "evaluator"),
         ({"seed": -1}, "seed must be"),
         ({"time_limit_s": 0}, "time_limit_s must be"),
