@@ -1,0 +1,75 @@
+"""Searches with a topology predictor, and products in which a cost may be 0."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from random import Random
+
+import numpy as np
+import pytest
+from problems import space
+
+import flash
+from flash._core.exact import Query, Search
+from flash._core.tables import Tables
+from flash._score import TopologyScore
+from flash.architecture import FAMILIES
+from flash.predictor import AccuracyPredictor
+
+INF = math.inf
+
+
+def predictor(random: Random) -> AccuracyPredictor:
+    cell = (random.uniform(0, 2), random.uniform(-1, 1), random.uniform(-0.05, 0.1))
+    totals = (random.uniform(-0.2, 0.3), random.uniform(-0.2, 0.2))
+    return AccuracyPredictor(
+        topology=TopologyScore(-1.0, (*cell, random.uniform(-0.3, 0.3), 0.0), totals)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_best_of_all_predictions(family: str, seed: int) -> None:
+    random = Random(f"{family}{seed}")
+    small, model = space(random, family, 3000), predictor(random)
+    every = flash.evaluate(small, "cpu-x86", range(small.size), predictor=model)
+    some = small.sample(min(10, small.size), seed)
+    rows = [small.encode(net) for net in some]
+    told = flash.evaluate(small, "cpu-x86", rows, predictor=model)
+    assert told["accuracy"].tolist() == model.predict(some).tolist()
+    assert told["nn_degree"].tolist() == [flash.nn_degree(net) for net in some]
+    limit = float(np.median(every["latency_ms"]))
+    result = flash.search(small, "cpu-x86", max_latency_ms=limit, predictor=model)
+    assert result.proven
+    assert result.accuracy == every["accuracy"][every["latency_ms"] <= limit].max()
+    assert result.architecture is not None
+    assert result.nn_degree == flash.nn_degree(result.architecture)
+
+
+def test_a_cost_of_nothing_in_some_rows_leaves_the_product_proven() -> None:
+    for seed in range(20):
+        random = Random(seed)
+        n = 16
+        score = [float(random.randint(1, 20)) for _ in range(n)]
+        fixed = [float(random.randint(0, 2)) for _ in range(n)]
+        other = [float(random.randint(0 if f else 1, 2)) for f in fixed]
+        columns = {0: array("d", score), 1: array("d", fixed), 2: array("d", other)}
+        columns[5] = array("d", [1.0] * n)
+        tables = Tables.from_arrays(
+            [([0.0] * 9, [(1, columns, {})])],
+            {"quantum": (1.0,) * 6, "modelled": 63, "classes": ((INF, 1.0, 1.0, 0.0),)},
+        )
+        search = Search(tables, Query((INF,) * 6, -INF, (1.0, -1.0, 0.0, 0.0, 0.0, 0.0)))
+        search.prove()
+        best = max(
+            math.log(s) - math.log(f + o) for s, f, o in zip(score, fixed, other, strict=True)
+        )
+        assert search.best is not None
+        assert search.best[2] == pytest.approx(best, rel=1e-12)
+
+
+def test_many_cells_end() -> None:
+    """The star of a vertex has 2^n corners: 24 cells must not walk them."""
+    deep = flash.ResNet(cells=24, widths=[8], depths=[1, 2], skips=[0, 8])
+    assert flash.search(deep, "cpu-x86", max_latency_ms=5.0, max_evals=20_000).architecture
