@@ -119,6 +119,7 @@ cdef class Front:
                 self.task.epsilon = epsilon
                 join_cells(&self.task, v, &self.found, &self.waiting)
                 self.variants_done = v + 1
+                self.task.done = 0.0
             self.task.epsilon = 0.0
             self.task.final = 1
             if self.task.stopped != 4:
@@ -163,8 +164,8 @@ cdef class Front:
     def progress(self) -> float:
         """Share of the variants' joins that are done, from 0 to 1."""
         cdef double n = self.task.problem.n_variants
-        return min(1.0, (self.variants_done + min(1.0, self.task.done / max(1.0, self.task.whole)))
-                   / n)
+        cdef double own = (self.task.done + self.task.share) / max(1.0, self.task.whole)
+        return min(1.0, (self.variants_done + min(1.0, own)) / n)
 
     @property
     def size(self) -> int:
@@ -504,12 +505,15 @@ cdef void join_cells(Task* t, int variant, Cloud* found, Waiting* kept) noexcept
                          pause)
                 discard(&rows)
             t.final = c == v.n_cells - 1
-            if not t.final and t.stopped != 4:
+            if t.final and t.epsilon > 0.0 and t.stopped != 4:
+                sift(t, found, kept)
+            elif not t.final and t.stopped != 4:
                 sift(t, &after[f], &waiting)
         for g in range(64):
             discard(&before[g])
             before[g] = after[g]
         t.done = c + 1
+        t.share = 0.0
     for g in range(64):
         discard(&before[g])
     free(waiting.record)

@@ -212,7 +212,8 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                 sift(t, out, waiting)
                 if t.stopped == 4 or not room_for(t, j, out):
                     return
-        t.done += 1.0 / j.a.nodes[la]
+        if pause != NULL:
+            t.share = <double> (ga + 1) / j.a.nodes[la]
 
 
 cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* offset, Cloud* out,
@@ -226,7 +227,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     cdef Cloud few_a, few_b
     cdef double key[768]
     cdef int32_t order[64]
-    cdef int d
+    cdef int d, whole = 0
     if a.n == 0 or b.n == 0 or t.stopped == 4:
         return
     memset(&j, 0, sizeof(Join))
@@ -235,22 +236,26 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     memcpy(j.offset, offset, sizeof(j.offset))
     for d in range(t.n_keys):
         j.key_offset[d] = t.sign[d] * offset[t.key_column[d]]
-    if t.stopped or <double> a.n * b.n > 4.0 * FEW * FEW:
+    if not t.stopped and <double> a.n * b.n <= 4.0 * FEW * FEW:
+        j.a = a
+        j.b = b
+        all_sums(t, &j, out, waiting, pause)
+        whole = not t.stopped
+    if not whole:
         sample(t, a, FEW, &few_a, key, order)
         sample(t, b, FEW, &few_b, key, order)
         if few_a.n and few_b.n:
             j.a = &few_a
             j.b = &few_b
             all_sums(t, &j, out, waiting, NULL)
-            t.done -= 1.0
-            if waiting.n > FEW:
+            if waiting.n > FEW and t.stopped != 4:
                 sift(t, out, waiting)
         else:
             t.stopped = 4
-    if not t.stopped:
-        j.a = a
-        j.b = b
-        all_sums(t, &j, out, waiting, pause)
+        if not t.stopped:
+            j.a = a
+            j.b = b
+            all_sums(t, &j, out, waiting, pause)
     discard(&few_a)
     discard(&few_b)
     free(j.near)

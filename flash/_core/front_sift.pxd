@@ -9,6 +9,10 @@ from flash._core.core cimport *
 from flash._core.front_task cimport *
 
 
+cdef enum:
+    STAYS = 2            # 0: gone, 1: dominated by no other
+
+
 cdef struct Waiting:
     int64_t n
     int64_t room
@@ -102,21 +106,20 @@ cdef inline int doubtful(const Task* t, const Cloud* cloud, int64_t n, const int
     return 0
 
 
-cdef inline int stood_for(const Cloud* cloud, int64_t own, const double* key, char* state,
-                          int64_t n, const int32_t* blocks) noexcept nogil:
-    """Whether a kept point stands for `own` within epsilon; that point must then stay."""
+cdef inline int stood_for(const Cloud* cloud, const double* key, const char* state, int64_t n,
+                          const int32_t* blocks) noexcept nogil:
+    """Whether a point that stays is at most `key`."""
     cdef double other[12]
     cdef int64_t i, j
     cdef int d, p
     for i in range(n):
         for p in range(FLASH_POINTS):
             j = <int64_t> blocks[i] * FLASH_POINTS + p
-            if j >= cloud.n or j == own or not state[j]:
+            if j >= cloud.n or state[j] != STAYS:
                 continue
             for d in range(cloud.keys):
                 other[d] = cloud.key[(blocks[i] * <int64_t> cloud.keys + d) * FLASH_POINTS + p]
             if within(cloud.keys, other, key):
-                state[j] = 2
                 return 1
     return 0
 
@@ -183,7 +186,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
                         state[i] = 0
             for i in range(count if t.epsilon > 0.0 else 0):
                 if order[i] < n_old:
-                    state[i] = 2
+                    state[i] = STAYS
             for i in range(count if t.epsilon > 0.0 else 0):
                 if state[i] != 1:
                     continue
@@ -191,8 +194,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
                     high[d] = low[d] = key[<int64_t> order[i] * keys + d]
                 eased(t, high)
                 found = relevant(&whole, keys + 1, low, high, blocks)
-                if stood_for(&whole, i, high, state, found, blocks):
-                    state[i] = 0
+                state[i] = 0 if stood_for(&whole, high, state, found, blocks) else STAYS
             kept = 0
             for i in range(count):
                 if state[i]:

@@ -47,7 +47,8 @@ cdef struct Task:
     double deadline
     double next_look
     void* owner
-    double done, whole   # pairs of points: of those of this join
+    double done, share   # cells joined, and how much of the present join is done
+    double whole         # cells of the variant
     int64_t weighed
 
 
