@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .fronts import ParetoFront as ParetoFront
+    from .fronts import pareto as pareto
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -54,6 +56,7 @@ _HOME = {
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
+    "ParetoFront": "fronts",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
@@ -69,6 +72,7 @@ _HOME = {
     "measure": "hardware.measuring",
     "nn_degree": "degree",
     "nn_mass": "degree",
+    "pareto": "fronts",
     "search": "solver",
     "targets": "hardware",
     "train": "training",

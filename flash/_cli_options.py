@@ -17,6 +17,7 @@ __all__ = [
     "BUDGETS",
     "HELP",
     "USAGE",
+    "add_budgets",
     "parser",
     "read_objective",
     "read_row",
@@ -35,6 +36,8 @@ latency, energy and area budgets, and proves it.
 commands:
   search     find the best network for a target and its budgets
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
+  pareto     every trade-off between objectives that no network betters
+               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.html
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
   measure    run networks for real, here or on another machine, and time them
@@ -147,9 +150,7 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
     add("target", metavar="TARGET", nargs="+", help="names or files of targets")
-    group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+    add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
@@ -162,6 +163,20 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    _space_options(parser)
+
+
+def add_budgets(parser: ArgumentParser) -> None:
+    """Add an option for each budget."""
+    group = parser.add_argument_group("budgets")
+    for name, (metavar, text) in BUDGETS.items():
+        group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+
+
+def _prepare_pareto(parser: ArgumentParser) -> None:
+    from ._cli_front import prepare_pareto
+
+    prepare_pareto(parser)
     _space_options(parser)
 
 
@@ -387,6 +402,7 @@ def parser(command: str) -> ArgumentParser:
 
 _PREPARE = {
     "search": _prepare_search,
+    "pareto": _prepare_pareto,
     "evaluate": _prepare_evaluate,
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,

@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | measure | calibrate | train | targets | info``.
+"""The command line: ``flash COMMAND``, of which `_cli_options.HELP` is the list.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -130,6 +130,15 @@ def _search(args: Namespace) -> int:
     if any(result.stopped == "interrupt" for result in results):
         return INTERRUPTED
     return FOUND if all(result.success for result in results) else NOTHING
+
+
+# pareto
+
+
+def _pareto(args: Namespace) -> int:
+    from ._cli_front import pareto
+
+    return pareto(args)
 
 
 # evaluate
@@ -298,6 +307,7 @@ def _info(args: Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
+    "pareto": _pareto,
     "evaluate": _evaluate,
     "measure": _measure,
     "calibrate": _calibrate,

@@ -172,9 +172,39 @@ def grid_class(rows: int, cols: int, data: dict[str, float]) -> tuple[float, flo
 
 def _beyond(tiles: int, data: dict[str, float]) -> Iterator[tuple[float, float, float, float]]:
     """Yield the classes from `tiles` on: bounds r(r - 1) and r r, the last T of each grid."""
-    side = math.isqrt(tiles)
-    while side * side <= MAX_TILES:
-        for rows, cols in ((side, side - 1), (side, side)):
-            if rows * cols > tiles:
-                yield grid_class(rows, cols, data)
-        side += 1
+    u, v = data["latency_row_share"], data["energy_row_share"]
+    fixed, per_side = data["area_mm2_const"], data["area_mm2_per_side"]
+    u_rest, v_rest = 1 - u, 1 - v
+    for bound, down, across, half_cols, half_rows, side in _grids(
+        tiles, int(data["rows_per_cycle"]), int(data["cols_per_cycle"])
+    ):
+        yield (
+            bound,
+            u * down + u_rest * across,
+            v * half_cols + v_rest * half_rows,
+            fixed + per_side * side,
+        )
+
+
+def _grids(tiles: int, rows_per_cycle: int, cols_per_cycle: int) -> list[tuple[float, ...]]:
+    """Return what `grid_class` weighs, for all grids beyond `tiles`: alike for many chips."""
+    key = (tiles, rows_per_cycle, cols_per_cycle)
+    found = _known_grids.get(key)
+    if found is None:
+        found = []
+        side = math.isqrt(tiles)
+        while side * side <= MAX_TILES:
+            for rows, cols in ((side, side - 1), (side, side)):
+                if rows * cols > tiles:
+                    down = rows * -(-rows // rows_per_cycle)
+                    across = cols * -(-cols // cols_per_cycle)
+                    root = math.sqrt(rows * cols)
+                    found.append((float(rows * cols), down, across, -(-cols // 2), rows // 2, root))
+            side += 1
+        if len(_known_grids) > 16:
+            _known_grids.clear()
+        _known_grids[key] = found
+    return found
+
+
+_known_grids: dict[tuple[int, int, int], list[tuple[float, ...]]] = {}
