@@ -16,12 +16,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._buildinfo import build_info as build_info
     from ._choices import Range as Range
+    from ._pareto_front import ParetoFront as ParetoFront
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
-    from .fronts import ParetoFront as ParetoFront
+    from .fleet import FleetResult as FleetResult
     from .fronts import pareto as pareto
     from .hardware import Cost as Cost
     from .hardware import Target as Target
@@ -52,11 +53,12 @@ _HOME = {
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
+    "FleetResult": "fleet",
     "Layer": "network",
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
-    "ParetoFront": "fronts",
+    "ParetoFront": "_pareto_front",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",

@@ -38,12 +38,12 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--epsilon", type=float, default=0.0, metavar="E",
-        help="fewer points: for every network one comes within a factor 1 + E of it (0: all)")  # fmt: skip
+        help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
     add("--json", nargs="?", const="-", metavar="PATH",
-        help="print all points as JSON, or write them to PATH besides printing the screen")  # fmt: skip
+        help="print all points as JSON, or write them to PATH and print the screen")  # fmt: skip
 
 
 def pareto(args: Namespace) -> int:

@@ -61,6 +61,7 @@ examples:
   flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
+  flash search densenet --targets fleet/ --max-latency-ms 4 --json > answers.jsonl
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
@@ -149,7 +150,14 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", nargs="+", help="names or files of targets")
+    add("target", metavar="TARGET", nargs="*", help="names or files of targets")
+    add("--targets", metavar="DIR",
+        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
+        "JSON line per device as soon as it is answered")  # fmt: skip
+    add("--budgets", metavar="FILE",
+        help="with --targets: JSON of budgets by device (file name without .json), like "
+        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from . import _validate as check
+from ._pareto_front import ParetoFront
 from ._screen import BUDGETS
 from .errors import ArgumentError, ArgumentTypeError, FormatError
-from .fronts import ParetoFront, read_objectives
+from .fronts import read_objectives
 from .hardware import METRICS as COSTS
 from .hardware import Target
 from .result import STOPS
@@ -131,5 +132,3 @@ def _column(name: str, values: Any, n: int) -> Any:
     column = np.array(values, dtype=np.int64 if name in COUNTS else np.float64)
     column.flags.writeable = False
     return column
-
-

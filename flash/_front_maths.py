@@ -43,7 +43,9 @@ def knee(values: Sequence[ndarray[Any, Any]], names: Sequence[str]) -> int:
     loss = np.stack(logs, axis=1)
     span = np.ptp(loss, axis=0)
     scaled = (loss - loss.min(axis=0)) / np.where(span > 0.0, span, 1.0)
-    ends = scaled[[int(np.lexsort((scaled.sum(axis=1), scaled[:, k]))[0]) for k in range(len(names))]]
+    ends = scaled[
+        [int(np.lexsort((scaled.sum(axis=1), scaled[:, k]))[0]) for k in range(len(names))]
+    ]
     # of the least norm: objectives with the same best point share the weight of one
     normal = np.linalg.lstsq(ends, np.ones(len(names)), rcond=None)[0]
     if not (normal > 0.0).all():

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .fronts import ParetoFront
+    from ._pareto_front import ParetoFront
 
 __all__ = ["draw", "save"]
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from ._core.exact import Query
 from ._core.front import Front
 from ._front_maths import OBJECTIVES
-from .fronts import FrontEvent, ParetoFront
+from ._pareto_front import FrontEvent, ParetoFront
 from .problem import nn_degrees
 
 TYPE_CHECKING = False
@@ -166,5 +166,3 @@ def choices(
             for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
                 left, x[own, k] = np.divmod(left, lengths[k])
     return x
-
-

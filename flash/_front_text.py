@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+    from ._pareto_front import ParetoFront
     from .architecture import Architecture
-    from .fronts import ParetoFront
     from .spaces import SearchSpace
 
 __all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
@@ -189,7 +189,9 @@ def screen(front: ParetoFront) -> str:
         names = ["point", *(one for one in front.metrics if one != "score"), ""]
         rows = [names]
         for i in at:
-            cells = [quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in names[1:-1]]
+            cells = [
+                quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in names[1:-1]
+            ]
             rows.append([str(i), *cells, "knee" if i == front.knee_index else ""])
         lines += ["", *(line.rstrip() for line in table(rows, 0)), ""]
     lines.append(front.message)

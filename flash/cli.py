@@ -98,6 +98,14 @@ def _search(args: Namespace) -> int:
 
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    if args.targets is not None:
+        from ._cli_fleet import search_folder
+
+        return search_folder(args)
+    if not args.target:
+        raise ArgumentError("TARGET, or --targets with a folder, must be given, got neither")
+    if args.budgets is not None:
+        raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
     answer = flash.search(
         read_space(args),
@@ -111,6 +119,7 @@ def _search(args: Namespace) -> int:
         time_limit_s=args.time_limit_s,
         max_evals=args.max_evals,
         progress=args.progress,
+        threads=args.threads,
     )
     results: list[SearchResult] = answer if isinstance(answer, list) else [answer]
     if args.json is not None:

@@ -80,10 +80,25 @@ def test_at_is_what_search_finds(target: str) -> None:
     found = flash.pareto(SMALL, target)
     limits = np.quantile(found.latency_ms, np.linspace(0.0, 1.0, 9)).tolist()
     for limit in [*limits, *found.latency_ms[:5].tolist(), 1e9]:
-        at, search = found.at(max_latency_ms=limit), flash.search(SMALL, target, max_latency_ms=limit)
+        at, search = (
+            found.at(max_latency_ms=limit),
+            flash.search(SMALL, target, max_latency_ms=limit),
+        )
         assert at.proven
-        for name in ("x", "objective", "upper_bound", "budgets", "status", "cell_degrees", "flags",
-                     "objective_name", "message", "target", "space", *COSTS):
+        for name in (
+            "x",
+            "objective",
+            "upper_bound",
+            "budgets",
+            "status",
+            "cell_degrees",
+            "flags",
+            "objective_name",
+            "message",
+            "target",
+            "space",
+            *COSTS,
+        ):
             assert getattr(at, name) == getattr(search, name), name
 
 
@@ -115,7 +130,12 @@ def test_at_without_a_network() -> None:
     found = flash.pareto(SMALL, "rram")
     at = found.at(max_latency_ms=1e-6)
     search = flash.search(SMALL, "rram", max_latency_ms=1e-6)
-    assert (at.status, at.x, at.least, at.message) == ("INFEASIBLE", None, search.least, search.message)
+    assert (at.status, at.x, at.least, at.message) == (
+        "INFEASIBLE",
+        None,
+        search.least,
+        search.message,
+    )
 
 
 def test_at_with_a_predictor() -> None:
@@ -174,7 +194,7 @@ def test_round_trip(front3: ParetoFront, tmp_path: Any) -> None:
     [
         ({"format": 9}, "format"),
         ({"surprise": 1}, "surprise"),
-        ({"x": [[0]]}, "x"),
+        ({"x": [[0]]}, "choice indices"),
         ({"x": 3}, "x"),
         ({"objectives": ["accuracy"]}, "objectives"),
         ({"metrics": {}}, "metrics"),
@@ -309,7 +329,10 @@ def test_interrupted(monkeypatch: Any) -> None:
         ({"objectives": ("accuracy", "latency")}, "did you mean 'latency_ms'"),
         ({"objectives": "accuracy"}, "sequence"),
         ({"objectives": 3}, "sequence"),
-        ({"objectives": ("accuracy", "energy_mj"), "target": "cpu-x86"}, "does not model energy_mj"),
+        (
+            {"objectives": ("accuracy", "energy_mj"), "target": "cpu-x86"},
+            "does not model energy_mj",
+        ),
         ({"epsilon": -0.1}, "epsilon"),
         ({"epsilon": 1.5}, "epsilon"),
         ({"epsilon": float("nan")}, "epsilon"),
@@ -344,7 +367,11 @@ def test_bad_budgets_of_at(front: ParetoFront, budgets: dict[str, float]) -> Non
 def test_infeasible_says_why() -> None:
     found = flash.pareto(SMALL, "rram", max_latency_ms=1e-6, max_params=10)
     search = flash.search(SMALL, "rram", max_latency_ms=1e-6, max_params=10)
-    assert (found.status, found.message, found.least) == ("INFEASIBLE", search.message, search.least)
+    assert (found.status, found.message, found.least) == (
+        "INFEASIBLE",
+        search.message,
+        search.least,
+    )
     assert len(found) == 0
     assert not found
     for use in (lambda: found.knee, lambda: found.plot()):

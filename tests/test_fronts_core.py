@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, make
 
-from flash._core.exact import Query, Search
+from flash._core.exact import Query
 from flash._core.front import Front
 from flash._core.tables import Tables
 
@@ -86,7 +86,9 @@ def run(problem: TableProblem, goals: tuple[int, ...], **options: Any) -> Front:
 
 def some_goals(random: Random, problem: TableProblem) -> tuple[int, ...]:
     have = [0, 1] + [
-        m for m, column in ((2, 3), (3, 6), (4, 7), (5, 8)) if column in problem.variants[0][1][0][1]
+        m
+        for m, column in ((2, 3), (3, 6), (4, 7), (5, 8))
+        if column in problem.variants[0][1][0][1]
     ]
     return tuple(random.sample(have, random.randint(2, min(4, len(have)))))
 
@@ -111,7 +113,9 @@ def test_equals_all_pairs(kind: str) -> None:
         try:
             sizes.append(check(problem, goals))
         except AssertionError as error:
-            raise AssertionError(f"make(Random('front {kind} {seed}'), {kind!r}): {error}") from error
+            raise AssertionError(
+                f"make(Random('front {kind} {seed}'), {kind!r}): {error}"
+            ) from error
     assert kind == "infeasible" or max(sizes) > 5
 
 
@@ -156,9 +160,7 @@ def test_an_epsilon_front_covers_all(random: Random, kind: str, epsilon: float) 
         assert any(covers(one, accuracy, m) for one in near)
     keys = sorted(vector(m, goals) for m, _, _ in found)
     for i, key in enumerate(keys):
-        assert not any(
-            all(a <= b for a, b in zip(one, key, strict=True)) for one in keys[:i]
-        )
+        assert not any(all(a <= b for a, b in zip(one, key, strict=True)) for one in keys[:i])
 
 
 def test_an_epsilon_front_is_small() -> None:
@@ -179,7 +181,9 @@ def larger(random: Random, cells: int, rows: int, kind: str) -> TableProblem:
             size = math.exp(random.uniform(3, 12))
             for k in columns:
                 x = size * random.uniform(0.5, 2.0)
-                data[k].append(float(random.randint(1, 6) if k == 5 else round(x**0.5 if k == 0 else x)))
+                data[k].append(
+                    float(random.randint(1, 6) if k == 5 else round(x**0.5 if k == 0 else x))
+                )
         made.append((1, {k: array("d", x) for k, x in data.items()}, {}))
     links: dict[str, Any] = {"quantum": (0.5, 0.25, 0.125, 1.0, 1.0, 1.0), "modelled": 63}
     if kind == "classes":

@@ -6,8 +6,8 @@ formed. Joined to the last cell, points are compared by their goals: the reporte
 epsilon a point stands for all that it comes within that factor of.
 """
 
-from libc.math cimport INFINITY, exp, fabs, log, log1p
-from libc.stdlib cimport calloc, free, malloc
+from libc.math cimport INFINITY, exp, fabs, log1p
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
@@ -459,8 +459,7 @@ cdef void join_cells(Task* t, int variant, Cloud* found, Waiting* kept) noexcept
     cdef Waiting waiting
     cdef Waiting* wait
     cdef double offset[9]
-    cdef int64_t group[64]      # of each state of the cell before
-    cdef int64_t s, g, f, last
+    cdef int64_t s, g, f
     cdef int c, k
     cdef char* start
     memset(before, 0, sizeof(before))
@@ -479,7 +478,6 @@ cdef void join_cells(Task* t, int variant, Cloud* found, Waiting* kept) noexcept
         for k in range(t.n_columns):
             totals(start)[k] = v.constant[t.column[k]]
         sift(t, before, &waiting)
-    last = 0
     for c in range(v.n_cells):
         t.n_rows = c + 1
         rest_of(v, c + 1, -1, t.rest_low, t.rest_high)
