@@ -66,7 +66,11 @@ def test_fleet(benchmark: Any, quick: bool) -> None:
         for _ in range(1 if quick else 3):
             wall, cpu = perf_counter(), process_time()
             results = flash.search("densenet", targets, threads=threads, **budgets)
-            run = {"threads": threads, "seconds": perf_counter() - wall, "cpu_s": process_time() - cpu}
+            run = {
+                "threads": threads,
+                "seconds": perf_counter() - wall,
+                "cpu_s": process_time() - cpu,
+            }
             best = run if best is None or run["seconds"] < best["seconds"] else best
         found[threads] = [(r.x, r.objective, r.status) for r in results]
         rows.append({**best, "proven": sum(r.proven for r in results)})

@@ -205,10 +205,7 @@ def test_enumeration_agrees(benchmark: Any, quick: bool) -> None:
         seconds = perf_counter() - start
         problem = problem_of(space, "rram")
         columns = np.array(
-            [
-                [np.frombuffer(problem.tables.column(0, c, k)) for c in range(3)]
-                for k in range(7)
-            ]
+            [[np.frombuffer(problem.tables.column(0, c, k)) for c in range(3)] for k in range(7)]
         )
         links = KINDS["rram"].links(as_target("rram").links["densenet"])
         steps, f, h, area = np.ascontiguousarray(np.array(links["classes"]).T)

@@ -6,7 +6,7 @@ formed. Joined to the last cell, points are compared by their goals: the reporte
 epsilon a point stands for all that it comes within that factor of.
 """
 
-from libc.math cimport INFINITY, exp, fabs, log1p
+from libc.math cimport INFINITY, exp, fabs, log, log1p
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -237,6 +237,19 @@ cdef int uses(const flash_links* l, int metric, int* columns, int* direct) noexc
     return n
 
 
+cdef int is_goal(const Task* t, int metric) noexcept nogil:
+    cdef int i
+    for i in range(t.n_goals):
+        if t.goal[i] == metric:
+            return 1
+    return 0
+
+
+cdef int counts(const Task* t, int metric) noexcept nogil:
+    """Whether a metric is a goal or has a budget."""
+    return is_goal(t, metric) or t.query.maximum[metric] < INFINITY
+
+
 cdef void choose_keys(Task* t) noexcept nogil:
     """The keys, strict ones first, and how far each may be eased while cells are joined."""
     cdef const flash_links* l = &t.problem.links
@@ -252,9 +265,7 @@ cdef void choose_keys(Task* t) noexcept nogil:
     memset(fixed, 0, sizeof(fixed))
     greatest(t, top)
     for m in range(FLASH_METRICS):
-        goal = 0
-        for i in range(t.n_goals):
-            goal |= t.goal[i] == m
+        goal = is_goal(t, m)
         n = uses(l, m, columns, &direct)
         if m == M_SCORE:
             if not goal and q.min_accuracy == -INFINITY:
@@ -295,11 +306,38 @@ cdef void choose_keys(Task* t) noexcept nogil:
         if part == 0:
             t.strict = n
     t.n_keys = n
+    for k in range(FLASH_COLUMNS):
+        t.place[k] = -1
+    for i in range(n):
+        t.place[t.key_column[i]] = i
+    if (l.log_macs != 0.0 or l.log_params != 0.0) and is_goal(t, M_SCORE):
+        t.corners = (2 if l.log_macs != 0.0 else 1) * (2 if l.log_params != 0.0 else 1)
+        t.margin = 1e-13 * top[M_SCORE]
+        for i in range(n):
+            k = t.key_column[i]
+            if k == COL_SCORE:
+                continue
+            if (k == COL_MACS or k == COL_PARAMS) and not (
+                    t.sign[i] > 0.0 and counts(t, M_MACS if k == COL_MACS else M_PARAMS)):
+                continue
+            t.plain[t.n_plain] = i
+            t.n_plain += 1
     for i in range(t.n_goals):
         n = uses(l, t.goal[i], columns, &direct)
         for k in range(t.n_keys):
             if t.key_column[k] == columns[0] and (t.sign[k] < 0.0) == (columns[0] == COL_SCORE):
                 t.goal_key[i] = k
+
+
+cdef double size_of_score(const flash_links* l, const double* low,
+                          const double* high) noexcept nogil:
+    """A bound of each term of the score, added up."""
+    cdef double size = l.quantum[M_SCORE] * max(fabs(low[COL_SCORE]), fabs(high[COL_SCORE]))
+    if l.log_macs != 0.0:
+        size += fabs(l.log_macs) * max(fabs(log(low[COL_MACS])), fabs(log(high[COL_MACS])))
+    if l.log_params != 0.0:
+        size += fabs(l.log_params) * max(fabs(log(low[COL_PARAMS])), fabs(log(high[COL_PARAMS])))
+    return size
 
 
 cdef void greatest(const Task* t, double* top) noexcept nogil:
@@ -316,8 +354,7 @@ cdef void greatest(const Task* t, double* top) noexcept nogil:
             low[k] += t.problem.variants[v].constant[k]
             high[k] += t.problem.variants[v].constant[k]
         flash_metrics(&t.problem.links, high, m)
-        m[M_SCORE] = max(fabs(end_of_score(&t.problem.links, low, high, 1.0)),
-                         fabs(end_of_score(&t.problem.links, low, high, -1.0)))
+        m[M_SCORE] = size_of_score(&t.problem.links, low, high)
         for k in range(FLASH_METRICS):
             top[k] = max(top[k], m[k])
 
@@ -354,6 +391,7 @@ cdef void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
     cdef double high[9]
     cdef double whole = log1p(t.epsilon), share, score, steep
     cdef int d, middle = v.n_cells - 2
+    t.shift = 0.0
     if t.epsilon == 0.0 or middle <= 0:
         for d in range(t.n_keys):
             t.slack[d] = KEEP
@@ -369,6 +407,7 @@ cdef void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
         if l.score_link == 2:
             t.slack[d] = SHIFT
             t.step[d] = share * (1.0 - 1e-12) / l.quantum[M_SCORE]
+            t.shift = share * (1.0 - 1e-12)
         elif l.log_macs != 0.0 or l.log_params != 0.0 or not score > 0.0 or not positive(v):
             t.slack[d] = KEEP
         elif l.score_link == 1:
@@ -422,6 +461,9 @@ cdef void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
         rest_low[k] = t.rest_low[k]
         rest_high[k] = t.rest_high[k]
     rest_of(v, 0, c, t.rest_low, t.rest_high)
+    for k in range(FLASH_COLUMNS):
+        t.rest_low[k] += v.constant[k]
+        t.rest_high[k] += v.constant[k]
     t.n_rows = 1
     t.final = 0
     t.epsilon = 0.0
@@ -429,7 +471,6 @@ cdef void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     for i in range(state * each, (state + 1) * each):
         for k in range(FLASH_COLUMNS):
             x[k] = cell.column[k][i] if cell.column[k] != NULL else 0.0
-            x[k] += v.constant[k]
         if hopeless(t, x, x):
             continue
         made = claim(t, &waiting)
@@ -441,6 +482,7 @@ cdef void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
         rows_of(t, made)[0] = <int32_t> i
     if t.stopped != 4:
         sift(t, out, &waiting)
+    by_sums(t, out)
     free(waiting.record)
     t.n_rows = n_rows
     t.final = final
@@ -477,7 +519,9 @@ cdef void join_cells(Task* t, int variant, Cloud* found, Waiting* kept) noexcept
         memset(start, 0, t.stride)
         for k in range(t.n_columns):
             totals(start)[k] = v.constant[t.column[k]]
+        rest_of(v, 0, -1, t.rest_low, t.rest_high)
         sift(t, before, &waiting)
+        by_sums(t, before)
     for c in range(v.n_cells):
         t.n_rows = c + 1
         rest_of(v, c + 1, -1, t.rest_low, t.rest_high)
@@ -507,6 +551,7 @@ cdef void join_cells(Task* t, int variant, Cloud* found, Waiting* kept) noexcept
                 sift(t, found, kept)
             elif not t.final and t.stopped != 4:
                 sift(t, &after[f], &waiting)
+                by_sums(t, &after[f])
         for g in range(64):
             discard(&before[g])
             before[g] = after[g]

@@ -94,12 +94,19 @@ cdef inline int box(const Task* t, const Join* j, const double* low_a, const dou
     if t.final and not t.additive:
         end_of_goals(t, x, y, 1.0, low)
         end_of_goals(t, x, y, -1.0, high)
+    elif t.corners and not t.final:
+        corners_of(t, y, x, low)
+        corners_of(t, x, y, high)
+        for d in range(t.n_plain):
+            low[t.corners + d] = least[t.plain[d]]
+            high[t.corners + d] = most[t.plain[d]]
     else:
-        for d in range(final_keys(t)):
+        for d in range(compared(t)):
             low[d] = least[t.goal_key[d] if t.final else d]
             high[d] = most[t.goal_key[d] if t.final else d]
     eased(t, low)
     eased(t, high)
+    wary(t, low)
     return 1
 
 
@@ -110,7 +117,7 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t a, int64_t b,
         + a % FLASH_POINTS
     cdef const double* right = j.b.key + b * t.n_keys * FLASH_POINTS
     cdef double x[9]
-    cdef double m[6]
+    cdef double m[16]
     cdef double own[12]
     cdef double base
     cdef int l, d, k, n = <int> min(FLASH_POINTS, j.b.n - b * FLASH_POINTS)
@@ -126,17 +133,35 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t a, int64_t b,
             for d in range(t.n_goals):
                 lanes[d * FLASH_POINTS + l] = INFINITY
         return n
-    for d in range(final_keys(t)):
+    if t.corners and not t.final:
+        for l in range(n):
+            for d in range(t.n_keys):
+                own[d] = (left[d * FLASH_POINTS] + j.key_offset[d]) + right[d * FLASH_POINTS + l]
+            for k in range(FLASH_COLUMNS):
+                if t.place[k] >= 0:
+                    x[k] = t.sign[t.place[k]] * own[t.place[k]]
+            corners_of(t, x, x, m)
+            for d in range(t.n_plain):
+                m[t.corners + d] = own[t.plain[d]]
+            eased(t, m)
+            wary(t, m)
+            for d in range(compared(t)):
+                lanes[d * FLASH_POINTS + l] = m[d]
+        for l in range(n, FLASH_POINTS):
+            for d in range(compared(t)):
+                lanes[d * FLASH_POINTS + l] = INFINITY
+        return n
+    for d in range(compared(t)):
         k = t.goal_key[d] if t.final else d
         base = left[k * FLASH_POINTS] + j.key_offset[k]
         for l in range(FLASH_POINTS):
             lanes[d * FLASH_POINTS + l] = base + right[k * FLASH_POINTS + l]
     if t.epsilon > 0.0:
         for l in range(n):
-            for d in range(final_keys(t)):
+            for d in range(compared(t)):
                 own[d] = lanes[d * FLASH_POINTS + l]
             eased(t, own)
-            for d in range(final_keys(t)):
+            for d in range(compared(t)):
                 lanes[d * FLASH_POINTS + l] = own[d]
     return n
 
@@ -147,7 +172,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
     cdef double low[12]
     cdef double high[12]
     cdef double lanes[192]
-    cdef int strict = -1 if t.epsilon > 0.0 else final_strict(t)
+    cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, l, count
     cdef uint32_t alive, perhaps
     cdef int64_t i
@@ -160,7 +185,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
     for i in range(a * FLASH_POINTS, min((a + 1) * FLASH_POINTS, j.a.n)):
         count = lanes_of(t, j, i, b, lanes)
         t.weighed += count
-        alive = t.kernels.covered(final_keys(t), strict, lanes, n, j.nearer, out.low[0], out.key,
+        alive = t.kernels.covered(compared(t), strict, lanes, n, j.nearer, out.low[0], out.key,
                                   &perhaps)
         for l in range(count):
             if alive >> l & 1 and not add(t, j, i, b * FLASH_POINTS + l, waiting):
@@ -188,7 +213,7 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
     """Group by group; `pause` looks at the limits in between."""
     cdef double low[12]
     cdef double high[12]
-    cdef int strict = -1 if t.epsilon > 0.0 else final_strict(t)
+    cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
     cdef int64_t ga, gb, a, b, n
     cdef int64_t wa = GROUP if la else 1, wb = GROUP if lb else 1

@@ -130,7 +130,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     With an epsilon, points of the cloud may stand for others that were left out: they stay, since
     what replaced them could itself be left out for a third, twice epsilon away.
     """
-    cdef int keys = final_keys(t), strict = final_strict(t)
+    cdef int keys = compared(t), strict = strictly(t)
     cdef int64_t n_old = cloud.n, n = cloud.n + waiting.n, i, count, kept, b, found
     cdef uint64_t size = 1024
     cdef char** record
@@ -142,6 +142,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     cdef Cloud whole, made
     cdef double low[12]
     cdef double high[12]
+    cdef double lanes[192]
     cdef uint32_t alive, perhaps
     cdef int l, d
     if n == 0:
@@ -167,14 +168,21 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
         arrange(keys, count, key, order)
         if pack(&whole, keys, count, order, key):
             for b in range(whole.blocks):
-                found = relevant(&whole, strict, whole.low[0] + b * keys, whole.high[0] + b * keys,
-                                 blocks)
+                for d in range(keys):
+                    low[d] = whole.low[0][b * keys + d]
+                    high[d] = whole.high[0][b * keys + d]
+                wary(t, low)
+                found = relevant(&whole, strict, low, high, blocks)
                 if found < 0:
                     for i in range(b * FLASH_POINTS, min((b + 1) * FLASH_POINTS, count)):
                         state[i] = 0
                     continue
-                alive = t.kernels.covered(keys, strict, whole.key + b * keys * FLASH_POINTS, found,
-                                          blocks, whole.low[0], whole.key, &perhaps)
+                memcpy(lanes, whole.key + b * keys * FLASH_POINTS,
+                       keys * FLASH_POINTS * sizeof(double))
+                for i in range(t.corners * FLASH_POINTS if not t.final else 0):
+                    lanes[i] -= t.margin
+                alive = t.kernels.covered(keys, strict, lanes, found, blocks, whole.low[0],
+                                          whole.key, &perhaps)
                 for l in range(FLASH_POINTS):
                     i = b * FLASH_POINTS + l
                     if i >= count:
@@ -222,3 +230,34 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     free(order)
     free(blocks)
     free(state)
+
+
+cdef inline void by_sums(Task* t, Cloud* cloud) noexcept nogil:
+    """Arranges a cloud by what adds up, where that is not what its points were compared by."""
+    cdef Cloud made
+    cdef int64_t i
+    cdef double* key
+    cdef int32_t* order
+    if not t.corners or cloud.n == 0 or t.stopped == 4:
+        return
+    memset(&made, 0, sizeof(Cloud))
+    made.stride = t.stride
+    key = <double*> malloc(cloud.n * t.n_keys * sizeof(double))
+    order = <int32_t*> malloc(cloud.n * sizeof(int32_t))
+    made.record = <char*> malloc(cloud.n * t.stride)
+    if key != NULL and order != NULL and made.record != NULL:
+        for i in range(cloud.n):
+            order[i] = <int32_t> i
+            sum_keys(t, cloud.record + i * t.stride, key + i * t.n_keys)
+        arrange(t.n_keys, cloud.n, key, order)
+        for i in range(cloud.n):
+            memcpy(made.record + i * t.stride, cloud.record + order[i] * t.stride, t.stride)
+    if key != NULL and order != NULL and made.record != NULL and pack(
+            &made, t.n_keys, cloud.n, order, key):
+        discard(cloud)
+        cloud[0] = made
+    else:
+        discard(&made)
+        t.stopped = 4
+    free(key)
+    free(order)

@@ -4,6 +4,10 @@ Sums of rows are compared by keys: every column that a goal or a budget depends 
 in which it helps (or in both). A sum that is worse in no key and better in a strict one (where a
 unit less always shows in a goal) can be left out with all its completions. Where no strict key
 differs, the order of answers decides, so that of equal answers the first is kept.
+
+A score with logarithms of totals is compared by its corners instead: what it is with the least and
+with the most that the other cells can add to each total. Of two sums the difference of the scores
+is monotone in either total, so that one better at all corners is better with any completion.
 """
 
 from libc.math cimport INFINITY, exp, fabs, log, log1p
@@ -41,6 +45,12 @@ cdef struct Task:
     int final            # all cells are joined: points are compared by their goals
     int variant
     int n_rows           # cells joined
+    int corners          # of the score, in the place of its columns; 0 where it is a sum
+    int plain[12]        # the other keys
+    int n_plain
+    int place[9]         # a key of each column, or -1
+    double margin        # more than the rounding of a score
+    double shift         # how much less of it a sum may have, while cells are joined
     double rest_low[9]   # what the other cells add, by column
     double rest_high[9]
     int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
@@ -73,12 +83,65 @@ cdef inline void spelled(const Task* t, const double* own, double* x) noexcept n
         x[t.column[k]] = own[k]
 
 
-cdef inline int final_keys(const Task* t) noexcept nogil:
-    return t.n_goals if t.final else t.n_keys
+cdef inline int compared(const Task* t) noexcept nogil:
+    """How many numbers points are compared by."""
+    if t.final:
+        return t.n_goals
+    return t.corners + t.n_plain if t.corners else t.n_keys
 
 
-cdef inline int final_strict(const Task* t) noexcept nogil:
-    return t.n_goals if t.final else t.strict
+cdef inline int strictly(const Task* t) noexcept nogil:
+    """How many of them are strict: the first."""
+    cdef int d, n = t.corners
+    if t.final:
+        return t.n_goals
+    if not t.corners:
+        return t.strict
+    for d in range(t.n_plain):
+        n += t.plain[d] < t.strict
+    return n
+
+
+cdef inline void corners_of(const Task* t, const double* gain, const double* loss,
+                            double* out) noexcept nogil:
+    """Scores, negative, at the corners; of what helps the totals are in `gain`, else in `loss`."""
+    cdef const flash_links* l = &t.problem.links
+    cdef double macs[2]
+    cdef double params[2]
+    cdef double score = l.quantum[M_SCORE] * gain[COL_SCORE], x
+    cdef int i, n = 1
+    out[0] = -score
+    if l.log_macs != 0.0:
+        x = gain[COL_MACS] if l.log_macs > 0.0 else loss[COL_MACS]
+        macs[0] = l.log_macs * log(x + t.rest_low[COL_MACS])
+        macs[1] = l.log_macs * log(x + t.rest_high[COL_MACS])
+        out[1] = out[0] - macs[1]
+        out[0] -= macs[0]
+        n = 2
+    if l.log_params != 0.0:
+        x = gain[COL_PARAMS] if l.log_params > 0.0 else loss[COL_PARAMS]
+        params[0] = l.log_params * log(x + t.rest_low[COL_PARAMS])
+        params[1] = l.log_params * log(x + t.rest_high[COL_PARAMS])
+        for i in range(n):
+            out[n + i] = out[i] - params[1]
+            out[i] -= params[0]
+
+
+cdef inline void wary(const Task* t, double* key) noexcept nogil:
+    """Keys that a point must reach to dominate what had them: beyond the rounding of scores."""
+    cdef int d
+    if not t.final:
+        for d in range(t.corners):
+            key[d] -= t.margin
+
+
+cdef inline void sum_keys(const Task* t, const char* record, double* out) noexcept nogil:
+    """What adds up when cells are joined."""
+    cdef double x[9]
+    cdef int d
+    spelled(t, totals(record), x)
+    for d in range(t.n_keys):
+        out[d] = t.sign[d] * x[t.key_column[d]]
 
 
 cdef inline void goals_of(const Task* t, const double* metric, double* out) noexcept nogil:
@@ -91,13 +154,19 @@ cdef inline void keys_of(const Task* t, const char* record, double* out) noexcep
     """What a record is compared by."""
     cdef double x[9]
     cdef double m[6]
-    cdef int d
+    cdef int d, k
     spelled(t, totals(record), x)
     if t.final and not t.additive:
         flash_metrics(&t.problem.links, x, m)
         goals_of(t, m, out)
         return
-    for d in range(final_keys(t)):
+    if t.corners and not t.final:
+        corners_of(t, x, x, out)
+        for d in range(t.n_plain):
+            k = t.plain[d]
+            out[t.corners + d] = t.sign[k] * x[t.key_column[k]]
+        return
+    for d in range(compared(t)):
         k = t.goal_key[d] if t.final else d
         out[d] = t.sign[k] * x[t.key_column[k]]
 
@@ -134,6 +203,8 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
         if t.final and variant_of(t, a)[0] != variant_of(t, b)[0]:
             return variant_of(t, a)[0] < variant_of(t, b)[0]
         return earlier(t, a, b)
+    if t.corners and (x[COL_MACS] != y[COL_MACS] or x[COL_PARAMS] != y[COL_PARAMS]):
+        return 0           # the same scores at the corners, and no one knows in between
     for k in range(COL_AREA + 1):
         if (x[k] < y[k]) if k == COL_SCORE else (x[k] > y[k]):
             return 0
@@ -144,19 +215,22 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
 
 cdef inline void eased(const Task* t, double* key) noexcept nogil:
     """Keys so much worse that what dominates them stands for what had them, within epsilon."""
-    cdef int d
+    cdef int d, k
     cdef double step
     if t.epsilon == 0.0:
         return
     if not t.final:
-        for d in range(t.n_keys):
-            step = t.step[d]
-            if t.slack[d] == COST:
+        for d in range(t.corners):
+            key[d] += t.shift
+        for d in range(t.corners, compared(t)):
+            k = t.plain[d - t.corners] if t.corners else d
+            step = t.step[k]
+            if t.slack[k] == COST:
                 key[d] *= step
-            elif t.slack[d] == GAIN:
+            elif t.slack[k] == GAIN:
                 if key[d] < 0.0:
                     key[d] /= step
-            elif t.slack[d] == SHIFT:
+            elif t.slack[k] == SHIFT:
                 key[d] += step
         return
     step = (1.0 + t.epsilon) * (1.0 - 1e-12)
