@@ -208,7 +208,7 @@ def test_enumeration_agrees(benchmark: Any, quick: bool) -> None:
             [[np.frombuffer(problem.tables.column(0, c, k)) for c in range(3)] for k in range(7)]
         )
         links = KINDS["rram"].links(as_target("rram").links["densenet"])
-        steps, f, h, area = np.ascontiguousarray(np.array(links["classes"]).T)
+        steps, f, h, _ = np.ascontiguousarray(np.array(links["classes"]).T)
         three = len(objectives) == 3
         points = np.stack(
             [front.nn_degree, front.latency_ms, front.energy_mj if three else 0 * front.latency_ms],

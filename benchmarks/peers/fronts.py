@@ -1,4 +1,6 @@
-"""Fronts of pymoo and Optuna by hypervolume against time: ``python -m benchmarks.peers.fronts OUT``.
+"""Fronts of pymoo and Optuna by hypervolume against time.
+
+``python -m benchmarks.peers.fronts OUT.json``
 
 Every network that a peer has looked at so far counts, not its last population alone. Hypervolumes
 are shares of the exact front's, in the product of the objectives, costs as logarithms, from the
@@ -147,13 +149,12 @@ def compare(limit_s: float, seeds: int) -> list[dict[str, Any]]:
             start = perf_counter()
             front = flash.pareto("densenet", "rram", objectives)
             seconds.append(perf_counter() - start)
-        exact = told(
-            np.column_stack([-front.nn_degree, *[front.values(o) for o in objectives[1:]]])
-        )
+        raw = np.column_stack([-front.nn_degree, *[front.values(o) for o in objectives[1:]]])
+        exact = told(raw)
         worst, best = exact.max(axis=0), exact.min(axis=0)
         whole = volume(exact, worst, best)
         for name, (run, setting) in RUNS.items():
-            shares, looked = [], []
+            shares, looked, hits = [], [], []
             for seed in range(seeds):
                 seen = Seen(limit_s, which)
                 with warnings.catch_warnings():
@@ -165,6 +166,9 @@ def compare(limit_s: float, seeds: int) -> list[dict[str, Any]]:
                     points = told(np.concatenate(chunks)) if chunks else exact[:0]
                     own.append(volume(points, worst, best) / whole if len(points) else 0.0)
                 shares.append(own)
+                every = np.unique(np.concatenate([points for _, points in seen.chunks]), axis=0)
+                both = np.concatenate([every, raw])
+                hits.append((len(both) - len(np.unique(both, axis=0))) / len(raw))
                 looked.append(sum(len(points) for _, points in seen.chunks))
             rows.append(
                 {
@@ -172,6 +176,7 @@ def compare(limit_s: float, seeds: int) -> list[dict[str, Any]]:
                     "peer": name,
                     "times": times,
                     "share": np.median(shares, axis=0).tolist(),
+                    "found": float(np.median(hits)),  # of the exact front's points
                     "evaluations": int(np.median(looked)),
                     "front_s": sorted(seconds)[1],
                     "points": len(front),
