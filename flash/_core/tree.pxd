@@ -164,10 +164,8 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             curved += fabs(e) * log(metric[k] / x)
         error = e * log(high / x)
         if e < 0.0:      # the most that the chord lies below the logarithm
-            error = 0.0
-            if high > low * (1.0 + 1e-9):
-                x = (high - low) / log(high / low)
-                error = -e * (log(x / low) - (x - low) / (high - low) * log(high / low))
+            error = -e * bulge(low, high)
+            if error > 0.0:
                 x = sqrt(low * high)
         if error > worst:
             worst = error
@@ -186,16 +184,17 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             choice = M_SCORE
             where[0] = x
     if not additive(links) and (not w.query.product or w.query.exponent[M_SCORE] > 0.0):
-        error = apply(&m.upper[M_SCORE], total) - metric[M_SCORE]
+        x = 1.0
         if w.query.product:
             log_accuracy(links, metric[M_SCORE], &x)
-            error *= w.query.exponent[M_SCORE] * x
-        if error > worst:
-            worst = error
-            choice = M_PARAMS
-            if wider(links, &m.box):
-                choice = M_MACS
-            where[0] = metric[choice]
+            x *= w.query.exponent[M_SCORE]
+        for k in range(M_PARAMS, M_MACS + 1):
+            e = links.log_params if k == M_PARAMS else links.log_macs
+            error = x * fabs(e) * bulge(m.metric_low[k], m.metric_high[k])
+            if e != 0.0 and error > worst:
+                worst = error
+                choice = k
+                where[0] = sqrt(m.metric_low[k] * m.metric_high[k])
     for k in range(CONSTRAINTS):
         if m.active[k] and node.price[k] > 0.0:
             priced = 1
@@ -237,12 +236,13 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     return choice
 
 
-cdef inline int wider(const flash_links* links, const Box* box) noexcept nogil:
-    """The score's logarithm of MACs spans more than that of parameters."""
-    return fabs(links.log_macs) * (log(box.high[COL_MACS] / box.low[COL_MACS])
-                                   if links.log_macs != 0.0 else 0.0) > (
-        fabs(links.log_params) * (log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
-                                  if links.log_params != 0.0 else 0.0))
+cdef inline double bulge(double low, double high) noexcept nogil:
+    """The most that the logarithm lies above its chord."""
+    cdef double middle
+    if high <= low * (1.0 + 1e-9):
+        return 0.0
+    middle = (high - low) / log(high / low)
+    return log(middle / low) - (middle - low) / (high - low) * log(high / low)
 
 
 cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept nogil:
@@ -327,7 +327,8 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
     cdef int done
     scan(w, v, lists, at)
     if siftable(w, v, lists):
-        done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price, most)
+        done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price,
+                         &m.upper[M_SCORE], &m.box, most)
     else:
         done = dive(w, node.variant, lists, at, m.form, m.right, m.active, most)
     if not done and not w.limits.stopped:
