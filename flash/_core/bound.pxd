@@ -185,9 +185,7 @@ cdef inline void limit(Model* m, int which, double sign, const Form* form, doubl
     clear(f)
     add(f, sign / scale, form)
     m.right[which] = sign * right / scale
-    m.active[which] = most(f, &m.box) > m.right[which]
-    if f.w[COL_PARAMS] or f.w[COL_MACS]:
-        m.active[which] = most(f, &m.hull) > m.right[which]
+    m.active[which] = most(f, &m.hull) > m.right[which]
 
 
 cdef inline int within(Box* box, int column, const Node* node, int metric,
