@@ -16,10 +16,6 @@ from flash._core.lists cimport *
 from flash._core.relax cimport *
 
 
-cdef enum:
-    MANY = 1 << 19       # partial combinations from which on a dominance filter pays
-
-
 cdef inline int siftable(const Worker* w, const flash_variant* v, const Lists* lists) noexcept nogil:
     """There is an answer to match, no cell hands on a state, and nothing but the score, latency,
     energy and area counts in a product, in which no cost is rewarded."""
@@ -117,6 +113,7 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
             entry[i].at = <int32_t> i
             entry[i].value = key[i] if key != NULL else 0.0
         sort(entry, n, spare)
+        n = distinct(d.w, list, entry, n)
     d.n[level] = n
     d.score[level] = <double*> flash_take(d.lists.pool, (n + 1) * sizeof(double))
     d.use[level] = <double*> flash_take(d.lists.pool, (n + 1) * d.n_limits * sizeof(double))
@@ -151,14 +148,14 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
 cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
                           const Form* form, const double* right, const int* active,
                           const double* price, const Form* line, const Box* box,
-                          int64_t most) noexcept nogil:
+                          int filtered, int64_t most) noexcept nogil:
     """Enumerates a node, as `dive` does, where `siftable` holds."""
     cdef Flat d
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef const double* value[32]
     cdef double weights[15 * 9]
     cdef double used[15]
-    cdef double x, points, partial = 1.0
+    cdef double x, points
     cdef int c, k, r, level
     cdef int64_t i
     cdef double* keys = NULL
@@ -208,10 +205,8 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
             d.order[level] = d.order[level - 1]
             level -= 1
         d.order[level] = c
-    for level in range(d.n_cells - 1):
-        partial *= <double> lists.cell[d.order[level]].n
     for level in range(d.n_cells):
-        arrange(&d, level, value[d.order[level]], weights, line, partial > MANY)
+        arrange(&d, level, value[d.order[level]], weights, line, filtered)
     d.chosen = <int32_t*> flash_take(lists.pool, (d.n[d.n_cells - 1] + 16) * sizeof(int32_t))
     d.key = d.score[d.n_cells - 1]
     if d.by_value:
