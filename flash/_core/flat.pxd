@@ -148,7 +148,7 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
 cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
                           const Form* form, const double* right, const int* active,
                           const double* price, const Form* line, const Box* box,
-                          int filtered, int64_t most) noexcept nogil:
+                          int filtered, double floor, int64_t most) noexcept nogil:
     """Enumerates a node, as `dive` does, where `siftable` holds."""
     cdef Flat d
     cdef const flash_variant* v = &w.problem.variants[variant]
@@ -160,6 +160,7 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
     cdef int64_t i
     cdef double* keys = NULL
     d.w = w
+    d.floor = floor
     d.by_value = w.query.product
     d.lined = not w.query.product and not additive(&w.problem.links)
     d.slack = fabs(line.c)

@@ -35,7 +35,8 @@ cdef struct Flat:
     double after[33]     # best value of the levels still to come
     double gain[33]      # best score of the levels still to come
     double want          # a score below it can't match the best answer
-    double least         # nor can a value below this
+    double floor         # values below it are left for later
+    double least         # a value below it can't match the best answer, or is left for later
     double high          # the last cell's best key
     double per_key       # buckets a unit of the key
     int32_t upto[256]    # rows of the last cell down to a bucket's end
@@ -49,8 +50,8 @@ cdef struct Flat:
 cdef inline void match(Flat* d) noexcept nogil:
     """What the best answer asks of the next one, outward."""
     cdef double x = d.w.best.metric[M_SCORE] / d.w.problem.links.quantum[M_SCORE]
-    d.least = threshold(d.w)
-    d.want = d.least - d.slack if d.lined else x - 1e-15 * fabs(x) - 1.0
+    d.least = max(threshold(d.w), d.floor)
+    d.want = threshold(d.w) - d.slack if d.lined else x - 1e-15 * fabs(x) - 1.0
 
 
 cdef inline void join(const Flat* d, double* part) noexcept nogil:

@@ -16,6 +16,7 @@ from flash._core.split cimport *
 
 cdef enum:
     FEW = 5              # a list is copied to be without a fifth of its rows or more
+    DEEP = 1000000000    # combinations of which the promising ones are looked at first
     MANY = 1000000       # combinations that are enumerated only where nothing else helps
 
 
@@ -188,29 +189,43 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
 
 
 cdef inline int dive_into(Worker* w, Node* node, const flash_variant* v, Lists* lists, Model* m,
-                          Scan* at, int filtered, int64_t most) noexcept nogil:
+                          Scan* at, int filtered, double floor, int64_t most) noexcept nogil:
+    """Whether all combinations of value `floor` and more were looked at."""
     scan(w, v, lists, at)
     if siftable(w, v, lists):
         return flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price,
-                         &m.upper[M_SCORE], &m.box, filtered, most)
-    return dive(w, node.variant, lists, at, m.form, m.right, m.active, filtered, most)
+                         &m.upper[M_SCORE], &m.box, filtered, floor, most)
+    return dive(w, node.variant, lists, at, m.form, m.right, m.active, filtered, floor,
+                most)
 
 
 cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
                                 Model* m, Scan* at, double combinations) noexcept nogil:
     """Dives. Where many combinations are left, a short dive first: if it finds a better answer the
     node is bounded again, else it is halved while anything is left to halve."""
-    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where
+    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where, gap
+    cdef double* near = [1.0 / 32, 1.0 / 8, 1.0 / 2]
     cdef Node again
-    cdef int k
+    cdef int k, done, better = 0
     if combinations <= MANY:
-        dive_into(w, node, v, lists, m, at, 0, <int64_t> 1 << 62)
+        dive_into(w, node, v, lists, m, at, 0, -INFINITY, <int64_t> 1 << 62)
         return
     before = w.best.objective if w.best.found else -INFINITY
-    if dive_into(w, node, v, lists, m, at, 0, w.patience) or w.limits.stopped:
+    gap = at.bound - before if w.best.found else 0.05 * fabs(at.bound)
+    done = 1
+    for k in range(3 if combinations > DEEP else 0):   # near the bound first
+        done = dive_into(w, node, v, lists, m, at, 0, at.bound - gap * near[k], w.patience)
+        better = w.best.found and w.best.objective > before
+        if better or not done or w.limits.stopped:
+            break
+    if better:
+        done = 0
+    elif done and dive_into(w, node, v, lists, m, at, 0, -INFINITY, w.patience):
+        return
+    if w.limits.stopped:
         return
     if node.depth < 40:
-        if w.best.objective > before:
+        if w.best.found and w.best.objective > before:
             again = node[0]
             again.depth += 1
             again.lists = lists
@@ -225,7 +240,7 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
             if k >= 0:
                 branch(w, node, lists, k, where)
                 return
-    dive_into(w, node, v, lists, m, at, 1, <int64_t> 1 << 62)
+    dive_into(w, node, v, lists, m, at, 1, -INFINITY, <int64_t> 1 << 62)
 
 
 cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
