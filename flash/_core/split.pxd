@@ -131,10 +131,10 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     if (links.n_steps > 1 or links.leakage > 0.0) and high > low and (
             curved >= worst and curved >= gap):
         x = at.total[COL_SCALE]
-        if x < low + 0.15 * (high - low):
-            x = low + 0.15 * (high - low)
-        elif x > high - 0.15 * (high - low):
-            x = high - 0.15 * (high - low)
+        if x < low + 0.3 * (high - low):
+            x = low + 0.3 * (high - low)
+        elif x > high - 0.3 * (high - low):
+            x = high - 0.3 * (high - low)
         x = <double> <int64_t> x
         if links.n_steps > 1 and flash_class_of(links, low) != flash_class_of(links, high):
             g = flash_class_of(links, x)
