@@ -40,9 +40,11 @@ cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept
     return e * (a + (b - a) / (high - low) * (score - low)) - e * log_accuracy(links, score, &slope)
 
 
-cdef inline int widest(const flash_links* links, const Model* m, double* where) noexcept nogil:
-    """Which logarithm in the score the box leaves most room, and the middle of it; -1 for none."""
-    cdef double room, most = 1e-3
+cdef inline int widest(const flash_links* links, const Model* m, double gap,
+                       double* where) noexcept nogil:
+    """Which logarithm in the score the box leaves most room, and the middle of it; -1 where that is
+    little beside the gap, which then has other reasons."""
+    cdef double room, most = gap / CURVED
     cdef int k, choice = -1
     for k in range(M_PARAMS, M_MACS + 1):
         room = fabs(links.log_params if k == M_PARAMS else links.log_macs) * log(

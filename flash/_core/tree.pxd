@@ -236,7 +236,7 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
             branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
             return
         if not additive(&w.problem.links):
-            k = widest(&w.problem.links, m, &where)
+            k = widest(&w.problem.links, m, gap, &where)
             if k >= 0:
                 branch(w, node, lists, k, where)
                 return
