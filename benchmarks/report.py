@@ -57,7 +57,7 @@ PEERS = (
 )
 MODELS = ("calibration", "targets", "predictors", "training")
 SECTIONS = (*SUITES, *PEERS, "aarch64", *MODELS)
-DRAWS, QUICK_DRAWS = 30, 5  # of the networks that targets and predictors are fitted on
+FIT_ON, DRAWS, QUICK_DRAWS = 25, 30, 5  # networks that targets are fitted on, and draws of them
 PACKAGES = (
     "numpy",
     "scipy",
@@ -209,8 +209,6 @@ def told_by(*words: str) -> Any:
 
 def run_targets(data: str, quick: bool) -> dict[str, Any]:
     """Judge the hardware models, and what `flash.calibrate` makes of as many networks."""
-    from benchmarks.bench_targets import N_FIT
-
     draws = str(QUICK_DRAWS if quick else DRAWS)
     lines, calibrated = (
         told_by("-m", f"benchmarks.bench_{name}", data, "--draws", draws, "--json")
@@ -219,7 +217,7 @@ def run_targets(data: str, quick: bool) -> dict[str, Any]:
     for line in lines:
         if "absent" in line:
             line["absent"] = Path(line["absent"]).name
-    return {"fit_on": N_FIT, "draws": int(draws), "lines": lines, "calibrate": calibrated}
+    return {"fit_on": FIT_ON, "draws": int(draws), "lines": lines, "calibrate": calibrated}
 
 
 def run_predictors(data: str, quick: bool) -> Any:

@@ -280,7 +280,10 @@ def _theory(found: Sequence[Told]) -> str:
             kinds[line["family"]],
             inits[line["init"]],
             f"{line['mean_from']:.2f} to {line['mean_to']:.2f}",
-            *(f"{line[k]:.2f}" for k in ("links_only", "nn_degree", "nn_mass", "width", "depth")),
+            *(
+                f"{line[k] or 0.0:.2f}"  # no minus zero
+                for k in ("links_only", "nn_degree", "nn_mass", "width", "depth")
+            ),
         )
         for line in found
     ]

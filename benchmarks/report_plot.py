@@ -146,7 +146,9 @@ def draw_predictions(told: dict[str, Any]) -> dict[str, bytes]:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7, loc="upper left", markerscale=1.5)
     axes[0][0].set_ylabel("accuracy after training, %")
-    figure.suptitle("Predictors fitted on 25 networks, asked of others (CIFAR-10, one draw)")
+    figure.suptitle(
+        "Predictors fitted on 25 networks, asked of others (CIFAR-10, the draw of median rank)"
+    )
     return _saved(figure, "predictors")
 
 

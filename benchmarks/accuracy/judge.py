@@ -30,7 +30,7 @@ from flash.predictor import AccuracyPredictor
 
 SIZES = (10, 25, 50, 100)
 FIT, LEVEL, SEED = 25, 0.9, 0
-SHOWN = 300  # networks of an example: what a plot can show
+SHOWN = 200  # networks of an example: what a plot can show
 PROXIES = ("params", "macs", "nn_degree")
 Row = dict[str, str]
 
@@ -108,6 +108,7 @@ def judge(
     found = {"rank": ranks, "mae": errors, "coverage": covered, "width": widths, "fit_s": seconds}
     result = {key: quartiles(numbers) for key, numbers in found.items()}
     result["mean_coverage"] = [round(float(np.mean(covered)), 4)]
+    result["median_draw"] = [int(np.argsort(ranks)[len(ranks) // 2])]
     return result
 
 
@@ -130,10 +131,10 @@ def predicted(fitted: AccuracyPredictor, values: Any, degrees: Any) -> tuple[Any
     return z, evidence.base + np.einsum("ij,jk,ik->i", x, np.array(evidence.spread), x)
 
 
-def example(data: Set, y: Any) -> dict[str, Any]:
+def example(data: Set, y: Any, number: int) -> dict[str, Any]:
     """Return one draw for a plot: real accuracies, and what both kinds predict of them."""
     random = np.random.default_rng([SEED, FIT])
-    order = random.permutation(len(y))
+    order = [random.permutation(len(y)) for _ in range(number + 1)][number]
     use, rest = order[:FIT], order[FIT : FIT + SHOWN]
     found = {"real": y[rest].round(5).tolist()}
     for kind in ("topology", "nn-degree"):
@@ -169,7 +170,7 @@ def report(data: Set, y: Any, draws: int) -> dict[str, Any]:
             for size in SIZES
             if len(y) >= size + 25 and (kind == "topology" or size == FIT)
         }
-    result["example"] = example(data, y)
+    result["example"] = example(data, y, int(result["topology"][FIT]["median_draw"][0]))
     return result
 
 
