@@ -267,8 +267,8 @@ def _explained(one: Told) -> str:
         "and it counts them. It does not see depth: its form, fitted on all networks, is off by "
         f"{left['rmse']:.1f} points ({left['rmse'] / noise:.0f} times the noise), and what it "
         f"leaves follows depth (rank correlation {left['depth']:.2f}), width "
-        f"({left['width']:.2f}) and links over width ({left['links over width']:.2f}). On "
-        "published networks trained to the end it trails parameters and MACs (table above).\n"
+        f"({left['width']:.2f}) and links over width ({left['links over width']:.2f}). What "
+        "it says of published networks, trained to the end, is in the table above.\n"
     )
 
 
