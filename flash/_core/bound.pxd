@@ -22,7 +22,8 @@ cdef struct Model:       # a node's linear bounds
     double right[14]
     int active[14]
     double limit[14]     # right sides before scaling
-    Box box
+    Box box              # of the totals of what the node stands for
+    Box hull             # of the totals of all its rows
     double metric_low[6]
     double metric_high[6]
 
@@ -184,7 +185,15 @@ cdef inline void limit(Model* m, int which, double sign, const Form* form, doubl
     clear(f)
     add(f, sign / scale, form)
     m.right[which] = sign * right / scale
-    m.active[which] = most(f, &m.box) > m.right[which]
+    m.active[which] = most(f, &m.hull) > m.right[which]
+
+
+cdef inline int within(Box* box, int column, const Node* node, int metric,
+                       const flash_query* q) noexcept nogil:
+    """Narrows the box to the node's interval of a metric that is a total; false where none is left."""
+    box.low[column] = max(box.low[column], node.low[metric])
+    box.high[column] = min(box.high[column], min(node.high[metric], q.maximum[metric]))
+    return box.low[column] <= box.high[column]
 
 
 cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcept nogil:
@@ -194,6 +203,11 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
     cdef Form scale
     cdef int k
     cdef double high, low, slope, reference, e
+    m.hull = m.box
+    if not additive(links):
+        if not within(&m.box, COL_PARAMS, node, M_PARAMS, q) or not within(
+                &m.box, COL_MACS, node, M_MACS, q):
+            return 0
     if links.n_steps or links.leakage > 0.0:
         if node.scale_low > m.box.low[COL_SCALE]:
             m.box.low[COL_SCALE] = node.scale_low

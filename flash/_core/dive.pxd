@@ -90,7 +90,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
 
 cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
                       const Form* form, const double* right, const int* active,
-                     int64_t most) noexcept nogil:
+                     int filtered, int64_t most) noexcept nogil:
     """Enumerates a node. `scan` holds the weights and the reduced values' bound structure; the
     constraints `active` among form[m] <= right[m] prune partial combinations. False where `most`
     entries did not do."""
@@ -134,11 +134,18 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
         kept = 0
         for s in range(list.states):
             d.start[c][s] = kept
-            kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
-                                spare)
+            if filtered:
+                kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
+                                    spare)
+            else:
+                for i in range(list.start[s], list.start[s + 1]):
+                    d.entry[c][kept].at = <int32_t> i
+                    kept += 1
             for i in range(d.start[c][s], kept):
                 d.entry[c][i].value = value[d.entry[c][i].at]
             sort(d.entry[c] + d.start[c][s], kept - d.start[c][s], spare)
+            kept = d.start[c][s] + distinct(w, list, d.entry[c] + d.start[c][s],
+                                            kept - d.start[c][s])
         d.start[c][list.states] = kept
         for i in range(kept):
             d.score[c][i] = 0.0

@@ -16,6 +16,7 @@ from flash._core.relax cimport *
 cdef enum:
     FEW = 5              # a list is copied to be without a fifth of its rows or more
     CURVED = 5           # a split pays where a fifth of the node's gap is curvature, or for products
+    MANY = 1000000       # combinations that are enumerated only where nothing else helps
     VAST = 1000000       # a tenth of that where so many combinations are left
 
 
@@ -164,10 +165,8 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             curved += fabs(e) * log(metric[k] / x)
         error = e * log(high / x)
         if e < 0.0:      # the most that the chord lies below the logarithm
-            error = 0.0
-            if high > low * (1.0 + 1e-9):
-                x = (high - low) / log(high / low)
-                error = -e * (log(x / low) - (x - low) / (high - low) * log(high / low))
+            error = -e * bulge(low, high)
+            if error > 0.0:
                 x = sqrt(low * high)
         if error > worst:
             worst = error
@@ -186,16 +185,17 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
             choice = M_SCORE
             where[0] = x
     if not additive(links) and (not w.query.product or w.query.exponent[M_SCORE] > 0.0):
-        error = apply(&m.upper[M_SCORE], total) - metric[M_SCORE]
+        x = 1.0
         if w.query.product:
             log_accuracy(links, metric[M_SCORE], &x)
-            error *= w.query.exponent[M_SCORE] * x
-        if error > worst:
-            worst = error
-            choice = M_PARAMS
-            if wider(links, &m.box):
-                choice = M_MACS
-            where[0] = metric[choice]
+            x *= w.query.exponent[M_SCORE]
+        for k in range(M_PARAMS, M_MACS + 1):
+            e = links.log_params if k == M_PARAMS else links.log_macs
+            error = x * fabs(e) * bulge(m.metric_low[k], m.metric_high[k])
+            if e != 0.0 and error > worst:
+                worst = error
+                choice = k
+                where[0] = sqrt(m.metric_low[k] * m.metric_high[k])
     for k in range(CONSTRAINTS):
         if m.active[k] and node.price[k] > 0.0:
             priced = 1
@@ -237,12 +237,27 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     return choice
 
 
-cdef inline int wider(const flash_links* links, const Box* box) noexcept nogil:
-    """The score's logarithm of MACs spans more than that of parameters."""
-    return fabs(links.log_macs) * (log(box.high[COL_MACS] / box.low[COL_MACS])
-                                   if links.log_macs != 0.0 else 0.0) > (
-        fabs(links.log_params) * (log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
-                                  if links.log_params != 0.0 else 0.0))
+cdef inline double bulge(double low, double high) noexcept nogil:
+    """The most that the logarithm lies above its chord."""
+    cdef double middle
+    if high <= low * (1.0 + 1e-9):
+        return 0.0
+    middle = (high - low) / log(high / low)
+    return log(middle / low) - (middle - low) / (high - low) * log(high / low)
+
+
+cdef inline int widest(const flash_links* links, const Model* m, double* where) noexcept nogil:
+    """Which logarithm in the score the box leaves most room, and the middle of it; -1 for none."""
+    cdef double room, most = 1e-3
+    cdef int k, choice = -1
+    for k in range(M_PARAMS, M_MACS + 1):
+        room = fabs(links.log_params if k == M_PARAMS else links.log_macs) * log(
+            m.metric_high[k] / m.metric_low[k])
+        if room > most:
+            most = room
+            choice = k
+            where[0] = sqrt(m.metric_low[k] * m.metric_high[k])
+    return choice
 
 
 cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept nogil:
@@ -318,20 +333,45 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
     return w.thin_of[variant]
 
 
-cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
-                                Model* m, Scan* at) noexcept nogil:
-    """Dives; where that takes long and classes are left to part, halves the scale first."""
-    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE]
-    cdef int parts = w.problem.links.n_steps > 1 and high > low + 2.0 and node.depth < 40
-    cdef int64_t most = w.patience if parts else <int64_t> 1 << 62
-    cdef int done
+cdef inline int dive_into(Worker* w, Node* node, const flash_variant* v, Lists* lists, Model* m,
+                          Scan* at, int filtered, int64_t most) noexcept nogil:
     scan(w, v, lists, at)
     if siftable(w, v, lists):
-        done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price, most)
-    else:
-        done = dive(w, node.variant, lists, at, m.form, m.right, m.active, most)
-    if not done and not w.limits.stopped:
-        branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
+        return flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price,
+                         &m.upper[M_SCORE], &m.box, filtered, most)
+    return dive(w, node.variant, lists, at, m.form, m.right, m.active, filtered, most)
+
+
+cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
+                                Model* m, Scan* at, double combinations) noexcept nogil:
+    """Dives. Where many combinations are left, a short dive first: if it finds a better answer the
+    node is bounded again, else it is halved while anything is left to halve."""
+    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where
+    cdef Node again
+    cdef int k
+    if combinations <= MANY:
+        dive_into(w, node, v, lists, m, at, 0, <int64_t> 1 << 62)
+        return
+    before = w.best.objective if w.best.found else -INFINITY
+    if dive_into(w, node, v, lists, m, at, 0, w.patience) or w.limits.stopped:
+        return
+    if node.depth < 40:
+        if w.best.objective > before:
+            again = node[0]
+            again.depth += 1
+            again.lists = lists
+            lists.refs += 1
+            push(w, &again)
+            return
+        if w.problem.links.n_steps > 1 and high > low:
+            branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
+            return
+        if not additive(&w.problem.links):
+            k = widest(&w.problem.links, m, &where)
+            if k >= 0:
+                branch(w, node, lists, k, where)
+                return
+    dive_into(w, node, v, lists, m, at, 1, <int64_t> 1 << 62)
 
 
 cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
@@ -373,7 +413,7 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         if choice >= 0:
             branch(w, node, kept, choice, where)
         else:
-            enumerate_rows(w, node, v, kept, m, &at)
+            enumerate_rows(w, node, v, kept, m, &at, combinations)
     release(kept)
 
 
