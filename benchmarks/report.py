@@ -3,11 +3,11 @@
 Each section leaves a fragment under .results/, from which the report is written; so one section can
 be measured again (`--only search`), and an interrupted run goes on (`--resume`).
 
-    python -m benchmarks.report                 everything, about 20 minutes
+    python -m benchmarks.report                 everything but the next, about 25 minutes
     python -m benchmarks.report --quick         fewer budgets; writes to .results/quick
     python -m benchmarks.report --only shgo,scipy_shgo
     python -m benchmarks.report --only none     write the report again
-    python -m benchmarks.report --data FOLDER   what needs the measured data, too
+    python -m benchmarks.report --data FOLDER   what needs the measured data, too: 7 more
 
 Without --data, calibration, targets and predictors keep what was measured before, or say what is
 missing.

@@ -148,7 +148,7 @@ def draw_predictions(told: dict[str, Any]) -> dict[str, bytes]:
         axis.legend(fontsize=7, loc="upper left", markerscale=1.5)
     axes[0][0].set_ylabel("accuracy after training, %")
     figure.suptitle(
-        "Predictors fitted on 25 networks, asked of others: one draw on CIFAR-10, median rank correlations of all"
+        "Fitted on 25 networks, asked of others: a draw on CIFAR-10, rank correlations of all draws"
     )
     return _saved(figure, "predictors")
 
