@@ -35,8 +35,8 @@ def covered(line: Told) -> float | None:
 
     The mean over draws before their median, which few networks make coarse.
     """
-    named = [k for kind in ("mean_coverage", "coverage") for k in line if k.startswith(kind)]
-    value = line[named[0]] if named else None
+    kinds = ("mean_coverage", "covered, mean", "coverage", "covered")
+    value = next((line[k] for kind in kinds for k in line if k.startswith(kind)), None)
     if isinstance(value, list):
         value = value[0]
     return None if value is None else 100.0 * value if value <= 1.0 else float(value)

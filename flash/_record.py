@@ -9,8 +9,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping
     from dataclasses import Field
     from functools import cached_property as cached
     from typing import Any, ClassVar, Self, dataclass_transform
@@ -36,7 +34,7 @@ else:
             return value
 
 
-__all__ = ["JsonRecord", "Record", "cached"]
+__all__ = ["Record", "cached"]
 
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -189,46 +187,3 @@ class Record:
         return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
 
     __replace__ = _replace
-
-
-class JsonRecord(Record):
-    """A record that is JSON text as well: of what its `to_dict` gives and its `from_dict` takes."""
-
-    _named: ClassVar[str] = "the record"  # in messages
-    _indent: ClassVar[int | None] = None
-    if TYPE_CHECKING:
-
-        def to_dict(self) -> dict[str, Any]: ...
-        @classmethod
-        def from_dict(cls, data: Mapping[str, Any]) -> Self: ...
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return it as JSON text, and write it where a path is given.
-
-        The file is either complete or not there.
-        """
-        import json
-
-        from ._validate import write_text_atomic
-
-        text = json.dumps(self.to_dict(), indent=self._indent, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
-
-    @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> Self:
-        """Make one from JSON text (it starts with a brace) or from a file.
-
-        Raises
-        ------
-        FormatError
-            If it is no JSON of this kind.
-        """
-        from ._validate import parse_json, read_text, shown
-
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        where = f"{cls._named}'s file"
-        text = read_text(source, where)
-        return cls.from_dict(parse_json(text, f"{where} {shown(str(source))}"))

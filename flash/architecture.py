@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._record import JsonRecord, Record, cached
-from ._validate import choice, integer, known_keys, shown
+from ._record import Record, cached
+from ._validate import choice, integer, known_keys, parse_json, read_text, shown, write_text_atomic
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ class Cell(Record):
         return values
 
 
-class Architecture(JsonRecord):
+class Architecture(Record):
     """A network as its cells; `network` spells it out as layers.
 
     Parameters
@@ -107,8 +107,6 @@ class Architecture(JsonRecord):
     ArgumentError, ArgumentTypeError
         If an argument is out of range, or a cell has what its family does not take.
     """
-
-    _named = "the architecture"
 
     family: str
     cells: Sequence[Cell]
@@ -317,6 +315,23 @@ class Architecture(JsonRecord):
             raise
         except (ArgumentError, ArgumentTypeError) as error:
             raise FormatError(f"the architecture: {error}") from None
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the architecture as JSON text, and write it where a path is given."""
+        import json
+
+        text = json.dumps(self.to_dict())
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Architecture:
+        """Read an architecture from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        text = read_text(source, "the architecture file")
+        return cls.from_dict(parse_json(text, f"the architecture file {shown(str(source))}"))
 
 
 def _cells(given: object) -> tuple[Cell, ...]:

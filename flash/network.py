@@ -10,8 +10,8 @@ follows the operation.
 from __future__ import annotations
 
 from ._layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
-from ._record import JsonRecord, cached
-from ._validate import choice, integer, known_keys, shown
+from ._record import Record, cached
+from ._validate import choice, integer, known_keys, parse_json, read_text, shown, write_text_atomic
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Layer", "Network"]
 
 
-class Network(JsonRecord):
+class Network(Record):
     """A table of layers, with its connections.
 
     Parameters
@@ -38,8 +38,6 @@ class Network(JsonRecord):
     ArgumentError, ArgumentTypeError
         If a row reads a row that is not above it, or shapes disagree; the message names the row.
     """
-
-    _named = "the network"
 
     layers: Sequence[Layer]
     input_shape: tuple[int, int, int] = (3, 32, 32)
@@ -232,6 +230,23 @@ class Network(JsonRecord):
             raise
         except (ArgumentError, ArgumentTypeError) as error:
             raise FormatError(f"the network: {error}") from None
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the network as JSON text, and write it where a path is given."""
+        import json
+
+        text = json.dumps(self.to_dict())
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Network:
+        """Read a network from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        text = read_text(source, "the network file")
+        return cls.from_dict(parse_json(text, f"the network file {shown(str(source))}"))
 
     def __str__(self) -> str:
         head: tuple[str, ...] = (

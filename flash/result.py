@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._record import JsonRecord, cached
+from ._record import Record, cached
 from .errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ class MissingExtraError(FlashError, ImportError):
     """A package that only one of flash's extras needs is not installed."""
 
 
-class SearchResult(JsonRecord):
+class SearchResult(Record):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -75,8 +75,6 @@ class SearchResult(JsonRecord):
     flags : tuple of str
         Notes such as "energy_mj outside the calibrated range".
     """
-
-    _named, _indent = "the search result", 1
 
     space: SearchSpace
     target: str
@@ -194,6 +192,35 @@ class SearchResult(JsonRecord):
         if data["architecture"] != (found and found.to_dict()):
             raise FormatError(f"{where}: x and architecture are not the same network")
         return result
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the result as JSON text, and write it where a path is given.
+
+        The file is either complete or not there.
+        """
+        import json
+
+        from ._validate import write_text_atomic
+
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:
+        """Read a result from JSON text (it starts with a brace) or from a file.
+
+        Raises
+        ------
+        FormatError
+            If it is no JSON of a search result.
+        """
+        from ._validate import parse_json, read_text
+
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the result file")))
 
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return the network found as a torch module: see `Architecture.to_torch`.

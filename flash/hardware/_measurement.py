@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._record import JsonRecord
-from .._validate import integer, known_keys, number, parse_json, read_text, shown
+from .._record import Record
+from .._validate import integer, known_keys, number, parse_json, read_text, shown, write_text_atomic
 from ..errors import ArgumentTypeError, FlashError, FormatError
 from ._timing import Refused, lines_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Measurement"]
 
 
-class Measurement(JsonRecord):
+class Measurement(Record):
     """What one network took, and under which conditions.
 
     Parameters
@@ -47,8 +47,6 @@ class Measurement(JsonRecord):
         The network: {"architecture": ...} or {"network": ...}; None where it has no layers that
         flash can read.
     """
-
-    _named = "the measurement"
 
     name: str
     runtime: str
@@ -141,6 +139,22 @@ class Measurement(JsonRecord):
         except FlashError as error:
             raise FormatError(f"{where}: {error}") from None
         return cls(**data)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the record as JSON text, and write it where a path is given."""
+        import json
+
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Measurement:
+        """Read a record from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the measurement"), str(source)))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> list[Measurement]:
