@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
+    from .hardware._design import calibration_design as calibration_design
+    from .hardware._measurement import Measurement as Measurement
+    from .hardware.calibrating import calibrate as calibrate
+    from .hardware.measuring import export_measuring as export_measuring
+    from .hardware.measuring import measure as measure
     from .network import Layer as Layer
     from .network import Network as Network
     from .predictor import AccuracyPredictor as AccuracyPredictor
@@ -46,6 +51,7 @@ _HOME = {
     "FlashError": "errors",
     "Layer": "network",
     "MobileNetV2": "spaces",
+    "Measurement": "hardware._measurement",
     "Network": "network",
     "Problem": "problem",
     "Range": "_choices",
@@ -55,7 +61,11 @@ _HOME = {
     "Target": "hardware",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
+    "calibrate": "hardware.calibrating",
+    "calibration_design": "hardware._design",
     "evaluate": "problem",
+    "export_measuring": "hardware.measuring",
+    "measure": "hardware.measuring",
     "nn_degree": "degree",
     "nn_mass": "degree",
     "search": "solver",

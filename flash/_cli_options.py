@@ -28,6 +28,10 @@ commands:
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
+  measure    run networks for real, here or on another machine, and time them
+               flash measure net.json --runtime onnxruntime
+  calibrate  fit a target to what was measured, or choose, measure and fit in one go
+               flash calibrate --space densenet --n 25 --runtime onnxruntime
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   info       how this flash was built, for bug reports
@@ -151,6 +155,20 @@ def _prepare_evaluate(parser: ArgumentParser) -> None:
         "architecture or of a search result")  # fmt: skip
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_measure(parser: ArgumentParser) -> None:
+    from ._cli_measure import prepare_measure
+
+    prepare_measure(parser)
+    _space_options(parser)
+
+
+def _prepare_calibrate(parser: ArgumentParser) -> None:
+    from ._cli_measure import prepare_calibrate
+
+    prepare_calibrate(parser)
     _space_options(parser)
 
 
@@ -299,6 +317,8 @@ def parser(command: str) -> ArgumentParser:
 _PREPARE = {
     "search": _prepare_search,
     "evaluate": _prepare_evaluate,
+    "measure": _prepare_measure,
+    "calibrate": _prepare_calibrate,
     "targets": _prepare_targets,
     "info": _prepare_info,
 }

@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | targets | info``.
+"""The command line: ``flash search | evaluate | measure | calibrate | targets | info``.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -150,6 +150,21 @@ def _evaluate(args: Namespace) -> int:
     return FOUND
 
 
+# measure and calibrate
+
+
+def _measure(args: Namespace) -> int:
+    from ._cli_measure import measure
+
+    return measure(args)
+
+
+def _calibrate(args: Namespace) -> int:
+    from ._cli_measure import calibrate
+
+    return calibrate(args)
+
+
 # targets and info
 
 
@@ -208,6 +223,8 @@ def _info(args: Namespace) -> int:
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
     "evaluate": _evaluate,
+    "measure": _measure,
+    "calibrate": _calibrate,
     "targets": _targets,
     "info": _info,
 }

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .hardware._measurement import Measurement
+
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "CalibrationWarning",
     "CoreMissingError",
+    "DeviceError",
     "FlashError",
     "FormatError",
     "KernelsError",
@@ -40,6 +46,16 @@ class CoreMissingError(FlashError, ImportError):
 
 class KernelsError(FlashError, ImportError):
     """FLASH_SIMD names vector kernels that this build or processor does not have."""
+
+
+class DeviceError(FlashError, RuntimeError):
+    """A device failed, or is gone, while it was measured; `finished` is what is complete."""
+
+    finished: list[Measurement]
+
+
+class CalibrationWarning(UserWarning):
+    """Measurements are suspicious, or too few for what is to be fitted to them."""
 
 
 class NotCalibratedWarning(UserWarning):

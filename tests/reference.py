@@ -99,19 +99,22 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def rram_features(kernel: int, into: int, out: int, positions: int) -> list[float]:
-    """A matrix of kernel^2 x into rows and 8 x out columns on tiles of 512 x 512, which hold 2 x 2
-    elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128."""
+def rram_features(
+    kernel: int, into: int, out: int, positions: int, tile: int = 512
+) -> list[float]:
+    """A matrix of kernel^2 x into rows and 8 x out columns on tiles of, say, 512 x 512, which hold
+    2 x 2 elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128."""
     r, c, p = kernel * kernel * into, 8 * out, positions
-    tiles_r, tiles_c = ceil_div(r, 512), ceil_div(c, 512)
-    pes_r, pes_c = ceil_div(r, 256), ceil_div(c, 256)
+    element = tile // 2
+    tiles_r, tiles_c = ceil_div(r, tile), ceil_div(c, tile)
+    pes_r, pes_c = ceil_div(r, element), ceil_div(c, element)
     subs_r, subs_c = ceil_div(r, 128), ceil_div(c, 128)
     copies = 1
-    for used in (pes_r, pes_c, subs_r, subs_c):
-        copies *= max(1, 2 // used)
+    for used, room in ((pes_r, 2), (pes_c, 2), (subs_r, element // 128), (subs_c, element // 128)):
+        copies *= max(1, room // used)
     # The last tile of an uncopied layer works twice where it is at most half full.
-    rest_r, rest_c = r - 512 * (tiles_r - 1), c - 512 * (tiles_c - 1)
-    twice_r, twice_c = copies == 1 and rest_r <= 256, copies == 1 and rest_c <= 256
+    rest_r, rest_c = r - tile * (tiles_r - 1), c - tile * (tiles_c - 1)
+    twice_r, twice_c = copies == 1 and rest_r <= element, copies == 1 and rest_c <= element
     work_r, work_c = r + twice_r * rest_r, c + twice_c * rest_c
     work_subs_r = subs_r + twice_r * ceil_div(rest_r, 128)
     work_subs_c = subs_c + twice_c * ceil_div(rest_c, 128)
@@ -123,8 +126,8 @@ def rram_features(kernel: int, into: int, out: int, positions: int) -> list[floa
         p * out * stages,
         p * r,
         p * out,
-        p * min(r, 512),
-        p * min(out, 64),
+        p * min(r, tile),
+        p * min(out, tile // 8),
         p * (ceil_div(r, tiles_r) + ceil_div(out, tiles_c)),
         p * work_subs_r * work_subs_c,
         p * work_subs_r * work_c,
@@ -137,14 +140,22 @@ def rram_features(kernel: int, into: int, out: int, positions: int) -> list[floa
 
 
 def cpu_features(
-    elementwise: bool, kernel: int, into: int, out: int, groups: int, height: int, width: int
+    kind: int, kernel: int, into: int, out: int, groups: int, height: int, width: int
 ) -> list[float]:
-    """A convolution (or a pass over `out` maps) with channels in blocks of 16."""
-    f = [0.0] * 10
+    """A convolution (kind 0) with channels in blocks of 16; a pass over `out` maps (1), their
+    addition to others (2), a pool of kernel x kernel numbers for each one written (3)."""
+    f = [0.0] * 17
     p, padded_out = height * width, 16 * ceil_div(out, 16)
-    if elementwise:
+    if kind == 1:
         f[5] = p * out
         f[6] = p * out if out % 16 else 0
+        f[15] = 1
+        return f
+    if kind == 2:
+        f[13], f[16] = p * out, 1
+        return f
+    if kind == 3:
+        f[14], f[15] = p * out * kernel**2, 1
         return f
     each = into // groups
     if groups > 1 and each == 1:
@@ -157,23 +168,35 @@ def cpu_features(
         f[1] = p * padded_out * ceil_div(each, 16)
         f[2] = max(0, weights - 65536) * height
         f[7] = p * kernel**2 * each if each >= 16 and each % 4 else 0
+        f[10] = p * each * out if kernel == 1 else 0
+        f[11] = kernel**2 * each * out
     f[8] = p * out if out % 16 else 0
     f[9] = 1
+    f[12] = p * out
     return f
 
 
-def fits(
-    links: dict[str, Any], m: list[float], maximum: tuple[float, ...], min_accuracy: float
-) -> bool:
-    return all(m[k] <= maximum[k] for k in range(1, 6)) and accuracy(links, m[0]) >= min_accuracy
+def systolic_cycles(
+    m: int, k: int, n: int, groups: int, rows: int, columns: int
+) -> tuple[float, float]:
+    """Cycles of groups products of m x k by k x n, block by block: outputs stay, weights stay."""
+    outputs = weights = 0
+    for _ in range(groups):
+        for _ in range(0, n, columns):
+            for _ in range(0, m, rows):  # a block of outputs: skewed in, summed over k, drained
+                outputs += (rows - 1) + k + (columns - 1)
+            for _ in range(0, k, rows):  # a block of weights: loaded, then m vectors pass it
+                weights += rows + (rows - 1) + m + (columns - 1)
+        outputs, weights = outputs - 1, weights - 1  # counted from cycle 0
+    return outputs, weights
 
 
-def all_metrics(variants: list[Any], links: dict[str, Any]) -> Iterator[list[float]]:
-    """The metrics of every configuration."""
-    for variant in variants:
-        sizes = [len(next(iter(columns.values()))) for _, columns, _ in variant[1]]
-        for rows in itertools.product(*map(range, sizes)):
-            yield metrics(links, totals(variant, rows))
+def begun_positions(side: int, kernel: int, stride: int) -> int:
+    """Windows along a padded side, a last one that has only begun among them."""
+    count, at = 1, 0
+    while at + kernel < side + 2 * (kernel // 2):
+        count, at = count + 1, at + stride
+    return count
 
 
 # Search over a space: every network spelled out as layers and charged one by one

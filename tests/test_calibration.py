@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 from flash.hardware import KINDS, Target
+from flash.hardware.cpu import FUSED
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks" / "calibration"
 needs_scripts = pytest.mark.skipif(
@@ -89,7 +90,7 @@ def chain(random_: random.Random) -> tuple[Any, Any, list[list[float]]]:
 @needs_scripts
 def test_cpu_coefficients_are_recovered(tmp_path: Path) -> None:
     random_ = random.Random(0)
-    known = {name: random_.uniform(1, 3) * 1e-8 for name in FEATURES["cpu"]}
+    known = {name: random_.uniform(1, 3) * 1e-8 for name in FUSED}
     known["kernels"] = 0.002
     rows = []
     for number in range(60):
@@ -169,7 +170,7 @@ def synthetic_runs(folder: Path, stem: str, known: dict[str, Any], seed: int) ->
             mapped = {"speedup": side * side / one[1], "tiles": one[0]}
             rows.append({"name": number, **shape, **costs, **mapped})
         leakage = LEAKAGE * tiles * total["latency_ns"] * 1e3
-        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6}
+        facts = {"n_tiles": tiles, "leak_energy_pJ": leakage, "macs": 10**6, "tile_cm": 512}
         nets.append({"name": number, "family": "resnet", **total, **facts})
     write_table(folder, stem + "_nets", nets)
     write_table(folder, stem + "_layers", rows)

@@ -18,11 +18,11 @@ from flash._topology import of_architecture
 from flash.architecture import FAMILIES, Architecture, Cell
 from flash.degree import cell_degree_fixed, degree_fixed, nn_degree
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.hardware import KINDS, Target, costing, flags_for
+from flash.hardware import KINDS, Target, costing, flags_for, targets
 from flash.network import Layer, Network
 from flash.spaces import SearchSpace
 
-TARGETS = ("rram", "cpu-x86")
+TARGETS = targets()
 sizes = st.one_of(st.sampled_from([32, 224]), st.integers(1, 300))
 
 
@@ -121,14 +121,16 @@ def test_layers_add_up(picked: tuple[SearchSpace, int, list[int]], name: str) ->
 # The features, against their plain twins
 
 
-def charged(kind: str, operation: tuple[int, ...]) -> list[float]:
-    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/16."""
+def charged(
+    kind: str, operation: tuple[int, ...], array: tuple[int, int] = (512, 512)
+) -> list[float]:
+    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/256."""
     result = []
     count = len(KINDS[kind].FEATURES)
     for feature in range(count):
         rows = [[0.0, float(i == feature), *[0.0] * 5] for i in range(count)]
-        model = core.Model(kind, rows, (2.0**-4,) * 6, {})
-        result.append(model.charge([operation])[0][1] / 16)
+        model = core.Model(kind, rows, (2.0**-8,) * 6, {}, array)
+        result.append(model.charge([operation])[0][1] / 256)
     return result
 
 
@@ -136,33 +138,81 @@ channels = st.one_of(st.integers(1, 70), st.integers(1, 5000), st.sampled_from([
 
 
 @settings(max_examples=300)
-@given(st.integers(1, 12), channels, channels, st.integers(1, 130), st.integers(1, 130))
-def test_rram_features(kernel: int, into: int, out: int, height: int, width: int) -> None:
+@given(
+    st.integers(1, 12),
+    channels,
+    channels,
+    st.integers(1, 130),
+    st.integers(1, 130),
+    st.sampled_from([512, 512, 256, 1024, 2048]),
+)
+def test_rram_features(
+    kernel: int, into: int, out: int, height: int, width: int, tile: int
+) -> None:
     operation = (0, kernel, into, out, 1, height, width)
-    expected = reference.rram_features(kernel, into, out, height * width)
-    assert charged("rram", operation) == expected
-    assert charged("rram", (1, 1, 1, out, 1, height, width)) == [0.0] * 16
+    expected = reference.rram_features(kernel, into, out, height * width, tile)
+    assert charged("rram", operation, (tile, tile)) == expected
+    for other in (1, 2, 3):
+        assert charged("rram", (other, *operation[1:]), (tile, tile)) == [0.0] * 16
 
 
 @settings(max_examples=300)
 @given(
-    st.booleans(),
+    st.sampled_from([0, 0, 1, 2, 3]),
     st.integers(1, 12),
     channels,
     channels,
     st.sampled_from([1, 2, 3, "all"]),
     st.integers(1, 130),
     st.integers(1, 130),
+    st.sampled_from(["cpu", "gpu"]),
 )
 def test_cpu_features(
-    elementwise: bool, kernel: int, into: int, out: int, groups: Any, height: int, width: int
+    one: int, kernel: int, into: int, out: int, groups: Any, height: int, width: int, kind: str
 ) -> None:
     groups = into if groups == "all" else groups
     into, out = into * groups // groups, out * groups
     into += -into % groups
-    operation = (int(elementwise), kernel, into, out, groups, height, width)
-    expected = reference.cpu_features(elementwise, kernel, into, out, groups, height, width)
-    assert charged("cpu", operation) == expected
+    operation = (one, kernel, into, out, groups, height, width)
+    expected = reference.cpu_features(one, kernel, into, out, groups, height, width)
+    assert charged(kind, operation) == expected
+
+
+@settings(max_examples=300)
+@given(
+    st.integers(1, 12),
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.sampled_from([1, 1, 2, 7, 64]),
+    st.integers(1, 4),
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(1, 200),
+    st.integers(1, 200),
+)
+def test_systolic_features(
+    kernel: int,
+    into: int,
+    out: int,
+    groups: int,
+    stride: int,
+    height: int,
+    width: int,
+    rows: int,
+    columns: int,
+) -> None:
+    assume(kernel <= min(height, width) + 2 * (kernel // 2))
+    layer = Layer(
+        "conv", into * groups, out * groups, height, width, kernel, stride, groups=groups
+    )
+    size = (layer.out_height, layer.out_width)
+    begun = [reference.begun_positions(side, kernel, stride) for side in (height, width)]
+    operation = (0, kernel, into * groups, out * groups, groups, *size, kernel, *begun)
+    assert costing.operations(Network([layer], (into * groups, height, width))) == [[operation]]
+    m = begun[0] * begun[1]
+    expected = reference.systolic_cycles(m, kernel**2 * into, out, groups, rows, columns)
+    assert charged("systolic", operation, (rows, columns)) == list(expected)
+    assert charged("systolic", (1, *operation[1:]), (rows, columns)) == [0.0] * 2
 
 
 # What a row is charged for
@@ -174,14 +224,17 @@ def made(*rows: dict[str, Any]) -> list[list[tuple[int, ...]]]:
 
 
 CONV = {"kind": "conv", "out_channels": 4, "kernel": 3, "stride": 2}
-OPERATION = (0, 3, 8, 4, 1, 5, 5)
+OPERATION = (0, 3, 8, 4, 1, 5, 5, 3, 6, 6)
 
 
 def test_norms_are_folded_into_convolutions() -> None:
     for norm in (False, "input", "output", "both"):
         assert made({**CONV, "norm": norm}) == [[OPERATION]]
     pool = {"kind": "pool", "kernel": 2, "stride": 2}
-    assert made(pool, {**CONV, "norm": "input"}) == [[], [(0, 3, 8, 4, 1, 3, 3)]]
+    assert made(pool, {**CONV, "norm": "input"}) == [
+        [(3, 2, 1, 8, 1, 5, 5, 2, 5, 5)],
+        [(0, 3, 8, 4, 1, 3, 3, 3, 3, 3)],
+    ]
 
 
 @pytest.mark.parametrize("kind", ["add", "concat"])
@@ -189,22 +242,47 @@ def test_norms_after_an_addition_or_a_concatenation_are_not(kind: str) -> None:
     both = {"kind": "conv", "out_channels": 8, "kernel": 3}
     join = {"kind": kind, "inputs": [1, 0]}
     width = 16 if kind == "concat" else 8
-    own = [(1, 1, 1, 16, 1, 10, 10)] if kind == "concat" else []
+    size = (10, 10, 1, 10, 10)
+    own = [(1, 1, 1, 16, 1, *size) if kind == "concat" else (2, 1, 1, 8, 1, *size)]
     for norm, count in ((False, 0), ("output", 0), ("input", 1), ("both", 1)):
         got = made(both, join, {**CONV, "norm": norm})
-        conv = (0, 3, width, 4, 1, 5, 5)
-        assert got[1:] == [own, [(1, 1, 1, width, 1, 10, 10)] * count + [conv]]
+        conv = (0, 3, width, 4, 1, 5, 5, 3, 6, 6)
+        assert got[1:] == [own, [(1, 1, 1, width, 1, *size)] * count + [conv]]
 
 
 def test_norms_of_rows_that_are_no_convolution() -> None:
-    whole = (1, 1, 1, 8, 1, 10, 10)
+    size = (10, 10, 1, 10, 10)
+    whole, joined = (1, 1, 1, 8, 1, *size), (2, 1, 1, 8, 1, *size)
     assert made({"kind": "concat", "norm": "output"}) == [[whole]]
     assert made({"kind": "concat"}) == [[]]
-    assert made({"kind": "add", "inputs": [0, 0], "norm": True}) == [[whole]]
+    assert made({"kind": "add", "inputs": [0, 0], "norm": True}) == [[joined, whole]]
     pool = {"kind": "pool", "mode": "global_avg", "norm": "input"}
-    assert made(pool) == [[]]
-    assert made({"kind": "add", "inputs": [0, 0]}, pool) == [[], [whole]]
-    assert made({"kind": "linear", "out_channels": 5, "norm": True}) == [[(0, 1, 800, 5, 1, 1, 1)]]
+    pooled = (3, 10, 1, 8, 1, 1, 1, 10, 1, 1)
+    assert made(pool) == [[pooled]]
+    assert made({"kind": "add", "inputs": [0, 0]}, pool) == [[joined], [whole, pooled]]
+    assert made({"kind": "linear", "out_channels": 5, "norm": True}) == [
+        [(0, 1, 800, 5, 1, 1, 1, 1, 1, 1)]
+    ]
+
+
+def test_kernels_that_are_not_square() -> None:
+    conv = {"kind": "conv", "out_channels": 4, "kernel": (1, 7)}
+    assert made(conv) == [[(0, 1, 8, 4, 1, 10, 10, 7, 10, 10)]]
+    net = Network.from_layers([conv], (64, 10, 10))
+    for name in TARGETS:
+        target = Target.load(name)
+        square = Network.from_layers([{**conv, "kernel": 1}], (64, 10, 10))
+        assert target.cost(net).latency_ms > target.cost(square).latency_ms
+        turned = Network.from_layers([{**conv, "kernel": (7, 1)}], (64, 10, 10))
+        assert target.cost(net).latency_ms == target.cost(turned).latency_ms
+
+
+def test_additions_and_pools() -> None:
+    size = (10, 10, 1, 10, 10)
+    assert made({"kind": "add", "inputs": [0, 0, 0]}) == [[(2, 1, 1, 8, 1, *size)] * 2]
+    assert made({"kind": "add", "inputs": [0, 0], "channels": 3}) == [[(2, 1, 1, 3, 1, *size)]]
+    pool = {"kind": "pool", "kernel": 3, "stride": 1, "padding": 1}
+    assert made(pool) == [[(3, 3, 1, 8, 1, 10, 10, 3, 10, 10)]]
 
 
 def test_by_hand_on_a_cpu() -> None:

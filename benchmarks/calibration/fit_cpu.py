@@ -13,29 +13,16 @@ import argparse
 import datetime
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from fitting import bounds, features, fit_relative, named, read_table, splits, summary, write_json
+from fitting import bounds, features, fit_relative, held_out, named, read_table, summary, write_json
 from measured import FAMILIES, network
 
 from flash.hardware.costing import operations
-from flash.hardware.cpu import FEATURES
-
-if TYPE_CHECKING:
-    from fitting import Array
+from flash.hardware.cpu import FUSED
 
 N_FIT, N_SPLITS, SEED = 25, 40, 0
-
-
-def held_out(x: Array, y: Array, groups: list[int]) -> tuple[Array, Array]:
-    """Return relative errors of held-out networks over all splits, and the networks' numbers."""
-    errors, which = [], []
-    for use in splits(groups, N_FIT, N_SPLITS, SEED):
-        coefficients, _ = fit_relative(x[use], y[use])
-        errors.append((x @ coefficients / y - 1)[~use])
-        which.append(np.flatnonzero(~use))
-    return np.concatenate(errors), np.concatenate(which)
 
 
 def main() -> None:
@@ -52,20 +39,22 @@ def main() -> None:
     y = np.array([float(r["ort_ms"]) for r in records])
     halves = np.array([[float(r["ort_ms_half" + h]) for h in "AB"] for r in records])
     family = np.array([FAMILIES.get(r["family"], r["family"]) for r in records])
-    x = np.array([features("cpu", one).sum(axis=0) for one in charged])
+    x = np.array([features("cpu", one).sum(axis=0)[: len(FUSED)] for one in charged])
     lists: dict[str, int] = {}
     groups = [lists.setdefault(r["layers"], i) for i, r in enumerate(records)]
 
-    coefficients, _ = fit_relative(x, y)
+    coefficients = fit_relative(x, y)
     fitted = x @ coefficients / y - 1
-    errors, which = held_out(x, y, groups)
+    drawn = held_out(x, y, groups, N_FIT, N_SPLITS, SEED)
+    errors = np.concatenate([one for one, _ in drawn])
+    which = np.concatenate([one for _, one in drawn])
     layers = [layer for net in networks for layer in net.layers if layer.weights]
 
     head = Path(__file__).with_name("cpu_head.json")
     target: dict[str, Any] = json.loads(head.read_text(encoding="ascii"))
     provenance = target.pop("provenance") | {"fitted": args.date}
-    target["features"] = list(FEATURES)
-    target["coefficients"] = {"default": {"latency_ms": named(FEATURES, coefficients, 1.0)}}
+    target["features"] = list(FUSED)
+    target["coefficients"] = {"default": {"latency_ms": named(FUSED, coefficients, 1.0)}}
     target["calibrated_ranges"] = {
         "default": {
             "network": {

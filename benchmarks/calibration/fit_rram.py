@@ -1,11 +1,13 @@
 """Fit the `rram` target to NeuroSim's `pinned` runs and write its JSON file.
 
     python benchmarks/calibration/fit_rram.py DATA --out flash/data/rram.json
+    python benchmarks/calibration/fit_rram.py DATA --tile 1024 --out flash/data/rram-1024.json
 
 Two coefficient sets from one set of features: "densenet" on DenseNet-type concatenation cells
 (nsim_dtc) and "default" on the other families (nsim_pinned without MobileNetV2, whose depthwise
 layers NeuroSim does not have). Layer columns are fitted on layers, network links on networks, all
-by non-negative least squares on relative residuals; errors are those of networks held out.
+by non-negative least squares on relative residuals; errors are those of networks held out. With
+`--tile` the runs are those of NeuroSim's own floorplanner (nsim_conv) in which it chose that tile.
 """
 
 from __future__ import annotations
@@ -40,40 +42,56 @@ MS, MJ, MM2 = 1e-6, 1e-9, 1e-6  # from ns, pJ, um2
 N_FIT, N_SPLITS, SEED = 25, 40, 0
 LAST_ROW = 32  # grids of the table: up to 1024 tiles
 SHARES = np.linspace(0.0, 1.0, 21)
-# Tiles that a word passes in one clock cycle: the runs place the second cycle between 21 and 23
-# rows, and between 23 and 26 columns.
-CYCLES = {"rows_per_cycle": 22, "cols_per_cycle": 24}
+FAMILIES = ["densenet", "resnet", "wide-resnet"]
+
+Cycles = dict[str, int]
 
 
-def link(tiles: int, which: int, **known: float) -> float:
+def cycles(tile: int) -> Cycles:
+    """Return how many tiles of 512 a word passes in one clock cycle; half as many twice as large.
+
+    The runs place the second cycle between 21 and 23 rows, and between 23 and 26 columns.
+    """
+    return {"rows_per_cycle": 22 * 512 // tile, "cols_per_cycle": 24 * 512 // tile}
+
+
+def link(tiles: int, which: int, passed: Cycles, **known: float) -> float:
     """Return a number of the chip's tile grid: 1 latency factor, 2 energy factor, 3 area."""
     names = ("latency_row_share", "energy_row_share", "area_mm2_const", "area_mm2_per_side")
     rows = isqrt(tiles - 1) + 1
-    return grid_class(rows, -(-tiles // rows), {**dict.fromkeys(names, 0.0), **CYCLES, **known})[
+    return grid_class(rows, -(-tiles // rows), {**dict.fromkeys(names, 0.0), **passed, **known})[
         which
     ]
 
 
-def latency_factor(tiles: int, share: float) -> float:
+def latency_factor(tiles: int, share: float, passed: Cycles) -> float:
     """Return f(T), `share` being the weight of the rows."""
-    return link(tiles, 1, latency_row_share=share)
+    return link(tiles, 1, passed, latency_row_share=share)
 
 
-def energy_factor(tiles: int, share: float) -> float:
+def energy_factor(tiles: int, share: float, passed: Cycles) -> float:
     """Return h(T), `share` being the weight of the half columns that inputs cross."""
-    return link(tiles, 2, energy_row_share=share)
+    return link(tiles, 2, passed, energy_row_share=share)
 
 
-def grid_area(tiles: int, const: float, per_side: float) -> float:
+def grid_area(tiles: int, const: float, per_side: float, passed: Cycles) -> float:
     """Return a(T): a constant and the chip's bus and margin, in proportion to the grid's side."""
-    return link(tiles, 3, area_mm2_const=const, area_mm2_per_side=per_side)
+    return link(tiles, 3, passed, area_mm2_const=const, area_mm2_per_side=per_side)
 
 
 class Runs:
-    """One set of simulated networks: features and results, by layer and by network."""
+    """One set of simulated networks: features and results, by layer and by network.
 
-    def __init__(self, folder: str, stem: str) -> None:
-        nets = [n for n in read_table(folder, stem + "_nets") if n["family"] != LEFT_OUT]
+    tile: in cells; networks on other tiles are passed over.
+    """
+
+    def __init__(self, folder: str, stem: str, tile: int = 512) -> None:
+        nets = [
+            n
+            for n in read_table(folder, stem + "_nets")
+            if n["family"] != LEFT_OUT and float(n["tile_cm"]) == tile
+        ]
+        self.cycles = cycles(tile)
         self.names = [n["name"] for n in nets]
         place = {name: i for i, name in enumerate(self.names)}
         layers = [r for r in read_table(folder, stem + "_layers") if r["name"] in place]
@@ -83,7 +101,8 @@ class Runs:
             for cin, k, cout, h, w, s in size
         ]
         self.net = np.array([place[r["name"]] for r in layers])
-        self.x = features("rram", [(0, k, cin, cout, 1, p, 1) for cin, k, cout, p in self.layers])
+        shapes = [(0, k, cin, cout, 1, p, 1) for cin, k, cout, p in self.layers]
+        self.x = features("rram", shapes, (tile, tile))
         self.latency = np.array([float(r["latency_ns"]) for r in layers])
         self.energy = np.array([float(r["dyn_energy_pJ"]) for r in layers])
         self.dup = np.array([float(r["speedup"]) for r in layers])
@@ -134,9 +153,10 @@ def fit_linked(
     at = use[runs.net] & (runs.x[:, NAMES.index("adc_cycles")] * runs.dup > 1)
     best: tuple[float, Array, float] | None = None
     for share in shares:
-        f = np.array([factor(int(t), float(share)) for t in runs.tiles])[runs.net]
+        f = np.array([factor(int(t), float(share), runs.cycles) for t in runs.tiles])[runs.net]
         a = np.hstack([runs.columns(local), f[:, None] * runs.columns(linked)])
-        x, error = fit_relative(a[at], y[at])
+        x = fit_relative(a[at], y[at])
+        error = float(np.sqrt(((a[at] @ x / y[at] - 1) ** 2).mean()))
         if best is None or error < best[0]:
             best = error, x, float(share)
     assert best is not None
@@ -148,7 +168,7 @@ class Model:
     """The coefficients of one set, in the simulator's units (ns, pJ, um2)."""
 
     def __init__(self, runs: Runs, use: Mask, *, with_grid: bool = True) -> None:
-        def flat(tiles: int, share: float) -> float:
+        def flat(tiles: int, share: float, passed: Cycles) -> float:
             return 1.0
 
         f, h = (latency_factor, energy_factor) if with_grid else (flat, flat)
@@ -161,20 +181,20 @@ class Model:
             runs, use, runs.energy, "energy_mj", "ic_energy_mj", h, shares
         )
         power = (runs.tiles * runs.total_latency)[use, None].astype(float)
-        self.leak = float(fit_relative(power, runs.total_leak[use])[0][0])  # mW per tile
-        area, _ = fit_relative(self.area_columns(runs)[use], runs.area[use])
+        self.leak = float(fit_relative(power, runs.total_leak[use])[0])  # mW per tile
+        area = fit_relative(self.area_columns(runs)[use], runs.area[use])
         self.a0, self.const, self.side = area[:-2], float(area[-2]), float(area[-1])
 
     def area_columns(self, runs: Runs) -> Array:
         """Return the sums of the area's features, a constant and the grid's side."""
         sums = [runs.total(c) for c in runs.columns("area_mm2").T]
-        side = np.array([grid_area(int(t), 0.0, 1.0) for t in runs.tiles])
+        side = np.array([grid_area(int(t), 0.0, 1.0, runs.cycles) for t in runs.tiles])
         return np.stack([*sums, np.ones(len(side)), side * self.with_grid], axis=1)
 
     def totals(self, runs: Runs) -> dict[str, Array]:
         """Return what the model predicts for every network."""
-        f = np.array([self.f(int(t), self.f_share) for t in runs.tiles])
-        h = np.array([self.h(int(t), self.h_share) for t in runs.tiles])
+        f = np.array([self.f(int(t), self.f_share, runs.cycles) for t in runs.tiles])
+        h = np.array([self.h(int(t), self.h_share, runs.cycles) for t in runs.tiles])
         latency = runs.total(runs.columns("latency_ms") @ self.l0)
         latency = latency + f * runs.total(runs.columns("ic_latency_ms") @ self.ic)
         dynamic = runs.total(runs.columns("energy_mj") @ self.d0)
@@ -192,8 +212,8 @@ class Model:
 
     def layer_errors(self, runs: Runs) -> dict[str, dict[str, float]]:
         """Return the errors of single convolutions: latency and dynamic energy."""
-        f = np.array([self.f(int(t), self.f_share) for t in runs.tiles])[runs.net]
-        h = np.array([self.h(int(t), self.h_share) for t in runs.tiles])[runs.net]
+        f = np.array([self.f(int(t), self.f_share, runs.cycles) for t in runs.tiles])[runs.net]
+        h = np.array([self.h(int(t), self.h_share, runs.cycles) for t in runs.tiles])[runs.net]
         latency = runs.columns("latency_ms") @ self.l0
         latency = latency + f * (runs.columns("ic_latency_ms") @ self.ic)
         energy = runs.columns("energy_mj") @ self.d0
@@ -210,7 +230,7 @@ class Model:
         units = (MS, MS, MJ, MJ, MM2)
         return {c: named(COLUMNS[c], v, u) for (c, v), u in zip(parts, units, strict=True)}
 
-    def links(self) -> dict[str, Any]:
+    def links(self, passed: Cycles) -> dict[str, Any]:
         """Return the tables over the tile grid and the leakage power."""
         bound = [t for r in range(1, LAST_ROW + 1) for t in (r * (r - 1), r * r) if t > 0]
 
@@ -221,12 +241,12 @@ class Model:
         return {
             "grid": {
                 "tiles_max": bound,
-                "latency_factor": table([self.f(t, self.f_share) for t in bound]),
-                "energy_factor": table([self.h(t, self.h_share) for t in bound]),
-                "area_mm2": table([grid_area(t, *area) for t in bound]),
+                "latency_factor": table([self.f(t, self.f_share, passed) for t in bound]),
+                "energy_factor": table([self.h(t, self.h_share, passed) for t in bound]),
+                "area_mm2": table([grid_area(t, *area, passed) for t in bound]),
             },
             "beyond": {  # the same formulas go on
-                **CYCLES,
+                **passed,
                 "latency_row_share": round(self.f_share, 6),
                 "energy_row_share": round(self.h_share, 6),
                 "area_mm2_const": float(f"{area[0]:.12g}"),
@@ -236,10 +256,15 @@ class Model:
         }
 
 
+def to_fit(runs: Runs) -> int:
+    """Return how many networks to fit: 25, or where there are few, all but five."""
+    return min(N_FIT, len(runs.names) - 5)
+
+
 def held_out(runs: Runs, *, with_grid: bool = True) -> dict[str, Array]:
     """Return the relative errors of held-out networks over all splits."""
     errors: dict[str, list[Array]] = {}
-    for use in splits(runs.groups, N_FIT, N_SPLITS, SEED):
+    for use in splits(runs.groups, to_fit(runs), N_SPLITS, SEED):
         for name, ratio in Model(runs, use, with_grid=with_grid).totals(runs).items():
             errors.setdefault(name, []).append(ratio[~use] - 1)
     return {name: np.concatenate(e) for name, e in errors.items()}
@@ -253,7 +278,7 @@ def report(runs: Runs, model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     dropped = "energy, leakage dropped"
     residuals = {
         "networks": len(runs.names),
-        "networks_to_fit": N_FIT,
+        "networks_to_fit": to_fit(runs),
         "splits": N_SPLITS,
         "held_out": {m: summary(cv[m]) for m in metrics},
         "held_out_parts": {m: summary(cv[m]) for m in ("dynamic energy", "leakage energy")},
@@ -289,12 +314,38 @@ def ranges(runs: Runs) -> dict[str, Any]:
     }
 
 
+def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, int]]:
+    """Say in a target's head which floorplan it is of; return the set and its runs."""
+    target["name"] = f"rram-{tile}"
+    target["description"] += (
+        f" Tiles of {tile} x {tile} cells, which NeuroSim's own floorplanner gives to networks "
+        "with a layer of more than 512 rows and columns of cells; on 512 x 512: rram."
+    )
+    target["parameters"] |= {"tile": tile, "pe": tile // 2}
+    target["sets"] = {"default": FAMILIES}
+    shown = target["provenance"]
+    shown["runs"] = (
+        f"nsim_conv without mobilenetv2, those on tiles of {tile} (resnet, wide-resnet, densenet "
+        "with growth)"
+    )
+    shown["configuration"] = shown["configuration"].replace(
+        "tile fixed at 512x512, PE 256x256", f"tiles chosen by the floorplanner: {tile}x{tile}"
+    )
+    shown["command"] = shown["command"].replace(
+        "--out flash/data/rram.json", f"--tile {tile} --out flash/data/rram-{tile}.json"
+    )
+    return {"default": ("nsim_conv", tile)}
+
+
 def main() -> None:
     """Fit both sets and write the target."""
     parser = argparse.ArgumentParser(description="Fit the rram target to NeuroSim's runs.")
     parser.add_argument("data", help="the data folder: the one that holds hardware/")
     parser.add_argument("--out", required=True, help="the target's JSON file, to write")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date of the fit")
+    parser.add_argument(
+        "--tile", type=int, help="side of the tile, in cells, that the floorplanner chose"
+    )
     args = parser.parse_args()
     head = Path(__file__).with_name("rram_head.json")
     target: dict[str, Any] = json.loads(head.read_text(encoding="ascii"))
@@ -302,12 +353,16 @@ def main() -> None:
     sections = ("coefficients", "links", "calibrated_ranges", "residuals", "ablation")
     for section in sections:
         target[section] = {}
-    for name, stem in SETS.items():
-        runs = Runs(args.data, stem)
+    if args.tile:
+        fit_to = own_floorplan(target, args.tile)
+    else:
+        fit_to = {name: (stem, 512) for name, stem in SETS.items()}
+    for name, (stem, tile) in fit_to.items():
+        runs = Runs(args.data, stem, tile)
         runs.check_rules()
         model = Model(runs, np.ones(len(runs.names), bool))
         residuals, ablation = report(runs, model)
-        parts = (model.coefficients(), model.links(), ranges(runs), residuals, ablation)
+        parts = (model.coefficients(), model.links(runs.cycles), ranges(runs), residuals, ablation)
         for section, part in zip(sections, parts, strict=True):
             target[section][name] = part
         held = residuals["held_out"]

@@ -34,8 +34,10 @@ cdef struct Place:       # where a cell stands
 
 
 cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t into, int64_t out,
-                      int64_t groups, int64_t side, int64_t norm, int bias) noexcept nogil:
-    """Adds one convolution to the columns x; norm: channels normalised with it."""
+                      int64_t groups, int64_t side, int64_t norm, int bias, int64_t before,
+                      int64_t stride) noexcept nogil:
+    """Adds one convolution to the columns x; norm: channels normalised with it; before: side of its
+    input."""
     cdef Op op
     cdef double weights
     op.kind = OP_CONV
@@ -45,21 +47,33 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     op.groups = groups
     op.height = side
     op.width = side
+    op.kernel_width = kernel
+    op.begun_height = op.begun_width = begun(before, kernel, stride)
     charge(model, &op, x)
     weights = <double> (kernel * kernel * (into // groups)) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
     x[COL_MACS] += weights * <double> (side * side)
 
 
-cdef inline void sweep_maps(const CostModel* model, double* x, int64_t channels,
-                            int64_t side) noexcept nogil:
+cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t kernel,
+                           int64_t channels, int64_t side) noexcept nogil:
+    """Adds a pass over maps: elementwise, an addition or a pool; side: of what it writes."""
     cdef Op op
-    op.kind = OP_ELEMENTWISE
-    op.kernel = op.in_channels = op.groups = 1
+    if model.kind != KIND_CPU:
+        return
+    op.kind = kind
+    op.kernel = op.kernel_width = kernel
+    op.in_channels = op.groups = 1
     op.out_channels = channels
     op.height = side
     op.width = side
+    op.begun_height = op.begun_width = side
     charge(model, &op, x)
+
+
+cdef inline void sweep_maps(const CostModel* model, double* x, int64_t channels,
+                            int64_t side) noexcept nogil:
+    pass_over(model, x, OP_ELEMENTWISE, 1, channels, side)
 
 
 cdef inline int64_t half(int64_t side, int64_t stride) noexcept nogil:
@@ -76,9 +90,9 @@ cdef inline void position(const CostModel* model, const Place* at, int first, in
     if at.family == DENSENET:
         if first:
             conv(model, x, 3, into, w, 1, outer,
-                 0 if at.first and not at.imagenet else into, 0)
+                 0 if at.first and not at.imagenet else into, 0, at.side, stride)
         else:
-            conv(model, x, 3, w + links, w, 1, outer, w + links, 0)
+            conv(model, x, 3, w + links, w, 1, outer, w + links, 0, outer, 1)
             if links:
                 sweep_maps(model, x, w + links, outer)   # the concatenation
                 sweep_maps(model, x, w + links, outer)   # its norm
@@ -90,42 +104,49 @@ cdef inline void position(const CostModel* model, const Place* at, int first, in
     if at.family == MOBILENET_V2:
         hidden = into * expansion
         if expansion > 1:
-            conv(model, x, 1, into, hidden, 1, side, hidden, 0)
+            conv(model, x, 1, into, hidden, 1, side, hidden, 0, side, 1)
             x[COL_WIDTH] += <double> hidden
-        conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, 0)
-        conv(model, x, 1, hidden, w, 1, outer, w, 0)
+        conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, 0, side, stride)
+        conv(model, x, 1, hidden, w, 1, outer, w, 0, outer, 1)
         x[COL_WIDTH] += <double> (hidden + w)
     else:
-        conv(model, x, 3, into, w, 1, outer, into if at.family == WIDE_RESNET else w, 0)
-        conv(model, x, 3, w, w, 1, outer, w, 0)
+        conv(model, x, 3, into, w, 1, outer, into if at.family == WIDE_RESNET else w, 0, side,
+             stride)
+        conv(model, x, 3, w, w, 1, outer, w, 0, outer, 1)
         x[COL_WIDTH] += <double> (2 * w)
         if links and at.family == WIDE_RESNET:
             sweep_maps(model, x, w, outer)   # the norm after an addition can't be folded
+    if links:
+        pass_over(model, x, OP_ADD, 1, links, outer)
     x[COL_LINKS] += <double> (links * w)
 
 
 cdef inline void ends(const CostModel* model, const Place* at, double* x) noexcept nogil:
     """Adds the stem (first cell) and the head (last cell) to x."""
-    cdef int64_t w = at.width, stem, head
+    cdef int64_t w = at.width, side = half(at.side, at.stride), whole = at.resolution, stem, head
+    cdef int64_t halved = half(whole, 2)
     if at.first and not (at.family == DENSENET and not at.imagenet):
         stem = stem_width(at)
         if at.family == MOBILENET_V2:
-            conv(model, x, 3, 3, stem, 1, half(at.resolution, 2 if at.imagenet else 1), stem, 0)
+            conv(model, x, 3, 3, stem, 1, halved if at.imagenet else whole, stem, 0, whole,
+                 2 if at.imagenet else 1)
         elif at.imagenet:
-            conv(model, x, 7, 3, stem, 1, half(at.resolution, 2),
-                 0 if at.family == WIDE_RESNET else stem, 0)
+            conv(model, x, 7, 3, stem, 1, halved, 0 if at.family == WIDE_RESNET else stem, 0, whole,
+                 2)
+            pass_over(model, x, OP_POOL, 3, stem, half(halved, 2))
         else:
-            conv(model, x, 3, 3, stem, 1, at.resolution,
-                 0 if at.family == WIDE_RESNET else stem, 0)
+            conv(model, x, 3, 3, stem, 1, whole, 0 if at.family == WIDE_RESNET else stem, 0, whole,
+                 1)
     if not at.last:
         return
     head = w
     if at.family == MOBILENET_V2:
         head = 4 * w if 4 * w > 1280 else 1280
-        conv(model, x, 1, w, head, 1, half(at.side, at.stride), head, 0)
+        conv(model, x, 1, w, head, 1, side, head, 0, side, 1)
     elif at.family != RESNET:
         x[COL_PARAMS] += 2.0 * <double> w   # the norm before the pool, folded or counted above
-    conv(model, x, 1, head, at.classes, 1, 1, 0, 1)
+    pass_over(model, x, OP_POOL, side, head, 1)
+    conv(model, x, 1, head, at.classes, 1, 1, 0, 1, 1, 1)
 
 
 cdef inline int64_t stem_width(const Place* at) noexcept nogil:

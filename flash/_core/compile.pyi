@@ -7,8 +7,12 @@ from flash._core.tables import Tables
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
-# (kind, kernel, input channels, output channels, groups, height, width)
-_Op: TypeAlias = tuple[int, int, int, int, int, int, int]
+# (kind, kernel, input channels, output channels, groups, height, width[, width of the kernel,
+# positions begun along the height and across the width])
+_Op: TypeAlias = (
+    tuple[int, int, int, int, int, int, int]
+    | tuple[int, int, int, int, int, int, int, int, int, int]
+)
 _Ints: TypeAlias = tuple[int, ...]
 # (stride, widths, depths, skips of each width, expansions, kernels)
 _PlanCell: TypeAlias = tuple[int, _Ints, _Ints, tuple[_Ints, ...], _Ints, _Ints]
@@ -26,6 +30,7 @@ class Model:
         coefficients: Sequence[Sequence[float]],
         quantum: Sequence[float],
         links: Mapping[str, Any],
+        array: tuple[int, int] = (512, 512),
     ) -> None: ...
     @property
     def links(self) -> dict[str, Any]: ...

@@ -22,18 +22,22 @@ from flash._core.tables cimport Classes, Tables
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
-KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU}
+KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC}
 
 
 cdef class Model:
     """A target's layer model: coefficients per feature and column, and the links of its totals."""
 
-    def __init__(self, str kind, coefficients, quantum, dict links):
+    def __init__(self, str kind, coefficients, quantum, dict links, array=(512, 512)):
         """coefficients: per feature a tuple of seven numbers, one per column from score to area;
-        quantum: what a unit of each of the six metrics is worth, powers of two."""
+        quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
+        columns of what a layer is laid on, the systolic array or the RRAM tile."""
         cdef int i, k, n
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
+        self.model.rows, self.model.columns = array
+        self.model.vectors = (self.model.rows == 512 if self.model.kind == KIND_RRAM
+                              else self.model.kind == KIND_CPU)
         n = 0
         for k in range(1, COST_COLUMNS):
             for i in range(self.model.n_features):
@@ -41,6 +45,8 @@ cdef class Model:
                     self.model.terms.feature[n] = i
                     self.model.terms.column[n] = k
                     self.model.terms.weight[n] = coefficients[i][k]
+                    if self.model.kind == KIND_CPU and i >= VECTOR_FEATURES:
+                        self.model.vectors = 0
                     n += 1
         self.model.terms.n = n
         for k in range(COST_COLUMNS):
@@ -53,12 +59,18 @@ cdef class Model:
                           classes=Classes(classes) if classes else None)
 
     def charge(self, ops):
-        """Columns of each operation (kind, kernel, in, out, groups, height, width): for Network
-        costs layer by layer. kind 0: convolution or linear, 1: elementwise pass."""
+        """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
+        kernel's width and the positions begun along the height and across the width; left out, the
+        kernel is square and no position has only begun): for Network costs layer by layer. kind 0:
+        convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
         cdef Op op
         cdef double column[7]
         out = []
-        for op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height, op.width in ops:
+        for one in ops:
+            (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
+             op.width) = one[:7]
+            op.kernel_width, op.begun_height, op.begun_width = (
+                one[7:] or (op.kernel, op.height, op.width))
             memset(column, 0, sizeof(column))
             charge(&self.model, &op, column)
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))

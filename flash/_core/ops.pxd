@@ -5,7 +5,7 @@ channel blocks); a column's cost is a sum of feature times coefficient, rounded 
 The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
 """
 
-from libc.math cimport rint
+from libc.math cimport ceil, rint
 
 from flash._core.core cimport *
 
@@ -13,10 +13,16 @@ from flash._core.core cimport *
 cdef enum:
     OP_CONV              # also a linear layer: kernel 1 on one position
     OP_ELEMENTWISE       # a pass over out_channels maps: concatenation, a norm that can't be folded
+    OP_ADD               # out_channels maps added to others
+    OP_POOL              # of out_channels maps
 
 cdef enum:
     KIND_RRAM
-    KIND_CPU
+    KIND_CPU             # also a GPU: the same counts
+    KIND_SYSTOLIC
+
+cdef enum:
+    VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
 
 cdef enum:
     COST_COLUMNS = 7     # score (unused here) ... area, in the order of problem.h
@@ -26,11 +32,15 @@ cdef enum:
 cdef struct Op:
     int kind
     int64_t kernel, in_channels, out_channels, groups, height, width   # of the output
+    int64_t kernel_width
+    int64_t begun_height, begun_width   # positions, a last one that has only begun among them
 
 
 cdef struct CostModel:
     int kind
     int n_features
+    int vectors          # the vector kernels have all that it charges for
+    int64_t rows, columns    # of a systolic array; of an RRAM tile
     flash_terms terms
 
 
@@ -38,23 +48,23 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
-cdef inline void rram_features(const Op* op, double* f) noexcept nogil:
-    """Sixteen counts of a layer on 512 x 512 tiles of 128 x 128 subarrays, eight columns a weight;
-    see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
-    cdef int64_t r = op.kernel * op.kernel * op.in_channels, c = 8 * op.out_channels
-    cdef int64_t positions = op.height * op.width
-    cdef int64_t tr = (r + 511) >> 9, tc = (c + 511) >> 9
-    cdef int64_t pr = (r + 255) >> 8, pc = (c + 255) >> 8
+cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept nogil:
+    """Sixteen counts of a layer on square tiles of 2 x 2 elements of 128 x 128 subarrays, eight
+    columns a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
+    cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = 8 * op.out_channels
+    cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // 128
+    cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
+    cdef int64_t pr = ceil_div(r, pe), pc = ceil_div(c, pe)
     cdef int64_t sr = (r + 127) >> 7, sc = (c + 127) >> 7
     cdef int64_t copies = ((2 if pr == 1 else 1) * (2 if pc == 1 else 1)
-                           * (2 if sr == 1 else 1) * (2 if sc == 1 else 1))
-    cdef int64_t rest_r = r - ((tr - 1) << 9), rest_c = c - ((tc - 1) << 9)
+                           * max(1, inside // sr) * max(1, inside // sc))
+    cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile
     cdef int64_t wr = r, wsr = sr, wc = c, wsc = sc, wpc = pc, levels = 0
     cdef double p = <double> positions
-    if copies == 1 and rest_r <= 256:
+    if copies == 1 and rest_r <= pe:
         wr += rest_r
         wsr += (rest_r + 127) >> 7
-    if copies == 1 and rest_c <= 256:
+    if copies == 1 and rest_c <= pe:
         wc += rest_c
         wsc += (rest_c + 127) >> 7
         wpc += 1
@@ -66,8 +76,8 @@ cdef inline void rram_features(const Op* op, double* f) noexcept nogil:
     f[3] = p * <double> (op.out_channels * ((2 * levels + 4) // 5))
     f[4] = p * <double> r
     f[5] = p * <double> op.out_channels
-    f[6] = p * <double> (r if r < 512 else 512)
-    f[7] = p * <double> (op.out_channels if op.out_channels < 64 else 64)
+    f[6] = p * <double> min(r, tile)
+    f[7] = p * <double> min(op.out_channels, tile // 8)
     f[8] = p * <double> (ceil_div(r, tr) + ceil_div(op.out_channels, tc))
     f[9] = p * <double> (wsr * wsc)
     f[10] = p * <double> (wsr * wc)
@@ -79,29 +89,59 @@ cdef inline void rram_features(const Op* op, double* f) noexcept nogil:
 
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
-    """Ten counts of a layer on a processor whose vector unit takes channels in blocks of 16."""
-    cdef int64_t k2 = op.kernel * op.kernel, g = op.in_channels // op.groups
+    """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
+    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
     cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
     cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
-    cdef double p = <double> (op.height * op.width)
+    cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
     cdef double weights = <double> (k2 * padded) * <double> out
     cdef int k
-    for k in range(10):
+    for k in range(17):
         f[k] = 0.0
+    if op.kind == OP_ADD:
+        f[13] = maps
+        f[16] = 1.0
+        return
+    if op.kind == OP_POOL:
+        f[14] = maps * <double> k2
+        f[15] = 1.0
+        return
     if op.kind == OP_ELEMENTWISE:
-        f[5] = p * <double> op.out_channels
+        f[5] = maps
         f[6] = f[5] if op.out_channels % 16 else 0.0
+        f[15] = 1.0
         return
     if op.groups > 1 and g == 1:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
     else:
-        f[0] = p * weights if op.kernel > 1 else 0.0
+        f[0] = p * weights if k2 > 1 else 0.0
         f[1] = p * <double> (out * ceil_div(g, 16))
         f[2] = (weights - 65536.0) * <double> op.height if weights > 65536.0 else 0.0
         f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
-    f[8] = p * <double> op.out_channels if op.out_channels % 16 else 0.0
+        f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
+        f[11] = <double> (k2 * g) * <double> op.out_channels
+    f[8] = maps if op.out_channels % 16 else 0.0
     f[9] = 1.0
+    f[12] = maps
+
+
+cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
+    """Positions along a side padded by kernel // 2, a last one that has only begun among them."""
+    return max(1, ceil_div(side + 2 * (kernel // 2) - kernel, stride) + 1)
+
+
+cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
+                                   double* f) noexcept nogil:
+    """Cycles of a convolution on a systolic array, output- and weight-stationary; groups one after
+    the other; see hardware/systolic.py."""
+    cdef double taps = <double> (op.kernel * op.kernel_width * (op.in_channels // op.groups))
+    cdef int64_t outs = op.out_channels // op.groups
+    cdef double spots = <double> op.begun_height * <double> op.begun_width
+    cdef double across = <double> ceil_div(outs, columns), g = <double> op.groups
+    cdef double fill = <double> (2 * rows + columns - 2)
+    f[0] = g * (ceil(spots / <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
+    f[1] = g * (ceil(taps / <double> rows) * across * (spots + fill) - 1.0)
 
 
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
@@ -109,12 +149,14 @@ cdef inline void charge(const CostModel* model, const Op* op, double* column) no
     cdef double f[32]
     cdef double cost[7]
     cdef int i, k
-    if model.kind == KIND_RRAM:
-        if op.kind != OP_CONV:
-            return
-        rram_features(op, f)
-    else:
+    if model.kind == KIND_CPU:
         cpu_features(op, f)
+    elif op.kind != OP_CONV:
+        return
+    elif model.kind == KIND_RRAM:
+        rram_features(op, model.rows, f)
+    else:
+        systolic_features(op, model.rows, model.columns, f)
     for k in range(COST_COLUMNS):
         cost[k] = 0.0
     for i in range(model.terms.n):

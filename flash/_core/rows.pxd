@@ -111,7 +111,8 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
                  cell.kernel[j % cell.n_kernels], x)
         for k in range(SHAPE_COLUMNS):
             shape[k * shapes + j] = x[k]
-    if at.family == DENSENET and model.kind == KIND_RRAM and kernel.rram_eight != NULL:
+    if (at.family == DENSENET and model.kind == KIND_RRAM and model.vectors
+            and kernel.rram_eight != NULL):
         concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
     else:
         for j in range(lines):

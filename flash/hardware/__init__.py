@@ -12,7 +12,7 @@ from .._core import compile as core
 from .._record import Record, cached
 from .._validate import choice, parse_json, read_text, shown, write_text_atomic
 from ..errors import ArgumentTypeError
-from . import cpu, rram
+from . import cpu, gpu, rram, systolic
 from .costing import Cost, LayerCost, flags_for
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
 
-KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu}
+KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systolic}
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
@@ -55,7 +55,9 @@ class Target(Record):
     sets : dict of str to tuple of str
         For which families each set holds; for all others the set "default", or the first.
     calibrated_ranges : dict
-        For each set, least and greatest value seen in fitting: of networks, of layers.
+        For each set, least and greatest value seen in fitting: of networks, of layers, of features.
+    intervals : dict
+        For each set and metric, how far predictions for left-out networks were off; see `interval`.
     not_calibrated_families : tuple of str
     residuals, provenance, units, parameters, ablation : dict
         How well the coefficients fit, where they come from, and other notes.
@@ -69,6 +71,7 @@ class Target(Record):
     sets: dict[str, tuple[str, ...]]
     calibrated_ranges: dict[str, Any]
     not_calibrated_families: tuple[str, ...] = ()
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
     residuals: dict[str, Any] | None = None
     provenance: dict[str, Any] | None = None
     units: dict[str, str] | None = None
@@ -143,6 +146,12 @@ class Target(Record):
         some = next(iter(self.coefficients.values()))
         return tuple(name for name in METRICS if name in some)
 
+    @property
+    def array(self) -> tuple[int, int]:
+        """Rows and columns of what a layer is laid on: a systolic array, an RRAM tile in cells."""
+        rows, columns = KINDS[self.kind].array(self.parameters or {}, self.name)
+        return rows, columns
+
     def set_for(self, family: str) -> str:
         """Return the coefficient set that holds for a family."""
         for name, families in self.sets.items():
@@ -183,7 +192,9 @@ class Target(Record):
             modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
             # score, params and macs are always known
             links = {**self.network_links(family), "modelled": 0b110001 | modelled}
-            model = self._models[name] = core.Model(self.kind, rows, kind.QUANTUM, links)
+            model = self._models[name] = core.Model(
+                self.kind, rows, kind.QUANTUM, links, self.array
+            )
         return model
 
     def columns(self, family: str) -> int:
@@ -218,6 +229,34 @@ class Target(Record):
         from .costing import cost
 
         return cost(self, net)
+
+    def interval(
+        self, net: Architecture | Network, level: float = 0.9
+    ) -> dict[str, tuple[float, float]]:
+        """Return prediction intervals of a network's costs.
+
+        Parameters
+        ----------
+        net : Architecture or Network
+        level : float, default 0.9
+            How many of the networks like those of the calibration the interval is to hold, in
+            [0.5, 0.99].
+
+        Returns
+        -------
+        dict of str to (float, float)
+            (low, high) of "latency_ms", "energy_mj", "area_mm2", as far as the target has them: a
+            target without intervals returns an empty dictionary. They widen with the distance from
+            the measured networks; see `flash.hardware._fitting.interval_table`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `net` is no network, or `level` out of range.
+        """
+        from ._prediction import interval
+
+        return interval(self, net, level)
 
     def costs(self, space: Any, indices: Any) -> dict[str, Any]:
         """Charge many configurations of a space.

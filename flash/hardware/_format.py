@@ -3,8 +3,8 @@
 A target file is a JSON object. Required are ``format`` (1), ``name``, ``kind`` and
 ``coefficients``: one or more sets, each ``{column: {feature: number}}``, and ``links`` for each set
 where the kind has any. With several sets ``sets`` says for which families each holds. The rest
-describes: calibrated_ranges, not_calibrated_families, residuals, ablation, parameters, units,
-provenance, description, model, features.
+describes: calibrated_ranges, intervals, not_calibrated_families, residuals, ablation, parameters,
+units, provenance, description, model, features.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ KEYS = (
     "links",
     "sets",
     "calibrated_ranges",
+    "intervals",
     "not_calibrated_families",
     "description",
     "model",
@@ -91,6 +92,7 @@ def check(
     budget = [MAX_NOTES]
     for key in ("model", *NOTES):
         _plain(data.get(key, {}), f"{where}: {key}", budget)
+    module.array(table(data.get("parameters", {}), f"{where}: parameters"), f"{where}: parameters")
     return {
         "name": name,
         "kind": data["kind"],
@@ -102,8 +104,10 @@ def check(
         },
         "sets": _sets(data.get("sets", {}), where, coefficients),
         "calibrated_ranges": {
-            key: _ranges(one, f"{where}: calibrated_ranges.{key}") for key, one in ranges.items()
+            key: _ranges(one, f"{where}: calibrated_ranges.{key}", module.FEATURES)
+            for key, one in ranges.items()
         },
+        "intervals": _intervals(data.get("intervals", {}), where, coefficients, module),
         "not_calibrated_families": names_of(
             data.get("not_calibrated_families", ()),
             f"{where}: not_calibrated_families",
@@ -157,15 +161,53 @@ def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, t
     return result
 
 
-def _ranges(data: Any, where: str) -> dict[str, dict[str, tuple[float, float]]]:
+def _ranges(
+    data: Any, where: str, features: tuple[str, ...]
+) -> dict[str, dict[str, tuple[float, float]]]:
     result: dict[str, dict[str, tuple[float, float]]] = {}
-    table(data, where, ("network", "layer"))
-    for part, known in (("network", NETWORK_RANGES), ("layer", LAYER_RANGES)):
+    parts = {"network": NETWORK_RANGES, "layer": LAYER_RANGES, "features": features}
+    table(data, where, parts)
+    for part, known in parts.items():
+        if part == "features" and part not in data:
+            continue
         result[part] = {}
         for name, ends in table(data.get(part, {}), f"{where}.{part}", known).items():
             low, high = numbers(ends, f"{where}.{part}.{name}", 0.0, 1e300, length=2)
             result[part][name] = (low, high)
     return result
+
+
+def _intervals(
+    data: Any, where: str, coefficients: Mapping[str, Any], module: ModuleType
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the tables of prediction intervals; see `flash.hardware._fitting.interval_table`."""
+    where = f"{where}: intervals"
+    keys = ("terms", "scores", "most", "inverse")
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, metrics in table(data, where, coefficients).items():
+        result[name] = {}
+        modelled = [metric for metric in METRICS if metric in coefficients[name]]
+        for metric, one in table(metrics, f"{where}.{name}", modelled).items():
+            at = f"{where}.{name}.{metric}"
+            table(one, at, keys, keys)
+            known = [f"{c}.{f}" for c in module.COLUMNS for f in module.FEATURES]
+            terms = names_of(one["terms"], f"{at}.terms", tuple(known))
+            rows = one["inverse"]
+            if not isinstance(rows, (list, tuple)) or len(rows) != len(terms):
+                raise FormatError(f"{at}.inverse must hold a row for each of the terms")
+            result[name][metric] = {
+                "terms": terms,
+                "scores": numbers(one["scores"], f"{at}.scores", 0.0, 1e3),
+                "most": number(one["most"], f"{at}.most", 0.0, 1e300),
+                "inverse": [_row(row, f"{at}.inverse", len(terms)) for row in rows],
+            }
+    return result
+
+
+def _row(data: Any, where: str, length: int) -> list[float]:
+    if not isinstance(data, (list, tuple)) or len(data) != length:
+        raise FormatError(f"{where} must be square, {length} numbers a row, got {shown(data)}")
+    return [number(one, where, -1e300, 1e300) for one in data]
 
 
 # Pieces, also for the kinds' own links

@@ -2,9 +2,10 @@
 
 Which rows of a network a target charges for (the same rule in flash/_core/blocks.pxd and in the
 fits of benchmarks/calibration): convolutions and linear layers; concatenations of several inputs;
-and norms that cannot be folded into a convolution, those that follow an addition or a concatenation
-and those on the output of a row that is no convolution. All other norms, activations, additions and
-poolings are free. A kind of target may give some of these no features.
+additions, once per input after the first; poolings; and norms that cannot be folded into a
+convolution, those that follow an addition or a concatenation and those on the output of a row that
+is no convolution. All other norms and the activations are free, or a part of their convolution. A
+kind of target may give some of these no features.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from ..network import Layer, Network
     from . import Target
 
-    Operation = tuple[int, int, int, int, int, int, int]
+    Operation = tuple[int, int, int, int, int, int, int, int, int, int]
 
-__all__ = ["Cost", "LayerCost", "cost", "flags_for", "operations"]
+__all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
-CONV, ELEMENTWISE = 0, 1
+CONV, ELEMENTWISE, ADD, POOL = range(4)
 COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
 MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
 
@@ -80,8 +81,9 @@ def operations(net: Network) -> list[list[Operation]]:
     Returns
     -------
     list of list of tuple
-        (0 a convolution or 1 an elementwise pass, kernel, input channels, output channels, groups,
-        height, width), the last two of the output.
+        (0 a convolution, 1 an elementwise pass, 2 an addition or 3 a pooling, kernel, input
+        channels, output channels, groups, height and width of the output, width of the kernel,
+        positions along the height and across the width with those that have only begun at an edge).
     """
     layers = net.layers
     return [list(_operations(layers, layer)) for layer in layers]
@@ -91,41 +93,51 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
     inputs = layer.inputs or (-1,)
     source = layers[inputs[0]] if inputs[0] >= 0 else None
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
-        size = (source.out_height, source.out_width)
-        yield (ELEMENTWISE, 1, 1, source.out_channels, 1, *size)
+        yield _sweep(source.out_channels, source.out_height, source.out_width)
     size = (layer.out_height, layer.out_width)
+    kernel, across = layer.kernel_size
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
-        yield (CONV, layer.kernel, into, out, layer.groups, *size)
+        yield (CONV, kernel, into, out, layer.groups, *size, across, *_begun(layer))
         return
     if layer.kind == "concat" and len(inputs) > 1:
-        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+        yield _sweep(out, *size)
+    elif layer.kind == "add":
+        for _ in inputs[1:]:
+            yield (ADD, 1, 1, layer.channels or out, 1, *size, 1, *size)
+    elif layer.kind == "pool":
+        if layer.mode == "global_avg":
+            kernel, across = layer.height, layer.width
+        yield (POOL, kernel, 1, out, 1, *size, across, *size)
     if layer.norm in ("output", "both"):
-        yield (ELEMENTWISE, 1, 1, out, 1, *size)
+        yield _sweep(out, *size)
+
+
+def _begun(layer: Layer) -> tuple[int, int]:
+    pads = layer.paddings
+    return tuple(  # type: ignore[return-value]
+        1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
+        for side, kernel, stride, dilation, before, after in zip(
+            (layer.height, layer.width),
+            layer.kernel_size,
+            layer.strides,
+            layer.dilations,
+            pads[:2],
+            pads[2:],
+            strict=True,
+        )
+    )
+
+
+def _sweep(channels: int, height: int, width: int) -> Operation:
+    return (ELEMENTWISE, 1, 1, channels, 1, height, width, 1, height, width)
 
 
 def cost(target: Target, net: Architecture | Network) -> Cost:
-    """Charge one network; see `Target.cost`.
-
-    An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
-    a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
-    otherwise those of no family: the set "default".
-    """
-    from ..architecture import Architecture
-    from ..network import Network
+    """Charge one network; see `Target.cost`."""
     from . import KINDS
 
-    if isinstance(net, Architecture):
-        family, network = net.family, net.network()
-    elif isinstance(net, Network):
-        network = net
-        linked = any(layer.kind == "concat" and layer.cell is not None for layer in net.layers)
-        family = "densenet" if linked else ""
-    else:
-        raise ArgumentTypeError(
-            f"net must be an Architecture or a Network, got {type(net).__name__}"
-        )
-    _refuse_huge(network)
+    family, network = family_and_network(net)
     model = target.model(family)
     rows = _charged(model, operations(network))
     totals = [sum(row[k] for row in rows) for k in range(COLUMNS)]
@@ -144,9 +156,41 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     }
     flags = flags_for(target, family, known, *_extents(network))
     flags += _flags_of_groups(target, family, network)
+    flags += _flags_of_features(target, family, network)
     links = target.network_links(family)
     shares = _shares(KINDS[target.kind].QUANTUM, links, network, rows, totals[4], energy, area)
     return Cost(latency, energy, area, tuple(shares), flags)
+
+
+def family_and_network(net: Architecture | Network) -> tuple[str, Network]:
+    """Return whose coefficients a network takes, and its layers.
+
+    An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
+    a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
+    otherwise those of no family: the set "default".
+
+    Raises
+    ------
+    ArgumentTypeError
+        If `net` is neither.
+    ArgumentError
+        If a layer is too large to be counted.
+    """
+    from ..architecture import Architecture
+    from ..network import Network
+
+    if isinstance(net, Architecture):
+        family, network = net.family, net.network()
+    elif isinstance(net, Network):
+        network = net
+        linked = any(layer.kind == "concat" and layer.cell is not None for layer in net.layers)
+        family = "densenet" if linked else ""
+    else:
+        raise ArgumentTypeError(
+            f"net must be an Architecture or a Network, got {type(net).__name__}"
+        )
+    _refuse_huge(network)
+    return family, network
 
 
 def _charged(model: Any, rows: list[list[Operation]]) -> list[list[int]]:
@@ -195,7 +239,8 @@ def _title(layer: Layer) -> str:
     if layer.kind == "linear":
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
-    return f"{kind} {layer.kernel}x{layer.kernel} {title}" + (
+    down, across = layer.kernel_size
+    return f"{kind} {down}x{across} {title}" + (
         f" /{layer.stride}" if layer.stride > 1 else ""
     )
 
@@ -206,7 +251,8 @@ def _has_weights(layer: Layer) -> bool:
 
 def _refuse_huge(network: Network) -> None:
     for number, layer in enumerate(network.layers):
-        product = layer.kernel**2 * layer.in_channels * layer.out_channels
+        down, across = layer.kernel_size
+        product = down * across * layer.in_channels * layer.out_channels
         if _has_weights(layer) and product > MAX_PRODUCT:
             raise ArgumentError(
                 f"net is too large to cost: kernel^2 x in_channels x out_channels of "
@@ -287,7 +333,7 @@ def _extents(network: Network) -> tuple[int, int, int]:
     for layer in network.layers:
         if layer.kind == "conv":
             channels = max(channels, layer.in_channels, layer.out_channels)
-            kernel = max(kernel, layer.kernel)
+            kernel = max(kernel, *layer.kernel_size)
     return channels, kernel, max(network.input_shape[1:])
 
 
@@ -299,3 +345,21 @@ def _flags_of_groups(target: Target, family: str, network: Network) -> tuple[str
     if all(layer.groups == 1 for layer in network.layers):
         return ()
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
+
+
+def _flags_of_features(target: Target, family: str, network: Network) -> tuple[str, ...]:
+    """Return what the network is charged for that no network of the calibration had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family))
+    unseen = [name for name, (_, high) in (ranges or {}).get("features", {}).items() if high == 0]
+    if not unseen:
+        return ()
+    from . import KINDS
+    from ._terms import totals
+
+    found = totals(target.kind, [network], target.array)[0].tolist()
+    named = dict(zip(KINDS[target.kind].FEATURES, found, strict=True))
+    return tuple(
+        f"{name} {named[name]:.6g} is outside the calibrated range: no network had any"
+        for name in unseen
+        if named[name] > 0
+    )

@@ -16,9 +16,19 @@ elementwise_unaligned  the same where channels are no multiple of 16
 im2col                 dense, cg at least 16 and no multiple of 4: P * kernel^2 * cg
 out_unaligned          P * channels where output channels are no multiple of 16
 kernels                1 per convolution or linear layer
+macs_pointwise         dense with a kernel of 1: P * cg * channels, nothing padded
+weights                dense: kernel^2 * cg * channels, read once
+maps_out               P * output channels of every convolution: written, and read again by the
+                       norm and the activation where a runtime does not fuse them
+adds                   numbers that residual additions add, per input after the first
+pools                  numbers that poolings read: P * channels * kernel^2
+passes                 1 per concatenation, norm that can't be folded, and pooling
+joins                  1 per addition (an input after the first)
 =====================  ======================================================================
 
-Latency is their sum, weighted; residual additions, activations, pools and folded norms are free.
+Latency is their sum, weighted. Which of them a device spends time on is told by the fit: a runtime
+that folds norms, fuses activations and adds in place has coefficients for the first ten alone. A
+`pool` of kernel 1 stands for any other pass over the maps.
 """
 
 from __future__ import annotations
@@ -38,7 +48,15 @@ FEATURES = (
     "im2col",
     "out_unaligned",
     "kernels",
+    "macs_pointwise",
+    "weights",
+    "maps_out",
+    "adds",
+    "pools",
+    "passes",
+    "joins",
 )
+FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
 GROUPED = True
@@ -57,3 +75,8 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
 def links(data: dict[str, Any]) -> dict[str, Any]:
     """Return the core's links: none, latency is a plain sum."""
     return {}
+
+
+def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
+    """Return the rows and columns of an array: none are read here."""
+    return 1, 1

@@ -2,7 +2,8 @@
 
 A layer of R = kernel^2 * in_channels rows and C = 8 * out_channels columns (8-bit weights, a
 column a bit) fills ``ceil(R/512) x ceil(C/512)`` tiles of 4x4 subarrays (128 x 128); a small layer
-is copied inside its tile (``copies``), and works on several of its P output positions at once.
+is copied inside its tile (``copies``), and works on several of its P output positions at once. The
+side of a tile, 512 cells here, is the parameter `tile`; an element (PE) is half of it wide.
 
 ==========  =====================================================================================
 tiles       tiles of the layer; their total T selects the class of the chip (its tile grid)
@@ -26,11 +27,14 @@ area = A + a[g]. The tables f, h, a go on past their end by the formulas in `lin
 from __future__ import annotations
 
 import math
+from math import prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from ..network import Network
 
 FEATURES = (
     "tiles",
@@ -65,6 +69,7 @@ BEYOND = (
     "area_mm2_const",
     "area_mm2_per_side",
 )
+TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
 MAX_TILES = 1 << 16  # two billion weights; a larger chip has the factors of this one
 
 
@@ -106,6 +111,42 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
             )
     leakage = number(data["leakage_w_per_tile"], f"{where}.leakage_w_per_tile", 0.0, 1e9)
     return {"grid": tables, "beyond": rest, "leakage_w_per_tile": leakage}
+
+
+def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
+    """Return the rows and columns of a tile, in cells.
+
+    Raises
+    ------
+    FormatError
+        If the parameter `tile` is not 256, 512, 1024 or 2048.
+    """
+    from ..errors import FormatError
+    from ._format import integer
+
+    tile = integer(parameters.get("tile", 512), f"{where}.tile", min(TILES), max(TILES))
+    if tile not in TILES:
+        raise FormatError(f"{where}.tile must be one of {', '.join(map(str, TILES))}, got {tile}")
+    return tile, tile
+
+
+def floorplan(net: Network) -> int:
+    """Return the side of the tile that NeuroSim's own floorplanner gives a network, in cells.
+
+    512 where no layer has more than 512 rows and more than 512 columns of cells, else 1024: a rule
+    read off its runs, in which it held for every network. Targets of a tile hold for networks that
+    are given it.
+
+    Parameters
+    ----------
+    net : Network
+    """
+    weighted = [layer for layer in net.layers if layer.kind in ("conv", "linear")]
+    sides = [
+        min(prod(layer.kernel_size) * layer.in_channels, 8 * layer.out_channels)
+        for layer in weighted
+    ]
+    return 1024 if max(sides, default=0) > 512 else 512
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:

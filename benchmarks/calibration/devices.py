@@ -1,0 +1,185 @@
+"""NAS-Bench-201's networks and their measured latencies on six devices.
+
+A cell has four nodes; each pair is joined by an edge that does nothing, hands on, pools or
+convolves. Which edges a device executes is a fact of its runtime, told by the data (README.md): an
+eager runtime executes all of them, zeroed ones too, a converted model those whose end reaches the
+output.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flash.network import Network
+
+EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
+CELLS, WIDTHS = 5, (16, 32, 64)
+CONVOLUTIONS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+BIASES = 10  # the benchmark counts those of the linear layer as MACs
+
+
+# Shares of the peak that convolutions and linear layers reach, by kind of layer; numbers that an
+# element of a pass moves to and from memory; microseconds a call takes, fused and eager. Guesses,
+# to be corrected by the fit: they say which of several features that rise together is meant.
+EFFICIENCY = {"macs_spatial": 0.3, "macs_pointwise": 0.3, "macs_depthwise": 0.06}
+MOVED = {"weights": 1, "maps_out": 2, "elementwise": 2, "adds": 3, "pools": 1}
+CALL_US = {False: 5.0, True: 50.0}
+CALLS = ("kernels", "passes", "joins")
+
+
+class Device(NamedTuple):
+    """A column of the table and how its runtime reads a network."""
+
+    column: str
+    kind: str
+    eager: bool
+    hardware: str
+    origin: str
+    gmacs_per_s: float  # peak of all cores, single precision
+    gbytes_per_s: float  # peak of the memory
+    figures: str
+
+
+HELP = "HayeonLee/HELP (MIT)"
+BENCH = "HW-NAS-Bench (GATECH-EIC, MIT) through HayeonLee/HELP (MIT)"
+DEVICES = {
+    "raspberry-pi-4": Device(
+        *("lat_ms_raspi4", "cpu", False, "Raspberry Pi 4", BENCH),
+        *(24.0, 12.8),
+        "BCM2711: 4 Cortex-A72 at 1.5 GHz, 4 MACs a cycle and core (128-bit NEON), 1 MB L2, 32-bit "
+        "LPDDR4-3200",
+    ),
+    "pixel-3": Device(
+        *("lat_ms_pixel3", "cpu", False, "Google Pixel 3", BENCH),
+        *(80.0, 29.8),
+        "Snapdragon 845: 4 Kryo 385 Gold at 2.5 GHz, 8 MACs a cycle and core (two 128-bit NEON "
+        "units), 2 MB L3, 64-bit LPDDR4X-3733",
+    ),
+    "gtx-1080ti": Device(
+        *("lat_ms_1080ti_1", "gpu", True, "NVIDIA GTX 1080 Ti", HELP),
+        *(5670.0, 484.0),
+        "3584 cores at 1.582 GHz (boost), a MAC a cycle each; 484 GB/s GDDR5X",
+    ),
+    "xeon-gold-6240": Device(
+        *("lat_ms_gold_6240", "cpu", True, "Intel Xeon Gold 6240", HELP),
+        *(1498.0, 140.8),
+        "18 cores at 2.6 GHz, 32 MACs a cycle and core (two AVX-512 units), 24.75 MB L3, six "
+        "channels of DDR4-2933",
+    ),
+    "xeon-silver-4114": Device(
+        *("lat_ms_silver_4114", "cpu", True, "Intel Xeon Silver 4114", HELP),
+        *(352.0, 115.2),
+        "10 cores at 2.2 GHz, 16 MACs a cycle and core (one AVX-512 unit), 13.75 MB L3, six "
+        "channels of DDR4-2400",
+    ),
+}
+
+Edges = tuple[str, ...]
+
+
+def prior(device: Device) -> dict[str, float]:
+    """Return coefficients by the specification, in ms: per MAC, per number moved, per call."""
+    macs = {name: 1e-6 / (device.gmacs_per_s * share) for name, share in EFFICIENCY.items()}
+    moved = {name: 4e-6 * count / device.gbytes_per_s for name, count in MOVED.items()}
+    return {**macs, **moved, **dict.fromkeys(CALLS, 1e-3 * CALL_US[device.eager])}
+
+
+def read(folder: str) -> list[dict[str, Any]]:
+    """Return the networks that compute something: index, edges, params, MACs, latencies."""
+    latency = {r["arch_idx"]: r for r in _table(folder, "hardware/nb201_latency_devices")}
+    result = []
+    for row in _table(folder, "accuracy/nb201_tss_accuracy"):
+        edges = tuple(row[f"e{j}{i}"] for j, i in EDGES)
+        if row["arch_idx"] in latency and reaches(edges):
+            result.append({**row, **latency[row["arch_idx"]], "edges": edges})
+    return result
+
+
+def _table(folder: str, name: str) -> list[dict[str, str]]:
+    with gzip.open(Path(folder) / f"{name}.csv.gz", "rt", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def reaches(edges: Edges) -> bool:
+    """Return whether the input of a cell reaches its output: the others are near-empty."""
+    fed = {0}
+    for (end, start), one in zip(EDGES, edges, strict=True):
+        if one != "none" and start in fed:
+            fed.add(end)
+    return 3 in fed
+
+
+def twins(records: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Return pairs that do the same work: nodes 1 and 2 exchanged where nothing joins them."""
+    place = {r["edges"]: n for n, r in enumerate(records)}
+    pairs = []
+    for n, record in enumerate(records):
+        a, b, none, c, d, e = record["edges"]
+        other = place.get((b, a, none, c, e, d))
+        if none == "none" and other is not None and n < other:
+            pairs.append((n, other))
+    return pairs
+
+
+def network(edges: Edges, *, eager: bool) -> Network:
+    """Return a NAS-Bench-201 network.
+
+    eager: every edge is executed, a zeroed one as a pass over its maps (a pool of kernel 1);
+    otherwise the edges that do something and whose end reaches the output, a node without any
+    handing on its cell's input.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def add(kind: str, inputs: list[int], **fields: Any) -> int:
+        rows.append({"kind": kind, "inputs": inputs, **fields})
+        return len(rows) - 1
+
+    def conv(source: int, channels: int, kernel: int, stride: int = 1, *, norm: bool = True) -> int:
+        fields = {"kernel": kernel, "stride": stride, "norm": norm}
+        return add("conv", [source], out_channels=channels, **fields)
+
+    at = conv(-1, WIDTHS[0], 3)
+    for channels in WIDTHS:
+        if channels != WIDTHS[0]:
+            after = conv(conv(at, channels, 3, 2), channels, 3)
+            halved = add("pool", [at], kernel=2, stride=2)
+            at = add("add", [after, conv(halved, channels, 1, norm=False)])
+        for _ in range(CELLS):
+            at = _cell(edges, at, channels, add, conv, eager)
+    at = add("pool", [at], mode="global_avg", norm="input")
+    add("linear", [at], out_channels=BIASES, bias=True)
+    return Network.from_layers(rows, (3, 32, 32))
+
+
+def _cell(edges: Edges, source: int, channels: int, add: Any, conv: Any, eager: bool) -> int:
+    used = {3}
+    for (end, start), one in reversed(list(zip(EDGES, edges, strict=True))):
+        if end in used and one != "none":
+            used.add(start)
+    node = [source]
+    for end in (1, 2, 3):
+        made = []
+        for (last, start), one in zip(EDGES, edges, strict=True):
+            if last != end or (not eager and (one == "none" or end not in used)):
+                continue
+            if one in CONVOLUTIONS:
+                made.append(conv(node[start], channels, CONVOLUTIONS[one]))
+            elif one == "avg_pool_3x3":
+                made.append(add("pool", [node[start]], kernel=3, stride=1, padding=1))
+            elif one == "none":
+                made.append(add("pool", [node[start]], kernel=1, stride=1))
+            else:
+                made.append(node[start])
+        node.append(add("add", made) if len(made) > 1 else made[0] if made else source)
+    return node[3]
+
+
+def sample(records: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
+    """Return networks drawn without replacement, in the table's order."""
+    drawn = np.random.default_rng(seed).choice(len(records), min(count, len(records)), False)
+    return [records[n] for n in sorted(drawn.tolist())]

@@ -1,0 +1,273 @@
+"""Fitting coefficients to measurements: the one fit, and the one definition of a residual.
+
+A metric of a network is ``offset + columns @ coefficients``. Coefficients are never negative and
+fitted to relative residuals (weights 1/y). With few samples they are drawn to a prior, the base
+target's coefficients times one factor; how strongly is chosen by cross-validation. Networks of
+equal layers form a group, and a group is never on both sides of a split.
+
+A residual is ``predicted / measured - 1``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+__all__ = [
+    "STRENGTHS",
+    "choose_strength",
+    "fit_relative",
+    "interval_table",
+    "interval_width",
+    "leave_out",
+    "splits",
+    "summary",
+]
+
+# Pull to the prior, per sample, of a coefficient whose share of the metric is 1; infinite: the
+# prior alone, times its factor.
+STRENGTHS = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, math.inf)
+FOLDS = 10  # to choose the strength; errors are then those of leaving out one group
+MOST_FOLDS = 60  # of the latter: with more groups several are left out at a time
+_FLOOR = 1e-10  # with a prior, that of columns which the networks do not tell apart
+_MANY = 1000
+_MOST_OWN = 0.8  # leverage of a network in its own fit: more would make its error count for little
+_LEAST = 1e-9  # of a prediction over its measurement: a logarithm is taken
+
+
+def fit_relative(
+    columns: Array,
+    y: Array,
+    offset: Array | float = 0.0,
+    prior: Array | None = None,
+    strength: float = 0.0,
+) -> Array:
+    """Fit ``offset + columns @ coefficients = y`` with coefficients >= 0 and weights 1/y.
+
+    Parameters
+    ----------
+    columns : array, shape (n, p), not negative
+    y : array, shape (n,), positive
+    offset : array, shape (n,), or 0
+        What is known already.
+    prior : array, shape (p,), optional
+        Coefficients to be drawn to, but for one common factor; zeros by default.
+    strength : float
+        See `STRENGTHS`.
+
+    Returns
+    -------
+    array, shape (p,)
+        A coefficient whose column is 0 throughout is that of the prior.
+    """
+    from scipy.optimize import nnls
+
+    a = columns / y[:, None]
+    b = 1.0 - np.broadcast_to(offset, y.shape) / y
+    scale = np.sqrt((a * a).mean(axis=0))
+    seen = scale > 0
+    scale[~seen] = 1.0
+    known = np.zeros(len(scale)) if prior is None else prior * _factor(a @ prior, b)
+    if math.isinf(strength):
+        return known
+    system, wanted = a / scale, b
+    if prior is not None or strength > 0.0:
+        pull = math.sqrt(max(strength, _FLOOR) * len(y))
+        system = np.vstack([system, pull * np.eye(len(scale))])
+        wanted = np.concatenate([b, pull * known * scale])
+    if len(y) > _MANY:  # the same minimum from far fewer rows
+        q, system = np.linalg.qr(system)
+        wanted = q.T @ wanted
+    found = nnls(system, wanted)[0] / scale
+    return np.where(seen, found, known)
+
+
+def _factor(share: Array, wanted: Array) -> float:
+    """Return what the prior has to be multiplied by: the median over the networks."""
+    use = share > 0
+    return max(0.0, float(np.median(wanted[use] / share[use]))) if use.any() else 0.0
+
+
+def _folds(groups: Sequence[int] | Array, most: int) -> NDArray[np.int64]:
+    """Return each network's fold: whole groups, dealt out in an order that follows no list."""
+    unique, inverse = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.random.default_rng(0).permutation(len(unique))
+    return np.asarray(order % min(most, len(unique)))[inverse]
+
+
+def leave_out(
+    columns: Array,
+    y: Array,
+    offset: Array | float,
+    groups: Sequence[int] | Array,
+    prior: Array | None,
+    strength: float,
+    most: int = MOST_FOLDS,
+) -> Array:
+    """Return what a fit to the other groups predicts for each network, shape (n,).
+
+    With a single group there is nothing else to fit to: NaN.
+    """
+    fold = _folds(groups, most)
+    offsets = np.broadcast_to(offset, y.shape)
+    result = np.full(len(y), np.nan)
+    if fold.max(initial=0) == 0:
+        return result
+    for k in range(int(fold.max()) + 1):
+        out = fold == k
+        found = fit_relative(columns[~out], y[~out], offsets[~out], prior, strength)
+        result[out] = offsets[out] + columns[out] @ found
+    return result
+
+
+def choose_strength(
+    columns: Array,
+    y: Array,
+    offset: Array | float,
+    groups: Sequence[int] | Array,
+    prior: Array | None,
+) -> float:
+    """Return the strength of least mean absolute logarithmic error in cross-validation.
+
+    0 without a prior; infinite with one but without a second group to judge by.
+    """
+    if prior is None:
+        return 0.0
+    if len(np.unique(np.asarray(groups))) < 2:
+        return math.inf
+    best, least = 0.0, math.inf
+    for strength in STRENGTHS:
+        found = leave_out(columns, y, offset, groups, prior, strength, FOLDS)
+        error = float(np.abs(log_ratio(found, y)).mean())
+        if error < least:
+            best, least = strength, error
+    return best
+
+
+def log_ratio(predicted: Array, y: Array) -> Array:
+    """Return ln(predicted / measured), kept finite."""
+    return np.asarray(np.log(np.maximum(predicted / y, _LEAST)))
+
+
+def splits(groups: Sequence[int] | Array, n_fit: int, n_splits: int, seed: int) -> Iterator[Mask]:
+    """Yield boolean masks of the networks to fit on: ``n_fit`` of them, whole groups only."""
+    rng = np.random.default_rng(seed)
+    group = np.asarray(groups)
+    for _ in range(n_splits):
+        mask = np.zeros(len(group), bool)
+        for g in rng.permutation(np.unique(group)):
+            if mask.sum() + (group == g).sum() <= n_fit:
+                mask |= group == g
+        yield mask
+
+
+def summary(errors: Array, digits: int = 3) -> dict[str, float]:
+    """Return mean and maximum of absolute relative errors, in percent."""
+    e = 100 * np.abs(errors)
+    return {"mape_pct": round(float(e.mean()), digits), "max_pct": round(float(e.max()), digits)}
+
+
+# Prediction intervals
+
+
+def interval_table(
+    columns: Array,
+    y: Array,
+    left_out: Array,
+    groups: Sequence[int] | Array,
+    known: Array,
+    strength: float = 0.0,
+) -> dict[str, Any]:
+    """Return what `interval_width` needs, as plain data.
+
+    Parameters
+    ----------
+    columns, y : array, shapes (n, p) and (n,)
+    left_out : array, shape (n,)
+        Predictions by fits without the network's group.
+    groups : sequence of int, shape (n,)
+    known : array, shape (p,)
+        The coefficients; those whose column is 0 throughout stand unmeasured.
+    strength : float
+        Of the pull to the prior: what it holds has little leverage.
+
+    Returns
+    -------
+    dict
+        "scores": the absolute logarithmic errors of left-out networks, each over sqrt(1 + h),
+        the mean of a group, rising; "inverse": the matrix Q of h = a Q a, where a is a row of
+        columns over what is predicted for it: how far a network is from those measured
+        (leverage); "most": the greatest h of a left-out network.
+
+    Notes
+    -----
+    Conformal prediction from leave-one-out residuals ("jackknife"; Barber et al., Predictive
+    inference with the jackknife+, Ann. Stat. 49, 2021), with residuals studentised as in linear
+    regression. They are exchangeable with those of new networks drawn alike, up to the one sample
+    that they lack.
+    """
+    error = np.abs(log_ratio(left_out, y))
+    inverse = _inverse(columns / y[:, None], known, float(np.median(error)), strength)
+    a = columns / np.maximum(left_out, _LEAST * y)[:, None]
+    own = np.einsum("ij,jk,ik->i", a, inverse, a)
+    # what the leverage was before the network itself was among the rows
+    own = np.minimum(own, _MOST_OWN)
+    h = own / (1.0 - own)
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+    return {
+        "scores": [float(f"{s:.6g}") for s in np.sort(score)],
+        "most": float(f"{h.max():.6g}"),
+        "inverse": [[float(f"{v:.6g}") for v in row] for row in inverse],
+    }
+
+
+def _inverse(a: Array, known: Array, noise: float, strength: float) -> Array:
+    """Return the inverse of a' a, in which an unmeasured coefficient is uncertain by itself."""
+    scale = np.sqrt((a * a).mean(axis=0))
+    seen = scale > 0
+    scale[~seen] = 1.0
+    precision = np.zeros(len(scale))
+    precision[seen] = min(max(strength, 1e-6), 1e9) * len(a)
+    precision[seen & (known == 0)] = 1e12  # held at zero by the fit, on the edge of what it may be
+    # In units of the noise: a share s of the prediction may be wrong by s.
+    unseen = np.maximum(known[~seen], 1e-30)
+    scale[~seen] = 1.0 / unseen
+    precision[~seen] = max(noise, 1e-3) ** 2
+    b = a / scale
+    inverse = np.linalg.inv(b.T @ b + np.diag(precision))
+    return np.asarray(inverse / np.outer(scale, scale))
+
+
+def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:
+    """Return (half width of ln(metric), leverage) of a network.
+
+    row: its columns over its prediction, shape (p,); None for one without leverage. With fewer
+    than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
+    their mean square takes over where it is wider.
+    """
+    scores = np.asarray(table["scores"])
+    n = len(scores)
+    rank = (n + 1) * level
+    if rank <= n:
+        # between order statistics, so that a mean over samples of this size covers the level
+        width = float(np.interp(rank, np.arange(1, n + 1), scores)) if rank >= 1 else 0.0
+    else:
+        from scipy.special import stdtrit
+
+        spread = float(np.sqrt((scores**2).mean()))
+        width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
+    leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
+    leverage = max(0.0, leverage)
+    return width * math.sqrt(1.0 + leverage), leverage

@@ -1,0 +1,181 @@
+"""Measurement: what one network took, and under which conditions."""
+
+from __future__ import annotations
+
+import os
+
+from .._record import Record
+from .._validate import integer, known_keys, number, parse_json, read_text, shown, write_text_atomic
+from ..errors import ArgumentTypeError, FlashError, FormatError
+from ._timing import Refused, lines_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Measurement"]
+
+
+class Measurement(Record):
+    """What one network took, and under which conditions.
+
+    Parameters
+    ----------
+    name : str
+    runtime : {"torch", "onnxruntime"}
+    device : {"cpu", "cuda"}
+    median_ms, q1_ms, q3_ms : float
+        Of one inference by the chosen clock: medians over the passes of each pass's median and
+        quartiles.
+    min_ms : float
+        The shortest of all runs.
+    wall_ms, cpu_ms : float
+        The median by either clock: far apart on one thread, something else was running.
+    noise_pct : float or None
+        By how much the medians of even passes differ from those of odd ones, in percent.
+    runs, passes, warmup_runs : int
+    settled : bool
+        Whether every pass's warm-up ended because its median no longer moved, not for lack of
+        time.
+    energy_mj : float or None
+        Of one inference, in millijoules, by the counter that `energy_source` names.
+    energy_source : str
+        Or why there is none.
+    conditions : dict
+        Versions, processor, threads, governor, load before and after, batch size, dtype, clock.
+    subject : dict or None
+        The network: {"architecture": ...} or {"network": ...}; None where it has no layers that
+        flash can read.
+    """
+
+    name: str
+    runtime: str
+    device: str
+    median_ms: float
+    q1_ms: float
+    q3_ms: float
+    min_ms: float
+    wall_ms: float
+    cpu_ms: float
+    noise_pct: float | None
+    runs: int
+    passes: int
+    warmup_runs: int
+    settled: bool
+    energy_mj: float | None
+    energy_source: str
+    conditions: dict[str, Any]
+    subject: dict[str, Any] | None = None
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds per image: the median over the batch size."""
+        return self.median_ms / int(self.conditions.get("batch", 1))
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.median_ms))
+
+    def __str__(self) -> str:
+        facts = self.conditions
+        batch = int(facts.get("batch", 1))
+        unit = "image" if batch == 1 else f"batch of {batch} images"
+        versions = ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items())
+        energy = self.energy_source
+        if self.energy_mj is not None:
+            energy = f"{self.energy_mj:.4g} mJ, {self.energy_source}"
+        noise = "unknown" if self.noise_pct is None else f"{self.noise_pct:.2g} %"
+        pinned = facts.get("pinned_to")
+        where = f", on processor {', '.join(map(str, pinned))}" if pinned else ", not pinned"
+        lines = [
+            f"{self.name}: {self.median_ms:.4g} ms per {unit}",
+            f"quartiles  {self.q1_ms:.4g} to {self.q3_ms:.4g} ms, least {self.min_ms:.4g} ms",
+            f"noise      {noise} between halves of the passes",
+            f"clocks     {self.wall_ms:.4g} ms on the wall, {self.cpu_ms:.4g} ms of the processor",
+            f"runs       {self.runs} in {self.passes} passes, after {self.warmup_runs} to warm up"
+            + ("" if self.settled else " (not settled: more time would help)"),
+            f"energy     {energy}",
+            f"runtime    {self.runtime} on {self.device}, {facts.get('threads')} threads{where}, "
+            f"{facts.get('dtype')}",
+            f"machine    {facts.get('device_name') or facts.get('cpu')}, "
+            f"governor {facts.get('governor') or 'unknown'}",
+            f"load       {facts.get('load_before')} before, {facts.get('load_after')} after",
+            f"versions   {versions}",
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal record."""
+        return dict(zip(self._fields, self._values(), strict=True))
+
+    @classmethod
+    def from_dict(cls, data: Any, where: str = "the measurement") -> Measurement:
+        """Make a record from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        known_keys(where, data, cls._fields)
+        for name in cls._fields:
+            if name not in data and name not in cls._defaults:
+                raise FormatError(f"{where} lacks the key {name!r}")
+        try:
+            for name in ("median_ms", "q1_ms", "q3_ms", "min_ms", "wall_ms"):
+                number(name, data[name], above=0)
+            for name in ("cpu_ms", "noise_pct", "energy_mj"):
+                if data[name] is not None:
+                    number(name, data[name], 0)
+            for name in ("runs", "passes", "warmup_runs"):
+                integer(name, data[name], 0)
+            for name in ("name", "runtime", "device", "energy_source"):
+                if not isinstance(data[name], str):
+                    raise ArgumentTypeError(f"{name} must be text, got {shown(data[name])}")
+            if not isinstance(data["conditions"], dict):
+                raise ArgumentTypeError(
+                    f"conditions must be a table, got {shown(data['conditions'])}"
+                )
+            integer("batch", data["conditions"].get("batch", 1), 1)
+        except FlashError as error:
+            raise FormatError(f"{where}: {error}") from None
+        return cls(**data)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the record as JSON text, and write it where a path is given."""
+        import json
+
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Measurement:
+        """Read a record from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the measurement"), str(source)))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> list[Measurement]:
+        """Return the finished measurements of a file: a journal, one record or a list of them.
+
+        Raises
+        ------
+        FormatError
+            If it is none of these, or holds no finished measurement.
+        """
+        where = os.fsdecode(path)
+        if where.endswith(".json"):
+            data = parse_json(read_text(path, "the measurements"), where)
+            listed = data if isinstance(data, list) else [data]
+        else:
+            try:
+                lines = lines_of(where)
+            except Refused as error:
+                raise FormatError(str(error)) from None
+            finished = {one.get("key"): one.get("measurement") for one in lines}
+            listed = [one for one in finished.values() if one is not None]
+        if not listed:
+            raise FormatError(f"{where} holds no finished measurement")
+        return [cls.from_dict(one, f"{where}: [{n}]") for n, one in enumerate(listed)]

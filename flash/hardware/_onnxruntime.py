@@ -1,0 +1,127 @@
+"""Measures networks with onnxruntime, here or on another machine.
+
+`flash measure --export DIR` writes this as the script DIR/measure.py, beside ONNX files. There it
+needs nothing but Python 3.8 or later and onnxruntime:
+
+    python measure.py                      measures what lies beside it into measurements.jsonl
+    python measure.py --threads 4 --time-limit-s 20
+
+Stopped in any way, it goes on where it was when it is run again. Bring measurements.jsonl back to
+`flash calibrate`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ._timing import SETTINGS, Journal, Refused, measure_series
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+
+class Onnxruntime:
+    """A model in onnxruntime, with random inputs."""
+
+    def __init__(self, model: str | bytes, settings: dict[str, Any]) -> None:
+        import numpy
+        import onnxruntime
+
+        cuda = settings["device"] == "cuda"
+        provider = "CUDAExecutionProvider" if cuda else "CPUExecutionProvider"
+        if provider not in onnxruntime.get_available_providers():
+            raise Refused(f"this onnxruntime has no {provider}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = settings["threads"]
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session: Any = onnxruntime.InferenceSession(model, options, providers=[provider])
+        if provider not in self.session.get_providers():
+            raise Refused("onnxruntime cannot use the device: it has fallen back to another one")
+        self.versions = {"onnxruntime": onnxruntime.__version__, "numpy": numpy.__version__}
+        self.device_name = provider if cuda else None
+        random = numpy.random.RandomState(settings["seed"])
+        self.feed: dict[str, Any] = {}
+        for one in self.session.get_inputs():
+            shape = [settings["batch"], *one.shape[1:]]
+            if not all(isinstance(size, int) and size > 0 for size in shape):
+                raise Refused(f"input {one.name!r} has a shape that is not fixed: {one.shape}")
+            if isinstance(one.shape[0], int) and one.shape[0] != settings["batch"]:
+                raise Refused(f"the model has batch {one.shape[0]}, not {settings['batch']}")
+            if one.type not in ("tensor(float)", "tensor(float16)"):
+                raise Refused(f"input {one.name!r} is {one.type}, not of floating point")
+            kind = "float16" if one.type == "tensor(float16)" else "float32"
+            self.feed[one.name] = random.standard_normal(shape).astype(kind)
+
+    def run(self) -> None:
+        """Run one inference."""
+        self.session.run(None, self.feed)
+
+    def close(self) -> None:
+        """Let the session go."""
+        self.session = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the networks that lie beside this script."""
+    import argparse
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser = argparse.ArgumentParser(description="Measure the networks beside this script.")
+    options: tuple[tuple[str, type], ...] = (
+        ("threads", int),
+        ("passes", int),
+        ("time_limit_s", float),
+    )
+    for name, kind in options:
+        parser.add_argument("--" + name.replace("_", "-"), type=kind)
+    parser.add_argument("--device", choices=("cpu", "cuda"))
+    parser.add_argument("--clock", choices=("wall", "cpu"))
+    parser.add_argument("--no-pin", action="store_true", help="leave the processors to the system")
+    parser.add_argument("--out", default=os.path.join(here, "measurements.jsonl"))
+    given = parser.parse_args(arguments)
+    with open(os.path.join(here, "manifest.json"), encoding="utf-8") as file:
+        manifest = json.load(file)
+    settings = {**SETTINGS, **manifest["settings"], "runtime": "onnxruntime"}
+    for name in ("threads", "passes", "time_limit_s", "device", "clock"):
+        value = getattr(given, name)
+        if value is not None:
+            if not isinstance(value, str) and not 0 < value < 1e9:
+                parser.error(f"--{name.replace('_', '-')} must be above 0")
+            settings[name] = value
+    settings["pin"] = settings["pin"] and not given.no_pin
+
+    def open_engine(item: dict[str, Any]) -> Onnxruntime:
+        return Onnxruntime(os.path.join(here, item["file"]), settings)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    try:
+        journal = Journal(given.out, settings)
+        records = measure_series(manifest["networks"], open_engine, settings, journal, say)
+    except KeyboardInterrupt:
+        say(f"stopped; run it again to go on: {given.out}")
+        return 130
+    except ImportError as error:
+        say(f"{error}: pip install onnxruntime")
+        return 2
+    except Refused as error:
+        say(str(error))
+        return 2
+    except Exception as error:  # whatever a device does when it goes away
+        say(f"{type(error).__name__}: {error}\nwhat is finished is in {given.out}")
+        return 1
+    for one in records:
+        noise = "" if one["noise_pct"] is None else f"  noise {one['noise_pct']:.2g} %"
+        print(f"{one['name'][:40]:40} {one['median_ms']:10.4g} ms{noise}")
+    print(f"{len(records)} networks: {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

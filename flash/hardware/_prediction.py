@@ -1,0 +1,67 @@
+"""Prediction intervals of a network's costs, and how far it is from the measured ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._validate import number
+from ._fitting import interval_width
+from ._terms import terms, totals
+from .costing import cost, family_and_network
+
+if TYPE_CHECKING:
+    from ..architecture import Architecture
+    from ..network import Network
+    from . import Target
+
+__all__ = ["distances", "interval"]
+
+
+def interval(
+    target: Target, net: Architecture | Network, level: float
+) -> dict[str, tuple[float, float]]:
+    """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
+    level = float(number("level", level, 0.5, 0.99))
+    found = {}
+    for metric, (value, width, _) in _widths(target, net, level).items():
+        half = min(width, 700.0)  # an exponential that is still a number
+        found[metric] = (value * float(np.exp(-half)), value * float(np.exp(half)))
+    return found
+
+
+def distances(target: Target, net: Architecture | Network) -> dict[str, float]:
+    """Return for each metric the network's leverage over the greatest of the calibration.
+
+    Above 1 the network is made up unlike any that was measured.
+    """
+    tables = (target.intervals or {}).get(target.set_for(family_and_network(net)[0]), {})
+    return {
+        metric: leverage / max(tables[metric]["most"], 1e-12)
+        for metric, (_, _, leverage) in _widths(target, net, 0.9).items()
+    }
+
+
+def _widths(
+    target: Target, net: Architecture | Network, level: float
+) -> dict[str, tuple[float, float, float]]:
+    """Return (value, half width of its logarithm, leverage) of each metric with intervals."""
+    family, network = family_and_network(net)
+    tables = (target.intervals or {}).get(target.set_for(family))
+    if not tables:
+        return {}
+    charged = cost(target, net)
+    features = totals(target.kind, [network], target.array)
+    result = {}
+    for metric, table in tables.items():
+        value = getattr(charged, metric)
+        if value is None or value <= 0.0:
+            continue
+        latency = np.array([charged.latency_ms])
+        found = terms(target, family, metric, features, latency)
+        columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
+        row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
+        width, leverage = interval_width(table, np.array(row), level)
+        result[metric] = (value, width, leverage)
+    return result

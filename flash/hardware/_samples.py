@@ -1,0 +1,194 @@
+"""Networks and what was measured of them, from all the forms in which users have them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .._record import Record
+from .._validate import number, parse_json, read_text, shown
+from ..architecture import Architecture
+from ..errors import ArgumentError, ArgumentTypeError
+from ..network import Network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+__all__ = ["METRICS", "Sample", "as_net", "is_module", "label", "listed", "samples"]
+
+METRICS = ("latency_ms", "energy_mj", "area_mm2")
+
+
+class Sample(Record):
+    """A network and its measured costs; None where one was not measured.
+
+    noise_pct: by how much the latency of one half of the passes differs from the other's.
+    """
+
+    name: str
+    net: Architecture | Network
+    latency_ms: float | None = None
+    energy_mj: float | None = None
+    area_mm2: float | None = None
+    noise_pct: float | None = None
+
+
+def is_module(value: object) -> bool:
+    """Return whether a value is a torch module; torch is not loaded to see that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def as_net(
+    value: Any, where: str = "net", input_shape: Sequence[int] = (3, 32, 32)
+) -> Architecture | Network:
+    """Return the layers of anything that has them.
+
+    Parameters
+    ----------
+    value : Architecture, Network, SearchResult, torch module or path
+        The path of an ONNX model, or of the JSON of an architecture, a network or a result.
+    where : str
+        What to call it in errors.
+    input_shape : (int, int, int)
+        Of a torch module: channels, height and width of the image.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is none of these.
+    FormatError
+        If a file is not what its name says.
+    """
+    if isinstance(value, (Architecture, Network)):
+        return value
+    if is_module(value):
+        return Network.from_torch(value, tuple(input_shape))
+    found = getattr(value, "architecture", None)
+    if isinstance(found, Architecture):
+        return found
+    if isinstance(value, (str, os.PathLike)):
+        path = os.fsdecode(value)
+        if path.endswith(".onnx"):
+            return Network.from_onnx(path)
+        if path.endswith(".json"):
+            return from_data(parse_json(read_text(path, where), path), path)
+        raise ArgumentError(
+            f"{where} must be the path of an .onnx model or of a .json file of an architecture, "
+            f"a network or a result, got {shown(path)}"
+        )
+    raise ArgumentTypeError(
+        f"{where} must be an Architecture, a Network, a torch module or the path of an .onnx or "
+        f".json file, got {shown(value)} ({type(value).__name__})"
+    )
+
+
+def from_data(data: Any, where: str) -> Architecture | Network:
+    """Return the network that parsed JSON describes: an architecture, a network, a result."""
+    if not isinstance(data, dict):
+        raise ArgumentError(f"{where} must hold an architecture or a network, got {shown(data)}")
+    if data.get("architecture"):
+        return Architecture.from_dict(data["architecture"])
+    if data.get("network"):
+        return Network.from_dict(data["network"])
+    return Network.from_dict(data) if "layers" in data else Architecture.from_dict(data)
+
+
+def label(net: Architecture | Network) -> str:
+    """Return a short name of a network: family, widths, depths and skips of its cells."""
+    if isinstance(net, Architecture):
+        cells = "_".join(f"{c.width}x{c.depth}s{c.skips}" for c in net.cells[:8])
+        return f"{net.family}-{net.resolution}-{cells}"
+    return f"network-{len(net.layers)}-{net.params}-{net.macs}"
+
+
+def listed(name: str, values: Any) -> list[Any]:
+    """Return a list of what a caller passes as one: no text, no table, no single network."""
+    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
+        raise ArgumentTypeError(f"{name} must be a list, got {shown(values)}")
+    return list(values)
+
+
+def samples(
+    networks: Any,
+    given: dict[str, Any],
+    input_shape: Sequence[int] = (3, 32, 32),
+) -> list[Sample]:
+    """Return the samples that the arguments of `calibrate` stand for.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a list has another length than `networks`, or a value is no number above 0.
+    """
+    from ._measurement import Measurement
+
+    if isinstance(networks, (Measurement, str, os.PathLike)):
+        networks = [networks]
+    items = []
+    for value in listed("networks", networks):
+        if isinstance(value, (str, os.PathLike)) and not _is_model(value):
+            items += Measurement.load(value)
+        else:
+            items.append(value)
+    measured = [isinstance(value, Measurement) for value in items]
+    columns = {name: values for name, values in given.items() if values is not None}
+    if any(measured):
+        if not all(measured) or columns:
+            raise ArgumentError(
+                "networks must be either measurements, which hold their own values, or networks "
+                "with latency_ms, energy_mj or area_mm2 beside them, got a mixture"
+            )
+        return [_of_measurement(one, n) for n, one in enumerate(items)]
+    if not columns:
+        raise ArgumentError(
+            "latency_ms, energy_mj or area_mm2 must be given with networks that are no "
+            "measurements, got none of them"
+        )
+    if not items:
+        raise ArgumentError("networks must be at least one, got none")
+    checked: dict[str, list[float]] = {}
+    for name, values in columns.items():
+        column = listed(name, values)
+        if len(column) != len(items):
+            raise ArgumentError(
+                f"{name} must hold one number for each of the {len(items)} networks, "
+                f"got {len(column)}"
+            )
+        checked[name] = [
+            float(number(f"{name}[{n}]", one, high=1e12, above=0)) for n, one in enumerate(column)
+        ]
+    result = []
+    for n, value in enumerate(items):
+        net = as_net(value, f"networks[{n}]", input_shape)
+        values = {name: column[n] for name, column in checked.items()}
+        result.append(Sample(label(net), net, **values))
+    return result
+
+
+def _is_model(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is that of a network; else it is one of measurements."""
+    text = os.fsdecode(path)
+    if not text.endswith(".json"):
+        return text.endswith(".onnx")
+    data = parse_json(read_text(text, "networks"), text)
+    return not (isinstance(data, list) or (isinstance(data, dict) and "median_ms" in data))
+
+
+def _of_measurement(one: Any, n: int) -> Sample:
+    if one.subject is None:
+        raise ArgumentError(
+            f"networks[{n}] ({one.name}) does not say what was measured: pass the network, and "
+            "its latency_ms beside it"
+        )
+    net = from_data(one.subject, f"networks[{n}]")
+    energy = None if one.energy_mj is None else float(one.energy_mj)
+    return Sample(one.name, net, one.latency_ms, energy, None, one.noise_pct)
+
+
+def common(found: Iterable[Sample]) -> tuple[str, ...]:
+    """Return the metrics that every sample has."""
+    listed = list(found)
+    return tuple(m for m in METRICS if all(getattr(one, m) is not None for one in listed))

@@ -1,0 +1,22 @@
+"""Graphics processors, one image at a time: the counts of `cpu`, other coefficients.
+
+With a single image most kernels of a small network do not fill the device, and what is left is the
+launch of each: `kernels` (convolutions with what is launched beside them), `joins` (additions) and
+`passes` (everything else). Larger layers add their macs and maps.
+"""
+
+from __future__ import annotations
+
+from .cpu import COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
+
+__all__ = [
+    "COLUMNS",
+    "FEATURES",
+    "GROUPED",
+    "LINKS",
+    "QUANTUM",
+    "SCALE",
+    "array",
+    "check_links",
+    "links",
+]

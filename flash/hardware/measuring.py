@@ -1,0 +1,239 @@
+"""measure: real inference of networks on your own hardware, here or on another machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .._validate import read_text, shown, write_text_atomic
+from ..errors import ArgumentError, DeviceError, FlashError
+from ._measurement import Measurement
+from ._series import (
+    MAX_NETWORKS,
+    checked_settings,
+    checked_shape,
+    engine_opener,
+    is_list,
+    onnx_of,
+    refuse_device,
+    require_runtime,
+    series_item,
+)
+from ._timing import FORMAT, SETTINGS, Journal, Refused, measure_series
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+__all__ = ["Measurement", "export_measuring", "measure", "script"]
+
+# Modules whose sources, joined, are the script for another machine.
+_SCRIPT = ("_conditions", "_timing", "_onnxruntime")
+
+
+def measure(
+    net: Any,
+    *,
+    runtime: str = "torch",
+    threads: int = 1,
+    device: str = "cpu",
+    batch: int = 1,
+    dtype: str = "float32",
+    clock: str = "wall",
+    input_shape: Sequence[int] | None = None,
+    time_limit_s: float = 10.0,
+    passes: int = 6,
+    pin: bool = True,
+    seed: int = 0,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Any:
+    """Run networks for real and return how long they take.
+
+    Parameters
+    ----------
+    net : Architecture, Network, SearchResult, torch module or path, or a list of these
+        Paths are those of ONNX models, or of JSON files of an architecture, network or result.
+    runtime : {"torch", "onnxruntime"}
+        torch: its eager mode.
+    threads : int, default 1
+        1 to 1024.
+    device : {"cpu", "cuda"}
+    batch : int, default 1
+        Images of one inference.
+    dtype : {"float32", "float16", "bfloat16"}
+        onnxruntime takes float32 only; an ONNX model has its own.
+    clock : {"wall", "cpu"}
+        Processor time leaves out what other processes take; on one thread of a CPU only.
+    input_shape : (int, int, int), default that of the network, (3, 32, 32) for a module
+        Channels, height and width of the image.
+    time_limit_s : float, default 10
+        For each network, warm-up included: a soft limit, five runs of each pass are always made.
+    passes : int, default 6
+        In each pass every network is measured once, so that all share what the machine does
+        meanwhile.
+    pin : bool, default True
+        Keep to the fastest processors, where the system (Linux) has such a call.
+    seed : int, default 0
+        Of weights and inputs, 0 to 2**32 - 1.
+    path : path, optional
+        A journal, a line for each pass and each finished network: a run that was stopped goes on
+        from it.
+    progress : bool, default False
+        Show on standard error what is measured.
+
+    Returns
+    -------
+    Measurement, or list of Measurement where a list was given
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted, or the journal is of other settings.
+    MissingExtraError
+        If the runtime is not installed.
+    DeviceError
+        If the device fails or is gone while it is measured. `finished` holds the measurements
+        that are complete, as it does for KeyboardInterrupt; so does the journal.
+    """
+    single = not is_list(net)
+    nets = [net] if single else list(net)
+    if not 1 <= len(nets) <= MAX_NETWORKS:
+        raise ArgumentError(f"net must be 1 to {MAX_NETWORKS} networks, got {len(nets)}")
+    settings = checked_settings(
+        runtime, threads, device, batch, dtype, clock, time_limit_s, passes, pin, seed
+    )
+    shape = checked_shape(input_shape)
+    require_runtime(runtime)
+    items = [series_item(one, n, shape, settings) for n, one in enumerate(nets)]
+    refuse_device(settings)
+    place = None if path is None else os.fspath(path)
+    try:
+        journal = Journal(place, settings)
+    except Refused as error:
+        raise ArgumentError(f"path: {error}") from None
+    records = _run(items, settings, journal, progress)
+    found = [Measurement.from_dict(one, one["name"]) for one in records]
+    return found[0] if single else found
+
+
+def _run(
+    items: list[dict[str, Any]], settings: dict[str, Any], journal: Journal, progress: bool
+) -> list[dict[str, Any]]:
+    """Measure; whatever stops it, say what is finished."""
+    opener = engine_opener(settings)
+    say: Callable[[str], object] = lambda text: None  # noqa: E731
+    if progress:
+        say = lambda text: print(text, file=sys.stderr)  # noqa: E731
+    try:
+        return measure_series(items, opener, settings, journal, say)
+    except Refused as error:
+        raise ArgumentError(str(error)) from None
+    except (FlashError, OSError, MemoryError):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        done = [journal.finished[one["key"]] for one in items if one["key"] in journal.finished]
+        finished = [Measurement.from_dict(one) for one in done]
+        kept = "give a path to keep passes" if journal.path is None else f"all is in {journal.path}"
+        note = f"{len(finished)} of {len(items)} networks are finished; {kept}"
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note(note)
+            error.finished = finished  # type: ignore[attr-defined]
+            raise
+        failed = DeviceError(
+            f"{settings['runtime']} on {settings['device']} failed while it was measured: "
+            f"{shown(str(error))} ({type(error).__name__}); {note}"
+        )
+        failed.finished = finished
+        raise failed from error
+
+
+# Measuring on another machine
+
+
+def script() -> str:
+    """Return the script that measures on another machine, as one file of Python."""
+    import re
+
+    parts = ["#!/usr/bin/env python3"]
+    folder = os.path.dirname(__file__)
+    for name in reversed(_SCRIPT):
+        text = read_text(os.path.join(folder, name + ".py"), "flash's own file")
+        documentation, _, body = text.partition("from __future__ import annotations\n")
+        if name == _SCRIPT[-1]:
+            head, main = documentation + "\nfrom __future__ import annotations\n", body
+            parts.append(head.rstrip() + "\n")
+        else:
+            parts.insert(2, body.strip("\n") + "\n")
+    parts.append(main.strip("\n") + "\n")
+    joined = "\n".join(parts)
+    return re.sub(r"^from \._\w+ import .*\n", "", joined, flags=re.MULTILINE)
+
+
+def export_measuring(
+    nets: Any,
+    folder: str | os.PathLike[str],
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    batch: int = 1,
+    clock: str = "wall",
+    input_shape: Sequence[int] | None = None,
+    time_limit_s: float = 10.0,
+    passes: int = 6,
+    pin: bool = True,
+    seed: int = 0,
+) -> str:
+    """Write what measures networks on another machine that has only Python and onnxruntime.
+
+    Parameters
+    ----------
+    nets : a network or a list of them
+        As `measure` takes them.
+    folder : path
+        A new or empty folder: ONNX files, measure.py and manifest.json are written into it.
+    threads, device, batch, clock, input_shape, time_limit_s, passes, pin, seed
+        As in `measure`; there ``python measure.py --help`` lists what can be changed.
+
+    Returns
+    -------
+    str
+        The path of the script. Its measurements.jsonl is what `flash.calibrate` takes.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted, or the folder holds something.
+    MissingExtraError
+        If torch or onnx, which write the models, are not installed.
+    """
+    import json
+
+    listed = list(nets) if is_list(nets) else [nets]
+    if not 1 <= len(listed) <= MAX_NETWORKS:
+        raise ArgumentError(f"nets must be 1 to {MAX_NETWORKS} networks, got {len(listed)}")
+    settings = checked_settings(
+        "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
+    )
+    shape = checked_shape(input_shape)
+    items = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
+    at = os.fspath(folder)
+    if os.path.isdir(at) and os.listdir(at):
+        raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
+    os.makedirs(at, exist_ok=True)
+    networks = []
+    for n, item in enumerate(items):
+        file = f"net_{n:04}.onnx"
+        with open(os.path.join(at, file), "wb") as out:
+            out.write(onnx_of(item, seed))
+        networks.append({"file": file, **{k: item[k] for k in ("key", "name", "subject")}})
+    manifest = {
+        "format": FORMAT,
+        "settings": {name: settings[name] for name in SETTINGS},
+        "networks": networks,
+    }
+    write_text_atomic(os.path.join(at, "manifest.json"), json.dumps(manifest) + "\n")
+    path = os.path.join(at, "measure.py")
+    write_text_atomic(path, script())
+    return path
