@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
 CONV, ELEMENTWISE, ADD, POOL = range(4)
+MAX_KEPT = 8  # costs that a network keeps
 COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
 MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
 
@@ -85,8 +86,11 @@ def operations(net: Network) -> list[list[Operation]]:
         channels, output channels, groups, height and width of the output, width of the kernel,
         positions along the height and across the width with those that have only begun at an edge).
     """
-    layers = net.layers
-    return [list(_operations(layers, layer)) for layer in layers]
+    found: list[list[Operation]] | None = net.__dict__.get("_operations")
+    if found is None:
+        layers = net.layers
+        found = net.__dict__["_operations"] = [list(_operations(layers, row)) for row in layers]
+    return found
 
 
 def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
@@ -115,7 +119,7 @@ def _operations(layers: Any, layer: Layer) -> Iterator[Operation]:
 
 def _begun(layer: Layer) -> tuple[int, int]:
     pads = layer.paddings
-    return tuple(  # type: ignore[return-value]
+    return tuple(
         1 - (dilation * (kernel - 1) + 1 - side - before - after) // stride
         for side, kernel, stride, dilation, before, after in zip(
             (layer.height, layer.width),
@@ -134,7 +138,22 @@ def _sweep(channels: int, height: int, width: int) -> Operation:
 
 
 def cost(target: Target, net: Architecture | Network) -> Cost:
-    """Charge one network; see `Target.cost`."""
+    """Charge one network; see `Target.cost`.
+
+    A network keeps its costs on the last few targets: neither of them changes.
+    """
+    kept: dict[int, tuple[Target, Cost]] = getattr(net, "__dict__", {}).get("_costs") or {}
+    if id(target) in kept:
+        return kept[id(target)][1]
+    result = _cost(target, net)
+    kept = net.__dict__.setdefault("_costs", {})
+    if len(kept) >= MAX_KEPT:
+        kept.clear()
+    kept[id(target)] = (target, result)  # holding the target keeps its id its own
+    return result
+
+
+def _cost(target: Target, net: Architecture | Network) -> Cost:
     from . import KINDS
 
     family, network = family_and_network(net)
@@ -240,9 +259,7 @@ def _title(layer: Layer) -> str:
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
     down, across = layer.kernel_size
-    return f"{kind} {down}x{across} {title}" + (
-        f" /{layer.stride}" if layer.stride > 1 else ""
-    )
+    return f"{kind} {down}x{across} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")
 
 
 def _has_weights(layer: Layer) -> bool:
