@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import nn  # noqa: E402
 import flash  # noqa: E402
 from flash.architecture import FAMILIES, Architecture, Cell  # noqa: E402
 from flash.errors import ArgumentError  # noqa: E402
+from flash.result import MissingExtraError  # noqa: E402
 
 
 def small(family: str, skips: int = 20, resolution: int = 32, link_seed: int = 0) -> Architecture:
@@ -147,3 +149,20 @@ def test_a_search_result_has_a_module() -> None:
 def test_bad_seed() -> None:
     with pytest.raises(ArgumentError, match="seed must be"):
         small("resnet").to_torch(seed=-1)
+
+
+@pytest.mark.parametrize(
+    ("absent", "call", "text"),
+    [
+        ("torch", lambda arch: arch.to_torch(), r"to_torch\(\) needs torch.*flash-nas\[torch\]"),
+        ("onnx", lambda arch: arch.to_onnx("x.onnx"), r"needs onnx: pip .*flash-nas\[onnx\]"),
+        ("torch", lambda arch: flash.Network.from_torch(None), r"from_torch\(\) needs torch"),
+        ("onnx", lambda arch: flash.Network.from_onnx(b""), r"from_onnx\(\) needs onnx"),
+    ],
+)
+def test_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, absent: str, call: Any, text: str
+) -> None:
+    monkeypatch.setitem(sys.modules, absent, None)
+    with pytest.raises(MissingExtraError, match=text):
+        call(small("resnet"))
