@@ -231,3 +231,22 @@ def test_bad_input(args: tuple[Any, ...], error: type[Exception], text: str) -> 
 def test_unknown_counting() -> None:
     with pytest.raises(ArgumentError, match="did you mean 'links'"):
         nn_degree(Architecture("resnet", [Cell(8, 1)]), counting="link")
+
+
+def test_the_main_path_is_the_deepest() -> None:
+    """A shortcut's convolution after the body's is a skip; branches of one depth are none."""
+    conv = {"kind": "conv", "out_channels": 8, "kernel": 3}
+    rows: list[dict[str, Any]] = [
+        conv,
+        conv,
+        {**conv, "kernel": 1, "inputs": [-1]},  # a projection, listed after what it skips
+        {"kind": "add", "inputs": [2, 1]},
+    ]
+    net = Network.from_layers(rows, (4, 8, 8))
+    assert nn_degree(net) == pytest.approx(8 + 8 * 8 / (8 * 3), abs=1e-9)
+    assert nn_degree(net, counting="channels") == pytest.approx(8 + 8 / (8 * 3), abs=1e-9)
+    branches = [conv, {**conv, "inputs": [-1]}, {"kind": "concat", "inputs": [0, 1]}, conv]
+    assert nn_degree(Network.from_layers(branches, (4, 8, 8))) == 8
+    longer = [conv, conv, {"kind": "concat", "inputs": [1, 0]}, conv]  # channels of layer 0 skip
+    net = Network.from_layers(longer, (4, 8, 8))
+    assert nn_degree(net) == pytest.approx(8 + 8 * 8 / (8 * 3), abs=1e-9)
