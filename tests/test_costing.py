@@ -397,3 +397,16 @@ def test_flags_without_ranges() -> None:
     target = Target.load("rram")._replace(calibrated_ranges={})
     assert flags_for(target, "densenet", {"latency_ms": 1e9}, 10**6, 31, 8192) == ()
     assert flags_for(target, "mobilenet-v2", {})[0].startswith("mobilenet-v2 on rram")
+
+
+def test_a_network_keeps_its_costs() -> None:
+    net = Architecture("resnet", [Cell(8, 2, 8)]).network()
+    rram, cpu = Target.load("rram"), Target.load("cpu-x86")
+    assert rram.cost(net) is rram.cost(net)
+    assert cpu.cost(net) != rram.cost(net)
+    twin = Target.from_dict(rram.to_dict())
+    assert twin.cost(net) == rram.cost(net)
+    for _ in range(20):  # only the last few are kept
+        Target.from_dict(rram.to_dict()).cost(net)
+    assert len(net.__dict__["_costs"]) <= 8
+    assert rram.cost(net) == twin.cost(net)
