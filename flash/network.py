@@ -113,7 +113,11 @@ class Network(Record):
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
             shapes.append((layer.out_channels, layer.out_height, layer.out_width))
-        return cls(tuple(rows), image or (3, 32, 32))
+        net = cls(tuple(rows), image or (3, 32, 32))
+        from .hardware._operations import charged
+
+        charged(net)  # now, so that the first cost of it takes microseconds
+        return net
 
     @classmethod
     def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:

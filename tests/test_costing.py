@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,34 @@ def test_systolic_features(
     expected = reference.systolic_cycles(m, kernel**2 * into, out, groups, rows, columns)
     assert charged("systolic", operation, (rows, columns)) == list(expected)
     assert charged("systolic", (1, *operation[1:]), (rows, columns)) == [0.0] * 2
+
+
+@settings(max_examples=50)
+@given(spaces(), st.sampled_from(TARGETS))
+def test_totals_are_sums_of_charges(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:
+    target, arch = Target.load(name), decoded(*picked)
+    model, rows = target.model(arch.family), costing.operations(arch.network())
+    each = model.charge([one for row in rows for one in row])
+    expected = tuple(sum(int(columns[k]) for columns in each) for k in range(7))
+    assert model.total(costing.charged(arch.network()).packed) == expected
+
+
+def test_totals_beyond_what_a_float_counts_are_exact() -> None:
+    model = core.Model("cpu", [[0, 1 / 2**9] + [0] * 5] + [[0] * 7] * 9, (2.0**-9,) * 6, {})
+    large, small = (0, 2, 1 << 26, 1 << 26, 1, 1, 1, 2, 1, 1), (0, 2, 1, 1, 1, 1, 1, 2, 1, 1)
+    each = [int(columns[1]) for columns in model.charge([large, small])]
+    assert each == [1 << 54, 64]
+    packed = array("q", [*large, *(small * 3)])
+    assert model.total(packed)[1] == (1 << 54) + 3 * 64
+    model = core.Model("cpu", [[0, 1 / 2**15] + [0] * 5] + [[0] * 7] * 9, (2.0**-9,) * 6, {})
+    assert model.total(array("q", [*large, *(small * 3)]))[1] == (1 << 48) + 3
+
+
+def test_totals_refuse_what_is_no_operation() -> None:
+    model = Target.load("rram").model("densenet")
+    with pytest.raises(ValueError, match="ops: 9 numbers; each operation has 10"):
+        model.total(array("q", [0] * 9))
+    assert model.total(array("q")) == (0,) * 7
 
 
 # What a row is charged for
