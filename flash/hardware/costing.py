@@ -5,12 +5,10 @@ from __future__ import annotations
 from .._record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 from ._flags import flags_for, flags_of
-from ._operations import MAX_PRODUCT, Charged, charged, operations
+from ._operations import Charged, charged, operations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..architecture import Architecture
     from ..network import Layer, Network
     from . import Target
@@ -61,8 +59,8 @@ class Cost(Record):
     latency_ms: float
     energy_mj: float | None
     area_mm2: float | None
-    by_layer: tuple[LayerCost, ...] = later(())  # noqa: RUF009
-    flags: tuple[str, ...] = later(())  # noqa: RUF009
+    by_layer: tuple[LayerCost, ...] = later(())
+    flags: tuple[str, ...] = later(())
 
 
 def cost(target: Target, net: Architecture | Network) -> Cost:
