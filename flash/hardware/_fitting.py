@@ -40,7 +40,7 @@ __all__ = [
 
 # Pull to the prior, per sample, of a coefficient that is twice what the prior says (or, where that
 # is 0, of one whose share of the metric is 1); infinite: the prior alone, times its factor.
-STRENGTHS = (math.inf, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+STRENGTHS = (math.inf, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
 WORSE = 1.02  # an error so much above the least is as good: the networks do not tell
 LEAST = 0.1  # of what the prior says, while it pulls: so that nothing real costs nothing
 FOLDS = 10  # to choose the strength; errors are then those of leaving out one group
