@@ -131,7 +131,7 @@ class Record:
                 if isinstance(cls.__dict__[name], _MUTABLE):
                     raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
                 defaults[name] = getattr(cls, name)
-                if isinstance(cls.__dict__[name], later):
+                if isinstance(cls.__dict__[name], later):  # type: ignore[arg-type]
                     cls._later = (*cls._later, name)
             elif defaults and name not in defaults:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")

@@ -89,7 +89,8 @@ def fit_relative(
     if math.isinf(strength):
         return known
     unit, seen = _units(a, known)
-    system, wanted, least = a * unit, b, np.zeros(len(unit))
+    system, wanted = a * unit, np.asarray(b)
+    least: Array = np.zeros(len(unit))
     if prior is not None or strength > 0.0:
         pull = math.sqrt(max(strength, _FLOOR) * len(y))
         middle = (known > 0) * 1.0
@@ -97,8 +98,8 @@ def fit_relative(
         wanted = np.concatenate([b, pull * middle])
         least = LEAST * middle * (strength > 0.0)
     if len(y) > _MANY:  # the same minimum from far fewer rows
-        q, system = np.linalg.qr(system)
-        wanted = q.T @ wanted
+        q, r = np.linalg.qr(system)
+        system, wanted = np.asarray(r, float), np.asarray(q.T @ wanted, float)
     found = (least + nnls(system, wanted - system @ least)[0]) * unit
     return np.where(seen, found, known)
 

@@ -68,9 +68,10 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
 
     A network keeps its costs on the last few targets: neither of them changes.
     """
-    kept: dict[int, tuple[Target, Cost]] | None = getattr(net, "__dict__", {}).get("_costs")
-    if kept is not None and id(target) in kept:
-        return kept[id(target)][1]
+    kept: dict[int, tuple[Target, Cost]] = getattr(net, "__dict__", {}).get("_costs") or {}
+    found = kept.get(id(target))  # in one step, for other threads may clear it
+    if found is not None:
+        return found[1]
     result = _cost(target, net)
     kept = net.__dict__.setdefault("_costs", {})
     if len(kept) >= MAX_KEPT:
@@ -86,14 +87,16 @@ def _cost(target: Target, net: Architecture | Network) -> Cost:
     totals = model.total(counted.packed)
     _, latency, energy, area, _, _ = model.metrics((*totals, 0, 0))
     modelled = target.metrics
-    costs = {
+    costs: dict[str, float | None] = {
         "latency_ms": latency,
         "energy_mj": energy if "energy_mj" in modelled else None,
         "area_mm2": area if "area_mm2" in modelled else None,
     }
     # The rest is worked out when it is asked for. It must not hold the network, which keeps this.
     return Cost(
-        **costs,
+        latency,
+        costs["energy_mj"],
+        costs["area_mm2"],
         by_layer=deferred(lambda: _shares(target, family, counted, costs)),
         flags=deferred(lambda: flags_of(target, family, counted, {**costs, "tiles": totals[5]})),
     )
@@ -150,12 +153,12 @@ def _shares(
         target.model(family).charge([operation for row in counted.rows for operation in row])
     )
     rows = []  # latency, bus, energy, bus, tiles, area: exact integers
-    for row in counted.rows:
+    for operations_of_row in counted.rows:
         sums = [0] * COLUMNS
-        for _ in row:
-            own = next(columns)
+        for _ in operations_of_row:
+            charge = next(columns)
             for k in range(COLUMNS):
-                sums[k] += int(own[k + 1])
+                sums[k] += int(charge[k + 1])
         rows.append(sums)
     tiles = sum(row[4] for row in rows)
     _, latency_factor, energy_factor, chip = next(
