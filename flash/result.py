@@ -199,14 +199,9 @@ class SearchResult(Record):
 
         The file is either complete or not there.
         """
-        import json
+        from ._validate import json_text
 
-        from ._validate import write_text_atomic
-
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:

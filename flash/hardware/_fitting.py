@@ -89,11 +89,12 @@ def fit_relative(
     if math.isinf(strength):
         return known
     unit, seen = _units(a, known)
-    system, wanted = a * unit, np.asarray(b)
+    system: Array = a * unit
+    wanted: Array = np.asarray(b)
     least: Array = np.zeros(len(unit))
     if prior is not None or strength > 0.0:
         pull = math.sqrt(max(strength, _FLOOR) * len(y))
-        middle = (known > 0) * 1.0
+        middle: Array = np.where(known > 0, 1.0, 0.0)
         system = np.vstack([system, pull * np.eye(len(unit))])
         wanted = np.concatenate([b, pull * middle])
         least = LEAST * middle * (strength > 0.0)
