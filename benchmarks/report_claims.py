@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks import report_model_claims
 from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Claim(NamedTuple):
 
 def claims(told: dict[str, Any]) -> list[Claim]:
     """Return all claims; those without a measurement say so."""
-    return [*_search(told), *_start(told), *_peers(told), *_shgo(told), *_batch(told), *_rest(told)]
+    speed = [*_search(told), *_start(told), *_peers(told), *_shgo(told), *_batch(told)]
+    return [*speed, *_rest(told), *(_claim(*line) for line in report_model_claims.lines(told))]
 
 
 def _claim(what: str, required: str, measured: str | None, holds: bool | None) -> Claim:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ._record import Record
-from ._validate import choice, known_keys, number, parse_json, read_text, shown, write_text_atomic
+from ._validate import choice, json_text, known_keys, number, parse_json, read_text, shown
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -247,8 +247,6 @@ class AccuracyPredictor(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""
-        import json
-
         data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}
         if self.topology is not None:
             data["score"] = self.topology.to_dict()
@@ -257,10 +255,7 @@ class AccuracyPredictor(Record):
         data["provenance"] = dict(self.provenance or {})
         if self.evidence is not None:
             data["evidence"] = self.evidence.to_dict()
-        text = json.dumps(data, indent=2, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(data, path, indent=2)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AccuracyPredictor:
