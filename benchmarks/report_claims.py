@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.common import FOUR_CELLS, MAIN
+from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ def _search(told: dict[str, Any]) -> Iterator[Claim]:
         (MAIN, "budgets", 0.5, 5.0),
         (FOUR_CELLS, "budgets", 1.0, None),
         (MOBILE, "budgets", 20.0, None),
+        (PREDICTED, "budgets", 2.0, None),
         (MAIN, "product", 3.0, None),
     )
     for case, kind, limit, worst in wanted:

@@ -365,15 +365,20 @@ def as_predictor(value: Any, family: str | None = None) -> AccuracyPredictor | N
     if value is None or isinstance(value, AccuracyPredictor):
         return value
     if isinstance(value, (str, os.PathLike)):
-        return AccuracyPredictor.load(_shipped(family) if value == "default" else value)
+        return _shipped(family) if value == "default" else AccuracyPredictor.load(value)
     raise ArgumentTypeError(
         f"predictor must be None, an AccuracyPredictor or the path of its file, "
         f"got {type(value).__name__}"
     )
 
 
-def _shipped(family: str | None) -> str:
-    """Return the file of the predictor that comes with flash for a family of networks."""
+_LOADED: dict[str | None, AccuracyPredictor] = {}
+
+
+def _shipped(family: str | None) -> AccuracyPredictor:
+    """Return the predictor that comes with flash for a family of networks, loaded once."""
+    if family in _LOADED:
+        return _LOADED[family]
     folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
     names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
     if family not in names:
@@ -381,4 +386,6 @@ def _shipped(family: str | None) -> str:
             f"predictor='default' comes for {', '.join(names)} only, got a space of {family}; "
             "pass an AccuracyPredictor or its JSON file, or None to search without training"
         )
-    return os.path.join(folder, f"{family}.json")
+    return _LOADED.setdefault(
+        family, AccuracyPredictor.load(os.path.join(folder, f"{family}.json"))
+    )
