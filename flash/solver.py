@@ -7,9 +7,10 @@ from time import perf_counter
 from ._core.exact import Query, Search
 from ._core.shgo import explore
 from ._options import METHODS, check_device, check_options
+from ._record import deferred
 from ._validate import integer
 from .hardware import METRICS as COSTS
-from .hardware import as_target, flags_for
+from .hardware import as_target
 from .predictor import as_predictor
 from .problem import as_space, nn_degree_of, row_of, rows_of, totals_of
 from .result import SearchResult
@@ -315,14 +316,14 @@ class Run:
             status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
         else:
             status, message = "FEASIBLE", "best found" + self._ended(stopped)
-        known = problem.target.metrics
+        space, target = problem.space, problem.target
+        known = target.metrics
         costs = {
             name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known
         }
-        macs = int(totals[8])
         return SearchResult(
-            problem.space,
-            problem.target.name,
+            space,
+            target.name,
             self.budgets,
             status,
             message,
@@ -333,17 +334,12 @@ class Run:
             energy_mj=costs.get("energy_mj"),
             area_mm2=costs.get("area_mm2"),
             params=int(totals[7]),
-            macs=macs,
+            macs=int(totals[8]),
             objective=score,
             upper_bound=bound,
             cell_degrees=degrees,
-            flags=notes
-            + flags_for(
-                problem.target,
-                problem.space.family,
-                {**costs, "macs": macs},
-                resolution=int(problem.space.resolution[row[2]]),
-            ),
+            # when somebody asks: it takes longer than the search
+            flags=deferred(lambda: notes + target.cost(space.decode(row)).flags),
             elapsed_s=perf_counter() - self.started,
             **fields,
         )
