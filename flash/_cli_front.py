@@ -54,6 +54,10 @@ def pareto(args: Namespace) -> int:
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
     if args.plot is not None and not args.plot.endswith(PICTURES):
         raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
+    if args.plot is not None:
+        from ._front_plot import figure_of
+
+        figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
     front = flash.pareto(
         read_space(args),
         args.target,

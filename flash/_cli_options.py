@@ -37,7 +37,7 @@ commands:
   search     find the best network for a target and its budgets
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
   pareto     every trade-off between objectives that no network betters
-               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.html
+               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.png
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
   measure    run networks for real, here or on another machine, and time them
@@ -61,7 +61,7 @@ examples:
   flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
-  flash search densenet --targets fleet/ --max-latency-ms 4 --json > answers.jsonl
+  flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
@@ -72,18 +72,6 @@ examples:
   flash evaluate densenet rram 0 123456789
   flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
   flash evaluate densenet rram result.json
-"""
-
-TRAIN_EXAMPLES = """\
-examples:
-  flash train --data digits
-  flash train densenet --data images.npz --epochs 30 --out runs/densenet
-  flash train densenet --data digits --depths 3:8 --n 10 --repeats 2 --json
-
-Without SPACE: a small DenseNet-type space (width multipliers 0.25, 0.5, 1 and depths 2 to 6) that
-one processor trains in minutes. A named space has the images' own size and number of classes. The
-run is kept in its folder, one JSON line per finished network in results.jsonl; stopped in any way,
-the same command goes on with it.
 """
 
 # What `flash train` takes where no space is named.
@@ -151,13 +139,7 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
-    add("--targets", metavar="DIR",
-        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
-        "JSON line per device as soon as it is answered")  # fmt: skip
-    add("--budgets", metavar="FILE",
-        help="with --targets: JSON of budgets by device (file name without .json), like "
-        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
-    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    _fleet_options(parser)
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
@@ -179,6 +161,19 @@ def add_budgets(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("budgets")
     for name, (metavar, text) in BUDGETS.items():
         group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+
+
+def _fleet_options(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--targets", metavar="DIR",
+        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
+        "JSON line per device as soon as it is answered")  # fmt: skip
+    add("--budgets", metavar="FILE",
+        help="with --targets: JSON of budgets by device (file name without .json), like "
+        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    # TARGET may be absent: argparse would take none where an option follows SPACE
+    parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
 
 
 def _prepare_pareto(parser: ArgumentParser) -> None:
@@ -227,30 +222,9 @@ def _prepare_calibrate(parser: ArgumentParser) -> None:
 
 
 def _prepare_train(parser: ArgumentParser) -> None:
-    parser.description = "Train networks that cover a space, and judge them on held-out images."
-    parser.epilog = TRAIN_EXAMPLES
-    add = parser.add_argument
-    add("space", metavar="SPACE", nargs="?",
-        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
-    add("--data", required=True, metavar="DATA",
-        help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
-        "perhaps test_images and test_labels")  # fmt: skip
-    add("--n", type=int, default=25, metavar="N", help="networks to train (25)")
-    add("--epochs", type=int, metavar="N", help="passes over the images (10)")
-    add("--batch-size", type=int, metavar="N", help="images a step")
-    add("--learning-rate", type=float, metavar="R", help="its peak (0.1)")
-    add("--augment", metavar="HOW", help="none, flip, shift or flip-shift")
-    add("--precision", metavar="P", help="auto, float32 or bfloat16")
-    add("--test-fraction", type=float, default=0.2, metavar="F",
-        help="share of each class held out where there are no test images (0.2)")  # fmt: skip
-    add("--repeats", type=int, default=1, metavar="N", help="trainings of each network")
-    add("--seed", type=int, default=0, metavar="N")
-    add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
-    add("--workers", type=int, metavar="N", help="networks at a time")
-    add("--out", metavar="FOLDER", help="where the run is kept")
-    add("--no-resume", action="store_true", help="refuse a folder with finished networks")
-    add("--keep-weights", action="store_true", help="keep each network's weights")
-    add("--quiet", action="store_true", help="show no progress on standard error")
+    from ._cli_train import prepare_train
+
+    prepare_train(parser)
     _json_option(parser)
     _space_options(parser)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ._pareto_front import ParetoFront
 
-__all__ = ["draw", "save"]
+__all__ = ["draw", "figure_of", "save"]
 
 LABELS = {
     "accuracy": "accuracy",
@@ -82,14 +82,24 @@ def _sizes(front: ParetoFront, name: str, some: Any) -> Any:
     return 6.0 + 54.0 * ((values - values.min()) / span if span > 0.0 else 0.5 + 0.0 * values)
 
 
-def _matplotlib(front: ParetoFront) -> Any:
+def figure_of(engine: str) -> Any:
+    """Return an engine's class of figures; an error where it is not installed."""
     try:
-        from matplotlib.figure import Figure
+        if engine == "plotly":
+            from plotly.graph_objects import Figure
+        else:
+            from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtraError("plot() needs matplotlib: pip install 'flash-nas[plot]'") from error
+        raise MissingExtraError(
+            f"plot(engine={engine!r}) needs {engine}: pip install 'flash-nas[plot]'"
+        ) from error
+    return Figure
+
+
+def _matplotlib(front: ParetoFront) -> Any:
     across, up, *rest = _axes(front)
     some = _drawn(front)
-    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    figure = figure_of("matplotlib")(figsize=(7, 4.6), layout="constrained")
     axes = figure.add_subplot()
     x, y = front.values(across)[some], front.values(up)[some]
     if not rest:
@@ -125,12 +135,6 @@ def _matplotlib(front: ParetoFront) -> Any:
 
 
 def _plotly(front: ParetoFront) -> Any:
-    try:
-        from plotly import graph_objects
-    except ImportError as error:
-        raise MissingExtraError(
-            "plot(engine='plotly') needs plotly: pip install 'flash-nas[plot]'"
-        ) from error
     across, up, *rest = _axes(front)
     some = _drawn(front)
     marker: dict[str, Any] = {"size": 5}
@@ -144,7 +148,7 @@ def _plotly(front: ParetoFront) -> Any:
             "colorscale": "Viridis",
             "colorbar": {"title": f"log10 of {label(front, rest[0])}"},
         }
-    figure = graph_objects.Figure()
+    figure = figure_of("plotly")()
     figure.add_scatter(
         x=front.values(across)[some],
         y=front.values(up)[some],

@@ -53,9 +53,13 @@ def test_help_has_an_example_for_each_command(cli: Run) -> None:
 def test_the_examples_of_the_help_run(cli: Run, tmp_path: Path) -> None:
     SearchSpace("densenet").decode(5).to_json(tmp_path / "net.json")
     text = cli("--help").stdout + cli("search", "--help").stdout + cli("evaluate", "--help").stdout
-    examples = re.findall(r"^ +flash ((?:search|evaluate|targets|info) .*)$", text, re.MULTILINE)
+    examples = re.findall(
+        r"^ +flash ((?:search|pareto|evaluate|targets|info) .*)$", text, re.MULTILINE
+    )
     assert len(examples) >= 10
     flash.search("densenet", "rram").to_json(tmp_path / "result.json")
+    (tmp_path / "fleet").mkdir()
+    flash.Target.load("rram").to_json(tmp_path / "fleet" / "device.json")
     for example in examples:
         cli(*example.split())
 
