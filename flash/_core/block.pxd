@@ -14,10 +14,8 @@ from flash._core.core cimport *
 
 
 cdef enum:
-    BLOCK_ROWS = 4096
-    BLOCK_FEW = 1024
+    BLOCK_FEW = 1024     # rows of a block; with fewer, a cell is parted
     SCALES = 1 << 20     # scales up to it are looked up
-    WORDS = 32           # int16 that a cache line holds
 
 
 cdef struct Layout:
@@ -94,7 +92,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
     for taken in range(v.n_cells):
         c = order[taken]
         rows = own_rows(&v.cells[c])
-        if l.rows * rows <= BLOCK_ROWS:
+        if l.rows * rows <= SWEEP_ROWS:
             l.rows *= rows
             is_inner[c] = 1
             if coupled:
@@ -103,7 +101,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
         if l.rows < BLOCK_FEW:
             is_inner[c] = 1
             l.parted = c
-            l.part_rows = BLOCK_ROWS // l.rows
+            l.part_rows = SWEEP_ROWS // l.rows
             l.parts = (rows + l.part_rows - 1) // l.part_rows
             l.part_rows = (rows + l.parts - 1) // l.parts   # parts alike
             l.parts = (rows + l.part_rows - 1) // l.part_rows

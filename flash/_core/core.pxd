@@ -169,18 +169,20 @@ cdef extern from "kernels.h" nogil:
         SWEEP_PLAIN
         SWEEP_TOP
         SWEEP_FREE
-        SWEEP_ROOM
+        SWEEP_ROWS
+        SWEEP_STRIDE
+        S_SCORE
+        S_LATENCY
+        S_LATENCY_SCALED
+        S_ENERGY
+        S_ENERGY_SCALED
+        S_SCALE
+        S_PLAIN
     const double SWEEP_LOG_ERROR
     const double SWEEP_SLACK
 
     ctypedef struct flash_sieve:
-        const int16_t* latency
-        const int16_t* latency_scaled
-        const int16_t* energy
-        const int16_t* energy_scaled
-        const int16_t* scale
-        const int16_t* score
-        const int16_t* plain[6]
+        const int16_t* column
         int32_t n_plain
         int32_t linked
         int16_t sure

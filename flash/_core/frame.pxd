@@ -1,7 +1,7 @@
 """A block in the fixed point of the sieve (see sweep.h), and the rooms that other cells leave."""
 
 from libc.math cimport INFINITY, fabs, floor
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc
 from libc.string cimport memset
 
 from flash._core.block cimport *
@@ -9,9 +9,7 @@ from flash._core.core cimport *
 
 
 cdef enum:
-    NARROW = 8            # int16 columns beside those of plain budgets
-    WIDE = 9              # float32 columns
-    MAX_STEPS = 32768
+    TILE = 1664           # rows whose fixed-point columns stay in a core's first cache
 
 cdef struct Plain:        # a budget on a sum
     int metric            # the score's is that of the least accuracy
@@ -160,53 +158,40 @@ cdef inline void fixed(const double* x, int64_t n, double sign, double offset, d
         q = (sign * x[i] - offset) * per_unit - 1e-7
         q = q if q < most else most
         out[i] = <int16_t> (<uint16_t> <int32_t> (q if q > 0.0 else 0.0))
-    for i in range(n, (n + WORDS - 1) // WORDS * WORDS):
-        out[i] = 0
 
 
 cdef inline int sieve_of(const Frame* f, const flash_problem* problem, Sieve* s) noexcept nogil:
     """The fixed-point columns of s.block; 0 where memory is short."""
     cdef Block* b = &s.block
-    cdef int64_t stride = (b.rows + SWEEP_ROOM + WORDS - 1) // WORDS * WORDS
     cdef int16_t* at
-    cdef int16_t* column[6]
     cdef int k, p
-    cdef double* x
-    s.memory = malloc((6 + f.n_plain) * stride * sizeof(int16_t) + 64)
+    s.memory = calloc((S_PLAIN + f.n_plain) * SWEEP_STRIDE * sizeof(int16_t) + 64, 1)
     if s.memory == NULL:
         return 0
     at = <int16_t*> ((<size_t> s.memory + 63) & ~<size_t> 63)
-    memset(&s.sieve, 0, sizeof(flash_sieve))
+    s.sieve.column = at
     s.sieve.linked = f.linked
     s.sieve.n_plain = f.n_plain
     s.sieve.sure = f.sure
-    for k in range(6):
-        column[k] = at
-        at += stride
     s.score_low = b.low[COL_SCORE]
     s.score_per_unit = 32000.0 / max(b.high[COL_SCORE] - b.low[COL_SCORE], 1.0)
-    fixed(b.column[COL_SCORE], b.rows, 1.0, s.score_low, s.score_per_unit, 32766.0, column[0])
-    s.sieve.score = column[0]
+    fixed(b.column[COL_SCORE], b.rows, 1.0, s.score_low, s.score_per_unit, 32766.0, at)
     if f.linked:
-        fixed(b.column[COL_LATENCY], b.rows, 1.0, 0.0, f.latency_per_unit, 32767.0, column[1])
+        fixed(b.column[COL_LATENCY], b.rows, 1.0, 0.0, f.latency_per_unit, 32767.0,
+              at + S_LATENCY * SWEEP_STRIDE)
         fixed(b.column[COL_LATENCY_SCALED], b.rows, 1.0, 0.0,
-              f.latency_factor * f.latency_per_unit, 32767.0, column[2])
-        fixed(b.column[COL_ENERGY], b.rows, 1.0, 0.0, f.energy_per_unit, 32767.0, column[3])
+              f.latency_factor * f.latency_per_unit, 32767.0, at + S_LATENCY_SCALED * SWEEP_STRIDE)
+        fixed(b.column[COL_ENERGY], b.rows, 1.0, 0.0, f.energy_per_unit, 32767.0,
+              at + S_ENERGY * SWEEP_STRIDE)
         fixed(b.column[COL_ENERGY_SCALED], b.rows, 1.0, 0.0,
-              f.energy_factor * f.energy_per_unit, 32767.0, column[4])
-        fixed(b.column[COL_SCALE], b.rows, 1.0, 0.0, f.scale_per_unit, 65535.0, column[5])
-    s.sieve.latency = column[1]
-    s.sieve.latency_scaled = column[2]
-    s.sieve.energy = column[3]
-    s.sieve.energy_scaled = column[4]
-    s.sieve.scale = column[5]
+              f.energy_factor * f.energy_per_unit, 32767.0, at + S_ENERGY_SCALED * SWEEP_STRIDE)
+        fixed(b.column[COL_SCALE], b.rows, 1.0, 0.0, f.scale_per_unit, 65535.0,
+              at + S_SCALE * SWEEP_STRIDE)
     for p in range(f.n_plain):
-        x = b.column[f.plain[p].column]
-        fixed(x, b.rows, f.plain[p].sign,
-              -b.high[COL_SCORE] if f.plain[p].sign < 0.0 else 0.0, f.plain[p].per_unit, 32767.0,
-              at)
-        s.sieve.plain[p] = at
-        at += stride
+        k = f.plain[p].column
+        fixed(b.column[k], b.rows, f.plain[p].sign,
+              -b.high[k] if f.plain[p].sign < 0.0 else 0.0, f.plain[p].per_unit, 32767.0,
+              at + (S_PLAIN + p) * SWEEP_STRIDE)
     return 1
 
 

@@ -14,12 +14,22 @@
 #define SWEEP_FREE 32767 /* room that nothing uses up */
 #define SWEEP_SLACK 1e-6 /* of a unit: rooms and rows are computed in float64, with less error */
 #define SWEEP_LOG_ERROR 1.5e-4 /* of a logarithm to base 2 */
-#define SWEEP_ROOM 64    /* numbers beyond a column's end that are read, and fit nowhere */
+#define SWEEP_ROWS 4096  /* of a block */
+#define SWEEP_STRIDE 4160 /* apart by no multiple of 4096 bytes */
 
-/* A block's rows, the same for many combinations of the other cells. */
+/* A block's rows, the same for many combinations of the other cells: columns of SWEEP_STRIDE
+ * numbers, from a cache line on. */
+enum {
+    S_SCORE,
+    S_LATENCY,
+    S_LATENCY_SCALED,
+    S_ENERGY,
+    S_ENERGY_SCALED,
+    S_SCALE,
+    S_PLAIN
+};
 typedef struct {
-    const int16_t *latency, *latency_scaled, *energy, *energy_scaled, *scale, *score;
-    const int16_t *plain[SWEEP_PLAIN];
+    const int16_t *column;
     int32_t n_plain;
     int32_t linked; /* latency and energy depend on the class or on each other */
     int16_t sure;

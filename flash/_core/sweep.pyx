@@ -16,10 +16,9 @@ from flash._core.core cimport *
 from flash._core.exact cimport Query
 from flash._core.frame cimport *
 from flash._core.tables cimport Tables, kernels
+from flash._core.valued cimport *
 
 __all__ = ("count_range", "outer_sizes")
-
-cdef int64_t TILE = 1664    # rows whose fixed-point columns stay in a core's first cache
 
 
 cdef struct Best:           # a heap: what all others precede is on top
@@ -34,17 +33,21 @@ cdef struct Run:
     Layout layout
     Frame frame
     Sieve sieve
+    Valued value
+    void* values            # memory of the block's float32 columns
     Best best
     int variant
+    int valued              # the objective is no plain score
     int exact               # no sieve
     int bins
     const double* low       # of each metric's histogram
     const double* per_bin
     int64_t* histogram      # metrics x bins
     double least            # objectives below it are not wanted
-    double need             # of the score, in the column's units; -inf where not yet known
+    double need             # of the objective; of a plain score in the column's units
     int32_t* chosen
     uint8_t* may_meet
+    int64_t begin, end      # the block's rows that are streamed
     int64_t feasible
     int64_t weighed
     int32_t outer_row[32]
@@ -131,8 +134,8 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
         r.per_bin = &per_bin[0]
     r.best.room = top
     r.best.point = <flash_point*> calloc(max(1, top), sizeof(flash_point))
-    r.chosen = <int32_t*> malloc((BLOCK_ROWS + 64) * sizeof(int32_t))
-    r.may_meet = <uint8_t*> calloc(BLOCK_ROWS // 8 + 64, 1)
+    r.chosen = <int32_t*> malloc((SWEEP_ROWS + 64) * sizeof(int32_t))
+    r.may_meet = <uint8_t*> calloc(SWEEP_ROWS // 8 + 64, 1)
     r.histogram = <int64_t*> calloc(6 * bins + 1, sizeof(int64_t))
     try:
         if (r.best.point == NULL or r.chosen == NULL or r.may_meet == NULL
@@ -185,7 +188,8 @@ cdef int sieves(Run* r) noexcept nogil:
     """Whether the sieve can do it; its frame is made then."""
     cdef const flash_links* links = &r.problem.links
     cdef double score = least_score(links, r.query.min_accuracy)
-    if r.query.product or links.log_params != 0.0 or links.log_macs != 0.0:
+    r.valued = r.query.product or links.log_params != 0.0 or links.log_macs != 0.0
+    if r.valued and not make_valued(r.problem, r.query, r.variant, &r.value):
         return 0
     return make_frame(r.problem, r.query, r.variant, score, &r.frame)
 
@@ -193,18 +197,28 @@ cdef int sieves(Run* r) noexcept nogil:
 cdef int enumerate_range(Run* r, int64_t first, int64_t last) noexcept nogil:
     """0 where memory is short."""
     cdef Layout* l = &r.layout
-    cdef int64_t part, width
+    cdef int64_t part, width, tile, tiles
     cdef int done = 1
     for part in range(l.parts):
         for width in range(l.incoming):
             done = build(l, part, width, r.problem.links.n_steps > 0, &r.sieve.block)
             if done and not r.exact:
                 done = sieve_of(&r.frame, r.problem, &r.sieve)
+                if done and r.valued:
+                    done = values_of(&r.value, r.frame.linked, &r.problem.links, &r.sieve.block,
+                                     &r.sieve.values, &r.values)
             if done:
-                stream(r, part, width, first, last)
+                tiles = 1 if r.exact else (r.sieve.block.rows + TILE - 1) // TILE
+                for tile in range(tiles):
+                    r.begin = r.sieve.block.rows * tile // tiles & -64
+                    r.end = r.sieve.block.rows
+                    if tile < tiles - 1:
+                        r.end = r.end * (tile + 1) // tiles & -64
+                    stream(r, part, width, first, last)
             drop(&r.sieve.block)
             free(r.sieve.memory)
-            r.sieve.memory = NULL
+            free(r.values)
+            r.sieve.memory = r.values = NULL
             if not done:
                 return 0
     return 1
@@ -271,7 +285,9 @@ cdef void raise_need(Run* r) noexcept nogil:
     cdef double score = r.least
     if r.best.n and r.best.n == r.best.room and r.best.point[0].objective > score:
         score = r.best.point[0].objective
-    r.need = score / r.problem.links.quantum[M_SCORE]
+    r.need = score
+    if not r.valued:
+        r.need /= r.problem.links.quantum[M_SCORE]
     if score > -INFINITY:
         r.need -= 1e-9 * (1.0 + fabs(r.need))
     if not r.best.room:
@@ -282,21 +298,30 @@ cdef void sieve_block(Run* r, int64_t part, int64_t width, const double* x) noex
     cdef const flash_links* links = &r.problem.links
     cdef const Block* b = &r.sieve.block
     cdef flash_gate gate
-    cdef int64_t n, at = 0, to, end = b.rows, i
+    cdef flash_level level
+    cdef int64_t n, at = r.begin, to, end = r.end, i
     cdef int g = 0
     memset(&gate, 0, sizeof(gate))
+    memset(&level, 0, sizeof(level))
     if links.n_steps:
-        g = flash_class_of(links, x[COL_SCALE] + b.low[COL_SCALE])
+        g = flash_class_of(links, x[COL_SCALE] + b.column[COL_SCALE][at])
     while at < end:
         to = end
         if links.n_steps and g < links.n_steps - 1:
-            to = at_most(b, links.scale_max[g] - x[COL_SCALE])
+            to = min(end, at_most(b, links.scale_max[g] - x[COL_SCALE]))
         if to > at:
-            open_gate(&r.frame, &r.sieve, links, x, g, r.need, &gate)
+            open_gate(&r.frame, &r.sieve, links, x, g, INFINITY if r.valued else r.need, &gate)
             n = 0
-            r.feasible += r.kernel.sieve(&r.sieve.sieve, &gate, at, to, r.chosen, &n, NULL)
+            r.feasible += r.kernel.sieve(&r.sieve.sieve, &gate, at, to, r.chosen, &n,
+                                         r.may_meet if r.valued else NULL)
             for i in range(n):
-                weigh(r, part, width, x, r.chosen[i] >> 1, not r.chosen[i] & 1)
+                weigh(r, part, width, x, r.chosen[i] >> 1, not r.chosen[i] & 1, not r.valued)
+            if r.valued and r.best.room:
+                n = 0
+                set_level(&r.value, links, b, x, g, r.need, &level)
+                r.kernel.sieve_values(&r.sieve.values, &level, at, to, r.may_meet, r.chosen, &n)
+                for i in range(n):
+                    weigh(r, part, width, x, r.chosen[i] >> 1, 0, 1)
             at = to
         g += 1
 
@@ -304,12 +329,12 @@ cdef void sieve_block(Run* r, int64_t part, int64_t width, const double* x) noex
 cdef void weigh_block(Run* r, int64_t part, int64_t width, const double* x) noexcept nogil:
     cdef int64_t i
     for i in range(r.sieve.block.rows):
-        weigh(r, part, width, x, i, 1)
+        weigh(r, part, width, x, i, 1, 1)
 
 
 cdef void weigh(Run* r, int64_t part, int64_t width, const double* x, int64_t i,
-                int count) noexcept nogil:
-    """One configuration exactly; count: it is not counted yet."""
+                int count, int offer) noexcept nogil:
+    """One configuration exactly; count: it is not counted yet; offer: it may be among the best."""
     cdef const flash_links* links = &r.problem.links
     cdef Block* b = &r.sieve.block
     cdef double total[9]
@@ -327,20 +352,11 @@ cdef void weigh(Run* r, int64_t part, int64_t width, const double* x, int64_t i,
     for k in range(FLASH_METRICS if r.bins else 0):
         j = <int64_t> ((m[k] - r.low[k]) * r.per_bin[k])
         r.histogram[k * r.bins + (j if j < r.bins else r.bins - 1)] += 1
-    if not r.best.room:
+    if not offer or not r.best.room:
         return
-    if not r.query.product:
-        objective = m[M_SCORE]
-        if objective < r.least:
-            return
-        if r.best.n == r.best.room and objective < r.best.point[0].objective:
-            return
-    else:
-        objective = flash_objective(links, r.query, m)
-        if objective < r.least:
-            return
-        if r.best.n == r.best.room and objective < r.best.point[0].objective:
-            return
+    objective = flash_objective(links, r.query, m)
+    if objective < r.least or r.best.n == r.best.room and objective < r.best.point[0].objective:
+        return
     keep(r, part, width, b.own[i], objective, m)
 
 

@@ -114,6 +114,7 @@ static inline int S_FIRST(uint32_t x)
     return n;
 }
 #endif
+#define S_AT(k) (at + (k) * SWEEP_STRIDE)
 #define S_FULL ((uint32_t)(0xffffffffu >> (32 - S_LANES)))
 
 /* Rows [from, to): counts those that surely meet the budgets. Chosen are those that may (2 * row)
@@ -131,29 +132,29 @@ TARGET S_INLINE int64_t KERNEL(sieve_rows)(const flash_sieve *s, const flash_gat
     S_VEC room_l = S_ALL(g->room_latency), room_e = S_ALL(g->room_energy);
     for (int k = 0; k < n_plain; k++)
         room[k] = S_ALL(g->room[k]);
-    for (int64_t i = from & -(int64_t)S_LANES; i < to; i += S_LANES) {
+    const int16_t *at = s->column + (from & -(int64_t)S_LANES);
+    uint32_t within = S_FULL << (from & (S_LANES - 1)) & S_FULL;
+    for (int64_t i = from & -(int64_t)S_LANES; i < to; i += S_LANES, at += S_LANES) {
         S_VEC slack = S_ALL(SWEEP_FREE);
         if (linked) {
-            S_VEC latency = S_ADDS(S_LOAD(s->latency + i),
-                                   S_MULHI(S_LOAD(s->latency_scaled + i), factor));
-            S_VEC energy = S_ADDS(S_LOAD(s->energy + i),
-                                  S_MULHI(S_LOAD(s->energy_scaled + i), power));
+            S_VEC latency = S_ADDS(S_LOAD(S_AT(S_LATENCY)),
+                                   S_MULHI(S_LOAD(S_AT(S_LATENCY_SCALED)), factor));
+            S_VEC energy = S_ADDS(S_LOAD(S_AT(S_ENERGY)),
+                                  S_MULHI(S_LOAD(S_AT(S_ENERGY_SCALED)), power));
             energy = S_ADDS(energy, S_MULHI(S_ADDS(latency, latency0),
-                                            S_ADD(S_LOAD(s->scale + i), scale0)));
+                                            S_ADD(S_LOAD(S_AT(S_SCALE)), scale0)));
             slack = S_MIN(S_SUB(room_l, latency), S_SUB(room_e, energy));
         }
         for (int k = 0; k < n_plain; k++) {
-            S_VEC left = S_SUB(room[k], S_LOAD(s->plain[k] + i));
+            S_VEC left = S_SUB(room[k], S_LOAD(S_AT(S_PLAIN + k)));
             slack = k || linked ? S_MIN(slack, left) : left;
         }
-        uint32_t within = S_FULL;
-        if (i < from)
-            within &= S_FULL << (from - i);
         if (i + S_LANES > to)
             within &= S_FULL >> (i + S_LANES - to);
         uint32_t may = S_AT_LEAST(slack, zero) & within;
         uint32_t does = S_AT_LEAST(slack, sure) & within;
-        uint32_t high = S_AT_LEAST(S_LOAD(s->score + i), need);
+        uint32_t high = S_AT_LEAST(S_LOAD(S_AT(S_SCORE)), need);
+        within = S_FULL;
         count += S_COUNT(does);
         uint32_t look = may & (high | ~does);
         if (may_meet) {
@@ -311,6 +312,7 @@ TARGET static void KERNEL(sieve_values)(const flash_values *v, const flash_level
 #undef S_INLINE
 #undef S_COUNT
 #undef S_FIRST
+#undef S_AT
 #undef S_FULL
 #undef SWEEP_HALF
 #undef SWEEP_SERIES
