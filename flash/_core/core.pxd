@@ -196,6 +196,10 @@ cdef extern from "kernels.h" nogil:
         int16_t room_energy
         int16_t room[6]
         int16_t need
+        uint16_t by_score
+        uint16_t by_latency
+        uint16_t by_energy
+        uint16_t by[6]
 
     ctypedef struct flash_values:
         const float* score
@@ -251,5 +255,6 @@ cdef extern from "kernels.h" nogil:
                          int64_t*, uint8_t*) noexcept nogil
         void (*sieve_values)(const flash_values*, const flash_level*, int64_t, int64_t,
                              const uint8_t*, int32_t*, int64_t*) noexcept nogil
+        void (*sixteen_logs)(const float*, float*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

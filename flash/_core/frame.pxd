@@ -112,14 +112,15 @@ cdef inline int make_frame(const flash_problem* problem, const flash_query* quer
             most = -low[column]
             inner = high[column] - low[column]
         else:
-            if query.maximum[k] == INFINITY:
+            if query.maximum[k] == INFINITY and (not query.product or query.exponent[k] >= 0.0):
                 continue
             limit = query.maximum[k] / q[k]
             most = high[column]
             inner = room_of(limit, most)
             if links.n_steps and k == M_AREA:
                 most = INFINITY   # what the class adds comes on top
-        if limit > most * (1.0 + 1e-9) + 1.0 and k != M_SCORE:
+        if (limit > most * (1.0 + 1e-9) + 1.0 and k != M_SCORE
+                and (not query.product or query.exponent[k] >= 0.0)):
             continue              # it never binds
         f.plain[f.n_plain].metric = k
         f.plain[f.n_plain].column = column
@@ -239,7 +240,9 @@ cdef inline void open_gate(const Frame* f, const Sieve* s, const flash_links* li
             limit += s.block.high[COL_SCORE]
         elif f.plain[p].metric == M_AREA:
             limit -= area
-        gate.room[p] = room_in(limit * f.plain[p].per_unit)
+        gate.room[p] = SWEEP_FREE
+        if limit < INFINITY:
+            gate.room[p] = room_in(limit * f.plain[p].per_unit)
     rest = (need - x[COL_SCORE] - s.score_low) * s.score_per_unit - SWEEP_SLACK - 1.0
     gate.need = <int16_t> (-32768 if rest < -32768.0 else 32767 if not rest < 32767.0
                            else <int32_t> floor(rest))

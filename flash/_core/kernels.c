@@ -52,7 +52,7 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
      range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
      fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
      from_tables_##suffix, topology_##suffix, VECTORS_ONLY(suffix),                             \
-     sieve_##suffix,   sieve_values_##suffix}
+     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix}
 
 /* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline

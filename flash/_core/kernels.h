@@ -104,6 +104,8 @@ typedef struct {
                      int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet);
     void (*sieve_values)(const flash_values *values, const flash_level *level, int64_t from,
                          int64_t to, const uint8_t *may_meet, int32_t *chosen, int64_t *n_chosen);
+    /* log2 to SWEEP_LOG_ERROR; `out` starts a cache line */
+    void (*sixteen_logs)(const float *x, float *out);
 } flash_kernels;
 
 /* The best variant that this processor runs for "auto", else the one of this name; NULL where this

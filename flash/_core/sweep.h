@@ -40,6 +40,9 @@ typedef struct {
     uint16_t latency_factor, energy_factor, latency, scale; /* of 65536 */
     int16_t room_latency, room_energy, room[SWEEP_PLAIN];
     int16_t need; /* a score below it matters no more */
+    /* Where the objective is no plain score: a linear function above it, of 65536, that must reach
+     * `need`; the weights of the score and, taken off, of the costs. */
+    uint16_t by_score, by_latency, by_energy, by[SWEEP_PLAIN];
 } flash_gate;
 
 /* A block's rows for an objective that is no plain score: the columns as float32, in the metrics'

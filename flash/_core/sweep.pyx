@@ -48,6 +48,8 @@ cdef struct Run:
     int32_t* chosen
     uint8_t* may_meet
     int64_t begin, end      # the block's rows that are streamed
+    double tile_low[9]
+    double tile_high[9]
     int64_t feasible
     int64_t weighed
     int32_t outer_row[32]
@@ -198,7 +200,7 @@ cdef int enumerate_range(Run* r, int64_t first, int64_t last) noexcept nogil:
     """0 where memory is short."""
     cdef Layout* l = &r.layout
     cdef int64_t part, width, tile, tiles
-    cdef int done = 1
+    cdef int done = 1, k
     for part in range(l.parts):
         for width in range(l.incoming):
             done = build(l, part, width, r.problem.links.n_steps > 0, &r.sieve.block)
@@ -214,6 +216,10 @@ cdef int enumerate_range(Run* r, int64_t first, int64_t last) noexcept nogil:
                     r.end = r.sieve.block.rows
                     if tile < tiles - 1:
                         r.end = r.end * (tile + 1) // tiles & -64
+                    if r.valued:
+                        for k in range(FLASH_COLUMNS):
+                            r.kernel.range(r.end - r.begin, r.sieve.block.column[k] + r.begin,
+                                           &r.tile_low[k], &r.tile_high[k])
                     stream(r, part, width, first, last)
             drop(&r.sieve.block)
             free(r.sieve.memory)
@@ -299,6 +305,8 @@ cdef void sieve_block(Run* r, int64_t part, int64_t width, const double* x) noex
     cdef const Block* b = &r.sieve.block
     cdef flash_gate gate
     cdef flash_level level
+    cdef flash_level last
+    cdef Bound bound
     cdef int64_t n, at = r.begin, to, end = r.end, i
     cdef int g = 0
     memset(&gate, 0, sizeof(gate))
@@ -311,6 +319,16 @@ cdef void sieve_block(Run* r, int64_t part, int64_t width, const double* x) noex
             to = min(end, at_most(b, links.scale_max[g] - x[COL_SCALE]))
         if to > at:
             open_gate(&r.frame, &r.sieve, links, x, g, INFINITY if r.valued else r.need, &gate)
+            if r.valued:
+                set_level(&r.value, links, b, x, g, r.need, &level)
+                if at == r.begin:
+                    last = level
+                    if to < end:
+                        set_level(&r.value, links, b, x, flash_class_of(
+                            links, x[COL_SCALE] + b.column[COL_SCALE][end - 1]), r.need, &last)
+                    set_bound(&r.value, &r.frame, &r.sieve, links, r.kernel, r.tile_low,
+                              r.tile_high, &level, &last, &bound)
+                raise_gate(&r.frame, &bound, &level, &gate)
             n = 0
             r.feasible += r.kernel.sieve(&r.sieve.sieve, &gate, at, to, r.chosen, &n,
                                          r.may_meet if r.valued else NULL)
@@ -318,7 +336,6 @@ cdef void sieve_block(Run* r, int64_t part, int64_t width, const double* x) noex
                 weigh(r, part, width, x, r.chosen[i] >> 1, not r.chosen[i] & 1, not r.valued)
             if r.valued and r.best.room:
                 n = 0
-                set_level(&r.value, links, b, x, g, r.need, &level)
                 r.kernel.sieve_values(&r.sieve.values, &level, at, to, r.may_meet, r.chosen, &n)
                 for i in range(n):
                     weigh(r, part, width, x, r.chosen[i] >> 1, 0, 1)

@@ -9,6 +9,7 @@
 #define S_ADD _mm512_add_epi16
 #define S_ADDS _mm512_adds_epi16
 #define S_SUB _mm512_sub_epi16
+#define S_SUBS _mm512_subs_epi16
 #define S_MIN _mm512_min_epi16
 #define S_MULHI _mm512_mulhi_epu16
 #define S_AT_LEAST(a, b) ((uint32_t)_mm512_cmpge_epi16_mask(a, b))
@@ -20,6 +21,7 @@
 #define S_ADD _mm256_add_epi16
 #define S_ADDS _mm256_adds_epi16
 #define S_SUB _mm256_sub_epi16
+#define S_SUBS _mm256_subs_epi16
 #define S_MIN _mm256_min_epi16
 #define S_MULHI _mm256_mulhi_epu16
 #define S_AT_LEAST(a, b) KERNEL(at_least)(a, b)
@@ -38,6 +40,7 @@ TARGET static inline __attribute__((always_inline)) uint32_t KERNEL(at_least)(__
 #define S_ADD _mm_add_epi16
 #define S_ADDS _mm_adds_epi16
 #define S_SUB _mm_sub_epi16
+#define S_SUBS _mm_subs_epi16
 #define S_MIN _mm_min_epi16
 #define S_MULHI _mm_mulhi_epu16
 #define S_AT_LEAST(a, b) KERNEL(at_least)(a, b)
@@ -58,6 +61,7 @@ static inline __attribute__((always_inline)) uint32_t KERNEL(at_least)(__m128i a
 #define S_ADD flash_eight_add
 #define S_ADDS flash_eight_adds
 #define S_SUB flash_eight_sub
+#define S_SUBS flash_eight_subs
 #define S_MIN flash_eight_min
 #define S_MULHI flash_eight_mulhi
 #define S_AT_LEAST(a, b) flash_eight_at_least(a, b)
@@ -77,6 +81,7 @@ typedef struct {
 EIGHT(add, (uint16_t)p + (uint16_t)q)
 EIGHT(adds, p + q > 32767 ? 32767 : p + q)
 EIGHT(sub, p - q)
+EIGHT(subs, p - q < -32768 ? -32768 : p - q > 32767 ? 32767 : p - q)
 EIGHT(min, p < q ? p : q)
 EIGHT(mulhi, (uint32_t)(uint16_t)p * (uint32_t)(uint16_t)q >> 16)
 static inline flash_eight flash_eight_load(const int16_t *p)
@@ -119,23 +124,29 @@ static inline int S_FIRST(uint32_t x)
 
 /* Rows [from, to): counts those that surely meet the budgets. Chosen are those that may (2 * row)
  * and, of those that surely do, the ones whose score may matter (2 * row + 1). Where `may_meet` is
- * given it takes a bit for each row that may meet the budgets; from and to are then whole bytes, or
- * the rows beyond are nobody's. */
+ * given, only the uncertain are chosen, and it takes a bit for each row that may meet the budgets
+ * and whose objective may matter; of the bytes it writes, only bits of these rows are of use. */
 TARGET S_INLINE int64_t KERNEL(sieve_rows)(const flash_sieve *s, const flash_gate *g, int linked,
-                                           int n_plain, int64_t from, int64_t to, int32_t *chosen,
-                                           int64_t *n_chosen, uint8_t *may_meet)
+                                           int n_plain, int valued, int64_t from, int64_t to,
+                                           int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet)
 {
     int64_t count = 0, n = *n_chosen;
     S_VEC room[SWEEP_PLAIN], sure = S_ALL(s->sure), need = S_ALL(g->need), zero = S_ALL(0);
     S_VEC factor = S_ALL(g->latency_factor), power = S_ALL(g->energy_factor);
     S_VEC latency0 = S_ALL(g->latency), scale0 = S_ALL(g->scale);
     S_VEC room_l = S_ALL(g->room_latency), room_e = S_ALL(g->room_energy);
-    for (int k = 0; k < n_plain; k++)
+    S_VEC by_score = S_ALL(g->by_score), by_latency = S_ALL(g->by_latency);
+    S_VEC by_energy = S_ALL(g->by_energy), by[SWEEP_PLAIN];
+    for (int k = 0; k < n_plain; k++) {
         room[k] = S_ALL(g->room[k]);
+        by[k] = S_ALL(g->by[k]);
+    }
     const int16_t *at = s->column + (from & -(int64_t)S_LANES);
     uint32_t within = S_FULL << (from & (S_LANES - 1)) & S_FULL;
     for (int64_t i = from & -(int64_t)S_LANES; i < to; i += S_LANES, at += S_LANES) {
-        S_VEC slack = S_ALL(SWEEP_FREE);
+        S_VEC slack = S_ALL(SWEEP_FREE), value = S_LOAD(S_AT(S_SCORE));
+        if (valued)
+            value = S_MULHI(value, by_score);
         if (linked) {
             S_VEC latency = S_ADDS(S_LOAD(S_AT(S_LATENCY)),
                                    S_MULHI(S_LOAD(S_AT(S_LATENCY_SCALED)), factor));
@@ -144,22 +155,28 @@ TARGET S_INLINE int64_t KERNEL(sieve_rows)(const flash_sieve *s, const flash_gat
             energy = S_ADDS(energy, S_MULHI(S_ADDS(latency, latency0),
                                             S_ADD(S_LOAD(S_AT(S_SCALE)), scale0)));
             slack = S_MIN(S_SUB(room_l, latency), S_SUB(room_e, energy));
+            if (valued) {
+                value = S_SUBS(value, S_MULHI(latency, by_latency));
+                value = S_SUBS(value, S_MULHI(energy, by_energy));
+            }
         }
         for (int k = 0; k < n_plain; k++) {
-            S_VEC left = S_SUB(room[k], S_LOAD(S_AT(S_PLAIN + k)));
+            S_VEC used = S_LOAD(S_AT(S_PLAIN + k)), left = S_SUB(room[k], used);
+            if (valued)
+                value = S_SUBS(value, S_MULHI(used, by[k]));
             slack = k || linked ? S_MIN(slack, left) : left;
         }
         if (i + S_LANES > to)
             within &= S_FULL >> (i + S_LANES - to);
         uint32_t may = S_AT_LEAST(slack, zero) & within;
         uint32_t does = S_AT_LEAST(slack, sure) & within;
-        uint32_t high = S_AT_LEAST(S_LOAD(S_AT(S_SCORE)), need);
+        uint32_t high = S_AT_LEAST(value, need), look = may & (high | ~does);
         within = S_FULL;
         count += S_COUNT(does);
-        uint32_t look = may & (high | ~does);
-        if (may_meet) {
+        if (valued) {
             for (int b = 0; b < S_LANES / 8; b++)
-                may_meet[i / 8 + b] = (uint8_t)(may >> 8 * b);
+                may_meet[i / 8 + b] = (uint8_t)((may & high) >> 8 * b);
+            look = may & ~does;
         }
         while (look) {
             int bit = S_FIRST(look);
@@ -175,9 +192,11 @@ TARGET static int64_t KERNEL(sieve)(const flash_sieve *s, const flash_gate *g, i
                                     int64_t to, int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet)
 {
 #define S_CASE(l, n)                                                                            \
-    case 8 * l + n:                                                                             \
-        return KERNEL(sieve_rows)(s, g, l, n, from, to, chosen, n_chosen, may_meet);
-    switch (8 * (s->linked != 0) + s->n_plain) {
+    case 16 * l + n:                                                                            \
+        return KERNEL(sieve_rows)(s, g, l, n, 0, from, to, chosen, n_chosen, NULL);             \
+    case 16 * l + 8 + n:                                                                        \
+        return KERNEL(sieve_rows)(s, g, l, n, 1, from, to, chosen, n_chosen, may_meet);
+    switch (16 * (s->linked != 0) + 8 * (may_meet != NULL) + s->n_plain) {
         S_CASE(0, 0)
         S_CASE(0, 1)
         S_CASE(0, 2)
@@ -232,6 +251,17 @@ TARGET static inline __attribute__((always_inline)) uint32_t KERNEL(reach)(flash
     return mask;
 }
 #endif
+
+TARGET static void KERNEL(sixteen_logs)(const float *x, float *out)
+{
+    for (int i = 0; i < 16; i++)
+#ifdef FLASH_VECTORS
+        out[i] = ((const float *)x)[i];
+    *(flash_floats *)out = KERNEL(log_of)(*(const flash_floats *)out);
+#else
+        out[i] = log2f(x[i]);
+#endif
+}
 
 /* Of the rows [from, to) that may meet the budgets, those whose objective may matter are chosen
  * (2 * row + 1). */
@@ -306,6 +336,7 @@ TARGET static void KERNEL(sieve_values)(const flash_values *v, const flash_level
 #undef S_ADD
 #undef S_ADDS
 #undef S_SUB
+#undef S_SUBS
 #undef S_MIN
 #undef S_MULHI
 #undef S_AT_LEAST

@@ -147,3 +147,116 @@ cdef inline void set_level(const Valued* u, const flash_links* links, const Bloc
     if u.accuracy != 0.0:
         need -= accuracy_part(u, links, b, x)
     level.need = <float> (need - 1e-6 * fabs(need))
+
+
+cdef struct Bound:        # a linear function above the objective, of metrics
+    double rest           # what must be reached, its constants taken off
+    double slope[6]
+    double per_span
+    uint16_t weight[6]    # of a row's units
+
+
+cdef inline void set_bound(const Valued* u, const Frame* f, const Sieve* s,
+                           const flash_links* links, const flash_kernels* kernel,
+                           const double* low, const double* high, const flash_level* least,
+                           const flash_level* greatest, Bound* bound) noexcept nogil:
+    """Chords of the costs' logarithms, the score's tangent.
+
+    low, high: of the rows' columns; least, greatest: in the first class that they meet and in the
+    last one.
+    """
+    cdef float[16] at
+    cdef float[32] room
+    cdef float* logs = <float*> ((<size_t> &room[0] + 63) & ~<size_t> 63)
+    cdef const double* q = links.quantum
+    cdef double[6] base
+    cdef double[6] weight
+    cdef double[6] unit
+    cdef double whole = 0.0, most = 0.0, slope, span
+    cdef int k, p
+    base[M_SCORE] = least.score
+    base[M_LATENCY] = least.latency
+    base[M_ENERGY] = least.energy
+    base[M_AREA] = least.area
+    base[M_PARAMS] = least.params
+    base[M_MACS] = least.macs
+    for k in range(13, 16):
+        at[k] = 1.0
+    at[0] = <float> (base[0] + low[COL_SCORE] * q[M_SCORE])
+    at[1] = <float> (base[0] + high[COL_SCORE] * q[M_SCORE])
+    at[2] = <float> (base[1] + low[COL_LATENCY] * q[M_LATENCY]
+                     + least.latency_factor * low[COL_LATENCY_SCALED] * q[M_LATENCY])
+    at[3] = <float> (greatest.latency + high[COL_LATENCY] * q[M_LATENCY]
+                     + greatest.latency_factor * high[COL_LATENCY_SCALED] * q[M_LATENCY])
+    at[4] = <float> (base[2] + low[COL_ENERGY] * q[M_ENERGY]
+                     + least.energy_factor * low[COL_ENERGY_SCALED] * q[M_ENERGY]
+                     + (least.scale + low[COL_SCALE] * links.leakage) * at[2])
+    at[5] = <float> (greatest.energy + high[COL_ENERGY] * q[M_ENERGY]
+                     + greatest.energy_factor * high[COL_ENERGY_SCALED] * q[M_ENERGY]
+                     + (least.scale + high[COL_SCALE] * links.leakage) * at[3])
+    at[6] = <float> (base[3] + low[COL_AREA] * q[M_AREA])
+    at[7] = <float> (greatest.area + high[COL_AREA] * q[M_AREA])
+    at[8] = <float> (base[4] + low[COL_PARAMS])
+    at[9] = <float> (base[4] + high[COL_PARAMS])
+    at[10] = <float> (base[5] + low[COL_MACS])
+    at[11] = <float> (base[5] + high[COL_MACS])
+    at[12] = <float> (0.5 * (at[0] + at[1]))
+    kernel.sixteen_logs(at, logs)
+    for k in range(FLASH_METRICS):
+        weight[k] = unit[k] = bound.slope[k] = 0.0
+        bound.weight[k] = 0
+    if f.linked:
+        unit[M_LATENCY] = q[M_LATENCY] / f.latency_per_unit
+        unit[M_ENERGY] = q[M_ENERGY] / f.energy_per_unit
+    for p in range(f.n_plain):
+        if f.plain[p].metric != M_SCORE:
+            unit[f.plain[p].metric] = q[f.plain[p].metric] / f.plain[p].per_unit
+    bound.rest = least.need
+    for k in range(1, FLASH_METRICS):
+        if u.power[k] == 0.0:
+            continue
+        if u.power[k] > 0.0 or unit[k] == 0.0 or not at[2 * k + 1] > at[2 * k] * 1.00001:
+            bound.rest -= u.power[k] * logs[2 * k + (1 if u.power[k] > 0.0 else 0)]
+            continue
+        slope = u.power[k] * (logs[2 * k + 1] - logs[2 * k]) / (at[2 * k + 1] - at[2 * k])
+        bound.rest -= u.power[k] * logs[2 * k] - slope * at[2 * k]
+        bound.slope[k] = slope
+        weight[k] = -slope * unit[k]
+        whole += -slope * (at[2 * k + 1] - base[k])
+        most = max(most, weight[k])
+    slope = u.linear
+    if u.power[M_SCORE] > 0.0:
+        slope = u.power[M_SCORE] / (at[12] * M_LN2)
+        bound.rest -= u.power[M_SCORE] * logs[12] - slope * at[12]
+    elif u.power[M_SCORE] < 0.0:
+        bound.rest -= u.power[M_SCORE] * logs[0]
+    bound.rest -= slope * (base[0] + s.score_low * q[M_SCORE])
+    weight[M_SCORE] = slope * q[M_SCORE] / s.score_per_unit
+    whole += weight[M_SCORE] * 32000.0
+    most = max(most, weight[M_SCORE])
+    span = max(whole / 30000.0, most * 1.0001)
+    bound.per_span = 1.0 / span if span > 0.0 else 1.0
+    for k in range(FLASH_METRICS):
+        if weight[k] > 0.0:
+            bound.weight[k] = share_of(
+                weight[k] * bound.per_span * 65536.0 + (0.0 if k else 1.0), 65535.0)
+
+
+cdef inline void raise_gate(const Frame* f, const Bound* bound, const flash_level* level,
+                            flash_gate* gate) noexcept nogil:
+    """The bound in one class."""
+    cdef double rest = bound.rest
+    cdef int p
+    rest -= bound.slope[M_LATENCY] * level.latency
+    rest -= bound.slope[M_ENERGY] * level.energy
+    rest -= bound.slope[M_AREA] * level.area
+    rest -= bound.slope[M_PARAMS] * level.params
+    rest -= bound.slope[M_MACS] * level.macs
+    rest = rest * bound.per_span - 4.0
+    gate.need = <int16_t> (-32768 if not rest > -32768.0 else 32767 if not rest < 32767.0
+                           else <int32_t> floor(rest))
+    gate.by_score = bound.weight[M_SCORE]
+    gate.by_latency = bound.weight[M_LATENCY]
+    gate.by_energy = bound.weight[M_ENERGY]
+    for p in range(f.n_plain):
+        gate.by[p] = 0 if f.plain[p].metric == M_SCORE else bound.weight[f.plain[p].metric]
