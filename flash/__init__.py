@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .spaces import ResNet as ResNet
     from .spaces import SearchSpace as SearchSpace
     from .spaces import WideResNet as WideResNet
+    from .sweeping import SweepResult as SweepResult
+    from .sweeping import sweep as sweep
     from .training import train as train
 
 _HOME = {
@@ -59,6 +61,7 @@ _HOME = {
     "ResNet": "spaces",
     "SearchResult": "result",
     "SearchSpace": "spaces",
+    "SweepResult": "sweeping",
     "Target": "hardware",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
@@ -70,6 +73,7 @@ _HOME = {
     "nn_degree": "degree",
     "nn_mass": "degree",
     "search": "solver",
+    "sweep": "sweeping",
     "targets": "hardware",
     "train": "training",
 }
