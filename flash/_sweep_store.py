@@ -1,7 +1,7 @@
 """A sweep's folder: Parquet parts, a manifest, and a journal while it runs.
 
-    manifest.json          the plan and, once complete, the result and each part's checksum
-    journal.jsonl          one line per finished unit, with its own checksum; gone once complete
+    _manifest.json         the plan and, once complete, the result and each part's checksum
+    _journal.jsonl         one line per finished unit, with its own checksum; gone once complete
     part-000000.parquet    one per unit, written under a temporary name and renamed
 
 A part's bytes depend on the plan and its unit alone, and the journal goes at the end: a folder that
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "need_pyarrow", "write_part"]
 
 FORMAT = 1
-MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
+MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"  # readers of datasets pass over them
 
 
 def need_pyarrow() -> Any:
@@ -61,7 +61,7 @@ def write_part(
     import pyarrow
 
     path = os.path.join(folder, part_name(unit))
-    part = f"{path}.{os.urandom(6).hex()}.tmp"
+    part = os.path.join(folder, f".{part_name(unit)}.{os.urandom(6).hex()}.tmp")
     schema = pyarrow.schema(
         [
             (name, pyarrow.int64() if name in ("index", "params", "macs") else pyarrow.float64())
@@ -152,7 +152,8 @@ class Store:
 
     def _clean(self, names: list[str]) -> None:
         for name in names:
-            os.unlink(self._path(name))
+            with suppress(FileNotFoundError):
+                os.unlink(self._path(name))
 
     def _read_manifest(self) -> dict[str, Any]:
         path = self._path(MANIFEST)
@@ -227,6 +228,8 @@ class Store:
     def finish(self, result: dict[str, Any]) -> None:
         """Write the final manifest; the journal goes."""
         self.result = result
+        # a worker that was killed in the middle leaves its own
+        self._clean([name for name in os.listdir(self.folder) if name.endswith(".tmp")])
         self._write_manifest(result)
         with suppress(FileNotFoundError):
             os.unlink(self._path(JOURNAL))
