@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .evaluating import Table as Table
+    from .evaluating import evaluate as evaluate
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from .network import Network as Network
     from .predictor import AccuracyPredictor as AccuracyPredictor
     from .problem import Problem as Problem
-    from .problem import evaluate as evaluate
     from .result import SearchResult as SearchResult
     from .solver import search as search
     from .spaces import DenseNet as DenseNet
@@ -62,12 +63,13 @@ _HOME = {
     "SearchResult": "result",
     "SearchSpace": "spaces",
     "SweepResult": "sweeping",
+    "Table": "evaluating",
     "Target": "hardware",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
-    "evaluate": "problem",
+    "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",
     "nn_degree": "degree",

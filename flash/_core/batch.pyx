@@ -3,6 +3,7 @@
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.math cimport log
 from libc.stdlib cimport calloc, free, malloc
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy
 
 from flash._core.blocks cimport *
@@ -14,7 +15,19 @@ from flash._core.pack cimport packed
 from flash._core.rows cimport *
 from flash._core.tables cimport Tables, kernels
 
-__all__ = ("evaluate", "evaluate_layers")
+__all__ = ("evaluate", "evaluate_choices", "evaluate_layers", "prepare")
+
+ctypedef fused Choice:
+    int8_t
+    uint8_t
+    int16_t
+    uint16_t
+    int32_t
+    int64_t
+
+cdef enum:
+    BLOCK = 1024         # configurations whose rows and metrics stay in a core's own caches
+
 
 def evaluate(Tables tables not None, const int32_t[::1] variant not None,
              const int32_t[:, ::1] row not None):
@@ -214,3 +227,127 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
         free(net)
         free(room)
     return [memoryview(buffer).cast("d")[k * max(1, n):k * max(1, n) + n] for k in range(6)]
+
+
+def prepare(Tables tables not None, int64_t n):
+    """Lay the tables out for batches of n configurations in all, before threads share them."""
+    packed(tables, n)
+
+
+def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not None,
+                     const int64_t[::1] lengths not None, int each, bint free_widths,
+                     int64_t first, int64_t last, list out not None, params, macs):
+    """Metrics of the configurations [first, last) of rows of choice indices.
+
+    Parameters
+    ----------
+    tables : Tables
+        After `prepare`, where threads share them.
+    choices : integer array of shape (n, variables)
+    lengths : int64 array of shape (variables,)
+        Choices per variable.
+    each : int
+        Variables per cell.
+    free_widths : bool
+        The first variable of a cell is its width, which goes into the next cell.
+    first, last : int
+    out : list of 4 arrays of float64, shape (n,), or None
+        Take score, latency, energy and area; None is not written.
+    params, macs : int64 arrays of shape (n,)
+
+    Returns
+    -------
+    int
+        The place of the first choice that is out of its range, or -1.
+    """
+    cdef const flash_problem* problem = &tables.problem
+    cdef const flash_packed* pack = tables.packed
+    cdef const flash_kernels* kernel = kernels()
+    cdef double[::1] plane
+    cdef int64_t[::1] counts
+    cdef double* column[4]
+    cdef int64_t* count[2]
+    cdef int64_t i, j, n, at, number, size, before, value, wrong = -1
+    cdef int c, k, cells, width = <int> lengths.shape[0]
+    cdef int32_t* rows
+    cdef int32_t* variant
+    cdef double* metrics
+    cdef void* room
+    cdef double x[9]
+    cdef double m[6]
+    if each < 1 or (width - 3) % each or choices.shape[1] != width:
+        raise ValueError(f"rows must have {width} choices")
+    cells = (width - 3) // each
+    if not 0 <= first <= last <= choices.shape[0]:
+        raise ValueError(f"range {first}..{last} of {choices.shape[0]}")
+    for k in range(4):
+        column[k] = NULL
+        if out[k] is not None:
+            plane = out[k]
+            if plane.shape[0] < last:
+                raise ValueError("out is too short")
+            column[k] = &plane[0]
+    for k in range(2):
+        counts = macs if k else params
+        if counts.shape[0] < last:
+            raise ValueError("params or macs is too short")
+        count[k] = &counts[0] if last else NULL
+    for k in range(problem.n_variants):
+        if problem.variants[k].n_cells > cells:
+            raise ValueError("rows are too short")
+    room = malloc((6 * (BLOCK + 8) * sizeof(double))
+                  + (BLOCK + 16) * (cells + 1) * sizeof(int32_t) + 128)
+    if room == NULL:
+        raise MemoryError
+    metrics = <double*> ((<size_t> room + 63) & ~<size_t> 63)
+    rows = <int32_t*> (metrics + 6 * (BLOCK + 8))
+    variant = rows + (BLOCK + 8) * cells
+    with nogil:
+        at = first
+        while at < last and wrong < 0:
+            n = min(BLOCK, last - at)
+            for i in range(n):
+                for k in range(width):
+                    value = <int64_t> choices[at + i, k]
+                    if not 0 <= value < lengths[k]:
+                        wrong = (at + i) * width + k
+                        break
+                if wrong >= 0:
+                    break
+                variant[i] = <int32_t> ((<int64_t> choices[at + i, 0] * lengths[1]
+                                         + <int64_t> choices[at + i, 1]) * lengths[2]
+                                        + <int64_t> choices[at + i, 2])
+                before = 0
+                k = 3
+                for c in range(cells):
+                    number = 0
+                    size = 1
+                    value = <int64_t> choices[at + i, k]
+                    for j in range(each):
+                        number = number * lengths[k] + <int64_t> choices[at + i, k]
+                        size *= lengths[k]
+                        k += 1
+                    if free_widths and c:
+                        number += before * size
+                    before = value
+                    rows[i * cells + c] = <int32_t> number
+            if wrong >= 0:
+                break
+            if pack != NULL and cells >= pack.n_cells:
+                all_of(kernel, pack, n, variant, rows, cells, BLOCK + 8, metrics)
+                add_logarithms(&problem.links, n, BLOCK + 8, metrics)
+            else:
+                for i in range(n):
+                    flash_totals(&problem.variants[variant[i]], rows + i * cells, x)
+                    flash_metrics(&problem.links, x, m)
+                    for k in range(FLASH_METRICS):
+                        metrics[k * (BLOCK + 8) + i] = m[k]
+            for k in range(4):
+                if column[k] != NULL:
+                    memcpy(column[k] + at, metrics + k * (BLOCK + 8), n * sizeof(double))
+            for k in range(2):
+                for i in range(n):
+                    count[k][at + i] = <int64_t> metrics[(4 + k) * (BLOCK + 8) + i]
+            at += n
+    free(room)
+    return wrong

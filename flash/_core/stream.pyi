@@ -5,18 +5,10 @@ from typing_extensions import Buffer
 from flash._core.exact import Query
 from flash._core.tables import Tables
 
-__all__ = ("choose_rows", "draw", "metric_ranges", "nondominated", "place_rows", "weigh")
+__all__ = ("accuracies", "draw", "metric_ranges", "nondominated", "place_rows", "weigh")
 
 def draw(size: int, key: int, first: int, out: Buffer) -> None: ...
 def place_rows(tables: Tables, index: Buffer, variant: Buffer, row: Buffer) -> None: ...
-def choose_rows(
-    choices: Buffer,
-    lengths: Buffer,
-    each: int,
-    free_widths: bool,
-    variant: Buffer,
-    row: Buffer,
-) -> int: ...
 def metric_ranges(tables: Tables) -> tuple[list[float], list[float]]: ...
 def nondominated(value: Buffer, order: Buffer) -> list[int]: ...
 def weigh(
@@ -27,3 +19,4 @@ def weigh(
     objective: Buffer,
     accuracy: Buffer | None = None,
 ) -> None: ...
+def accuracies(tables: Tables, score: Buffer, accuracy: Buffer) -> None: ...

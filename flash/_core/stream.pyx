@@ -1,7 +1,7 @@
 """Which configurations a range of a sweep holds, and reductions of rows already evaluated."""
 
 from libc.math cimport INFINITY, log
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -10,16 +10,7 @@ from flash._core.core cimport *
 from flash._core.exact cimport Query
 from flash._core.tables cimport Tables
 
-__all__ = ("choose_rows", "draw", "metric_ranges", "nondominated", "place_rows", "weigh")
-
-ctypedef fused Choice:
-    int8_t
-    uint8_t
-    int16_t
-    uint16_t
-    int32_t
-    int64_t
-
+__all__ = ("accuracies", "draw", "metric_ranges", "nondominated", "place_rows", "weigh")
 
 cdef inline uint64_t mix(uint64_t x) noexcept nogil:
     """SplitMix64, as flash/_rng.py has it."""
@@ -128,45 +119,6 @@ cdef inline int find(const int64_t* first, int n, int64_t at) noexcept nogil:
         else:
             high = middle - 1
     return low
-
-
-def choose_rows(const Choice[:, ::1] choices not None, const int64_t[::1] lengths not None, int each,
-                bint free_widths, int32_t[::1] variant not None, int32_t[:, ::1] row not None):
-    """Variants and table rows of rows of choice indices (see table_rows in Python).
-
-    Returns the place of the first choice that is out of its range, or -1.
-    """
-    cdef int64_t i, n = choices.shape[0], number, value
-    cdef int c, k, at, cells = row.shape[1], width = lengths.shape[0]
-    cdef int64_t before, size, wrong = -1
-    if choices.shape[1] != width or width != 3 + each * cells:
-        raise ValueError(f"rows must have {width} choices")
-    if variant.shape[0] != n or row.shape[0] != n:
-        raise ValueError("variant and row must have as many entries as choices")
-    with nogil:
-        for i in range(n):
-            for k in range(width):
-                value = <int64_t> choices[i, k]
-                if not 0 <= value < lengths[k]:
-                    wrong = i * width + k
-                    break
-            if wrong >= 0:
-                break
-            variant[i] = <int32_t> ((<int64_t> choices[i, 0] * lengths[1]
-                                     + <int64_t> choices[i, 1]) * lengths[2]
-                                    + <int64_t> choices[i, 2])
-            before = 0
-            at = 3
-            for c in range(cells):
-                number = 0
-                size = 1
-                for k in range(at, at + each):
-                    number = number * lengths[k] + <int64_t> choices[i, k]
-                    size *= lengths[k]
-                row[i, c] = <int32_t> (number + (before * size if free_widths and c else 0))
-                before = <int64_t> choices[i, at]
-                at += each
-    return wrong
 
 
 def metric_ranges(Tables tables not None):
@@ -287,3 +239,14 @@ def weigh(Tables tables not None, Query query not None, metrics not None,
             objective[i] = flash_objective(links, &query.query, m)
             if linked:
                 accuracy[i] = flash_accuracy(links, m[M_SCORE])
+
+
+def accuracies(Tables tables not None, const double[::1] score not None,
+               double[::1] accuracy not None):
+    """The linked scores of n configurations."""
+    cdef int64_t i, n = score.shape[0]
+    if accuracy.shape[0] != n:
+        raise ValueError(f"accuracy must have {n} entries")
+    with nogil:
+        for i in range(n):
+            accuracy[i] = flash_accuracy(&tables.problem.links, score[i])
