@@ -131,7 +131,7 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
         used.append(node.id)
         return ("column", node.id)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        value = float(node.value)
+        value = float(node.value)  # type: ignore[arg-type]
         if value - value != 0.0:
             raise ArgumentError(f"where {shown(text)} holds a number that is not finite")
         return ("number", value)

@@ -7,7 +7,6 @@ from time import perf_counter
 from ._sweep_work import Reduction
 from .hardware import METRICS as COSTS
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

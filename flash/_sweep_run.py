@@ -12,7 +12,7 @@ from .errors import ArgumentError, SweepError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Executor
     from typing import Any
 
@@ -217,11 +217,10 @@ class _Running:
 
     def _parts(self) -> Iterator[dict[str, Any]]:
         """Yield each unit's result as it comes."""
-        from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-        from concurrent.futures import BrokenExecutor
+        from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ThreadPoolExecutor, wait
 
-        own = None
-        executor: Executor = self.settings.executor
+        own: Executor | None = None
+        executor: Executor | None = self.settings.executor
         ahead = 256
         if executor is None:
             own = executor = ThreadPoolExecutor(self.settings.threads)

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     Point = tuple[int, tuple[int, ...], float, tuple[float, ...]]
 
 __all__ = ["Job", "Reduction", "job_of", "order_of", "pack_plan", "run_unit"]
@@ -73,9 +70,7 @@ class Reduction:
             points = [(v, tuple(r), o, tuple(m)) for v, r, o, m in part["top"]]
             self.top = sorted(self.top + points, key=order_of)[: self.plan["top"]]
         if part["histogram"]:
-            self.histogram = [
-                a + b for a, b in zip(self.histogram, part["histogram"], strict=True)
-            ]
+            self.histogram = [a + b for a, b in zip(self.histogram, part["histogram"], strict=True)]
         if part["front"]:
             points_ = [(i, tuple(m), a) for i, m, a in part["front"]]
             self.front = merge_fronts(self.plan["pareto"], self.front + points_)
@@ -100,10 +95,11 @@ def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[
 
     if not points:
         return []
-    costs = np.array([costs_of(names, m, a) for _, m, a in points])
+    values: list[Any] = [costs_of(names, m, a) for _, m, a in points]
+    costs: Any = np.array(values)
     index = np.array([point[0] for point in points])
-    order = np.lexsort((index, *costs.T[::-1]))
-    return [points[i] for i in nondominated(np.ascontiguousarray(costs), order)]
+    order: Any = np.lexsort((index, *costs.T[::-1]))
+    return [points[i] for i in nondominated(_same(costs), _same(order))]
 
 
 class Job(Record):
@@ -157,14 +153,15 @@ class Job(Record):
     @cached
     def total(self) -> int:
         """Configurations of the sweep."""
-        size = self.space.size
-        sample = self.plan["sample"]
+        size: int = self.space.size
+        sample: int | None = self.plan["sample"]
         return size if sample is None else min(sample, size)
 
     @cached
     def units(self) -> int:
         if self.plan["rows"]:
-            return -(-self.total // self.plan["unit"])
+            step: int = self.plan["unit"]
+            return -(-self.total // step)
         return sum(units for _, _, units in self.parts)
 
     def size_of(self, unit: int) -> int:
@@ -283,21 +280,24 @@ class _Chunk:
         self.job = job
         n = last - first
         size = job.space.size
+        self.index: Any
         if job.plan["sample"] is None or job.plan["sample"] >= size:
             self.index = np.arange(first, last, dtype=np.int64)
         else:
-            self.index = np.empty(n, np.int64)
+            self.index = _room(n, "i8")
             stream.draw(size, stream_of(job.plan["seed"]), first, self.index)
         tables = job.problem.tables
-        self.variants = np.empty(n, np.int32)
-        self.rows = np.empty((n, max(job.problem.layout)), np.int32)
+        self.variants: Any = _room(n, "i4")
+        self.rows: Any = _room((n, max(job.problem.layout)), "i4")
         stream.place_rows(tables, self.index, self.variants, self.rows)
-        self.metrics = [np.asarray(one) for one in batch.evaluate(tables, self.variants, self.rows)]
-        feasible = np.empty(n, np.uint8)
-        self.objective = np.empty(n)
-        self.accuracy = np.empty(n) if job.predictor is not None else None
+        self.metrics: list[Any] = [
+            np.asarray(one) for one in batch.evaluate(tables, self.variants, self.rows)
+        ]
+        feasible: Any = _room(n, "u1")
+        self.objective: Any = _room(n)
+        self.accuracy: Any = _room(n) if job.predictor is not None else None
         stream.weigh(tables, job.query, self.metrics, feasible, self.objective, self.accuracy)
-        self.mask: NDArray[np.bool_] = feasible.view(bool)
+        self.mask: Any = feasible.view(bool)
         self._table: dict[str, Any] | None = None
         if where is not None:
             self.mask = self.mask & where.mask(self.table)
@@ -361,8 +361,14 @@ class _Chunk:
             kept = kept[values >= np.partition(values, len(kept) - top)[len(kept) - top]]
         m = self.metrics
         order = np.lexsort(
-            (self.index[kept], -m[0][kept], m[3][kept], m[2][kept], m[1][kept])
-            + (-self.objective[kept],)
+            (
+                self.index[kept],
+                -m[0][kept],
+                m[3][kept],
+                m[2][kept],
+                m[1][kept],
+                -self.objective[kept],
+            )
         )
         cells = self.job.problem.layout
         points = []
@@ -392,8 +398,8 @@ class _Chunk:
             columns.append(
                 -score[kept] if name == "accuracy" else self.metrics[place.index(name)][kept]
             )
-        costs = np.ascontiguousarray(np.stack(columns, 1))
-        order = np.lexsort((self.index[kept], *costs.T[::-1]))
+        costs: Any = np.ascontiguousarray(np.stack(columns, 1))
+        order: Any = np.lexsort((self.index[kept], *costs.T[::-1]))
         found = []
         for j in nondominated(costs, order):
             i = int(kept[j])
@@ -415,6 +421,18 @@ def degrees_of(problem: Problem, variants: Any, rows: Any, scores: Any) -> Any:
     if plain is None:
         plain = problem.__dict__["_plain"] = compile_problem(problem.space, problem.target)
     return np.asarray(batch.evaluate(plain.tables, variants, rows)[0])
+
+
+def _same(array: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(array)
+
+
+def _room(shape: Any, kind: str = "f8") -> Any:
+    import numpy as np
+
+    return np.empty(shape, kind)
 
 
 def job_of(packed: bytes) -> Job:

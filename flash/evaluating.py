@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     import pyarrow
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from .hardware import Target
@@ -173,7 +172,7 @@ def _fill(
     import numpy as np
 
     space = problem.space
-    lengths = np.array(space._lengths, np.int64)
+    lengths: Any = np.array(space._lengths, np.int64)
     if array.shape[1] != len(lengths):
         table_rows(space, array)  # says what is wrong
     each = (len(lengths) - 3) // max(1, len(space._per_cell))
@@ -225,11 +224,12 @@ def _accuracies(problem: Problem, scores: Any) -> Any:
 
     from ._core.stream import accuracies
 
-    out = np.empty(len(scores))
-    accuracies(problem.tables, np.ascontiguousarray(scores), out)
-    predictor = problem.predictor
-    for i in np.flatnonzero(out < 1e-300).tolist() if predictor is not None else ():
-        out[i] = predictor.accuracy_of(float(scores[i]))  # which caps what it takes the exp of
+    out: Any = np.empty(len(scores))
+    same: Any = np.ascontiguousarray(scores)
+    accuracies(problem.tables, same, out)
+    if problem.predictor is not None:
+        for i in np.flatnonzero(out < 1e-300).tolist():  # it caps what it takes the exp of
+            out[i] = problem.predictor.accuracy_of(float(scores[i]))
     return out
 
 

@@ -322,9 +322,7 @@ def sweep(
         raise ArgumentTypeError(
             f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
         )
-    threads = (
-        (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
-    )
+    threads = (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
     extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
         MACS if limits[5] < INF or wanted.uses(5) else 0
     )

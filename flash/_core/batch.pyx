@@ -267,7 +267,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
     cdef int64_t[::1] counts
     cdef double* column[4]
     cdef int64_t* count[2]
-    cdef int64_t i, j, n, at, number, size, before, value, wrong = -1
+    cdef int64_t i, _j, n, at, number, size, before, value, wrong = -1
     cdef int c, k, cells, width = <int> lengths.shape[0]
     cdef int32_t* rows
     cdef int32_t* variant
@@ -323,7 +323,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
                     number = 0
                     size = 1
                     value = <int64_t> choices[at + i, k]
-                    for j in range(each):
+                    for _j in range(each):
                         number = number * lengths[k] + <int64_t> choices[at + i, k]
                         size *= lengths[k]
                         k += 1

@@ -151,7 +151,7 @@ cdef inline void inner_rows(const Layout* l, int64_t part, int64_t width, int64_
 cdef inline int build(const Layout* l, int64_t part, int64_t width, int by_scale,
                       Block* block) noexcept nogil:
     """A block's rows; 0 where memory is short."""
-    cdef int64_t n = 1, i, s, at
+    cdef int64_t n = 1, i, s
     cdef int j, k, c
     cdef int32_t row[32]
     cdef double x

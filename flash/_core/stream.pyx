@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from flash._core.block cimport is_coupled, own_rows, own_width
+from flash._core.block cimport own_rows, own_width
 from flash._core.core cimport *
 from flash._core.exact cimport Query
 from flash._core.tables cimport Tables

@@ -109,7 +109,6 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
     cdef Run r
     cdef int c, k, failed = 0
     cdef int64_t i
-    cdef double wanted
     if not 0 <= variant < tables.problem.n_variants:
         raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
     for c in range(tables.problem.variants[variant].n_cells):
