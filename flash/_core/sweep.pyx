@@ -7,7 +7,7 @@ counts and answers are exact, and the same for every instruction set.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -176,8 +176,7 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
         low = -745.0
         high = 745.0
     for _step in range(200):
-        middle = (0.5 * (low + high) if links.score_link == 2 or high / low < 2.0
-                  else low * (high / low) ** 0.5)
+        middle = 0.5 * (low + high) if links.score_link == 2 else sqrt(low) * sqrt(high)
         if flash_accuracy(links, middle) < accuracy:
             low = middle
         else:
