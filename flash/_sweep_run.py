@@ -26,7 +26,7 @@ INF = float("inf")
 LONG_S = 600.0
 FIRST_LOOK = 1 << 17  # random configurations that tell what a good objective is
 # Nanoseconds per configuration and thread, for estimates: counted, weighed exactly, a row, written
-RATES_NS = (0.5, 8.0, 80.0, 200.0)
+RATES_NS = (0.5, 15.0, 80.0, 200.0)
 
 
 class Settings(Record):

@@ -38,7 +38,7 @@ UNIT = 1 << 32  # configurations of a unit that is only counted: about a second
 UNIT_EXACT = 1 << 27  # with histograms
 UNIT_ROWS = 1 << 22  # of one that is evaluated row by row
 CHUNK = 1 << 18
-HISTOGRAMS = 1 << 30  # up to so many configurations histograms cost seconds: they come unasked
+HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: they come unasked
 LARGEST = 2**63
 
 
@@ -217,7 +217,7 @@ def sweep(
 
     Without `where`, `pareto`, `sample` and `out` this is a complete enumeration in the compiled
     core: the count of configurations within the budgets and the best `top`, some fractions of a
-    nanosecond per configuration and thread; histograms cost some ten times that. Otherwise every
+    nanosecond per configuration and thread; histograms cost some fifty times that. Otherwise every
     configuration becomes a row of all metrics, some hundred times slower.
 
     Parameters
@@ -231,7 +231,7 @@ def sweep(
     top : int, default 100
         How many of the best are kept, at most a million.
     bins : int, optional
-        Of each metric's histogram; 0: none. By default 64 where at most 2^30 configurations are
+        Of each metric's histogram; 0: none. By default 64 where at most 2^28 configurations are
         looked at, or each is a row anyway; else none.
     pareto : sequence of str, optional
         Two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs: the front of those.

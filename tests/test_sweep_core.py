@@ -138,8 +138,12 @@ def test_spaces(family: str, target: str) -> None:
             stream.weigh(problem.tables, query, metrics, feasible, objective)
             kept = np.flatnonzero(feasible)
             order = np.lexsort(
-                (index[kept], -metrics[0][kept], *(metrics[k][kept] for k in (3, 2, 1)))
-                + (-objective[kept],)
+                (
+                    index[kept],
+                    -metrics[0][kept],
+                    *(metrics[k][kept] for k in (3, 2, 1)),
+                    -objective[kept],
+                )
             )
             count, points, _ = swept(problem.tables, query, 20, step=random.choice([5, 10**9]))
             assert count == len(kept)
@@ -264,7 +268,7 @@ def test_refusals() -> None:
     problem = make(Random(1), "plain")
     tables, query = Tables.from_arrays(problem.variants, problem.links), Query([math.inf] * 6)
     outer = sweep.outer_sizes(tables)[0][0]
-    with pytest.raises(ValueError, match="variant 1 is not in 0..0"):
+    with pytest.raises(ValueError, match=r"variant 1 is not in 0\.\.0"):
         sweep.count_range(tables, query, 1, 0, 1)
     for first, last in ((-1, 1), (0, outer + 1), (1, 0)):
         with pytest.raises(ValueError, match="outer combinations are"):
