@@ -151,10 +151,26 @@ class _Running:
         plan = self.settings.plan
         if not plan["rows"] and plan["top"] and self.job.total > 64 * FIRST_LOOK:
             self.first_look = self._look()
+        try:
+            return self._collect()
+        except KeyboardInterrupt as error:
+            if self.store is not None:
+                error.add_note(
+                    f"{self.finished} of {self.job.units} units are in {self.settings.out}; the "
+                    "same call goes on with them"
+                )
+            raise
+
+    def _collect(self) -> str | None:
+        from contextlib import closing
+
         from ._sweep_show import display
 
-        with display(self.settings.progress, self.job.total, self.done_before) as show:
-            for part in self._parts():
+        with (
+            display(self.settings.progress, self.job.total, self.done_before) as show,
+            closing(self._parts()) as parts,
+        ):
+            for part in parts:
                 if self.store is not None:
                     if self.store.result is not None:
                         self.store.done[part["unit"]] = part
@@ -215,7 +231,7 @@ class _Running:
     def _least(self) -> float:
         return max(self.first_look, self.reduction.least)
 
-    def _parts(self) -> Iterator[dict[str, Any]]:
+    def _parts(self) -> Generator[dict[str, Any]]:
         """Yield each unit's result as it comes."""
         from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ThreadPoolExecutor, wait
 
@@ -245,13 +261,6 @@ class _Running:
                 f"a worker of the executor died ({error}); what is finished is kept"
                 + (": the same call goes on with it" if self.store is not None else "")
             ) from error
-        except KeyboardInterrupt as error:
-            if self.store is not None:
-                error.add_note(
-                    f"{self.finished} of {self.job.units} units are in {self.settings.out}; the "
-                    "same call goes on with them"
-                )
-            raise
         finally:
             self.stop.set()
             for future in running:

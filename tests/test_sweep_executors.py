@@ -57,7 +57,7 @@ def test_any_executor() -> None:
 def test_predictors_travel() -> None:
     predictor = flash.AccuracyPredictor(1.02, 30.0, -2.5)
     for own in (predictor, "default"):
-        given = {**COUNTED, "predictor": own, "min_accuracy": 0.5}
+        given = {**COUNTED, "predictor": own, "min_accuracy": 0.05}
         whole = flash.sweep(SPACE, "rram", **given)
         assert whole.feasible
         assert same(flash.sweep(SPACE, "rram", **given, executor=Inline()), whole)
@@ -72,7 +72,7 @@ def test_a_worker_that_dies_is_told_and_the_sweep_goes_on(tmp_path: Path) -> Non
             if event.units == 2:
                 os.kill(next(iter(pool._processes)), signal.SIGKILL)
 
-        with pytest.raises(SweepError, match="a worker of the executor died .* the same call"):
+        with pytest.raises(SweepError, match=r"a worker of the executor died .* the same call"):
             flash.sweep(
                 SPACE, "rram", **GIVEN, out=tmp_path / "rows", executor=_Slow(pool), callback=kill
             )
