@@ -12,7 +12,7 @@ from .errors import ArgumentError, SweepError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from concurrent.futures import Executor
     from typing import Any
 
