@@ -267,8 +267,13 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
     cdef int64_t[::1] counts
     cdef double* column[4]
     cdef int64_t* count[2]
-    cdef int64_t i, _j, n, at, number, size, before, value, wrong = -1
-    cdef int c, k, cells, width = <int> lengths.shape[0]
+    cdef int64_t i, n, at, wrong = -1
+    cdef int c, k, cells, bad, last_one, width = <int> lengths.shape[0]
+    cdef int32_t number, before
+    cdef const Choice* own
+    cdef int32_t* stride
+    cdef int32_t* handed   # 1 row further for a width that comes in
+    cdef uint32_t* limit
     cdef int32_t* rows
     cdef int32_t* variant
     cdef double* metrics
@@ -296,43 +301,55 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
         if problem.variants[k].n_cells > cells:
             raise ValueError("rows are too short")
     room = malloc((6 * (BLOCK + 8) * sizeof(double))
-                  + (BLOCK + 16) * (cells + 1) * sizeof(int32_t) + 128)
+                  + ((BLOCK + 16) * (cells + 1) + 3 * width) * sizeof(int32_t) + 128)
     if room == NULL:
         raise MemoryError
     metrics = <double*> ((<size_t> room + 63) & ~<size_t> 63)
     rows = <int32_t*> (metrics + 6 * (BLOCK + 8))
     variant = rows + (BLOCK + 8) * cells
+    stride = variant + BLOCK + 8
+    handed = stride + width
+    limit = <uint32_t*> (handed + width)
     with nogil:
+        for k in range(width - 1, -1, -1):
+            limit[k] = <uint32_t> lengths[k]
+            c = (k - 3) % each if k >= 3 else k
+            if k == 2 or k >= 3 and c == each - 1:
+                stride[k] = 1
+            else:
+                stride[k] = <int32_t> (stride[k + 1] * lengths[k + 1])
+            if k >= 3 and c == 0:
+                handed[(k - 3) // each] = <int32_t> (stride[k] * lengths[k]) if free_widths else 0
         at = first
         while at < last and wrong < 0:
             n = min(BLOCK, last - at)
+            bad = 0
             for i in range(n):
+                own = &choices[at + i, 0]
                 for k in range(width):
-                    value = <int64_t> choices[at + i, k]
-                    if not 0 <= value < lengths[k]:
-                        wrong = (at + i) * width + k
+                    bad |= <int> (<uint32_t> own[k] >= limit[k])
+                    bad |= <int> (<int64_t> own[k] != <int64_t> <int32_t> own[k])
+            if bad:
+                for i in range(n * width):
+                    k = <int> (i % width)
+                    if not 0 <= <int64_t> choices[at + i // width, k] < lengths[k]:
+                        wrong = at * width + i
                         break
-                if wrong >= 0:
-                    break
-                variant[i] = <int32_t> ((<int64_t> choices[at + i, 0] * lengths[1]
-                                         + <int64_t> choices[at + i, 1]) * lengths[2]
-                                        + <int64_t> choices[at + i, 2])
-                before = 0
-                k = 3
-                for c in range(cells):
-                    number = 0
-                    size = 1
-                    value = <int64_t> choices[at + i, k]
-                    for _j in range(each):
-                        number = number * lengths[k] + <int64_t> choices[at + i, k]
-                        size *= lengths[k]
-                        k += 1
-                    if free_widths and c:
-                        number += before * size
-                    before = value
-                    rows[i * cells + c] = <int32_t> number
-            if wrong >= 0:
                 break
+            for i in range(n):
+                own = &choices[at + i, 0]
+                variant[i] = (<int32_t> own[0] * stride[0] + <int32_t> own[1] * stride[1]
+                              + <int32_t> own[2])
+                k = 3
+                before = 0
+                for c in range(cells):
+                    number = before * handed[c]
+                    before = <int32_t> own[k]
+                    last_one = k + each
+                    while k < last_one:
+                        number += <int32_t> own[k] * stride[k]
+                        k += 1
+                    rows[i * cells + c] = number
             if pack != NULL and cells >= pack.n_cells:
                 all_of(kernel, pack, n, variant, rows, cells, BLOCK + 8, metrics)
                 add_logarithms(&problem.links, n, BLOCK + 8, metrics)

@@ -9,7 +9,7 @@ from flash._core.core cimport *
 
 
 cdef enum:
-    TILE = 1664           # rows whose fixed-point columns stay in a core's first cache
+    TILE_NUMBERS = 14000  # of fixed-point columns, that stay in a core's first cache
 
 cdef struct Plain:        # a budget on a sum
     int metric            # the score's is that of the least accuracy

@@ -197,7 +197,7 @@ cdef int sieves(Run* r) noexcept nogil:
 cdef int enumerate_range(Run* r, int64_t first, int64_t last) noexcept nogil:
     """0 where memory is short."""
     cdef Layout* l = &r.layout
-    cdef int64_t part, width, tile, tiles
+    cdef int64_t part, width, tile, tiles, tile_rows
     cdef int done = 1, k
     for part in range(l.parts):
         for width in range(l.incoming):
@@ -208,7 +208,10 @@ cdef int enumerate_range(Run* r, int64_t first, int64_t last) noexcept nogil:
                     done = values_of(&r.value, r.frame.linked, &r.problem.links, &r.sieve.block,
                                      &r.sieve.values, &r.values)
             if done:
-                tiles = 1 if r.exact else (r.sieve.block.rows + TILE - 1) // TILE
+                tiles = 1
+                if not r.exact:
+                    tile_rows = TILE_NUMBERS // (r.frame.n_plain + (6 if r.frame.linked else 1))
+                    tiles = (r.sieve.block.rows + tile_rows - 1) // tile_rows
                 for tile in range(tiles):
                     r.begin = r.sieve.block.rows * tile // tiles & -64
                     r.end = r.sieve.block.rows
