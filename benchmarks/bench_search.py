@@ -14,6 +14,7 @@ from benchmarks.common import (
     FAMILY_CASES,
     FOUR_CELLS,
     MAIN,
+    PREDICTED,
     budgets_of,
     exponents_of,
     keywords,
@@ -25,6 +26,7 @@ from benchmarks.timing import times_in_turns
 from flash._core.exact import Query, Search
 from flash._core.shgo import explore
 from flash.hardware import as_target
+from flash.predictor import as_predictor
 from flash.problem import compile_problem
 
 if TYPE_CHECKING:
@@ -36,12 +38,16 @@ GIVE_UP_S = 20.0
 
 
 def phases(
-    name: str, query: Query, whole: Callable[[], Any], rounds: int
+    name: str,
+    query: Query,
+    whole: Callable[[], Any],
+    rounds: int,
+    predictor: flash.AccuracyPredictor | None = None,
 ) -> tuple[dict[str, Any], Any]:
     """Time a whole call and its parts, in turns; return them and the call's result."""
     case = CASES[name]
     space, target = case.space(), as_target(case.target)
-    problem = problem_of(name)
+    problem = problem_of(name) if predictor is None else compile_problem(space, target, predictor)
     tables = problem.tables
     extra = sum(1 << k for k in (7, 8) if tables.column(0, 0, k) is not None)
 
@@ -61,7 +67,7 @@ def phases(
         return search.best
 
     # two rounds: between whole calls nothing runs that touches more memory than they do
-    calls = [whole, lambda: compile_problem(space, target, None, extra), solver]
+    calls = [whole, lambda: compile_problem(space, target, predictor, extra), solver]
     others = [shgo, exact]
     result = whole()
     if result.proven:
@@ -111,6 +117,33 @@ def test_budgets(benchmark: Any, name: str, quick: bool) -> None:
         draws=drawn.draws,
         rows=rows,
     )
+    benchmark.pedantic(search_with, (drawn.each[0],), rounds=5, warmup_rounds=1)
+
+
+def test_predictor(benchmark: Any, quick: bool) -> None:
+    """Search by the predictor that comes with flash, under the budgets of the search without."""
+    case = CASES[MAIN]
+    space, target = case.space(), as_target(case.target)
+    predictor = as_predictor("default", space.family)
+    drawn = budgets_of(MAIN, 5 if quick else 20)
+
+    def search_with(budgets: dict[str, float]) -> Any:
+        return flash.search(
+            space, target, predictor="default", time_limit_s=GIVE_UP_S, **keywords(budgets)
+        )
+
+    rows = []
+    for budgets in drawn.each:
+        row, result = phases(
+            MAIN,
+            query_of(budgets),
+            lambda b=budgets: search_with(b),
+            5 if quick else 21,
+            predictor,
+        )
+        assert result.proven or result.status == "TIME_LIMIT", result
+        rows.append({**row, "budgets": budgets})
+    benchmark.extra_info.update(kind="budgets", case=PREDICTED, size=space.size, rows=rows)
     benchmark.pedantic(search_with, (drawn.each[0],), rounds=5, warmup_rounds=1)
 
 

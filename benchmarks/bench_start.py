@@ -82,7 +82,7 @@ def test_start(benchmark: Any, quick: bool) -> None:
     bare, searched = watched(""), watched(SEARCH)
     benchmark.extra_info.update(
         seconds=times,
-        command=commands["flash search"][:3],
+        command=[Path(word).name for word in commands["flash search"][:3]],
         peak_kib={"bare": bare["peak_kib"], "search": searched["peak_kib"]},
         heavy=[name for name in HEAVY if name in searched["modules"]],
         modules_added=len(set(searched["modules"]) - set(bare["modules"])),

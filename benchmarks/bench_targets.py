@@ -3,11 +3,13 @@
     python -m benchmarks.bench_targets DATA [--draws 30] [--json FILE]
 
 In each draw 25 networks are fitted and the rest are judged but for duplicates of those fitted;
-given are medians over the draws of the mean absolute percentage error, and of Spearman's rank
-correlation. Systolic arrays are not fitted. Beside each line stands what bounds it: for devices
-"twins", networks of NAS-Bench-201 that do the same work in another order (their latencies differ by
-measuring alone; a perfect model would be off by the difference over the square root of 2), for the
-x86 core the two halves of its passes. What is absent from DATA is marked so.
+given are medians over the draws of the mean absolute percentage error, of Spearman's rank
+correlation, and of how many per cent of the judged lie in their 90 % interval ("covered"; where a
+draw judges ten networks or so it moves in steps, and the mean over the draws says more). Systolic
+arrays are not fitted. Beside each line stands what bounds it: for devices "twins", networks of
+NAS-Bench-201 that do the same work in another order (their latencies differ by measuring alone; a
+perfect model would be off by the difference over the square root of 2), for the x86 core the two
+halves of its passes. What is absent from DATA is marked so.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parent / "calibration"))
-import fit_rram
 from devices import DEVICES, network, prior, read, sample, twins
 from fit_systolic import CYCLES, FLOWS, operation
-from fitting import draws, equal_rows, features, fit, fit_near, read_table, strength_near
+from fitting import draws, equal_rows, features, fit, read_table
 from measured import network as measured_network
+from rram_intervals import METRICS, covered
+from rram_model import Model, Runs
 
 from flash.hardware import KINDS
 from flash.hardware._terms import totals
@@ -66,42 +69,54 @@ def mape(error: Array) -> float:
 def fitted(
     x: Array, y: Array, groups: Sequence[int], n_draws: int, guess: Array | None = None
 ) -> Line:
-    """Return the medians over draws: error and rank correlation."""
-    errors, ranks, group = [], [], np.asarray(groups)
+    """Return the medians over draws: error, rank correlation, coverage of 90 % intervals."""
+    errors, ranks, shares, group = [], [], [], np.asarray(groups)
     for use, judge in draws(group, N_FIT, n_draws, SEED):
-        if guess is None:
-            found = fit(x[use], y[use], group[use])
-        else:
-            strength = strength_near(x[use], y[use], group[use], guess)
-            found = fit_near(x[use], y[use], guess, strength)
-        predicted = x[judge] @ found
+        found = fit(x[use], y[use], group[use], guess, intervals=True)
+        predicted = x[judge] @ found.coefficients
+        off = np.abs(np.log(predicted / y[judge]))
+        shares.append(float(100 * (off <= found.half_widths(x[judge])).mean()))
         errors.append(mape(predicted / y[judge] - 1))
         ranks.append(float(spearmanr(predicted, y[judge])[0]))
-    return {"mape": float(np.median(errors)), "rank": float(np.median(ranks))}
+    medians = (float(np.median(one)) for one in (errors, ranks, shares))
+    line = dict(zip(("mape", "rank", "covered"), medians, strict=True))
+    return {**line, "covered, mean": float(np.mean(shares))}
 
 
 def rram(data: str, stem: str, title: str, tiles: tuple[int, ...], n_draws: int) -> Iterator[Line]:
     """Judge an RRAM set, each tile fitted on the networks that are on it."""
-    parts = [fit_rram.Runs(data, stem, tile) for tile in tiles]
+    parts = [Runs(data, stem, tile) for tile in tiles]
     for part in parts:
         part.check_rules()
     names = [name for part in parts for name in part.names]
     place = np.repeat(np.arange(len(parts)), [len(part.names) for part in parts])
     groups = [1000 * k + g for k, part in enumerate(parts) for g in part.groups]
     errors: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
     for use, judge in draws(groups, min(N_FIT, len(names) - 5), n_draws, SEED):
         found: dict[str, list[Array]] = {}
+        within: dict[str, list[Array]] = {}
         for k, part in enumerate(parts):
             own, wanted = use[place == k], judge[place == k]
             if own.sum() < 3 or not wanted.any():
                 continue
-            for metric, ratio in fit_rram.Model(part, own).totals(part).items():
-                found.setdefault(metric, []).append(ratio[wanted] - 1)
+            model = Model(part, own)
+            ratios, hold = model.totals(part), covered(part, own, wanted, model)
+            for metric in METRICS:
+                found.setdefault(metric, []).append(ratios[metric][wanted] - 1)
+                within.setdefault(metric, []).append(hold[metric])
         for metric, many in found.items():
             errors.setdefault(metric, []).append(mape(np.concatenate(many)))
-    for metric in ("area_mm2", "energy_mj", "latency_ms"):
+            shares.setdefault(metric, []).append(100 * np.concatenate(within[metric]).mean())
+    for metric in METRICS:
         name = f"{title} {metric.split('_')[0]}"
-        yield {"name": name, "networks": len(names), "mape": float(np.median(errors[metric]))}
+        yield {
+            "name": name,
+            "networks": len(names),
+            "mape": float(np.median(errors[metric])),
+            "covered": float(np.median(shares[metric])),
+            "covered, mean": float(np.mean(shares[metric])),
+        }
 
 
 def systolic(data: str) -> Iterator[Line]:
@@ -183,7 +198,7 @@ def _drift(
     column: str,
 ) -> float:
     """Return the correlation of residuals of neighbours in the table: of nothing but time."""
-    found = fit_near(x, y, guess, 1e-4)
+    found = fit(x, y, np.array(equal_rows(x)), guess).coefficients
     kinds = {r["edges"]: row @ found for r, row in zip(drawn, x, strict=True)}
     counts: dict[tuple[str, ...], float] = {}
     for edges, predicted in kinds.items():

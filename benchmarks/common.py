@@ -76,6 +76,7 @@ CASES = {
     )
 }
 MAIN, FOUR_CELLS, LINEAR = "densenet x rram", "densenet of 4 cells x rram", list(CASES)[-1]
+PREDICTED = f"{MAIN}, default predictor"
 FAMILY_CASES = tuple(list(CASES)[:9])
 
 

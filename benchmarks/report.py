@@ -3,11 +3,14 @@
 Each section leaves a fragment under .results/, from which the report is written; so one section can
 be measured again (`--only search`), and an interrupted run goes on (`--resume`).
 
-    python -m benchmarks.report                 everything, about 20 minutes
+    python -m benchmarks.report                 everything but the next, about 25 minutes
     python -m benchmarks.report --quick         fewer budgets; writes to .results/quick
     python -m benchmarks.report --only shgo,scipy_shgo
     python -m benchmarks.report --only none     write the report again
-    python -m benchmarks.report --data FOLDER   fit the targets to the measured data as well
+    python -m benchmarks.report --data FOLDER   what needs the measured data, too: 7 more
+
+Without --data, calibration, targets and predictors keep what was measured before, or say what is
+missing.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective")
+SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective",
+          "predicted")  # fmt: skip
 PEERS = (
     "plain_exact",
     "scipy_shgo",
@@ -51,7 +55,9 @@ PEERS = (
     "cpsat",
     "highs",
 )
-SECTIONS = (*SUITES, *PEERS, "aarch64", "calibration")
+MODELS = ("calibration", "targets", "predictors", "training")
+SECTIONS = (*SUITES, *PEERS, "aarch64", *MODELS)
+FIT_ON, DRAWS, QUICK_DRAWS = 25, 30, 5  # networks that targets are fitted on, and draws of them
 PACKAGES = (
     "numpy",
     "scipy",
@@ -62,6 +68,7 @@ PACKAGES = (
     "ortools",
     "highspy",
     "pytest-benchmark",
+    "torch",
 )
 FITS = {"rram": "fit_rram.py", "cpu-x86": "fit_cpu.py"}
 
@@ -110,6 +117,24 @@ def build_digest() -> str:
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def commit() -> str | None:
+    """Return the commit of the checkout, "+" behind it where flash was changed since."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=7", "--exclude=*"],
+            cwd=HERE,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", "../flash"], cwd=HERE, check=False
+        ).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found + ("+" if changed else "")
 
 
 def environment() -> dict[str, str]:
@@ -174,6 +199,45 @@ def run_calibration(data: str) -> dict[str, Any]:
     return found
 
 
+def told_by(*words: str) -> Any:
+    """Run a program that writes JSON where its last argument says; return what it wrote."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "told.json")
+        call([*words, str(out)])
+        return json.loads(out.read_text())
+
+
+def run_targets(data: str, quick: bool) -> dict[str, Any]:
+    """Judge the hardware models, and what `flash.calibrate` makes of as many networks."""
+    draws = str(QUICK_DRAWS if quick else DRAWS)
+    lines, calibrated = (
+        told_by("-m", f"benchmarks.bench_{name}", data, "--draws", draws, "--json")
+        for name in ("targets", "calibration")
+    )
+    for line in lines:
+        if "absent" in line:
+            line["absent"] = Path(line["absent"]).name
+    return {"fit_on": FIT_ON, "draws": int(draws), "lines": lines, "calibrate": calibrated}
+
+
+def run_predictors(data: str, quick: bool) -> Any:
+    """Judge accuracy predictors on published networks."""
+    script = str(HERE / "accuracy" / "judge.py")
+    return told_by(script, data, "--draws", str(QUICK_DRAWS if quick else DRAWS), "--out")
+
+
+def run_training(quick: bool) -> dict[str, Any]:
+    """Judge the 25-sample claim on our own trainings, and measure dynamic isometry."""
+    told: dict[str, Any] = told_by("-m", "benchmarks.training.judge", "--json")
+    kept = HERE / "training" / "isometry.json"
+    if not quick:
+        plot = ["--plot", str(kept.with_suffix(".png"))]
+        found = told_by("-m", "benchmarks.training.isometry", *plot, "--json")
+        write_bytes(kept, (json.dumps(found) + "\n").encode())
+    told["isometry"] = json.loads(kept.read_text())["correlations"]
+    return told
+
+
 def measure(section: str, quick: bool, data: str | None) -> Any:
     """Measure one section; None where there is nothing to do."""
     if section in SUITES:
@@ -184,13 +248,19 @@ def measure(section: str, quick: bool, data: str | None) -> Any:
         from benchmarks.aarch64 import measure as count
 
         return None if quick else count()
-    return run_calibration(data) if data else None
+    if section == "training":
+        return run_training(quick)
+    if data is None:
+        return None
+    if section == "calibration":
+        return run_calibration(data)
+    return run_targets(data, quick) if section == "targets" else run_predictors(data, quick)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for and write the report; 1 if a section failed."""
     parser = argparse.ArgumentParser(description="Run the benchmarks and write the report.")
-    parser.add_argument("--data", help="folder of the measured data, to fit the targets anew")
+    parser.add_argument("--data", help="folder of the measured data: targets, predictors")
     parser.add_argument("--quick", action="store_true", help="fewer budgets, in .results/quick")
     parser.add_argument("--only", help=f"sections, by commas: {', '.join(SECTIONS)}; or none")
     parser.add_argument("--resume", action="store_true", help="keep this build's fragments")
@@ -226,6 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "date": datetime.datetime.now(datetime.UTC).isoformat("T", "minutes"),
                 "seconds": seconds,
                 "build": build,
+                "commit": commit(),
                 "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
                 "machine": machine(),
                 "told": told,
@@ -237,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write_report(fragments: Path, out: Path, build: str) -> None:
     """Write RESULTS.md and the plot from what fragments there are."""
-    from benchmarks.report_plot import draw
+    from benchmarks.report_plot import draw, draw_predictions
     from benchmarks.report_text import write
 
     every = {}
@@ -246,10 +317,10 @@ def write_report(fragments: Path, out: Path, build: str) -> None:
         if path.exists():
             every[section] = json.loads(path.read_text())
     told = {section: fragment["told"] for section, fragment in every.items()}
-    pictures = draw(told)
+    pictures = {**draw(told), **draw_predictions(told)}
     for name, picture in pictures.items():
         write_bytes(out / name, picture)
-    text = write(every, build, machine(), [name for name in pictures if name.endswith(".svg")])
+    text = write(every, build, list(pictures))
     write_bytes(out / "RESULTS.md", text.encode())
     print(f"wrote {out / 'RESULTS.md'}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.common import FOUR_CELLS, MAIN
+from benchmarks import report_model_claims
+from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,8 @@ class Claim(NamedTuple):
 
 def claims(told: dict[str, Any]) -> list[Claim]:
     """Return all claims; those without a measurement say so."""
-    return [*_search(told), *_start(told), *_peers(told), *_shgo(told), *_batch(told), *_rest(told)]
+    speed = [*_search(told), *_start(told), *_peers(told), *_shgo(told), *_batch(told)]
+    return [*speed, *_rest(told), *(_claim(*line) for line in report_model_claims.lines(told))]
 
 
 def _claim(what: str, required: str, measured: str | None, holds: bool | None) -> Claim:
@@ -41,6 +43,7 @@ def _search(told: dict[str, Any]) -> Iterator[Claim]:
         (MAIN, "budgets", 0.5, 5.0),
         (FOUR_CELLS, "budgets", 1.0, None),
         (MOBILE, "budgets", 20.0, None),
+        (PREDICTED, "budgets", 2.0, None),
         (MAIN, "product", 3.0, None),
     )
     for case, kind, limit, worst in wanted:

@@ -1,4 +1,5 @@
-"""The plot of quality against time: the median gap to the proven optimum over the budgets."""
+"""The plots: quality against time, which is the median gap to the proven optimum over the budgets,
+and real accuracies against predicted ones."""
 
 from __future__ import annotations
 
@@ -65,12 +66,7 @@ def draw(told: dict[str, Any]) -> dict[str, bytes]:
     found = curves(told)
     if not found:
         return {}
-    import matplotlib
-
-    matplotlib.use("agg")
-    matplotlib.rcParams["svg.hashsalt"] = "flash"
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(9.0, 5.0), layout="constrained")
     for (name, (times, gaps)), color in zip(found.items(), pyplot.cm.tab10.colors, strict=False):
         own = name.startswith("flash")
@@ -102,10 +98,76 @@ def draw(told: dict[str, Any]) -> dict[str, bytes]:
     )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper right")
+    return _saved(figure, "quality")
+
+
+def predictions(told: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, float]]]:
+    """Return one draw of each set, real and predicted accuracies, and the median ranks of all."""
+    from benchmarks.report_models import OWN, SETS
+
+    found = {}
+    if own := told.get("training"):
+        kinds = {"nn-degree": "NN-Degree, the paper's form", "topology": "flash: topology"}
+        ranks = {kind: own["predictors"][name]["rank"][0] for kind, name in kinds.items()}
+        found[OWN] = own["example"], ranks
+    for key, title in SETS.items():
+        one = told.get("predictors", {}).get("sets", {}).get(key, "absent")
+        if isinstance(one, dict):
+            data = one["cifar10"]
+            ranks = {kind: data[kind]["25"]["rank"][0] for kind in ("nn-degree", "topology")}
+            found[title] = data["example"], ranks
+    return found
+
+
+def draw_predictions(told: dict[str, Any]) -> dict[str, bytes]:
+    """Return predictors.svg and .png: networks that were not fitted, real against predicted."""
+    found = predictions(told)
+    if not found:
+        return {}
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(
+        1, len(found), figsize=(3.4 * len(found), 3.9), layout="constrained", squeeze=False
+    )
+    for axis, (title, (drawn, ranks)) in zip(axes[0], found.items(), strict=True):
+        one = {name: [100.0 * value for value in column] for name, column in drawn.items()}
+        real = one["real"]
+        for name, label, color, size in (
+            ("nn-degree", "NN-Degree", "0.65", 9),
+            ("topology", "topology", "tab:blue", 9),
+        ):
+            axis.scatter(one[name], real, s=size, color=color, alpha=0.7, lw=0,
+                         label=f"{label}, rank correlation {ranks[name]:.2f}")  # fmt: skip
+        shown = sorted([*real, *one["topology"]])
+        trimmed = shown[len(shown) // 200], shown[-1]  # one failed training is no scale
+        margin = 0.05 * (trimmed[1] - trimmed[0])
+        ends = trimmed[0] - margin, trimmed[1] + margin
+        axis.plot(ends, ends, color="black", lw=0.8, ls=":")
+        axis.set(xlim=ends, ylim=ends, xlabel="predicted accuracy, %", title=title)
+        axis.set_aspect("equal")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7, loc="upper left", markerscale=1.5)
+    axes[0][0].set_ylabel("accuracy after training, %")
+    figure.suptitle(
+        "Fitted on 25 networks, asked of others: a draw on CIFAR-10, rank correlations of all draws"
+    )
+    return _saved(figure, "predictors")
+
+
+def _pyplot() -> Any:
+    import matplotlib
+
+    matplotlib.use("agg")
+    matplotlib.rcParams["svg.hashsalt"] = "flash"
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _saved(figure: Any, name: str) -> dict[str, bytes]:
     pictures = {}
     for kind, extra in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 130})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **extra)
-        pictures[f"quality.{kind}"] = buffer.getvalue()
-    pyplot.close(figure)
+        pictures[f"{name}.{kind}"] = buffer.getvalue()
+    _pyplot().close(figure)
     return pictures

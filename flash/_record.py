@@ -9,9 +9,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from dataclasses import Field
     from functools import cached_property as cached
-    from typing import Any, ClassVar, Self, dataclass_transform
+    from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+    T = TypeVar("T")
+
+    def later(default: T) -> T: ...
+    def deferred(function: Callable[[], T]) -> T: ...
 else:
 
     def dataclass_transform(**_):
@@ -33,8 +39,34 @@ else:
             value = instance.__dict__[self.name] = self.function(instance)
             return value
 
+    class deferred:
+        """A field's value that is worked out when somebody first asks for it."""
 
-__all__ = ["Record", "cached"]
+        def __init__(self, function):
+            self.function = function
+
+    class later:
+        """A field, by its default, that may be given as `deferred`."""
+
+        def __init__(self, default):
+            self.default = default
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self.default
+            value = instance.__dict__[self.name]
+            if isinstance(value, deferred):
+                value = instance.__dict__[self.name] = value.function()
+            return value
+
+        def __set__(self, instance, value):  # so that this, not the instance, is asked
+            raise AttributeError(f"cannot set {self.name!r}")
+
+
+__all__ = ["Record", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -80,6 +112,7 @@ class Record:
     _field_set: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
     _annotations: ClassVar[dict[str, Any]] = {}
+    _later: ClassVar[tuple[str, ...]] = ()
     _dataclass_fields_cache: ClassVar[Any] = None
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -97,7 +130,9 @@ class Record:
             if name in cls.__dict__:
                 if isinstance(cls.__dict__[name], _MUTABLE):
                     raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
-                defaults[name] = cls.__dict__[name]
+                defaults[name] = getattr(cls, name)
+                if isinstance(cls.__dict__[name], later):  # type: ignore[arg-type]
+                    cls._later = (*cls._later, name)
             elif defaults and name not in defaults:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
         cls._annotations = annotations
@@ -162,6 +197,8 @@ class Record:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
 
     def _values(self) -> tuple[Any, ...]:
+        for name in self._later:
+            getattr(self, name)
         return tuple(map(self.__dict__.__getitem__, self._fields))
 
     def __eq__(self, other: object) -> bool:
@@ -175,8 +212,8 @@ class Record:
         return hash((type(self), self._values()))
 
     def __repr__(self) -> str:
-        state = self.__dict__
-        inner = ", ".join(f"{name}={state[name]!r}" for name in self._fields)
+        values = zip(self._fields, self._values(), strict=True)
+        inner = ", ".join(f"{name}={value!r}" for name, value in values)
         return f"{type(self).__name__}({inner})"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "choice",
     "hint",
     "integer",
+    "json_text",
     "known_keys",
     "number",
     "parse_json",
@@ -286,6 +287,18 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(f"{what} {os.fspath(path)!r} is not UTF-8 text: {error}") from None
+
+
+def json_text(
+    data: Any, path: str | os.PathLike[str] | None = None, indent: int | None = None
+) -> str:
+    """Return plain data as JSON text, and write it where a path is given."""
+    import json
+
+    text = json.dumps(data, indent=indent, allow_nan=False)
+    if path is not None:
+        write_text_atomic(path, text + "\n")
+    return text
 
 
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:

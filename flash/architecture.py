@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._record import Record, cached
-from ._validate import choice, integer, known_keys, parse_json, read_text, shown, write_text_atomic
+from ._validate import choice, integer, json_text, known_keys, parse_json, read_text, shown
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -318,12 +318,7 @@ class Architecture(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the architecture as JSON text, and write it where a path is given."""
-        import json
-
-        text = json.dumps(self.to_dict())
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Architecture:

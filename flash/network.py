@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ._layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
 from ._record import Record, cached
-from ._validate import choice, integer, known_keys, parse_json, read_text, shown, write_text_atomic
+from ._validate import choice, integer, json_text, known_keys, parse_json, read_text, shown
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -113,7 +113,11 @@ class Network(Record):
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
             shapes.append((layer.out_channels, layer.out_height, layer.out_width))
-        return cls(tuple(rows), image or (3, 32, 32))
+        net = cls(tuple(rows), image or (3, 32, 32))
+        from .hardware._operations import charged
+
+        charged(net)  # now, so that the first cost of it takes microseconds
+        return net
 
     @classmethod
     def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:
@@ -233,12 +237,7 @@ class Network(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""
-        import json
-
-        text = json.dumps(self.to_dict())
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Network:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ._record import Record
-from ._validate import choice, known_keys, number, parse_json, read_text, shown, write_text_atomic
+from ._validate import choice, json_text, known_keys, number, parse_json, read_text, shown
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -247,8 +247,6 @@ class AccuracyPredictor(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""
-        import json
-
         data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}
         if self.topology is not None:
             data["score"] = self.topology.to_dict()
@@ -257,10 +255,7 @@ class AccuracyPredictor(Record):
         data["provenance"] = dict(self.provenance or {})
         if self.evidence is not None:
             data["evidence"] = self.evidence.to_dict()
-        text = json.dumps(data, indent=2, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(data, path, indent=2)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AccuracyPredictor:
@@ -370,15 +365,20 @@ def as_predictor(value: Any, family: str | None = None) -> AccuracyPredictor | N
     if value is None or isinstance(value, AccuracyPredictor):
         return value
     if isinstance(value, (str, os.PathLike)):
-        return AccuracyPredictor.load(_shipped(family) if value == "default" else value)
+        return _shipped(family) if value == "default" else AccuracyPredictor.load(value)
     raise ArgumentTypeError(
         f"predictor must be None, an AccuracyPredictor or the path of its file, "
         f"got {type(value).__name__}"
     )
 
 
-def _shipped(family: str | None) -> str:
-    """Return the file of the predictor that comes with flash for a family of networks."""
+_LOADED: dict[str | None, AccuracyPredictor] = {}
+
+
+def _shipped(family: str | None) -> AccuracyPredictor:
+    """Return the predictor that comes with flash for a family of networks, loaded once."""
+    if family in _LOADED:
+        return _LOADED[family]
     folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
     names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
     if family not in names:
@@ -386,4 +386,6 @@ def _shipped(family: str | None) -> str:
             f"predictor='default' comes for {', '.join(names)} only, got a space of {family}; "
             "pass an AccuracyPredictor or its JSON file, or None to search without training"
         )
-    return os.path.join(folder, f"{family}.json")
+    return _LOADED.setdefault(
+        family, AccuracyPredictor.load(os.path.join(folder, f"{family}.json"))
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._record import Record, cached
+from ._record import Record, cached, later
 from .errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
 
 TYPE_CHECKING = False
@@ -73,7 +73,8 @@ class SearchResult(Record):
     cell_degrees : tuple of float
         What each cell contributes to `nn_degree`.
     flags : tuple of str
-        Notes such as "energy_mj outside the calibrated range".
+        Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
+        range", and of the search. Worked out when first asked for.
     """
 
     space: SearchSpace
@@ -100,7 +101,7 @@ class SearchResult(Record):
     stopped: str | None = None
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
@@ -198,14 +199,9 @@ class SearchResult(Record):
 
         The file is either complete or not there.
         """
-        import json
+        from ._validate import json_text
 
-        from ._validate import write_text_atomic
-
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:

@@ -7,10 +7,11 @@ from time import perf_counter
 from ._core.exact import Query, Search
 from ._core.shgo import explore
 from ._objective import Objective, as_objective, read_budgets
+from ._record import deferred
 from ._validate import choice, integer, number, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
-from .hardware import as_target, flags_for
+from .hardware import as_target
 from .predictor import as_predictor
 from .problem import (
     MACS,
@@ -333,14 +334,14 @@ class _Run:
             status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
         else:
             status, message = "FEASIBLE", "best found" + self._ended(stopped)
-        known = problem.target.metrics
+        space, target = problem.space, problem.target
+        known = target.metrics
         costs = {
             name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known
         }
-        macs = int(totals[8])
         return SearchResult(
-            problem.space,
-            problem.target.name,
+            space,
+            target.name,
             self.budgets,
             status,
             message,
@@ -351,17 +352,12 @@ class _Run:
             energy_mj=costs.get("energy_mj"),
             area_mm2=costs.get("area_mm2"),
             params=int(totals[7]),
-            macs=macs,
+            macs=int(totals[8]),
             objective=score,
             upper_bound=bound,
             cell_degrees=degrees,
-            flags=notes
-            + flags_for(
-                problem.target,
-                problem.space.family,
-                {**costs, "macs": macs},
-                resolution=int(problem.space.resolution[row[2]]),
-            ),
+            # when somebody asks: it takes longer than the search
+            flags=deferred(lambda: notes + target.cost(space.decode(row)).flags),
             elapsed_s=perf_counter() - self.started,
             **fields,
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -203,6 +204,33 @@ def test_rram_coefficients_are_recovered(tmp_path: Path) -> None:
         # What the links add shows where they are left out.
         assert target.ablation[name]["leakage_dropped"]["energy_mj"]["mape_pct"] > 0
         assert target.ablation[name]["grid_dropped"]["latency_ms"]["mape_pct"] > 1
+
+
+@needs_scripts
+def test_intervals_of_rram_are_of_what_it_charges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The columns that the script has of the simulator's networks are those of the target."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import rram_intervals
+    import rram_model
+
+    from flash.hardware._terms import terms
+
+    known = {column: dict.fromkeys(names, 1e-9) for column, names in COLUMNS.items()}
+    for stem in ("nsim_dtc", "nsim_pinned"):
+        synthetic_runs(tmp_path, stem, known, 3)
+    target = fit("fit_rram.py", tmp_path)
+    runs = rram_model.Runs(str(tmp_path), "nsim_dtc")
+    model = rram_model.Model(runs, np.ones(len(runs.names), bool))
+    totals = np.stack([runs.total(column) for column in runs.x.T], axis=1)
+    for metric in rram_intervals.METRICS:
+        found = terms(target, "densenet", metric, totals, np.ones(len(totals)))
+        place = {".".join(name): k for k, name in enumerate(found.names)}
+        names, columns, values = rram_intervals.terms(model, runs, metric)
+        assert names == list((target.intervals or {})["densenet"][metric]["terms"])
+        assert columns == pytest.approx(found.columns[:, [place[name] for name in names]])
+        assert len(values) == len(names)
 
 
 @needs_scripts

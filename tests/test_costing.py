@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
+import flash
 from flash._core import compile as core
 from flash._topology import of_architecture
 from flash.architecture import FAMILIES, Architecture, Cell
@@ -118,99 +120,35 @@ def test_layers_add_up(picked: tuple[SearchSpace, int, list[int]], name: str) ->
             assert min(shares) >= 0
 
 
-# The features, against their plain twins
+# Sums
 
 
-def charged(
-    kind: str, operation: tuple[int, ...], array: tuple[int, int] = (512, 512)
-) -> list[float]:
-    """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/256."""
-    result = []
-    count = len(KINDS[kind].FEATURES)
-    for feature in range(count):
-        rows = [[0.0, float(i == feature), *[0.0] * 5] for i in range(count)]
-        model = core.Model(kind, rows, (2.0**-8,) * 6, {}, array)
-        result.append(model.charge([operation])[0][1] / 256)
-    return result
+@settings(max_examples=50)
+@given(spaces(), st.sampled_from(TARGETS))
+def test_totals_are_sums_of_charges(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:
+    target, arch = Target.load(name), decoded(*picked)
+    model, rows = target.model(arch.family), costing.operations(arch.network())
+    each = model.charge([one for row in rows for one in row])
+    expected = tuple(sum(int(columns[k]) for columns in each) for k in range(7))
+    assert model.total(costing.charged(arch.network()).packed) == expected
 
 
-channels = st.one_of(st.integers(1, 70), st.integers(1, 5000), st.sampled_from([16, 64, 512]))
+def test_totals_beyond_what_a_float_counts_are_exact() -> None:
+    model = core.Model("cpu", [[0, 1 / 2**9] + [0] * 5] + [[0] * 7] * 9, (2.0**-9,) * 6, {})
+    large, small = (0, 2, 1 << 26, 1 << 26, 1, 1, 1, 2, 1, 1), (0, 2, 1, 1, 1, 1, 1, 2, 1, 1)
+    each = [int(columns[1]) for columns in model.charge([large, small])]
+    assert each == [1 << 54, 64]
+    packed = array("q", [*large, *(small * 3)])
+    assert model.total(packed)[1] == (1 << 54) + 3 * 64
+    model = core.Model("cpu", [[0, 1 / 2**15] + [0] * 5] + [[0] * 7] * 9, (2.0**-9,) * 6, {})
+    assert model.total(array("q", [*large, *(small * 3)]))[1] == (1 << 48) + 3
 
 
-@settings(max_examples=300)
-@given(
-    st.integers(1, 12),
-    channels,
-    channels,
-    st.integers(1, 130),
-    st.integers(1, 130),
-    st.sampled_from([512, 512, 256, 1024, 2048]),
-)
-def test_rram_features(
-    kernel: int, into: int, out: int, height: int, width: int, tile: int
-) -> None:
-    operation = (0, kernel, into, out, 1, height, width)
-    expected = reference.rram_features(kernel, into, out, height * width, tile)
-    assert charged("rram", operation, (tile, tile)) == expected
-    for other in (1, 2, 3):
-        assert charged("rram", (other, *operation[1:]), (tile, tile)) == [0.0] * 16
-
-
-@settings(max_examples=300)
-@given(
-    st.sampled_from([0, 0, 1, 2, 3]),
-    st.integers(1, 12),
-    channels,
-    channels,
-    st.sampled_from([1, 2, 3, "all"]),
-    st.integers(1, 130),
-    st.integers(1, 130),
-    st.sampled_from(["cpu", "gpu"]),
-)
-def test_cpu_features(
-    one: int, kernel: int, into: int, out: int, groups: Any, height: int, width: int, kind: str
-) -> None:
-    groups = into if groups == "all" else groups
-    into, out = into * groups // groups, out * groups
-    into += -into % groups
-    operation = (one, kernel, into, out, groups, height, width)
-    expected = reference.cpu_features(one, kernel, into, out, groups, height, width)
-    assert charged(kind, operation) == expected
-
-
-@settings(max_examples=300)
-@given(
-    st.integers(1, 12),
-    st.integers(1, 300),
-    st.integers(1, 300),
-    st.sampled_from([1, 1, 2, 7, 64]),
-    st.integers(1, 4),
-    st.integers(1, 60),
-    st.integers(1, 60),
-    st.integers(1, 200),
-    st.integers(1, 200),
-)
-def test_systolic_features(
-    kernel: int,
-    into: int,
-    out: int,
-    groups: int,
-    stride: int,
-    height: int,
-    width: int,
-    rows: int,
-    columns: int,
-) -> None:
-    assume(kernel <= min(height, width) + 2 * (kernel // 2))
-    layer = Layer("conv", into * groups, out * groups, height, width, kernel, stride, groups=groups)
-    size = (layer.out_height, layer.out_width)
-    begun = [reference.begun_positions(side, kernel, stride) for side in (height, width)]
-    operation = (0, kernel, into * groups, out * groups, groups, *size, kernel, *begun)
-    assert costing.operations(Network([layer], (into * groups, height, width))) == [[operation]]
-    m = begun[0] * begun[1]
-    expected = reference.systolic_cycles(m, kernel**2 * into, out, groups, rows, columns)
-    assert charged("systolic", operation, (rows, columns)) == list(expected)
-    assert charged("systolic", (1, *operation[1:]), (rows, columns)) == [0.0] * 2
+def test_totals_refuse_what_is_no_operation() -> None:
+    model = Target.load("rram").model("densenet")
+    with pytest.raises(ValueError, match="ops: 9 numbers; each operation has 10"):
+        model.total(array("q", [0] * 9))
+    assert model.total(array("q")) == (0,) * 7
 
 
 # What a row is charged for
@@ -376,24 +314,38 @@ def test_flags() -> None:
     assert note == "grouped convolutions on rram are not calibrated: they are costed as dense"
 
 
+@settings(max_examples=50)
 @given(spaces(), st.sampled_from(TARGETS))
 def test_flags_of_a_search_are_those_of_the_cost(
     picked: tuple[SearchSpace, int, list[int]], name: str
 ) -> None:
-    target, arch = Target.load(name), decoded(*picked)
-    cost = target.cost(arch)
-    known = {metric: getattr(cost, metric) for metric in target.metrics}
-    convs = [layer for layer in arch.network().layers if layer.kind == "conv"]
-    widest = max(max(layer.in_channels, layer.out_channels) for layer in convs)
-    kernel = max(layer.kernel for layer in convs)
-    known["macs"] = arch.macs
-    flags = flags_for(target, arch.family, known, widest, kernel, arch.resolution)
-    assert flags == tuple(
-        flag for flag in cost.flags if not flag.startswith(("tiles", "layers", "params"))
-    )
+    result = flash.search(picked[0], name)
+    assert result.architecture is not None
+    assert result.flags == Target.load(name).cost(result.architecture).flags
+
+
+def test_features_that_no_network_had_are_flagged() -> None:
+    result = flash.search("mobilenet-v2", "raspberry-pi-4")
+    (flag,) = [one for one in result.flags if one.startswith("macs_depthwise ")]
+    assert flag.endswith(" is outside the calibrated range: no network had any")
+    assert str(result).count("note: ") == len(result.flags) >= 2
+    assert flash.SearchResult.from_json(result.to_json()).flags == result.flags
 
 
 def test_flags_without_ranges() -> None:
     target = Target.load("rram")._replace(calibrated_ranges={})
     assert flags_for(target, "densenet", {"latency_ms": 1e9}, 10**6, 31, 8192) == ()
     assert flags_for(target, "mobilenet-v2", {})[0].startswith("mobilenet-v2 on rram")
+
+
+def test_a_network_keeps_its_costs() -> None:
+    net = Architecture("resnet", [Cell(8, 2, 8)]).network()
+    rram, cpu = Target.load("rram"), Target.load("cpu-x86")
+    assert rram.cost(net) is rram.cost(net)
+    assert cpu.cost(net) != rram.cost(net)
+    twin = Target.from_dict(rram.to_dict())
+    assert twin.cost(net) == rram.cost(net)
+    for _ in range(20):  # only the last few are kept
+        Target.from_dict(rram.to_dict()).cost(net)
+    assert len(net.__dict__["_costs"]) <= 8
+    assert rram.cost(net) == twin.cost(net)

@@ -136,7 +136,7 @@ def test_equal_rows_give_the_first() -> None:
         assert core.best == (0, (0, 0, 0), 15.0, (15.0, 15.0, 0.0, 0.0, 0.0, 0.0))
 
 
-@pytest.mark.parametrize("limit", [1, 1000, 100_000])
+@pytest.mark.parametrize("limit", [1, 200, 100_000])
 def test_a_stopped_search_has_a_bound_that_holds(limit: int) -> None:
     """On problems too large to enumerate; the optimum is what the whole search proves."""
     stopped = 0
@@ -159,7 +159,7 @@ def test_a_stopped_search_has_a_bound_that_holds(limit: int) -> None:
             assert list(metrics) == reference.metrics(problem.links, total)
             assert value <= whole.best[2]
             assert all(m <= most for m, most in zip(metrics, problem.maximum, strict=True))
-    assert stopped > 1 or limit > 1000
+    assert stopped > 1 or limit > 200
 
 
 def test_no_bound_before_the_search() -> None:

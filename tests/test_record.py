@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from flash._record import Record, cached
+from flash._record import Record, cached, deferred, later
 from flash.errors import ArgumentTypeError
 
 
@@ -134,3 +134,39 @@ def test_imports_stay_light() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+class Lazy(Record):
+    x: int
+    y: tuple[int, ...] = later(())
+
+
+def test_a_later_field_is_worked_out_once_when_asked() -> None:
+    calls = []
+
+    def work() -> tuple[int, ...]:
+        calls.append(1)
+        return (1, 2)
+
+    one = Lazy(3, deferred(work))
+    assert one.x == 3
+    assert calls == []
+    assert one.y == one.y == (1, 2)
+    assert calls == [1]
+    assert Lazy(3).y == ()
+    with pytest.raises(AttributeError, match="frozen"):
+        one.y = ()  # type: ignore[misc]
+
+
+def test_a_later_field_is_there_for_all_that_reads_fields() -> None:
+    def made() -> Lazy:
+        return Lazy(3, deferred(lambda: (1, 2)))
+
+    plain = Lazy(3, (1, 2))
+    assert made() == plain
+    assert hash(made()) == hash(plain)
+    assert repr(made()) == repr(plain)
+    assert pickle.loads(pickle.dumps(made())) == plain
+    assert made()._replace(x=4) == Lazy(4, (1, 2))
+    assert dataclasses.asdict(made()) == {"x": 3, "y": (1, 2)}
+    assert dataclasses.replace(made(), x=4) == Lazy(4, (1, 2))

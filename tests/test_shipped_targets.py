@@ -15,12 +15,14 @@ import reference
 import flash
 from flash.architecture import FAMILIES, Architecture, Cell
 from flash.hardware import Target, rram, targets
+from flash.hardware._prediction import distances
 from flash.network import Network
 
 NAMES = targets()
 ESTIMATED = ("odroid-mc1", "raspberry-pi-3b")
 DEVICES = ("cpu-x86", "cpu-x86-torch", "gtx-1080ti", "pixel-3", "raspberry-pi-4")
 XEONS = ("xeon-gold-6240", "xeon-silver-4114")
+CALIBRATED = (*DEVICES, *XEONS, "rram", "rram-1024")
 SYSTOLIC = ("systolic-128", "systolic-128-ws", "systolic-32", "systolic-32-ws")
 
 
@@ -56,13 +58,34 @@ def test_files_say_where_they_come_from(name: str) -> None:
         assert "MIT" in provenance["licence"]
 
 
-@pytest.mark.parametrize("name", [*DEVICES, *XEONS])
-def test_intervals_hold_the_prediction(name: str) -> None:
-    target, arch = Target.load(name), architecture("resnet", 16, 3)
-    low, high = target.interval(arch)["latency_ms"]
-    assert 0 < low < target.cost(arch).latency_ms < high
-    narrow = target.interval(arch, 0.6)["latency_ms"]
-    assert low < narrow[0] < narrow[1] < high
+@pytest.mark.parametrize("name", CALIBRATED)
+@pytest.mark.parametrize("family", ["resnet", "densenet"])
+def test_intervals_hold_the_prediction(name: str, family: str) -> None:
+    target, arch = Target.load(name), architecture(family, 16, 8)
+    wide, narrow, cost = target.interval(arch), target.interval(arch, 0.6), target.cost(arch)
+    assert set(wide) == set(narrow) == set(target.metrics)
+    for metric, (low, high) in wide.items():
+        assert 0 < low < getattr(cost, metric) < high, metric
+        assert low < narrow[metric][0] < narrow[metric][1] < high
+
+
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_intervals_covered_networks_held_out(name: str) -> None:
+    target = Target.load(name)
+    for place in target.coefficients:
+        covered = (target.residuals or {})[place]["covered_pct"]
+        assert set(covered) == set(target.metrics)
+        assert all(85 <= one <= 95 for one in covered.values()), covered
+
+
+def test_networks_like_those_of_the_calibration_are_near() -> None:
+    rram = Target.load("rram")
+    for family in ("densenet", "resnet", "wide-resnet"):
+        near = distances(rram, architecture(family, 16, 8))
+        assert set(near) == set(rram.metrics)
+        assert max(near.values()) <= 1
+    far = distances(rram, architecture("resnet", 2, 1))
+    assert max(far.values()) > 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -164,6 +164,12 @@ def test_plan_refuses_what_no_table_holds() -> None:
         DenseNet(width_multipliers=Range(0.01, 600, 0.01), skips=Range(0, 9999)).plan()
 
 
+def refused(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(FormatError, match="the space file"):
+        SearchSpace.load(path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -191,10 +197,7 @@ def test_plan_refuses_what_no_table_holds() -> None:
     ids=lambda text: text[:40],
 )
 def test_hostile_toml(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "space.toml"
-    path.write_text(text)
-    with pytest.raises(FormatError, match="the space file"):
-        SearchSpace.load(path)
+    refused(tmp_path / "space.toml", text)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +215,7 @@ def test_hostile_toml(tmp_path: Path, text: str) -> None:
     ids=lambda text: text[:40],
 )
 def test_hostile_json(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "space.JSON"
-    path.write_text(text)
-    with pytest.raises(FormatError, match="the space file"):
-        SearchSpace.load(path)
+    refused(tmp_path / "space.JSON", text)
 
 
 def test_files_elsewhere(tmp_path: Path) -> None:

@@ -385,4 +385,6 @@ def test_absent_energy_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert found is None
     assert "may only be read by root" in why
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert energy_meter("cuda") == (None, "absent: NVML needs the package nvidia-ml-py")
+    assert energy_meter("cuda") == (
+        None, "absent: NVML needs nvidia-ml-py: pip install 'flash-nas[nvml]'",
+    )  # fmt: skip

@@ -73,3 +73,17 @@ def test_many_cells_end() -> None:
     """The star of a vertex has 2^n corners: 24 cells must not walk them."""
     deep = flash.ResNet(cells=24, widths=[8], depths=[1, 2], skips=[0, 8])
     assert flash.search(deep, "cpu-x86", max_latency_ms=5.0, max_evals=20_000).architecture
+
+
+@pytest.mark.parametrize("target", ["rram", "cpu-x86"])
+def test_the_default_predictor_needs_few_evaluations(target: str) -> None:
+    """Logarithms of MACs and parameters of opposite signs, classes, and networks that many choices
+    make: where bounds were loose, 5e7 evaluations did not do."""
+    space = flash.DenseNet()
+    costs = flash.evaluate(space, target, space.sample_indices(500, seed=1))
+    names = [name for name in ("latency_ms", "energy_mj", "area_mm2") if name in costs]
+    for quantile in (0.05, 0.3, 0.5, 0.7):
+        for some in (names, names[:1]):
+            budgets = {f"max_{name}": float(np.quantile(costs[name], quantile)) for name in some}
+            result = flash.search(space, target, predictor="default", max_evals=50_000, **budgets)
+            assert result.proven, (budgets, result)

@@ -30,6 +30,7 @@ from flash.predictor import AccuracyPredictor
 
 SIZES = (10, 25, 50, 100)
 FIT, LEVEL, SEED = 25, 0.9, 0
+SHOWN = 200  # networks of an example: what a plot can show
 PROXIES = ("params", "macs", "nn_degree")
 Row = dict[str, str]
 
@@ -74,6 +75,14 @@ def quartiles(values: list[float]) -> list[float]:
     return [round(float(q), 4) for q in np.percentile(values, [50, 25, 75])]
 
 
+def fit(values: Any, degrees: Any, y: Any, kind: str) -> AccuracyPredictor:
+    """Return a predictor fitted on networks that are already read."""
+    made, evidence = fit_values(values, degrees, y, kind)
+    if isinstance(made, tuple):
+        return AccuracyPredictor(*made, evidence=evidence)
+    return AccuracyPredictor(topology=made, evidence=evidence)
+
+
 def judge(
     values: Any, degrees: Any, y: Any, kind: str, size: int, draws: int
 ) -> dict[str, list[float]]:
@@ -84,12 +93,10 @@ def judge(
         order = random.permutation(len(y))
         use, rest = order[:size], order[size:]
         start = time.perf_counter()
-        made, evidence = fit_values(values[use], degrees[use], y[use], kind)
+        fitted = fit(values[use], degrees[use], y[use], kind)
         seconds.append(time.perf_counter() - start)
-        if isinstance(made, tuple):
-            fitted = AccuracyPredictor(*made, evidence=evidence)
-        else:
-            fitted = AccuracyPredictor(topology=made, evidence=evidence)
+        evidence = fitted.evidence
+        assert evidence is not None
         z, variance = predicted(fitted, values[rest], degrees[rest])
         accuracy = 1 / (1 + np.exp(-z))
         half = evidence.half_width(evidence.centre, LEVEL) / np.sqrt(1 + evidence.base)
@@ -101,6 +108,7 @@ def judge(
     found = {"rank": ranks, "mae": errors, "coverage": covered, "width": widths, "fit_s": seconds}
     result = {key: quartiles(numbers) for key, numbers in found.items()}
     result["mean_coverage"] = [round(float(np.mean(covered)), 4)]
+    result["median_draw"] = [int(np.argsort(ranks)[len(ranks) // 2])]
     return result
 
 
@@ -121,6 +129,19 @@ def predicted(fitted: AccuracyPredictor, values: Any, degrees: Any) -> tuple[Any
         slope = -1 / np.maximum(fitted.a + grown - 1, 1e-12)
         x = np.stack([slope * fitted.a, slope * grown * fitted.b / degrees, slope * grown], axis=1)
     return z, evidence.base + np.einsum("ij,jk,ik->i", x, np.array(evidence.spread), x)
+
+
+def example(data: Set, y: Any, number: int) -> dict[str, Any]:
+    """Return one draw for a plot: real accuracies, and what both kinds predict of them."""
+    random = np.random.default_rng([SEED, FIT])
+    order = [random.permutation(len(y)) for _ in range(number + 1)][number]
+    use, rest = order[:FIT], order[FIT : FIT + SHOWN]
+    found = {"real": y[rest].round(5).tolist()}
+    for kind in ("topology", "nn-degree"):
+        fitted = fit(data.values[use], data.degrees[use], y[use], kind)
+        z, _ = predicted(fitted, data.values[rest], data.degrees[rest])
+        found[kind] = (1 / (1 + np.exp(-z))).round(5).tolist()
+    return found
 
 
 def check(data: Set, y: Any) -> None:
@@ -149,6 +170,7 @@ def report(data: Set, y: Any, draws: int) -> dict[str, Any]:
             for size in SIZES
             if len(y) >= size + 25 and (kind == "topology" or size == FIT)
         }
+    result["example"] = example(data, y, int(result["topology"][FIT]["median_draw"][0]))
     return result
 
 

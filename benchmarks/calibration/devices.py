@@ -43,6 +43,7 @@ class Device(NamedTuple):
     gmacs_per_s: float  # peak of all cores, single precision
     gbytes_per_s: float  # peak of the memory
     figures: str
+    sources: str  # of the figures
 
 
 HELP = "HayeonLee/HELP (MIT)"
@@ -51,31 +52,46 @@ DEVICES = {
     "raspberry-pi-4": Device(
         *("lat_ms_raspi4", "cpu", False, "Raspberry Pi 4", BENCH),
         *(24.0, 12.8),
-        "BCM2711: 4 Cortex-A72 at 1.5 GHz, 4 MACs a cycle and core (128-bit NEON), 1 MB L2, 32-bit "
-        "LPDDR4-3200",
+        "BCM2711: 4 Cortex-A72 at 1.5 GHz, 4 MACs a cycle and core (NEON), LPDDR4 at 3200 MT/s, "
+        "taken to be 32 bits wide",
+        "Raspberry Pi Press, The Official Raspberry Pi Beginner's Guide, appendix F (cores, clocks "
+        "of processor and memory); H. Ogasawara, VFP Benchmark, 2015 (a Cortex-A72 does 8 "
+        "operations a cycle: 15.9 GFLOPS at 2 GHz). Not confirmed: the width of the memory; other "
+        "sources have 2400 MT/s",
     ),
     "pixel-3": Device(
         *("lat_ms_pixel3", "cpu", False, "Google Pixel 3", BENCH),
-        *(80.0, 29.8),
-        "Snapdragon 845: 4 Kryo 385 Gold at 2.5 GHz, 8 MACs a cycle and core (two 128-bit NEON "
-        "units), 2 MB L3, 64-bit LPDDR4X-3733",
+        *(44.8, 29.9),
+        "Snapdragon 845: 4 Kryo 385 Gold (Cortex-A75) at 2.8 GHz, 4 MACs a cycle and core (NEON), "
+        "four 16-bit channels of LPDDR4X at 1866 MHz",
+        "AnandTech, Qualcomm Announces Snapdragon 845 SoC, 2017 (cores, clock, memory); Android "
+        "Authority, Arm Cortex-A76 CPU deep dive, 2018 (two 128-bit pipelines, twice the width of "
+        "the Cortex-A75's). Not confirmed: the clock in this phone",
     ),
     "gtx-1080ti": Device(
         *("lat_ms_1080ti_1", "gpu", True, "NVIDIA GTX 1080 Ti", HELP),
         *(5670.0, 484.0),
         "3584 cores at 1.582 GHz (boost), a MAC a cycle each; 484 GB/s GDDR5X",
+        "NVIDIA's figures as listed by Vortez, NVIDIA GTX 1080 Ti Review, 2017",
     ),
     "xeon-gold-6240": Device(
         *("lat_ms_gold_6240", "cpu", True, "Intel Xeon Gold 6240", HELP),
         *(1498.0, 140.8),
         "18 cores at 2.6 GHz, 32 MACs a cycle and core (two AVX-512 units), 24.75 MB L3, six "
         "channels of DDR4-2933",
+        "Intel ARK (clock, cache; two AVX-512 units as listed by jeffhammond/vpu-count); cores as "
+        "Linux lists them; Dell, Balanced Memory with 2nd Generation Intel Xeon Scalable "
+        "Processors, 2019 (six channels). Not confirmed for this model: DDR4-2933, that of its "
+        "generation",
     ),
     "xeon-silver-4114": Device(
         *("lat_ms_silver_4114", "cpu", True, "Intel Xeon Silver 4114", HELP),
         *(352.0, 115.2),
-        "10 cores at 2.2 GHz, 16 MACs a cycle and core (one AVX-512 unit), 13.75 MB L3, six "
-        "channels of DDR4-2400",
+        "10 cores at 2.2 GHz, 16 MACs a cycle and core (one AVX-512 unit), six channels of "
+        "DDR4-2400",
+        "Intel ARK (one AVX-512 unit, as listed by jeffhammond/vpu-count); CloudLab, machine type "
+        "c220g5 (cores, clock); ServeTheHome, Intel Xeon Silver 4116 review (the series has "
+        "DDR4-2400)",
     ),
 }
 

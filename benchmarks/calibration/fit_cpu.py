@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from fitting import (
     bounds,
+    coverage,
     features,
-    fit_relative,
+    fit,
     held_out,
-    interval_table,
-    leave_out,
     named,
     read_table,
     summary,
@@ -31,7 +30,7 @@ from fitting import (
 from measured import FAMILIES, network
 
 from flash.hardware.costing import operations
-from flash.hardware.cpu import FUSED
+from flash.hardware.cpu import FEATURES, FUSED
 
 N_FIT, N_SPLITS, SEED = 25, 40, 0
 
@@ -50,15 +49,17 @@ def main() -> None:
     y = np.array([float(r["ort_ms"]) for r in records])
     halves = np.array([[float(r["ort_ms_half" + h]) for h in "AB"] for r in records])
     family = np.array([FAMILIES.get(r["family"], r["family"]) for r in records])
-    x = np.array([features("cpu", one).sum(axis=0)[: len(FUSED)] for one in charged])
+    counts = np.array([features("cpu", one).sum(axis=0) for one in charged])
+    x = counts[:, : len(FUSED)]
     lists: dict[str, int] = {}
     groups = [lists.setdefault(r["layers"], i) for i, r in enumerate(records)]
 
-    coefficients = fit_relative(x, y)
+    found = fit(x, y, np.array(groups), intervals=True)
+    coefficients = found.coefficients
     fitted = x @ coefficients / y - 1
     drawn = held_out(x, y, groups, N_FIT, N_SPLITS, SEED)
-    errors = np.concatenate([one for one, _ in drawn])
-    which = np.concatenate([one for _, one in drawn])
+    errors = np.concatenate([one.errors for one in drawn])
+    which = np.concatenate([one.numbers for one in drawn])
     layers = [layer for net in networks for layer in net.layers if layer.weights]
 
     head = Path(__file__).with_name("cpu_head.json")
@@ -79,15 +80,17 @@ def main() -> None:
                 "kernel": bounds([layer.kernel for layer in layers]),
                 "positions": bounds([layer.out_height * layer.out_width for layer in layers]),
             },
+            "features": {
+                name: bounds(column.tolist())
+                for name, column in zip(FEATURES, counts.T, strict=True)
+            },
         }
     }
-    used = coefficients > 0
-    left = leave_out(x, y, 0.0, groups, None, 0.0)
     target["intervals"] = {
         "default": {
             "latency_ms": {
-                "terms": [f"latency_ms.{f}" for f, u in zip(FUSED, used, strict=True) if u],
-                **interval_table(x[:, used], y, left, groups, coefficients[used]),
+                "terms": [f"latency_ms.{FUSED[k]}" for k in found.columns],
+                **(found.table or {}),
             }
         }
     }
@@ -97,6 +100,7 @@ def main() -> None:
             "networks_to_fit": N_FIT,
             "splits": N_SPLITS,
             "held_out": {"latency_ms": summary(errors)},
+            "covered_pct": {"latency_ms": coverage([one.covered for one in drawn])},
             "held_out_families": {
                 f: {"latency_ms": summary(errors[family[which] == f])} for f in sorted(set(family))
             },

@@ -20,24 +20,19 @@ import numpy as np
 from devices import BIASES, DEVICES, Device, network, prior, read, sample, twins
 from fitting import (
     bounds,
+    coverage,
     equal_rows,
-    fit_near,
-    fit_relative,
+    fit,
     held_out,
-    interval_table,
-    leave_out,
-    left_out_near,
     median_draw,
     named,
     read_table,
-    strength_near,
     summary,
     write_json,
 )
 from measured import network as measured_network
 
 from flash.hardware import KINDS
-from flash.hardware._fitting import choose_strength
 from flash.hardware._terms import totals
 from flash.hardware.calibrating import equal_layers, layer_ranges
 
@@ -70,20 +65,16 @@ def fitted(
     features = KINDS[kind].FEATURES
     x, groups = totals(kind, networks), np.array(equal_layers(networks))
     guess = None
-    if device is None:
-        strength = choose_strength(x, y, 0.0, groups, None)
-        coefficients = fit_relative(x, y, strength=strength)
-        left = leave_out(x, y, 0.0, groups, None, strength)
-    else:
+    if device is not None:
         guess = np.array([prior(device).get(feature, 0.0) for feature in features])
-        strength = strength_near(x, y, groups, guess)
-        coefficients = fit_near(x, y, guess, strength)
-        left = left_out_near(x, y, groups, guess, strength)
+    found = fit(x, y, groups, guess, intervals=True)
+    coefficients = found.coefficients
     drawn = held_out(x, y, equal_rows(x), N_FIT, N_SPLITS, SEED, guess)
-    used = coefficients > 0
-    table = interval_table(x[:, used], y, left, groups, coefficients[used], strength)
     ranges = layer_ranges(networks)
     ranges["network"]["latency_ms"] = bounds(y.tolist())
+    ranges["features"] = {
+        feature: bounds(column.tolist()) for feature, column in zip(features, x.T, strict=True)
+    }
     return {
         "format": 1,
         "name": name,
@@ -97,8 +88,8 @@ def fitted(
         "intervals": {
             "default": {
                 "latency_ms": {
-                    "terms": [f"latency_ms.{f}" for f, u in zip(features, used, strict=True) if u],
-                    **table,
+                    "terms": [f"latency_ms.{features[k]}" for k in found.columns],
+                    **(found.table or {}),
                 }
             }
         },
@@ -109,7 +100,8 @@ def fitted(
                 "networks_to_fit": N_FIT,
                 "held_out_by": f"{N_FIT} networks to fit, the others to judge but for their "
                 f"duplicates; medians over {N_SPLITS} draws",
-                "held_out": {"latency_ms": median_draw([one for one, _ in drawn])},
+                "held_out": {"latency_ms": median_draw([one.errors for one in drawn])},
+                "covered_pct": {"latency_ms": coverage([one.covered for one in drawn])},
                 "all_networks": {"latency_ms": summary(x @ coefficients / y - 1)},
                 "noise_floor": {"latency_ms": summary(noise)},
             }
@@ -186,6 +178,7 @@ def main() -> None:
                 f"{device.origin}; noise_floor: networks that do the same work in another order; "
                 "the difference of the two over the square root of 2",
                 "specification": device.figures,
+                "specification_sources": device.sources,
                 "unseen": "depthwise layers were not measured: they cost what the specification "
                 "makes them cost beside dense ones",
                 "licence": "MIT; the rows are not included",
@@ -202,7 +195,12 @@ def main() -> None:
     for name, data in made.items():
         write_json(str(Path(args.out) / f"{name}.json"), data)
         own = data["residuals"]["default"]
-        print(name, json.dumps({k: own[k] for k in ("held_out", "all_networks", "noise_floor")}))
+        print(
+            name,
+            json.dumps(
+                {k: own[k] for k in ("held_out", "covered_pct", "all_networks", "noise_floor")}
+            ),
+        )
 
 
 if __name__ == "__main__":

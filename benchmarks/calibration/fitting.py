@@ -11,15 +11,16 @@ import gzip
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from flash.hardware._fitting import (
     choose_strength,
+    drawn_to,
     fit_relative,
     interval_table,
+    interval_width,
     leave_out,
     splits,
     summary,
@@ -35,23 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Array",
+    "Fitted",
+    "Judged",
     "Mask",
     "bounds",
+    "coverage",
     "draws",
     "equal_rows",
     "features",
     "fit",
-    "fit_near",
     "fit_relative",
+    "half_widths",
     "held_out",
     "interval_table",
     "leave_out",
-    "left_out_near",
     "median_draw",
     "named",
     "read_table",
     "splits",
-    "strength_near",
     "summary",
     "write_json",
 ]
@@ -80,51 +82,51 @@ def draws(
         yield use, ~np.isin(group, group[use])
 
 
-def fit(x: Array, y: Array, groups: Array) -> Array:
-    """Return coefficients as `flash.calibrate` fits them without a prior."""
-    return fit_relative(x, y, strength=choose_strength(x, y, 0.0, groups, None))
+class Fitted(NamedTuple):
+    """Coefficients fitted as `flash.calibrate` does, with what intervals need."""
+
+    coefficients: Array
+    strength: float
+    columns: NDArray[np.intp]  # numbers of those fitted: with a prior those that it is above 0 for
+    table: dict[str, Any] | None  # of prediction intervals
+
+    def half_widths(self, x: Array, level: float = 0.9) -> Array:
+        """Return the half widths of the intervals of the logarithm, shape (networks,)."""
+        assert self.table is not None
+        own = x[:, self.columns]
+        return half_widths(self.table, own, own @ self.coefficients[self.columns], level)
 
 
-STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-LEAST = 0.1  # of what the prior says, so that nothing real costs nothing
-WORSE = 1.02  # an error so much above the least is as good: the networks do not tell
+def fit(
+    x: Array, y: Array, groups: Array, prior: Array | None = None, *, intervals: bool = False
+) -> Fitted:
+    """Fit as `flash.calibrate` does. What a prior is 0 for stays 0."""
+    columns = np.arange(x.shape[1]) if prior is None else np.flatnonzero(prior)
+    own, wanted = x[:, columns], None if prior is None else prior[columns]
+    strength = choose_strength(own, y, 0.0, groups, wanted)
+    found = fit_relative(own, y, 0.0, wanted, strength)
+    coefficients, table = np.zeros(x.shape[1]), None
+    coefficients[columns] = found
+    if intervals:
+        columns = columns[found > 0]
+        left = leave_out(own, y, 0.0, groups, wanted, strength)
+        drawn = None if wanted is None else drawn_to(own, y, 0.0, wanted)[found > 0]
+        table = interval_table(x[:, columns], y, left, groups, found[found > 0], strength, drawn)
+    return Fitted(coefficients, strength, columns, table)
 
 
-def fit_near(x: Array, y: Array, prior: Array, strength: float) -> Array:
-    """Fit ``x @ coefficients = y`` to relative residuals, each coefficient drawn to its prior.
-
-    What is drawn are factors: a coefficient is ``prior * factor * z``, and ``strength * (z - 1)^2``
-    is added per network, z being at least 0.1. So where features rise and fall together, the cost
-    goes to those that the prior says matter; what has no prior stays 0, and what no network has
-    keeps its own.
-    """
-    share = x * prior / y[:, None]
-    factor = 1.0 / float(np.median(share.sum(axis=1)))
-    pull = (strength * len(y)) ** 0.5
-    system = np.vstack([share * factor, pull * np.eye(len(prior))])
-    wanted = np.concatenate([np.ones(len(y)), np.full(len(prior), pull)])
-    z = LEAST + nnls(system, wanted - LEAST * system.sum(axis=1))[0]
-    return np.asarray(prior * factor * z)
+def half_widths(table: dict[str, Any], x: Array, predicted: Array, level: float = 0.9) -> Array:
+    """Return the half widths of networks' intervals of the logarithm, shape (networks,)."""
+    rows = x / predicted[:, None]
+    return np.array([interval_width(table, row, level)[0] for row in rows])
 
 
-def left_out_near(x: Array, y: Array, groups: Array, prior: Array, strength: float) -> Array:
-    """Return what fits to nine tenths of the groups predict for the last."""
-    names, place = np.unique(groups, return_inverse=True)
-    fold = np.random.default_rng(0).permutation(len(names))[place] % 10
-    result = np.empty(len(y))
-    for k in range(10):
-        out = fold == k
-        if out.any():
-            result[out] = x[out] @ fit_near(x[~out], y[~out], prior, strength)
-    return result
+class Judged(NamedTuple):
+    """What one draw says of the networks that were not fitted."""
 
-
-def strength_near(x: Array, y: Array, groups: Array, prior: Array) -> float:
-    """Return the greatest strength that is about as good in cross-validation as the best one."""
-    errors = [
-        float(np.abs(left_out_near(x, y, groups, prior, s) / y - 1).mean()) for s in STRENGTHS
-    ]
-    return next(s for s, e in zip(STRENGTHS, errors, strict=True) if e <= WORSE * min(errors))
+    errors: Array  # relative
+    numbers: NDArray[np.intp]  # of the networks
+    covered: Mask  # by their 90 % intervals
 
 
 def held_out(
@@ -135,21 +137,21 @@ def held_out(
     n_draws: int,
     seed: int,
     prior: Array | None = None,
-) -> list[tuple[Array, NDArray[np.intp]]]:
-    """Return for each draw the relative errors of the judged networks, and their numbers.
-
-    Each draw is fitted as `flash.calibrate` does without a prior, or by `fit_near` with one.
-    """
+) -> list[Judged]:
+    """Return for each draw what it says of the networks that were not fitted."""
     group = np.asarray(groups)
     result = []
     for use, judge in draws(group, n_fit, n_draws, seed):
-        some = x[use], y[use], group[use]
-        if prior is None:
-            coefficients = fit(*some)
-        else:
-            coefficients = fit_near(*some[:2], prior, strength_near(*some, prior))
-        result.append(((x @ coefficients / y - 1)[judge], np.flatnonzero(judge)))
+        found = fit(x[use], y[use], group[use], prior, intervals=True)
+        ratio = x[judge] @ found.coefficients / y[judge]
+        covered = np.abs(np.log(ratio)) <= found.half_widths(x[judge])
+        result.append(Judged(ratio - 1, np.flatnonzero(judge), covered))
     return result
+
+
+def coverage(drawn: Sequence[Mask]) -> float:
+    """Return how many of the judged their intervals held, in percent: the mean of the draws."""
+    return round(100 * float(np.mean([one.mean() for one in drawn])), 1)
 
 
 def equal_rows(x: Array) -> list[int]:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from devices import CALLS, MOVED
+from devices import DEVICES as FITTED
 from fitting import write_json
 
 from flash.hardware import Target
 
 MEASURED = "raspberry-pi-4"
+MEASURED_FIGURES = FITTED[MEASURED]
 
 
 class Specification(NamedTuple):
@@ -31,20 +33,28 @@ class Specification(NamedTuple):
     macs_per_cycle: int  # a core's, single precision
     gbytes_per_s: float  # peak of the memory
     figures: str
+    sources: str  # of the figures
 
 
-KNOWN = Specification("Raspberry Pi 4", 1.5, 4, 12.8, "")
+OGASAWARA = "H. Ogasawara, VFP Benchmark, 2014 and 2015"
+KNOWN = Specification("Raspberry Pi 4", 1.5, 4, 12.8, "", "")
 DEVICES = {
     "raspberry-pi-3b": Specification(
         *("Raspberry Pi 3 Model B", 1.2, 4, 3.6),
-        "BCM2837: 4 Cortex-A53 at 1.2 GHz, 4 MACs a cycle and core (128-bit NEON), 32 KB L1, "
-        "512 KB L2, 1 GB of 32-bit LPDDR2-900 (3.6 GB/s)",
+        "BCM2837: 4 Cortex-A53 at 1.2 GHz, taken to do 4 MACs a cycle and core (NEON), 1 GB of "
+        "LPDDR2-900, taken to be 32 bits wide (3.6 GB/s)",
+        "Raspberry Pi Foundation, Raspberry Pi 3 on sale now at $35, 2016 (cores, clock); J. "
+        "Hughes of Raspberry Pi, The Raspberry Pi 3, 2016 (LPDDR2-900). Not confirmed: the MACs a "
+        "cycle of a Cortex-A53 and the width of the memory",
     ),
     "odroid-mc1": Specification(
-        *("Odroid MC1 (one board)", 2.0, 4, 14.9),
+        *("Odroid MC1 (one board)", 2.0, 4, 13.2),
         "Exynos 5422: 4 Cortex-A15 at 2.0 GHz (and 4 Cortex-A7 at 1.4 GHz, not used), 4 MACs a "
-        "cycle and core (128-bit NEON), 32 KB L1, 2 MB L2, 2 GB of two 32-bit channels LPDDR3-1866 "
-        "(14.9 GB/s)",
+        "cycle and core (NEON), 2 GB of LPDDR3 at 825 MHz, two channels of 32 bits (13.2 GB/s)",
+        "ODROID Magazine, Scientific Cluster Computations On An ODROID-MC1 (boards of an XU4, "
+        "cores, clocks); Linux, exynos5422-odroid-core.dtsi (825 MHz, 32 bits); Hardkernel, "
+        "ODROID-XU3 (933 MHz are 14.9 GB/s: two channels; the XU4's boards run at 825 MHz); "
+        f"{OGASAWARA} (a Cortex-A15 does 8 operations a cycle)",
     ),
 }
 
@@ -78,9 +88,9 @@ def main() -> None:
             "provenance": {
                 "measurement": "none: not calibrated",
                 "specification": device.figures,
-                "sources": "figures as published by the makers: Raspberry Pi (BCM2835/7 "
-                "documentation), Hardkernel (MC1, XU4), Arm (technical reference manuals of "
-                "Cortex-A53, A15 and A72)",
+                "specification_sources": device.sources,
+                "reference": f"{KNOWN.hardware}: {MEASURED_FIGURES.figures}. "
+                f"{MEASURED_FIGURES.sources}",
                 "method": f"coefficients of {MEASURED}: per MAC times the ratio of the cores' peak "
                 "rates, per number moved of the memories' bandwidths, per call of the clocks",
                 "licence": f"as {MEASURED}: HW-NAS-Bench and HayeonLee/HELP, MIT",

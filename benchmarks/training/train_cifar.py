@@ -36,6 +36,10 @@ DEEP_FROM, DEEP_EVERY = 40, 2  # a deep network after every second one from the 
 def images(folder: Path) -> dict[str, Any]:
     """Return the experiment's images, reduced and normalised by the training images' statistics."""
     import torch
+
+    from flash.export import require
+
+    require("reading the images", "bench", "PIL.Image")
     from PIL import Image
 
     with np.load(folder / "cifar10_jpeg.npz") as file:

@@ -1,13 +1,13 @@
 """Bounding a node: its linear model, the Lagrangian dual over it, and the rows that it rules out."""
 
 from libc.math cimport INFINITY, fabs, log
-from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.dive cimport least_boundary
 from flash._core.exact cimport *
 from flash._core.lists cimport *
 from flash._core.relax cimport *
+from flash._core.scan cimport *
 
 
 cdef enum:
@@ -22,154 +22,10 @@ cdef struct Model:       # a node's linear bounds
     double right[14]
     int active[14]
     double limit[14]     # right sides before scaling
-    Box box
+    Box box              # of the totals of what the node stands for
+    Box hull             # of the totals of all its rows
     double metric_low[6]
     double metric_high[6]
-
-
-cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Scan* out) noexcept nogil:
-    """Maximises sum_k weight[k] * total[k] over the lists: the Lagrangian's inner problem."""
-    cdef const double* column[9]
-    cdef double weight[9]
-    cdef int c, s, t, k, n, before
-    cdef int back[32][64]
-    cdef double* value = w.value
-    cdef double best, x
-    cdef const List* list
-    cdef const flash_cell* cell
-    cdef int64_t i
-    w.scans += 1
-    n = 0
-    for k in range(FLASH_COLUMNS):
-        if w.problem.present >> k & 1 and out.weight[k] != 0.0:
-            weight[n] = out.weight[k]
-            n += 1
-    for c in range(lists.n_cells):
-        list = &lists.cell[c]
-        cell = &v.cells[c]
-        n = 0
-        for k in range(FLASH_COLUMNS):
-            if w.problem.present >> k & 1 and out.weight[k] != 0.0:
-                column[n] = list.column[k]
-                n += 1
-        if n == 0:
-            memset(value, 0, list.n * sizeof(double))
-        for s in range(list.states):
-            i = list.start[s]
-            for k in range(n):
-                column[k] = column[k] + (i - (list.start[s - 1] if s else 0))
-            if list.start[s + 1] == i:
-                out.top[c][s] = -INFINITY
-            elif n == 0:
-                out.top[c][s] = 0.0
-            else:
-                out.top[c][s] = w.kernels.weigh(list.start[s + 1] - i, n, column, weight, value + i)
-        value += list.n
-        # forward: the best of the cells before, handing on to s
-        for s in range(list.states):
-            best = 0.0
-            back[c][s] = 0
-            if not c:
-                for k in range(FLASH_COLUMNS):
-                    if cell.boundary[k] != NULL:
-                        best += out.weight[k] * cell.boundary[k][s]
-            else:
-                best = -INFINITY
-                for t in range(lists.cell[c - 1].states):
-                    if not flash_follows(&v.cells[c - 1], t, cell, s):
-                        continue
-                    x = out.into[c - 1][t] + out.top[c - 1][t]
-                    for k in range(FLASH_COLUMNS):
-                        if cell.boundary[k] != NULL:
-                            x += out.weight[k] * cell.boundary[k][t * list.states + s]
-                    if x > best:
-                        best = x
-                        back[c][s] = t
-            out.into[c][s] = best
-    # backward, and the combination itself
-    c = lists.n_cells - 1
-    for s in range(lists.cell[c].states):
-        out.after[c][s] = 0.0
-    while c > 0:
-        cell = &v.cells[c]
-        for t in range(lists.cell[c - 1].states):
-            best = -INFINITY
-            for s in range(lists.cell[c].states):
-                if not flash_follows(&v.cells[c - 1], t, cell, s):
-                    continue
-                x = out.top[c][s] + out.after[c][s]
-                for k in range(FLASH_COLUMNS):
-                    if cell.boundary[k] != NULL:
-                        x += out.weight[k] * cell.boundary[k][t * cell.states + s]
-                if x > best:
-                    best = x
-            out.after[c - 1][t] = best
-        c -= 1
-    best = -INFINITY
-    t = 0
-    c = lists.n_cells - 1
-    for s in range(lists.cell[c].states):
-        x = out.into[c][s] + out.top[c][s]
-        if x > best:
-            best = x
-            t = s
-    out.bound = best
-    for k in range(FLASH_COLUMNS):
-        out.bound += out.weight[k] * v.constant[k]
-        out.total[k] = v.constant[k]
-    out.bound += out.constant
-    if not best > -INFINITY:
-        out.bound = -INFINITY
-        return
-    while c >= 0:
-        list = &lists.cell[c]
-        value -= list.n
-        i = list.start[t]
-        i += w.kernels.find(list.start[t + 1] - i, value + i, out.top[c][t])
-        out.arg[c] = <int32_t> i
-        before = back[c][t]
-        for k in range(FLASH_COLUMNS):
-            if list.column[k] != NULL:
-                out.total[k] += list.column[k][i]
-            if v.cells[c].boundary[k] != NULL:
-                out.total[k] += v.cells[c].boundary[k][before * list.states + t]
-        t = before
-        c -= 1
-
-
-cdef inline void range_rows(Worker* w, List* list) noexcept nogil:
-    cdef int k
-    for k in range(FLASH_COLUMNS):
-        list.low[k] = list.high[k] = 0.0
-        if list.column[k] != NULL:
-            w.kernels.range(list.n, list.column[k], &list.low[k], &list.high[k])
-    list.ranged = 1
-
-
-cdef inline void ranges(Worker* w, const flash_variant* v, Lists* lists, Box* box) noexcept nogil:
-    """What each total can be at least and at most."""
-    cdef int c, k
-    for c in range(lists.n_cells):
-        if not lists.cell[c].ranged:
-            range_rows(w, &lists.cell[c])
-    cdef double low, high, x
-    cdef int64_t i
-    for k in range(FLASH_COLUMNS):
-        box.low[k] = box.high[k] = v.constant[k]
-        if not w.problem.present >> k & 1:
-            continue
-        for c in range(lists.n_cells):
-            box.low[k] += lists.cell[c].low[k]
-            box.high[k] += lists.cell[c].high[k]
-            if v.cells[c].boundary[k] != NULL:
-                low = INFINITY
-                high = -INFINITY
-                for i in range((lists.cell[c - 1].states if c else 1) * lists.cell[c].states):
-                    x = v.cells[c].boundary[k][i]
-                    low = x if x < low else low
-                    high = x if x > high else high
-                box.low[k] += low
-                box.high[k] += high
 
 
 cdef inline void limit(Model* m, int which, double sign, const Form* form, double right) noexcept nogil:
@@ -184,7 +40,15 @@ cdef inline void limit(Model* m, int which, double sign, const Form* form, doubl
     clear(f)
     add(f, sign / scale, form)
     m.right[which] = sign * right / scale
-    m.active[which] = most(f, &m.box) > m.right[which]
+    m.active[which] = most(f, &m.hull) > m.right[which]
+
+
+cdef inline int within(Box* box, int column, const Node* node, int metric,
+                       const flash_query* q) noexcept nogil:
+    """Narrows the box to the node's interval of a metric that is a total; false where none is left."""
+    box.low[column] = max(box.low[column], node.low[metric])
+    box.high[column] = min(box.high[column], min(node.high[metric], q.maximum[metric]))
+    return box.low[column] <= box.high[column]
 
 
 cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcept nogil:
@@ -194,6 +58,11 @@ cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcep
     cdef Form scale
     cdef int k
     cdef double high, low, slope, reference, e
+    m.hull = m.box
+    if not additive(links):
+        if not within(&m.box, COL_PARAMS, node, M_PARAMS, q) or not within(
+                &m.box, COL_MACS, node, M_MACS, q):
+            return 0
     if links.n_steps or links.leakage > 0.0:
         if node.scale_low > m.box.low[COL_SCALE]:
             m.box.low[COL_SCALE] = node.scale_low
@@ -282,7 +151,8 @@ cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept
     The terms' own size times 1e-14 is added: what their sums may have lost by rounding.
     """
     cdef int r, k
-    cdef double size, largest[9]
+    cdef double size
+    cdef double largest[9]
     for k in range(FLASH_COLUMNS):
         largest[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
     size = fabs(m.objective.c)

@@ -1,7 +1,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
 from flash._core.tables import Tables
 
@@ -35,6 +35,7 @@ class Model:
     @property
     def links(self) -> dict[str, Any]: ...
     def charge(self, ops: Iterable[_Op]) -> list[tuple[float, ...]]: ...
+    def total(self, ops: Buffer) -> tuple[int, ...]: ...
     def metrics(self, total: Sequence[float]) -> tuple[float, ...]: ...
 
 @disjoint_base

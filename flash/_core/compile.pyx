@@ -21,6 +21,10 @@ from flash._core.tables cimport Classes, Tables
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
+cdef enum:
+    OP_NUMBERS = 10  # of a packed operation
+
+cdef double EXACT = 2.0 ** 53
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
 KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC}
 
@@ -75,6 +79,37 @@ cdef class Model:
             charge(&self.model, &op, column)
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))
         return out
+
+    def total(self, const int64_t[::1] ops not None):
+        """Sums of the columns of operations packed one after another, ten numbers each: integers,
+        as exact as those of `charge` added up."""
+        cdef Op op
+        cdef double column[7]
+        cdef double total[7]
+        cdef double largest = 0.0
+        cdef Py_ssize_t i, n = ops.shape[0] // OP_NUMBERS
+        cdef int k
+        if ops.shape[0] % OP_NUMBERS:
+            raise ValueError(f"ops: {ops.shape[0]} numbers; each operation has {OP_NUMBERS}")
+        memset(total, 0, sizeof(total))
+        with nogil:
+            for i in range(n):
+                read_op(&ops[OP_NUMBERS * i], &op)
+                memset(column, 0, sizeof(column))
+                charge(&self.model, &op, column)
+                for k in range(COST_COLUMNS):
+                    total[k] += column[k]
+                    largest = max(largest, total[k])
+        if largest < EXACT:  # so that no addition was rounded: nothing charged is negative
+            return tuple([<int64_t> total[k] for k in range(COST_COLUMNS)])
+        exact = [0] * COST_COLUMNS
+        for i in range(n):
+            read_op(&ops[OP_NUMBERS * i], &op)
+            memset(column, 0, sizeof(column))
+            charge(&self.model, &op, column)
+            for k in range(COST_COLUMNS):
+                exact[k] += int(column[k])
+        return tuple(exact)
 
     def metrics(self, total):
         """The reported metrics of nine column totals."""
@@ -152,6 +187,13 @@ cdef class Plan:
         free(self.cells)
         free(self.numbers)
         free(self.resolution)
+
+
+cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
+    op.kind = <int> ops[0]
+    op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
+    op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
+    op.begun_height, op.begun_width = ops[8], ops[9]
 
 
 def compile_tables(Plan plan not None, Model model not None, int wanted,

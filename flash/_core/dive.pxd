@@ -31,6 +31,7 @@ cdef struct Dive:
     int32_t row[32]
     int64_t start[32][65]
     double base[14]
+    double floor         # values below it are left for later
     int joined           # cells hand on states
     int64_t steps, most  # entries looked at, and how many may be
 
@@ -67,7 +68,8 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
                     return
             if w.limits.stopped or d.steps > d.most:
                 return
-            if base + d.entry[c][i].value < threshold(w):
+            if (base + d.entry[c][i].value < threshold(w)
+                    or base + d.entry[c][i].value < d.floor):
                 break
             if last and d.plain and (w.problem.links.quantum[M_SCORE] * (points + d.score[c][i])
                                      < w.best.metric[M_SCORE]):
@@ -90,7 +92,7 @@ cdef inline void descend(Dive* d, int level, int before, double value, double po
 
 cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
                       const Form* form, const double* right, const int* active,
-                     int64_t most) noexcept nogil:
+                     int filtered, double floor, int64_t most) noexcept nogil:
     """Enumerates a node. `scan` holds the weights and the reduced values' bound structure; the
     constraints `active` among form[m] <= right[m] prune partial combinations. False where `most`
     entries did not do."""
@@ -111,6 +113,7 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
     d.weight = scan.weight
     d.steps = 0
     d.most = most
+    d.floor = floor
     d.joined = 0
     d.plain = w.best.found and not w.query.product and additive(&w.problem.links)
     for c in range(lists.n_cells):
@@ -134,11 +137,18 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
         kept = 0
         for s in range(list.states):
             d.start[c][s] = kept
-            kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
-                                spare)
+            if filtered:
+                kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
+                                    spare)
+            else:
+                for i in range(list.start[s], list.start[s + 1]):
+                    d.entry[c][kept].at = <int32_t> i
+                    kept += 1
             for i in range(d.start[c][s], kept):
                 d.entry[c][i].value = value[d.entry[c][i].at]
             sort(d.entry[c] + d.start[c][s], kept - d.start[c][s], spare)
+            kept = d.start[c][s] + distinct(w, list, d.entry[c] + d.start[c][s],
+                                            kept - d.start[c][s])
         d.start[c][list.states] = kept
         for i in range(kept):
             d.score[c][i] = 0.0

@@ -107,3 +107,20 @@ cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start
         entry[kept] = entry[i]
         kept += 1
     return kept
+
+
+cdef inline int64_t distinct(const Worker* w, const List* list, Entry* entry,
+                             int64_t n) noexcept nogil:
+    """Drops rows that a row of equal value just before them makes superfluous: choices that make
+    the same network."""
+    cdef int64_t i, j, kept = 0
+    for i in range(n):
+        j = kept - 1
+        while j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value and not dominates(
+                w, list, entry[j].at, entry[i].at):
+            j -= 1
+        if j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value:
+            continue
+        entry[kept] = entry[i]
+        kept += 1
+    return kept

@@ -30,7 +30,7 @@ class Search:
         max_leaves: int = -1,
         leaf: float = 30_000.0,
         thin: int = 96,
-        patience: int = 1_000_000,
+        patience: int = 10_000,
         callback: Callable[[Search], Any] | None = None,
     ) -> None: ...
     @property

@@ -97,7 +97,7 @@ cdef class Search:
     """One search over compiled tables: an incumbent, a bound, and the means to close the gap."""
 
     def __init__(self, Tables tables not None, Query query not None, *, double time_limit_s=INFINITY,
-                 int64_t max_leaves=-1, double leaf=3e4, int64_t thin=96, int64_t patience=1000000, callback=None):
+                 int64_t max_leaves=-1, double leaf=3e4, int64_t thin=96, int64_t patience=10000, callback=None):
         cdef int i, c, k
         cdef int64_t rows
         cdef Worker* w = &self.w

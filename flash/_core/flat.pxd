@@ -16,10 +16,6 @@ from flash._core.lists cimport *
 from flash._core.relax cimport *
 
 
-cdef enum:
-    MANY = 1 << 19       # partial combinations from which on a dominance filter pays
-
-
 cdef inline int siftable(const Worker* w, const flash_variant* v, const Lists* lists) noexcept nogil:
     """There is an answer to match, no cell hands on a state, and nothing but the score, latency,
     energy and area counts in a product, in which no cost is rewarded."""
@@ -69,13 +65,28 @@ cdef inline void nest(Flat* d, int level, double value, double points,
                      used)
 
 
+cdef inline void score_by_line(Flat* d, const List* list, const Form* line,
+                               double* score) noexcept nogil:
+    """What the line gives each row of a list."""
+    cdef const double* column[9]
+    cdef double weight[9]
+    cdef int k, used = 0
+    for k in range(FLASH_COLUMNS):
+        if list.column[k] != NULL and line.w[k] != 0.0:
+            column[used] = list.column[k]
+            weight[used] = line.w[k]
+            used += 1
+    d.w.kernels.weigh(list.n, used, column, weight, score)
+
+
 cdef inline void arrange(Flat* d, int level, const double* value, const double* weights,
-                         int filtered) noexcept nogil:
+                         const Form* line, int filtered) noexcept nogil:
     """The rows of a level in its order, with what they score and use."""
     cdef const List* list = &d.lists.cell[d.order[level]]
     cdef const double* column[9]
     cdef double weight[9]
     cdef const double* key = value
+    cdef const double* lined
     cdef double* plain
     cdef double low
     cdef Entry* entry
@@ -84,8 +95,13 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
     cdef int64_t i, n = list.n
     entry = d.entry[level] = <Entry*> flash_take(d.lists.pool, 2 * (n + 1) * sizeof(Entry))
     spare = entry + n + 1
+    plain = <double*> flash_take(d.lists.pool, 2 * (n + 8) * sizeof(double))
+    lined = list.column[COL_SCORE]
+    if d.lined:
+        score_by_line(d, list, line, plain + n + 8)
+        lined = plain + n + 8
     if last and not d.by_value:
-        key = list.column[COL_SCORE]
+        key = lined
     if filtered:
         n = undominated(d.w, list, 0, n, entry, spare)
         if key != list.column[COL_SCORE]:
@@ -97,13 +113,12 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
             entry[i].at = <int32_t> i
             entry[i].value = key[i] if key != NULL else 0.0
         sort(entry, n, spare)
+        n = distinct(d.w, list, entry, n)
     d.n[level] = n
     d.score[level] = <double*> flash_take(d.lists.pool, (n + 1) * sizeof(double))
     d.use[level] = <double*> flash_take(d.lists.pool, (n + 1) * d.n_limits * sizeof(double))
-    plain = <double*> flash_take(d.lists.pool, (list.n + 1) * sizeof(double))
     for i in range(n):
-        d.score[level][i] = (list.column[COL_SCORE][entry[i].at]
-                             if list.column[COL_SCORE] != NULL else 0.0)
+        d.score[level][i] = lined[entry[i].at] if lined != NULL else 0.0
     for r in range(d.n_limits):
         used = 0
         for k in range(FLASH_COLUMNS):
@@ -132,19 +147,30 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
 
 cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan* scan,
                           const Form* form, const double* right, const int* active,
-                          const double* price, int64_t most) noexcept nogil:
+                          const double* price, const Form* line, const Box* box,
+                          int filtered, double floor, int64_t most) noexcept nogil:
     """Enumerates a node, as `dive` does, where `siftable` holds."""
     cdef Flat d
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef const double* value[32]
     cdef double weights[15 * 9]
     cdef double used[15]
-    cdef double x, partial = 1.0
+    cdef double x, points
     cdef int c, k, r, level
     cdef int64_t i
     cdef double* keys = NULL
     d.w = w
-    d.by_value = w.query.product or not additive(&w.problem.links)
+    d.floor = floor
+    d.by_value = w.query.product
+    d.lined = not w.query.product and not additive(&w.problem.links)
+    d.slack = fabs(line.c)
+    points = v.constant[COL_SCORE]
+    if d.lined:
+        points = line.c
+    for k in range(FLASH_COLUMNS if d.lined else 0):
+        points += line.w[k] * v.constant[k]
+        d.slack += fabs(line.w[k]) * max(fabs(box.low[k]), fabs(box.high[k]))
+    d.slack *= 1e-14
     d.v = v
     d.variant = variant
     d.lists = lists
@@ -180,10 +206,8 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
             d.order[level] = d.order[level - 1]
             level -= 1
         d.order[level] = c
-    for level in range(d.n_cells - 1):
-        partial *= <double> lists.cell[d.order[level]].n
     for level in range(d.n_cells):
-        arrange(&d, level, value[d.order[level]], weights, partial > MANY)
+        arrange(&d, level, value[d.order[level]], weights, line, filtered)
     d.chosen = <int32_t*> flash_take(lists.pool, (d.n[d.n_cells - 1] + 16) * sizeof(int32_t))
     d.key = d.score[d.n_cells - 1]
     if d.by_value:
@@ -208,9 +232,9 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
         x += scan.weight[k] * v.constant[k]
     match(&d)
     if d.n_cells == 1:
-        finish(&d, x, v.constant[COL_SCORE], used)
+        finish(&d, x, points, used)
     else:
-        nest(&d, 0, x, v.constant[COL_SCORE], used)
+        nest(&d, 0, x, points, used)
     if d.by_value:
         flash_give(lists.pool, keys)
     flash_give(lists.pool, d.least_use)

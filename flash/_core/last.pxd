@@ -23,17 +23,20 @@ cdef struct Flat:
     int order[32]        # cells in the order of the loops
     int64_t n[32]        # of the rows looped over, by level
     Entry* entry[32]
-    double* score[32]    # in the column's units: exact sums
+    double* score[32]    # in the column's units: exact sums; with logarithms, by the line above them
     double* use[32]      # n_limits numbers a row; of the last cell n numbers a limit
     double* linked       # of the last cell: the columns that are sifted, in the metrics' units
-    int by_value         # a weighted product or logarithms decide: the key is the value, not the score
+    int by_value         # a weighted product decides: the key is the value, not the score
+    int lined            # the score has logarithms: it is known by a line above it
+    double slack         # what sums of that line may have lost by rounding
     const double* key    # of the last cell, falling
     double* least_use    # of the last cell: within its first rows, n_limits numbers each
     double rest[33][15]  # least use of the levels still to come
     double after[33]     # best value of the levels still to come
     double gain[33]      # best score of the levels still to come
     double want          # a score below it can't match the best answer
-    double least         # nor can a value below this
+    double floor         # values below it are left for later
+    double least         # a value below it can't match the best answer, or is left for later
     double high          # the last cell's best key
     double per_key       # buckets a unit of the key
     int32_t upto[256]    # rows of the last cell down to a bucket's end
@@ -47,8 +50,8 @@ cdef struct Flat:
 cdef inline void match(Flat* d) noexcept nogil:
     """What the best answer asks of the next one, outward."""
     cdef double x = d.w.best.metric[M_SCORE] / d.w.problem.links.quantum[M_SCORE]
-    d.want = x - 1e-15 * fabs(x) - 1.0
-    d.least = threshold(d.w)
+    d.least = max(threshold(d.w), d.floor)
+    d.want = threshold(d.w) - d.slack if d.lined else x - 1e-15 * fabs(x) - 1.0
 
 
 cdef inline void join(const Flat* d, double* part) noexcept nogil:
@@ -117,7 +120,7 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
                 total[k] = part[k] + list.column[k][d.row[last]]
         flash_metrics(&w.problem.links, total, metric)
         if flash_feasible(&w.problem.links, w.query, metric) and (
-                not d.by_value or flash_objective(&w.problem.links, w.query, metric)
+                not d.by_value and not d.lined or flash_objective(&w.problem.links, w.query, metric)
                 >= w.best.objective):
             offer(d)
 

@@ -107,16 +107,13 @@ cdef inline int additive(const flash_links* links) noexcept nogil:
     return links.log_params == 0.0 and links.log_macs == 0.0
 
 
-cdef inline void log_line(Form* f, double factor, int column, const Box* box, const double* at,
+cdef inline void log_line(Form* f, double factor, int column, const Box* box,
                           int side) noexcept nogil:
-    """f += a line above (side 1) or below (-1) factor * log(total): a tangent, best at `at`, or the
-    chord over the box."""
+    """f += a line above (side 1) or below (-1) factor * log(total): the tangent where it errs alike
+    at both ends of the box, or the chord over the box. Neither errs by more than the other."""
     cdef double low = box.low[column], high = box.high[column], middle, slope
     if (factor > 0.0) == (side > 0):
-        middle = 0.5 * (low + high)
-        if at != NULL:
-            middle = at[column]
-            middle = low if middle < low else high if middle > high else middle
+        middle = (high - low) / log(high / low) if high > low * (1.0 + 1e-9) else low
         f.w[column] += factor / middle
         f.c += factor * (log(middle) - 1.0)
         return
@@ -125,14 +122,13 @@ cdef inline void log_line(Form* f, double factor, int column, const Box* box, co
     f.c += factor * (log(low) - slope * low)
 
 
-cdef inline void score_form(const flash_links* links, const Box* box, const double* at, int side,
-                            Form* f) noexcept nogil:
+cdef inline void score_form(const flash_links* links, const Box* box, int side, Form* f) noexcept nogil:
     """A line above (side 1) or below (-1) the score."""
     f.w[COL_SCORE] = links.quantum[M_SCORE]
     if links.log_params != 0.0:
-        log_line(f, links.log_params, COL_PARAMS, box, at, side)
+        log_line(f, links.log_params, COL_PARAMS, box, side)
     if links.log_macs != 0.0:
-        log_line(f, links.log_macs, COL_MACS, box, at, side)
+        log_line(f, links.log_macs, COL_MACS, box, side)
 
 
 cdef inline void metric_range(const flash_links* links, const Box* box, double* low,
@@ -160,7 +156,7 @@ cdef inline void lower_forms(const flash_links* links, const Box* box, const dou
     cdef double s_low = box.low[COL_SCALE], s_high = box.high[COL_SCALE]
     for k in range(FLASH_METRICS):
         clear(&form[k])
-    score_form(links, box, at, -1, &form[M_SCORE])
+    score_form(links, box, -1, &form[M_SCORE])
     form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
     form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
     form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
@@ -211,7 +207,7 @@ cdef inline void upper_forms(const flash_links* links, const Box* box, const dou
         g = flash_class_of(links, box.high[COL_SCALE])
         f = links.latency_factor[g]
         h = links.energy_factor[g]
-    score_form(links, box, at, 1, &form[M_SCORE])
+    score_form(links, box, 1, &form[M_SCORE])
     form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
     form[M_LATENCY].w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * f
     form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]

@@ -47,20 +47,24 @@ cdef double middling(const Lists* lists, const flash_variant* v, int column) noe
 
 
 cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const double* share,
-                    Prices* prices) noexcept nogil:
-    """What each column's unit costs, by shares of the budgets' metrics, and what it scores."""
+                    const double* total, Prices* prices) noexcept nogil:
+    """What each column's unit costs, by shares of the budgets' metrics, and what it scores, near
+    these totals."""
     cdef const flash_links* links = &w.problem.links
     cdef double f = 0.0, h = 0.0
+    cdef double at[9]
     cdef int g
+    for g in range(FLASH_COLUMNS):
+        at[g] = total[g] if total != NULL else middling(lists, v, g)
     cdef double* weight = prices.cost
     memset(prices, 0, sizeof(Prices))
     prices.gain[COL_SCORE] = links.quantum[M_SCORE]
     if links.log_params != 0.0:
-        prices.gain[COL_PARAMS] = links.log_params / middling(lists, v, COL_PARAMS)
+        prices.gain[COL_PARAMS] = links.log_params / at[COL_PARAMS]
     if links.log_macs != 0.0:
-        prices.gain[COL_MACS] = links.log_macs / middling(lists, v, COL_MACS)
+        prices.gain[COL_MACS] = links.log_macs / at[COL_MACS]
     if links.n_steps:
-        g = flash_class_of(links, middling(lists, v, COL_SCALE))
+        g = flash_class_of(links, at[COL_SCALE])
         f = links.latency_factor[g]
         h = links.energy_factor[g]
     weight[COL_LATENCY] = share[M_LATENCY] * links.quantum[M_LATENCY]
@@ -109,7 +113,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
     cdef int turn, k, _step
     p.variant = variant
     for turn in range(2):
-        prices_of(w, lists, v, share, prices)
+        prices_of(w, lists, v, share, total if turn else NULL, prices)
         low = high * 1e-4
         price = high
         for _step in range(6):
@@ -154,7 +158,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
             budgets += 1
     if w.query.product or not budgets:
         mean_shares(w, v, lists, share)
-    prices_of(w, lists, v, share, &prices)
+    prices_of(w, lists, v, share, NULL, &prices)
     for c in range(n):
         least_z = most_z = 0.0
         for k in range(FLASH_COLUMNS):

@@ -24,6 +24,38 @@ TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double 
     return count;
 }
 
+/* latency and energy of a position added to `own`: of one, and of as many as fit a vector */
+TARGET static inline double KERNEL(latency_at)(const double *l, const double *ls,
+                                               const flash_parts *own)
+{
+    return (*l + own->latency) + (*ls + own->latency_scaled) * own->latency_factor;
+}
+
+TARGET static inline double KERNEL(energy_at)(const double *e, const double *es, const double *t,
+                                              double latency, const flash_parts *own)
+{
+    return (*e + own->energy) + (*es + own->energy_scaled) * own->energy_factor
+           + (*t + own->leakage) * latency;
+}
+
+#ifdef FLASH_VECTORS
+TARGET static inline flash_doubles KERNEL(latencies)(const double *l, const double *ls,
+                                                     const flash_parts *own)
+{
+    return (*(const flash_loose *)l + own->latency)
+           + (*(const flash_loose *)ls + own->latency_scaled) * own->latency_factor;
+}
+
+TARGET static inline flash_doubles KERNEL(energies)(const double *e, const double *es,
+                                                    const double *t, flash_doubles latency,
+                                                    const flash_parts *own)
+{
+    return (*(const flash_loose *)e + own->energy)
+           + (*(const flash_loose *)es + own->energy_scaled) * own->energy_factor
+           + (*(const flash_loose *)t + own->leakage) * latency;
+}
+#endif
+
 /* the positions that, added to `own`, meet its maxima; six columns of `stride` numbers, scaled as
  * `own` is */
 TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t stride,
@@ -34,22 +66,16 @@ TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t s
     int64_t count = 0, i = 0;
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
-        flash_doubles latency =
-            (*(const flash_loose *)(l + i) + own->latency)
-            + (*(const flash_loose *)(ls + i) + own->latency_scaled) * own->latency_factor;
+        flash_doubles latency = KERNEL(latencies)(l + i, ls + i, own);
         flash_longs hit = latency <= own->max_latency;
         hit &= *(const flash_loose *)(a + i) + own->area <= own->max_area;
-        hit &= (*(const flash_loose *)(e + i) + own->energy)
-                       + (*(const flash_loose *)(es + i) + own->energy_scaled) * own->energy_factor
-                       + (*(const flash_loose *)(t + i) + own->leakage) * latency
-               <= own->max_energy;
+        hit &= KERNEL(energies)(e + i, es + i, t + i, latency, own) <= own->max_energy;
         FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
-        double latency = (l[i] + own->latency) + (ls[i] + own->latency_scaled) * own->latency_factor;
-        double energy = (e[i] + own->energy) + (es[i] + own->energy_scaled) * own->energy_factor
-                        + (t[i] + own->leakage) * latency;
+        double latency = KERNEL(latency_at)(l + i, ls + i, own);
+        double energy = KERNEL(energy_at)(e + i, es + i, t + i, latency, own);
         chosen[count] = (int32_t)i;
         count += (latency <= own->max_latency) & (a[i] + own->area <= own->max_area)
                  & (energy <= own->max_energy);
@@ -87,13 +113,8 @@ TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column,
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
         flash_doubles score = *(const flash_loose *)(s + i) + own->score;
-        flash_doubles latency =
-            (*(const flash_loose *)(l + i) + own->latency)
-            + (*(const flash_loose *)(ls + i) + own->latency_scaled) * own->latency_factor;
-        flash_doubles energy =
-            (*(const flash_loose *)(e + i) + own->energy)
-            + (*(const flash_loose *)(es + i) + own->energy_scaled) * own->energy_factor
-            + (*(const flash_loose *)(t + i) + own->leakage) * latency;
+        flash_doubles latency = KERNEL(latencies)(l + i, ls + i, own);
+        flash_doubles energy = KERNEL(energies)(e + i, es + i, t + i, latency, own);
         flash_doubles area = *(const flash_loose *)(a + i) + own->area;
         flash_doubles sum = FLASH_ALL(0.0);
         flash_longs hit = (score <= 1e-300);
@@ -116,9 +137,8 @@ TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column,
     }
 #endif
     for (; i < n; i++) {
-        double latency = (l[i] + own->latency) + (ls[i] + own->latency_scaled) * own->latency_factor;
-        double energy = (e[i] + own->energy) + (es[i] + own->energy_scaled) * own->energy_factor
-                        + (t[i] + own->leakage) * latency;
+        double latency = KERNEL(latency_at)(l + i, ls + i, own);
+        double energy = KERNEL(energy_at)(e + i, es + i, t + i, latency, own);
         double sum = 0.0;
         if (power[0] != 0.0)
             sum += log(s[i] + own->score) * power[0];

@@ -1,6 +1,6 @@
-"""The search tree: what to branch on, and the life of a node."""
+"""The search tree: the life of a node."""
 
-from libc.math cimport INFINITY, fabs, log, sqrt
+from libc.math cimport INFINITY, fabs
 from libc.string cimport memcpy
 
 from flash._core.bound cimport *
@@ -11,12 +11,13 @@ from flash._core.flat cimport flat_dive, siftable
 from flash._core.heap cimport *
 from flash._core.lists cimport *
 from flash._core.relax cimport *
+from flash._core.split cimport *
 
 
 cdef enum:
     FEW = 5              # a list is copied to be without a fifth of its rows or more
-    CURVED = 5           # a split pays where a fifth of the node's gap is curvature, or for products
-    VAST = 1000000       # a tenth of that where so many combinations are left
+    DEEP = 1000000000    # combinations of which the promising ones are looked at first
+    MANY = 1000000       # combinations that are enumerated only where nothing else helps
 
 
 cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, Lists* lists, int borrowed,
@@ -131,137 +132,6 @@ cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
     return out
 
 
-cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const Scan* at,
-                             double combinations, double* where) noexcept nogil:
-    """What to branch on: a metric, SCALE_ABOVE for the scale, or -1 where halving a box would
-    gain little: most of the gap is then a matter of whole rows, not of curvature."""
-    cdef double metric[6]
-    cdef double total[9]
-    cdef double low, high, error, worst = 0.0, curved = 0.0, x, gap
-    cdef int k, g, choice = -1, over = 0, priced = 0
-    cdef const flash_links* links = &w.problem.links
-    cdef double e
-    memcpy(total, at.total, sizeof(total))
-    if total[COL_SCALE] < m.box.low[COL_SCALE]:
-        total[COL_SCALE] = m.box.low[COL_SCALE]
-    elif total[COL_SCALE] > m.box.high[COL_SCALE]:
-        total[COL_SCALE] = m.box.high[COL_SCALE]
-    flash_metrics(links, total, metric)
-    for k in range(1, FLASH_METRICS):
-        x = apply(&m.lower[k], total)
-        if m.active[k] and metric[k] > x:
-            curved += node.price[k] * (metric[k] - x) / fabs(m.limit[k])
-        if metric[k] > w.query.maximum[k] * 1.001:
-            over = 1
-        e = w.query.exponent[k] if w.query.product else 0.0
-        if e == 0.0 or m.metric_low[k] <= 0.0:
-            continue
-        low = m.metric_low[k]
-        high = m.metric_high[k]
-        if x < low:
-            x = low
-        if metric[k] > x:
-            curved += fabs(e) * log(metric[k] / x)
-        error = e * log(high / x)
-        if e < 0.0:      # the most that the chord lies below the logarithm
-            error = 0.0
-            if high > low * (1.0 + 1e-9):
-                x = (high - low) / log(high / low)
-                error = -e * (log(x / low) - (x - low) / (high - low) * log(high / low))
-                x = sqrt(low * high)
-        if error > worst:
-            worst = error
-            choice = k
-            where[0] = x
-    if w.query.product and w.query.exponent[M_SCORE] != 0.0:
-        # within the box: outside it no split would ever make the error small
-        x = metric[M_SCORE]
-        if x < m.metric_low[M_SCORE]:
-            x = m.metric_low[M_SCORE]
-        elif x > m.metric_high[M_SCORE]:
-            x = m.metric_high[M_SCORE]
-        error = tangent_gap(w, m, x)
-        if error > worst:
-            worst = error
-            choice = M_SCORE
-            where[0] = x
-    if not additive(links) and (not w.query.product or w.query.exponent[M_SCORE] > 0.0):
-        error = apply(&m.upper[M_SCORE], total) - metric[M_SCORE]
-        if w.query.product:
-            log_accuracy(links, metric[M_SCORE], &x)
-            error *= w.query.exponent[M_SCORE] * x
-        if error > worst:
-            worst = error
-            choice = M_PARAMS
-            if wider(links, &m.box):
-                choice = M_MACS
-            where[0] = metric[choice]
-    for k in range(CONSTRAINTS):
-        if m.active[k] and node.price[k] > 0.0:
-            priced = 1
-    if over and not priced:    # a budget is broken that the lines know nothing of
-        curved = INFINITY
-    gap = at.bound - w.best.objective if w.best.found else 0.05 * (1.0 + fabs(at.bound))
-    gap /= 10.0 * CURVED if w.query.product and combinations > VAST else CURVED
-    gap = gap if gap > 1e-9 * (1.0 + fabs(at.bound)) else 1e-9 * (1.0 + fabs(at.bound))
-    low = m.box.low[COL_SCALE]
-    high = m.box.high[COL_SCALE]
-    if (links.n_steps > 1 or links.leakage > 0.0) and high > low and (
-            curved >= worst and curved >= gap):
-        x = at.total[COL_SCALE]
-        if x < low + 0.15 * (high - low):
-            x = low + 0.15 * (high - low)
-        elif x > high - 0.15 * (high - low):
-            x = high - 0.15 * (high - low)
-        x = <double> <int64_t> x
-        if links.n_steps > 1 and flash_class_of(links, low) != flash_class_of(links, high):
-            g = flash_class_of(links, x)
-            if links.scale_max[g] < high:
-                x = <double> <int64_t> links.scale_max[g]
-            elif g and links.scale_max[g - 1] >= low:
-                x = <double> <int64_t> links.scale_max[g - 1]
-        where[0] = x if x < high else high - 1.0
-        return SCALE_ABOVE
-    if choice < 0 or worst < gap:
-        return -1
-    low = m.metric_low[choice]
-    high = m.metric_high[choice]
-    if high <= low * (1.0 + 1e-9):
-        return -1
-    if w.best.found and low * 1.05 < w.best.metric[choice] < high * 0.95:
-        where[0] = w.best.metric[choice]   # the best answer's chord should be tight
-    if where[0] < low + 0.1 * (high - low):
-        where[0] = low + 0.1 * (high - low)
-    elif where[0] > high - 0.1 * (high - low):
-        where[0] = high - 0.1 * (high - low)
-    return choice
-
-
-cdef inline int wider(const flash_links* links, const Box* box) noexcept nogil:
-    """The score's logarithm of MACs spans more than that of parameters."""
-    return fabs(links.log_macs) * (log(box.high[COL_MACS] / box.low[COL_MACS])
-                                   if links.log_macs != 0.0 else 0.0) > (
-        fabs(links.log_params) * (log(box.high[COL_PARAMS] / box.low[COL_PARAMS])
-                                  if links.log_params != 0.0 else 0.0))
-
-
-cdef inline double tangent_gap(Worker* w, const Model* m, double score) noexcept nogil:
-    """How far the objective's line lies above the score's own term at `score`."""
-    cdef double e = w.query.exponent[M_SCORE], low, high, a, b, slope
-    cdef const flash_links* links = &w.problem.links
-    low = m.metric_low[M_SCORE]
-    high = m.metric_high[M_SCORE]
-    if e > 0.0:   # the tangent may touch anywhere: take the middle's error at the worse end
-        a = log_accuracy(links, 0.5 * (low + high), &slope)
-        b = a + slope * (score - 0.5 * (low + high))
-        return e * (b - log_accuracy(links, score, &slope))
-    a = log_accuracy(links, low, &slope)
-    b = log_accuracy(links, high, &slope)
-    if high <= low:
-        return 0.0
-    return e * (a + (b - a) / (high - low) * (score - low)) - e * log_accuracy(links, score, &slope)
-
-
 cdef inline void branch(Worker* w, Node* node, Lists* lists, int choice, double where) noexcept nogil:
     cdef Node child = node[0]
     child.depth += 1
@@ -318,20 +188,59 @@ cdef inline Lists* thinned(Worker* w, int variant, const Lists* lists) noexcept 
     return w.thin_of[variant]
 
 
-cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
-                                Model* m, Scan* at) noexcept nogil:
-    """Dives; where that takes long and classes are left to part, halves the scale first."""
-    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE]
-    cdef int parts = w.problem.links.n_steps > 1 and high > low + 2.0 and node.depth < 40
-    cdef int64_t most = w.patience if parts else <int64_t> 1 << 62
-    cdef int done
+cdef inline int dive_into(Worker* w, Node* node, const flash_variant* v, Lists* lists, Model* m,
+                          Scan* at, int filtered, double floor, int64_t most) noexcept nogil:
+    """Whether all combinations of value `floor` and more were looked at."""
     scan(w, v, lists, at)
     if siftable(w, v, lists):
-        done = flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price, most)
-    else:
-        done = dive(w, node.variant, lists, at, m.form, m.right, m.active, most)
-    if not done and not w.limits.stopped:
-        branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
+        return flat_dive(w, node.variant, lists, at, m.form, m.right, m.active, node.price,
+                         &m.upper[M_SCORE], &m.box, filtered, floor, most)
+    return dive(w, node.variant, lists, at, m.form, m.right, m.active, filtered, floor,
+                most)
+
+
+cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, Lists* lists,
+                                Model* m, Scan* at, double combinations) noexcept nogil:
+    """Dives. Where many combinations are left, a short dive first: if it finds a better answer the
+    node is bounded again, else it is halved while anything is left to halve."""
+    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where, gap
+    cdef double* near = [1.0 / 32, 1.0 / 8, 1.0 / 2]
+    cdef Node again
+    cdef int k, done, better = 0
+    if combinations <= MANY:
+        dive_into(w, node, v, lists, m, at, 0, -INFINITY, <int64_t> 1 << 62)
+        return
+    before = w.best.objective if w.best.found else -INFINITY
+    gap = at.bound - before if w.best.found else 0.05 * fabs(at.bound)
+    done = 1
+    for k in range(3 if combinations > DEEP else 0):   # near the bound first
+        done = dive_into(w, node, v, lists, m, at, 0, at.bound - gap * near[k], w.patience)
+        better = w.best.found and w.best.objective > before
+        if better or not done or w.limits.stopped:
+            break
+    if better:
+        done = 0
+    elif done and dive_into(w, node, v, lists, m, at, 0, -INFINITY, w.patience):
+        return
+    if w.limits.stopped:
+        return
+    if node.depth < 40:
+        if w.best.found and w.best.objective > before:
+            again = node[0]
+            again.depth += 1
+            again.lists = lists
+            lists.refs += 1
+            push(w, &again)
+            return
+        if w.problem.links.n_steps > 1 and high > low:
+            branch(w, node, lists, SCALE_ABOVE, <double> <int64_t> (0.5 * (low + high)))
+            return
+        if not additive(&w.problem.links):
+            k = widest(&w.problem.links, m, gap, &where)
+            if k >= 0:
+                branch(w, node, lists, k, where)
+                return
+    dive_into(w, node, v, lists, m, at, 1, -INFINITY, <int64_t> 1 << 62)
 
 
 cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* lists,
@@ -373,7 +282,7 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
         if choice >= 0:
             branch(w, node, kept, choice, where)
         else:
-            enumerate_rows(w, node, v, kept, m, &at)
+            enumerate_rows(w, node, v, kept, m, &at, combinations)
     release(kept)
 
 

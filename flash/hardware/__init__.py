@@ -10,7 +10,7 @@ import os
 
 from .._core import compile as core
 from .._record import Record, cached
-from .._validate import choice, parse_json, read_text, shown, write_text_atomic
+from .._validate import choice, json_text, parse_json, read_text, shown
 from ..errors import ArgumentTypeError
 from . import cpu, gpu, rram, systolic
 from .costing import Cost, LayerCost, flags_for
@@ -130,12 +130,7 @@ class Target(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
-        import json
-
-        text = json.dumps(self.to_dict(), allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path)
 
     def __hash__(self) -> int:
         return hash((self.name, self.kind))

@@ -11,7 +11,8 @@ from .._validate import integer
 from ..errors import ArgumentError
 from ..problem import as_space, plan_of, rows_of
 from . import KINDS, as_target
-from ._terms import terms, unit_models
+from ._terms import terms
+from ._units import unit_models
 
 if TYPE_CHECKING:
     from typing import Any

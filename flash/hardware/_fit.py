@@ -11,7 +11,7 @@ import numpy as np
 from .._validate import shown
 from ..errors import ArgumentError, CalibrationWarning
 from . import KINDS
-from ._fitting import choose_strength, fit_relative, interval_table, leave_out, summary
+from ._fitting import choose_strength, drawn_to, fit_relative, interval_table, leave_out, summary
 from ._terms import Terms, terms, totals
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Fit:
         facts["strength"] = "prior alone" if math.isinf(strength) else strength
         if not np.isnan(left).any():
             facts["left"] = left / y - 1.0
-            table = interval_table(found.columns, y, left, self.groups, fitted, strength)
+            drawn = None if prior is None else drawn_to(found.columns, y, found.offset, prior)
+            table = interval_table(found.columns, y, left, self.groups, fitted, strength, drawn)
             self.intervals[metric] = {"terms": [".".join(one) for one in found.names], **table}
             covered = np.abs(np.log(np.maximum(left / y, 1e-9)))
             facts["worst"] = self.found[int(np.argmax(covered))].name

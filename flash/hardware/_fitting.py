@@ -1,9 +1,11 @@
 """Fitting coefficients to measurements: the one fit, and the one definition of a residual.
 
 A metric of a network is ``offset + columns @ coefficients``. Coefficients are never negative and
-fitted to relative residuals (weights 1/y). With few samples they are drawn to a prior, the base
-target's coefficients times one factor; how strongly is chosen by cross-validation. Networks of
-equal layers form a group, and a group is never on both sides of a split.
+fitted to relative residuals (weights 1/y). With few samples they are drawn to a prior, the
+coefficients of a base target or of a specification, times one factor; how strongly is chosen by
+cross-validation. What is drawn are ratios to the prior: where features rise and fall together, the
+cost goes to those that the prior says matter. Networks of equal layers form a group, and a group
+is never on both sides of a split.
 
 A residual is ``predicted / measured - 1``.
 """
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STRENGTHS",
     "choose_strength",
+    "drawn_to",
     "fit_relative",
     "interval_table",
     "interval_width",
@@ -35,9 +38,11 @@ __all__ = [
     "summary",
 ]
 
-# Pull to the prior, per sample, of a coefficient whose share of the metric is 1; infinite: the
-# prior alone, times its factor.
-STRENGTHS = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, math.inf)
+# Pull to the prior, per sample, of a coefficient that is twice what the prior says (or, where that
+# is 0, of one whose share of the metric is 1); infinite: the prior alone, times its factor.
+STRENGTHS = (math.inf, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+WORSE = 1.02  # an error so much above the least is as good: the networks do not tell
+LEAST = 0.1  # of what the prior says, while it pulls: so that nothing real costs nothing
 FOLDS = 10  # to choose the strength; errors are then those of leaving out one group
 MOST_FOLDS = 60  # of the latter: with more groups several are left out at a time
 _FLOOR = 1e-10  # with a prior, that of columns which the networks do not tell apart
@@ -69,34 +74,54 @@ def fit_relative(
     Returns
     -------
     array, shape (p,)
-        A coefficient whose column is 0 throughout is that of the prior.
+        A coefficient whose column is 0 throughout is that of the prior times its factor.
+
+    Notes
+    -----
+    Minimised is ``|residuals|^2 + strength n |w|^2``, with w = coefficient / prior - 1, and
+    where the prior is 0 the coefficient's share of the metric (root mean square).
     """
     from scipy.optimize import nnls
 
     a = columns / y[:, None]
     b = 1.0 - np.broadcast_to(offset, y.shape) / y
-    scale = np.sqrt((a * a).mean(axis=0))
-    seen = scale > 0
-    scale[~seen] = 1.0
-    known = np.zeros(len(scale)) if prior is None else prior * _factor(a @ prior, b)
+    known = np.zeros(a.shape[1]) if prior is None else drawn_to(columns, y, offset, prior)
     if math.isinf(strength):
         return known
-    system, wanted = a / scale, b
+    unit, seen = _units(a, known)
+    system: Array = a * unit
+    wanted: Array = np.asarray(b)
+    least: Array = np.zeros(len(unit))
     if prior is not None or strength > 0.0:
         pull = math.sqrt(max(strength, _FLOOR) * len(y))
-        system = np.vstack([system, pull * np.eye(len(scale))])
-        wanted = np.concatenate([b, pull * known * scale])
+        middle: Array = np.where(known > 0, 1.0, 0.0)
+        system = np.vstack([system, pull * np.eye(len(unit))])
+        wanted = np.concatenate([b, pull * middle])
+        least = LEAST * middle * (strength > 0.0)
     if len(y) > _MANY:  # the same minimum from far fewer rows
-        q, system = np.linalg.qr(system)
-        wanted = q.T @ wanted
-    found = nnls(system, wanted)[0] / scale
+        q, r = np.linalg.qr(system)
+        system, wanted = np.asarray(r, float), np.asarray(q.T @ wanted, float)
+    found = (least + nnls(system, wanted - system @ least)[0]) * unit
     return np.where(seen, found, known)
 
 
-def _factor(share: Array, wanted: Array) -> float:
-    """Return what the prior has to be multiplied by: the median over the networks."""
+def drawn_to(columns: Array, y: Array, offset: Array | float, prior: Array) -> Array:
+    """Return the prior times its factor: the median over the networks."""
+    share = (columns / y[:, None]) @ prior
+    wanted = 1.0 - np.broadcast_to(offset, y.shape) / y
     use = share > 0
-    return max(0.0, float(np.median(wanted[use] / share[use]))) if use.any() else 0.0
+    factor = max(0.0, float(np.median(wanted[use] / share[use]))) if use.any() else 0.0
+    return prior * factor
+
+
+def _units(a: Array, known: Array) -> tuple[Array, Mask]:
+    """Return what coefficients are counted in, and which of them the networks tell anything of.
+
+    The prior, or where that is 0 what makes a share of 1.
+    """
+    scale = np.sqrt((a * a).mean(axis=0))
+    seen = scale > 0
+    return np.where(known > 0, known, 1.0 / np.where(seen, scale, 1.0)), seen
 
 
 def _folds(groups: Sequence[int] | Array, most: int) -> NDArray[np.int64]:
@@ -138,21 +163,21 @@ def choose_strength(
     groups: Sequence[int] | Array,
     prior: Array | None,
 ) -> float:
-    """Return the strength of least mean absolute logarithmic error in cross-validation.
+    """Return the greatest strength that is about as good in cross-validation as the best one.
 
-    0 without a prior; infinite with one but without a second group to judge by.
+    By the mean absolute logarithmic error. 0 without a prior; infinite with one but without a
+    second group to judge by.
     """
     if prior is None:
         return 0.0
     if len(np.unique(np.asarray(groups))) < 2:
         return math.inf
-    best, least = 0.0, math.inf
+    errors = []
     for strength in STRENGTHS:
         found = leave_out(columns, y, offset, groups, prior, strength, FOLDS)
-        error = float(np.abs(log_ratio(found, y)).mean())
-        if error < least:
-            best, least = strength, error
-    return best
+        errors.append(float(np.abs(log_ratio(found, y)).mean()))
+    enough = WORSE * min(errors)
+    return next(s for s, error in zip(STRENGTHS, errors, strict=True) if error <= enough)
 
 
 def log_ratio(predicted: Array, y: Array) -> Array:
@@ -188,6 +213,7 @@ def interval_table(
     groups: Sequence[int] | Array,
     known: Array,
     strength: float = 0.0,
+    drawn: Array | None = None,
 ) -> dict[str, Any]:
     """Return what `interval_width` needs, as plain data.
 
@@ -201,6 +227,8 @@ def interval_table(
         The coefficients; those whose column is 0 throughout stand unmeasured.
     strength : float
         Of the pull to the prior: what it holds has little leverage.
+    drawn : array, shape (p,), optional
+        What they were drawn to: see `drawn_to`.
 
     Returns
     -------
@@ -218,7 +246,7 @@ def interval_table(
     that they lack.
     """
     error = np.abs(log_ratio(left_out, y))
-    inverse = _inverse(columns / y[:, None], known, float(np.median(error)), strength)
+    inverse = _inverse(columns / y[:, None], known, float(np.median(error)), strength, drawn)
     a = columns / np.maximum(left_out, _LEAST * y)[:, None]
     own = np.einsum("ij,jk,ik->i", a, inverse, a)
     # what the leverage was before the network itself was among the rows
@@ -233,21 +261,18 @@ def interval_table(
     }
 
 
-def _inverse(a: Array, known: Array, noise: float, strength: float) -> Array:
+def _inverse(a: Array, known: Array, noise: float, strength: float, drawn: Array | None) -> Array:
     """Return the inverse of a' a, in which an unmeasured coefficient is uncertain by itself."""
-    scale = np.sqrt((a * a).mean(axis=0))
-    seen = scale > 0
-    scale[~seen] = 1.0
-    precision = np.zeros(len(scale))
+    unit, seen = _units(a, np.zeros(len(known)) if drawn is None else drawn)
+    precision = np.zeros(len(unit))
     precision[seen] = min(max(strength, 1e-6), 1e9) * len(a)
     precision[seen & (known == 0)] = 1e12  # held at zero by the fit, on the edge of what it may be
     # In units of the noise: a share s of the prediction may be wrong by s.
-    unseen = np.maximum(known[~seen], 1e-30)
-    scale[~seen] = 1.0 / unseen
+    unit = np.where(seen, unit, np.maximum(known, 1e-30))
     precision[~seen] = max(noise, 1e-3) ** 2
-    b = a / scale
+    b = a * unit
     inverse = np.linalg.inv(b.T @ b + np.diag(precision))
-    return np.asarray(inverse / np.outer(scale, scale))
+    return np.asarray(inverse * np.outer(unit, unit))
 
 
 def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:

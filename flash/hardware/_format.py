@@ -207,7 +207,10 @@ def _intervals(
 def _row(data: Any, where: str, length: int) -> list[float]:
     if not isinstance(data, (list, tuple)) or len(data) != length:
         raise FormatError(f"{where} must be square, {length} numbers a row, got {shown(data)}")
-    return [number(one, where, -1e300, 1e300) for one in data]
+    row = [float(v) for v in data if type(v) in (int, float) and -1e300 <= v <= 1e300]
+    if len(row) < length:  # one is not: name it
+        return [number(one, where, -1e300, 1e300) for one in data]
+    return row
 
 
 # Pieces, also for the kinds' own links

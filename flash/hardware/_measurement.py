@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .._record import Record
-from .._validate import integer, known_keys, number, parse_json, read_text, shown, write_text_atomic
+from .._validate import integer, json_text, known_keys, number, parse_json, read_text, shown
 from ..errors import ArgumentTypeError, FlashError, FormatError
 from ._timing import Refused, lines_of
 
@@ -142,12 +142,7 @@ class Measurement(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the record as JSON text, and write it where a path is given."""
-        import json
-
-        text = json.dumps(self.to_dict(), allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Measurement:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._core.compile import Model
 from .._record import Record
 from . import COLUMNS, KINDS
+from ._units import UNIT, unit_models
 from .costing import operations
 
 if TYPE_CHECKING:
@@ -26,16 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "candidates", "counts", "terms", "totals"]
 
-_CARRIERS = (1, 2, 3, 4, 6)  # columns of a cost model that can carry a feature each
-_UNIT = 2.0**-8  # features are counts, or such over the copies of a layer: up to 256 on a tile
 _METRIC = {"latency_ms": 1, "energy_mj": 2, "area_mm2": 3}
 _PARTS = {
     "latency_ms": ("latency_ms", "ic_latency_ms"),
     "energy_mj": ("energy_mj", "ic_energy_mj"),
     "area_mm2": ("area_mm2",),
 }
-
-_units: dict[tuple[str, tuple[int, int]], list[tuple[dict[int, int], Model]]] = {}
 
 
 class Terms(Record):
@@ -55,19 +51,6 @@ class Terms(Record):
     offset: Array
 
 
-def unit_models(kind: str, array: tuple[int, int]) -> list[tuple[dict[int, int], Model]]:
-    """Return models that carry a feature in each column: ({feature: column}, model)."""
-    found = _units.get((kind, array))
-    if found is None:
-        count = len(KINDS[kind].FEATURES)
-        found = _units[kind, array] = []
-        for start in range(0, count, len(_CARRIERS)):
-            chosen = dict(zip(range(start, count), _CARRIERS, strict=False))
-            rows = [[float(k == chosen.get(i)) for k in range(7)] for i in range(count)]
-            found.append((chosen, Model(kind, rows, (_UNIT,) * 6, {}, array)))
-    return found
-
-
 def counts(
     kind: str, operations: Sequence[tuple[int, ...]], array: tuple[int, int] = (512, 512)
 ) -> Array:
@@ -84,7 +67,7 @@ def counts(
         rows: Any = model.charge(operations)  # type: ignore[arg-type]
         charged = np.array(rows).reshape(-1, 7)
         for feature, column in chosen.items():
-            result[:, feature] = charged[:, column] * _UNIT
+            result[:, feature] = charged[:, column] * UNIT
     return result
 
 

@@ -1,0 +1,140 @@
+"""What of a network lies outside the range that a target was calibrated in."""
+
+from __future__ import annotations
+
+from ._units import UNIT, unit_models
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..network import Layer
+    from . import Target
+    from ._operations import Charged
+
+__all__ = ["flags_for", "flags_of"]
+
+
+def flags_for(
+    target: Target,
+    architecture_family: str,
+    metrics: Mapping[str, float | None],
+    max_channels: int | None = None,
+    kernel: int | None = None,
+    resolution: int | None = None,
+) -> tuple[str, ...]:
+    """Return what lies outside the range that a target was calibrated in.
+
+    Parameters
+    ----------
+    target : Target
+    architecture_family : str
+        Selects the coefficient set; "" for none.
+    metrics : mapping of str to float
+        Of the network: any of "latency_ms", "energy_mj", "area_mm2", "macs", "params", "tiles",
+        "layers"; other keys and None are passed over.
+    max_channels : int, optional
+        The most channels that a convolution reads or writes.
+    kernel : int, optional
+        The largest kernel side.
+    resolution : int, optional
+        Height and width of the image in pixels.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each; empty where all is within.
+    """
+    flags = []
+    known = (target.residuals or {}).get(target.set_for(architecture_family))
+    if isinstance(known, dict) and known.get("networks") == 0:
+        flags.append(
+            f"{target.name} is not calibrated: its costs are estimated from its specification"
+        )
+    elif architecture_family in target.not_calibrated_families:
+        fitted = [one for families in target.sets.values() for one in families]
+        flags.append(
+            f"{architecture_family} on {target.name} is not calibrated: its costs are read from "
+            f"coefficients fitted on {', '.join(fitted) or 'other networks'}"
+        )
+    ranges = target.calibrated_ranges.get(target.set_for(architecture_family))
+    if not ranges:
+        return tuple(flags)
+    for name, (low, high) in ranges["network"].items():
+        value = metrics.get(name)
+        if value is not None and not low <= value <= high:
+            flags.append(_outside(name, value, low, high))
+    layer = ranges["layer"]
+    if max_channels is not None and "in_channels" in layer:
+        low, high = layer["in_channels"]
+        if "out_channels" in layer:
+            low, high = min(low, layer["out_channels"][0]), max(high, layer["out_channels"][1])
+        if max_channels > high:
+            flags.append(_outside("channels", max_channels, low, high))
+    if kernel is not None and "kernel" in layer and kernel > layer["kernel"][1]:
+        flags.append(_outside("kernel", kernel, *layer["kernel"]))
+    if resolution is not None and "positions" in layer:
+        low, high = layer["positions"]
+        if resolution * resolution > high:
+            flags.append(_outside("resolution", resolution, int(low**0.5), int(high**0.5)))
+    return tuple(flags)
+
+
+def _outside(name: str, value: float, low: float, high: float) -> str:
+    return f"{name} {value:.6g} is outside the calibrated range, {low:.6g} to {high:.6g}"
+
+
+def flags_of(
+    target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """Return what of a network lies outside; costs: those that the target gives it, and tiles."""
+    layers = counted.layers
+    weighted = [layer for layer in layers if layer.kind in ("conv", "linear")]
+    known = {
+        **costs,
+        "params": sum(layer.params for layer in layers),
+        "macs": sum(layer.macs for layer in weighted),
+        "layers": len(weighted),
+    }
+    channels = kernel = 0
+    for layer in weighted:
+        if layer.kind == "conv":
+            channels = max(channels, layer.in_channels, layer.out_channels)
+            kernel = max(kernel, *layer.kernel_size)
+    side = max(counted.input_shape[1:])
+    flags = flags_for(target, family, known, channels, kernel, side)
+    flags += _flags_of_groups(target, family, layers)
+    return flags + _flags_of_features(target, family, counted)
+
+
+def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tuple[str, ...]:
+    from . import KINDS
+
+    if KINDS[target.kind].GROUPED or family in target.not_calibrated_families:
+        return ()
+    if all(layer.groups == 1 for layer in layers):
+        return ()
+    return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
+
+
+def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
+    """Return what a network is charged for that no network of the calibration had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
+    unseen = {name for name, (_, high) in ranges.get("features", {}).items() if high == 0}
+    if not unseen:
+        return ()
+    from . import KINDS
+
+    flags = []
+    for carried, model in unit_models(target.kind, target.array):
+        total = None
+        for feature, column in carried.items():
+            name = KINDS[target.kind].FEATURES[feature]
+            if name in unseen:
+                total = total or model.total(counted.packed)
+                if total[column]:
+                    flags.append(
+                        f"{name} {total[column] * UNIT:.6g} is outside the calibrated range: "
+                        "no network had any"
+                    )
+    return tuple(flags)
