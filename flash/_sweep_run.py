@@ -98,9 +98,7 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
 def _estimate(settings: Settings, job: Job) -> None:
     plan = settings.plan
     kind = (3 if settings.out is not None else 2) if plan["rows"] else 1 if plan["bins"] else 0
-    workers = settings.threads
-    if settings.executor is not None:
-        workers = max(1, int(getattr(settings.executor, "_max_workers", 1) or 1))
+    workers = settings.threads if settings.executor is None else _workers(settings.executor)
     seconds = job.total * RATES_NS[kind] * 1e-9 / workers
     if seconds > LONG_S and not settings.yes:
         raise ArgumentError(
@@ -108,6 +106,15 @@ def _estimate(settings: Settings, job: Job) -> None:
             f"{_span(seconds)} on {workers} worker{'s' * (workers > 1)}; yes=True (--yes) goes "
             "ahead, sample=N looks at some of them, flash.search proves the best at once"
         )
+
+
+def _workers(executor: Any) -> int:
+    """Return how many threads an executor's workers have, where it tells."""
+    known = getattr(executor, "_max_workers", None)
+    if known is None:
+        with suppress(Exception):  # Dask's executor; others tell nothing
+            known = sum(executor._client.nthreads().values())
+    return max(1, known) if isinstance(known, int) else 1
 
 
 def _span(seconds: float) -> str:
@@ -237,7 +244,7 @@ class _Running:
 
         own: Executor | None = None
         executor: Executor | None = self.settings.executor
-        ahead = 256
+        ahead = max(256, 4 * _workers(executor))
         if executor is None:
             own = executor = ThreadPoolExecutor(self.settings.threads)
             ahead = 2 * self.settings.threads

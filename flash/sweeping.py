@@ -35,6 +35,7 @@ MAX_TOP = 1_000_000
 MAX_BINS = 65536
 FRONT_METRICS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 UNIT = 1 << 32  # configurations of a unit that is only counted: about a second
+MAX_UNIT = 1 << 36
 UNIT_EXACT = 1 << 27  # with histograms
 UNIT_ROWS = 1 << 22  # of one that is evaluated row by row
 CHUNK = 1 << 18
@@ -326,7 +327,9 @@ def sweep(
     extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
         MACS if limits[5] < INF or wanted.uses(5) else 0
     )
-    unit = UNIT_ROWS if as_rows else UNIT_EXACT if bins else UNIT
+    # of a huge space larger ones: a scheduler has to hand out some ten thousands, not millions
+    counted = min(MAX_UNIT, max(UNIT, size >> 16))
+    unit = UNIT_ROWS if as_rows else UNIT_EXACT if bins else counted
     plan: dict[str, Any] = {
         "space": space.to_dict(),
         "target": target.to_dict(),
