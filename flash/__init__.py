@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .evaluating import Table as Table
+    from .evaluating import evaluate as evaluate
     from .fleet import FleetResult as FleetResult
     from .fronts import pareto as pareto
     from .hardware import Cost as Cost
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from .network import Network as Network
     from .predictor import AccuracyPredictor as AccuracyPredictor
     from .problem import Problem as Problem
-    from .problem import evaluate as evaluate
     from .result import SearchResult as SearchResult
     from .solver import search as search
     from .spaces import DenseNet as DenseNet
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from .spaces import ResNet as ResNet
     from .spaces import SearchSpace as SearchSpace
     from .spaces import WideResNet as WideResNet
+    from .sweeping import SweepResult as SweepResult
+    from .sweeping import sweep as sweep
     from .training import train as train
 
 _HOME = {
@@ -64,18 +67,21 @@ _HOME = {
     "ResNet": "spaces",
     "SearchResult": "result",
     "SearchSpace": "spaces",
+    "SweepResult": "sweeping",
+    "Table": "evaluating",
     "Target": "hardware",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
-    "evaluate": "problem",
+    "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",
     "nn_degree": "degree",
     "nn_mass": "degree",
     "pareto": "fronts",
     "search": "solver",
+    "sweep": "sweeping",
     "targets": "hardware",
     "train": "training",
 }

@@ -18,6 +18,7 @@ __all__ = [
     "HELP",
     "USAGE",
     "add_budgets",
+    "option",
     "parser",
     "read_objective",
     "read_row",
@@ -40,6 +41,8 @@ commands:
                flash pareto densenet rram --objectives accuracy,latency_ms --plot front.png
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
+  sweep      every network of a space, or a sample: how many fit, the best, tables of all
+               flash sweep resnet rram --max-latency-ms 4 --top 5
   measure    run networks for real, here or on another machine, and time them
                flash measure net.json --runtime onnxruntime
   calibrate  fit a target to what was measured, or choose, measure and fit in one go
@@ -72,6 +75,7 @@ examples:
   flash evaluate densenet rram 0 123456789
   flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
   flash evaluate densenet rram result.json
+  flash evaluate densenet rram --choices rows.npy --out rows.parquet
 """
 
 # What `flash train` takes where no space is named.
@@ -160,7 +164,7 @@ def add_budgets(parser: ArgumentParser) -> None:
     """Add an option for each budget."""
     group = parser.add_argument_group("budgets")
     for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+        group.add_argument(option(name), type=float, metavar=metavar, help=text)
 
 
 def _fleet_options(parser: ArgumentParser) -> None:
@@ -186,10 +190,11 @@ def _prepare_pareto(parser: ArgumentParser) -> None:
 def _space_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("choices of the space, instead of its own")
     for name, text in _SPACE.items():
-        group.add_argument(_option(name), metavar="C", help=text)
+        group.add_argument(option(name), metavar="C", help=text)
 
 
-def _option(name: str) -> str:
+def option(name: str) -> str:
+    """Return the option of a keyword argument."""
     return "--" + name.replace("_", "-")
 
 
@@ -199,11 +204,21 @@ def _prepare_evaluate(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
     add("target", metavar="TARGET", help="name or file of a target")
-    add("network", metavar="NETWORK", nargs="+",
+    add("network", metavar="NETWORK", nargs="*",
         help="a flat index, a row of choice indices with commas between, or a JSON file of an "
         "architecture or of a search result")  # fmt: skip
+    add("--choices", metavar="FILE", help="rows of choice indices, or flat indices: a .npy file")
+    add("--out", metavar="FILE", help="Parquet file for the rows of --choices")
+    add("--threads", type=int, metavar="N", help="all processors by default")
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_sweep(parser: ArgumentParser) -> None:
+    from ._cli_sweep import prepare_sweep
+
+    prepare_sweep(parser)
     _space_options(parser)
 
 
@@ -305,7 +320,7 @@ def _one_choice(name: str, text: str, listed: bool = False) -> Any:
         values = [_number(part) for part in body.split(",")]
     except ValueError:
         raise ArgumentError(
-            f"{_option(name)} must be like 3, 1,2,3, 5:30, 5:30:5 or 0:127@32 "
+            f"{option(name)} must be like 3, 1,2,3, 5:30, 5:30:5 or 0:127@32 "
             f"(per cell with / between), got {text!r}"
         ) from None
     return values if listed or len(values) > 1 else values[0]
@@ -386,6 +401,7 @@ _PREPARE = {
     "search": _prepare_search,
     "pareto": _prepare_pareto,
     "evaluate": _prepare_evaluate,
+    "sweep": _prepare_sweep,
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,

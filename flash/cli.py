@@ -158,6 +158,19 @@ def _evaluate(args: Namespace) -> int:
 
     from .spaces import SearchSpace
 
+    if args.choices is not None or args.out is not None:
+        from ._cli_sweep import evaluate_file
+
+        if args.choices is None:
+            raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
+        told = evaluate_file(args)
+        if args.json:
+            _print_json(told)
+        else:
+            print(f"{told['rows']:,} rows in {told['out']}")
+        return FOUND
+    if not args.network:
+        raise ArgumentError("NETWORK or --choices must be given")
     named = read_space(args)
     space = SearchSpace(named) if isinstance(named, str) else named
     rows = [read_row(space, text) for text in args.network]
@@ -176,6 +189,22 @@ def _evaluate(args: Namespace) -> int:
         lines.append([name, *(quantity(column[number]) for column in values.values())])
     print("\n".join(table(lines, 1)))
     return FOUND
+
+
+# sweep
+
+
+def _sweep(args: Namespace) -> int:
+    from ._cli_sweep import sweep
+
+    result = sweep(args)
+    if args.json == "-":
+        print(result.to_json())
+    else:
+        if args.json is not None:
+            result.to_json(args.json)
+        print(result)
+    return FOUND if result.feasible else NOTHING
 
 
 # measure and calibrate
@@ -318,6 +347,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
     "pareto": _pareto,
     "evaluate": _evaluate,
+    "sweep": _sweep,
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,

@@ -3,6 +3,7 @@
 #define FLASH_KERNELS_H
 
 #include "problem.h"
+#include "sweep.h"
 
 #include <stdint.h>
 
@@ -102,6 +103,14 @@ typedef struct {
      * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers. */
     int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
                   double *x);
+    /* The sieve of a complete enumeration, see sweep_body.h. Columns are aligned to cache lines and
+     * readable for SWEEP_ROOM numbers beyond the last row. */
+    int64_t (*sieve)(const flash_sieve *sieve, const flash_gate *gate, int64_t from, int64_t to,
+                     int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet);
+    void (*sieve_values)(const flash_values *values, const flash_level *level, int64_t from,
+                         int64_t to, const uint8_t *may_meet, int32_t *chosen, int64_t *n_chosen);
+    /* log2 to SWEEP_LOG_ERROR; `out` starts a cache line */
+    void (*sixteen_logs)(const float *x, float *out);
 } flash_kernels;
 
 /* The best variant that this processor runs for "auto", else the one of this name; NULL where this

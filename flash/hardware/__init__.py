@@ -267,7 +267,7 @@ class Target(Record):
         dict of ndarray
             One array of shape (n,) per modelled cost.
         """
-        from ..problem import evaluate
+        from ..evaluating import evaluate
 
         result = evaluate(space, self, indices)
         return {name: result[name] for name in self.metrics}
