@@ -282,3 +282,11 @@ def test_goals_are_checked(goals: tuple[int, ...]) -> None:
     problem = make(Random(1), "plain")
     with pytest.raises(ValueError, match="goals"):
         run(problem, goals)
+
+
+@pytest.mark.parametrize("seed", ["fuzz79533", "fuzz710349", "fuzz713069", "fuzz714445"])
+def test_ties_where_scores_are_no_goal(seed: str) -> None:
+    """Of equal costs the higher score comes first, also where it falls with the parameters."""
+    random = Random(seed)
+    problem = make(random, "logarithms")
+    check(problem, some_goals(random, problem))

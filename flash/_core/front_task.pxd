@@ -203,8 +203,9 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
         if t.final and variant_of(t, a)[0] != variant_of(t, b)[0]:
             return variant_of(t, a)[0] < variant_of(t, b)[0]
         return earlier(t, a, b)
-    if t.corners and (x[COL_MACS] != y[COL_MACS] or x[COL_PARAMS] != y[COL_PARAMS]):
-        return 0           # the same scores at the corners, and no one knows in between
+    if (t.problem.links.log_macs != 0.0 and x[COL_MACS] != y[COL_MACS]) or (
+            t.problem.links.log_params != 0.0 and x[COL_PARAMS] != y[COL_PARAMS]):
+        return 0           # which of the scores is higher depends on the other cells
     for k in range(COL_AREA + 1):
         if (x[k] < y[k]) if k == COL_SCORE else (x[k] > y[k]):
             return 0
