@@ -10,15 +10,29 @@ from .errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
     from typing import Any
 
     from .hardware import Target
     from .result import SearchResult
 
-__all__ = ["search_folder"]
+__all__ = ["add_options", "search_folder"]
 
 FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add what `flash search` takes for many devices."""
+    add = parser.add_argument
+    add("--targets", metavar="DIR",
+        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
+        "JSON line per device as soon as it is answered")  # fmt: skip
+    add("--budgets", metavar="FILE",
+        help="with --targets: JSON of budgets by device (file name without .json), like "
+        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    # TARGET may be absent: argparse would take none where an option follows SPACE
+    parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
 
 
 def search_folder(args: Namespace) -> int:

@@ -143,7 +143,9 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
-    _fleet_options(parser)
+    from ._cli_fleet import add_options
+
+    add_options(parser)
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
@@ -165,19 +167,6 @@ def add_budgets(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("budgets")
     for name, (metavar, text) in BUDGETS.items():
         group.add_argument(option(name), type=float, metavar=metavar, help=text)
-
-
-def _fleet_options(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--targets", metavar="DIR",
-        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
-        "JSON line per device as soon as it is answered")  # fmt: skip
-    add("--budgets", metavar="FILE",
-        help="with --targets: JSON of budgets by device (file name without .json), like "
-        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
-    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
-    # TARGET may be absent: argparse would take none where an option follows SPACE
-    parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
 
 
 def _prepare_pareto(parser: ArgumentParser) -> None:
