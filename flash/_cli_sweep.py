@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .sweeping import SweepResult
 
-__all__ = ["evaluate_file", "prepare_sweep", "sweep"]
+__all__ = ["evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
 
 EXAMPLES = """\
 examples:
@@ -25,6 +25,31 @@ Without --where, --pareto, --sample and --out every configuration is counted in 
 seconds for 10^11. With --out the rows go to a folder of Parquet files; stopped in any way, the same
 command goes on with it.
 """
+
+
+EVALUATE_EXAMPLES = """\
+examples:
+  flash evaluate densenet rram 0 123456789
+  flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
+  flash evaluate densenet rram result.json
+  flash evaluate densenet rram --choices rows.npy --out rows.parquet
+"""
+
+
+def prepare_evaluate(parser: ArgumentParser) -> None:
+    """Add the options of ``flash evaluate``."""
+    parser.description = "Print the score and the costs of networks of a space on a target."
+    parser.epilog = EVALUATE_EXAMPLES
+    add = parser.add_argument
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add("target", metavar="TARGET", help="name or file of a target")
+    add("network", metavar="NETWORK", nargs="*",
+        help="a flat index, a row of choice indices with commas between, or a JSON file of an "
+        "architecture or of a search result")  # fmt: skip
+    add("--choices", metavar="FILE", help="rows of choice indices, or flat indices: a .npy file")
+    add("--out", metavar="FILE", help="Parquet file for the rows of --choices")
+    add("--threads", type=int, metavar="N", help="all processors by default")
+    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
 
 
 def prepare_sweep(parser: ArgumentParser) -> None:
