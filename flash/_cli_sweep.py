@@ -19,7 +19,7 @@ examples:
   flash sweep resnet rram --max-latency-ms 4 --top 5
   flash sweep densenet rram --sample 100000 --pareto accuracy,latency_ms --json
   flash sweep densenet rram --max-latency-ms 4 --sample 1000000 --out rows --where "area_mm2 < 60"
-  flash sweep densenet rram --max-energy-mj 0.04 --objective accuracy=1,latency_ms=-1 --progress
+  flash sweep resnet rram --max-energy-mj 0.04 --objective accuracy=1,latency_ms=-1 --progress
 
 Without --where, --pareto, --sample and --out every configuration is counted in the compiled core:
 seconds for 10^11. With --out the rows go to a folder of Parquet files; stopped in any way, the same
