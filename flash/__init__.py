@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._buildinfo import build_info as build_info
     from ._choices import Range as Range
+    from ._pareto_front import ParetoFront as ParetoFront
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
     from .degree import nn_degree as nn_degree
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
+    from .fleet import FleetResult as FleetResult
+    from .fronts import pareto as pareto
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -53,10 +56,12 @@ _HOME = {
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
+    "FleetResult": "fleet",
     "Layer": "network",
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
+    "ParetoFront": "_pareto_front",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
@@ -74,6 +79,7 @@ _HOME = {
     "measure": "hardware.measuring",
     "nn_degree": "degree",
     "nn_mass": "degree",
+    "pareto": "fronts",
     "search": "solver",
     "sweep": "sweeping",
     "targets": "hardware",

@@ -17,6 +17,7 @@ __all__ = [
     "BUDGETS",
     "HELP",
     "USAGE",
+    "add_budgets",
     "option",
     "parser",
     "read_objective",
@@ -36,6 +37,8 @@ latency, energy and area budgets, and proves it.
 commands:
   search     find the best network for a target and its budgets
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
+  pareto     every trade-off between objectives that no network betters
+               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.html
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
   sweep      every network of a space, or a sample: how many fit, the best, tables of all
@@ -61,6 +64,7 @@ examples:
   flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
+  flash search densenet --targets fleet/ --max-latency-ms 4 --json > answers.jsonl
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
@@ -142,10 +146,15 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", nargs="+", help="names or files of targets")
-    group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(option(name), type=float, metavar=metavar, help=text)
+    add("target", metavar="TARGET", nargs="*", help="names or files of targets")
+    add("--targets", metavar="DIR",
+        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
+        "JSON line per device as soon as it is answered")  # fmt: skip
+    add("--budgets", metavar="FILE",
+        help="with --targets: JSON of budgets by device (file name without .json), like "
+        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
@@ -158,6 +167,20 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    _space_options(parser)
+
+
+def add_budgets(parser: ArgumentParser) -> None:
+    """Add an option for each budget."""
+    group = parser.add_argument_group("budgets")
+    for name, (metavar, text) in BUDGETS.items():
+        group.add_argument(option(name), type=float, metavar=metavar, help=text)
+
+
+def _prepare_pareto(parser: ArgumentParser) -> None:
+    from ._cli_front import prepare_pareto
+
+    prepare_pareto(parser)
     _space_options(parser)
 
 
@@ -385,6 +408,7 @@ def parser(command: str) -> ArgumentParser:
 
 _PREPARE = {
     "search": _prepare_search,
+    "pareto": _prepare_pareto,
     "evaluate": _prepare_evaluate,
     "sweep": _prepare_sweep,
     "measure": _prepare_measure,

@@ -76,9 +76,9 @@ def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
     from ._core.exact import Query
-    from .solver import _Run
+    from .solver import Run
 
-    run = _Run(job.problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
+    run = Run(job.problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
     whole = found.count == job.space.size and job.plan["where"] is None
     results = []
     for rank, point in enumerate(found.top, 1):
@@ -98,7 +98,7 @@ def _best(
 
 
 class _Answer:
-    """What `_Run.report` reads of a search."""
+    """What `Run.report` reads of a search."""
 
     def __init__(self, point: Point, bound: float) -> None:
         self.best = point

@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | sweep | measure | ...``.
+"""The command line: ``flash COMMAND``, of which `_cli_options.HELP` is the list.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -98,6 +98,14 @@ def _search(args: Namespace) -> int:
 
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    if args.targets is not None:
+        from ._cli_fleet import search_folder
+
+        return search_folder(args)
+    if not args.target:
+        raise ArgumentError("TARGET, or --targets with a folder, must be given, got neither")
+    if args.budgets is not None:
+        raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
     answer = flash.search(
         read_space(args),
@@ -111,6 +119,7 @@ def _search(args: Namespace) -> int:
         time_limit_s=args.time_limit_s,
         max_evals=args.max_evals,
         progress=args.progress,
+        threads=args.threads,
     )
     results: list[SearchResult] = answer if isinstance(answer, list) else [answer]
     if args.json is not None:
@@ -130,6 +139,15 @@ def _search(args: Namespace) -> int:
     if any(result.stopped == "interrupt" for result in results):
         return INTERRUPTED
     return FOUND if all(result.success for result in results) else NOTHING
+
+
+# pareto
+
+
+def _pareto(args: Namespace) -> int:
+    from ._cli_front import pareto
+
+    return pareto(args)
 
 
 # evaluate
@@ -327,6 +345,7 @@ def _info(args: Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
+    "pareto": _pareto,
     "evaluate": _evaluate,
     "sweep": _sweep,
     "measure": _measure,

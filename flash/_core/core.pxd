@@ -127,6 +127,7 @@ cdef extern from "kernels.h" nogil:
         double per_unit[7]
 
     enum:
+        FLASH_POINTS
         FLASH_LAYERS
         FLASH_RUNS
 
@@ -247,6 +248,8 @@ cdef extern from "kernels.h" nogil:
                            int64_t, double*) noexcept nogil
         void (*topology)(int64_t, const double*, const double*, const double*, const double*,
                          const double*, double*) noexcept nogil
+        uint32_t (*covered)(int32_t, int32_t, const double*, int64_t, const int32_t*, const double*,
+                            const double*, uint32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,

@@ -45,6 +45,7 @@ typedef struct {
     int32_t count;
 } flash_run;
 
+#define FLASH_POINTS 16 /* of a block of a front, see front.pxd */
 #define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
 #define FLASH_RUNS 260
 typedef struct {
@@ -89,6 +90,10 @@ typedef struct {
     /* a cell's topology score in units of 2^-36, see terms.pxd */
     void (*topology)(int64_t n, const double *deep, const double *spatial, const double *count,
                      const double *params, const double *coefficient, double *out);
+    /* of sixteen candidates those that no point of a front dominates, see front_body.h */
+    uint32_t (*covered)(int32_t keys, int32_t strict, const double *lanes, int64_t n,
+                        const int32_t *list, const double *low, const double *key,
+                        uint32_t *perhaps);
     /* The next two are NULL where the compiler has no vectors.
      * Costs of eight layers; right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
