@@ -70,14 +70,6 @@ choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
 """
 
-EVALUATE_EXAMPLES = """\
-examples:
-  flash evaluate densenet rram 0 123456789
-  flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
-  flash evaluate densenet rram result.json
-  flash evaluate densenet rram --choices rows.npy --out rows.parquet
-"""
-
 # What `flash train` takes where no space is named.
 SMALL_SPACE = {
     "family": "densenet",
@@ -188,18 +180,9 @@ def option(name: str) -> str:
 
 
 def _prepare_evaluate(parser: ArgumentParser) -> None:
-    parser.description = "Print the score and the costs of networks of a space on a target."
-    parser.epilog = EVALUATE_EXAMPLES
-    add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", help="name or file of a target")
-    add("network", metavar="NETWORK", nargs="*",
-        help="a flat index, a row of choice indices with commas between, or a JSON file of an "
-        "architecture or of a search result")  # fmt: skip
-    add("--choices", metavar="FILE", help="rows of choice indices, or flat indices: a .npy file")
-    add("--out", metavar="FILE", help="Parquet file for the rows of --choices")
-    add("--threads", type=int, metavar="N", help="all processors by default")
-    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
+    from ._cli_sweep import prepare_evaluate
+
+    prepare_evaluate(parser)
     _json_option(parser)
     _space_options(parser)
 

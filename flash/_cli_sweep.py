@@ -12,19 +12,44 @@ if TYPE_CHECKING:
 
     from .sweeping import SweepResult
 
-__all__ = ["evaluate_file", "prepare_sweep", "sweep"]
+__all__ = ["evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
 
 EXAMPLES = """\
 examples:
   flash sweep resnet rram --max-latency-ms 4 --top 5
   flash sweep densenet rram --sample 100000 --pareto accuracy,latency_ms --json
   flash sweep densenet rram --max-latency-ms 4 --sample 1000000 --out rows --where "area_mm2 < 60"
-  flash sweep densenet rram --max-energy-mj 0.04 --objective accuracy=1,latency_ms=-1 --progress
+  flash sweep resnet rram --max-energy-mj 0.04 --objective accuracy=1,latency_ms=-1 --progress
 
 Without --where, --pareto, --sample and --out every configuration is counted in the compiled core:
 seconds for 10^11. With --out the rows go to a folder of Parquet files; stopped in any way, the same
 command goes on with it.
 """
+
+
+EVALUATE_EXAMPLES = """\
+examples:
+  flash evaluate densenet rram 0 123456789
+  flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
+  flash evaluate densenet rram result.json
+  flash evaluate densenet rram --choices rows.npy --out rows.parquet
+"""
+
+
+def prepare_evaluate(parser: ArgumentParser) -> None:
+    """Add the options of ``flash evaluate``."""
+    parser.description = "Print the score and the costs of networks of a space on a target."
+    parser.epilog = EVALUATE_EXAMPLES
+    add = parser.add_argument
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add("target", metavar="TARGET", help="name or file of a target")
+    add("network", metavar="NETWORK", nargs="*",
+        help="a flat index, a row of choice indices with commas between, or a JSON file of an "
+        "architecture or of a search result")  # fmt: skip
+    add("--choices", metavar="FILE", help="rows of choice indices, or flat indices: a .npy file")
+    add("--out", metavar="FILE", help="Parquet file for the rows of --choices")
+    add("--threads", type=int, metavar="N", help="all processors by default")
+    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
 
 
 def prepare_sweep(parser: ArgumentParser) -> None:

@@ -126,8 +126,7 @@ def _pieces(choices: Any, chunk: int) -> Iterator[Any]:
         raise ArgumentTypeError(
             f"choices must be an array, a list or an iterator of them, got {shown(choices)}"
         )
-    for first in range(0, max(1, len(choices)), chunk):
-        yield choices[first : first + chunk]
+    return (choices[at : at + chunk] for at in range(0, max(1, len(choices)), chunk))
 
 
 def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:

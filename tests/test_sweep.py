@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
+from importlib.util import find_spec
 from random import Random
 from typing import Any
 
@@ -278,6 +281,14 @@ def test_command_line(cli: Run, tmp_path: Any) -> None:
     assert "--yes" in failed
     failed = cli(*words, "--where", "latency < 2", code=2).stderr
     assert "unknown column 'latency'; did you mean 'latency_ms'?" in failed
+
+
+def test_the_examples_of_the_help_run(cli: Run) -> None:
+    examples = re.findall(r"^  flash (sweep .*)$", cli("sweep", "--help").stdout, re.MULTILINE)
+    assert len(examples) >= 4
+    for example in examples:
+        if "--out" not in example or find_spec("pyarrow") is not None:
+            cli(*shlex.split(example))
 
 
 def test_rates_are_told(cli: Run) -> None:

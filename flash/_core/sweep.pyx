@@ -11,6 +11,7 @@ from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from flash._core.best cimport Best, offer
 from flash._core.block cimport *
 from flash._core.core cimport *
 from flash._core.exact cimport Query
@@ -19,11 +20,6 @@ from flash._core.tables cimport Tables, kernels
 from flash._core.valued cimport *
 
 __all__ = ("count_range", "outer_sizes")
-
-
-cdef struct Best:           # a heap: what all others precede is on top
-    flash_point* point
-    int64_t n, room
 
 
 cdef struct Run:
@@ -351,8 +347,8 @@ cdef void weigh_block(Run* r, int64_t part, int64_t width, const double* x) noex
 
 
 cdef void weigh(Run* r, int64_t part, int64_t width, const double* x, int64_t i,
-                int count, int offer) noexcept nogil:
-    """One configuration exactly; count: it is not counted yet; offer: it may be among the best."""
+                int count, int wanted) noexcept nogil:
+    """One configuration exactly; count: it is not counted yet; wanted: it may be among the best."""
     cdef const flash_links* links = &r.problem.links
     cdef Block* b = &r.sieve.block
     cdef double total[9]
@@ -370,7 +366,7 @@ cdef void weigh(Run* r, int64_t part, int64_t width, const double* x, int64_t i,
     for k in range(FLASH_METRICS if r.bins else 0):
         j = <int64_t> ((m[k] - r.low[k]) * r.per_bin[k])
         r.histogram[k * r.bins + (j if j < r.bins else r.bins - 1)] += 1
-    if not offer or not r.best.room:
+    if not wanted or not r.best.room:
         return
     objective = flash_objective(links, r.query, m)
     if objective < r.least or r.best.n == r.best.room and objective < r.best.point[0].objective:
@@ -384,7 +380,6 @@ cdef void keep(Run* r, int64_t part, int64_t width, int64_t combination, double 
     cdef const Layout* l = &r.layout
     cdef Best* best = &r.best
     cdef flash_point point
-    cdef int64_t i, child
     cdef int k, n = l.v.n_cells
     memset(&point, 0, sizeof(point))
     point.found = 1
@@ -395,26 +390,6 @@ cdef void keep(Run* r, int64_t part, int64_t width, int64_t combination, double 
     for k in range(l.n_outer):
         point.row[l.outer[k]] = r.outer_row[l.outer[k]]
     inner_rows(l, part, width, combination, point.row)
-    if best.n < best.room:
-        i = best.n
-        best.n += 1
-        while i and flash_precedes(&best.point[(i - 1) // 2], &point, n):
-            best.point[i] = best.point[(i - 1) // 2]
-            i = (i - 1) // 2
-        best.point[i] = point
-    else:
-        if not flash_precedes(&point, &best.point[0], n):
-            return
-        i = 0
-        while True:
-            child = 2 * i + 1
-            if child >= best.n:
-                break
-            if child + 1 < best.n and flash_precedes(&best.point[child], &best.point[child + 1], n):
-                child += 1
-            if not flash_precedes(&point, &best.point[child], n):
-                break
-            best.point[i] = best.point[child]
-            i = child
-        best.point[i] = point
+    if not offer(best, &point, n):
+        return
     raise_need(r)

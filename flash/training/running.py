@@ -11,11 +11,13 @@ from ..spaces import SearchSpace
 from .design import MAX_NETWORKS, covering
 from .ledger import Ledger
 from .loop import Recipe
+from .pool import processors
 from .results import TrainedNetwork, TrainingResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
     from typing import Any
 
     from .data import Images
@@ -40,6 +42,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     workers: int | None = None,
+    executor: Executor | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = True,
     keep_weights: bool = False,
@@ -83,6 +86,9 @@ def train(
     workers : int, optional
         Networks trained at a time, each in a process of its own (on a CPU of one thread). Usually
         as many as there are processors, one on CUDA.
+    executor : concurrent.futures.Executor, optional
+        Train in its workers instead of in processes of flash's own; Dask's are on other machines
+        (``Client.get_executor()``). `out` must then be a folder that all of them see.
     out : path, optional
         Folder of the run, usually ``flash-train-`` and 8 digits in the current folder that stand
         for its settings. Where it holds finished networks or checkpoints of the same run, the run
@@ -121,6 +127,11 @@ def train(
     integer("repeats", repeats, 1, MAX_REPEATS)
     if workers is not None:
         integer("workers", workers, 1, MAX_WORKERS)
+    if executor is not None:
+        if not hasattr(executor, "submit"):
+            raise ArgumentTypeError(f"executor must be an Executor, got {shown(executor)}")
+        if workers is not None:
+            raise ArgumentError("workers cannot be used with an executor, which has its own")
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
     if recipe is not None and not isinstance(recipe, Recipe):
@@ -138,6 +149,7 @@ def train(
     facts = _facts(named, images, plan, seed, place)
     key = _digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-train-{key[:8]}"
+    folder = os.path.abspath(folder) if executor is not None else folder
     conditions = _conditions(torch, place, plan, images)
 
     with Ledger(folder, facts, resume) as ledger:
@@ -156,16 +168,18 @@ def train(
         wanted = len(networks) * repeats
         if jobs:
             if workers is None:
-                workers = 1 if place != "cpu" else _processors()
+                workers = 1 if place != "cpu" else processors()
             common = {
                 "data": os.path.join(folder, "data"),
                 "folder": folder,
                 "recipe": plan.to_dict(),
                 "device": place,
                 "threads": 1 if place == "cpu" else 0,
+                "run": f"{folder} {key} {os.urandom(8).hex()}",
                 **_statistics(images),
             }
-            _run(ledger, images, jobs, common, workers, conditions, wanted, progress, callback)
+            pool = workers if executor is None else executor
+            _run(ledger, images, jobs, common, pool, conditions, wanted, progress, callback)
         kept = [
             TrainedNetwork.from_dict(line)
             for line in sorted(ledger.lines, key=lambda line: (line["index"], line["repeat"]))
@@ -179,7 +193,7 @@ def _run(
     images: Images,
     jobs: list[dict[str, Any]],
     common: dict[str, Any],
-    workers: int,
+    pool: int | Executor,
     conditions: dict[str, Any],
     wanted: int,
     progress: bool,
@@ -191,7 +205,7 @@ def _run(
 
     import numpy as np
 
-    from .pool import run_jobs
+    from .pool import run_jobs, run_jobs_in
     from .showing import display
 
     by_key = {(job["index"], job["repeat"]): job for job in jobs}
@@ -200,7 +214,11 @@ def _run(
         os.makedirs(common["data"])
         for name in ("train_x", "train_y", "test_x", "test_y"):
             np.save(os.path.join(common["data"], name + ".npy"), getattr(images, name))
-        events = run_jobs(jobs, common, workers)
+        events = (
+            run_jobs(jobs, common, pool)
+            if isinstance(pool, int)
+            else run_jobs_in(pool, jobs, common)
+        )
         with display(progress, wanted, wanted - len(jobs), common["recipe"]["epochs"]) as show:
             try:
                 for event in events:
@@ -381,9 +399,3 @@ def _digest(data: Any) -> str:
     import json
 
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # where a process may be kept to some of them
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
