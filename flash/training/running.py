@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-MAX_WORKERS = 1024
-MAX_REPEATS = 1000
+MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 def train(
@@ -87,8 +86,8 @@ def train(
         Networks trained at a time, each in a process of its own (on a CPU of one thread). Usually
         as many as there are processors, one on CUDA.
     executor : concurrent.futures.Executor, optional
-        Train in its workers instead of in processes of flash's own; Dask's are on other machines
-        (``Client.get_executor()``). `out` must then be a folder that all of them see.
+        Trains in its workers (Dask's ``Client.get_executor()``: on other machines) instead of in
+        processes of flash's own. `out` must then be a folder that all of them see.
     out : path, optional
         Folder of the run, usually ``flash-train-`` and 8 digits in the current folder that stand
         for its settings. Where it holds finished networks or checkpoints of the same run, the run
