@@ -25,22 +25,8 @@ from flash._core.tables cimport Tables, kernels
 __all__ = ("Front",)
 
 
-cdef extern from *:
-    """
-    #if defined(_WIN32)
-    #include <windows.h>
-    static double flash_now(void) { return GetTickCount64() * 1e-3; }
-    #else
-    #include <time.h>
-    static double flash_now(void)
-    {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec + 1e-9 * t.tv_nsec;
-    }
-    #endif
-    """
-    double flash_now() noexcept nogil
+cdef extern from "clock.h" nogil:
+    double flash_clock() noexcept
 
 
 cdef double INTERVAL = 0.02   # seconds between looks at signals and the callback
@@ -84,7 +70,7 @@ cdef class Front:
         t.query = &query.query
         t.kernels = kernels()
         t.epsilon = epsilon
-        t.deadline = flash_now() + time_limit_s
+        t.deadline = flash_clock() + time_limit_s
         t.owner = <void*> self
         t.additive = (additive(&tables.problem.links) and not tables.problem.links.n_steps
                       and tables.problem.links.leakage == 0.0)
@@ -184,7 +170,7 @@ cdef int pause(Task* t) noexcept nogil:
     cdef int interrupted = 0
     if t.stopped:
         return 1
-    now = flash_now()
+    now = flash_clock()
     if now >= t.deadline:
         t.stopped = 1
     elif now >= t.next_look:
