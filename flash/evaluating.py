@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ._core import batch
+from ._core import choices as choices_core
 from ._validate import integer, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
@@ -176,12 +177,12 @@ def _fill(
         table_rows(space, array)  # says what is wrong
     each = (len(lengths) - 3) // max(1, len(space._per_cell))
     n = len(array)
-    batch.prepare(problem.tables, n)
+    choices_core.prepare(problem.tables, n)
     modelled = [True, *(name in problem.target.metrics for name in COSTS)]
     out = [c if known else None for c, known in zip(columns, modelled, strict=True)]
 
     def fill(first: int) -> int:
-        return batch.evaluate_choices(
+        return choices_core.evaluate_choices(
             problem.tables,
             array,
             lengths,
