@@ -1,10 +1,8 @@
 """Many configurations at once: from tables, and layer by layer."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
-from libc.math cimport log
 from libc.stdlib cimport calloc, free, malloc
-from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t
 
 from flash._core.blocks cimport *
 from flash._core.compile cimport Model, Plan, PlanCell
