@@ -26,13 +26,26 @@ TARGET static inline __attribute__((always_inline)) __m512i KERNEL(words)(
                 _mm512_maskz_loadu_epi32((__mmask16)(own >> 16), row + 64));
         break;
     default:
-        for (int k = 0; 8 * k < width; k++) {
-            __m128i eight = _mm512_cvtsepi64_epi16(
-                _mm512_maskz_loadu_epi64((__mmask8)(own >> 8 * k), row + 64 * k));
-            half[k / 2] = k & 1 ? _mm256_inserti128_si256(half[k / 2], eight, 1)
-                                : _mm256_zextsi128_si256(eight);
-        }
+        half[0] = _mm256_zextsi128_si256(
+            _mm512_cvtsepi64_epi16(_mm512_maskz_loadu_epi64((__mmask8)own, row)));
+        if (width > 8)
+            half[0] = _mm256_inserti128_si256(
+                half[0],
+                _mm512_cvtsepi64_epi16(
+                    _mm512_maskz_loadu_epi64((__mmask8)(own >> 8), row + 64)),
+                1);
+        if (width > 16)
+            half[1] = _mm256_zextsi128_si256(_mm512_cvtsepi64_epi16(
+                _mm512_maskz_loadu_epi64((__mmask8)(own >> 16), row + 128)));
+        if (width > 24)
+            half[1] = _mm256_inserti128_si256(
+                half[1],
+                _mm512_cvtsepi64_epi16(
+                    _mm512_maskz_loadu_epi64((__mmask8)(own >> 24), row + 192)),
+                1);
     }
+    if (width <= 16)
+        return _mm512_zextsi256_si512(half[0]);
     return _mm512_inserti64x4(_mm512_zextsi256_si512(half[0]), half[1], 1);
 }
 
