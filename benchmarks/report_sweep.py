@@ -46,13 +46,14 @@ def lines(told: dict[str, Any]) -> Iterator[Line]:
     if not found:
         yield "rows streamed to Parquet: memory", "at most 1 GiB", None, None
     for one in found:
-        name = f"{_size(one['n'])} rows to Parquet, {one['threads']} threads"
+        threads = f"{one['threads']} thread{'s' * (one['threads'] > 1)}"
+        name = f"{_size(one['n'])} rows to Parquet, {threads}"
         gib = one["peak_gib"]
         yield f"{name}: memory", "at most 1 GiB", f"{gib:.2f} GiB", gib <= 1.0
         wall = one["alone_wall_s"] / one["wall_s"]
         used = one["alone_processor_s"] / one["processor_s"]
         text = f"{wall:.2f} of its rate; {used:.2f} per processor second"
-        yield f"{name}: rate", "near pyarrow's alone: half of it", text, wall >= 0.5
+        yield f"{name}: rate", "near pyarrow's alone (here: half of it)", text, wall >= 0.5
     shared = _of(told, "dask", "dask")
     text = holds = None
     if shared:
