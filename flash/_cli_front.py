@@ -38,6 +38,7 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--epsilon", type=float, default=0.0, metavar="E",
         help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
+    add("--threads", type=int, metavar="N", help="of no effect: a front is found on one thread")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
     add_json(parser)
@@ -62,6 +63,7 @@ def pareto(args: Namespace) -> int:
         predictor=args.predictor,
         epsilon=args.epsilon,
         time_limit_s=args.time_limit_s,
+        threads=args.threads,
         progress=args.progress,
     )
     print_result(args, front)
