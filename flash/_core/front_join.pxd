@@ -18,6 +18,7 @@ cdef enum:
 cdef struct Join:
     const Cloud* a       # sums of the cells before
     const Cloud* b       # rows of the next cell
+    int turned           # a point of b meets sixteen of a, which are nearer each other
     double offset[9]     # what the boundary between them adds, by column
     double key_offset[12]
     int32_t* near        # blocks of the result near two groups, and near two blocks
@@ -45,11 +46,11 @@ cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* o
         discard(out)
 
 
-cdef inline void summed(const Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other,
                         double* x) noexcept nogil:
     """All nine totals of two points."""
-    cdef const double* left = totals(j.a.record + a * t.stride)
-    cdef const double* right = totals(j.b.record + b * t.stride)
+    cdef const double* left = totals(j.a.record + (other if j.turned else one) * t.stride)
+    cdef const double* right = totals(j.b.record + (one if j.turned else other) * t.stride)
     cdef int k
     for k in range(FLASH_COLUMNS):
         x[k] = 0.0
@@ -57,13 +58,14 @@ cdef inline void summed(const Task* t, const Join* j, int64_t a, int64_t b,
         x[t.column[k]] = left[k] + right[k] + j.offset[t.column[k]]
 
 
-cdef inline int add(Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
                     Waiting* waiting) noexcept nogil:
     """A sum waits to join, unless no completion of it meets the budgets."""
     cdef double x[9]
     cdef char* made
+    cdef int64_t a = other if j.turned else one, b = one if j.turned else other
     cdef int k
-    summed(t, j, a, b, x)
+    summed(t, j, one, other, x)
     if hopeless(t, x, x):
         return 1
     made = claim(t, waiting)
@@ -113,20 +115,22 @@ cdef inline int box(const Task* t, const Join* j, const double* low_a, const dou
     return 1
 
 
-cdef inline int lanes_of(const Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t block,
                          double* lanes) noexcept nogil:
-    """The keys of the sums of point a and the points of block b; how many there are."""
-    cdef const double* left = j.a.key + (a // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
-        + a % FLASH_POINTS
-    cdef const double* right = j.b.key + b * t.n_keys * FLASH_POINTS
+    """The keys of the sums of a point and the points of a block; how many there are."""
+    cdef const Cloud* one = j.b if j.turned else j.a
+    cdef const Cloud* many = j.a if j.turned else j.b
+    cdef const double* left = one.key + (point // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
+        + point % FLASH_POINTS
+    cdef const double* right = many.key + block * t.n_keys * FLASH_POINTS
     cdef double x[9]
     cdef double m[16]
     cdef double own[12]
     cdef double base
-    cdef int l, d, k, n = <int> min(FLASH_POINTS, j.b.n - b * FLASH_POINTS)
+    cdef int l, d, k, n = <int> min(FLASH_POINTS, many.n - block * FLASH_POINTS)
     if t.final and not t.additive:
         for l in range(n):
-            summed(t, j, a, b * FLASH_POINTS + l, x)
+            summed(t, j, point, block * FLASH_POINTS + l, x)
             flash_metrics(&t.problem.links, x, m)
             goals_of(t, m, own)
             eased(t, own)
@@ -204,7 +208,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
     cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, l, count
     cdef uint32_t alive, perhaps
-    cdef int64_t i, near
+    cdef int64_t block = a if j.turned else b, points = b if j.turned else a, i, near
     cdef int32_t* list
     if not box(t, j, j.a.low[0] + a * keys, j.a.high[0] + a * keys, j.b.low[0] + b * keys,
                j.b.high[0] + b * keys, low, high):
@@ -214,8 +218,9 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
         return 1
     if n >= MANY:
         corners_apart(out, n, j.nearer, j.corner)
-    for i in range(a * FLASH_POINTS, min((a + 1) * FLASH_POINTS, j.a.n)):
-        count = lanes_of(t, j, i, b, lanes)
+    for i in range(points * FLASH_POINTS,
+                   min((points + 1) * FLASH_POINTS, j.b.n if j.turned else j.a.n)):
+        count = lanes_of(t, j, i, block, lanes)
         t.weighed += count
         near = n
         list = j.nearer
@@ -225,7 +230,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
         alive = t.kernels.covered(compared(t), strict, lanes, near, list, out.low[0], out.key,
                                   &perhaps)
         for l in range(count):
-            if alive >> l & 1 and not add(t, j, i, b * FLASH_POINTS + l, waiting):
+            if alive >> l & 1 and not add(t, j, i, block * FLASH_POINTS + l, waiting):
                 return 0
     return 1
 
@@ -318,6 +323,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     if not whole:
         sample(t, a, FEW, &few_a, key, order)
         sample(t, b, FEW, &few_b, key, order)
+        j.turned = 0
         if few_a.n and few_b.n:
             j.a = &few_a
             j.b = &few_b
@@ -329,6 +335,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
         if not t.stopped:
             j.a = a
             j.b = b
+            j.turned = a.n > b.n
             all_sums(t, &j, out, waiting, pause)
     discard(&few_a)
     discard(&few_b)
