@@ -6,7 +6,6 @@ Apart from bench_sweep because it takes minutes, and 5 GB of the temporary folde
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import flash
+from benchmarks.timing import peak_gib
 
 if TYPE_CHECKING:
     from typing import Any
@@ -33,17 +33,6 @@ def test_rows_to_parquet(benchmark: Any, threads: int, quick: bool) -> None:
         told = json.loads(done.stdout)
     benchmark.extra_info.update(kind="rows", n=n, threads=threads, **told)
     benchmark.pedantic(lambda: flash.sweep("resnet", "rram", sample=10_000), rounds=3)
-
-
-def peak_gib() -> float:
-    """Return the most memory that this process has had."""
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**20
-    except OSError:
-        pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # may be of what started it
 
 
 def _rows(folder: str, n: int, threads: int) -> dict[str, Any]:
