@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._objective import Objective
+    from ._sweep_result import SweepResult
     from ._sweep_run import Settings
     from ._sweep_store import Store
     from ._sweep_work import Job, Point
     from .result import SearchResult
-    from .sweeping import SweepResult
 
 __all__ = ["report"]
 
@@ -31,7 +31,7 @@ def report(
     stopped: str | None,
 ) -> SweepResult:
     """Return the result; with a folder, make it complete."""
-    from .sweeping import SweepResult
+    from ._sweep_result import SweepResult
 
     if store is not None and stopped is None:
         if store.result is None:
@@ -106,7 +106,7 @@ class _Answer:
 
 
 def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
-    from .sweeping import Histogram
+    from ._sweep_result import Histogram
 
     bins = job.plan["bins"]
     if not bins:
