@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._choices import Range as Range
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
+    from .cell_networks import CellNetwork as CellNetwork
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .hardware.measuring import measure as measure
     from .network import Layer as Layer
     from .network import Network as Network
+    from .pnas_space import PNASCells as PNASCells
     from .predictor import AccuracyPredictor as AccuracyPredictor
     from .problem import Problem as Problem
     from .problem import evaluate as evaluate
@@ -47,6 +49,7 @@ _HOME = {
     "AccuracyPredictor": "predictor",
     "Architecture": "architecture",
     "Cell": "architecture",
+    "CellNetwork": "cell_networks",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
@@ -54,6 +57,7 @@ _HOME = {
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
+    "PNASCells": "pnas_space",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
