@@ -72,6 +72,9 @@ class SearchResult(Record):
         is known and over the whole space otherwise (of ``min_accuracy`` the greatest).
     cell_degrees : tuple of float
         What each cell contributes to `nn_degree`.
+    trace : tuple of (int, int, float, float)
+        Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
+        seconds, objective.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
@@ -101,6 +104,7 @@ class SearchResult(Record):
     stopped: str | None = None
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
+    trace: tuple[tuple[int, int, float, float], ...] = ()
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -157,6 +161,7 @@ class SearchResult(Record):
         data: dict[str, Any] = {"format": _FORMAT}
         for name, value in zip(self._fields, self._values(), strict=True):
             data[name] = list(value) if isinstance(value, tuple) else value
+        data["trace"] = [list(step) for step in self.trace]
         data["space"] = self.space.to_dict()
         data["budgets"] = dict(self.budgets)
         data["least"] = None if self.least is None else dict(self.least)
@@ -303,9 +308,7 @@ def _read(name: str, value: Any) -> Any:
     from ._screen import BUDGETS
 
     if name == "space":
-        from .spaces import SearchSpace
-
-        return SearchSpace.from_dict(value)
+        return _read_space(value)
     if name == "status":
         return check.choice(name, value, STATUSES)
     if name in ("budgets", "least"):
@@ -325,7 +328,7 @@ def _read(name: str, value: Any) -> Any:
         return check.integer(name, value, 0)
     if name == "elapsed_s":
         return check.number(name, value, 0)
-    if name in ("x", "cell_degrees", "flags"):
+    if name in ("x", "cell_degrees", "flags", "trace"):
         if value is None and name == "x":
             return None
         if not isinstance(value, (list, tuple)):
@@ -334,6 +337,8 @@ def _read(name: str, value: Any) -> Any:
             return tuple(check.integer("x", item, 0) for item in value)
         if name == "cell_degrees":
             return tuple(check.number(name, item) for item in value)
+        if name == "trace":
+            return tuple(_read_step(item) for item in value)
         return tuple(_read("message", item) for item in value)
     if value is None:
         return None
@@ -342,3 +347,27 @@ def _read(name: str, value: Any) -> Any:
     if name in ("params", "macs"):
         return check.integer(name, value, 0)
     return check.number(name, value)
+
+
+def _read_step(item: Any) -> tuple[int, int, float, float]:
+    from ._validate import integer, number, shown
+
+    if not isinstance(item, (list, tuple)) or len(item) != 4:
+        raise FormatError(f"trace must be lists of four numbers, got {shown(item)}")
+    asked, nfev, seconds, objective = item
+    return (
+        integer("trace", asked, 0),
+        integer("trace", nfev, 0),
+        number("trace", seconds, 0),
+        number("trace", objective),
+    )
+
+
+def _read_space(value: Any) -> Any:
+    """Return a space of either kind from plain data."""
+    from .network_space import HOMES, network_space
+    from .spaces import SearchSpace
+
+    if hasattr(value, "get") and value.get("family") in HOMES:
+        return network_space(value)
+    return SearchSpace.from_dict(value)

@@ -91,6 +91,8 @@ def search(
     method: str = "shgo",
     certify: bool = True,
     evaluator: Any = None,
+    options: Mapping[str, Any] | None = None,
+    journal: str | os.PathLike[str] | None = None,
     seed: int = 0,
     time_limit_s: float | None = None,
     max_evals: int | None = None,
@@ -123,18 +125,29 @@ def search(
         was done and why. By default it does where the function loops in Python: array operations
         are compiled already, and compiling takes about a second. True: those too. False: never.
         Where numba cannot, or the scores would differ, the function runs as it is.
-    method : {"shgo", "exact"}, default "shgo"
+    method : str, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
+        Methods of other papers, to compare: "random", "evolution", "fp-nas", "parsec" (see
+        docs/methods.md).
     certify : bool, default True
-        False: SHGO alone, with its gap to the bound.
-    evaluator : None
-        For methods that train; not used by these.
+        False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
+        the optimum afterwards, where it can be proven, and the gap to it.
+    evaluator : optional
+        Other papers' methods: what tells accuracies, instead of a predictor: a
+        `TableEvaluator`, a `TrainingEvaluator`, the path of a table, or a function from a list of
+        architectures to their accuracies.
+    options : dict, optional
+        Other papers' methods: their own options.
+    journal : path, optional
+        Other papers' methods: file of all evaluations. A run that finds its networks there takes
+        their accuracies from it, so that one that was stopped goes on.
     seed : int, default 0
         The same seed gives the same answer.
     time_limit_s : float, optional
     max_evals : int, optional
         Configurations that may be evaluated. Combinations of some cells only, which the exact
-        solver's enumeration looks at, count as one for every 64.
+        solver's enumeration looks at, count as one for every 64. Other papers' methods: networks
+        whose accuracy is asked for; one over a budget is none.
     callback : callable, optional
         Called now and then with an `Event`; the search stops where it returns True.
     progress : bool, default False
@@ -159,6 +172,31 @@ def search(
         for name in ("space", "target", "started"):
             del given[name]
         return [search(space, one, **given) for one in target]
+    if method not in METHODS and isinstance(method, str):
+        from .methods import METHODS as others
+
+        choice("method", method, (*METHODS, *others))
+        from .methods.running import search_by
+
+        return search_by(
+            method,
+            space,
+            target,
+            (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs),
+            min_accuracy=min_accuracy,
+            predictor=predictor,
+            objective=objective,
+            compile_objective=compile_objective,
+            certify=certify,
+            evaluator=evaluator,
+            options=options,
+            journal=journal,
+            seed=seed,
+            time_limit_s=time_limit_s,
+            max_evals=max_evals,
+            callback=callback,
+            progress=progress,
+        )
     space = as_space(space)
     target = as_target(target)
     predictor = as_predictor(predictor, space.family)
@@ -178,8 +216,9 @@ def search(
     for name, flag in (("certify", certify), ("progress", progress)):
         if flag is not True and flag is not False:
             raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
-    if evaluator is not None:
-        raise ArgumentError(f"evaluator is not used by method {method!r}, which trains nothing")
+    for name, given in (("evaluator", evaluator), ("options", options), ("journal", journal)):
+        if given is not None:
+            raise ArgumentError(f"{name} is not used by method {method!r}, which trains nothing")
     seed = integer("seed", seed, 0, 2**64 - 1)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     evals = -1 if max_evals is None else integer("max_evals", max_evals, 1, 2**62)
