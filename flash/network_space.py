@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HOMES", "NetworkSpace", "network_space"]
 
 # family -> (module, class)
-HOMES: dict[str, tuple[str, str]] = {
-}
+HOMES: dict[str, tuple[str, str]] = {}
 MAX_KEPT = 1 << 16  # networks whose costs are kept
 
 
@@ -72,6 +71,10 @@ class NetworkSpace:
     def canonical(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Return the rows that stand for all that are the same network, shape (n, variables)."""
         return rows
+
+    def is_member(self, rows: NDArray[Any]) -> NDArray[Any] | None:
+        """Return which rows may be an answer; None: all of them. Others are steps on the way."""
+        return None
 
     # What follows
 

@@ -1,7 +1,9 @@
 """PNASCells: the cell space of PNAS (Liu et al., arXiv 1712.00559, ECCV 2018).
 
 Order of the variables: number of blocks; then for each block its two inputs and its two operators.
-Entries of surplus blocks are 0 and count nothing.
+Entries of surplus blocks are 0 and count nothing. In rows (not in flat indices) the first entry may
+go on beyond the choices of `blocks`: these are *steps*, smaller cells that PNAS evaluates on its
+way, which are no part of the space.
 """
 
 from __future__ import annotations
@@ -87,10 +89,16 @@ class PNASCells(NetworkSpace):
             "num_classes": self.num_classes,
         }
 
-    def growing(self) -> PNASCells:
-        """Return the space of the same networks with 1 to so many blocks, which PNAS climbs."""
-        changed = {**self.options(), "blocks": list(range(1, self.most + 1))}
-        return PNASCells(**changed)
+    @cached
+    def _counts(self) -> tuple[int, ...]:
+        """Blocks by the first entry of a row: the choices, then the steps."""
+        choices = [int(count) for count in self.blocks]
+        return (*choices, *(one for one in range(1, self.most) if one not in choices))
+
+    def is_member(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return which rows are in the space: not those of steps."""
+        found: NDArray[Any] = rows[:, 0] < len(self.blocks)
+        return found
 
     @cached
     def _cells(self) -> tuple[int, ...]:
@@ -113,8 +121,14 @@ class PNASCells(NetworkSpace):
         ArgumentError, ArgumentTypeError
             If it is out of range.
         """
-        if isinstance(i, str) or hasattr(i, "__len__"):
-            row = super().row(i)
+        if isinstance(i, str):
+            return self.parse(i)
+        if hasattr(i, "__len__"):
+            given = list(i)
+            first = given[0] if given else 0
+            if len(self.blocks) <= first < len(self._counts):
+                given[0] = 0
+            row = (first, *super().row(given)[1:]) if given else super().row(given)
             return (*row[: self._used(row)], *[0] * (len(row) - self._used(row)))
         rest = integer("i", i, 0, self.size - 1)
         choice = 0
@@ -127,8 +141,18 @@ class PNASCells(NetworkSpace):
         return tuple(out)
 
     def index(self, row: Sequence[int]) -> int:
-        """Return the flat index of a row: by the number of blocks, then in lexicographic order."""
+        """Return the flat index of a row: by the number of blocks, then in lexicographic order.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an entry is out of range, or the row is a step: it has no index.
+        """
         checked = self.row(row)
+        if checked[0] >= len(self.blocks):
+            raise ArgumentError(
+                f"blocks must be one of {shown(plain(self.blocks))}, got {self._counts[checked[0]]}"
+            )
         used = self._used(checked)
         flat = 0
         for value, length in zip(checked[1:used], self.lengths[1:used], strict=True):
@@ -136,7 +160,7 @@ class PNASCells(NetworkSpace):
         return sum(self._cells[: checked[0]]) + flat
 
     def _used(self, row: Sequence[int]) -> int:
-        return 1 + 4 * int(self.blocks[row[0]])
+        return 1 + 4 * self._counts[row[0]]
 
     # Cells as the search handles them: two numbers 8 * input + operator per block
 
@@ -153,18 +177,16 @@ class PNASCells(NetworkSpace):
         Raises
         ------
         ArgumentError
-            If the space has no cells of so many blocks.
+            If the space has neither cells nor steps of so many blocks.
         """
-        row = [self._choice(len(codes))]
+        if len(codes) not in self._counts:
+            raise ArgumentError(
+                f"blocks must be one of {shown(plain(self.blocks))}, got {len(codes)}"
+            )
+        row = [self._counts.index(len(codes))]
         for x, y in codes:
             row += [x >> 3, y >> 3, x & 7, y & 7]
         return (*row, *[0] * (len(self.lengths) - len(row)))
-
-    def _choice(self, count: int) -> int:
-        for number, blocks in enumerate(self.blocks):
-            if int(blocks) == count:
-                return number
-        raise ArgumentError(f"blocks must be one of {shown(plain(self.blocks))}, got {count}")
 
     def canonical(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Return the rows of the canonical forms of cells: see `flash.cell_networks.canonical`."""
@@ -202,6 +224,10 @@ class PNASCells(NetworkSpace):
             mine, other = getattr(self, name), getattr(network, name)
             if mine != other:
                 raise ArgumentError(f"{name} of the space is {mine!r}, got {other!r}")
+        if len(network.blocks) not in self.blocks:
+            raise ArgumentError(
+                f"blocks must be one of {shown(plain(self.blocks))}, got {len(network.blocks)}"
+            )
         number = {name: place for place, name in enumerate(OPERATORS)}
         return self.row_of(
             tuple((8 * a + number[p], 8 * b + number[q]) for a, b, p, q in network.blocks)

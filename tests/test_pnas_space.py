@@ -95,6 +95,22 @@ def test_indices_rows_and_names() -> None:
     assert len(set(space.sample(100))) == 100
 
 
+def test_steps_are_rows_but_no_members() -> None:
+    space = PNASCells([2, 4])
+    row = space.row_of(((0, 9), (1, 16), (2, 24)))
+    assert row == (3, 0, 1, 0, 1, 0, 2, 1, 0, 0, 3, 2, 0, 0, 0, 0, 0)
+    assert len(space.decode(row).blocks) == 3
+    assert space.canonical(np.array([row])).tolist() == [list(row)]
+    inside = space.encode(space.decode(0))
+    assert space.is_member(np.array([row, inside])).tolist() == [False, True]
+    with pytest.raises(ArgumentError, match=r"blocks must be one of \[2, 4\], got 3"):
+        space.index(row)
+    with pytest.raises(ArgumentError, match="choice index of blocks"):
+        space.row([4, *row[1:]])
+    with pytest.raises(ArgumentError, match="got 3"):
+        space.encode(space.decode(row))
+
+
 def test_pnasnet_5_goes_through_everything() -> None:
     space = PNASCells()
     net = CellNetwork(PNASNET_5)
@@ -123,7 +139,6 @@ def test_published_sizes() -> None:
 def test_files() -> None:
     space = PNASCells([1, 3], repeats=1, filters=8, resolution=16, num_classes=4)
     assert PNASCells.from_dict(space.to_dict()) == space != PNASCells()
-    assert space.growing() == PNASCells([1, 2, 3], 1, 8, 16, 4)
     assert flash.PNASCells is PNASCells
 
 

@@ -42,6 +42,7 @@ class Method(Record):
 METHODS: dict[str, Method] = {
     "random": Method("random_search", "uniform draws within the budgets"),
     "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),
+    "pnas": Method("pnas", "progressive search with a surrogate (arXiv 1712.00559)", ends=True),
 }
 
 

@@ -61,6 +61,10 @@ class Ground:
         """Return the rows that stand for all that are the same configuration."""
         raise NotImplementedError
 
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which rows may be an answer; None: all of them."""
+        return None
+
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw `n` canonical rows, each configuration as likely as any other."""
         raise NotImplementedError
@@ -182,6 +186,9 @@ class NetworkGround(Ground):
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return self.space.canonical(rows)
+
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        return self.space.is_member(rows)
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         return self.canonical(rng.integers(0, self.lengths, size=(n, len(self.lengths))))

@@ -359,6 +359,9 @@ class Task:
         """Weigh rows against the best so far."""
         if self.least > -INF:
             merit[~(accuracy >= self.least)] = -INF
+        ours = self.ground.is_member(rows)
+        if ours is not None:
+            merit = np.where(ours, merit, -INF)
         top = float(merit.max(initial=-INF))
         best = self.best
         if top == -INF or (best is not None and top < best.merit):
