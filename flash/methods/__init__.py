@@ -42,6 +42,10 @@ class Method(Record):
 METHODS: dict[str, Method] = {
     "random": Method("random_search", "uniform draws within the budgets"),
     "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),
+    "fp-nas": Method(
+        "fp_nas", "FP-NAS: a distribution, sampled by its entropy (arXiv 2011.10949)", True
+    ),
+    "parsec": Method("parsec", "PARSEC: the same with a fixed sample count", True),
 }
 
 
