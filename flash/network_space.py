@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["HOMES", "NetworkSpace", "network_space"]
 
 # family -> (module, class)
-HOMES: dict[str, tuple[str, str]] = {}
-MAX_KEPT = 1 << 16  # networks whose costs are kept
+HOMES: dict[str, tuple[str, str]] = {
+    "nas-bench-macro": ("flash.evaluators.nas_bench", "NasBenchMacro"),
+    "nas-bench-201": ("flash.evaluators.nas_bench", "NasBench201"),
+    "pnas": ("flash.pnas_space", "PNASCells"),
+}
+MAX_KEPT = 1 << 16  # networks whose costs a space keeps
+_shared: dict[str, NetworkSpace] = {}
 
 
 class NetworkSpace:
@@ -112,7 +117,7 @@ class NetworkSpace:
         """
         if isinstance(i, str):
             return self.parse(i)
-        if not hasattr(i, "__len__"):
+        if isinstance(i, int) or not hasattr(i, "__len__"):
             rest = integer("i", i, 0, self.size - 1)
             out = []
             for length in reversed(self.lengths):
@@ -158,6 +163,8 @@ class NetworkSpace:
         return [net for net in nets if net is not None]
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if not isinstance(other, NetworkSpace):
             return NotImplemented
         return self.to_dict() == other.to_dict()
@@ -197,6 +204,11 @@ def network_space(value: str | Mapping[str, Any]) -> NetworkSpace:
     """
     data: Mapping[str, Any] = {"family": value} if isinstance(value, str) else value
     family = choice("space", data.get("family"), HOMES)
+    if isinstance(value, str) and family in _shared:
+        return _shared[family]
     module, name = HOMES[family]
     found: type[NetworkSpace] = getattr(__import__(module, fromlist=[name]), name)
-    return found.from_dict(data)
+    space = found.from_dict(data)
+    if isinstance(value, str):
+        _shared[family] = space
+    return space

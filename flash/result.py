@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from .architecture import Architecture
+    from .network_space import NetworkSpace
     from .spaces import SearchSpace
 
 __all__ = ["STATUSES", "STOPS", "MissingExtraError", "SearchResult"]
@@ -80,7 +81,7 @@ class SearchResult(Record):
         range", and of the search. Worked out when first asked for.
     """
 
-    space: SearchSpace
+    space: SearchSpace | NetworkSpace
     target: str
     budgets: Mapping[str, float]
     status: str
@@ -114,8 +115,8 @@ class SearchResult(Record):
 
     @cached
     def architecture(self) -> Architecture | None:
-        """The network found, or None."""
-        return None if self.x is None else self.space.decode(self.x)
+        """The network found, or None; of a `NetworkSpace` a Network."""
+        return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
     @cached
     def index(self) -> int | None:
@@ -264,7 +265,7 @@ class SearchResult(Record):
         }
         row["space"] = self.space.family
         row.update(self.budgets)
-        for number, cell in enumerate(self.architecture.cells if self.architecture else ()):
+        for number, cell in enumerate(getattr(self.architecture, "cells", ())):
             row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
         return DataFrame([row])
 
@@ -276,6 +277,8 @@ class SearchResult(Record):
             raise _missing("plot()", "matplotlib") from error
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
+        if not hasattr(self.architecture, "cells"):
+            raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
         from ._screen import used_percent
 
         figure: Figure

@@ -216,8 +216,8 @@ def search(
     for name, flag in (("certify", certify), ("progress", progress)):
         if flag is not True and flag is not False:
             raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
-    for name, given in (("evaluator", evaluator), ("options", options), ("journal", journal)):
-        if given is not None:
+    for name, unused in (("evaluator", evaluator), ("options", options), ("journal", journal)):
+        if unused is not None:
             raise ArgumentError(f"{name} is not used by method {method!r}, which trains nothing")
     seed = integer("seed", seed, 0, 2**64 - 1)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)

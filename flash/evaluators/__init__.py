@@ -63,7 +63,9 @@ class Evaluator:
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Return (accuracies, seconds that each cost), shape (n,); seconds None: as long as it took.
+        """Return (accuracies, seconds that each cost), shape (n,).
+
+        Seconds None: as long as it took.
 
         Parameters
         ----------

@@ -43,6 +43,10 @@ METHODS: dict[str, Method] = {
     "random": Method("random_search", "uniform draws within the budgets"),
     "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),
     "pnas": Method("pnas", "progressive search with a surrogate (arXiv 1712.00559)", ends=True),
+    "fp-nas": Method(
+        "fp_nas", "FP-NAS: a distribution, sampled by its entropy (arXiv 2011.10949)", True
+    ),
+    "parsec": Method("parsec", "PARSEC: the same with a fixed sample count", True),
 }
 
 

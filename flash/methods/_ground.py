@@ -121,9 +121,9 @@ class TableGround(Ground):
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         places = (rows @ self._weights).astype(np.int32)
-        variants = np.ascontiguousarray(places[:, 0])
-        found = batch.evaluate(self.problem.tables, variants, np.ascontiguousarray(places[:, 1:]))
-        return np.array(found)
+        variants: Any = np.ascontiguousarray(places[:, 0])
+        cells: Any = np.ascontiguousarray(places[:, 1:])
+        return np.array(batch.evaluate(self.problem.tables, variants, cells))
 
     def places(self, row: Sequence[int]) -> list[int]:
         """Return (variant, table row of each of its cells) of a row."""
@@ -134,7 +134,8 @@ class TableGround(Ground):
         if len(self._used) == 1:
             return rows
         surplus = np.arange(rows.shape[1]) >= self._used[rows[:, 1]][:, None]
-        return np.where(surplus, 0, rows)
+        kept: NDArray[np.int64] = np.where(surplus, 0, rows)
+        return kept
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
@@ -163,10 +164,18 @@ class NetworkGround(Ground):
         self.lengths = np.array(space.lengths, dtype=np.int64)
         self.distinct = space.size
         self._group(space.groups)
-        self._kept: dict[tuple[int, ...], tuple[float, ...]] = {}
+        # kept with the space: another run on it charges nothing twice
+        kept = space.__dict__.setdefault("_charged", {})
+        key = (id(target), None if score is None else id(getattr(score, "__self__", score)))
+        if key not in kept:
+            if len(kept) >= 8:
+                kept.clear()
+            kept[key] = ((target, score), {})  # held, so that the numbers stay theirs
+        self._kept: dict[tuple[int, ...], tuple[float, ...]] = kept[key][1]
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([self._one(tuple(row)) for row in rows.tolist()]).reshape(-1, 6).T
+        found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
+        return found.reshape(-1, 6).T
 
     def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
         found = self._kept.get(row)
@@ -191,7 +200,8 @@ class NetworkGround(Ground):
         return self.space.is_member(rows)
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-        return self.canonical(rng.integers(0, self.lengths, size=(n, len(self.lengths))))
+        rows: NDArray[np.int64] = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
+        return self.canonical(rows)
 
 
 def ground_of(

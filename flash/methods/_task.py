@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "Best", "Stop", "Task"]
 
 INF = float("inf")
-IDLE = 100_000  # rows asked for in a row without a new network among them: nothing is left
+IDLE = 100_000  # rows asked for without a new network among them: nothing is left to be found
+IDLE_CALLS = 2_000  # the same in calls
 KEPT = 1 << 20  # evaluations remembered of an evaluator that costs next to nothing
 
 
@@ -55,16 +56,22 @@ class Answers:
         -inf where a row breaks a budget, is no network, or was not evaluated.
     accuracy : float64 array, shape (n,)
         The evaluator's; NaN where it was not asked.
+    likely : float64 array, shape (n,)
+        The merit without regard to the budgets, for a soft constraint: NaN where the accuracy was
+        not asked.
     excess : float64 array, shape (n,)
         0 within the budgets, else how far the most exceeded one is exceeded: cost / budget - 1.
     metrics : float64 array, shape (6, n)
         See `Ground.charge`.
     """
 
-    __slots__ = ("accuracy", "excess", "merit", "metrics")
+    __slots__ = ("accuracy", "excess", "likely", "merit", "metrics")
 
-    def __init__(self, merit: Floats, accuracy: Floats, excess: Floats, metrics: Floats) -> None:
+    def __init__(
+        self, merit: Floats, likely: Floats, accuracy: Floats, excess: Floats, metrics: Floats
+    ) -> None:
         self.merit = merit
+        self.likely = likely
         self.accuracy = accuracy
         self.excess = excess
         self.metrics = metrics
@@ -171,7 +178,7 @@ class Task:
         self._limited = [k for k in range(1, 6) if limits[k] < INF]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}
-        self._idle = 0
+        self._idle = self._idle_calls = 0
         self._started = perf_counter()
         self._away = 0.0  # time inside the evaluator
         size = 1
@@ -239,19 +246,25 @@ class Task:
         keys = self.keys(rows)
         fresh = self._fresh(keys, wanted)
         stop = self._evaluate(rows, metrics, keys, fresh)
-        self._idle = 0 if fresh else self._idle + n
+        self._idle, self._idle_calls = (0, 0) if fresh else (self._idle + n, self._idle_calls + 1)
         nothing = float("nan")
         found = [self._known.get(key, nothing) for key in keys]
         accuracy = np.where(wanted, np.array(found, dtype=np.float64).reshape(n), nothing)
-        merit = self._merit(accuracy, metrics)
-        merit[(excess > 0.0) | ~wanted | np.isnan(accuracy)] = -INF
+        likely = self._merit(accuracy, metrics)
+        merit = self._within(likely, accuracy, excess)
         self._consider(rows, merit, accuracy, metrics)
         if stop is not None:
             raise stop
-        if self._idle >= IDLE or self.nfev >= self.ground.distinct:
+        if self._idle >= IDLE or self._idle_calls >= IDLE_CALLS:
+            raise Stop(None)
+        if self.nfev >= self.ground.distinct:
             raise Stop(None)
         self._look()
-        return Answers(merit, accuracy, excess, metrics)
+        return Answers(merit, likely, accuracy, excess, metrics)
+
+    def merits(self, accuracy: Floats, metrics: Floats) -> Floats:
+        """Return what is maximised for known accuracies: see `Answers.merit`."""
+        return self._within(self._merit(accuracy, metrics), accuracy, self._over(metrics))
 
     # How it is done
 
@@ -355,10 +368,15 @@ class Task:
         total[np.isnan(total)] = -INF  # as the core: 0 times infinity
         return total
 
+    def _within(self, likely: Floats, accuracy: Floats, excess: Floats) -> Floats:
+        """Return merits, -inf where a budget is broken."""
+        out = (excess > 0.0) | np.isnan(accuracy)
+        if self.least > -INF:
+            out |= ~(accuracy >= self.least)
+        return np.where(out, -INF, likely)
+
     def _consider(self, rows: Rows, merit: Floats, accuracy: Floats, metrics: Floats) -> None:
         """Weigh rows against the best so far."""
-        if self.least > -INF:
-            merit[~(accuracy >= self.least)] = -INF
         ours = self.ground.is_member(rows)
         if ours is not None:
             merit = np.where(ours, merit, -INF)

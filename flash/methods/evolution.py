@@ -73,9 +73,7 @@ def _strength(answers: Answers) -> NDArray[np.float64]:
     return np.where(answers.merit > -np.inf, answers.merit, over)
 
 
-def _children(
-    task: Task, parents: NDArray[np.int64], free: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _children(task: Task, parents: NDArray[np.int64], free: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return one child of each parent, with one choice changed, within the budgets if found."""
     children = parents.copy()
     excess = np.full(len(parents), np.inf)
