@@ -124,7 +124,7 @@ class PNASCells(NetworkSpace):
         if isinstance(i, str):
             return self.parse(i)
         if hasattr(i, "__len__"):
-            given = list(i)
+            given: list[Any] = list(i)  # type: ignore[arg-type]
             first = given[0] if given else 0
             if len(self.blocks) <= first < len(self._counts):
                 given[0] = 0

@@ -6,7 +6,7 @@ K most promising are evaluated and the surrogate is fitted again.
 
 On `PNASCells` a level is a block, as in the paper (K = 256: 136 + 4 * 256 evaluations). On other
 spaces it is a reconstruction of the idea: a level is one more *run*. Networks whose cells are all
-alike come first; a step changes the first or the last cells of a run of equal ones (or all of them)
+alike (groups of equal choices, or single variables where no two groups have equal ones) come first; a step changes the first or the last cells of a run of equal ones (or all of them)
 to any other choice, or one of what the cells share, such as the width multiplier.
 """
 
@@ -165,7 +165,8 @@ class Blocks:
 
     def complete(self, rows: Rows, level: int) -> NDArray[np.bool_]:
         """Return which rows have as many blocks as a level."""
-        return np.array(self.space._counts)[rows[:, 0]] == level
+        found: NDArray[np.bool_] = np.array(self.space._counts)[rows[:, 0]] == level
+        return found
 
     def expand(self, parents: Rows, most: int, rng: np.random.Generator) -> Rows:
         """Return cells with one more block: all that there are, or a random choice of them."""
@@ -195,6 +196,9 @@ class Runs:
     def __init__(self, task: Task) -> None:
         groups = [np.asarray(group) for group in task.groups]
         shapes = [tuple(task.lengths[group].tolist()) for group in groups]
+        if len(set(shapes)) == len(shapes):  # no two alike: perhaps their variables are
+            groups = [np.array([variable]) for group in groups for variable in group]
+            shapes = [tuple(task.lengths[group].tolist()) for group in groups]
         # cells are the groups that have the same choices; what is left, cells share
         usual = max(shapes, key=shapes.count, default=())
         alike = shapes.count(usual) > 1

@@ -68,7 +68,7 @@ class Vocabulary:
         self.features = end
 
     def sums(self, tokens: Tokens) -> Floats:
-        """Return what the steps' numbers add up to, shape (n, features), and the steps' count."""
+        """Return how often each number, or what it is made of, occurs, shape (n, features)."""
         out = np.zeros((len(tokens), self.features))
         for step in range(tokens.shape[1]):
             here = tokens[:, step, 0] >= 0
@@ -85,15 +85,18 @@ class Vocabulary:
 def _hats(size: int) -> Floats:
     """Return hat functions at evenly spaced knots, of each of `size` values."""
     place = np.arange(size) * ((KNOTS - 1) / (size - 1))
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
+    hats: Floats = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
+    return hats
 
 
 def product(a: Floats, b: Floats) -> Floats:
     """Return ``a @ b``, computed alike under any number of threads."""
     rows = max(1, SHARED_OUT // (2 * max(1, b.shape[-2] * b.shape[-1])))
     n = a.shape[-2]
+    out: Floats
     if n <= rows:
-        return np.matmul(a, b)
+        out = np.matmul(a, b)
+        return out
     out = np.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), n, b.shape[-1]))
     for first in range(0, n, rows):
         out[..., first : first + rows, :] = np.matmul(a[..., first : first + rows, :], b)
@@ -165,7 +168,8 @@ class MLP(Surrogate):
 
     def _inputs(self, tokens: Tokens) -> Floats:
         steps = np.maximum(1, (tokens[:, :, 0] >= 0).sum(axis=1))
-        return self.vocabulary.sums(tokens) / steps[:, None]
+        means: Floats = self.vocabulary.sums(tokens) / steps[:, None]
+        return means
 
     def _fit(self, tokens: Tokens, values: Floats) -> None:
         rng = np.random.default_rng([self.seed, 1])
