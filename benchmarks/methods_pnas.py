@@ -3,11 +3,11 @@
     python -m benchmarks.methods_pnas DATA --seeds 10 --json out.json
 
 DATA is a folder with nas_bench_macro_cifar10.csv.gz and nb201_tss_accuracy.csv.gz (columns and
-sources: benchmarks/accuracy); a table that is not there is marked as absent. For each table and goal
-(the best 1 %, 0.1 %, and the best of all) it counts the evaluations of PNAS, random search and
+sources: benchmarks/accuracy); a table that is not there is marked as absent. For each table and
+goal (the best 1 %, 0.1 %, and the best of all) it counts the evaluations of PNAS, random search and
 regularised evolution until they hold a network that good, and says how many times as many the
 others need, with a 95 % interval (bootstrap over seeds). A run that ends before it has one counts
-as all its evaluations: of PNAS that flatters the others, of the others PNAS less than is true.
+as all its evaluations: of PNAS that flatters it, of the others it flatters them.
 """
 
 from __future__ import annotations
