@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
+    from .evaluators.by_table import TableEvaluator as TableEvaluator
+    from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -54,12 +57,15 @@ _HOME = {
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
+    "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
     "SearchResult": "result",
     "SearchSpace": "spaces",
+    "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
+    "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",

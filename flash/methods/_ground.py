@@ -190,7 +190,8 @@ class NetworkGround(Ground):
         return found
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return self.space.canonical(rows)
+        space: NetworkSpace = self.space
+        return space.canonical(rows)
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         rows: NDArray[np.int64] = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
