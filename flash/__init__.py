@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
+    from .methods.comparing import Comparison as Comparison
+    from .methods.comparing import compare as compare
     from .network import Layer as Layer
     from .network import Network as Network
     from .predictor import AccuracyPredictor as AccuracyPredictor
@@ -50,6 +52,7 @@ _HOME = {
     "AccuracyPredictor": "predictor",
     "Architecture": "architecture",
     "Cell": "architecture",
+    "Comparison": "methods.comparing",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
@@ -70,6 +73,7 @@ _HOME = {
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
+    "compare": "methods.comparing",
     "evaluate": "problem",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",

@@ -29,7 +29,7 @@ OPTIONS = {
     "samples": Option(25, 8, 1000, about="networks evaluated for the first predictor"),
     "rounds": Option(5, 1, 1000, about="fits, each followed by the evaluation of its best network"),
     "kind": Option("topology", choices=("topology", "nn-degree"), about="of the predictor"),
-    "candidates": Option(2000, 1, 1 << 20, about="networks predicted, of a NetworkSpace"),
+    "candidates": Option(500, 1, 1 << 20, about="networks predicted, of a NetworkSpace"),
 }
 PATIENCE = 200  # draws for each sample, before one over budget is taken
 
@@ -61,8 +61,7 @@ def run(task: Task) -> None:
             fresh = np.array([key not in known for key in task.keys(pool)])
             if not fresh.any():
                 return
-            nets = [space.network(tuple(row)) for row in pool[fresh].tolist()]
-            scores = np.array([predictor._predicted(net) for net in nets])
+            scores = np.array([_score(space, predictor, row) for row in pool[fresh].tolist()])
             answer = pool[fresh][np.argmax(scores)][None]
         if answer is None or task.keys(answer)[0] in known:
             return
@@ -124,6 +123,19 @@ def _fit(known: list[tuple[Any, float]], kind: str) -> AccuracyPredictor | None:
         return AccuracyPredictor.fit([net for net, _ in known], [a for _, a in known], kind=kind)
     except ArgumentError:
         return None
+
+
+def _score(space: Any, predictor: AccuracyPredictor, row: list[int]) -> float:
+    """Return what orders predictions; what is read off a network is kept with the space."""
+    if predictor.topology is None:
+        return predictor._predicted(space.network(row))
+    kept = space.__dict__.setdefault("_terms", {})
+    key = tuple(row)
+    if key not in kept:
+        from .._cell_terms import terms_of
+
+        kept[key] = terms_of(space.network(row))
+    return predictor.topology.score(kept[key])
 
 
 def _solve(task: Task, predictor: AccuracyPredictor) -> NDArray[np.int64] | None:
