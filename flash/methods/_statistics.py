@@ -17,32 +17,43 @@ Triple = tuple[float, float, float]
 
 
 class Efforts(Record):
-    """What each run took until a quality; all it spent where it never came there."""
+    """What each run took until a quality; all that it spent where it never came there."""
 
     samples: list[float]
     evaluations: list[float]
     seconds: list[float]
-    reached: float
+    successes: list[bool]
+
+    @property
+    def reached(self) -> float:
+        """Share of the runs that came there."""
+        return sum(self.successes) / len(self.successes)
+
+    def expected(self, what: str) -> float | None:
+        """Return what reaching the quality takes in expectation; None where no run did.
+
+        All that the runs spent, over the number of those that came there: the expected effort of
+        running anew until it succeeds (ERT; Hansen et al., COCO, arXiv 1603.08785).
+        """
+        return sum(getattr(self, what)) / n if (n := sum(self.successes)) else None
 
 
 def efforts(runs: Sequence[SearchResult], quality: float | None) -> Efforts:
     """Return samples, evaluations and seconds until an objective of at least `quality`."""
     steps = []
-    reached = 0
+    successes = []
     for run in runs:
+        own = _steps(run)
         found = None
-        for step in _steps(run):
-            if quality is not None and step[3] >= quality:
-                found = step
-                break
-        reached += found is not None
-        last = (max((s[0] for s in _steps(run)), default=0), run.nfev, run.elapsed_s, 0.0)
-        steps.append(found or last)
+        if quality is not None:
+            found = next((step for step in own if step[3] >= quality), None)
+        successes.append(found is not None)
+        steps.append(found or (max((s[0] for s in own), default=0), run.nfev, run.elapsed_s, 0.0))
     return Efforts(
         [float(step[0]) for step in steps],
         [float(step[1]) for step in steps],
         [float(step[2]) for step in steps],
-        reached / len(runs),
+        successes,
     )
 
 
@@ -84,15 +95,26 @@ def interval(values: Sequence[float], seed: int = 0) -> Triple:
     return float(data.mean()), float(low), float(high)
 
 
-def ratio(base: Sequence[float], own: Sequence[float], seed: int = 0) -> Triple | None:
-    """Return (ratio, low, high) of medians, with its bootstrap interval of 95 %."""
+def ratio(base: Efforts, own: Efforts, what: str, seed: int = 0) -> Triple | None:
+    """Return (ratio of expected efforts, low, high), with its bootstrap interval of 95 %.
+
+    Draws in which one of the two never succeeds count as 0 or infinity. None where one never does.
+    """
     import numpy as np
 
-    a, b = np.array(base, dtype=float), np.array(own, dtype=float)
-    if not len(a) or not len(b) or np.median(b) <= 0.0:
+    first, second = base.expected(what), own.expected(what)
+    if not first or not second:
         return None
     rng = np.random.default_rng(seed)
-    tops = np.median(a[rng.integers(0, len(a), size=(DRAWS, len(a)))], axis=1)
-    bottoms = np.median(b[rng.integers(0, len(b), size=(DRAWS, len(b)))], axis=1)
-    low, high = np.percentile(tops / np.maximum(bottoms, 1e-12), [2.5, 97.5])
-    return float(np.median(a) / np.median(b)), float(low), float(high)
+    drawn = []
+    for efforts_ in (base, own):
+        spent = np.array(getattr(efforts_, what))
+        came = np.array(efforts_.successes, dtype=float)
+        picks = rng.integers(0, len(spent), size=(DRAWS, len(spent)))
+        with np.errstate(divide="ignore"):
+            drawn.append(spent[picks].sum(axis=1) / came[picks].sum(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = drawn[0] / drawn[1]
+    ratios = np.sort(ratios[~np.isnan(ratios)])
+    low, high = ratios[int(0.025 * (len(ratios) - 1))], ratios[int(0.975 * (len(ratios) - 1))]
+    return first / second, float(low), float(high)

@@ -57,12 +57,12 @@ class Comparison(Record):
         Returns
         -------
         list of dict
-            "method"; "objective" (median); "gap" to the proven optimum, relative, as
-            (mean, low, high) or None; "evaluations" and "seconds" until the baseline's median
-            quality, "reached" the share of seeds that reached it (those that did not count with all
-            of their evaluations, so that medians are lower bounds where fewer than half reached
-            it); "fewer" how many times fewer evaluations than the baseline, as (ratio of medians,
-            low, high); "overhead_us" the method's own time per row that it asked for.
+            "method", "seeds"; "objective": the median; "gap" to the proven optimum, relative:
+            (mean, low, high) or None; "reached": the share of seeds that reached the quality;
+            "evaluations", "samples" and "seconds" until then in expectation (see
+            `flash.methods._statistics.Efforts.expected`), None where no seed reached it; "fewer"
+            and "faster": the baseline's evaluations and seconds over the method's, as (ratio, low,
+            high) or None; "elapsed_s": the median time of a whole run.
         """
         from . import _statistics as statistics
 
@@ -80,12 +80,12 @@ class Comparison(Record):
                         [run.objective for run in runs if run.objective is not None]
                     ),
                     "gap": statistics.interval(gaps, seed=seed) if gaps else None,
-                    "evaluations": statistics.median(own.evaluations),
-                    "samples": statistics.median(own.samples),
-                    "seconds": statistics.median(own.seconds),
                     "reached": own.reached,
-                    "fewer": statistics.ratio(base.evaluations, own.evaluations, seed=seed),
-                    "faster": statistics.ratio(base.seconds, own.seconds, seed=seed),
+                    "evaluations": own.expected("evaluations"),
+                    "samples": own.expected("samples"),
+                    "seconds": own.expected("seconds"),
+                    "fewer": statistics.ratio(base, own, "evaluations", seed),
+                    "faster": statistics.ratio(base, own, "seconds", seed),
                     "elapsed_s": statistics.median([run.elapsed_s for run in runs]),
                 }
             )
@@ -119,8 +119,9 @@ class Comparison(Record):
         lines += ["", *table(rows, 1), ""]
         seeds = len(next(iter(self.runs.values())))
         lines.append(
-            f"{seeds} seeds; medians; in brackets 95 % bootstrap intervals; evaluations and time "
-            f"until the quality to reach; fewer: evaluations of {self.baseline} over the method's"
+            f"{seeds} seeds; objective: median; gap: mean; in brackets 95 % bootstrap intervals; "
+            "evaluations and time in expectation until the quality to reach; fewer: evaluations of "
+            f"{self.baseline} over the method's"
         )
         lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
         return "\n".join(lines)
@@ -134,7 +135,7 @@ class Comparison(Record):
             "baseline": self.baseline,
             "optimum": self.optimum,
             "skipped": dict(self.skipped),
-            "rows": self.rows(),
+            "rows": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
             "runs": {name: [run.to_dict() for run in runs] for name, runs in self.runs.items()},
         }
 
@@ -187,20 +188,25 @@ class Comparison(Record):
         return draw(self)
 
 
+def _finite(value: Any) -> Any:
+    """Return None for what JSON has no number for."""
+    if isinstance(value, tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and value - value != 0.0 else value
+
+
 def _line(row: Mapping[str, Any]) -> list[str]:
     from .._screen import duration
 
     gap, fewer = row["gap"], row["fewer"]
-    reached = row["reached"]
-    bound = ">" if reached < 0.5 else ""
     return [
         row["method"],
         "-" if row["objective"] is None else f"{row['objective']:.6g}",
         "-" if gap is None else "{:.3g} [{:.3g}, {:.3g}]".format(*(100 * g for g in gap)),
-        f"{100 * reached:.0f} %",
-        "-" if row["evaluations"] is None else f"{bound}{row['evaluations']:,.0f}",
+        f"{100 * row['reached']:.0f} %",
+        "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
         "-" if fewer is None else "{:.3g} [{:.3g}, {:.3g}]".format(*fewer),
-        "-" if row["seconds"] is None else f"{bound}{duration(row['seconds'])}",
+        "-" if row["seconds"] is None else duration(row["seconds"]),
     ]
 
 
