@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
+    from .evaluators.by_table import TableEvaluator as TableEvaluator
+    from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
+    from .methods.comparing import Comparison as Comparison
+    from .methods.comparing import compare as compare
     from .network import Layer as Layer
     from .network import Network as Network
     from .pnas_space import PNASCells as PNASCells
@@ -50,6 +55,7 @@ _HOME = {
     "Architecture": "architecture",
     "Cell": "architecture",
     "CellNetwork": "cell_networks",
+    "Comparison": "methods.comparing",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
@@ -58,16 +64,20 @@ _HOME = {
     "Measurement": "hardware._measurement",
     "Network": "network",
     "PNASCells": "pnas_space",
+    "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
     "SearchResult": "result",
     "SearchSpace": "spaces",
+    "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
+    "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
+    "compare": "methods.comparing",
     "evaluate": "problem",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",

@@ -40,6 +40,9 @@ class Method(Record):
 
 
 METHODS: dict[str, Method] = {
+    "flash": Method(
+        "sampled", "FLASH: a predictor fitted on 25 samples, then flash's search", True
+    ),
     "random": Method("random_search", "uniform draws within the budgets"),
     "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),
     "pnas": Method("pnas", "progressive search with a surrogate (arXiv 1712.00559)", ends=True),

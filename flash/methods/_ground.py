@@ -194,12 +194,12 @@ class NetworkGround(Ground):
         return found
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        kept: NDArray[np.int64] = self.space.canonical(rows)
-        return kept
+        space: NetworkSpace = self.space
+        return space.canonical(rows)
 
     def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-        found: NDArray[np.bool_] | None = self.space.is_member(rows)
-        return found
+        space: NetworkSpace = self.space
+        return space.is_member(rows)
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         rows: NDArray[np.int64] = rng.integers(0, self.lengths, size=(n, len(self.lengths)))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ._task import Task
 
-__all__ = ["outcome"]
+__all__ = ["KNOWN", "outcome"]
+
+KNOWN = "the proven optimum is better"  # how a message ends where the bound is an optimum
 
 INF = float("inf")
 
@@ -88,7 +90,7 @@ def outcome(
         status = "FEASIBLE"
         message = f"best that {method} found{ended}"
         if proven:
-            message += "; the proven optimum is better"
+            message += f"; {KNOWN}"
     metrics, known = found.metrics.tolist(), ground.target.metrics
     costs = {name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known}
     degree, degrees = _degree(task, found.row)

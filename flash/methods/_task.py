@@ -175,6 +175,7 @@ class Task:
         self.cost_s = 0.0
         self.best: Best | None = None
         self.trace: list[tuple[int, int, float, float]] = []
+        self.limits = list(limits)
         self._limited = [k for k in range(1, 6) if limits[k] < INF]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}
@@ -245,14 +246,16 @@ class Task:
             wanted &= known
         keys = self.keys(rows)
         fresh = self._fresh(keys, wanted)
-        stop = self._evaluate(rows, metrics, keys, fresh)
+        before = (self.asked - n, self.nfev, self.cost_s)
+        spent: list[float] = []
+        stop = self._evaluate(rows, metrics, keys, fresh, spent)
         self._idle, self._idle_calls = (0, 0) if fresh else (self._idle + n, self._idle_calls + 1)
         nothing = float("nan")
         found = [self._known.get(key, nothing) for key in keys]
         accuracy = np.where(wanted, np.array(found, dtype=np.float64).reshape(n), nothing)
         likely = self._merit(accuracy, metrics)
         merit = self._within(likely, accuracy, excess)
-        self._consider(rows, merit, accuracy, metrics)
+        self._consider(rows, merit, accuracy, metrics, (before, fresh[: len(spent)], spent))
         if stop is not None:
             raise stop
         if self._idle >= IDLE or self._idle_calls >= IDLE_CALLS:
@@ -287,9 +290,9 @@ class Task:
         return out
 
     def _evaluate(
-        self, rows: Rows, metrics: Floats, keys: list[Any], fresh: list[int]
+        self, rows: Rows, metrics: Floats, keys: list[Any], fresh: list[int], spent: list[float]
     ) -> Stop | None:
-        """Evaluate new networks in chunks, up to a limit."""
+        """Evaluate new networks in chunks, up to a limit; add to `spent` what each cost."""
         stop = None
         if self.max_evals is not None and self.nfev + len(fresh) > self.max_evals:
             fresh = fresh[: self.max_evals - self.nfev]
@@ -304,11 +307,11 @@ class Task:
                 except Stop as early:
                     return early
             part = fresh[first : first + size]
-            self._ask(rows[part], metrics[:, part], [keys[i] for i in part])
+            spent += self._ask(rows[part], metrics[:, part], [keys[i] for i in part])
         return stop
 
-    def _ask(self, rows: Rows, metrics: Floats, keys: list[Any]) -> None:
-        """Have one chunk evaluated, or read it from the journal."""
+    def _ask(self, rows: Rows, metrics: Floats, keys: list[Any]) -> list[float]:
+        """Have one chunk evaluated, or read it from the journal; return the seconds of each."""
         accuracy = np.full(len(rows), np.nan)
         seconds = np.zeros(len(rows))
         recalled = [] if self.journal is None else self.journal.recall(rows)
@@ -329,7 +332,9 @@ class Task:
                 self.journal.write(rows[rest], accuracy[rest], seconds[rest])
         self._known.update(zip(keys, accuracy.tolist(), strict=True))
         self.nfev += len(rows)
-        self.cost_s += float(seconds.sum())
+        costs: list[float] = seconds.tolist()
+        self.cost_s += sum(costs)
+        return costs
 
     def _call(self, rows: Rows, metrics: Floats) -> tuple[Floats, Floats | None]:
         from ..errors import FlashError
@@ -375,7 +380,14 @@ class Task:
             out |= ~(accuracy >= self.least)
         return np.where(out, -INF, likely)
 
-    def _consider(self, rows: Rows, merit: Floats, accuracy: Floats, metrics: Floats) -> None:
+    def _consider(
+        self,
+        rows: Rows,
+        merit: Floats,
+        accuracy: Floats,
+        metrics: Floats,
+        spent: tuple[tuple[int, int, float], list[int], list[float]],
+    ) -> None:
         """Weigh rows against the best so far."""
         ours = self.ground.is_member(rows)
         if ours is not None:
@@ -395,13 +407,33 @@ class Task:
             return
         self.best = found
         if best is None or found.merit > best.merit:
-            own = perf_counter() - self._started - self._away
-            self.trace.append((self.asked, self.nfev, own + self.cost_s, self.reported(top)))
+            self._record(merit, -INF if best is None else best.merit, *spent)
+
+    def _record(
+        self,
+        merit: Floats,
+        best: float,
+        before: tuple[int, int, float],
+        fresh: list[int],
+        spent: list[float],
+    ) -> None:
+        """Add the steps of one batch to the trace, as if its rows had come one by one."""
+        asked, nfev, cost_s = before
+        own = perf_counter() - self._started - self._away
+        peaks = np.maximum.accumulate(merit)
+        last = np.concatenate(([best], np.maximum(peaks[:-1], best)))
+        done = 0
+        for place in np.flatnonzero(merit > last).tolist():
+            while done < len(fresh) and fresh[done] <= place:
+                cost_s += spent[done]
+                done += 1
+            step = (asked + place + 1, nfev + done, own + cost_s, self.reported(merit[place]))
+            self.trace.append(step)
 
     def reported(self, merit: float) -> float:
         """Return a merit on the scale of `SearchResult.objective`."""
         score = self.ground.tabled and not self.evaluator.expensive
-        return self.objective.report(merit, self.predictor if score else None)
+        return float(self.objective.report(float(merit), self.predictor if score else None))
 
     def _look(self) -> None:
         """Stop at the time limit, or where a callback wants it."""

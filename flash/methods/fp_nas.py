@@ -9,13 +9,14 @@ A distribution over networks is drawn from, and moved towards what was good amon
 - The number of draws of an iteration is proportional to the entropy H of P, ``K = lambda H``. The
   paper's lambda of 1/4 gives 14 draws at the start of its space; here lambda is such that every
   space starts with `samples` draws (reconstruction: the same rule where H is smaller).
-- Draw k has the weight ``q_k = P_k / sum P_j`` of its likelihood P_k. The paper's likelihood is that
-  of a batch of validation images under a supernet. Known here is one figure of merit, so that
-  ``P_k = exp(sharpness z_k)``, z the merit in standard deviations of recent draws (reconstruction).
-- The soft cost constraint adds ``beta log C`` to the loss, C the mean of ``max(0, cost/budget - 1)``.
-  The gradient with respect to the logits is then
-  ``sum_k (-q_k + beta C_k / sum C_j) grad log P(A_k)`` (score function; derived, its formula was not
-  seen). Plain gradient steps (reconstruction: the optimiser was not seen).
+- Draw k has the weight ``q_k = P_k / sum P_j`` of its likelihood P_k. The paper's likelihood is
+  that of a batch of validation images under a supernet. Known here is one figure of merit, so that
+  ``P_k = exp(sharpness z_k)``, z being the merit in standard deviations of recent draws
+  (reconstruction).
+- The soft cost constraint adds ``beta log C`` to the loss, C the mean of
+  ``max(0, cost/budget - 1)``. The gradient with respect to the logits is then
+  ``sum_k (-q_k + beta C_k / sum C_j) grad log P(A_k)`` (score function; derived, its formula was
+  not seen). Plain gradient steps (reconstruction: the optimiser was not seen).
 - At the end the most probable network is the answer (here: evaluated like the others, and the best
   within the budgets returned).
 
@@ -49,7 +50,7 @@ OPTIONS = {
         0.5, 0.0, 1.0, about="share of the first entropy at which cells become joint"
     ),
     "learning_rate": Option(0.5, 1e-6, 100.0, about="of the logits"),
-    "sharpness": Option(2.0, 0.0, 100.0, about="log likelihood of a standard deviation of merit"),
+    "sharpness": Option(1.0, 0.0, 100.0, about="log likelihood of a standard deviation of merit"),
     "beta": Option(1.0, 0.0, 1e3, about="weight of the soft cost constraint"),
     "ends_at": Option(0.02, 0.0, 1.0, about="share of the first entropy at which the search ends"),
     "iterations": Option(2000, 1, 1 << 30, about="at most"),

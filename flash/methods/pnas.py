@@ -38,11 +38,11 @@ OPTIONS = {
         0, 0, 1 << 20, about="of the simplest networks evaluated; 0: 136, or max_evals' share"
     ),
     "candidates": Option(
-        0, 0, 1 << 22, about="most expansions predicted at a level; 0: 2**19, lstm or runs 2**14"
+        0, 0, 1 << 22, about="most expansions predicted at a level; 0: 2**19, lstm or runs 2**13"
     ),
 }
 USUAL_BEAM, USUAL_FIRST = 256, 136
-ALL, SOME = 1 << 19, 1 << 14
+ALL, SOME = 1 << 19, 1 << 13
 LOOKED_AT = 16  # times K: how far down networks within the budgets are sought, if costs take long
 
 
@@ -229,7 +229,7 @@ class Runs:
         self.steps = steps
 
     def first(self, rng: np.random.Generator) -> Rows:
-        """Return networks of equal cells in random order: all, or 2**14 of them."""
+        """Return networks of equal cells in random order: all, or 2**13 of them."""
         total = self.simplest
         flat = rng.permutation(total) if total <= SOME else rng.integers(0, total, size=SOME)
         rows = np.zeros((len(flat), len(self.lengths)), dtype=np.int64)
