@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ._record import Record, cached
 from ._validate import choice, integer, json_text, known_keys, parse_json, read_text, shown
-from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH
+from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH, Architecture
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Block = tuple[int, int, str, str]
 
-__all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical"]
+__all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical", "network_from_dict"]
 
 OPERATORS = (
     "sep3x3",
@@ -238,6 +238,19 @@ class CellNetwork(Record):
             return cls.from_dict(parse_json(source))
         text = read_text(source, "the cell network's file")
         return cls.from_dict(parse_json(text, f"the file {shown(str(source))}"))
+
+
+def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
+    """Return what ``to_dict`` of an Architecture or of a CellNetwork gave.
+
+    Raises
+    ------
+    FormatError
+        If a key is unknown or missing, or a value not accepted.
+    """
+    if hasattr(data, "get") and data.get("family") == "pnas":
+        return CellNetwork.from_dict(data)
+    return Architecture.from_dict(data)
 
 
 def _blocks(given: object) -> tuple[Block, ...]:

@@ -230,6 +230,27 @@ def test_a_table_of_accuracies() -> None:
     assert better <= 5
 
 
+def test_cells_are_trained(tmp_path: Path) -> None:
+    """flash.train takes cell networks; by training, PNAS goes on where it was stopped."""
+    pytest.importorskip("torch")
+    from flash.evaluators.by_training import TrainingEvaluator
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    images = rng.normal(size=(60, 8, 8)) * 0.1 + labels[:, None, None]
+    space = PNASCells(2, repeats=1, filters=4, resolution=8, num_classes=3)
+    judge = TrainingEvaluator((images, labels), tmp_path / "trained", epochs=1)
+    options = {"surrogate": "ridge", "first": 3, "beam": 2}
+    result = search(space, evaluator=judge, options=options)
+    assert result.nfev == 5
+    assert len(space.decode(result.x).blocks) == 2
+    again = TrainingEvaluator((images, labels), tmp_path / "trained", epochs=1)
+    assert search(space, evaluator=again, options=options).x == result.x
+    trained = flash.train(space.sample(1), (images, labels), epochs=1)
+    assert trained.samples[0].architecture == space.sample(1)[0]
+    assert "1 x 2 blocks" in str(trained)
+
+
 def test_refused_options() -> None:
     with pytest.raises(ArgumentError, match=r"surrogate.*did you mean 'lstm'"):
         search(options={"surrogate": "lstn"})

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from .._validate import integer, parse_json, read_text, shown
-from ..architecture import Architecture
+from ..cell_networks import network_from_dict
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..network_space import NetworkSpace
 from . import Evaluator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..architecture import Architecture
+    from ..cell_networks import CellNetwork
     from ..methods._ground import Ground
 
 __all__ = ["TrainingEvaluator"]
@@ -29,7 +31,7 @@ TAKEN = (
 
 
 class TrainingEvaluator(Evaluator):
-    """Evaluates by training on a dataset, for a `SearchSpace`.
+    """Evaluates by training on a dataset, for a `SearchSpace` and for `PNASCells`.
 
     The folder keeps what is trained: a run that was stopped or killed goes on from it, in the
     middle of a training too, and other methods find there what this one had trained.
@@ -74,14 +76,14 @@ class TrainingEvaluator(Evaluator):
         self.chunk = 8 * self.workers  # processes that train start anew for each chunk
         self.settings = settings
         self.name = f"training on {dataset}" if isinstance(dataset, str) else "training"
-        self._networks: list[Architecture] | None = None
-        self._found: dict[Architecture, tuple[float, float]] = {}
+        self._networks: list[Architecture | CellNetwork] | None = None
+        self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
 
     def unfit(self, space: Any) -> str | None:
-        if isinstance(space, NetworkSpace):
+        if isinstance(space, NetworkSpace) and space.family != "pnas":
             return (
                 f"evaluator by training does not fit the space {space.family!r}: flash.train "
-                "trains architectures of the four families"
+                "trains architectures of the four families and cells of PNAS"
             )
         return None
 
@@ -107,7 +109,7 @@ class TrainingEvaluator(Evaluator):
         found = np.array([self._found[net] for net in nets])
         return found[:, 0].copy(), found[:, 1].copy()
 
-    def _train(self, nets: list[Architecture]) -> None:
+    def _train(self, nets: list[Architecture | CellNetwork]) -> None:
         """Train what was never trained. The list of networks is written down before."""
         from .._validate import json_text
         from ..training import train
@@ -126,18 +128,18 @@ class TrainingEvaluator(Evaluator):
             out=os.path.join(self.folder, "trainings"),
             **self.settings,
         )
-        spent: dict[Architecture, float] = {}
+        spent: dict[Architecture | CellNetwork, float] = {}
         for one in result.samples:
             spent[one.architecture] = spent.get(one.architecture, 0.0) + one.seconds
         for net, accuracy in zip(result.architectures, result.accuracies, strict=True):
             self._found[net] = (accuracy, spent[net])
 
-    def _listed(self, path: str) -> list[Architecture]:
+    def _listed(self, path: str) -> list[Architecture | CellNetwork]:
         if self._networks is None:
             self._networks = []
             if os.path.exists(path):
                 data = parse_json(read_text(path, "the list of networks"), path)
                 if not isinstance(data, list):
                     raise FormatError(f"{path} must be a list of networks, got {shown(data)}")
-                self._networks = [Architecture.from_dict(one) for one in data]
+                self._networks = [network_from_dict(one) for one in data]
         return self._networks

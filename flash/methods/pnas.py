@@ -6,8 +6,9 @@ K most promising are evaluated and the surrogate is fitted again.
 
 On `PNASCells` a level is a block, as in the paper (K = 256: 136 + 4 * 256 evaluations). On other
 spaces it is a reconstruction of the idea: a level is one more *run*. Networks whose cells are all
-alike (groups of equal choices, or single variables where no two groups have equal ones) come first; a step changes the first or the last cells of a run of equal ones (or all of them)
-to any other choice, or one of what the cells share, such as the width multiplier.
+alike come first (cells: groups of equal choices, or single variables where no two groups have
+equal ones); a step changes the first or the last cells of a run of equal ones, or all of them, to
+any other choice, or one of what the cells share, such as the width multiplier.
 """
 
 from __future__ import annotations
@@ -96,13 +97,14 @@ class _Climb:
         kept: list[Rows] = []
         over: list[tuple[float, tuple[int, ...]]] = []
         count = 0
+        here: set[object] = set()
         most = len(rows) if task.ground.tabled else min(len(rows), LOOKED_AT * size)
         for start in range(0, most, size):
             part = task.canonical(rows[start : start + size])
             new = []
             for place, key in enumerate(task.keys(part)):
-                if key not in self.seen:
-                    self.seen.add(key)
+                if key not in self.seen and key not in here:
+                    here.add(key)
                     new.append(place)
             part = part[new]
             excess = task.excess(part)
@@ -120,14 +122,11 @@ class _Climb:
 
     def evaluate(self, rows: Rows) -> None:
         """Evaluate rows, the most promising first."""
-        evaluator = self.task.evaluator
-        size = evaluator.chunk or (1 if evaluator.expensive else max(1, len(rows)))
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            answers = self.task.evaluate(part)
-            self.rows = np.concatenate([self.rows, part])
-            self.merit = np.concatenate([self.merit, answers.merit])
-            self.excess = np.concatenate([self.excess, answers.excess])
+        self.seen.update(self.task.keys(rows))
+        answers = self.task.evaluate(rows)
+        self.rows = np.concatenate([self.rows, rows])
+        self.merit = np.concatenate([self.merit, answers.merit])
+        self.excess = np.concatenate([self.excess, answers.excess])
 
     def best(self, n: int, level: int) -> Rows:
         """Return the best `n` that may be expanded; none within the budgets: the nearest."""

@@ -6,6 +6,7 @@ import os
 
 from .._validate import choice, integer, known_keys, shown
 from ..architecture import FAMILIES, MAX_SEED, Architecture
+from ..cell_networks import CellNetwork
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces import SearchSpace
 from .design import MAX_NETWORKS, covering
@@ -27,7 +28,7 @@ MAX_REPEATS = 1000
 
 
 def train(
-    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture],
+    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
     dataset: Any,
     n: int = 25,
     *,
@@ -50,7 +51,7 @@ def train(
 
     Parameters
     ----------
-    space : SearchSpace, name, path, dict or sequence of Architecture
+    space : SearchSpace, name, path, dict or sequence of Architecture or CellNetwork
         A name stands for the family's default space at the images' own size and number of classes;
         so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
         networks of any other space are trained at their own resolution: images of another size are
@@ -240,7 +241,13 @@ def _run(
 
 
 def _job(
-    ledger: Ledger, key: str, index: int, repeat: int, arch: Architecture, seed: int, weights: bool
+    ledger: Ledger,
+    key: str,
+    index: int,
+    repeat: int,
+    arch: Architecture | CellNetwork,
+    seed: int,
+    weights: bool,
 ) -> dict[str, Any]:
     found = arch.to_dict()
     return {
@@ -290,7 +297,7 @@ def _recipe(
 
 def _networks(
     space: object, n: int, seed: int, images: Images
-) -> tuple[dict[str, Any] | None, list[Architecture]]:
+) -> tuple[dict[str, Any] | None, list[Architecture | CellNetwork]]:
     """Return (the space as plain data, or None for a list, and the networks to train)."""
     if isinstance(space, str) and space in FAMILIES:
         space = {"family": space}
@@ -303,10 +310,10 @@ def _networks(
         space = SearchSpace.load(space)
     if isinstance(space, SearchSpace):
         named: dict[str, Any] | None = space.to_dict()
-        networks = covering(space, n, seed)
+        networks: list[Architecture | CellNetwork] = list(covering(space, n, seed))
     else:
         named = None
-        if isinstance(space, Architecture):
+        if isinstance(space, (Architecture, CellNetwork)):
             space = [space]
         if not isinstance(space, (list, tuple)) or not space:
             raise ArgumentTypeError(
@@ -314,7 +321,7 @@ def _networks(
                 f"got {shown(space)} ({type(space).__name__})"
             )
         for number, one in enumerate(space):
-            if not isinstance(one, Architecture):
+            if not isinstance(one, (Architecture, CellNetwork)):
                 raise ArgumentTypeError(
                     f"space[{number}] must be an Architecture, got {shown(one)}"
                 )
