@@ -127,7 +127,7 @@ def search(
         Where numba cannot, or the scores would differ, the function runs as it is.
     method : str, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
-        Methods of other papers, to compare: "random", "evolution", "fp-nas", "parsec" (see
+        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec" (see
         docs/methods.md).
     certify : bool, default True
         False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out

@@ -101,6 +101,17 @@ def test_what_cells_share_is_a_level_of_its_own() -> None:
     assert growth.levels == 3
 
 
+def test_more_simple_networks_than_an_integer_holds() -> None:
+    lengths = [1 << 20, 1 << 21, 1 << 22, 1 << 23, 5, 5]
+    growth = Runs(Space(lengths, [[0], [1], [2], [3], [4], [5]], True))  # type: ignore[arg-type]
+    assert growth.simplest == 5 << 86
+    rows = growth.first(np.random.default_rng(0))
+    assert (rows >= 0).all()
+    assert (rows < np.array(lengths)).all()
+    assert (rows[:, 4] == rows[:, 5]).all()
+    assert (rows.max(axis=0)[:4] > np.array(lengths)[:4] // 2).all()
+
+
 def test_a_space_without_equal_groups_is_read_by_variables() -> None:
     space = network_space("nas-bench-201")
     growth = Runs(Space(space.lengths, space.groups))  # type: ignore[arg-type]

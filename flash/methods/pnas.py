@@ -13,6 +13,8 @@ any other choice, or one of what the cells share, such as the width multiplier.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from . import Option
@@ -208,11 +210,11 @@ class Runs:
         self.shape = usual if alike else ()
         self.lengths = task.lengths
         self.levels = max(1, len(self.cells)) + len(self.heads)
-        self.choices = int(np.prod(self.shape)) if alike else 1
+        self.choices = prod(self.shape)
         self.head_shapes = [tuple(task.lengths[group].tolist()) for group in self.heads]
         self.simplest = self.choices
         for shape in self.head_shapes:
-            self.simplest *= int(np.prod(shape))
+            self.simplest *= prod(shape)
         self._speak(task.ground.tabled)
 
     def _speak(self, ordered: bool) -> None:
@@ -230,10 +232,15 @@ class Runs:
     def first(self, rng: np.random.Generator) -> Rows:
         """Return networks of equal cells in random order: all, or 2**13 of them."""
         total = self.simplest
-        flat = rng.permutation(total) if total <= SOME else rng.integers(0, total, size=SOME)
+        if total > SOME:  # perhaps more than an integer holds
+            rows = rng.integers(0, self.lengths, size=(SOME, len(self.lengths)))
+            for group in self.cells:
+                rows[:, group] = rows[:, self.cells[0]]
+            return rows
+        flat = rng.permutation(total)
         rows = np.zeros((len(flat), len(self.lengths)), dtype=np.int64)
         for group, shape in zip(self.heads, self.head_shapes, strict=True):
-            flat, value = np.divmod(flat, int(np.prod(shape)))
+            flat, value = np.divmod(flat, prod(shape))
             rows[:, group] = np.stack(np.unravel_index(value, shape), 1)
         if self.cells:
             value = np.stack(np.unravel_index(flat, self.shape), 1)
@@ -253,7 +260,7 @@ class Runs:
             spots += [(k, start, stop) for start, stop in self._parts(row)]
         sizes = np.array(
             [
-                self.choices if start >= 0 else int(np.prod(self.head_shapes[-1 - start]))
+                self.choices if start >= 0 else prod(self.head_shapes[-1 - start])
                 for _, start, _ in spots
             ]
         )
