@@ -43,6 +43,8 @@ commands:
                flash calibrate --space densenet --n 25 --runtime onnxruntime
   train      train networks that cover a space, for an accuracy predictor
                flash train --data digits
+  compare    run the search methods of other papers on the same problem
+               flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   info       how this flash was built, for bug reports
@@ -154,7 +156,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
         "or the same as JSON")  # fmt: skip
-    add("--method", default="shgo", metavar="NAME", help="shgo (default), exact, ...")
+    add("--method", default="shgo", metavar="NAME",
+        help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
     add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")
     add("--seed", type=int, default=0, metavar="N")
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
@@ -162,6 +165,9 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    from ._cli_compare import method_options
+
+    method_options(parser)
     _space_options(parser)
 
 
@@ -229,6 +235,13 @@ def _prepare_train(parser: ArgumentParser) -> None:
     add("--keep-weights", action="store_true", help="keep each network's weights")
     add("--quiet", action="store_true", help="show no progress on standard error")
     _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_compare(parser: ArgumentParser) -> None:
+    from ._cli_compare import prepare_compare
+
+    prepare_compare(parser)
     _space_options(parser)
 
 
@@ -391,6 +404,7 @@ _PREPARE = {
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,
+    "compare": _prepare_compare,
     "targets": _prepare_targets,
     "info": _prepare_info,
 }

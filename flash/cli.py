@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | measure | calibrate | train | targets | info``.
+"""The command line: ``flash search | evaluate | measure | calibrate | train | compare | ...``.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -99,14 +99,20 @@ def _search(args: Namespace) -> int:
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
     budgets = {name: getattr(args, name) for name in BUDGETS}
+    from ._cli_compare import read_evaluator, read_options
+    from .network_space import HOMES
+
     answer = flash.search(
-        read_space(args),
+        args.space if args.space in HOMES else read_space(args),
         args.target[0] if len(args.target) == 1 else args.target,
         **budgets,
         predictor=args.predictor,
         objective=read_objective(args.objective),
         method=args.method,
         certify=not args.no_certify,
+        evaluator=read_evaluator(args),
+        options=read_options(args.option) or None,
+        journal=args.journal,
         seed=args.seed,
         time_limit_s=args.time_limit_s,
         max_evals=args.max_evals,
@@ -207,6 +213,15 @@ def _train(args: Namespace) -> int:
     return FOUND
 
 
+# compare
+
+
+def _compare(args: Namespace) -> int:
+    from ._cli_compare import compare
+
+    return compare(args)
+
+
 # targets and info
 
 
@@ -302,6 +317,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,
+    "compare": _compare,
     "targets": _targets,
     "info": _info,
 }

@@ -156,8 +156,8 @@ class TableEvaluator(Evaluator):
                 raise EvaluationError(
                     f"{self.path or 'the table'} does not hold the network "
                     f"{space.name(row) if known else space.index(row)!r} of {space.family} "
-                    f"({len(table)} of {ground.distinct} are there); missing='skip' keeps the "
-                    "search to those that are"
+                    f"({len(table)} of {ground.distinct} are there); missing='skip' "
+                    "(--skip-missing) keeps the search to those that are"
                 )
             out[:, place] = entry
         return out[0], out[1]

@@ -248,7 +248,11 @@ class Task:
         fresh = self._fresh(keys, wanted)
         before = (self.asked - n, self.nfev, self.cost_s)
         spent: list[float] = []
-        stop = self._evaluate(rows, metrics, keys, fresh, spent)
+        stop: BaseException | None
+        try:
+            stop = self._evaluate(rows, metrics, keys, fresh, spent)
+        except (KeyboardInterrupt, Exception) as error:  # what was evaluated before it counts
+            stop = error
         self._idle, self._idle_calls = (0, 0) if fresh else (self._idle + n, self._idle_calls + 1)
         nothing = float("nan")
         found = [self._known.get(key, nothing) for key in keys]

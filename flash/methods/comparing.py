@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..result import SearchResult
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["CORE", "Comparison", "compare", "unfit_core"]
 
 CORE = ("shgo", "exact")
 MAX_SEEDS = 1000
@@ -285,7 +285,7 @@ def compare(
         choice("options", name, known)
     skipped: dict[str, str] = {}
     for name in list(wanted):
-        why = _unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
+        why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
         if why is not None:
             if named:
                 raise ArgumentError(f"methods: {name}: {why}")
@@ -342,7 +342,8 @@ def _optimum(result: SearchResult) -> float | None:
     return None
 
 
-def _unfit_core(space: Any, judge: Any) -> str | None:
+def unfit_core(space: Any, judge: Any) -> str | None:
+    """Return why flash's own search does not fit, or None where it does."""
     if judge.expensive or hasattr(space, "groups"):
         return "searches a SearchSpace by a predictor or NN-Degree"
     return None

@@ -80,6 +80,7 @@ def search_by(
     family = space.family
     predictor = as_predictor(predictor, family)
     judge = as_evaluator(evaluator, predictor)
+    predictor = getattr(judge, "predictor", None)  # also where it came as an evaluator
     why = unfit(method, space, judge)
     if why is not None:
         raise ArgumentError(why)
