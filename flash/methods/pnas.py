@@ -4,11 +4,12 @@ All the simplest networks are evaluated and a surrogate fitted to them. Then, le
 best K so far are expanded to all that are one step more complex, the surrogate predicts these, the
 K most promising are evaluated and the surrogate is fitted again.
 
-On `PNASCells` a level is a block, as in the paper (K = 256: 136 + 4 * 256 evaluations). On other
-spaces it is a reconstruction of the idea: a level is one more *run*. Networks whose cells are all
-alike come first (cells: groups of equal choices, or single variables where no two groups have
-equal ones); a step changes the first or the last cells of a run of equal ones, or all of them, to
-any other choice, or one of what the cells share, such as the width multiplier.
+On `PNASCells` a level is a block, as in the paper; K = 256, so 136 + 4 * 256 evaluations, and that
+the surrogate is fitted anew rather than further, is a reconstruction. On other spaces it is a
+reconstruction of the idea: a level is one more *run*. Networks whose cells are all alike come first
+(cells: groups of equal choices, or single variables where no two groups have equal ones); a step
+changes the first or the last cells of a run of equal ones, or all of them, to any other choice, or
+one of what the cells share, such as the width multiplier.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ All take *tokens*, an integer array of shape (n, steps, columns): a network is a
 says what the numbers are. They answer alike under any number of threads: products are kept below
 the size at which OpenBLAS shares them out (2**18 multiplications).
 
-PAPERS: an MLP and an LSTM, each an ensemble of five on 4/5 of the data, are those of PNAS (arXiv
-1712.00559); sizes, losses and rates are a reconstruction. The ridge regression is flash's own.
+An MLP and an LSTM are the two kinds of PNAS (arXiv 1712.00559); that each is an ensemble of five on
+4/5 of the data, sizes, losses and rates are a reconstruction. The ridge regression is flash's own.
 """
 
 from __future__ import annotations
