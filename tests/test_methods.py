@@ -239,7 +239,7 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
     given: dict[str, Any] = {"method": method, "max_evals": 45, "max_params": 9e5, "seed": 2}
     whole = flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake, chunk=4), **given)
     path = tmp_path / "journal.jsonl"
-    with pytest.raises(EvaluationError, match="raised OSError on 4 networks: the power is gone"):
+    with pytest.raises(EvaluationError, match=r"raised OSError on \d networks?: the power is gone"):
         flash.search(
             SMALL, "cpu-x86", evaluator=FunctionEvaluator(broken, "fake", 4), journal=path, **given
         )

@@ -34,7 +34,7 @@ __all__ = ["Answers", "Best", "Stop", "Task"]
 
 INF = float("inf")
 IDLE = 100_000  # rows asked for without a new network among them: nothing is left to be found
-IDLE_CALLS = 2_000  # the same in calls
+IDLE_CALLS = 500  # the same in calls
 KEPT = 1 << 20  # evaluations remembered of an evaluator that costs next to nothing
 
 
@@ -350,7 +350,7 @@ class Task:
         except Exception as error:
             raise EvaluationError(
                 f"evaluator {self.evaluator.name!r} raised {type(error).__name__} on "
-                f"{len(rows)} networks: {error}"
+                f"{len(rows)} network{'s' * (len(rows) > 1)}: {error}"
             ) from error
         wrong = np.isnan(found)
         if self.evaluator.score == "accuracy":
