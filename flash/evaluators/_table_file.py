@@ -86,7 +86,8 @@ def _column(
     for one in usual if given is None else (given,):
         if one in line:
             return one
-    asked = f"column {given!r}" if given is not None else f"column of {what}s ({', '.join(usual)})"
+    plural = {"accuracy": "accuracies", "name": "names"}.get(what, what)
+    asked = f"column {given!r}" if given is not None else f"column of {plural} ({', '.join(usual)})"
     raise FormatError(f"{where} has no {asked}; it has {', '.join(map(str, line))}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from .._core.exact import Query, Search
+from .._core.shgo import explore
 from .._record import deferred
 from ..hardware import METRICS as COSTS
 from ..result import SearchResult
@@ -21,6 +22,7 @@ __all__ = ["KNOWN", "outcome"]
 KNOWN = "the proven optimum is better"  # how a message ends where the bound is an optimum
 
 INF = float("inf")
+PROOF_S = 10.0  # of the proof after a run: it explains the answer, and is no search of its own
 
 
 def outcome(
@@ -122,7 +124,7 @@ def outcome(
 
 def _by_solver(task: Task, limits: list[float], certify: bool) -> tuple[float | None, bool]:
     """Return (merit that none within the budgets exceeds, whether one has it or none fits)."""
-    left = max(0.0, task.ends_at - perf_counter())
+    left = min(PROOF_S, max(0.0, task.ends_at - perf_counter()))
     ground = task.ground
     assert isinstance(ground, TableGround)
     core = Search(
@@ -135,6 +137,7 @@ def _by_solver(task: Task, limits: list[float], certify: bool) -> tuple[float | 
         core.offer(variant, rows)
     try:
         if certify and left > 0.0:
+            explore(core, 0)  # the proof starts from a good answer, whatever the method's is
             core.prove()
         else:
             core.bound_roots()

@@ -25,7 +25,7 @@ OPTIONS = {
     "sample": Option(25, 1, 1 << 16, about="of which a parent is the best"),
     "batch": Option(0, 0, 1 << 12, about="children at a time; 0: one, or 25 of a cheap evaluator"),
 }
-TRIES = 64  # children drawn for each one wanted, before one over budget is let in
+TRIES = 16  # children drawn for each one wanted, before one over budget is let in
 
 
 def run(task: Task) -> None:
