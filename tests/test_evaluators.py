@@ -307,7 +307,8 @@ def run_of(*steps: tuple[int, float], nfev: int) -> SearchResult:
     trace = tuple((2 * n, n, n / 10, value) for n, value in steps)
     return SearchResult(
         SMALL, "cpu-x86", {}, "FEASIBLE", "", x=(0,) * len(SMALL._lengths),
-        objective=steps[-1][1], nfev=nfev, elapsed_s=nfev / 10, trace=trace,
+        objective=steps[-1][1], nfev=nfev, elapsed_s=0.0, trace=trace,
+        samples=3 * nfev, spent_s=nfev / 10,
     )  # fmt: skip
 
 
@@ -316,13 +317,15 @@ def test_expected_effort_counts_the_runs_that_fail() -> None:
     found = statistics.efforts(runs, 0.8)
     assert found.reached == 0.5
     assert found.expected("evaluations") == 10 + 30  # over one success
-    assert found.expected("samples") == 20 + 10
+    assert found.expected("samples") == 20 + 3 * 30  # all that the failing run asked for
     assert found.expected("seconds") == pytest.approx(1.0 + 3.0)
     assert statistics.efforts(runs, 1.5).expected("evaluations") is None
     both = statistics.efforts(runs, 0.5)
     assert both.expected("evaluations") == (10 + 5) / 2
     assert statistics.best_after(runs[0], 9) == 0.1
     assert np.isnan(statistics.best_after(runs[1], 4))
+    assert statistics.best_by(runs[0], 0.99) == 0.1
+    assert statistics.best_by(runs[0], 1.0) == 0.9
 
 
 def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:

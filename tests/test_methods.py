@@ -35,6 +35,8 @@ VARIED = (
     flash.DenseNet(cells=[1, 3], depths=[3, 5], skips=[0, 8], resolution=[16, 32]),
     flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
 )
+# the perceptrons of PNAS take seconds, and have tests of their own
+QUICK: dict[str, Any] = {"pnas": {"surrogate": "ridge"}}
 CHEAP = [name for name in METHODS if name != "flash"]  # by a predictor or NN-Degree
 
 
@@ -55,8 +57,9 @@ def test_a_method_respects_every_budget(method: str) -> None:
     for predictor in (None, "default"):
         given = {k: v for k, v in limits.items() if predictor or k != "min_accuracy"}
         found = flash.search(
-            "densenet", "rram", method=method, predictor=predictor, max_evals=600, **given
-        )
+            "densenet", "rram", method=method, predictor=predictor, max_evals=600,
+            options=QUICK.get(method), **given,
+        )  # fmt: skip
         assert found.success
         values = flash.evaluate("densenet", "rram", [found.x], predictor)
         for name, limit in given.items():
@@ -83,7 +86,9 @@ def test_the_same_seed_gives_the_same_answer(method: str) -> None:
 @pytest.mark.parametrize("method", CHEAP)
 @pytest.mark.parametrize("limit", [1, 7, 200])
 def test_max_evals_is_never_exceeded(method: str, limit: int) -> None:
-    found = flash.search("densenet", "rram", method=method, max_evals=limit)
+    found = flash.search(
+        "densenet", "rram", method=method, max_evals=limit, options=QUICK.get(method)
+    )
     assert found.nfev <= limit
     if METHODS[method].ends is False:
         assert found.nfev == limit
@@ -127,8 +132,9 @@ def test_methods_approach_the_optimum_of_small_spaces(method: str, space: Any) -
     gaps = []
     for seed in range(5):
         found = flash.search(
-            space, "cpu-x86", method=method, max_params=4e5, max_evals=1500, seed=seed
-        )
+            space, "cpu-x86", method=method, max_params=4e5, max_evals=1500, seed=seed,
+            options=QUICK.get(method),
+        )  # fmt: skip
         assert found.upper_bound == best.objective
         assert found.proven == (found.objective == best.objective)
         if found.proven:
