@@ -28,8 +28,8 @@ PNAS = 5.0
 HOW = (
     "`python -m benchmarks.report --only methods,methods_tables`; docs/methods.md says what counts."
     " The quality to reach is the median of what random search found; evaluations and time "
-    "are what reaching it takes in expectation (all that was spent, over the runs that came there). In "
-    "brackets 95 % bootstrap intervals over seeds; an open end means that some draws held no "
+    "are what reaching it takes in expectation (all that was spent, over the runs that came there)."
+    " In brackets 95 % bootstrap intervals over seeds; an open end means that some draws held no "
     "success.\n"
 )
 

@@ -15,8 +15,10 @@ from flash import Comparison, TableEvaluator, TrainingEvaluator
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators._table_file import read_table
+from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.nas_bench import NasBench201, NasBenchMacro
 from flash.methods import _statistics as statistics
+from flash.methods._ground import ground_of
 from flash.network_space import network_space
 from flash.result import SearchResult
 
@@ -301,6 +303,63 @@ def test_compare_from_the_shell(cli: Run) -> None:
     assert "--train needs --out" in error.stderr
     error = cli("compare", "densenet", "rram", "--option", "samples=4", code=2)
     assert "must name a method" in error.stderr
+
+
+def test_a_comparison_where_nothing_fits(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--max-latency-ms", "1e-6", "--seeds", "1", "--quiet")
+    done = cli(*words, "--methods", "random,evolution", "--max-evals", "20", code=1)
+    assert "max_latency_ms would have to be at least" in done.stdout
+
+
+def test_a_plot_is_checked_before_the_runs(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--plot")
+    assert "a .png, .svg or .pdf file" in cli(*words, "front.txt", code=2).stderr
+    assert "in a folder that exists" in cli(*words, "none/front.png", code=2).stderr
+
+
+def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:
+    calls = 0
+
+    def impatient(nets: list[Any]) -> list[float]:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return [0.5 + 1e-9 * net.params for net in nets]
+
+    given: dict[str, Any] = {
+        "evaluator": FunctionEvaluator(impatient), "max_evals": 32, "seeds": 2,
+        "methods": ["random", "evolution", "parsec"],
+    }  # fmt: skip
+    found = flash.compare(SMALL, "cpu-x86", **given)
+    assert found.interrupted
+    assert len(found.runs["random"]) == 2  # two chunks of 16 each
+    assert set(found.runs) == {"random"}
+    assert found.skipped == {
+        "evolution": "interrupted, 0 of 2 seeds done",
+        "parsec": "interrupted, 0 of 2 seeds done",
+    }
+    assert "left out: parsec: interrupted" in str(found)
+    kept = tmp_path / "comparison.json"
+    found.to_json(kept)
+    assert flash.Comparison.from_json(kept) == found
+    calls = 4
+    with pytest.raises(KeyboardInterrupt):
+        flash.compare(SMALL, "cpu-x86", **given)
+
+
+def test_what_one_run_charged_costs_the_next_as_much() -> None:
+    space = network_space("nas-bench-macro")
+    target = flash.Target.load("cpu-x86")
+    first, second = ground_of(space, target), ground_of(space, target)
+    rows = first.draw(np.random.default_rng(0), 20)
+    assert (first.charge(rows)[1:] == first.charge(rows)[1:]).all()
+    assert first.saved_s == 0.0
+    second.charge(rows)
+    assert second.saved_s > 0.0
+    once = second.saved_s
+    second.charge(rows)
+    assert second.saved_s == once
 
 
 def run_of(*steps: tuple[int, float], nfev: int) -> SearchResult:

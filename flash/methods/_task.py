@@ -136,7 +136,8 @@ class Task:
     @property
     def spent_s(self) -> float:
         """The method's own seconds so far and `cost_s`."""
-        return perf_counter() - self._started - self._away + self.cost_s
+        own = perf_counter() - self._started - self._away + self.ground.saved_s
+        return own + self.cost_s
 
     # What a method uses
 
