@@ -75,7 +75,7 @@ def adaptive(data: Path | None, seeds: int) -> list[dict[str, Any]]:
                 line["methods"][title] = {
                     "samples": [run.samples for run in runs],
                     "evaluations": [run.nfev for run in runs],
-                    "seconds": [run.elapsed_s for run in runs],
+                    "seconds": [run.spent_s for run in runs],
                     "gap": [_gap(run.objective, known.upper_bound) for run in runs],
                 }
             own = line["methods"]["fp-nas"]

@@ -254,6 +254,8 @@ class SearchResult(Record):
     def _found(self, what: str) -> Architecture:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        if not hasattr(self.architecture, what.removesuffix("()")):
+            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
         return self.architecture
 
     def to_frame(self) -> DataFrame:

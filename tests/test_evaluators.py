@@ -348,8 +348,26 @@ def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:
         flash.compare(SMALL, "cpu-x86", **given)
 
 
+@pytest.mark.parametrize("family", ["pnas", "nas-bench-macro", "nas-bench-201"])
+def test_results_of_spaces_of_other_papers(family: str, tmp_path: Path) -> None:
+    found = flash.search(family, "cpu-x86", method="random", max_evals=3)
+    text = str(found)
+    assert found.x is not None
+    assert network_space(family).name(found.x) in text
+    assert "layers, images of 32 x 32" in text
+    assert SearchResult.from_json(found.to_json()) == found
+    with pytest.raises(ArgumentError, match="has no cells to plot"):
+        found.plot()
+    if family == "pnas":
+        pytest.importorskip("torch")
+        assert sum(p.numel() for p in found.to_torch().parameters()) == found.params
+    else:
+        with pytest.raises(ArgumentError, match="is a table of layers"):
+            found.to_torch()
+
+
 def test_what_one_run_charged_costs_the_next_as_much() -> None:
-    space = network_space("nas-bench-macro")
+    space = NasBenchMacro()
     target = flash.Target.load("cpu-x86")
     first, second = ground_of(space, target), ground_of(space, target)
     rows = first.draw(np.random.default_rng(0), 20)

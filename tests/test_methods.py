@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import flash
+from flash import solver as solver_module
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.methods import METHODS, module_of, options_for
 from flash.methods import _task as task_module
+from flash.methods import running as running_module
 from flash.methods._ground import TableGround, ground_of
 from flash.methods._journal import Journal
 from flash.methods._task import Stop, Task
@@ -43,7 +45,7 @@ CHEAP = [name for name in METHODS if name != "flash"]  # by a predictor or NN-De
 def plain(result: SearchResult) -> SearchResult:
     """A result without the times in it."""
     trace = tuple((a, n, 0.0, v) for a, n, _, v in result.trace)
-    return result._replace(elapsed_s=0.0, trace=trace)
+    return result._replace(elapsed_s=0.0, trace=trace, spent_s=None)
 
 
 def fake(nets: list[Any]) -> list[float]:
@@ -73,6 +75,7 @@ def test_a_method_respects_every_budget(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_answer(method: str) -> None:
     given: dict[str, Any] = {"method": method, "max_evals": 60, "max_params": 8e5}
+    given["options"] = QUICK.get(method)
     if method == "flash":
         given["evaluator"] = FunctionEvaluator(fake)
     first, again = (flash.search(SMALL, "cpu-x86", seed=3, **given) for _ in range(2))
@@ -243,6 +246,7 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
         return counted(nets)
 
     given: dict[str, Any] = {"method": method, "max_evals": 45, "max_params": 9e5, "seed": 2}
+    given["options"] = QUICK.get(method)
     whole = flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake, chunk=4), **given)
     path = tmp_path / "journal.jsonl"
     with pytest.raises(EvaluationError, match=r"raised OSError on \d networks?: the power is gone"):
@@ -261,7 +265,8 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
     assert sum(asked) == done.nfev - kept
 
 
-def test_an_interrupted_run_keeps_its_best(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_an_interrupted_run_keeps_its_best(method: str, tmp_path: Path) -> None:
     calls = [0]
 
     def interrupted(nets: list[Any]) -> list[float]:
@@ -272,13 +277,54 @@ def test_an_interrupted_run_keeps_its_best(tmp_path: Path) -> None:
 
     path = tmp_path / "journal.jsonl"
     evaluator = FunctionEvaluator(interrupted, chunk=4)
-    found = flash.search(
-        SMALL, "cpu-x86", method="random", evaluator=evaluator, journal=path, max_evals=40
-    )
+    given: dict[str, Any] = {"method": method, "options": QUICK.get(method), "max_evals": 40}
+    found = flash.search(SMALL, "cpu-x86", evaluator=evaluator, journal=path, **given)
     assert found.stopped == "interrupt"
-    assert found.nfev == 8
+    assert 1 < found.nfev <= 8
     assert found.success
-    assert len(path.read_text().splitlines()) == 9
+    assert len(path.read_text().splitlines()) == 1 + found.nfev
+    done = flash.search(SMALL, "cpu-x86", evaluator=evaluator, journal=path, **given)
+    whole = flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake), **given)
+    assert plain(done) == plain(whole)
+    assert done.objective is not None
+    assert done.objective >= (found.objective or 0.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_by_an_evaluator_that_takes_time(
+    method: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Budgets hold, progress is shown, and the time limit ends the run."""
+    given: dict[str, Any] = {"method": method, "options": QUICK.get(method), "max_params": 8e5}
+    found = flash.search(SMALL, "cpu-x86", evaluator=fake, max_evals=40, progress=True, **given)
+    assert found.x is not None
+    assert flash.evaluate(SMALL, "cpu-x86", [found.x])["params"][0] == found.params <= 8e5
+    assert found.nfev <= 40
+    assert found.samples is not None
+    assert found.spent_s is not None
+    assert found.samples >= found.nfev
+    assert found.spent_s >= found.trace[-1][2]
+    shown = capfd.readouterr().err
+    assert shown.startswith("\rEvent(objective=")
+    assert shown.endswith("\n")
+
+    now = [0.0]
+    for module in (task_module, running_module):
+        if hasattr(module, "perf_counter"):
+            monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(solver_module, "perf_counter", lambda: now[0])
+
+    def slow(nets: list[Any]) -> list[float]:
+        now[0] += len(nets)
+        return fake(nets)
+
+    evaluator = FunctionEvaluator(slow, chunk=2)
+    stopped = flash.search(SMALL, "cpu-x86", evaluator=evaluator, time_limit_s=7.0, **given)
+    assert stopped.stopped == "time_limit_s"
+    assert stopped.status == "TIME_LIMIT"
+    assert 7 <= stopped.nfev <= 8  # one by one, or by twos
+    assert stopped.spent_s is not None
+    assert stopped.spent_s >= 7.0
 
 
 def test_a_journal_belongs_to_one_space_and_evaluator(tmp_path: Path) -> None:

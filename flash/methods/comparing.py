@@ -148,7 +148,11 @@ def compare(
                 skipped[left] = f"interrupted, {done} of {len(numbers)} seeds done"
             break
     if baseline not in runs:
-        raise KeyboardInterrupt
+        stop = KeyboardInterrupt()
+        stop.add_note(f"before {baseline!r}, which others are compared with, was done once")
+        if journal is not None or hasattr(judge, "folder"):
+            stop.add_note("the evaluations are kept, and the same call goes on from there")
+        raise stop
     return Comparison(runs, optimum, baseline, skipped, interrupted)
 
 
