@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +197,64 @@ def test_a_parquet_table(tmp_path: Path) -> None:
     assert read_table(path) == {"00000000": (0.9, 0.0)}
     with pytest.raises(FormatError, match="is no Parquet file"):
         read_table(write(tmp_path / "b.parquet", "PAR"))
+    # the same table says the same, whatever its format
+    with PART.open(newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    read = [dict(zip(lines[0].strip().split(","), line.strip().split(","), strict=True))
+            for line in lines[1:]]  # fmt: skip
+    names = [row["arch"] for row in read]
+    values = [float(row[next(k for k in row if k != "arch")]) for row in read]
+    column = next(k for k in read[0] if k != "arch")
+    table = arrow.table({"arch": names, column: values, "train_s": [float(n) for n in range(300)]})
+    parquet.write_table(table, path)
+    given: dict[str, Any] = {"method": "evolution", "max_evals": 30, "seed": 1}
+    csv, par = (
+        flash.search("nas-bench-macro", "cpu-x86", evaluator=judge, **given)
+        for judge in (
+            TableEvaluator(PART, accuracy=column, missing="skip"),
+            TableEvaluator(path, accuracy=column, seconds="train_s", missing="skip"),
+        )
+    )
+    assert (csv.x, csv.accuracy, csv.nfev) == (par.x, par.accuracy, par.nfev)
+    assert par.spent_s is not None
+    assert csv.spent_s is not None
+    assert par.spent_s > csv.spent_s + 30.0  # what the trainings took
+    # whole numbers name networks of flash's own spaces
+    parquet.write_table(arrow.table({"index": [3, 5], "accuracy": [40.0, 60.0]}), path)
+    found = flash.search(SMALL, "cpu-x86", method="random",
+                         evaluator=TableEvaluator(path, missing="skip"))  # fmt: skip
+    assert (found.index, found.accuracy, found.proven) == (5, 0.6, True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"arch": ["1", "1"], "accuracy": [0.5, 0.6]}, "row 2: network '1' is there twice"),
+        ({"arch": ["1", "2"], "accuracy": [0.5, None]}, "row 2"),
+        ({"arch": ["1", None], "accuracy": [0.5, 0.6]}, "row 2"),
+        ({"arch": ["1", "2"], "accuracy": ["0.5", "high"]}, "row 2"),
+        ({"arch": ["1", "2"], "accuracy": [0.5, float("nan")]}, "row 2"),
+        ({"arch": ["1"], "loss": [0.5]}, "accuracy"),
+        ({"arch": [], "accuracy": []}, "no network"),
+    ],
+)
+def test_bad_parquet_tables(columns: dict[str, Any], message: str, tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table(columns), path)
+    with pytest.raises(FormatError, match=message):
+        read_table(path)
+
+
+def test_without_pyarrow_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"needs pyarrow: pip install 'flash-nas\[parquet\]'"):
+        read_table(tmp_path / "a.parquet")
 
 
 def test_bad_arguments_of_evaluators(tmp_path: Path) -> None:
