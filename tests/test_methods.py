@@ -229,6 +229,40 @@ def test_work_per_evaluation_is_a_few_array_operations(
     assert found.nfev >= 900  # PNAS ends by itself: 136 + 3 * 256
 
 
+def test_several_targets() -> None:
+    given: dict[str, Any] = {"method": "random", "max_evals": 20, "seed": 5}
+    budgets = [1.0, None]
+    found = flash.search(SMALL, ["cpu-x86", "rram"], max_latency_ms=budgets, **given)
+    assert isinstance(found, flash.FleetResult)
+    for one, target, budget in zip(found, ("cpu-x86", "rram"), budgets, strict=True):
+        assert plain(one) == plain(flash.search(SMALL, target, max_latency_ms=budget, **given))
+    with pytest.raises(ArgumentError, match=r"1 of 2 targets can't be used:\n  target\[1\]"):
+        flash.search(SMALL, ["cpu-x86", "rramm"], **given)
+    with pytest.raises(ArgumentError, match="one per target"):
+        flash.search(SMALL, ["cpu-x86", "rram"], max_latency_ms=[1.0], **given)
+
+
+def test_ctrl_c_ends_the_search_for_all_targets() -> None:
+    def interrupted(nets: list[Any]) -> list[float]:
+        raise KeyboardInterrupt
+
+    found = flash.search(SMALL, ["cpu-x86", "rram"], method="random", evaluator=interrupted)
+    assert [one.stopped for one in found] == ["interrupt", "interrupt"]
+    assert found[1].nfev == 0
+
+
+def test_a_folder_of_targets_from_the_shell(cli: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    for name in ("rram", "cpu-x86"):
+        flash.Target.load(name).to_json(folder / f"{name}.json")
+    words = ("search", "densenet", "--targets", str(folder), "--method", "evolution")
+    done = cli(*words, "--max-evals", "150", "--option", "population=20", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["target"] for line in lines] == ["cpu-x86", "rram"]
+    assert {line["method"] for line in lines} == {"evolution"}
+
+
 # journals and evaluators of one's own
 
 
