@@ -493,6 +493,24 @@ def test_fp_nas_goes_from_coarse_to_fine_without_a_jump() -> None:
         assert np.abs(shares - at.p[k, : lengths[k]]).max() < 0.04
 
 
+def test_fp_nas_reads_large_variables_by_digits() -> None:
+    rng = np.random.default_rng(2)
+    lengths = np.array([3, 37])
+    columns = [np.array([0]), np.array([1]), np.array([1])]
+    at = Distribution(columns, lengths, [None, (7, 6), (1, 7)])
+    at.logits[np.isfinite(at.logits)] = rng.normal(size=3 + 6 + 7)
+    at.refresh()
+    rows, picks = at.draw(rng, 20_000)
+    assert set(rows[:, 1].tolist()) == set(range(37))
+    assert (rows[:, 1] == np.minimum(7 * picks[:, 1] + picks[:, 2], 36)).all()
+    joint = at.joined([np.array([0]), np.array([1])], lengths)
+    wanted = np.outer(at.p[1, :6], at.p[2, :7]).ravel()[:37]
+    assert np.allclose(joint.p[1, :37], wanted / wanted.sum())
+    assert np.allclose(joint.p[0, :3], at.p[0, :3])
+    shares = np.bincount(rows[:, 1], minlength=37) / 20_000
+    assert np.abs(shares[:36] - wanted[:36]).max() < 0.01
+
+
 def test_fp_nas_weighs_by_likelihood() -> None:
     class Said:
         likely = np.array([1.0, 2.0, np.nan, 4.0])
