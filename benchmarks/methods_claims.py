@@ -5,7 +5,7 @@ runs until its distribution is all but certain, which is when such a search is o
 by what it drew until then and by its answer. A run against FP-NAS with a fixed number of draws
 tells what the adaptive number alone does.
 
-`methods_overhead`: each method's own time per evaluation, with the predictor evaluator.
+`methods_overhead`: each method's own processor time per evaluation, with the predictor evaluator.
 
 `methods_training`: FLASH's search without training against search with training in the loop, on
 scikit-learn's digits, and on the networks of benchmarks/training, whose accuracies and processor
@@ -22,7 +22,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,11 +117,11 @@ def clocked() -> Iterator[list[float]]:
 
     def timed(function: Any) -> Any:
         def call(*given: Any) -> Any:
-            started = perf_counter()
+            started = process_time()
             try:
                 return function(*given)
             finally:
-                spent[0] += perf_counter() - started
+                spent[0] += process_time() - started
 
         return call
 
@@ -133,7 +133,7 @@ def clocked() -> Iterator[list[float]]:
 
 
 def overhead(seeds: int) -> list[dict[str, Any]]:
-    """Return each method's own seconds per evaluation, tables and answer included."""
+    """Return each method's own processor seconds per evaluation, tables and answer included."""
     lines = []
     for predictor in (None, "default"):
         for budgets in (BUDGETS, {}):
@@ -141,12 +141,12 @@ def overhead(seeds: int) -> list[dict[str, Any]]:
                 own, surrogates, counts = [], [], []
                 for seed in range(seeds):
                     with clocked() as spent:
-                        started = perf_counter()
+                        started = process_time()
                         run = flash.search(
                             "densenet", "rram", method=method, predictor=predictor, seed=seed,
                             max_evals=2000, certify=False, **budgets,
                         )  # fmt: skip
-                        took = perf_counter() - started
+                        took = process_time() - started
                     own.append((took - spent[0]) / run.nfev)
                     surrogates.append(spent[0])
                     counts.append(run.nfev)

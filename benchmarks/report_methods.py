@@ -260,8 +260,8 @@ def _overhead(told: Told) -> str:
         for one in told["methods_overhead"]
     ]
     return (
-        "### Each method's own time\n\nDenseNet x rram, 2000 evaluations at most; tables and the "
-        "answer included, fits and predictions of surrogates apart.\n\n"
+        "### Each method's own time\n\nDenseNet x rram, 2000 evaluations at most; processor time, "
+        "tables and the answer included, fits and predictions of surrogates apart.\n\n"
         + table(
             ("method", "score", "budgets", "evaluations", "us each, median", "worst seed",
              "surrogates s"),

@@ -121,9 +121,12 @@ class Distribution:
         """Return (rows of choice indices, choice of each factor), shapes (n, ...)."""
         steps = self.p.cumsum(axis=1)
         u = rng.random((n, len(self.columns))) * steps[:, -1]
-        picks = np.empty((n, len(self.columns)), dtype=np.int64)
-        for f in self._factors:
-            picks[:, f] = np.searchsorted(steps[f], u[:, f], side="right")
+        if steps.shape[1] <= 256:  # one call, where a search for each factor takes longer
+            picks = (steps <= u[:, :, None]).sum(axis=2)
+        else:
+            picks = np.empty((n, len(self.columns)), dtype=np.int64)
+            for f in self._factors:
+                picks[:, f] = np.searchsorted(steps[f], u[:, f], side="right")
         np.minimum(picks, self.p.shape[1] - 1, out=picks)
         return self.rows(picks), picks
 
@@ -175,7 +178,9 @@ class Scale:
         if not real.any():
             return np.zeros(len(merit))
         self.kept = (self.kept + merit[real].tolist())[-self.window :]
-        spread = float(np.std(self.kept))
+        away = np.array(self.kept)
+        away -= away.sum() / len(away)
+        spread = float(np.sqrt((away * away).sum() / len(away)))
         z = np.where(real, merit - merit[real].max(), -np.inf) / (spread or 1.0)
         q = np.exp(sharpness * z)
         found: NDArray[np.float64] = q / q.sum()
