@@ -3,7 +3,7 @@
 Each section leaves a fragment under .results/, from which the report is written; so one section can
 be measured again (`--only search`), and an interrupted run goes on (`--resume`).
 
-    python -m benchmarks.report                 everything but the next, about 25 minutes
+    python -m benchmarks.report                 everything but the next, about 45 minutes
     python -m benchmarks.report --quick         fewer budgets; writes to .results/quick
     python -m benchmarks.report --only shgo,scipy_shgo
     python -m benchmarks.report --only none     write the report again
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective",
-          "predicted", "sweep")  # fmt: skip
+          "predicted", "sweep", "evaluate", "whole", "rows", "dask", "fronts", "fleet")  # fmt: skip
 PEERS = (
     "plain_exact",
     "scipy_shgo",
@@ -57,7 +57,7 @@ PEERS = (
     "highs",
 )
 MODELS = ("calibration", "targets", "predictors", "training")
-SECTIONS = (*SUITES, *PEERS, "aarch64", *MODELS, *report_methods.SECTIONS)
+SECTIONS = (*SUITES, *PEERS, "front_peers", "aarch64", *MODELS, *report_methods.SECTIONS)
 FIT_ON, DRAWS, QUICK_DRAWS = 25, 30, 5  # networks that targets are fitted on, and draws of them
 PACKAGES = (
     "numpy",
@@ -65,6 +65,7 @@ PACKAGES = (
     "numba",
     "polars",
     "pyarrow",
+    "distributed",
     "optuna",
     "pymoo",
     "nevergrad",
@@ -264,6 +265,9 @@ def measure(section: str, quick: bool, data: str | None) -> Any:
         return run_suite(section, quick)
     if section in PEERS:
         return run_peer(section, quick)
+    if section == "front_peers":
+        given = ("1", "1") if quick else ("10", "2")
+        return told_by("-m", "benchmarks.peers.fronts", "--limit-s", given[0], "--seeds", given[1])
     if section == "aarch64":
         from benchmarks.aarch64 import measure as count
 
