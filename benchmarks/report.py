@@ -29,6 +29,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from benchmarks import report_methods
 from benchmarks.common import (
     CASES,
     HERE,
@@ -56,7 +57,7 @@ PEERS = (
     "highs",
 )
 MODELS = ("calibration", "targets", "predictors", "training")
-SECTIONS = (*SUITES, *PEERS, "front_peers", "aarch64", *MODELS)
+SECTIONS = (*SUITES, *PEERS, "front_peers", "aarch64", *MODELS, *report_methods.SECTIONS)
 FIT_ON, DRAWS, QUICK_DRAWS = 25, 30, 5  # networks that targets are fitted on, and draws of them
 PACKAGES = (
     "numpy",
@@ -241,6 +242,23 @@ def run_training(quick: bool) -> dict[str, Any]:
     return told
 
 
+def run_methods(section: str, quick: bool, data: str | None) -> Any:
+    """Compare search methods; without the measured data on what there is."""
+    seeds = ["--seeds", "2" if quick else "10"]
+    if section in report_methods.SURROGATES:
+        if data is None:
+            return None
+        names = "mlp,ridge" if section == "methods_pnas" else "lstm"
+        words = [str(Path(data, "accuracy")), "--surrogates", names]
+        return told_by("-m", "benchmarks.methods_pnas", *words, *seeds, "--json")
+    if section in report_methods.COMPARED:
+        module = "benchmarks.methods"
+    else:
+        module = "benchmarks.methods_claims"
+    given = [] if data is None else ["--data", data]
+    return told_by("-m", module, section, *given, *seeds, "--json")
+
+
 def measure(section: str, quick: bool, data: str | None) -> Any:
     """Measure one section; None where there is nothing to do."""
     if section in SUITES:
@@ -256,6 +274,8 @@ def measure(section: str, quick: bool, data: str | None) -> Any:
         return None if quick else count()
     if section == "training":
         return run_training(quick)
+    if section in report_methods.SECTIONS:
+        return run_methods(section, quick, data)
     if data is None:
         return None
     if section == "calibration":
@@ -323,7 +343,7 @@ def write_report(fragments: Path, out: Path, build: str) -> None:
         if path.exists():
             every[section] = json.loads(path.read_text())
     told = {section: fragment["told"] for section, fragment in every.items()}
-    pictures = {**draw(told), **draw_predictions(told)}
+    pictures = {**draw(told), **draw_predictions(told), **report_methods.draw(told)}
     for name, picture in pictures.items():
         write_bytes(out / name, picture)
     text = write(every, build, list(pictures))

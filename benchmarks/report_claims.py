@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import report_fronts, report_model_claims, report_sweep
+from benchmarks import report_fronts, report_methods, report_model_claims, report_sweep
 from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def claims(told: dict[str, Any]) -> list[Claim]:
         *_rest(told),
         *swept,
         *(_claim(*line) for line in report_model_claims.lines(told)),
+        *(_claim(*line) for line in report_methods.lines(told)),
     ]
 
 

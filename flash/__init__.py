@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from ._pareto_front import ParetoFront as ParetoFront
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
+    from .cell_networks import CellNetwork as CellNetwork
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
+    from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
+    from .evaluators.by_table import TableEvaluator as TableEvaluator
+    from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
     from .fleet import FleetResult as FleetResult
     from .fronts import pareto as pareto
     from .hardware import Cost as Cost
@@ -34,8 +38,11 @@ if TYPE_CHECKING:
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
+    from .methods.comparing import compare as compare
+    from .methods.comparison import Comparison as Comparison
     from .network import Layer as Layer
     from .network import Network as Network
+    from .pnas_space import PNASCells as PNASCells
     from .predictor import AccuracyPredictor as AccuracyPredictor
     from .problem import Problem as Problem
     from .result import SearchResult as SearchResult
@@ -53,6 +60,8 @@ _HOME = {
     "AccuracyPredictor": "predictor",
     "Architecture": "architecture",
     "Cell": "architecture",
+    "CellNetwork": "cell_networks",
+    "Comparison": "methods.comparison",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
@@ -62,6 +71,8 @@ _HOME = {
     "Measurement": "hardware._measurement",
     "Network": "network",
     "ParetoFront": "_pareto_front",
+    "PNASCells": "pnas_space",
+    "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem",
     "Range": "_choices",
     "ResNet": "spaces",
@@ -69,11 +80,14 @@ _HOME = {
     "SearchSpace": "spaces",
     "SweepResult": "sweeping",
     "Table": "evaluating",
+    "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
+    "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces",
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
+    "compare": "methods.comparing",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",

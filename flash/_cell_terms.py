@@ -107,6 +107,10 @@ def terms_of(net: object) -> NetworkTerms:
         if kept is None:
             kept = net.__dict__["_terms"] = _of_network(net)
         return kept
+    from .cell_networks import CellNetwork
+
+    if isinstance(net, CellNetwork):
+        return terms_of(net.network())
     raise ArgumentTypeError(
         f"architectures must be Architecture or Network objects, got {type(net).__name__}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ._cli_options import BUDGETS, read_objective, read_space
+from ._cli_options import BUDGETS, read_objective
 from .errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -43,7 +43,9 @@ def search_folder(args: Namespace) -> int:
         raise ArgumentError(
             f"--targets takes the place of TARGET, got both ({args.target[0]!r}, {args.targets!r})"
         )
-    space = read_space(args)
+    from ._cli_compare import read_any_space, read_evaluator, read_options
+
+    space = read_any_space(args)
     targets = load_targets(args.targets)
     budgets = _budgets(args, targets)
     given = {
@@ -52,7 +54,9 @@ def search_folder(args: Namespace) -> int:
         "compile_objective": None,
         "method": args.method,
         "certify": not args.no_certify,
-        "evaluator": None,
+        "evaluator": read_evaluator(args),
+        "options": read_options(args.option) or None,
+        "journal": args.journal,
         "seed": args.seed,
         "time_limit_s": args.time_limit_s,
         "max_evals": args.max_evals,

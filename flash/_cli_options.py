@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from .errors import ArgumentError, ArgumentTypeError
+from ._cli_read import SPACE, option, read_objective, read_row, read_space, read_space_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from typing import Any, NoReturn
-
-    from .spaces import SearchSpace
+    from argparse import ArgumentParser
+    from typing import NoReturn
 
 __all__ = [
     "BUDGETS",
@@ -49,6 +47,8 @@ commands:
                flash calibrate --space densenet --n 25 --runtime onnxruntime
   train      train networks that cover a space, for an accuracy predictor
                flash train --data digits
+  compare    run the search methods of other papers on the same problem
+               flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   info       how this flash was built, for bug reports
@@ -70,14 +70,6 @@ choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
 """
 
-# What `flash train` takes where no space is named.
-SMALL_SPACE = {
-    "family": "densenet",
-    "width_multipliers": [0.25, 0.5, 1],
-    "depths": {"low": 2, "high": 6},
-    "skips": {"low": 0, "high": 32, "unit": "width/8"},
-}
-
 # Options of search that are keyword arguments of flash.search, and how their text is read.
 BUDGETS = {
     "max_latency_ms": ("MS", "latency of one image, in milliseconds"),
@@ -86,18 +78,6 @@ BUDGETS = {
     "max_params": ("N", "parameters"),
     "max_macs": ("N", "multiply-accumulates of one image"),
     "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor"),
-}
-_SPACE = {
-    "width_multipliers": "width multipliers",
-    "cells": "numbers of cells",
-    "resolution": "image sizes in pixels",
-    "num_classes": "classes of the head",
-    "depths": "depths, per cell",
-    "skips": "skips, per cell",
-    "widths": "free widths, per cell, instead of width multipliers",
-    "expansions": "expansions, per cell (mobilenet-v2)",
-    "kernels": "kernels, per cell (mobilenet-v2)",
-    "link_seed": "seed of the drawn links",
 }
 
 
@@ -143,7 +123,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
         "or the same as JSON")  # fmt: skip
-    add("--method", default="shgo", metavar="NAME", help="shgo (default), exact, ...")
+    add("--method", default="shgo", metavar="NAME",
+        help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
     add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")
     add("--seed", type=int, default=0, metavar="N")
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
@@ -151,6 +132,9 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    from ._cli_compare import method_options
+
+    method_options(parser)
     _space_options(parser)
 
 
@@ -170,13 +154,8 @@ def _prepare_pareto(parser: ArgumentParser) -> None:
 
 def _space_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("choices of the space, instead of its own")
-    for name, text in _SPACE.items():
+    for name, text in SPACE.items():
         group.add_argument(option(name), metavar="C", help=text)
-
-
-def option(name: str) -> str:
-    """Return the option of a keyword argument."""
-    return "--" + name.replace("_", "-")
 
 
 def _prepare_evaluate(parser: ArgumentParser) -> None:
@@ -216,6 +195,13 @@ def _prepare_train(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_compare(parser: ArgumentParser) -> None:
+    from ._cli_compare import prepare_compare
+
+    prepare_compare(parser)
+    _space_options(parser)
+
+
 def _prepare_targets(parser: ArgumentParser) -> None:
     parser.description = "List the targets that come with flash, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
@@ -227,139 +213,6 @@ def _prepare_info(parser: ArgumentParser) -> None:
     parser.description = "Print how this flash was built and what runs it."
     parser.epilog = "example:\n  flash info --json\n"
     _json_option(parser)
-
-
-def read_space(args: Namespace) -> str | SearchSpace:
-    """Return the space: a name where that is all, else an object of what the options say."""
-    from .architecture import FAMILIES
-
-    if args.space in FAMILIES and all(getattr(args, key) is None for key in _SPACE):
-        return str(args.space)
-    from .spaces import SearchSpace
-
-    return SearchSpace.from_dict(read_space_data(args))
-
-
-def read_space_data(args: Namespace) -> dict[str, Any]:
-    """Return the space as plain data: what its name or file and the options say, and no more."""
-    from .architecture import FAMILIES
-    from .spaces import SearchSpace
-
-    name = args.space
-    changes = {key: getattr(args, key) for key in _SPACE if getattr(args, key) is not None}
-    data: dict[str, Any]
-    if name is None:
-        data = dict(SMALL_SPACE)
-    elif name in FAMILIES:
-        data = {"family": name}
-    elif name.endswith((".toml", ".json")):
-        data = SearchSpace.load(name).to_dict()
-    else:
-        from ._validate import hint, shown
-
-        raise ArgumentError(
-            f"SPACE must be one of {', '.join(FAMILIES)}, or a .toml or .json file, "
-            f"got {shown(name)}{hint(name, FAMILIES)}"
-        )
-    if "widths" in changes:
-        data.pop("width_multipliers", None)
-    if "width_multipliers" in changes:
-        data.pop("widths", None)
-    data.update({key: _choices(key, text) for key, text in changes.items()})
-    return data
-
-
-def _choices(name: str, text: str) -> Any:
-    """Read `3`, `1,2,3`, `5:30:5` or `0:127@32`, or several of them with `/` between."""
-    if "/" in text:
-        return [_one_choice(name, part, listed=True) for part in text.split("/")]
-    return _one_choice(name, text)
-
-
-def _one_choice(name: str, text: str, listed: bool = False) -> Any:
-    body, at, divisor = text.partition("@")
-    try:
-        if ":" in body:
-            numbers = [_number(part) for part in body.split(":")]
-            if len(numbers) > 3:
-                raise ValueError
-            found: Any = dict(zip(("low", "high", "step"), numbers, strict=False))
-            if at:
-                found["unit"] = f"width/{int(divisor)}"
-            return found
-        if at:
-            raise ValueError
-        values = [_number(part) for part in body.split(",")]
-    except ValueError:
-        raise ArgumentError(
-            f"{option(name)} must be like 3, 1,2,3, 5:30, 5:30:5 or 0:127@32 "
-            f"(per cell with / between), got {text!r}"
-        ) from None
-    return values if listed or len(values) > 1 else values[0]
-
-
-def _number(text: str) -> float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def read_objective(texts: list[str] | None) -> Any:
-    """Read `accuracy`, `accuracy=1,latency_ms=-1` (also repeated) or a JSON object."""
-    if not texts:
-        return "accuracy"
-    if len(texts) == 1 and "=" not in texts[0]:
-        from ._validate import parse_json
-
-        text = texts[0].strip()
-        return parse_json(text, "--objective") if text.startswith("{") else text
-    exponents: dict[str, float] = {}
-    for part in ",".join(texts).split(","):
-        name, _, value = part.partition("=")
-        try:
-            exponent = float(value)
-        except ValueError:
-            exponent = float("nan")
-        if exponent != exponent or name in exponents:
-            raise ArgumentError(
-                f"--objective must be like accuracy=1,latency_ms=-1 with each name once, "
-                f"got {part!r}"
-            )
-        exponents[name] = exponent
-    return exponents
-
-
-def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
-    """Return the row of choice indices that an argument of evaluate stands for."""
-    from ._validate import integer, parse_json, read_text, shown
-
-    words = text.split(",")
-    if all(word.removeprefix("-").isdecimal() and len(word) < 4000 for word in words):
-        from ._space_codec import checked_row, row_of
-
-        numbers = [int(word) for word in words]
-        if len(numbers) == 1:
-            return row_of(space, integer("NETWORK", numbers[0], 0, space.size - 1))
-        return checked_row(space, numbers)
-    from .architecture import Architecture
-
-    where = f"the network file {shown(text)}"
-    try:
-        data = parse_json(read_text(text, "the network file"), where)
-    except FileNotFoundError:
-        raise ArgumentError(
-            "NETWORK must be a flat index, a row of choice indices with commas between, or a JSON "
-            f"file, got {shown(text)}, and there is no such file"
-        ) from None
-    if isinstance(data, dict) and "architecture" in data:
-        data = data["architecture"]
-        if data is None:
-            raise ArgumentError(f"the search result in {text!r} has no network")
-    try:
-        return space.encode(Architecture.from_dict(data))
-    except (ArgumentError, ArgumentTypeError) as error:
-        raise ArgumentError(f"{where}: {error}") from None
 
 
 def parser(command: str) -> ArgumentParser:
@@ -377,6 +230,7 @@ _PREPARE = {
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,
+    "compare": _prepare_compare,
     "targets": _prepare_targets,
     "info": _prepare_info,
 }

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from .predictor import AccuracyPredictor
     from .spaces import SearchSpace
 
-__all__ = ["METHODS", "Device", "Options", "check_device", "check_options"]
+__all__ = [
+    "METHODS",
+    "Device",
+    "Options",
+    "check_common",
+    "check_device",
+    "check_options",
+    "unsearched",
+]
 
 METHODS = ("shgo", "exact")
 INF = float("inf")
@@ -60,17 +68,8 @@ class Options(Record):
 
         wanted, limits = device.wanted, device.limits
         if stop:
-            return SearchResult(
-                space,
-                device.target.name,
-                device.budgets,
-                "TIME_LIMIT",
-                "no network within the budgets was found; interrupt ended the search",
-                objective_name=wanted.name(predictor is not None),
-                method=self.method,
-                seed=self.seed,
-                stopped="interrupt",
-            )
+            name = wanted.name(predictor is not None)
+            return unsearched(space, device, name, self.method, self.seed)
         every = wanted.function is not None
         extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
             MACS if every or limits[5] < INF or wanted.uses(5) else 0
@@ -84,6 +83,23 @@ class Options(Record):
         run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
         run.listen(self.callback, self.progress, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
+
+
+def unsearched(
+    space: Any, device: Device, objective_name: str, method: str, seed: int
+) -> SearchResult:
+    """Return the result of a device that Ctrl-C left no time for."""
+    return SearchResult(
+        space,
+        device.target.name,
+        device.budgets,
+        "TIME_LIMIT",
+        "no network within the budgets was found; interrupt ended the search",
+        objective_name=objective_name,
+        method=method,
+        seed=seed,
+        stopped="interrupt",
+    )
 
 
 def check_device(
@@ -108,22 +124,45 @@ def check_device(
     return Device(target, budgets, limits, least, wanted)
 
 
-def check_options(given: Mapping[str, Any]) -> Options:
-    """Return the options of what users pass, by name."""
-    method, callback, objective = given["method"], given["callback"], given["objective"]
-    choice("method", method, METHODS)
+class Common(Record):
+    """What every method takes, checked."""
+
+    certify: bool
+    seed: int
+    deadline: float
+    evals: int | None
+    callback: Callable[[Any], Any] | None
+    progress: bool
+
+
+def check_common(given: Mapping[str, Any]) -> Common:
+    """Return what every method takes of what users pass, by name."""
+    callback = given["callback"]
     for name in ("certify", "progress"):
         flag = given[name]
         if flag is not True and flag is not False:
             raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
-    if given["evaluator"] is not None:
-        raise ArgumentError(f"evaluator is not used by method {method!r}, which trains nothing")
     seed = integer("seed", given["seed"], 0, 2**64 - 1)
     limit, evals = given["time_limit_s"], given["max_evals"]
     deadline = INF if limit is None else number("time_limit_s", limit, above=0.0)
-    evals = -1 if evals is None else integer("max_evals", evals, 1, 2**62)
+    evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
-    if callable(objective) and method != "shgo":
+    return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
+
+
+def check_options(given: Mapping[str, Any]) -> Options:
+    """Return the options of what users pass, by name."""
+    method = given["method"]
+    choice("method", method, METHODS)
+    for name in ("evaluator", "options", "journal"):
+        if given[name] is not None:
+            raise ArgumentError(f"{name} is not used by method {method!r}, which trains nothing")
+    common = check_common(given)
+    if callable(given["objective"]) and method != "shgo":
         raise ArgumentError("an objective function is searched by method 'shgo' only")
-    return Options(method, given["certify"], seed, deadline, evals, callback, given["progress"])
+    evals = -1 if common.evals is None else common.evals
+    return Options(
+        method, common.certify, common.seed, common.deadline, evals, common.callback,
+        common.progress,
+    )  # fmt: skip

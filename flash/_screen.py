@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .result import SearchResult
     from .sweeping import SweepResult
 
@@ -79,9 +81,16 @@ def _headline(result: SearchResult) -> str:
 
 
 def _cell_lines(result: SearchResult) -> list[str]:
-    found = result.architecture
+    from .network import Network
+
+    found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
+    if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
+        net = found if isinstance(found, Network) else found.network()
+        _, height, width = net.input_shape
+        name = getattr(result.space, "name")(result.x)  # noqa: B009 - no SearchSpace has it
+        return [name, f"{len(net)} layers, images of {height} x {width}"]
     names = ["width", "depth", "skips"]
     if found.family == "mobilenet-v2":
         names += ["expansion", "kernel"]

@@ -39,7 +39,7 @@ def need_pyarrow() -> Any:
         from .result import MissingExtraError
 
         raise MissingExtraError(
-            "writing Parquet needs pyarrow: pip install 'flash-nas[sweep]'"
+            "Parquet needs pyarrow: pip install 'flash-nas[parquet]'"
         ) from error
     return pyarrow.parquet
 

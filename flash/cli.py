@@ -107,14 +107,19 @@ def _search(args: Namespace) -> int:
     if args.budgets is not None:
         raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
+    from ._cli_compare import read_any_space, read_evaluator, read_options
+
     answer = flash.search(
-        read_space(args),
+        read_any_space(args),
         args.target[0] if len(args.target) == 1 else args.target,
         **budgets,
         predictor=args.predictor,
         objective=read_objective(args.objective),
         method=args.method,
         certify=not args.no_certify,
+        evaluator=read_evaluator(args),
+        options=read_options(args.option) or None,
+        journal=args.journal,
         seed=args.seed,
         time_limit_s=args.time_limit_s,
         max_evals=args.max_evals,
@@ -250,6 +255,15 @@ def _train(args: Namespace) -> int:
     return FOUND
 
 
+# compare
+
+
+def _compare(args: Namespace) -> int:
+    from ._cli_compare import compare
+
+    return compare(args)
+
+
 # targets and info
 
 
@@ -347,6 +361,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,
+    "compare": _compare,
     "targets": _targets,
     "info": _info,
 }

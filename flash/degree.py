@@ -184,6 +184,10 @@ def _topology(net: object) -> Sequence[CellTopology]:
 
     if isinstance(net, Network):
         return of_network(net)
+    from .cell_networks import CellNetwork
+
+    if isinstance(net, CellNetwork):
+        return of_network(net.network())
     raise ArgumentTypeError(
         "net must be an Architecture, a Network, or an array of widths together with depths and "
         f"links, got {shown(net)} ({type(net).__name__})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ._options import check_device, check_options
+from ._options import METHODS, check_device, check_options
 from ._screen import BUDGETS
 from ._validate import integer, shown
 from .errors import ArgumentError, ArgumentTypeError, FlashError
@@ -152,22 +152,38 @@ def search_fleet(
         raise ArgumentError("target must name at least one target, got an empty list")
     if any(isinstance(one, (list, tuple)) for one in targets):
         raise ArgumentTypeError(f"target must be one or a list of them, got {shown(targets)}")
-    space = as_space(space)
-    predictor = as_predictor(given["predictor"], space.family)
-    options = check_options(given)
     if threads is not None:
         threads = integer("threads", threads, 1, 1024)
-    devices = _devices(targets, (*costs, min_accuracy), given, predictor)
-    # a function, or whoever listens, is called from one thread only
-    alone = options.callback is not None or callable(given["objective"])
-    many = threads or (_processors() if len(devices) > FEW else 1)
-    line = _Line(len(devices), started) if options.progress else None
-    options = options._replace(progress=False)
     stop: list[bool] = []
+    budgets = (*costs, min_accuracy)
+    if isinstance(given["method"], str) and given["method"] not in METHODS:
+        from .methods.running import prepare
 
-    def answer(device: Device) -> SearchResult:
-        return options.search(space, predictor, device, perf_counter(), stop)
+        progress = given["progress"]
+        ready = prepare(space, {**given, "progress": False if progress is True else progress})
+        devices = _devices(targets, budgets, ready.check)
+        alone = True  # an evaluator, like a callback, is called from one thread only
 
+        def answer(device: Device) -> SearchResult:
+            return ready.search(device, perf_counter(), stop)
+    else:
+        space = as_space(space)
+        predictor = as_predictor(given["predictor"], space.family)
+        options = check_options(given)
+        progress = options.progress
+        one: Any = (predictor, given["objective"], given["compile_objective"])
+        devices = _devices(
+            targets, budgets, lambda t, own, least: check_device(as_target(t), own, least, *one)
+        )
+        # a function, or whoever listens, is called from one thread only
+        alone = options.callback is not None or callable(given["objective"])
+        options = options._replace(progress=False)
+
+        def answer(device: Device) -> SearchResult:
+            return options.search(space, predictor, device, perf_counter(), stop)
+
+    many = threads or (_processors() if len(devices) > FEW else 1)
+    line = _Line(len(devices), started) if progress else None
     results: list[SearchResult] = []
     for result in _answers(devices, answer, 1 if alone else many, stop):
         results.append(result)
@@ -179,7 +195,9 @@ def search_fleet(
 
 
 def _devices(
-    targets: Sequence[Any], budgets: Sequence[Any], given: dict[str, Any], predictor: Any
+    targets: Sequence[Any],
+    budgets: Sequence[Any],
+    check: Callable[[Any, Sequence[Any], Any], Device],
 ) -> list[Device]:
     """Return each target with its budgets and objective; an error names every one that is bad."""
     n = len(targets)
@@ -193,13 +211,12 @@ def _devices(
             columns.append(list(value))
         else:
             columns.append([value] * n)
-    objective: Any = (given["objective"], given["compile_objective"])
     found: list[Device] = []
     wrong: list[Exception] = []
     lines = []
     for i, (target, *own) in enumerate(zip(targets, *columns, strict=True)):
         try:
-            found.append(check_device(as_target(target), own[:5], own[5], predictor, *objective))
+            found.append(check(target, own[:5], own[5]))
         except (FlashError, OSError) as error:
             wrong.append(error)
             lines.append(f"target[{i}]: {error}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from .architecture import Architecture
+    from .network_space import NetworkSpace
     from .spaces import SearchSpace
 
 __all__ = ["STATUSES", "STOPS", "MissingExtraError", "SearchResult"]
@@ -72,12 +73,20 @@ class SearchResult(Record):
         is known and over the whole space otherwise (of ``min_accuracy`` the greatest).
     cell_degrees : tuple of float
         What each cell contributes to `nn_degree`.
+    trace : tuple of (int, int, float, float)
+        Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
+        seconds, objective.
+    samples : int or None
+        Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
+    spent_s : float or None
+        Of other papers' methods: their own time and what the evaluations cost when they were made,
+        those from a table or a journal too.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
     """
 
-    space: SearchSpace
+    space: SearchSpace | NetworkSpace
     target: str
     budgets: Mapping[str, float]
     status: str
@@ -101,6 +110,9 @@ class SearchResult(Record):
     stopped: str | None = None
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
+    trace: tuple[tuple[int, int, float, float], ...] = ()
+    samples: int | None = None
+    spent_s: float | None = None
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -110,8 +122,8 @@ class SearchResult(Record):
 
     @cached
     def architecture(self) -> Architecture | None:
-        """The network found, or None."""
-        return None if self.x is None else self.space.decode(self.x)
+        """The network found, or None; of a `NetworkSpace` a Network."""
+        return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
     @cached
     def index(self) -> int | None:
@@ -157,6 +169,7 @@ class SearchResult(Record):
         data: dict[str, Any] = {"format": _FORMAT}
         for name, value in zip(self._fields, self._values(), strict=True):
             data[name] = list(value) if isinstance(value, tuple) else value
+        data["trace"] = [list(step) for step in self.trace]
         data["space"] = self.space.to_dict()
         data["budgets"] = dict(self.budgets)
         data["least"] = None if self.least is None else dict(self.least)
@@ -241,6 +254,8 @@ class SearchResult(Record):
     def _found(self, what: str) -> Architecture:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        if not hasattr(self.architecture, what.removesuffix("()")):
+            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
         return self.architecture
 
     def to_frame(self) -> DataFrame:
@@ -262,6 +277,8 @@ class SearchResult(Record):
             raise _missing("plot()", "matplotlib") from error
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
+        if not hasattr(self.architecture, "cells"):
+            raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
         from ._screen import used_percent
 
         figure: Figure
@@ -293,7 +310,7 @@ def frame_row(result: SearchResult) -> dict[str, Any]:
     }
     row["space"] = result.space.family
     row.update(result.budgets)
-    for number, cell in enumerate(result.architecture.cells if result.architecture else ()):
+    for number, cell in enumerate(getattr(result.architecture, "cells", ())):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
     return row
 
@@ -308,9 +325,7 @@ def _read(name: str, value: Any) -> Any:
     from ._screen import BUDGETS
 
     if name == "space":
-        from .spaces import SearchSpace
-
-        return SearchSpace.from_dict(value)
+        return _read_space(value)
     if name == "status":
         return check.choice(name, value, STATUSES)
     if name in ("budgets", "least"):
@@ -330,7 +345,7 @@ def _read(name: str, value: Any) -> Any:
         return check.integer(name, value, 0)
     if name == "elapsed_s":
         return check.number(name, value, 0)
-    if name in ("x", "cell_degrees", "flags"):
+    if name in ("x", "cell_degrees", "flags", "trace"):
         if value is None and name == "x":
             return None
         if not isinstance(value, (list, tuple)):
@@ -339,11 +354,37 @@ def _read(name: str, value: Any) -> Any:
             return tuple(check.integer("x", item, 0) for item in value)
         if name == "cell_degrees":
             return tuple(check.number(name, item) for item in value)
+        if name == "trace":
+            return tuple(_read_step(item) for item in value)
         return tuple(_read("message", item) for item in value)
     if value is None:
         return None
     if name == "stopped":
         return check.choice(name, value, STOPS)
-    if name in ("params", "macs"):
+    if name in ("params", "macs", "samples"):
         return check.integer(name, value, 0)
-    return check.number(name, value)
+    return check.number(name, value, 0 if name == "spent_s" else None)
+
+
+def _read_step(item: Any) -> tuple[int, int, float, float]:
+    from ._validate import integer, number, shown
+
+    if not isinstance(item, (list, tuple)) or len(item) != 4:
+        raise FormatError(f"trace must be lists of four numbers, got {shown(item)}")
+    asked, nfev, seconds, objective = item
+    return (
+        integer("trace", asked, 0),
+        integer("trace", nfev, 0),
+        number("trace", seconds, 0),
+        number("trace", objective),
+    )
+
+
+def _read_space(value: Any) -> Any:
+    """Return a space of either kind from plain data."""
+    from .network_space import HOMES, network_space
+    from .spaces import SearchSpace
+
+    if hasattr(value, "get") and value.get("family") in HOMES:
+        return network_space(value)
+    return SearchSpace.from_dict(value)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ._event import Event, Listener
     from ._function import Found
     from ._objective import Objective
     from .hardware import Target
@@ -28,41 +29,10 @@ if TYPE_CHECKING:
     from .problem import Problem
     from .spaces import SearchSpace
 
-__all__ = ["METHODS", "Event", "Run", "search"]
+__all__ = ["METHODS", "Run", "search"]
 
 INF = float("inf")
 STOPS = (None, "time_limit_s", "max_evals", "interrupt")
-
-
-class Event:
-    """What a callback sees: the search so far. Return True from the callback to stop it.
-
-    Attributes
-    ----------
-    objective : float or None
-        Of the best configuration so far.
-    upper_bound : float or None
-        No configuration within the budgets exceeds it; None where not known yet.
-    nfev : int
-        Configurations evaluated.
-    elapsed_s : float
-    """
-
-    __slots__ = ("elapsed_s", "nfev", "objective", "upper_bound")
-
-    def __init__(
-        self, objective: float | None, upper_bound: float | None, nfev: int, elapsed_s: float
-    ) -> None:
-        self.objective = objective
-        self.upper_bound = upper_bound
-        self.nfev = nfev
-        self.elapsed_s = elapsed_s
-
-    def __repr__(self) -> str:
-        return (
-            f"Event(objective={self.objective}, upper_bound={self.upper_bound}, "
-            f"nfev={self.nfev}, elapsed_s={self.elapsed_s:.3f})"
-        )
 
 
 def search(
@@ -81,6 +51,8 @@ def search(
     method: str = "shgo",
     certify: bool = True,
     evaluator: Any = None,
+    options: Mapping[str, Any] | None = None,
+    journal: str | os.PathLike[str] | None = None,
     seed: int = 0,
     time_limit_s: float | None = None,
     max_evals: int | None = None,
@@ -114,25 +86,37 @@ def search(
         was done and why. By default it does where the function loops in Python: array operations
         are compiled already, and compiling takes about a second. True: those too. False: never.
         Where numba cannot, or the scores would differ, the function runs as it is.
-    method : {"shgo", "exact"}, default "shgo"
+    method : str, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
+        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec" (see
+        docs/methods.md).
     certify : bool, default True
-        False: SHGO alone, with its gap to the bound.
-    evaluator : None
-        For methods that train; not used by these.
+        False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
+        the optimum afterwards, where it can be proven, and the gap to it.
+    evaluator : optional
+        Other papers' methods: what tells accuracies, instead of a predictor: a
+        `TableEvaluator`, a `TrainingEvaluator`, the path of a table, or a function from a list of
+        architectures to their accuracies.
+    options : dict, optional
+        Other papers' methods: their own options.
+    journal : path, optional
+        Other papers' methods: file of all evaluations. A run that finds its networks there takes
+        their accuracies from it, so that one that was stopped goes on.
     seed : int, default 0
         The same seed gives the same answer.
     time_limit_s : float, optional
     max_evals : int, optional
         Configurations that may be evaluated. Combinations of some cells only, which the exact
-        solver's enumeration looks at, count as one for every 64.
+        solver's enumeration looks at, count as one for every 64. Other papers' methods: networks
+        whose accuracy is asked for; one over a budget is none.
     callback : callable, optional
         Called now and then with an `Event`; the search stops where it returns True.
     progress : bool, default False
         Print a line to stderr while searching.
     threads : int, optional
         For a list of targets; the answers are the same for any number. By default as many as there
-        are processors. A callback, or an objective function, is called from one thread only.
+        are processors. A callback, or an objective function, is called from one thread only, and
+        methods of other papers use one.
 
     Returns
     -------
@@ -151,6 +135,8 @@ def search(
         "method": method,
         "certify": certify,
         "evaluator": evaluator,
+        "options": options,
+        "journal": journal,
         "seed": seed,
         "time_limit_s": time_limit_s,
         "max_evals": max_evals,
@@ -162,15 +148,19 @@ def search(
         from .fleet import search_fleet
 
         return search_fleet(space, target, costs, min_accuracy, given, threads, started)
+    if threads is not None:
+        integer("threads", threads, 1, 1024)
+    if isinstance(given["method"], str) and method not in METHODS:
+        from .methods.running import prepare
+
+        ready = prepare(space, given)
+        return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
     predictor = as_predictor(predictor, space.family)
     one: Any = (costs, min_accuracy, predictor, objective, compile_objective)
     device = check_device(target, *one)
-    options = check_options(given)
-    if threads is not None:
-        integer("threads", threads, 1, 1024)
-    return options.search(space, predictor, device, started)
+    return check_options(given).search(space, predictor, device, started)
 
 
 class Run:
@@ -195,8 +185,7 @@ class Run:
         self.started = started
         self.notify: Callable[[Search], bool] | None = None
         self.tell: Callable[[float | None, float | None, int], bool] | None = None
-        self.ended_by_callback = False
-        self.next_line_s = 0.0
+        self.listener: Listener | None = None
 
     def listen(
         self,
@@ -211,16 +200,10 @@ class Run:
                 self.notify = lambda _: bool(stop)
             return
 
-        def tell(objective: float | None, bound: float | None, nfev: int) -> bool:
-            event = Event(objective, bound, nfev, perf_counter() - self.started)
-            if progress and event.elapsed_s >= self.next_line_s:
-                import sys
+        from ._event import Listener
 
-                self.next_line_s = event.elapsed_s + 0.1
-                print(f"\r{event}", end="", file=sys.stderr, flush=True)
-            if callback is not None and callback(event) is True:
-                self.ended_by_callback = True
-            return self.ended_by_callback
+        self.listener = Listener(callback, progress, self.started)
+        tell = self.listener.tell
 
         def notify(core: Search) -> bool:
             best, bound, predictor = core.best, core.bound, self.problem.predictor
@@ -263,6 +246,10 @@ class Run:
         return self.report(
             core, core.counts[2], stopped, certify and stopped is None, method=method
         )
+
+    @property
+    def ended_by_callback(self) -> bool:
+        return self.listener is not None and self.listener.ended
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""

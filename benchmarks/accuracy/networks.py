@@ -9,106 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from flash.evaluators._rows import Rows
+from flash.evaluators.nas_bench import nas_bench_201, nas_bench_macro
 from flash.network import Network
 
 __all__ = ["imgclsmob", "nas_bench_201", "nas_bench_macro"]
-
-
-class _Table:
-    """Rows of a network as dictionaries, with the channels that each hands on."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.channels: list[int] = []
-
-    def add(self, kind: str, inputs: list[int], out: int, **fields: Any) -> int:
-        self.rows.append({"kind": kind, "inputs": inputs, **fields})
-        self.channels.append(out)
-        return len(self.rows) - 1
-
-    def conv(self, source: int, out: int, kernel: int, stride: int = 1, **fields: Any) -> int:
-        given = {"kernel": kernel, "stride": stride, "out_channels": out, **fields}
-        return self.add("conv", [source], out, **given)
-
-    def join(self, sources: list[int]) -> int:
-        """Return the sum of some rows; of one, the row itself."""
-        if len(sources) == 1:
-            return sources[0]
-        return self.add("add", sources, self.channels[sources[0]])
-
-    def pool(self, source: int, kernel: int, stride: int) -> int:
-        return self.add("pool", [source], self.channels[source], kernel=kernel, stride=stride)
-
-    def close(self, source: int, classes: int, norm: bool | str = False) -> Network:
-        at = self.add("pool", [source], self.channels[source], mode="global_avg", norm=norm)
-        self.add("linear", [at], classes, out_channels=classes, bias=True)
-        return Network.from_layers(self.rows, (3, 32, 32))
-
-
-def nas_bench_macro(arch: str) -> Network:
-    """Return a network of NAS-Bench-Macro: 8 digits, 0 identity, 1 MBConv e3 k3, 2 MBConv e6 k5.
-
-    The first position of a stage has stride 2; an identity there is a 1x1 convolution.
-    """
-    table = _Table()
-    at = table.conv(-1, 32, 3, norm=True)
-    for number, digit in enumerate(arch):
-        out = 64 if number < 2 else 128 if number < 5 else 256
-        first = number in (0, 2, 5)
-        if digit == "0":
-            at = table.conv(at, out, 1, 2, norm=True) if first else at
-            continue
-        expansion, kernel = ((3, 3), (6, 5))[int(digit) - 1]
-        hidden = table.channels[at] * expansion
-        end = table.conv(at, hidden, 1, norm=True, activation="relu6")
-        more = {"groups": hidden, "norm": True, "activation": "relu6"}
-        end = table.conv(end, hidden, kernel, 2 if first else 1, **more)
-        end = table.conv(end, out, 1, norm=True)
-        at = end if first else table.join([end, at])
-    at = table.conv(at, 1280, 1, norm=True, activation="relu6")
-    return table.close(at, 10)
-
-
-def nas_bench_201(arch: str, width: int = 16, repeats: int = 5) -> Network | None:
-    """Return a network of NAS-Bench-201 (arXiv 2001.00326) from its arch_str.
-
-    Three stages of repeated cells, a residual block of stride 2 between them. Edges whose source
-    is constantly zero are left out, and with them their parameters; None where nothing of the
-    image arrives at the end.
-    """
-    edges = [
-        (node, int(source), name)
-        for node, text in enumerate(arch.split("+"), 1)
-        for name, source in re.findall(r"([a-z0-9_]+)~(\d)", text)
-        if name != "none"
-    ]
-    table = _Table()
-    at = table.conv(-1, width, 3, norm=True)
-    for stage in range(3):
-        out = width << stage
-        if stage:
-            end = table.conv(at, out, 3, 2, norm=True, activation="relu")
-            end = table.conv(end, out, 3, norm=True, activation="relu")
-            at = table.join([end, table.conv(table.pool(at, 2, 2), out, 1)])
-        for _ in range(repeats):
-            nodes: dict[int, int] = {0: at}
-            for node in (1, 2, 3):
-                sources = []
-                for where, source, name in edges:
-                    if where != node or source not in nodes:
-                        continue
-                    end = nodes[source]
-                    if name.startswith("nor_conv"):
-                        end = table.conv(end, out, int(name[-1]), norm=True, activation="relu")
-                    elif name == "avg_pool_3x3":
-                        end = table.pool(end, 3, 1)
-                    sources.append(end)
-                if sources:
-                    nodes[node] = table.join(sources)
-            if 3 not in nodes:
-                return None
-            at = nodes[3]
-    return table.close(at, 10, norm="output")
 
 
 def imgclsmob(model: str, classes: int = 10) -> Network | None:
@@ -134,7 +39,7 @@ def imgclsmob(model: str, classes: int = 10) -> Network | None:
 def _resnet(depth: int, pre: bool, classes: int) -> Network:
     bottleneck = (depth - 2) % 9 == 0 and depth > 110 and depth != 1202
     units = (depth - 2) // (9 if bottleneck else 6)
-    table = _Table()
+    table = Rows()
     at = table.conv(-1, 16, 3, norm=not pre, activation=None if pre else "relu")
     for stage in range(3):
         out = (64 if bottleneck else 16) << stage
@@ -145,7 +50,7 @@ def _resnet(depth: int, pre: bool, classes: int) -> Network:
 
 
 def _wide(depth: int, factor: int, classes: int) -> Network:
-    table = _Table()
+    table = Rows()
     at = table.conv(-1, 16, 3)
     for stage in range(3):
         for unit in range((depth - 4) // 6):
@@ -154,7 +59,7 @@ def _wide(depth: int, factor: int, classes: int) -> Network:
 
 
 def _resnext(depth: int, cardinality: int, width: int, classes: int) -> Network:
-    table = _Table()
+    table = Rows()
     at = table.conv(-1, 64, 3, norm=True, activation="relu")
     for stage in range(3):
         out = 256 << stage
@@ -165,9 +70,7 @@ def _resnext(depth: int, cardinality: int, width: int, classes: int) -> Network:
     return table.close(at, classes)
 
 
-def _unit(
-    table: _Table, at: int, out: int, stride: int, pre: bool, hidden: int, groups: int
-) -> int:
+def _unit(table: Rows, at: int, out: int, stride: int, pre: bool, hidden: int, groups: int) -> int:
     """Add a residual block: of two 3x3 convolutions, or with `hidden` channels a bottleneck."""
     kind: dict[str, Any] = {"norm": "input" if pre else "output", "activation": "relu"}
     if hidden:
@@ -182,7 +85,7 @@ def _unit(
 
 
 def _densenet(depth: int, growth: int, bottleneck: bool, classes: int) -> Network:
-    table = _Table()
+    table = Rows()
     made = [table.conv(-1, 2 * growth, 3)]
     count = 2 * growth
     kind: dict[str, Any] = {"norm": "input", "activation": "relu"}
@@ -203,7 +106,7 @@ def _densenet(depth: int, growth: int, bottleneck: bool, classes: int) -> Networ
 def _pyramid(depth: int, alpha: int, bottleneck: bool, classes: int) -> Network:
     """The width grows from block to block; shortcuts are the channels that there are."""
     units = (depth - 2) // (9 if bottleneck else 6)
-    table = _Table()
+    table = Rows()
     at = table.conv(-1, 16, 3, norm=True)
     for number in range(3 * units):
         width = round(16 + alpha / (3 * units) * (number + 1))

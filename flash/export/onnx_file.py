@@ -163,7 +163,13 @@ class _Writer:
         elif isinstance(part, nn.MaxPool2d):
             result = self.add("MaxPool", [x], name, **_window(part))
         elif isinstance(part, nn.AvgPool2d):
-            result = self.add("AveragePool", [x], name, **_window(part), count_include_pad=1)
+            result = self.add(
+                "AveragePool",
+                [x],
+                name,
+                **_window(part),
+                count_include_pad=int(part.count_include_pad),
+            )
         elif isinstance(part, nn.Flatten):
             result = self.add("Flatten", [x], name, axis=1)
         elif not isinstance(part, nn.Identity):

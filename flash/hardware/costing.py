@@ -102,7 +102,7 @@ def _cost(target: Target, net: Architecture | Network) -> Cost:
     )
 
 
-def family_and_network(net: Architecture | Network) -> tuple[str, Network]:
+def family_and_network(net: object) -> tuple[str, Network]:
     """Return whose coefficients a network takes, and its layers.
 
     An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
@@ -128,6 +128,10 @@ def family_and_network(net: Architecture | Network) -> tuple[str, Network]:
         counted = charged(network)
         family = counted.family
     else:
+        from ..cell_networks import CellNetwork
+
+        if isinstance(net, CellNetwork):
+            return family_and_network(net.network())
         raise ArgumentTypeError(
             f"net must be an Architecture or a Network, got {type(net).__name__}"
         )

@@ -7,12 +7,15 @@ import os
 from .._record import Record
 from .._validate import known_keys
 from ..architecture import Architecture
+from ..cell_networks import network_from_dict
 from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from ..cell_networks import CellNetwork
 
 __all__ = ["TrainedNetwork", "TrainingResult"]
 
@@ -27,7 +30,7 @@ class TrainedNetwork(Record):
     repeat : int
         Number of the training of this network, from 0.
     seed : int
-    architecture : Architecture
+    architecture : Architecture or CellNetwork
     accuracy : float
         Share of the test images, in [0, 1].
     loss : float or None
@@ -43,7 +46,7 @@ class TrainedNetwork(Record):
     index: int
     repeat: int
     seed: int
-    architecture: Architecture
+    architecture: Architecture | CellNetwork
     accuracy: float
     loss: float | None
     train_loss: float | None
@@ -65,7 +68,7 @@ class TrainedNetwork(Record):
         for name in cls._fields:
             if name not in data:
                 raise FormatError(f"the result lacks the key {name!r}")
-        data["architecture"] = Architecture.from_dict(data["architecture"])
+        data["architecture"] = network_from_dict(data["architecture"])
         return cls(**data)
 
 
@@ -86,7 +89,7 @@ class TrainingResult(Record):
         return len(self.samples)
 
     @property
-    def architectures(self) -> list[Architecture]:
+    def architectures(self) -> list[Architecture | CellNetwork]:
         """The trained networks, each once."""
         return [group[0].architecture for group in self._groups()]
 
@@ -147,10 +150,13 @@ class TrainingResult(Record):
         order = sorted(range(len(groups)), key=lambda number: -means[number])
         for number in order[:25]:
             arch = groups[number][0].architecture
-            columns = [
-                "/".join(str(getattr(cell, name)) for cell in arch.cells)
-                for name in ("width", "depth", "skips")
-            ]
+            if isinstance(arch, Architecture):
+                columns = [
+                    "/".join(str(getattr(cell, name)) for cell in arch.cells)
+                    for name in ("width", "depth", "skips")
+                ]
+            else:
+                columns = [str(arch.filters), f"{arch.repeats} x {len(arch.blocks)} blocks", ""]
             index = str(groups[number][0].index)
             numbers = [f"{arch.params:,}", f"{nn_degree(arch):.5g}", f"{100 * means[number]:.2f} %"]
             rows.append([index, *columns, *numbers])

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, integer, known_keys, shown
-from ..architecture import FAMILIES, MAX_SEED, Architecture
+from .._validate import integer, known_keys, shown
+from ..architecture import MAX_SEED
 from ..errors import ArgumentError, ArgumentTypeError
-from ..spaces import SearchSpace
-from .design import MAX_NETWORKS, covering
+from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe
 from .pool import processors
+from .preparing import (
+    conditions_of,
+    device_of,
+    digest,
+    facts_of,
+    networks_of,
+    recipe_of,
+    statistics_of,
+)
 from .results import TrainedNetwork, TrainingResult
 
 TYPE_CHECKING = False
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
+    from ..architecture import Architecture
+    from ..cell_networks import CellNetwork
+    from ..spaces import SearchSpace
     from .data import Images
 
 __all__ = ["train"]
@@ -28,7 +39,7 @@ MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 def train(
-    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture],
+    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
     dataset: Any,
     n: int = 25,
     *,
@@ -52,7 +63,7 @@ def train(
 
     Parameters
     ----------
-    space : SearchSpace, name, path, dict or sequence of Architecture
+    space : SearchSpace, name, path, dict or sequence of Architecture or CellNetwork
         A name stands for the family's default space at the images' own size and number of classes;
         so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
         networks of any other space are trained at their own resolution: images of another size are
@@ -141,15 +152,15 @@ def train(
     if out is not None and not os.fspath(out):
         raise ArgumentError("out must be the path of a folder, got ''")
     torch = require("flash.train", "train", "torch")
-    place = _device(torch, device)
+    place = device_of(torch, device)
     images = data_module.read(dataset, test, test_fraction, seed)
-    plan = _recipe(recipe, epochs, batch_size, images)
-    named, networks = _networks(space, n, seed, images)
-    facts = _facts(named, images, plan, seed, place)
-    key = _digest(facts)
+    plan = recipe_of(recipe, epochs, batch_size, images)
+    named, networks = networks_of(space, n, seed, images)
+    facts = facts_of(named, images, plan, seed, place)
+    key = digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-train-{key[:8]}"
     folder = os.path.abspath(folder) if executor is not None else folder
-    conditions = _conditions(torch, place, plan, images)
+    conditions = conditions_of(torch, place, plan, images)
 
     with Ledger(folder, facts, resume) as ledger:
         lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
@@ -175,7 +186,7 @@ def train(
                 "device": place,
                 "threads": 1 if place == "cpu" else 0,
                 "run": f"{folder} {key} {os.urandom(8).hex()}",
-                **_statistics(images),
+                **statistics_of(images),
             }
             pool = workers if executor is None else executor
             _run(ledger, images, jobs, common, pool, conditions, wanted, progress, callback)
@@ -257,7 +268,13 @@ def _run(
 
 
 def _job(
-    ledger: Ledger, key: str, index: int, repeat: int, arch: Architecture, seed: int, weights: bool
+    ledger: Ledger,
+    key: str,
+    index: int,
+    repeat: int,
+    arch: Architecture | CellNetwork,
+    seed: int,
+    weights: bool,
 ) -> dict[str, Any]:
     found = arch.to_dict()
     return {
@@ -266,135 +283,6 @@ def _job(
         "seed": seed + repeat,
         "architecture": found,
         "checkpoint": ledger.checkpoint(index, repeat),
-        "key": _digest([key, found, seed + repeat]),
+        "key": digest([key, found, seed + repeat]),
         "weights": ledger.weights(index, repeat) if weights else None,
     }
-
-
-def _device(torch: Any, device: object) -> str:
-    """Return "cpu", "cuda" or "cuda:N", and only what is there."""
-    names: tuple[str, ...] = ("auto", "cpu", "cuda")
-    base, _, number = device.partition(":") if isinstance(device, str) else (device, "", "")
-    if base == "cuda" and number.isdecimal():
-        names = (*names, str(device))
-    found = choice("device", device, names, " or 'cuda:N'")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if found == "auto":
-        return "cuda" if count else "cpu"
-    if found != "cpu" and int(number or 0) >= count:
-        raise ArgumentError(f"device must be one that torch finds, got {found!r} of {count} CUDA")
-    return found
-
-
-def _recipe(
-    given: Recipe | Mapping[str, Any] | None,
-    epochs: int | None,
-    batch_size: int | None,
-    images: Images,
-) -> Recipe:
-    count = len(images.train_y)
-    if not isinstance(given, Recipe):
-        usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
-        given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
-    changes = {"epochs": epochs, "batch_size": batch_size}
-    plan = given._replace(**{name: one for name, one in changes.items() if one is not None})
-    if plan.batch_size > count:
-        raise ArgumentError(
-            f"batch_size must be at most the {count} training images, got {plan.batch_size}"
-        )
-    return plan
-
-
-def _networks(
-    space: object, n: int, seed: int, images: Images
-) -> tuple[dict[str, Any] | None, list[Architecture]]:
-    """Return (the space as plain data, or None for a list, and the networks to train)."""
-    if isinstance(space, str) and space in FAMILIES:
-        space = {"family": space}
-    if hasattr(space, "keys"):
-        own = {"resolution": images.side, "num_classes": images.classes}
-        space = SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
-    elif isinstance(space, (str, os.PathLike)):
-        if not os.fspath(space).endswith((".toml", ".json")):
-            choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
-        space = SearchSpace.load(space)
-    if isinstance(space, SearchSpace):
-        named: dict[str, Any] | None = space.to_dict()
-        networks = covering(space, n, seed)
-    else:
-        named = None
-        if isinstance(space, Architecture):
-            space = [space]
-        if not isinstance(space, (list, tuple)) or not space:
-            raise ArgumentTypeError(
-                "space must be a SearchSpace, a name, a file or a list of Architecture, "
-                f"got {shown(space)} ({type(space).__name__})"
-            )
-        for number, one in enumerate(space):
-            if not isinstance(one, Architecture):
-                raise ArgumentTypeError(
-                    f"space[{number}] must be an Architecture, got {shown(one)}"
-                )
-        networks = list(space)
-    for arch in networks:
-        if arch.num_classes < images.classes:
-            raise ArgumentError(
-                f"space must have num_classes of at least the {images.classes} classes of the "
-                f"dataset, got {arch.num_classes}"
-            )
-    return named, networks
-
-
-def _facts(
-    named: dict[str, Any] | None, images: Images, plan: Recipe, seed: int, place: str
-) -> dict[str, Any]:
-    """Return what makes two runs the same."""
-    return {
-        "space": named,
-        "seed": seed,
-        "recipe": plan.to_dict(),
-        "dataset": images.fingerprint(),
-        "device": place.partition(":")[0],
-    }
-
-
-def _conditions(torch: Any, place: str, plan: Recipe, images: Images) -> dict[str, Any]:
-    from .._version import __version__
-
-    reduced = plan.precision == "bfloat16" or (plan.precision == "auto" and place != "cpu")
-    return {
-        "device": place if place == "cpu" else torch.cuda.get_device_name(place),
-        "threads": 1 if place == "cpu" else None,
-        "precision": "bfloat16" if reduced else "float32",
-        "torch": str(torch.__version__),
-        "flash": __version__,
-        "recipe": plan.to_dict(),
-        "dataset": {
-            "name": images.name,
-            "fingerprint": images.fingerprint(),
-            "train_images": len(images.train_y),
-            "test_images": len(images.test_y),
-            "classes": images.classes,
-            "side": images.side,
-        },
-    }
-
-
-def _statistics(images: Images) -> dict[str, list[float]]:
-    """Return mean and deviation of each channel over the training images."""
-    import numpy as np
-
-    axes = (0, 2, 3)
-    mean = images.train_x.mean(axis=axes, dtype=np.float64)
-    deviation = images.train_x.std(axis=axes, dtype=np.float64)
-    return {
-        "mean": mean.tolist(),
-        "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
-    }
-
-
-def _digest(data: Any) -> str:
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

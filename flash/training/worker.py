@@ -128,10 +128,10 @@ def _scaled(images: Any, side: int, common: dict[str, Any]) -> Any:
 
 
 def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> dict[str, Any]:
-    from ..architecture import Architecture
+    from ..cell_networks import network_from_dict
     from .loop import Recipe, fit, save_state
 
-    arch = Architecture.from_dict(job["architecture"])
+    arch = network_from_dict(job["architecture"])
     module = arch.to_torch(seed=job["seed"])
 
     def after_epoch(epoch: int, loss: float) -> None:

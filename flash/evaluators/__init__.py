@@ -1,0 +1,118 @@
+"""Evaluators: what tells a method how accurate a network is.
+
+A method asks for accuracies and never how they come about: from a predictor (microseconds), from a
+table of real accuracies, from a training, or from a function of the user's own.
+"""
+
+from __future__ import annotations
+
+from ..errors import FlashError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..methods._ground import Ground
+    from ..methods._task import Task
+
+__all__ = ["EvaluationError", "Evaluator", "as_evaluator"]
+
+
+class EvaluationError(FlashError, RuntimeError):
+    """An evaluator raised, or gave no accuracies; what was evaluated before is in the journal."""
+
+
+class Evaluator:
+    """Base of evaluators.
+
+    Attributes
+    ----------
+    name : str
+        For tables and messages.
+    score : {"accuracy", "nn_degree"}
+        What it gives.
+    expensive : bool
+        Whether each evaluation is worth a line in a journal.
+    chunk : int or None
+        Networks that are evaluated between two looks at the time limit; None: all at once.
+    usual_evals : int
+        Evaluations of a method that would not end by itself, where no limit is given.
+    """
+
+    name: str = ""
+    score: str = "accuracy"
+    expensive: bool = True
+    chunk: int | None = None
+    usual_evals: int = 1000
+
+    def unfit(self, space: Any) -> str | None:
+        """Return why it cannot evaluate networks of a space, or None where it can."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain data that tell two evaluators apart: a journal belongs to one."""
+        return {"evaluator": self.name}
+
+    def knows(self, ground: Ground, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which rows it can evaluate at all; None: every one."""
+        return None
+
+    def evaluate(
+        self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return (accuracies, seconds that each cost), shape (n,).
+
+        Seconds None: as long as it took.
+
+        Parameters
+        ----------
+        ground : Ground
+        rows : int64 array, shape (n, variables)
+            Canonical rows of choice indices, each once.
+        metrics : float64 array, shape (6, n)
+            What `Ground.charge` says of them.
+        """
+        raise NotImplementedError
+
+    def optimum(self, task: Task) -> tuple[float | None, bool]:
+        """Return (merit that no network within the budgets exceeds, whether one has it).
+
+        (-inf, True) where none meets the budgets, (None, False) where nothing is known.
+        """
+        return None, False
+
+
+def as_evaluator(value: Any, predictor: Any) -> Evaluator:
+    """Return an evaluator from what users pass.
+
+    None is by predictor (or NN-Degree without one); a function takes a list of architectures and
+    returns their accuracies; a path is a table of accuracies.
+    """
+    import os
+
+    from .._validate import shown
+    from ..errors import ArgumentError, ArgumentTypeError
+
+    if value is None:
+        from .by_predictor import PredictorEvaluator
+
+        return PredictorEvaluator(predictor)
+    if predictor is not None:
+        raise ArgumentError("predictor and evaluator must not both be given: one tells accuracies")
+    if isinstance(value, Evaluator):
+        return value
+    if isinstance(value, (str, os.PathLike)):
+        from .by_table import TableEvaluator
+
+        return TableEvaluator(value)
+    if callable(value):
+        from .by_function import FunctionEvaluator
+
+        return FunctionEvaluator(value)
+    raise ArgumentTypeError(
+        "evaluator must be None, an evaluator, the path of a table or a function, "
+        f"got {shown(value)} ({type(value).__name__})"
+    )

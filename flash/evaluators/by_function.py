@@ -1,0 +1,58 @@
+"""Accuracies by a function of the user's own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import EvaluationError, Evaluator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from ..methods._ground import Ground
+
+__all__ = ["FunctionEvaluator"]
+
+
+class FunctionEvaluator(Evaluator):
+    """Evaluates by a function.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of Architecture (of a `NetworkSpace`: Network) and returns one accuracy in
+        [0, 1] for each.
+    name : str, optional
+        Usually the function's own.
+    chunk : int, default 16
+        How many networks it is given at most.
+    """
+
+    usual_evals = 100
+
+    def __init__(
+        self, function: Callable[[list[Any]], Any], name: str | None = None, chunk: int = 16
+    ) -> None:
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", "function"))
+        self.chunk = chunk
+
+    def evaluate(
+        self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], None]:
+        nets = [ground.space.decode(tuple(row)) for row in rows.tolist()]
+        given = self.function(nets)
+        try:
+            found = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            found = np.empty(0)
+        if found.shape != (len(nets),):
+            raise EvaluationError(
+                f"evaluator {self.name!r} must return one accuracy for each of {len(nets)} "
+                f"networks, got {type(given).__name__} of shape {np.shape(found)}"
+            )
+        return found, None

@@ -1,0 +1,64 @@
+"""Accuracies by a predictor, or NN-Degree without one: microseconds, in batches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import Evaluator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from ..methods._ground import Ground
+    from ..network import Network
+    from ..predictor import AccuracyPredictor
+
+__all__ = ["PredictorEvaluator"]
+
+
+class PredictorEvaluator(Evaluator):
+    """Evaluates by an accuracy predictor, or by NN-Degree.
+
+    On a `SearchSpace` the score comes with the costs, from the core's tables; networks of a
+    `NetworkSpace` are read one by one.
+
+    Parameters
+    ----------
+    predictor : AccuracyPredictor, optional
+        None: NN-Degree, training-free.
+    """
+
+    expensive = False
+    usual_evals = 10_000
+
+    def __init__(self, predictor: AccuracyPredictor | None = None) -> None:
+        self.predictor = predictor
+        self.score = "nn_degree" if predictor is None else "accuracy"
+        self.name = "nn-degree" if predictor is None else f"predictor ({predictor.kind})"
+
+    def facts(self) -> dict[str, Any]:
+        given = self.predictor
+        return {"evaluator": self.name, "predictor": given and given.to_json()}
+
+    def of_network(self, net: Network) -> float:
+        """Return the score of one network of a `NetworkSpace`."""
+        if self.predictor is None:
+            from ..degree import nn_degree
+
+            return float(nn_degree(net))
+        return self.predictor._predicted(net)
+
+    def evaluate(
+        self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], None]:
+        score = metrics[0]
+        given = self.predictor
+        if given is None or not ground.tabled:
+            return score, None
+        if given.topology is not None:  # as AccuracyPredictor.accuracy_of
+            return 1.0 / (1.0 + np.exp(-np.maximum(score, -700.0))), None
+        a, b, c = given._degree_form()
+        return 1.0 / (a + np.exp(np.minimum(700.0, b / score + c))), None

@@ -1,0 +1,145 @@
+"""Accuracies by training: `flash.train`, network by network as a method asks for them."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from .._validate import integer, parse_json, read_text, shown
+from ..cell_networks import network_from_dict
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..network_space import NetworkSpace
+from . import Evaluator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from ..architecture import Architecture
+    from ..cell_networks import CellNetwork
+    from ..methods._ground import Ground
+
+__all__ = ["TrainingEvaluator"]
+
+TAKEN = (
+    *("test", "test_fraction", "epochs", "batch_size", "recipe", "repeats", "seed", "device"),
+    "progress",
+)
+
+
+class TrainingEvaluator(Evaluator):
+    """Evaluates by training on a dataset, for a `SearchSpace` and for `PNASCells`.
+
+    The folder keeps what is trained: a run that was stopped or killed goes on from it, in the
+    middle of a training too, and other methods find there what this one had trained.
+
+    Parameters
+    ----------
+    dataset
+        As for `flash.train`: "digits", a path, arrays or a torch dataset.
+    out : path
+        Folder of the trainings; made where it is missing.
+    workers : int, default 1
+        Networks trained at a time, where a method asks for several.
+    **settings
+        Arguments of `flash.train`: test, test_fraction, epochs, batch_size, recipe, repeats, seed,
+        device, progress. An accuracy is the mean of the repeats, a cost the sum of their seconds.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a setting is unknown; what `flash.train` refuses is refused at the first evaluation.
+    """
+
+    usual_evals = 50
+
+    def __init__(
+        self, dataset: Any, out: str | os.PathLike[str], *, workers: int = 1, **settings: Any
+    ) -> None:
+        given: object = out
+        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+            raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
+        for name in settings:
+            if name not in TAKEN:
+                from .._validate import hint
+
+                raise ArgumentError(
+                    f"a TrainingEvaluator takes no {name!r}{hint(name, TAKEN)}; "
+                    f"it takes {', '.join(TAKEN)}"
+                )
+        self.dataset = dataset
+        self.folder = os.fspath(out)
+        self.workers = integer("workers", workers, 1, 1024)
+        self.chunk = 8 * self.workers  # processes that train start anew for each chunk
+        self.settings = settings
+        self.name = f"training on {dataset}" if isinstance(dataset, str) else "training"
+        self._networks: list[Architecture | CellNetwork] | None = None
+        self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
+
+    def unfit(self, space: Any) -> str | None:
+        if isinstance(space, NetworkSpace) and space.family != "pnas":
+            return (
+                f"evaluator by training does not fit the space {space.family!r}: flash.train "
+                "trains architectures of the four families and cells of PNAS"
+            )
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        from ..export import require
+        from ..training import data
+
+        require("a TrainingEvaluator", "train", "torch")
+        given = self.settings
+        images = data.read(
+            self.dataset, given.get("test"), given.get("test_fraction", 0.2), given.get("seed", 0)
+        )
+        kept = ("epochs", "batch_size", "recipe", "repeats", "seed")
+        plain = {name: repr(given[name]) for name in kept if name in given}
+        return {"evaluator": "training", "dataset": images.fingerprint(), "settings": plain}
+
+    def evaluate(
+        self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        nets = [ground.space.decode(tuple(row)) for row in rows.tolist()]
+        if any(net not in self._found for net in nets):
+            self._train(nets)
+        found = np.array([self._found[net] for net in nets])
+        return found[:, 0].copy(), found[:, 1].copy()
+
+    def _train(self, nets: list[Architecture | CellNetwork]) -> None:
+        """Train what was never trained. The list of networks is written down before."""
+        from .._validate import json_text
+        from ..training import train
+
+        path = os.path.join(self.folder, "networks.json")
+        listed = self._listed(path)
+        fresh = [net for net in nets if net not in listed]
+        if fresh:
+            os.makedirs(self.folder, exist_ok=True)
+            listed += dict.fromkeys(fresh)
+            json_text([net.to_dict() for net in listed], path)
+        result = train(
+            listed,
+            self.dataset,
+            workers=self.workers,
+            out=os.path.join(self.folder, "trainings"),
+            **self.settings,
+        )
+        spent: dict[Architecture | CellNetwork, float] = {}
+        for one in result.samples:
+            spent[one.architecture] = spent.get(one.architecture, 0.0) + one.seconds
+        for net, accuracy in zip(result.architectures, result.accuracies, strict=True):
+            self._found[net] = (accuracy, spent[net])
+
+    def _listed(self, path: str) -> list[Architecture | CellNetwork]:
+        if self._networks is None:
+            self._networks = []
+            if os.path.exists(path):
+                data = parse_json(read_text(path, "the list of networks"), path)
+                if not isinstance(data, list):
+                    raise FormatError(f"{path} must be a list of networks, got {shown(data)}")
+                self._networks = [network_from_dict(one) for one in data]
+        return self._networks

@@ -1,0 +1,172 @@
+"""Cell networks as torch modules: ``CellNetwork.to_torch``. Imports torch.
+
+A module is `stem`, `cells`, `head`; a cell is `older` and `newer` (its inputs, brought to the
+cell's channels) and `operators`, two for each block.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from ..cell_networks import CellNetwork
+from .modules import initialise
+
+__all__ = ["BlockCell", "CellNetworkModule", "build_module"]
+
+EPS = 1e-3  # of batch norms: the released PNASNet-5
+
+
+def build_module(net: CellNetwork, seed: int) -> CellNetworkModule:
+    """Return the module of a cell network with weights drawn from `seed`.
+
+    torch's own random numbers are left as they were.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        module = CellNetworkModule(net)
+        initialise(module)
+    return module
+
+
+class CellNetworkModule(nn.Module):
+    """The network of a `CellNetwork`.
+
+    Maps images of shape (batch, 3, resolution, resolution) to logits (batch, num_classes).
+
+    Parameters
+    ----------
+    net : CellNetwork
+        Kept as ``.architecture``.
+    """
+
+    def __init__(self, net: CellNetwork) -> None:
+        super().__init__()
+        self.architecture = net
+        big = net.is_imagenet
+        channels = net.stem_channels
+        conv = nn.Conv2d(3, channels, 3, 2 if big else 1, 0 if big else 1, bias=False)
+        self.stem = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(channels, EPS)))
+        older = newer = channels
+        halves = False  # whether the older input is twice as large as the newer one
+        cells = []
+        for number, (filters, stride) in enumerate(net.layout()):
+            bare = big and number == 0
+            cells.append(BlockCell(net, number, older, newer, filters, stride, halves, bare))
+            older, newer = newer, filters * len(net.blocks)
+            halves = stride == 2
+        self.cells = nn.ModuleList(cells)
+        parts = {
+            "act": nn.ReLU(),
+            "pool": nn.AdaptiveAvgPool2d(1),
+            "flatten": nn.Flatten(1),
+            "linear": nn.Linear(newer, net.num_classes),
+        }
+        self.head = nn.Sequential(OrderedDict(parts))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits of shape (batch, num_classes)."""
+        older = newer = self.stem(x)
+        for cell in self.cells:
+            older, newer = newer, cell(older, newer)
+        return self.head(newer)
+
+
+class BlockCell(nn.Module):
+    """One cell: blocks that add two operators' results, all of them concatenated.
+
+    Parameters
+    ----------
+    net : CellNetwork
+    number : int
+        Of the cell in the network.
+    older, newer : int
+        Channels of the cell's inputs.
+    filters, stride : int
+    halves : bool
+        Whether the older input is to be brought to half its size.
+    bare : bool
+        Whether the older input is read as it is (the first cell on ImageNet).
+    """
+
+    def __init__(
+        self,
+        net: CellNetwork,
+        number: int,
+        older: int,
+        newer: int,
+        filters: int,
+        stride: int,
+        halves: bool,
+        bare: bool,
+    ) -> None:
+        super().__init__()
+        self.flash_cell = number
+        self.blocks = net.blocks
+        self.older = nn.Identity() if bare else _unit(older, filters, 2 if halves else 1)
+        self.newer = _unit(newer, filters)
+        operators = []
+        for first, second, left, right in net.blocks:
+            for source, name in ((first, left), (second, right)):
+                channels = older if bare and source == 0 else filters
+                operators.append(_operator(name, channels, filters, stride if source < 2 else 1))
+        self.operators = nn.ModuleList(operators)
+
+    def forward(self, older: Tensor, newer: Tensor) -> Tensor:
+        """Return the blocks' results, concatenated."""
+        values = [self.older(older), self.newer(newer)]
+        for number, (first, second, _, _) in enumerate(self.blocks):
+            left = self.operators[2 * number](values[first])
+            right = self.operators[2 * number + 1](values[second])
+            values.append(left + right)
+        return torch.cat(values[2:], 1)
+
+
+def _unit(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """Return activation, 1x1 convolution, norm."""
+    conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+    return nn.Sequential(
+        OrderedDict(act=nn.ReLU(), conv=conv, norm=nn.BatchNorm2d(out_channels, EPS))
+    )
+
+
+def _operator(name: str, channels: int, out: int, stride: int) -> nn.Module:
+    if name == "identity":
+        same = stride == 1 and channels == out
+        return nn.Identity() if same else _unit(channels, out, stride)
+    if name in ("avg3x3", "max3x3"):
+        pool: nn.Module
+        if name == "max3x3":
+            pool = nn.MaxPool2d(3, stride, 1)
+        else:
+            pool = nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+        if channels == out:
+            return pool
+        conv = nn.Conv2d(channels, out, 1, bias=False)
+        return nn.Sequential(OrderedDict(pool=pool, conv=conv, norm=nn.BatchNorm2d(out, EPS)))
+    if name == "conv1x7-7x1":
+        return nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False),
+            nn.Conv2d(channels, out, (7, 1), (stride, 1), (3, 0), bias=False),
+            nn.BatchNorm2d(out, EPS),
+        )
+    if name == "dil3x3":
+        return nn.Sequential(*_separable(channels, out, 3, stride, 2))
+    kernel = int(name[-1])
+    return nn.Sequential(
+        *_separable(channels, out, kernel, stride), *_separable(out, out, kernel, 1)
+    )
+
+
+def _separable(
+    channels: int, out: int, kernel: int, stride: int, dilation: int = 1
+) -> list[nn.Module]:
+    """Return activation, depthwise and pointwise convolution, norm."""
+    reach = dilation * (kernel // 2)
+    deep = nn.Conv2d(
+        channels, channels, kernel, stride, reach, dilation, groups=channels, bias=False
+    )
+    return [nn.ReLU(), deep, nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out, EPS)]

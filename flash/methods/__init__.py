@@ -1,0 +1,120 @@
+"""Search methods of other papers, on the same spaces, targets and budgets as flash's own.
+
+One module per method. It has ``run(task: Task) -> None``, which asks the task for rows until it is
+done, and ``OPTIONS``, the options it takes. To add a method: write its module and name it in
+`METHODS`.
+"""
+
+from __future__ import annotations
+
+from .._record import Record
+from .._validate import choice, integer, number, shown
+from ..errors import ArgumentError, ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Any
+
+__all__ = ["METHODS", "Method", "Option", "module_of", "options_for"]
+
+
+class Method(Record):
+    """A search method, as the registry knows it.
+
+    Parameters
+    ----------
+    module : str
+        Its module in this package.
+    about : str
+        What it is, in one line, with its source.
+    ends : bool
+        Whether it ends by itself; one that does not needs a limit, and has the evaluator's usual
+        number of evaluations without.
+    """
+
+    module: str
+    about: str
+    ends: bool = False
+
+
+METHODS: dict[str, Method] = {
+    "flash": Method(
+        "sampled", "FLASH: a predictor fitted on 25 samples, then flash's search", True
+    ),
+    "random": Method("random_search", "uniform draws within the budgets"),
+    "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),
+    "pnas": Method("pnas", "progressive search with a surrogate (arXiv 1712.00559)", ends=True),
+    "fp-nas": Method(
+        "fp_nas", "FP-NAS: a distribution, sampled by its entropy (arXiv 2011.10949)", True
+    ),
+    "parsec": Method("parsec", "PARSEC: the same with a fixed sample count", True),
+}
+
+
+class Option(Record):
+    """An option of a method.
+
+    Parameters
+    ----------
+    default : int, float, bool or str
+        Its type is that of the option.
+    low, high : number, optional
+        Limits, both included.
+    choices : tuple of str
+        What a text may be.
+    about : str
+    """
+
+    default: Any
+    low: Any = None
+    high: Any = None
+    choices: tuple[str, ...] = ()
+    about: str = ""
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return a value that the option accepts."""
+        if isinstance(self.default, bool):
+            if value is not True and value is not False:
+                raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+            return value
+        if isinstance(self.default, str):
+            return choice(name, value, self.choices)
+        if isinstance(self.default, int):
+            return integer(name, value, self.low, self.high)
+        return float(number(name, value, self.low, self.high))
+
+
+def module_of(method: str) -> ModuleType:
+    """Return the module of a method: it is loaded at its first use."""
+    name = METHODS[method].module
+    found: ModuleType = __import__(f"{__name__}.{name}", fromlist=[name])
+    return found
+
+
+def options_for(method: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return all options of a method: those given, checked, and the defaults of the others.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If there is no such option, or a value is not accepted.
+    """
+    known: dict[str, Option] = module_of(method).OPTIONS
+    if given is None:
+        given = {}
+    if not hasattr(given, "keys"):
+        raise ArgumentTypeError(f"options must be a dict, got {shown(given)}")
+    out = {name: option.default for name, option in known.items()}
+    for name in given:
+        if name not in known:
+            from .._validate import hint
+
+            accepted = ", ".join(known) or "none"
+            raise ArgumentError(
+                f"options: method {method!r} has no {shown(name)}{hint(name, known)}; "
+                f"it takes {accepted}"
+            )
+        out[name] = known[name].check(f"options[{name!r}]", given[name])
+    return out

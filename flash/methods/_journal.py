@@ -1,0 +1,113 @@
+"""A journal of evaluations: one JSON line each, so that nothing expensive is done twice.
+
+The first line says what was evaluated: space and evaluator. A run that finds its networks there
+takes their accuracies from it and, having the same seed, repeats itself up to where it was stopped
+and goes on. Methods may share a journal: an accuracy does not depend on who asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from .._validate import integer, number
+from ..errors import ArgumentError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Journal"]
+
+FORMAT = 1
+
+
+class Journal:
+    """Evaluations kept in a file.
+
+    Parameters
+    ----------
+    path : path
+        Made where it is missing; a last line cut short by a kill is cut off.
+    facts : dict
+        Plain data that say what is evaluated; a journal of something else is refused.
+
+    Raises
+    ------
+    ArgumentError
+        If the file is a journal of another space or evaluator.
+    FormatError
+        If it is no journal.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
+        self.path = os.fspath(path)
+        self._lines: dict[tuple[int, ...], tuple[float, float]] = {}
+        head = {"format": FORMAT, **json.loads(json.dumps(facts))}
+        lines = self._read()
+        if lines:
+            held = lines[0]
+            if held.get("format") != FORMAT or "space" not in held:
+                raise FormatError(f"{self.path} is no journal of evaluations")
+            for name in sorted({*held, *head}):
+                if held.get(name) != head.get(name):
+                    raise ArgumentError(
+                        f"journal must be of the same {name}: {self.path!r} holds another; "
+                        "take a new file"
+                    )
+        else:
+            self._append([head])
+        for number_, line in enumerate(lines[1:], 2):
+            self._keep(f"{self.path}, line {number_}", line)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def _read(self) -> list[dict[str, Any]]:
+        from ..training.ledger import read_lines
+
+        return read_lines(self.path, repair=True)
+
+    def _keep(self, where: str, line: dict[str, Any]) -> None:
+        try:
+            row = tuple(integer("row", value, 0) for value in line["row"])
+            entry = (
+                float(number("accuracy", line["accuracy"])),
+                float(number("seconds", line["seconds"], 0)),
+            )
+        except (KeyError, TypeError) as error:
+            raise FormatError(f"{where} is no evaluation: {error}") from None
+        except ArgumentError as error:
+            raise FormatError(f"{where}: {error}") from None
+        self._lines[row] = entry
+
+    def recall(self, rows: NDArray[np.int64]) -> list[tuple[float, float] | None]:
+        """Return (accuracy, seconds) of each row, None where it was never evaluated."""
+        return [self._lines.get(tuple(row)) for row in rows.tolist()]
+
+    def write(
+        self, rows: NDArray[np.int64], accuracy: NDArray[np.float64], seconds: NDArray[np.float64]
+    ) -> None:
+        """Keep evaluations; they are on the disk when this returns."""
+        lines = [
+            {"row": row, "accuracy": a, "seconds": round(s, 6)}
+            for row, a, s in zip(rows.tolist(), accuracy.tolist(), seconds.tolist(), strict=True)
+        ]
+        self._append(lines)
+        for line in lines:
+            self._lines[tuple(line["row"])] = (line["accuracy"], line["seconds"])
+
+    def _append(self, lines: list[dict[str, Any]]) -> None:
+        size = os.path.getsize(self.path) if os.path.exists(self.path) else 0
+        try:
+            with open(self.path, "ab") as file:
+                file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            if os.path.exists(self.path):
+                os.truncate(self.path, size)
+            raise

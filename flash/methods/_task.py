@@ -1,0 +1,398 @@
+"""Task: the problem as a search method sees it. One interface for all of them.
+
+A method is ``run(task: Task) -> None``: it asks for rows of choice indices and returns when it is
+done. Counting, budgets, limits, the best so far, the journal and the trace are the task's; a limit
+ends the method by an exception that it must not catch.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from .._objective import TERMS
+from ..evaluators import EvaluationError
+from ._answers import Answers, Best, Stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from .._objective import Objective
+    from ..evaluators import Evaluator
+    from ..predictor import AccuracyPredictor
+    from ._ground import Ground
+    from ._journal import Journal
+
+    Rows = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+__all__ = ["Answers", "Best", "Stop", "Task"]
+
+INF = float("inf")
+IDLE = 100_000  # rows asked for without a new network among them: nothing is left to be found
+IDLE_CALLS = 500  # the same in calls
+KEPT = 1 << 20  # evaluations remembered of an evaluator that costs next to nothing
+
+
+class Task:
+    """A space, a target, budgets, an evaluator and limits, for one run of one method.
+
+    Parameters
+    ----------
+    ground : Ground
+        The space on the target.
+    evaluator : Evaluator
+    objective : Objective
+        The score, or a weighted product (no function).
+    limits : sequence of 6 floats
+        Budgets in the core's order, inf where there is none.
+    least : float
+        The least accuracy, -inf where any will do.
+    predictor : AccuracyPredictor or None
+        Links the core's scores to accuracies.
+    seed : int
+    options : mapping
+        The method's options, complete and checked.
+    max_evals : int or None
+        Networks whose accuracy may be asked for.
+    ends_at : float
+        Until when, by `time.perf_counter`.
+    notify : callable, optional
+        Takes (objective so far or None, evaluations) and returns whether to stop.
+    journal : Journal, optional
+
+    Attributes
+    ----------
+    rng : numpy.random.Generator
+        The only source of chance.
+    lengths, groups
+        The ground's: choices of each variable, and which variables make a cell.
+    asked : int
+        Rows that were asked for: samples, repetitions and rows over budget included.
+    nfev : int
+        Networks whose accuracy was asked for, each once: evaluations.
+    cost_s : float
+        What these evaluations cost in seconds: what the evaluator says, else the time it took.
+    best : Best or None
+    trace : list of (asked, nfev, seconds, objective)
+        One entry whenever a better network was found; seconds are the method's own time so far plus
+        `cost_s`, so that evaluations from a journal or a table count what they cost.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        evaluator: Evaluator,
+        objective: Objective,
+        limits: Sequence[float],
+        least: float = -INF,
+        predictor: AccuracyPredictor | None = None,
+        *,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+        max_evals: int | None = None,
+        ends_at: float = INF,
+        notify: Callable[[float | None, int], bool] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.ground = ground
+        self.evaluator = evaluator
+        self.objective = objective
+        self.predictor = predictor
+        self.options = dict(options or {})
+        self.rng = np.random.default_rng(seed)
+        self.lengths = ground.lengths
+        self.groups = ground.groups
+        self.max_evals = max_evals
+        self.ends_at = ends_at
+        self.notify = notify
+        self.journal = journal
+        self.least = least
+        self.asked = 0
+        self.nfev = 0
+        self.cost_s = 0.0
+        self.best: Best | None = None
+        self.trace: list[tuple[int, int, float, float]] = []
+        self.limits = list(limits)
+        self._limited = [k for k in range(1, 6) if limits[k] < INF]
+        self._limits = np.array([limits[k] for k in self._limited])[:, None]
+        self._known: dict[Any, float] = {}
+        self._idle = self._idle_calls = 0
+        self._started = perf_counter()
+        self._away = 0.0  # time inside the evaluator
+        size = 1
+        for length in self.lengths.tolist():
+            size *= length
+        places = [1]
+        for length in self.lengths.tolist()[:0:-1]:
+            places.append(places[-1] * length)
+        self._places = np.array(places[::-1]) if size < 1 << 62 else None
+
+    @property
+    def spent_s(self) -> float:
+        """The method's own seconds so far and `cost_s`."""
+        own = perf_counter() - self._started - self._away + self.ground.saved_s
+        return own + self.cost_s
+
+    # What a method uses
+
+    def draw(self, n: int) -> Rows:
+        """Draw `n` rows, each configuration of the space as likely as any other."""
+        return self.ground.draw(self.rng, n)
+
+    def canonical(self, rows: Rows) -> Rows:
+        """Return the rows that stand for all that are the same configuration."""
+        return self.ground.canonical(rows)
+
+    def keys(self, rows: Rows) -> list[Any]:
+        """Return a number or text for each canonical row, equal where rows are equal."""
+        if self._places is not None:
+            keys: list[Any] = (rows @ self._places).tolist()
+            return keys
+        return [row.tobytes() for row in rows]
+
+    def excess(self, rows: Rows) -> Floats:
+        """Return how far rows are over the budgets (0: within), by the cost model alone.
+
+        Neither samples nor evaluations: it only looks at the limits of time.
+        """
+        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        self._look()
+        return self._over(self.ground.charge(rows))
+
+    def evaluate(self, rows: Rows, *, over: bool = False) -> Answers:
+        """Ask for rows of choice indices.
+
+        Rows over a budget cost nothing but the look at their costs and have merit -inf; the others
+        cost an evaluation each, the first time.
+
+        Parameters
+        ----------
+        rows : int array, shape (n, variables)
+        over : bool, default False
+            Whether to evaluate the accuracy of rows over budget too: for a soft constraint.
+
+        Raises
+        ------
+        Stop
+            At a limit: the rows until then were still weighed.
+        EvaluationError
+            If the evaluator failed.
+        """
+        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        n = len(rows)
+        self.asked += n
+        metrics = self.ground.charge(rows)
+        excess = self._over(metrics)
+        wanted = np.isfinite(metrics[4]) if over else excess == 0.0
+        known = self.evaluator.knows(self.ground, rows)
+        if known is not None:
+            wanted &= known
+        keys = self.keys(rows)
+        fresh = self._fresh(keys, wanted)
+        before = (self.asked - n, self.nfev, self.cost_s)
+        spent: list[float] = []
+        stop: BaseException | None
+        try:
+            stop = self._evaluate(rows, metrics, keys, fresh, spent)
+        except (KeyboardInterrupt, Exception) as error:  # what was evaluated before it counts
+            stop = error
+        self._idle, self._idle_calls = (0, 0) if fresh else (self._idle + n, self._idle_calls + 1)
+        nothing = float("nan")
+        found = [self._known.get(key, nothing) for key in keys]
+        accuracy = np.where(wanted, np.array(found, dtype=np.float64).reshape(n), nothing)
+        likely = self._merit(accuracy, metrics)
+        merit = self._within(likely, accuracy, excess)
+        self._consider(rows, merit, accuracy, metrics, (before, fresh[: len(spent)], spent))
+        if stop is not None:
+            raise stop
+        if self._idle >= IDLE or self._idle_calls >= IDLE_CALLS:
+            raise Stop(None)
+        if self.nfev >= self.ground.distinct:
+            raise Stop(None)
+        self._look()
+        return Answers(merit, likely, accuracy, excess, metrics)
+
+    def merits(self, accuracy: Floats, metrics: Floats) -> Floats:
+        """Return what is maximised for known accuracies: see `Answers.merit`."""
+        return self._within(self._merit(accuracy, metrics), accuracy, self._over(metrics))
+
+    # How it is done
+
+    def _over(self, metrics: Floats) -> Floats:
+        if not self._limited:
+            return np.where(np.isfinite(metrics[4]), 0.0, INF)
+        used = metrics[self._limited]
+        ratio = (used / self._limits).max(axis=0) - 1.0
+        fits = (used <= self._limits).all(axis=0)  # exactly, as the core decides
+        return np.where(fits, 0.0, np.maximum(ratio, 1e-15))
+
+    def _fresh(self, keys: list[Any], wanted: NDArray[np.bool_]) -> list[int]:
+        """Return the places of networks that were never evaluated, each once."""
+        known, seen, out = self._known, set(), []
+        for place in np.flatnonzero(wanted).tolist():
+            key = keys[place]
+            if key not in known and key not in seen:
+                seen.add(key)
+                out.append(place)
+        return out
+
+    def _evaluate(
+        self, rows: Rows, metrics: Floats, keys: list[Any], fresh: list[int], spent: list[float]
+    ) -> Stop | None:
+        """Evaluate new networks in chunks, up to a limit; add to `spent` what each cost."""
+        stop = None
+        if self.max_evals is not None and self.nfev + len(fresh) > self.max_evals:
+            fresh = fresh[: self.max_evals - self.nfev]
+            stop = Stop("max_evals")
+        if len(self._known) + len(fresh) > KEPT and not self.evaluator.expensive:
+            self._known.clear()
+        size = self.evaluator.chunk or max(1, len(fresh))
+        for first in range(0, len(fresh), size):
+            if first:
+                try:
+                    self._look()
+                except Stop as early:
+                    return early
+            part = fresh[first : first + size]
+            spent += self._ask(rows[part], metrics[:, part], [keys[i] for i in part])
+        return stop
+
+    def _ask(self, rows: Rows, metrics: Floats, keys: list[Any]) -> list[float]:
+        """Have one chunk evaluated, or read it from the journal; return the seconds of each."""
+        accuracy = np.full(len(rows), np.nan)
+        seconds = np.zeros(len(rows))
+        recalled = [] if self.journal is None else self.journal.recall(rows)
+        rest = list(range(len(rows)))
+        if recalled:
+            for place, line in enumerate(recalled):
+                if line is not None:
+                    accuracy[place], seconds[place] = line
+            rest = [place for place, line in enumerate(recalled) if line is None]
+        if rest:
+            started = perf_counter()
+            found, cost = self._call(rows[rest], metrics[:, rest])
+            took = perf_counter() - started
+            self._away += took
+            accuracy[rest] = found
+            seconds[rest] = took / len(rest) if cost is None else cost
+            if self.journal is not None:
+                self.journal.write(rows[rest], accuracy[rest], seconds[rest])
+        self._known.update(zip(keys, accuracy.tolist(), strict=True))
+        self.nfev += len(rows)
+        costs: list[float] = seconds.tolist()
+        self.cost_s += sum(costs)
+        return costs
+
+    def _call(self, rows: Rows, metrics: Floats) -> tuple[Floats, Floats | None]:
+        from ..errors import FlashError
+
+        try:
+            found, cost = self.evaluator.evaluate(self.ground, rows, metrics)
+        except FlashError:
+            raise
+        except Exception as error:
+            raise EvaluationError(
+                f"evaluator {self.evaluator.name!r} raised {type(error).__name__} on "
+                f"{len(rows)} network{'s' * (len(rows) > 1)}: {error}"
+            ) from error
+        wrong = np.isnan(found)
+        if self.evaluator.score == "accuracy":
+            wrong |= (found < 0.0) | (found > 1.0)
+        if wrong.any():
+            place = int(np.flatnonzero(wrong)[0])
+            raise EvaluationError(
+                f"evaluator {self.evaluator.name!r} must give numbers"
+                f"{' in [0, 1]' if self.evaluator.score == 'accuracy' else ''}, "
+                f"got {found[place]} for row {tuple(rows[place].tolist())}"
+            )
+        return found, cost
+
+    def _merit(self, accuracy: Floats, metrics: Floats) -> Floats:
+        exponents = self.objective.exponents
+        if exponents is None:  # scores, where there are some: accuracies may round to the same
+            plain = self.ground.tabled and not self.evaluator.expensive
+            return np.where(np.isnan(accuracy), np.nan, metrics[0]) if plain else accuracy.copy()
+        total = np.zeros(len(accuracy))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for k in range(len(TERMS)):
+                if exponents[k]:
+                    total += exponents[k] * np.log(metrics[k] if k else accuracy)
+        total[np.isnan(total)] = -INF  # as the core: 0 times infinity
+        return total
+
+    def _within(self, likely: Floats, accuracy: Floats, excess: Floats) -> Floats:
+        """Return merits, -inf where a budget is broken."""
+        out = (excess > 0.0) | np.isnan(accuracy)
+        if self.least > -INF:
+            out |= ~(accuracy >= self.least)
+        return np.where(out, -INF, likely)
+
+    def _consider(
+        self,
+        rows: Rows,
+        merit: Floats,
+        accuracy: Floats,
+        metrics: Floats,
+        spent: tuple[tuple[int, int, float], list[int], list[float]],
+    ) -> None:
+        """Weigh rows against the best so far."""
+        ours = self.ground.is_member(rows)
+        if ours is not None:
+            merit = np.where(ours, merit, -INF)
+        top = float(merit.max(initial=-INF))
+        best = self.best
+        if top == -INF or (best is not None and top < best.merit):
+            return
+        found = best
+        for place in np.flatnonzero(merit == top).tolist():
+            costs = metrics[1:4, place].tolist()
+            row = tuple(rows[place].tolist())
+            key = (-top, *costs, -float(metrics[0, place]), row)
+            if found is None or key < found.key:
+                found = Best(key, row, float(accuracy[place]), metrics[:, place].copy())
+        if found is best or found is None:
+            return
+        self.best = found
+        if best is None or found.merit > best.merit:
+            self._record(merit, -INF if best is None else best.merit, *spent)
+
+    def _record(
+        self,
+        merit: Floats,
+        best: float,
+        before: tuple[int, int, float],
+        fresh: list[int],
+        spent: list[float],
+    ) -> None:
+        """Add the steps of one batch to the trace, as if its rows had come one by one."""
+        asked, nfev, cost_s = before
+        own = self.spent_s - self.cost_s
+        peaks = np.maximum.accumulate(merit)
+        last = np.concatenate(([best], np.maximum(peaks[:-1], best)))
+        done = 0
+        for place in np.flatnonzero(merit > last).tolist():
+            while done < len(fresh) and fresh[done] <= place:
+                cost_s += spent[done]
+                done += 1
+            step = (asked + place + 1, nfev + done, own + cost_s, self.reported(merit[place]))
+            self.trace.append(step)
+
+    def reported(self, merit: float) -> float:
+        """Return a merit on the scale of `SearchResult.objective`."""
+        score = self.ground.tabled and not self.evaluator.expensive
+        return float(self.objective.report(float(merit), self.predictor if score else None))
+
+    def _look(self) -> None:
+        """Stop at the time limit, or where a callback wants it."""
+        if perf_counter() >= self.ends_at:
+            raise Stop("time_limit_s")
+        if self.notify is not None:
+            best = None if self.best is None else self.reported(self.best.merit)
+            if self.notify(best, self.nfev):
+                raise Stop("callback")

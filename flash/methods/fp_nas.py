@@ -1,0 +1,243 @@
+"""FP-NAS (Yan, Dai, Zhang, Tian, Wu, Feiszli; arXiv 2011.10949): fast probabilistic search.
+
+A distribution over networks is drawn from, and moved towards what was good among the draws:
+
+- P(A) is a product over cells of a softmax each. At first every variable has a softmax of its own
+  (factorised), later all variables of a cell have one together (joint): coarse to fine. Where the
+  switch comes is a reconstruction: at a share of the first entropy. The joint logits start as the
+  sum of the factors' (reconstruction). A variable of more choices than the paper's ever have (over
+  16) is at first two factors, a coarse and a fine digit (reconstruction).
+- The number of draws of an iteration is proportional to the entropy H of P, ``K = lambda H``. The
+  paper's lambda of 1/4 gives 14 draws at the start of its space; here lambda is such that every
+  space starts with `samples` draws (reconstruction: the same rule where H is smaller).
+- Draw k has the weight ``q_k = P_k / sum P_j`` of its likelihood P_k. The paper's likelihood is
+  that of a batch of validation images under a supernet. Known here is one figure of merit, so that
+  ``P_k = exp(sharpness z_k)``, z being the merit in standard deviations of recent draws
+  (reconstruction).
+- The soft cost constraint adds ``beta log C`` to the loss, C the mean of
+  ``max(0, cost/budget - 1)``. The gradient with respect to the logits is then
+  ``sum_k (-q_k + beta C_k / sum C_j) grad log P(A_k)`` (score function; derived, its formula was
+  not seen). Plain gradient steps (reconstruction: the optimiser was not seen).
+- At the end the most probable network is the answer (here: evaluated like the others, and the best
+  within the budgets returned).
+
+PARSEC (Casale et al., arXiv 1902.05116) is the same with a fixed number of draws and the joint
+distribution from the start: `flash.methods.parsec`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import ceil, sqrt
+
+import numpy as np
+
+from . import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._task import Answers, Task
+
+__all__ = ["OPTIONS", "Distribution", "Scale", "count_for", "descend", "joint_groups", "run"]
+
+MOST_CHOICES = 16  # of a variable, above which it is drawn by two digits at first
+MOST_JOINT = 4096  # choices of a cell, above which its variables stay apart
+FEWEST = 2  # draws of an iteration: one alone has nothing to be weighed against
+
+OPTIONS = {
+    "samples": Option(14, 2, 4096, about="draws of the first iteration; later by the entropy"),
+    "adaptive": Option(True, about="False: as many draws in every iteration"),
+    "joint_at": Option(
+        0.5, 0.0, 1.0, about="share of the first entropy at which cells become joint"
+    ),
+    "learning_rate": Option(0.5, 1e-6, 100.0, about="of the logits"),
+    "sharpness": Option(1.0, 0.0, 100.0, about="log likelihood of a standard deviation of merit"),
+    "beta": Option(1.0, 0.0, 1e3, about="weight of the soft cost constraint"),
+    "ends_at": Option(0.02, 0.0, 1.0, about="share of the first entropy at which the search ends"),
+    "iterations": Option(2000, 1, 1 << 30, about="at most"),
+}
+
+
+class Distribution:
+    """A product of softmaxes over choices, drawn from in one go.
+
+    Parameters
+    ----------
+    columns : list of int arrays
+        The variables of each factor.
+    lengths : int array
+        Choices of every variable.
+    digits : list of (int, int) or None, optional
+        Of each factor that is one digit of a variable: its place value, and how many it has.
+
+    Attributes
+    ----------
+    logits : float64 array, shape (factors, choices)
+        -inf beyond a factor's choices.
+    p : float64 array of the same shape
+    entropy : float
+        In nats.
+    """
+
+    def __init__(
+        self,
+        columns: list[NDArray[np.int64]],
+        lengths: NDArray[np.int64],
+        digits: list[tuple[int, int] | None] | None = None,
+    ) -> None:
+        self.columns = columns
+        self.digits = digits or [None] * len(columns)
+        self._last = None if digits is None else lengths - 1
+        sizes = [
+            int(np.prod(lengths[one])) if digit is None else digit[1]
+            for one, digit in zip(columns, self.digits, strict=True)
+        ]
+        most = max(sizes, default=1)
+        self.logits = np.full((len(columns), most), -np.inf)
+        self._rows = np.zeros((len(columns), most, len(lengths)), dtype=np.int64)
+        for f, (one, size) in enumerate(zip(columns, sizes, strict=True)):
+            self.logits[f, :size] = 0.0
+            if (digit := self.digits[f]) is not None:
+                self._rows[f, :size, one[0]] = digit[0] * np.arange(size)
+                continue
+            values = product(*(range(int(lengths[k])) for k in one))
+            self._rows[f, :size, one] = np.array(list(values), dtype=np.int64).T
+        self._factors = np.arange(len(columns))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Work out probabilities and entropy from the logits."""
+        logits = self.logits - self.logits.max(axis=1, keepdims=True)
+        p = np.exp(logits)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        self.p = p
+        logits[p == 0.0] = 0.0
+        self.entropy = float(np.log(total).sum() - (p * logits).sum())
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (rows of choice indices, choice of each factor), shapes (n, ...)."""
+        steps = self.p.cumsum(axis=1)
+        u = rng.random((n, len(self.columns))) * steps[:, -1]
+        if steps.shape[1] <= 256:  # one call, where a search for each factor takes longer
+            picks = (steps <= u[:, :, None]).sum(axis=2)
+        else:
+            picks = np.empty((n, len(self.columns)), dtype=np.int64)
+            for f in self._factors:
+                picks[:, f] = np.searchsorted(steps[f], u[:, f], side="right")
+        np.minimum(picks, self.p.shape[1] - 1, out=picks)
+        return self.rows(picks), picks
+
+    def rows(self, picks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of choices of each factor."""
+        found: NDArray[np.int64] = self._rows[self._factors, picks].sum(axis=1)
+        return found if self._last is None else np.minimum(found, self._last)
+
+    def mode(self) -> NDArray[np.int64]:
+        """Return the most probable row, shape (1, variables)."""
+        return self.rows(self.p.argmax(axis=1)[None])
+
+    def move(self, picks: NDArray[np.int64], weights: NDArray[np.float64], rate: float) -> None:
+        """Go up the gradient ``sum_k weights_k grad log P(A_k)``."""
+        self.logits -= rate * float(weights.sum()) * self.p
+        step = np.broadcast_to(rate * weights[:, None], picks.shape)
+        np.add.at(self.logits, (self._factors[None, :], picks), step)
+        self.refresh()
+
+    def joined(self, groups: list[NDArray[np.int64]], lengths: NDArray[np.int64]) -> Distribution:
+        """Return the same distribution with one factor per group."""
+        out = Distribution(groups, lengths)
+        at: dict[int, list[int]] = {}
+        for f, one in enumerate(self.columns):
+            at.setdefault(int(one[0]), []).append(f)
+        for f, group in enumerate(groups):
+            size = int(np.prod(lengths[group]))
+            logits = np.zeros(size)
+            for k in group:
+                for part in at[int(k)]:
+                    step, count = self.digits[part] or (1, int(lengths[k]))
+                    logits += self.logits[part][out._rows[f, :size, k] // step % count]
+            out.logits[f, :size] = logits
+        out.refresh()
+        return out
+
+
+class Scale:
+    """Mean and deviation of the merits of recent draws, by which a merit becomes a likelihood."""
+
+    def __init__(self, window: int = 64) -> None:
+        self.kept: list[float] = []
+        self.window = window
+
+    def weights(self, answers: Answers, sharpness: float) -> NDArray[np.float64]:
+        """Return q_k: shares of the draws' likelihood, 0 where a draw has no merit."""
+        merit = answers.likely
+        real = np.isfinite(merit)
+        if not real.any():
+            return np.zeros(len(merit))
+        self.kept = (self.kept + merit[real].tolist())[-self.window :]
+        away = np.array(self.kept)
+        away -= away.sum() / len(away)
+        spread = float(np.sqrt((away * away).sum() / len(away)))
+        z = np.where(real, merit - merit[real].max(), -np.inf) / (spread or 1.0)
+        q = np.exp(sharpness * z)
+        found: NDArray[np.float64] = q / q.sum()
+        return found
+
+
+def run(task: Task) -> None:
+    """Search until the distribution is all but certain, or a limit."""
+    factors: list[NDArray[np.int64]] = []
+    digits: list[tuple[int, int] | None] = []
+    for k in [k for group in task.groups for k in group]:
+        n = int(task.lengths[k])
+        low = ceil(sqrt(n))
+        own: list[tuple[int, int] | None] = [None]
+        if n > MOST_CHOICES:
+            own = [(low, -(-n // low)), (1, low)]
+        factors += [np.array([k])] * len(own)
+        digits += own
+    many = digits if any(digits) else None
+    descend(task, Distribution(factors, task.lengths, many), joint_groups(task))
+
+
+def joint_groups(task: Task) -> list[NDArray[np.int64]]:
+    """Return the variables of each cell, those of one with too many choices one by one."""
+    joint: list[NDArray[np.int64]] = []
+    for group in task.groups:
+        fits = float(np.prod(task.lengths[group].astype(float))) <= MOST_JOINT
+        joint += [group] if fits else [np.array([k]) for k in group]
+    return joint
+
+
+def descend(task: Task, at: Distribution, joint: list[NDArray[np.int64]] | None) -> None:
+    """Draw and move until the end; `joint` are the cells' variables, for the switch."""
+    options = task.options
+    first = at.entropy
+    scale = Scale()
+    for _ in range(options["iterations"]):
+        if at.entropy <= options["ends_at"] * first:
+            break
+        if joint is not None and at.entropy <= options["joint_at"] * first:
+            if len(joint) < len(at.columns):
+                at = at.joined(joint, task.lengths)
+            joint = None
+        n = count_for(at.entropy, first, options["samples"], options["adaptive"])
+        rows, picks = at.draw(task.rng, n)
+        answers = task.evaluate(rows, over=True)
+        weights = scale.weights(answers, options["sharpness"])
+        over = answers.excess
+        total = over[np.isfinite(over)].sum()
+        if total > 0.0:
+            weights = weights - options["beta"] * np.where(np.isfinite(over), over, 0.0) / total
+        at.move(picks, weights, options["learning_rate"])
+    task.evaluate(at.mode())
+
+
+def count_for(entropy: float, first: float, samples: int, adaptive: bool) -> int:
+    """Return how many networks an iteration draws."""
+    if not adaptive or first <= 0.0:
+        return samples
+    return max(FEWEST, round(samples * entropy / first))

@@ -1,0 +1,180 @@
+"""search() by a method of another paper: prepare its task, run it, prove how good its answer is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._objective import as_objective, read_budgets
+from .._options import METHODS as CORE
+from .._options import Device, check_common, unsearched
+from .._record import Record
+from .._validate import choice, number
+from ..errors import ArgumentError
+from ..evaluators import as_evaluator
+from ..hardware import as_target
+from ..network_space import HOMES, NetworkSpace, network_space
+from ..predictor import as_predictor
+from ..problem import as_space
+from ..spaces import SearchSpace
+from . import METHODS, module_of, options_for
+from ._ground import ground_of
+from ._journal import Journal
+from ._outcome import outcome
+from ._task import Stop, Task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .._options import Common
+    from ..evaluators import Evaluator
+    from ..predictor import AccuracyPredictor
+    from ..result import SearchResult
+
+__all__ = ["Ready", "any_space", "prepare", "unfit"]
+
+INF = float("inf")
+
+
+def any_space(value: Any) -> SearchSpace | NetworkSpace:
+    """Return a space of either kind from what users pass."""
+    if isinstance(value, NetworkSpace):
+        return value
+    if isinstance(value, str) and value in HOMES:
+        return network_space(value)
+    return as_space(value)
+
+
+def unfit(method: str, space: Any, evaluator: Evaluator) -> str | None:
+    """Return why a method cannot search a space with an evaluator, or None where it can."""
+    why = evaluator.unfit(space)
+    if why is not None:
+        return why
+    asked = getattr(module_of(method), "unfit", None)
+    return None if asked is None else asked(space, evaluator)
+
+
+class Ready(Record):
+    """A method's run, checked up to the target: what `prepare` returns."""
+
+    method: str
+    space: SearchSpace | NetworkSpace
+    judge: Evaluator
+    predictor: AccuracyPredictor | None
+    objective: Any
+    compile_objective: bool | None
+    settings: dict[str, Any]
+    journal: Any
+    common: Common
+
+    def check(self, target: Any, costs: Sequence[Any], min_accuracy: Any) -> Device:
+        """Return a target with its budgets, from latency to MACs, and its objective."""
+        target = as_target(target)
+        given, limits = read_budgets(costs, target)
+        least = -INF
+        if min_accuracy is not None:
+            least = float(number("min_accuracy", min_accuracy, above=0.0, high=1.0))
+            if self.judge.score != "accuracy":
+                raise ArgumentError(
+                    "min_accuracy needs a predictor or an evaluator of accuracies: without one the "
+                    "score is NN-Degree, no accuracy"
+                )
+            given["min_accuracy"] = least
+        wanted = as_objective(self.objective, target, self.predictor, self.compile_objective)
+        return Device(target, given, limits, least, wanted)
+
+    def search(
+        self, device: Device, started: float, stop: list[bool] | None = None
+    ) -> SearchResult:
+        """Search for one device; `stop`: whether Ctrl-C ended the search of one before it."""
+        method, judge, common = self.method, self.judge, self.common
+        if stop:
+            name = device.wanted.name(judge.score == "accuracy")
+            return unsearched(self.space, device, name, method, common.seed)
+        evals = common.evals
+        if evals is None and common.deadline == INF and not METHODS[method].ends:
+            evals = judge.usual_evals
+        of_network = getattr(judge, "of_network", None)
+        kept = None
+        if self.journal is not None:
+            kept = Journal(self.journal, {"space": self.space.to_dict(), **judge.facts()})
+        listener = None
+        if common.callback is not None or common.progress:
+            from .._event import Listener
+
+            listener = Listener(common.callback, common.progress, started)
+        task = Task(
+            ground_of(self.space, device.target, self.predictor, of_network),
+            judge,
+            device.wanted,
+            device.limits,
+            device.least,
+            self.predictor,
+            seed=common.seed,
+            options=self.settings,
+            max_evals=evals,
+            ends_at=started + common.deadline,
+            notify=None if listener is None else lambda best, n: listener.tell(best, None, n),
+            journal=kept,
+        )
+        stopped: str | None = None
+        try:
+            with np.errstate(over="ignore", under="ignore"):
+                module_of(method).run(task)
+        except Stop as stopping:
+            unasked = stopping.why == "max_evals" and common.evals is None
+            stopped = None if unasked else stopping.why
+        except KeyboardInterrupt:
+            stopped = "interrupt"
+        except Exception as error:
+            if kept is not None:
+                error.add_note(
+                    f"{len(kept)} evaluations are kept in {kept.path!r}; "
+                    "the same call with this journal goes on from there"
+                )
+            raise
+        if common.progress:
+            import sys
+
+            print(file=sys.stderr)
+        return outcome(
+            task,
+            device.budgets,
+            device.limits,
+            method,
+            common.seed,
+            stopped,
+            common.certify,
+            started,
+        )
+
+
+def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
+    """Check what `flash.search` takes, by name, except targets and budgets.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted, or the method cannot search the space by the evaluator.
+    """
+    method = choice("method", given["method"], (*CORE, *METHODS))
+    space = any_space(space)
+    predictor = as_predictor(given["predictor"], space.family)
+    judge = as_evaluator(given["evaluator"], predictor)
+    why = unfit(method, space, judge)
+    if why is not None:
+        raise ArgumentError(why)
+    if callable(given["objective"]):
+        raise ArgumentError("an objective function is searched by method 'shgo' only")
+    return Ready(
+        method,
+        space,
+        judge,
+        getattr(judge, "predictor", None),  # also where it came as an evaluator
+        given["objective"],
+        given["compile_objective"],
+        options_for(method, given["options"]),
+        given["journal"],
+        check_common(given),
+    )
