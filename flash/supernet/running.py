@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from ..training.data import Images
     from .scoring import Supernet
 
-__all__ = ["SAMPLING", "Draw", "subnet_of", "train_supernet"]
+    Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
+
+__all__ = ["SAMPLING", "Draw", "Epoch", "subnet_of", "train_supernet"]
 
 SAMPLING = ("ordered-dropout", "single-path")
+KEPT_SUBNETS = 1 << 14
 KEPT_PER_ACTIVATION = 3  # tensors of a layer's size that a training step holds: measured 2.3 to 2.9
 
 
@@ -69,7 +72,7 @@ def train_supernet(
     recipe: Recipe | Mapping[str, Any] | None = None,
     sampling: str = "ordered-dropout",
     subnets: int | None = None,
-    choices: Sequence[Sequence[int]] | None = None,
+    pools: Pools | None = None,
     start: str | os.PathLike[str] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -95,9 +98,10 @@ def train_supernet(
         subnet per batch, drawn uniformly, at its own cost (SPOS, arXiv 1904.00420).
     subnets : int, optional
         Ordered dropout: subnets per batch, each of a slice of the images; usually one per image.
-    choices : sequence of sequences of int, optional
-        Choice indices that each variable is drawn from (rows as `space.bounds` has them); usually
-        all.
+    pools : sequence of (variables, rows), optional
+        Draw only part of the space: the variables of these numbers (of `space.variables`) take
+        together one of these rows of choice indices. A variable in no pool is drawn from all its
+        choices.
     start : path, optional
         Folder of another supernet of this space, whose weights this one starts from.
     seed : int, default 0
@@ -159,7 +163,7 @@ def train_supernet(
             f"space must have num_classes of at least the {images.classes} classes of the "
             f"dataset, got {backbone.num_classes}"
         )
-    drawing = Draw(found, choices)
+    drawing = Draw(found, backbone, pools)
     check_memory(backbone, plan_.batch_size, place)
     facts: dict[str, Any] = {
         "space": found.to_dict(),
@@ -169,7 +173,7 @@ def train_supernet(
         "device": place.partition(":")[0],
         "sampling": sampling,
         "subnets": subnets,
-        "choices": None if choices is None else [list(map(int, one)) for one in choices],
+        "pools": None if pools is None else drawing.plain(),
         "start": None if start is None else _start_of(os.fspath(start), found),
     }
     key = _digest(facts)
@@ -215,45 +219,85 @@ def subnet_of(space: SearchSpace | BypassSpace, backbone: Backbone, row: Sequenc
 
 
 class Draw:
-    """Draws rows of choice indices, each variable uniformly from its own choices.
+    """Draws subnets: each pool of choices uniformly, and each variable that is in none.
+
+    Parameters
+    ----------
+    pools : sequence of (variables, rows), or None
+        See `train_supernet`.
 
     Raises
     ------
-    ArgumentError
-        If there is not one set of choices for each variable, or one is empty or out of range.
+    ArgumentError, ArgumentTypeError
+        If a pool is empty, or a number out of range or there twice.
     """
 
     def __init__(
-        self, space: SearchSpace | BypassSpace, choices: Sequence[Sequence[int]] | None
+        self, space: SearchSpace | BypassSpace, backbone: Backbone, pools: Pools | None
     ) -> None:
         import numpy as np
 
-        lengths = space._lengths
-        names = space.variables
-        given = [range(length) for length in lengths] if choices is None else list(choices)
-        if len(given) != len(lengths):
-            raise ArgumentError(
-                f"choices must have one entry per variable ({len(lengths)}), got {len(given)}"
-            )
-        self._sets = []
-        for name, length, own in zip(names, lengths, given, strict=True):
-            values = [integer(f"choices of {name}", one, 0, length - 1) for one in own]
-            if not values:
-                raise ArgumentError(f"choices of {name} must be at least one, got none")
-            self._sets.append(np.array(sorted(set(values)), dtype=np.int64))
+        self._space, self._backbone = space, backbone
+        self._kept: dict[tuple[int, ...], Subnet] = {}
+        lengths, names = space._lengths, space.variables
+        self._pools: list[tuple[Any, Any]] = []
+        seen: set[int] = set()
+        for number, pool in enumerate(pools or ()):
+            where = f"pools[{number}]"
+            try:
+                given, rows = pool
+                columns = [integer(f"{where} variable", k, 0, len(lengths) - 1) for k in given]
+                values = np.array([[int(one) for one in row] for row in rows], dtype=np.int64)
+            except (TypeError, ValueError) as error:
+                if isinstance(error, ArgumentError):
+                    raise
+                raise ArgumentTypeError(
+                    f"{where} must be (variables, rows of choice indices), got {shown(pool)}"
+                ) from None
+            if seen.intersection(columns) or len(set(columns)) < len(columns):
+                raise ArgumentError(f"{where} must hold variables that no other pool has")
+            seen.update(columns)
+            if values.ndim != 2 or values.shape[1] != len(columns) or not len(values):
+                raise ArgumentError(
+                    f"{where} must hold at least one row of {len(columns)} choice indices"
+                )
+            for k, column in enumerate(columns):
+                low, high = int(values[:, k].min()), int(values[:, k].max())
+                if low < 0 or high >= lengths[column]:
+                    raise ArgumentError(
+                        f"{where}: choice indices of {names[column]} must be 0 to "
+                        f"{lengths[column] - 1}, got {low if low < 0 else high}"
+                    )
+            self._pools.append((columns, values))
+        for column, length in enumerate(lengths):
+            if column not in seen:
+                self._pools.append(([column], np.arange(length)[:, None]))
+
+    def plain(self) -> list[Any]:
+        """Return the pools as plain data."""
+        return [[list(columns), values.tolist()] for columns, values in self._pools]
 
     def rows(self, rng: np.random.Generator, n: int) -> np.ndarray[Any, Any]:
         """Return `n` rows, shape (n, variables)."""
         import numpy as np
 
-        picks = rng.random((n, len(self._sets)))
-        return np.stack(
-            [
-                own[np.minimum((picks[:, k] * len(own)).astype(np.int64), len(own) - 1)]
-                for k, own in enumerate(self._sets)
-            ],
-            axis=1,
-        )
+        picks = rng.random((n, len(self._pools)))
+        out = np.zeros((n, len(self._space._lengths)), dtype=np.int64)
+        for k, (columns, values) in enumerate(self._pools):
+            places = np.minimum((picks[:, k] * len(values)).astype(np.int64), len(values) - 1)
+            out[:, columns] = values[places]
+        return out
+
+    def subnets(self, rng: np.random.Generator, n: int) -> list[Subnet]:
+        """Return `n` subnets."""
+        found = []
+        for row in map(tuple, self.rows(rng, n).tolist()):
+            if row not in self._kept:
+                if len(self._kept) >= KEPT_SUBNETS:
+                    self._kept.clear()
+                self._kept[row] = subnet_of(self._space, self._backbone, row)
+            found.append(self._kept[row])
+        return found
 
 
 def _recipe(
@@ -479,10 +523,7 @@ def _epoch(
         rng = np.random.Generator(np.random.PCG64(stream(supernet.seed, epoch, step)))
         n = len(rows)
         several = 1 if sampling == "single-path" else min(n, subnets or n)
-        drawn = [
-            subnet_of(supernet.space, backbone, tuple(row))
-            for row in drawing.rows(rng, several).tolist()
-        ]
+        drawn = drawing.subnets(rng, several)
         chosen: Any = drawn[0]
         if several > 1:
             chosen = mix(backbone, [drawn[k * several // n] for k in range(n)], x.device)
