@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from flash import DenseNet, Range, SearchSpace
 from flash._core.exact import Query, Search
 from flash._core.shgo import explore
+from flash.evaluating import evaluate
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, Problem, as_space, compile_problem, evaluate
+from flash.problem import MACS, PARAMS, Problem, as_space, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective",
-          "predicted")  # fmt: skip
+          "predicted", "sweep")  # fmt: skip
 PEERS = (
     "plain_exact",
     "scipy_shgo",
@@ -62,6 +62,8 @@ PACKAGES = (
     "numpy",
     "scipy",
     "numba",
+    "polars",
+    "pyarrow",
     "optuna",
     "pymoo",
     "nevergrad",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from benchmarks import report_sweep
 from benchmarks.common import FOUR_CELLS, MAIN
 from benchmarks.report_format import median, ms, percent, table
 
@@ -291,5 +292,6 @@ WRITERS = {
     "scaling": _scaling,
     "enumerate": _enumerate,
     "objective": _objective,
+    "sweep": report_sweep.section,
     "aarch64": _aarch64,
 }

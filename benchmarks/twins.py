@@ -68,6 +68,26 @@ class TableTwin:
             self.leakage,
         )
 
+    def numba_choices(self, choices: Any, lengths: Any) -> Any:
+        """Return the six metrics of rows of choice indices, on one thread, without `rows_of`."""
+        return _evaluate_choices(
+            choices,
+            lengths,
+            self.first,
+            self.packed,
+            self.quantum,
+            self.classes,
+            self.direct,
+            self.leakage,
+        )
+
+    @staticmethod
+    def rows_of(choices: Any, lengths: Any) -> tuple[Any, Any]:
+        """Return variants and table rows of rows of choice indices, two variables a cell."""
+        wide = choices.astype(np.int32)
+        variants = (wide[:, 0] * lengths[1] + wide[:, 1]) * lengths[2] + wide[:, 2]
+        return variants, wide[:, 3::2] * np.array(lengths[4::2], np.int32) + wide[:, 4::2]
+
     def numpy(self, variants: Any, rows: Any) -> Any:
         """Return the six metrics, shape (6, n); variants have equally many cells here."""
         total = self.columns[:, self.first[variants, 0] + rows[:, 0]]
@@ -99,6 +119,39 @@ def _evaluate(variants, rows, first, counts, packed, quantum, classes, direct, l
             total[k] = packed[row, k]
         for cell in range(1, counts[v]):
             row = first[v, cell] + rows[i, cell]
+            for k in range(9):
+                total[k] += packed[row, k]
+        if total[5] < len(direct):
+            g = direct[int(total[5])]
+        else:
+            g = np.searchsorted(classes[0], total[5])
+        latency = quantum[1] * total[1] + classes[1, g] * (quantum[1] * total[2])
+        out[0, i] = quantum[0] * total[0]
+        out[1, i] = latency
+        out[2, i] = (quantum[2] * total[3] + classes[2, g] * (quantum[2] * total[4])) + (
+            leakage * total[5]
+        ) * latency
+        out[3, i] = quantum[3] * total[6] + classes[3, g]
+        out[4, i] = total[7]
+        out[5, i] = total[8]
+    return out
+
+
+@numba.njit(cache=True, boundscheck=False)
+def _evaluate_choices(choices, lengths, first, packed, quantum, classes, direct, leakage):  # type: ignore[no-untyped-def]
+    n, width = choices.shape
+    out = np.empty((6, n))
+    total = np.empty(9)
+    for i in range(n):
+        for k in range(width):
+            if not 0 <= choices[i, k] < lengths[k]:
+                raise ValueError("a choice is out of its range")
+        v = (choices[i, 0] * lengths[1] + choices[i, 1]) * lengths[2] + choices[i, 2]
+        for k in range(9):
+            total[k] = 0.0
+        for cell in range((width - 3) // 2):
+            at = 3 + 2 * cell
+            row = first[v, cell] + choices[i, at] * lengths[at + 1] + choices[i, at + 1]
             for k in range(9):
                 total[k] += packed[row, k]
         if total[5] < len(direct):

@@ -16,15 +16,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._buildinfo import build_info as build_info
     from ._choices import Range as Range
+    from ._pareto_front import ParetoFront as ParetoFront
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
     from .cell_networks import CellNetwork as CellNetwork
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
+    from .evaluating import Table as Table
+    from .evaluating import evaluate as evaluate
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
     from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
+    from .fleet import FleetResult as FleetResult
+    from .fronts import pareto as pareto
     from .hardware import Cost as Cost
     from .hardware import Target as Target
     from .hardware import targets as targets
@@ -40,7 +45,6 @@ if TYPE_CHECKING:
     from .pnas_space import PNASCells as PNASCells
     from .predictor import AccuracyPredictor as AccuracyPredictor
     from .problem import Problem as Problem
-    from .problem import evaluate as evaluate
     from .result import SearchResult as SearchResult
     from .solver import search as search
     from .spaces import DenseNet as DenseNet
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
     from .spaces import ResNet as ResNet
     from .spaces import SearchSpace as SearchSpace
     from .spaces import WideResNet as WideResNet
+    from .sweeping import SweepResult as SweepResult
+    from .sweeping import sweep as sweep
     from .training import train as train
 
 _HOME = {
@@ -59,10 +65,12 @@ _HOME = {
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
+    "FleetResult": "fleet",
     "Layer": "network",
     "MobileNetV2": "spaces",
     "Measurement": "hardware._measurement",
     "Network": "network",
+    "ParetoFront": "_pareto_front",
     "PNASCells": "pnas_space",
     "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem",
@@ -70,6 +78,8 @@ _HOME = {
     "ResNet": "spaces",
     "SearchResult": "result",
     "SearchSpace": "spaces",
+    "SweepResult": "sweeping",
+    "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
     "TrainingEvaluator": "evaluators.by_training",
@@ -78,12 +88,14 @@ _HOME = {
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
     "compare": "methods.comparing",
-    "evaluate": "problem",
+    "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",
     "nn_degree": "degree",
     "nn_mass": "degree",
+    "pareto": "fronts",
     "search": "solver",
+    "sweep": "sweeping",
     "targets": "hardware",
     "train": "training",
 }

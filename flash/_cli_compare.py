@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
-__all__ = ["compare", "method_options", "prepare_compare", "read_evaluator", "read_options"]
+__all__ = [
+    "compare",
+    "method_options",
+    "prepare_compare",
+    "read_any_space",
+    "read_evaluator",
+    "read_options",
+]
 
 EXAMPLES = """\
 examples:
@@ -41,7 +48,7 @@ def method_options(parser: ArgumentParser) -> None:
 
 def prepare_compare(parser: ArgumentParser) -> None:
     """Add the options of ``flash compare``."""
-    from ._cli_options import BUDGETS, _option
+    from ._cli_options import add_budgets
 
     parser.description = "Run several search methods on the same problem, side by side."
     parser.epilog = EXAMPLES
@@ -53,9 +60,7 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--methods", metavar="A,B", help="which, with commas between (all that fit)")
     add("--seeds", type=int, default=10, metavar="N", help="runs of each method (10)")
     add("--baseline", default="random", metavar="NAME", help="what others are compared with")
-    group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+    add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product")  # fmt: skip
@@ -66,6 +71,14 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
+
+
+def read_any_space(args: Namespace) -> Any:
+    """Return the space that SPACE and the options name: of either kind."""
+    from ._cli_options import read_space
+    from .network_space import HOMES
+
+    return args.space if args.space in HOMES else read_space(args)
 
 
 def read_evaluator(args: Namespace) -> Any:
@@ -123,8 +136,7 @@ def compare(args: Namespace) -> int:
     """Run ``flash compare``; return the exit code."""
     import flash
 
-    from ._cli_options import BUDGETS, read_objective, read_space
-    from .network_space import HOMES
+    from ._cli_options import BUDGETS, read_objective
 
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
@@ -135,7 +147,7 @@ def compare(args: Namespace) -> int:
             raise ArgumentError(f"--option must name a method, like fp-nas.{name}={value}")
         options.setdefault(method, {})[own] = value
     result = flash.compare(
-        args.space if args.space in HOMES else read_space(args),
+        read_any_space(args),
         args.target,
         methods=None if args.methods is None else args.methods.split(","),
         seeds=args.seeds,

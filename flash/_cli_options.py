@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from .errors import ArgumentError, ArgumentTypeError
+from ._cli_read import SPACE, option, read_objective, read_row, read_space, read_space_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from typing import Any, NoReturn
-
-    from .spaces import SearchSpace
+    from argparse import ArgumentParser
+    from typing import NoReturn
 
 __all__ = [
     "BUDGETS",
     "HELP",
     "USAGE",
+    "add_budgets",
+    "option",
     "parser",
     "read_objective",
     "read_row",
@@ -35,8 +35,12 @@ latency, energy and area budgets, and proves it.
 commands:
   search     find the best network for a target and its budgets
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
+  pareto     every trade-off between objectives that no network betters
+               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.png
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
+  sweep      every network of a space, or a sample: how many fit, the best, tables of all
+               flash sweep resnet rram --max-latency-ms 4 --top 5
   measure    run networks for real, here or on another machine, and time them
                flash measure net.json --runtime onnxruntime
   calibrate  fit a target to what was measured, or choose, measure and fit in one go
@@ -60,37 +64,11 @@ examples:
   flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
+  flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
 """
-
-EVALUATE_EXAMPLES = """\
-examples:
-  flash evaluate densenet rram 0 123456789
-  flash evaluate densenet rram 0,0,0,10,3,10,3,10,3 --json
-  flash evaluate densenet rram result.json
-"""
-
-TRAIN_EXAMPLES = """\
-examples:
-  flash train --data digits
-  flash train densenet --data images.npz --epochs 30 --out runs/densenet
-  flash train densenet --data digits --depths 3:8 --n 10 --repeats 2 --json
-
-Without SPACE: a small DenseNet-type space (width multipliers 0.25, 0.5, 1 and depths 2 to 6) that
-one processor trains in minutes. A named space has the images' own size and number of classes. The
-run is kept in its folder, one JSON line per finished network in results.jsonl; stopped in any way,
-the same command goes on with it.
-"""
-
-# What `flash train` takes where no space is named.
-SMALL_SPACE = {
-    "family": "densenet",
-    "width_multipliers": [0.25, 0.5, 1],
-    "depths": {"low": 2, "high": 6},
-    "skips": {"low": 0, "high": 32, "unit": "width/8"},
-}
 
 # Options of search that are keyword arguments of flash.search, and how their text is read.
 BUDGETS = {
@@ -100,18 +78,6 @@ BUDGETS = {
     "max_params": ("N", "parameters"),
     "max_macs": ("N", "multiply-accumulates of one image"),
     "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor"),
-}
-_SPACE = {
-    "width_multipliers": "width multipliers",
-    "cells": "numbers of cells",
-    "resolution": "image sizes in pixels",
-    "num_classes": "classes of the head",
-    "depths": "depths, per cell",
-    "skips": "skips, per cell",
-    "widths": "free widths, per cell, instead of width multipliers",
-    "expansions": "expansions, per cell (mobilenet-v2)",
-    "kernels": "kernels, per cell (mobilenet-v2)",
-    "link_seed": "seed of the drawn links",
 }
 
 
@@ -148,10 +114,11 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", nargs="+", help="names or files of targets")
-    group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(_option(name), type=float, metavar=metavar, help=text)
+    add("target", metavar="TARGET", nargs="*", help="names or files of targets")
+    from ._cli_fleet import add_options
+
+    add_options(parser)
+    add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
@@ -171,27 +138,38 @@ def _prepare_search(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def add_budgets(parser: ArgumentParser) -> None:
+    """Add an option for each budget."""
+    group = parser.add_argument_group("budgets")
+    for name, (metavar, text) in BUDGETS.items():
+        group.add_argument(option(name), type=float, metavar=metavar, help=text)
+
+
+def _prepare_pareto(parser: ArgumentParser) -> None:
+    from ._cli_front import prepare_pareto
+
+    prepare_pareto(parser)
+    _space_options(parser)
+
+
 def _space_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("choices of the space, instead of its own")
-    for name, text in _SPACE.items():
-        group.add_argument(_option(name), metavar="C", help=text)
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    for name, text in SPACE.items():
+        group.add_argument(option(name), metavar="C", help=text)
 
 
 def _prepare_evaluate(parser: ArgumentParser) -> None:
-    parser.description = "Print the score and the costs of networks of a space on a target."
-    parser.epilog = EVALUATE_EXAMPLES
-    add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", help="name or file of a target")
-    add("network", metavar="NETWORK", nargs="+",
-        help="a flat index, a row of choice indices with commas between, or a JSON file of an "
-        "architecture or of a search result")  # fmt: skip
-    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
+    from ._cli_sweep import prepare_evaluate
+
+    prepare_evaluate(parser)
     _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_sweep(parser: ArgumentParser) -> None:
+    from ._cli_sweep import prepare_sweep
+
+    prepare_sweep(parser)
     _space_options(parser)
 
 
@@ -210,30 +188,9 @@ def _prepare_calibrate(parser: ArgumentParser) -> None:
 
 
 def _prepare_train(parser: ArgumentParser) -> None:
-    parser.description = "Train networks that cover a space, and judge them on held-out images."
-    parser.epilog = TRAIN_EXAMPLES
-    add = parser.add_argument
-    add("space", metavar="SPACE", nargs="?",
-        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
-    add("--data", required=True, metavar="DATA",
-        help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
-        "perhaps test_images and test_labels")  # fmt: skip
-    add("--n", type=int, default=25, metavar="N", help="networks to train (25)")
-    add("--epochs", type=int, metavar="N", help="passes over the images (10)")
-    add("--batch-size", type=int, metavar="N", help="images a step")
-    add("--learning-rate", type=float, metavar="R", help="its peak (0.1)")
-    add("--augment", metavar="HOW", help="none, flip, shift or flip-shift")
-    add("--precision", metavar="P", help="auto, float32 or bfloat16")
-    add("--test-fraction", type=float, default=0.2, metavar="F",
-        help="share of each class held out where there are no test images (0.2)")  # fmt: skip
-    add("--repeats", type=int, default=1, metavar="N", help="trainings of each network")
-    add("--seed", type=int, default=0, metavar="N")
-    add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
-    add("--workers", type=int, metavar="N", help="networks at a time")
-    add("--out", metavar="FOLDER", help="where the run is kept")
-    add("--no-resume", action="store_true", help="refuse a folder with finished networks")
-    add("--keep-weights", action="store_true", help="keep each network's weights")
-    add("--quiet", action="store_true", help="show no progress on standard error")
+    from ._cli_train import prepare_train
+
+    prepare_train(parser)
     _json_option(parser)
     _space_options(parser)
 
@@ -258,139 +215,6 @@ def _prepare_info(parser: ArgumentParser) -> None:
     _json_option(parser)
 
 
-def read_space(args: Namespace) -> str | SearchSpace:
-    """Return the space: a name where that is all, else an object of what the options say."""
-    from .architecture import FAMILIES
-
-    if args.space in FAMILIES and all(getattr(args, key) is None for key in _SPACE):
-        return str(args.space)
-    from .spaces import SearchSpace
-
-    return SearchSpace.from_dict(read_space_data(args))
-
-
-def read_space_data(args: Namespace) -> dict[str, Any]:
-    """Return the space as plain data: what its name or file and the options say, and no more."""
-    from .architecture import FAMILIES
-    from .spaces import SearchSpace
-
-    name = args.space
-    changes = {key: getattr(args, key) for key in _SPACE if getattr(args, key) is not None}
-    data: dict[str, Any]
-    if name is None:
-        data = dict(SMALL_SPACE)
-    elif name in FAMILIES:
-        data = {"family": name}
-    elif name.endswith((".toml", ".json")):
-        data = SearchSpace.load(name).to_dict()
-    else:
-        from ._validate import hint, shown
-
-        raise ArgumentError(
-            f"SPACE must be one of {', '.join(FAMILIES)}, or a .toml or .json file, "
-            f"got {shown(name)}{hint(name, FAMILIES)}"
-        )
-    if "widths" in changes:
-        data.pop("width_multipliers", None)
-    if "width_multipliers" in changes:
-        data.pop("widths", None)
-    data.update({key: _choices(key, text) for key, text in changes.items()})
-    return data
-
-
-def _choices(name: str, text: str) -> Any:
-    """Read `3`, `1,2,3`, `5:30:5` or `0:127@32`, or several of them with `/` between."""
-    if "/" in text:
-        return [_one_choice(name, part, listed=True) for part in text.split("/")]
-    return _one_choice(name, text)
-
-
-def _one_choice(name: str, text: str, listed: bool = False) -> Any:
-    body, at, divisor = text.partition("@")
-    try:
-        if ":" in body:
-            numbers = [_number(part) for part in body.split(":")]
-            if len(numbers) > 3:
-                raise ValueError
-            found: Any = dict(zip(("low", "high", "step"), numbers, strict=False))
-            if at:
-                found["unit"] = f"width/{int(divisor)}"
-            return found
-        if at:
-            raise ValueError
-        values = [_number(part) for part in body.split(",")]
-    except ValueError:
-        raise ArgumentError(
-            f"{_option(name)} must be like 3, 1,2,3, 5:30, 5:30:5 or 0:127@32 "
-            f"(per cell with / between), got {text!r}"
-        ) from None
-    return values if listed or len(values) > 1 else values[0]
-
-
-def _number(text: str) -> float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def read_objective(texts: list[str] | None) -> Any:
-    """Read `accuracy`, `accuracy=1,latency_ms=-1` (also repeated) or a JSON object."""
-    if not texts:
-        return "accuracy"
-    if len(texts) == 1 and "=" not in texts[0]:
-        from ._validate import parse_json
-
-        text = texts[0].strip()
-        return parse_json(text, "--objective") if text.startswith("{") else text
-    exponents: dict[str, float] = {}
-    for part in ",".join(texts).split(","):
-        name, _, value = part.partition("=")
-        try:
-            exponent = float(value)
-        except ValueError:
-            exponent = float("nan")
-        if exponent != exponent or name in exponents:
-            raise ArgumentError(
-                f"--objective must be like accuracy=1,latency_ms=-1 with each name once, "
-                f"got {part!r}"
-            )
-        exponents[name] = exponent
-    return exponents
-
-
-def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
-    """Return the row of choice indices that an argument of evaluate stands for."""
-    from ._validate import integer, parse_json, read_text, shown
-
-    words = text.split(",")
-    if all(word.removeprefix("-").isdecimal() and len(word) < 4000 for word in words):
-        from ._space_codec import checked_row, row_of
-
-        numbers = [int(word) for word in words]
-        if len(numbers) == 1:
-            return row_of(space, integer("NETWORK", numbers[0], 0, space.size - 1))
-        return checked_row(space, numbers)
-    from .architecture import Architecture
-
-    where = f"the network file {shown(text)}"
-    try:
-        data = parse_json(read_text(text, "the network file"), where)
-    except FileNotFoundError:
-        raise ArgumentError(
-            "NETWORK must be a flat index, a row of choice indices with commas between, or a JSON "
-            f"file, got {shown(text)}, and there is no such file"
-        ) from None
-    if isinstance(data, dict) and "architecture" in data:
-        data = data["architecture"]
-        if data is None:
-            raise ArgumentError(f"the search result in {text!r} has no network")
-    try:
-        return space.encode(Architecture.from_dict(data))
-    except (ArgumentError, ArgumentTypeError) as error:
-        raise ArgumentError(f"{where}: {error}") from None
-
-
 def parser(command: str) -> ArgumentParser:
     """Return the parser of one command; only this one is ever built."""
     made = _bare_parser(command)
@@ -400,7 +224,9 @@ def parser(command: str) -> ArgumentParser:
 
 _PREPARE = {
     "search": _prepare_search,
+    "pareto": _prepare_pareto,
     "evaluate": _prepare_evaluate,
+    "sweep": _prepare_sweep,
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,

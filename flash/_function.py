@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .solver import _Run
+    from .solver import Run
 
 __all__ = ["ObjectiveError", "explore_function"]
 
@@ -42,7 +42,7 @@ class _Stop(Exception):
 class _Batches:
     """Costs, feasibility and the user's score of rows of choice indices, each row once."""
 
-    def __init__(self, run: _Run, scorer: Scorer, deadline: float, most: int) -> None:
+    def __init__(self, run: Run, scorer: Scorer, deadline: float, most: int) -> None:
         self.run = run
         self.scorer = scorer
         self.limits = run.limits
@@ -170,7 +170,7 @@ class Found(Record):
     note: str  # how the function was run, and why
 
 
-def explore_function(run: _Run, limit_s: float, most: int) -> Found:
+def explore_function(run: Run, limit_s: float, most: int) -> Found:
     """Search by SHGO, within a time limit and a number of evaluations (-1: any)."""
     function = run.wanted.function
     assert function is not None

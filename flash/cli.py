@@ -1,4 +1,4 @@
-"""The command line: ``flash search | evaluate | measure | calibrate | train | compare | ...``.
+"""The command line: ``flash COMMAND``, of which `_cli_options.HELP` is the list.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
@@ -98,12 +98,19 @@ def _search(args: Namespace) -> int:
 
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    if args.targets is not None:
+        from ._cli_fleet import search_folder
+
+        return search_folder(args)
+    if not args.target:
+        raise ArgumentError("TARGET, or --targets with a folder, must be given, got neither")
+    if args.budgets is not None:
+        raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
-    from ._cli_compare import read_evaluator, read_options
-    from .network_space import HOMES
+    from ._cli_compare import read_any_space, read_evaluator, read_options
 
     answer = flash.search(
-        args.space if args.space in HOMES else read_space(args),
+        read_any_space(args),
         args.target[0] if len(args.target) == 1 else args.target,
         **budgets,
         predictor=args.predictor,
@@ -117,6 +124,7 @@ def _search(args: Namespace) -> int:
         time_limit_s=args.time_limit_s,
         max_evals=args.max_evals,
         progress=args.progress,
+        threads=args.threads,
     )
     results: list[SearchResult] = answer if isinstance(answer, list) else [answer]
     if args.json is not None:
@@ -138,6 +146,15 @@ def _search(args: Namespace) -> int:
     return FOUND if all(result.success for result in results) else NOTHING
 
 
+# pareto
+
+
+def _pareto(args: Namespace) -> int:
+    from ._cli_front import pareto
+
+    return pareto(args)
+
+
 # evaluate
 
 
@@ -146,6 +163,19 @@ def _evaluate(args: Namespace) -> int:
 
     from .spaces import SearchSpace
 
+    if args.choices is not None or args.out is not None:
+        from ._cli_sweep import evaluate_file
+
+        if args.choices is None:
+            raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
+        told = evaluate_file(args)
+        if args.json:
+            _print_json(told)
+        else:
+            print(f"{told['rows']:,} rows in {told['out']}")
+        return FOUND
+    if not args.network:
+        raise ArgumentError("NETWORK or --choices must be given")
     named = read_space(args)
     space = SearchSpace(named) if isinstance(named, str) else named
     rows = [read_row(space, text) for text in args.network]
@@ -164,6 +194,22 @@ def _evaluate(args: Namespace) -> int:
         lines.append([name, *(quantity(column[number]) for column in values.values())])
     print("\n".join(table(lines, 1)))
     return FOUND
+
+
+# sweep
+
+
+def _sweep(args: Namespace) -> int:
+    from ._cli_sweep import sweep
+
+    result = sweep(args)
+    if args.json == "-":
+        print(result.to_json())
+    else:
+        if args.json is not None:
+            result.to_json(args.json)
+        print(result)
+    return FOUND if result.feasible else NOTHING
 
 
 # measure and calibrate
@@ -313,7 +359,9 @@ def _info(args: Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
+    "pareto": _pareto,
     "evaluate": _evaluate,
+    "sweep": _sweep,
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,

@@ -16,6 +16,7 @@ __all__ = [
     "FormatError",
     "KernelsError",
     "NotCalibratedWarning",
+    "SweepError",
     "TrainingError",
     "UnknownOperatorsError",
 ]
@@ -65,3 +66,7 @@ class NotCalibratedWarning(UserWarning):
 
 class TrainingError(FlashError, RuntimeError):
     """A network could not be trained; what was finished before is kept."""
+
+
+class SweepError(FlashError, RuntimeError):
+    """A sweep could not go on; what was finished before is kept."""

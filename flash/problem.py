@@ -10,8 +10,8 @@ from ._record import Record, cached
 from ._validate import choice, integer
 from .architecture import FAMILIES
 from .errors import ArgumentError, ArgumentTypeError
-from .hardware import Target, as_target
-from .predictor import AccuracyPredictor, as_predictor
+from .hardware import Target
+from .predictor import AccuracyPredictor
 from .spaces import SearchSpace
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._core.tables import Tables
 
-__all__ = ["Problem", "as_space", "compile_problem", "evaluate"]
+__all__ = ["Problem", "as_space", "compile_problem"]
 
 PARAMS, MACS = 1 << COLUMNS.index("params"), 1 << COLUMNS.index("macs")
 
@@ -166,49 +166,6 @@ def totals_of(
     """
     totals, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
     return totals, tuple([d * core.SCORE_UNIT for d in degrees])
-
-
-def evaluate(space: Any, target: Any, choices: Any, predictor: Any = None) -> dict[str, Any]:
-    """Evaluate configurations of a space.
-
-    Parameters
-    ----------
-    space : SearchSpace, name or path
-    target : Target, name or path
-    choices : array-like of int, shape (n, variables) or (n,)
-        Rows of choice indices (see `SearchSpace.variables`), or flat indices.
-    predictor : AccuracyPredictor or path, optional
-
-    Returns
-    -------
-    dict of ndarray
-        "nn_degree", "accuracy" (with a predictor), the target's costs ("latency_ms",
-        "energy_mj", "area_mm2"), "params" and "macs", each of shape (n,): bit for bit what a
-        search reports.
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError
-        If an argument is not accepted; an index out of its bounds is named.
-    """
-    import numpy as np
-
-    from ._core import batch
-
-    space, target = as_space(space), as_target(target)
-    predictor = as_predictor(predictor, space.family)
-    problem = compile_problem(space, target, predictor, PARAMS | MACS)
-    variants, rows = table_rows(space, choices)
-    metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
-    out = {"nn_degree": nn_degrees(problem, choices, metrics[0])}
-    if predictor is not None:
-        out["accuracy"] = np.array([predictor.accuracy_of(float(score)) for score in metrics[0]])
-    for k, name in enumerate(("latency_ms", "energy_mj", "area_mm2"), 1):
-        if name in target.metrics:
-            out[name] = metrics[k]
-    out["params"] = metrics[4].astype(np.int64)
-    out["macs"] = metrics[5].astype(np.int64)
-    return out
 
 
 def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:

@@ -258,16 +258,7 @@ class SearchResult(Record):
             from pandas import DataFrame
         except ImportError as error:
             raise _missing("to_frame()", "pandas") from error
-        row = {
-            name: value
-            for name, value in self.to_dict().items()
-            if not isinstance(value, (dict, list)) and name not in ("format", "x", "least")
-        }
-        row["space"] = self.space.family
-        row.update(self.budgets)
-        for number, cell in enumerate(getattr(self.architecture, "cells", ())):
-            row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
-        return DataFrame([row])
+        return DataFrame([frame_row(self)])
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
@@ -299,6 +290,20 @@ class SearchResult(Record):
         right.bar([], [], color="tab:orange", label="depth")
         right.legend()
         return figure
+
+
+def frame_row(result: SearchResult) -> dict[str, Any]:
+    """Return a result's row of a table: its scalar fields, budgets and cells."""
+    row = {
+        name: value
+        for name, value in result.to_dict().items()
+        if not isinstance(value, (dict, list)) and name not in ("format", "x", "least")
+    }
+    row["space"] = result.space.family
+    row.update(result.budgets)
+    for number, cell in enumerate(getattr(result.architecture, "cells", ())):
+        row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
+    return row
 
 
 def _missing(what: str, package: str) -> MissingExtraError:

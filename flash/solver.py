@@ -6,23 +6,13 @@ from time import perf_counter
 
 from ._core.exact import Query, Search
 from ._core.shgo import explore
-from ._objective import Objective, as_objective, read_budgets
+from ._options import METHODS, check_device, check_options
 from ._record import deferred
-from ._validate import choice, integer, number, shown
-from .errors import ArgumentError, ArgumentTypeError
+from ._validate import integer
 from .hardware import METRICS as COSTS
 from .hardware import as_target
 from .predictor import as_predictor
-from .problem import (
-    MACS,
-    PARAMS,
-    as_space,
-    compile_problem,
-    nn_degree_of,
-    row_of,
-    rows_of,
-    totals_of,
-)
+from .problem import as_space, nn_degree_of, row_of, rows_of, totals_of
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -31,60 +21,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ._event import Event, Listener
     from ._function import Found
+    from ._objective import Objective
     from .hardware import Target
     from .predictor import AccuracyPredictor
     from .problem import Problem
     from .spaces import SearchSpace
 
-__all__ = ["METHODS", "Event", "search"]
+__all__ = ["METHODS", "Run", "search"]
 
-METHODS = ("shgo", "exact")
 INF = float("inf")
 STOPS = (None, "time_limit_s", "max_evals", "interrupt")
-
-
-class Event:
-    """What a callback sees: the search so far. Return True from the callback to stop it.
-
-    Attributes
-    ----------
-    objective : float or None
-        Of the best configuration so far.
-    upper_bound : float or None
-        No configuration within the budgets exceeds it; None where not known yet.
-    nfev : int
-        Configurations evaluated.
-    elapsed_s : float
-    """
-
-    __slots__ = ("elapsed_s", "nfev", "objective", "upper_bound")
-
-    def __init__(
-        self, objective: float | None, upper_bound: float | None, nfev: int, elapsed_s: float
-    ) -> None:
-        self.objective = objective
-        self.upper_bound = upper_bound
-        self.nfev = nfev
-        self.elapsed_s = elapsed_s
-
-    def __repr__(self) -> str:
-        return (
-            f"Event(objective={self.objective}, upper_bound={self.upper_bound}, "
-            f"nfev={self.nfev}, elapsed_s={self.elapsed_s:.3f})"
-        )
 
 
 def search(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str] | Sequence[Target | str],
     *,
-    max_latency_ms: float | None = None,
-    max_energy_mj: float | None = None,
-    max_area_mm2: float | None = None,
-    max_params: float | None = None,
-    max_macs: float | None = None,
-    min_accuracy: float | None = None,
+    max_latency_ms: float | Sequence[float | None] | None = None,
+    max_energy_mj: float | Sequence[float | None] | None = None,
+    max_area_mm2: float | Sequence[float | None] | None = None,
+    max_params: float | Sequence[float | None] | None = None,
+    max_macs: float | Sequence[float | None] | None = None,
+    min_accuracy: float | Sequence[float | None] | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
     compile_objective: bool | None = None,
@@ -98,6 +58,7 @@ def search(
     max_evals: int | None = None,
     callback: Callable[[Event], Any] | None = None,
     progress: bool = False,
+    threads: int | None = None,
 ) -> Any:
     """Find the best network of a space for a target within budgets, and prove it.
 
@@ -107,10 +68,10 @@ def search(
         A space, the name of a default one ("densenet", "resnet", "wide-resnet", "mobilenet-v2"),
         or a TOML or JSON file.
     target : Target, str or path, or a list of them
-        The hardware: see `flash.targets`. A list gives one result each.
+        The hardware: see `flash.targets`. A list gives one result each, in a `FleetResult`.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, positive; a network is feasible if and only if its reported float64 is at most
-        the budget.
+        the budget. For a list of targets a budget may be a list too: one for each, or None.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
@@ -152,10 +113,14 @@ def search(
         Called now and then with an `Event`; the search stops where it returns True.
     progress : bool, default False
         Print a line to stderr while searching.
+    threads : int, optional
+        For a list of targets; the answers are the same for any number. By default as many as there
+        are processors. A callback, or an objective function, is called from one thread only, and
+        methods of other papers use one.
 
     Returns
     -------
-    SearchResult, or list of SearchResult
+    SearchResult, or FleetResult (a list of SearchResult)
 
     Raises
     ------
@@ -163,82 +128,42 @@ def search(
         If an argument is not accepted; nothing was searched then.
     """
     started = perf_counter()
+    given = {
+        "predictor": predictor,
+        "objective": objective,
+        "compile_objective": compile_objective,
+        "method": method,
+        "certify": certify,
+        "evaluator": evaluator,
+        "options": options,
+        "journal": journal,
+        "seed": seed,
+        "time_limit_s": time_limit_s,
+        "max_evals": max_evals,
+        "callback": callback,
+        "progress": progress,
+    }
+    costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
     if isinstance(target, (list, tuple)):
-        if not target:
-            raise ArgumentError("target must name at least one target, got an empty list")
-        if any(isinstance(one, (list, tuple)) for one in target):
-            raise ArgumentTypeError(f"target must be one or a list of them, got {shown(target)}")
-        given = dict(locals())
-        for name in ("space", "target", "started"):
-            del given[name]
-        return [search(space, one, **given) for one in target]
-    if method not in METHODS and isinstance(method, str):
-        from .methods import METHODS as others
+        from .fleet import search_fleet
 
-        choice("method", method, (*METHODS, *others))
-        from .methods.running import search_by
+        return search_fleet(space, target, costs, min_accuracy, given, threads, started)
+    if threads is not None:
+        integer("threads", threads, 1, 1024)
+    if isinstance(given["method"], str) and method not in METHODS:
+        from .methods.running import prepare
 
-        return search_by(
-            method,
-            space,
-            target,
-            (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs),
-            min_accuracy=min_accuracy,
-            predictor=predictor,
-            objective=objective,
-            compile_objective=compile_objective,
-            certify=certify,
-            evaluator=evaluator,
-            options=options,
-            journal=journal,
-            seed=seed,
-            time_limit_s=time_limit_s,
-            max_evals=max_evals,
-            callback=callback,
-            progress=progress,
-        )
+        ready = prepare(space, given)
+        return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
     predictor = as_predictor(predictor, space.family)
-    budgets, limits = read_budgets(
-        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
-    )
-    least = -INF
-    if min_accuracy is not None:
-        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
-        if predictor is None:
-            raise ArgumentError(
-                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
-            )
-        budgets["min_accuracy"] = least
-    wanted = as_objective(objective, target, predictor, compile_objective)
-    choice("method", method, METHODS)
-    for name, flag in (("certify", certify), ("progress", progress)):
-        if flag is not True and flag is not False:
-            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
-    for name, unused in (("evaluator", evaluator), ("options", options), ("journal", journal)):
-        if unused is not None:
-            raise ArgumentError(f"{name} is not used by method {method!r}, which trains nothing")
-    seed = integer("seed", seed, 0, 2**64 - 1)
-    deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
-    evals = -1 if max_evals is None else integer("max_evals", max_evals, 1, 2**62)
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
-    if wanted.function is not None and method != "shgo":
-        raise ArgumentError("an objective function is searched by method 'shgo' only")
-    every = wanted.function is not None
-    extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
-        MACS if every or limits[5] < INF or wanted.uses(5) else 0
-    )
-    problem = compile_problem(space, target, predictor, extra)
-    run = _Run(
-        problem, budgets, limits, Query(limits, least, wanted.exponents), wanted, seed, started
-    )
-    run.listen(callback, progress)
-    return run.go(method, certify, deadline, evals)
+    one: Any = (costs, min_accuracy, predictor, objective, compile_objective)
+    device = check_device(target, *one)
+    return check_options(given).search(space, predictor, device, started)
 
 
-class _Run:
+class Run:
     """One search from compiled problem to result."""
 
     def __init__(
@@ -260,24 +185,25 @@ class _Run:
         self.started = started
         self.notify: Callable[[Search], bool] | None = None
         self.tell: Callable[[float | None, float | None, int], bool] | None = None
-        self.ended_by_callback = False
-        self.next_line_s = 0.0
+        self.listener: Listener | None = None
 
-    def listen(self, callback: Callable[[Event], Any] | None, progress: bool) -> None:
-        """Prepare the core's notifications, where anybody listens."""
+    def listen(
+        self,
+        callback: Callable[[Event], Any] | None,
+        progress: bool,
+        stop: list[bool] | None = None,
+    ) -> None:
+        """Prepare the core's notifications, where anybody listens; `stop`: what ends the search
+        once it holds something, for threads, which see no signals."""
         if callback is None and not progress:
+            if stop is not None:
+                self.notify = lambda _: bool(stop)
             return
 
-        def tell(objective: float | None, bound: float | None, nfev: int) -> bool:
-            event = Event(objective, bound, nfev, perf_counter() - self.started)
-            if progress and event.elapsed_s >= self.next_line_s:
-                import sys
+        from ._event import Listener
 
-                self.next_line_s = event.elapsed_s + 0.1
-                print(f"\r{event}", end="", file=sys.stderr, flush=True)
-            if callback is not None and callback(event) is True:
-                self.ended_by_callback = True
-            return self.ended_by_callback
+        self.listener = Listener(callback, progress, self.started)
+        tell = self.listener.tell
 
         def notify(core: Search) -> bool:
             best, bound, predictor = core.best, core.bound, self.problem.predictor
@@ -320,6 +246,10 @@ class _Run:
         return self.report(
             core, core.counts[2], stopped, certify and stopped is None, method=method
         )
+
+    @property
+    def ended_by_callback(self) -> bool:
+        return self.listener is not None and self.listener.ended
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""

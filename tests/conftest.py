@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # No time limits on single examples: the machine that runs the tests may be busy.
 settings.register_profile("flash", deadline=None, print_blob=True)
@@ -23,6 +26,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 class Run(Protocol):
     def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _leaves_no_trainings() -> Iterator[None]:
+    """Check that no test trains in the current folder: `flash.train` without out would."""
+    before = set(Path.cwd().glob("flash-train-*"))
+    yield
+    assert set(Path.cwd().glob("flash-train-*")) <= before
 
 
 @pytest.fixture

@@ -319,7 +319,12 @@ def test_flags() -> None:
 def test_flags_of_a_search_are_those_of_the_cost(
     picked: tuple[SearchSpace, int, list[int]], name: str
 ) -> None:
-    result = flash.search(picked[0], name)
+    try:
+        result = flash.search(picked[0], name)
+    except ArgumentError as error:  # kernels so large that totals leave 2^53 units
+        if "2^53" not in str(error):
+            raise
+        return
     assert result.architecture is not None
     assert result.flags == Target.load(name).cost(result.architecture).flags
 

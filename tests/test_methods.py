@@ -217,7 +217,7 @@ def test_work_per_evaluation_is_a_few_array_operations(
     monkeypatch.setattr(TableGround, "charge", counted)
     found = flash.search("densenet", "rram", method=method, max_evals=2000, certify=False)
     assert calls[0] <= found.nfev / 2
-    assert found.nfev >= 1000
+    assert found.nfev >= 900  # PNAS ends by itself: 136 + 3 * 256
 
 
 # journals and evaluators of one's own

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from random import Random
 from typing import Any
 
@@ -12,34 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from predictions import CURVE, NETS, TRUTH, curve, quiet, truth
 from scipy.stats import spearmanr
 
 import flash
 from flash import AccuracyPredictor, Architecture, Cell
 from flash._cell_terms import terms_of
 from flash._fitting import fit_degree, fit_linear, left_out, logit, spearman
-from flash._score import SCORE_BITS, TopologyScore, logistic
+from flash._score import SCORE_BITS, logistic
 from flash.errors import NotCalibratedWarning
-
-NETS = flash.SearchSpace("densenet").sample(60, seed=3)
-TRUTH = TopologyScore(-9.0, [0.8, -0.6, 0.05, 0.2, 0.0], [0.3, 0.2])
-CURVE = (1.06, 60.0, -2.5)
-
-
-def truth(nets: Any, noise: float = 0.0, seed: int = 0) -> list[float]:
-    random = Random(seed)
-    return [logistic(TRUTH.score(terms_of(net)) + noise * random.gauss(0, 1)) for net in nets]
-
-
-def curve(nets: Any) -> list[float]:
-    return [AccuracyPredictor(*CURVE).predict(net) for net in nets]
-
-
-def quiet(function: Any, *args: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotCalibratedWarning)
-        return function(*args)
-
 
 # What is fitted
 

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from predictions import CURVE, NETS, TRUTH, quiet, truth
 
-import flash
 from flash import AccuracyPredictor
-from flash._cell_terms import terms_of
 from flash._fitting import groups_of
-from flash._score import TopologyScore, logistic
-from flash.errors import ArgumentError, ArgumentTypeError, FormatError, NotCalibratedWarning
-
-NETS = flash.SearchSpace("densenet").sample(60, seed=3)
-TRUTH = TopologyScore(-9.0, [0.8, -0.6, 0.05, 0.2, 0.0], [0.3, 0.2])
-CURVE = (1.06, 60.0, -2.5)
-
-
-def truth(nets: Any, noise: float = 0.0, seed: int = 0) -> list[float]:
-    random = Random(seed)
-    return [logistic(TRUTH.score(terms_of(net)) + noise * random.gauss(0, 1)) for net in nets]
-
-
-def curve(nets: Any) -> list[float]:
-    return [AccuracyPredictor(*CURVE).predict(net) for net in nets]
-
-
-def quiet(function: Any, *args: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotCalibratedWarning)
-        return function(*args)
-
+from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 
 # Files
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ pytest.importorskip("sklearn")
 import numpy as np  # noqa: E402
 
 import flash  # noqa: E402
-from flash.errors import ArgumentError, FlashError, FormatError  # noqa: E402
+from flash.errors import ArgumentError, ArgumentTypeError, FlashError, FormatError  # noqa: E402
 from flash.training import Recipe, TrainedNetwork, TrainingError, TrainingResult  # noqa: E402
 from flash.training.data import read  # noqa: E402
 from flash.training.ledger import Ledger, read_lines  # noqa: E402
@@ -98,6 +100,23 @@ def test_two_workers_and_a_longer_run_change_nothing(whole: Path, tmp_path: Path
     # Asked for fewer, the same folder gives those.
     again = flash.train(TINY, "digits", 2, epochs=5, out=tmp_path)
     assert [one.accuracy for one in again.samples] == [one.accuracy for one in other.samples[:2]]
+
+
+def test_an_executor_trains_the_same(whole: Path, tmp_path: Path) -> None:
+    seen: list[TrainedNetwork] = []
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        flash.train(
+            TINY, "digits", 2, epochs=5, executor=pool, out=tmp_path, keep_weights=True,
+            callback=seen.append,
+        )  # fmt: skip
+    assert len(seen) == 2
+    lines = facts(read_lines(str(tmp_path / "results.jsonl")))
+    assert lines == facts(read_lines(str(whole / "results.jsonl")))
+    assert weights(tmp_path) == weights(whole)
+    with pytest.raises(ArgumentError, match="workers cannot be used with an executor"):
+        flash.train(TINY, "digits", 2, epochs=5, executor=pool, workers=1, out=tmp_path)
+    with pytest.raises(ArgumentTypeError, match="executor must be"):
+        flash.train(TINY, "digits", 2, executor=3, out=tmp_path)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")

@@ -36,6 +36,7 @@ cdef struct Work:
 cdef class Model:
     cdef CostModel model
     cdef readonly dict links
+    cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers)
 
 
 cdef class Plan:

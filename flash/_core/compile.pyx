@@ -9,6 +9,8 @@ Where neighbours are coupled (free widths), a cell's rows are repeated for every
 come in; its states are (incoming, own) pairs and only those that agree may follow each other.
 """
 
+from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
+                             PyObject_GetBuffer)
 from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -80,17 +82,32 @@ cdef class Model:
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))
         return out
 
-    def total(self, const int64_t[::1] ops not None):
+    def total(self, ops not None):
         """Sums of the columns of operations packed one after another, ten numbers each: integers,
-        as exact as those of `charge` added up."""
+        as exact as those of `charge` added up.
+
+        The buffer is asked for by hand: a typed memoryview would make the module import
+        collections, which every start of a process would pay for.
+        """
+        cdef Py_buffer view
+        PyObject_GetBuffer(ops, &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
+        try:
+            if view.itemsize != sizeof(int64_t) or (
+                    view.format[0] != b"q" and view.format[0] != b"l"):
+                raise ValueError("ops must hold 64-bit integers")
+            return self.total_of(<const int64_t*> view.buf, view.len // view.itemsize)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers):
         cdef Op op
         cdef double column[7]
         cdef double total[7]
         cdef double largest = 0.0
-        cdef Py_ssize_t i, n = ops.shape[0] // OP_NUMBERS
+        cdef Py_ssize_t i, n = numbers // OP_NUMBERS
         cdef int k
-        if ops.shape[0] % OP_NUMBERS:
-            raise ValueError(f"ops: {ops.shape[0]} numbers; each operation has {OP_NUMBERS}")
+        if numbers % OP_NUMBERS:
+            raise ValueError(f"ops: {numbers} numbers; each operation has {OP_NUMBERS}")
         memset(total, 0, sizeof(total))
         with nogil:
             for i in range(n):

@@ -1,6 +1,6 @@
 """C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 cdef extern from "problem.h" nogil:
     enum:
@@ -127,6 +127,7 @@ cdef extern from "kernels.h" nogil:
         double per_unit[7]
 
     enum:
+        FLASH_POINTS
         FLASH_LAYERS
         FLASH_RUNS
 
@@ -165,6 +166,68 @@ cdef extern from "kernels.h" nogil:
         double least
         double exponent[4]
 
+    enum:
+        SWEEP_PLAIN
+        SWEEP_TOP
+        SWEEP_FREE
+        SWEEP_ROWS
+        SWEEP_STRIDE
+        S_SCORE
+        S_LATENCY
+        S_LATENCY_SCALED
+        S_ENERGY
+        S_ENERGY_SCALED
+        S_SCALE
+        S_PLAIN
+    const double SWEEP_LOG_ERROR
+    const double SWEEP_SLACK
+
+    ctypedef struct flash_sieve:
+        const int16_t* column
+        int32_t n_plain
+        int32_t linked
+        int16_t sure
+
+    ctypedef struct flash_gate:
+        uint16_t latency_factor
+        uint16_t energy_factor
+        uint16_t latency
+        uint16_t scale
+        int16_t room_latency
+        int16_t room_energy
+        int16_t room[6]
+        int16_t need
+        uint16_t by_score
+        uint16_t by_latency
+        uint16_t by_energy
+        uint16_t by[6]
+
+    ctypedef struct flash_values:
+        const float* score
+        const float* latency
+        const float* latency_scaled
+        const float* energy
+        const float* energy_scaled
+        const float* scale
+        const float* area
+        const float* params
+        const float* macs
+        float linear
+        float power[6]
+        int32_t linked
+
+    ctypedef struct flash_level:
+        float score
+        float latency
+        float latency_factor
+        float energy
+        float energy_factor
+        float scale
+        float area
+        float params
+        float macs
+        float need
+
     ctypedef struct flash_kernels:
         const char* name
         void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
@@ -185,9 +248,16 @@ cdef extern from "kernels.h" nogil:
                            int64_t, double*) noexcept nogil
         void (*topology)(int64_t, const double*, const double*, const double*, const double*,
                          const double*, double*) noexcept nogil
+        uint32_t (*covered)(int32_t, int32_t, const double*, int64_t, const int32_t*, const double*,
+                            const double*, uint32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                            const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,
                       double*) noexcept nogil
+        int64_t (*sieve)(const flash_sieve*, const flash_gate*, int64_t, int64_t, int32_t*,
+                         int64_t*, uint8_t*) noexcept nogil
+        void (*sieve_values)(const flash_values*, const flash_level*, int64_t, int64_t,
+                             const uint8_t*, int32_t*, int64_t*) noexcept nogil
+        void (*sixteen_logs)(const float*, float*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

@@ -21,22 +21,8 @@ from flash._core.heap cimport push
 from flash._core.tree cimport run
 
 
-cdef extern from *:
-    """
-    #if defined(_WIN32)
-    #include <windows.h>
-    static double flash_clock(void) { return GetTickCount64() * 1e-3; }
-    #else
-    #include <time.h>
-    static double flash_clock(void)
-    {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec + 1e-9 * t.tv_nsec;
-    }
-    #endif
-    """
-    double flash_clock() noexcept nogil
+cdef extern from "clock.h" nogil:
+    double flash_clock() noexcept
 
 
 cdef enum:

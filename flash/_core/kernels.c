@@ -51,7 +51,8 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
     {label,            accumulate_##suffix,  scale_round_##suffix, weigh_##suffix,              \
      range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
      fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
-     from_tables_##suffix, topology_##suffix, VECTORS_ONLY(suffix)}
+     from_tables_##suffix, topology_##suffix, covered_##suffix,    VECTORS_ONLY(suffix),         \
+     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix}
 
 /* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline
@@ -63,6 +64,8 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
 #include "sift_body.h"
 #include "batch_body.h"
 #include "layers_body.h"
+#include "sweep_body.h"
+#include "front_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels baseline = TABLE(baseline, "baseline");
@@ -81,6 +84,8 @@ static const flash_kernels baseline = TABLE(baseline, "baseline");
 #include "sift_body.h"
 #include "batch_body.h"
 #include "layers_body.h"
+#include "sweep_body.h"
+#include "front_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx2 = TABLE(avx2, "avx2");
@@ -103,6 +108,8 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
 #include "sift_body.h"
 #include "batch_body.h"
 #include "layers_body.h"
+#include "sweep_body.h"
+#include "front_body.h"
 #undef KERNEL
 #undef TARGET
 static const flash_kernels avx512 = TABLE(avx512, "avx512");

@@ -3,6 +3,7 @@
 #define FLASH_KERNELS_H
 
 #include "problem.h"
+#include "sweep.h"
 
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ typedef struct {
     int32_t count;
 } flash_run;
 
+#define FLASH_POINTS 16 /* of a block of a front, see front.pxd */
 #define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
 #define FLASH_RUNS 260
 typedef struct {
@@ -88,6 +90,10 @@ typedef struct {
     /* a cell's topology score in units of 2^-36, see terms.pxd */
     void (*topology)(int64_t n, const double *deep, const double *spatial, const double *count,
                      const double *params, const double *coefficient, double *out);
+    /* of sixteen candidates those that no point of a front dominates, see front_body.h */
+    uint32_t (*covered)(int32_t keys, int32_t strict, const double *lanes, int64_t n,
+                        const int32_t *list, const double *low, const double *key,
+                        uint32_t *perhaps);
     /* The next two are NULL where the compiler has no vectors.
      * Costs of eight layers; right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
@@ -97,6 +103,14 @@ typedef struct {
      * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers. */
     int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
                   double *x);
+    /* The sieve of a complete enumeration, see sweep_body.h. Columns are aligned to cache lines and
+     * readable for SWEEP_ROOM numbers beyond the last row. */
+    int64_t (*sieve)(const flash_sieve *sieve, const flash_gate *gate, int64_t from, int64_t to,
+                     int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet);
+    void (*sieve_values)(const flash_values *values, const flash_level *level, int64_t from,
+                         int64_t to, const uint8_t *may_meet, int32_t *chosen, int64_t *n_chosen);
+    /* log2 to SWEEP_LOG_ERROR; `out` starts a cache line */
+    void (*sixteen_logs)(const float *x, float *out);
 } flash_kernels;
 
 /* The best variant that this processor runs for "auto", else the one of this name; NULL where this

@@ -203,29 +203,26 @@ cdef inline void enumerate_rows(Worker* w, Node* node, const flash_variant* v, L
                                 Model* m, Scan* at, double combinations) noexcept nogil:
     """Dives. Where many combinations are left, a short dive first: if it finds a better answer the
     node is bounded again, else it is halved while anything is left to halve."""
-    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where, gap
+    cdef double low = m.box.low[COL_SCALE], high = m.box.high[COL_SCALE], before, where, gap, floor
     cdef double* near = [1.0 / 32, 1.0 / 8, 1.0 / 2]
     cdef Node again
-    cdef int k, done, better = 0
+    cdef int k, done, better
     if combinations <= MANY:
         dive_into(w, node, v, lists, m, at, 0, -INFINITY, <int64_t> 1 << 62)
         return
     before = w.best.objective if w.best.found else -INFINITY
     gap = at.bound - before if w.best.found else 0.05 * fabs(at.bound)
-    done = 1
-    for k in range(3 if combinations > DEEP else 0):   # near the bound first
-        done = dive_into(w, node, v, lists, m, at, 0, at.bound - gap * near[k], w.patience)
+    # near the bound first, then all; until a better answer is found or patience ends
+    for k in range(0 if combinations > DEEP else 3, 4):
+        floor = at.bound - gap * near[k] if k < 3 else -INFINITY
+        done = dive_into(w, node, v, lists, m, at, 0, floor, w.patience)
         better = w.best.found and w.best.objective > before
-        if better or not done or w.limits.stopped:
+        if (done and k == 3) or w.limits.stopped:
+            return
+        if better or not done:
             break
-    if better:
-        done = 0
-    elif done and dive_into(w, node, v, lists, m, at, 0, -INFINITY, w.patience):
-        return
-    if w.limits.stopped:
-        return
     if node.depth < 40:
-        if w.best.found and w.best.objective > before:
+        if better:
             again = node[0]
             again.depth += 1
             again.lists = lists

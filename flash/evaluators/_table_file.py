@@ -177,15 +177,11 @@ def _json(
 
 
 def _parquet(path: str | os.PathLike[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    from ..result import MissingExtraError
+    from .._sweep_store import need_pyarrow
 
-    try:
-        from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_table as read
-    except ImportError as error:
-        raise MissingExtraError(
-            "a Parquet table needs pyarrow: pip install 'flash-nas[parquet]'"
-        ) from error
+    read = need_pyarrow().read_table
+    from pyarrow import ArrowInvalid
+
     try:
         rows = read(os.fspath(path)).to_pylist()
     except ArrowInvalid as error:

@@ -13,7 +13,6 @@ from .._record import Record, cached
 from .._validate import choice, json_text, parse_json, read_text, shown
 from ..errors import ArgumentTypeError
 from . import cpu, gpu, rram, systolic
-from .costing import Cost, LayerCost, flags_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..architecture import Architecture
     from ..network import Network
+    from .costing import Cost, LayerCost, flags_for
 
 __all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
 
@@ -28,6 +28,16 @@ KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systo
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
+
+
+def __getattr__(name: str) -> Any:
+    """Load what only costs of single networks need when it is asked for."""
+    if name in ("Cost", "LayerCost", "flags_for"):
+        from . import costing
+
+        return getattr(costing, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 _loaded: dict[str, Target] = {}
@@ -267,7 +277,7 @@ class Target(Record):
         dict of ndarray
             One array of shape (n,) per modelled cost.
         """
-        from ..problem import evaluate
+        from ..evaluating import evaluate
 
         result = evaluate(space, self, indices)
         return {name: result[name] for name in self.metrics}

@@ -10,8 +10,6 @@ kind of target may give some of these no features.
 
 from __future__ import annotations
 
-from array import array
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +45,8 @@ class Charged:
     __slots__ = ("family", "input_shape", "layers", "packed", "rows", "too_large")
 
     def __init__(self, net: Network) -> None:
+        from array import array  # brings collections: a search, which counts none, does without
+
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
         self.rows = [_operations(layers, layer) for layer in layers]

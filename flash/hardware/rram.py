@@ -30,7 +30,6 @@ import math
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from ..network import Network
@@ -101,7 +100,7 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
             rest[name] = integer(beyond[name], at, 1, 2**20)
         else:
             rest[name] = number(beyond[name], at, 0.0, 1.0 if name.endswith("_share") else 1e9)
-    following = next(_beyond(int(bounds[-1]), rest), None)
+    following = next(iter(_beyond(int(bounds[-1]), rest)), None)
     for k, name in enumerate(TABLES):
         if following is not None and following[k] < tables[name][-1]:
             raise FormatError(
@@ -147,11 +146,17 @@ def floorplan(net: Network) -> int:
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
     """Return the core's links: the classes of the tile grid, and leakage."""
-    grid = data["grid"]
-    classes = list(zip(*(grid[name] for name in TABLES), strict=True))
-    classes += _beyond(int(classes[-1][0]), data["beyond"])
-    classes[-1] = (math.inf, *classes[-1][1:])
-    return {"classes": tuple(classes), "leakage": data["leakage_w_per_tile"]}
+    grid, beyond = data["grid"], data["beyond"]
+    for known in _known_classes:  # variants of a device often share them
+        if known[0] == grid and known[1] == beyond:
+            return {"classes": known[2], "leakage": data["leakage_w_per_tile"]}
+    made = list(zip(*(grid[name] for name in TABLES), strict=True))
+    made += _beyond(int(made[-1][0]), beyond)
+    made[-1] = (math.inf, *made[-1][1:])
+    classes = tuple(made)
+    own = {name: list(values) for name, values in grid.items()}
+    _known_classes[:] = [*_known_classes[-1:], (own, dict(beyond), classes)]
+    return {"classes": classes, "leakage": data["leakage_w_per_tile"]}
 
 
 def grid_class(rows: int, cols: int, data: dict[str, float]) -> tuple[float, float, float, float]:
@@ -170,11 +175,38 @@ def grid_class(rows: int, cols: int, data: dict[str, float]) -> tuple[float, flo
     )
 
 
-def _beyond(tiles: int, data: dict[str, float]) -> Iterator[tuple[float, float, float, float]]:
-    """Yield the classes from `tiles` on: bounds r(r - 1) and r r, the last T of each grid."""
-    side = math.isqrt(tiles)
-    while side * side <= MAX_TILES:
-        for rows, cols in ((side, side - 1), (side, side)):
-            if rows * cols > tiles:
-                yield grid_class(rows, cols, data)
-        side += 1
+def _beyond(tiles: int, data: dict[str, float]) -> list[tuple[float, float, float, float]]:
+    """Return the classes from `tiles` on: bounds r(r - 1) and r r, the last T of each grid."""
+    u, v = data["latency_row_share"], data["energy_row_share"]
+    area, per_side = data["area_mm2_const"], data["area_mm2_per_side"]
+    a, b = 1 - u, 1 - v
+    grids = _grids(tiles, int(data["rows_per_cycle"]), int(data["cols_per_cycle"]))
+    return [
+        (bound, u * down + a * across, v * half_cols + b * half_rows, area + per_side * side)
+        for bound, down, across, half_cols, half_rows, side in grids
+    ]
+
+
+def _grids(tiles: int, rows_per_cycle: int, cols_per_cycle: int) -> list[tuple[float, ...]]:
+    """Return what `grid_class` weighs, for all grids beyond `tiles`: alike for many chips."""
+    key = (tiles, rows_per_cycle, cols_per_cycle)
+    found = _known_grids.get(key)
+    if found is None:
+        found = []
+        side = math.isqrt(tiles)
+        while side * side <= MAX_TILES:
+            for rows, cols in ((side, side - 1), (side, side)):
+                if rows * cols > tiles:
+                    down = rows * -(-rows // rows_per_cycle)
+                    across = cols * -(-cols // cols_per_cycle)
+                    root = math.sqrt(rows * cols)
+                    found.append((float(rows * cols), down, across, -(-cols // 2), rows // 2, root))
+            side += 1
+        if len(_known_grids) > 16:
+            _known_grids.clear()
+        _known_grids[key] = found
+    return found
+
+
+_known_classes: list[tuple[dict[str, Any], dict[str, Any], tuple[Any, ...]]] = []
+_known_grids: dict[tuple[int, int, int], list[tuple[float, ...]]] = {}

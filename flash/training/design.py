@@ -39,7 +39,7 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
     import numpy as np
 
     from .._space_codec import row_of
-    from ..problem import evaluate
+    from ..evaluating import evaluate
 
     indices = space.sample_indices(POOL, seed)
     if len(indices) <= n:

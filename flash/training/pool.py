@@ -12,9 +12,10 @@ from ..errors import TrainingError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from concurrent.futures import Executor
     from typing import Any
 
-__all__ = ["run_jobs"]
+__all__ = ["processors", "run_jobs", "run_jobs_in"]
 
 
 def run_jobs(
@@ -67,6 +68,37 @@ def run_jobs(
                 if pipe is not None:
                     with _quiet():
                         pipe.close()
+
+
+def run_jobs_in(
+    executor: Executor, jobs: list[dict[str, Any]], common: dict[str, Any]
+) -> Generator[dict[str, Any]]:
+    """Train jobs in an executor's workers and yield an event as each is finished.
+
+    The run's folder must be one that they see.
+
+    Raises
+    ------
+    TrainingError, OSError
+        As `run_jobs` does.
+    """
+    from concurrent.futures import BrokenExecutor, as_completed
+
+    from .worker import run_job
+
+    futures = [executor.submit(run_job, common, job) for job in jobs]
+    try:
+        for future in as_completed(futures):
+            try:
+                event = future.result()
+            except BrokenExecutor as error:
+                event = {"event": "error", "kind": "died", "message": str(error)}
+            if event["event"] == "error":
+                raise _failure(event, common)
+            yield event
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _quiet() -> Any:
@@ -142,3 +174,10 @@ def _failure(event: dict[str, Any], common: dict[str, Any]) -> Exception:
     if event.get("errno"):
         return OSError(event["errno"], os.strerror(event["errno"]), common["folder"])
     return TrainingError(f"training failed: {kind}: {message}")
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # where a process may be kept to some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

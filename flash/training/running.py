@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, integer, known_keys, shown
-from ..architecture import FAMILIES, MAX_SEED, Architecture
-from ..cell_networks import CellNetwork
+from .._validate import integer, known_keys, shown
+from ..architecture import MAX_SEED
 from ..errors import ArgumentError, ArgumentTypeError
-from ..spaces import SearchSpace
-from .design import MAX_NETWORKS, covering
+from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe
+from .pool import processors
+from .preparing import (
+    conditions_of,
+    device_of,
+    digest,
+    facts_of,
+    networks_of,
+    recipe_of,
+    statistics_of,
+)
 from .results import TrainedNetwork, TrainingResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
     from typing import Any
 
+    from ..architecture import Architecture
+    from ..cell_networks import CellNetwork
+    from ..spaces import SearchSpace
     from .data import Images
 
 __all__ = ["train"]
 
-MAX_WORKERS = 1024
-MAX_REPEATS = 1000
+MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 def train(
@@ -41,6 +52,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     workers: int | None = None,
+    executor: Executor | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = True,
     keep_weights: bool = False,
@@ -84,6 +96,9 @@ def train(
     workers : int, optional
         Networks trained at a time, each in a process of its own (on a CPU of one thread). Usually
         as many as there are processors, one on CUDA.
+    executor : concurrent.futures.Executor, optional
+        Trains in its workers (Dask's ``Client.get_executor()``: on other machines) instead of in
+        processes of flash's own. `out` must then be a folder that all of them see.
     out : path, optional
         Folder of the run, usually ``flash-train-`` and 8 digits in the current folder that stand
         for its settings. Where it holds finished networks or checkpoints of the same run, the run
@@ -122,6 +137,11 @@ def train(
     integer("repeats", repeats, 1, MAX_REPEATS)
     if workers is not None:
         integer("workers", workers, 1, MAX_WORKERS)
+    if executor is not None:
+        if not hasattr(executor, "submit"):
+            raise ArgumentTypeError(f"executor must be an Executor, got {shown(executor)}")
+        if workers is not None:
+            raise ArgumentError("workers cannot be used with an executor, which has its own")
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
     if recipe is not None and not isinstance(recipe, Recipe):
@@ -132,14 +152,15 @@ def train(
     if out is not None and not os.fspath(out):
         raise ArgumentError("out must be the path of a folder, got ''")
     torch = require("flash.train", "train", "torch")
-    place = _device(torch, device)
+    place = device_of(torch, device)
     images = data_module.read(dataset, test, test_fraction, seed)
-    plan = _recipe(recipe, epochs, batch_size, images)
-    named, networks = _networks(space, n, seed, images)
-    facts = _facts(named, images, plan, seed, place)
-    key = _digest(facts)
+    plan = recipe_of(recipe, epochs, batch_size, images)
+    named, networks = networks_of(space, n, seed, images)
+    facts = facts_of(named, images, plan, seed, place)
+    key = digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-train-{key[:8]}"
-    conditions = _conditions(torch, place, plan, images)
+    folder = os.path.abspath(folder) if executor is not None else folder
+    conditions = conditions_of(torch, place, plan, images)
 
     with Ledger(folder, facts, resume) as ledger:
         lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
@@ -157,16 +178,18 @@ def train(
         wanted = len(networks) * repeats
         if jobs:
             if workers is None:
-                workers = 1 if place != "cpu" else _processors()
+                workers = 1 if place != "cpu" else processors()
             common = {
                 "data": os.path.join(folder, "data"),
                 "folder": folder,
                 "recipe": plan.to_dict(),
                 "device": place,
                 "threads": 1 if place == "cpu" else 0,
-                **_statistics(images),
+                "run": f"{folder} {key} {os.urandom(8).hex()}",
+                **statistics_of(images),
             }
-            _run(ledger, images, jobs, common, workers, conditions, wanted, progress, callback)
+            pool = workers if executor is None else executor
+            _run(ledger, images, jobs, common, pool, conditions, wanted, progress, callback)
         kept = [
             TrainedNetwork.from_dict(line)
             for line in sorted(ledger.lines, key=lambda line: (line["index"], line["repeat"]))
@@ -180,7 +203,7 @@ def _run(
     images: Images,
     jobs: list[dict[str, Any]],
     common: dict[str, Any],
-    workers: int,
+    pool: int | Executor,
     conditions: dict[str, Any],
     wanted: int,
     progress: bool,
@@ -192,7 +215,7 @@ def _run(
 
     import numpy as np
 
-    from .pool import run_jobs
+    from .pool import run_jobs, run_jobs_in
     from .showing import display
 
     by_key = {(job["index"], job["repeat"]): job for job in jobs}
@@ -201,7 +224,11 @@ def _run(
         os.makedirs(common["data"])
         for name in ("train_x", "train_y", "test_x", "test_y"):
             np.save(os.path.join(common["data"], name + ".npy"), getattr(images, name))
-        events = run_jobs(jobs, common, workers)
+        events = (
+            run_jobs(jobs, common, pool)
+            if isinstance(pool, int)
+            else run_jobs_in(pool, jobs, common)
+        )
         with display(progress, wanted, wanted - len(jobs), common["recipe"]["epochs"]) as show:
             try:
                 for event in events:
@@ -256,141 +283,6 @@ def _job(
         "seed": seed + repeat,
         "architecture": found,
         "checkpoint": ledger.checkpoint(index, repeat),
-        "key": _digest([key, found, seed + repeat]),
+        "key": digest([key, found, seed + repeat]),
         "weights": ledger.weights(index, repeat) if weights else None,
     }
-
-
-def _device(torch: Any, device: object) -> str:
-    """Return "cpu", "cuda" or "cuda:N", and only what is there."""
-    names: tuple[str, ...] = ("auto", "cpu", "cuda")
-    base, _, number = device.partition(":") if isinstance(device, str) else (device, "", "")
-    if base == "cuda" and number.isdecimal():
-        names = (*names, str(device))
-    found = choice("device", device, names, " or 'cuda:N'")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if found == "auto":
-        return "cuda" if count else "cpu"
-    if found != "cpu" and int(number or 0) >= count:
-        raise ArgumentError(f"device must be one that torch finds, got {found!r} of {count} CUDA")
-    return found
-
-
-def _recipe(
-    given: Recipe | Mapping[str, Any] | None,
-    epochs: int | None,
-    batch_size: int | None,
-    images: Images,
-) -> Recipe:
-    count = len(images.train_y)
-    if not isinstance(given, Recipe):
-        usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
-        given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
-    changes = {"epochs": epochs, "batch_size": batch_size}
-    plan = given._replace(**{name: one for name, one in changes.items() if one is not None})
-    if plan.batch_size > count:
-        raise ArgumentError(
-            f"batch_size must be at most the {count} training images, got {plan.batch_size}"
-        )
-    return plan
-
-
-def _networks(
-    space: object, n: int, seed: int, images: Images
-) -> tuple[dict[str, Any] | None, list[Architecture | CellNetwork]]:
-    """Return (the space as plain data, or None for a list, and the networks to train)."""
-    if isinstance(space, str) and space in FAMILIES:
-        space = {"family": space}
-    if hasattr(space, "keys"):
-        own = {"resolution": images.side, "num_classes": images.classes}
-        space = SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
-    elif isinstance(space, (str, os.PathLike)):
-        if not os.fspath(space).endswith((".toml", ".json")):
-            choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
-        space = SearchSpace.load(space)
-    if isinstance(space, SearchSpace):
-        named: dict[str, Any] | None = space.to_dict()
-        networks: list[Architecture | CellNetwork] = list(covering(space, n, seed))
-    else:
-        named = None
-        if isinstance(space, (Architecture, CellNetwork)):
-            space = [space]
-        if not isinstance(space, (list, tuple)) or not space:
-            raise ArgumentTypeError(
-                "space must be a SearchSpace, a name, a file or a list of Architecture, "
-                f"got {shown(space)} ({type(space).__name__})"
-            )
-        for number, one in enumerate(space):
-            if not isinstance(one, (Architecture, CellNetwork)):
-                raise ArgumentTypeError(
-                    f"space[{number}] must be an Architecture, got {shown(one)}"
-                )
-        networks = list(space)
-    for arch in networks:
-        if arch.num_classes < images.classes:
-            raise ArgumentError(
-                f"space must have num_classes of at least the {images.classes} classes of the "
-                f"dataset, got {arch.num_classes}"
-            )
-    return named, networks
-
-
-def _facts(
-    named: dict[str, Any] | None, images: Images, plan: Recipe, seed: int, place: str
-) -> dict[str, Any]:
-    """Return what makes two runs the same."""
-    return {
-        "space": named,
-        "seed": seed,
-        "recipe": plan.to_dict(),
-        "dataset": images.fingerprint(),
-        "device": place.partition(":")[0],
-    }
-
-
-def _conditions(torch: Any, place: str, plan: Recipe, images: Images) -> dict[str, Any]:
-    from .._version import __version__
-
-    reduced = plan.precision == "bfloat16" or (plan.precision == "auto" and place != "cpu")
-    return {
-        "device": place if place == "cpu" else torch.cuda.get_device_name(place),
-        "threads": 1 if place == "cpu" else None,
-        "precision": "bfloat16" if reduced else "float32",
-        "torch": str(torch.__version__),
-        "flash": __version__,
-        "recipe": plan.to_dict(),
-        "dataset": {
-            "name": images.name,
-            "fingerprint": images.fingerprint(),
-            "train_images": len(images.train_y),
-            "test_images": len(images.test_y),
-            "classes": images.classes,
-            "side": images.side,
-        },
-    }
-
-
-def _statistics(images: Images) -> dict[str, list[float]]:
-    """Return mean and deviation of each channel over the training images."""
-    import numpy as np
-
-    axes = (0, 2, 3)
-    mean = images.train_x.mean(axis=axes, dtype=np.float64)
-    deviation = images.train_x.std(axis=axes, dtype=np.float64)
-    return {
-        "mean": mean.tolist(),
-        "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
-    }
-
-
-def _digest(data: Any) -> str:
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # where a process may be kept to some of them
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,7 +17,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__: list[str] = []
+__all__ = ["run_job"]
+
+_loaded: tuple[str, dict[str, Any]] | None = None
+
+
+def run_job(common: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    """Train one network in this process and return its event: what executors call.
+
+    The images are read from the run's folder once; those of the last run are kept.
+    """
+    global _loaded
+    try:
+        held = _loaded
+        if held is None or held[0] != common["run"]:
+            held = _loaded = (common["run"], _start(common))
+        found = _train(job, common, held[1], lambda event, **fields: None)
+    except Exception as error:
+        return {
+            "event": "error",
+            "kind": type(error).__name__,
+            "message": str(error),
+            "errno": _errno(error),
+        }
+    return {"event": "done", "index": job["index"], "repeat": job["repeat"], **found}
 
 
 def main() -> int:

@@ -1,0 +1,49 @@
+"""The options of ``flash train``."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+__all__ = ["prepare_train"]
+
+TRAIN_EXAMPLES = """\
+examples:
+  flash train --data digits
+  flash train densenet --data images.npz --epochs 30 --out runs/densenet
+  flash train densenet --data digits --depths 3:8 --n 10 --repeats 2 --json
+
+Without SPACE: a small DenseNet-type space (width multipliers 0.25, 0.5, 1 and depths 2 to 6) that
+one processor trains in minutes. A named space has the images' own size and number of classes. The
+run is kept in its folder, one JSON line per finished network in results.jsonl; stopped in any way,
+the same command goes on with it.
+"""
+
+
+def prepare_train(parser: ArgumentParser) -> None:
+    """Add the options of ``flash train``."""
+    parser.description = "Train networks that cover a space, and judge them on held-out images."
+    parser.epilog = TRAIN_EXAMPLES
+    add = parser.add_argument
+    add("space", metavar="SPACE", nargs="?",
+        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
+    add("--data", required=True, metavar="DATA",
+        help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
+        "perhaps test_images and test_labels")  # fmt: skip
+    add("--n", type=int, default=25, metavar="N", help="networks to train (25)")
+    add("--epochs", type=int, metavar="N", help="passes over the images (10)")
+    add("--batch-size", type=int, metavar="N", help="images a step")
+    add("--learning-rate", type=float, metavar="R", help="its peak (0.1)")
+    add("--augment", metavar="HOW", help="none, flip, shift or flip-shift")
+    add("--precision", metavar="P", help="auto, float32 or bfloat16")
+    add("--test-fraction", type=float, default=0.2, metavar="F",
+        help="share of each class held out where there are no test images (0.2)")  # fmt: skip
+    add("--repeats", type=int, default=1, metavar="N", help="trainings of each network")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    add("--workers", type=int, metavar="N", help="networks at a time")
+    add("--out", metavar="FOLDER", help="where the run is kept")
+    add("--no-resume", action="store_true", help="refuse a folder with finished networks")
+    add("--keep-weights", action="store_true", help="keep each network's weights")
+    add("--quiet", action="store_true", help="show no progress on standard error")

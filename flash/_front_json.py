@@ -1,0 +1,134 @@
+"""Fronts as plain data."""
+
+from __future__ import annotations
+
+from . import _validate as check
+from ._pareto_front import ParetoFront
+from ._screen import BUDGETS
+from .errors import ArgumentError, ArgumentTypeError, FormatError
+from .fronts import read_objectives
+from .hardware import METRICS as COSTS
+from .hardware import Target
+from .result import STOPS
+from .spaces import SearchSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["from_dict", "to_dict"]
+
+FORMAT = 1
+WHERE = "the front"
+COUNTS = ("params", "macs")
+
+
+def to_dict(front: ParetoFront) -> dict[str, Any]:
+    """Return a front as plain data."""
+    return {
+        "format": FORMAT,
+        "space": front.space.to_dict(),
+        "target": front.target.to_dict(),
+        "objectives": list(front.objectives),
+        "budgets": dict(front.budgets),
+        "epsilon": front.epsilon,
+        "predicted": front.predicted,
+        "stopped": front.stopped,
+        "message": front.message,
+        "least": None if front.least is None else dict(front.least),
+        "weighed": front.weighed,
+        "elapsed_s": front.elapsed_s,
+        "x": front.x.tolist(),
+        "metrics": {name: column.tolist() for name, column in front.metrics.items()},
+        # for other readers
+        "status": front.status,
+        "complete": front.complete,
+        "knee": front.knee_index if len(front) else None,
+    }
+
+
+def from_dict(data: Mapping[str, Any]) -> ParetoFront:
+    """Return the front that plain data describes, checked."""
+    derived = ("format", "status", "complete", "knee")
+    check.known_keys(WHERE, data, (*ParetoFront._fields, *derived))
+    for key in ("format", *ParetoFront._fields):
+        if key not in data:
+            raise FormatError(f"{WHERE} lacks the key {key!r}")
+    if data["format"] != FORMAT:
+        raise FormatError(f"{WHERE} has format {data['format']!r}; this flash reads {FORMAT}")
+    try:
+        return _checked(data)
+    except FormatError:
+        raise
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise FormatError(f"{WHERE}: {error}") from None
+
+
+def _checked(data: Mapping[str, Any]) -> ParetoFront:
+    space = SearchSpace.from_dict(data["space"])
+    target = Target.from_dict(data["target"], f"{WHERE}: target")
+    objectives = read_objectives(data["objectives"], target)
+    for name in ("budgets", "least"):
+        if not (name == "least" and data[name] is None):
+            for key, value in check.known_keys(name, data[name], BUDGETS).items():
+                check.number(f"{name}.{key}", value)
+    if not isinstance(data["predicted"], bool):
+        raise FormatError(f"{WHERE}: predicted must be true or false")
+    if not isinstance(data["message"], str):
+        raise FormatError(f"{WHERE}: message must be a text")
+    if data["stopped"] is not None:
+        check.choice("stopped", data["stopped"], STOPS)
+    x = _rows(data["x"], space)
+    names = ["nn_degree", *(["accuracy", "score"] if data["predicted"] else [])]
+    names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
+    given = check.known_keys("metrics", data["metrics"], names)
+    metrics = {}
+    for name in names:
+        if name not in given:
+            raise FormatError(f"{WHERE}: metrics lacks {name!r}")
+        metrics[name] = _column(name, given[name], len(x))
+    return ParetoFront(
+        space,
+        target,
+        objectives,
+        dict(data["budgets"]),
+        float(check.number("epsilon", data["epsilon"], 0.0, 1.0)),
+        data["predicted"],
+        x,
+        metrics,
+        data["stopped"],
+        data["message"],
+        None if data["least"] is None else dict(data["least"]),
+        check.integer("weighed", data["weighed"], 0),
+        float(check.number("elapsed_s", data["elapsed_s"], 0.0)),
+    )
+
+
+def _rows(rows: Any, space: SearchSpace) -> Any:
+    import numpy as np
+
+    from ._space_codec import checked_row
+
+    if not isinstance(rows, list):
+        raise FormatError(f"{WHERE}: x must be a list of rows, got {check.shown(rows)}")
+    for row in rows:
+        if not isinstance(row, list):
+            raise FormatError(f"{WHERE}: x must hold lists, got {check.shown(row)}")
+        checked_row(space, row)
+    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space._lengths))
+    x.flags.writeable = False
+    return x
+
+
+def _column(name: str, values: Any, n: int) -> Any:
+    import numpy as np
+
+    if not isinstance(values, list) or len(values) != n:
+        raise FormatError(f"{WHERE}: metrics.{name} must be a list of {n} numbers")
+    read = check.integer if name in COUNTS else check.number
+    for value in values:
+        read(f"metrics.{name}", value)
+    column = np.array(values, dtype=np.int64 if name in COUNTS else np.float64)
+    column.flags.writeable = False
+    return column

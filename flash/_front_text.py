@@ -1,0 +1,213 @@
+"""What a front hands out: its points as search results, its text, its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Sequences
+
+from ._objective import PLAIN, as_objective
+from ._record import deferred
+from ._screen import duration, quantity, table
+from .hardware import METRICS as COSTS
+from .problem import rows_of, totals_of
+from .result import SearchResult, _missing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from ._pareto_front import ParetoFront
+    from .architecture import Architecture
+    from .spaces import SearchSpace
+
+__all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
+
+UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
+SHOWN = 9  # points on a screen
+
+
+class Architectures(Sequences["Architecture"]):
+    """The networks of a front, each decoded when it is asked for."""
+
+    def __init__(self, space: SearchSpace, x: ndarray[Any, Any]) -> None:
+        self._space, self._x = space, x
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        return self._space.decode(tuple(self._x[range(len(self))[key]].tolist()))
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} architectures of a {self._space.family} space>"
+
+
+def main_goal(front: ParetoFront, taken: Sequences[str] = ()) -> str:
+    """Return the objective that the others are budgets for: accuracy where it is free."""
+    free = [one for one in front.objectives if one not in taken]
+    return "accuracy" if "accuracy" in free else free[0]
+
+
+def best_within(
+    front: ParetoFront, names: Mapping[str, str], budgets: Mapping[str, float], goal: str
+) -> int | None:
+    """Return the number of the point that a search by `goal` would answer with, or None."""
+    import numpy as np
+
+    inside = np.ones(len(front), dtype=bool)
+    for budget, name in names.items():
+        values = front.values(name)
+        limit = budgets[budget]
+        inside &= values >= limit if name == "accuracy" else values <= limit
+    some = np.flatnonzero(inside)
+    if not len(some):
+        return None
+    keys = [_compared(front, goal)]
+    keys += [front.metrics[name] for name in COSTS if name in front.metrics]
+    keys.append(-score(front))
+    order = np.lexsort([key[some] for key in keys[::-1]])
+    return int(some[order[0]])
+
+
+def score(front: ParetoFront) -> ndarray[Any, Any]:
+    """Return what accuracy is compared by."""
+    return front.metrics["score" if front.predicted else "nn_degree"]
+
+
+def _compared(front: ParetoFront, goal: str) -> ndarray[Any, Any]:
+    return -score(front) if goal == "accuracy" else front.metrics[goal]
+
+
+def result_of(
+    front: ParetoFront, i: int, budgets: Mapping[str, float] | None, goal: str | None
+) -> SearchResult:
+    """Return one point as what a search within these budgets, or its own costs, reports."""
+    from math import log
+
+    values = {name: column[i].item() for name, column in front.metrics.items()}
+    if goal is None:
+        goal = main_goal(front)
+    if budgets is None:
+        own = {f"max_{name}": values[name] for name in front.objectives if name != goal}
+        budgets = {**front.budgets, **own}
+    x = tuple(front.x[i].tolist())
+    _, degrees = totals_of(front._problem, *rows_of(front.space, x))
+    known = {name: values[name] for name in COSTS if name in values}
+    wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target, None)
+    if goal != "accuracy":
+        value = wanted.report(-log(values[goal]))
+    else:
+        value = values["accuracy" if front.predicted else "nn_degree"]
+    status, message = "FEASIBLE", f"a point of a front: {front.message}"
+    if front.exact:
+        status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
+    elif front.stopped == "time_limit_s":
+        status = "TIME_LIMIT"
+    return SearchResult(
+        front.space,
+        front.target.name,
+        budgets,
+        status,
+        message,
+        x=x,
+        nn_degree=values["nn_degree"],
+        accuracy=values.get("accuracy"),
+        latency_ms=known.get("latency_ms"),
+        energy_mj=known.get("energy_mj"),
+        area_mm2=known.get("area_mm2"),
+        params=values["params"],
+        macs=values["macs"],
+        objective=value,
+        upper_bound=value if front.exact else None,
+        objective_name=wanted.name(front.predicted),
+        proven=front.exact,
+        method="pareto",
+        nfev=front.weighed,
+        elapsed_s=front.elapsed_s,
+        stopped=front.stopped,
+        cell_degrees=degrees,
+        # when somebody asks: it takes longer than all the rest
+        flags=deferred(lambda: front.target.cost(front.space.decode(x)).flags),
+    )
+
+
+def no_result(
+    front: ParetoFront,
+    names: Mapping[str, str],
+    given: Mapping[str, float],
+    merged: Mapping[str, float],
+) -> SearchResult:
+    """Return the result of `at` where no point meets the budgets."""
+    import numpy as np
+
+    from ._infeasible import refusal
+
+    least: dict[str, float] = dict(front.least or {})
+    if front.exact and len(front):
+        for budget, name in names.items():
+            inside = np.ones(len(front), dtype=bool)
+            for other, column in names.items():
+                if other != budget:
+                    values = front.values(column)
+                    limit = given[other]
+                    inside &= values >= limit if column == "accuracy" else values <= limit
+            values = front.values(name)[inside] if inside.any() else front.values(name)
+            least[budget] = (values.max() if name == "accuracy" else values.min()).item()
+    proven = front.exact
+    return SearchResult(
+        front.space,
+        front.target.name,
+        merged,
+        "INFEASIBLE" if proven else "TIME_LIMIT" if front.stopped else "FEASIBLE",
+        refusal(merged, least) if proven else "no point of the front is within the budgets",
+        objective_name=PLAIN.name(front.predicted),
+        proven=proven,
+        method="pareto",
+        nfev=front.weighed,
+        elapsed_s=front.elapsed_s,
+        stopped=front.stopped,
+        least=least if proven else None,
+    )
+
+
+def screen(front: ParetoFront) -> str:
+    """Return the text of ``print(front)``."""
+    title = " against ".join(front.objectives)
+    lines = [f"{front.space.family} on {front.target.name}: {title}: {front.status}"]
+    n = len(front)
+    if n:
+        at = sorted({round(k * (n - 1) / (SHOWN - 1)) for k in range(SHOWN)} | {front.knee_index})
+        names = ["point", *(one for one in front.metrics if one != "score"), ""]
+        rows = [names]
+        for i in at:
+            cells = [
+                quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in names[1:-1]
+            ]
+            rows.append([str(i), *cells, "knee" if i == front.knee_index else ""])
+        lines += ["", *(line.rstrip() for line in table(rows, 0)), ""]
+    lines.append(front.message)
+    lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
+    lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
+    return "\n".join(lines)
+
+
+def frame(front: ParetoFront) -> DataFrame:
+    """Return the points as a pandas DataFrame."""
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise _missing("to_frame()", "pandas") from error
+    data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
+    data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
+    cells: dict[str, list[Any]] = {}
+    for i, architecture in enumerate(front.architectures):
+        for number, cell in enumerate(architecture.cells):
+            for key, value in cell.to_dict().items():
+                column = cells.setdefault(f"cell{number}_{key}", [None] * len(front))
+                column[i] = value
+    return DataFrame({**data, **cells})

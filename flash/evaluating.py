@@ -1,0 +1,280 @@
+"""evaluate(): the metrics of any batch of configurations, as columns."""
+
+from __future__ import annotations
+
+import os
+
+from ._core import batch
+from ._validate import integer, shown
+from .errors import ArgumentError, ArgumentTypeError
+from .hardware import METRICS as COSTS
+from .hardware import as_target
+from .predictor import as_predictor
+from .problem import MACS, PARAMS, as_space, compile_problem, table_rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    import pyarrow
+    from pandas import DataFrame
+
+    from .hardware import Target
+    from .predictor import AccuracyPredictor
+    from .problem import Problem
+    from .spaces import SearchSpace
+
+__all__ = ["Table", "evaluate"]
+
+CHUNK = 1 << 18  # rows of a row group
+SHARE = 1 << 17  # configurations of a thread's turn: about a millisecond
+ALONE = 1 << 18  # fewer are evaluated on one thread
+
+
+class Table(dict):  # type: ignore[type-arg]
+    """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return len(next(iter(self.values()))) if self else 0
+
+    def to_frame(self) -> DataFrame:
+        """Return a pandas DataFrame that shares the columns."""
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            from .result import MissingExtraError
+
+            raise MissingExtraError(
+                "to_frame() needs pandas: pip install 'flash-nas[plot]'"
+            ) from error
+        return DataFrame(dict(self), copy=False)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return a pyarrow Table that shares the columns."""
+        from ._sweep_store import need_pyarrow
+
+        need_pyarrow()
+        import pyarrow
+
+        return pyarrow.table(dict(self))
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file; it is either complete or not there."""
+        _write(path, iter([self]))
+
+
+def evaluate(
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str],
+    choices: Any,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    chunk: int | None = None,
+) -> Any:
+    """Evaluate configurations of a space.
+
+    Parameters
+    ----------
+    space : SearchSpace, name or path
+    target : Target, name or path
+    choices : array-like of int, shape (n, variables) or (n,), or an iterator of them
+        Rows of choice indices (see `SearchSpace.variables`), or flat indices. Small integer types
+        are read as they are, and fastest. An iterator needs `out`.
+    predictor : AccuracyPredictor or path, optional
+    threads : int, optional
+        All processors by default; the columns are the same for any number.
+    out : path, optional
+        Write a Parquet file, a chunk at a time, instead of returning the columns: memory does not
+        grow with n. The file is complete or not there.
+    chunk : int, optional
+        Rows of a row group in `out`; 262,144 by default.
+
+    Returns
+    -------
+    Table, or int
+        A dict of arrays of shape (n,): "nn_degree", "accuracy" (with a predictor), the target's
+        costs ("latency_ms", "energy_mj", "area_mm2"), "params" and "macs", bit for bit what a
+        search reports; with ``to_frame()``, ``to_arrow()`` and ``to_parquet(path)``. With `out`
+        the number of rows written.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted; an index out of its bounds is named.
+    """
+    space, target = as_space(space), as_target(target)
+    predictor = as_predictor(predictor, space.family)
+    threads = (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
+    chunk = CHUNK if chunk is None else integer("chunk", chunk, 1, 1 << 24)
+    stream = hasattr(choices, "__next__")
+    if stream and out is None:
+        raise ArgumentError("choices can be an iterator only where out names a file for the rows")
+    problem = compile_problem(space, target, predictor, PARAMS | MACS)
+    if out is None:
+        return _evaluate(problem, choices, threads)
+    batches = choices if stream else _pieces(choices, chunk)
+    return _write(out, (_evaluate(problem, one, threads) for one in batches), chunk)
+
+
+def _pieces(choices: Any, chunk: int) -> Iterator[Any]:
+    if not hasattr(choices, "__getitem__") or not hasattr(choices, "__len__"):
+        raise ArgumentTypeError(
+            f"choices must be an array, a list or an iterator of them, got {shown(choices)}"
+        )
+    return (choices[at : at + chunk] for at in range(0, max(1, len(choices)), chunk))
+
+
+def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
+    import numpy as np
+
+    space = problem.space
+    array = _small_integers(choices)
+    if array is None:
+        variants, rows = table_rows(space, choices)
+        metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
+        columns = [metrics[k] for k in range(4)]
+        params, macs = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+    else:
+        columns = [np.empty(len(array)) for _ in range(4)]
+        params, macs = np.empty(len(array), np.int64), np.empty(len(array), np.int64)
+        _fill(problem, array, columns, params, macs, threads)
+    out = Table(nn_degree=_degrees(problem, choices, columns[0], threads))
+    if problem.predictor is not None:
+        out["accuracy"] = _accuracies(problem, columns[0])
+    for k, name in enumerate(COSTS, 1):
+        if name in problem.target.metrics:
+            out[name] = columns[k]
+    out["params"] = params
+    out["macs"] = macs
+    return out
+
+
+def _small_integers(choices: Any) -> Any:
+    """Return rows of choice indices that the core reads in place; None for all else."""
+    import numpy as np
+
+    if not isinstance(choices, np.ndarray) or choices.ndim != 2:
+        return None
+    if choices.dtype.kind not in "iu" or choices.dtype in (np.uint32, np.uint64):
+        return None
+    return np.ascontiguousarray(choices)
+
+
+def _fill(
+    problem: Problem, array: Any, columns: list[Any], params: Any, macs: Any, threads: int
+) -> None:
+    import numpy as np
+
+    space = problem.space
+    lengths: Any = np.array(space._lengths, np.int64)
+    if array.shape[1] != len(lengths):
+        table_rows(space, array)  # says what is wrong
+    each = (len(lengths) - 3) // max(1, len(space._per_cell))
+    n = len(array)
+    batch.prepare(problem.tables, n)
+    modelled = [True, *(name in problem.target.metrics for name in COSTS)]
+    out = [c if known else None for c, known in zip(columns, modelled, strict=True)]
+
+    def fill(first: int) -> int:
+        return batch.evaluate_choices(
+            problem.tables,
+            array,
+            lengths,
+            each,
+            space.widths is not None,
+            first,
+            min(n, first + share),
+            out,
+            params,
+            macs,
+        )
+
+    if threads == 1 or n <= ALONE:
+        share = n
+        wrong = [fill(0)]
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        share = SHARE
+        with ThreadPoolExecutor(threads) as pool:
+            wrong = list(pool.map(fill, range(0, n, share)))
+    if max(wrong) >= 0:
+        first = min(one for one in wrong if one >= 0) // len(lengths)
+        _refuse(space, array, first)
+
+
+def _refuse(space: SearchSpace, array: Any, i: int) -> None:
+    """Name the first choice that is out of its bounds."""
+    for k, (value, length) in enumerate(zip(array[i].tolist(), space._lengths, strict=True)):
+        if not 0 <= value < length:
+            raise ArgumentError(
+                f"choices[{i}][{k}] ({space.variables[k]}) must be in 0..{length - 1}, got {value}"
+            )
+
+
+def _accuracies(problem: Problem, scores: Any) -> Any:
+    """Return what the predictor makes of scores, as a search reports it."""
+    import numpy as np
+
+    from ._core.stream import accuracies
+
+    out: Any = np.empty(len(scores))
+    same: Any = np.ascontiguousarray(scores)
+    accuracies(problem.tables, same, out)
+    if problem.predictor is not None:
+        for i in np.flatnonzero(out < 1e-300).tolist():  # it caps what it takes the exp of
+            out[i] = problem.predictor.accuracy_of(float(scores[i]))
+    return out
+
+
+def _degrees(problem: Problem, choices: Any, scores: Any, threads: int) -> Any:
+    """Return the NN-Degrees of configurations: their scores, or anew where these are others."""
+    if problem.predictor is None or problem.predictor.topology is None:
+        return scores
+    plain = problem.__dict__.get("_plain")
+    if plain is None:
+        plain = compile_problem(problem.space, problem.target, None, PARAMS | MACS)
+        problem.__dict__["_plain"] = plain
+    return _evaluate(plain, choices, threads)["nn_degree"]
+
+
+def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = CHUNK) -> int:
+    """Write tables as one Parquet file; how many rows."""
+    from contextlib import suppress
+
+    from ._sweep_store import need_pyarrow
+
+    parquet = need_pyarrow()
+    import pyarrow
+
+    path = os.fspath(path)
+    part = f"{path}.{os.urandom(6).hex()}.tmp"
+    rows = 0
+    out = None
+    try:
+        for table in tables:
+            arrow = pyarrow.table(dict(table))
+            if out is None:
+                out = parquet.ParquetWriter(
+                    part, arrow.schema, compression="zstd", use_dictionary=False
+                )
+            out.write_table(arrow, row_group_size=chunk)
+            rows += arrow.num_rows
+        if out is None:
+            raise ArgumentError("choices must hold at least one array")
+        out.close()
+        os.replace(part, path)
+        return rows
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror or str(error), path) from None
+    finally:
+        if out is not None:
+            with suppress(OSError):
+                out.close()
+        with suppress(OSError):
+            os.unlink(part)
