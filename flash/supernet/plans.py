@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from ..architecture import Architecture
 
-__all__ = ["FAMILIES", "Backbone", "Slot", "Subnet", "Unit", "backbone_of", "features_width", "plan"]
+__all__ = [
+    "FAMILIES", "Backbone", "Slot", "Subnet", "Unit", "backbone_of", "contains",
+    "features_width", "plan",
+]  # fmt: skip
 
 FAMILIES = ("resnet", "wide-resnet", "mobilenet-v2")
 
@@ -303,3 +306,23 @@ def plan(backbone: Backbone, arch: Architecture) -> Subnet:
             )
     assert cell_inputs(arch, 0) == stem
     return Subnet(stem, tuple(units), len(arch.cells))
+
+
+def contains(backbone: Backbone, other: Backbone) -> bool:
+    """Return whether every network of another backbone is a part of this one."""
+    same = ("family", "resolution", "num_classes")
+    if any(getattr(backbone, name) != getattr(other, name) for name in same):
+        return False
+    own = {(slot.cell, slot.block): slot for slot in backbone.slots}
+    for slot in other.slots:
+        held = own.get((slot.cell, slot.block))
+        if (
+            held is None
+            or held.entering < slot.entering
+            or held.filters < slot.filters
+            or held.made < slot.made
+            or not set(slot.kernels) <= set(held.kernels)
+            or (slot.expands and not held.expands)
+        ):
+            return False
+    return backbone.stem >= other.stem and set(other.exits) <= set(backbone.exits)

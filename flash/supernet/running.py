@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
     Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
 
-__all__ = ["SAMPLING", "Draw", "Epoch", "subnet_of", "train_supernet"]
+__all__ = ["EPOCHS", "SAMPLING", "Draw", "Epoch", "subnet_of", "train_supernet"]
 
 SAMPLING = ("ordered-dropout", "single-path")
+EPOCHS = 30
 KEPT_SUBNETS = 1 << 14
 KEPT_PER_ACTIVATION = 3  # tensors of a layer's size that a training step holds: measured 2.3 to 2.9
 
@@ -134,7 +135,7 @@ def train_supernet(
     """
     from ..export import require
     from ..training import data as data_module
-    from ..training.running import _device, _digest
+    from ..training.preparing import device_of, digest
     from .scoring import Supernet
 
     integer("seed", seed, 0, MAX_SEED)
@@ -153,7 +154,7 @@ def train_supernet(
     if out is not None and not os.fspath(out):
         raise ArgumentError("out must be the path of a folder, got ''")
     torch = require("flash.train_supernet", "train", "torch")
-    place = _device(torch, device)
+    place = device_of(torch, device)
     images = data_module.read(dataset, test, test_fraction, seed)
     plan_ = _recipe(recipe, epochs, batch_size, images)
     found = as_supernet_space(space, images)
@@ -176,7 +177,7 @@ def train_supernet(
         "pools": None if pools is None else drawing.plain(),
         "start": None if start is None else _start_of(os.fspath(start), found),
     }
-    key = _digest(facts)
+    key = digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-supernet-{key[:8]}"
     with Ledger(folder, facts, True) as ledger:
         checkpoint = ledger.checkpoint(0, 0)
@@ -306,11 +307,11 @@ def _recipe(
     batch_size: int | None,
     images: Images,
 ) -> Recipe:
-    from ..training.running import _recipe as usual
+    from ..training.preparing import recipe_of
 
     if epochs is None and not isinstance(given, Recipe) and "epochs" not in (given or {}):
-        epochs = 30
-    return usual(given, epochs, batch_size, images)
+        epochs = EPOCHS
+    return recipe_of(given, epochs, batch_size, images)
 
 
 def _start_of(folder: str, space: SearchSpace | BypassSpace) -> str:
@@ -437,21 +438,21 @@ def _fit(
 
     import torch
 
-    from ..training.loop import _load, _optimizer, save_state
+    from ..training.loop import load_state, optimizer_for, save_state
     from .scoring import checkpoint_of
 
     module, place = supernet.module, torch.device(supernet.device)
-    optimizer = _optimizer(module, recipe)
+    optimizer = optimizer_for(module, recipe)
     done, spent, loss = 0, 0.0, math.nan
     if os.path.exists(checkpoint):
-        state = _load(checkpoint, place)
+        state = load_state(checkpoint, place)
         if state["key"] != key:
             raise ArgumentError(f"out holds the checkpoint of another run: {checkpoint!r}")
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         done, spent, loss = state["epochs"], state["seconds"], state["train_loss"]
     elif start is not None:
-        module.load_state_dict(_load(checkpoint_of(start), place)["module"])
+        module.load_state_dict(load_state(checkpoint_of(start), place)["module"])
     began = time.perf_counter()
     for epoch in range(done, recipe.epochs):
         try:
@@ -500,7 +501,7 @@ def _epoch(
     from torch.nn.functional import cross_entropy
 
     from .._rng import stream
-    from ..training.loop import _autocast, _layout, augmented
+    from ..training.loop import augmented, autocast, layout_of
     from .modules import mix
 
     module, backbone = supernet.module, supernet.backbone
@@ -519,7 +520,7 @@ def _epoch(
             group["lr"] = rate
         rows = order[at : at + size]
         images = augmented(x[rows.to(x.device)], recipe.augment, generator)
-        images = images.contiguous(memory_format=_layout(x.device))
+        images = images.contiguous(memory_format=layout_of(x.device))
         rng = np.random.Generator(np.random.PCG64(stream(supernet.seed, epoch, step)))
         n = len(rows)
         several = 1 if sampling == "single-path" else min(n, subnets or n)
@@ -527,7 +528,7 @@ def _epoch(
         chosen: Any = drawn[0]
         if several > 1:
             chosen = mix(backbone, [drawn[k * several // n] for k in range(n)], x.device)
-        with _autocast(x.device, recipe):
+        with autocast(x.device, recipe):
             logits = module(images, chosen)
         labels = y[rows.to(y.device)]
         loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)

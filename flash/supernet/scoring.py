@@ -49,22 +49,22 @@ class Supernet:
     ) -> None:
         import torch
 
-        from ..training.loop import _layout
-        from ..training.running import _statistics
-        from ..training.worker import _scaled
+        from ..training.loop import layout_of
+        from ..training.preparing import statistics_of
+        from ..training.worker import scaled
         from .modules import build_module
 
         self.space, self.folder, self.device, self.seed = space, folder, device, seed
         self.backbone = backbone_of(space)
         place = torch.device(device)
         self.module = build_module(self.backbone, seed)
-        self.module.to(place, memory_format=_layout(place))
+        self.module.to(place, memory_format=layout_of(place))
         self.images = images
-        common: dict[str, Any] = _statistics(images)
+        common: dict[str, Any] = statistics_of(images)
         side = self.backbone.resolution
         self.data = {
             name: torch.from_numpy(
-                _scaled(getattr(images, name), side, common)
+                scaled(getattr(images, name), side, common)
                 if name.endswith("x")
                 else getattr(images, name)
             ).to(place)
@@ -108,8 +108,8 @@ class Supernet:
         from ..network_space import network_space
         from ..spaces import SearchSpace
         from ..training import data
-        from ..training.loop import _load
-        from ..training.running import _device
+        from ..training.loop import load_state
+        from ..training.preparing import device_of
 
         require("Supernet.load()", "train", "torch")
         where = os.fspath(folder)
@@ -128,8 +128,8 @@ class Supernet:
             network_space(given) if given.get("family") == "bypass" else
             SearchSpace.from_dict(given)
         )  # fmt: skip
-        supernet = cls(found, images, where, _device(torch, device), seed)
-        state = _load(checkpoint_of(where), torch.device(supernet.device))
+        supernet = cls(found, images, where, device_of(torch, device), seed)
+        state = load_state(checkpoint_of(where), torch.device(supernet.device))
         supernet._take(state, where)
         return supernet
 
