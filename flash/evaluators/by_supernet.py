@@ -43,7 +43,7 @@ class SupernetEvaluator(Evaluator):
     out : path, optional
         Of a dataset: folder of the supernet; made where it is missing. A run that was stopped goes
         on from it, and other methods find it trained.
-    calibration : int, default 256
+    calibration : int, default 128
         Training images for the batch norms of each subnet.
     **settings
         Arguments of `flash.train_supernet`: test, test_fraction, epochs, batch_size, recipe,
@@ -63,7 +63,7 @@ class SupernetEvaluator(Evaluator):
         supernet: Any,
         out: str | os.PathLike[str] | None = None,
         *,
-        calibration: int = 256,
+        calibration: int = 128,
         **settings: Any,
     ) -> None:
         for name in settings:

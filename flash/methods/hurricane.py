@@ -43,7 +43,11 @@ __all__ = ["OPTIONS", "operator_pools", "run", "split"]
 OPTIONS = {
     "pool": Option(5, 1, 1 << 12, about="operators kept of each layer"),
     "late": Option(0.6, 0.0, 1.0, about="share of the layers that are searched first"),
-    "profile": Option("model", choices=("model", "measure"), about="what tells an operator's cost"),
+    "profile": Option(
+        "model",
+        choices=("model", "measure", "macs"),
+        about="what tells an operator's cost; macs: one pool common to all targets",
+    ),
     "patience": Option(3, 1, 1 << 20, about="generations without a better network, early layers"),
     **_THEIRS,
 }
@@ -103,8 +107,8 @@ def operator_pools(task: Task, size: int, profile: str = "model") -> tuple[list[
     task : Task
     size : int
         Operators of a pool, at most.
-    profile : {"model", "measure"}
-        Whether costs are the target's or measured here (latency).
+    profile : {"model", "measure", "macs"}
+        Whether costs are the target's, latencies measured here, or MACs.
     """
     base = task.canonical((task.lengths[None] // 2).astype(np.int64))
     pools: list[Pool] = []
@@ -113,7 +117,10 @@ def operator_pools(task: Task, size: int, profile: str = "model") -> tuple[list[
         rows = np.repeat(base, len(values), axis=0)
         rows[:, group] = values
         rows = task.canonical(rows)
-        cost = task.usage(rows) if profile == "model" else _measured(task, rows)
+        if profile == "measure":
+            cost = _measured(task, rows)
+        else:
+            cost = task.usage(rows) if profile == "model" else task.ground.charge(rows)[5]
         kept = _front(cost, _capacity(task, rows), size)
         pools.append((np.asarray(group), values[kept]))
     default = base.copy()

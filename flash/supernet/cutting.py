@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..export.modules import ArchitectureModule, _unit
-from .modules import Elastic, SupernetModule, _fitted, _subsampled
+from .modules import Elastic, SupernetModule, _subsampled
 from .plans import Slot, Subnet, Unit, features_width
 
 __all__ = ["BypassModule", "cut_architecture", "cut_subnet"]
@@ -55,7 +55,10 @@ class BypassBlock(nn.Module):
         y = self.last(h)
         if unit.residual:
             count = len(unit.residual)
-            y = y + (x[:, :count] if count == unit.made else _fitted(x[:, :count], unit.made))
+            if count == unit.made:
+                y = y + x[:, :count]
+            else:
+                y = torch.cat([y[:, :count] + x[:, :count], y[:, count:]], 1)
             if self.family == "resnet":
                 y = nn.functional.relu(y)
         around, stride = (x, self.stride) if self.family == "mobilenet-v2" else (h, 1)

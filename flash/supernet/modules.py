@@ -21,6 +21,34 @@ __all__ = ["Elastic", "ElasticBlock", "Mixed", "SupernetModule", "build_module",
 _ACTIVATIONS = {"relu": functional.relu, "relu6": functional.relu6, None: lambda x: x}
 
 
+class ElasticNorm(nn.BatchNorm2d):
+    """A batch norm of which the first channels are used.
+
+    Attributes
+    ----------
+    own : None or tuple of two tensors
+        Mean and variance of one subnet, instead of those of many that training keeps.
+    measures : bool
+        Whether a pass sets `own` to its batch's statistics.
+    """
+
+    own: Any = None
+    measures = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the first channels."""
+        count = x.shape[1]
+        weight, bias = self.weight[:count], self.bias[:count]
+        if self.measures:
+            self.own = (x.new_zeros(count), x.new_ones(count))
+            return functional.batch_norm(x, *self.own, weight, bias, True, 1.0, self.eps)
+        mean, variance = self.own or (self.running_mean[:count], self.running_var[:count])
+        training = self.training and self.own is None
+        return functional.batch_norm(
+            x, mean, variance, weight, bias, training, self.momentum, self.eps
+        )
+
+
 class Elastic(nn.Module):
     """A convolution with its norm and activation, of which the first channels are used.
 
@@ -51,7 +79,7 @@ class Elastic(nn.Module):
         self.weight = nn.Parameter(torch.empty(shape))
         self.kernel, self.stride, self.depthwise = kernel, stride, depthwise
         self.normed, self.activation = norm, activation
-        self.norm = nn.BatchNorm2d(entering if norm == "input" else filters) if norm else None
+        self.norm = ElasticNorm(entering if norm == "input" else filters) if norm else None
 
     def forward(
         self, x: Tensor, filters: int, kernel: Any = None, present: Tensor | None = None
@@ -90,19 +118,8 @@ class Elastic(nn.Module):
 
     def normalised(self, x: Tensor) -> Tensor:
         """Normalise the first channels, and activate."""
-        norm, count = self.norm, x.shape[1]
-        assert norm is not None
-        x = functional.batch_norm(
-            x,
-            norm.running_mean[:count],
-            norm.running_var[:count],
-            norm.weight[:count],
-            norm.bias[:count],
-            self.training,
-            norm.momentum,
-            norm.eps,
-        )
-        return _ACTIVATIONS[self.activation](x)
+        assert self.norm is not None
+        return _ACTIVATIONS[self.activation](self.norm(x))
 
     def _by_kernel(self, x: Tensor, filters: int, kernels: Tensor) -> Tensor:
         """Convolve each image with its own kernel."""
@@ -311,7 +328,7 @@ class Head(nn.Module):
             self.features = Elastic(width, features_width(width), 1, activation="relu6")
             width = features_width(width)
         elif self.family == "wide-resnet":
-            self.norm = nn.BatchNorm2d(width)
+            self.norm = ElasticNorm(width)
         self.linear = nn.Linear(width, backbone.num_classes)
 
     def forward(self, x: Tensor, subnet: Any) -> Tensor:
@@ -323,15 +340,9 @@ class Head(nn.Module):
             if mixed:
                 x = x * _below(subnet.features, filters)
         elif self.family == "wide-resnet":
-            norm, count = self.norm, x.shape[1]
-            x = functional.relu(
-                functional.batch_norm(
-                    x, norm.running_mean[:count], norm.running_var[:count], norm.weight[:count],
-                    norm.bias[:count], self.training, norm.momentum, norm.eps,
-                )
-            )  # fmt: skip
+            x = functional.relu(self.norm(x))
             if mixed:
-                x = x * _below(subnet.width, count)
+                x = x * _below(subnet.width, x.shape[1])
         x = functional.adaptive_avg_pool2d(x, 1).flatten(1)
         weight = self.linear.weight[:, : x.shape[1]].contiguous()  # as a cut network's: same bits
         return functional.linear(x, weight, self.linear.bias)
@@ -360,6 +371,29 @@ class SupernetModule(nn.Module):
                 for count, width in zip(backbone.exits, backbone.ends, strict=True)
             }
         )
+
+    def measure(self, subnet: Subnet, images: Tensor) -> None:
+        """Give the batch norms a subnet's own statistics, those of these images in one batch.
+
+        They hold until `forget`; those that training keeps stay as they are.
+        """
+        norms = self._norms()
+        try:
+            for one in norms:
+                one.measures, one.own = True, None
+            with torch.inference_mode():
+                self(images, subnet)
+        finally:
+            for one in norms:
+                one.measures = False
+
+    def forget(self) -> None:
+        """Return to the statistics that training keeps."""
+        for one in self._norms():
+            one.own = None
+
+    def _norms(self) -> list[ElasticNorm]:
+        return [one for one in self.modules() if isinstance(one, ElasticNorm)]
 
     def forward(self, x: Tensor, subnet: Subnet | Mixed) -> Tensor:
         """Return logits of one subnet, or of each image's own."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
 
-CALIBRATION = 256  # images by which batch norms are recalibrated
+CALIBRATION = 128  # images by which batch norms are recalibrated
 
 
 class Supernet:
@@ -186,7 +186,7 @@ class Supernet:
         ----------
         module : torch.nn.Module
             What `cut` returned; it is changed, and returned in evaluation mode.
-        images : int, default 256
+        images : int, default 128
             The first so many images of the training set, in one batch.
         """
         import torch
@@ -217,7 +217,7 @@ class Supernet:
             As for `subnet`.
         images : int, optional
             Judge by the first so many test images only.
-        calibration : int, default 256
+        calibration : int, default 128
             Training images for the batch norms.
         """
         import torch
@@ -228,9 +228,14 @@ class Supernet:
         x, y = self.data["test_x"][:images], self.data["test_y"][:images]
         found = []
         with one_thread(torch, self.device):
+            given = self.data["train_x"][:calibration]
             for network in networks:
-                module = self.recalibrate(self.cut(network), calibration)
-                found.append(judge(module, x, y, recipe)[0])
+                one = _One(self.module, self.subnet(network))
+                self.module.measure(one.subnet, given)
+                try:
+                    found.append(judge(one, x, y, recipe)[0])
+                finally:
+                    self.module.forget()
         return found
 
     def __repr__(self) -> str:
@@ -238,6 +243,19 @@ class Supernet:
             f"Supernet({self.space.family}, {self.space.size:,} networks, trained for "
             f"{self.seconds:.1f} s, in {self.folder!r})"
         )
+
+
+class _One:
+    """One subnet of a supernet's module, to be judged. What it computes is what `cut` does."""
+
+    def __init__(self, module: Any, subnet: Subnet) -> None:
+        self.module, self.subnet = module, subnet
+
+    def eval(self) -> None:
+        """Its batch norms have been measured: there is nothing to change."""
+
+    def __call__(self, x: Any) -> Any:
+        return self.module(x, self.subnet)
 
 
 def checkpoint_of(folder: str) -> str:
