@@ -100,7 +100,7 @@ class SupernetEvaluator(Evaluator):
             asked = backbone_of(space)
         except ArgumentError as error:
             return f"evaluator by supernet does not fit: {error}"
-        if self.supernet is not None:
+        if self.supernet is not None and self.dataset is None:
             own = self.supernet.space
             if getattr(space, "family", "") == "bypass" or own.family == "bypass":
                 fits = space.to_dict() == own.to_dict()
@@ -117,7 +117,7 @@ class SupernetEvaluator(Evaluator):
         from ..export import require
 
         found: dict[str, Any] = {"evaluator": "supernet", "calibration": self.calibration}
-        if self.supernet is not None:
+        if self.dataset is None:
             from ..supernet.scoring import held_facts
 
             return {**found, "supernet": held_facts(self.folder)}
@@ -134,7 +134,7 @@ class SupernetEvaluator(Evaluator):
 
     def prepare(self, task: Task, budgets: Mapping[str, float]) -> None:
         """Refuse budgets that no subnet meets, before a supernet is trained."""
-        if self.supernet is None and budgets:
+        if budgets:
             refuse_impossible(task, budgets)
 
     def evaluate(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "run"]
 
-OPTIONS = {name: _THEIRS[name] for name in ("iterations", "decay", "measure")}
+OPTIONS = {name: _THEIRS[name] for name in ("iterations", "decay")}
 MOST = 4096  # choices of a layer that are looked at
 
 
@@ -39,7 +39,7 @@ def _one_layer(at: Descent, row: NDArray[np.int64], target: float) -> NDArray[np
     used = float(at.usage(row)[0])
     for group in at.groups:
         trial = _choices(at.task, row, group)
-        now = at.task.usage(trial) if at.measures else at.usage(trial)
+        now = at.usage(trial)
         holds = now <= target
         if holds.any():
             place = int(np.where(holds, now, -1.0).argmax())

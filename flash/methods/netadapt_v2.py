@@ -2,8 +2,8 @@
 
 From the largest network, step by step to one within the budgets. The resource of a network is the
 largest share of a budget that it uses, so that any metric a target knows will do, and several at
-once; of a target calibrated on measurements it is measured latency, and with ``measure`` latency is
-measured here, network by network. A step makes `samples` networks, each by shrinking a random set
+once; with ``measure`` latencies are measured here, in budgets and in the result, network by network
+(a step shrinks by the target's model, which stands for the paper's lookup tables). A step makes `samples` networks, each by shrinking a random set
 of `layers` layers until the step's target holds, and goes on from the one of the best accuracy.
 
 Seen in the paper's abstract and introduction: several layers at a time, any metric. From memory:
@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import ArgumentError
 from . import Option
+from ._ground import Ground
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,28 +61,28 @@ class Descent:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.groups = task.groups
-        self._measured: dict[tuple[int, ...], float] = {}
         self.wanted = 1  # networks of the next step
-        self.measures = bool(task.options["measure"])
+        self._ground = task.ground
+        if task.options.get("measure"):
+            if not task.evaluator.expensive:
+                raise ArgumentError(
+                    "options['measure'] needs an evaluator: a predictor's scores come with the "
+                    "target's own latencies"
+                )
+            task.ground = MeasuredGround(task.ground)
 
     def usage(self, rows: Rows) -> Floats:
         """Return the resource of rows: the largest share of a budget, 1 at the budget."""
-        used = self.task.usage(rows)
-        if self.measures:
-            limit = self.task.limits[1]
-            latency = np.array([self._latency(tuple(row)) for row in rows.tolist()])
-            used = np.maximum(used, latency / limit if limit < np.inf else latency)
-        return used
+        return self.task.usage(rows)
 
-    def _latency(self, row: tuple[int, ...]) -> float:
-        """Return a network's latency, measured here once, in ms."""
-        if row not in self._measured:
-            from ..hardware.measuring import measure
-
-            net = self.task.ground.space.decode(row)
-            found = measure(net, time_limit_s=0.5, passes=2)
-            self._measured[row] = float(found.latency_ms)
-        return self._measured[row]
+    def model(self, rows: Rows) -> Floats:
+        """Return the resource by the target's cost model, also where latencies are measured."""
+        task, ground = self.task, self.task.ground
+        task.ground = self._ground
+        try:
+            return task.usage(rows)
+        finally:
+            task.ground = ground
 
     def largest(self) -> Rows:
         """Return the network from which no single choice leads to one that uses more."""
@@ -90,12 +92,12 @@ class Descent:
             for column, length in enumerate(self.task.lengths.tolist()):
                 trial = np.repeat(row, length, axis=0)
                 trial[:, column] = np.arange(length)
-                used = self.task.usage(trial)
+                used = self.model(trial)
                 used[~np.isfinite(used)] = -1.0
                 # of choices that use the same (residuals, where parameters are the budget) the last
                 place = int(np.flatnonzero(used == used.max())[-1])
                 row = self.task.canonical(trial[[place]])
-            now = float(self.task.usage(row)[0])
+            now = float(self.model(row)[0])
             if now <= before:
                 return row
             before = now
@@ -108,6 +110,38 @@ class Descent:
         shares[-1] = 1.0
         found: list[float] = np.exp(np.log(first) * (1.0 - shares)).tolist()
         return found
+
+
+class MeasuredGround(Ground):
+    """A ground whose latencies are measured here, each network's once."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.base = ground
+        self.space, self.target = ground.space, ground.target
+        self.lengths, self.groups, self.distinct = ground.lengths, ground.groups, ground.distinct
+        self._latency: dict[tuple[int, ...], float] = {}
+
+    def charge(self, rows: Rows) -> Floats:
+        metrics = self.base.charge(rows)
+        metrics[1] = [self._measured(tuple(row)) for row in rows.tolist()]
+        return metrics
+
+    def _measured(self, row: tuple[int, ...]) -> float:
+        if row not in self._latency:
+            from ..hardware.measuring import measure
+
+            found = measure(self.space.decode(row), time_limit_s=0.5, passes=2)
+            self._latency[row] = float(found.latency_ms)
+        return self._latency[row]
+
+    def canonical(self, rows: Rows) -> Rows:
+        return self.base.canonical(rows)
+
+    def is_member(self, rows: Rows) -> NDArray[np.bool_] | None:
+        return self.base.is_member(rows)
+
+    def draw(self, rng: np.random.Generator, n: int) -> Rows:
+        return self.base.draw(rng, n)
 
 
 def run(task: Task) -> None:
@@ -165,6 +199,8 @@ def _several_layers(at: Descent, row: Rows, target: float) -> Rows:
     count = len(at.groups)
     layers = min(task.options["layers"] or max(1, -(-count // 2)), count)
     wanted = at.wanted
+    # where latencies are measured, the model's are off by about what this network's is off
+    target *= float(at.model(row)[0]) / float(at.usage(row)[0])
     kept: dict[object, Rows] = {}
     for _ in range(4):  # draws that came out alike are drawn anew
         rows = np.repeat(row, wanted - len(kept), axis=0)
@@ -188,7 +224,7 @@ def _shrunk(at: Descent, rows: Rows, chosen: NDArray[np.bool_], target: float) -
     columns = np.concatenate([np.asarray(group) for group in at.groups])
     layer = np.repeat(np.arange(len(at.groups)), [len(group) for group in at.groups])
     allowed = chosen[:, layer]
-    used = at.usage(rows)
+    used = at.model(rows)
     tried = np.zeros((len(rows), len(columns), 2), dtype=bool)
     todo = np.flatnonzero(used > target)
     for _ in range(MOVES):
@@ -212,7 +248,7 @@ def _shrunk(at: Descent, rows: Rows, chosen: NDArray[np.bool_], target: float) -
         inside = (moved >= 0) & (moved < task.lengths[columns[place]])
         trial[lines, columns[place]] = np.where(inside, moved, trial[lines, columns[place]])
         trial = task.canonical(trial)
-        now = at.usage(trial)
+        now = at.model(trial)
         less = inside & (now < used[todo])
         tried[todo[~less], place[~less], down[~less]] = True
         tried[todo[less]] = False

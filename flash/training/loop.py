@@ -313,14 +313,27 @@ def save_state(path: str, state: dict[str, Any]) -> None:
 
 
 def load_state(path: str, device: Any) -> dict[str, Any]:
+    """Return what `save_state` wrote of a training: tensors and numbers, never code.
+
+    Raises
+    ------
+    FormatError
+        If the file is no checkpoint.
+    OSError
+        If it cannot be read.
+    """
+    import io
+
     import torch
 
+    with open(path, "rb") as file:  # torch makes an OSError of a file cut short
+        raw = file.read()
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(raw), map_location=device, weights_only=True
+        )
         for name in ("key", "module", "optimizer", "epochs", "seconds", "train_loss"):
             state[name]
-    except OSError:
-        raise
     except Exception as error:  # whatever a file that is no checkpoint makes torch raise
         raise FormatError(f"the checkpoint {path!r} cannot be read: {error}") from None
     return state
