@@ -38,7 +38,7 @@ SEEDS = 5
 WHOLE = flash.Range(32, 32, unit="width/32")
 RANKED = flash.ResNet(widths=[4, 8, 12], depths=[1, 2, 3], skips=WHOLE, cells=2, resolution=8)
 TRAINED = 24
-EPOCHS = (2, 4, 8, 16)
+EPOCHS = (3, 8, 24)
 BYPASS = flash.BypassSpace(
     flash.Architecture("resnet", [flash.Cell(8, 2, 8), flash.Cell(16, 2, 16)], resolution=8)
 )
@@ -47,9 +47,9 @@ STAGED = flash.ResNet(
     widths=([4, 8], [6, 12], [8, 16], [8, 16]), depths=[1, 2, 3], cells=4, resolution=8,
     skips=flash.Range(0, 32, step=32, unit="width/32"),
 )  # fmt: skip
-STAGE_EPOCHS = (3, 6, 12)
+STAGE_EPOCHS = (4, 12, 32)
 TARGETS = ("cpu-x86", "rram", "systolic-32")
-DATA: dict[str, Any] = {"dataset": "digits", "test_fraction": 0.5}
+DATA: dict[str, Any] = {"dataset": "digits", "test_fraction": 0.5, "batch_size": 32}
 ALONE = 8  # epochs of a network trained alone
 
 
@@ -95,6 +95,35 @@ def effect(first: list[float], second: list[float]) -> dict[str, Any]:
     }
 
 
+def passes_until(
+    values: dict[str, list[list[float]]], epochs: tuple[int, ...], base: str, own: str
+) -> dict[str, Any]:
+    """Return the passes that two need, in expectation, to what the first reaches at the end.
+
+    All passes of a seed that never comes there are counted, over the seeds that do (as
+    `flash.compare` counts evaluations); the ratio is the first's over the second's.
+    """
+    quality = statistics.fmean(values[base][-1])
+    efforts = {}
+    for name in (base, own):
+        spent, came = [], []
+        for seed in range(len(values[name][0])):
+            found = [e for k, e in enumerate(epochs) if values[name][k][seed] >= quality]
+            spent.append(float((found or [epochs[-1]])[0] * passes_per_epoch()))
+            came.append(bool(found))
+        efforts[name] = _statistics.Efforts(spent, spent, spent, came)
+    return {
+        "quality": quality,
+        "passes": {name: one.expected("evaluations") for name, one in efforts.items()},
+        "reached": {name: one.reached for name, one in efforts.items()},
+        "ratio": _finite(_statistics.ratio(efforts[base], efforts[own], "evaluations")),
+    }
+
+
+def _finite(triple: Any) -> Any:
+    return triple and [None if one - one != 0.0 else one for one in triple]
+
+
 def rank(bench: Bench) -> dict[str, Any]:
     """Rank correlation with stand-alone training against passes, with and without."""
     nets = RANKED.sample(TRAINED, seed=1)
@@ -111,18 +140,18 @@ def rank(bench: Bench) -> dict[str, Any]:
             taus[sampling][epochs] = [float(kendalltau(truth, own)[0]) for own in scores]
             means[sampling][epochs] = [statistics.fmean(own) for own in scores]
             seconds[sampling][epochs] = [one.seconds for one in found]
+    by_epoch = {name: [taus[name][e] for e in EPOCHS] for name in taus}
     return {
+        "until": passes_until(by_epoch, EPOCHS, "single-path", "ordered-dropout"),
         "networks": TRAINED,
         "noise": float(kendalltau(truth, again)[0]),
         "accuracies": [min(truth), statistics.median(truth), max(truth)],
         "passes_per_epoch": passes_per_epoch(),
         "epochs": list(EPOCHS),
-        "tau": {name: [taus[name][e] for e in EPOCHS] for name in taus},
+        "tau": by_epoch,
         "score": {name: [means[name][e] for e in EPOCHS] for name in means},
         "seconds": {name: [seconds[name][e] for e in EPOCHS] for name in seconds},
-        "against": [
-            effect(taus["single-path"][e], taus["ordered-dropout"][e]) for e in EPOCHS
-        ],
+        "against": [effect(taus["single-path"][e], taus["ordered-dropout"][e]) for e in EPOCHS],
         "score_against": [
             effect(means["single-path"][e], means["ordered-dropout"][e]) for e in EPOCHS
         ],
@@ -132,28 +161,27 @@ def rank(bench: Bench) -> dict[str, Any]:
 def passes_per_epoch() -> int:
     """Return the forward and backward passes of an epoch."""
     from flash.training.data import read
-    from flash.training.preparing import recipe_of
 
     images = read(DATA["dataset"], None, DATA["test_fraction"], 0)
-    size = recipe_of(None, None, None, images).batch_size
-    return -(-len(images.train_y) // size)
+    count, size = len(images.train_y), DATA["batch_size"]
+    return count // size + (count % size > 1)
 
 
 def trained_alone(supernet: Any, row: Any, seed: int) -> float:
     """Return the accuracy of a subnet's structure trained alone, from weights of its own."""
-    from flash.supernet.modules import build_module
+    import torch
+
     from flash.supernet.cutting import cut_subnet
-    from flash.supernet.running import one_thread
+    from flash.supernet.epochs import one_thread
+    from flash.supernet.modules import build_module
     from flash.training import Recipe
     from flash.training.loop import fit
-
-    import torch
 
     fresh = build_module(supernet.backbone, seed + 1000).train()
     module = cut_subnet(fresh, supernet.subnet(row))
     data = {name: tensor.numpy() for name, tensor in supernet.data.items()}
     with one_thread(torch, "cpu"):
-        recipe = Recipe(epochs=ALONE, batch_size=64, augment="shift")
+        recipe = Recipe(epochs=ALONE, batch_size=DATA["batch_size"], augment="shift")
         return fit(module, data, recipe, seed=seed)["accuracy"]
 
 
@@ -161,21 +189,27 @@ def descent(bench: Bench) -> dict[str, Any]:
     """Multi-layer against single-layer descent at equal evaluations."""
     out: dict[str, Any] = {"space": BYPASS.size, "budgets": {}}
     largest = BYPASS.decode(BYPASS.largest)
-    nets = [bench.supernet("bypass", BYPASS, seed, 16, "ordered-dropout") for seed in bench.seeds]
+    nets = [bench.supernet("bypass", BYPASS, seed, 24, "ordered-dropout") for seed in bench.seeds]
     for share in BUDGETS:
         limit = int(largest.macs * share)
         told: dict[str, Any] = {}
         for method in ("netadapt", "netadapt-v2"):
             runs = []
             for seed, net in zip(bench.seeds, nets, strict=True):
-                evaluator = flash.SupernetEvaluator(net)
-                most = None
-                if method == "netadapt-v2":  # as many as the single-layer descent took
-                    most = told["netadapt"][seed]["evaluations"]
-                found = flash.search(
-                    BYPASS, "cpu-x86", method=method, evaluator=evaluator, max_macs=limit,
-                    max_evals=most, seed=seed, certify=False,
-                )  # fmt: skip
+                given: dict[str, Any] = {
+                    "method": method, "evaluator": flash.SupernetEvaluator(net),
+                    "max_macs": limit, "seed": seed, "certify": False,
+                }  # fmt: skip
+                if method == "netadapt":
+                    found = flash.search(BYPASS, "cpu-x86", **given)
+                else:  # as many evaluations as the single-layer descent took, or just below
+                    equal = told["netadapt"][len(runs)]["evaluations"]
+                    found = None
+                    for most in (equal, *(round(equal * f) for f in (1.15, 1.3, 1.45, 1.6))):
+                        one = flash.search(BYPASS, "cpu-x86", max_evals=most, **given)
+                        if one.nfev <= equal and (found is None or one.nfev > found.nfev):
+                            found = one
+                    assert found is not None
                 runs.append(
                     {
                         "evaluations": found.nfev,
@@ -214,57 +248,76 @@ def steps(bench: Bench) -> dict[str, Any]:
     limit = middle(target)
     out: dict[str, Any] = {"target": target, "max_latency_ms": limit, "epochs": list(STAGE_EPOCHS)}
     out["passes_per_epoch"] = passes_per_epoch()
-    found: dict[str, list[list[float]]] = {"spos": [], "hurricane": []}
+    winners: dict[tuple[str, int], list[Any]] = {}
     seconds: dict[str, list[list[float]]] = {"spos": [], "hurricane": []}
+    given: dict[str, Any] = {
+        "max_latency_ms": limit, "certify": False, "options": dict(EVOLUTION),
+    }  # fmt: skip
     for epochs in STAGE_EPOCHS:
-        for method in found:
-            own, spent = [], []
+        for method in seconds:
+            spent = []
             for seed in bench.seeds:
+                settings = {name: DATA[name] for name in ("test_fraction", "batch_size")}
                 evaluator = flash.SupernetEvaluator(
                     DATA["dataset"], bench.folder / f"{method}-{epochs}-{seed}", epochs=epochs,
-                    test_fraction=DATA["test_fraction"], seed=seed, sampling="single-path",
+                    seed=seed, sampling="single-path", **settings,
                 )  # fmt: skip
                 began = perf_counter()
                 result = flash.search(
-                    STAGED, target, method=method, evaluator=evaluator, max_latency_ms=limit,
-                    seed=seed, certify=False, options=dict(EVOLUTION),
-                )  # fmt: skip
+                    STAGED, target, method=method, evaluator=evaluator, seed=seed, **given
+                )
                 spent.append(perf_counter() - began)
-                name = f"{method}-{epochs}-{seed}-winner"
-                own.append(bench.alone(name, [result.architecture])[0].accuracy)
-            found[method].append(own)
+                winners.setdefault((method, epochs), []).append(result.architecture)
             seconds[method].append(spent)
-    out["alone"], out["seconds"] = found, seconds
-    out["against"] = [
-        effect(a, b) for a, b in zip(found["spos"], found["hurricane"], strict=True)
-    ]
+    # the control: HURRICANE's pools and budget, and no accuracies at all
+    for seed in bench.seeds:
+        result = flash.search(
+            STAGED, target, method="hurricane", evaluator=nothing, seed=seed, **given
+        )
+        winners.setdefault(("pools", 0), []).append(result.architecture)
+    samples = bench.alone("steps", [net for nets in winners.values() for net in nets])
+    values = iter([sample.accuracy for sample in samples])
+    alone = {key: [next(values) for _ in nets] for key, nets in winners.items()}
+    found = {name: [alone[name, epochs] for epochs in STAGE_EPOCHS] for name in seconds}
+    out["alone"], out["seconds"], out["pools_alone"] = found, seconds, alone["pools", 0]
+    out["against"] = [effect(a, b) for a, b in zip(found["spos"], found["hurricane"], strict=True)]
+    out["against_pools"] = effect(alone["pools", 0], found["hurricane"][-1])
+    out["until"] = passes_until(found, STAGE_EPOCHS, "spos", "hurricane")
     return out
+
+
+def nothing(nets: list[Any]) -> list[float]:
+    """Hold all networks for equally accurate."""
+    return [0.5] * len(nets)
 
 
 def pools(bench: Bench) -> dict[str, Any]:
     """Pools per target against one common pool, the same supernet for both."""
     out: dict[str, Any] = {"targets": {}}
-    nets = [bench.supernet("staged", STAGED, seed, 12, "single-path") for seed in bench.seeds]
+    nets = [bench.supernet("staged", STAGED, seed, 24, "single-path") for seed in bench.seeds]
+    profiles = ("macs", "model")
+    winners: list[Any] = []
+    scores: dict[tuple[str, str], list[float]] = {}
     for target in TARGETS:
         limit = middle(target)
-        told: dict[str, list[float]] = {"macs": [], "model": []}
-        scores: dict[str, list[float]] = {"macs": [], "model": []}
-        for seed, net in zip(bench.seeds, nets, strict=True):
-            for profile in told:
+        for profile in profiles:
+            for seed, net in zip(bench.seeds, nets, strict=True):
                 result = flash.search(
                     STAGED, target, method="hurricane", evaluator=flash.SupernetEvaluator(net),
                     max_latency_ms=limit, seed=seed, certify=False,
                     options={**EVOLUTION, "profile": profile, "pool": 4},
                 )  # fmt: skip
-                scores[profile].append(result.accuracy or 0.0)
-                name = f"pools-{target}-{profile}-{seed}-winner"
-                told[profile].append(bench.alone(name, [result.architecture])[0].accuracy)
+                scores.setdefault((target, profile), []).append(result.accuracy or 0.0)
+                winners.append(result.architecture)
+    values = iter([sample.accuracy for sample in bench.alone("pools", winners)])
+    for target in TARGETS:
+        common, own = ([next(values) for _ in nets] for _ in profiles)
         out["targets"][target] = {
-            "max_latency_ms": limit,
-            "common": told["macs"],
-            "own": told["model"],
-            "alone": effect(told["macs"], told["model"]),
-            "score": effect(scores["macs"], scores["model"]),
+            "max_latency_ms": middle(target),
+            "common": common,
+            "own": own,
+            "alone": effect(common, own),
+            "score": effect(scores[target, "macs"], scores[target, "model"]),
         }
     return out
 

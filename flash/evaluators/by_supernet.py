@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..methods._ground import Ground
     from ..methods._task import Task
-    from ..supernet.running import Pools
+    from ..supernet.drawing import Pools
     from ..supernet.scoring import Supernet
 
 __all__ = ["SupernetEvaluator"]

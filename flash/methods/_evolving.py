@@ -67,7 +67,9 @@ def evolve(
         over = -1e290 * (1.0 + np.minimum(answers.excess, 1e9))
         own = np.where(answers.merit > -np.inf, answers.merit, over)
         before = strength[0] if len(strength) else -np.inf
-        kept, strength = _best(task, np.concatenate([kept, rows]), np.append(strength, own), parents)
+        kept, strength = _best(
+            task, np.concatenate([kept, rows]), np.append(strength, own), parents
+        )
         idle = 0 if strength[0] > before else idle + 1
         if generation + 1 == generations or (patience is not None and idle >= patience):
             break
@@ -75,9 +77,7 @@ def evolve(
         rows = np.concatenate(
             [
                 _within(task, crossed, partial(_crossed, task, pools, kept)),
-                _within(
-                    task, population - crossed, partial(_mutated, task, pools, kept, mutation)
-                ),
+                _within(task, population - crossed, partial(_mutated, task, pools, kept, mutation)),
             ]
         )
     return kept[:1], float(strength[0])
@@ -122,7 +122,7 @@ def _random(task: Task, pools: list[Pool], base: Rows, n: int) -> Rows:
 
 def _crossed(task: Task, pools: list[Pool], kept: Rows, n: int) -> Rows:
     mothers, fathers = task.rng.integers(0, len(kept), size=(2, n))
-    rows = kept[mothers].copy()
+    rows: Rows = kept[mothers].copy()
     for columns, _ in pools:
         swap = task.rng.random(n) < 0.5
         rows[np.ix_(swap, columns)] = kept[fathers[swap]][:, columns]
@@ -130,7 +130,7 @@ def _crossed(task: Task, pools: list[Pool], kept: Rows, n: int) -> Rows:
 
 
 def _mutated(task: Task, pools: list[Pool], kept: Rows, chance: float, n: int) -> Rows:
-    rows = kept[task.rng.integers(0, len(kept), size=n)].copy()
+    rows: Rows = kept[task.rng.integers(0, len(kept), size=n)].copy()
     forced = task.rng.integers(0, max(1, len(pools)), size=n)  # one changes in any case
     for number, (columns, values) in enumerate(pools):
         new = (task.rng.random(n) < chance) | (forced == number)

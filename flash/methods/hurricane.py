@@ -11,11 +11,11 @@
    and these are searched; the search stops early when generations bring nothing better.
 
 Seen: profiling and pools per device, two stages, late layers matter more. From memory: the order of
-the stages and the early stop. Reconstruction: capacity is the sum of the
-logarithms of parameters, MACs and (of the four families) NN-Degree, the default operator is the middle one of a pool by cost, variables that
-all layers share (a width multiplier) are searched with the late layers, and a stage trains its
-share of layers' share of the evaluator's epochs. The paper's last step, to train the winner from
-scratch, is the user's. `flash.methods.spos` is its baseline.
+the stages and the early stop. Reconstruction: capacity is the sum of the logarithms of parameters,
+MACs and (of the four families) NN-Degree; the default operator is the middle one of a pool by cost;
+variables that all layers share (a width multiplier) are searched with the late layers; a stage
+trains its share of the layers' share of the evaluator's epochs. The paper's last step, to train the
+winner from scratch, is the user's. `flash.methods.spos` is its baseline.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def run(task: Task) -> None:
     generations = settings.pop("generations")
     share = len(late) / count
     _focus(task, late, base, share)
-    found, _ = evolve(
-        task, late, base, generations=max(1, round(generations * share)), **settings
-    )
+    found, _ = evolve(task, late, base, generations=max(1, round(generations * share)), **settings)
     if not early:
         return
     _focus(task, early, found, 1.0 - share)
@@ -141,7 +139,7 @@ def _operators(task: Task, group: NDArray[np.int64]) -> Rows:
 def _capacity(task: Task, rows: Rows) -> Floats:
     """Return how much networks can represent: higher is more."""
     metrics = task.ground.charge(rows)
-    found = np.log(metrics[4]) + np.log(metrics[5])
+    found: Floats = np.log(metrics[4]) + np.log(metrics[5])
     if task.ground.tabled:  # of residuals neither parameters nor MACs tell
         from ..evaluating import evaluate
 

@@ -41,10 +41,7 @@ def _one_layer(at: Descent, row: NDArray[np.int64], target: float) -> NDArray[np
         trial = _choices(at.task, row, group)
         now = at.usage(trial)
         holds = now <= target
-        if holds.any():
-            place = int(np.where(holds, now, -1.0).argmax())
-        else:
-            place = int(now.argmin())
+        place = int(np.where(holds, now, -1.0).argmax()) if holds.any() else int(now.argmin())
         if now[place] < used:
             found.append(trial[place])
     return np.array(found, dtype=np.int64).reshape(-1, row.shape[1])

@@ -3,8 +3,9 @@
 From the largest network, step by step to one within the budgets. The resource of a network is the
 largest share of a budget that it uses, so that any metric a target knows will do, and several at
 once; with ``measure`` latencies are measured here, in budgets and in the result, network by network
-(a step shrinks by the target's model, which stands for the paper's lookup tables). A step makes `samples` networks, each by shrinking a random set
-of `layers` layers until the step's target holds, and goes on from the one of the best accuracy.
+(a step shrinks by the target's model, which stands for the paper's lookup tables). A step makes
+`samples` networks, each by shrinking a random set of `layers` layers until the step's target holds,
+and goes on from the one of the best accuracy.
 
 Seen in the paper's abstract and introduction: several layers at a time, any metric. From memory:
 the steps above. Reconstruction: the targets follow a geometric series in the logarithm of the

@@ -23,7 +23,7 @@ from .plans import FAMILIES, Backbone, Slot, Subnet, Unit, features_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     import numpy as np
@@ -213,9 +213,7 @@ def _largest(given: Any) -> Architecture:
             f"backbone must be an Architecture, its dict or a SearchSpace, got {shown(given)}"
         )
     if given.family not in FAMILIES:
-        raise ArgumentError(
-            f"backbone must be one of {', '.join(FAMILIES)}, got {given.family!r}"
-        )
+        raise ArgumentError(f"backbone must be one of {', '.join(FAMILIES)}, got {given.family!r}")
     for number, cell in enumerate(given.cells):
         if 0 < cell.skips < cell.width:
             raise ArgumentError(

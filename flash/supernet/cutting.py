@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..export.modules import ArchitectureModule, _unit
-from .modules import Elastic, SupernetModule, _subsampled
+from .modules import Elastic, SupernetModule, subsampled
 from .plans import Slot, Subnet, Unit, features_width
 
 __all__ = ["BypassModule", "cut_architecture", "cut_subnet"]
@@ -71,7 +71,7 @@ class BypassBlock(nn.Module):
     def _passed(y: Tensor, x: Tensor, made: int, out: int, stride: int) -> Tensor:
         if made == out:
             return y
-        x = _subsampled(x, stride)
+        x = subsampled(x, stride)
         return torch.cat([y, x[:, made:out]], 1) if made else x[:, :out]
 
 
@@ -128,7 +128,8 @@ def cut_architecture(supernet: SupernetModule, arch: Any, subnet: Subnet) -> Arc
             pairs += _pairs(module.cells[slot.cell][slot.block].body, block)
     _copy(pairs)
     _copy_head(module.head, supernet.heads[str(subnet.cells)])
-    return _like(module, supernet)
+    _like(module, supernet)
+    return module
 
 
 def cut_subnet(supernet: SupernetModule, subnet: Subnet) -> BypassModule:
@@ -147,7 +148,8 @@ def cut_subnet(supernet: SupernetModule, subnet: Subnet) -> BypassModule:
                 pairs.append((unit, elastic))
     _copy(pairs)
     _copy_head(module.head, supernet.heads[str(subnet.cells)])
-    return _like(module, supernet)
+    _like(module, supernet)
+    return module
 
 
 def _pairs(body: Any, block: Any) -> list[tuple[nn.Module, Elastic]]:
@@ -188,6 +190,6 @@ def _copy_head(own: Any, given: Any) -> None:
         own.linear.bias.data = given.linear.bias.data.clone()
 
 
-def _like(module: Any, supernet: SupernetModule) -> Any:
-    device = next(supernet.parameters()).device
-    return module.to(device).train(supernet.training)
+def _like(module: Any, supernet: SupernetModule) -> None:
+    """Put a module where the supernet is, in its mode."""
+    module.to(next(supernet.parameters()).device).train(supernet.training)

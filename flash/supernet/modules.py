@@ -14,9 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .plans import Backbone, Slot, Subnet, Unit, features_width
+from .mixing import Mixed, MixedUnit, below
+from .plans import Backbone, Slot, Subnet, features_width
 
-__all__ = ["Elastic", "ElasticBlock", "Mixed", "SupernetModule", "build_module", "mix"]
+__all__ = [
+    "Elastic",
+    "ElasticBlock",
+    "ElasticNorm",
+    "SupernetModule",
+    "build_module",
+    "fitted",
+    "subsampled",
+]
 
 _ACTIVATIONS = {"relu": functional.relu, "relu6": functional.relu6, None: lambda x: x}
 
@@ -40,13 +49,12 @@ class ElasticNorm(nn.BatchNorm2d):
         count = x.shape[1]
         weight, bias = self.weight[:count], self.bias[:count]
         if self.measures:
-            self.own = (x.new_zeros(count), x.new_ones(count))
-            return functional.batch_norm(x, *self.own, weight, bias, True, 1.0, self.eps)
-        mean, variance = self.own or (self.running_mean[:count], self.running_var[:count])
-        training = self.training and self.own is None
-        return functional.batch_norm(
-            x, mean, variance, weight, bias, training, self.momentum, self.eps
-        )
+            mean, variance = self.own = (x.new_zeros(count), x.new_ones(count))
+            training, momentum = True, 1.0
+        else:
+            mean, variance = self.own or (self.running_mean[:count], self.running_var[:count])
+            training, momentum = self.training and self.own is None, self.momentum
+        return functional.batch_norm(x, mean, variance, weight, bias, training, momentum, self.eps)
 
 
 class Elastic(nn.Module):
@@ -134,93 +142,6 @@ class Elastic(nn.Module):
         return torch.cat(parts)[torch.argsort(torch.cat(order))]
 
 
-class MixedUnit:
-    """A block's part of the subnets of a batch: full width, and masks of (batch, channels, 1, 1).
-
-    Attributes
-    ----------
-    entering, kept_first, kept_last : tensor
-        Which channels enter, and which ones the first and the last convolution make.
-    passed_first, passed_last : tensor or None
-        Which channels are passed on around them; None: none of any image.
-    residual : tensor or None
-    inner : tensor
-        Which channels are between the convolutions.
-    kernels : int tensor of shape (batch,)
-    expands : tensor of shape (batch, 1, 1, 1), or None
-        Which images expand, where not all do.
-    """
-
-    __slots__ = (
-        "entering", "expands", "filters", "inner", "kept_first", "kept_last", "kernel", "made",
-        "passed_first", "passed_last", "residual",
-    )  # fmt: skip
-    is_absent = False
-
-    def __init__(self, slot: Slot, units: list[Unit], device: Any, mobile: bool) -> None:
-        numbers = torch.tensor(units, device=device)
-        entering, first, inner, last, out, kernel, expands = numbers.unbind(1)
-        self.filters, self.made = slot.filters, slot.made
-        self.kernel = kernel if mobile else None
-        self.entering = _below(entering, slot.entering)
-        self.kept_first = _below(first, slot.filters)
-        self.kept_last = _below(last, slot.made)
-        if mobile:  # passed channels go round the whole block
-            self.passed_first, self.inner = None, self.kept_first
-            self.passed_last = _between(last, torch.minimum(out, entering), slot.made)
-        else:
-            self.passed_first = _between(first, inner, slot.filters)
-            self.inner = _below(inner, slot.filters)
-            self.passed_last = _between(last, out, slot.made)
-        residual = None
-        if any(unit.residual for unit in units):
-            residual = torch.zeros(len(units), slot.made, 1, 1)
-            for image, unit in enumerate(units):
-                count = len(unit.residual)
-                if count and unit.residual[-1] == count - 1:
-                    residual[image, :count] = 1.0
-                elif count:
-                    residual[image, torch.tensor(unit.residual)] = 1.0
-            residual = residual.to(device)
-        self.residual = residual
-        all_expand = bool(expands.all())
-        self.expands = None if all_expand else expands.bool()[:, None, None, None]
-
-
-def _below(count: Tensor, most: int) -> Tensor:
-    places = torch.arange(most, device=count.device)
-    return (places < count[:, None]).float()[:, :, None, None]
-
-
-def _between(low: Tensor, high: Tensor, most: int) -> Tensor | None:
-    if not bool((high > low).any()):
-        return None
-    return _below(high, most) * (1.0 - _below(low, most))
-
-
-class Mixed:
-    """The subnets of a batch, one per image."""
-
-    def __init__(self, backbone: Backbone, subnets: list[Subnet], device: Any) -> None:
-        mobile = backbone.family == "mobilenet-v2"
-        stems = torch.tensor([one.stem for one in subnets], device=device)
-        self.stem = _below(stems, backbone.stem)
-        self.units = [
-            MixedUnit(slot, [one.units[place] for one in subnets], device, mobile)
-            for place, slot in enumerate(backbone.slots)
-        ]
-        self.cells = torch.tensor([one.cells for one in subnets], device=device)
-        self.width = torch.tensor([one.width for one in subnets], device=device)
-        self.features = torch.tensor(
-            [features_width(one.width) for one in subnets], device=device
-        )
-
-
-def mix(backbone: Backbone, subnets: list[Subnet], device: Any) -> Mixed:
-    """Return the subnets of a batch, one per image, as masks."""
-    return Mixed(backbone, subnets, device)
-
-
 class ElasticBlock(nn.Module):
     """A block of the backbone: basic (both kinds of resnet) or inverted residual."""
 
@@ -262,7 +183,7 @@ class ElasticBlock(nn.Module):
     def _inverted(self, x: Tensor, unit: Any) -> Tensor:
         mixed = unit if isinstance(unit, MixedUnit) else None
         if not unit.made:
-            return _subsampled(x, self.slot.stride)[:, : unit.out]
+            return subsampled(x, self.slot.stride)[:, : unit.out]
         h = x
         if mixed is None:
             if unit.expands:
@@ -270,7 +191,7 @@ class ElasticBlock(nn.Module):
         elif self.slot.expands:
             h = self.expand(x, unit.filters)
             if mixed.expands is not None:
-                h = torch.where(mixed.expands, h, _fitted(x, unit.filters))
+                h = torch.where(mixed.expands, h, fitted(x, unit.filters))
             h = h * mixed.inner
         h = self.depthwise(h, unit.filters, unit.kernel)
         if mixed is not None:
@@ -282,7 +203,7 @@ class ElasticBlock(nn.Module):
 def _add(y: Tensor, x: Tensor, unit: Any) -> Tensor:
     """Add the residual."""
     if isinstance(unit, MixedUnit):
-        return y if unit.residual is None else y + _fitted(x, y.shape[1]) * unit.residual
+        return y if unit.residual is None else y + fitted(x, y.shape[1]) * unit.residual
     count = len(unit.residual)
     if not count:
         return y
@@ -290,7 +211,7 @@ def _add(y: Tensor, x: Tensor, unit: Any) -> Tensor:
         return y + x[:, :count]
     mask = y.new_zeros(1, unit.made, 1, 1)
     mask[0, torch.tensor(unit.residual, device=y.device)] = 1.0
-    return y + _fitted(x, unit.made) * mask
+    return y + fitted(x, unit.made) * mask
 
 
 def _hand_on(y: Tensor, x: Tensor, stride: int, unit: Any, which: str) -> Tensor:
@@ -300,19 +221,20 @@ def _hand_on(y: Tensor, x: Tensor, stride: int, unit: Any, which: str) -> Tensor
         kept = unit.kept_first if first else unit.kept_last
         passed = unit.passed_first if first else unit.passed_last
         y = y * kept
-        return y if passed is None else y + _fitted(_subsampled(x, stride), y.shape[1]) * passed
+        return y if passed is None else y + fitted(subsampled(x, stride), y.shape[1]) * passed
     made, out = (unit.filters, unit.inner) if which == "first" else (unit.made, unit.out)
     if made == out:
         return y
-    x = _subsampled(x, stride)
+    x = subsampled(x, stride)
     return torch.cat([y, x[:, made:out]], 1) if made else x[:, :out]
 
 
-def _subsampled(x: Tensor, stride: int) -> Tensor:
+def subsampled(x: Tensor, stride: int) -> Tensor:
+    """Return every `stride`-th pixel along both axes."""
     return x if stride == 1 else x[:, :, ::stride, ::stride]
 
 
-def _fitted(x: Tensor, channels: int) -> Tensor:
+def fitted(x: Tensor, channels: int) -> Tensor:
     """Return the first channels of x, zeros where it has none."""
     missing = channels - x.shape[1]
     return functional.pad(x, (0, 0, 0, 0, 0, missing)) if missing > 0 else x[:, :channels]
@@ -336,13 +258,13 @@ class Head(nn.Module):
         mixed = isinstance(subnet, Mixed)
         if self.family == "mobilenet-v2":
             filters = self.features.weight.shape[0] if mixed else features_width(subnet.width)
-            x = self.features(_fitted(x, self.features.weight.shape[1]) if mixed else x, filters)
+            x = self.features(fitted(x, self.features.weight.shape[1]) if mixed else x, filters)
             if mixed:
-                x = x * _below(subnet.features, filters)
+                x = x * below(subnet.features, filters)
         elif self.family == "wide-resnet":
             x = functional.relu(self.norm(x))
             if mixed:
-                x = x * _below(subnet.width, x.shape[1])
+                x = x * below(subnet.width, x.shape[1])
         x = functional.adaptive_avg_pool2d(x, 1).flatten(1)
         weight = self.linear.weight[:, : x.shape[1]].contiguous()  # as a cut network's: same bits
         return functional.linear(x, weight, self.linear.bias)
@@ -402,9 +324,7 @@ class SupernetModule(nn.Module):
         x = self.stem(x, subnet.stem)
         if self.pool is not None:
             x = self.pool(x)
-        for block, unit, slot in zip(
-            self.blocks, subnet.units, self.backbone.slots, strict=True
-        ):
+        for block, unit, slot in zip(self.blocks, subnet.units, self.backbone.slots, strict=True):
             if slot.cell < subnet.cells:
                 x = block(x, unit)
         logits: Tensor = self.heads[str(subnet.cells)](x, subnet)

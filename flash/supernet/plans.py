@@ -237,7 +237,8 @@ def _of_search_space(space: SearchSpace) -> Backbone:
     for cell, width in enumerate(widths):
         entering = widths[cell - 1] if cell else stem
         for block in range(int(largest(space.depths[cell]))):
-            filters, kernels, expands = width, (3,), True
+            filters, expands = width, True
+            kernels: tuple[int, ...] = (3,)
             if space.expansions is not None:
                 choices = values(space.expansions[cell])
                 filters = entering * max(choices)

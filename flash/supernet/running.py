@@ -1,65 +1,33 @@
-"""`flash.train_supernet`: trains one set of weights for all networks of a space.
-
-What a step does (its images, their subnets) is drawn from (seed, epoch, step) alone, and the state
-is kept after every epoch, so that a run which was killed goes on to the same weights, bit for bit
-on a CPU.
-"""
+"""`flash.train_supernet`: trains one set of weights for all networks of a space."""
 
 from __future__ import annotations
 
-import math
 import os
-from contextlib import contextmanager
 
-from .._record import Record
 from .._validate import choice, integer, known_keys, shown
 from ..architecture import MAX_SEED
-from ..errors import ArgumentError, ArgumentTypeError, TrainingError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..training.ledger import Ledger
 from ..training.loop import Recipe
 from .bypass_space import BypassSpace
-from .plans import Backbone, Subnet, backbone_of, plan
+from .drawing import Draw
+from .epochs import SAMPLING, Epoch, fit, one_thread
+from .memory import check_memory
+from .plans import backbone_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
-
-    import numpy as np
 
     from ..spaces import SearchSpace
     from ..training.data import Images
+    from .drawing import Pools
     from .scoring import Supernet
 
-    Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
+__all__ = ["EPOCHS", "as_supernet_space", "train_supernet"]
 
-__all__ = ["EPOCHS", "SAMPLING", "Draw", "Epoch", "subnet_of", "train_supernet"]
-
-SAMPLING = ("ordered-dropout", "single-path")
-EPOCHS = 30
-KEPT_SUBNETS = 1 << 14
-KEPT_PER_ACTIVATION = 3  # tensors of a layer's size that a training step holds: measured 2.3 to 2.9
-
-
-class Epoch(Record):
-    """What a callback sees after an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-        Epochs done.
-    epochs : int
-        Of the whole training.
-    loss : float
-        Mean training loss of the epoch, over the subnets drawn.
-    seconds : float
-        Of training so far, over all runs that it took.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    seconds: float
+EPOCHS = 30  # where nothing else is asked for
 
 
 def train_supernet(
@@ -187,7 +155,7 @@ def train_supernet(
             )
         supernet = Supernet(found, images, folder, place, seed)
         with one_thread(torch, place):
-            _fit(
+            fit(
                 supernet, plan_, drawing, key, checkpoint, None if start is None else
                 os.fspath(start), sampling, subnets, _teller(callback, progress),
             )  # fmt: skip
@@ -210,95 +178,6 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
         own = {"resolution": images.side, "num_classes": images.classes}
         return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
     return as_space(space)
-
-
-def subnet_of(space: SearchSpace | BypassSpace, backbone: Backbone, row: Sequence[int]) -> Subnet:
-    """Return which part of a backbone the network of a row is."""
-    if isinstance(space, BypassSpace):
-        return space.subnet(row)
-    return plan(backbone, space.decode(row))
-
-
-class Draw:
-    """Draws subnets: each pool of choices uniformly, and each variable that is in none.
-
-    Parameters
-    ----------
-    pools : sequence of (variables, rows), or None
-        See `train_supernet`.
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError
-        If a pool is empty, or a number out of range or there twice.
-    """
-
-    def __init__(
-        self, space: SearchSpace | BypassSpace, backbone: Backbone, pools: Pools | None
-    ) -> None:
-        import numpy as np
-
-        self._space, self._backbone = space, backbone
-        self._kept: dict[tuple[int, ...], Subnet] = {}
-        lengths, names = space._lengths, space.variables
-        self._pools: list[tuple[Any, Any]] = []
-        seen: set[int] = set()
-        for number, pool in enumerate(pools or ()):
-            where = f"pools[{number}]"
-            try:
-                given, rows = pool
-                columns = [integer(f"{where} variable", k, 0, len(lengths) - 1) for k in given]
-                values = np.array([[int(one) for one in row] for row in rows], dtype=np.int64)
-            except (TypeError, ValueError) as error:
-                if isinstance(error, ArgumentError):
-                    raise
-                raise ArgumentTypeError(
-                    f"{where} must be (variables, rows of choice indices), got {shown(pool)}"
-                ) from None
-            if seen.intersection(columns) or len(set(columns)) < len(columns):
-                raise ArgumentError(f"{where} must hold variables that no other pool has")
-            seen.update(columns)
-            if values.ndim != 2 or values.shape[1] != len(columns) or not len(values):
-                raise ArgumentError(
-                    f"{where} must hold at least one row of {len(columns)} choice indices"
-                )
-            for k, column in enumerate(columns):
-                low, high = int(values[:, k].min()), int(values[:, k].max())
-                if low < 0 or high >= lengths[column]:
-                    raise ArgumentError(
-                        f"{where}: choice indices of {names[column]} must be 0 to "
-                        f"{lengths[column] - 1}, got {low if low < 0 else high}"
-                    )
-            self._pools.append((columns, values))
-        for column, length in enumerate(lengths):
-            if column not in seen:
-                self._pools.append(([column], np.arange(length)[:, None]))
-
-    def plain(self) -> list[Any]:
-        """Return the pools as plain data."""
-        return [[list(columns), values.tolist()] for columns, values in self._pools]
-
-    def rows(self, rng: np.random.Generator, n: int) -> np.ndarray[Any, Any]:
-        """Return `n` rows, shape (n, variables)."""
-        import numpy as np
-
-        picks = rng.random((n, len(self._pools)))
-        out = np.zeros((n, len(self._space._lengths)), dtype=np.int64)
-        for k, (columns, values) in enumerate(self._pools):
-            places = np.minimum((picks[:, k] * len(values)).astype(np.int64), len(values) - 1)
-            out[:, columns] = values[places]
-        return out
-
-    def subnets(self, rng: np.random.Generator, n: int) -> list[Subnet]:
-        """Return `n` subnets."""
-        found = []
-        for row in map(tuple, self.rows(rng, n).tolist()):
-            if row not in self._kept:
-                if len(self._kept) >= KEPT_SUBNETS:
-                    self._kept.clear()
-                self._kept[row] = subnet_of(self._space, self._backbone, row)
-            found.append(self._kept[row])
-        return found
 
 
 def _recipe(
@@ -327,85 +206,7 @@ def _start_of(folder: str, space: SearchSpace | BypassSpace) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def check_memory(backbone: Backbone, batch_size: int, place: str) -> None:
-    """Refuse a batch whose activations do not fit into the memory that is free.
-
-    What a training step holds is estimated by the largest subnet's activations, so that this finds
-    batches that are far too large; others end in a `TrainingError`.
-    """
-    free = free_bytes(place)
-    if free is None:
-        return
-    one = activations(backbone)
-    need = 4 * KEPT_PER_ACTIVATION * one * batch_size
-    if need > free:
-        most = free // (4 * KEPT_PER_ACTIVATION * one)
-        raise ArgumentError(
-            f"batch_size must leave a training step in memory: {batch_size} images of the largest "
-            f"subnet need about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free; "
-            f"at most {most} fit"
-        )
-
-
-def activations(backbone: Backbone) -> int:
-    """Return the numbers that the layers of the largest subnet hand on, for one image."""
-    side = backbone.resolution
-    if backbone.is_imagenet:
-        side = -(-side // 2)
-    total = backbone.stem * side * side
-    if backbone.is_imagenet and backbone.family != "mobilenet-v2":
-        side = -(-side // 2)
-    for slot in backbone.slots:
-        if backbone.family == "mobilenet-v2":
-            total += slot.filters * side * side * slot.expands
-        side = -(-side // slot.stride)
-        total += (slot.filters + slot.made) * side * side
-    return total
-
-
-def free_bytes(place: str) -> int | None:
-    """Return the memory that is free where a supernet is trained; None where it cannot be told."""
-    if place != "cpu":
-        import torch
-
-        return int(torch.cuda.mem_get_info(place)[0])
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + _cached()
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _cached() -> int:
-    """Return the memory that the system would give back at once."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("Cached:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
-
-
-@contextmanager
-def one_thread(torch: Any, place: str) -> Iterator[None]:
-    """Run on one thread, since sums of several may differ in their last bits."""
-    threads = torch.get_num_threads()
-    deterministic = torch.backends.cudnn.deterministic
-    if place == "cpu":
-        torch.set_num_threads(1)
-    else:
-        torch.backends.cudnn.deterministic = True
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.backends.cudnn.deterministic = deterministic
-
-
-def _teller(
-    callback: Callable[[Epoch], object] | None, progress: bool
-) -> Callable[[Epoch], None]:
+def _teller(callback: Callable[[Epoch], object] | None, progress: bool) -> Callable[[Epoch], None]:
     def tell(done: Epoch) -> None:
         if progress:
             import sys
@@ -420,122 +221,3 @@ def _teller(
             callback(done)
 
     return tell
-
-
-def _fit(
-    supernet: Supernet,
-    recipe: Recipe,
-    drawing: Draw,
-    key: str,
-    checkpoint: str,
-    start: str | None,
-    sampling: str,
-    subnets: int | None,
-    tell: Callable[[Epoch], None],
-) -> None:
-    """Train from wherever the checkpoint is."""
-    import time
-
-    import torch
-
-    from ..training.loop import load_state, optimizer_for, save_state
-    from .scoring import checkpoint_of
-
-    module, place = supernet.module, torch.device(supernet.device)
-    optimizer = optimizer_for(module, recipe)
-    done, spent, loss = 0, 0.0, math.nan
-    if os.path.exists(checkpoint):
-        state = load_state(checkpoint, place)
-        if state["key"] != key:
-            raise ArgumentError(f"out holds the checkpoint of another run: {checkpoint!r}")
-        module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
-        done, spent, loss = state["epochs"], state["seconds"], state["train_loss"]
-    elif start is not None:
-        module.load_state_dict(load_state(checkpoint_of(start), place)["module"])
-    began = time.perf_counter()
-    for epoch in range(done, recipe.epochs):
-        try:
-            loss = _epoch(supernet, optimizer, recipe, drawing, epoch, sampling, subnets)
-        except (RuntimeError, MemoryError) as error:
-            if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
-                raise
-            raise TrainingError(
-                f"memory ran out in epoch {epoch + 1} with batches of {recipe.batch_size}: "
-                f"{error}; {epoch} of {recipe.epochs} epochs are kept in {supernet.folder!r}"
-            ) from error
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} in epoch {epoch + 1}: a smaller learning_rate than "
-                f"{recipe.learning_rate} may do; {epoch} of {recipe.epochs} epochs are kept in "
-                f"{supernet.folder!r}"
-            )
-        state = {
-            "key": key,
-            "module": module.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "epochs": epoch + 1,
-            "seconds": spent + time.perf_counter() - began,
-            "train_loss": loss,
-        }
-        save_state(checkpoint, state)
-        tell(Epoch(epoch + 1, recipe.epochs, loss, state["seconds"]))
-        spent_now = state["seconds"]
-    supernet.train_loss = loss
-    supernet.seconds = spent if done == recipe.epochs else spent_now
-    module.eval()
-
-
-def _epoch(
-    supernet: Supernet,
-    optimizer: Any,
-    recipe: Recipe,
-    drawing: Draw,
-    epoch: int,
-    sampling: str,
-    subnets: int | None,
-) -> float:
-    """Train one epoch; return the mean loss per image."""
-    import numpy as np
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from .._rng import stream
-    from ..training.loop import augmented, autocast, layout_of
-    from .modules import mix
-
-    module, backbone = supernet.module, supernet.backbone
-    x, y = supernet.data["train_x"], supernet.data["train_y"]
-    count, size = len(x), recipe.batch_size
-    generator = torch.Generator().manual_seed(stream(supernet.seed, epoch) >> 1)
-    order = torch.randperm(count, generator=generator)
-    starts = [at for at in range(0, count, size) if count - at > 1]
-    steps = len(starts) * recipe.epochs
-    parameters = list(module.parameters())
-    total, seen = torch.zeros((), dtype=torch.float64), 0
-    module.train()
-    for step, at in enumerate(starts):
-        rate = recipe.rate(epoch * len(starts) + step, steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        rows = order[at : at + size]
-        images = augmented(x[rows.to(x.device)], recipe.augment, generator)
-        images = images.contiguous(memory_format=layout_of(x.device))
-        rng = np.random.Generator(np.random.PCG64(stream(supernet.seed, epoch, step)))
-        n = len(rows)
-        several = 1 if sampling == "single-path" else min(n, subnets or n)
-        drawn = drawing.subnets(rng, several)
-        chosen: Any = drawn[0]
-        if several > 1:
-            chosen = mix(backbone, [drawn[k * several // n] for k in range(n)], x.device)
-        with autocast(x.device, recipe):
-            logits = module(images, chosen)
-        labels = y[rows.to(y.device)]
-        loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        optimizer.step()
-        total += loss.detach().double().cpu() * n
-        seen += n
-    return float(total) / seen

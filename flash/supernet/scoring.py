@@ -7,8 +7,9 @@ import os
 from .._validate import integer, parse_json, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .bypass_space import BypassSpace
+from .drawing import subnet_of
+from .epochs import one_thread
 from .plans import Subnet, backbone_of, plan
-from .running import one_thread, subnet_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -329,9 +329,7 @@ def load_state(path: str, device: Any) -> dict[str, Any]:
     with open(path, "rb") as file:  # torch makes an OSError of a file cut short
         raw = file.read()
     try:
-        state: dict[str, Any] = torch.load(
-            io.BytesIO(raw), map_location=device, weights_only=True
-        )
+        state: dict[str, Any] = torch.load(io.BytesIO(raw), map_location=device, weights_only=True)
         for name in ("key", "module", "optimizer", "epochs", "seconds", "train_loss"):
             state[name]
     except Exception as error:  # whatever a file that is no checkpoint makes torch raise
