@@ -47,7 +47,7 @@ STAGED = flash.ResNet(
     widths=([4, 8], [6, 12], [8, 16], [8, 16]), depths=[1, 2, 3], cells=4, resolution=8,
     skips=flash.Range(0, 32, step=32, unit="width/32"),
 )  # fmt: skip
-STAGE_EPOCHS = (4, 12, 32)
+STAGE_EPOCHS = (4, 16)
 TARGETS = ("cpu-x86", "rram", "systolic-32")
 DATA: dict[str, Any] = {"dataset": "digits", "test_fraction": 0.5, "batch_size": 32}
 ALONE = 8  # epochs of a network trained alone
@@ -189,7 +189,7 @@ def descent(bench: Bench) -> dict[str, Any]:
     """Multi-layer against single-layer descent at equal evaluations."""
     out: dict[str, Any] = {"space": BYPASS.size, "budgets": {}}
     largest = BYPASS.decode(BYPASS.largest)
-    nets = [bench.supernet("bypass", BYPASS, seed, 24, "ordered-dropout") for seed in bench.seeds]
+    nets = [bench.supernet("bypass", BYPASS, seed, 16, "ordered-dropout") for seed in bench.seeds]
     for share in BUDGETS:
         limit = int(largest.macs * share)
         told: dict[str, Any] = {}
@@ -294,7 +294,7 @@ def nothing(nets: list[Any]) -> list[float]:
 def pools(bench: Bench) -> dict[str, Any]:
     """Pools per target against one common pool, the same supernet for both."""
     out: dict[str, Any] = {"targets": {}}
-    nets = [bench.supernet("staged", STAGED, seed, 24, "single-path") for seed in bench.seeds]
+    nets = [bench.supernet("staged", STAGED, seed, 16, "single-path") for seed in bench.seeds]
     profiles = ("macs", "model")
     winners: list[Any] = []
     scores: dict[tuple[str, str], list[float]] = {}

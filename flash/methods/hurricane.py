@@ -51,7 +51,7 @@ OPTIONS = {
     "patience": Option(3, 1, 1 << 20, about="generations without a better network, early layers"),
     **_THEIRS,
 }
-MOST = 4096  # operators of a layer that are profiled
+MOST, MOST_BUILT = 4096, 256  # operators of a layer that are profiled; networks built one by one
 
 
 def run(task: Task) -> None:
@@ -130,9 +130,10 @@ def operator_pools(task: Task, size: int, profile: str = "model") -> tuple[list[
 def _operators(task: Task, group: NDArray[np.int64]) -> Rows:
     """Return all choices of a layer, or a random part of them where they are many."""
     lengths = task.lengths[group]
-    if float(np.prod(lengths.astype(float))) <= MOST:
+    most = MOST if task.ground.tabled else MOST_BUILT
+    if float(np.prod(lengths.astype(float))) <= most:
         return np.array(list(product(*(range(int(n)) for n in lengths))), dtype=np.int64)
-    found: Rows = task.rng.integers(0, lengths, size=(MOST, len(lengths)))
+    found: Rows = task.rng.integers(0, lengths, size=(most, len(lengths)))
     return np.unique(found, axis=0)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "run"]
 
 OPTIONS = {name: _THEIRS[name] for name in ("iterations", "decay")}
-MOST = 4096  # choices of a layer that are looked at
+MOST, MOST_BUILT = 4096, 256  # choices of a layer that are looked at; networks built one by one
 
 
 def run(task: Task) -> None:
@@ -50,7 +50,8 @@ def _one_layer(at: Descent, row: NDArray[np.int64], target: float) -> NDArray[np
 def _choices(task: Task, row: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return rows with all choices of a layer, or of each of its variables where that is many."""
     lengths = task.lengths[group]
-    if float(np.prod(lengths.astype(float))) <= MOST:
+    most = MOST if task.ground.tabled else MOST_BUILT
+    if float(np.prod(lengths.astype(float))) <= most:
         values = np.array(list(product(*(range(int(n)) for n in lengths))), dtype=np.int64)
         trial = np.repeat(row, len(values), axis=0)
         trial[:, group] = values
