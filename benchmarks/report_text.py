@@ -26,7 +26,7 @@ def write(every: dict[str, Any], build: str, pictures: Sequence[str]) -> str:
         if section in told:
             parts.append(writer(told[section]))
     parts += report_models.sections(told, pictures)
-    parts.append(report_methods.sections())
+    parts.append(report_methods.sections(told))
     parts.append(report_speed.peers(told))
     parts.append(_sections(every))
     return "\n".join(part for part in parts if part).rstrip() + "\n"

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
-    from .methods.comparing import Comparison as Comparison
     from .methods.comparing import compare as compare
+    from .methods.comparison import Comparison as Comparison
     from .network import Layer as Layer
     from .network import Network as Network
     from .pnas_space import PNASCells as PNASCells
@@ -62,7 +62,7 @@ _HOME = {
     "BypassSpace": "supernet.bypass_space",
     "Cell": "architecture",
     "CellNetwork": "cell_networks",
-    "Comparison": "methods.comparing",
+    "Comparison": "methods.comparison",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",

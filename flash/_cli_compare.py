@@ -18,6 +18,8 @@ __all__ = [
     "read_options",
 ]
 
+FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+
 EXAMPLES = """\
 examples:
   flash compare densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --seeds 3 --max-evals 500
@@ -156,6 +158,10 @@ def compare(args: Namespace) -> int:
         if not own:
             raise ArgumentError(f"--option must name a method, like fp-nas.{name}={value}")
         options.setdefault(method, {})[own] = value
+    if args.plot is not None:
+        from .methods._drawing import check
+
+        check(args.plot)
     result = flash.compare(
         read_any_space(args),
         args.target,
@@ -173,8 +179,12 @@ def compare(args: Namespace) -> int:
         **{name: getattr(args, name) for name in BUDGETS},
     )
     if args.plot is not None:
-        result.plot().savefig(args.plot)
+        from .methods._drawing import save
+
+        save(result, args.plot)
     if args.json not in (None, "-"):
         result.to_json(args.json)
     print(result.to_json() if args.json == "-" else result)
-    return 0
+    if result.interrupted:
+        return INTERRUPTED
+    return FOUND if result.success else NOTHING

@@ -86,10 +86,11 @@ def _cell_lines(result: SearchResult) -> list[str]:
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
-    if isinstance(found, Network):  # of a NetworkSpace: its name says it all
-        _, height, width = found.input_shape
+    if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
+        net = found if isinstance(found, Network) else found.network()
+        _, height, width = net.input_shape
         name = getattr(result.space, "name")(result.x)  # noqa: B009 - no SearchSpace has it
-        return [name, f"{len(found)} layers, images of {height} x {width}"]
+        return [name, f"{len(net)} layers, images of {height} x {width}"]
     names = ["width", "depth", "skips"]
     if found.family == "mobilenet-v2":
         names += ["expansion", "kernel"]

@@ -76,6 +76,11 @@ class SearchResult(Record):
     trace : tuple of (int, int, float, float)
         Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
         seconds, objective.
+    samples : int or None
+        Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
+    spent_s : float or None
+        Of other papers' methods: their own time and what the evaluations cost when they were made,
+        those from a table or a journal too.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
@@ -106,6 +111,8 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
+    samples: int | None = None
+    spent_s: float | None = None
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -247,6 +254,8 @@ class SearchResult(Record):
     def _found(self, what: str) -> Architecture:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        if not hasattr(self.architecture, what.removesuffix("()")):
+            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
         return self.architecture
 
     def to_frame(self) -> DataFrame:
@@ -352,9 +361,9 @@ def _read(name: str, value: Any) -> Any:
         return None
     if name == "stopped":
         return check.choice(name, value, STOPS)
-    if name in ("params", "macs"):
+    if name in ("params", "macs", "samples"):
         return check.integer(name, value, 0)
-    return check.number(name, value)
+    return check.number(name, value, 0 if name == "spent_s" else None)
 
 
 def _read_step(item: Any) -> tuple[int, int, float, float]:

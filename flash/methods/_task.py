@@ -134,6 +134,12 @@ class Task:
             places.append(places[-1] * length)
         self._places = np.array(places[::-1]) if size < 1 << 62 else None
 
+    @property
+    def spent_s(self) -> float:
+        """The method's own seconds so far and `cost_s`."""
+        own = perf_counter() - self._started - self._away + self.ground.saved_s
+        return own + self.cost_s
+
     # What a method uses
 
     def draw(self, n: int) -> Rows:
@@ -395,7 +401,7 @@ class Task:
     ) -> None:
         """Add the steps of one batch to the trace, as if its rows had come one by one."""
         asked, nfev, cost_s = before
-        own = perf_counter() - self._started - self._away
+        own = self.spent_s - self.cost_s
         peaks = np.maximum.accumulate(merit)
         last = np.concatenate(([best], np.maximum(peaks[:-1], best)))
         done = 0
