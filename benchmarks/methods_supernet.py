@@ -12,7 +12,7 @@ rank       Kendall's tau of supernet scores with 24 networks trained alone, afte
 descent    several layers at a time against one, at equal evaluations: accuracy trained alone
 steps      HURRICANE's two stages against SPOS's one, at equal supernet passes
 pools      pools per target against pools by MACs common to all, on three targets
-cost       seconds of a score against seconds of a training
+cost       seconds of a score against a training's, of a pass of one sampling against the other's
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def descent(bench: Bench) -> dict[str, Any]:
     """Multi-layer against single-layer descent at equal evaluations."""
     out: dict[str, Any] = {"space": BYPASS.size, "budgets": {}}
     largest = BYPASS.decode(BYPASS.largest)
-    nets = [bench.supernet("bypass", BYPASS, seed, 16, "ordered-dropout") for seed in bench.seeds]
+    nets = [bench.supernet("bypass", BYPASS, seed, 24, "ordered-dropout") for seed in bench.seeds]
     for share in BUDGETS:
         limit = int(largest.macs * share)
         told: dict[str, Any] = {}
@@ -336,7 +336,16 @@ def cost(bench: Bench) -> dict[str, Any]:
         supernet.score([net] * 5)
         scores.append((perf_counter() - began) / 5)
         ratios.append(sample.seconds / scores[-1])
+    passes: dict[str, list[float]] = {"single-path": [], "ordered-dropout": []}
+    for turn in range(5):  # in turns, so that both have what the machine does meanwhile
+        for sampling, spent in passes.items():
+            out = bench.folder / f"pass-{sampling}-{turn}"
+            one = flash.train_supernet(RANKED, **DATA, out=out, epochs=1, sampling=sampling)
+            spent.append(one.seconds / passes_per_epoch())
+    pairs = zip(passes["single-path"], passes["ordered-dropout"], strict=True)
     return {
+        "pass_s": passes,
+        "pass_ratio": _statistics.interval([b / a for a, b in pairs]),
         "score_s": scores,
         "training_s": [sample.seconds for sample in trained.samples],
         "epochs": 10,
