@@ -12,8 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from .._objective import TERMS
-from ..evaluators import EvaluationError
-from ._answers import Answers, Best, Stop
+from ._answers import Answers, Best, Stop, ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,10 +244,8 @@ class Task:
             return False
         self.evaluator, seconds = found
         self.cost_s += seconds
-        self._known = {}
-        self._from = self.nfev
-        self.best = None
-        self.journal = None
+        self._known, self._from = {}, self.nfev
+        self.best = self.journal = None
         return True
 
     # How it is done
@@ -305,7 +302,7 @@ class Task:
             rest = [place for place, line in enumerate(recalled) if line is None]
         if rest:
             started = perf_counter()
-            found, cost = self._call(rows[rest], metrics[:, rest])
+            found, cost = ask(self.evaluator, self.ground, rows[rest], metrics[:, rest])
             took = perf_counter() - started
             self._away += took
             accuracy[rest] = found
@@ -317,30 +314,6 @@ class Task:
         costs: list[float] = seconds.tolist()
         self.cost_s += sum(costs)
         return costs
-
-    def _call(self, rows: Rows, metrics: Floats) -> tuple[Floats, Floats | None]:
-        from ..errors import FlashError
-
-        try:
-            found, cost = self.evaluator.evaluate(self.ground, rows, metrics)
-        except FlashError:
-            raise
-        except Exception as error:
-            raise EvaluationError(
-                f"evaluator {self.evaluator.name!r} raised {type(error).__name__} on "
-                f"{len(rows)} network{'s' * (len(rows) > 1)}: {error}"
-            ) from error
-        wrong = np.isnan(found)
-        if self.evaluator.score == "accuracy":
-            wrong |= (found < 0.0) | (found > 1.0)
-        if wrong.any():
-            place = int(np.flatnonzero(wrong)[0])
-            raise EvaluationError(
-                f"evaluator {self.evaluator.name!r} must give numbers"
-                f"{' in [0, 1]' if self.evaluator.score == 'accuracy' else ''}, "
-                f"got {found[place]} for row {tuple(rows[place].tolist())}"
-            )
-        return found, cost
 
     def _merit(self, accuracy: Floats, metrics: Floats) -> Floats:
         exponents = self.objective.exponents
