@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AccuracyPredictor": "predictor",
     "Architecture": "architecture",
+    "BypassSpace": "supernet.bypass_space",
     "Cell": "architecture",
     "CellNetwork": "cell_networks",
     "Comparison": "methods.comparison",
@@ -80,6 +81,8 @@ _HOME = {
     "SearchSpace": "spaces",
     "SweepResult": "sweeping",
     "Table": "evaluating",
+    "Supernet": "supernet.scoring",
+    "SupernetEvaluator": "evaluators.by_supernet",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
     "TrainingEvaluator": "evaluators.by_training",
@@ -98,6 +101,7 @@ _HOME = {
     "sweep": "sweeping",
     "targets": "hardware",
     "train": "training",
+    "train_supernet": "supernet.running",
 }
 
 __all__ = [*_HOME, "__version__"]

@@ -50,6 +50,14 @@ METHODS: dict[str, Method] = {
         "fp_nas", "FP-NAS: a distribution, sampled by its entropy (arXiv 2011.10949)", True
     ),
     "parsec": Method("parsec", "PARSEC: the same with a fixed sample count", True),
+    "netadapt-v2": Method(
+        "netadapt_v2", "NetAdaptV2: several layers shrink to the budget (arXiv 2104.00031)", True
+    ),
+    "netadapt": Method("netadapt", "NetAdapt: one layer at a time (arXiv 1804.03230)", True),
+    "hurricane": Method(
+        "hurricane", "HURRICANE: pools per device, late layers first (arXiv 1910.11609)", True
+    ),
+    "spos": Method("spos", "SPOS: single-stage one-shot search (arXiv 1904.00420)", True),
 }
 
 

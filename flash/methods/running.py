@@ -120,6 +120,7 @@ class Ready(Record):
         )
         stopped: str | None = None
         try:
+            judge.prepare(task, device.budgets)
             with np.errstate(over="ignore", under="ignore"):
                 module_of(method).run(task)
         except Stop as stopping:
