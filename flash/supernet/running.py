@@ -133,7 +133,7 @@ def train_supernet(
             f"dataset, got {backbone.num_classes}"
         )
     drawing = Draw(found, backbone, pools)
-    check_memory(backbone, plan_.batch_size, place)
+    check_memory(backbone, plan_.batch_size, sampling, place)
     facts: dict[str, Any] = {
         "space": found.to_dict(),
         "seed": seed,
