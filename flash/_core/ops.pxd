@@ -5,7 +5,7 @@ channel blocks); a column's cost is a sum of feature times coefficient, rounded 
 The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
 """
 
-from libc.math cimport ceil, rint
+from libc.math cimport INFINITY, rint
 
 from flash._core.core cimport *
 
@@ -20,6 +20,7 @@ cdef enum:
     KIND_RRAM
     KIND_CPU             # also a GPU: the same counts
     KIND_SYSTOLIC
+    KIND_FPGA
 
 cdef enum:
     VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
@@ -34,6 +35,13 @@ cdef struct Op:
     int64_t kernel, in_channels, out_channels, groups, height, width   # of the output
     int64_t kernel_width
     int64_t begun_height, begun_width   # positions, a last one that has only begun among them
+    int64_t reads        # positions of the input
+
+
+cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind
+    double into, out     # channels (depthwise: taps, channels) at once
+    double bits          # of its multipliers
+    double weights, maps     # room of its buffers, in bits
 
 
 cdef struct CostModel:
@@ -41,6 +49,11 @@ cdef struct CostModel:
     int n_features
     int vectors          # the vector kernels have all that it charges for
     int64_t rows, columns    # of a systolic array; of an RRAM tile
+    Unit unit[3]             # of an FPGA: convolutions, depthwise ones, pointwise ones
+    double bits              # of an FPGA's numbers in memory
+    double bits_per_cycle    # of the memory
+    int n_least              # not 0: the least of these models, column by column
+    const CostModel* least
     flash_terms terms
 
 
@@ -131,6 +144,15 @@ cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept
     return max(1, ceil_div(side + 2 * (kernel // 2) - kernel, stride) + 1)
 
 
+cdef inline double up(double count, double each) noexcept nogil:
+    """ceil(count / each), exact below 2^53."""
+    cdef double share = count / each, whole
+    if share >= 4503599627370496.0:
+        return share
+    whole = <double> <int64_t> share
+    return whole + 1.0 if whole < share else whole
+
+
 cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
                                    double* f) noexcept nogil:
     """Cycles of a convolution on a systolic array, output- and weight-stationary; groups one after
@@ -140,12 +162,60 @@ cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
     cdef double spots = <double> op.begun_height * <double> op.begun_width
     cdef double across = <double> ceil_div(outs, columns), g = <double> op.groups
     cdef double fill = <double> (2 * rows + columns - 2)
-    f[0] = g * (ceil(spots / <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
-    f[1] = g * (ceil(taps / <double> rows) * across * (spots + fill) - 1.0)
+    f[0] = g * (up(spots, <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
+    f[1] = g * (up(taps, <double> rows) * across * (spots + fill) - 1.0)
+
+
+cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """Cycles, bits moved and MACs of a convolution on its unit; see hardware/fpga.py."""
+    cdef double k2 = <double> (op.kernel * op.kernel_width), groups = <double> op.groups
+    cdef double into = <double> (op.in_channels // op.groups), out = <double> op.out_channels
+    cdef double spots = <double> op.height * <double> op.width
+    cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
+    cdef int single = op.groups > 1 and op.in_channels == op.groups
+    cdef const Unit* unit = &model.unit[1 if single else 0]
+    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into > 0.0:
+        unit = &model.unit[2]
+    f[2] = weights * spots
+    f[3] = 1.0
+    weights *= model.bits
+    inputs = <double> op.reads * <double> op.in_channels * model.bits
+    outputs = spots * out * model.bits
+    if unit.into <= 0.0:   # refused before; never free
+        f[0] = f[1] = INFINITY
+        return
+    moved = min(inputs * up(weights, unit.weights) + weights,
+                weights * up(inputs, unit.maps) + inputs) + outputs
+    if single:
+        cycles = up(k2, unit.into) * up(out, unit.out)
+    else:
+        cycles = k2 * groups * up(into, unit.into) * up(out / groups, unit.out)
+    cycles *= spots * (up(model.bits, unit.bits) * up(model.bits, unit.bits))
+    f[0] = max(cycles, moved / model.bits_per_cycle)
+    f[1] = moved
 
 
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """column[k] += what the operation costs, in whole units."""
+    cdef double least[7]
+    cdef double one[7]
+    cdef int i, k
+    if not model.n_least:
+        charge_one(model, op, column)
+        return
+    for k in range(COST_COLUMNS):
+        least[k] = INFINITY
+    for i in range(model.n_least):
+        for k in range(COST_COLUMNS):
+            one[k] = 0.0
+        charge_one(&model.least[i], op, one)
+        for k in range(COST_COLUMNS):
+            least[k] = min(least[k], one[k])
+    for k in range(1, COST_COLUMNS):
+        column[k] += least[k]
+
+
+cdef inline void charge_one(const CostModel* model, const Op* op, double* column) noexcept nogil:
     cdef double f[32]
     cdef double cost[7]
     cdef int i, k
@@ -155,6 +225,8 @@ cdef inline void charge(const CostModel* model, const Op* op, double* column) no
         return
     elif model.kind == KIND_RRAM:
         rram_features(op, model.rows, f)
+    elif model.kind == KIND_FPGA:
+        fpga_features(model, op, f)
     else:
         systolic_features(op, model.rows, model.columns, f)
     for k in range(COST_COLUMNS):
