@@ -86,9 +86,8 @@ cdef class Model:
 
     @staticmethod
     def least(list models not None):
-        """A model that charges for each operation the least that any of these do, column by column:
-        no network costs more on it than on one of them. They must be alike but for their array and
-        coefficients."""
+        """A model that counts of each operation the least that any of these do, feature by feature:
+        no network costs more on it than on one of them. They must be alike but for their array."""
         cdef Model self = Model.__new__(Model)
         cdef Model one = models[0]
         cdef int i
@@ -100,8 +99,9 @@ cdef class Model:
         self.links = one.links
         for i in range(len(models)):
             one = models[i]
-            if one.model.kind != self.model.kind or one.model.n_least:
-                raise ValueError("models must be plain ones of one kind")
+            if (one.model.kind != self.model.kind or one.model.n_least or one.model.kind == KIND_CPU
+                    or one.model.terms.n != self.model.terms.n):
+                raise ValueError("models must be plain ones of one kind, and not of processors")
             self.models[i] = one.model
         self.model.n_least = <int> len(models)
         self.model.least = self.models

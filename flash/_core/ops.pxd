@@ -195,40 +195,34 @@ cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) 
     f[1] = moved
 
 
+cdef inline void features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """What a kind counts of an operation that is none of a processor's."""
+    if model.kind == KIND_RRAM:
+        rram_features(op, model.rows, f)
+    elif model.kind == KIND_FPGA:
+        fpga_features(model, op, f)
+    else:
+        systolic_features(op, model.rows, model.columns, f)
+
+
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """column[k] += what the operation costs, in whole units."""
-    cdef double least[7]
-    cdef double one[7]
-    cdef int i, k
-    if not model.n_least:
-        charge_one(model, op, column)
-        return
-    for k in range(COST_COLUMNS):
-        least[k] = INFINITY
-    for i in range(model.n_least):
-        for k in range(COST_COLUMNS):
-            one[k] = 0.0
-        charge_one(&model.least[i], op, one)
-        for k in range(COST_COLUMNS):
-            least[k] = min(least[k], one[k])
-    for k in range(1, COST_COLUMNS):
-        column[k] += least[k]
-
-
-cdef inline void charge_one(const CostModel* model, const Op* op, double* column) noexcept nogil:
     cdef double f[32]
+    cdef double g[32]
     cdef double cost[7]
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
     elif op.kind != OP_CONV:
         return
-    elif model.kind == KIND_RRAM:
-        rram_features(op, model.rows, f)
-    elif model.kind == KIND_FPGA:
-        fpga_features(model, op, f)
+    elif model.n_least:
+        features_of(&model.least[0], op, f)
+        for i in range(1, model.n_least):
+            features_of(&model.least[i], op, g)
+            for k in range(model.n_features):
+                f[k] = min(f[k], g[k])
     else:
-        systolic_features(op, model.rows, model.columns, f)
+        features_of(model, op, f)
     for k in range(COST_COLUMNS):
         cost[k] = 0.0
     for i in range(model.terms.n):
