@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from .result import SearchResult
@@ -30,6 +31,8 @@ def screen(result: SearchResult) -> str:
         lines += _refusal_lines(result)
     else:
         lines += [_headline(result), "", *_cell_lines(result), "", *_cost_lines(result), ""]
+        if result.accelerator is not None:
+            lines += [*_accelerator_lines(result.accelerator), ""]
     lines.append(_proof_line(result))
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
@@ -103,6 +106,10 @@ def _cell_lines(result: SearchResult) -> list[str]:
         rows[0] += ["NN-Degree", "share"]
         for row, degree in zip(rows[1:], result.cell_degrees, strict=True):
             row += [f"{degree:.6g}", f"{100 * degree / total:.0f} %"]
+    bits = (result.accelerator or {}).get("cell_bits")
+    if bits:
+        for row, one in zip(rows, ["bits", *bits], strict=True):
+            row.append(str(one))
     size = f"images of {found.resolution} x {found.resolution}, {found.num_classes} classes"
     return [*table(rows), size]
 
@@ -137,6 +144,20 @@ def _cost_lines(result: SearchResult) -> list[str]:
     return table(rows, 1) if rows else []
 
 
+def _accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
+    values = accelerator["values"]
+    if not any(isinstance(one, dict) for one in values.values()):
+        values = {"array": values}
+    names = list(dict.fromkeys(name for one in values.values() for name in one))
+    rows = [["accelerator", *names]]
+    rows += [[part, *(str(one.get(name, "")) for name in names)] for part, one in values.items()]
+    lines = table(rows, 1)
+    if accelerator["resources"]:
+        used = (f"{name} {own:,} of {most:,}" for name, (own, most) in accelerator["resources"].items())
+        lines.append("takes " + ", ".join(used))
+    return lines
+
+
 def _refusal_lines(result: SearchResult) -> list[str]:
     lines = [result.message] if result.message else []
     if result.least:
@@ -160,6 +181,8 @@ def _refusal_lines(result: SearchResult) -> list[str]:
 
 def _proof_line(result: SearchResult) -> str:
     of = f"of {count(result.space.size)} configurations"
+    if result.accelerator is not None:
+        of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
     if result.x is None:

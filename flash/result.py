@@ -76,6 +76,10 @@ class SearchResult(Record):
     trace : tuple of (int, int, float, float)
         Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
         seconds, objective.
+    accelerator : dict or None
+        Of a co-design: the accelerator that was chosen ("values"), what it takes of each resource
+        and what there is ("resources"), the bits of each cell ("cell_bits", empty where there is
+        no such choice), and how many networks on how many accelerators there were ("joint").
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
@@ -106,6 +110,7 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
+    accelerator: Mapping[str, Any] | None = None
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -166,6 +171,7 @@ class SearchResult(Record):
         data["space"] = self.space.to_dict()
         data["budgets"] = dict(self.budgets)
         data["least"] = None if self.least is None else dict(self.least)
+        data["accelerator"] = None if self.accelerator is None else dict(self.accelerator)
         data["index"], data["gap"], data["success"] = self.index, self.gap, self.success
         data["architecture"] = self.architecture and self.architecture.to_dict()
         return data
@@ -350,6 +356,8 @@ def _read(name: str, value: Any) -> Any:
         return tuple(_read("message", item) for item in value)
     if value is None:
         return None
+    if name == "accelerator":
+        return _read_accelerator(value)
     if name == "stopped":
         return check.choice(name, value, STOPS)
     if name in ("params", "macs"):
@@ -369,6 +377,28 @@ def _read_step(item: Any) -> tuple[int, int, float, float]:
         number("trace", seconds, 0),
         number("trace", objective),
     )
+
+
+def _read_accelerator(value: Any) -> dict[str, Any]:
+    from ._validate import integer, known_keys
+
+    keys = ("values", "resources", "cell_bits", "joint")
+    table = known_keys("accelerator", value, keys)
+    for key in keys:
+        if key not in table:
+            raise FormatError(f"accelerator lacks the key {key!r}")
+    for key in keys[:2]:
+        if not isinstance(table[key], dict):
+            raise FormatError(f"accelerator.{key} must be a table, got {table[key]!r}")
+    return {
+        "values": table["values"],
+        "resources": {
+            name: [integer(f"accelerator.resources.{name}", one, 0) for one in both]
+            for name, both in table["resources"].items()
+        },
+        "cell_bits": [integer("accelerator.cell_bits", one, 1) for one in table["cell_bits"]],
+        "joint": integer("accelerator.joint", table["joint"], 1),
+    }
 
 
 def _read_space(value: Any) -> Any:

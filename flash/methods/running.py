@@ -159,6 +159,8 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
         If an argument is not accepted, or the method cannot search the space by the evaluator.
     """
     method = choice("method", given["method"], (*CORE, *METHODS))
+    if given.get("codesign"):
+        raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {method!r}")
     space = any_space(space)
     predictor = as_predictor(given["predictor"], space.family)
     judge = as_evaluator(given["evaluator"], predictor)
