@@ -146,8 +146,6 @@ def _cost_lines(result: SearchResult) -> list[str]:
 
 def _accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
     values = accelerator["values"]
-    if not any(isinstance(one, dict) for one in values.values()):
-        values = {"array": values}
     names = list(dict.fromkeys(name for one in values.values() for name in one))
     rows = [["accelerator", *names]]
     rows += [[part, *(str(one.get(name, "")) for name in names)] for part, one in values.items()]

@@ -13,7 +13,7 @@ from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
 from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from flash._core.blocks cimport *
 from flash._core.core cimport *
@@ -38,13 +38,15 @@ cdef class Model:
     def __init__(self, str kind, coefficients, quantum, dict links, array=(512, 512)):
         """coefficients: per feature a tuple of seven numbers, one per column from score to area;
         quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
-        columns of what a layer is laid on, the systolic array or the RRAM tile; of an FPGA
-        (bits, bits per cycle, five numbers of each unit)."""
+        columns of what a layer is laid on, the systolic array (and bits, bits per cycle, room for
+        weights and for inputs in bits) or the RRAM tile (and the side of a subarray, columns a
+        weight); of an FPGA (bits, bits per cycle, five numbers of each unit)."""
         cdef int i, k, n
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
         self.place(array)
-        self.model.vectors = (self.model.rows == 512 if self.model.kind == KIND_RRAM
+        self.model.vectors = (self.model.rows == 512 and self.model.subarray == 128
+                              and self.model.each == 8 if self.model.kind == KIND_RRAM
                               else self.model.kind == KIND_CPU)
         n = 0
         for k in range(1, COST_COLUMNS):
@@ -71,7 +73,18 @@ cdef class Model:
         cdef Unit* unit
         cdef int i
         if self.model.kind != KIND_FPGA:
-            self.model.rows, self.model.columns = array
+            self.model.rows = array[0]
+            self.model.columns = array[1]
+            self.model.subarray = 128
+            self.model.each = 8
+            if len(array) == 4:      # RRAM: side of a subarray, columns a weight
+                self.model.subarray = array[2]
+                self.model.each = array[3]
+            elif len(array) == 6:    # systolic: the memory
+                self.model.bits = array[2]
+                self.model.bits_per_cycle = array[3]
+                self.model.unit[0].weights = array[4]
+                self.model.unit[0].maps = array[5]
             return 0
         self.model.bits = array[0]
         self.model.bits_per_cycle = array[1]
@@ -100,7 +113,11 @@ cdef class Model:
         for i in range(len(models)):
             one = models[i]
             if (one.model.kind != self.model.kind or one.model.n_least or one.model.kind == KIND_CPU
-                    or one.model.terms.n != self.model.terms.n):
+                    or one.model.terms.n != self.model.terms.n
+                    or memcmp(one.model.terms.weight, self.model.terms.weight,
+                              one.model.terms.n * sizeof(double))
+                    or memcmp(one.model.terms.feature, self.model.terms.feature,
+                              one.model.terms.n * sizeof(int32_t))):
                 raise ValueError("models must be plain ones of one kind, and not of processors")
             self.models[i] = one.model
         self.model.n_least = <int> len(models)

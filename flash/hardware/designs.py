@@ -35,8 +35,8 @@ class Part(Record):
     uses : tuple of tuple of int
         What each takes of the resources, in the order of the limits.
     better : tuple of tuple of int, or None
-        Of each, numbers of which more is never slower: an option that has at least as much of all
-        is at least as fast on every layer. None: nothing of the kind is known.
+        Of each, numbers above 0 of which more is never dearer: an option that has at least as much
+        of all costs every layer no more. None: nothing of the kind is known.
     """
 
     name: str
@@ -121,12 +121,11 @@ class DesignSpace(Record):
         return shortage(least, self.limits)
 
     def describe(self, choice: Sequence[int]) -> dict[str, Any]:
-        """Return a configuration's values: by part, or of a single part by dimension."""
-        chosen = {
+        """Return a configuration's values by part and dimension."""
+        return {
             part.name: dict(part.options[k])
             for part, k in zip(self.parts, choice, strict=True)
         }  # fmt: skip
-        return chosen if self.parts[0].better is not None else dict(*chosen.values())
 
     def target_of(self, choice: Sequence[int], bits: int | None = None) -> Target:
         """Return the target that a configuration amounts to.
