@@ -45,7 +45,12 @@ def outcome(
     bound: float | None = None
     proven = False
     least: dict[str, float] | None = None
-    if ground.tabled and not task.evaluator.expensive:
+    prove = getattr(ground, "prove", None)
+    if prove is not None:  # a ground with an accelerator for each network
+        left = min(PROOF_S, max(0.0, task.ends_at - perf_counter()))
+        if certify and stopped != "interrupt":
+            bound, proven = prove(task, perf_counter() + left)
+    elif ground.tabled and not task.evaluator.expensive:
         bound, proven = _by_solver(task, limits, certify)
     elif certify and stopped != "interrupt":
         bound, proven = task.evaluator.optimum(task)
@@ -65,7 +70,7 @@ def outcome(
         message = f"{method} found no network within the budgets" + (ended or "; not proven")
         if empty:
             message = "proven: no network meets the budgets"
-            if isinstance(ground, TableGround):
+            if isinstance(ground, TableGround) and prove is None:
                 from .._infeasible import least_budgets, refusal
 
                 least = least_budgets(ground.problem, budgets)
@@ -95,7 +100,9 @@ def outcome(
             message += f"; {KNOWN}"
     metrics, known = found.metrics.tolist(), ground.target.metrics
     costs = {name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known}
-    degree, degrees = _degree(task, found.row)
+    row = found.row if prove is None else ground.network_row(found.row)  # type: ignore[attr-defined]
+    accelerator = None if prove is None else ground.accelerator(found.row)  # type: ignore[attr-defined]
+    degree, degrees = _degree(task, row)
     space, target = ground.space, ground.target
     objective_value = task.reported(found.merit)
     return SearchResult(
@@ -104,7 +111,7 @@ def outcome(
         budgets,
         status,
         message,
-        x=found.row,
+        x=row,
         nn_degree=degree,
         accuracy=found.accuracy if task.evaluator.score == "accuracy" else None,
         latency_ms=costs.get("latency_ms"),
@@ -116,7 +123,8 @@ def outcome(
         upper_bound=None if bound is None else task.reported(bound),
         proven=optimal,
         cell_degrees=degrees,
-        flags=deferred(lambda: target.cost(space.decode(found.row)).flags),
+        accelerator=accelerator,
+        flags=deferred(lambda: target.cost(space.decode(row)).flags),
         elapsed_s=perf_counter() - started,
         **fields,
     )
