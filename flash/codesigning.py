@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Lists = list[list[int]]
 
-__all__ = ["Codesign", "Found", "joint_size", "quantised", "reward"]
+__all__ = ["Codesign", "Found", "joint_size", "pruned", "quantised", "reward", "worth_having"]
 
 INF = float("inf")
 FEW = 24  # accelerators that are looked at one by one
@@ -119,7 +119,7 @@ class Codesign:
         self.plan = plan_of(space)
         self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
         self.terms = predictor.terms if predictor is not None else None
-        self.effects = quantised(design, predictor)
+        self.bits, self.effects = worth_having(design.cell_bits, quantised(design, predictor))
         self.relaxed = bool(KINDS[design.target.kind].RELAXED)
 
     def run(self) -> None:
@@ -244,7 +244,7 @@ class Codesign:
 
     def compile(self, choices: Sequence[Sequence[int]]) -> Tables:
         """Return the tables of an accelerator, or of the least of several."""
-        own: tuple[int | None, ...] = self.design.cell_bits or (None,)
+        own: tuple[int | None, ...] = self.bits or (None,)
         models = [self.design.model(choices, bits) for bits in own]
         pieces = [
             (model, *effect) for model, effect in zip(models, self.effects, strict=True)
@@ -260,7 +260,7 @@ class Codesign:
         self, tables: Tables, variant: int, rows: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return (row of the space, bits) of each cell for rows of the tables."""
-        choices = self.design.cell_bits
+        choices = self.bits
         count = max(1, len(choices))
         own, bits = [], []
         for c, (row, size) in enumerate(zip(rows, tables.space_rows[variant], strict=True)):
@@ -323,6 +323,20 @@ def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> in
 def reward(exponents: Sequence[float] | None) -> int | None:
     """Return which cost (1 latency, 2 energy, 3 area) an objective rewards, or None."""
     return next((k for k in (1, 2, 3) if exponents is not None and exponents[k] > 0.0), None)
+
+
+def worth_having(
+    bits: tuple[int, ...], effects: list[tuple[float, float]]
+) -> tuple[tuple[int, ...], list[tuple[float, float]]]:
+    """Return the numbers of bits, and their effects, but for those that fewer bits are as good as:
+    fewer are never slower."""
+    if not bits:
+        return bits, effects
+    kept: list[tuple[int, tuple[float, float]]] = []
+    for one, effect in sorted(zip(bits, effects, strict=True)):
+        if not any(a >= effect[0] and b >= effect[1] for _, (a, b) in kept):
+            kept.append((one, effect))
+    return tuple(one for one, _ in kept), [effect for _, effect in kept]
 
 
 def quantised(

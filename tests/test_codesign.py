@@ -123,7 +123,7 @@ def test_bits_of_each_cell_equal_looking_at_all_of_them(seed: int, family: str) 
         return
     run = Codesign(space, design, None, Query([INF] * 6), 1 | target.columns(family))
     tables = run.compile([choice])
-    base = [compile_problem(space, design.target_of(choice, b)) for b in design.cell_bits]
+    base = [compile_problem(space, design.target_of(choice, b)) for b in run.bits]
     point, _ = enumerate_best(tables, Query([INF] * 6))
     assert point is not None
     limit = point[3][1] * random.choice([0.2, 0.6, 1.0])
@@ -143,7 +143,7 @@ def test_bits_of_each_cell_equal_looking_at_all_of_them(seed: int, family: str) 
     latency, score = 0.0, 0.0
     before = 0
     for c, (row, b) in enumerate(zip(own, bits, strict=True)):
-        k = design.cell_bits.index(b)
+        k = run.bits.index(b)
         problem = base[k]
         size = problem.tables.space_rows[variant][c]
         place = before * size + row if space.widths is not None and c else row

@@ -35,7 +35,7 @@ VARIED = (
     flash.DenseNet(cells=[1, 3], depths=[3, 5], skips=[0, 8], resolution=[16, 32]),
     flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
 )
-CHEAP = [name for name in METHODS if name != "flash"]  # by a predictor or NN-Degree
+CHEAP = [name for name in METHODS if name not in ("flash", "hao")]  # by a predictor or NN-Degree
 
 
 def plain(result: SearchResult) -> SearchResult:

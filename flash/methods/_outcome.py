@@ -55,8 +55,11 @@ def outcome(
     elif certify and stopped != "interrupt":
         bound, proven = task.evaluator.optimum(task)
     found = task.best
+    named = objective.name(task.evaluator.score == "accuracy")
+    if prove is not None:
+        named = named.replace("nn_degree", "quantised nn_degree")
     fields: dict[str, Any] = {
-        "objective_name": objective.name(task.evaluator.score == "accuracy"),
+        "objective_name": named,
         "method": method,
         "seed": seed,
         "nfev": task.nfev,
