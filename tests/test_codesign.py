@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import space as draw_space
+from reference import rram_chip
 
 import flash
+from flash._core import compile as core
 from flash._core.exact import Query, Search
 from flash._core.exhaustive import enumerate_best
 from flash.codesigning import Codesign, joint_size
@@ -354,3 +356,23 @@ def test_pruning_keeps_what_is_best_at_something() -> None:
     for choice in design.configurations():
         own = part.better[choice[0]]
         assert any(all(a >= b for a, b in zip(part.better[k], own, strict=True)) for k in kept)
+
+
+@given(
+    st.sampled_from([1, 3, 5]),
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.sampled_from([512, 1024]),
+    st.sampled_from([64, 128, 256]),
+    st.sampled_from([2, 4, 8]),
+)
+def test_chips_of_other_subarrays(
+    kernel: int, into: int, out: int, tile: int, side: int, each: int
+) -> None:
+    rows = [[float(k == 5) if i == 0 else float(k == 1) if i == 1 else 0.0 for k in range(7)]
+            for i in range(16)]  # fmt: skip
+    model = core.Model("rram", rows, (2.0**-20,) * 6, {}, (tile, tile, side, each))
+    columns = model.charge([(0, kernel, into, out, 1, 8, 8)])[0]
+    tiles, reads = rram_chip(kernel, into, out, 64, tile, side, each)
+    assert columns[5] == tiles
+    assert columns[1] == round(reads * 2.0**20)

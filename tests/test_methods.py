@@ -35,6 +35,7 @@ VARIED = (
     flash.DenseNet(cells=[1, 3], depths=[3, 5], skips=[0, 8], resolution=[16, 32]),
     flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
 )
+ANYWHERE = [name for name in METHODS if name != "hao"]  # hao: see test_hao.py
 CHEAP = [name for name in METHODS if name not in ("flash", "hao")]  # by a predictor or NN-Degree
 
 
@@ -67,7 +68,7 @@ def test_a_method_respects_every_budget(method: str) -> None:
         assert found.objective == (found.accuracy if predictor else found.nn_degree)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANYWHERE)
 def test_the_same_seed_gives_the_same_answer(method: str) -> None:
     given: dict[str, Any] = {"method": method, "max_evals": 60, "max_params": 8e5}
     if method == "flash":
@@ -223,7 +224,7 @@ def test_work_per_evaluation_is_a_few_array_operations(
 # journals and evaluators of one's own
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANYWHERE)
 def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None:
     asked: list[int] = []
 
@@ -320,7 +321,7 @@ def test_an_expensive_evaluator_is_never_asked_twice() -> None:
         seen.update(nets)
         return fake(nets)
 
-    for method in METHODS:
+    for method in ANYWHERE:
         seen.clear()
         found = flash.search(
             SMALL, "cpu-x86", method=method, evaluator=once, max_evals=50, max_params=9e5

@@ -19,7 +19,8 @@ from flash.hardware._prediction import distances
 from flash.network import Network
 
 NAMES = targets()
-ESTIMATED = ("odroid-mc1", "raspberry-pi-3b")
+FPGAS = ("fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
+ESTIMATED = ("odroid-mc1", "raspberry-pi-3b", *FPGAS, "systolic-dram")
 DEVICES = ("cpu-x86", "cpu-x86-torch", "gtx-1080ti", "pixel-3", "raspberry-pi-4")
 XEONS = ("xeon-gold-6240", "xeon-silver-4114")
 CALIBRATED = (*DEVICES, *XEONS, "rram", "rram-1024")
