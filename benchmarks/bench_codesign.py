@@ -177,9 +177,7 @@ def gains(quick: bool) -> list[dict[str, Any]]:
     return out
 
 
-def _run(
-    space: Any, design: Any, budget: float, columns: int, choice: Any = None
-) -> Codesign:
+def _run(space: Any, design: Any, budget: float, columns: int, choice: Any = None) -> Codesign:
     query = Query([INF, budget, INF, INF, INF, INF])
     if choice is not None:
         parts = [
@@ -311,9 +309,7 @@ def _target(design: Any, k: int) -> Target:
 def test_codesign(benchmark: Any) -> None:
     """One proven co-design, as a user calls it."""
     budget = latencies("densenet", "fpga-zu3eg")[5]
-    result = benchmark(
-        flash.search, "densenet", "fpga-zu3eg", codesign=True, max_latency_ms=budget
-    )
+    result = benchmark(flash.search, "densenet", "fpga-zu3eg", codesign=True, max_latency_ms=budget)
     assert result.proven
 
 

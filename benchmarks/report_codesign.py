@@ -95,8 +95,8 @@ def _ilp(told: Told) -> str:
     ]
     return (
         f"### HAO's integer program\n\nEqual to enumeration in {told['equal']} of "
-        f"{told['cases']} random cases (median {1e3 * told['median_s']:.1f} ms). The enumeration is "
-        "of whole arrays, by numpy.\n\n" + table(titles, lines)
+        f"{told['cases']} random cases (median {1e3 * told['median_s']:.1f} ms). The enumeration "
+        "is of whole arrays, by numpy.\n\n" + table(titles, lines)
     )
 
 
@@ -116,9 +116,9 @@ def _fronts(rows: list[Told]) -> str:
         for row in rows
     ]
     return (
-        "### Sampled and exact fronts\n\nNN-Degree, quantised, against latency; three seeds of HAO, "
-        "64 subgraphs and 256 networks each. Hypervolume above a score of 0, up to the latency of "
-        "the exact front's last point.\n\n" + table(titles, lines)
+        "### Sampled and exact fronts\n\nNN-Degree, quantised, against latency; three seeds of "
+        "HAO, 64 subgraphs and 256 networks each. Hypervolume above a score of 0, up to the "
+        "latency of the exact front's last point.\n\n" + table(titles, lines)
     )
 
 
@@ -136,7 +136,7 @@ def _scale_sim(rows: list[Told]) -> str:
     ]
     worst = max(row["most"] for row in rows)
     return (
-        "### Chosen systolic arrays against SCALE-Sim\n\nTotal cycles of single layers; every array "
-        "is an option of systolic-128's design space. "
+        "### Chosen systolic arrays against SCALE-Sim\n\nTotal cycles of single layers; every "
+        "array is an option of systolic-128's design space. "
         f"Within 3 % on every layer: {'yes' if worst <= 0.03 else 'no'}.\n\n" + table(titles, lines)
     )

@@ -151,7 +151,9 @@ def _accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
     rows += [[part, *(str(one.get(name, "")) for name in names)] for part, one in values.items()]
     lines = table(rows, 1)
     if accelerator["resources"]:
-        used = (f"{name} {own:,} of {most:,}" for name, (own, most) in accelerator["resources"].items())
+        used = (
+            f"{name} {own:,} of {most:,}" for name, (own, most) in accelerator["resources"].items()
+        )
         lines.append("takes " + ", ".join(used))
     return lines
 

@@ -24,7 +24,6 @@ from .problem import plan_of, row_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     from ._core.tables import Tables
     from .hardware.designs import DesignSpace, Part
@@ -171,7 +170,7 @@ class Codesign:
         return self.stopped is not None
 
     def _fitting(self, lists: Lists) -> Lists | None:
-        """Return the options that fit with the smallest of the other parts; None: there are none."""
+        """Return the options that fit with the smallest of the other parts, or None."""
         parts, most = self.design.parts, tuple(self.design.limits.values())
         if len(parts) == 1:
             return lists if lists[0] else None
@@ -217,7 +216,9 @@ class Codesign:
         if choice is not None:
             choices = [choice]
         else:
-            choices = [tuple([top[k % len(top)] for top in tops]) for k in range(max(map(len, tops)))]
+            choices = [
+                tuple([top[k % len(top)] for top in tops]) for k in range(max(map(len, tops)))
+            ]
         tables = self.compile(choices)
         best = self.best
         solver = Search(
@@ -314,7 +315,7 @@ def split(parts: Sequence[Part], lists: Lists, tops: Lists) -> list[Lists]:
 def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> int:
     """Return how many networks with bits for each cell there are on so many accelerators."""
     each = max(1, len(design.cell_bits))
-    networks = sum(
+    networks: int = sum(
         size * each ** int(cells) for size, cells in zip(space._blocks, space.cells, strict=True)
     )
     return networks * (space.size // sum(space._blocks)) * accelerators

@@ -77,9 +77,7 @@ def test_layers_take_the_longer_of_computing_and_traffic(
     units = {"depthwise": unit} if kind == "depthwise" and into > 1 else {"conv": unit}
     target = target_of(units, bits, bandwidth)
     made = -(-side // stride)
-    cycles, moved = fpga_layer(
-        unit, bits, kernel, into, out, groups, side * side, made * made
-    )
+    cycles, moved = fpga_layer(unit, bits, kernel, into, out, groups, side * side, made * made)
     wanted = max(cycles, moved / (bandwidth * 8e3 / 200.0)) * 5e-6
     cost = target.cost(Network([layer], (into, side, side)))
     assert cost.latency_ms == pytest.approx(wanted, rel=1e-12, abs=2.0**-36)
@@ -114,7 +112,7 @@ def test_what_a_unit_takes() -> None:
 def test_shipped_devices(name: str) -> None:
     target = Target.load(name)
     assert target.provenance is not None
-    assert target.provenance["resources"]
+    assert target.provenance["source"]
     limits = fpga.limits(target.parameters or {}, "")
     used = fpga.total((target.parameters or {})["units"])
     assert all(used[key] <= limits[key] for key in limits)

@@ -112,9 +112,7 @@ def test_its_answer_is_what_the_exact_solver_sees() -> None:
         for c, place in enumerate(own):
             block = tables.space_rows[variant][c] // len(ground.bits)
             stacked.append(row[ground.variables + c] * block + place)
-        found = batch.evaluate(
-            tables, np.array([variant], np.int32), np.array([stacked], np.int32)
-        )
+        found = batch.evaluate(tables, np.array([variant], np.int32), np.array([stacked], np.int32))
         assert float(np.asarray(found[0])[0]) == pytest.approx(score, abs=1e-9)
         assert float(np.asarray(found[1])[0]) == latency
 
@@ -123,9 +121,7 @@ def test_its_answer_is_what_the_exact_solver_sees() -> None:
 def test_never_better_than_the_proof(family: str) -> None:
     options = {"subgraphs": 12, "samples": 24}
     budget = {"resnet": 3.0, "mobilenet-v2": 1.5}[family]
-    found = flash.search(
-        family, "fpga-zu3eg", method="hao", options=options, max_latency_ms=budget
-    )
+    found = flash.search(family, "fpga-zu3eg", method="hao", options=options, max_latency_ms=budget)
     proven = flash.search(family, "fpga-zu3eg", codesign=True, max_latency_ms=budget)
     assert found.status in ("FEASIBLE", "OPTIMAL")
     assert found.objective is not None
@@ -137,9 +133,7 @@ def test_never_better_than_the_proof(family: str) -> None:
     assert found.accelerator is not None
     for used, most in found.accelerator["resources"].values():
         assert used <= most
-    again = flash.search(
-        family, "fpga-zu3eg", method="hao", options=options, max_latency_ms=budget
-    )
+    again = flash.search(family, "fpga-zu3eg", method="hao", options=options, max_latency_ms=budget)
     assert (again.x, again.accelerator) == (found.x, found.accelerator)
 
 
@@ -159,9 +153,7 @@ def test_the_sampled_front_lies_on_or_below_the_exact_one() -> None:
         assert score <= exact.scores[at - 1] + 1e-9
     # each point is the proven optimum under its own latency
     for k in (0, len(exact) // 2, len(exact) - 1):
-        found = flash.search(
-            space, "fpga-zu3eg", codesign=True, max_latency_ms=exact.latency_ms[k]
-        )
+        found = flash.search(space, "fpga-zu3eg", codesign=True, max_latency_ms=exact.latency_ms[k])
         assert found.objective == exact.scores[k]
         assert found.latency_ms == exact.latency_ms[k]
 

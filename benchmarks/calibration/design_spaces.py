@@ -30,7 +30,8 @@ DEVICES: list[tuple[Any, ...]] = [
      {"conv": (32, 32, 64, 64), "depthwise": (9, 32, 4, 32), "pointwise": (32, 32, 32, 32)}, 2.0),
     ("fpga-zu9eg", "XCZU9EG", "ZCU102", 2520, 274_000, 912, 200, 8.5,
      "64-bit DDR4 at 2133 MT/s (17 GB/s)", FINN,
-     {"conv": (32, 48, 128, 128), "depthwise": (9, 32, 16, 64), "pointwise": (32, 32, 64, 64)}, 2.0),
+     {"conv": (32, 48, 128, 128), "depthwise": (9, 32, 16, 64), "pointwise": (32, 32, 64, 64)},
+     2.0),
     ("fpga-z7020", "XC7Z020", "PYNQ-Z1", 220, 53_200, 140, 100, 1.05,
      "16-bit DDR3 at 1050 MT/s (2.1 GB/s)", FINN,
      {"conv": (12, 12, 16, 16), "depthwise": (9, 8, 4, 8), "pointwise": (8, 12, 16, 16)}, 0.5),
@@ -72,15 +73,27 @@ def design(scale: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fpga(name: str, part: str, board: str, dsp: int, lut: int, bram: int, clock: int, speed: float,
-         peak: str, source: str, units: dict[str, Any], scale: float) -> dict[str, Any]:  # fmt: skip
+def fpga(
+    name: str,
+    part: str,
+    board: str,
+    dsp: int,
+    lut: int,
+    bram: int,
+    clock: int,
+    speed: float,
+    peak: str,
+    source: str,
+    units: dict[str, Any],
+    scale: float,
+) -> dict[str, Any]:
     """Return the file of a device."""
     return {
         "format": 1,
         "name": name,
         "kind": "fpga",
         "description": f"{part} ({board}): an accelerator of one compute unit for each kind of "
-        f"operator, layer by layer, batch 1, {clock} MHz; not calibrated. Energy and area are not "
+        f"operator, layer by layer, batch 1, {clock} MHz; NOT CALIBRATED. Energy and area are not "
         "modelled.",
         "units": {"latency_ms": "ms per image"},
         "parameters": {
@@ -128,7 +141,8 @@ def systolic() -> dict[str, Any]:
         "kind": "systolic",
         "description": "Systolic array of up to 4096 processing elements with buffers and a memory "
         "of 8 GB/s, layer by layer, batch 1, 1 GHz, 8-bit numbers: the longer of the array's "
-        "cycles (SCALE-Sim's) and of the traffic; not calibrated. Energy and area are not modelled.",
+        "cycles (SCALE-Sim's) and of the traffic; NOT CALIBRATED. Energy and area are not "
+        "modelled.",
         "units": {"latency_ms": "ms per image"},
         "parameters": {
             "array_rows": 64,

@@ -1,7 +1,7 @@
 """What lower bits cost in accuracy: trained networks of the 25-sample experiment, quantised.
 
     python -m benchmarks.training.quantise FOLDER lines.jsonl [NETWORKS]
-    python -m benchmarks.training.quantise --collect lines.jsonl flash/data/quantisation/cifar10.json
+    python -m benchmarks.training.quantise --collect lines.jsonl FILE
 
 The first networks of `train_cifar` are trained exactly as there (seed 0). Then weights and inputs
 of every convolution and linear layer are rounded to 8, 6, 4, 3 and 2 bits after training, without
@@ -9,7 +9,7 @@ any tuning: weights symmetrically with a scale for each output channel, inputs w
 layer (unsigned where they follow a ReLU), each scale the one of `SCALES` with the least squared
 error, inputs on `CALIBRATION` training images. Once for all cells together, and once for each cell
 alone; a head goes with the last cell. Each network is a line of lines.jsonl; started again, the
-script goes on where it stopped.
+script goes on where it stopped. FILE is flash/data/quantisation/cifar10.json.
 """
 
 from __future__ import annotations

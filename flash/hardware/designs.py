@@ -135,8 +135,7 @@ class DesignSpace(Record):
         from . import KINDS
 
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
-        made = self.target._replace(design=None, intervals=None, **fields)
-        return made
+        return self.target._replace(design=None, intervals=None, **fields)
 
     # What the solver needs
 
@@ -213,12 +212,12 @@ def prune(parts: Sequence[Part], limits: Mapping[str, int]) -> list[list[int]]:
             for k, row in enumerate(part.uses)
             if all(a <= b for a, b in zip(row, room, strict=True))
         ]
-        if part.better is not None:
-            goods = [
-                (*part.better[k], *(-a for a in part.uses[k] if len(parts) > 1)) for k in fitting
-            ]
+        better = part.better
+        if better is not None:
+            goods = [(*better[k], *(-a for a in part.uses[k] if len(parts) > 1)) for k in fitting]
             fitting = [fitting[i] for i in _undominated(goods)]
-            fitting.sort(key=lambda k: (-product(part.better[k][:3]), k))  # the fastest first
+            ranked = sorted((-product(better[k][:3]), k) for k in fitting)  # fastest first
+            fitting = [k for _, k in ranked]
         result.append(fitting)
     return result
 

@@ -12,14 +12,15 @@ computing  kernel^2 * groups * ceil(cin / into) * ceil(cout / out) * positions *
            passes = ceil(b / bits)^2: wider numbers than the multipliers' pass several times
 traffic    weights, input and output, b bits a number, at the memory's bandwidth; where neither
            weights nor input fit their buffer one of them is read again for each part of the other:
-           min(input * ceil(weights / room) + weights, weights * ceil(input / room) + input) + output
+           min(input * ceil(weights / room) + weights, weights * ceil(input / room) + input), and
+           output
 =========  ======================================================================================
 
 ``cycles`` is that, in cycles; ``bits_moved`` the traffic, ``macs`` and ``layers`` as they say.
 Additions, concatenations, norms and activations are free: they happen on the way to memory.
 
-A unit takes (`uses`): *dsp* ``ceil(into * out / n)`` with n = 4 multipliers of up to 4 bits, or 2 of
-up to 8, in a DSP slice; *lut* by the formula of FINN-R (Blott et al., ACM TRETS 2018) as FINN
+A unit takes (`uses`): *dsp* ``ceil(into * out / n)`` with n = 4 multipliers of up to 4 bits, or 2
+of up to 8, in a DSP slice; *lut* by the formula of FINN-R (Blott et al., ACM TRETS 2018) as FINN
 computes it, ``300 + 1.1 out (into m + (2 into - 1) 2b + 32)`` with
 ``m = (2 ceil(2b / 6) - 1) 2b`` for a multiplier of LUTs and 0 for one of DSPs; *bram* (of 36 kbit)
 for its two buffers, twice for filling one while the other is read, at least as many as deliver
@@ -235,7 +236,9 @@ def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         for key in (*BETTER, "mac"):
             at = f"{where}.{name}.{key}" if key in own else f"{where}.{key}"
             values = own.get(key, data.get(key))
-            result[name][key] = check_values(values, at, KINDS_OF_MAC if key == "mac" else most[key])
+            result[name][key] = check_values(
+                values, at, KINDS_OF_MAC if key == "mac" else most[key]
+            )
     return result
 
 

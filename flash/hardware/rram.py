@@ -216,7 +216,7 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
     from . import Target
 
     one = chosen["chip"]
-    own = target.parameters
+    own: dict[str, Any] = target.parameters
     design = target.design
     name = design["references"].get(str(one["tile"]))
     base = target if one["tile"] == own["tile"] or name is None else Target.load(name)
@@ -237,7 +237,7 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
         scaled["area_mm2"]["tiles"] = max(0.0, scaled["area_mm2"]["tiles"] + more)
         coefficients[key] = scaled
     parameters = {
-        **base.parameters,
+        **(base.parameters or {}),
         "subarray": one["subarray"],
         "adc_bits": one["adc_bits"],
         "columns_per_adc": one["columns_per_adc"],

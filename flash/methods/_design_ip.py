@@ -129,6 +129,8 @@ def least_latency(
     ArgumentError
         If HiGHS gives up.
     """
+    from itertools import pairwise
+
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     kept = [np.array(undominated(c, u)) for c, u in zip(costs, uses, strict=True)]
@@ -137,7 +139,7 @@ def least_latency(
     cost = np.concatenate([c[k] for c, k in zip(costs, kept, strict=True)])
     scale = float(cost.max()) or 1.0
     one_each = np.zeros((len(kept), starts[-1]))
-    for part, (start, end) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for part, (start, end) in enumerate(pairwise(starts)):
         one_each[part, start:end] = 1.0
     taken = np.concatenate([u[k] for u, k in zip(uses, kept, strict=True)]).T.astype(np.float64)
     most = np.array(limits, dtype=np.float64)
@@ -158,5 +160,5 @@ def least_latency(
         raise ArgumentError(f"HiGHS found no accelerator: {found.message}")
     return tuple(
         int(kept[part][int(np.argmax(found.x[start:end]))])
-        for part, (start, end) in enumerate(zip(starts[:-1], starts[1:], strict=True))
+        for part, (start, end) in enumerate(pairwise(starts))
     )
