@@ -118,7 +118,9 @@ class Codesign:
         self.plan = plan_of(space)
         self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
         self.terms = predictor.terms if predictor is not None else None
-        self.bits, self.effects = worth_having(design.cell_bits, quantised(design, predictor))
+        self.bits, self.effects = worth_having(
+            design.cell_bits, quantised(design, predictor, len(space._per_cell))
+        )
         self.relaxed = bool(KINDS[design.target.kind].RELAXED)
 
     def run(self) -> None:
@@ -341,11 +343,11 @@ def worth_having(
 
 
 def quantised(
-    design: DesignSpace, predictor: AccuracyPredictor | None
+    design: DesignSpace, predictor: AccuracyPredictor | None, cells: int
 ) -> list[tuple[float, float]]:
     """Return (factor, shift) of a cell's score for each number of bits: see `quantisation`."""
     from .quantisation import effects
 
     if not design.cell_bits:
         return [(1.0, 0.0)]
-    return effects(design.cell_bits, predictor)
+    return effects(design.cell_bits, predictor, cells)

@@ -1,11 +1,12 @@
-"""What fewer bits cost in accuracy: measured on trained networks, cell by cell.
+"""What fewer bits cost in accuracy: measured on trained networks.
 
 `flash/data/quantisation/cifar10.json` holds what is left of the accuracy of networks trained for
-flash when one cell's weights and inputs have so many bits (benchmarks/training/quantise.py: after
-training, no tuning). Cells are taken to act one by one; the file says how far that is off. Of a
-topology predictor each cell's loss is taken off the score, as the difference of logits that it made
-in the measured networks; NN-Degree, alone or under a predictor of its own, counts as much of a cell
-as is left of the accuracy: a choice of flash, no paper's.
+flash when their weights and inputs have so many bits, all cells' and one cell's alone
+(benchmarks/training/quantise.py: after training, no tuning). Each cell bears its share of what all
+together lose; of one alone the file says what was measured. Of a topology predictor the loss is
+taken off the score as a difference of logits, in equal parts for the cells; NN-Degree, alone or
+under a predictor of its own, counts as much of a cell as is left of the accuracy: a choice of flash,
+no paper's.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ class Measured(Record):
     accuracy : float
         Mean accuracy of the networks before, in [0, 1].
     kept : dict of int to float
-        For each number of bits, the share of the accuracy left with one cell quantised: at most 1,
+        For each number of bits, the share of the accuracy left with all cells quantised: at most 1,
         and no more for fewer bits.
-    all_cells : dict of int to float
-        The same with all cells quantised.
+    one_cell : dict of int to float
+        The same with one of three cells quantised, as measured.
     """
 
     networks: int
     accuracy: float
     kept: dict[int, float]
-    all_cells: dict[int, float]
+    one_cell: dict[int, float]
 
 
 def measured() -> Measured:
@@ -56,21 +57,23 @@ def measured() -> Measured:
         kept: dict[int, float] = {}
         least = 1.0
         for bits in sorted(map(int, data["kept"]), reverse=True):
-            least = kept[bits] = min(least, data["kept"][str(bits)]["one_cell"])
+            least = kept[bits] = min(least, data["kept"][str(bits)]["all_cells"])
         accuracies = data["accuracy"]
         _known.append(
             Measured(
                 data["networks"],
                 sum(accuracies) / len(accuracies),
                 kept,
-                {int(bits): one["all_cells"] for bits, one in data["kept"].items()},
+                {int(bits): one["one_cell"] for bits, one in data["kept"].items()},
             )
         )
     return _known[0]
 
 
-def effects(bits: Sequence[int], predictor: AccuracyPredictor | None) -> list[tuple[float, float]]:
-    """Return (factor, shift) of a cell's score for each number of bits.
+def effects(
+    bits: Sequence[int], predictor: AccuracyPredictor | None, cells: int = 3
+) -> list[tuple[float, float]]:
+    """Return (factor, shift) of a cell's score for each number of bits; cells: of a network.
 
     Raises
     ------
@@ -94,4 +97,4 @@ def effects(bits: Sequence[int], predictor: AccuracyPredictor | None) -> list[tu
         return log(accuracy / (top - accuracy))
 
     whole = logit(known.accuracy)
-    return [(1.0, logit(known.accuracy * known.kept[one]) - whole) for one in bits]
+    return [(1.0, (logit(known.accuracy * known.kept[one]) - whole) / cells) for one in bits]

@@ -83,7 +83,7 @@ class AcceleratorGround(TableGround):
         super().__init__(space, target, predictor)
         self.design = target.design_space(space.family)
         self.predictor = predictor
-        self.effects = quantised(self.design, predictor)
+        self.effects = quantised(self.design, predictor, len(space._per_cell))
         self.bits = self.design.cell_bits or (8,)
         self.variables = len(self.lengths)
         cells = len(space._per_cell)
