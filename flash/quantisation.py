@@ -5,8 +5,8 @@ flash when their weights and inputs have so many bits, all cells' and one cell's
 (benchmarks/training/quantise.py: after training, no tuning). Each cell bears its share of what all
 together lose; of one alone the file says what was measured. Of a topology predictor the loss is
 taken off the score as a difference of logits, in equal parts for the cells; NN-Degree, alone or
-under a predictor of its own, counts as much of a cell as is left of the accuracy: a choice of flash,
-no paper's.
+under a predictor of its own, counts as much of a cell as is left of the accuracy: a choice of
+flash, no paper's.
 """
 
 from __future__ import annotations
