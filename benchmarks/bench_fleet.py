@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import flash
 from benchmarks.common import MAIN, budgets_of
+from benchmarks.timing import peak_gib
 from flash import Target
 from flash.hardware import as_target
 
@@ -86,7 +86,7 @@ def test_fleet(benchmark: Any, quick: bool) -> None:
         rows=rows,
         same=all(one == found[1] for one in found.values()),
         infeasible=sum(status == "INFEASIBLE" for _, _, status in found[1]),
-        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_mib=1024 * peak_gib(),
     )
     assert benchmark.extra_info["same"]
     some = {name: values[:100] for name, values in budgets.items()}

@@ -111,16 +111,26 @@ def measure(
                 "met": [sum(found[k][1] for found in counts) for k in range(len(goals))],
                 "seconds": float(np.mean(seconds)),
             }
-            own = np.array(methods[f"pnas ({surrogates[0]})"]["evaluations"], dtype=float)
-            for one in ("random", title):
-                others = np.array(methods[one]["evaluations"], dtype=float)
-                methods[one]["ratio"] = [
-                    interval(others[:, k], own[:, k]) for k in range(len(goals))
-                ]
+            _compare(methods, surrogates, len(goals))
             if kept:
                 kept.write_text(json.dumps(out, indent=1) + "\n")
             print(name, title, methods[title]["met"], file=sys.stderr, flush=True)
     return out
+
+
+def _compare(methods: dict[str, Any], surrogates: list[str], goals: int) -> None:
+    """Add to each baseline how many times as many evaluations it took as each surrogate's PNAS."""
+    for surrogate in surrogates:
+        mine = methods.get(f"pnas ({surrogate})")
+        if mine is None:
+            continue
+        own = np.array(mine["evaluations"], dtype=float)
+        for title, one in methods.items():
+            if not title.startswith("pnas"):
+                others = np.array(one["evaluations"], dtype=float)
+                one.setdefault("ratio", {})[surrogate] = [
+                    interval(others[:, k], own[:, k]) for k in range(goals)
+                ]
 
 
 def lines_of(found: dict[str, Any]) -> list[str]:
@@ -140,8 +150,8 @@ def lines_of(found: dict[str, Any]) -> list[str]:
                 text = f"{counts[:, k].mean():.0f}"
                 if one["met"][k] < found["seeds"]:
                     text += f" (met in {one['met'][k]} of {found['seeds']})"
-                if "ratio" in one:
-                    text += "; {:.1f}x [{:.1f}, {:.1f}]".format(*one["ratio"][k])
+                for name_, ratios in one.get("ratio", {}).items():
+                    text += "; {}: {:.1f}x [{:.1f}, {:.1f}]".format(name_, *ratios[k])
                 cells.append(text)
             out.append(f"| {name} | {title} | {' | '.join(cells)} | {one['seconds']:.1f} |")
     return out
@@ -155,7 +165,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--evals", type=int, default=200, help="of PNAS; evolution has 3 times")
     parser.add_argument(
-        "--surrogates", default="mlp", help="names with commas; the first is judged"
+        "--surrogates", default="mlp,ridge", help="names with commas: mlp, ridge, lstm"
     )
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()

@@ -3,7 +3,7 @@
 Each section leaves a fragment under .results/, from which the report is written; so one section can
 be measured again (`--only search`), and an interrupted run goes on (`--resume`).
 
-    python -m benchmarks.report                 everything but the next, about 25 minutes
+    python -m benchmarks.report                 everything but the next, about 45 minutes
     python -m benchmarks.report --quick         fewer budgets; writes to .results/quick
     python -m benchmarks.report --only shgo,scipy_shgo
     python -m benchmarks.report --only none     write the report again
@@ -29,6 +29,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from benchmarks import report_methods
 from benchmarks.common import (
     CASES,
     HERE,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SUITES = ("start", "compile", "batch", "search", "shgo", "scaling", "enumerate", "objective",
-          "predicted", "sweep")  # fmt: skip
+          "predicted", "sweep", "evaluate", "whole", "rows", "dask", "fronts", "fleet")  # fmt: skip
 PEERS = (
     "plain_exact",
     "scipy_shgo",
@@ -56,7 +57,7 @@ PEERS = (
     "highs",
 )
 MODELS = ("calibration", "targets", "predictors", "training")
-SECTIONS = (*SUITES, *PEERS, "aarch64", *MODELS)
+SECTIONS = (*SUITES, *PEERS, "front_peers", "aarch64", *MODELS, *report_methods.SECTIONS)
 FIT_ON, DRAWS, QUICK_DRAWS = 25, 30, 5  # networks that targets are fitted on, and draws of them
 PACKAGES = (
     "numpy",
@@ -64,6 +65,7 @@ PACKAGES = (
     "numba",
     "polars",
     "pyarrow",
+    "distributed",
     "optuna",
     "pymoo",
     "nevergrad",
@@ -240,18 +242,40 @@ def run_training(quick: bool) -> dict[str, Any]:
     return told
 
 
+def run_methods(section: str, quick: bool, data: str | None) -> Any:
+    """Compare search methods; without the measured data on what there is."""
+    seeds = ["--seeds", "2" if quick else "10"]
+    if section in report_methods.SURROGATES:
+        if data is None:
+            return None
+        names = "mlp,ridge" if section == "methods_pnas" else "lstm"
+        words = [str(Path(data, "accuracy")), "--surrogates", names]
+        return told_by("-m", "benchmarks.methods_pnas", *words, *seeds, "--json")
+    if section in report_methods.COMPARED:
+        module = "benchmarks.methods"
+    else:
+        module = "benchmarks.methods_claims"
+    given = [] if data is None else ["--data", data]
+    return told_by("-m", module, section, *given, *seeds, "--json")
+
+
 def measure(section: str, quick: bool, data: str | None) -> Any:
     """Measure one section; None where there is nothing to do."""
     if section in SUITES:
         return run_suite(section, quick)
     if section in PEERS:
         return run_peer(section, quick)
+    if section == "front_peers":
+        given = ("1", "1") if quick else ("10", "2")
+        return told_by("-m", "benchmarks.peers.fronts", "--limit-s", given[0], "--seeds", given[1])
     if section == "aarch64":
         from benchmarks.aarch64 import measure as count
 
         return None if quick else count()
     if section == "training":
         return run_training(quick)
+    if section in report_methods.SECTIONS:
+        return run_methods(section, quick, data)
     if data is None:
         return None
     if section == "calibration":
@@ -319,7 +343,7 @@ def write_report(fragments: Path, out: Path, build: str) -> None:
         if path.exists():
             every[section] = json.loads(path.read_text())
     told = {section: fragment["told"] for section, fragment in every.items()}
-    pictures = {**draw(told), **draw_predictions(told)}
+    pictures = {**draw(told), **draw_predictions(told), **report_methods.draw(told)}
     for name, picture in pictures.items():
         write_bytes(out / name, picture)
     text = write(every, build, list(pictures))

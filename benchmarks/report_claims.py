@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import report_model_claims, report_sweep
+from benchmarks import report_fronts, report_methods, report_model_claims, report_sweep
 from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ class Claim(NamedTuple):
 def claims(told: dict[str, Any]) -> list[Claim]:
     """Return all claims; those without a measurement say so."""
     speed = [*_search(told), *_start(told), *_peers(told), *_shgo(told), *_batch(told)]
-    swept = [_claim(*line) for line in report_sweep.lines(told)]
+    swept = [_claim(*line) for line in (*report_sweep.lines(told), *report_fronts.lines(told))]
     return [
         *speed,
         *_rest(told),
         *swept,
         *(_claim(*line) for line in report_model_claims.lines(told)),
+        *(_claim(*line) for line in report_methods.lines(told)),
     ]
 
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.report_format import table
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 WORDS = {"accuracy": "accuracy", "latency_ms": "latency", "energy_mj": "energy",
          "area_mm2": "area"}  # fmt: skip
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
 def _goals(objectives: Sequence[str]) -> str:
@@ -63,7 +60,7 @@ def fronts(told: list[dict[str, Any]]) -> str:
             "sums compared")  # fmt: skip
     text = (
         "## Fronts\n\nOne thread; medians. `additive` is rram without classes and leakage: latency "
-        "and energy are plain sums.\n\n" + _table(head, rows)
+        "and energy are plain sums.\n\n" + table(head, rows)
     )
     if checked:
         head = ("configurations", "objectives", "points", "front", "numba looks at all",
@@ -71,7 +68,7 @@ def fronts(told: list[dict[str, Any]]) -> str:
         text += (
             "\nEvery configuration of a space, by numba's own arithmetic: a front is the front if "
             "its points are real, none dominates another, and every configuration has a point that "
-            "is at most equal to it in all objectives.\n\n" + _table(head, checked)
+            "is at most equal to it in all objectives.\n\n" + table(head, checked)
         )
     return text
 
@@ -104,7 +101,7 @@ def peers(told: dict[str, Any]) -> str:
             for row in some
         ]
         head = ("", *(f"{t:g} s" for t in times), "points found", "")
-        text += f"\n{_goals(objectives)}, {some[0]['points']:,} points:\n\n" + _table(head, rows)
+        text += f"\n{_goals(objectives)}, {some[0]['points']:,} points:\n\n" + table(head, rows)
     return text
 
 
@@ -128,9 +125,60 @@ def fleet(told: list[dict[str, Any]]) -> str:
             "to 30 %, budgets of their own, the default space. The answers of all numbers of "
             f"threads are {same}; {one['infeasible']:,} devices have none. "
             f"{one['cores']} processors; peak memory {one['peak_mib']:,.0f} MiB.\n\n"
-            + _table(("threads", "wall time", "processor time", "a device", "proven"), rows)
+            + table(("threads", "wall time", "processor time", "a device", "proven"), rows)
         )
     return text
+
+
+TWO, THREE = ["accuracy", "latency_ms"], ["accuracy", "latency_ms", "energy_mj"]
+LIMITS = (  # target, objectives, epsilon, seconds
+    ("additive", TWO, 0.0, 0.2),
+    ("additive", THREE, 0.0, 2.0),
+    ("rram", TWO, 0.001, 0.2),
+    ("rram", THREE, 0.001, 2.0),
+)
+FLEET_S = 5.0
+
+
+def lines(told: dict[str, Any]) -> Iterator[tuple[str, str, str | None, bool | None]]:
+    """Yield claims: what, required, measured, whether it holds."""
+    rows = [row for one in told.get("fronts", ()) for row in one["rows"]]
+    timed = {
+        (row["target"], tuple(row["objectives"]), row["epsilon"]): row
+        for row in rows
+        if row.get("space") == "densenet"
+    }
+    for target, goals, epsilon, limit in LIMITS:
+        kind = f"front within {100 * epsilon:g} %" if epsilon else "exact front"
+        name = f"{kind} of the default space, {target}: {_goals(goals)}"
+        row = timed.get((target, tuple(goals), epsilon))
+        text = None
+        if row is not None:
+            # of the one thread: the machine may be busy
+            text = (
+                f"{_seconds(row['cpu_s'])} of processor time ({_seconds(row['seconds'])} by the "
+                f"clock), {row['points']:,} points"
+            )
+            exact = timed.get((target, tuple(goals), 0.0))
+            if epsilon and exact is not None:
+                text += f"; the exact one {_seconds(exact['cpu_s'])}"
+        holds = row is not None and row["cpu_s"] <= limit
+        yield name, f"at most {limit:g} s", text, holds
+    checked = [row for row in rows if "not_covered" in row]
+    text = holds = None
+    if checked:
+        equal = sum(row["real"] and row["apart"] and not row["not_covered"] for row in checked)
+        text = f"{equal} of {len(checked)}, {max(row['size'] for row in checked):,} configurations"
+        holds = equal == len(checked)
+    yield "exact fronts equal complete enumeration, rram", "all", text, holds
+    text = holds = None
+    for one in told.get("fleet", ()):
+        best = min(one["rows"], key=lambda row: float(row["seconds"]))
+        proven = best["proven"] == one["devices"] and one["same"]
+        text = f"{best['seconds']:.2f} s on {best['threads']} threads, {best['proven']:,} proven"
+        holds = proven and best["seconds"] <= FLEET_S
+    name = "10,000 device variants, the default space, own budgets"
+    yield name, f"each proven, at most {FLEET_S:g} s", text, holds
 
 
 WRITERS = {"fronts": fronts, "front_peers": peers, "fleet": fleet}

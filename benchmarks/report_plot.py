@@ -66,7 +66,7 @@ def draw(told: dict[str, Any]) -> dict[str, bytes]:
     found = curves(told)
     if not found:
         return {}
-    pyplot = _pyplot()
+    pyplot = pyplot_of()
     figure, axes = pyplot.subplots(figsize=(9.0, 5.0), layout="constrained")
     for (name, (times, gaps)), color in zip(found.items(), pyplot.cm.tab10.colors, strict=False):
         own = name.startswith("flash")
@@ -124,7 +124,7 @@ def draw_predictions(told: dict[str, Any]) -> dict[str, bytes]:
     found = predictions(told)
     if not found:
         return {}
-    pyplot = _pyplot()
+    pyplot = pyplot_of()
     figure, axes = pyplot.subplots(
         1, len(found), figsize=(3.4 * len(found), 3.9), layout="constrained", squeeze=False
     )
@@ -153,7 +153,7 @@ def draw_predictions(told: dict[str, Any]) -> dict[str, bytes]:
     return _saved(figure, "predictors")
 
 
-def _pyplot() -> Any:
+def pyplot_of() -> Any:
     import matplotlib
 
     matplotlib.use("agg")
@@ -169,5 +169,5 @@ def _saved(figure: Any, name: str) -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **extra)
         pictures[f"{name}.{kind}"] = buffer.getvalue()
-    _pyplot().close(figure)
+    pyplot_of().close(figure)
     return pictures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from benchmarks import report_sweep
+from benchmarks import report_fronts, report_sweep
 from benchmarks.common import FOUR_CELLS, MAIN
 from benchmarks.report_format import median, ms, percent, table
 
@@ -292,6 +292,7 @@ WRITERS = {
     "scaling": _scaling,
     "enumerate": _enumerate,
     "objective": _objective,
-    "sweep": report_sweep.section,
+    **report_sweep.WRITERS,
+    **report_fronts.WRITERS,
     "aarch64": _aarch64,
 }

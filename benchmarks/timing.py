@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,17 @@ def quiet() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def peak_gib() -> float:
+    """Return the most memory that this process has had."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**20
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # may be of what started it
 
 
 def seconds(call: Callable[[], Any], repeat: int = 15, warm: int = 2) -> float:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
-    from .methods.comparing import Comparison as Comparison
     from .methods.comparing import compare as compare
+    from .methods.comparison import Comparison as Comparison
     from .network import Layer as Layer
     from .network import Network as Network
     from .pnas_space import PNASCells as PNASCells
@@ -61,10 +61,11 @@ if TYPE_CHECKING:
 _HOME = {
     "AccuracyPredictor": "predictor",
     "Architecture": "architecture",
+    "BypassSpace": "supernet.bypass_space",
     "Cell": "architecture",
     "CellNetwork": "cell_networks",
     "CodesignFront": "codesign_fronts",
-    "Comparison": "methods.comparing",
+    "Comparison": "methods.comparison",
     "Cost": "hardware",
     "DenseNet": "spaces",
     "FlashError": "errors",
@@ -83,6 +84,8 @@ _HOME = {
     "SearchSpace": "spaces",
     "SweepResult": "sweeping",
     "Table": "evaluating",
+    "Supernet": "supernet.scoring",
+    "SupernetEvaluator": "evaluators.by_supernet",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware",
     "TrainingEvaluator": "evaluators.by_training",
@@ -102,6 +105,7 @@ _HOME = {
     "sweep": "sweeping",
     "targets": "hardware",
     "train": "training",
+    "train_supernet": "supernet.running",
 }
 
 __all__ = [*_HOME, "__version__"]

@@ -18,15 +18,19 @@ __all__ = [
     "read_options",
 ]
 
+FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+
 EXAMPLES = """\
 examples:
   flash compare densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --seeds 3 --max-evals 500
   flash compare densenet rram --predictor default --methods random,evolution --seeds 3
   flash compare nas-bench-macro cpu-x86 --table accuracies.csv --max-latency-ms 1.2 --json out.json
   flash compare densenet cpu-x86 --train digits --out runs/digits --depths 2:4 --max-evals 40
+  flash compare mobilenet-v2 pixel-3 --supernet digits --out runs/supernet --resolution 8
 
 SPACE may also be nas-bench-macro or nas-bench-201, whose accuracies are in a table (CSV, JSON or
-Parquet). With --train every evaluation is a training, kept in --out; the same command goes on.
+Parquet), or bypass. With --train every evaluation is a training, with --supernet one training is
+for all of them; both are kept in --out, and the same command goes on.
 """
 
 
@@ -39,8 +43,10 @@ def method_options(parser: ArgumentParser) -> None:
     add("--name-column", metavar="NAME", help="the table's column of names")
     add("--skip-missing", action="store_true", help="leave out networks that the table lacks")
     add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
-    add("--epochs", type=int, metavar="N", help="of each training (10)")
-    add("--out", metavar="FOLDER", help="where the trainings are kept")
+    add("--supernet", metavar="DATA",
+        help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
+    add("--epochs", type=int, metavar="N", help="of each training (10), or of the supernet (30)")
+    add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
     add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
     add("--option", action="append", metavar="O",
         help="an option of a method: samples=8 (compare: fp-nas.samples=8)")  # fmt: skip
@@ -83,8 +89,9 @@ def read_any_space(args: Namespace) -> Any:
 
 def read_evaluator(args: Namespace) -> Any:
     """Return the evaluator that the options name, or None."""
-    if args.table is not None and args.train is not None:
-        raise ArgumentError("--table and --train must not both be given")
+    given = [name for name in ("table", "train", "supernet") if getattr(args, name) is not None]
+    if len(given) > 1:
+        raise ArgumentError(f"--{given[0]} and --{given[1]} must not both be given")
     if args.table is not None:
         from .evaluators.by_table import TableEvaluator
 
@@ -97,15 +104,20 @@ def read_evaluator(args: Namespace) -> Any:
     for name in ("accuracy_column", "name_column"):
         if getattr(args, name) is not None:
             raise ArgumentError(f"--{name.replace('_', '-')} needs --table")
-    if args.train is not None:
+    if args.train is not None or args.supernet is not None:
+        what = "--train" if args.train is not None else "--supernet"
+        if args.out is None:
+            raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
+        settings = {} if args.epochs is None else {"epochs": args.epochs}
+        if args.supernet is not None:
+            from .evaluators.by_supernet import SupernetEvaluator
+
+            return SupernetEvaluator(args.supernet, args.out, **settings)
         from .evaluators.by_training import TrainingEvaluator
 
-        if args.out is None:
-            raise ArgumentError("--train needs --out, the folder where trainings are kept")
-        given = {} if args.epochs is None else {"epochs": args.epochs}
-        return TrainingEvaluator(args.train, args.out, **given)
+        return TrainingEvaluator(args.train, args.out, **settings)
     if args.out is not None or args.epochs is not None:
-        raise ArgumentError("--out and --epochs need --train")
+        raise ArgumentError("--out and --epochs need --train or --supernet")
     return None
 
 
@@ -146,6 +158,10 @@ def compare(args: Namespace) -> int:
         if not own:
             raise ArgumentError(f"--option must name a method, like fp-nas.{name}={value}")
         options.setdefault(method, {})[own] = value
+    if args.plot is not None:
+        from .methods._drawing import check
+
+        check(args.plot)
     result = flash.compare(
         read_any_space(args),
         args.target,
@@ -163,8 +179,12 @@ def compare(args: Namespace) -> int:
         **{name: getattr(args, name) for name in BUDGETS},
     )
     if args.plot is not None:
-        result.plot().savefig(args.plot)
+        from .methods._drawing import save
+
+        save(result, args.plot)
     if args.json not in (None, "-"):
         result.to_json(args.json)
     print(result.to_json() if args.json == "-" else result)
-    return 0
+    if result.interrupted:
+        return INTERRUPTED
+    return FOUND if result.success else NOTHING

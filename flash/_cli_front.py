@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._cli_options import BUDGETS, add_budgets, read_space
+from ._cli_common import add_json, add_problem, budgets_of, check_json, names_of, print_result
+from ._cli_options import read_space
 from .errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -29,29 +30,25 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     """Add the options of ``flash pareto``."""
     parser.description = "Find every trade-off that no network of a space betters."
     parser.epilog = EXAMPLES
+    add_problem(parser)
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", help="name or file of a target")
     add("--objectives", default="accuracy,latency_ms", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
-    add_budgets(parser)
-    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--epsilon", type=float, default=0.0, metavar="E",
         help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
+    add("--threads", type=int, metavar="N", help="of no effect: a front is found on one thread")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
-    add("--json", nargs="?", const="-", metavar="PATH",
-        help="print all points as JSON, or write them to PATH and print the screen")  # fmt: skip
+    add_json(parser)
 
 
 def pareto(args: Namespace) -> int:
     """Run ``flash pareto``."""
     import flash
 
-    if args.json == "":
-        raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    check_json(args)
     if args.plot is not None and not args.plot.endswith(PICTURES):
         raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
     if args.plot is not None:
@@ -61,19 +58,15 @@ def pareto(args: Namespace) -> int:
     front = flash.pareto(
         read_space(args),
         args.target,
-        [name.strip() for name in args.objectives.split(",")],
-        **{name: getattr(args, name) for name in BUDGETS},
+        names_of(args.objectives),
+        **budgets_of(args),
         predictor=args.predictor,
         epsilon=args.epsilon,
         time_limit_s=args.time_limit_s,
+        threads=args.threads,
         progress=args.progress,
     )
-    if args.json == "-":
-        print(front.to_json())
-    else:
-        if args.json is not None:
-            front.to_json(args.json)
-        print(front)
+    print_result(args, front)
     if args.plot is not None and len(front):
         from ._front_plot import save
 

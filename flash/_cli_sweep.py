@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._cli_options import BUDGETS, option, read_objective, read_space
+from ._cli_common import add_json, add_problem, budgets_of, check_json, names_of
+from ._cli_options import read_objective, read_space
 from .errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
@@ -56,13 +57,8 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     """Add the options of ``flash sweep``."""
     parser.description = "Look at every configuration of a space, or at a sample of it."
     parser.epilog = EXAMPLES
+    add_problem(parser)
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", help="name or file of a target")
-    group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(option(name), type=float, metavar=metavar, help=text)
-    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
         "or the same as JSON")  # fmt: skip
@@ -82,17 +78,15 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     add("--dask", metavar="ADDRESS", help="run on a Dask cluster: tcp://scheduler:8786")
     add("--yes", action="store_true", help="go ahead where it is estimated to take long")
     add("--progress", action="store_true", help="show rate and time left on standard error")
-    add("--json", nargs="?", const="-", metavar="PATH",
-        help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    add_json(parser)
 
 
 def sweep(args: Namespace) -> SweepResult:
     """Run ``flash sweep``."""
     import flash
 
-    if args.json == "":
-        raise ArgumentError("--json must be the path of a file, or without one, got ''")
-    given: dict[str, Any] = {name: getattr(args, name) for name in BUDGETS}
+    check_json(args)
+    given: dict[str, Any] = budgets_of(args)
     given |= {
         name: getattr(args, name)
         for name in (
@@ -103,7 +97,7 @@ def sweep(args: Namespace) -> SweepResult:
     given["objective"] = read_objective(args.objective)
     given["resume"] = not args.no_resume
     if args.pareto is not None:
-        given["pareto"] = [name.strip() for name in args.pareto.split(",")]
+        given["pareto"] = names_of(args.pareto)
     space = read_space(args)
     if args.dask is None:
         return flash.sweep(space, args.target, **given)

@@ -42,7 +42,7 @@ def find(
         Query(limits, least),
         [OBJECTIVES.index(goal) for goal in goals],
         epsilon=epsilon,
-        time_limit_s=deadline,
+        time_limit_s=max(0.0, deadline - (perf_counter() - started)),
         callback=_listener(callback, progress, started),
     )
     interrupted = False

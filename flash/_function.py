@@ -161,13 +161,14 @@ class _Batches:
 
 
 class Found(Record):
-    """What `explore_function` found: no row where nothing is within the budgets."""
+    """What was found without a core search: no row where nothing is within the budgets."""
 
     row: tuple[int, ...] | None
     score: float | None
+    metrics: tuple[float, ...] | None  # of the row, by the problem's tables
     nfev: int
     stopped: str | None
-    note: str  # how the function was run, and why
+    note: str  # how a function was run, and why
 
 
 def explore_function(run: Run, limit_s: float, most: int) -> Found:
@@ -184,10 +185,14 @@ def explore_function(run: Run, limit_s: float, most: int) -> Found:
     if again:  # the whole search with the plain function
         ask = _Batches(run, scorer, run.started + limit_s, most)
         _explore(ask)
-    row, score = None, None
+    from .problem import table_rows
+
+    row, score, metrics = None, None, None
     if ask.best is not None:
         score, row = ask.best[0], tuple(int(v) for v in ask.best[1])
-    return Found(row, score, ask.count, ask.stopped, scorer.note)
+        columns = batch.evaluate(run.problem.tables, *table_rows(run.problem.space, [row]))
+        metrics = tuple(np.asarray(columns)[:, 0].tolist())
+    return Found(row, score, metrics, ask.count, ask.stopped, scorer.note)
 
 
 def _explore(ask: _Batches) -> None:

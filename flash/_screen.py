@@ -4,7 +4,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from .result import SearchResult
@@ -32,7 +31,9 @@ def screen(result: SearchResult) -> str:
     else:
         lines += [_headline(result), "", *_cell_lines(result), "", *_cost_lines(result), ""]
         if result.accelerator is not None:
-            lines += [*_accelerator_lines(result.accelerator), ""]
+            from ._accelerator import accelerator_lines
+
+            lines += [*accelerator_lines(result.accelerator), ""]
     lines.append(_proof_line(result))
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
@@ -89,10 +90,11 @@ def _cell_lines(result: SearchResult) -> list[str]:
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
-    if isinstance(found, Network):  # of a NetworkSpace: its name says it all
-        _, height, width = found.input_shape
+    if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
+        net = found if isinstance(found, Network) else found.network()
+        _, height, width = net.input_shape
         name = getattr(result.space, "name")(result.x)  # noqa: B009 - no SearchSpace has it
-        return [name, f"{len(found)} layers, images of {height} x {width}"]
+        return [name, f"{len(net)} layers, images of {height} x {width}"]
     names = ["width", "depth", "skips"]
     if found.family == "mobilenet-v2":
         names += ["expansion", "kernel"]
@@ -142,20 +144,6 @@ def _cost_lines(result: SearchResult) -> list[str]:
             row[2] = f"at least {quantity(limit)}"
         rows.append(row)
     return table(rows, 1) if rows else []
-
-
-def _accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
-    values = accelerator["values"]
-    names = list(dict.fromkeys(name for one in values.values() for name in one))
-    rows = [["accelerator", *names]]
-    rows += [[part, *(str(one.get(name, "")) for name in names)] for part, one in values.items()]
-    lines = table(rows, 1)
-    if accelerator["resources"]:
-        used = (
-            f"{name} {own:,} of {most:,}" for name, (own, most) in accelerator["resources"].items()
-        )
-        lines.append("takes " + ", ".join(used))
-    return lines
 
 
 def _refusal_lines(result: SearchResult) -> list[str]:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._objective import Objective
+    from ._sweep_result import SweepResult
     from ._sweep_run import Settings
     from ._sweep_store import Store
-    from ._sweep_work import Job, Point
+    from ._sweep_work import Job
     from .result import SearchResult
-    from .sweeping import SweepResult
 
 __all__ = ["report"]
 
@@ -31,7 +31,7 @@ def report(
     stopped: str | None,
 ) -> SweepResult:
     """Return the result; with a folder, make it complete."""
-    from .sweeping import SweepResult
+    from ._sweep_result import SweepResult
 
     if store is not None and stopped is None:
         if store.result is None:
@@ -76,37 +76,33 @@ def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
     from ._core.exact import Query
+    from ._function import Found
+    from .problem import row_of
     from .solver import Run
 
-    run = Run(job.problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
+    if not found.top:
+        return ()
+    problem = job.problem
+    run = Run(problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
     whole = found.count == job.space.size and job.plan["where"] is None
+    bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
     results = []
-    for rank, point in enumerate(found.top, 1):
-        result = run.report(
-            _Answer(point, found.top[0][2]),  # type: ignore[arg-type]
-            found.count,
-            None,
-            whole and rank == 1,
-            method="sweep",
-        )
+    for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
+        sizes = problem.tables.space_rows[variant]
+        row = row_of(job.space, variant, [r % n for r, n in zip(rows, sizes, strict=True)])
+        score = wanted.report(value, problem.predictor)
+        point = Found(row, score, metrics, found.count, None, "")
+        proven = whole and rank == 1
+        result = run.report(None, found.count, None, proven, method="sweep", found=point)
         message = f"number {rank} of {found.feasible:,} within the budgets"
-        if whole and rank == 1:
+        if proven:
             message = "proven: every configuration was looked at"
-        bound = result.upper_bound if whole else None
         results.append(result._replace(message=message, upper_bound=bound, elapsed_s=0.0))
     return tuple(results)
 
 
-class _Answer:
-    """What `Run.report` reads of a search."""
-
-    def __init__(self, point: Point, bound: float) -> None:
-        self.best = point
-        self.bound = bound
-
-
 def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
-    from .sweeping import Histogram
+    from ._sweep_result import Histogram
 
     bins = job.plan["bins"]
     if not bins:

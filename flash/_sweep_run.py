@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._objective import Objective
+    from ._sweep_result import SweepResult
     from ._sweep_store import Store
-    from .sweeping import SweepResult
 
 __all__ = ["Settings", "SweepEvent", "run"]
 

@@ -201,15 +201,11 @@ def _evaluate(args: Namespace) -> int:
 
 
 def _sweep(args: Namespace) -> int:
+    from ._cli_common import print_result
     from ._cli_sweep import sweep
 
     result = sweep(args)
-    if args.json == "-":
-        print(result.to_json())
-    else:
-        if args.json is not None:
-            result.to_json(args.json)
-        print(result)
+    print_result(args, result)
     return FOUND if result.feasible else NOTHING
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ._core import batch
+from ._core import choices as choices_core
 from ._validate import integer, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
@@ -14,7 +15,7 @@ from .problem import MACS, PARAMS, as_space, compile_problem, table_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     import pyarrow
@@ -29,6 +30,7 @@ __all__ = ["Table", "evaluate"]
 
 CHUNK = 1 << 18  # rows of a row group
 SHARE = 1 << 17  # configurations of a thread's turn: about a millisecond
+FLAT = 1 << 13  # flat indices of a thread's turn: they and their rows stay in its own caches
 ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
@@ -133,7 +135,7 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     import numpy as np
 
     space = problem.space
-    array = _small_integers(choices)
+    array = _integers(space, choices)
     if array is None:
         variants, rows = table_rows(space, choices)
         metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
@@ -142,7 +144,8 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     else:
         columns = [np.empty(len(array)) for _ in range(4)]
         params, macs = np.empty(len(array), np.int64), np.empty(len(array), np.int64)
-        _fill(problem, array, columns, params, macs, threads)
+        fill = _fill if array.ndim == 2 else _fill_flat
+        fill(problem, array, columns, params, macs, threads)
     out = Table(nn_degree=_degrees(problem, choices, columns[0], threads))
     if problem.predictor is not None:
         out["accuracy"] = _accuracies(problem, columns[0])
@@ -154,15 +157,17 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     return out
 
 
-def _small_integers(choices: Any) -> Any:
-    """Return rows of choice indices that the core reads in place; None for all else."""
+def _integers(space: SearchSpace, choices: Any) -> Any:
+    """Return choices as an array that the core reads in place; None for all else."""
     import numpy as np
 
-    if not isinstance(choices, np.ndarray) or choices.ndim != 2:
+    if not isinstance(choices, np.ndarray) or choices.dtype.kind not in "iu":
         return None
-    if choices.dtype.kind not in "iu" or choices.dtype in (np.uint32, np.uint64):
-        return None
-    return np.ascontiguousarray(choices)
+    if choices.ndim == 2 and choices.dtype not in (np.uint32, np.uint64):
+        return np.ascontiguousarray(choices)
+    if choices.ndim == 1 and choices.dtype != np.uint64 and space.size < 2**63:
+        return choices.astype(np.int64)
+    return None
 
 
 def _fill(
@@ -176,12 +181,12 @@ def _fill(
         table_rows(space, array)  # says what is wrong
     each = (len(lengths) - 3) // max(1, len(space._per_cell))
     n = len(array)
-    batch.prepare(problem.tables, n)
+    choices_core.prepare(problem.tables, n)
     modelled = [True, *(name in problem.target.metrics for name in COSTS)]
     out = [c if known else None for c, known in zip(columns, modelled, strict=True)]
 
     def fill(first: int) -> int:
-        return batch.evaluate_choices(
+        return choices_core.evaluate_choices(
             problem.tables,
             array,
             lengths,
@@ -194,18 +199,48 @@ def _fill(
             macs,
         )
 
-    if threads == 1 or n <= ALONE:
-        share = n
-        wrong = [fill(0)]
-    else:
-        from concurrent.futures import ThreadPoolExecutor
+    share = n if threads == 1 or n <= ALONE else SHARE
+    wrong = [one for one in _in_turns(fill, n, share, threads) if one >= 0]
+    if wrong:
+        _refuse(space, array, min(wrong) // len(lengths))
 
-        share = SHARE
-        with ThreadPoolExecutor(threads) as pool:
-            wrong = list(pool.map(fill, range(0, n, share)))
-    if max(wrong) >= 0:
-        first = min(one for one in wrong if one >= 0) // len(lengths)
-        _refuse(space, array, first)
+
+def _fill_flat(
+    problem: Problem, index: Any, columns: list[Any], params: Any, macs: Any, threads: int
+) -> None:
+    import numpy as np
+
+    from ._core import stream
+
+    last = problem.space.size - 1
+    out_of_range = np.flatnonzero((index < 0) | (index > last))
+    if len(out_of_range):
+        i = int(out_of_range[0])
+        integer(f"choices[{i}]", int(index[i]), 0, last)
+    n, cells = len(index), len(problem.space._per_cell)
+    choices_core.prepare(problem.tables, n)
+
+    def fill(first: int) -> None:
+        own = index[first : first + FLAT]
+        variants: Any = np.empty(len(own), np.int32)
+        rows: Any = np.empty((len(own), cells), np.int32)
+        stream.place_rows(problem.tables, own, variants, rows)
+        metrics = batch.evaluate(problem.tables, variants, rows)
+        for column, metric in zip([*columns, params, macs], metrics, strict=True):
+            column[first : first + FLAT] = metric
+
+    _in_turns(fill, n, FLAT, 1 if n <= ALONE else threads)
+
+
+def _in_turns(call: Callable[[int], Any], n: int, share: int, threads: int) -> list[Any]:
+    """Return what a call makes of the start of each share of n configurations."""
+    starts = range(0, n, max(1, share))
+    if threads == 1 or len(starts) < 2:
+        return [call(first) for first in starts]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(call, starts))
 
 
 def _refuse(space: SearchSpace, array: Any, i: int) -> None:

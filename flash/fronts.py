@@ -7,7 +7,7 @@ from time import perf_counter
 from ._front_maths import OBJECTIVES
 from ._objective import read_budgets
 from ._pareto_front import FrontEvent, ParetoFront
-from ._validate import choice, number, shown
+from ._validate import choice, integer, number, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware import METRICS as COSTS
 from .hardware import as_target
@@ -43,6 +43,7 @@ def pareto(
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
+    threads: int | None = None,
     callback: Callable[[FrontEvent], Any] | None = None,
     progress: bool = False,
 ) -> ParetoFront:
@@ -65,7 +66,11 @@ def pareto(
         budgets one of them has costs at most ``1 + epsilon`` times its own and an accuracy at most
         ``1 + epsilon`` times lower.
     time_limit_s : float, optional
-        After it, and at Ctrl-C, the front is what was found, and not `complete`.
+        After it, and at Ctrl-C, the front is what was found, and not `complete`. What was found is
+        still compared and sorted then: the search ends so much earlier.
+    threads : int, optional
+        Taken as by `sweep` and `evaluate`, and of no effect: a front is found on one thread, since
+        what is compared next depends on what was kept before.
     callback : callable, optional
         Called now and then with a `FrontEvent`; the search stops where it returns True.
     progress : bool, default False
@@ -102,6 +107,8 @@ def pareto(
         budgets["min_accuracy"] = least
     epsilon = float(number("epsilon", epsilon, 0.0, 1.0))
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
+    if threads is not None:
+        integer("threads", threads, 1, 4096)
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
     if progress is not True and progress is not False:

@@ -26,6 +26,7 @@ HOMES: dict[str, tuple[str, str]] = {
     "nas-bench-macro": ("flash.evaluators.nas_bench", "NasBenchMacro"),
     "nas-bench-201": ("flash.evaluators.nas_bench", "NasBench201"),
     "pnas": ("flash.pnas_space", "PNASCells"),
+    "bypass": ("flash.supernet.bypass_space", "BypassSpace"),
 }
 MAX_KEPT = 1 << 16  # networks whose costs a space keeps
 _shared: dict[str, NetworkSpace] = {}

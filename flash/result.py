@@ -80,6 +80,11 @@ class SearchResult(Record):
         Of a co-design: the accelerator that was chosen ("values"), what it takes of each resource
         and what there is ("resources"), the bits of each cell ("cell_bits", empty where there is
         no such choice), and how many networks on how many accelerators there were ("joint").
+    samples : int or None
+        Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
+    spent_s : float or None
+        Of other papers' methods: their own time and what the evaluations cost when they were made,
+        those from a table or a journal too.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
@@ -111,6 +116,8 @@ class SearchResult(Record):
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
     accelerator: Mapping[str, Any] | None = None
+    samples: int | None = None
+    spent_s: float | None = None
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -253,6 +260,8 @@ class SearchResult(Record):
     def _found(self, what: str) -> Architecture:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        if not hasattr(self.architecture, what.removesuffix("()")):
+            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
         return self.architecture
 
     def to_frame(self) -> DataFrame:
@@ -357,12 +366,14 @@ def _read(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name == "accelerator":
-        return _read_accelerator(value)
+        from ._accelerator import read_accelerator
+
+        return read_accelerator(value)
     if name == "stopped":
         return check.choice(name, value, STOPS)
-    if name in ("params", "macs"):
+    if name in ("params", "macs", "samples"):
         return check.integer(name, value, 0)
-    return check.number(name, value)
+    return check.number(name, value, 0 if name == "spent_s" else None)
 
 
 def _read_step(item: Any) -> tuple[int, int, float, float]:
@@ -377,28 +388,6 @@ def _read_step(item: Any) -> tuple[int, int, float, float]:
         number("trace", seconds, 0),
         number("trace", objective),
     )
-
-
-def _read_accelerator(value: Any) -> dict[str, Any]:
-    from ._validate import integer, known_keys
-
-    keys = ("values", "resources", "cell_bits", "joint")
-    table = known_keys("accelerator", value, keys)
-    for key in keys:
-        if key not in table:
-            raise FormatError(f"accelerator lacks the key {key!r}")
-    for key in keys[:2]:
-        if not isinstance(table[key], dict):
-            raise FormatError(f"accelerator.{key} must be a table, got {table[key]!r}")
-    return {
-        "values": table["values"],
-        "resources": {
-            name: [integer(f"accelerator.resources.{name}", one, 0) for one in both]
-            for name, both in table["resources"].items()
-        },
-        "cell_bits": [integer("accelerator.cell_bits", one, 1) for one in table["cell_bits"]],
-        "joint": integer("accelerator.joint", table["joint"], 1),
-    }
 
 
 def _read_space(value: Any) -> Any:

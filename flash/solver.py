@@ -301,8 +301,10 @@ class Run:
             totals, degrees = totals_of(problem, variant, own)
         else:
             assert row is not None
+            assert found is not None
+            assert found.metrics is not None
             totals, degrees = totals_of(problem, *rows_of(problem.space, row))
-            metrics = problem.model.metrics(totals)
+            metrics = found.metrics
         if proven:
             status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
         elif stopped == "time_limit_s":

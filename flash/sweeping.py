@@ -6,7 +6,7 @@ import os
 from time import perf_counter
 
 from ._objective import as_objective, read_budgets
-from ._record import Record
+from ._sweep_result import FRONT_METRICS, Histogram, SweepResult
 from ._sweep_run import Settings, run
 from ._validate import choice, integer, number, shown
 from .errors import ArgumentError, ArgumentTypeError
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-    from pandas import DataFrame
-
     from ._sweep_run import SweepEvent
     from .hardware import Target
     from .predictor import AccuracyPredictor
-    from .result import SearchResult
     from .spaces import SearchSpace
 
 __all__ = ["FRONT_METRICS", "Histogram", "SweepResult", "sweep"]
@@ -33,7 +30,6 @@ __all__ = ["FRONT_METRICS", "Histogram", "SweepResult", "sweep"]
 INF = float("inf")
 MAX_TOP = 1_000_000
 MAX_BINS = 65536
-FRONT_METRICS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 UNIT = 1 << 32  # configurations of a unit that is only counted: about a second
 MAX_UNIT = 1 << 36
 UNIT_EXACT = 1 << 27  # with histograms
@@ -41,150 +37,6 @@ UNIT_ROWS = 1 << 22  # of one that is evaluated row by row
 CHUNK = 1 << 18
 HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: they come unasked
 LARGEST = 2**63
-
-
-class Histogram(Record):
-    """How often a metric fell into each bin.
-
-    Parameters
-    ----------
-    low, high : float
-        Where the bins begin and end; all are equally wide. No configuration of the space lies
-        beyond.
-    counts : tuple of int
-        Configurations within budgets (and `where`) per bin.
-    """
-
-    low: float
-    high: float
-    counts: tuple[int, ...]
-
-    @property
-    def edges(self) -> tuple[float, ...]:
-        """The bins' edges, one more than there are bins."""
-        n = len(self.counts)
-        step = (self.high - self.low) / n
-        return (*(self.low + step * k for k in range(n)), self.high)
-
-
-class SweepResult(Record):
-    """The outcome of a sweep. Prints as one screen.
-
-    Parameters
-    ----------
-    space : SearchSpace
-    target : str
-        Name of the target.
-    budgets : dict of str to float
-    objective_name : str
-    where : str or None
-    sample : int or None
-        Configurations drawn, where not all were looked at.
-    seed : int
-        Of the sample.
-    size : int
-        Configurations that the sweep has.
-    count : int
-        Those looked at; `size` where it ran to its end.
-    feasible : int
-        Those within all budgets, for which `where` holds.
-    top : tuple of SearchResult
-        The best, best first.
-    histograms : dict of str to Histogram, or None
-        Of each metric, over the feasible ones; "score" is what a predictor's accuracy is made of.
-        None where they were not asked for.
-    front : dict of str to tuple, or None
-        With `pareto`: the configurations that no other beats in all its metrics, as columns
-        "index" and the metrics; of equals the one of smallest index.
-    out : str or None
-        The folder of the Parquet dataset.
-    rows : int or None
-        Rows in it.
-    remade : tuple of str
-        Parts that were found damaged or missing, and made again.
-    stopped : {None, "callback"}
-        What ended it early.
-    elapsed_s : float
-    """
-
-    space: SearchSpace
-    target: str
-    budgets: dict[str, float]
-    objective_name: str
-    where: str | None
-    sample: int | None
-    seed: int
-    size: int
-    count: int
-    feasible: int
-    top: tuple[SearchResult, ...]
-    histograms: dict[str, Histogram] | None = None
-    front: dict[str, tuple[Any, ...]] | None = None
-    out: str | None = None
-    rows: int | None = None
-    remade: tuple[str, ...] = ()
-    stopped: str | None = None
-    elapsed_s: float = 0.0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every configuration of the sweep was looked at."""
-        return self.count == self.size
-
-    @property
-    def best(self) -> SearchResult | None:
-        """The best configuration, or None where none is feasible."""
-        return self.top[0] if self.top else None
-
-    def __hash__(self) -> int:
-        return hash((self.target, self.size, self.count, self.feasible))
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        from ._screen import sweep_screen
-
-        return sweep_screen(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        data = dict(zip(self._fields, self._values(), strict=True))
-        data["space"] = self.space.to_dict()
-        data["top"] = [one.to_dict() for one in self.top]
-        if self.histograms is not None:
-            data["histograms"] = {
-                name: {"low": one.low, "high": one.high, "counts": list(one.counts)}
-                for name, one in self.histograms.items()
-            }
-        if self.front is not None:
-            data["front"] = {name: list(values) for name, values in self.front.items()}
-        return data | {"complete": self.complete, "remade": list(self.remade)}
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the result as JSON text, and write it where a path is given."""
-        import json
-
-        from ._validate import write_text_atomic
-
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
-
-    def to_frame(self) -> DataFrame:
-        """Return the best ones as a pandas DataFrame, best first: see `SearchResult.to_frame`."""
-        try:
-            import pandas
-        except ImportError as error:
-            from .result import MissingExtraError
-
-            raise MissingExtraError(
-                "to_frame() needs pandas: pip install 'flash-nas[plot]'"
-            ) from error
-        if not self.top:
-            return pandas.DataFrame()
-        return pandas.concat([one.to_frame() for one in self.top], ignore_index=True)
 
 
 def sweep(

@@ -50,6 +50,12 @@ def test_any_type_and_any_number_of_threads(
     index = [space.index(row) for row in rows[:300].tolist()]
     surplus = flash.evaluate(space, target, index, predictor)
     same(surplus, {name: column[:300] for name, column in plain.items()})
+    monkeypatch.setattr(flash.evaluating, "FLAT", 64)
+    for threads in (1, 2, 8):
+        same(flash.evaluate(space, target, np.array(index), predictor, threads=threads), surplus)
+        few = np.array(index[:90], np.int32 if max(index) < 2**31 else np.int64)
+        short = flash.evaluate(space, target, few, predictor, threads=threads)
+        same(short, {name: column[:90] for name, column in plain.items()})
     one = flash.search(space, target, predictor=predictor, certify=False)
     cost = flash.evaluate(space, target, np.array([one.x]), predictor)
     assert cost["latency_ms"][0] == one.latency_ms
@@ -64,6 +70,12 @@ def test_the_first_bad_choice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     rows[4322, 3] = -1
     with pytest.raises(ArgumentError, match=r"choices\[4321\]\[4\] \(skips_0\) must be in 0..\d+"):
         flash.evaluate(SPACE, "rram", rows, threads=2)
+    for index in (-1, SPACE.size):
+        flat = np.array([0, SPACE.size - 1, index, -5])
+        with pytest.raises(
+            ArgumentError, match=rf"choices\[2\] must be .*{SPACE.size - 1}.*{index}"
+        ):
+            flash.evaluate(SPACE, "rram", flat)
     with pytest.raises(ArgumentError, match="integers of shape"):
         flash.evaluate(SPACE, "rram", rows[:, :-1])
     with pytest.raises(ArgumentError, match="integers of shape"):

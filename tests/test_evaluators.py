@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from flash import Comparison, TableEvaluator, TrainingEvaluator
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators._table_file import read_table
+from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.nas_bench import NasBench201, NasBenchMacro
 from flash.methods import _statistics as statistics
+from flash.methods._ground import ground_of
 from flash.network_space import network_space
 from flash.result import SearchResult
 
@@ -194,6 +197,64 @@ def test_a_parquet_table(tmp_path: Path) -> None:
     assert read_table(path) == {"00000000": (0.9, 0.0)}
     with pytest.raises(FormatError, match="is no Parquet file"):
         read_table(write(tmp_path / "b.parquet", "PAR"))
+    # the same table says the same, whatever its format
+    with PART.open(newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    read = [dict(zip(lines[0].strip().split(","), line.strip().split(","), strict=True))
+            for line in lines[1:]]  # fmt: skip
+    names = [row["arch"] for row in read]
+    values = [float(row[next(k for k in row if k != "arch")]) for row in read]
+    column = next(k for k in read[0] if k != "arch")
+    table = arrow.table({"arch": names, column: values, "train_s": [float(n) for n in range(300)]})
+    parquet.write_table(table, path)
+    given: dict[str, Any] = {"method": "evolution", "max_evals": 30, "seed": 1}
+    csv, par = (
+        flash.search("nas-bench-macro", "cpu-x86", evaluator=judge, **given)
+        for judge in (
+            TableEvaluator(PART, accuracy=column, missing="skip"),
+            TableEvaluator(path, accuracy=column, seconds="train_s", missing="skip"),
+        )
+    )
+    assert (csv.x, csv.accuracy, csv.nfev) == (par.x, par.accuracy, par.nfev)
+    assert par.spent_s is not None
+    assert csv.spent_s is not None
+    assert par.spent_s > csv.spent_s + 30.0  # what the trainings took
+    # whole numbers name networks of flash's own spaces
+    parquet.write_table(arrow.table({"index": [3, 5], "accuracy": [40.0, 60.0]}), path)
+    found = flash.search(SMALL, "cpu-x86", method="random",
+                         evaluator=TableEvaluator(path, missing="skip"))  # fmt: skip
+    assert (found.index, found.accuracy, found.proven) == (5, 0.6, True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"arch": ["1", "1"], "accuracy": [0.5, 0.6]}, "row 2: network '1' is there twice"),
+        ({"arch": ["1", "2"], "accuracy": [0.5, None]}, "row 2"),
+        ({"arch": ["1", None], "accuracy": [0.5, 0.6]}, "row 2"),
+        ({"arch": ["1", "2"], "accuracy": ["0.5", "high"]}, "row 2"),
+        ({"arch": ["1", "2"], "accuracy": [0.5, float("nan")]}, "row 2"),
+        ({"arch": ["1"], "loss": [0.5]}, "accuracy"),
+        ({"arch": [], "accuracy": []}, "no network"),
+    ],
+)
+def test_bad_parquet_tables(columns: dict[str, Any], message: str, tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table(columns), path)
+    with pytest.raises(FormatError, match=message):
+        read_table(path)
+
+
+def test_without_pyarrow_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"needs pyarrow: pip install 'flash-nas\[parquet\]'"):
+        read_table(tmp_path / "a.parquet")
 
 
 def test_bad_arguments_of_evaluators(tmp_path: Path) -> None:
@@ -303,11 +364,87 @@ def test_compare_from_the_shell(cli: Run) -> None:
     assert "must name a method" in error.stderr
 
 
+def test_a_comparison_where_nothing_fits(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--max-latency-ms", "1e-6", "--seeds", "1", "--quiet")
+    done = cli(*words, "--methods", "random,evolution", "--max-evals", "20", code=1)
+    assert "max_latency_ms would have to be at least" in done.stdout
+
+
+def test_a_plot_is_checked_before_the_runs(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--plot")
+    assert "a .png, .svg or .pdf file" in cli(*words, "front.txt", code=2).stderr
+    assert "in a folder that exists" in cli(*words, "none/front.png", code=2).stderr
+
+
+def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:
+    calls = 0
+
+    def impatient(nets: list[Any]) -> list[float]:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return [0.5 + 1e-9 * net.params for net in nets]
+
+    given: dict[str, Any] = {
+        "evaluator": FunctionEvaluator(impatient), "max_evals": 32, "seeds": 2,
+        "methods": ["random", "evolution", "parsec"],
+    }  # fmt: skip
+    found = flash.compare(SMALL, "cpu-x86", **given)
+    assert found.interrupted
+    assert len(found.runs["random"]) == 2  # two chunks of 16 each
+    assert set(found.runs) == {"random"}
+    assert found.skipped == {
+        "evolution": "interrupted, 0 of 2 seeds done",
+        "parsec": "interrupted, 0 of 2 seeds done",
+    }
+    assert "left out: parsec: interrupted" in str(found)
+    kept = tmp_path / "comparison.json"
+    found.to_json(kept)
+    assert flash.Comparison.from_json(kept) == found
+    calls = 4
+    with pytest.raises(KeyboardInterrupt):
+        flash.compare(SMALL, "cpu-x86", **given)
+
+
+@pytest.mark.parametrize("family", ["pnas", "nas-bench-macro", "nas-bench-201"])
+def test_results_of_spaces_of_other_papers(family: str, tmp_path: Path) -> None:
+    found = flash.search(family, "cpu-x86", method="random", max_evals=3)
+    text = str(found)
+    assert found.x is not None
+    assert network_space(family).name(found.x) in text
+    assert "layers, images of 32 x 32" in text
+    assert SearchResult.from_json(found.to_json()) == found
+    with pytest.raises(ArgumentError, match="has no cells to plot"):
+        found.plot()
+    if family == "pnas":
+        pytest.importorskip("torch")
+        assert sum(p.numel() for p in found.to_torch().parameters()) == found.params
+    else:
+        with pytest.raises(ArgumentError, match="is a table of layers"):
+            found.to_torch()
+
+
+def test_what_one_run_charged_costs_the_next_as_much() -> None:
+    space = NasBenchMacro()
+    target = flash.Target.load("cpu-x86")
+    first, second = ground_of(space, target), ground_of(space, target)
+    rows = first.draw(np.random.default_rng(0), 20)
+    assert (first.charge(rows)[1:] == first.charge(rows)[1:]).all()
+    assert first.saved_s == 0.0
+    second.charge(rows)
+    assert second.saved_s > 0.0
+    once = second.saved_s
+    second.charge(rows)
+    assert second.saved_s == once
+
+
 def run_of(*steps: tuple[int, float], nfev: int) -> SearchResult:
     trace = tuple((2 * n, n, n / 10, value) for n, value in steps)
     return SearchResult(
         SMALL, "cpu-x86", {}, "FEASIBLE", "", x=(0,) * len(SMALL._lengths),
-        objective=steps[-1][1], nfev=nfev, elapsed_s=nfev / 10, trace=trace,
+        objective=steps[-1][1], nfev=nfev, elapsed_s=0.0, trace=trace,
+        samples=3 * nfev, spent_s=nfev / 10,
     )  # fmt: skip
 
 
@@ -316,13 +453,15 @@ def test_expected_effort_counts_the_runs_that_fail() -> None:
     found = statistics.efforts(runs, 0.8)
     assert found.reached == 0.5
     assert found.expected("evaluations") == 10 + 30  # over one success
-    assert found.expected("samples") == 20 + 10
+    assert found.expected("samples") == 20 + 3 * 30  # all that the failing run asked for
     assert found.expected("seconds") == pytest.approx(1.0 + 3.0)
     assert statistics.efforts(runs, 1.5).expected("evaluations") is None
     both = statistics.efforts(runs, 0.5)
     assert both.expected("evaluations") == (10 + 5) / 2
     assert statistics.best_after(runs[0], 9) == 0.1
     assert np.isnan(statistics.best_after(runs[1], 4))
+    assert statistics.best_by(runs[0], 0.99) == 0.1
+    assert statistics.best_by(runs[0], 1.0) == 0.9
 
 
 def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:

@@ -84,6 +84,18 @@ def test_what_the_function_is_given() -> None:
     assert len(np.unique(rows, axis=0)) == len(rows)
 
 
+def test_what_is_reported_with_a_predictor_of_topologies() -> None:
+    """The answer's numbers are those of the network, as `evaluate` has them."""
+    result = flash.search(
+        SMALL, "rram", objective=lambda data: data["accuracy"], predictor="default"
+    )
+    assert result.x is not None
+    table = flash.evaluate(SMALL, "rram", [result.x], "default")
+    assert result.accuracy == result.objective == table["accuracy"][0] < 1.0
+    for name in ("nn_degree", "latency_ms", "energy_mj", "area_mm2"):
+        assert getattr(result, name) == table[name][0]
+
+
 def test_the_same_again() -> None:
     first = flash.search("densenet", "rram", objective=degree_per_area, **BUDGETS)
     again = flash.search("densenet", "rram", objective=degree_per_area, **BUDGETS)

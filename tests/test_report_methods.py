@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,17 +27,67 @@ def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict(None, 2.78).startswith("not to be told")
 
 
+def test_nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.report_methods import draw, lines, sections
+
+    assert sections({}) == ""
+    assert draw({}) == {}
+    found = list(lines({}))
+    assert len(found) == 5
+    assert {one[2] for one in found} == {None}
+
+
 def test_the_section_holds_what_was_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """A comparison, overhead and FP-NAS's claim, measured in little and written down."""
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_methods import sections
+    pytest.importorskip("matplotlib")
+    from benchmarks import methods, methods_claims, report_methods
 
-    assert sections(tmp_path / "none.json") == ""
-    told = json.loads((ROOT / "benchmarks" / "methods.json").read_text())
-    text = sections()
-    for one in told.values():
-        assert f"### {one['about']}\n" in text
-        for row in one["rows"]:
-            assert f"| {row['method']} | {row['objective']:.6g} |" in text
-    assert "benchmarks" in sys.modules
+    given = methods.problems(None)
+    assert given["nas-bench-201"] is None  # needs the measured data
+    small = given["nas-bench-macro"]
+    assert small is not None
+    small.given["max_evals"] = 30
+    small.given["methods"] = ["random", "evolution", "parsec"]
+    monkeypatch.setattr(methods_claims, "problems", lambda data: {"nas-bench-macro": small})
+    told = {
+        "methods_tables": {"nas-bench-macro": methods.measure("m", small, 2), "nas-bench-201": None}
+    }
+    told = json.loads(json.dumps(told, allow_nan=False))
+    del small.given["methods"]
+    monkeypatch.setattr(methods_claims, "ENDS", (0.02,))
+    told["methods_adaptive"] = methods_claims.adaptive(None, 2)
+    monkeypatch.setattr(methods_claims, "OVERHEAD", ("random",))
+    told["methods_overhead"] = methods_claims.overhead(1)
+
+    text = report_methods.sections(told)
+    one = told["methods_tables"]["nas-bench-macro"]
+    assert f"### {one['about']}\n" in text
+    for row in one["rows"]:
+        assert f"| {row['method']} | {row['objective']:.6g} |" in text
+    claims = {line[0]: line for line in report_methods.lines(told)}
+    assert "fewer" in str(claims["FP-NAS against PARSEC, samples until the search is over"][2])
+    assert claims["methods' own time per evaluation, surrogates aside"][2] is not None
+    pictures = report_methods.draw(told)
+    assert list(pictures) == ["methods-nas-bench-macro.png"]
+    assert len(pictures["methods-nas-bench-macro.png"]) < 60_000
+
+
+def test_the_claim_of_trainings_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the networks that are shipped, whose trainings took what they took."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import methods_claims, report_methods
+
+    found = methods_claims.shipped(1)
+    assert [one["networks"] for one in found] == [96, 72, 48, 24]
+    for one in found:
+        random = one["methods"]["random"]
+        # of n networks, k at least as good, a draw without repetition takes (n + 1) / (k + 1)
+        wanted = (one["networks"] + 1) / (one["better"] + 2)
+        assert random["evaluations"] == pytest.approx(wanted, rel=0.35)
+        assert random["reached"] == 1.0
+    claim = next(iter(report_methods.lines({"methods_training": {"shipped": found}})))
+    assert claim[2] is not None

@@ -115,18 +115,18 @@ def test_layouts_of_images_agree(tmp_path: Path) -> None:
 
 
 def test_images_of_another_size_are_scaled(tmp_path: Path) -> None:
-    from flash.training.worker import _scaled
+    from flash.training.worker import scaled
 
     common = {"mean": [1.0, 1.0, 1.0], "deviation": [2.0, 2.0, 2.0]}
     images = np.full((2, 3, 8, 8), 5, dtype=np.uint8)
     for side in (4, 8, 12):
-        found = _scaled(images, side, common)
+        found = scaled(images, side, common)
         assert found.shape == (2, 3, side, side)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, 2.0)
     checks = np.zeros((1, 3, 8, 8), dtype=np.uint8)
     checks[:, :, ::2] = 4  # rows in turn: their mean is 2
-    np.testing.assert_allclose(_scaled(checks, 4, common), 0.5)
+    np.testing.assert_allclose(scaled(checks, 4, common), 0.5)
 
 
 # The recipe and the design

@@ -119,6 +119,18 @@ cdef extern from "kernels.h" nogil:
         const int16_t* class_at
         const flash_links* links
 
+    ctypedef struct flash_reading:
+        int32_t width
+        int32_t kind
+        int32_t pairs
+        uint16_t limit[32]
+        int16_t word[2][32]
+        int16_t times[2][32]
+
+    ctypedef struct flash_columns:
+        double* metric[4]
+        int64_t* count[2]
+
     ctypedef struct flash_terms:
         int32_t n
         int32_t feature[224]
@@ -259,5 +271,7 @@ cdef extern from "kernels.h" nogil:
         void (*sieve_values)(const flash_values*, const flash_level*, int64_t, int64_t,
                              const uint8_t*, int32_t*, int64_t*) noexcept nogil
         void (*sixteen_logs)(const float*, float*) noexcept nogil
+        int64_t (*from_choices)(const flash_packed*, const flash_reading*, const void*, int64_t,
+                                int64_t, const flash_columns*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

@@ -12,15 +12,19 @@ from flash._core.front_task cimport *
 cdef enum:
     FEW = 64             # points of a sample
     BATCH = 4096         # sums that wait, at least, before they join a cloud
+    MANY = 24            # blocks whose corners are looked at together
 
 
 cdef struct Join:
     const Cloud* a       # sums of the cells before
     const Cloud* b       # rows of the next cell
+    int turned           # a point of b meets sixteen of a, which are nearer each other
     double offset[9]     # what the boundary between them adds, by column
     double key_offset[12]
     int32_t* near        # blocks of the result near two groups, and near two blocks
     int32_t* nearer
+    double* corner       # the least keys of those near two blocks, key by key
+    int32_t* chosen      # of them, those near sixteen sums
 
 
 cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* out,
@@ -42,11 +46,11 @@ cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* o
         discard(out)
 
 
-cdef inline void summed(const Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other,
                         double* x) noexcept nogil:
     """All nine totals of two points."""
-    cdef const double* left = totals(j.a.record + a * t.stride)
-    cdef const double* right = totals(j.b.record + b * t.stride)
+    cdef const double* left = totals(j.a.record + (other if j.turned else one) * t.stride)
+    cdef const double* right = totals(j.b.record + (one if j.turned else other) * t.stride)
     cdef int k
     for k in range(FLASH_COLUMNS):
         x[k] = 0.0
@@ -54,13 +58,14 @@ cdef inline void summed(const Task* t, const Join* j, int64_t a, int64_t b,
         x[t.column[k]] = left[k] + right[k] + j.offset[t.column[k]]
 
 
-cdef inline int add(Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
                     Waiting* waiting) noexcept nogil:
     """A sum waits to join, unless no completion of it meets the budgets."""
     cdef double x[9]
     cdef char* made
+    cdef int64_t a = other if j.turned else one, b = one if j.turned else other
     cdef int k
-    summed(t, j, a, b, x)
+    summed(t, j, one, other, x)
     if hopeless(t, x, x):
         return 1
     made = claim(t, waiting)
@@ -110,20 +115,22 @@ cdef inline int box(const Task* t, const Join* j, const double* low_a, const dou
     return 1
 
 
-cdef inline int lanes_of(const Task* t, const Join* j, int64_t a, int64_t b,
+cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t block,
                          double* lanes) noexcept nogil:
-    """The keys of the sums of point a and the points of block b; how many there are."""
-    cdef const double* left = j.a.key + (a // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
-        + a % FLASH_POINTS
-    cdef const double* right = j.b.key + b * t.n_keys * FLASH_POINTS
+    """The keys of the sums of a point and the points of a block; how many there are."""
+    cdef const Cloud* one = j.b if j.turned else j.a
+    cdef const Cloud* many = j.a if j.turned else j.b
+    cdef const double* left = one.key + (point // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
+        + point % FLASH_POINTS
+    cdef const double* right = many.key + block * t.n_keys * FLASH_POINTS
     cdef double x[9]
     cdef double m[16]
     cdef double own[12]
     cdef double base
-    cdef int l, d, k, n = <int> min(FLASH_POINTS, j.b.n - b * FLASH_POINTS)
+    cdef int l, d, k, n = <int> min(FLASH_POINTS, many.n - block * FLASH_POINTS)
     if t.final and not t.additive:
         for l in range(n):
-            summed(t, j, a, b * FLASH_POINTS + l, x)
+            summed(t, j, point, block * FLASH_POINTS + l, x)
             flash_metrics(&t.problem.links, x, m)
             goals_of(t, m, own)
             eased(t, own)
@@ -166,6 +173,32 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t a, int64_t b,
     return n
 
 
+cdef inline void corners_apart(const Cloud* out, int64_t n, const int32_t* list,
+                               double* corner) noexcept nogil:
+    """The least keys of listed blocks, key by key, as kernels take them."""
+    cdef int64_t i
+    cdef int d
+    for i in range(n):
+        for d in range(out.keys):
+            corner[d * n + i] = out.low[0][<int64_t> list[i] * out.keys + d]
+
+
+cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
+                            const double* lanes) noexcept nogil:
+    """Chooses of the n nearest blocks those that may dominate one of the sums."""
+    cdef double most[12]
+    cdef int keys = compared(t), d, l
+    cdef int64_t i, near
+    for d in range(keys):
+        most[d] = lanes[d * FLASH_POINTS]
+        for l in range(1, count):
+            most[d] = max(most[d], lanes[d * FLASH_POINTS + l])
+    near = t.kernels.fitting(n, keys, j.corner, n, most, j.chosen)
+    for i in range(near):
+        j.chosen[i] = j.nearer[j.chosen[i]]
+    return near
+
+
 cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t n,
                           const Cloud* out, Waiting* waiting) noexcept nogil:
     """The sums of block a and block b that the cloud does not dominate, by its n nearest blocks."""
@@ -175,34 +208,51 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
     cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, l, count
     cdef uint32_t alive, perhaps
-    cdef int64_t i
+    cdef int64_t block = a if j.turned else b, points = b if j.turned else a, i, near
+    cdef int32_t* list
     if not box(t, j, j.a.low[0] + a * keys, j.a.high[0] + a * keys, j.b.low[0] + b * keys,
                j.b.high[0] + b * keys, low, high):
         return 1
     n = among(out, strict, low, high, n, j.near, j.nearer)
     if n < 0:
         return 1
-    for i in range(a * FLASH_POINTS, min((a + 1) * FLASH_POINTS, j.a.n)):
-        count = lanes_of(t, j, i, b, lanes)
+    if n >= MANY:
+        corners_apart(out, n, j.nearer, j.corner)
+    for i in range(points * FLASH_POINTS,
+                   min((points + 1) * FLASH_POINTS, j.b.n if j.turned else j.a.n)):
+        count = lanes_of(t, j, i, block, lanes)
         t.weighed += count
-        alive = t.kernels.covered(compared(t), strict, lanes, n, j.nearer, out.low[0], out.key,
+        near = n
+        list = j.nearer
+        if n >= MANY:
+            near = closest(t, n, j, count, lanes)
+            list = j.chosen
+        alive = t.kernels.covered(compared(t), strict, lanes, near, list, out.low[0], out.key,
                                   &perhaps)
         for l in range(count):
-            if alive >> l & 1 and not add(t, j, i, b * FLASH_POINTS + l, waiting):
+            if alive >> l & 1 and not add(t, j, i, block * FLASH_POINTS + l, waiting):
                 return 0
     return 1
 
 
 cdef inline int room_for(Task* t, Join* j, const Cloud* out) noexcept nogil:
     """Lists long enough for the cloud as it is now."""
-    free(j.near)
-    free(j.nearer)
+    no_room(j)
     j.near = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
     j.nearer = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
-    if j.near == NULL or j.nearer == NULL:
+    j.chosen = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
+    j.corner = <double*> malloc((out.blocks * compared(t) + 1) * sizeof(double))
+    if j.near == NULL or j.nearer == NULL or j.chosen == NULL or j.corner == NULL:
         t.stopped = 4
         return 0
     return 1
+
+
+cdef inline void no_room(Join* j) noexcept nogil:
+    free(j.near)
+    free(j.nearer)
+    free(j.chosen)
+    free(j.corner)
 
 
 ctypedef int (*Pause)(Task*) noexcept nogil
@@ -221,6 +271,7 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
         return
     for ga in range(j.a.nodes[la]):
         for gb in range(j.b.nodes[lb]):
+            t.held = out.n + waiting.n + t.before
             if pause != NULL and pause(t):
                 return
             if not box(t, j, j.a.low[la] + ga * keys, j.a.high[la] + ga * keys,
@@ -234,6 +285,9 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                     if not blocks_of(t, j, a, b, n, out, waiting):
                         return
             if waiting.n > BATCH and waiting.n > out.n:
+                t.held += out.n + waiting.n
+                if pause != NULL and pause(t):
+                    return
                 sift(t, out, waiting)
                 if t.stopped == 4 or not room_for(t, j, out):
                     return
@@ -269,19 +323,20 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     if not whole:
         sample(t, a, FEW, &few_a, key, order)
         sample(t, b, FEW, &few_b, key, order)
+        j.turned = 0
         if few_a.n and few_b.n:
             j.a = &few_a
             j.b = &few_b
             all_sums(t, &j, out, waiting, NULL)
-            if waiting.n > FEW and t.stopped != 4:
+            if waiting.n > FEW and not t.stopped:
                 sift(t, out, waiting)
         else:
             t.stopped = 4
         if not t.stopped:
             j.a = a
             j.b = b
+            j.turned = a.n > b.n
             all_sums(t, &j, out, waiting, pause)
     discard(&few_a)
     discard(&few_b)
-    free(j.near)
-    free(j.nearer)
+    no_room(&j)

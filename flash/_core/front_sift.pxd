@@ -9,8 +9,13 @@ from flash._core.core cimport *
 from flash._core.front_task cimport *
 
 
+cdef extern from "clock.h" nogil:
+    double flash_clock() noexcept
+
+
 cdef enum:
     STAYS = 2            # 0: gone, 1: dominated by no other
+    TIMED = 4096         # points whose sifting tells how long others take
 
 
 cdef struct Waiting:
@@ -145,6 +150,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     cdef double lanes[192]
     cdef uint32_t alive, perhaps
     cdef int l, d
+    cdef double start = flash_clock()
     if n == 0:
         return
     while size < 2 * <uint64_t> n:
@@ -230,6 +236,8 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     free(order)
     free(blocks)
     free(state)
+    if n >= TIMED:
+        t.each = (flash_clock() - start) / n
 
 
 cdef inline void by_sums(Task* t, Cloud* cloud) noexcept nogil:

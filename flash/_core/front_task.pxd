@@ -55,6 +55,9 @@ cdef struct Task:
     double rest_high[9]
     int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
     double deadline
+    double each          # seconds that sifting took for a point
+    int64_t held         # points to sift before the search can end
+    int64_t before       # of them, those of the variants before
     double next_look
     void* owner
     double done, share   # cells joined, and how much of the present join is done

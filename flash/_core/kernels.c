@@ -52,8 +52,9 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
      range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
      fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
      from_tables_##suffix, topology_##suffix, covered_##suffix,    VECTORS_ONLY(suffix),         \
-     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix}
+     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix, EIGHTS(suffix)}
 
+#define EIGHTS(suffix) 0
 /* WIDTH: doubles in a register, of which ALL makes one; QUADS: four fit */
 #define KERNEL(name) name##_baseline
 #define TARGET
@@ -110,8 +111,11 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
 #include "layers_body.h"
 #include "sweep_body.h"
 #include "front_body.h"
+#include "choices_body.h"
 #undef KERNEL
 #undef TARGET
+#undef EIGHTS
+#define EIGHTS(suffix) from_choices_##suffix
 static const flash_kernels avx512 = TABLE(avx512, "avx512");
 #endif
 

@@ -30,6 +30,21 @@ typedef struct {
     const flash_links *links;
 } flash_packed;
 
+/* How a row of at most 32 choice indices tells its variant and its cells' rows: a row's number is
+ * the sum of two choices times their strides, or of four. Cells are the first eight numbers, the
+ * variant is the ninth. */
+typedef struct {
+    int32_t width, kind, pairs; /* kind: a choice's bytes, negative if it is signed */
+    uint16_t limit[32];         /* choices of each variable */
+    int16_t word[2][32], times[2][32]; /* number j: words 2 j and 2 j + 1 of each pair */
+} flash_reading;
+
+/* Where metrics go; those that are NULL nowhere. */
+typedef struct {
+    double *metric[4]; /* score, latency, energy, area */
+    int64_t *count[2]; /* params, macs */
+} flash_columns;
+
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
     int32_t n;
@@ -111,6 +126,11 @@ typedef struct {
                          int64_t to, const uint8_t *may_meet, int32_t *chosen, int64_t *n_chosen);
     /* log2 to SWEEP_LOG_ERROR; `out` starts a cache line */
     void (*sixteen_logs)(const float *x, float *out);
+    /* Metrics of the configurations [first, last); -1, or one at or before the first that is out
+     * of range. At most eight cells. NULL where registers do not hold eight numbers. */
+    int64_t (*from_choices)(const flash_packed *packed, const flash_reading *reading,
+                            const void *choices, int64_t first, int64_t last,
+                            const flash_columns *to);
 } flash_kernels;
 
 /* The best variant that this processor runs for "auto", else the one of this name; NULL where this

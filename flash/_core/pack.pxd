@@ -1,5 +1,6 @@
 """Tables laid out for batches: a row is one cache line, and the class one look-up."""
 
+from libc.math cimport log
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -168,3 +169,30 @@ cdef inline void side_by_side(const flash_variant* v, int c, int shift, double f
         if shift == 3:
             x[2] = x[2] * fold + x[8]
         memcpy(line + (i << shift), x, sizeof(double) << shift)
+
+
+cdef inline void add_logarithms(const flash_links* links, Py_ssize_t n, Py_ssize_t plane,
+                         double* out) noexcept nogil:
+    """What flash_metrics adds to the scores, in its order."""
+    cdef Py_ssize_t i
+    if links.log_macs != 0.0:
+        for i in range(n):
+            out[i] += links.log_macs * log(out[M_MACS * plane + i])
+    if links.log_params != 0.0:
+        for i in range(n):
+            out[i] += links.log_params * log(out[M_PARAMS * plane + i])
+
+
+cdef inline int all_of(const flash_kernels* kernel, const flash_packed* pack, Py_ssize_t n,
+                const int32_t* variant, const int32_t* row, Py_ssize_t width, Py_ssize_t plane,
+                double* out) noexcept nogil:
+    """Whether a configuration is out of range. The last ones' rows are copied: a kernel reads
+    whole vectors of them."""
+    cdef int32_t rows[12 * FLASH_MAX_CELLS]
+    cdef Py_ssize_t i, whole = (n - 8) & ~3 if n > 8 else 0
+    for i in range(whole, n):
+        memcpy(rows + (i - whole) * FLASH_MAX_CELLS, row + i * width,
+               pack.n_cells * sizeof(int32_t))
+    return (kernel.from_tables(pack, whole, variant, row, width, plane, out)
+            | kernel.from_tables(pack, n - whole, variant + whole, rows, FLASH_MAX_CELLS, plane,
+                                 out + whole))

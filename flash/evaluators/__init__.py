@@ -10,6 +10,7 @@ from ..errors import FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from ..methods._ground import Ground
     from ..methods._task import Task
+
+    Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
 
 __all__ = ["EvaluationError", "Evaluator", "as_evaluator"]
 
@@ -76,6 +79,26 @@ class Evaluator:
             What `Ground.charge` says of them.
         """
         raise NotImplementedError
+
+    def prepare(self, task: Task, budgets: Mapping[str, float]) -> None:
+        """Get ready for a run, or raise an ArgumentError where that would be in vain."""
+
+    def focused(
+        self, ground: Ground, pools: Pools, share: float = 1.0
+    ) -> tuple[Evaluator, float] | None:
+        """Return (an evaluator for part of the space, the seconds that preparing it took).
+
+        None where there is no better one for a part than this.
+
+        Parameters
+        ----------
+        ground : Ground
+        pools : sequence of (variables, rows)
+            The part: variables of these numbers take together one of these rows of choice indices.
+        share : float, default 1.0
+            Of the usual effort.
+        """
+        return None
 
     def optimum(self, task: Task) -> tuple[float | None, bool]:
         """Return (merit that no network within the budgets exceeds, whether one has it).

@@ -53,6 +53,14 @@ METHODS: dict[str, Method] = {
     "hao": Method(
         "hao", "HAO: the accelerator too, by an integer program (arXiv 2104.12766)", True
     ),
+    "netadapt-v2": Method(
+        "netadapt_v2", "NetAdaptV2: several layers shrink to the budget (arXiv 2104.00031)", True
+    ),
+    "netadapt": Method("netadapt", "NetAdapt: one layer at a time (arXiv 1804.03230)", True),
+    "hurricane": Method(
+        "hurricane", "HURRICANE: pools per device, late layers first (arXiv 1910.11609)", True
+    ),
+    "spos": Method("spos", "SPOS: single-stage one-shot search (arXiv 1904.00420)", True),
 }
 
 

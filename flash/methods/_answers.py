@@ -1,4 +1,4 @@
-"""What a task says of the rows that a method asks for, and how it ends one."""
+"""What an evaluator and a task say of the rows that a method asks for, and how it ends one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..evaluators import Evaluator
+    from ._ground import Ground
+
     Floats = NDArray[np.float64]
 
-__all__ = ["Answers", "Best", "Stop"]
+__all__ = ["Answers", "Best", "Stop", "ask"]
 
 
 class Stop(BaseException):
@@ -70,3 +73,34 @@ class Best:
     def merit(self) -> float:
         """What is maximised."""
         return -float(self.key[0])
+
+
+def ask(
+    evaluator: Evaluator, ground: Ground, rows: NDArray[np.int64], metrics: Floats
+) -> tuple[Floats, Floats | None]:
+    """Return what an evaluator says of rows, checked; EvaluationError where it failed."""
+    import numpy as np
+
+    from ..errors import FlashError
+    from ..evaluators import EvaluationError
+
+    try:
+        found, cost = evaluator.evaluate(ground, rows, metrics)
+    except FlashError:
+        raise
+    except Exception as error:
+        raise EvaluationError(
+            f"evaluator {evaluator.name!r} raised {type(error).__name__} on "
+            f"{len(rows)} network{'s' * (len(rows) > 1)}: {error}"
+        ) from error
+    wrong = np.isnan(found)
+    if evaluator.score == "accuracy":
+        wrong |= (found < 0.0) | (found > 1.0)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise EvaluationError(
+            f"evaluator {evaluator.name!r} must give numbers"
+            f"{' in [0, 1]' if evaluator.score == 'accuracy' else ''}, "
+            f"got {found[place]} for row {tuple(rows[place].tolist())}"
+        )
+    return found, cost

@@ -8,21 +8,52 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from .comparing import Comparison
+    from .comparison import Comparison
 
-__all__ = ["draw"]
+__all__ = ["check", "draw", "save"]
 
 POINTS = 60
+FORMATS = ("png", "svg", "pdf")
 
 
-def draw(comparison: Comparison) -> Figure:
-    """Draw the median of each method's runs with the middle half of them; return the Figure."""
+def _pyplot() -> Any:
     from ..result import MissingExtraError
 
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise MissingExtraError("plot() needs matplotlib: pip install 'flash-nas[plot]'") from error
+    return pyplot
+
+
+def check(path: str) -> None:
+    """Check what a plot needs, before hours of runs."""
+    import os
+
+    from ..errors import ArgumentError
+
+    folder, name = os.path.split(path)
+    if name.rpartition(".")[2] not in FORMATS or not name.rpartition(".")[0]:
+        raise ArgumentError(f"--plot must be a .png, .svg or .pdf file, got {path!r}")
+    if folder and not os.path.isdir(folder):
+        raise ArgumentError(f"--plot must be in a folder that exists, got {path!r}")
+    _pyplot()
+
+
+def save(comparison: Comparison, path: str) -> None:
+    """Write the plot to a file."""
+    import io
+
+    from .._validate import write_bytes_atomic
+
+    with io.BytesIO() as buffer:
+        draw(comparison).savefig(buffer, format=path.rpartition(".")[2])
+        write_bytes_atomic(path, buffer.getvalue())
+
+
+def draw(comparison: Comparison) -> Figure:
+    """Draw the median of each method's runs with the middle half of them; return the Figure."""
+    pyplot = _pyplot()
     figure: Figure
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     first = next(iter(comparison.runs.values()))[0]

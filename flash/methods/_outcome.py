@@ -42,6 +42,7 @@ def outcome(
     time limit; other evaluators know of none.
     """
     ground, objective = task.ground, task.objective
+    spent_s = task.spent_s
     bound: float | None = None
     proven = False
     least: dict[str, float] | None = None
@@ -65,6 +66,8 @@ def outcome(
         "nfev": task.nfev,
         "stopped": stopped,
         "trace": tuple(task.trace),
+        "samples": task.asked,
+        "spent_s": spent_s,
     }
     ended = f"; {stopped} ended the search" if stopped else ""
     if found is None:

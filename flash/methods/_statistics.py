@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ..result import SearchResult
 
-__all__ = ["Efforts", "best_after", "efforts", "interval", "median", "ratio"]
+__all__ = ["Efforts", "best_after", "best_by", "efforts", "interval", "median", "ratio"]
 
 DRAWS = 2000
 Triple = tuple[float, float, float]
@@ -48,7 +48,7 @@ def efforts(runs: Sequence[SearchResult], quality: float | None) -> Efforts:
         if quality is not None:
             found = next((step for step in own if step[3] >= quality), None)
         successes.append(found is not None)
-        steps.append(found or (max((s[0] for s in own), default=0), run.nfev, run.elapsed_s, 0.0))
+        steps.append(found or (*_all(run), 0.0))
     return Efforts(
         [float(step[0]) for step in steps],
         [float(step[1]) for step in steps],
@@ -57,17 +57,33 @@ def efforts(runs: Sequence[SearchResult], quality: float | None) -> Efforts:
     )
 
 
+def _all(run: SearchResult) -> tuple[int, int, float]:
+    """Return samples, evaluations and seconds of a whole run."""
+    if run.samples is None or run.spent_s is None:
+        return run.nfev, run.nfev, run.elapsed_s
+    return run.samples, run.nfev, run.spent_s
+
+
 def _steps(run: SearchResult) -> tuple[tuple[int, int, float, float], ...]:
     if run.trace or run.objective is None:
         return run.trace
     return ((run.nfev, run.nfev, run.elapsed_s, run.objective),)  # flash's own methods
 
 
-def best_after(run: SearchResult, evaluations: int) -> float:
+def best_after(run: SearchResult, evaluations: float) -> float:
     """Return a run's objective after so many evaluations, NaN where it had none yet."""
+    return _best(run, 1, evaluations)
+
+
+def best_by(run: SearchResult, seconds: float) -> float:
+    """Return a run's objective after so many seconds, NaN where it had none yet."""
+    return _best(run, 2, seconds)
+
+
+def _best(run: SearchResult, column: int, most: float) -> float:
     best = float("nan")
     for step in _steps(run):
-        if step[1] > evaluations:
+        if step[column] > most:
             break
         best = step[3]
     return best

@@ -12,8 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from .._objective import TERMS
-from ..evaluators import EvaluationError
-from ._answers import Answers, Best, Stop
+from ._answers import Answers, Best, Stop, ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .._objective import Objective
-    from ..evaluators import Evaluator
+    from ..evaluators import Evaluator, Pools
     from ..predictor import AccuracyPredictor
     from ._ground import Ground
     from ._journal import Journal
@@ -123,6 +122,7 @@ class Task:
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}
         self._idle = self._idle_calls = 0
+        self._from = 0  # evaluations before the evaluator was another
         self._started = perf_counter()
         self._away = 0.0  # time inside the evaluator
         size = 1
@@ -132,6 +132,12 @@ class Task:
         for length in self.lengths.tolist()[:0:-1]:
             places.append(places[-1] * length)
         self._places = np.array(places[::-1]) if size < 1 << 62 else None
+
+    @property
+    def spent_s(self) -> float:
+        """The method's own seconds so far and `cost_s`."""
+        own = perf_counter() - self._started - self._away + self.ground.saved_s
+        return own + self.cost_s
 
     # What a method uses
 
@@ -207,7 +213,7 @@ class Task:
             raise stop
         if self._idle >= IDLE or self._idle_calls >= IDLE_CALLS:
             raise Stop(None)
-        if self.nfev >= self.ground.distinct:
+        if self.nfev - self._from >= self.ground.distinct:
             raise Stop(None)
         self._look()
         return Answers(merit, likely, accuracy, excess, metrics)
@@ -215,6 +221,32 @@ class Task:
     def merits(self, accuracy: Floats, metrics: Floats) -> Floats:
         """Return what is maximised for known accuracies: see `Answers.merit`."""
         return self._within(self._merit(accuracy, metrics), accuracy, self._over(metrics))
+
+    def usage(self, rows: Rows) -> Floats:
+        """Return the largest share of a budget that rows use; of latency where there is none.
+
+        Infinite where a row is no network. It only looks at costs, as `excess` does.
+        """
+        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        self._look()
+        metrics = self.ground.charge(rows)
+        used = (metrics[self._limited] / self._limits).max(axis=0) if self._limited else metrics[1]
+        return np.where(np.isfinite(metrics[4]), used, INF)
+
+    def focus(self, pools: Pools, share: float = 1.0) -> bool:
+        """Have an evaluator for part of the space, where there is one (`Evaluator.focused`).
+
+        What was evaluated before counts as an evaluation, and is compared with nothing after: best
+        and known accuracies are forgotten. The journal ends.
+        """
+        found = self.evaluator.focused(self.ground, pools, share)
+        if found is None:
+            return False
+        self.evaluator, seconds = found
+        self.cost_s += seconds
+        self._known, self._from = {}, self.nfev
+        self.best = self.journal = None
+        return True
 
     # How it is done
 
@@ -270,7 +302,7 @@ class Task:
             rest = [place for place, line in enumerate(recalled) if line is None]
         if rest:
             started = perf_counter()
-            found, cost = self._call(rows[rest], metrics[:, rest])
+            found, cost = ask(self.evaluator, self.ground, rows[rest], metrics[:, rest])
             took = perf_counter() - started
             self._away += took
             accuracy[rest] = found
@@ -282,30 +314,6 @@ class Task:
         costs: list[float] = seconds.tolist()
         self.cost_s += sum(costs)
         return costs
-
-    def _call(self, rows: Rows, metrics: Floats) -> tuple[Floats, Floats | None]:
-        from ..errors import FlashError
-
-        try:
-            found, cost = self.evaluator.evaluate(self.ground, rows, metrics)
-        except FlashError:
-            raise
-        except Exception as error:
-            raise EvaluationError(
-                f"evaluator {self.evaluator.name!r} raised {type(error).__name__} on "
-                f"{len(rows)} network{'s' * (len(rows) > 1)}: {error}"
-            ) from error
-        wrong = np.isnan(found)
-        if self.evaluator.score == "accuracy":
-            wrong |= (found < 0.0) | (found > 1.0)
-        if wrong.any():
-            place = int(np.flatnonzero(wrong)[0])
-            raise EvaluationError(
-                f"evaluator {self.evaluator.name!r} must give numbers"
-                f"{' in [0, 1]' if self.evaluator.score == 'accuracy' else ''}, "
-                f"got {found[place]} for row {tuple(rows[place].tolist())}"
-            )
-        return found, cost
 
     def _merit(self, accuracy: Floats, metrics: Floats) -> Floats:
         exponents = self.objective.exponents
@@ -366,7 +374,7 @@ class Task:
     ) -> None:
         """Add the steps of one batch to the trace, as if its rows had come one by one."""
         asked, nfev, cost_s = before
-        own = perf_counter() - self._started - self._away
+        own = self.spent_s - self.cost_s
         peaks = np.maximum.accumulate(merit)
         last = np.concatenate(([best], np.maximum(peaks[:-1], best)))
         done = 0

@@ -2,213 +2,22 @@
 
 from __future__ import annotations
 
-from .._record import Record
 from .._validate import choice, integer, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from .comparison import Comparison
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
     from ..result import SearchResult
 
-__all__ = ["CORE", "Comparison", "compare", "unfit_core"]
+__all__ = ["CORE", "compare", "unfit_core"]
 
 CORE = ("shgo", "exact")
 DESIGNING = ("hao",)  # methods that choose the accelerator too
 MAX_SEEDS = 1000
-
-
-class Comparison(Record):
-    """Runs of several methods on one problem.
-
-    Parameters
-    ----------
-    runs : dict of str to tuple of SearchResult
-        One result per seed, the same seeds for every method.
-    optimum : float or None
-        The proven optimum of the objective, where there is one.
-    baseline : str
-        The method that others are compared with.
-    skipped : dict of str to str
-        Methods left out, and why they do not fit.
-    """
-
-    runs: dict[str, tuple[SearchResult, ...]]
-    optimum: float | None
-    baseline: str
-    skipped: dict[str, str]
-
-    @property
-    def quality(self) -> float | None:
-        """The quality to be reached: the median of what the baseline found; None if nothing."""
-        from ._statistics import median
-
-        found = [run.objective for run in self.runs[self.baseline]]
-        return median([one for one in found if one is not None])
-
-    def rows(self, seed: int = 0) -> list[dict[str, Any]]:
-        """Return one line per method, with bootstrap intervals of 95 %.
-
-        Returns
-        -------
-        list of dict
-            "method", "seeds"; "objective": the median; "gap" to the proven optimum, relative:
-            (mean, low, high) or None; "reached": the share of seeds that reached the quality;
-            "evaluations", "samples" and "seconds" until then in expectation (see
-            `flash.methods._statistics.Efforts.expected`), None where no seed reached it; "fewer"
-            and "faster": the baseline's evaluations and seconds over the method's, as (ratio, low,
-            high) or None; "elapsed_s": the median time of a whole run.
-        """
-        from . import _statistics as statistics
-
-        target = self.quality
-        out = []
-        base = statistics.efforts(self.runs[self.baseline], target)
-        for name, runs in self.runs.items():
-            own = statistics.efforts(runs, target)
-            gaps = [one for one in (self._gap(run) for run in runs) if one is not None]
-            out.append(
-                {
-                    "method": name,
-                    "seeds": len(runs),
-                    "objective": statistics.median(
-                        [run.objective for run in runs if run.objective is not None]
-                    ),
-                    "gap": statistics.interval(gaps, seed=seed) if gaps else None,
-                    "reached": own.reached,
-                    "evaluations": own.expected("evaluations"),
-                    "samples": own.expected("samples"),
-                    "seconds": own.expected("seconds"),
-                    "fewer": statistics.ratio(base, own, "evaluations", seed),
-                    "faster": statistics.ratio(base, own, "seconds", seed),
-                    "elapsed_s": statistics.median([run.elapsed_s for run in runs]),
-                }
-            )
-        return out
-
-    def _gap(self, run: SearchResult) -> float | None:
-        if self.optimum is None or run.objective is None or not self.optimum:
-            return None
-        return max(0.0, self.optimum - run.objective) / abs(self.optimum)
-
-    def curve(self, method: str, points: Sequence[int]) -> list[list[float]]:
-        """Return each run's objective after so many evaluations, NaN where it had none yet."""
-        from ._statistics import best_after
-
-        return [[best_after(run, n) for n in points] for run in self.runs[method]]
-
-    def __str__(self) -> str:
-        from .._screen import table
-
-        first = next(iter(self.runs.values()))[0]
-        lines = [f"{first.space.family} on {first.target}, {first.objective_name}"]
-        lines[0] += "".join(f", {name} {value:g}" for name, value in first.budgets.items())
-        if self.optimum is not None:
-            lines.append(f"proven optimum {self.optimum:.6g}")
-        if self.quality is not None:
-            lines.append(f"quality to reach {self.quality:.6g}: the median of {self.baseline}")
-        titles = ["method", "objective", "gap %", "reached", "evaluations", "fewer", "time"]
-        rows = [titles]
-        for row in self.rows():
-            rows.append(_line(row))
-        lines += ["", *table(rows, 1), ""]
-        seeds = len(next(iter(self.runs.values())))
-        lines.append(
-            f"{seeds} seeds; objective: median; gap: mean; in brackets 95 % bootstrap intervals; "
-            "evaluations and time in expectation until the quality to reach; fewer: evaluations of "
-            f"{self.baseline} over the method's"
-        )
-        lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data: the rows and every run."""
-        return {
-            "format": 1,
-            "baseline": self.baseline,
-            "optimum": self.optimum,
-            "skipped": dict(self.skipped),
-            "rows": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
-            "runs": {name: [run.to_dict() for run in runs] for name, runs in self.runs.items()},
-        }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the comparison as JSON text, and write it where a path is given."""
-        from .._validate import json_text
-
-        return json_text(self.to_dict(), path)
-
-    @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> Comparison:
-        """Read a comparison from JSON text (it starts with a brace) or from a file.
-
-        Raises
-        ------
-        FormatError
-            If it is no comparison.
-        """
-        from .._validate import known_keys, parse_json, read_text
-        from ..errors import FormatError
-        from ..result import SearchResult
-
-        given = source if isinstance(source, str) and source.lstrip().startswith("{") else None
-        data = parse_json(given if given is not None else read_text(source, "the comparison"))
-        keys = ("format", "baseline", "optimum", "skipped", "rows", "runs")
-        known_keys("the comparison", data, keys)
-        if data.get("format") != 1 or not data.get("runs"):
-            raise FormatError("the comparison must have format 1 and runs")
-        runs = {
-            name: tuple(SearchResult.from_dict(run) for run in many)
-            for name, many in data["runs"].items()
-        }
-        return cls(
-            runs,
-            data.get("optimum"),
-            choice("baseline", data["baseline"], runs),
-            dict(data.get("skipped") or {}),
-        )
-
-    def to_frame(self) -> DataFrame:
-        """Return one row per run as a pandas DataFrame."""
-        from pandas import concat
-
-        return concat([run.to_frame() for runs in self.runs.values() for run in runs])
-
-    def plot(self) -> Figure:
-        """Draw quality against evaluations and against time; return the matplotlib Figure."""
-        from ._drawing import draw
-
-        return draw(self)
-
-
-def _finite(value: Any) -> Any:
-    """Return None for what JSON has no number for."""
-    if isinstance(value, tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and value - value != 0.0 else value
-
-
-def _line(row: Mapping[str, Any]) -> list[str]:
-    from .._screen import duration
-
-    gap, fewer = row["gap"], row["fewer"]
-    return [
-        row["method"],
-        "-" if row["objective"] is None else f"{row['objective']:.6g}",
-        "-" if gap is None else "{:.3g} [{:.3g}, {:.3g}]".format(*(100 * g for g in gap)),
-        f"{100 * row['reached']:.0f} %",
-        "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
-        "-" if fewer is None else "{:.3g} [{:.3g}, {:.3g}]".format(*fewer),
-        "-" if row["seconds"] is None else duration(row["seconds"]),
-    ]
 
 
 def compare(
@@ -257,11 +66,14 @@ def compare(
     Returns
     -------
     Comparison
+        After Ctrl-C, of the runs that were done.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
         If an argument is not accepted.
+    KeyboardInterrupt
+        If Ctrl-C came before the baseline was done once.
     """
     from ..evaluators import as_evaluator
     from ..predictor import as_predictor
@@ -308,6 +120,7 @@ def compare(
         usual = min(1000, judge.usual_evals)
     runs: dict[str, tuple[SearchResult, ...]] = {}
     optimum: float | None = None
+    interrupted = False
     for name in wanted:
         own: list[SearchResult] = []
         for seed in numbers:
@@ -329,7 +142,8 @@ def compare(
                     certify=optimum is None, **problem,
                 )  # fmt: skip
             if result.stopped == "interrupt":
-                raise KeyboardInterrupt
+                interrupted = True
+                break
             if optimum is None:
                 optimum = _optimum(result)
             own.append(result)
@@ -337,8 +151,20 @@ def compare(
                 _tell(name, seed, result)
             if callback is not None:
                 callback(result)
-        runs[name] = tuple(own)
-    return Comparison(runs, optimum, baseline, skipped)
+        if own:
+            runs[name] = tuple(own)
+        if interrupted:
+            for left in wanted[wanted.index(name) :]:
+                done = len(runs.get(left, ()))
+                skipped[left] = f"interrupted, {done} of {len(numbers)} seeds done"
+            break
+    if baseline not in runs:
+        stop = KeyboardInterrupt()
+        stop.add_note(f"before {baseline!r}, which others are compared with, was done once")
+        if journal is not None or hasattr(judge, "folder"):
+            stop.add_note("the evaluations are kept, and the same call goes on from there")
+        raise stop
+    return Comparison(runs, optimum, baseline, skipped, interrupted)
 
 
 _BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")

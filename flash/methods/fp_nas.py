@@ -5,7 +5,8 @@ A distribution over networks is drawn from, and moved towards what was good amon
 - P(A) is a product over cells of a softmax each. At first every variable has a softmax of its own
   (factorised), later all variables of a cell have one together (joint): coarse to fine. Where the
   switch comes is a reconstruction: at a share of the first entropy. The joint logits start as the
-  sum of the factors' (reconstruction).
+  sum of the factors' (reconstruction). A variable of more choices than the paper's ever have (over
+  16) is at first two factors, a coarse and a fine digit (reconstruction).
 - The number of draws of an iteration is proportional to the entropy H of P, ``K = lambda H``. The
   paper's lambda of 1/4 gives 14 draws at the start of its space; here lambda is such that every
   space starts with `samples` draws (reconstruction: the same rule where H is smaller).
@@ -27,6 +28,7 @@ distribution from the start: `flash.methods.parsec`.
 from __future__ import annotations
 
 from itertools import product
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "Distribution", "Scale", "count_for", "descend", "joint_groups", "run"]
 
+MOST_CHOICES = 16  # of a variable, above which it is drawn by two digits at first
 MOST_JOINT = 4096  # choices of a cell, above which its variables stay apart
 FEWEST = 2  # draws of an iteration: one alone has nothing to be weighed against
 
@@ -66,6 +69,8 @@ class Distribution:
         The variables of each factor.
     lengths : int array
         Choices of every variable.
+    digits : list of (int, int) or None, optional
+        Of each factor that is one digit of a variable: its place value, and how many it has.
 
     Attributes
     ----------
@@ -76,14 +81,27 @@ class Distribution:
         In nats.
     """
 
-    def __init__(self, columns: list[NDArray[np.int64]], lengths: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        columns: list[NDArray[np.int64]],
+        lengths: NDArray[np.int64],
+        digits: list[tuple[int, int] | None] | None = None,
+    ) -> None:
         self.columns = columns
-        sizes = [int(np.prod(lengths[one])) for one in columns]
+        self.digits = digits or [None] * len(columns)
+        self._last = None if digits is None else lengths - 1
+        sizes = [
+            int(np.prod(lengths[one])) if digit is None else digit[1]
+            for one, digit in zip(columns, self.digits, strict=True)
+        ]
         most = max(sizes, default=1)
         self.logits = np.full((len(columns), most), -np.inf)
         self._rows = np.zeros((len(columns), most, len(lengths)), dtype=np.int64)
         for f, (one, size) in enumerate(zip(columns, sizes, strict=True)):
             self.logits[f, :size] = 0.0
+            if (digit := self.digits[f]) is not None:
+                self._rows[f, :size, one[0]] = digit[0] * np.arange(size)
+                continue
             values = product(*(range(int(lengths[k])) for k in one))
             self._rows[f, :size, one] = np.array(list(values), dtype=np.int64).T
         self._factors = np.arange(len(columns))
@@ -103,16 +121,19 @@ class Distribution:
         """Return (rows of choice indices, choice of each factor), shapes (n, ...)."""
         steps = self.p.cumsum(axis=1)
         u = rng.random((n, len(self.columns))) * steps[:, -1]
-        picks = np.empty((n, len(self.columns)), dtype=np.int64)
-        for f in self._factors:
-            picks[:, f] = np.searchsorted(steps[f], u[:, f], side="right")
+        if steps.shape[1] <= 256:  # one call, where a search for each factor takes longer
+            picks = (steps <= u[:, :, None]).sum(axis=2)
+        else:
+            picks = np.empty((n, len(self.columns)), dtype=np.int64)
+            for f in self._factors:
+                picks[:, f] = np.searchsorted(steps[f], u[:, f], side="right")
         np.minimum(picks, self.p.shape[1] - 1, out=picks)
         return self.rows(picks), picks
 
     def rows(self, picks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of choices of each factor."""
         found: NDArray[np.int64] = self._rows[self._factors, picks].sum(axis=1)
-        return found
+        return found if self._last is None else np.minimum(found, self._last)
 
     def mode(self) -> NDArray[np.int64]:
         """Return the most probable row, shape (1, variables)."""
@@ -128,12 +149,16 @@ class Distribution:
     def joined(self, groups: list[NDArray[np.int64]], lengths: NDArray[np.int64]) -> Distribution:
         """Return the same distribution with one factor per group."""
         out = Distribution(groups, lengths)
-        at = {int(one[0]): f for f, one in enumerate(self.columns) if len(one) == 1}
+        at: dict[int, list[int]] = {}
+        for f, one in enumerate(self.columns):
+            at.setdefault(int(one[0]), []).append(f)
         for f, group in enumerate(groups):
             size = int(np.prod(lengths[group]))
             logits = np.zeros(size)
             for k in group:
-                logits += self.logits[at[int(k)]][out._rows[f, :size, k]]
+                for part in at[int(k)]:
+                    step, count = self.digits[part] or (1, int(lengths[k]))
+                    logits += self.logits[part][out._rows[f, :size, k] // step % count]
             out.logits[f, :size] = logits
         out.refresh()
         return out
@@ -153,7 +178,9 @@ class Scale:
         if not real.any():
             return np.zeros(len(merit))
         self.kept = (self.kept + merit[real].tolist())[-self.window :]
-        spread = float(np.std(self.kept))
+        away = np.array(self.kept)
+        away -= away.sum() / len(away)
+        spread = float(np.sqrt((away * away).sum() / len(away)))
         z = np.where(real, merit - merit[real].max(), -np.inf) / (spread or 1.0)
         q = np.exp(sharpness * z)
         found: NDArray[np.float64] = q / q.sum()
@@ -162,8 +189,18 @@ class Scale:
 
 def run(task: Task) -> None:
     """Search until the distribution is all but certain, or a limit."""
-    factors = [np.array([k]) for group in task.groups for k in group]
-    descend(task, Distribution(factors, task.lengths), joint_groups(task))
+    factors: list[NDArray[np.int64]] = []
+    digits: list[tuple[int, int] | None] = []
+    for k in [k for group in task.groups for k in group]:
+        n = int(task.lengths[k])
+        low = ceil(sqrt(n))
+        own: list[tuple[int, int] | None] = [None]
+        if n > MOST_CHOICES:
+            own = [(low, -(-n // low)), (1, low)]
+        factors += [np.array([k])] * len(own)
+        digits += own
+    many = digits if any(digits) else None
+    descend(task, Distribution(factors, task.lengths, many), joint_groups(task))
 
 
 def joint_groups(task: Task) -> list[NDArray[np.int64]]:

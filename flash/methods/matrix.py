@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..evaluators.by_function import FunctionEvaluator
 from ..evaluators.by_predictor import PredictorEvaluator
+from ..evaluators.by_supernet import SupernetEvaluator
 from ..evaluators.by_table import TableEvaluator
 from ..evaluators.by_training import TrainingEvaluator
 from ..network_space import HOMES, network_space
@@ -34,6 +35,8 @@ def matrix() -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for title, space in spaces:
         for what, evaluator in _evaluators(space):
+            if what == "supernet" and space.family == "densenet":
+                title, space = "`resnet`, `wide-resnet`, `mobilenet-v2`", SearchSpace("resnet")
             marks = [_mark(name, space, evaluator) for name in methods]
             lines.append("| " + " | ".join([title, what, *marks]) + " |")
     return "\n".join(lines)
@@ -46,6 +49,7 @@ def _evaluators(space: Any) -> list[tuple[str, Evaluator]]:
         ("table", TableEvaluator({name: 0.5})),
         ("training", TrainingEvaluator("digits", "trainings")),
         ("function", FunctionEvaluator(_nothing)),
+        ("supernet", SupernetEvaluator("digits", "supernet")),
     ]
 
 

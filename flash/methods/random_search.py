@@ -15,5 +15,8 @@ OPTIONS = {"batch": Option(256, 1, 1 << 20, about="configurations drawn at a tim
 
 def run(task: Task) -> None:
     """Draw configurations uniformly until a limit; those over budget cost no evaluation."""
+    batch = task.options["batch"]
+    if not task.ground.tabled:  # networks that are charged one by one: no more than are wanted
+        batch = min(batch, 16)
     while True:
-        task.evaluate(task.draw(task.options["batch"]))
+        task.evaluate(task.draw(batch))

@@ -130,6 +130,7 @@ class Ready(Record):
         )
         stopped: str | None = None
         try:
+            judge.prepare(task, device.budgets)
             with np.errstate(over="ignore", under="ignore"):
                 module_of(method).run(task)
         except Stop as stopping:

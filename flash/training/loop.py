@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["AUGMENTATIONS", "PRECISIONS", "Recipe", "fit", "save_state"]
+__all__ = [
+    "AUGMENTATIONS",
+    "PRECISIONS",
+    "Recipe",
+    "augmented",
+    "autocast",
+    "fit",
+    "judge",
+    "layout_of",
+    "load_state",
+    "optimizer_for",
+    "save_state",
+]
 
 AUGMENTATIONS = ("none", "flip", "shift", "flip-shift")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -133,12 +145,12 @@ def fit(
     import torch
 
     place = torch.device(device)
-    module.to(place, memory_format=_layout(place))
+    module.to(place, memory_format=layout_of(place))
     tensors = {name: torch.from_numpy(array).to(place) for name, array in data.items()}
-    optimizer = _optimizer(module, recipe)
+    optimizer = optimizer_for(module, recipe)
     done, spent, train_loss = 0, 0.0, math.nan
     if checkpoint is not None and os.path.exists(checkpoint):
-        state = _load(checkpoint, place)
+        state = load_state(checkpoint, place)
         if state["key"] == key:
             module.load_state_dict(state["module"])
             optimizer.load_state_dict(state["optimizer"])
@@ -168,7 +180,7 @@ def fit(
     }
 
 
-def _optimizer(module: Any, recipe: Recipe) -> Any:
+def optimizer_for(module: Any, recipe: Recipe) -> Any:
     import torch
 
     decayed = [one for one in module.parameters() if one.ndim > 1]
@@ -209,8 +221,8 @@ def _epoch(
             group["lr"] = rate
         rows = order[at : at + size]
         batch = augmented(x[rows.to(x.device)], recipe.augment, generator)
-        batch = batch.contiguous(memory_format=_layout(x.device))
-        with _autocast(x.device, recipe):
+        batch = batch.contiguous(memory_format=layout_of(x.device))
+        with autocast(x.device, recipe):
             logits = module(batch)
         loss = cross_entropy(
             logits.float(), y[rows.to(y.device)], label_smoothing=recipe.label_smoothing
@@ -245,14 +257,14 @@ def augmented(images: Any, how: str, generator: Any) -> Any:
     return images
 
 
-def _layout(device: Any) -> Any:
+def layout_of(device: Any) -> Any:
     """Return the faster memory layout: of small images on a CPU, channels_last is 20 % slower."""
     import torch
 
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
-def _autocast(device: Any, recipe: Recipe) -> Any:
+def autocast(device: Any, recipe: Recipe) -> Any:
     import torch
 
     reduced = recipe.precision == "bfloat16" or (
@@ -270,8 +282,8 @@ def judge(module: Any, x: Any, y: Any, recipe: Recipe) -> tuple[float, float]:
     right, loss = 0, 0.0
     with torch.inference_mode():
         for at in range(0, len(x), _EVAL_BATCH):
-            batch = x[at : at + _EVAL_BATCH].contiguous(memory_format=_layout(x.device))
-            with _autocast(x.device, recipe):
+            batch = x[at : at + _EVAL_BATCH].contiguous(memory_format=layout_of(x.device))
+            with autocast(x.device, recipe):
                 logits = module(batch)
             labels = y[at : at + _EVAL_BATCH]
             right += int((logits.argmax(1) == labels).sum())
@@ -300,15 +312,26 @@ def save_state(path: str, state: dict[str, Any]) -> None:
         raise
 
 
-def _load(path: str, device: Any) -> dict[str, Any]:
+def load_state(path: str, device: Any) -> dict[str, Any]:
+    """Return what `save_state` wrote of a training: tensors and numbers, never code.
+
+    Raises
+    ------
+    FormatError
+        If the file is no checkpoint.
+    OSError
+        If it cannot be read.
+    """
+    import io
+
     import torch
 
+    with open(path, "rb") as file:  # torch makes an OSError of a file cut short
+        raw = file.read()
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(raw), map_location=device, weights_only=True)
         for name in ("key", "module", "optimizer", "epochs", "seconds", "train_loss"):
             state[name]
-    except OSError:
-        raise
     except Exception as error:  # whatever a file that is no checkpoint makes torch raise
         raise FormatError(f"the checkpoint {path!r} cannot be read: {error}") from None
     return state

@@ -96,15 +96,15 @@ def _at(side: int, data: dict[str, Any], common: dict[str, Any]) -> dict[str, An
     """Return the data as a network of this resolution takes them; the last ones are kept."""
     if data.get("side") != side:
         data["scaled"] = {
-            name: _scaled(data[name], side, common) if name.endswith("x") else data[name]
+            name: scaled(data[name], side, common) if name.endswith("x") else data[name]
             for name in ("train_x", "train_y", "test_x", "test_y")
         }
         data["side"] = side
-    scaled: dict[str, Any] = data["scaled"]
-    return scaled
+    found: dict[str, Any] = data["scaled"]
+    return found
 
 
-def _scaled(images: Any, side: int, common: dict[str, Any]) -> Any:
+def scaled(images: Any, side: int, common: dict[str, Any]) -> Any:
     """Return images as float32 of three channels, normalised, of `side` pixels."""
     import numpy as np
     import torch

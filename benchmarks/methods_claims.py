@@ -1,0 +1,358 @@
+"""What systems claim, on this ground; sections of `python -m benchmarks.report`.
+
+`methods_adaptive`: FP-NAS draws fewer networks than PARSEC (arXiv 2011.10949: 64 % fewer). Each
+runs until its distribution is all but certain, which is when such a search is over, and is judged
+by what it drew until then and by its answer. A run against FP-NAS with a fixed number of draws
+tells what the adaptive number alone does.
+
+`methods_overhead`: each method's own processor time per evaluation, with the predictor evaluator.
+
+`methods_training`: FLASH's search without training against search with training in the loop, on
+scikit-learn's digits, and on the networks of benchmarks/training, whose accuracies and processor
+seconds are shipped. A search of cells of PNAS by training goes with it.
+
+    python -m benchmarks.methods_claims methods_adaptive --data FOLDER --json out.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import flash
+from benchmarks.common import HERE, write_json
+from benchmarks.methods import BUDGETS, problems
+from flash.hardware import as_target
+from flash.methods import _statistics as statistics
+from flash.methods._ground import ground_of
+from flash.methods._statistics import Efforts
+from flash.methods.running import any_space
+from flash.methods.surrogates import Surrogate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SEEDS = 10
+SECTIONS = ("methods_adaptive", "methods_overhead", "methods_training")
+
+# FP-NAS
+
+ENDS = (0.02, 0.1)  # share of the first entropy at which a search is over
+ADAPTIVE = {
+    "fp-nas": ("fp-nas", {}),
+    "fp-nas, fixed 14": ("fp-nas", {"adaptive": False}),
+    "parsec, fixed 16": ("parsec", {}),
+}
+
+
+def adaptive(data: Path | None, seeds: int) -> list[dict[str, Any]]:
+    """Return one line per problem and end: draws, evaluations, seconds and answers."""
+    lines = []
+    for problem in problems(data).values():
+        if problem is None:
+            continue
+        given = {k: v for k, v in problem.given.items() if k != "max_evals"}
+        space = any_space(problem.space)
+        known = flash.search(space, problem.target, method="random", max_evals=1, **given)
+        for end in ENDS:
+            line: dict[str, Any] = {"about": problem.about, "ends_at": end, "methods": {}}
+            for title, (method, options) in ADAPTIVE.items():
+                runs = [
+                    flash.search(
+                        space, problem.target, method=method, seed=seed, certify=False,
+                        options={**options, "ends_at": end}, **given,
+                    )
+                    for seed in range(seeds)
+                ]  # fmt: skip
+                line["methods"][title] = {
+                    "samples": [run.samples for run in runs],
+                    "evaluations": [run.nfev for run in runs],
+                    "seconds": [run.spent_s for run in runs],
+                    "gap": [_gap(run.objective, known.upper_bound) for run in runs],
+                }
+            own = line["methods"]["fp-nas"]
+            for title, other in line["methods"].items():
+                for what in ("samples", "evaluations", "seconds"):
+                    other[f"fewer_{what}"] = ratio_of_means(other[what], own[what])
+                worse = np.array(own["gap"]) - np.array(other["gap"])
+                other["worse"] = statistics.interval(worse.tolist())
+                print(line["about"], end, title, other["fewer_samples"], file=sys.stderr)
+            lines.append(line)
+    return lines
+
+
+def _gap(objective: float | None, optimum: float | None) -> float:
+    assert optimum is not None
+    return 1.0 if objective is None else (optimum - objective) / optimum
+
+
+def ratio_of_means(others: Sequence[float], own: Sequence[float]) -> tuple[float, float, float]:
+    """Return the ratio of two means, with its bootstrap interval of 95 % over seeds."""
+    rng = np.random.default_rng(0)
+    first, second = np.array(others, dtype=float), np.array(own, dtype=float)
+    a = first[rng.integers(0, len(first), size=(10_000, len(first)))].mean(axis=1)
+    b = second[rng.integers(0, len(second), size=(10_000, len(second)))].mean(axis=1)
+    low, high = np.quantile(a / b, (0.025, 0.975))
+    return float(first.mean() / second.mean()), float(low), float(high)
+
+
+# overhead
+
+OVERHEAD = ("random", "evolution", "pnas", "fp-nas", "parsec")
+
+
+@contextmanager
+def clocked() -> Iterator[list[float]]:
+    """Yield what surrogates take, fits and predictions, in seconds."""
+    spent = [0.0]
+    kept = Surrogate.fit, Surrogate.predict
+
+    def timed(function: Any) -> Any:
+        def call(*given: Any) -> Any:
+            started = process_time()
+            try:
+                return function(*given)
+            finally:
+                spent[0] += process_time() - started
+
+        return call
+
+    Surrogate.fit, Surrogate.predict = map(timed, kept)  # type: ignore[method-assign]
+    try:
+        yield spent
+    finally:
+        Surrogate.fit, Surrogate.predict = kept  # type: ignore[method-assign]
+
+
+def overhead(seeds: int) -> list[dict[str, Any]]:
+    """Return each method's own processor seconds per evaluation, tables and answer included."""
+    lines = []
+    for predictor in (None, "default"):
+        for budgets in (BUDGETS, {}):
+            for method in OVERHEAD:
+                own, surrogates, counts = [], [], []
+                for seed in range(seeds):
+                    with clocked() as spent:
+                        started = process_time()
+                        run = flash.search(
+                            "densenet", "rram", method=method, predictor=predictor, seed=seed,
+                            max_evals=2000, certify=False, **budgets,
+                        )  # fmt: skip
+                        took = process_time() - started
+                    own.append((took - spent[0]) / run.nfev)
+                    surrogates.append(spent[0])
+                    counts.append(run.nfev)
+                lines.append(
+                    {
+                        "method": method,
+                        "score": "NN-Degree" if predictor is None else "default predictor",
+                        "budgets": len(budgets),
+                        "evaluations": statistics.median(counts),
+                        "seconds": statistics.median(own),
+                        "worst": max(own),
+                        "surrogate_s": statistics.median(surrogates),
+                    }
+                )
+                print(lines[-1], file=sys.stderr)
+    return lines
+
+
+# training in the loop
+
+# 64 small networks, so that training all of them takes minutes
+DIGITS = {
+    "family": "densenet", "widths": [4, 8], "depths": [2, 4], "skips": [0, 8], "cells": 2,
+    "resolution": 8,
+}  # fmt: skip
+EPOCHS = 3
+SHARES = (1.0, 0.5)  # of the networks that a budget of MACs leaves
+TRAINERS = {
+    "random": {},
+    "evolution": {"population": 10, "sample": 3},
+    "pnas": {"surrogate": "ridge"},
+    "fp-nas": {},
+    "parsec": {},
+    "flash": {"samples": 12},
+}
+REPEATS = 20  # of flash's own search, to time it
+
+
+def training(folder: Path, seeds: int) -> dict[str, Any]:
+    """Return the two experiments, and the search for a cell."""
+    return {
+        "digits": digits(folder / "digits", seeds),
+        "shipped": shipped(seeds),
+        "cells": cells(folder / "cells"),
+    }
+
+
+def digits(folder: Path, seeds: int) -> list[dict[str, Any]]:
+    """Return, for each budget, what every method takes to a network as good as FLASH's."""
+    space = flash.SearchSpace.from_dict(DIGITS)
+    judge = flash.TrainingEvaluator("digits", folder, epochs=EPOCHS)
+    ground = ground_of(space, as_target("cpu-x86"))
+    rows = np.array(list(np.ndindex(*ground.lengths.tolist())))
+    metrics = ground.charge(rows)
+    accuracy, seconds = judge.evaluate(ground, rows, metrics)
+    told = []
+    for share in SHARES:
+        budget = float(np.quantile(metrics[5], share, method="lower"))
+        own, answer = timed_search(space, "cpu-x86", max_macs=budget)
+        place = int(np.flatnonzero((rows == np.array(answer.x)).all(axis=1))[0])
+        quality = float(accuracy[place])
+        allowed = metrics[5] <= budget
+        line: dict[str, Any] = {
+            "budget": budget,
+            "networks": int(allowed.sum()),
+            "better": int((accuracy[allowed] > quality).sum()),
+            "quality": quality,
+            "flash_s": statistics.median(own),
+            "answer_s": float(seconds[place]),
+            "training_s": float(seconds.mean()),
+            "methods": {},
+        }
+        for method, options in TRAINERS.items():
+            runs = [
+                flash.search(
+                    space, "cpu-x86", method=method, evaluator=judge, options=options, seed=seed,
+                    max_evals=len(rows), max_macs=budget, certify=False,
+                )
+                for seed in range(seeds)
+            ]  # fmt: skip
+            line["methods"][method] = _against(own, statistics.efforts(runs, quality))
+        told.append(line)
+        print(line, file=sys.stderr)
+    return told
+
+
+def timed_search(space: Any, target: str, **budgets: float) -> tuple[list[float], Any]:
+    """Return the seconds of FLASH's search without training, several times, and its answer."""
+    own = []
+    for _ in range(REPEATS):
+        started = perf_counter()
+        answer = flash.search(space, target, **budgets)
+        own.append(perf_counter() - started)
+    return own, answer
+
+
+def _against(own: Sequence[float], other: Efforts) -> dict[str, Any]:
+    base = Efforts([1.0] * len(own), [1.0] * len(own), list(own), [True] * len(own))
+    return {
+        "reached": other.reached,
+        "evaluations": other.expected("evaluations"),
+        "seconds": other.expected("seconds"),
+        "slower": plain(statistics.ratio(other, base, "seconds")),
+    }
+
+
+def plain(triple: Any) -> Any:
+    """Return a ratio with None for what JSON has no number for."""
+    return triple and [None if one - one != 0.0 else one for one in triple]
+
+
+def shipped(seeds: int) -> list[dict[str, Any]]:
+    """Return the same on the 96 networks that benchmarks/training trained.
+
+    FLASH takes the one of the highest NN-Degree within a budget of MACs, in the time of a search
+    of its whole space. Random search draws without repetition, until one is as accurate; each draw
+    costs its training's processor seconds.
+    """
+    data = json.loads((HERE / "training" / "results.json").read_text())
+    nets, accuracy, seconds = [], [], []
+    for one in data["networks"]:
+        widths = [16 * one["multiplier"] * 2**k for k in range(3)]
+        shape = zip(widths, one["depths"], one["skips"], strict=True)
+        nets.append(
+            flash.Architecture(
+                "densenet", [flash.Cell(*cell) for cell in shape], resolution=data["resolution"]
+            )
+        )
+        accuracy.append(float(np.mean([run["accuracy"] for run in one["trainings"]])))
+        seconds.append(float(np.mean([run["cpu_s"] for run in one["trainings"]])))
+    degrees = np.array([flash.nn_degree(net) for net in nets])
+    macs = np.array([net.macs for net in nets])
+    space = flash.DenseNet(resolution=data["resolution"])
+    told = []
+    for share in (1.0, 0.75, 0.5, 0.25):
+        budget = float(np.quantile(macs, share, method="lower"))
+        allowed = np.flatnonzero(macs <= budget)
+        best = int(allowed[np.argmax(degrees[allowed])])
+        own, _ = timed_search(space, "cpu-x86", max_macs=budget)
+        efforts = []
+        for seed in range(100 * seeds):
+            order = np.random.default_rng(seed).permutation(allowed)
+            count = 1 + int(np.argmax(np.array(accuracy)[order] >= accuracy[best]))
+            efforts.append((count, float(np.array(seconds)[order[:count]].sum())))
+        counts, spent = map(list, zip(*efforts, strict=True))
+        n = [float(count) for count in counts]
+        told.append(
+            {
+                "budget": budget,
+                "networks": len(allowed),
+                "better": int((np.array(accuracy)[allowed] > accuracy[best]).sum()),
+                "quality": accuracy[best],
+                "flash_s": statistics.median(own),
+                "answer_s": seconds[best],
+                "training_s": float(np.mean(seconds)),
+                "methods": {"random": _against(own, Efforts(n, n, spent, [True] * len(n)))},
+            }
+        )
+        print(told[-1], file=sys.stderr)
+    return told
+
+
+CELLS = {"filters": 4, "resolution": 8, "repeats": 1, "blocks": 3}
+CELL_EVALS, CELL_SEEDS = 16, 2
+
+
+def cells(folder: Path) -> dict[str, Any]:
+    """Search for a cell of PNAS by training, progressively and at random."""
+    space = flash.PNASCells(**CELLS)
+    judge = flash.TrainingEvaluator("digits", folder, epochs=1)
+    told: dict[str, Any] = {"evaluations": CELL_EVALS, "methods": {}}
+    for method in ("pnas", "random"):
+        runs = [
+            flash.search(
+                space, "cpu-x86", method=method, evaluator=judge, max_evals=CELL_EVALS, seed=seed
+            )
+            for seed in range(CELL_SEEDS)
+        ]
+        told["methods"][method] = {
+            "accuracies": [run.accuracy for run in runs],
+            "cell": space.name(runs[0].x),
+            "seconds": [run.trace[-1][2] for run in runs],
+        }
+    return told
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure one section."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("section", choices=SECTIONS)
+    parser.add_argument("--data", type=Path, help="folder of the measured data")
+    parser.add_argument("--trainings", type=Path, help="folder that keeps the trainings")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    if args.section == "methods_adaptive":
+        told: Any = adaptive(args.data, args.seeds)
+    elif args.section == "methods_overhead":
+        told = overhead(args.seeds)
+    elif args.trainings is not None:
+        told = training(args.trainings, args.seeds)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            told = training(Path(folder), args.seeds)
+    write_json(args.json, told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Joins a variant's cells one after another, by groups of states."""
+
+from libc.math cimport INFINITY, exp, log1p
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from flash._core.cloud cimport *
+from flash._core.core cimport *
+from flash._core.front_join cimport *
+from flash._core.front_keys cimport *
+from flash._core.front_sift cimport *
+from flash._core.front_task cimport *
+
+
+cdef inline int positive(const flash_variant* v) noexcept nogil:
+    """Whether no row has a negative score."""
+    cdef int c
+    cdef int64_t i
+    for c in range(v.n_cells):
+        if v.cells[c].low[COL_SCORE] < 0.0:
+            return 0
+        if v.cells[c].boundary[COL_SCORE] != NULL:
+            for i in range(v.cells[c].states * (v.cells[c - 1].states if c else 1)):
+                if v.cells[c].boundary[COL_SCORE][i] < 0.0:
+                    return 0
+    return v.constant[COL_SCORE] >= 0.0
+
+
+cdef inline void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
+    """Splits epsilon between the joins: half for the last, the rest for those in the middle."""
+    cdef const flash_links* l = &t.problem.links
+    cdef double low[9]
+    cdef double high[9]
+    cdef double whole = log1p(t.epsilon), share, score, steep
+    cdef int d, middle = v.n_cells - 2
+    t.shift = 0.0
+    if t.epsilon == 0.0 or middle <= 0:
+        for d in range(t.n_keys):
+            t.slack[d] = KEEP
+        return
+    share = 0.5 * whole / middle
+    t.epsilon = exp(0.5 * whole) - 1.0
+    rest_of(v, 0, -1, low, high)
+    for d in range(t.n_keys):
+        t.step[d] = exp(share) * (1.0 - 1e-12)
+        if t.key_column[d] != COL_SCORE or t.slack[d] == KEEP:
+            continue
+        score = l.quantum[M_SCORE] * (low[COL_SCORE] + v.constant[COL_SCORE])
+        if l.score_link == 2:
+            t.slack[d] = SHIFT
+            t.step[d] = share * (1.0 - 1e-12) / l.quantum[M_SCORE]
+            t.shift = share * (1.0 - 1e-12)
+        elif l.log_macs != 0.0 or l.log_params != 0.0 or not score > 0.0 or not positive(v):
+            t.slack[d] = KEEP
+        elif l.score_link == 1:
+            # accuracy rises by at most this power of the score, steepest where it is least
+            score *= exp(-whole)
+            steep = exp(l.link_b / score + l.link_c)
+            steep = l.link_b / score * (steep / (l.link_a + steep) if steep < 1e300 else 1.0)
+            t.step[d] = exp(share / max(1.0, steep)) * (1.0 - 1e-12)
+
+
+cdef inline int64_t future(const flash_variant* v, int c, int64_t state) noexcept nogil:
+    """States that the cells after c can't tell apart have the same number."""
+    cdef int k
+    cdef const flash_cell* cell = &v.cells[c]
+    if cell.incoming <= 1:
+        return state
+    if c + 1 < v.n_cells:
+        for k in range(FLASH_COLUMNS):
+            if v.cells[c + 1].boundary[k] != NULL:
+                return state
+    return state % (cell.states // cell.incoming)
+
+
+cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
+                         Cloud* out) noexcept nogil:
+    """The rows of a cell in a state that no other dominates."""
+    cdef const flash_cell* cell = &v.cells[c]
+    cdef int64_t each = cell.rows // cell.states, i
+    cdef double rest_low[9]
+    cdef double rest_high[9]
+    cdef double x[9]
+    cdef char* made
+    cdef Waiting waiting
+    cdef int k, n_rows = t.n_rows, final = t.final
+    cdef double epsilon = t.epsilon
+    for k in range(FLASH_COLUMNS):
+        rest_low[k] = t.rest_low[k]
+        rest_high[k] = t.rest_high[k]
+    rest_of(v, 0, c, t.rest_low, t.rest_high)
+    for k in range(FLASH_COLUMNS):
+        t.rest_low[k] += v.constant[k]
+        t.rest_high[k] += v.constant[k]
+    t.n_rows = 1
+    t.final = 0
+    t.epsilon = 0.0
+    memset(&waiting, 0, sizeof(waiting))
+    for i in range(state * each, (state + 1) * each):
+        for k in range(FLASH_COLUMNS):
+            x[k] = cell.column[k][i] if cell.column[k] != NULL else 0.0
+        if hopeless(t, x, x):
+            continue
+        made = claim(t, &waiting)
+        if made == NULL:
+            break
+        for k in range(t.n_columns):
+            totals(made)[k] = cell.column[t.column[k]][i]
+        memset(variant_of(t, made), 0, (t.n_cells + 1) * sizeof(int32_t))
+        rows_of(t, made)[0] = <int32_t> i
+    if t.stopped != 4:
+        sift(t, out, &waiting)
+    by_sums(t, out)
+    free(waiting.record)
+    t.n_rows = n_rows
+    t.final = final
+    t.epsilon = epsilon
+    for k in range(FLASH_COLUMNS):
+        t.rest_low[k] = rest_low[k]
+        t.rest_high[k] = rest_high[k]
+
+
+cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
+                            Pause pause) noexcept nogil:
+    """One variant, cell by cell, by groups of states."""
+    cdef const flash_variant* v = &t.problem.variants[variant]
+    cdef Cloud before[64]
+    cdef Cloud after[64]
+    cdef Cloud rows
+    cdef Waiting waiting
+    cdef Waiting* wait
+    cdef double offset[9]
+    cdef int64_t s, g, f
+    cdef int c, k
+    cdef char* start
+    memset(before, 0, sizeof(before))
+    memset(after, 0, sizeof(after))
+    memset(&rows, 0, sizeof(rows))
+    memset(&waiting, 0, sizeof(waiting))
+    t.variant = variant
+    t.n_rows = 0
+    t.final = 0
+    t.done = 0.0
+    t.whole = v.n_cells
+    choose_steps(t, v)
+    start = claim(t, &waiting)
+    if start != NULL:
+        memset(start, 0, t.stride)
+        for k in range(t.n_columns):
+            totals(start)[k] = v.constant[t.column[k]]
+        rest_of(v, 0, -1, t.rest_low, t.rest_high)
+        sift(t, before, &waiting)
+        by_sums(t, before)
+    for c in range(v.n_cells):
+        t.n_rows = c + 1
+        rest_of(v, c + 1, -1, t.rest_low, t.rest_high)
+        for g in range(64):
+            memset(&after[g], 0, sizeof(Cloud))
+        for f in range(v.cells[c].states):      # groups after, each from all its states
+            for s in range(v.cells[c].states):
+                if future(v, c, s) != f or t.stopped == 4:
+                    continue
+                t.final = 0
+                rows_in(t, v, c, s, &rows)
+                t.final = c == v.n_cells - 1
+                t.before = 0 if t.final else found.n + kept.n
+                for g in range(v.cells[c - 1].states if c else 1):
+                    if c and (future(v, c - 1, g) != g
+                              or not flash_follows(&v.cells[c - 1], g, &v.cells[c], s)):
+                        continue
+                    for k in range(FLASH_COLUMNS):
+                        offset[k] = 0.0
+                        if v.cells[c].boundary[k] != NULL:
+                            offset[k] = v.cells[c].boundary[k][g * v.cells[c].states + s]
+                    wait = kept if t.final else &waiting
+                    join(t, &before[g], &rows, offset, found if t.final else &after[f], wait,
+                         pause)
+                discard(&rows)
+            t.final = c == v.n_cells - 1
+            if t.final and t.epsilon > 0.0 and t.stopped != 4:
+                sift(t, found, kept)
+            elif not t.final and t.stopped != 4:
+                sift(t, &after[f], &waiting)
+                by_sums(t, &after[f])
+        for g in range(64):
+            discard(&before[g])
+            before[g] = after[g]
+        t.done = c + 1
+        t.share = 0.0
+    for g in range(64):
+        discard(&before[g])
+    free(waiting.record)

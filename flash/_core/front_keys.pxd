@@ -1,0 +1,182 @@
+"""The keys that sums of rows are compared by: what goals and budgets depend on."""
+
+from libc.math cimport INFINITY, fabs, log
+from libc.string cimport memset
+
+from flash._core.core cimport *
+from flash._core.front_task cimport *
+
+
+cdef inline void rest_of(const flash_variant* v, int first, int but, double* low,
+                         double* high) noexcept nogil:
+    """What cells from `first` on add at least and at most, by column, but for one."""
+    cdef int c, k
+    cdef int64_t i
+    cdef double least, most
+    for k in range(FLASH_COLUMNS):
+        low[k] = high[k] = 0.0
+    for c in range(first, v.n_cells):
+        for k in range(FLASH_COLUMNS):
+            if v.cells[c].column[k] == NULL:
+                continue
+            if c != but:
+                low[k] += v.cells[c].low[k]
+                high[k] += v.cells[c].high[k]
+            if v.cells[c].boundary[k] != NULL:
+                least = INFINITY
+                most = -INFINITY
+                for i in range(v.cells[c].states * (v.cells[c - 1].states if c else 1)):
+                    least = min(least, v.cells[c].boundary[k][i])
+                    most = max(most, v.cells[c].boundary[k][i])
+                low[k] += least
+                high[k] += most
+
+
+cdef inline int uses(const flash_links* l, int metric, int* columns, int* direct) noexcept nogil:
+    """Columns that a metric depends on; direct: the first is a term of its own."""
+    cdef int n = 0
+    direct[0] = 1
+    if metric == M_SCORE:
+        columns[0] = COL_SCORE
+        return 1
+    if metric == M_PARAMS or metric == M_MACS:
+        columns[0] = COL_PARAMS if metric == M_PARAMS else COL_MACS
+        return 1
+    columns[0] = (COL_LATENCY if metric == M_LATENCY else COL_ENERGY if metric == M_ENERGY
+                  else COL_AREA)
+    n = 1
+    if l.n_steps and metric != M_AREA:
+        columns[n] = COL_LATENCY_SCALED if metric == M_LATENCY else COL_ENERGY_SCALED
+        n += 1
+    if metric == M_ENERGY and l.leakage > 0.0:
+        columns[n] = COL_LATENCY
+        n += 1
+        if l.n_steps:
+            columns[n] = COL_LATENCY_SCALED
+            n += 1
+    if l.n_steps or (metric == M_ENERGY and l.leakage > 0.0):
+        columns[n] = COL_SCALE
+        n += 1
+    return n
+
+
+cdef inline int is_goal(const Task* t, int metric) noexcept nogil:
+    cdef int i
+    for i in range(t.n_goals):
+        if t.goal[i] == metric:
+            return 1
+    return 0
+
+
+cdef inline int counts(const Task* t, int metric) noexcept nogil:
+    """Whether a metric is a goal or has a budget."""
+    return is_goal(t, metric) or t.query.maximum[metric] < INFINITY
+
+
+cdef inline double size_of_score(const flash_links* l, const double* low,
+                                 const double* high) noexcept nogil:
+    """A bound of each term of the score, added up."""
+    cdef double size = l.quantum[M_SCORE] * max(fabs(low[COL_SCORE]), fabs(high[COL_SCORE]))
+    if l.log_macs != 0.0:
+        size += fabs(l.log_macs) * max(fabs(log(low[COL_MACS])), fabs(log(high[COL_MACS])))
+    if l.log_params != 0.0:
+        size += fabs(l.log_params) * max(fabs(log(low[COL_PARAMS])), fabs(log(high[COL_PARAMS])))
+    return size
+
+
+cdef inline void greatest(const Task* t, double* top) noexcept nogil:
+    """A bound of each metric's size."""
+    cdef double low[9]
+    cdef double high[9]
+    cdef double m[6]
+    cdef int v, k
+    for k in range(FLASH_METRICS):
+        top[k] = 0.0
+    for v in range(t.problem.n_variants):
+        rest_of(&t.problem.variants[v], 0, -1, low, high)
+        for k in range(FLASH_COLUMNS):
+            low[k] += t.problem.variants[v].constant[k]
+            high[k] += t.problem.variants[v].constant[k]
+        flash_metrics(&t.problem.links, high, m)
+        m[M_SCORE] = size_of_score(&t.problem.links, low, high)
+        for k in range(FLASH_METRICS):
+            top[k] = max(top[k], m[k])
+
+
+cdef inline void choose_keys(Task* t) noexcept nogil:
+    """The keys, strict ones first, and how far each may be eased while cells are joined."""
+    cdef const flash_links* l = &t.problem.links
+    cdef const flash_query* q = t.query
+    cdef int need[2][9]     # of less, of more
+    cdef int strict[9]
+    cdef int fixed[9]
+    cdef int columns[9]
+    cdef double top[6]
+    cdef int i, k, n, m, part, goal, direct
+    memset(need, 0, sizeof(need))
+    memset(strict, 0, sizeof(strict))
+    memset(fixed, 0, sizeof(fixed))
+    greatest(t, top)
+    for m in range(FLASH_METRICS):
+        goal = is_goal(t, m)
+        n = uses(l, m, columns, &direct)
+        if m == M_SCORE:
+            if not goal and q.min_accuracy == -INFINITY:
+                continue
+            need[1][COL_SCORE] = 1
+            fixed[COL_SCORE] |= q.min_accuracy != -INFINITY
+            if l.log_macs != 0.0:
+                need[l.log_macs > 0.0][COL_MACS] = 1
+                fixed[COL_MACS] = 1
+            if l.log_params != 0.0:
+                need[l.log_params > 0.0][COL_PARAMS] = 1
+                fixed[COL_PARAMS] = 1
+        elif not goal and q.maximum[m] == INFINITY:
+            continue
+        else:
+            for i in range(n):
+                need[0][columns[i]] = 1
+                fixed[columns[i]] |= q.maximum[m] < INFINITY or columns[i] == COL_SCALE
+        # one unit must outlive the rounding of the metric
+        if goal and l.quantum[m] > 4.0 * 2.0 ** -52 * top[m]:
+            strict[columns[0]] = 1
+    n = 0
+    for part in range(2):
+        for k in range(FLASH_COLUMNS):
+            if not t.problem.present >> k & 1:
+                continue
+            for i in range(2):
+                if not need[i][k]:
+                    continue
+                # params or macs that only a logarithm rewards are not strict
+                direct = strict[k] and i == (k == COL_SCORE)
+                if direct != (part == 0):
+                    continue
+                t.key_column[n] = k
+                t.sign[n] = -1.0 if i else 1.0
+                t.slack[n] = KEEP if fixed[k] else GAIN if k == COL_SCORE else COST
+                n += 1
+        if part == 0:
+            t.strict = n
+    t.n_keys = n
+    for k in range(FLASH_COLUMNS):
+        t.place[k] = -1
+    for i in range(n):
+        t.place[t.key_column[i]] = i
+    if (l.log_macs != 0.0 or l.log_params != 0.0) and is_goal(t, M_SCORE):
+        t.corners = (2 if l.log_macs != 0.0 else 1) * (2 if l.log_params != 0.0 else 1)
+        t.margin = 1e-13 * top[M_SCORE]
+        for i in range(n):
+            k = t.key_column[i]
+            if k == COL_SCORE:
+                continue
+            if (k == COL_MACS or k == COL_PARAMS) and not (
+                    t.sign[i] > 0.0 and counts(t, M_MACS if k == COL_MACS else M_PARAMS)):
+                continue
+            t.plain[t.n_plain] = i
+            t.n_plain += 1
+    for i in range(t.n_goals):
+        n = uses(l, t.goal[i], columns, &direct)
+        for k in range(t.n_keys):
+            if t.key_column[k] == columns[0] and (t.sign[k] < 0.0) == (columns[0] == COL_SCORE):
+                t.goal_key[i] = k

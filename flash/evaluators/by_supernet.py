@@ -1,0 +1,215 @@
+"""Accuracies by a supernet: one training for all networks of a space."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+
+import numpy as np
+
+from .._validate import integer, shown
+from ..errors import ArgumentError, ArgumentTypeError
+from . import Evaluator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from ..methods._ground import Ground
+    from ..methods._task import Task
+    from ..supernet.drawing import Pools
+    from ..supernet.scoring import Supernet
+
+__all__ = ["SupernetEvaluator"]
+
+TAKEN = (
+    *("test", "test_fraction", "epochs", "batch_size", "recipe", "sampling", "subnets", "start"),
+    *("seed", "device", "progress"),
+)
+
+
+class SupernetEvaluator(Evaluator):
+    """Evaluates subnets of a supernet, batch norms recalibrated: milliseconds each.
+
+    For resnet, wide-resnet and mobilenet-v2 spaces of one resolution, and for a `BypassSpace`.
+
+    Parameters
+    ----------
+    supernet : Supernet, or a dataset as for `flash.train_supernet`
+        Of a dataset a supernet of the space searched is trained at the first evaluation.
+    out : path, optional
+        Of a dataset: folder of the supernet; made where it is missing. A run that was stopped goes
+        on from it, and other methods find it trained.
+    calibration : int, default 128
+        Training images for the batch norms of each subnet.
+    **settings
+        Arguments of `flash.train_supernet`: test, test_fraction, epochs, batch_size, recipe,
+        sampling, subnets, start, seed, device, progress.
+
+    Notes
+    -----
+    What an evaluation costs (`SearchResult.trace`) leaves the training out, which is all methods'
+    alike; a supernet that a method has trained for part of the space (hurricane) is counted in.
+    """
+
+    usual_evals = 500
+    chunk = 16
+
+    def __init__(
+        self,
+        supernet: Any,
+        out: str | os.PathLike[str] | None = None,
+        *,
+        calibration: int = 128,
+        **settings: Any,
+    ) -> None:
+        for name in settings:
+            if name not in TAKEN:
+                from .._validate import hint
+
+                raise ArgumentError(
+                    f"a SupernetEvaluator takes no {name!r}{hint(name, TAKEN)}; "
+                    f"it takes {', '.join(TAKEN)}"
+                )
+        self.calibration = integer("calibration", calibration, 2)
+        self.supernet: Supernet | None = None
+        self.pools: Pools | None = None
+        self.dataset: Any = None
+        self.folder = ""
+        if hasattr(supernet, "recalibrate"):
+            if out is not None or settings:
+                raise ArgumentError("out and settings belong to a dataset, got a trained supernet")
+            self.supernet = supernet
+            self.folder = supernet.folder
+        else:
+            given: object = out
+            if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+                raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
+            self.dataset = supernet
+            self.folder = os.fspath(given)
+        self.settings = settings
+        self.name = "supernet"
+
+    def unfit(self, space: Any) -> str | None:
+        from ..supernet.plans import backbone_of, contains
+
+        try:
+            asked = backbone_of(space)
+        except ArgumentError as error:
+            return f"evaluator by supernet does not fit: {error}"
+        if self.supernet is not None and self.dataset is None:
+            own = self.supernet.space
+            if getattr(space, "family", "") == "bypass" or own.family == "bypass":
+                fits = space.to_dict() == own.to_dict()
+            else:
+                fits = contains(self.supernet.backbone, asked)
+            if not fits:
+                return (
+                    f"evaluator by supernet does not fit: the supernet in {self.folder!r} is one "
+                    "of another space"
+                )
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        from ..export import require
+
+        found: dict[str, Any] = {"evaluator": "supernet", "calibration": self.calibration}
+        if self.dataset is None:
+            from ..supernet.scoring import held_facts
+
+            return {**found, "supernet": held_facts(self.folder)}
+        from ..training import data
+
+        require("a SupernetEvaluator", "train", "torch")
+        given = self.settings
+        images = data.read(
+            self.dataset, given.get("test"), given.get("test_fraction", 0.2), given.get("seed", 0)
+        )
+        kept = ("epochs", "batch_size", "recipe", "sampling", "subnets", "start", "seed")
+        plain = {name: repr(given[name]) for name in kept if name in given}
+        return {**found, "dataset": images.fingerprint(), "settings": plain}
+
+    def prepare(self, task: Task, budgets: Mapping[str, float]) -> None:
+        """Refuse budgets that no subnet meets, before a supernet is trained."""
+        if budgets:
+            refuse_impossible(task, budgets)
+
+    def evaluate(
+        self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        supernet = self.trained(ground.space)
+        if ground.space.family == "bypass":
+            nets: list[Any] = rows.tolist()
+        else:
+            nets = [ground.space.decode(tuple(row)) for row in rows.tolist()]
+        began = perf_counter()
+        found = np.array(supernet.score(nets, calibration=self.calibration))
+        return found, np.full(len(rows), (perf_counter() - began) / len(rows))
+
+    def trained(self, space: Any) -> Supernet:
+        """Return the supernet; it is trained for a space where that is still to be done."""
+        from ..supernet.running import train_supernet
+
+        if self.supernet is not None and self.dataset is None:
+            return self.supernet
+        if self.supernet is None or self.supernet.space.to_dict() != space.to_dict():
+            self.supernet = train_supernet(
+                space, self.dataset, out=self.folder, pools=self.pools, **self.settings
+            )
+        return self.supernet
+
+    def focused(
+        self, ground: Ground, pools: Pools, share: float = 1.0
+    ) -> tuple[Evaluator, float] | None:
+        """Return an evaluator by a supernet of part of the space, and the seconds it trained.
+
+        It starts from this one's weights where those are of part of the space already. None where
+        this one was given a supernet, and knows no dataset.
+        """
+        if self.dataset is None:
+            return None
+        from ..supernet.running import EPOCHS
+        from ..training.preparing import digest
+
+        settings = dict(self.settings)
+        settings["epochs"] = max(1, round(share * (settings.get("epochs") or EPOCHS)))
+        if self.pools is not None:
+            settings["start"] = self.folder
+        root = self.folder if self.pools is None else os.path.dirname(self.folder)
+        told = digest([ground.space.to_dict(), pools, settings["epochs"], settings.get("start")])
+        out = os.path.join(root, f"part-{told[:12]}")
+        other = SupernetEvaluator(self.dataset, out, calibration=self.calibration, **settings)
+        other.pools = pools
+        return other, other.trained(ground.space).seconds
+
+
+def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
+    """Raise an ArgumentError where no network of the task's space meets the budgets."""
+    ground = task.ground
+    from ..methods._ground import TableGround
+
+    if isinstance(ground, TableGround):
+        from .._core.exact import Query, Search
+        from .._infeasible import least_budgets, refusal
+
+        core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)
+        core.prove()
+        if core.best is None and not core.stopped:
+            costs = {name: value for name, value in budgets.items() if name != "min_accuracy"}
+            raise ArgumentError(refusal(costs, least_budgets(ground.problem, costs)))
+        return
+    smallest = ground.canonical(np.zeros((1, len(ground.lengths)), dtype=np.int64))
+    if task.excess(smallest)[0] > 0.0:
+        names = ("", "max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
+        used = ground.charge(smallest)[:, 0]
+        told = [
+            f"{name} would have to be at least {used[k]:.6g} (given {budgets[name]:g})"
+            for k, name in enumerate(names)
+            if name in budgets and used[k] > budgets[name]
+        ]
+        raise ArgumentError(
+            "the smallest network of the space breaks the budgets: " + "; ".join(told)
+        )

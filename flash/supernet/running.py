@@ -1,0 +1,223 @@
+"""`flash.train_supernet`: trains one set of weights for all networks of a space."""
+
+from __future__ import annotations
+
+import os
+
+from .._validate import choice, integer, known_keys, shown
+from ..architecture import MAX_SEED
+from ..errors import ArgumentError, ArgumentTypeError
+from ..training.ledger import Ledger
+from ..training.loop import Recipe
+from .bypass_space import BypassSpace
+from .drawing import Draw
+from .epochs import SAMPLING, Epoch, fit, one_thread
+from .memory import check_memory
+from .plans import backbone_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..spaces import SearchSpace
+    from ..training.data import Images
+    from .drawing import Pools
+    from .scoring import Supernet
+
+__all__ = ["EPOCHS", "as_supernet_space", "train_supernet"]
+
+EPOCHS = 30  # where nothing else is asked for
+
+
+def train_supernet(
+    space: SearchSpace | BypassSpace | str | Mapping[str, Any],
+    dataset: Any,
+    *,
+    test: Any = None,
+    test_fraction: float = 0.2,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
+    sampling: str = "ordered-dropout",
+    subnets: int | None = None,
+    pools: Pools | None = None,
+    start: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    progress: bool = False,
+    callback: Callable[[Epoch], object] | None = None,
+) -> Supernet:
+    """Train a supernet: weights that every network of a space shares.
+
+    Parameters
+    ----------
+    space : SearchSpace, BypassSpace, name or dict
+        resnet, wide-resnet or mobilenet-v2 of one resolution. A name or a dictionary stands for a
+        space at the images' own size and number of classes, as for `flash.train`.
+    dataset, test, test_fraction, device
+        As for `flash.train`.
+    epochs, batch_size, recipe
+        As for `flash.train`; usually 30 epochs, and no weight decay below that of the recipe.
+    sampling : {"ordered-dropout", "single-path"}
+        "ordered-dropout": every image of a batch has a subnet of its own, and many are trained in
+        one pass at the cost of the largest (NetAdaptV2, arXiv 2104.00031). "single-path": one
+        subnet per batch, drawn uniformly, at its own cost (SPOS, arXiv 1904.00420).
+    subnets : int, optional
+        Ordered dropout: subnets per batch, each of a slice of the images; usually one per image.
+    pools : sequence of (variables, rows), optional
+        Draw only part of the space: the variables of these numbers (of `space.variables`) take
+        together one of these rows of choice indices. A variable in no pool is drawn from all its
+        choices.
+    start : path, optional
+        Folder of another supernet of this space, whose weights this one starts from.
+    seed : int, default 0
+        Of the split, the weights, the order of images and the subnets drawn. On a CPU the same
+        seed gives the same weights, bit for bit; on CUDA nearly.
+    out : path, optional
+        Folder of the run, usually ``flash-supernet-`` and 8 digits in the current folder that stand
+        for its settings. Where it holds a checkpoint of the same run, the run goes on from there;
+        where that is finished, nothing is trained.
+    resume : bool, default True
+        False refuses a folder that holds a checkpoint.
+    progress : bool, default False
+        Print a line per epoch to standard error.
+    callback : callable, optional
+        Called with an `Epoch` after each of them.
+
+    Returns
+    -------
+    Supernet
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, FormatError
+        If an argument or the data are not accepted, the folder is another run's, or memory is too
+        small for the batch: before anything is trained.
+    MissingExtraError
+        If torch is not installed (``pip install 'flash-nas[train]'``).
+    TrainingError
+        If memory ran out, or the loss is no number any more; what was finished stays.
+    """
+    from ..export import require
+    from ..training import data as data_module
+    from ..training.preparing import device_of, digest
+    from .scoring import Supernet
+
+    integer("seed", seed, 0, MAX_SEED)
+    choice("sampling", sampling, SAMPLING)
+    if subnets is not None:
+        integer("subnets", subnets, 1, 1 << 20)
+        if sampling != "ordered-dropout":
+            raise ArgumentError(f"subnets belongs to ordered-dropout, got {subnets}")
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
+    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
+        if value is not None:
+            integer(name, value, low)
+    if recipe is not None and not isinstance(recipe, Recipe):
+        known_keys("recipe", recipe, Recipe._fields)
+    if out is not None and not os.fspath(out):
+        raise ArgumentError("out must be the path of a folder, got ''")
+    torch = require("flash.train_supernet", "train", "torch")
+    place = device_of(torch, device)
+    images = data_module.read(dataset, test, test_fraction, seed)
+    plan_ = _recipe(recipe, epochs, batch_size, images)
+    found = as_supernet_space(space, images)
+    backbone = backbone_of(found)
+    if backbone.num_classes < images.classes:
+        raise ArgumentError(
+            f"space must have num_classes of at least the {images.classes} classes of the "
+            f"dataset, got {backbone.num_classes}"
+        )
+    drawing = Draw(found, backbone, pools)
+    check_memory(backbone, plan_.batch_size, sampling, place)
+    facts: dict[str, Any] = {
+        "space": found.to_dict(),
+        "seed": seed,
+        "recipe": plan_.to_dict(),
+        "dataset": images.fingerprint(),
+        "device": place.partition(":")[0],
+        "sampling": sampling,
+        "subnets": subnets,
+        "pools": None if pools is None else drawing.plain(),
+        "start": None if start is None else _start_of(os.fspath(start), found),
+    }
+    key = digest(facts)
+    folder = os.fspath(out) if out is not None else f"flash-supernet-{key[:8]}"
+    with Ledger(folder, facts, True) as ledger:
+        checkpoint = ledger.checkpoint(0, 0)
+        if not resume and os.path.exists(checkpoint):
+            raise ArgumentError(
+                f"out must be a new folder where resume is False, got {folder!r} with a checkpoint"
+            )
+        supernet = Supernet(found, images, folder, place, seed)
+        with one_thread(torch, place):
+            fit(
+                supernet, plan_, drawing, key, checkpoint, None if start is None else
+                os.fspath(start), sampling, subnets, _teller(callback, progress),
+            )  # fmt: skip
+    return supernet
+
+
+def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
+    """Return the space that a supernet is for, from what users pass."""
+    from ..architecture import FAMILIES
+    from ..problem import as_space
+    from ..spaces import SearchSpace
+
+    if isinstance(space, BypassSpace):
+        return space
+    if isinstance(space, str) and space in FAMILIES:
+        space = {"family": space}
+    if hasattr(space, "keys"):
+        if space.get("family") == "bypass":
+            return BypassSpace.from_dict(space)
+        own = {"resolution": images.side, "num_classes": images.classes}
+        return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
+    return as_space(space)
+
+
+def _recipe(
+    given: Recipe | Mapping[str, Any] | None,
+    epochs: int | None,
+    batch_size: int | None,
+    images: Images,
+) -> Recipe:
+    from ..training.preparing import recipe_of
+
+    if epochs is None and not isinstance(given, Recipe) and "epochs" not in (given or {}):
+        epochs = EPOCHS
+    return recipe_of(given, epochs, batch_size, images)
+
+
+def _start_of(folder: str, space: SearchSpace | BypassSpace) -> str:
+    """Return what tells the weights to start from; an error where they are of another space."""
+    import hashlib
+
+    from .scoring import checkpoint_of, held_facts
+
+    facts = held_facts(folder)
+    if facts.get("space") != space.to_dict():
+        raise ArgumentError(f"start must be a supernet of the same space, {folder!r} is of another")
+    with open(checkpoint_of(folder), "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _teller(callback: Callable[[Epoch], object] | None, progress: bool) -> Callable[[Epoch], None]:
+    def tell(done: Epoch) -> None:
+        if progress:
+            import sys
+
+            print(
+                f"supernet: epoch {done.epoch}/{done.epochs}, loss {done.loss:.4f}, "
+                f"{done.seconds:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+        if callback is not None:
+            callback(done)
+
+    return tell

@@ -1,0 +1,279 @@
+"""A trained supernet: accuracies of its subnets, and subnets as networks of their own."""
+
+from __future__ import annotations
+
+import os
+
+from .._validate import integer, parse_json, read_text, shown
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .bypass_space import BypassSpace
+from .drawing import subnet_of
+from .epochs import one_thread
+from .plans import Subnet, backbone_of, plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ..spaces import SearchSpace
+    from ..training.data import Images
+
+__all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
+
+CALIBRATION = 128  # images by which batch norms are recalibrated
+
+
+class Supernet:
+    """One set of weights for all networks of a space: what `flash.train_supernet` returns.
+
+    Attributes
+    ----------
+    space : SearchSpace or BypassSpace
+    folder : str
+        Where its checkpoint lies.
+    module : torch.nn.Module
+        The weights.
+    train_loss : float
+        Mean loss of the last epoch of training, over the subnets drawn.
+    seconds : float
+        Of training, over all runs that it took.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace | BypassSpace,
+        images: Images,
+        folder: str,
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        import torch
+
+        from ..training.loop import layout_of
+        from ..training.preparing import statistics_of
+        from ..training.worker import scaled
+        from .modules import build_module
+
+        self.space, self.folder, self.device, self.seed = space, folder, device, seed
+        self.backbone = backbone_of(space)
+        place = torch.device(device)
+        self.module = build_module(self.backbone, seed)
+        self.module.to(place, memory_format=layout_of(place))
+        self.images = images
+        common: dict[str, Any] = statistics_of(images)
+        side = self.backbone.resolution
+        self.data = {
+            name: torch.from_numpy(
+                scaled(getattr(images, name), side, common)
+                if name.endswith("x")
+                else getattr(images, name)
+            ).to(place)
+            for name in ("train_x", "train_y", "test_x", "test_y")
+        }
+        self.train_loss = float("nan")
+        self.seconds = 0.0
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        dataset: Any,
+        *,
+        test: Any = None,
+        test_fraction: float = 0.2,
+        space: SearchSpace | BypassSpace | None = None,
+        device: str = "auto",
+    ) -> Supernet:
+        """Return the supernet of a folder that `flash.train_supernet` left.
+
+        Parameters
+        ----------
+        folder : path
+        dataset, test, test_fraction
+            As they were given to `flash.train_supernet`: subnets are judged on its images.
+        space : SearchSpace or BypassSpace, optional
+            Refuse the supernet of another.
+        device : {"auto", "cpu", "cuda", "cuda:N"}
+
+        Raises
+        ------
+        ArgumentError
+            If the supernet is one of another space or of other images.
+        FormatError
+            If the folder holds no supernet.
+        """
+        import torch
+
+        from ..export import require
+        from ..network_space import network_space
+        from ..spaces import SearchSpace
+        from ..training import data
+        from ..training.loop import load_state
+        from ..training.preparing import device_of
+
+        require("Supernet.load()", "train", "torch")
+        where = os.fspath(folder)
+        facts = held_facts(where)
+        if space is not None and facts["space"] != space.to_dict():
+            raise ArgumentError(f"space must be that of the supernet in {where!r}, got another")
+        seed = integer("seed", facts["seed"], 0)
+        images = data.read(dataset, test, test_fraction, seed)
+        if images.fingerprint() != facts["dataset"]:
+            raise ArgumentError(
+                f"dataset must be the one that the supernet in {where!r} was trained on, "
+                "got other images or another split"
+            )
+        given = facts["space"]
+        found: Any = (
+            network_space(given) if given.get("family") == "bypass" else
+            SearchSpace.from_dict(given)
+        )  # fmt: skip
+        supernet = cls(found, images, where, device_of(torch, device), seed)
+        state = load_state(checkpoint_of(where), torch.device(supernet.device))
+        supernet._take(state, where)
+        return supernet
+
+    def _take(self, state: dict[str, Any], where: str) -> None:
+        try:
+            self.module.load_state_dict(state["module"])
+        except (RuntimeError, AttributeError, TypeError) as error:
+            raise FormatError(
+                f"the checkpoint in {where!r} does not fit its space: {error}"
+            ) from None
+        self.module.eval()
+        self.train_loss, self.seconds = state["train_loss"], state["seconds"]
+
+    def subnet(self, network: Any) -> Subnet:
+        """Return which part of the supernet a network is.
+
+        Parameters
+        ----------
+        network : Architecture, int, str or sequence of int
+            An architecture of the families; of a space with names a name; a flat index, or a row of
+            choice indices.
+        """
+        if isinstance(self.space, BypassSpace):
+            if not isinstance(network, (int, str)) and not hasattr(network, "__len__"):
+                raise ArgumentTypeError(
+                    "network must be a row of choice indices, a flat index or a name of the "
+                    f"bypass space, got {shown(network)}"
+                )
+            return self.space.subnet(self.space.row(network))
+        if hasattr(network, "cells"):
+            return plan(self.backbone, network)
+        if isinstance(network, int):
+            return plan(self.backbone, self.space.decode(network))
+        return subnet_of(self.space, self.backbone, network)
+
+    def cut(self, network: Any) -> Any:
+        """Return a subnet as a module of its own, with a copy of the supernet's weights.
+
+        Batch norms have the supernet's statistics, those of many subnets: `recalibrate` it, or
+        train it further. Of the families it is what `Architecture.to_torch` gives.
+        """
+        from .cutting import cut_architecture, cut_subnet
+
+        subnet = self.subnet(network)
+        if isinstance(self.space, BypassSpace):
+            return cut_subnet(self.module, subnet)
+        arch = network if hasattr(network, "cells") else self.space.decode(network)
+        return cut_architecture(self.module, arch, subnet)
+
+    def recalibrate(self, module: Any, images: int = CALIBRATION) -> Any:
+        """Set the batch norms of a cut subnet to the statistics of training images.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            What `cut` returned; it is changed, and returned in evaluation mode.
+        images : int, default 128
+            The first so many images of the training set, in one batch.
+        """
+        import torch
+
+        integer("images", images, 2)
+        norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        kept = [one.momentum for one in norms]
+        for one in norms:
+            one.momentum = 1.0  # the statistics of this batch alone
+        module.train()
+        with torch.no_grad():
+            module(self.data["train_x"][:images])
+        for one, momentum in zip(norms, kept, strict=True):
+            one.momentum = momentum
+        return module.eval()
+
+    def score(
+        self, networks: Sequence[Any], *, images: int | None = None, calibration: int = CALIBRATION
+    ) -> list[float]:
+        """Return the accuracy of each network with the supernet's weights, on the test images.
+
+        Batch norms are recalibrated on the first training images; the supernet stays as it is, so
+        that a score depends on nothing but the network.
+
+        Parameters
+        ----------
+        networks : sequence
+            As for `subnet`.
+        images : int, optional
+            Judge by the first so many test images only.
+        calibration : int, default 128
+            Training images for the batch norms.
+        """
+        import torch
+
+        from ..training.loop import Recipe, judge
+
+        recipe = Recipe(precision="float32")
+        x, y = self.data["test_x"][:images], self.data["test_y"][:images]
+        found = []
+        with one_thread(torch, self.device):
+            given = self.data["train_x"][:calibration]
+            for network in networks:
+                one = _One(self.module, self.subnet(network))
+                self.module.measure(one.subnet, given)
+                try:
+                    found.append(judge(one, x, y, recipe)[0])
+                finally:
+                    self.module.forget()
+        return found
+
+    def __repr__(self) -> str:
+        return (
+            f"Supernet({self.space.family}, {self.space.size:,} networks, trained for "
+            f"{self.seconds:.1f} s, in {self.folder!r})"
+        )
+
+
+class _One:
+    """One subnet of a supernet's module, to be judged. What it computes is what `cut` does."""
+
+    def __init__(self, module: Any, subnet: Subnet) -> None:
+        self.module, self.subnet = module, subnet
+
+    def eval(self) -> None:
+        """Its batch norms have been measured: there is nothing to change."""
+
+    def __call__(self, x: Any) -> Any:
+        return self.module(x, self.subnet)
+
+
+def checkpoint_of(folder: str) -> str:
+    """Return the path of a supernet's checkpoint."""
+    path = os.path.join(folder, "checkpoints", "0000-0.pt")
+    if not os.path.exists(path):
+        raise FormatError(f"{folder!r} holds no checkpoint of a supernet")
+    return path
+
+
+def held_facts(folder: str) -> dict[str, Any]:
+    """Return what a supernet's folder says of it."""
+    path = os.path.join(folder, "run.json")
+    if not os.path.exists(path):
+        raise FormatError(f"{folder!r} holds no supernet: {path!r} is missing")
+    facts = parse_json(read_text(path, "the record of a supernet"), path)
+    for name in ("space", "seed", "dataset", "sampling"):
+        if not isinstance(facts, dict) or name not in facts:
+            raise FormatError(f"{path!r} is no record of a supernet: it lacks {name!r}")
+    return dict(facts)
