@@ -89,8 +89,8 @@ def search(
         Where numba cannot, or the scores would differ, the function runs as it is.
     method : str, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
-        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec" (see
-        docs/methods.md).
+        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
+        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md).
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space (see
         docs/codesign.md): the exact solver proves the best of network, accelerator and, where the

@@ -112,6 +112,10 @@ class DesignSpace(Record):
 
     def least_shortage(self) -> str | None:
         """Return what even the smallest parts are short of, or None."""
+        return self._least_shortage
+
+    @cached
+    def _least_shortage(self) -> str | None:
         from .fpga import shortage
 
         least = {
