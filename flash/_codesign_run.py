@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["search_codesign"]
 
 INF = float("inf")
+COUNTED = 10**6  # accelerators that are counted one by one: those that fit
 PATIENCE_S = 1.0  # for each least value that explains a refusal
 TERMS = ("latency_ms", "energy_mj", "area_mm2")
 
@@ -156,11 +157,12 @@ def _report(
 def accelerator_of(space: SearchSpace, design: DesignSpace, found: Found) -> dict[str, Any]:
     """Return an accelerator as a result shows it."""
     used = design.used(found.choice)
+    accelerators = design.feasible if design.size <= COUNTED else design.size
     return {
         "values": design.describe(found.choice),
         "resources": {name: [used[name], most] for name, most in design.limits.items()},
         "cell_bits": list(found.bits),
-        "joint": joint_size(space, design, design.size),
+        "joint": joint_size(space, design, accelerators),
     }
 
 

@@ -79,7 +79,7 @@ class SearchResult(Record):
     accelerator : dict or None
         Of a co-design: the accelerator that was chosen ("values"), what it takes of each resource
         and what there is ("resources"), the bits of each cell ("cell_bits", empty where there is
-        no such choice), and how many networks on how many accelerators there were ("joint").
+        no such choice), and networks times accelerators ("joint": those that fit, up to a million).
     samples : int or None
         Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
     spent_s : float or None
