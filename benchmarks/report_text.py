@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import report_methods, report_models, report_speed, report_supernet
+from benchmarks import report_codesign, report_methods, report_models, report_speed, report_supernet
 from benchmarks.report_claims import claims
 from benchmarks.report_format import table
 
@@ -28,6 +28,7 @@ def write(every: dict[str, Any], build: str, pictures: Sequence[str]) -> str:
     parts += report_models.sections(told, pictures)
     parts.append(report_methods.sections(told))
     parts.append(report_supernet.sections())
+    parts.append(report_codesign.sections())
     parts.append(report_speed.peers(told))
     parts.append(_sections(every))
     return "\n".join(part for part in parts if part).rstrip() + "\n"

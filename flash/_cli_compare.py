@@ -67,6 +67,7 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--seeds", type=int, default=10, metavar="N", help="runs of each method (10)")
     add("--baseline", default="random", metavar="NAME", help="what others are compared with")
     add_budgets(parser)
+    add("--codesign", action="store_true", help="compare what chooses the accelerator too")
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product")  # fmt: skip
@@ -173,6 +174,7 @@ def compare(args: Namespace) -> int:
         max_evals=args.max_evals,
         time_limit_s=args.time_limit_s,
         progress=not args.quiet,
+        codesign=args.codesign,
         predictor=args.predictor,
         objective=read_objective(args.objective),
         journal=args.journal,

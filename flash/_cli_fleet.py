@@ -49,6 +49,7 @@ def search_folder(args: Namespace) -> int:
     targets = load_targets(args.targets)
     budgets = _budgets(args, targets)
     given = {
+        "codesign": args.codesign,
         "predictor": args.predictor,
         "objective": read_objective(args.objective),
         "compile_objective": None,

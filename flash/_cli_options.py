@@ -65,6 +65,7 @@ examples:
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
   flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
+  flash search densenet fpga-zu3eg --codesign --max-latency-ms 5
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
@@ -125,6 +126,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
         "or the same as JSON")  # fmt: skip
     add("--method", default="shgo", metavar="NAME",
         help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
+    add("--codesign", action="store_true",
+        help="choose the accelerator too, where the target has a design space")  # fmt: skip
     add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")
     add("--seed", type=int, default=0, metavar="N")
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")

@@ -54,6 +54,7 @@ class Options(Record):
     evals: int
     callback: Callable[[Any], Any] | None
     progress: bool
+    codesign: bool = False
 
     def search(
         self,
@@ -70,6 +71,10 @@ class Options(Record):
         if stop:
             name = wanted.name(predictor is not None)
             return unsearched(space, device, name, self.method, self.seed)
+        if self.codesign:
+            from ._codesign_run import search_codesign
+
+            return search_codesign(self, space, predictor, device, started, stop)
         every = wanted.function is not None
         extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
             MACS if every or limits[5] < INF or wanted.uses(5) else 0
@@ -161,8 +166,13 @@ def check_options(given: Mapping[str, Any]) -> Options:
     common = check_common(given)
     if callable(given["objective"]) and method != "shgo":
         raise ArgumentError("an objective function is searched by method 'shgo' only")
+    codesign = given["codesign"]
+    if codesign is not True and codesign is not False:
+        raise ArgumentTypeError(f"codesign must be True or False, got {shown(codesign)}")
+    if codesign and callable(given["objective"]):
+        raise ArgumentError("codesign takes no objective function: it would prove nothing by it")
     evals = -1 if common.evals is None else common.evals
     return Options(
         method, common.certify, common.seed, common.deadline, evals, common.callback,
-        common.progress,
+        common.progress, codesign,
     )  # fmt: skip

@@ -30,6 +30,10 @@ def screen(result: SearchResult) -> str:
         lines += _refusal_lines(result)
     else:
         lines += [_headline(result), "", *_cell_lines(result), "", *_cost_lines(result), ""]
+        if result.accelerator is not None:
+            from ._accelerator import accelerator_lines
+
+            lines += [*accelerator_lines(result.accelerator), ""]
     lines.append(_proof_line(result))
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
@@ -104,6 +108,10 @@ def _cell_lines(result: SearchResult) -> list[str]:
         rows[0] += ["NN-Degree", "share"]
         for row, degree in zip(rows[1:], result.cell_degrees, strict=True):
             row += [f"{degree:.6g}", f"{100 * degree / total:.0f} %"]
+    bits = (result.accelerator or {}).get("cell_bits")
+    if bits:
+        for row, one in zip(rows, ["bits", *bits], strict=True):
+            row.append(str(one))
     size = f"images of {found.resolution} x {found.resolution}, {found.num_classes} classes"
     return [*table(rows), size]
 
@@ -161,6 +169,8 @@ def _refusal_lines(result: SearchResult) -> list[str]:
 
 def _proof_line(result: SearchResult) -> str:
     of = f"of {count(result.space.size)} configurations"
+    if result.accelerator is not None:
+        of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
     if result.x is None:

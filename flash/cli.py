@@ -116,6 +116,7 @@ def _search(args: Namespace) -> int:
         predictor=args.predictor,
         objective=read_objective(args.objective),
         method=args.method,
+        codesign=args.codesign,
         certify=not args.no_certify,
         evaluator=read_evaluator(args),
         options=read_options(args.option) or None,

@@ -76,6 +76,10 @@ class SearchResult(Record):
     trace : tuple of (int, int, float, float)
         Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
         seconds, objective.
+    accelerator : dict or None
+        Of a co-design: the accelerator that was chosen ("values"), what it takes of each resource
+        and what there is ("resources"), the bits of each cell ("cell_bits", empty where there is
+        no such choice), and networks times accelerators ("joint": those that fit, up to a million).
     samples : int or None
         Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
     spent_s : float or None
@@ -111,6 +115,7 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
+    accelerator: Mapping[str, Any] | None = None
     samples: int | None = None
     spent_s: float | None = None
     flags: tuple[str, ...] = later(())
@@ -173,6 +178,7 @@ class SearchResult(Record):
         data["space"] = self.space.to_dict()
         data["budgets"] = dict(self.budgets)
         data["least"] = None if self.least is None else dict(self.least)
+        data["accelerator"] = None if self.accelerator is None else dict(self.accelerator)
         data["index"], data["gap"], data["success"] = self.index, self.gap, self.success
         data["architecture"] = self.architecture and self.architecture.to_dict()
         return data
@@ -359,6 +365,10 @@ def _read(name: str, value: Any) -> Any:
         return tuple(_read("message", item) for item in value)
     if value is None:
         return None
+    if name == "accelerator":
+        from ._accelerator import read_accelerator
+
+        return read_accelerator(value)
     if name == "stopped":
         return check.choice(name, value, STOPS)
     if name in ("params", "macs", "samples"):

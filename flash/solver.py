@@ -49,6 +49,7 @@ def search(
     objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
     compile_objective: bool | None = None,
     method: str = "shgo",
+    codesign: bool = False,
     certify: bool = True,
     evaluator: Any = None,
     options: Mapping[str, Any] | None = None,
@@ -88,8 +89,12 @@ def search(
         Where numba cannot, or the scores would differ, the function runs as it is.
     method : str, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
-        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec" (see
-        docs/methods.md).
+        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
+        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md).
+    codesign : bool, default False
+        Whether the accelerator is open to choice too, where the target has a design space (see
+        docs/codesign.md): the exact solver proves the best of network, accelerator and, where the
+        target has them, bits for each cell.
     certify : bool, default True
         False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
         the optimum afterwards, where it can be proven, and the gap to it.
@@ -133,6 +138,7 @@ def search(
         "objective": objective,
         "compile_objective": compile_objective,
         "method": method,
+        "codesign": codesign,
         "certify": certify,
         "evaluator": evaluator,
         "options": options,

@@ -16,9 +16,10 @@ VARIED = (
     flash.DenseNet(cells=[1, 3], depths=[3, 5], skips=[0, 8], resolution=[16, 32]),
     flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
 )
+ANYWHERE = [name for name in METHODS if name != "hao"]  # hao: see test_hao.py
+CHEAP = [name for name in METHODS if name not in ("flash", "hao")]  # by a predictor or NN-Degree
 # the perceptrons of PNAS take seconds, and have tests of their own
 QUICK: dict[str, Any] = {"pnas": {"surrogate": "ridge"}}
-CHEAP = [name for name in METHODS if name != "flash"]  # by a predictor or NN-Degree
 # methods that end where their steps do: a few evaluations, none of chance in "netadapt"
 DESCENTS = ("netadapt-v2", "netadapt")
 BRIEF = (*DESCENTS, "hurricane", "spos")

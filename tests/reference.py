@@ -262,3 +262,50 @@ def best_network(
         if answer is None or key < answer:
             answer = key
     return answer[-1] if answer else None
+
+
+def fpga_layer(
+    unit: dict[str, int],
+    bits: int,
+    kernel: int,
+    into: int,
+    out: int,
+    groups: int,
+    inputs: int,
+    spots: int,
+) -> tuple[int, int]:
+    """(cycles of computing, bits moved) of a convolution; inputs, spots: positions read, written.
+
+    Counted block by block, as the loops of an accelerator run.
+    """
+    each, made = into // groups, out // groups
+    cycles = 0
+    if groups == into > 1:
+        for _ in range(0, kernel * kernel, unit["into"]):
+            for _ in range(0, out, unit["out"]):
+                cycles += spots
+    else:
+        for _ in range(groups * kernel * kernel):
+            for _ in range(0, each, unit["into"]):
+                for _ in range(0, made, unit["out"]):
+                    cycles += spots
+    passes = ceil_div(bits, unit["bits"]) ** 2
+    weights, read = kernel * kernel * each * out * bits, inputs * into * bits
+    by_weights = read * ceil_div(weights, 8192 * unit["weights_kib"]) + weights
+    by_inputs = weights * ceil_div(read, 8192 * unit["maps_kib"]) + read
+    return cycles * passes, min(by_weights, by_inputs) + spots * out * bits
+
+
+def rram_chip(
+    kernel: int, into: int, out: int, spots: int, tile: int, side: int, each: int
+) -> tuple[int, float]:
+    """(tiles, reads of a subarray) of a layer with `each` columns a weight, placed tile by tile."""
+    rows, columns, pe = kernel * kernel * into, each * out, tile // 2
+    tiles = len(range(0, rows, tile)) * len(range(0, columns, tile))
+    pes = [len(range(0, rows, pe)), len(range(0, columns, pe))]
+    copies = 1
+    for count in pes:
+        copies *= 2 if count == 1 else 1
+    for need in (rows, columns):
+        copies *= max(1, (pe // side) // len(range(0, need, side)))
+    return tiles, spots / copies

@@ -135,7 +135,7 @@ def test_totals_are_sums_of_charges(picked: tuple[SearchSpace, int, list[int]], 
 
 def test_totals_beyond_what_a_float_counts_are_exact() -> None:
     model = core.Model("cpu", [[0, 1 / 2**9] + [0] * 5] + [[0] * 7] * 9, (2.0**-9,) * 6, {})
-    large, small = (0, 2, 1 << 26, 1 << 26, 1, 1, 1, 2, 1, 1), (0, 2, 1, 1, 1, 1, 1, 2, 1, 1)
+    large, small = (0, 2, 1 << 26, 1 << 26, 1, 1, 1, 2, 1, 1, 1), (0, 2, *(1,) * 5, 2, 1, 1, 1)
     each = [int(columns[1]) for columns in model.charge([large, small])]
     assert each == [1 << 54, 64]
     packed = array("q", [*large, *(small * 3)])
@@ -146,7 +146,7 @@ def test_totals_beyond_what_a_float_counts_are_exact() -> None:
 
 def test_totals_refuse_what_is_no_operation() -> None:
     model = Target.load("rram").model("densenet")
-    with pytest.raises(ValueError, match="ops: 9 numbers; each operation has 10"):
+    with pytest.raises(ValueError, match="ops: 9 numbers; each operation has 11"):
         model.total(array("q", [0] * 9))
     assert model.total(array("q")) == (0,) * 7
 
@@ -160,7 +160,7 @@ def made(*rows: dict[str, Any]) -> list[list[tuple[int, ...]]]:
 
 
 CONV = {"kind": "conv", "out_channels": 4, "kernel": 3, "stride": 2}
-OPERATION = (0, 3, 8, 4, 1, 5, 5, 3, 6, 6)
+OPERATION = (0, 3, 8, 4, 1, 5, 5, 3, 6, 6, 100)
 
 
 def test_norms_are_folded_into_convolutions() -> None:
@@ -168,8 +168,8 @@ def test_norms_are_folded_into_convolutions() -> None:
         assert made({**CONV, "norm": norm}) == [[OPERATION]]
     pool = {"kind": "pool", "kernel": 2, "stride": 2}
     assert made(pool, {**CONV, "norm": "input"}) == [
-        [(3, 2, 1, 8, 1, 5, 5, 2, 5, 5)],
-        [(0, 3, 8, 4, 1, 3, 3, 3, 3, 3)],
+        [(3, 2, 1, 8, 1, 5, 5, 2, 5, 5, 100)],
+        [(0, 3, 8, 4, 1, 3, 3, 3, 3, 3, 25)],
     ]
 
 
@@ -178,32 +178,32 @@ def test_norms_after_an_addition_or_a_concatenation_are_not(kind: str) -> None:
     both = {"kind": "conv", "out_channels": 8, "kernel": 3}
     join = {"kind": kind, "inputs": [1, 0]}
     width = 16 if kind == "concat" else 8
-    size = (10, 10, 1, 10, 10)
+    size = (10, 10, 1, 10, 10, 100)
     own = [(1, 1, 1, 16, 1, *size) if kind == "concat" else (2, 1, 1, 8, 1, *size)]
     for norm, count in ((False, 0), ("output", 0), ("input", 1), ("both", 1)):
         got = made(both, join, {**CONV, "norm": norm})
-        conv = (0, 3, width, 4, 1, 5, 5, 3, 6, 6)
+        conv = (0, 3, width, 4, 1, 5, 5, 3, 6, 6, 100)
         assert got[1:] == [own, [(1, 1, 1, width, 1, *size)] * count + [conv]]
 
 
 def test_norms_of_rows_that_are_no_convolution() -> None:
-    size = (10, 10, 1, 10, 10)
+    size = (10, 10, 1, 10, 10, 100)
     whole, joined = (1, 1, 1, 8, 1, *size), (2, 1, 1, 8, 1, *size)
     assert made({"kind": "concat", "norm": "output"}) == [[whole]]
     assert made({"kind": "concat"}) == [[]]
     assert made({"kind": "add", "inputs": [0, 0], "norm": True}) == [[joined, whole]]
     pool = {"kind": "pool", "mode": "global_avg", "norm": "input"}
-    pooled = (3, 10, 1, 8, 1, 1, 1, 10, 1, 1)
+    pooled = (3, 10, 1, 8, 1, 1, 1, 10, 1, 1, 100)
     assert made(pool) == [[pooled]]
     assert made({"kind": "add", "inputs": [0, 0]}, pool) == [[joined], [whole, pooled]]
     assert made({"kind": "linear", "out_channels": 5, "norm": True}) == [
-        [(0, 1, 800, 5, 1, 1, 1, 1, 1, 1)]
+        [(0, 1, 800, 5, 1, 1, 1, 1, 1, 1, 1)]
     ]
 
 
 def test_kernels_that_are_not_square() -> None:
     conv = {"kind": "conv", "out_channels": 4, "kernel": (1, 7)}
-    assert made(conv) == [[(0, 1, 8, 4, 1, 10, 10, 7, 10, 10)]]
+    assert made(conv) == [[(0, 1, 8, 4, 1, 10, 10, 7, 10, 10, 100)]]
     net = Network.from_layers([conv], (64, 10, 10))
     for name in TARGETS:
         target = Target.load(name)
@@ -214,11 +214,11 @@ def test_kernels_that_are_not_square() -> None:
 
 
 def test_additions_and_pools() -> None:
-    size = (10, 10, 1, 10, 10)
+    size = (10, 10, 1, 10, 10, 100)
     assert made({"kind": "add", "inputs": [0, 0, 0]}) == [[(2, 1, 1, 8, 1, *size)] * 2]
     assert made({"kind": "add", "inputs": [0, 0], "channels": 3}) == [[(2, 1, 1, 3, 1, *size)]]
     pool = {"kind": "pool", "kernel": 3, "stride": 1, "padding": 1}
-    assert made(pool) == [[(3, 3, 1, 8, 1, 10, 10, 3, 10, 10)]]
+    assert made(pool) == [[(3, 3, 1, 8, 1, 10, 10, 3, 10, 10, 100)]]
 
 
 def test_by_hand_on_a_cpu() -> None:

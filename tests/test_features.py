@@ -101,7 +101,8 @@ def test_systolic_features(
     layer = Layer("conv", into * groups, out * groups, height, width, kernel, stride, groups=groups)
     size = (layer.out_height, layer.out_width)
     begun = [reference.begun_positions(side, kernel, stride) for side in (height, width)]
-    operation = (0, kernel, into * groups, out * groups, groups, *size, kernel, *begun)
+    own = (into * groups, out * groups, groups, *size, kernel, *begun, height * width)
+    operation = (0, kernel, *own)
     assert costing.operations(Network([layer], (into * groups, height, width))) == [[operation]]
     m = begun[0] * begun[1]
     expected = reference.systolic_cycles(m, kernel**2 * into, out, groups, rows, columns)

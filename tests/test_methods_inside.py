@@ -151,6 +151,3 @@ def test_flash_fits_a_predictor_and_proves_by_it() -> None:
     assert found.architecture.params > 0.9 * SMALL.decode(best).params
     with pytest.raises(ArgumentError, match="method 'shgo' searches by a predictor"):
         flash.search(SMALL, "cpu-x86", method="flash")
-
-
-# bad input

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from method_runs import DESCENTS, QUICK, SMALL, VARIED, fake, plain
+from method_runs import ANYWHERE, DESCENTS, QUICK, SMALL, VARIED, fake, plain
 
 import flash
 from flash import solver as solver_module
 from flash.errors import ArgumentError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators.by_function import FunctionEvaluator
-from flash.methods import METHODS
 from flash.methods import _task as task_module
 from flash.methods import running as running_module
 from flash.methods._journal import Journal
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANYWHERE)
 def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None:
     asked: list[int] = []
 
@@ -55,7 +54,7 @@ def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None
     assert sum(asked) == done.nfev - kept
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in DESCENTS])
+@pytest.mark.parametrize("method", [name for name in ANYWHERE if name not in DESCENTS])
 def test_an_interrupted_run_keeps_its_best(method: str, tmp_path: Path) -> None:
     calls = [0]
 
@@ -80,7 +79,7 @@ def test_an_interrupted_run_keeps_its_best(method: str, tmp_path: Path) -> None:
     assert done.objective >= (found.objective or 0.0)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANYWHERE)
 def test_by_an_evaluator_that_takes_time(
     method: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,12 +161,9 @@ def test_an_expensive_evaluator_is_never_asked_twice() -> None:
         seen.update(nets)
         return fake(nets)
 
-    for method in METHODS:
+    for method in ANYWHERE:
         seen.clear()
         found = flash.search(
             SMALL, "cpu-x86", method=method, evaluator=once, max_evals=50, max_params=9e5
         )
         assert found.nfev == len(seen) <= 50
-
-
-# what each method is

@@ -19,7 +19,8 @@ from flash.hardware._prediction import distances
 from flash.network import Network
 
 NAMES = targets()
-ESTIMATED = ("odroid-mc1", "raspberry-pi-3b")
+FPGAS = ("fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
+ESTIMATED = ("odroid-mc1", "raspberry-pi-3b", *FPGAS, "systolic-dram")
 DEVICES = ("cpu-x86", "cpu-x86-torch", "gtx-1080ti", "pixel-3", "raspberry-pi-4")
 XEONS = ("xeon-gold-6240", "xeon-silver-4114")
 CALIBRATED = (*DEVICES, *XEONS, "rram", "rram-1024")
@@ -105,7 +106,7 @@ def test_larger_networks_cost_more(name: str, family: str) -> None:
         assert cost.latency_ms > small.latency_ms
 
 
-@pytest.mark.parametrize("name", [*DEVICES, *XEONS, *ESTIMATED])
+@pytest.mark.parametrize("name", [*DEVICES, *XEONS, *ESTIMATED[:-1]])  # but the array
 def test_latencies_are_in_milliseconds(name: str) -> None:
     """A ResNet-18 of half the width at 32 x 32 pixels takes 0.5 ms to 1 s on all of them, and
     never less than its MACs do at 10 TMAC/s."""

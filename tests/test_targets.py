@@ -151,7 +151,8 @@ WRONG: list[tuple[Change, str]] = [
     (put("format", 10**5000), "format must be an integer"),
     (
         put("kind", "rramm"),
-        "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', got 'rramm'; did you mean 'rram'",
+        "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', 'fpga', got 'rramm'; "
+        "did you mean 'rram'",
     ),
     (put("kind", ["rram"]), "kind must be one of"),
     (put("kind", "cpu"), "unknown key"),

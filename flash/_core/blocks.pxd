@@ -49,6 +49,7 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     op.width = side
     op.kernel_width = kernel
     op.begun_height = op.begun_width = begun(before, kernel, stride)
+    op.reads = before * before
     charge(model, &op, x)
     weights = <double> (kernel * kernel * (into // groups)) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
@@ -68,6 +69,7 @@ cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t 
     op.height = side
     op.width = side
     op.begun_height = op.begun_width = side
+    op.reads = side * side
     charge(model, &op, x)
 
 

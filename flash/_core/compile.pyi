@@ -8,10 +8,11 @@ from flash._core.tables import Tables
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 # (kind, kernel, input channels, output channels, groups, height, width[, width of the kernel,
-# positions begun along the height and across the width])
+# positions begun along the height and across the width[, positions of the input]])
 _Op: TypeAlias = (
     tuple[int, int, int, int, int, int, int]
     | tuple[int, int, int, int, int, int, int, int, int, int]
+    | tuple[int, int, int, int, int, int, int, int, int, int, int]
 )
 _Ints: TypeAlias = tuple[int, ...]
 # (stride, widths, depths, skips of each width, expansions, kernels)
@@ -30,8 +31,10 @@ class Model:
         coefficients: Sequence[Sequence[float]],
         quantum: Sequence[float],
         links: Mapping[str, Any],
-        array: tuple[int, int] = (512, 512),
+        array: Sequence[float] = (512, 512),
     ) -> None: ...
+    @staticmethod
+    def least(models: list[Model]) -> Model: ...
     @property
     def links(self) -> dict[str, Any]: ...
     def charge(self, ops: Iterable[_Op]) -> list[tuple[float, ...]]: ...
@@ -48,6 +51,7 @@ def compile_tables(
     wanted: int,
     score: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0),
     terms: Sequence[float] | None = None,
+    parts: Sequence[tuple[Model, float, float]] | None = None,
 ) -> Tables: ...
 def totals_of(
     plan: Plan, model: Model, variant: int, rows: Sequence[int]

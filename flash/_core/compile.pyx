@@ -13,7 +13,7 @@ from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
 from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from flash._core.blocks cimport *
 from flash._core.core cimport *
@@ -24,11 +24,12 @@ from flash._core.tables cimport Classes, Tables
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 cdef enum:
-    OP_NUMBERS = 10  # of a packed operation
+    OP_NUMBERS = 11  # of a packed operation
 
 cdef double EXACT = 2.0 ** 53
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
-KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC}
+KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC,
+         "fpga": KIND_FPGA}
 
 
 cdef class Model:
@@ -37,12 +38,15 @@ cdef class Model:
     def __init__(self, str kind, coefficients, quantum, dict links, array=(512, 512)):
         """coefficients: per feature a tuple of seven numbers, one per column from score to area;
         quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
-        columns of what a layer is laid on, the systolic array or the RRAM tile."""
+        columns of what a layer is laid on, the systolic array (and bits, bits per cycle, room for
+        weights and for inputs in bits) or the RRAM tile (and the side of a subarray, columns a
+        weight); of an FPGA (bits, bits per cycle, five numbers of each unit)."""
         cdef int i, k, n
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
-        self.model.rows, self.model.columns = array
-        self.model.vectors = (self.model.rows == 512 if self.model.kind == KIND_RRAM
+        self.place(array)
+        self.model.vectors = (self.model.rows == 512 and self.model.subarray == 128
+                              and self.model.each == 8 if self.model.kind == KIND_RRAM
                               else self.model.kind == KIND_CPU)
         n = 0
         for k in range(1, COST_COLUMNS):
@@ -64,10 +68,70 @@ cdef class Model:
         self.links = dict(links, quantum=tuple(quantum),
                           classes=Classes(classes) if classes else None)
 
+    cdef int place(self, array) except -1:
+        """What a layer is laid on."""
+        cdef Unit* unit
+        cdef int i
+        if self.model.kind != KIND_FPGA:
+            self.model.rows = array[0]
+            self.model.columns = array[1]
+            self.model.subarray = 128
+            self.model.each = 8
+            if len(array) == 4:      # RRAM: side of a subarray, columns a weight
+                self.model.subarray = array[2]
+                self.model.each = array[3]
+            elif len(array) == 6:    # systolic: the memory
+                self.model.bits = array[2]
+                self.model.bits_per_cycle = array[3]
+                self.model.unit[0].weights = array[4]
+                self.model.unit[0].maps = array[5]
+            return 0
+        self.model.bits = array[0]
+        self.model.bits_per_cycle = array[1]
+        for i in range(3):
+            unit = &self.model.unit[i]
+            unit.into = array[5 * i + 2]
+            unit.out = array[5 * i + 3]
+            unit.bits = array[5 * i + 4]
+            unit.weights = array[5 * i + 5]
+            unit.maps = array[5 * i + 6]
+        return 0
+
+    @staticmethod
+    def least(list models not None):
+        """A model that counts of each operation the least that any of these do, feature by feature:
+        no network costs more on it than on one of them. They must be alike but for their array."""
+        cdef Model self = Model.__new__(Model)
+        cdef Model one = models[0]
+        cdef int i
+        self.models = <CostModel*> malloc(len(models) * sizeof(CostModel))
+        if self.models == NULL:
+            raise MemoryError
+        self.model = one.model
+        self.model.vectors = 0
+        self.links = one.links
+        for i in range(len(models)):
+            one = models[i]
+            if (one.model.kind != self.model.kind or one.model.n_least or one.model.kind == KIND_CPU
+                    or one.model.terms.n != self.model.terms.n
+                    or memcmp(one.model.terms.weight, self.model.terms.weight,
+                              one.model.terms.n * sizeof(double))
+                    or memcmp(one.model.terms.feature, self.model.terms.feature,
+                              one.model.terms.n * sizeof(int32_t))):
+                raise ValueError("models must be plain ones of one kind, and not of processors")
+            self.models[i] = one.model
+        self.model.n_least = <int> len(models)
+        self.model.least = self.models
+        return self
+
+    def __dealloc__(self):
+        free(self.models)
+
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
-        kernel's width and the positions begun along the height and across the width; left out, the
-        kernel is square and no position has only begun): for Network costs layer by layer. kind 0:
+        kernel's width, the positions begun along the height and across the width, and the positions
+        of the input; left out, the kernel is square, no position has only begun and the input is as
+        large as the output): for Network costs layer by layer. kind 0:
         convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
         cdef Op op
         cdef double column[7]
@@ -76,14 +140,15 @@ cdef class Model:
             (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
              op.width) = one[:7]
             op.kernel_width, op.begun_height, op.begun_width = (
-                one[7:] or (op.kernel, op.height, op.width))
+                one[7:10] or (op.kernel, op.height, op.width))
+            op.reads = one[10] if len(one) > 10 else op.height * op.width
             memset(column, 0, sizeof(column))
             charge(&self.model, &op, column)
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))
         return out
 
     def total(self, ops not None):
-        """Sums of the columns of operations packed one after another, ten numbers each: integers,
+        """Sums of the columns of operations packed one after another, eleven numbers each: integers,
         as exact as those of `charge` added up.
 
         The buffer is asked for by hand: a typed memoryview would make the module import
@@ -210,11 +275,11 @@ cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
     op.kind = <int> ops[0]
     op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
     op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
-    op.begun_height, op.begun_width = ops[8], ops[9]
+    op.begun_height, op.begun_width, op.reads = ops[8], ops[9], ops[10]
 
 
 def compile_tables(Plan plan not None, Model model not None, int wanted,
-                   score=(0, 0.0, 0.0, 0.0), terms=None) -> Tables:
+                   score=(0, 0.0, 0.0, 0.0), terms=None, parts=None) -> Tables:
     """Tables of every variant.
 
     Parameters
@@ -227,6 +292,9 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     terms : tuple, optional
         A topology score instead of NN-Degree: its intercept, its coefficients of log MACs and of
         log parameters, and the four of a cell's terms. Needs the columns params and macs.
+    parts : list of (Model, float, float), optional
+        A further choice of each cell, in place of `model`: what charges it, the factor of its
+        score, and what is added to it. It comes after the width and before the depth.
     """
     cdef Tables tables = Tables.__new__(Tables)
     cdef Work work
@@ -239,7 +307,12 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     cdef size_t need = 0
     cdef double[4] coefficient
     cdef int64_t lines, longest = 0, deepest = 0, i, j, rows, incoming
-    cdef int v, c, k, n_columns = 0, n_cells
+    cdef int v, c, k, n_columns = 0, n_cells, part, n_parts
+    cdef Model own
+    cdef double factor, shift
+    if parts is None:
+        parts = [(model, 1.0, 0.0)]
+    n_parts = <int> len(parts)
     tables.shape(plan.counts)
     for k in range(FLASH_COLUMNS):
         n_columns += wanted >> k & 1
@@ -251,7 +324,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
             table = &tables.problem.variants[v].cells[c]
             incoming = cells[c - 1].n_widths if c else 1
             lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-            rows = cell.n_widths * cell.n_depths * lines
+            rows = cell.n_widths * n_parts * cell.n_depths * lines
             if incoming * cell.n_widths > FLASH_MAX_STATES:
                 raise ValueError(f"widths: {incoming} x {cell.n_widths} pairs of neighbouring "
                                  f"widths; at most {FLASH_MAX_STATES} are supported")
@@ -313,13 +386,18 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
                     for i in range(cell.n_widths):
                         at.width = cell.width[i]
                         at.before = cells[c - 1].width[j] if c else entering(&at)
-                        for k in range(FLASH_COLUMNS):
-                            at_row[k] = NULL
-                            if table.column[k] != NULL:
-                                at_row[k] = table.column[k] + (
-                                    (j * cell.n_widths + i) * cell.n_depths * lines)
-                        with nogil:
-                            fill(&model.model, &at, cell, i, &work, at_row)
+                        for part in range(n_parts):
+                            own, factor, shift = parts[part]
+                            rows = cell.n_depths * lines
+                            for k in range(FLASH_COLUMNS):
+                                at_row[k] = NULL
+                                if table.column[k] != NULL:
+                                    at_row[k] = table.column[k] + (
+                                        ((j * cell.n_widths + i) * n_parts + part) * rows)
+                            with nogil:
+                                fill(&own.model, &at, cell, i, &work, at_row)
+                                if factor != 1.0 or shift != 0.0:
+                                    rescore(at_row[COL_SCORE], rows, factor, shift * score_scale())
                 table.incoming = <int32_t> incoming
                 memcpy(table.low, work.low, sizeof(work.low))
                 memcpy(table.high, work.high, sizeof(work.high))
@@ -335,9 +413,18 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     if terms is not None:
         links["logs"] = terms[1:3]
     tables.set_links(links)
-    tables.ranged = 1
+    # scores that were changed are looked through once more
+    tables.ranged = n_parts == 1 and parts[0][1] == 1.0 and parts[0][2] == 0.0
     tables.check()
     return tables
+
+
+cdef inline void rescore(double* score, int64_t n, double factor, double shift) noexcept nogil:
+    cdef int64_t i
+    if score == NULL:
+        return
+    for i in range(n):
+        score[i] = rint(score[i] * factor + shift)
 
 
 def totals_of(Plan plan not None, Model model not None, int variant, rows):

@@ -32,6 +32,7 @@ class Search:
         thin: int = 96,
         patience: int = 10_000,
         callback: Callable[[Search], Any] | None = None,
+        incumbent: tuple[float, Sequence[float], bool] | None = None,
     ) -> None: ...
     @property
     def tables(self) -> Tables: ...

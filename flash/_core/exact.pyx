@@ -27,6 +27,8 @@ cdef extern from "clock.h" nogil:
 
 cdef enum:
     PARTIAL = 64         # combinations of some cells that count as one evaluation
+    FOREIGN = -1         # variants of an incumbent from elsewhere: before all others,
+    LAST = 2147483647    # and after them
 
 
 cdef int pause(Worker* w) noexcept nogil:
@@ -80,10 +82,15 @@ cdef class Query:
 
 
 cdef class Search:
-    """One search over compiled tables: an incumbent, a bound, and the means to close the gap."""
+    """One search over compiled tables: an incumbent, a bound, and the means to close the gap.
+
+    incumbent: (objective, metrics, first), an answer from elsewhere: only better ones are looked
+    for, and are `best`. Where all that is compared is equal, it comes before those of the tables
+    (first) or after them."""
 
     def __init__(self, Tables tables not None, Query query not None, *, double time_limit_s=INFINITY,
-                 int64_t max_leaves=-1, double leaf=3e4, int64_t thin=96, int64_t patience=10000, callback=None):
+                 int64_t max_leaves=-1, double leaf=3e4, int64_t thin=96, int64_t patience=10000, callback=None,
+                 incumbent=None):
         cdef int i, c, k
         cdef int64_t rows
         cdef Worker* w = &self.w
@@ -121,6 +128,12 @@ cdef class Search:
         w.value = <double*> malloc((w.room + 16) * sizeof(double))
         w.chosen = <int32_t*> malloc((w.room + 16) * sizeof(int32_t))
         w.thin_of = <Lists**> calloc(tables.problem.n_variants, sizeof(void*))
+        if incumbent is not None:
+            w.best.found = 1
+            w.best.variant = FOREIGN if incumbent[2] else LAST
+            w.best.objective = incumbent[0]
+            for k in range(FLASH_METRICS):
+                w.best.metric[k] = incumbent[1][k]
         w.pool = spare_pool
         spare_pool = NULL
         if w.pool == NULL:
@@ -199,7 +212,7 @@ cdef class Search:
         """(variant, rows, objective, metrics) of the incumbent, or None."""
         cdef flash_point* p = &self.w.best
         cdef int k, n
-        if not p.found:
+        if not p.found or p.variant == FOREIGN or p.variant == LAST:
             return None
         n = self.w.problem.variants[p.variant].n_cells
         return (p.variant, tuple([p.row[k] for k in range(n)]), p.objective,

@@ -5,7 +5,7 @@ channel blocks); a column's cost is a sum of feature times coefficient, rounded 
 The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
 """
 
-from libc.math cimport ceil, rint
+from libc.math cimport INFINITY, rint
 
 from flash._core.core cimport *
 
@@ -20,6 +20,7 @@ cdef enum:
     KIND_RRAM
     KIND_CPU             # also a GPU: the same counts
     KIND_SYSTOLIC
+    KIND_FPGA
 
 cdef enum:
     VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
@@ -34,6 +35,13 @@ cdef struct Op:
     int64_t kernel, in_channels, out_channels, groups, height, width   # of the output
     int64_t kernel_width
     int64_t begun_height, begun_width   # positions, a last one that has only begun among them
+    int64_t reads        # positions of the input
+
+
+cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind
+    double into, out     # channels (depthwise: taps, channels) at once
+    double bits          # of its multipliers
+    double weights, maps     # room of its buffers, in bits
 
 
 cdef struct CostModel:
@@ -41,6 +49,13 @@ cdef struct CostModel:
     int n_features
     int vectors          # the vector kernels have all that it charges for
     int64_t rows, columns    # of a systolic array; of an RRAM tile
+    int64_t subarray, each   # of RRAM: side in cells, columns a weight
+    Unit unit[3]             # of an FPGA: convolutions, depthwise ones, pointwise ones; of a systolic
+                             # array the buffers of the first
+    double bits              # of an FPGA's numbers in memory
+    double bits_per_cycle    # of the memory; 0: operands are there in time
+    int n_least              # not 0: the least of these models, column by column
+    const CostModel* least
     flash_terms terms
 
 
@@ -48,14 +63,15 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
-cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept nogil:
-    """Sixteen counts of a layer on square tiles of 2 x 2 elements of 128 x 128 subarrays, eight
-    columns a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
-    cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = 8 * op.out_channels
-    cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // 128
+cdef inline void rram_features(const Op* op, int64_t tile, int64_t sub, int64_t each,
+                               double* f) noexcept nogil:
+    """Sixteen counts of a layer on square tiles of 2 x 2 elements of sub x sub cells, `each` columns
+    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
+    cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = each * op.out_channels
+    cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // sub
     cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
     cdef int64_t pr = ceil_div(r, pe), pc = ceil_div(c, pe)
-    cdef int64_t sr = (r + 127) >> 7, sc = (c + 127) >> 7
+    cdef int64_t sr = ceil_div(r, sub), sc = ceil_div(c, sub)
     cdef int64_t copies = ((2 if pr == 1 else 1) * (2 if pc == 1 else 1)
                            * max(1, inside // sr) * max(1, inside // sc))
     cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile
@@ -63,10 +79,10 @@ cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept n
     cdef double p = <double> positions
     if copies == 1 and rest_r <= pe:
         wr += rest_r
-        wsr += (rest_r + 127) >> 7
+        wsr += ceil_div(rest_r, sub)
     if copies == 1 and rest_c <= pe:
         wc += rest_c
-        wsc += (rest_c + 127) >> 7
+        wsc += ceil_div(rest_c, sub)
         wpc += 1
     while (<int64_t> 1 << levels) < tr:
         levels += 1
@@ -77,7 +93,7 @@ cdef inline void rram_features(const Op* op, int64_t tile, double* f) noexcept n
     f[4] = p * <double> r
     f[5] = p * <double> op.out_channels
     f[6] = p * <double> min(r, tile)
-    f[7] = p * <double> min(op.out_channels, tile // 8)
+    f[7] = p * <double> min(op.out_channels, tile // each)
     f[8] = p * <double> (ceil_div(r, tr) + ceil_div(op.out_channels, tc))
     f[9] = p * <double> (wsr * wsc)
     f[10] = p * <double> (wsr * wc)
@@ -131,6 +147,15 @@ cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept
     return max(1, ceil_div(side + 2 * (kernel // 2) - kernel, stride) + 1)
 
 
+cdef inline double up(double count, double each) noexcept nogil:
+    """ceil(count / each), exact below 2^53."""
+    cdef double share = count / each, whole
+    if share >= 4503599627370496.0:
+        return share
+    whole = <double> <int64_t> share
+    return whole + 1.0 if whole < share else whole
+
+
 cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
                                    double* f) noexcept nogil:
     """Cycles of a convolution on a systolic array, output- and weight-stationary; groups one after
@@ -140,23 +165,87 @@ cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
     cdef double spots = <double> op.begun_height * <double> op.begun_width
     cdef double across = <double> ceil_div(outs, columns), g = <double> op.groups
     cdef double fill = <double> (2 * rows + columns - 2)
-    f[0] = g * (ceil(spots / <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
-    f[1] = g * (ceil(taps / <double> rows) * across * (spots + fill) - 1.0)
+    f[0] = g * (up(spots, <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
+    f[1] = g * (up(taps, <double> rows) * across * (spots + fill) - 1.0)
+
+
+cdef inline double traffic(const Unit* unit, double weights, double inputs,
+                           double outputs) noexcept nogil:
+    """Bits moved: where neither fits its buffer, one is read again for each part of the other."""
+    return min(inputs * up(weights, unit.weights) + weights,
+               weights * up(inputs, unit.maps) + inputs) + outputs
+
+
+cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """Cycles, bits moved and MACs of a convolution on its unit; see hardware/fpga.py."""
+    cdef double k2 = <double> (op.kernel * op.kernel_width), groups = <double> op.groups
+    cdef double into = <double> (op.in_channels // op.groups), out = <double> op.out_channels
+    cdef double spots = <double> op.height * <double> op.width
+    cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
+    cdef int single = op.groups > 1 and op.in_channels == op.groups
+    cdef const Unit* unit = &model.unit[1 if single else 0]
+    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into > 0.0:
+        unit = &model.unit[2]
+    f[2] = weights * spots
+    f[3] = 1.0
+    weights *= model.bits
+    inputs = <double> op.reads * <double> op.in_channels * model.bits
+    outputs = spots * out * model.bits
+    if unit.into <= 0.0:   # refused before; never free
+        f[0] = f[1] = INFINITY
+        return
+    moved = traffic(unit, weights, inputs, outputs)
+    if single:
+        cycles = up(k2, unit.into) * up(out, unit.out)
+    else:
+        cycles = k2 * groups * up(into, unit.into) * up(out / groups, unit.out)
+    cycles *= spots * (up(model.bits, unit.bits) * up(model.bits, unit.bits))
+    f[0] = max(cycles, moved / model.bits_per_cycle)
+    f[1] = moved
+
+
+cdef inline void wait_for_memory(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """Cycles of a systolic array are at least those of its traffic."""
+    cdef double weights = (<double> (op.kernel * op.kernel_width * (op.in_channels // op.groups))
+                           * <double> op.out_channels * model.bits)
+    cdef double inputs = <double> op.reads * <double> op.in_channels * model.bits
+    cdef double outputs = (<double> op.height * <double> op.width * <double> op.out_channels
+                           * model.bits)
+    cdef double least = traffic(&model.unit[0], weights, inputs, outputs) / model.bits_per_cycle
+    f[0] = max(f[0], least)
+    f[1] = max(f[1], least)
+
+
+cdef inline void features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """What a kind counts of an operation that is none of a processor's."""
+    if model.kind == KIND_RRAM:
+        rram_features(op, model.rows, model.subarray, model.each, f)
+    elif model.kind == KIND_FPGA:
+        fpga_features(model, op, f)
+    else:
+        systolic_features(op, model.rows, model.columns, f)
+        if model.bits_per_cycle > 0.0:
+            wait_for_memory(model, op, f)
 
 
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """column[k] += what the operation costs, in whole units."""
     cdef double f[32]
+    cdef double g[32]
     cdef double cost[7]
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
     elif op.kind != OP_CONV:
         return
-    elif model.kind == KIND_RRAM:
-        rram_features(op, model.rows, f)
+    elif model.n_least:
+        features_of(&model.least[0], op, f)
+        for i in range(1, model.n_least):
+            features_of(&model.least[i], op, g)
+            for k in range(model.n_features):
+                f[k] = min(f[k], g[k])
     else:
-        systolic_features(op, model.rows, model.columns, f)
+        features_of(model, op, f)
     for k in range(COST_COLUMNS):
         cost[k] = 0.0
     for i in range(model.terms.n):

@@ -11,8 +11,8 @@ import os
 from .._core import compile as core
 from .._record import Record, cached
 from .._validate import choice, json_text, parse_json, read_text, shown
-from ..errors import ArgumentTypeError
-from . import cpu, gpu, rram, systolic
+from ..errors import ArgumentError, ArgumentTypeError
+from . import cpu, fpga, gpu, rram, systolic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from ..architecture import Architecture
     from ..network import Network
     from .costing import Cost, LayerCost, flags_for
+    from .designs import DesignSpace
 
 __all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
 
-KINDS: dict[str, Any] = {"rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systolic}
+KINDS: dict[str, Any] = {
+    "rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systolic, "fpga": fpga,
+}  # fmt: skip
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
@@ -69,6 +72,8 @@ class Target(Record):
     intervals : dict
         For each set and metric, how far predictions for left-out networks were off; see `interval`.
     not_calibrated_families : tuple of str
+    design : dict, optional
+        What of the hardware is open to choice: see `design_space`.
     residuals, provenance, units, parameters, ablation : dict
         How well the coefficients fit, where they come from, and other notes.
     """
@@ -87,6 +92,7 @@ class Target(Record):
     units: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None
     ablation: dict[str, Any] | None = None
+    design: dict[str, Any] | None = None
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -152,10 +158,23 @@ class Target(Record):
         return tuple(name for name in METRICS if name in some)
 
     @property
-    def array(self) -> tuple[int, int]:
-        """Rows and columns of what a layer is laid on: a systolic array, an RRAM tile in cells."""
-        rows, columns = KINDS[self.kind].array(self.parameters or {}, self.name)
-        return rows, columns
+    def array(self) -> tuple[float, ...]:
+        """What a layer is laid on: rows and columns of a systolic array or of an RRAM tile in
+        cells; of an FPGA see its kind's `array`."""
+        numbers: tuple[float, ...] = KINDS[self.kind].array(self.parameters or {}, self.name)
+        return numbers
+
+    def design_space(self, family: str) -> DesignSpace:
+        """Return what of the hardware is open to choice, for a family's networks.
+
+        Raises
+        ------
+        ArgumentError
+            If the target has no design space.
+        """
+        from .designs import design_space
+
+        return design_space(self, family)
 
     def set_for(self, family: str) -> str:
         """Return the coefficient set that holds for a family."""
@@ -187,6 +206,8 @@ class Target(Record):
         model = self._models.get(name)
         if model is None:
             kind = KINDS[self.kind]
+            if hasattr(kind, "needs"):
+                _refuse_missing(self, family)
             table = self.coefficients[name]
             if kind.SCALE is not None:
                 table = {**table, "tiles": {kind.SCALE: 1.0}}
@@ -281,6 +302,19 @@ class Target(Record):
 
         result = evaluate(space, self, indices)
         return {name: result[name] for name in self.metrics}
+
+
+def _refuse_missing(target: Target, family: str) -> None:
+    """Refuse a family of networks that the accelerator has no unit for."""
+    from ..architecture import FAMILIES
+
+    units = (target.parameters or {}).get("units", {})
+    lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
+    if family in FAMILIES and lacking:
+        raise ArgumentError(
+            f"target {target.name!r} has no {lacking[0]} unit, which {family} needs "
+            f"(it has {', '.join(units)})"
+        )
 
 
 def as_target(value: Any) -> Target:

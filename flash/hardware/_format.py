@@ -33,6 +33,7 @@ KEYS = (
     "description",
     "model",
     "features",
+    "design",
     *NOTES,
 )
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
@@ -92,7 +93,15 @@ def check(
     budget = [MAX_NOTES]
     for key in ("model", *NOTES):
         _plain(data.get(key, {}), f"{where}: {key}", budget)
-    module.array(table(data.get("parameters", {}), f"{where}: parameters"), f"{where}: parameters")
+    parameters = table(data.get("parameters", {}), f"{where}: parameters")
+    module.array(parameters, f"{where}: parameters")
+    if hasattr(module, "check_parameters"):
+        module.check_parameters(parameters, f"{where}: parameters")
+    design = data.get("design")
+    if design is not None:
+        if not hasattr(module, "check_design"):
+            raise FormatError(f"{where}: design is not known of kind {data['kind']!r}")
+        design = module.check_design(design, f"{where}: design")
     return {
         "name": name,
         "kind": data["kind"],
@@ -113,6 +122,7 @@ def check(
             f"{where}: not_calibrated_families",
             FAMILIES,
         ),
+        "design": design,
         **{key: dict(table(data.get(key, {}), f"{where}: {key}")) for key in NOTES},
     }
 

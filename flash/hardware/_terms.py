@@ -52,7 +52,7 @@ class Terms(Record):
 
 
 def counts(
-    kind: str, operations: Sequence[tuple[int, ...]], array: tuple[int, int] = (512, 512)
+    kind: str, operations: Sequence[tuple[int, ...]], array: tuple[float, ...] = (512, 512)
 ) -> Array:
     """Return the features of operations (see `flash.hardware.costing.operations`).
 
@@ -71,7 +71,7 @@ def counts(
     return result
 
 
-def totals(kind: str, networks: Sequence[Network], array: tuple[int, int] = (512, 512)) -> Array:
+def totals(kind: str, networks: Sequence[Network], array: tuple[float, ...] = (512, 512)) -> Array:
     """Return the features of networks, summed over their rows, shape (n, features)."""
     charged = [[one for row in operations(net) for one in row] for net in networks]
     ends = np.cumsum([len(one) for one in charged])[:-1]

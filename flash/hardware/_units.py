@@ -9,10 +9,10 @@ __all__ = ["UNIT", "unit_models"]
 UNIT = 2.0**-8  # features are counts, or such over the copies of a layer: up to 256 on a tile
 _CARRIERS = (1, 2, 3, 4, 6)  # columns of a cost model that can carry a feature each
 
-_made: dict[tuple[str, tuple[int, int]], list[tuple[dict[int, int], Model]]] = {}
+_made: dict[tuple[str, tuple[float, ...]], list[tuple[dict[int, int], Model]]] = {}
 
 
-def unit_models(kind: str, array: tuple[int, int]) -> list[tuple[dict[int, int], Model]]:
+def unit_models(kind: str, array: tuple[float, ...]) -> list[tuple[dict[int, int], Model]]:
     """Return models that carry a feature in each column, in units: ({feature: column}, model)."""
     from . import KINDS
 

@@ -83,6 +83,9 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
 def _cost(target: Target, net: Architecture | Network) -> Cost:
     family, network = family_and_network(net)
     counted = charged(network)
+    lacking = unit_missing(target, counted)
+    if lacking is not None:
+        raise ArgumentError(f"net needs what target {target.name!r} lacks: {lacking}")
     model = target.model(family)
     totals = model.total(counted.packed)
     _, latency, energy, area, _, _ = model.metrics((*totals, 0, 0))
@@ -100,6 +103,17 @@ def _cost(target: Target, net: Architecture | Network) -> Cost:
         by_layer=deferred(lambda: _shares(target, family, counted, costs)),
         flags=deferred(lambda: flags_of(target, family, counted, {**costs, "tiles": totals[5]})),
     )
+
+
+def unit_missing(target: Target, counted: Charged) -> str | None:
+    """Return what an accelerator lacks for a network, or None."""
+    from . import KINDS
+
+    asked = getattr(KINDS[target.kind], "missing", None)
+    if asked is None:
+        return None
+    found: str | None = asked(target.parameters, (one for row in counted.rows for one in row))
+    return found
 
 
 def family_and_network(net: object) -> tuple[str, Network]:

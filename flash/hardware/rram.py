@@ -3,7 +3,8 @@
 A layer of R = kernel^2 * in_channels rows and C = 8 * out_channels columns (8-bit weights, a
 column a bit) fills ``ceil(R/512) x ceil(C/512)`` tiles of 4x4 subarrays (128 x 128); a small layer
 is copied inside its tile (``copies``), and works on several of its P output positions at once. The
-side of a tile, 512 cells here, is the parameter `tile`; an element (PE) is half of it wide.
+side of a tile, 512 cells here, is the parameter `tile`; an element (PE) is half of it wide. Other
+parameters are `subarray` (128 here) and `columns_per_weight` (8).
 
 ==========  =====================================================================================
 tiles       tiles of the layer; their total T selects the class of the chip (its tile grid)
@@ -30,6 +31,7 @@ import math
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..network import Network
@@ -68,6 +70,10 @@ BEYOND = (
     "area_mm2_per_side",
 )
 TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
+SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
+DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
+OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
+RELAXED = False  # chips have other coefficients and links: they are looked at one by one
 MAX_TILES = 1 << 16  # two billion weights; a larger chip has the factors of this one
 
 
@@ -111,13 +117,15 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
     return {"grid": tables, "beyond": rest, "leakage_w_per_tile": leakage}
 
 
-def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
-    """Return the rows and columns of a tile, in cells.
+def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
+    """Return the rows and columns of a tile in cells, the side of a subarray, and how many columns
+    a weight has.
 
     Raises
     ------
     FormatError
-        If the parameter `tile` is not 256, 512, 1024 or 2048.
+        If the parameter `tile` is not 256, 512, 1024 or 2048, or a `subarray` none of 32, 64, 128
+        and 256, or too large for the tile's elements.
     """
     from ..errors import FormatError
     from ._format import integer
@@ -125,7 +133,127 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
     tile = integer(parameters.get("tile", 512), f"{where}.tile", min(TILES), max(TILES))
     if tile not in TILES:
         raise FormatError(f"{where}.tile must be one of {', '.join(map(str, TILES))}, got {tile}")
-    return tile, tile
+    side = integer(parameters.get("subarray", 128), f"{where}.subarray", 32, 256)
+    if side not in SUBARRAYS or side > tile // 2:
+        raise FormatError(
+            f"{where}.subarray must be one of {', '.join(map(str, SUBARRAYS))}, and at most half "
+            f"the tile, got {side}"
+        )
+    each = integer(parameters.get("columns_per_weight", 8), f"{where}.columns_per_weight", 1, 64)
+    return tile, tile, side, each
+
+
+# Design spaces: see designs.py
+
+
+def check_design(data: Any, where: str) -> dict[str, Any]:
+    """Return a design space, checked."""
+    from ..errors import FormatError
+    from ._format import number, table, text
+    from .fpga import check_values
+
+    table(data, where, (*DIMENSIONS, "adc_area_mm2", "references"), (*DIMENSIONS, "adc_area_mm2"))
+    result: dict[str, Any] = {
+        name: check_values(data[name], f"{where}.{name}", 1 << 12) for name in DIMENSIONS
+    }
+    for name, known in (("tile", TILES), ("subarray", SUBARRAYS), ("bits_per_cell", (1, 2, 4, 8))):
+        for value in result[name]:
+            if value not in known:
+                raise FormatError(
+                    f"{where}.{name} must hold {', '.join(map(str, known))} only, got {value}"
+                )
+    result["adc_area_mm2"] = number(data["adc_area_mm2"], f"{where}.adc_area_mm2", 0.0, 1e3)
+    own = table(data.get("references", {}), f"{where}.references")
+    result["references"] = {
+        name: text(one, f"{where}.references.{name}", 100) for name, one in own.items()
+    }
+    return result
+
+
+def design_parts(
+    design: Mapping[str, Any], parameters: Mapping[str, Any], family: str
+) -> tuple[list[Any], dict[str, int]]:
+    """Return the chips that there are: those whose converters are no coarser than the reference's
+    against what a column adds up, and whose converters divide a subarray's columns."""
+    from itertools import product
+
+    from .designs import Part
+
+    options = []
+    for row in product(*(design[name] for name in DIMENSIONS)):
+        one = dict(zip(DIMENSIONS, row, strict=True))
+        if (
+            one["adc_bits"] >= needed_bits(one["subarray"], one["bits_per_cell"], parameters)
+            and one["subarray"] % one["columns_per_adc"] == 0
+            and one["subarray"] <= one["tile"] // 2
+        ):
+            options.append(one)
+    better = [  # converters of more bits than needed are dearer; else nothing is comparable
+        (
+            *(k for name in DIMENSIONS[:-1] for k in (one[name], 2**13 - one[name])),
+            2**13 - one["adc_bits"],
+        )
+        for one in options
+    ]
+    return [Part("chip", tuple(options), ((),) * len(options), tuple(better))], {}
+
+
+def needed_bits(side: int, bits_per_cell: int, parameters: Mapping[str, Any]) -> int:
+    """Return the bits of a converter as coarse as the reference's: log2 of what a column adds up,
+    less what the reference drops."""
+    full = (side - 1).bit_length() + bits_per_cell
+    dropped = (int(parameters["subarray"]) - 1).bit_length() + int(parameters["cell_bits"])
+    return max(1, full - dropped + int(parameters["adc_bits"]))
+
+
+def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict[str, Any]:
+    """Return the fields of the target that a chip amounts to: the reference of its tile, scaled.
+
+    Conversions take as long as columns share a converter; a converter's energy and area go with its
+    levels; the area of a tile changes by that of its converters, and what a subarray takes by the
+    columns it has. The features count subarrays and columns as they are.
+    """
+    from . import Target
+
+    one = chosen["chip"]
+    own: dict[str, Any] = target.parameters
+    design = target.design
+    name = design["references"].get(str(one["tile"]))
+    base = target if one["tile"] == own["tile"] or name is None else Target.load(name)
+    levels = (2 ** one["adc_bits"] - 1) / (2 ** int(own["adc_bits"]) - 1)
+    sharing = one["columns_per_adc"] / own["columns_per_adc"]
+    wider = one["subarray"] / own["subarray"]
+    # of a tile of the reference's size; as many converters as columns, over all subarrays' rows
+    more = design["adc_area_mm2"] * (one["tile"] / own["tile"]) ** 2
+    more *= levels / (sharing * wider) - 1.0
+    coefficients = {}
+    for key, columns in base.coefficients.items():
+        scaled = {column: dict(values) for column, values in columns.items()}
+        scaled["latency_ms"]["adc_cycles"] *= sharing
+        for feature in ("subarrays", "columns"):
+            if feature in scaled["energy_mj"]:
+                factor = levels * (wider if feature == "subarrays" else 1.0)
+                scaled["energy_mj"][feature] *= factor
+        scaled["area_mm2"]["tiles"] = max(0.0, scaled["area_mm2"]["tiles"] + more)
+        coefficients[key] = scaled
+    parameters = {
+        **(base.parameters or {}),
+        "subarray": one["subarray"],
+        "adc_bits": one["adc_bits"],
+        "columns_per_adc": one["columns_per_adc"],
+        "cell_bits": one["bits_per_cell"],
+        "columns_per_weight": -(-int(own["weight_bits"]) // one["bits_per_cell"]),
+    }
+    return {
+        "parameters": parameters,
+        "coefficients": coefficients,
+        "links": base.links,
+        "sets": base.sets,
+        "calibrated_ranges": base.calibrated_ranges,
+        "residuals": base.residuals
+        if one == {name: own[key] for name, key in zip(DIMENSIONS, OWN, strict=True)}
+        else {key: {"networks": 0} for key in base.coefficients},
+    }
 
 
 def floorplan(net: Network) -> int:

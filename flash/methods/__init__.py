@@ -50,6 +50,9 @@ METHODS: dict[str, Method] = {
         "fp_nas", "FP-NAS: a distribution, sampled by its entropy (arXiv 2011.10949)", True
     ),
     "parsec": Method("parsec", "PARSEC: the same with a fixed sample count", True),
+    "hao": Method(
+        "hao", "HAO: the accelerator too, by an integer program (arXiv 2104.12766)", True
+    ),
     "netadapt-v2": Method(
         "netadapt_v2", "NetAdaptV2: several layers shrink to the budget (arXiv 2104.00031)", True
     ),

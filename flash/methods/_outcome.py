@@ -46,13 +46,21 @@ def outcome(
     bound: float | None = None
     proven = False
     least: dict[str, float] | None = None
-    if ground.tabled and not task.evaluator.expensive:
+    prove = getattr(ground, "prove", None)
+    if prove is not None:  # a ground with an accelerator for each network
+        left = min(PROOF_S, max(0.0, task.ends_at - perf_counter()))
+        if certify and stopped != "interrupt":
+            bound, proven = prove(task, perf_counter() + left)
+    elif ground.tabled and not task.evaluator.expensive:
         bound, proven = _by_solver(task, limits, certify)
     elif certify and stopped != "interrupt":
         bound, proven = task.evaluator.optimum(task)
     found = task.best
+    named = objective.name(task.evaluator.score == "accuracy")
+    if prove is not None:
+        named = named.replace("nn_degree", "quantised nn_degree")
     fields: dict[str, Any] = {
-        "objective_name": objective.name(task.evaluator.score == "accuracy"),
+        "objective_name": named,
         "method": method,
         "seed": seed,
         "nfev": task.nfev,
@@ -68,7 +76,7 @@ def outcome(
         message = f"{method} found no network within the budgets" + (ended or "; not proven")
         if empty:
             message = "proven: no network meets the budgets"
-            if isinstance(ground, TableGround):
+            if isinstance(ground, TableGround) and prove is None:
                 from .._infeasible import least_budgets, refusal
 
                 least = least_budgets(ground.problem, budgets)
@@ -98,7 +106,9 @@ def outcome(
             message += f"; {KNOWN}"
     metrics, known = found.metrics.tolist(), ground.target.metrics
     costs = {name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known}
-    degree, degrees = _degree(task, found.row)
+    row = found.row if prove is None else ground.network_row(found.row)  # type: ignore[attr-defined]
+    accelerator = None if prove is None else ground.accelerator(found.row)  # type: ignore[attr-defined]
+    degree, degrees = _degree(task, row)
     space, target = ground.space, ground.target
     objective_value = task.reported(found.merit)
     return SearchResult(
@@ -107,7 +117,7 @@ def outcome(
         budgets,
         status,
         message,
-        x=found.row,
+        x=row,
         nn_degree=degree,
         accuracy=found.accuracy if task.evaluator.score == "accuracy" else None,
         latency_ms=costs.get("latency_ms"),
@@ -119,7 +129,8 @@ def outcome(
         upper_bound=None if bound is None else task.reported(bound),
         proven=optimal,
         cell_degrees=degrees,
-        flags=deferred(lambda: target.cost(space.decode(found.row)).flags),
+        accelerator=accelerator,
+        flags=deferred(lambda: target.cost(space.decode(row)).flags),
         elapsed_s=perf_counter() - started,
         **fields,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CORE", "compare", "unfit_core"]
 
 CORE = ("shgo", "exact")
+DESIGNING = ("hao",)  # methods that choose the accelerator too
 MAX_SEEDS = 1000
 
 
@@ -32,6 +33,7 @@ def compare(
     time_limit_s: float | None = None,
     callback: Callable[[SearchResult], Any] | None = None,
     progress: bool = False,
+    codesign: bool = False,
     **problem: Any,
 ) -> Comparison:
     """Run several methods on the same problem, and compare what they found and what it took.
@@ -55,6 +57,9 @@ def compare(
         Called with each result.
     progress : bool, default False
         Print a line to stderr for each run.
+    codesign : bool, default False
+        Compare what chooses the accelerator too: flash's own methods, with ``codesign=True``, and
+        "hao", which is left out otherwise.
     **problem
         Budgets, min_accuracy, predictor, objective and journal, as for `flash.search`.
 
@@ -85,10 +90,13 @@ def compare(
     journal = problem.pop("journal", None)
     judge = as_evaluator(evaluator, predictor)
     numbers = _seeds(seeds)
-    known = (*CORE, *METHODS)
+    known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
     named = methods is not None
-    wanted = list(METHODS) if methods is None else _names(methods, known)
-    if not named and not judge.expensive and not hasattr(space, "groups"):
+    usual_methods = ["exact", *DESIGNING] if codesign else list(METHODS)
+    wanted = usual_methods if methods is None else _names(methods, known)
+    if codesign and baseline == "random":
+        baseline = DESIGNING[0]
+    if not codesign and not named and not judge.expensive and not hasattr(space, "groups"):
         wanted = ["shgo", *wanted]
     if choice("baseline", baseline, known) not in wanted:
         raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
@@ -98,6 +106,8 @@ def compare(
     skipped: dict[str, str] = {}
     for name in list(wanted):
         why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
+        if why is None and name in DESIGNING and not codesign:
+            why = f"method {name!r} chooses the accelerator too: compare it with codesign=True"
         if why is not None:
             if named:
                 raise ArgumentError(f"methods: {name}: {why}")
@@ -121,6 +131,7 @@ def compare(
                     method=name,
                     predictor=predictor,
                     seed=seed,
+                    codesign=codesign,
                     time_limit_s=time_limit_s,
                     **problem,
                 )

@@ -71,6 +71,10 @@ class Ready(Record):
     def check(self, target: Any, costs: Sequence[Any], min_accuracy: Any) -> Device:
         """Return a target with its budgets, from latency to MACs, and its objective."""
         target = as_target(target)
+        refuse = getattr(module_of(self.method), "unfit_target", None)
+        why = None if refuse is None else refuse(target)
+        if why is not None:
+            raise ArgumentError(why)
         given, limits = read_budgets(costs, target)
         least = -INF
         if min_accuracy is not None:
@@ -104,8 +108,14 @@ class Ready(Record):
             from .._event import Listener
 
             listener = Listener(common.callback, common.progress, started)
+        own = getattr(module_of(method), "ground_of", None)
+        ground = (
+            ground_of(self.space, device.target, self.predictor, of_network)
+            if own is None
+            else own(self.space, device.target, self.predictor)
+        )
         task = Task(
-            ground_of(self.space, device.target, self.predictor, of_network),
+            ground,
             judge,
             device.wanted,
             device.limits,
@@ -160,6 +170,8 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
         If an argument is not accepted, or the method cannot search the space by the evaluator.
     """
     method = choice("method", given["method"], (*CORE, *METHODS))
+    if given.get("codesign"):
+        raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {method!r}")
     space = any_space(space)
     predictor = as_predictor(given["predictor"], space.family)
     judge = as_evaluator(given["evaluator"], predictor)

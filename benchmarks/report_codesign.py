@@ -1,0 +1,142 @@
+"""The section of RESULTS.md on co-design, from what `benchmarks.bench_codesign` left."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from benchmarks.common import HERE
+from benchmarks.report_format import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    Told = dict[str, Any]
+
+HOW = (
+    "`python -m benchmarks.bench_codesign`; docs/codesign.md says what is modelled. 20 latency "
+    "budgets each, from a fortieth to half of what the fixed accelerator's best network takes; "
+    "training-free, bits for each cell where the target has them. Joint: networks, with bits, on "
+    "accelerators that fit the device.\n"
+)
+
+
+def sections(path: Path | None = None) -> str:
+    """Return the section, empty where nothing was measured."""
+    kept = path or HERE / "codesign.json"
+    if not kept.exists():
+        return ""
+    told: Told = json.loads(kept.read_text())
+    parts = ["## Network and accelerator together\n", HOW]
+    for name, make in (("proofs", _proofs), ("gains", _gains), ("ilp", _ilp), ("fronts", _fronts),
+                       ("scale_sim", _scale_sim)):  # fmt: skip
+        parts.append(make(told[name]) if told.get(name) else f"{name}: not measured.\n")
+    return "\n".join(parts)
+
+
+def _proofs(rows: list[Told]) -> str:
+    titles = ("space", "target", "accelerators", "joint", "proven", "median ms", "most ms")
+    lines = [
+        (
+            row["family"],
+            row["target"],
+            f"{row['accelerators']:,}",
+            f"{row['joint']:.2g}",
+            f"{row['proven']} of 20",
+            f"{1e3 * row['median_s']:.0f}",
+            f"{1e3 * row['most_s']:.0f}",
+        )
+        for row in rows
+    ]
+    met = [
+        row for row in rows if row["joint"] >= 1e13 and row["median_s"] <= 0.05
+        and row["proven"] == 20
+    ]  # fmt: skip
+    return (
+        "### Proven answers\n\n" + table(titles, lines)
+        + f"\nAt least 1e13 joint configurations, proven, median at most 50 ms: {len(met)} of "
+        f"{len(rows)} cases.\n"
+    )  # fmt: skip
+
+
+def _gains(rows: list[Told]) -> str:
+    titles = ("space", "target", "over the best fixed: median", "mean", "most", "over the "
+              "target's own at 8 bits: median", "most", "budgets only co-design meets")  # fmt: skip
+    lines = [
+        (
+            row["family"],
+            row["target"],
+            *(f"{100 * row['over_fixed'][key]:.2f} %" for key in ("median", "mean", "most")),
+            *(f"{100 * row['over_own'][key]:.1f} %" for key in ("median", "most")),
+            f"{row['over_own']['only_codesign']}",
+        )
+        for row in rows
+    ]
+    return (
+        "### Against fixed accelerators\n\nThe best fixed accelerator is the one of all that were "
+        "best under some budget whose answers, bits chosen too, are best over the 20 budgets. The "
+        "gain is of NN-Degree, quantised.\n\n" + table(titles, lines)
+    )
+
+
+def _ilp(told: Told) -> str:
+    titles = ("options of each of 3 parts", "combinations", "integer program ms", "enumeration ms",
+              "equal")  # fmt: skip
+    lines = [
+        (
+            f"{row['options']}",
+            f"{row['combinations']:,}",
+            f"{1e3 * row['milp_s']:.1f}",
+            f"{1e3 * row['enumeration_s']:,.1f}",
+            "yes" if row["equal"] else "no",
+        )
+        for row in told["large"]
+    ]
+    return (
+        f"### HAO's integer program\n\nEqual to enumeration in {told['equal']} of "
+        f"{told['cases']} random cases (median {1e3 * told['median_s']:.1f} ms). The enumeration "
+        "is of whole arrays, by numpy.\n\n" + table(titles, lines)
+    )
+
+
+def _fronts(rows: list[Told]) -> str:
+    titles = ("space", "target", "exact: points", "s", "HAO: points", "s", "hypervolume of the "
+              "exact")  # fmt: skip
+    lines = [
+        (
+            row["family"],
+            row["target"],
+            f"{row['exact_points']:,}" + ("" if row["exact_complete"] else " (not complete)"),
+            f"{row['exact_s']:.2g}",
+            ", ".join(map(str, row["hao_points"])),
+            ", ".join(f"{s:.1f}" for s in row["hao_s"]),
+            ", ".join(f"{100 * share:.1f} %" for share in row["hypervolume_share"]),
+        )
+        for row in rows
+    ]
+    return (
+        "### Sampled and exact fronts\n\nNN-Degree, quantised, against latency; three seeds of "
+        "HAO, 64 subgraphs and 256 networks each. Hypervolume above a score of 0, up to the "
+        "latency of the exact front's last point.\n\n" + table(titles, lines)
+    )
+
+
+def _scale_sim(rows: list[Told]) -> str:
+    titles = ("array", "dataflow", "layers", "mean error", "most")
+    lines = [
+        (
+            f"{row['side']} x {row['side']}",
+            row["dataflow"],
+            f"{row['layers']:,}",
+            f"{100 * row['mean']:.3f} %",
+            f"{100 * row['most']:.3f} %",
+        )
+        for row in rows
+    ]
+    worst = max(row["most"] for row in rows)
+    return (
+        "### Chosen systolic arrays against SCALE-Sim\n\nTotal cycles of single layers; every "
+        "array is an option of systolic-128's design space. "
+        f"Within 3 % on every layer: {'yes' if worst <= 0.03 else 'no'}.\n\n" + table(titles, lines)
+    )

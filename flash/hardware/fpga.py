@@ -1,0 +1,289 @@
+"""FPGAs: an accelerator of compute units, one for each kind of operator, after HAO.
+
+HAO (Dong et al., FCCM 2021, arXiv 2104.12766) gives a subgraph's operators a unit each and lets an
+integer program size them; the formulas here are a reconstruction from published engineering, since
+the paper's own were not at hand. The units are ``conv`` (dense and grouped convolutions),
+``depthwise`` and ``pointwise`` (1 x 1; without it these run on ``conv``, as does the linear layer).
+Layers follow one another, each on its unit. With b bits a number, a layer takes the longer of
+
+=========  ======================================================================================
+computing  kernel^2 * groups * ceil(cin / into) * ceil(cout / out) * positions * passes cycles, cin
+           and cout of a group; depthwise ceil(kernel^2 / into) * ceil(channels / out) * ...;
+           passes = ceil(b / bits)^2: wider numbers than the multipliers' pass several times
+traffic    weights, input and output, b bits a number, at the memory's bandwidth; where neither
+           weights nor input fit their buffer one of them is read again for each part of the other:
+           min(input * ceil(weights / room) + weights, weights * ceil(input / room) + input), and
+           output
+=========  ======================================================================================
+
+``cycles`` is that, in cycles; ``bits_moved`` the traffic, ``macs`` and ``layers`` as they say.
+Additions, concatenations, norms and activations are free: they happen on the way to memory.
+
+A unit takes (`uses`): *dsp* ``ceil(into * out / n)`` with n = 4 multipliers of up to 4 bits, or 2
+of up to 8, in a DSP slice; *lut* by the formula of FINN-R (Blott et al., ACM TRETS 2018) as FINN
+computes it, ``300 + 1.1 out (into m + (2 into - 1) 2b + 32)`` with
+``m = (2 ceil(2b / 6) - 1) 2b`` for a multiplier of LUTs and 0 for one of DSPs; *bram* (of 36 kbit)
+for its two buffers, twice for filling one while the other is read, at least as many as deliver
+``into`` numbers a cycle (72 bits a block). `parameters` hold what the device has (``resources``)
+and which share of it a design may take (``usable``).
+"""
+
+from __future__ import annotations
+
+from ..architecture import FAMILIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+FEATURES = ("cycles", "bits_moved", "macs", "layers")
+COLUMNS = ("latency_ms", "energy_mj")
+SCALE = None  # no classes
+GROUPED = True
+QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
+LINKS: tuple[str, ...] = ()
+RELAXED = True  # the least of several configurations may stand for them all
+UNITS = ("conv", "depthwise", "pointwise")
+RESOURCES = ("dsp", "lut", "bram")
+BETTER = ("into", "out", "bits", "weights_kib", "maps_kib")  # more is never slower
+MOST = {"dsp": 100_000, "lut": 10_000_000, "bram": 100_000}
+KINDS_OF_MAC = ("dsp", "lut")
+BRAM_BITS, PORT_BITS = 36_864, 72
+ACCUMULATOR = 32
+
+
+def check_links(data: Any, where: str) -> dict[str, Any]:
+    """Return the links of a target file, checked: there are none."""
+    from ._format import table
+
+    return dict(table(data, where, LINKS))
+
+
+def links(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the core's links: none, latency is a plain sum."""
+    return {}
+
+
+def array(parameters: Mapping[str, Any], where: str) -> tuple[float, ...]:
+    """Return the core's numbers: bits, bits per cycle, and five of each unit (0 where there is
+    none): into, out, bits, room for weights and for inputs in bits.
+
+    Raises
+    ------
+    FormatError
+        If `parameters` lack something, or hold what no device has.
+    """
+    from ..errors import FormatError
+    from ._format import integer, number, table
+
+    names = ("clock_mhz", "bandwidth_gb_s", "bits", "resources", "units")
+    table(parameters, where, None, names)
+    clock = number(parameters["clock_mhz"], f"{where}.clock_mhz", 1.0, 10_000.0)
+    speed = number(parameters["bandwidth_gb_s"], f"{where}.bandwidth_gb_s", 1e-3, 10_000.0)
+    limits(parameters, where)
+    units = table(parameters["units"], f"{where}.units", UNITS)
+    if not units:
+        raise FormatError(f"{where}.units must hold one of {', '.join(UNITS)}, got none")
+    numbers = [float(integer(parameters["bits"], f"{where}.bits", 1, 16))]
+    numbers.append(speed * 8e3 / clock)
+    for name in UNITS:
+        if name not in units:
+            numbers += [0.0, 1.0, 1.0, 1.0, 1.0]
+            continue
+        numbers += core_unit(check_unit(units[name], f"{where}.units.{name}"))
+    return tuple(numbers)
+
+
+def core_unit(unit: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the core's five numbers of a unit."""
+    return (
+        float(unit["into"]),
+        float(unit["out"]),
+        float(unit["bits"]),
+        8192.0 * unit["weights_kib"],
+        8192.0 * unit["maps_kib"],
+    )
+
+
+def check_unit(data: Any, where: str) -> Mapping[str, Any]:
+    """Return a unit's values, checked."""
+    from ._format import integer, one_of, table
+
+    table(data, where, (*BETTER, "mac"), (*BETTER, "mac"))
+    one_of(data["mac"], f"{where}.mac", KINDS_OF_MAC)
+    for name, most in zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True):
+        integer(data[name], f"{where}.{name}", 1, most)
+    checked: Mapping[str, Any] = data
+    return checked
+
+
+def limits(parameters: Mapping[str, Any], where: str) -> dict[str, int]:
+    """Return how much of each resource a design may take."""
+    from ._format import integer, number, table
+
+    own = table(parameters.get("resources"), f"{where}.resources", RESOURCES, RESOURCES)
+    share = table(parameters.get("usable", {}), f"{where}.usable", RESOURCES)
+    return {
+        name: int(
+            integer(own[name], f"{where}.resources.{name}", 1, MOST[name])
+            * number(share.get(name, 1.0), f"{where}.usable.{name}", 0.01, 1.0)
+        )
+        for name in RESOURCES
+    }
+
+
+def uses(unit: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return the DSP slices, LUTs and blocks of RAM that a unit takes."""
+    into, out, bits = unit["into"], unit["out"], unit["bits"]
+    both, packed = 2 * bits, 4 if bits <= 4 else 2 if bits <= 8 else 1
+    multiplier = 0 if unit["mac"] == "dsp" else (2 * -(-both // 6) - 1) * both
+    lut = 300 + -(-11 * out * (into * multiplier + (2 * into - 1) * both + ACCUMULATOR) // 10)
+    return (
+        -(-into * out // packed) if unit["mac"] == "dsp" else 0,
+        lut,
+        sum(2 * blocks(8192 * unit[name], into * bits) for name in ("weights_kib", "maps_kib")),
+    )
+
+
+def blocks(bits: int, width: int) -> int:
+    """Return the blocks of RAM of a buffer that is read `width` bits a cycle."""
+    banks = -(-width // PORT_BITS)
+    return banks * max(1, -(-bits // (banks * BRAM_BITS)))
+
+
+def shortage(used: Mapping[str, int], limit: Mapping[str, int]) -> str | None:
+    """Return which resources are short and by how much, or None."""
+    parts = [
+        f"{name}: {used[name]} needed, {most} usable, {used[name] - most} short"
+        for name, most in limit.items()
+        if used[name] > most
+    ]
+    return "; ".join(parts) or None
+
+
+def total(units: Mapping[str, Any]) -> dict[str, int]:
+    """Return what all units take together."""
+    each = [uses(unit) for unit in units.values()]
+    return {name: sum(one[k] for one in each) for k, name in enumerate(RESOURCES)}
+
+
+def check_parameters(parameters: Mapping[str, Any], where: str) -> None:
+    """Refuse units that the device has no room for.
+
+    Raises
+    ------
+    FormatError
+        That names the resource and says by how much it is short.
+    """
+    from ..errors import FormatError
+
+    short = shortage(total(parameters["units"]), limits(parameters, where))
+    if short is not None:
+        raise FormatError(f"{where}.units do not fit the device: {short}")
+
+
+def needs(family: str) -> tuple[str, ...]:
+    """Return the units that a family's networks cannot do without."""
+    return UNITS if family == "mobilenet-v2" else ("conv",)
+
+
+def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
+    """Return which unit an operation of a network lacks, or None.
+
+    operations : iterable of tuples, as `flash.hardware.costing.operations` has them, flat
+    """
+    units = parameters["units"]
+    for kind, kernel, into, out, groups, *_ in operations:
+        if kind:
+            continue
+        name = "depthwise" if groups == into > 1 else "conv"
+        if name == "conv" and kernel == 1 and groups == 1 and "pointwise" in units:
+            continue
+        if name not in units:
+            return f"a {name} unit, for a convolution of {into} to {out} channels, groups {groups}"
+    return None
+
+
+# Design spaces: see designs.py
+
+
+def check_design(data: Any, where: str) -> dict[str, Any]:
+    """Return a design space, checked: values of each dimension, for all units or one of them."""
+    from ._format import table
+
+    table(data, where, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
+    result: dict[str, Any] = _check_units(data, where)
+    result["cell_bits"] = check_values(data.get("cell_bits", [8]), f"{where}.cell_bits", 16)
+    own = table(data.get("families", {}), f"{where}.families", FAMILIES)
+    result["families"] = {
+        family: _check_units({**data, **table(one, at, UNITS)}, at)
+        for family, one in own.items()
+        for at in [f"{where}.families.{family}"]
+    }
+    return result
+
+
+def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the values of every unit's dimensions: its own, or those for all units."""
+    from ._format import table
+
+    result: dict[str, Any] = {}
+    most = dict(zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True))
+    for name in UNITS:
+        own = table(data.get(name, {}), f"{where}.{name}", (*BETTER, "mac"))
+        result[name] = {}
+        for key in (*BETTER, "mac"):
+            at = f"{where}.{name}.{key}" if key in own else f"{where}.{key}"
+            values = own.get(key, data.get(key))
+            result[name][key] = check_values(
+                values, at, KINDS_OF_MAC if key == "mac" else most[key]
+            )
+    return result
+
+
+def check_values(values: Any, where: str, accepted: Any) -> tuple[Any, ...]:
+    """Return a dimension's values: different names, or whole numbers up to `accepted`."""
+    from ..errors import FormatError
+    from ._format import integer, names_of
+
+    if not isinstance(values, (list, tuple)) or not 1 <= len(values) <= 64:
+        raise FormatError(f"{where} must be a list of 1 to 64 values, got {values!r}")
+    if not isinstance(accepted, int):
+        return names_of(values, where, accepted)
+    found = [integer(value, where, 1, accepted) for value in values]
+    if len(set(found)) != len(found):
+        raise FormatError(f"{where} must hold no value twice, got {values!r}")
+    return tuple(found)
+
+
+def design_parts(
+    design: Mapping[str, Any], parameters: Mapping[str, Any], family: str
+) -> tuple[list[Any], dict[str, int]]:
+    """Return the units that a family needs, with all that each may be, and what they may take."""
+    from itertools import product
+
+    from .designs import Part
+
+    parts = []
+    names = (*BETTER, "mac")
+    for name in needs(family):
+        own = design["families"].get(family, design)[name]
+        options = [dict(zip(names, row, strict=True)) for row in product(*(own[n] for n in names))]
+        parts.append(
+            Part(
+                name,
+                tuple(options),
+                tuple(uses(one) for one in options),
+                tuple(tuple(one[n] for n in BETTER) for one in options),
+            )
+        )
+    return parts, limits(parameters, "parameters")
+
+
+def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict[str, Any]:
+    """Return the fields of the target that has these units, and numbers of so many bits."""
+    parameters = {**target.parameters, "units": {name: dict(one) for name, one in chosen.items()}}
+    if bits is not None:
+        parameters["bits"] = bits
+    return {"parameters": parameters}

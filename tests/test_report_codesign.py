@@ -1,0 +1,37 @@
+"""The report's section on co-design: what was measured, in words that follow from the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "benchmarks" / "report_codesign.py").exists(),
+    reason="the benchmarks are in the repository, not in the package",
+)
+
+
+def test_the_section_holds_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.report_codesign import sections
+
+    assert sections(tmp_path / "none.json") == ""
+    told = json.loads((ROOT / "benchmarks" / "codesign.json").read_text())
+    text = sections()
+    for row in told["proofs"]:
+        assert f"{row['joint']:.2g}" in text
+        assert f"{1e3 * row['median_s']:.0f}" in text
+    assert f"{told['ilp']['equal']} of {told['ilp']['cases']}" in text
+    assert all(row["equal"] for row in told["ilp"]["large"])
+    assert "Within 3 % on every layer: yes" in text
+    told["scale_sim"][0]["most"] = 0.5
+    del told["fronts"]
+    path = tmp_path / "codesign.json"
+    path.write_text(json.dumps(told))
+    assert "Within 3 % on every layer: no" in sections(path)
+    assert "fronts: not measured." in sections(path)
