@@ -377,7 +377,7 @@ def main() -> None:
         began = perf_counter()
         told[name] = section(Bench(args.folder, args.seeds))
         told[name]["elapsed_s"] = perf_counter() - began
-        told["seeds"] = args.seeds
+        told[name]["seeds"] = args.seeds
         write_json(args.out, told)
         print(f"{name}: {told[name]['elapsed_s']:.0f} s")
         print(json.dumps(told[name], indent=1)[:4000])

@@ -32,7 +32,8 @@ def sections(path: Path | None = None) -> str:
         return ""
     told: Told = json.loads(kept.read_text())
     writers = {"rank": _rank, "descent": _descent, "steps": _steps, "pools": _pools, "cost": _cost}
-    parts = [f"## Supernets: NetAdaptV2 and HURRICANE\n\n{told['seeds']} seeds. {HOW}"]
+    seeds = ", ".join(f"{name} {told[name]['seeds']}" for name in writers if name in told)
+    parts = [f"## Supernets: NetAdaptV2 and HURRICANE\n\nSeeds: {seeds}. {HOW}"]
     parts += [write(told[name]) for name, write in writers.items() if name in told]
     return "\n".join(parts)
 

@@ -1,60 +1,27 @@
-"""Search methods of other papers: budgets, limits, seeds, resuming, and what each method does."""
+"""Search methods of other papers: budgets, limits, seeds, several targets, the shell."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from method_runs import ANYWHERE, BRIEF, BUDGETS, CHEAP, DESCENTS, QUICK, SMALL, VARIED, fake, plain
 
 import flash
-from flash import solver as solver_module
-from flash.errors import ArgumentError, ArgumentTypeError, FormatError
-from flash.evaluators import EvaluationError
+from flash.errors import ArgumentError, ArgumentTypeError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.methods import METHODS, module_of, options_for
 from flash.methods import _task as task_module
-from flash.methods import running as running_module
 from flash.methods._ground import TableGround, ground_of
-from flash.methods._journal import Journal
 from flash.methods._task import Stop, Task
-from flash.methods.fp_nas import Distribution, Scale, count_for
 from flash.network_space import NetworkSpace
 from flash.result import SearchResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from conftest import Run
-
-BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
-SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=flash.Range(5, 9), skips=[0, 16, 64])
-# every kind of variable, a number of cells that varies, and widths that are handed on
-VARIED = (
-    flash.MobileNetV2(cells=[2, 3], depths=[1, 2], kernels=[3, 5], expansions=[2, 3]),
-    flash.DenseNet(cells=[1, 3], depths=[3, 5], skips=[0, 8], resolution=[16, 32]),
-    flash.DenseNet(widths=[8, 12], depths=[3, 4], skips=[0, 8], cells=3),
-)
-ANYWHERE = [name for name in METHODS if name != "hao"]  # hao: see test_hao.py
-CHEAP = [name for name in METHODS if name not in ("flash", "hao")]  # by a predictor or NN-Degree
-# the perceptrons of PNAS take seconds, and have tests of their own
-QUICK: dict[str, Any] = {"pnas": {"surrogate": "ridge"}}
-# methods that end where their steps do: a few evaluations, none of chance in "netadapt"
-DESCENTS = ("netadapt-v2", "netadapt")
-BRIEF = (*DESCENTS, "hurricane", "spos")
-
-
-def plain(result: SearchResult) -> SearchResult:
-    """A result without the times in it."""
-    trace = tuple((a, n, 0.0, v) for a, n, _, v in result.trace)
-    return result._replace(elapsed_s=0.0, trace=trace, spent_s=None)
-
-
-def fake(nets: list[Any]) -> list[float]:
-    """Accuracies that rise with parameters: one number per network."""
-    return [0.5 + 0.4 * (1.0 - 1.0 / (1.0 + 1e-5 * net.params)) for net in nets]
 
 
 @pytest.mark.parametrize("method", CHEAP)
@@ -272,296 +239,6 @@ def test_a_folder_of_targets_from_the_shell(cli: Run, tmp_path: Path) -> None:
 # journals and evaluators of one's own
 
 
-@pytest.mark.parametrize("method", ANYWHERE)
-def test_a_run_goes_on_where_it_was_stopped(method: str, tmp_path: Path) -> None:
-    asked: list[int] = []
-
-    def counted(nets: list[Any]) -> list[float]:
-        asked.append(len(nets))
-        return fake(nets)
-
-    def broken(nets: list[Any]) -> list[float]:
-        if sum(asked) >= 8:
-            raise OSError("the power is gone")
-        return counted(nets)
-
-    given: dict[str, Any] = {"method": method, "max_evals": 45, "max_params": 8e5, "seed": 2}
-    given["options"] = QUICK.get(method)
-    whole = flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake, chunk=4), **given)
-    path = tmp_path / "journal.jsonl"
-    with pytest.raises(EvaluationError, match=r"raised OSError on \d networks?: the power is gone"):
-        flash.search(
-            SMALL, "cpu-x86", evaluator=FunctionEvaluator(broken, "fake", 4), journal=path, **given
-        )
-    kept = len(path.read_text().splitlines()) - 1
-    assert kept == sum(asked) >= 8
-    with path.open("ab") as file:  # killed while it wrote
-        file.write(b'{"row": [0, 0')
-    asked.clear()
-    done = flash.search(
-        SMALL, "cpu-x86", evaluator=FunctionEvaluator(counted, "fake", 4), journal=path, **given
-    )
-    assert plain(done) == plain(whole)
-    assert sum(asked) == done.nfev - kept
-
-
-@pytest.mark.parametrize("method", [name for name in ANYWHERE if name not in DESCENTS])
-def test_an_interrupted_run_keeps_its_best(method: str, tmp_path: Path) -> None:
-    calls = [0]
-
-    def interrupted(nets: list[Any]) -> list[float]:
-        calls[0] += 1
-        if calls[0] == 3:
-            raise KeyboardInterrupt
-        return fake(nets)
-
-    path = tmp_path / "journal.jsonl"
-    evaluator = FunctionEvaluator(interrupted, chunk=4)
-    given: dict[str, Any] = {"method": method, "options": QUICK.get(method), "max_evals": 40}
-    found = flash.search(SMALL, "cpu-x86", evaluator=evaluator, journal=path, **given)
-    assert found.stopped == "interrupt"
-    assert 1 < found.nfev <= 8
-    assert found.success
-    assert len(path.read_text().splitlines()) == 1 + found.nfev
-    done = flash.search(SMALL, "cpu-x86", evaluator=evaluator, journal=path, **given)
-    whole = flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake), **given)
-    assert plain(done) == plain(whole)
-    assert done.objective is not None
-    assert done.objective >= (found.objective or 0.0)
-
-
-@pytest.mark.parametrize("method", ANYWHERE)
-def test_by_an_evaluator_that_takes_time(
-    method: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Budgets hold, progress is shown, and the time limit ends the run."""
-    given: dict[str, Any] = {"method": method, "options": QUICK.get(method), "max_params": 8e5}
-    found = flash.search(SMALL, "cpu-x86", evaluator=fake, max_evals=40, progress=True, **given)
-    assert found.x is not None
-    assert flash.evaluate(SMALL, "cpu-x86", [found.x])["params"][0] == found.params <= 8e5
-    assert found.nfev <= 40
-    assert found.samples is not None
-    assert found.spent_s is not None
-    assert found.samples >= found.nfev
-    assert found.spent_s >= found.trace[-1][2]
-    shown = capfd.readouterr().err
-    assert shown.startswith("\rEvent(objective=")
-    assert shown.endswith("\n")
-
-    now = [0.0]
-    for module in (task_module, running_module):
-        if hasattr(module, "perf_counter"):
-            monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(solver_module, "perf_counter", lambda: now[0])
-
-    def slow(nets: list[Any]) -> list[float]:
-        now[0] += len(nets)
-        return fake(nets)
-
-    evaluator = FunctionEvaluator(slow, chunk=2)
-    stopped = flash.search(SMALL, "cpu-x86", evaluator=evaluator, time_limit_s=7.0, **given)
-    assert stopped.stopped == "time_limit_s"
-    assert stopped.status == "TIME_LIMIT"
-    assert 7 <= stopped.nfev <= 8  # one by one, or by twos
-    assert stopped.spent_s is not None
-    assert stopped.spent_s >= 7.0
-
-
-def test_a_journal_belongs_to_one_space_and_evaluator(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    given: dict[str, Any] = {"method": "random", "max_evals": 3, "journal": path}
-    flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake), **given)
-    with pytest.raises(ArgumentError, match="journal must be of the same space"):
-        flash.search(VARIED[2], "cpu-x86", evaluator=FunctionEvaluator(fake), **given)
-    with pytest.raises(ArgumentError, match="journal must be of the same evaluator"):
-        flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake, "other"), **given)
-    lines = path.read_text().splitlines()
-    for line, message in (
-        ('{"row": [0], "accuracy": "high", "seconds": 0}', "accuracy must be a finite number"),
-        ('{"row": [0], "seconds": 0}', "line 2 is no evaluation"),
-        ("[]", "line 2 is no JSON object"),
-    ):
-        path.write_text("\n".join([lines[0], line, ""]))
-        with pytest.raises(FormatError, match=message):
-            flash.search(SMALL, "cpu-x86", evaluator=FunctionEvaluator(fake), **given)
-    path.write_text("{}\n")
-    with pytest.raises(FormatError, match="is no journal of evaluations"):
-        Journal(path, {"space": 1})
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (lambda nets: [0.5] * (len(nets) + 1), "must return one accuracy for each"),
-        (lambda nets: "many", "must return one accuracy for each"),
-        (lambda nets: [float("nan")] * len(nets), "must give numbers in \\[0, 1\\], got nan"),
-        (lambda nets: [93.5] * len(nets), "must give numbers in \\[0, 1\\], got 93.5"),
-        (lambda nets: 1 / 0, "raised ZeroDivisionError"),
-    ],
-)
-def test_an_evaluator_that_fails(answer: Callable[[Any], Any], message: str) -> None:
-    with pytest.raises(EvaluationError, match=message):
-        flash.search(SMALL, "cpu-x86", method="random", max_evals=5, evaluator=answer)
-
-
-def test_an_expensive_evaluator_is_never_asked_twice() -> None:
-    seen: set[Any] = set()
-
-    def once(nets: list[Any]) -> list[float]:
-        assert not seen & set(nets)
-        seen.update(nets)
-        return fake(nets)
-
-    for method in ANYWHERE:
-        seen.clear()
-        found = flash.search(
-            SMALL, "cpu-x86", method=method, evaluator=once, max_evals=50, max_params=9e5
-        )
-        assert found.nfev == len(seen) <= 50
-
-
-# what each method is
-
-
-def test_regularised_evolution_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With a sample as large as a draw can make it, parents come from the living alone: once the
-    # first generations are gone, no child is a neighbour of the founders only.
-    batches: list[Any] = []
-    evaluate = Task.evaluate
-
-    def noted(self: Task, rows: Any, **more: Any) -> Any:
-        batches.append(np.array(rows))
-        return evaluate(self, rows, **more)
-
-    monkeypatch.setattr(Task, "evaluate", noted)
-    flash.search(
-        "densenet", "rram", method="evolution", max_evals=400, seed=1,
-        options={"population": 20, "sample": 5, "batch": 1},
-    )  # fmt: skip
-    rows = np.concatenate(batches)
-    living = [tuple(row) for row in rows[:20].tolist()]
-    for child in rows[20:].tolist():
-        distance = min(sum(a != b for a, b in zip(child, one, strict=True)) for one in living)
-        assert distance <= 1  # one choice changed of somebody alive
-        living = [*living[1:], tuple(child)]
-
-
-def test_fp_nas_draws_in_proportion_to_the_entropy() -> None:
-    assert count_for(10.0, 10.0, 14, True) == 14
-    assert count_for(5.0, 10.0, 14, True) == 7
-    assert count_for(0.0, 10.0, 14, True) == 2
-    assert count_for(0.0, 10.0, 14, False) == 14
-    at = Distribution([np.array([0]), np.array([1, 2])], np.array([4, 3, 5]))
-    assert at.entropy == pytest.approx(np.log(60.0))
-    assert at.p[0, :4].sum() == pytest.approx(1.0)
-    assert at.p[1, :15].sum() == pytest.approx(1.0)
-
-
-def test_fp_nas_moves_along_the_gradient() -> None:
-    rng = np.random.default_rng(0)
-    lengths = np.array([4, 3, 5])
-    at = Distribution([np.array([0]), np.array([1, 2])], lengths)
-    at.logits[np.isfinite(at.logits)] = rng.normal(size=19)
-    at.refresh()
-    _, picks = at.draw(rng, 6)
-    weights = rng.normal(size=6)
-
-    def value(logits: Any) -> float:
-        other = Distribution(at.columns, lengths)
-        other.logits[:] = logits
-        other.refresh()
-        return float((weights * np.log(other.p[[0, 1], picks]).sum(axis=1)).sum())
-
-    before = at.logits.copy()
-    at.move(picks, weights, 1.0)
-    for f, k in np.argwhere(np.isfinite(before)):
-        up, down = before.copy(), before.copy()
-        up[f, k] += 1e-5
-        down[f, k] -= 1e-5
-        slope = (value(up) - value(down)) / 2e-5
-        assert at.logits[f, k] - before[f, k] == pytest.approx(slope, abs=1e-6)
-
-
-def test_fp_nas_goes_from_coarse_to_fine_without_a_jump() -> None:
-    rng = np.random.default_rng(1)
-    lengths = np.array([4, 3, 5])
-    at = Distribution([np.array([0]), np.array([1]), np.array([2])], lengths)
-    at.logits[np.isfinite(at.logits)] = rng.normal(size=12)
-    at.refresh()
-    joint = at.joined([np.array([0]), np.array([1, 2])], lengths)
-    assert joint.entropy == pytest.approx(at.entropy)
-    p = np.outer(at.p[1, :3], at.p[2, :5]).ravel()
-    assert np.allclose(joint.p[1, :15], p)
-    assert (joint.mode() == at.mode()).all()
-    rows, _ = joint.draw(rng, 4000)
-    for k in range(3):
-        shares = np.bincount(rows[:, k], minlength=lengths[k]) / 4000
-        assert np.abs(shares - at.p[k, : lengths[k]]).max() < 0.04
-
-
-def test_fp_nas_reads_large_variables_by_digits() -> None:
-    rng = np.random.default_rng(2)
-    lengths = np.array([3, 37])
-    columns = [np.array([0]), np.array([1]), np.array([1])]
-    at = Distribution(columns, lengths, [None, (7, 6), (1, 7)])
-    at.logits[np.isfinite(at.logits)] = rng.normal(size=3 + 6 + 7)
-    at.refresh()
-    rows, picks = at.draw(rng, 20_000)
-    assert set(rows[:, 1].tolist()) == set(range(37))
-    assert (rows[:, 1] == np.minimum(7 * picks[:, 1] + picks[:, 2], 36)).all()
-    joint = at.joined([np.array([0]), np.array([1])], lengths)
-    wanted = np.outer(at.p[1, :6], at.p[2, :7]).ravel()[:37]
-    assert np.allclose(joint.p[1, :37], wanted / wanted.sum())
-    assert np.allclose(joint.p[0, :3], at.p[0, :3])
-    shares = np.bincount(rows[:, 1], minlength=37) / 20_000
-    assert np.abs(shares[:36] - wanted[:36]).max() < 0.01
-
-
-def test_fp_nas_weighs_by_likelihood() -> None:
-    class Said:
-        likely = np.array([1.0, 2.0, np.nan, 4.0])
-
-    weights = Scale().weights(Said(), 1.0)  # type: ignore[arg-type]
-    assert weights.sum() == pytest.approx(1.0)
-    assert weights[2] == 0.0
-    assert weights[3] > weights[1] > weights[0] > 0.0
-    ratio = np.log(weights[3] / weights[0])
-    assert ratio == pytest.approx(3.0 / np.std([1.0, 2.0, 4.0]))
-
-
-def test_fp_nas_asks_for_fewer_as_it_becomes_sure() -> None:
-    sizes: list[int] = []
-
-    def noted(self: Task, rows: Any, **more: Any) -> Any:
-        sizes.append(len(rows))
-        return Task_evaluate(self, rows, **more)
-
-    Task_evaluate = Task.evaluate
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Task, "evaluate", noted)
-        flash.search(SMALL, "rram", method="fp-nas")
-        adaptive = list(sizes)
-        sizes.clear()
-        flash.search(SMALL, "rram", method="parsec")
-    assert adaptive[0] == 14
-    assert min(adaptive[:-1]) < 7
-    assert set(sizes[:-1]) == {16}
-
-
-def test_flash_fits_a_predictor_and_proves_by_it() -> None:
-    best = max(range(SMALL.size), key=lambda i: SMALL.decode(i).params)
-    found = flash.search(SMALL, "cpu-x86", method="flash", evaluator=fake)
-    assert found.nfev <= 30
-    assert found.architecture is not None
-    # the predictor's best is among the largest of 6750 networks, which 25 draws are not
-    assert found.architecture.params > 0.9 * SMALL.decode(best).params
-    with pytest.raises(ArgumentError, match="method 'shgo' searches by a predictor"):
-        flash.search(SMALL, "cpu-x86", method="flash")
-
-
-# bad input
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -607,9 +284,13 @@ def test_from_the_shell(cli: Run, tmp_path: Path) -> None:
     assert "--out and --epochs need --train" in error.stderr
 
 
-def test_the_matrix_in_the_documentation_is_the_code() -> None:
-    from pathlib import Path
+def test_every_method_is_in_the_documentation() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    for name, method in METHODS.items():
+        assert f"| `{name}` | {method.about} | {'yes' if method.ends else 'no'} |" in text
 
+
+def test_the_matrix_in_the_documentation_is_the_code() -> None:
     from flash.methods.matrix import matrix
 
     text = Path(__file__).parent.parent.joinpath("docs", "methods.md")
