@@ -33,7 +33,7 @@ def test_a_comparison(tmp_path: Path) -> None:
     best = flash.search(SMALL, "cpu-x86", max_params=8e4)
     assert found.optimum == best.objective
     assert list(found.runs) == ["shgo", *[name for name in found.runs if name != "shgo"]]
-    assert set(found.skipped) == {"flash"}
+    assert set(found.skipped) == {"flash", "hao"}
     assert [run.seed for run in found.runs["random"]] == [0, 1, 2]
     assert len(seen) == 3 * len(found.runs)
     twin = flash.search(SMALL, "cpu-x86", method="evolution", seed=1, max_evals=20, max_params=8e4)
