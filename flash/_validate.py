@@ -7,7 +7,7 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
-from operator import index
+from _operator import index  # operator itself is Python, and loads at every start
 
 from .errors import ArgumentError, ArgumentTypeError, FormatError
 

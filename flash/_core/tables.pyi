@@ -12,6 +12,7 @@ __all__ = (
     "Tables",
     "build_info",
     "simd",
+    "square_root",
 )
 
 # (states, column number -> float64 rows, column number -> float64 boundary)
@@ -39,3 +40,5 @@ class Tables:
     @property
     def size(self) -> int: ...
     def column(self, variant: int, cell: int, column: int) -> bytes | None: ...
+
+def square_root(x: float) -> float: ...

@@ -12,7 +12,6 @@ from .._core import compile as core
 from .._record import Record, cached
 from .._validate import choice, json_text, parse_json, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from . import cpu, fpga, gpu, rram, systolic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "LayerCost", "Target", "as_target", "flags_for", "targets"]
 
-KINDS: dict[str, Any] = {
-    "rram": rram, "cpu": cpu, "gpu": gpu, "systolic": systolic, "fpga": fpga,
-}  # fmt: skip
+
+class _Kinds(dict):  # type: ignore[type-arg]
+    """The kinds of model by name; the module of one is loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = super().__getitem__(name)
+        if module is None:
+            module = self[name] = __import__(f"{__name__}.{name}", fromlist=[name])
+        return module
+
+
+KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1

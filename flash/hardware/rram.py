@@ -27,7 +27,7 @@ area = A + a[g]. The tables f, h, a go on past their end by the formulas in `lin
 
 from __future__ import annotations
 
-import math
+from .._core.tables import square_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def links(data: dict[str, Any]) -> dict[str, Any]:
             return {"classes": known[2], "leakage": data["leakage_w_per_tile"]}
     made = list(zip(*(grid[name] for name in TABLES), strict=True))
     made += _beyond(int(made[-1][0]), beyond)
-    made[-1] = (math.inf, *made[-1][1:])
+    made[-1] = (float("inf"), *made[-1][1:])
     classes = tuple(made)
     own = {name: list(values) for name, values in grid.items()}
     _known_classes[:] = [*_known_classes[-1:], (own, dict(beyond), classes)]
@@ -299,7 +299,7 @@ def grid_class(rows: int, cols: int, data: dict[str, float]) -> tuple[float, flo
         float(rows * cols),
         u * down + (1 - u) * across,
         v * -(-cols // 2) + (1 - v) * (rows // 2),
-        data["area_mm2_const"] + data["area_mm2_per_side"] * math.sqrt(rows * cols),
+        data["area_mm2_const"] + data["area_mm2_per_side"] * square_root(rows * cols),
     )
 
 
@@ -321,13 +321,13 @@ def _grids(tiles: int, rows_per_cycle: int, cols_per_cycle: int) -> list[tuple[f
     found = _known_grids.get(key)
     if found is None:
         found = []
-        side = math.isqrt(tiles)
+        side = int(square_root(tiles))
         while side * side <= MAX_TILES:
             for rows, cols in ((side, side - 1), (side, side)):
                 if rows * cols > tiles:
                     down = rows * -(-rows // rows_per_cycle)
                     across = cols * -(-cols // cols_per_cycle)
-                    root = math.sqrt(rows * cols)
+                    root = square_root(rows * cols)
                     found.append((float(rows * cols), down, across, -(-cols // 2), rows // 2, root))
             side += 1
         if len(_known_grids) > 16:
