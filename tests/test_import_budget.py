@@ -57,6 +57,12 @@ def test_a_search_brings_no_part_of_the_standard_library_that_takes_long(python:
     }  # fmt: skip
 
 
+def test_a_search_loads_the_target_s_kind_of_model_alone(python: Run) -> None:
+    names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
+    kinds = {"rram", "cpu", "gpu", "systolic", "fpga"}
+    assert {name.split(".")[-1] for name in names if "hardware." in name} & kinds == {"rram"}
+
+
 def test_a_search_on_a_cpu_loads_nothing_heavy(python: Run) -> None:
     code = "import flash\nprint(flash.search('mobilenet-v2', 'cpu-x86', max_latency_ms=20.0))"
     assert not loaded(python, code) & HEAVY

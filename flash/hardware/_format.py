@@ -337,3 +337,15 @@ def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
         and (kind not in (int, float) or not -1e300 <= value <= 1e300)
     ):
         number(value, f"{where}: a number in it", -1e300, 1e300)
+
+
+def check_values(values: Any, where: str, accepted: Any) -> tuple[Any, ...]:
+    """Return a dimension's values: different names, or whole numbers up to `accepted`."""
+    if not isinstance(values, (list, tuple)) or not 1 <= len(values) <= 64:
+        raise FormatError(f"{where} must be a list of 1 to 64 values, got {values!r}")
+    if not isinstance(accepted, int):
+        return names_of(values, where, accepted)
+    found = [integer(value, where, 1, accepted) for value in values]
+    if len(set(found)) != len(found):
+        raise FormatError(f"{where} must hold no value twice, got {values!r}")
+    return tuple(found)

@@ -210,7 +210,7 @@ def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
 
 def check_design(data: Any, where: str) -> dict[str, Any]:
     """Return a design space, checked: values of each dimension, for all units or one of them."""
-    from ._format import table
+    from ._format import check_values, table
 
     table(data, where, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
     result: dict[str, Any] = _check_units(data, where)
@@ -226,7 +226,7 @@ def check_design(data: Any, where: str) -> dict[str, Any]:
 
 def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the values of every unit's dimensions: its own, or those for all units."""
-    from ._format import table
+    from ._format import check_values, table
 
     result: dict[str, Any] = {}
     most = dict(zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True))
@@ -240,21 +240,6 @@ def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
                 values, at, KINDS_OF_MAC if key == "mac" else most[key]
             )
     return result
-
-
-def check_values(values: Any, where: str, accepted: Any) -> tuple[Any, ...]:
-    """Return a dimension's values: different names, or whole numbers up to `accepted`."""
-    from ..errors import FormatError
-    from ._format import integer, names_of
-
-    if not isinstance(values, (list, tuple)) or not 1 <= len(values) <= 64:
-        raise FormatError(f"{where} must be a list of 1 to 64 values, got {values!r}")
-    if not isinstance(accepted, int):
-        return names_of(values, where, accepted)
-    found = [integer(value, where, 1, accepted) for value in values]
-    if len(set(found)) != len(found):
-        raise FormatError(f"{where} must hold no value twice, got {values!r}")
-    return tuple(found)
 
 
 def design_parts(

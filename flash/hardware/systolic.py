@@ -86,8 +86,7 @@ def array(parameters: dict[str, Any], where: str) -> tuple[float, ...]:
 
 def check_design(data: Any, where: str) -> dict[str, Any]:
     """Return a design space, checked."""
-    from ._format import integer, table
-    from .fpga import check_values
+    from ._format import check_values, integer, table
 
     needed = ("rows", "columns", "dataflow")
     table(data, where, (*needed, *BUFFERS, "limits"), (*needed, "limits"))
