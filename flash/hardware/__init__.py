@@ -34,6 +34,12 @@ class _Kinds(dict):  # type: ignore[type-arg]
             module = self[name] = __import__(f"{__name__}.{name}", fromlist=[name])
         return module
 
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
 
 KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
 COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
