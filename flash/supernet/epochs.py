@@ -139,45 +139,23 @@ def train_epoch(
 ) -> float:
     """Train one epoch; return the mean loss per image."""
     import numpy as np
-    import torch
-    from torch.nn.functional import cross_entropy
 
     from .._rng import stream
-    from ..training.loop import augmented, autocast, layout_of
+    from ..training import loop
     from .mixing import mix
 
-    module, backbone = supernet.module, supernet.backbone
-    x, y = supernet.data["train_x"], supernet.data["train_y"]
-    count, size = len(x), recipe.batch_size
-    generator = torch.Generator().manual_seed(stream(supernet.seed, epoch) >> 1)
-    order = torch.randperm(count, generator=generator)
-    starts = [at for at in range(0, count, size) if count - at > 1]
-    steps = len(starts) * recipe.epochs
-    parameters = list(module.parameters())
-    total, seen = torch.zeros((), dtype=torch.float64), 0
-    module.train()
-    for step, at in enumerate(starts):
-        rate = recipe.rate(epoch * len(starts) + step, steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        rows = order[at : at + size]
-        images = augmented(x[rows.to(x.device)], recipe.augment, generator)
-        images = images.contiguous(memory_format=layout_of(x.device))
+    def forward(images: Any, step: int) -> Any:
         rng = np.random.Generator(np.random.PCG64(stream(supernet.seed, epoch, step)))
-        n = len(rows)
+        n = len(images)
         several = 1 if sampling == "single-path" else min(n, subnets or n)
         drawn = drawing.subnets(rng, several)
         chosen: Any = drawn[0]
         if several > 1:
-            chosen = mix(backbone, [drawn[k * several // n] for k in range(n)], x.device)
-        with autocast(x.device, recipe):
-            logits = module(images, chosen)
-        labels = y[rows.to(y.device)]
-        loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        optimizer.step()
-        total += loss.detach().double().cpu() * n
-        seen += n
-    return float(total) / seen
+            chosen = mix(
+                supernet.backbone, [drawn[k * several // n] for k in range(n)], images.device
+            )
+        return supernet.module(images, chosen)
+
+    return loop.train_epoch(
+        supernet.module, supernet.data, optimizer, recipe, supernet.seed, epoch, forward
+    )

@@ -158,7 +158,7 @@ def fit(
             train_loss = state["train_loss"]
     start = time.perf_counter()
     for epoch in range(done, recipe.epochs):
-        train_loss = _epoch(module, tensors, optimizer, recipe, seed, epoch)
+        train_loss = train_epoch(module, tensors, optimizer, recipe, seed, epoch)
         if after_epoch is not None:
             after_epoch(epoch + 1, train_loss)
         if checkpoint is not None and epoch + 1 < recipe.epochs:
@@ -197,10 +197,20 @@ def optimizer_for(module: Any, recipe: Recipe) -> Any:
     )
 
 
-def _epoch(
-    module: Any, data: dict[str, Any], optimizer: Any, recipe: Recipe, seed: int, epoch: int
+def train_epoch(
+    module: Any,
+    data: dict[str, Any],
+    optimizer: Any,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    forward: Callable[[Any, int], Any] | None = None,
 ) -> float:
-    """Train one epoch and return the mean loss per image."""
+    """Train one epoch and return the mean loss per image.
+
+    `forward` takes a batch of images and the number of its step and returns logits; the module
+    itself does without.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -215,15 +225,15 @@ def _epoch(
     parameters = list(module.parameters())
     total, seen = torch.zeros((), dtype=torch.float64), 0
     module.train()
-    for number_, at in enumerate(starts):
-        rate = recipe.rate(epoch * len(starts) + number_, steps)
+    for step, at in enumerate(starts):
+        rate = recipe.rate(epoch * len(starts) + step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         rows = order[at : at + size]
         batch = augmented(x[rows.to(x.device)], recipe.augment, generator)
         batch = batch.contiguous(memory_format=layout_of(x.device))
         with autocast(x.device, recipe):
-            logits = module(batch)
+            logits = module(batch) if forward is None else forward(batch, step)
         loss = cross_entropy(
             logits.float(), y[rows.to(y.device)], label_smoothing=recipe.label_smoothing
         )
