@@ -7,7 +7,7 @@ from time import perf_counter
 from ._core.exact import Query
 from ._core.front import Front
 from ._record import Record
-from .codesigning import Codesign, pruned
+from .codesigning import Codesign
 from .errors import ArgumentError
 from .hardware import as_target
 from .predictor import as_predictor
@@ -85,7 +85,7 @@ def codesign_front(
     run = Codesign(space, design, predictor, query, columns)
     points: list[tuple[float, float, tuple[int, ...]]] = []
     complete = True
-    for option in pruned(design)[0]:
+    for option in design.pruned[0]:
         left = INF if time_limit_s is None else time_limit_s - (perf_counter() - started)
         if left <= 0.0:
             complete = False

@@ -14,7 +14,7 @@ from problems import space as draw_space
 
 import flash
 from flash.codesign_fronts import codesign_front
-from flash.codesigning import Codesign, pruned
+from flash.codesigning import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency, undominated, unit_latencies, workload
@@ -83,7 +83,7 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     net = space.sample(1, seed)[0]
     bits = random.choice(design.cell_bits)
     work = workload(design, net.network(), [bits] * len(net.cells))
-    choice = tuple(random.choice(own) for own in pruned(design))
+    choice = tuple(random.choice(own) for own in design.pruned)
     cycles = sum(
         unit_latencies(layers, [part.options[k]], part.name == "depthwise", 4.27 * 8e3 / 200)[0]
         for layers, part, k in zip(work.layers, design.parts, choice, strict=True)
