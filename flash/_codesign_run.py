@@ -58,7 +58,7 @@ def search_codesign(
         )
     fields: dict[str, Any] = {
         "objective_name": wanted.name(predictor is not None),
-        "method": "exact",
+        "method": options.method,
         "seed": options.seed,
     }
     if design.cell_bits and predictor is None:
@@ -83,6 +83,7 @@ def search_codesign(
         ends_at=started + options.deadline,
         evals=options.evals,
         notify=_notify(options, device, predictor, started, stop),
+        seed=options.seed if options.method == "shgo" else None,
     )
     try:
         run.run()

@@ -88,6 +88,8 @@ class Codesign:
         Configurations that may be weighed; -1: any number.
     notify : callable, optional
         Takes (best objective or None, bound, evaluations), returns whether to stop.
+    seed : int or None
+        Of SHGO, which finds what all others must beat; None: the exact solver alone.
 
     Attributes
     ----------
@@ -95,8 +97,8 @@ class Codesign:
     bound : float
         No configuration's objective is above it.
     stopped : {None, "time_limit_s", "max_evals", "callback"}
-    nfev, nodes, tables : int
-        Configurations weighed, sets looked at, tables compiled.
+    nfev, nodes : int
+        Configurations weighed, sets looked at.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Codesign:
         ends_at: float = INF,
         evals: int = -1,
         notify: Callable[[float | None, float, int], bool] | None = None,
+        seed: int | None = 0,
     ) -> None:
         self.space = space
         self.design = design
@@ -118,6 +121,7 @@ class Codesign:
         self.ends_at = ends_at
         self.evals = evals
         self.notify = notify
+        self.seed = seed
         self.best: Found | None = None
         self.bound = INF
         self.stopped: str | None = None
@@ -175,11 +179,14 @@ class Codesign:
             self.stopped = "time_limit_s"
         elif 0 <= self.evals <= self.nfev:
             self.stopped = "max_evals"
-        elif self.notify is not None:
-            best = None if self.best is None else self.best.objective
-            if self.notify(best, self.bound, self.nfev):
-                self.stopped = "callback"
+        elif self._told():
+            self.stopped = "callback"
         return self._over()
+
+    def _told(self) -> bool:
+        """Tell whoever listens; whether that is to be the end."""
+        best = None if self.best is None else self.best.objective
+        return self.notify is not None and self.notify(best, self.bound, self.nfev)
 
     def _solve(self, choices: Choices) -> Found | None:
         """Return the best of a set's relaxation, or of an accelerator, that beats what is known."""
@@ -191,14 +198,15 @@ class Codesign:
             self.query,
             time_limit_s=max(0.0, self.ends_at - perf_counter()),
             max_leaves=-1 if self.evals < 0 else max(0, self.evals - self.nfev),
+            callback=None if self.notify is None else lambda _: self._told(),
             incumbent=None if best is None else (best.objective, best.metrics, True),
         )
-        if best is None:
-            explore(solver, 0)
+        if best is None and self.seed is not None:
+            explore(solver, self.seed)
         solver.prove()
         self.nfev += solver.counts[2]
         if solver.stopped:
-            self.stopped = "time_limit_s" if solver.stopped == 1 else "max_evals"
+            self.stopped = (None, "time_limit_s", "max_evals", "callback")[solver.stopped]
         if solver.best is None:
             return None
         variant, rows, objective, metrics = solver.best
