@@ -20,6 +20,7 @@ from .errors import ArgumentError
 from .hardware import KINDS
 from .hardware.designs import maximal, prune
 from .problem import plan_of, row_of
+from .quantisation import quantised, worth_having
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Lists = list[list[int]]
 
-__all__ = ["Codesign", "Found", "joint_size", "pruned", "quantised", "reward", "worth_having"]
+__all__ = ["Codesign", "Found", "joint_size", "pruned", "reward"]
 
 INF = float("inf")
 FEW = 24  # accelerators that are looked at one by one
@@ -250,8 +251,9 @@ class Codesign:
         own: tuple[int | None, ...] = self.bits or (None,)
         models = [self.design.model(choices, bits) for bits in own]
         pieces = [
-            (model, *effect) for model, effect in zip(models, self.effects, strict=True)
-        ]  # fmt: skip
+            [(model, *effect) for model, effect in zip(models, of_cell, strict=True)]
+            for of_cell in self.effects
+        ]
         try:
             return core.compile_tables(
                 self.plan, models[0], self.columns, self.link, self.terms, pieces
@@ -326,28 +328,3 @@ def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> in
 def reward(exponents: Sequence[float] | None) -> int | None:
     """Return which cost (1 latency, 2 energy, 3 area) an objective rewards, or None."""
     return next((k for k in (1, 2, 3) if exponents is not None and exponents[k] > 0.0), None)
-
-
-def worth_having(
-    bits: tuple[int, ...], effects: list[tuple[float, float]]
-) -> tuple[tuple[int, ...], list[tuple[float, float]]]:
-    """Return the numbers of bits, and their effects, but for those that fewer bits are as good as:
-    fewer are never slower."""
-    if not bits:
-        return bits, effects
-    kept: list[tuple[int, tuple[float, float]]] = []
-    for one, effect in sorted(zip(bits, effects, strict=True)):
-        if not any(a >= effect[0] and b >= effect[1] for _, (a, b) in kept):
-            kept.append((one, effect))
-    return tuple(one for one, _ in kept), [effect for _, effect in kept]
-
-
-def quantised(
-    design: DesignSpace, predictor: AccuracyPredictor | None, cells: int
-) -> list[tuple[float, float]]:
-    """Return (factor, shift) of a cell's score for each number of bits: see `quantisation`."""
-    from .quantisation import effects
-
-    if not design.cell_bits:
-        return [(1.0, 0.0)]
-    return effects(design.cell_bits, predictor, cells)
