@@ -38,8 +38,8 @@ PROVENANCE = (
     "DenseNet-type networks of three cells trained as in benchmarks/training/train_cifar.py "
     "(CIFAR-10, Krizhevsky 2009, JPEG of quality 75, 10 x 10 pixels, 5000 training images, 4 "
     "epochs, seed 0), then quantised after training by benchmarks/training/quantise.py: weights "
-    "and inputs of every layer, every mix of bits over the cells, no tuning. Accuracies on test images "
-    "(benchmarks/training/quantised.json); torch 2.13.0, one thread, 2026-11-23. Fitted by "
+    "and inputs of every layer, every mix of bits over the cells, no tuning. Accuracies on test "
+    "images (benchmarks/training/quantised.json); torch 2.13.0, one thread, 2026-11-23. Fitted by "
     "benchmarks/training/quantise_fit.py."
 )
 
@@ -213,7 +213,8 @@ def elsewhere(nets: Sequence[Quantised], others: Sequence[Quantised]) -> dict[st
 
 def additivity(nets: Sequence[Quantised]) -> dict[str, Any]:
     """Return for each number of bits what one cell alone loses as a logit, times three, what three
-    cells lose together, and by the fit: means over networks."""
+    cells lose together, and by the fit; and the accuracy of these three, measured and by the fit:
+    means over networks."""
     losses = fitted(nets, 1, True)[0]
     told = {}
     for k, bits in enumerate(BITS):
@@ -223,6 +224,15 @@ def additivity(nets: Sequence[Quantised]) -> dict[str, Any]:
             "thrice_alone": round(float(np.mean(single)), 3),
             "together": round(float(np.mean(every)), 3),
             "fit": round(float(CELLS * losses[k]), 3),
+            "accuracy": round(float(np.mean([n.alike(k) for n in nets])), 3),
+            "accuracy_by_fit": round(
+                float(
+                    np.mean(
+                        [max(CHANCE, logistic(logit(n.plain) - CELLS * losses[k])) for n in nets]
+                    )
+                ),
+                3,
+            ),
         }
     return told
 
