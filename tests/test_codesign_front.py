@@ -164,7 +164,8 @@ def check_point(found: ParetoFront, i: int, design: Any) -> None:
         )
     assert point.architecture.params == point.params  # type: ignore[union-attr]
     if "accuracy" in found.objectives:
-        search = flash.search(found.space, found.target, codesign=True, **point.budgets)
+        budgets: Any = point.budgets
+        search = flash.search(found.space, found.target, codesign=True, **budgets)
         assert search.status == "OPTIMAL"
         assert (search.objective, search.objective_name) == (
             point.objective,
@@ -282,7 +283,7 @@ def test_trying_several_accelerators_at_once_changes_nothing(
 
 
 def test_with_a_predictor() -> None:
-    given = {"codesign": True, "predictor": "default", "max_latency_ms": 5.0}
+    given: dict[str, Any] = {"codesign": True, "predictor": "default", "max_latency_ms": 5.0}
     found = flash.pareto("densenet", "fpga-zu3eg", min_accuracy=0.5, **given)
     assert found.exact
     assert found.accuracy.min() >= 0.5
@@ -395,7 +396,7 @@ def test_limits_stop_it() -> None:
 
     def listen(event: Any) -> bool:
         events.append(event)
-        return event.points > 0 and event.done > 0.1
+        return bool(event.points > 0 and event.done > 0.1)
 
     found = flash.pareto("densenet", "rram", codesign=True, callback=listen)
     assert found.stopped == "callback"
