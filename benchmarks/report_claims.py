@@ -5,7 +5,13 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import report_fronts, report_methods, report_model_claims, report_sweep
+from benchmarks import (
+    report_codesign,
+    report_fronts,
+    report_methods,
+    report_model_claims,
+    report_sweep,
+)
 from benchmarks.common import FOUR_CELLS, MAIN, PREDICTED
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ def claims(told: dict[str, Any]) -> list[Claim]:
         *swept,
         *(_claim(*line) for line in report_model_claims.lines(told)),
         *(_claim(*line) for line in report_methods.lines(told)),
+        *(_claim(*line) for line in report_codesign.lines()),
     ]
 
 

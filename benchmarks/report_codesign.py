@@ -9,10 +9,14 @@ from benchmarks.common import HERE
 from benchmarks.report_format import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Any
 
     Told = dict[str, Any]
+
+BUDGETS = 20
+LARGE = 1e13
 
 HOW = (
     "`python -m benchmarks.bench_codesign`; docs/codesign.md says what is modelled. 20 latency "
@@ -35,29 +39,92 @@ def sections(path: Path | None = None) -> str:
     return "\n".join(parts)
 
 
+def lines(path: Path | None = None) -> Iterator[tuple[str, str, str | None, bool | None]]:
+    """Yield what the section must show: (claim, required, measured or None, whether it holds)."""
+    kept = path or HERE / "codesign.json"
+    told: Told = json.loads(kept.read_text()) if kept.exists() else {}
+    ilp, rows, gained, arrays, sampled = (
+        told.get(name) or None for name in ("ilp", "proofs", "gains", "scale_sim", "fronts")
+    )
+    yield (
+        "HAO's integer program against enumeration, random cases",
+        "equal in 200 of 200",
+        ilp and f"{ilp['equal']} of {ilp['cases']}",
+        ilp and ilp["equal"] == ilp["cases"] == 200,
+    )
+    last = ilp and ilp["large"][-1]
+    ratio = last and last["enumeration_s"] / last["milp_s"]
+    yield (
+        "the same on large ones",
+        "faster",
+        last and f"{ratio:.0f}x, {last['combinations']:,} combinations",
+        last and last["equal"] and ratio > 1.0,
+    )
+    for row in rows or ():
+        if row["joint"] < LARGE:
+            continue
+        yield (
+            f"co-design, {row['family']} x {row['target']}, {row['joint']:.0e} joint",
+            "proven, within the device, median at most 50 ms",
+            f"{row['proven']} of {BUDGETS} proven, {row['fit']} fit, {1e3 * row['median_s']:.1f} "
+            f"ms, worst {1e3 * row['most_s']:.1f} ms",
+            row["proven"] == row["fit"] == BUDGETS and row["median_s"] <= 0.05,
+        )
+    if not rows:
+        yield "co-design over 1e13 joint configurations", "median at most 50 ms", None, None
+    over = gained and [row["over_fixed"] for row in gained]
+    yield (
+        "co-design against the accelerator that is best over 20 budgets",
+        "better, and how much",
+        over
+        and "mean "
+        + ", ".join(f"{100 * one['mean']:.2f}" for one in over)
+        + " %, at most "
+        + f"{100 * max(one['most'] for one in over):.0f} %",
+        over and all(one["least"] >= 0.0 for one in over) and any(one["mean"] > 0 for one in over),
+    )
+    most = arrays and max(row["most"] for row in arrays)
+    yield (
+        "chosen systolic arrays, cycles against SCALE-Sim",
+        "3 %",
+        arrays and f"{100 * most:.2g} %",
+        arrays and most <= 0.03,
+    )
+    yield (
+        "HAO's sampled front, hypervolume of the exact one",
+        "how much",
+        sampled
+        and "; ".join(
+            f"{row['family']} {100 * min(row['hypervolume_share']):.0f} to "
+            f"{100 * max(row['hypervolume_share']):.0f} % in "
+            f"{sum(row['hao_s']) / len(row['hao_s']):.1f} s, exact {row['exact_s']:.2g} s"
+            for row in sampled
+            if "hao_s" in row
+        ),
+        sampled and all(row["exact_complete"] for row in sampled),
+    )
+
+
 def _proofs(rows: list[Told]) -> str:
-    titles = ("space", "target", "accelerators", "joint", "proven", "median ms", "most ms")
+    titles = ("space", "target", "accelerators", "may be best", "joint", "proven", "median ms",
+              "most ms")  # fmt: skip
     lines = [
         (
             row["family"],
             row["target"],
             f"{row['accelerators']:,}",
+            f"{row['candidates']:,}",
             f"{row['joint']:.2g}",
             f"{row['proven']} of 20",
-            f"{1e3 * row['median_s']:.0f}",
-            f"{1e3 * row['most_s']:.0f}",
+            f"{1e3 * row['median_s']:.1f}",
+            f"{1e3 * row['most_s']:.1f}",
         )
         for row in rows
     ]
-    met = [
-        row for row in rows if row["joint"] >= 1e13 and row["median_s"] <= 0.05
-        and row["proven"] == 20
-    ]  # fmt: skip
     return (
-        "### Proven answers\n\n" + table(titles, lines)
-        + f"\nAt least 1e13 joint configurations, proven, median at most 50 ms: {len(met)} of "
-        f"{len(rows)} cases.\n"
-    )  # fmt: skip
+        "### Proven answers\n\nAccelerators: those within the device; which of them may be best "
+        "hangs on neither the network nor the budgets.\n\n" + table(titles, lines)
+    )
 
 
 def _gains(rows: list[Told]) -> str:
@@ -74,9 +141,10 @@ def _gains(rows: list[Told]) -> str:
         for row in rows
     ]
     return (
-        "### Against fixed accelerators\n\nThe best fixed accelerator is the one of all that were "
-        "best under some budget whose answers, bits chosen too, are best over the 20 budgets. The "
-        "gain is of NN-Degree, quantised.\n\n" + table(titles, lines)
+        "### Against fixed accelerators\n\nThe best fixed accelerator is the one of all that may "
+        "be best whose answers, bits chosen too, are best over the 20 budgets: it is chosen in "
+        "hindsight, and what is left is the gain of a choice for each budget. The gain is of "
+        "NN-Degree, quantised.\n\n" + table(titles, lines)
     )
 
 

@@ -16,7 +16,7 @@ from ._front_run import choices, teller
 from ._infeasible import refusal
 from ._pareto_front import FrontEvent, ParetoFront
 from .codesign_fronts import JointFront
-from .codesigning import Codesign, Found, pruned
+from .codesigning import Codesign, Found
 from .problem import MACS, PARAMS, Problem, plan_of, rows_of, table_rows
 
 TYPE_CHECKING = False
@@ -196,8 +196,8 @@ def _networks(space: SearchSpace, design: DesignSpace) -> Problem:
 
 
 def _any_model(design: DesignSpace) -> core.Model:
-    choice = tuple(own[0] if own else 0 for own in pruned(design))
-    return design.model([choice], design.cell_bits[0] if design.cell_bits else None)
+    first = design.pruned[0]
+    return design.models(0, first[0] if first else 0)[0]
 
 
 def cell_degrees(front: ParetoFront, x: tuple[int, ...]) -> tuple[float, ...]:

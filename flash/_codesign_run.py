@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["accelerator_of", "least_values", "search_codesign"]
 
 INF = float("inf")
-COUNTED = 10**6  # accelerators that are counted one by one: those that fit
+COUNTED = 10**7  # accelerators that are counted one by one: those that fit
 PATIENCE_S = 1.0  # for each least value that explains a refusal
 TERMS = ("latency_ms", "energy_mj", "area_mm2")
 
@@ -58,7 +58,7 @@ def search_codesign(
         )
     fields: dict[str, Any] = {
         "objective_name": wanted.name(predictor is not None),
-        "method": "exact",
+        "method": options.method,
         "seed": options.seed,
     }
     if design.cell_bits and predictor is None:
@@ -83,6 +83,7 @@ def search_codesign(
         ends_at=started + options.deadline,
         evals=options.evals,
         notify=_notify(options, device, predictor, started, stop),
+        seed=options.seed if options.method == "shgo" else None,
     )
     try:
         run.run()
@@ -112,8 +113,9 @@ def _report(
     started: float,
 ) -> SearchResult:
     space, design, wanted = run.space, run.design, device.wanted
-    model = design.model([best.choice], design.cell_bits[0] if design.cell_bits else None)
-    totals, degrees = core.totals_of(run.plan, model, best.variant, best.rows)
+    totals, degrees = core.totals_of(
+        run.plan, design.models(0, best.choice[0])[0], best.variant, best.rows
+    )
     score = wanted.report(best.objective, predictor)
     if run.stopped is None:
         status = "OPTIMAL"

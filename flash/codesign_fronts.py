@@ -1,34 +1,29 @@
 """Fronts over network, accelerator and bits: every trade-off that no choice of all three betters.
 
-Sets of accelerators are halved depth first, those that may be fastest before others; one is dropped
-where an accelerator seen before is at least as good in everything that speeds a layer up. What is
-left of a set is an accelerator, which the core's `Front` solves: it knows the points found so far,
-leaves out what they dominate, most of it before it is formed, and says which of them it dominates.
-Where accelerators had nothing new, several are tried together next: if the least of them (see
-`flash.codesigning`) has no point that the known ones do not dominate, none of them has; the core
-looks for one such point only.
+Of all accelerators those that may be best (`DesignSpace.candidates`) are solved one by one. The
+core's `Front` knows the points found so far: it leaves out what they dominate, most of it before
+it is formed, and says which of them it dominates. Where accelerators had nothing new, several that
+are alike are tried together next: if their relaxation (see `flash.codesigning`) has no point that
+the known ones do not dominate, none of them has; the core looks for one such point only.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from time import perf_counter
 
 import numpy as np
 
 from ._core.front import Front
-from .codesigning import pruned, split
-from .hardware.designs import maximal, product
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from numpy import ndarray
 
     from ._core.tables import Tables
-    from .codesigning import Codesign, Lists
+    from .codesigning import Codesign
 
 __all__ = ["JointFront"]
 
@@ -95,6 +90,7 @@ class JointFront:
         self.weighed = self.solved = self.probed = 0
         self.done = 0.0
         self._new = False
+        self._share = 0.0
 
     @property
     def metrics(self) -> ndarray[Any, Any]:
@@ -120,68 +116,40 @@ class JointFront:
             self.stopped = "interrupt"
 
     def _run(self) -> None:
-        leaves = self._leaves()
-        size = 1
-        while not self._ended():
-            group = list(islice(leaves, size))
-            if not group:
-                return
-            self._settle(group)
-            # a set is tried where the accelerators before it had nothing new, a larger one then
-            size = 1 if self._new or not self.codesign.relaxed else min(2 * size, LARGEST)
-            self._new = False
+        design = self.codesign.design
+        several = len(design.parts) > 1  # else a relaxation is as much work as to solve each
+        for choices in design.alike():
+            left = sorted(choices, key=self._likeness) if several else choices
+            self._share = 1.0 / max(1, len(design.candidates))
+            size = 1
+            while left and not self._ended():
+                group, left = left[:size], left[size:]
+                self._new = False
+                self._settle(group)
+                # several are tried together where those before had nothing new, then more
+                size = 1 if self._new or not several else min(2 * size, LARGEST)
 
-    def _leaves(self) -> Iterator[tuple[tuple[int, ...], float]]:
-        """Yield accelerators that no other is surely as good as, and the share that each covers."""
-        run = self.codesign
-        parts = run.design.parts
-        start = pruned(run.design)
-        stack: list[tuple[float, Lists]] = [(1.0, start)] if all(start) else []
-        if len(start) == 1 and not run.relaxed:
-            stack = [(1.0 / len(start[0]), [[option]]) for option in reversed(start[0])]
-        known: list[tuple[int, ...]] = []
-        while stack:
-            share, lists = stack.pop()
-            fitting = run._fitting(lists)
-            if fitting is None:
-                self.done += share
-                continue
-            tops = [maximal(part, one) for part, one in zip(parts, fitting, strict=True)]
-            ideal = self._ideal(tops)
-            if ideal and any(all(a >= b for a, b in zip(one, ideal, strict=True)) for one in known):
-                self.done += share
-                continue
-            choice = run._leaf(fitting, tops)
-            if choice is not None:
-                known.append(ideal)
-                yield choice, share
-                continue
-            halves = sorted(
-                split(parts, fitting, tops), key=lambda half: product(self._ideal(half) or (1,))
-            )
-            stack += [(share / len(halves), half) for half in halves]
+    def _likeness(self, choice: tuple[int, ...]) -> list[int]:
+        """Return an order that keeps those with the same last parts together, large ones first."""
+        parts = self.codesign.design.parts
+        return [
+            -number
+            for part, k in reversed(list(zip(parts, choice, strict=True)))
+            for number in (part.better[k] if part.better is not None else ())
+        ]
 
-    def _settle(self, group: list[tuple[tuple[int, ...], float]]) -> None:
+    def _settle(self, group: list[tuple[int, ...]]) -> None:
         """Solve some accelerators, or drop them together."""
         if self._ended():
             return
-        if len(group) >= FEWEST and self._hopeless([choice for choice, _ in group]):
-            self.done += sum(share for _, share in group)
+        if len(group) >= FEWEST and self._hopeless(group):
+            self.done += len(group) * self._share
         elif len(group) == 1:
-            self._solve(*group[0])
+            self._solve(group[0])
         elif self.stopped is None:
             half = len(group) // 2
             self._settle(group[:half])
             self._settle(group[half:])
-
-    def _ideal(self, lists: Lists) -> tuple[int, ...]:
-        """Return the most of everything that speeds a layer up, of each part; () if not known."""
-        out: list[int] = []
-        for part, one in zip(self.codesign.design.parts, lists, strict=True):
-            if part.better is None:
-                return ()
-            out += map(max, zip(*(part.better[k] for k in one), strict=True))
-        return tuple(out)
 
     def _ended(self) -> bool:
         if self.stopped is not None:
@@ -221,10 +189,10 @@ class JointFront:
         self.stopped = ENDS[core.stopped]
         return core.stopped == 0
 
-    def _solve(self, choice: tuple[int, ...], share: float) -> None:
+    def _solve(self, choice: tuple[int, ...]) -> None:
         """Join the front of an accelerator, as far as it comes, to what is known."""
         tables = self.codesign.compile([choice])
-        core = self._front(tables, share, False)
+        core = self._front(tables, self._share, False)
         interrupted = False
         try:
             core.run()
@@ -250,7 +218,7 @@ class JointFront:
         if interrupted:
             raise KeyboardInterrupt
         self.stopped = ENDS[core.stopped]
-        self.done += share
+        self.done += self._share
 
     def decoded(self) -> tuple[ndarray[Any, Any], ndarray[Any, Any]]:
         """Return each point's row of each cell of the space and the bits, shape (n, cells)."""

@@ -1,11 +1,11 @@
 """Network and accelerator together: one proven answer over both, and over bits for each cell.
 
-Best first over sets of accelerators. Of a set the least of its members, layer by layer, is a
-cost model that no member beats: the exact solver's answer on it bounds them all, and what does not
-beat the best answer so far, which every solver starts from, is dropped. A set is narrowed to what
-fits the resources, and of options of which another is as good in everything that speeds a layer up,
-only the best stay; what is left of one is an accelerator, and its answer is real. Every objective
-must be one in which lower costs are never worse.
+Of all accelerators only those count that no other has as much of everything as
+(`DesignSpace.candidates`). Best first over sets of these: of a set each part's least, row by row,
+is a cost model that no member beats, so the exact solver's answer on it bounds them all, and what
+does not beat the best answer so far, which every solver starts from, is dropped. Where a member
+costs the best network of a set as much as that least, the answer is real; else the set is halved,
+by what that network costs. Every objective must be one in which lower costs are never worse.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from time import perf_counter
 
 from ._core import compile as core
 from ._core.exact import Query, Search
-from ._record import Record
+from ._core.joint import join, total_of
+from ._core.shgo import explore
+from ._record import Record, later
 from .errors import ArgumentError
-from .hardware import KINDS
-from .hardware.designs import maximal, prune
 from .problem import plan_of, row_of
 
 TYPE_CHECKING = False
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ._core.tables import Tables
-    from .hardware.designs import DesignSpace, Part
+    from .hardware.designs import DesignSpace
     from .predictor import AccuracyPredictor
     from .spaces import SearchSpace
 
-    Lists = list[list[int]]
+    Choices = Sequence[tuple[int, ...]]
 
-__all__ = ["Codesign", "Found", "joint_size", "pruned", "quantised", "reward", "worth_having"]
+__all__ = ["Codesign", "Found", "joint_size", "quantised", "reward", "worth_having"]
 
 INF = float("inf")
-FEW = 24  # accelerators that are looked at one by one
+COSTS = range(1, 7)  # columns of tables: latency ... area
+ALL_COSTS = sum(1 << k for k in COSTS)
 
 
 class Found(Record):
@@ -53,6 +54,10 @@ class Found(Record):
     objective : float
         In the core's terms.
     metrics : tuple of 6 floats
+    table_rows : tuple of int
+        Of the tables.
+    totals : list of float
+        Of the tables' costs, in the core's units.
     """
 
     choice: tuple[int, ...]
@@ -61,6 +66,8 @@ class Found(Record):
     bits: tuple[int, ...]
     objective: float
     metrics: tuple[float, ...]
+    table_rows: tuple[int, ...] = ()
+    totals: list[float] = later([])
 
 
 class Codesign:
@@ -81,6 +88,8 @@ class Codesign:
         Configurations that may be weighed; -1: any number.
     notify : callable, optional
         Takes (best objective or None, bound, evaluations), returns whether to stop.
+    seed : int or None
+        Of SHGO, which finds what all others must beat; None: the exact solver alone.
 
     Attributes
     ----------
@@ -88,8 +97,8 @@ class Codesign:
     bound : float
         No configuration's objective is above it.
     stopped : {None, "time_limit_s", "max_evals", "callback"}
-    nfev, nodes, tables : int
-        Configurations weighed, sets looked at, tables compiled.
+    nfev, nodes : int
+        Configurations weighed, sets looked at.
     """
 
     def __init__(
@@ -103,6 +112,7 @@ class Codesign:
         ends_at: float = INF,
         evals: int = -1,
         notify: Callable[[float | None, float, int], bool] | None = None,
+        seed: int | None = 0,
     ) -> None:
         self.space = space
         self.design = design
@@ -111,6 +121,7 @@ class Codesign:
         self.ends_at = ends_at
         self.evals = evals
         self.notify = notify
+        self.seed = seed
         self.best: Found | None = None
         self.bound = INF
         self.stopped: str | None = None
@@ -121,106 +132,65 @@ class Codesign:
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space._per_cell))
         )
-        self.relaxed = bool(KINDS[design.target.kind].RELAXED)
+        self._parts: dict[tuple[int, int], Tables] = {}
+        self._bases: dict[int, Tables] = {}
 
     def run(self) -> None:
         """Search until nothing better can be left, or a limit."""
-        heap: list[tuple[float, int, Lists]] = []
-        count = 0
-        start = pruned(self.design)
-        if all(start):
-            if len(start) == 1 and (len(start[0]) <= FEW or not self.relaxed):
-                heap = [(-INF, k, [[option]]) for k, option in enumerate(start[0])]
-            else:
-                heap.append((-INF, 0, start))
+        groups = self.design.alike()
+        if len(self.design.parts) == 1:
+            # a relaxation takes the tables of all: as much work as to solve each
+            groups = [[choice] for choices in groups for choice in choices]
+        heap: list[tuple[tuple[float, ...], int, Choices]] = [
+            ((-INF,), k, choices) for k, choices in enumerate(groups) if choices
+        ]
+        count = len(heap)
         while heap:
-            bound, _, lists = heap[0]
-            self.bound = -bound
-            best = None if self.best is None else self.best.objective
-            if best is not None and -bound < best:
+            bound, _, choices = heap[0]
+            self.bound = -bound[0]
+            if self.best is not None and bound >= rank(self.best):
                 break
             if self._spent():
                 return
             heappop(heap)
-            fitting = self._fitting(lists)
-            if fitting is None:
-                continue
-            tops = [maximal(p, one) for p, one in zip(self.design.parts, fitting, strict=True)]
-            choice = self._leaf(fitting, tops)
-            found = self._solve(tops, choice)
-            if self.stopped is not None:
+            found = self._solve(choices)
+            if self._over():
                 return
             if found is None:
                 continue
-            if choice is not None:
-                self.best = found
+            real, halves = self._judge(choices, found)
+            if real is not None:
+                self.best = found._replace(choice=real)
                 continue
-            for half in split(self.design.parts, fitting, tops):
+            if self.best is None:  # so that all others have something to beat
+                self.best = self._solve(halves[0][:1])
+                if self._over():
+                    return
+            for half in halves:
                 count += 1
-                heappush(heap, (-found.objective, count, half))
+                heappush(heap, (rank(found), count, half))
         self.bound = -INF if self.best is None else self.best.objective
+
+    def _over(self) -> bool:
+        return self.stopped is not None
 
     def _spent(self) -> bool:
         if perf_counter() >= self.ends_at:
             self.stopped = "time_limit_s"
         elif 0 <= self.evals <= self.nfev:
             self.stopped = "max_evals"
-        elif self.notify is not None:
-            best = None if self.best is None else self.best.objective
-            if self.notify(best, self.bound, self.nfev):
-                self.stopped = "callback"
-        return self.stopped is not None
+        elif self._told():
+            self.stopped = "callback"
+        return self._over()
 
-    def _fitting(self, lists: Lists) -> Lists | None:
-        """Return the options that fit with the smallest of the other parts, or None."""
-        parts, most = self.design.parts, tuple(self.design.limits.values())
-        if len(parts) == 1:
-            return lists if lists[0] else None
-        floors = [
-            [min(column) for column in zip(*(part.uses[k] for k in one), strict=True)]
-            for part, one in zip(parts, lists, strict=True)
-        ]
-        out = []
-        for number, (part, one) in enumerate(zip(parts, lists, strict=True)):
-            room = [
-                limit - sum(floor[r] for other, floor in enumerate(floors) if other != number)
-                for r, limit in enumerate(most)
-            ]
-            uses = part.uses
-            kept = [k for k in one if all(a <= b for a, b in zip(uses[k], room, strict=True))]
-            if not kept:
-                return None
-            out.append(kept)
-        return out
+    def _told(self) -> bool:
+        """Tell whoever listens; whether that is to be the end."""
+        best = None if self.best is None else self.best.objective
+        return self.notify is not None and self.notify(best, self.bound, self.nfev)
 
-    def _leaf(self, lists: Lists, tops: Lists) -> tuple[int, ...] | None:
-        """Return the accelerator that is as good as any of a set, where there is one."""
-        if any(len(top) > 1 for top in tops):
-            return None
-        parts = self.design.parts
-        if len(parts) == 1:
-            return (tops[0][0],)
-        from itertools import product
-
-        alike = []  # the same speed, other resources
-        for part, one, (top,) in zip(parts, lists, tops, strict=True):
-            better = part.better
-            same = [k for k in one if better is not None and better[k] == better[top]]
-            alike.append(same or [top])
-        for choice in product(*alike):
-            if self.design.shortage(choice) is None:
-                return choice
-        return None
-
-    def _solve(self, tops: Lists, choice: tuple[int, ...] | None) -> Found | None:
+    def _solve(self, choices: Choices) -> Found | None:
         """Return the best of a set's relaxation, or of an accelerator, that beats what is known."""
         self.nodes += 1
-        if choice is not None:
-            choices = [choice]
-        else:
-            choices = [
-                tuple([top[k % len(top)] for top in tops]) for k in range(max(map(len, tops)))
-            ]
         tables = self.compile(choices)
         best = self.best
         solver = Search(
@@ -228,34 +198,105 @@ class Codesign:
             self.query,
             time_limit_s=max(0.0, self.ends_at - perf_counter()),
             max_leaves=-1 if self.evals < 0 else max(0, self.evals - self.nfev),
+            callback=None if self.notify is None else lambda _: self._told(),
             incumbent=None if best is None else (best.objective, best.metrics, True),
         )
+        if best is None and self.seed is not None:
+            explore(solver, self.seed)
         solver.prove()
         self.nfev += solver.counts[2]
         if solver.stopped:
-            self.stopped = "time_limit_s" if solver.stopped == 1 else "max_evals"
-            if choice is None:
-                return None
+            self.stopped = (None, "time_limit_s", "max_evals", "callback")[solver.stopped]
         if solver.best is None:
             return None
         variant, rows, objective, metrics = solver.best
         own, bits = self.decode(tables, variant, rows)
-        found = Found(choice or (), variant, own, bits, objective, metrics)
-        if self.stopped is not None:
+        found = Found(tuple(choices[0]), variant, own, bits, objective, metrics, rows)
+        found = found._replace(totals=self._totals(tables, found))
+        if self.stopped is not None and len(choices) == 1:
             self.best = found
         return found
 
-    def compile(self, choices: Sequence[Sequence[int]]) -> Tables:
-        """Return the tables of an accelerator, or of the least of several."""
-        own: tuple[int | None, ...] = self.bits or (None,)
-        models = [self.design.model(choices, bits) for bits in own]
-        pieces = [
-            (model, *effect) for model, effect in zip(models, self.effects, strict=True)
-        ]  # fmt: skip
+    def _judge(
+        self, choices: Choices, found: Found
+    ) -> tuple[tuple[int, ...] | None, list[Choices]]:
+        """Return a member that costs a set's answer no more than its relaxation does, or None and
+        two halves of the set, that on which it costs less first."""
+        if len(choices) == 1:
+            return choices[0], []
+        costs = [
+            {
+                option: self._totals(self._parts[part, option], found)
+                for option in dict.fromkeys(own)
+            }
+            for part, own in enumerate(zip(*choices, strict=True))
+        ]
+        for choice in choices:
+            rows = [own[option] for own, option in zip(costs, choice, strict=True)]
+            if [sum(column) for column in zip(*rows, strict=True)] == found.totals:
+                return choice, []
+        # by the part on which most depends
+        widest, at, by = -1.0, 0, dict[int, float]()
+        for part, own in enumerate(costs):
+            shares = {
+                option: sum([a / b for a, b in zip(row, found.totals, strict=True) if b])
+                for option, row in own.items()
+            }
+            spread = max(shares.values()) - min(shares.values())
+            if spread > widest:
+                widest, at, by = spread, part, shares
+        order = sorted(choices, key=lambda choice: by[choice[at]])
+        middle = 0.5 * (by[order[0][at]] + by[order[-1][at]])
+        cut = next((k for k, choice in enumerate(order) if by[choice[at]] > middle), 0)
+        cut = cut or len(order) // 2  # they cost the same of late: no part tells them apart
+        return None, [order[:cut], order[cut:]]
+
+    def _totals(self, tables: Tables, found: Found) -> list[float]:
+        """Return what an answer's rows cost in tables, column by column."""
+        wanted = [k for k in COSTS if self.columns >> k & 1]
+        return [total_of(tables, found.variant, found.table_rows, k) for k in wanted]
+
+    def compile(self, choices: Choices) -> Tables:
+        """Return the tables of an accelerator, or of what no accelerator of several costs less than
+        (whose totals must become metrics alike)."""
+        groups = [
+            [self._part(part, option) for option in dict.fromkeys(own)]
+            for part, own in enumerate(zip(*choices, strict=True))
+        ]
+        return join(self._base(choices[0]), groups)
+
+    def _part(self, part: int, option: int) -> Tables:
+        """Return the costs of an option of a part."""
+        tables = self._parts.get((part, option))
+        if tables is None:
+            models = self.design.models(part, option)
+            tables = self._tables(models, self.columns & ALL_COSTS, plain=True)
+            if len(self.design.parts) > 1:
+                self._parts[part, option] = tables
+        return tables
+
+    def _base(self, choice: tuple[int, ...]) -> Tables:
+        """Return tables with the scores, params and macs of all accelerators that a choice's totals
+        become metrics like."""
+        group = self.design.group(choice)
+        tables = self._bases.get(group)
+        if tables is None:
+            idle = self.design.idle
+            models = self.design.models(0, choice[0]) if idle is None else idle
+            wanted = self.columns if idle is None else self.columns & ~ALL_COSTS
+            tables = self._bases[group] = self._tables(models, wanted)
+        return tables
+
+    def _tables(self, models: Sequence[core.Model], wanted: int, plain: bool = False) -> Tables:
+        """Return tables; plain: without scores."""
+        bits = self.design.cell_bits
+        own = [models[bits.index(one)] for one in self.bits] or models
+        effects = [(1.0, 0.0)] * len(own) if plain else self.effects
+        link = (0, 0.0, 0.0, 0.0) if plain else self.link
+        terms = None if plain else self.terms
+        parts = [(model, *effect) for model, effect in zip(own, effects, strict=True)]
         try:
-            return core.compile_tables(
-                self.plan, models[0], self.columns, self.link, self.terms, pieces
-            )
+            return core.compile_tables(self.plan, own[0], wanted, link, terms, parts)
         except (ValueError, OverflowError) as error:
             raise ArgumentError(f"space is out of range: {error}") from None
 
@@ -280,38 +321,9 @@ class Codesign:
         return row_of(self.space, found.variant, found.rows)
 
 
-def pruned(design: DesignSpace) -> Lists:
-    """Return the options of each part that may be worth taking; worked out once."""
-    found: Lists | None = design.__dict__.get("_pruned")
-    if found is None:
-        found = design.__dict__["_pruned"] = prune(design.parts, design.limits)
-    return found
-
-
-def split(parts: Sequence[Part], lists: Lists, tops: Lists) -> list[Lists]:
-    """Return the two halves of a set: of the part and the number that its best options differ in
-    most, the low values and the high ones."""
-    number = max(range(len(parts)), key=lambda n: (len(tops[n]), len(lists[n])))
-    better, own = parts[number].better, lists[number]
-    if better is None:
-        half = len(own) // 2
-        low, high = own[:half], own[half:]
-    else:
-        spread, which = -1.0, 0
-        among = tops[number] if len(tops[number]) > 1 else own
-        for k in range(len(better[own[0]])):
-            values = [better[option][k] for option in among]
-            if max(values) / min(values) > spread and max(values) > min(values):
-                spread, which = max(values) / min(values), k
-        if spread < 0.0:  # they differ in what they take only
-            half = len(own) // 2
-            low, high = own[:half], own[half:]
-        else:
-            values = sorted({better[option][which] for option in among})
-            middle = values[(len(values) - 1) // 2]
-            low = [k for k in own if better[k][which] <= middle]
-            high = [k for k in own if better[k][which] > middle]
-    return [[*lists[:number], half, *lists[number + 1 :]] for half in (low, high) if half]
+def rank(found: Found) -> tuple[float, ...]:
+    """Return what answers are compared by, the best first: objective, latency, energy, area."""
+    return (-found.objective, *found.metrics[1:4])
 
 
 def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> int:

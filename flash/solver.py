@@ -94,7 +94,7 @@ def search(
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space (see
         docs/codesign.md): the exact solver proves the best of network, accelerator and, where the
-        target has them, bits for each cell.
+        target has them, bits for each cell, whatever `certify` says.
     certify : bool, default True
         False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
         the optimum afterwards, where it can be proven, and the gap to it.

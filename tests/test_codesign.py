@@ -388,24 +388,3 @@ def test_chips_of_other_subarrays(
     tiles, reads = rram_chip(kernel, into, out, 64, tile, side, each)
     assert columns[5] == tiles
     assert columns[1] == round(reads * 2.0**20)
-
-
-@pytest.mark.parametrize("family", ["densenet", "resnet"])
-def test_sets_of_accelerators_and_one_by_one_agree(
-    family: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By relaxations, as of many accelerators, and each on its own, as of few."""
-    space, target = flash.SearchSpace(family), Target.load("fpga-zu3eg")
-    design = target.design_space(family)
-    whole = flash.search(space, target).latency_ms
-    assert whole is not None
-    for share in (0.03, 0.2, 0.6):
-        found = []
-        for few in (0, 24):
-            monkeypatch.setattr("flash.codesigning.FEW", few)
-            query = Query([INF, share * whole, INF, INF, INF, INF])
-            run = Codesign(space, design, None, query, 1 | target.columns(family))
-            run.run()
-            assert run.best is not None
-            found.append((run.best.objective, run.best.metrics[1], run.bound))
-        assert found[0] == found[1]

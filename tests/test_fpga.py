@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from random import Random
 from typing import Any
 
@@ -18,7 +19,7 @@ from flash.errors import ArgumentError, FormatError
 from flash.hardware import Target, fpga
 from flash.network import Layer, Network
 
-DEVICES = ("fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
+DEVICES = ("fpga-k26", "fpga-u200", "fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
 UNIT = st.fixed_dictionaries(
     {
         "into": st.integers(1, 40),
@@ -112,7 +113,12 @@ def test_what_a_unit_takes() -> None:
 def test_shipped_devices(name: str) -> None:
     target = Target.load(name)
     assert target.provenance is not None
-    assert target.provenance["source"]
+    assert all(target.provenance[key] for key in ("source", "memory", "share", "ports", "clock"))
+    share, peak = re.findall(r"[\d.]+", target.provenance["bandwidth"])[:2]
+    through = re.search(r"at most ([\d.]+) GB/s", target.provenance["bandwidth"])
+    limit = float(through[1]) if through else float("inf")
+    speed = (target.parameters or {})["bandwidth_gb_s"]
+    assert speed == pytest.approx(min(float(share) * float(peak), limit), abs=1e-3)
     limits = fpga.limits(target.parameters or {}, "")
     used = fpga.total((target.parameters or {})["units"])
     assert all(used[key] <= limits[key] for key in limits)

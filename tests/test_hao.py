@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from problems import space as draw_space
 
 import flash
-from flash.codesigning import Codesign, pruned
+from flash.codesigning import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency, undominated, unit_latencies, workload
@@ -78,13 +78,15 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     random = Random(seed)
     space = draw_space(random, family)
     target = Target.load("fpga-zu3eg")
+    parameters = target.parameters or {}
+    moved = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]  # bits a cycle
     design = target.design_space(family)
     net = space.sample(1, seed)[0]
     bits = random.choice(design.cell_bits)
     work = workload(design, net.network(), [bits] * len(net.cells))
-    choice = tuple(random.choice(own) for own in pruned(design))
+    choice = tuple(random.choice(own) for own in design.pruned)
     cycles = sum(
-        unit_latencies(layers, [part.options[k]], part.name == "depthwise", 4.27 * 8e3 / 200)[0]
+        unit_latencies(layers, [part.options[k]], part.name == "depthwise", moved)[0]
         for layers, part, k in zip(work.layers, design.parts, choice, strict=True)
     )
     cost = design.target_of(choice, bits).cost(net)

@@ -19,7 +19,7 @@ from flash.hardware._prediction import distances
 from flash.network import Network
 
 NAMES = targets()
-FPGAS = ("fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
+FPGAS = ("fpga-k26", "fpga-u200", "fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
 ESTIMATED = ("odroid-mc1", "raspberry-pi-3b", *FPGAS, "systolic-dram")
 DEVICES = ("cpu-x86", "cpu-x86-torch", "gtx-1080ti", "pixel-3", "raspberry-pi-4")
 XEONS = ("xeon-gold-6240", "xeon-silver-4114")
@@ -108,11 +108,11 @@ def test_larger_networks_cost_more(name: str, family: str) -> None:
 
 @pytest.mark.parametrize("name", [*DEVICES, *XEONS, *ESTIMATED[:-1]])  # but the array
 def test_latencies_are_in_milliseconds(name: str) -> None:
-    """A ResNet-18 of half the width at 32 x 32 pixels takes 0.5 ms to 1 s on all of them, and
+    """A ResNet-18 of half the width at 32 x 32 pixels takes 0.2 ms to 1 s on all of them, and
     never less than its MACs do at 10 TMAC/s."""
     arch = Architecture("resnet", [Cell(32, 2, 32), Cell(64, 2, 64), Cell(128, 2, 128)])
     latency = Target.load(name).cost(arch).latency_ms
-    assert 0.5 < latency < 1000
+    assert 0.2 < latency < 1000
     assert latency > arch.macs / 1e10
 
 

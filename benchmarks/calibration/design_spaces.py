@@ -8,33 +8,151 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FITTED = "2026-11-23"
 SCRIPT = "benchmarks/calibration/design_spaces.py"
-FABER = (
-    "necst/faber_fpga, src/model/boards.py (MIT), and Xilinx/finn, src/finn/util/platforms.py "
-    "(BSD-3-Clause); block RAM counted in 36 kbit"
+BOARDS = "Xilinx/XilinxBoardStore, boards/"
+FABER = "necst/faber_fpga, src/model/boards.py (18-kbit blocks, halved)"
+FINN = "Xilinx/finn, src/finn/util/platforms.py (18-kbit blocks, halved)"
+KRIA = "xilinx.github.io/kria-apps-docs, kv260 2022.1, smartcamera, hw_arch_accel"
+MANEV = (
+    "Manev, Vaishnav, Koch, Unexpected Diversity: Quantitative Memory Analysis for Zynq "
+    "UltraScale+ Systems, FPT 2019, abstract (research.manchester.ac.uk)"
 )
-FINN = (
-    "Xilinx/finn, src/finn/util/platforms.py (BSD-3-Clause), LUTs rounded there; block RAM counted "
-    "in 36 kbit"
+PORTS = (
+    "four slave ports S_AXI_HP of 128 bits (count: scite.ai, a citation of Manev et al.; width: "
+    "the bursts in forums.xilinx.com, Maximum Attainable Data Rate from PL to PS DDR on XCZU2); "
+    "they may run faster than the design, up to 333 MHz (esa-tu-darmstadt/tapasco, issue 205)"
 )
-# name, part, board, DSP, LUT, BRAM, MHz, GB/s, its peak, source, units, scale of the design's sizes
-DEVICES: list[tuple[Any, ...]] = [
-    ("fpga-zu3eg", "XCZU3EG", "Ultra96", 360, 70_560, 216, 200, 4.27,
-     "32-bit LPDDR4 at 2133 MT/s (8.5 GB/s)", FABER,
-     {"conv": (16, 16, 32, 32), "depthwise": (9, 8, 4, 16), "pointwise": (8, 16, 16, 16)}, 1.0),
-    ("fpga-zu7ev", "XCZU7EV", "ZCU104", 1728, 230_400, 312, 200, 9.6,
-     "64-bit DDR4 at 2400 MT/s (19.2 GB/s)", FABER + "; UltraRAM is left out",
-     {"conv": (32, 32, 64, 64), "depthwise": (9, 32, 4, 32), "pointwise": (32, 32, 32, 32)}, 2.0),
-    ("fpga-zu9eg", "XCZU9EG", "ZCU102", 2520, 274_000, 912, 200, 8.5,
-     "64-bit DDR4 at 2133 MT/s (17 GB/s)", FINN,
-     {"conv": (32, 48, 128, 128), "depthwise": (9, 32, 16, 64), "pointwise": (32, 32, 64, 64)},
-     2.0),
-    ("fpga-z7020", "XC7Z020", "PYNQ-Z1", 220, 53_200, 140, 100, 1.05,
-     "16-bit DDR3 at 1050 MT/s (2.1 GB/s)", FINN,
-     {"conv": (12, 12, 16, 16), "depthwise": (9, 8, 4, 8), "pointwise": (8, 12, 16, 16)}, 0.5),
+PORTS_7 = (
+    "four ports of 32 or 64 bits (count: digilent.com, PYNQ-Z1 Reference Manual; width: "
+    "blog.csdn.net/weixin_44348260/article/details/117135664)"
+)
+CLOCK = (
+    "200 MHz, an easy clock for an accelerator of this kind: Vitis-Tutorials 2021.1, "
+    "02-Edge-AI-ZCU104, plans it for a DPU; published ones reach more, "
+)
+
+
+class Device(NamedTuple):
+    """An FPGA on a board, with the sources of all that is said of it."""
+
+    name: str
+    part: str
+    board: str
+    dsp: int
+    lut: int
+    bram: int  # of 36 kbit
+    clock: int  # MHz
+    peak: float  # GB/s, of the memory
+    share: float  # of the peak
+    ports: tuple[int, int] | None  # count and bits of the ports to the memory
+    sources: dict[str, str]
+    units: dict[str, tuple[int, int, int, int]]
+    scale: float  # of the design's sizes
+
+    def bandwidth(self) -> tuple[float, str]:
+        """Return GB/s, and how they come about."""
+        reached = self.peak * self.share
+        text = f"{self.share:g} of the peak of {self.peak:g} GB/s"
+        if self.ports is None:
+            return round(reached, 3), text
+        count, bits = self.ports
+        passed = count * bits / 8e3 * self.clock
+        text += f", at most {passed:g} GB/s through {count} ports of {bits} bits at the clock"
+        return round(min(reached, passed), 3), text
+
+
+DEVICES = [
+    Device(
+        "fpga-zu3eg", "XCZU3EG", "Ultra96", 360, 70_560, 216, 200, 4 * 1.066, 0.925, (4, 128),
+        {
+            "resources": f"{FABER}, ultra96; Xilinx/finn, src/finn/util/platforms.py has 71,000 "
+            "LUTs, rounded, and 206 blocks",
+            "memory": "LPDDR4, 32 bits, at 1066 MT/s (speed bin LPDDR4_1066, 533 MHz): "
+            f"{BOARDS}Avnet/ultra96v1/1.2/preset.xml and Avnet/ultra96v2/1.2/preset.xml",
+            "share": f"measured on this board: {MANEV}",
+            "ports": PORTS,
+            "clock": f"{CLOCK}a DPU of 800 MACs a cycle 287 MHz on this board (Xilinx/AI-Model-"
+            "Zoo, README.md, Performance on Ultra96)",
+        },
+        {"conv": (16, 16, 32, 32), "depthwise": (9, 8, 4, 16), "pointwise": (8, 16, 16, 16)}, 1.0,
+    ),
+    Device(
+        "fpga-zu7ev", "XCZU7EV", "ZCU104", 1728, 230_400, 312, 200, 8 * 2.133, 0.75, (4, 128),
+        {
+            "resources": f"{FABER}, zcu104; Xilinx/finn, src/finn/util/platforms.py has 230,000 "
+            "LUTs, rounded, and 305 blocks. Its 96 blocks of UltraRAM are left out: the model has "
+            "one kind of buffer, so deep buffers are dearer than they need be",
+            "memory": "DDR4 of the processing system, 64 bits, at 2133 MT/s (speed bin DDR4_2133P, "
+            f"1067 MHz): {BOARDS}Xilinx/zcu104/1.1/preset.xml",
+            "share": "not found; assumption: that of the ZCU102, whose memory has the same "
+            f"controller, width and rate ({MANEV}); 0.6 to 0.9 would be 10.2 to 12.8 GB/s",
+            "ports": PORTS,
+            "clock": f"{CLOCK}two DPUs of 2048 MACs a cycle 300 MHz on this board (Vitis AI "
+            "Library User Guide UG1354 2.5, ZCU104 Evaluation Board)",
+        },
+        {"conv": (32, 32, 64, 64), "depthwise": (9, 32, 4, 32), "pointwise": (32, 32, 32, 32)}, 2.0,
+    ),
+    Device(
+        "fpga-zu9eg", "XCZU9EG", "ZCU102", 2520, 274_000, 912, 200, 8 * 2.133, 0.75, (4, 128),
+        {
+            "resources": f"{FINN}, LUTs rounded there",
+            "memory": "DDR4 of the processing system, 64 bits, at 2133 MT/s (speed bin DDR4_2133P, "
+            f"1067 MHz): {BOARDS}Xilinx/zcu102/3.4/preset.xml",
+            "share": f"measured on this board: {MANEV}",
+            "ports": PORTS,
+            "clock": f"{CLOCK}three DPUs of 2048 MACs a cycle 281 MHz on this board (Vitis AI "
+            "Library User Guide UG1354 2.5, ZCU102 Evaluation Kit)",
+        },
+        {"conv": (32, 48, 128, 128), "depthwise": (9, 32, 16, 64), "pointwise": (32, 32, 64, 64)},
+        2.0,
+    ),
+    Device(
+        "fpga-k26", "XCK26", "Kria K26", 1248, 117_120, 144, 200, 8 * 2.4, 0.75, (4, 128),
+        {
+            "resources": f"{KRIA}. Its 64 blocks of UltraRAM are left out",
+            "memory": "DDR4 of the processing system, 64 bits, at 2400 MT/s (speed bin "
+            f"DDR4_2400R): {BOARDS}Xilinx/kv260_som/1.4/preset_s4.xml",
+            "share": "not found; assumption: that of the ZCU102, whose memory has the same "
+            f"controller and width ({MANEV}); from 0.67 on the ports are the limit",
+            "ports": PORTS,
+            "clock": f"{CLOCK}a DPU of 1568 MACs a cycle is assumed at 300 MHz on this module "
+            "(xilinx.github.io/kria-apps-docs, kv260 2022.1, nlp-smartvision, hw_arch_accel_nlp)",
+        },
+        {"conv": (32, 32, 32, 32), "depthwise": (9, 16, 4, 16), "pointwise": (16, 32, 32, 32)}, 1.0,
+    ),
+    Device(
+        "fpga-z7020", "XC7Z020", "PYNQ-Z1", 220, 53_200, 140, 100, 2 * 1.05, 0.75, (4, 64),
+        {
+            "resources": f"{FINN}; digilent.com, PYNQ-Z1 Reference Manual, has the same slices",
+            "memory": "DDR3, 16 bits, at 1050 MT/s: digilent.com, PYNQ-Z1 Reference Manual; the "
+            f"PYNQ-Z2's clock is the same ({BOARDS}TUL/pynq-z2/A.0/preset.xml)",
+            "share": "what the controller was designed for at most (Zynq-7000 Technical Reference "
+            "Manual UG585, DDR Efficiency); its table has 0.79 to 0.97, which would be 1.66 to "
+            "2.04 GB/s",
+            "ports": PORTS_7,
+            "clock": f"100 MHz, the fabric's first clock in {BOARDS}TUL/pynq-z2/A.0/preset.xml",
+        },
+        {"conv": (12, 12, 16, 16), "depthwise": (9, 8, 4, 8), "pointwise": (8, 12, 16, 16)}, 0.5,
+    ),
+    Device(
+        "fpga-u200", "XCU200", "Alveo U200", 6830, 1_006_278, 1796, 200, 77.0, 0.75, None,
+        {
+            "resources": f"{FABER}, alveo_u200. Its 960 blocks of UltraRAM are left out, and so is "
+            "that it is made of three dies",
+            "memory": "DDR4, 77 GB/s together: Vitis Unified Software Platform Documentation "
+            "UG1393 2021.2, HBM Configuration and Use (of Alveo cards with DDR)",
+            "share": "not found; assumption: 0.75, as on the ZCU102; 0.6 to 0.9 would be 46 to "
+            "69 GB/s",
+            "ports": "not a limit here: the memory's controllers are in the fabric",
+            "clock": "200 MHz, an assumption as for the smaller devices; an image pipeline of "
+            "19,000 LUTs runs at 300 MHz (docs.amd.com, Vitis Libraries 2024.2, ISP pipeline)",
+        },
+        {"conv": (64, 64, 256, 256), "depthwise": (9, 64, 16, 64), "pointwise": (64, 64, 128, 128)},
+        4.0,
+    ),
 ]  # fmt: skip
 
 
@@ -73,55 +191,44 @@ def design(scale: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fpga(
-    name: str,
-    part: str,
-    board: str,
-    dsp: int,
-    lut: int,
-    bram: int,
-    clock: int,
-    speed: float,
-    peak: str,
-    source: str,
-    units: dict[str, Any],
-    scale: float,
-) -> dict[str, Any]:
+def fpga(device: Device) -> dict[str, Any]:
     """Return the file of a device."""
+    clock = device.clock
+    speed, bandwidth = device.bandwidth()
     return {
         "format": 1,
-        "name": name,
+        "name": device.name,
         "kind": "fpga",
-        "description": f"{part} ({board}): an accelerator of one compute unit for each kind of "
-        f"operator, layer by layer, batch 1, {clock} MHz; NOT CALIBRATED. Energy and area are not "
-        "modelled.",
+        "description": f"{device.part} ({device.board}): an accelerator of one compute unit for "
+        f"each kind of operator, layer by layer, batch 1, {clock} MHz; NOT CALIBRATED. Energy and "
+        "area are not modelled.",
         "units": {"latency_ms": "ms per image"},
         "parameters": {
-            "device": part,
-            "board": board,
+            "device": device.part,
+            "board": device.board,
             "clock_mhz": clock,
             "bandwidth_gb_s": speed,
             "bits": 8,
-            "resources": {"dsp": dsp, "lut": lut, "bram": bram},
+            "resources": {"dsp": device.dsp, "lut": device.lut, "bram": device.bram},
             "usable": {"dsp": 0.8, "lut": 0.7, "bram": 0.8},
-            "units": {key: unit(*value) for key, value in units.items()},
+            "units": {key: unit(*value) for key, value in device.units.items()},
         },
         "features": ["cycles", "bits_moved", "macs", "layers"],
         "coefficients": {"default": {"latency_ms": {"cycles": 1e-3 / clock}}},
-        "design": design(scale),
+        "design": design(device.scale),
         "residuals": {"default": {"networks": 0}},
         "provenance": {
-            "source": source,
+            "source": device.sources["resources"],
             "licence": "numbers of devices, and published formulas",
             "usable": "shares recommended for timing closure: 0.8 of DSP slices and block RAM, 0.7 "
             "of LUTs (Xilinx/finn, src/finn/util/platforms.py)",
-            "bandwidth": f"an estimate: half of the peak of {peak}, from memory of the board's "
-            "manual",
+            "bandwidth": bandwidth,
+            **{key: device.sources[key] for key in ("memory", "share", "ports", "clock")},
             "lut": "FINN-R's formula (Blott et al., FINN-R, ACM TRETS 11(3), 2018) as Xilinx/finn "
             "computes it, with 32-bit accumulators",
             "dsp": "4 multipliers of 4 bits or 2 of 8 bits in a DSP slice, as FINN's matrix-vector "
             "units pack them (mvu_4sx4u, mvu_8sx8u)",
-            "clock": "a choice: what such designs reach without much effort",
+            "units": "the accelerator and the design space: choices of flash",
             "paper": "Dong et al., HAO: Hardware-aware Neural Architecture Optimization for "
             "Efficient Inference, FCCM 2021, arXiv 2104.12766; its constants were not at hand",
             "method": "analytic; nothing is fitted",
@@ -184,7 +291,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
-    for data in (*(fpga(*device) for device in DEVICES), systolic()):
+    for data in (*(fpga(device) for device in DEVICES), systolic()):
         (out / f"{data['name']}.json").write_text(json.dumps(data, indent=1) + "\n")
 
 

@@ -40,6 +40,7 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     input."""
     cdef Op op
     cdef double weights
+    cdef int64_t each = into if groups == 1 else into // groups
     op.kind = OP_CONV
     op.kernel = kernel
     op.in_channels = into
@@ -48,10 +49,12 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     op.height = side
     op.width = side
     op.kernel_width = kernel
-    op.begun_height = op.begun_width = begun(before, kernel, stride)
+    # divisions cost: only a systolic array reads what has begun
+    op.begun_height = op.begun_width = (begun(before, kernel, stride)
+                                        if model.kind == KIND_SYSTOLIC else side)
     op.reads = before * before
     charge(model, &op, x)
-    weights = <double> (kernel * kernel * (into // groups)) * <double> out
+    weights = <double> (kernel * kernel * each) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
     x[COL_MACS] += weights * <double> (side * side)
 

@@ -35,8 +35,6 @@ cdef struct Work:
 
 cdef class Model:
     cdef CostModel model
-    cdef CostModel* models       # that it is the least of, or NULL
-    cdef int place(self, array) except -1
     cdef readonly dict links
     cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers)
 

@@ -13,7 +13,7 @@ from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
 from libc.math cimport INFINITY, rint
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from flash._core.blocks cimport *
 from flash._core.core cimport *
@@ -44,7 +44,7 @@ cdef class Model:
         cdef int i, k, n
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
-        self.place(array)
+        place(&self.model, array)
         self.model.vectors = (self.model.rows == 512 and self.model.subarray == 128
                               and self.model.each == 8 if self.model.kind == KIND_RRAM
                               else self.model.kind == KIND_CPU)
@@ -67,65 +67,6 @@ cdef class Model:
         classes = links.get("classes")
         self.links = dict(links, quantum=tuple(quantum),
                           classes=Classes(classes) if classes else None)
-
-    cdef int place(self, array) except -1:
-        """What a layer is laid on."""
-        cdef Unit* unit
-        cdef int i
-        if self.model.kind != KIND_FPGA:
-            self.model.rows = array[0]
-            self.model.columns = array[1]
-            self.model.subarray = 128
-            self.model.each = 8
-            if len(array) == 4:      # RRAM: side of a subarray, columns a weight
-                self.model.subarray = array[2]
-                self.model.each = array[3]
-            elif len(array) == 6:    # systolic: the memory
-                self.model.bits = array[2]
-                self.model.bits_per_cycle = array[3]
-                self.model.unit[0].weights = array[4]
-                self.model.unit[0].maps = array[5]
-            return 0
-        self.model.bits = array[0]
-        self.model.bits_per_cycle = array[1]
-        for i in range(3):
-            unit = &self.model.unit[i]
-            unit.into = array[5 * i + 2]
-            unit.out = array[5 * i + 3]
-            unit.bits = array[5 * i + 4]
-            unit.weights = array[5 * i + 5]
-            unit.maps = array[5 * i + 6]
-        return 0
-
-    @staticmethod
-    def least(list models not None):
-        """A model that counts of each operation the least that any of these do, feature by feature:
-        no network costs more on it than on one of them. They must be alike but for their array."""
-        cdef Model self = Model.__new__(Model)
-        cdef Model one = models[0]
-        cdef int i
-        self.models = <CostModel*> malloc(len(models) * sizeof(CostModel))
-        if self.models == NULL:
-            raise MemoryError
-        self.model = one.model
-        self.model.vectors = 0
-        self.links = one.links
-        for i in range(len(models)):
-            one = models[i]
-            if (one.model.kind != self.model.kind or one.model.n_least or one.model.kind == KIND_CPU
-                    or one.model.terms.n != self.model.terms.n
-                    or memcmp(one.model.terms.weight, self.model.terms.weight,
-                              one.model.terms.n * sizeof(double))
-                    or memcmp(one.model.terms.feature, self.model.terms.feature,
-                              one.model.terms.n * sizeof(int32_t))):
-                raise ValueError("models must be plain ones of one kind, and not of processors")
-            self.models[i] = one.model
-        self.model.n_least = <int> len(models)
-        self.model.least = self.models
-        return self
-
-    def __dealloc__(self):
-        free(self.models)
 
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
@@ -269,13 +210,6 @@ cdef class Plan:
         free(self.cells)
         free(self.numbers)
         free(self.resolution)
-
-
-cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
-    op.kind = <int> ops[0]
-    op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
-    op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
-    op.begun_height, op.begun_width, op.reads = ops[8], ops[9], ops[10]
 
 
 def compile_tables(Plan plan not None, Model model not None, int wanted,

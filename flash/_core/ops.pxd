@@ -38,7 +38,8 @@ cdef struct Op:
     int64_t reads        # positions of the input
 
 
-cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind
+cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind, -1 where another
+                         # model charges for its layers
     double into, out     # channels (depthwise: taps, channels) at once
     double bits          # of its multipliers
     double weights, maps     # room of its buffers, in bits
@@ -54,9 +55,44 @@ cdef struct CostModel:
                              # array the buffers of the first
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
-    int n_least              # not 0: the least of these models, column by column
-    const CostModel* least
     flash_terms terms
+
+
+cdef inline int place(CostModel* model, array) except -1:
+    """What a layer is laid on: see `Model`."""
+    cdef Unit* unit
+    cdef int i
+    if model.kind != KIND_FPGA:
+        model.rows = array[0]
+        model.columns = array[1]
+        model.subarray = 128
+        model.each = 8
+        if len(array) == 4:      # RRAM: side of a subarray, columns a weight
+            model.subarray = array[2]
+            model.each = array[3]
+        elif len(array) == 6:    # systolic: the memory
+            model.bits = array[2]
+            model.bits_per_cycle = array[3]
+            model.unit[0].weights = array[4]
+            model.unit[0].maps = array[5]
+        return 0
+    model.bits = array[0]
+    model.bits_per_cycle = array[1]
+    for i in range(3):
+        unit = &model.unit[i]
+        unit.into = array[5 * i + 2]
+        unit.out = array[5 * i + 3]
+        unit.bits = array[5 * i + 4]
+        unit.weights = array[5 * i + 5]
+        unit.maps = array[5 * i + 6]
+    return 0
+
+
+cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
+    op.kind = <int> ops[0]
+    op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
+    op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
+    op.begun_height, op.begun_width, op.reads = ops[8], ops[9], ops[10]
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -179,19 +215,23 @@ cdef inline double traffic(const Unit* unit, double weights, double inputs,
 cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) noexcept nogil:
     """Cycles, bits moved and MACs of a convolution on its unit; see hardware/fpga.py."""
     cdef double k2 = <double> (op.kernel * op.kernel_width), groups = <double> op.groups
-    cdef double into = <double> (op.in_channels // op.groups), out = <double> op.out_channels
+    cdef double into = <double> (op.in_channels if op.groups == 1 else op.in_channels // op.groups)
+    cdef double out = <double> op.out_channels
     cdef double spots = <double> op.height * <double> op.width
     cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
     cdef int single = op.groups > 1 and op.in_channels == op.groups
     cdef const Unit* unit = &model.unit[1 if single else 0]
-    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into > 0.0:
+    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into != 0.0:
         unit = &model.unit[2]
+    if unit.into < 0.0:
+        f[0] = f[1] = f[2] = f[3] = 0.0
+        return
     f[2] = weights * spots
     f[3] = 1.0
     weights *= model.bits
     inputs = <double> op.reads * <double> op.in_channels * model.bits
     outputs = spots * out * model.bits
-    if unit.into <= 0.0:   # refused before; never free
+    if unit.into == 0.0:   # refused before; never free
         f[0] = f[1] = INFINITY
         return
     moved = traffic(unit, weights, inputs, outputs)
@@ -231,24 +271,19 @@ cdef inline void features_of(const CostModel* model, const Op* op, double* f) no
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """column[k] += what the operation costs, in whole units."""
     cdef double f[32]
-    cdef double g[32]
-    cdef double cost[7]
+    cdef double cost
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
     elif op.kind != OP_CONV:
         return
-    elif model.n_least:
-        features_of(&model.least[0], op, f)
-        for i in range(1, model.n_least):
-            features_of(&model.least[i], op, g)
-            for k in range(model.n_features):
-                f[k] = min(f[k], g[k])
     else:
         features_of(model, op, f)
-    for k in range(COST_COLUMNS):
-        cost[k] = 0.0
-    for i in range(model.terms.n):
-        cost[model.terms.column[i]] += model.terms.weight[i] * f[model.terms.feature[i]]
-    for k in range(1, COST_COLUMNS):
-        column[k] += rint(cost[k] * model.terms.per_unit[k])
+    i = 0
+    while i < model.terms.n:   # in the order of their columns
+        k = model.terms.column[i]
+        cost = 0.0
+        while i < model.terms.n and model.terms.column[i] == k:
+            cost += model.terms.weight[i] * f[model.terms.feature[i]]
+            i += 1
+        column[k] += rint(cost * model.terms.per_unit[k])

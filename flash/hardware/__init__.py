@@ -219,23 +219,25 @@ class Target(Record):
         name = self.set_for(family)
         model = self._models.get(name)
         if model is None:
-            kind = KINDS[self.kind]
-            if hasattr(kind, "needs"):
+            if hasattr(KINDS[self.kind], "needs"):
                 _refuse_missing(self, family)
-            table = self.coefficients[name]
-            if kind.SCALE is not None:
-                table = {**table, "tiles": {kind.SCALE: 1.0}}
-            rows = tuple(
-                (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
-                for feature in kind.FEATURES
-            )
-            modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
-            # score, params and macs are always known
-            links = {**self.network_links(family), "modelled": 0b110001 | modelled}
-            model = self._models[name] = core.Model(
-                self.kind, rows, kind.QUANTUM, links, self.array
-            )
+            model = self._models[name] = self.model_on(family, self.array)
         return model
+
+    def model_on(self, family: str, array: tuple[float, ...]) -> core.Model:
+        """Return the cost model for a family with layers laid on something else: see `array`."""
+        kind = KINDS[self.kind]
+        table = self.coefficients[self.set_for(family)]
+        if kind.SCALE is not None:
+            table = {**table, "tiles": {kind.SCALE: 1.0}}
+        rows = tuple(
+            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
+            for feature in kind.FEATURES
+        )
+        modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
+        # score, params and macs are always known
+        links = {**self.network_links(family), "modelled": 0b110001 | modelled}
+        return core.Model(self.kind, rows, kind.QUANTUM, links, array)
 
     def columns(self, family: str) -> int:
         """Return a bit per table column that the model fills (see flash/_core/problem.h)."""

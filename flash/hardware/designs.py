@@ -9,8 +9,10 @@ configurations within the limits count. A kind's module says what its options ar
 from __future__ import annotations
 
 from .._core import compile as core
+from .._core.joint import fitting, undominated
 from .._record import Record, cached
 from ..errors import ArgumentError
+from . import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from . import Target
 
 __all__ = ["DesignSpace", "Part", "design_space"]
-
-MAX_MODELS = 4096  # kept with a space
 
 
 class Part(Record):
@@ -76,20 +76,7 @@ class DesignSpace(Record):
     @cached
     def feasible(self) -> int:
         """Configurations within the resources, counted."""
-        known: dict[tuple[int, ...], int] = {(0,) * len(self.limits): 1}
-        most = tuple(self.limits.values())
-        for part in self.parts:
-            kinds: dict[tuple[int, ...], int] = {}
-            for one in part.uses:
-                kinds[one] = kinds.get(one, 0) + 1
-            after: dict[tuple[int, ...], int] = {}
-            for used, count in known.items():
-                for one, times in kinds.items():
-                    both = tuple([a + b for a, b in zip(used, one, strict=True)])
-                    if all(a <= b for a, b in zip(both, most, strict=True)):
-                        after[both] = after.get(both, 0) + count * times
-            known = after
-        return sum(known.values())
+        return fitting([part.uses for part in self.parts], list(self.limits.values()))
 
     def configurations(self) -> Iterator[tuple[int, ...]]:
         """Yield every configuration within the resources: an option's number for each part."""
@@ -136,36 +123,102 @@ class DesignSpace(Record):
 
         bits : of all of a network's numbers, where the target has that choice
         """
-        from . import KINDS
-
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
         return self.target._replace(design=None, intervals=None, **fields)
 
     # What the solver needs
 
     @cached
-    def _models(self) -> dict[Any, core.Model]:
+    def pruned(self) -> list[list[int]]:
+        """The options of each part that may be worth taking, fastest first: see `prune`."""
+        return prune(self.parts, self.limits)
+
+    @cached
+    def candidates(self) -> list[tuple[int, ...]]:
+        """Configurations within the resources of which one is the best of all, whatever the network
+        and the budgets: those that no other has at least as much of everything as.
+
+        Raises
+        ------
+        ArgumentError
+            If there are more than a million.
+        """
+        kept = self.pruned
+        if len(kept) == 1 or not all(kept):
+            return [(k,) for k in kept[0]] if len(kept) == 1 else []
+        rows = []
+        for part, own in zip(self.parts, kept, strict=True):
+            better = part.better or [(k, -k) for k in range(len(part.options))]
+            rows.append(([better[k] for k in own], [part.uses[k] for k in own]))
+        try:
+            found = undominated(rows, list(self.limits.values()))
+        except OverflowError as error:
+            raise ArgumentError(
+                f"target {self.target.name!r} has too large a design space for {self.family}: "
+                f"{error}"
+            ) from None
+        return [tuple([own[k] for own, k in zip(kept, one, strict=True)]) for one in found]
+
+    def group(self, choice: tuple[int, ...]) -> int:
+        """Return a number that configurations share whose totals become metrics alike."""
+        return 0 if self.divided else id(self._target(choice).links)
+
+    def alike(self) -> list[list[tuple[int, ...]]]:
+        """Return the candidates by their `group`."""
+        groups: dict[int, list[tuple[int, ...]]] = {}
+        for one in self.candidates:
+            groups.setdefault(self.group(one), []).append(one)
+        return list(groups.values())
+
+    @property
+    def divided(self) -> bool:
+        """Whether each part has a model of its own, and the others do not change it."""
+        return hasattr(KINDS[self.target.kind], "part_array")
+
+    @cached
+    def idle(self) -> list[core.Model] | None:
+        """Models that charge for nothing, where parts have models of their own."""
+        return self._part_models("", {}) if self.divided else None
+
+    @cached
+    def _targets(self) -> dict[tuple[int, ...], Target]:
         return {}
 
-    def model(self, choices: Sequence[Sequence[int]], bits: int | None) -> core.Model:
-        """Return the core's model of a configuration, or the least of several."""
-        found = [self._one(tuple(choice), bits) for choice in choices]
-        return found[0] if len(found) == 1 else core.Model.least(found)
+    def _target(self, choice: tuple[int, ...]) -> Target:
+        found = self._targets.get(choice)
+        if found is None:
+            found = self._targets[choice] = self.target_of(choice)
+        return found
 
-    def _one(self, choice: tuple[int, ...], bits: int | None) -> core.Model:
-        model = self._models.get((choice, bits))
-        if model is None:
-            if len(self._models) >= MAX_MODELS:
-                self._models.clear()
-            model = self.target_of(choice, bits).model(self.family)
-            self._models[choice, bits] = model
-        return model
+    @cached
+    def _models(self) -> dict[tuple[int, int], list[core.Model]]:
+        return {}
+
+    def models(self, part: int, option: int) -> list[core.Model]:
+        """Return the core's models of an option of a part, one for each number of bits: they charge
+        for what the part does."""
+        found = self._models.get((part, option))
+        if found is None:
+            own = self.parts[part]
+            found = self._models[part, option] = (
+                self._part_models(own.name, own.options[option])
+                if self.divided
+                else [self._target((option,)).model(self.family)]
+            )
+        return found
+
+    def _part_models(self, name: str, option: dict[str, Any]) -> list[core.Model]:
+        make = KINDS[self.target.kind].part_array
+        names = [one.name for one in self.parts]
+        arrays = [
+            make(self.target.parameters, names, name, option, bits)
+            for bits in self.cell_bits or (None,)
+        ]
+        return [self.target.model_on(self.family, array) for array in arrays]
 
 
 def design_space(target: Target, family: str) -> DesignSpace:
     """Return a target's design space for a family: see `Target.design_space`."""
-    from . import KINDS
-
     if target.design is None:
         raise ArgumentError(
             f"target {target.name!r} has no design space: its hardware is not open to choice"
@@ -177,27 +230,6 @@ def design_space(target: Target, family: str) -> DesignSpace:
         bits = tuple(target.design.get("cell_bits", ()))
         kept[family] = DesignSpace(target, family, tuple(parts), limits, bits)
     return kept[family]
-
-
-def maximal(part: Part, among: Sequence[int]) -> list[int]:
-    """Return the options that no other of `among` is at least as good as, the first of equals."""
-    if part.better is None:
-        return list(among)
-    better = part.better
-    kept: list[int] = []
-    for k in sorted(among, key=lambda k: [-product(better[k]), k]):
-        own = better[k]
-        if not any(all(a >= b for a, b in zip(better[j], own, strict=True)) for j in kept):
-            kept.append(k)
-    return kept
-
-
-def product(numbers: Sequence[int]) -> int:
-    """Return the product: of two comparable tuples the greater has the greater one."""
-    result = 1
-    for number in numbers:
-        result *= number
-    return result
 
 
 def prune(parts: Sequence[Part], limits: Mapping[str, int]) -> list[list[int]]:
@@ -219,19 +251,10 @@ def prune(parts: Sequence[Part], limits: Mapping[str, int]) -> list[list[int]]:
         better = part.better
         if better is not None:
             goods = [(*better[k], *(-a for a in part.uses[k] if len(parts) > 1)) for k in fitting]
-            fitting = [fitting[i] for i in _undominated(goods)]
-            ranked = sorted((-product(better[k][:3]), k) for k in fitting)  # fastest first
-            fitting = [k for _, k in ranked]
+            if goods:
+                kept = undominated([(goods, [()] * len(goods))], [])
+                fitting = [fitting[i] for (i,) in kept]
+            # fastest first
+            fitting.sort(key=lambda k: -better[k][0] * better[k][1] * better[k][2])
         result.append(fitting)
     return result
-
-
-def _undominated(rows: Sequence[tuple[int, ...]]) -> list[int]:
-    """Return the rows that no other has at least as much of everything as, the first of equals."""
-    order = sorted(range(len(rows)), key=lambda i: (rows[i], -i), reverse=True)
-    kept: list[int] = []
-    for i in order:  # what dominates a row comes before it
-        own = rows[i]
-        if not any(all(a >= b for a, b in zip(rows[j], own, strict=True)) for j in kept):
-            kept.append(i)
-    return sorted(kept)

@@ -34,7 +34,7 @@ from ..architecture import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 FEATURES = ("cycles", "bits_moved", "macs", "layers")
@@ -43,7 +43,6 @@ SCALE = None  # no classes
 GROUPED = True
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()
-RELAXED = True  # the least of several configurations may stand for them all
 UNITS = ("conv", "depthwise", "pointwise")
 RESOURCES = ("dsp", "lut", "bram")
 BETTER = ("into", "out", "bits", "weights_kib", "maps_kib")  # more is never slower
@@ -92,6 +91,22 @@ def array(parameters: Mapping[str, Any], where: str) -> tuple[float, ...]:
             numbers += [0.0, 1.0, 1.0, 1.0, 1.0]
             continue
         numbers += core_unit(check_unit(units[name], f"{where}.units.{name}"))
+    return tuple(numbers)
+
+
+def part_array(
+    parameters: Mapping[str, Any], names: Sequence[str], part: str, option: Mapping[str, Any],
+    bits: int | None,
+) -> tuple[float, ...]:  # fmt: skip
+    """Return the core's numbers of one unit of a design, as `array` does: the layers of the other
+    units, `names`, are charged elsewhere."""
+    numbers = [float(parameters["bits"] if bits is None else bits)]
+    numbers.append(parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"])
+    for name in UNITS:
+        if name == part:
+            numbers += core_unit(option)
+        else:
+            numbers += [-1.0 if name in names else 0.0, 1.0, 1.0, 1.0, 1.0]
     return tuple(numbers)
 
 

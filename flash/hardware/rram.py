@@ -73,7 +73,6 @@ TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
 SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
 DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
 OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
-RELAXED = False  # chips have other coefficients and links: they are looked at one by one
 MAX_TILES = 1 << 16  # two billion weights; a larger chip has the factors of this one
 
 

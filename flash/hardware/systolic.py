@@ -38,7 +38,6 @@ GROUPED = True
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()
 MAX_SIDE = 1 << 16
-RELAXED = False  # dataflows have other coefficients: accelerators are looked at one by one
 MEMORY = ("bandwidth_gb_s", "clock_ghz", "bits", "weights_kib", "maps_kib")
 BUFFERS = ("weights_kib", "maps_kib")
 DATAFLOWS = ("os", "ws")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .._core import compile as core
-from ..codesigning import pruned, quantised
+from ..codesigning import quantised
 from ..problem import rows_of
 from . import Option
 from ._design_ip import least_latency, unit_latencies, workload
@@ -97,7 +97,7 @@ class AcceleratorGround(TableGround):
                          for c, s in enumerate(starts))]
         )  # fmt: skip
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
-        options = pruned(self.design)
+        options = self.design.pruned
         self.options = [
             [part.options[k] for k in own]
             for part, own in zip(self.design.parts, options, strict=True)
@@ -180,8 +180,10 @@ class AcceleratorGround(TableGround):
                 found = (float("inf"), ())
             else:
                 choice = tuple(own[k] for own, k in zip(self.numbers, best, strict=True))
+                models = [self.design.models(part, k) for part, k in enumerate(choice)]
                 units = sum(
-                    self.design.model([choice], bits).total(packed)[1]
+                    own[self.bits.index(bits)].total(packed)[1]
+                    for own in models
                     for bits, packed in work.packed.items()
                 )
                 found = (units * 2.0**-36, choice)
