@@ -290,9 +290,12 @@ def test_with_a_predictor() -> None:
     assert found.latency_ms.max() <= 5.0
     assert "quantised_nn_degree" not in found.metrics
     assert ParetoFront.from_json(found.to_json()) == found
-    search = flash.search("densenet", "fpga-zu3eg", **given)
-    for name in ("accuracy", "latency_ms", "objective", "objective_name"):
-        assert getattr(found[0], name) == getattr(search, name)
+    for i in (0, len(found) // 2, len(found) - 1):
+        own = found[i]
+        limits = {**given, "max_latency_ms": own.latency_ms, "time_limit_s": 30.0}
+        search = flash.search("densenet", "fpga-zu3eg", **limits)
+        for name in ("accuracy", "latency_ms", "objective", "objective_name", "status"):
+            assert getattr(own, name) == getattr(search, name)
 
 
 def test_at_the_knee_and_the_hypervolume(front: ParetoFront) -> None:
