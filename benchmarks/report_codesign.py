@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BUDGETS = 20
 LARGE = 1e13
-
+QUANTISED = HERE / "training" / "quantised.json"
 HOW = (
     "`python -m benchmarks.bench_codesign`; docs/codesign.md says what is modelled. 20 latency "
     "budgets each, from a fortieth to half of what the fixed accelerator's best network takes; "
@@ -36,6 +36,8 @@ def sections(path: Path | None = None) -> str:
     for name, make in (("proofs", _proofs), ("gains", _gains), ("ilp", _ilp), ("fronts", _fronts),
                        ("scale_sim", _scale_sim)):  # fmt: skip
         parts.append(make(told[name]) if told.get(name) else f"{name}: not measured.\n")
+    if QUANTISED.exists():
+        parts.append(_quantised(json.loads(QUANTISED.read_text())))
     return "\n".join(parts)
 
 
@@ -103,6 +105,42 @@ def lines(path: Path | None = None) -> Iterator[tuple[str, str, str | None, bool
         ),
         sampled and all(row["exact_complete"] for row in sampled),
     )
+
+
+def _quantised(kept: Told) -> str:
+    told = kept["judged"]
+    titles = ("rule", "mean error, points", *(f"fewest bits {b}" for b in (6, 4, 3, 2)),
+              "Kendall's tau", "from 3 bits")  # fmt: skip
+    lines = [
+        (
+            name + (" (flash)" if name == told["chosen"] else ""),
+            f"{row['points']:.2f}",
+            *(f"{row['points_by_least_bits'][b]:.2f}" for b in "6432"),
+            f"{row['tau']:.3f}",
+            f"{row['tau_from_3_bits']:.3f}",
+        )
+        for name, row in told["rules"].items()
+    ]
+    elsewhere = "; ".join(
+        f"{cells} cells ({row['networks']} networks): {row['each_cell']:.2f} points, and "
+        f"{row['shared']:.2f} if all cells together lost what three do"
+        for cells, row in told["other_cells"].items()
+    )
+    sums = ", ".join(
+        f"{b} bits {told['additivity'][b]['thrice_alone']:.2f} and "
+        f"{told['additivity'][b]['together']:.2f}"
+        for b in "432"
+    )
+    three = sum(len(row["architecture"]["cells"]) == 3 for row in kept["networks"])
+    return (
+        "### What bits cost in accuracy\n\n`benchmarks/training/quantise.py`: trained networks, "
+        f"every mix of 8, 6, 4, 3 and 2 bits over their cells. Errors on {three} networks of three "
+        "cells, each left out of its fit, accuracies at least chance; the median of Kendall's tau "
+        "over a network's mixes.\n\n" + table(titles, lines)
+        + f"\nFitted on three cells, judged on others: {elsewhere}. No sum over cells is exact: "
+        "log odds lost by the cells one at a time, added up, and by all together are at "
+        f"{sums} (nothing falls below chance).\n"
+    )  # fmt: skip
 
 
 def _proofs(rows: list[Told]) -> str:

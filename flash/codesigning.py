@@ -20,6 +20,7 @@ from ._core.shgo import explore
 from ._record import Record, later
 from .errors import ArgumentError
 from .problem import plan_of, row_of
+from .quantisation import quantised, worth_having
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Choices = Sequence[tuple[int, ...]]
 
-__all__ = ["Codesign", "Found", "joint_size", "quantised", "reward", "worth_having"]
+__all__ = ["Codesign", "Found", "joint_size", "rank", "reward"]
 
 INF = float("inf")
 COSTS = range(1, 7)  # columns of tables: latency ... area
@@ -291,10 +292,13 @@ class Codesign:
         """Return tables; plain: without scores."""
         bits = self.design.cell_bits
         own = [models[bits.index(one)] for one in self.bits] or models
-        effects = [(1.0, 0.0)] * len(own) if plain else self.effects
+        effects = [[(1.0, 0.0)] * len(own)] * len(self.effects) if plain else self.effects
         link = (0, 0.0, 0.0, 0.0) if plain else self.link
         terms = None if plain else self.terms
-        parts = [(model, *effect) for model, effect in zip(own, effects, strict=True)]
+        parts = [
+            [(model, *effect) for model, effect in zip(own, of_cell, strict=True)]
+            for of_cell in effects
+        ]
         try:
             return core.compile_tables(self.plan, own[0], wanted, link, terms, parts)
         except (ValueError, OverflowError) as error:
@@ -338,28 +342,3 @@ def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> in
 def reward(exponents: Sequence[float] | None) -> int | None:
     """Return which cost (1 latency, 2 energy, 3 area) an objective rewards, or None."""
     return next((k for k in (1, 2, 3) if exponents is not None and exponents[k] > 0.0), None)
-
-
-def worth_having(
-    bits: tuple[int, ...], effects: list[tuple[float, float]]
-) -> tuple[tuple[int, ...], list[tuple[float, float]]]:
-    """Return the numbers of bits, and their effects, but for those that fewer bits are as good as:
-    fewer are never slower."""
-    if not bits:
-        return bits, effects
-    kept: list[tuple[int, tuple[float, float]]] = []
-    for one, effect in sorted(zip(bits, effects, strict=True)):
-        if not any(a >= effect[0] and b >= effect[1] for _, (a, b) in kept):
-            kept.append((one, effect))
-    return tuple(one for one, _ in kept), [effect for _, effect in kept]
-
-
-def quantised(
-    design: DesignSpace, predictor: AccuracyPredictor | None, cells: int
-) -> list[tuple[float, float]]:
-    """Return (factor, shift) of a cell's score for each number of bits: see `quantisation`."""
-    from .quantisation import effects
-
-    if not design.cell_bits:
-        return [(1.0, 0.0)]
-    return effects(design.cell_bits, predictor, cells)

@@ -61,6 +61,22 @@ def test_ties_go_to_lower_latency(family: str, name: str, budget: float) -> None
     assert below.objective < one.objective
 
 
+@pytest.mark.parametrize("budget", [5.0, 1.0])
+def test_a_topology_predictor(budget: float) -> None:
+    """Tight budgets: nothing within them is found but by SHGO."""
+    found = flash.search(
+        "densenet", "fpga-zu3eg", codesign=True, predictor="default", max_latency_ms=budget,
+        time_limit_s=20.0,
+    )  # fmt: skip
+    assert found.proven
+    assert found.accuracy is not None
+    plain = flash.search(
+        "densenet", "fpga-zu3eg", predictor="default", max_latency_ms=budget, time_limit_s=20.0
+    )
+    if plain.accuracy is not None:
+        assert found.accuracy > plain.accuracy - 0.01
+
+
 def test_limits() -> None:
     given: dict[str, Any] = {"codesign": True, "max_latency_ms": 3.0}
     result = flash.search("mobilenet-v2", "fpga-zu3eg", time_limit_s=1e-9, **given)

@@ -174,7 +174,7 @@ def test_comparing() -> None:
     both = flash.compare(
         "resnet", "fpga-zu3eg", codesign=True, seeds=1, max_latency_ms=3.0, options=options
     )
-    assert set(both.runs) == {"exact", "hao"}
+    assert set(both.runs) == {"shgo", "hao"}
     assert "hao" in str(both)
     plain = flash.compare("resnet", "fpga-zu3eg", seeds=1, max_evals=50, max_latency_ms=20.0)
     assert "hao" in plain.skipped

@@ -1,36 +1,45 @@
 """What lower bits cost in accuracy: trained networks of the 25-sample experiment, quantised.
 
     python -m benchmarks.training.quantise FOLDER lines.jsonl [NETWORKS]
-    python -m benchmarks.training.quantise --collect lines.jsonl FILE
 
-The first networks of `train_cifar` are trained exactly as there (seed 0). Then weights and inputs
-of every convolution and linear layer are rounded to 8, 6, 4, 3 and 2 bits after training, without
-any tuning: weights symmetrically with a scale for each output channel, inputs with one scale for a
-layer (unsigned where they follow a ReLU), each scale the one of `SCALES` with the least squared
-error, inputs on `CALIBRATION` training images. Once for all cells together, and once for each cell
-alone; a head goes with the last cell. Each network is a line of lines.jsonl; started again, the
-script goes on where it stopped. FILE is flash/data/quantisation/cifar10.json.
+The first networks of `train_cifar` are trained exactly as there (seed 0), and a few of two and of
+four cells. Then weights and inputs of every convolution and linear layer are rounded to 8, 6, 4, 3
+and 2 bits after training, without any tuning: weights symmetrically with a scale for each output
+channel, inputs with one scale for a layer (unsigned where they follow a ReLU), each scale the one
+of `SCALES` with the least squared error, inputs on `CALIBRATION` training images. Every mix of bits
+over the cells is judged (`mixes_of`) on the first `JUDGED` test images; a stem goes with the first
+cell, a head with the last. Each network, cheapest first, is a line of lines.jsonl; started again,
+the script goes on where it stopped. `quantise_fit` makes of the lines what flash ships.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
+import time
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .design import networks
-from .train_cifar import NETWORKS, RECIPE, SETTING, images
+import numpy as np
 
-BITS = (8, 6, 4, 3, 2)
+import flash
+
+from .design import DEPTHS, RESOLUTION, networks
+from .quantise_fit import BITS
+from .train_cifar import RECIPE, images
+
+if TYPE_CHECKING:
+    from flash import Architecture
+
+    Mix = tuple[int | None, ...]
+
+MOST_MIXES = 125
+JUDGED = 2500  # test images
+FIRST_OTHER = 1000  # numbers of the networks of other than three cells
 SCALES = [0.2 + 0.05 * k for k in range(17)]
 CALIBRATION = 512
-PROVENANCE = (
-    "DenseNet-type networks trained as in benchmarks/training/train_cifar.py (CIFAR-10, Krizhevsky "
-    "2009, JPEG of quality 75, 10 x 10 pixels, 5000 training images, 4 epochs, seed 0), then "
-    "quantised after training by benchmarks/training/quantise.py: weights and inputs of every "
-    "layer, no tuning. Accuracies on 5000 test images; torch 2.13.0, one thread, 2026-11-23."
-)
 
 
 def rounded(x: Any, scale: Any, low: int, high: int) -> Any:
@@ -62,7 +71,7 @@ class Quantised:
     def __init__(self, module: Any, sample: Any) -> None:
         import torch
 
-        self.module, self.bits = module, dict[int, int]()
+        self.module, self.bits = module, dict[int, int | None]()
         self.layers: list[Any] = []
         cells = len(module.cells)
         for name, layer in module.named_modules():
@@ -100,19 +109,75 @@ class Quantised:
 
         return hook
 
-    def accuracy(self, bits: dict[int, int], x: Any, y: Any) -> float:
-        """Return the accuracy with the given cells quantised."""
+    def set(self, cell: int, bits: int | None) -> None:
+        """Give a cell its bits; None: as it was trained."""
+        self.bits[cell] = bits
+        for layer, own, weight in self.layers:
+            if own == cell:
+                layer.weight.data = weight if bits is None else self.weights[layer, bits]
+
+    def right(self, mixes: list[Mix], x: Any, y: Any) -> dict[Mix, int]:
+        """Return how many answers are right under each mix of bits over the cells.
+
+        What cells make of a batch is worked out once for all mixes that begin alike.
+        """
         import torch
 
-        self.bits = bits
-        for layer, cell, weight in self.layers:
-            layer.weight.data = self.weights[layer, bits[cell]] if cell in bits else weight
+        found = dict.fromkeys(mixes, 0)
+
+        def follow(values: Any, wanted: Any, mixes: list[Mix], cell: int) -> None:
+            if cell == len(self.module.cells):
+                found[mixes[0]] += int((self.module.head(values).argmax(1) == wanted).sum())
+                return
+            for bits in dict.fromkeys(mix[cell] for mix in mixes):
+                self.set(cell, bits)
+                entering = self.module.stem(values) if cell == 0 else values
+                own = [mix for mix in mixes if mix[cell] == bits]
+                follow(self.module.cells[cell](entering), wanted, own, cell + 1)
+
         with torch.no_grad():
-            right = sum(
-                int((self.module(x[i : i + 500]).argmax(1) == y[i : i + 500]).sum())
-                for i in range(0, len(x), 500)
-            )
-        return right / len(x)
+            for i in range(0, len(x), 500):
+                follow(x[i : i + 500], y[i : i + 500], mixes, 0)
+        return found
+
+
+def mixes_of(cells: int, number: int) -> list[Mix]:
+    """Return the mixes that are measured: none quantised, one cell alone, all of them; of more or
+    fewer cells than three, where there are too many, all alike and some drawn."""
+    plain: Mix = (None,) * cells
+    alone = [(*plain[:c], bits, *plain[c + 1 :]) for c in range(cells) for bits in BITS]
+    every: list[Mix] = list(product(BITS, repeat=cells))
+    if len(every) > MOST_MIXES:
+        draw = np.random.default_rng(number)
+        alike: list[Mix] = [(bits,) * cells for bits in BITS]
+        picked = draw.choice(len(every), MOST_MIXES - len(BITS), replace=False)
+        every = sorted({*alike, *(every[k] for k in picked.tolist())}, reverse=True)
+    return [plain, *alone, *every]
+
+
+def jobs(count: int) -> list[tuple[int, Architecture]]:
+    """Return (number, network), cheapest first: those of three cells, and a few of two and four."""
+    own = list(enumerate(networks(count)))
+    return sorted(own + others(), key=lambda job: job[1].macs)
+
+
+def others(each: int = 3, most: float = 15e6) -> list[tuple[int, Architecture]]:
+    """Return networks of two and of four cells, otherwise drawn as those of three."""
+    found: list[tuple[int, Architecture]] = []
+    for cells in (2, 4):
+        draw = np.random.default_rng(cells)
+        while len(found) < each * (cells // 2):
+            factor, level = int(draw.integers(1, 3)), draw.random()
+            drawn = []
+            for number in range(cells):
+                width = 16 * factor * 2**number
+                step = math.ceil(width / 32)
+                links = step * int(level * 2.5 * width / step)
+                drawn.append(flash.Cell(width, int(draw.integers(DEPTHS[0], DEPTHS[1] + 1)), links))
+            arch = flash.Architecture("densenet", drawn, resolution=RESOLUTION)
+            if arch.macs <= most:
+                found.append((FIRST_OTHER + len(found), arch))
+    return found
 
 
 def measure(folder: Path, out: Path, count: int) -> None:
@@ -125,56 +190,29 @@ def measure(folder: Path, out: Path, count: int) -> None:
     lines = out.read_text().splitlines() if out.exists() else []
     done = {json.loads(line)["number"] for line in lines}
     data = images(folder)
-    x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
-    for number, arch in enumerate(networks(NETWORKS)[:count]):
+    x, y = torch.from_numpy(data["test_x"][:JUDGED]), torch.from_numpy(data["test_y"][:JUDGED])
+    for number, arch in jobs(count):
         if number in done:
             continue
+        start = time.process_time()
         module = arch.to_torch(seed=0)
         fit(module, data, RECIPE, seed=0)
         module = module.float().eval()
         quantised = Quantised(module, torch.from_numpy(data["train_x"][:CALIBRATION]))
-        cells = range(len(arch.cells))
-        row = {"number": number, "float": quantised.accuracy({}, x, y)}
-        row["all"] = {b: quantised.accuracy(dict.fromkeys(cells, b), x, y) for b in BITS}
-        row["alone"] = [{b: quantised.accuracy({c: b}, x, y) for b in BITS} for c in cells]
-        row["architecture"] = arch.to_dict()
+        trained = time.process_time() - start
+        right = quantised.right(mixes_of(len(arch.cells), number), x, y)
+        row = {
+            "number": number,
+            "architecture": arch.to_dict(),
+            "images": len(x),
+            "right": [["".join("-" if b is None else str(b) for b in mix), n]
+                      for mix, n in right.items()],
+            "cpu_seconds": [round(trained, 1), round(time.process_time() - start - trained, 1)],
+        }  # fmt: skip
         with out.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(number, row["float"], row["all"], flush=True)
-
-
-def collect(lines: Path, out: Path) -> None:
-    """Write what flash ships: for each number of bits what is left of accuracy, cell by cell."""
-    rows = [json.loads(line) for line in lines.read_text().splitlines()]
-    kept: dict[str, Any] = {}
-    for bits in BITS:
-        key = str(bits)
-        alone = [[row["alone"][c][key] / row["float"] for c in range(3)] for row in rows]
-        every = [row["all"][key] / row["float"] for row in rows]
-        by_cell = [sum(one[c] for one in alone) / len(rows) for c in range(3)]
-        product = [one[0] * one[1] * one[2] for one in alone]
-        error = sum(abs(p - e) for p, e in zip(product, every, strict=True)) / len(rows)
-        kept[key] = {
-            "one_cell": round(sum(by_cell) / 3, 5),
-            "by_cell": [round(one, 5) for one in by_cell],
-            "all_cells": round(sum(every) / len(rows), 5),
-            "error_of_product": round(error, 5),
-        }
-    accuracy = [round(row["float"], 4) for row in rows]
-    data = {
-        "format": 1,
-        "provenance": PROVENANCE,
-        "networks": len(rows),
-        "accuracy": accuracy,
-        "setting": SETTING,
-        "kept": kept,
-    }
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(data, indent=1) + "\n")
+        print(number, row["cpu_seconds"], flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--collect":
-        collect(Path(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        measure(Path(sys.argv[1]), Path(sys.argv[2]), int((*sys.argv, 16)[3]))
+    measure(Path(sys.argv[1]), Path(sys.argv[2]), int([*sys.argv, "24"][3]))

@@ -85,13 +85,17 @@ cdef inline int64_t half(int64_t side, int64_t stride) noexcept nogil:
     return (side + stride - 1) // stride
 
 
+cdef inline int carries(const Place* at, int first) noexcept nogil:
+    """Whether a residual block can add its input."""
+    return not first or (at.stride == 1 and at.before == at.width)
+
+
 cdef inline void position(const CostModel* model, const Place* at, int first, int64_t links,
                           int64_t expansion, int64_t kernel, double* x) noexcept nogil:
     """Adds one position to x[SHAPE_COLUMNS]. links: drawn channels, or residual channels."""
     cdef int64_t w = at.width, into = at.before if first else at.width
     cdef int64_t stride = at.stride if first else 1
     cdef int64_t outer = half(at.side, at.stride), side = at.side if first else outer, hidden
-    cdef int carries = stride == 1 and into == w
     if at.family == DENSENET:
         if first:
             conv(model, x, 3, into, w, 1, outer,
@@ -104,7 +108,7 @@ cdef inline void position(const CostModel* model, const Place* at, int first, in
         x[COL_LINKS] += <double> (w * links)
         x[COL_WIDTH] += <double> w
         return
-    if not carries:
+    if not carries(at, first):
         links = 0
     if at.family == MOBILENET_V2:
         hidden = into * expansion

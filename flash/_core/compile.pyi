@@ -49,7 +49,7 @@ def compile_tables(
     wanted: int,
     score: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0),
     terms: Sequence[float] | None = None,
-    parts: Sequence[tuple[Model, float, float]] | None = None,
+    parts: Sequence[Sequence[tuple[Model, float, float]]] | None = None,
 ) -> Tables: ...
 def totals_of(
     plan: Plan, model: Model, variant: int, rows: Sequence[int]

@@ -226,9 +226,10 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     terms : tuple, optional
         A topology score instead of NN-Degree: its intercept, its coefficients of log MACs and of
         log parameters, and the four of a cell's terms. Needs the columns params and macs.
-    parts : list of (Model, float, float), optional
+    parts : list of lists of (Model, float, float), optional
         A further choice of each cell, in place of `model`: what charges it, the factor of its
-        score, and what is added to it. It comes after the width and before the depth.
+        score, and what is added to it. One list for each cell, all of one length. It comes
+        after the width and before the depth.
     """
     cdef Tables tables = Tables.__new__(Tables)
     cdef Work work
@@ -245,8 +246,11 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     cdef Model own
     cdef double factor, shift
     if parts is None:
-        parts = [(model, 1.0, 0.0)]
-    n_parts = <int> len(parts)
+        parts = [[(model, 1.0, 0.0)]] * max(plan.counts)
+    n_parts = <int> len(parts[0])
+    if len(parts) < max(plan.counts) or {len(of_cell) for of_cell in parts} != {n_parts}:
+        raise ValueError(f"parts: {max(plan.counts)} cells need lists of one length, "
+                         f"got lengths {[len(of_cell) for of_cell in parts]}")
     tables.shape(plan.counts)
     for k in range(FLASH_COLUMNS):
         n_columns += wanted >> k & 1
@@ -321,7 +325,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
                         at.width = cell.width[i]
                         at.before = cells[c - 1].width[j] if c else entering(&at)
                         for part in range(n_parts):
-                            own, factor, shift = parts[part]
+                            own, factor, shift = parts[c][part]
                             rows = cell.n_depths * lines
                             for k in range(FLASH_COLUMNS):
                                 at_row[k] = NULL
@@ -348,7 +352,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
         links["logs"] = terms[1:3]
     tables.set_links(links)
     # scores that were changed are looked through once more
-    tables.ranged = n_parts == 1 and parts[0][1] == 1.0 and parts[0][2] == 0.0
+    tables.ranged = n_parts == 1 and all([of_cell[0][1:] == (1.0, 0.0) for of_cell in parts])
     tables.check()
     return tables
 

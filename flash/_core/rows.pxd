@@ -84,6 +84,15 @@ cdef inline void concatenations(const CostModel* model, const Place* at,
                 shape[k * shapes + i] = x[k]
 
 
+cdef inline void relinked(const Place* at, int first, int64_t links, double* to,
+                          const double* other, int64_t shapes) noexcept nogil:
+    """A position that is like another one but for its links."""
+    cdef int k
+    for k in range(SHAPE_COLUMNS):
+        to[k * shapes] = other[k * shapes]
+    to[COL_LINKS * shapes] = (<double> (links * at.width) if carries(at, first) else 0.0)
+
+
 cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* cell, int64_t width_number,
               Work* work, double** row) except -1 nogil:
     """The rows of one width: `row[k]` is where column k of the first one goes."""
@@ -96,6 +105,8 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
     cdef double* out
     cdef int k
     cdef const flash_kernels* kernel = kernels()
+    # additions are on the way where only convolutions are charged for: lines differ in links alone
+    cdef int free = at.family != DENSENET and model.kind != KIND_CPU
     cdef int rising = 1, first
     work.n_done = 0
     for j in range(1, cell.n_skips):
@@ -106,6 +117,9 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
     for j in range(lines):
         if at.family == DENSENET and j:
             break
+        if free and j >= step:
+            relinked(at, 1, skip[j // step], shape + j, shape + j % step, shapes)
+            continue
         memset(x, 0, sizeof(x))
         position(model, at, 1, 0 if at.family == DENSENET else skip[j // step],
                  cell.expansion[j // cell.n_kernels % cell.n_expansions],
@@ -117,6 +131,10 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
         concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
     else:
         for j in range(lines):
+            if free and j >= step:
+                relinked(at, 0, skip[j // step], shape + lines + j, shape + lines + j % step,
+                         shapes)
+                continue
             memset(x, 0, sizeof(x))
             position(model, at, 0, skip[j // step],
                      cell.expansion[j // cell.n_kernels % cell.n_expansions],

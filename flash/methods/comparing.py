@@ -92,7 +92,7 @@ def compare(
     numbers = _seeds(seeds)
     known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
     named = methods is not None
-    usual_methods = ["exact", *DESIGNING] if codesign else list(METHODS)
+    usual_methods = ["shgo", *DESIGNING] if codesign else list(METHODS)
     wanted = usual_methods if methods is None else _names(methods, known)
     if codesign and baseline == "random":
         baseline = DESIGNING[0]

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from .._core import compile as core
-from ..codesigning import quantised
 from ..problem import rows_of
+from ..quantisation import quantised
 from . import Option
 from ._design_ip import least_latency, unit_latencies, workload
 from ._ground import TableGround
@@ -150,12 +150,12 @@ class AcceleratorGround(TableGround):
         variant, rows = rows_of(self.space, row[: self.variables])
         problem = self.problem
         degrees: Sequence[float] = (0.0,) * len(rows)
-        if any(self.effects[k][0] != 1.0 for k in chosen):
+        effects = [of_cell[k] for of_cell, k in zip(self.effects, chosen, strict=False)]
+        if any(factor != 1.0 for factor, _ in effects):
             _, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
         unit = 1.0 / core.SCORE_UNIT
         change = 0.0
-        for k, degree in zip(chosen, degrees, strict=True):
-            factor, shift = self.effects[k]
+        for (factor, shift), degree in zip(effects, degrees, strict=True):
             change += float(np.rint(degree * factor + shift * unit)) - degree
         return change * core.SCORE_UNIT
 
