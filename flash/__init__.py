@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .architecture import Architecture as Architecture
     from .architecture import Cell as Cell
     from .cell_networks import CellNetwork as CellNetwork
-    from .codesign_fronts import CodesignFront as CodesignFront
-    from .codesign_fronts import codesign_front as codesign_front
     from .degree import nn_degree as nn_degree
     from .degree import nn_mass as nn_mass
     from .errors import FlashError as FlashError
@@ -64,7 +62,6 @@ _HOME = {
     "BypassSpace": "supernet.bypass_space",
     "Cell": "architecture",
     "CellNetwork": "cell_networks",
-    "CodesignFront": "codesign_fronts",
     "Comparison": "methods.comparison",
     "Cost": "hardware",
     "DenseNet": "spaces",
@@ -93,7 +90,6 @@ _HOME = {
     "build_info": "_buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "hardware._design",
-    "codesign_front": "codesign_fronts",
     "compare": "methods.comparing",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",

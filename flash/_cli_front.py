@@ -20,6 +20,7 @@ examples:
   flash pareto densenet rram
   flash pareto densenet rram --objectives accuracy,latency_ms,energy_mj --max-area-mm2 70
   flash pareto mobilenet-v2 cpu-x86 --epsilon 0.01 --plot front.html --json front.json
+  flash pareto mobilenet-v2 fpga-zu3eg --codesign
 
 Prints some of the front's points, from the best by the first objective on, with the knee; --json
 prints or writes all of them.
@@ -35,6 +36,8 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--objectives", default="accuracy,latency_ms", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
+    add("--codesign", action="store_true",
+        help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
     add("--epsilon", type=float, default=0.0, metavar="E",
         help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
     add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
@@ -61,6 +64,7 @@ def pareto(args: Namespace) -> int:
         names_of(args.objectives),
         **budgets_of(args),
         predictor=args.predictor,
+        codesign=args.codesign,
         epsilon=args.epsilon,
         time_limit_s=args.time_limit_s,
         threads=args.threads,

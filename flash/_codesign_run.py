@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .predictor import AccuracyPredictor
     from .spaces import SearchSpace
 
-__all__ = ["search_codesign"]
+__all__ = ["accelerator_of", "least_values", "search_codesign"]
 
 INF = float("inf")
 COUNTED = 10**7  # accelerators that are counted one by one: those that fit
@@ -93,7 +93,7 @@ def search_codesign(
     best = run.best
     if best is None:
         if run.stopped is None:
-            least = _least(run, predictor, device)
+            least = least_values(run, predictor, device.budgets)
             message = refusal(device.budgets, least)
             return _refused(space, device, message, fields, least, started)
         message = f"no network within the budgets was found; {run.stopped} ended the search"
@@ -188,12 +188,12 @@ def _refused(
     )
 
 
-def _least(
-    run: Codesign, predictor: AccuracyPredictor | None, device: Device
-) -> dict[str, float]:  # fmt: skip
+def least_values(
+    run: Codesign, predictor: AccuracyPredictor | None, budgets: dict[str, float]
+) -> dict[str, float]:
     """Return for each budget the least value it could have over all accelerators, the others as
     given where they alone admit a network."""
-    budgets, found = device.budgets, {}
+    found: dict[str, float] = {}
     for name in budgets:
         for others in (budgets, {}):
             limits = [others.get(n, INF) if n != name else INF for n in NAMES]

@@ -41,7 +41,10 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
         "elapsed_s": front.elapsed_s,
         "x": front.x.tolist(),
         "metrics": {name: column.tolist() for name, column in front.metrics.items()},
+        "chosen": None if front.chosen is None else front.chosen.tolist(),
+        "cell_bits": None if front.cell_bits is None else front.cell_bits.tolist(),
         # for other readers
+        "accelerators": _accelerators(front),
         "status": front.status,
         "complete": front.complete,
         "knee": front.knee_index if len(front) else None,
@@ -50,10 +53,10 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
-    derived = ("format", "status", "complete", "knee")
+    derived = ("format", "status", "complete", "knee", "accelerators")
     check.known_keys(WHERE, data, (*ParetoFront._fields, *derived))
     for key in ("format", *ParetoFront._fields):
-        if key not in data:
+        if key not in data and key not in ("chosen", "cell_bits"):
             raise FormatError(f"{WHERE} lacks the key {key!r}")
     if data["format"] != FORMAT:
         raise FormatError(f"{WHERE} has format {data['format']!r}; this flash reads {FORMAT}")
@@ -80,7 +83,10 @@ def _checked(data: Mapping[str, Any]) -> ParetoFront:
     if data["stopped"] is not None:
         check.choice("stopped", data["stopped"], STOPS)
     x = _rows(data["x"], space)
+    chosen, bits = _choices(data, space, target, x)
     names = ["nn_degree", *(["accuracy", "score"] if data["predicted"] else [])]
+    if bits is not None and bits.shape[1] and not data["predicted"]:
+        names.append("quantised_nn_degree")
     names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
     given = check.known_keys("metrics", data["metrics"], names)
     metrics = {}
@@ -102,7 +108,59 @@ def _checked(data: Mapping[str, Any]) -> ParetoFront:
         None if data["least"] is None else dict(data["least"]),
         check.integer("weighed", data["weighed"], 0),
         float(check.number("elapsed_s", data["elapsed_s"], 0.0)),
+        chosen,
+        bits,
     )
+
+
+def _accelerators(front: ParetoFront) -> list[dict[str, Any]] | None:
+    """Return each accelerator of the front once: its row of `chosen`, and what its parts are."""
+    if front.chosen is None:
+        return None
+    design = front.target.design_space(front.space.family)
+    distinct = sorted(set(map(tuple, front.chosen.tolist())))
+    return [{"chosen": list(one), "values": design.describe(one)} for one in distinct]
+
+
+def _choices(
+    data: Mapping[str, Any], space: SearchSpace, target: Target, x: Any
+) -> tuple[Any, Any]:
+    """Return the accelerators and bits of a front's points, checked; (None, None) without."""
+    import numpy as np
+
+    chosen: Any = data.get("chosen")
+    bits: Any = data.get("cell_bits")
+    if chosen is None and bits is None:
+        return None, None
+    design = target.design_space(space.family)
+    cells = max(map(int, space.cells)) if design.cell_bits else 0
+    for name, rows, width in (("chosen", chosen, len(design.parts)), ("cell_bits", bits, cells)):
+        if not isinstance(rows, list) or len(rows) != len(x):
+            raise FormatError(f"{WHERE}: {name} must be a list of {len(x)} rows")
+        for row in rows:
+            if not isinstance(row, list) or len(row) != width:
+                raise FormatError(f"{WHERE}: {name} must hold lists of {width} numbers")
+    for row in chosen:
+        for part, option in zip(design.parts, row, strict=True):
+            check.integer("chosen", option, 0, len(part.options) - 1)
+        short = design.shortage(row)
+        if short is not None:
+            raise FormatError(f"{WHERE}: chosen {row} does not fit the device: {short}")
+    for row, own in zip(bits, x.tolist(), strict=True):
+        count = int(space.cells[own[1]])
+        for c, one in enumerate(row):
+            known = design.cell_bits if c < count else (0,)
+            if check.integer("cell_bits", one, 0) not in known:
+                raise FormatError(
+                    f"{WHERE}: cell_bits must hold {', '.join(map(str, known))}, got {one}"
+                )
+    made = (
+        np.array(chosen, dtype=np.int64).reshape(len(x), len(design.parts)),
+        np.array(bits, dtype=np.int64).reshape(len(x), cells),
+    )
+    for column in made:
+        column.flags.writeable = False
+    return made
 
 
 def _rows(rows: Any, space: SearchSpace) -> Any:

@@ -46,7 +46,9 @@ def save(front: ParetoFront, path: str) -> None:
 
 
 def label(front: ParetoFront, name: str) -> str:
-    return "NN-Degree" if name == "accuracy" and not front.predicted else LABELS[name]
+    if name == "accuracy" and not front.predicted:
+        return "NN-Degree" if front.score_name == "nn_degree" else "quantised NN-Degree"
+    return LABELS[name]
 
 
 def _axes(front: ParetoFront) -> list[str]:
@@ -70,7 +72,8 @@ def _drawn(front: ParetoFront) -> Any:
 def _title(front: ParetoFront) -> str:
     kind = "front" if front.exact else "front, partial" if not front.complete else "front within"
     within = f" {100 * front.epsilon:g} %" if kind == "front within" else ""
-    return f"{front.space.family} on {front.target.name}: {kind}{within}, {len(front):,} points"
+    where = front.target.name + ("" if front.chosen is None else " and its accelerators")
+    return f"{front.space.family} on {where}: {kind}{within}, {len(front):,} points"
 
 
 def _sizes(front: ParetoFront, name: str, some: Any) -> Any:
@@ -188,5 +191,11 @@ def _hover(front: ParetoFront, i: int) -> str:
             lines.append(f"{name} {quantity(column[i].item(), UNITS.get(name, ''))}")
     for number, cell in enumerate(architecture.cells):
         facts = ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
+        if front.cell_bits is not None and front.cell_bits.shape[1]:
+            facts += f", bits {front.cell_bits[i, number]}"
         lines.append(f"cell {number}: {facts}")
+    if front.accelerators is not None:
+        for part, values in front.accelerators[i]["values"].items():
+            facts = ", ".join(f"{key} {value}" for key, value in values.items())
+            lines.append(f"{part}: {facts}")
     return "<br>".join(lines)

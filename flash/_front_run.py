@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .problem import Problem
 
-__all__ = ["find"]
+__all__ = ["find", "teller"]
 
 STOPS = (None, "time_limit_s", None, "callback")
 
@@ -92,11 +92,20 @@ def find(
 def _listener(
     callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
 ) -> Callable[[Front], Any] | None:
+    tell = teller(callback, progress, started)
+    return None if tell is None else lambda core: tell(core.size, core.progress)
+
+
+def teller(
+    callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
+) -> Callable[[int, float], bool] | None:
+    """Return what is told (points so far, share done) and returns whether to stop; None where
+    nobody listens."""
     if callback is None and not progress:
         return None
 
-    def tell(core: Front) -> bool:
-        event = FrontEvent(core.size, core.progress, perf_counter() - started)
+    def tell(points: int, done: float) -> bool:
+        event = FrontEvent(points, done, perf_counter() - started)
         if progress:
             import sys
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+    from ._objective import Objective
     from ._pareto_front import ParetoFront
     from .architecture import Architecture
+    from .hardware import Target
     from .spaces import SearchSpace
 
 __all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
@@ -76,7 +78,7 @@ def best_within(
 
 def score(front: ParetoFront) -> ndarray[Any, Any]:
     """Return what accuracy is compared by."""
-    return front.metrics["score" if front.predicted else "nn_degree"]
+    return front.metrics[front.score_name]
 
 
 def _compared(front: ParetoFront, goal: str) -> ndarray[Any, Any]:
@@ -96,16 +98,24 @@ def result_of(
         own = {f"max_{name}": values[name] for name in front.objectives if name != goal}
         budgets = {**front.budgets, **own}
     x = tuple(front.x[i].tolist())
-    _, degrees = totals_of(front._problem, *rows_of(front.space, x))
+    accelerator = None if front.accelerators is None else front.accelerators[i]
+    if accelerator is None:
+        _, degrees = totals_of(front._problem, *rows_of(front.space, x))
+    else:
+        from ._codesign_front import cell_degrees
+
+        degrees = cell_degrees(front, x)
     known = {name: values[name] for name in COSTS if name in values}
     wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target, None)
     if goal != "accuracy":
         value = wanted.report(-log(values[goal]))
     else:
-        value = values["accuracy" if front.predicted else "nn_degree"]
+        value = values["accuracy" if front.predicted else front.score_name]
     status, message = "FEASIBLE", f"a point of a front: {front.message}"
     if front.exact:
         status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
+        if accelerator is not None:
+            message = "proven: no network on any accelerator within the budgets is better"
     elif front.stopped == "time_limit_s":
         status = "TIME_LIMIT"
     return SearchResult(
@@ -124,16 +134,32 @@ def result_of(
         macs=values["macs"],
         objective=value,
         upper_bound=value if front.exact else None,
-        objective_name=wanted.name(front.predicted),
+        objective_name=goal_name(front, wanted),
         proven=front.exact,
         method="pareto",
         nfev=front.weighed,
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
         cell_degrees=degrees,
+        accelerator=accelerator,
         # when somebody asks: it takes longer than all the rest
-        flags=deferred(lambda: front.target.cost(front.space.decode(x)).flags),
+        flags=deferred(lambda: target_of(front, i).cost(front.space.decode(x)).flags),
     )
+
+
+def goal_name(front: ParetoFront, wanted: Objective) -> str:
+    """Return what a point is the best by, in words."""
+    name = wanted.name(front.predicted)
+    if front.score_name == "quantised_nn_degree":
+        name = name.replace("nn_degree", "quantised nn_degree")
+    return name
+
+
+def target_of(front: ParetoFront, i: int) -> Target:
+    """Return the hardware of a point."""
+    if front.chosen is None:
+        return front.target
+    return front.target.design_space(front.space.family).target_of(tuple(front.chosen[i].tolist()))
 
 
 def no_result(
@@ -165,7 +191,7 @@ def no_result(
         merged,
         "INFEASIBLE" if proven else "TIME_LIMIT" if front.stopped else "FEASIBLE",
         refusal(merged, least) if proven else "no point of the front is within the budgets",
-        objective_name=PLAIN.name(front.predicted),
+        objective_name=goal_name(front, PLAIN),
         proven=proven,
         method="pareto",
         nfev=front.weighed,
@@ -182,18 +208,55 @@ def screen(front: ParetoFront) -> str:
     n = len(front)
     if n:
         at = sorted({round(k * (n - 1) / (SHOWN - 1)) for k in range(SHOWN)} | {front.knee_index})
-        names = ["point", *(one for one in front.metrics if one != "score"), ""]
-        rows = [names]
-        for i in at:
-            cells = [
-                quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in names[1:-1]
-            ]
+        metrics = [one for one in front.metrics if one != "score"]
+        more = joint_columns(front, at)
+        rows = [["point", *metrics, *more, ""]]
+        for number, i in enumerate(at):
+            cells = [quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in metrics]
+            cells += [column[number] for column in more.values()]
             rows.append([str(i), *cells, "knee" if i == front.knee_index else ""])
         lines += ["", *(line.rstrip() for line in table(rows, 0)), ""]
+        lines += accelerator_screen(front, at)
     lines.append(front.message)
     lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
     lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
     return "\n".join(lines)
+
+
+def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]]:
+    """Return the columns of a screen that say what was chosen beside the networks."""
+    if front.accelerators is None:
+        return {}
+    chosen = options_of(front, at)
+    letters = lettered(chosen)
+    columns = {"accelerator": [letters[one] for one in chosen]}
+    bits = [" ".join(map(str, front.accelerators[i]["cell_bits"])) for i in at]
+    return {**columns, **({"bits": bits} if any(bits) else {})}
+
+
+def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
+    """Return the accelerators of some points, an option's number for each part."""
+    chosen: Any = front.chosen
+    return [tuple(chosen[i].tolist()) for i in at]
+
+
+def lettered(chosen: Sequences[tuple[int, ...]]) -> dict[tuple[int, ...], str]:
+    """Return a letter for each of some accelerators."""
+    return {choice: chr(ord("A") + k) for k, choice in enumerate(dict.fromkeys(chosen))}
+
+
+def accelerator_screen(front: ParetoFront, at: Sequences[int]) -> list[str]:
+    """Return the lines of a screen that say what the accelerators of its points are."""
+    if front.chosen is None:
+        return []
+    design = front.target.design_space(front.space.family)
+    rows: list[list[str]] = []
+    for choice, letter in lettered(options_of(front, at)).items():
+        for part, values in design.describe(choice).items():
+            rows = rows or [["", "", *values]]
+            rows.append([letter, part, *map(str, values.values())])
+            letter = ""
+    return [*table(rows, 2), ""]
 
 
 def frame(front: ParetoFront) -> DataFrame:
@@ -204,10 +267,18 @@ def frame(front: ParetoFront) -> DataFrame:
         raise _missing("to_frame()", "pandas") from error
     data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
     data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
+    if front.accelerators is not None:
+        for i, one in enumerate(front.accelerators):
+            for part, values in one["values"].items():
+                for key, value in values.items():
+                    data.setdefault(f"{part}_{key}", [None] * len(front))[i] = value
     cells: dict[str, list[Any]] = {}
     for i, architecture in enumerate(front.architectures):
         for number, cell in enumerate(architecture.cells):
             for key, value in cell.to_dict().items():
                 column = cells.setdefault(f"cell{number}_{key}", [None] * len(front))
                 column[i] = value
+            if front.cell_bits is not None and front.cell_bits.shape[1]:
+                column = cells.setdefault(f"cell{number}_bits", [None] * len(front))
+                column[i] = int(front.cell_bits[i, number])
     return DataFrame({**data, **cells})

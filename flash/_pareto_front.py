@@ -78,7 +78,8 @@ class ParetoFront(Record):
         Rows of choice indices.
     metrics : dict of str to ndarray of shape (n,)
         "nn_degree", the target's costs, "params" and "macs"; with a predictor "accuracy" and its
-        "score", which it rises with and by which it is compared.
+        "score", which it rises with and by which it is compared; where bits are chosen without a
+        predictor "quantised_nn_degree", which is compared in the place of NN-Degree.
     stopped : {None, "time_limit_s", "callback", "interrupt"}
         What ended the search early. The points are then networks of the space that do not dominate
         each other, and no more is known of them.
@@ -88,6 +89,12 @@ class ParetoFront(Record):
     weighed : int
         Sums of rows that were compared.
     elapsed_s : float
+    chosen : ndarray of int64, shape (n, parts), or None
+        Of a front with codesign: each point's accelerator, an option's number for each part of the
+        target's design space (see `accelerators`). None: the target's own.
+    cell_bits : ndarray of int64, shape (n, cells), or None
+        With it, the bits of each cell, 0 beyond a network's cells; no columns where there is no
+        such choice.
     """
 
     space: SearchSpace
@@ -103,6 +110,8 @@ class ParetoFront(Record):
     least: Mapping[str, float] | None = None
     weighed: int = 0
     elapsed_s: float = 0.0
+    chosen: ndarray[Any, Any] | None = None
+    cell_bits: ndarray[Any, Any] | None = None
 
     @property
     def complete(self) -> bool:
@@ -177,14 +186,32 @@ class ParetoFront(Record):
 
         return Architectures(self.space, self.x)
 
+    @cached
+    def accelerators(self) -> Sequence[Mapping[str, Any]] | None:
+        """The accelerators, as `SearchResult.accelerator`, each made when it is asked for; None
+        without codesign."""
+        if self.chosen is None or self.cell_bits is None:
+            return None
+        from ._codesign_front import Accelerators
+
+        design = self.target.design_space(self.space.family)
+        return Accelerators(self.space, design, self.chosen, self.cell_bits, self.x)
+
     def values(self, objective: str) -> ndarray[Any, Any]:
         """Return an objective of all points, shape (n,): what the front compares.
 
         Without a predictor "accuracy" stands for NN-Degree.
         """
         choice("objective", objective, OBJECTIVES)
-        name = "nn_degree" if objective == "accuracy" and not self.predicted else objective
+        name = self.score_name if objective == "accuracy" and not self.predicted else objective
         return self.metrics[name]
+
+    @property
+    def score_name(self) -> str:
+        """The metric that accuracy is compared by."""
+        if self.predicted:
+            return "score"
+        return "quantised_nn_degree" if "quantised_nn_degree" in self.metrics else "nn_degree"
 
     def at(self, **budgets: float) -> SearchResult:
         """Return the best network within budgets on the front's objectives.
@@ -273,7 +300,8 @@ class ParetoFront(Record):
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame, one row a point.
 
-        Columns: the metrics, "index" (the flat index), and "cell0_width", "cell0_depth" ...
+        Columns: the metrics, "index" (the flat index), and "cell0_width", "cell0_depth" ...; with
+        codesign "cell0_bits" ..., and what the accelerator's parts are, "conv_into" and so on.
         """
         from ._front_text import frame
 

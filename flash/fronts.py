@@ -41,6 +41,7 @@ def pareto(
     max_macs: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    codesign: bool = False,
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
     threads: int | None = None,
@@ -61,6 +62,12 @@ def pareto(
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
+    codesign : bool, default False
+        Whether the accelerator is open to choice too, where the target has a design space, and with
+        it the bits of each cell, where the target has them (see docs/codesign.md): nothing of all
+        three together betters a point. Of points equal in every objective the one of lower latency,
+        then energy and area, then higher accuracy is kept; of those equal in these too, the one of
+        the accelerator looked at first.
     epsilon : float in [0, 1], default 0
         0: the exact front. Above: fewer points, and this guarantee: for every network within the
         budgets one of them has costs at most ``1 + epsilon`` times its own and an accuracy at most
@@ -111,8 +118,16 @@ def pareto(
         integer("threads", threads, 1, 4096)
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
-    if progress is not True and progress is not False:
-        raise ArgumentTypeError(f"progress must be True or False, got {shown(progress)}")
+    for name, flag in (("codesign", codesign), ("progress", progress)):
+        if flag is not True and flag is not False:
+            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+    if codesign:
+        from ._codesign_front import find_codesign
+
+        return find_codesign(
+            space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
+            progress, started,
+        )  # fmt: skip
     from ._front_run import find
 
     problem = compile_problem(space, target, predictor, PARAMS | MACS)

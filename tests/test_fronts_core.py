@@ -290,3 +290,80 @@ def test_ties_where_scores_are_no_goal(seed: str) -> None:
     random = Random(seed)
     problem = make(random, "logarithms")
     check(problem, some_goals(random, problem))
+
+
+@settings(max_examples=150, derandomize=True)
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from(KINDS),
+    st.sampled_from([0.0, 0.0, 0.05, 0.5]),
+)
+def test_points_from_elsewhere(random: Random, kind: str, epsilon: float) -> None:
+    """The front of some variants, known to that of others, makes the front of all of them."""
+    problem, other = make(random, kind), make(random, kind)
+    # the same score and budgets, so that their points belong together
+    other = other.with_(
+        links=problem.links, maximum=problem.maximum, min_accuracy=problem.min_accuracy
+    )
+    goals = some_goals(random, problem)
+    if not set(some_columns(other)) >= set(some_columns(problem)):
+        return
+    first = points(run(problem, goals, epsilon=epsilon))
+    known = b"".join(struct.pack("6d", *m) for m, _, _ in first)
+    front = run(other, goals, known=known, epsilon=epsilon)
+    kept = [point for point, stays in zip(first, front.known, strict=True) if stays]
+    both = kept + points(front)
+    if epsilon == 0.0:
+        alone = points(run(other, goals))
+        best: dict[tuple[float, ...], Any] = {}
+        for at, some in enumerate((first, alone)):
+            for m, v, rows in some:
+                key, own = vector(m, goals), (*order((m, 0, ()))[:4], at)
+                if key not in best or own < best[key][0]:
+                    best[key] = own, (m, v, rows)
+        wanted = [
+            best[key][1]
+            for key in best
+            if not any(
+                all(a <= b for a, b in zip(one, key, strict=True)) for one in best if one != key
+            )
+        ]
+        assert sorted(both) == sorted(wanted)
+    else:
+        for m in [*(p[0] for p in first), *(point[0] for point in expected(other, goals).values())]:
+            assert any(covered(problem.links, goals, epsilon, one[0], m) for one in both)
+    probe = Front(
+        Tables.from_arrays(other.variants, other.links),
+        Query(other.maximum, other.min_accuracy),
+        goals,
+        known=known,
+        only_new=True,
+        epsilon=epsilon,
+    )
+    probe.run()
+    assert probe.stopped == (2 if points(front) else 0)
+    assert bool(points(probe)) == bool(points(front))
+
+
+def some_columns(problem: TableProblem) -> list[int]:
+    return sorted(problem.variants[0][1][0][1])
+
+
+def covered(
+    links: Any, goals: tuple[int, ...], epsilon: float, near: list[float], m: list[float]
+) -> bool:
+    """Whether a point comes within 1 + epsilon of another in every goal."""
+    slack = (1.0 + epsilon) * (1.0 + 1e-13)
+    mine, theirs = reference.accuracy(links, near[0]), reference.accuracy(links, m[0])
+    for k in goals:
+        if k and near[k] > m[k] * slack:
+            return False
+        if not k and (theirs > mine * slack if theirs > 0 else near[0] < m[0]):
+            return False
+    return True
+
+
+def test_known_points_are_rows_of_six() -> None:
+    problem = make(Random(0), "plain")
+    with pytest.raises(ValueError, match="known must be rows of six float64, got 8 bytes"):
+        run(problem, (0, 1), known=bytes(8))

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from problems import space as draw_space
 
 import flash
-from flash.codesign_fronts import codesign_front
 from flash.codesigning import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
@@ -141,23 +140,18 @@ def test_never_better_than_the_proof(family: str) -> None:
 
 def test_the_sampled_front_lies_on_or_below_the_exact_one() -> None:
     space = flash.ResNet(depths=flash.Range(1, 6), skips=[0, 16, 32])
-    exact = codesign_front(space, "fpga-zu3eg")
-    assert exact.complete
-    assert list(exact.latency_ms) == sorted(exact.latency_ms)
-    assert list(exact.scores) == sorted(exact.scores)
+    exact = flash.pareto(space, "fpga-zu3eg", ("latency_ms", "accuracy"), codesign=True)
+    assert exact.exact
+    scores, latencies = exact.values("accuracy"), exact.latency_ms
+    assert (np.diff(latencies) > 0).all()
+    assert (np.diff(scores) > 0).all()
     ground = AcceleratorGround(space, Target.load("fpga-zu3eg"), None)
     metrics = ground.charge(ground.draw(np.random.default_rng(1), 40))
     kept = front_of(metrics[0], metrics[1])
-    latencies = np.array(exact.latency_ms)
     for score, latency in metrics[:2, kept].T:
         at = int(np.searchsorted(latencies, latency, side="right"))
         assert at > 0
-        assert score <= exact.scores[at - 1] + 1e-9
-    # each point is the proven optimum under its own latency
-    for k in (0, len(exact) // 2, len(exact) - 1):
-        found = flash.search(space, "fpga-zu3eg", codesign=True, max_latency_ms=exact.latency_ms[k])
-        assert found.objective == exact.scores[k]
-        assert found.latency_ms == exact.latency_ms[k]
+        assert score <= scores[at - 1] + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -173,11 +167,6 @@ def test_the_sampled_front_lies_on_or_below_the_exact_one() -> None:
 def test_refusals(given: dict[str, Any], text: str) -> None:
     with pytest.raises(ArgumentError, match=text):
         flash.search("resnet", **{"target": "fpga-zu3eg", "method": "hao", **given})
-
-
-def test_fronts_of_several_parts_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="fronts are made of spaces of one part"):
-        codesign_front("mobilenet-v2", "fpga-zu3eg")
 
 
 def test_comparing() -> None:

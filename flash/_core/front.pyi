@@ -18,12 +18,16 @@ class Front:
         *,
         epsilon: float = 0.0,
         time_limit_s: float = ...,
+        known: bytes = b"",
+        only_new: bool = False,
         callback: Callable[[Front], Any] | None = None,
     ) -> None: ...
     @property
     def tables(self) -> Tables: ...
     @property
     def query(self) -> Query: ...
+    @property
+    def known(self) -> bytearray: ...
     @property
     def points(self) -> tuple[bytearray, bytearray, bytearray]: ...
     @property

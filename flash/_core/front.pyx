@@ -6,10 +6,12 @@ formed. Joined to the last cell, points are compared by their goals: the reporte
 epsilon a point stands for all that it comes within that factor of.
 """
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, frexp
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 
 from flash._core.cloud cimport *
@@ -43,6 +45,12 @@ cdef class Front:
         For every configuration within the budgets one of the front has costs at most 1 + epsilon
         times its own and an accuracy at most that factor lower.
     time_limit_s : float
+    known : bytes, optional
+        Metrics of points from elsewhere, (n, 6) as float64. What they dominate is left out, and
+        what equals one of them in every goal and does not come before it in the order of answers
+        (latency, energy, area, score).
+    only_new : bool, default False
+        Stop at the first point that none of `known` dominates.
     callback : callable, optional
         Called now and then with this object; the search stops where it returns True.
     """
@@ -55,11 +63,14 @@ cdef class Front:
     cdef object callback
     cdef object error
     cdef double variants_done
+    cdef bytes foreign
+    cdef int64_t n_known
 
     def __init__(self, Tables tables not None, Query query not None, goals, *, double epsilon=0.0,
-                 double time_limit_s=INFINITY, callback=None):
+                 double time_limit_s=INFINITY, bytes known=b"", bint only_new=False,
+                 callback=None):
         cdef Task* t = &self.task
-        cdef int k
+        cdef int k, exponent
         self.tables = tables
         self.query = query
         self.callback = callback
@@ -87,6 +98,16 @@ cdef class Front:
         for k in range(tables.problem.n_variants):
             t.n_cells = max(t.n_cells, tables.problem.variants[k].n_cells)
         t.stride = (t.n_columns * sizeof(double) + (t.n_cells + 1) * sizeof(int32_t) + 7) & ~7
+        if len(known) % (FLASH_METRICS * sizeof(double)):
+            raise ValueError(f"known must be rows of six float64, got {len(known)} bytes")
+        self.foreign = known
+        self.n_known = len(known) // <int64_t> (FLASH_METRICS * sizeof(double))
+        t.known = <const double*> PyBytes_AS_STRING(known)
+        t.only_new = only_new
+        for k in range(t.n_goals if self.n_known else 0):
+            if t.goal[k] < M_PARAMS and frexp(tables.problem.links.quantum[t.goal[k]],
+                                              &exponent) != 0.5:
+                t.additive = 0     # totals of known points would be rounded
         choose_keys(t)
 
     def __dealloc__(self):
@@ -98,14 +119,17 @@ cdef class Front:
         cdef int v
         cdef double epsilon = self.task.epsilon
         with nogil:
+            self.admit()
             for v in range(self.task.problem.n_variants):
+                if self.task.stopped == 2 or self.task.stopped == 4:
+                    break
                 self.task.epsilon = epsilon
                 join_cells(&self.task, v, &self.found, &self.waiting, pause)
                 self.variants_done = v + 1
                 self.task.done = 0.0
             self.task.epsilon = 0.0
             self.task.final = 1
-            if self.task.stopped != 4:
+            if self.task.stopped != 4 and self.task.stopped != 2:
                 sift(&self.task, &self.found, &self.waiting)
             self.task.epsilon = epsilon
         if self.error is not None:
@@ -114,33 +138,72 @@ cdef class Front:
         if self.task.stopped == 4:
             raise MemoryError(f"a front of {self.found.n + self.waiting.n:,} points so far")
 
+    cdef void admit(self) noexcept nogil:
+        """The points from elsewhere come first."""
+        cdef Task* t = &self.task
+        cdef char* made
+        cdef int64_t i
+        cdef double epsilon = t.epsilon
+        for i in range(self.n_known):
+            made = claim(t, &self.waiting)
+            if made == NULL:
+                return
+            memset(made, 0, t.stride)
+            variant_of(t, made)[0] = -1
+            rows_of(t, made)[0] = <int32_t> i
+        t.final = 1
+        t.n_rows = 1
+        t.epsilon = 0.0
+        sift(t, &self.found, &self.waiting)
+        t.epsilon = epsilon
+
+    @property
+    def known(self) -> bytearray:
+        """A byte for each of the known points: 1 where it is still on the front."""
+        cdef int64_t i
+        cdef const char* record
+        kept = PyByteArray_FromStringAndSize(NULL, self.n_known)
+        cdef char* out = PyByteArray_AS_STRING(kept)
+        memset(out, 0, self.n_known)
+        for i in range(self.found.n):
+            record = self.found.record + i * self.task.stride
+            if variant_of(&self.task, record)[0] < 0:
+                out[rows_of(&self.task, record)[0]] = 1
+        return kept
+
     @property
     def points(self):
         """Variants (n), rows (n, cells) as int32 and metrics (n, 6) as float64, all as bytearrays,
-        in no order; rows beyond a variant's cells are 0."""
+        in no order, without those from elsewhere; rows beyond a variant's cells are 0."""
         cdef Task* t = &self.task
-        cdef int64_t n = self.found.n, i
+        cdef int64_t n = 0, i, at = 0
         cdef int k
         cdef double x[9]
+        cdef const char* record
+        for i in range(self.found.n):
+            n += known_of(t, self.found.record + i * t.stride) == NULL
         variants = PyByteArray_FromStringAndSize(NULL, n * sizeof(int32_t))
         rows = PyByteArray_FromStringAndSize(NULL, n * t.n_cells * sizeof(int32_t))
         metrics = PyByteArray_FromStringAndSize(NULL, n * FLASH_METRICS * sizeof(double))
         cdef int32_t* v = <int32_t*> PyByteArray_AS_STRING(variants)
         cdef int32_t* r = <int32_t*> PyByteArray_AS_STRING(rows)
         cdef double* m = <double*> PyByteArray_AS_STRING(metrics)
-        cdef const char* record
-        for i in range(n):
+        for i in range(self.found.n):
             record = self.found.record + i * t.stride
-            v[i] = variant_of(t, record)[0]
+            if known_of(t, record) != NULL:
+                continue
+            v[at] = variant_of(t, record)[0]
             for k in range(t.n_cells):
-                r[i * t.n_cells + k] = rows_of(t, record)[k]
+                r[at * t.n_cells + k] = rows_of(t, record)[k]
             spelled(t, totals(record), x)
-            flash_metrics(&t.problem.links, x, m + i * FLASH_METRICS)
+            flash_metrics(&t.problem.links, x, m + at * FLASH_METRICS)
+            at += 1
         return variants, rows, metrics
 
     @property
     def stopped(self) -> int:
-        """0: complete; 1: time; 3: interrupted."""
+        """0: complete; 1: time; 2: a new point, which was all that was asked for; 3:
+        interrupted."""
         return self.task.stopped
 
     @property
@@ -152,7 +215,7 @@ cdef class Front:
 
     @property
     def size(self) -> int:
-        """Points so far, some of which may still be dominated."""
+        """Points so far, known ones included; some may still be dominated."""
         return self.found.n
 
     @property

@@ -235,6 +235,18 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
     return 1
 
 
+cdef inline void look_for_new(Task* t, Cloud* out, Waiting* waiting) noexcept nogil:
+    """Ends the search where one new point is all that is asked for, and there is one."""
+    cdef int64_t i
+    if not (t.final and t.only_new and waiting.n) or t.stopped:
+        return
+    sift(t, out, waiting)
+    for i in range(out.n if t.stopped == 0 else 0):
+        if variant_of(t, out.record + i * t.stride)[0] >= 0:
+            t.stopped = 2
+            return
+
+
 cdef inline int room_for(Task* t, Join* j, const Cloud* out) noexcept nogil:
     """Lists long enough for the cloud as it is now."""
     no_room(j)
@@ -293,6 +305,10 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                     return
         if pause != NULL:
             t.share = <double> (ga + 1) / j.a.nodes[la]
+        if t.final and t.only_new and waiting.n >= FLASH_POINTS:
+            look_for_new(t, out, waiting)
+            if t.stopped or not room_for(t, j, out):
+                return
 
 
 cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* offset, Cloud* out,
@@ -307,7 +323,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     cdef double key[768]
     cdef int32_t order[64]
     cdef int d, whole = 0
-    if a.n == 0 or b.n == 0 or t.stopped == 4:
+    if a.n == 0 or b.n == 0 or t.stopped == 4 or t.stopped == 2:
         return
     memset(&j, 0, sizeof(Join))
     memset(&few_a, 0, sizeof(Cloud))
@@ -328,6 +344,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
             j.a = &few_a
             j.b = &few_b
             all_sums(t, &j, out, waiting, NULL)
+            look_for_new(t, out, waiting)
             if waiting.n > FEW and not t.stopped:
                 sift(t, out, waiting)
         else:
@@ -337,6 +354,7 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
             j.b = b
             j.turned = a.n > b.n
             all_sums(t, &j, out, waiting, pause)
+    look_for_new(t, out, waiting)
     discard(&few_a)
     discard(&few_b)
     no_room(&j)

@@ -11,6 +11,7 @@ is monotone in either total, so that one better at all corners is better with an
 """
 
 from libc.math cimport INFINITY, exp, fabs, log, log1p
+from libc.string cimport memcpy
 
 from flash._core.cloud cimport *
 from flash._core.core cimport *
@@ -43,6 +44,8 @@ cdef struct Task:
     int slack[12]        # of keys, while cells are joined
     double step[12]
     int final            # all cells are joined: points are compared by their goals
+    const double* known  # metrics of points from elsewhere, (n, 6): records of variant -1
+    int only_new         # a point that none of them dominates is all that is asked for
     int variant
     int n_rows           # cells joined
     int corners          # of the score, in the place of its columns; 0 where it is a sum
@@ -75,6 +78,13 @@ cdef inline int32_t* variant_of(const Task* t, const char* record) noexcept nogi
 
 cdef inline int32_t* rows_of(const Task* t, const char* record) noexcept nogil:
     return <int32_t*> (record + t.n_columns * sizeof(double)) + 1
+
+
+cdef inline const double* known_of(const Task* t, const char* record) noexcept nogil:
+    """The metrics of a point from elsewhere; NULL of the problem's own."""
+    if variant_of(t, record)[0] >= 0:
+        return NULL
+    return t.known + <int64_t> rows_of(t, record)[0] * FLASH_METRICS
 
 
 cdef inline void spelled(const Task* t, const double* own, double* x) noexcept nogil:
@@ -153,11 +163,27 @@ cdef inline void goals_of(const Task* t, const double* metric, double* out) noex
         out[d] = metric[t.goal[d]] if t.goal[d] != M_SCORE else -metric[M_SCORE]
 
 
+cdef inline void metrics_of(const Task* t, const char* record, double* m) noexcept nogil:
+    cdef double x[9]
+    if known_of(t, record) != NULL:
+        memcpy(m, known_of(t, record), FLASH_METRICS * sizeof(double))
+        return
+    spelled(t, totals(record), x)
+    flash_metrics(&t.problem.links, x, m)
+
+
 cdef inline void keys_of(const Task* t, const char* record, double* out) noexcept nogil:
     """What a record is compared by."""
     cdef double x[9]
     cdef double m[6]
     cdef int d, k
+    if known_of(t, record) != NULL:
+        goals_of(t, known_of(t, record), out)
+        if t.additive:     # keys are totals then; quanta are powers of two
+            for d in range(t.n_goals):
+                if t.goal[d] < M_PARAMS:
+                    out[d] /= t.problem.links.quantum[t.goal[d]]
+        return
     spelled(t, totals(record), x)
     if t.final and not t.additive:
         flash_metrics(&t.problem.links, x, m)
@@ -193,11 +219,9 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
     cdef double m[6]
     cdef double n[6]
     cdef int k, less = 0
-    spelled(t, totals(a), x)
-    spelled(t, totals(b), y)
     if t.final or t.additive:
-        flash_metrics(&t.problem.links, x, m)
-        flash_metrics(&t.problem.links, y, n)
+        metrics_of(t, a, m)
+        metrics_of(t, b, n)
         for k in range(M_LATENCY, M_PARAMS):
             if m[k] != n[k]:
                 return m[k] < n[k]
@@ -206,6 +230,8 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
         if t.final and variant_of(t, a)[0] != variant_of(t, b)[0]:
             return variant_of(t, a)[0] < variant_of(t, b)[0]
         return earlier(t, a, b)
+    spelled(t, totals(a), x)
+    spelled(t, totals(b), y)
     if (t.problem.links.log_macs != 0.0 and x[COL_MACS] != y[COL_MACS]) or (
             t.problem.links.log_params != 0.0 and x[COL_PARAMS] != y[COL_PARAMS]):
         return 0           # which of the scores is higher depends on the other cells

@@ -1,0 +1,458 @@
+"""Fronts over network, accelerator and bits: equal to looking at everything."""
+
+from __future__ import annotations
+
+import copy
+import json
+from itertools import product
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import space as draw_space
+
+import flash
+from flash import ParetoFront
+from flash._core import batch
+from flash._core.exact import Query
+from flash.cli import main
+from flash.codesign_fronts import JointFront
+from flash.codesigning import Codesign, quantised
+from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+from flash.hardware import Target
+from flash.problem import MACS, PARAMS, table_rows
+
+INF = float("inf")
+NAMES = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+SMALL = flash.ResNet(depths=flash.Range(1, 4), skips=[0, 16])
+
+
+def narrowed(name: str, family: str, random: Random, most: int) -> Target:
+    """A shipped target with a few of its design's values, at most so many accelerators."""
+    data = copy.deepcopy(json.loads(Target.load(name).to_json()))
+    design = data["design"]
+    if name.startswith("systolic"):
+        design["limits"]["pes"] = 1 << 20
+    full: list[tuple[dict[str, Any], str, list[Any]]] = []
+
+    def thin(table: dict[str, Any]) -> None:
+        for key, values in table.items():
+            if isinstance(values, dict) and key not in ("limits", "references"):
+                thin(values)
+            elif isinstance(values, list) and key not in ("cell_bits", "adc_bits"):
+                full.append((table, key, values))
+                table[key] = [random.choice(values)]
+
+    thin(design)
+    random.shuffle(full)
+    for table, key, values in full:
+        before = table[key]
+        some = random.sample(values, random.randint(1, min(3, len(values))))
+        table[key] = sorted(some, key=values.index)
+        if Target.from_dict(data).design_space(family).size > most:
+            table[key] = before
+    if "cell_bits" in design:
+        design["cell_bits"] = random.choice([[8], [8, 4], [3, 8], [2, 4, 6]])
+    return Target.from_dict(data)
+
+
+def everything(space: flash.SearchSpace, target: Target) -> np.ndarray:
+    """Metrics, (n, 6), of all networks with all choices of bits on all accelerators that fit."""
+    design = target.design_space(space.family)
+    columns = 1 | target.columns(space.family) | PARAMS | MACS
+    run = Codesign(space, design, None, Query([INF] * 6), columns)
+    run.bits = design.cell_bits  # all of them, also those never worth having
+    run.effects = quantised(design, None, len(space._per_cell))
+    flat = np.arange(space.size)
+    variants, rows = table_rows(space, flat)
+    count = max(1, len(design.cell_bits))
+    found = []
+    for choice in design.configurations():
+        tables = run.compile([choice])
+        for bits in product(range(count), repeat=rows.shape[1]):
+            stacked = np.zeros_like(rows)
+            for v, sizes in enumerate(tables.space_rows):
+                own = variants == v
+                for c, size in enumerate(sizes):
+                    each = size // count  # the rows of the space, for a width of the cell before
+                    widths = 1 if space.widths is None else len(space._per_cell[c][0])
+                    block = each // widths
+                    state, place = np.divmod(rows[own, c], each)
+                    width, rest = np.divmod(place, block)
+                    stacked[own, c] = state * size + width * block * count + bits[c] * block + rest
+            told = batch.evaluate(tables, variants, stacked)
+            found.append(np.stack([np.asarray(one) for one in told], 1))
+    return np.concatenate(found) if found else np.zeros((0, 6))
+
+
+def front_of(metrics: np.ndarray, goals: list[int]) -> np.ndarray:
+    """The front, of equal points the first by latency, energy, area and score; sorted."""
+    loss = metrics[:, goals] * [-1.0 if k == 0 else 1.0 for k in goals]
+    order = np.lexsort([-metrics[:, 0], metrics[:, 3], metrics[:, 2], metrics[:, 1],
+                        *loss.T[::-1]])  # fmt: skip
+    kept: list[int] = []
+    some = np.zeros((0, len(goals)))
+    for i in order:  # only what comes before a point can dominate it
+        if not (some <= loss[i]).all(1).any():
+            kept.append(int(i))
+            some = loss[kept]
+    return metrics[kept][:, :4]
+
+
+CASES = [
+    (name, family)
+    for name in ("fpga-zu3eg", "rram", "systolic-dram")
+    for family in flash.architecture.FAMILIES
+]
+
+
+@settings(max_examples=120, derandomize=True, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(CASES))
+def test_equals_looking_at_everything(seed: int, case: tuple[str, str]) -> None:
+    name, family = case
+    random = Random(seed)
+    space = draw_space(random, family, 250)
+    try:
+        target = narrowed(name, family, random, 40)
+        wanted = everything(space, target)
+        design = target.design_space(family)
+    except ArgumentError:  # some chip's energies leave the range of the tables
+        return
+    have = [k for k, n in enumerate(NAMES) if k in (0, 4, 5) or n in target.metrics]
+    goals = random.sample(have, random.randint(2, 3))
+    budgets = {}
+    for k in have[1:]:
+        if len(wanted) and random.random() < 0.3:
+            budgets[f"max_{NAMES[k]}"] = wanted[random.randrange(len(wanted)), k].item()
+    for key, limit in budgets.items():
+        wanted = wanted[wanted[:, NAMES.index(key[4:])] <= limit]
+    found = flash.pareto(space, target, [NAMES[k] for k in goals], codesign=True, **budgets)
+    assert found.exact
+    assert found.status == ("OPTIMAL" if len(wanted) else "INFEASIBLE")
+    if not len(wanted):
+        return
+    expected = front_of(wanted, goals)
+    got = [found.values("accuracy")]
+    got += [found.metrics[n] if n in found.metrics else 0.0 * got[0] for n in NAMES[1:4]]
+    assert np.array_equal(np.unique(np.stack(got, 1), axis=0), np.unique(expected, axis=0))
+    assert len(found) == len(expected)
+    for i in range(0, len(found), max(1, len(found) // 4)):
+        check_point(found, i, design)
+    again = flash.pareto(space, target, [NAMES[k] for k in goals], codesign=True, **budgets)
+    assert again == found
+    assert ParetoFront.from_json(found.to_json()) == found
+
+
+def check_point(found: ParetoFront, i: int, design: Any) -> None:
+    """A point's accelerator fits, and is what it was charged on; a search finds no better one."""
+    point = found[i]
+    assert point.accelerator is not None
+    choice = tuple(found.chosen[i].tolist())  # type: ignore[index]
+    assert design.shortage(choice) is None
+    assert point.accelerator["values"] == design.describe(choice)
+    bits = point.accelerator["cell_bits"]
+    assert len(bits) == (len(point.architecture.cells) if design.cell_bits else 0)  # type: ignore[union-attr]
+    if len(set(bits)) < 2:
+        cost = design.target_of(choice, bits[0] if bits else None).cost(point.architecture)
+        assert (cost.latency_ms, cost.energy_mj, cost.area_mm2) == (
+            point.latency_ms,
+            point.energy_mj,
+            point.area_mm2,
+        )
+    assert point.architecture.params == point.params  # type: ignore[union-attr]
+    if "accuracy" in found.objectives:
+        budgets: Any = point.budgets
+        search = flash.search(found.space, found.target, codesign=True, **budgets)
+        assert search.status == "OPTIMAL"
+        assert (search.objective, search.objective_name) == (
+            point.objective,
+            point.objective_name,
+        )
+        if set(found.objectives) == {"accuracy", "latency_ms"}:
+            assert search.latency_ms == point.latency_ms
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(CASES), st.sampled_from([0.003, 0.05, 0.5]))
+def test_an_epsilon_front_covers_the_exact_one(
+    seed: int, case: tuple[str, str], epsilon: float
+) -> None:
+    random = Random(seed)
+    space = draw_space(random, case[1], 2000)
+    try:
+        target = narrowed(*case, random, 40)
+        exact = flash.pareto(space, target, codesign=True)
+    except ArgumentError:
+        return
+    near = flash.pareto(space, target, codesign=True, epsilon=epsilon)
+    assert not near.exact
+    assert bool(near) == bool(exact)
+    slack = (1.0 + epsilon) * (1.0 + 1e-13)
+    for score, latency in zip(exact.values("accuracy"), exact.latency_ms, strict=True):
+        within = near.latency_ms <= latency * slack
+        assert (near.values("accuracy")[within] * slack >= score).any()
+
+
+@pytest.fixture(scope="module")
+def front() -> ParetoFront:
+    return flash.pareto(SMALL, "fpga-zu3eg", codesign=True)
+
+
+@pytest.fixture(scope="module")
+def mobile() -> ParetoFront:
+    space = flash.MobileNetV2(
+        width_multipliers=[1], depths=[1, 2], skips=[0], kernels=[3], expansions=[1, 6]
+    )
+    return flash.pareto(space, "fpga-zu3eg", codesign=True)
+
+
+def test_each_point_is_what_a_search_finds(front: ParetoFront, mobile: ParetoFront) -> None:
+    """On all 35,136 accelerators with three units, and on those with one."""
+    for found in (front, mobile):
+        design = found.target.design_space(found.space.family)
+        for i in range(0, len(found), max(1, len(found) // 12)):
+            point = found[i]
+            search = flash.search(
+                found.space, found.target, codesign=True, max_latency_ms=point.latency_ms
+            )
+            for name in ("objective", "latency_ms", "status", "message", "objective_name"):
+                assert getattr(point, name) == getattr(search, name), name
+            assert point.flags
+            check_point(found, i, design)
+    assert len(mobile.target.design_space("mobilenet-v2").parts) == 3
+    assert len({tuple(one) for one in mobile.chosen.tolist()}) > 3  # type: ignore[union-attr]
+
+
+def test_resources_are_never_exceeded(front: ParetoFront, mobile: ParetoFront) -> None:
+    for found in (front, mobile):
+        assert found.accelerators is not None
+        assert len(found.accelerators) == len(found)
+        for one in found.accelerators:
+            for used, most in one["resources"].values():
+                assert used <= most
+
+
+def test_small_devices_are_kept_within_their_resources() -> None:
+    data = json.loads(Target.load("fpga-zu3eg").to_json())
+    data["parameters"]["resources"] = {"dsp": 60, "lut": 20_000, "bram": 120}
+    unit = {"into": 4, "out": 4, "bits": 4, "mac": "dsp", "weights_kib": 1, "maps_kib": 1}
+    data["parameters"]["units"] = dict.fromkeys(("conv", "depthwise", "pointwise"), unit)
+    target = Target.from_dict(data)
+    space = flash.MobileNetV2(width_multipliers=[1], depths=[1], kernels=[3])
+    found = flash.pareto(space, target, codesign=True)
+    assert len(found) > 10
+    assert found.accelerators is not None
+    tight = 0
+    for one in found.accelerators:
+        for name, (used, most) in one["resources"].items():
+            assert used <= most == int(0.7 * 20_000 if name == "lut" else
+                                       0.8 * data["parameters"]["resources"][name])  # fmt: skip
+            tight += 2 * used > most
+    assert tight
+
+
+def test_trying_several_accelerators_at_once_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sets whose least has nothing new are dropped: the front is the same without that."""
+    import flash.codesign_fronts as module
+
+    target = Target.load("fpga-zu3eg")
+    space = flash.SearchSpace("mobilenet-v2", width_multipliers=[0.5], depths=[1, 2])
+    design = target.design_space("mobilenet-v2")
+
+    def searched() -> JointFront:
+        run = Codesign(space, design, None, Query([INF] * 6), 0b11)
+        search = JointFront(run, [0, 1])
+        search.run()
+        return search
+
+    plain = searched()
+    monkeypatch.setattr(module, "FEWEST", 10**9)
+    alone = searched()
+    assert plain.probed
+    assert plain.solved < alone.solved
+    for one in (plain, alone):
+        assert one.done == pytest.approx(1.0)
+        one.found = tuple(a[np.argsort(one.metrics[:, 1])] for a in one.found)
+    for a, b in zip(plain.found, alone.found, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_with_a_predictor() -> None:
+    given: dict[str, Any] = {"codesign": True, "predictor": "default", "max_latency_ms": 5.0}
+    found = flash.pareto("densenet", "fpga-zu3eg", min_accuracy=0.5, **given)
+    assert found.exact
+    assert found.accuracy.min() >= 0.5
+    assert found.latency_ms.max() <= 5.0
+    assert "quantised_nn_degree" not in found.metrics
+    assert ParetoFront.from_json(found.to_json()) == found
+    for i in (0, len(found) // 2, len(found) - 1):
+        own = found[i]
+        limits = {**given, "max_latency_ms": own.latency_ms, "time_limit_s": 30.0}
+        search = flash.search("densenet", "fpga-zu3eg", **limits)
+        for name in ("accuracy", "latency_ms", "objective", "objective_name", "status"):
+            assert getattr(own, name) == getattr(search, name)
+
+
+def test_at_the_knee_and_the_hypervolume(front: ParetoFront) -> None:
+    limit = float(np.median(front.latency_ms))
+    at = front.at(max_latency_ms=limit)
+    search = flash.search(SMALL, "fpga-zu3eg", codesign=True, max_latency_ms=limit)
+    for name in ("objective", "latency_ms", "budgets", "upper_bound"):
+        assert getattr(at, name) == getattr(search, name)
+    assert at.accelerator is not None
+    assert front.knee.accelerator == front.accelerators[front.knee_index]  # type: ignore[index]
+    assert front.hypervolume() > flash.pareto(SMALL, "fpga-zu3eg").hypervolume(
+        [0.0, float(front.latency_ms.max())]
+    )
+    nothing = front.at(max_latency_ms=1e-6)
+    assert nothing.status == "INFEASIBLE"
+    assert nothing.least == {"max_latency_ms": front.latency_ms.min()}
+
+
+def test_text_and_table(front: ParetoFront, mobile: ParetoFront) -> None:
+    text = str(mobile)
+    for part in ("quantised_nn_degree", "accelerator", "depthwise", "weights_kib", "knee", "bits"):
+        assert part in text
+    frame = mobile.to_frame()
+    assert list(frame["pointwise_into"]) == [
+        one["values"]["pointwise"]["into"]
+        for one in mobile.accelerators  # type: ignore[union-attr]
+    ]
+    assert frame["cell0_bits"].tolist() == mobile.cell_bits[:, 0].tolist()  # type: ignore[index]
+    assert "conv_into" in front.to_frame()
+    figure = front.plot()
+    assert "and its accelerators" in figure.axes[0].get_title()
+    assert figure.axes[0].get_ylabel() == "quantised NN-Degree"
+
+
+def test_json(front: ParetoFront, tmp_path: Any) -> None:
+    path = tmp_path / "front.json"
+    front.to_json(path)
+    again = ParetoFront.from_json(path)
+    assert again == front
+    assert again[3] == front[3]
+    data = front.to_dict()
+    design = front.target.design_space("resnet")
+    for one in data["accelerators"]:
+        assert one["values"] == design.describe(one["chosen"])
+    del data["chosen"], data["cell_bits"]
+    with pytest.raises(FormatError, match="quantised_nn_degree"):
+        ParetoFront.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("chosen", None, "chosen must be a list of"),
+        ("chosen", [10**6], "chosen must be an integer from 0 to|chosen must be"),
+        ("chosen", [0, 0], "chosen must hold lists of 1 numbers"),
+        ("cell_bits", [5, 5, 5], "cell_bits must hold 8, 6, 4, 3, 2, got 5"),
+    ],
+)
+def test_json_that_is_wrong(front: ParetoFront, key: str, value: Any, text: str) -> None:
+    data = copy.deepcopy(front.to_dict())
+    data[key] = None if value is None else [value] * len(front)
+    with pytest.raises(FormatError, match=text):
+        ParetoFront.from_dict(data)
+
+
+def test_an_accelerator_that_does_not_fit_is_refused(front: ParetoFront) -> None:
+    design = front.target.design_space("resnet")
+    beyond = next(k for k in range(design.size) if design.shortage((k,)) is not None)
+    data = front.to_dict()
+    data["chosen"] = [[beyond]] * len(front)
+    with pytest.raises(FormatError, match="does not fit the device"):
+        ParetoFront.from_dict(data)
+
+
+def test_nothing_fits() -> None:
+    found = flash.pareto("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=1e-3)
+    search = flash.search("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=1e-3)
+    assert (found.status, found.message, found.least) == (
+        "INFEASIBLE",
+        search.message,
+        search.least,
+    )
+    data = json.loads(Target.load("fpga-zu3eg").to_json())
+    data["parameters"]["resources"]["bram"] = 10
+    unit = data["parameters"]["units"]["conv"]
+    unit.update(weights_kib=1, maps_kib=1, into=4, out=4)
+    data["parameters"]["units"] = {"conv": unit}
+    short = flash.pareto("resnet", Target.from_dict(data), codesign=True)
+    assert short.status == "INFEASIBLE"
+    assert short.message == (
+        "proven: no accelerator fits the device: bram: 16 needed, 8 usable, 8 short"
+    )
+    assert ParetoFront.from_json(short.to_json()) == short
+    assert "no accelerator fits" in str(short)
+
+
+def test_limits_stop_it() -> None:
+    stopped = flash.pareto("densenet", "rram", codesign=True, time_limit_s=1e-9)
+    assert (stopped.status, stopped.stopped, len(stopped)) == ("TIME_LIMIT", "time_limit_s", 0)
+    events: list[Any] = []
+
+    def listen(event: Any) -> bool:
+        events.append(event)
+        return bool(event.points > 0 and event.done > 0.1)
+
+    found = flash.pareto("densenet", "rram", codesign=True, callback=listen)
+    assert found.stopped == "callback"
+    assert found.status == "FEASIBLE"
+    assert len(found) > 0
+    assert [e.done for e in events] == sorted(e.done for e in events)
+    loss = np.stack([-found.values("accuracy"), found.latency_ms], 1)
+    for row in loss[:: max(1, len(loss) // 50)]:
+        assert not ((loss <= row).all(1) & (loss < row).any(1)).any()
+
+    def interrupt(event: Any) -> bool:
+        if event.done > 0.05:
+            raise KeyboardInterrupt
+        return False
+
+    found = flash.pareto("densenet", "rram", codesign=True, callback=interrupt)
+    assert found.stopped == "interrupt"
+    assert len(found)
+    point = found[0]
+    assert not point.proven
+    assert point.accelerator is not None
+
+    def fail(_: Any) -> bool:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        flash.pareto("densenet", "rram", codesign=True, callback=fail)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "text"),
+    [
+        ({"target": "cpu-x86"}, "target 'cpu-x86' has no design space"),
+        ({"codesign": "yes"}, "codesign must be True or False, got 'yes'"),
+        ({"objectives": ("accuracy", "area_mm2")}, "does not model area_mm2"),
+        ({"epsilon": 2.0}, "epsilon"),
+        ({"min_accuracy": 0.5}, "min_accuracy needs a predictor"),
+    ],
+)
+def test_refusals(kwargs: dict[str, Any], text: str) -> None:
+    given = {"target": "fpga-zu3eg", "codesign": True, **kwargs}
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
+        flash.pareto("resnet", **given)
+
+
+def test_the_command_line(tmp_path: Any, capsys: Any) -> None:
+    path = tmp_path / "front.json"
+    words = ["pareto", "resnet", "fpga-zu3eg", "--codesign", "--max-latency-ms", "3"]
+    assert main([*words, "--json", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "accelerator" in text
+    assert "proven: nothing on any accelerator dominates any of them" in text
+    front = ParetoFront.from_json(path)
+    assert front == flash.pareto("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=3)
+    assert main([*words[:-1], "0.0001"]) == 1
+    assert main(["pareto", "resnet", "cpu-x86", "--codesign"]) == 2
