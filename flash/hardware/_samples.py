@@ -158,7 +158,7 @@ def samples(
                 f"got {len(column)}"
             )
         checked[name] = [
-            float(number(f"{name}[{n}]", one, 1e-12, 1e12, above=0)) for n, one in enumerate(column)
+            float(number(f"{name}[{n}]", one, 1e-12, 1e9, above=0)) for n, one in enumerate(column)
         ]
     result = []
     for n, value in enumerate(items):
