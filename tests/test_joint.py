@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from itertools import product
 from random import Random
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flash
+from flash._core.designs import fitting, undominated
 from flash._core.exact import Query
-from flash._core.joint import fitting, join, total_of, undominated
+from flash._core.joint import join, total_of
 from flash._core.tables import Tables
 from flash.codesigning import Codesign, rank
+from flash.errors import ArgumentError
 from flash.hardware import Target
 
 INF = float("inf")
@@ -82,6 +85,17 @@ def test_refusals() -> None:
         undominated([([tuple(range(300))], [()])], [])
     with pytest.raises(ValueError, match="1 to 16"):
         fitting([], [])
+
+
+def test_too_many_to_compare() -> None:
+    """Options of which each is better at something: too much work for some seconds."""
+    part = ([(k, 3000 - k) for k in range(3000)], [()] * 3000)
+    with pytest.raises(OverflowError, match="too many configurations to compare: 3000 x 3000"):
+        undominated([part, part], [])
+    data = json.loads(Target.load("fpga-zu3eg").to_json())
+    del data["design"]["families"]
+    with pytest.raises(ArgumentError, match="too large a design space for mobilenet-v2, name few"):
+        flash.search("mobilenet-v2", Target.from_dict(data), codesign=True)
 
 
 def tables_of(random: Random, rows: list[int], columns: tuple[int, ...]) -> tuple[Tables, Any]:

@@ -2,12 +2,7 @@ from collections.abc import Sequence
 
 from flash._core.tables import Tables
 
-__all__ = ("fitting", "join", "total_of", "undominated")
+__all__ = ("join", "total_of")
 
-def fitting(uses: Sequence[Sequence[Sequence[int]]], limits: Sequence[int]) -> int: ...
 def join(base: Tables, parts: list[list[Tables]]) -> Tables: ...
 def total_of(tables: Tables, variant: int, rows: Sequence[int], column: int) -> float: ...
-def undominated(
-    parts: Sequence[tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]],
-    limits: Sequence[int],
-) -> list[tuple[int, ...]]: ...

@@ -9,7 +9,7 @@ configurations within the limits count. A kind's module says what its options ar
 from __future__ import annotations
 
 from .._core import compile as core
-from .._core.joint import fitting, undominated
+from .._core.designs import fitting, undominated
 from .._record import Record, cached
 from ..errors import ArgumentError
 from . import KINDS
@@ -141,7 +141,7 @@ class DesignSpace(Record):
         Raises
         ------
         ArgumentError
-            If there are more than a million.
+            If there are more than a million, or finding them takes too long.
         """
         kept = self.pruned
         if len(kept) == 1 or not all(kept):
@@ -154,8 +154,8 @@ class DesignSpace(Record):
             found = undominated(rows, list(self.limits.values()))
         except OverflowError as error:
             raise ArgumentError(
-                f"target {self.target.name!r} has too large a design space for {self.family}: "
-                f"{error}"
+                f"target {self.target.name!r} has too large a design space for {self.family}, "
+                f"name fewer values: {error}"
             ) from None
         return [tuple([own[k] for own, k in zip(kept, one, strict=True)]) for one in found]
 
