@@ -41,7 +41,7 @@ def claims(told: dict[str, Any]) -> list[Claim]:
         *swept,
         *(_claim(*line) for line in report_model_claims.lines(told)),
         *(_claim(*line) for line in report_methods.lines(told)),
-        *(_claim(*line) for line in report_codesign.lines()),
+        *(_claim(*line) for line in report_codesign.lines(told.get("codesign") or {})),
     ]
 
 

@@ -28,10 +28,9 @@ HOW = (
 
 def sections(path: Path | None = None) -> str:
     """Return the section, empty where nothing was measured."""
-    kept = path or HERE / "codesign.json"
-    if not kept.exists():
+    told = read(path)
+    if not told:
         return ""
-    told: Told = json.loads(kept.read_text())
     parts = ["## Network and accelerator together\n", HOW]
     for name, make in (("proofs", _proofs), ("gains", _gains), ("ilp", _ilp), ("fronts", _fronts),
                        ("scale_sim", _scale_sim)):  # fmt: skip
@@ -41,10 +40,15 @@ def sections(path: Path | None = None) -> str:
     return "\n".join(parts)
 
 
-def lines(path: Path | None = None) -> Iterator[tuple[str, str, str | None, bool | None]]:
-    """Yield what the section must show: (claim, required, measured or None, whether it holds)."""
+def read(path: Path | None = None) -> Told:
+    """Return what was measured; nothing where there is no file."""
     kept = path or HERE / "codesign.json"
     told: Told = json.loads(kept.read_text()) if kept.exists() else {}
+    return told
+
+
+def lines(told: Told) -> Iterator[tuple[str, str, str | None, bool | None]]:
+    """Yield what the section must show: (claim, required, measured or None, whether it holds)."""
     ilp, rows, gained, arrays, sampled = (
         told.get(name) or None for name in ("ilp", "proofs", "gains", "scale_sim", "fronts")
     )

@@ -18,7 +18,8 @@ def write(every: dict[str, Any], build: str, pictures: Sequence[str]) -> str:
     told = {section: fragment["told"] for section, fragment in every.items()}
     parts = [HEAD, _machine(every), _stale(every, build)]
     parts.append("## What it must show\n")
-    rows = [(c.what, c.required, c.measured, c.verdict) for c in claims(told)]
+    judged = claims({**told, "codesign": report_codesign.read()})
+    rows = [(c.what, c.required, c.measured, c.verdict) for c in judged]
     parts.append(table(("claim", "required", "measured", "verdict"), rows))
     if "quality.svg" in pictures:
         parts.append("![quality against time](quality.svg)\n")

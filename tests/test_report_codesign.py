@@ -18,7 +18,7 @@ def test_the_section_holds_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_codesign import lines, sections
+    from benchmarks.report_codesign import lines, read, sections
 
     assert sections(tmp_path / "none.json") == ""
     told = json.loads((ROOT / "benchmarks" / "codesign.json").read_text())
@@ -29,12 +29,12 @@ def test_the_section_holds_what_was_measured(
     assert f"{told['ilp']['equal']} of {told['ilp']['cases']}" in text
     assert all(row["equal"] for row in told["ilp"]["large"])
     assert "Within 3 % on every layer: yes" in text
-    claims = list(lines())
+    claims = list(lines(read()))
     assert all(measured is not None for _, _, measured, _ in claims)
     assert sum(row["joint"] >= 1e13 for row in told["proofs"]) == sum(
         claim.startswith("co-design, ") for claim, *_ in claims
     )
-    assert all(measured is None for _, _, measured, _ in lines(tmp_path / "none.json"))
+    assert all(measured is None for _, _, measured, _ in lines(read(tmp_path / "none.json")))
     told["scale_sim"][0]["most"] = 0.5
     told["ilp"]["equal"] = 199
     del told["fronts"]
@@ -42,7 +42,7 @@ def test_the_section_holds_what_was_measured(
     path.write_text(json.dumps(told))
     assert "Within 3 % on every layer: no" in sections(path)
     assert "fronts: not measured." in sections(path)
-    judged = {claim: holds for claim, _, _, holds in lines(path)}
+    judged = {claim: holds for claim, _, _, holds in lines(read(path))}
     assert judged["HAO's integer program against enumeration, random cases"] is False
     assert judged["chosen systolic arrays, cycles against SCALE-Sim"] is False
     assert judged["HAO's sampled front, hypervolume of the exact one"] is None
