@@ -128,7 +128,7 @@ def find_codesign(
         message = f"no network within the budgets was found; {stopped} ended the search"
     else:
         known = least_values(run, predictor, budgets)
-        message = refusal(budgets, known)
+        message = refusal(budgets, known, "network on any accelerator")
     return ParetoFront(
         space,
         target,

@@ -94,7 +94,7 @@ def search_codesign(
     if best is None:
         if run.stopped is None:
             least = least_values(run, predictor, device.budgets)
-            message = refusal(device.budgets, least)
+            message = refusal(device.budgets, least, "network on any accelerator")
             return _refused(space, device, message, fields, least, started)
         message = f"no network within the budgets was found; {run.stopped} ended the search"
         return SearchResult(

@@ -54,7 +54,7 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
     return least
 
 
-def refusal(budgets: Mapping[str, float], least: Mapping[str, float]) -> str:
+def refusal(budgets: Mapping[str, float], least: Mapping[str, float], what: str = "network") -> str:
     """Return a sentence that names what can't be met and the values that could."""
     parts = []
     alone = [
@@ -67,4 +67,4 @@ def refusal(budgets: Mapping[str, float], least: Mapping[str, float]) -> str:
         parts.append(f"{name} would have to be {bound} {least[name]!r} (given {budgets[name]!r})")
     if not parts:
         parts = [f"{name} {value!r}" for name, value in budgets.items()]
-    return "proven: no network meets the budgets: " + "; or ".join(parts)
+    return f"proven: no {what} meets the budgets: " + "; or ".join(parts)

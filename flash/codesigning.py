@@ -249,7 +249,7 @@ class Codesign:
         order = sorted(choices, key=lambda choice: by[choice[at]])
         middle = 0.5 * (by[order[0][at]] + by[order[-1][at]])
         cut = next((k for k, choice in enumerate(order) if by[choice[at]] > middle), 0)
-        cut = cut or len(order) // 2  # they cost the same of late: no part tells them apart
+        cut = cut or len(order) // 2  # every part costs the same: any halves will do
         return None, [order[:cut], order[cut:]]
 
     def _totals(self, tables: Tables, found: Found) -> list[float]:

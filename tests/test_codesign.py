@@ -245,6 +245,7 @@ def test_no_accelerator_fits() -> None:
 def test_budgets_that_no_accelerator_meets() -> None:
     result = flash.search("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=1e-3)
     assert result.status == "INFEASIBLE"
+    assert "no network on any accelerator meets the budgets: max_latency_ms" in result.message
     assert result.least is not None
     least = result.least["max_latency_ms"]
     again = flash.search("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=least)
