@@ -242,6 +242,30 @@ def test_no_accelerator_fits() -> None:
     )
 
 
+def test_no_accelerator_fits_all_resources_at_once() -> None:
+    """Multipliers of DSP slices or of LUTs: too few of the ones, or too few of the others."""
+    data = json.loads(Target.load("fpga-zu3eg").to_json())
+    unit = {"into": 1, "out": 1, "bits": 4, "mac": "dsp", "weights_kib": 1, "maps_kib": 1}
+    data["parameters"]["resources"] = {"dsp": 10, "lut": 2400, "bram": 216}
+    data["parameters"]["units"] = {"conv": unit}
+    data["parameters"]["usable"] = {}
+    own = {"into": [4], "out": [4], "bits": [4], "mac": ["dsp", "lut"], "weights_kib": [1],
+           "maps_kib": [1]}  # fmt: skip
+    data["design"] = {**own, "cell_bits": [8]}
+    target = Target.from_dict(data)
+    design = target.design_space("mobilenet-v2")
+    assert design.feasible == 0
+    result = flash.search("mobilenet-v2", target, codesign=True)
+    assert result.status == "INFEASIBLE"
+    # a unit takes 4 slices and 688 LUTs, or 1,110 LUTs: of either alone there are enough
+    assert result.message == (
+        "proven: no accelerator fits the device: dsp: 12 needed, 10 usable, 2 short"
+    )
+    front = flash.pareto("mobilenet-v2", target, codesign=True)
+    assert front.status == "INFEASIBLE"
+    assert front.message == result.message
+
+
 def test_budgets_that_no_accelerator_meets() -> None:
     result = flash.search("resnet", "fpga-zu3eg", codesign=True, max_latency_ms=1e-3)
     assert result.status == "INFEASIBLE"

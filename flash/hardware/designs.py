@@ -98,7 +98,8 @@ class DesignSpace(Record):
         return shortage(self.used(choice), self.limits)
 
     def least_shortage(self) -> str | None:
-        """Return what even the smallest parts are short of, or None."""
+        """Return what even the smallest parts are short of, each resource on its own; else, where
+        no configuration fits, what one with the smallest shares of the resources is; or None."""
         return self._least_shortage
 
     @cached
@@ -109,7 +110,20 @@ class DesignSpace(Record):
             name: sum(min(row[r] for row in part.uses) for part in self.parts)
             for r, name in enumerate(self.limits)
         }
-        return shortage(least, self.limits)
+        short = shortage(least, self.limits)
+        if short is not None or len(self.parts) == 1 or self.candidates:
+            return short
+        most = tuple(self.limits.values())
+        nearest = [
+            min(
+                range(len(part.uses)),
+                key=lambda k, uses=part.uses: max(
+                    a / b for a, b in zip(uses[k], most, strict=True)
+                ),  # type: ignore[misc]
+            )
+            for part in self.parts
+        ]
+        return self.shortage(nearest)
 
     def describe(self, choice: Sequence[int]) -> dict[str, Any]:
         """Return a configuration's values by part and dimension."""
