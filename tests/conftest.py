@@ -15,6 +15,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flash import ParetoFront
+
 # No time limits on single examples: the machine that runs the tests may be busy.
 settings.register_profile("flash", deadline=None, print_blob=True)
 settings.load_profile("flash")
@@ -65,3 +67,23 @@ def cli(python: Run) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def front() -> ParetoFront:
+    """Return a small front of co-design: one unit."""
+    import flash
+
+    space = flash.ResNet(depths=flash.Range(1, 4), skips=[0, 16])
+    return flash.pareto(space, "fpga-zu3eg", codesign=True)
+
+
+@pytest.fixture(scope="session")
+def mobile() -> ParetoFront:
+    """Return a small front of co-design: three units."""
+    import flash
+
+    space = flash.MobileNetV2(
+        width_multipliers=[1], depths=[1, 2], skips=[0], kernels=[3], expansions=[1, 6]
+    )
+    return flash.pareto(space, "fpga-zu3eg", codesign=True)

@@ -21,7 +21,6 @@ from flash.codesigning import Codesign, joint_size
 from flash.errors import ArgumentError
 from flash.hardware import Target, designs
 from flash.problem import MACS, PARAMS, compile_problem
-from flash.quantisation import measured
 from flash.result import SearchResult
 
 INF = float("inf")
@@ -287,7 +286,7 @@ def test_never_worse_than_the_fixed_accelerator(name: str) -> None:
     assert both.status == "OPTIMAL"
     assert fixed.objective is not None
     assert both.objective is not None
-    assert both.objective >= fixed.objective * min(1.0, measured().kept[8] if "fpga" in name else 1)
+    assert both.objective >= fixed.objective  # 8 bits cost nothing
 
 
 def test_a_result_shows_its_accelerator() -> None:

@@ -26,7 +26,6 @@ from flash.problem import MACS, PARAMS, table_rows
 
 INF = float("inf")
 NAMES = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
-SMALL = flash.ResNet(depths=flash.Range(1, 4), skips=[0, 16])
 
 
 def narrowed(name: str, family: str, random: Random, most: int) -> Target:
@@ -193,19 +192,6 @@ def test_an_epsilon_front_covers_the_exact_one(
     for score, latency in zip(exact.values("accuracy"), exact.latency_ms, strict=True):
         within = near.latency_ms <= latency * slack
         assert (near.values("accuracy")[within] * slack >= score).any()
-
-
-@pytest.fixture(scope="module")
-def front() -> ParetoFront:
-    return flash.pareto(SMALL, "fpga-zu3eg", codesign=True)
-
-
-@pytest.fixture(scope="module")
-def mobile() -> ParetoFront:
-    space = flash.MobileNetV2(
-        width_multipliers=[1], depths=[1, 2], skips=[0], kernels=[3], expansions=[1, 6]
-    )
-    return flash.pareto(space, "fpga-zu3eg", codesign=True)
 
 
 def test_each_point_is_what_a_search_finds(front: ParetoFront, mobile: ParetoFront) -> None:

@@ -15,31 +15,16 @@ from flash.cli import main
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.hardware import Target
 
-SMALL = flash.ResNet(depths=flash.Range(1, 4), skips=[0, 16])
-
-
-@pytest.fixture(scope="module")
-def front() -> ParetoFront:
-    return flash.pareto(SMALL, "fpga-zu3eg", codesign=True)
-
-
-@pytest.fixture(scope="module")
-def mobile() -> ParetoFront:
-    space = flash.MobileNetV2(
-        width_multipliers=[1], depths=[1, 2], skips=[0], kernels=[3], expansions=[1, 6]
-    )
-    return flash.pareto(space, "fpga-zu3eg", codesign=True)
-
 
 def test_at_the_knee_and_the_hypervolume(front: ParetoFront) -> None:
     limit = float(np.median(front.latency_ms))
     at = front.at(max_latency_ms=limit)
-    search = flash.search(SMALL, "fpga-zu3eg", codesign=True, max_latency_ms=limit)
+    search = flash.search(front.space, "fpga-zu3eg", codesign=True, max_latency_ms=limit)
     for name in ("objective", "latency_ms", "budgets", "upper_bound"):
         assert getattr(at, name) == getattr(search, name)
     assert at.accelerator is not None
     assert front.knee.accelerator == front.accelerators[front.knee_index]  # type: ignore[index]
-    assert front.hypervolume() > flash.pareto(SMALL, "fpga-zu3eg").hypervolume(
+    assert front.hypervolume() > flash.pareto(front.space, "fpga-zu3eg").hypervolume(
         [0.0, float(front.latency_ms.max())]
     )
     nothing = front.at(max_latency_ms=1e-6)

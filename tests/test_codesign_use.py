@@ -70,11 +70,11 @@ def test_a_topology_predictor(budget: float) -> None:
     )  # fmt: skip
     assert found.proven
     assert found.accuracy is not None
+    # the target's own accelerator is no better than some that were looked at, 8 bits than 6
     plain = flash.search(
         "densenet", "fpga-zu3eg", predictor="default", max_latency_ms=budget, time_limit_s=20.0
     )
-    if plain.accuracy is not None:
-        assert found.accuracy > plain.accuracy - 0.01
+    assert found.accuracy >= (plain.accuracy or 0.0)
 
 
 def test_limits() -> None:

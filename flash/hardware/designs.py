@@ -114,15 +114,10 @@ class DesignSpace(Record):
         if short is not None or len(self.parts) == 1 or self.candidates:
             return short
         most = tuple(self.limits.values())
-        nearest = [
-            min(
-                range(len(part.uses)),
-                key=lambda k, uses=part.uses: max(
-                    a / b for a, b in zip(uses[k], most, strict=True)
-                ),  # type: ignore[misc]
-            )
-            for part in self.parts
-        ]
+        nearest = []
+        for part in self.parts:
+            shares = [max([a / b for a, b in zip(row, most, strict=True)]) for row in part.uses]
+            nearest.append(shares.index(min(shares)))
         return self.shortage(nearest)
 
     def describe(self, choice: Sequence[int]) -> dict[str, Any]:
