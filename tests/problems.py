@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import reference
-from reference import COLUMNS, ENERGY, LATENCY, LATENCY_SCALED, SCALE, SCORE
+from reference import COLUMNS, ENERGY, ENERGY_IN, ENERGY_OUT, LATENCY, LEAK, LEAK_IN, SCALE, SCORE
 
 from flash import Range, SearchSpace
 
@@ -30,6 +30,7 @@ FAMILIES = (
     "classes",
     "boundaries",
     "leakage",
+    "peaks",
     "min-accuracy",
     "logarithms",
     "logarithms-and-classes",
@@ -90,7 +91,7 @@ def tables(random: Random, family: str, cells: int, rows: int, largest: int) -> 
     """Draw tables of one variant with so many cells of so many rows, without budgets."""
     columns = _columns(random, family)
     made = [_cell(random, family, columns, 1, rows, 1, largest) for _ in range(cells)]
-    return TableProblem([([0.0] * 9, made)], _links(random, family))
+    return TableProblem([([0.0] * len(COLUMNS), made)], _links(random, family))
 
 
 def hard(random: Random, cells: int) -> TableProblem:
@@ -117,7 +118,9 @@ def _draw(random: Random, family: str) -> TableProblem:
             cells.append(_cell(random, family, columns, states, rows, before, largest))
             before = states
         constant = [
-            float(random.randint(0, 3)) if k in columns and random.random() < 0.5 else 0.0
+            float(random.randint(0, 3))
+            if k in columns and k != reference.PEAK and random.random() < 0.5
+            else 0.0
             for k in range(len(COLUMNS))
         ]
         variants.append((constant, cells))
@@ -129,7 +132,7 @@ def _columns(random: Random, family: str) -> list[int]:
     """Score and latency, what the family needs, and some of the others."""
     needed = {SCORE, LATENCY}
     if family in ("classes", "leakage", "everything", "logarithms-and-classes"):
-        needed |= {LATENCY_SCALED, ENERGY, reference.ENERGY_SCALED, SCALE, reference.AREA}
+        needed |= {*range(ENERGY_IN), ENERGY_IN, ENERGY_OUT, LEAK, LEAK_IN, SCALE, reference.AREA}
     if "logarithms" in family:
         needed |= {reference.PARAMS, reference.MACS}
     if family == "product-of-all":
@@ -137,8 +140,8 @@ def _columns(random: Random, family: str) -> list[int]:
     for column, share in ((ENERGY, 0.7), (reference.AREA, 0.5)):
         if random.random() < share:
             needed.add(column)
-    for column in (reference.PARAMS, reference.MACS):
-        if random.random() < 0.3:
+    for column in (reference.PARAMS, reference.MACS, reference.PEAK):
+        if random.random() < 0.3 or (family == "peaks" and column == reference.PEAK):
             needed.add(column)
     return sorted(needed)
 
@@ -169,7 +172,7 @@ def _cell(
     boundary = {}
     if states * before > 1:
         for k in columns:
-            if k != SCORE or random.random() < 0.3:
+            if k != reference.PEAK and (k != SCORE or random.random() < 0.3):
                 most = max(1, largest // 3)
                 boundary[k] = array(
                     "d", [float(random.randint(0, most)) for _ in range(before * states)]
@@ -183,17 +186,17 @@ def _links(random: Random, family: str) -> dict[str, Any]:
     links: dict[str, Any] = {"quantum": tuple(quantum), "modelled": 63}
     if family in ("classes", "leakage", "everything", "logarithms-and-classes"):
         classes = []
-        bound, latency, energy, area = 0, 1.0, 1.0, 0.0
+        bound, own = 0, [1.0, random.choice([0.0, 0.5]), 1.0, random.choice([0.0, 1.0]), 0.0, 0.0]
         n = random.randint(1, 6)
         for i in range(n):
             bound += random.randint(1, 8)
             last = i == n - 1
-            classes.append((math.inf if last else float(bound), latency, energy, area))
-            latency += random.choice([0.0, random.random()])
-            energy += random.choice([0.0, 3 * random.random()])
-            area += random.choice([0.0, 5 * random.random()])
+            classes.append((math.inf if last else float(bound), *own))
+            for k, most in enumerate((1.0, 1.0, 3.0, 3.0, 1.0, 5.0)):
+                own[k] += random.choice([0.0, most * random.random()])
         links["classes"] = tuple(classes)
         links["leakage"] = random.choice([0.0, 1e-3, 0.1])
+        links["area_per_scale"] = random.choice([0.0, 0.5, 3 * random.random()])
         if family == "leakage":
             links["leakage"] = random.choice([1e-3, 0.1, 2.0])
     if family == "min-accuracy" or (
@@ -216,7 +219,7 @@ def _links(random: Random, family: str) -> dict[str, Any]:
 def _demands(random: Random, family: str, problem: TableProblem) -> TableProblem:
     """Add budgets and an objective, mostly from costs that configurations really have."""
     maximum = [math.inf] * 6
-    share = 0.9 if family in ("tight", "just-missed") else 0.5
+    share = 0.9 if family in ("tight", "just-missed", "peaks") else 0.5
     own = some_metrics(random, problem)
     for k in range(1, 6):
         if random.random() >= share:

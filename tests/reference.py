@@ -15,28 +15,37 @@ from typing import Any
 COLUMNS = (
     "score",
     "latency",
-    "latency_scaled",
+    "latency_in",
+    "latency_out",
     "energy",
-    "energy_scaled",
+    "energy_in",
+    "energy_out",
+    "leak",
+    "leak_in",
     "scale",
     "area",
+    "peak",
     "params",
     "macs",
 )
-SCORE, LATENCY, LATENCY_SCALED, ENERGY, ENERGY_SCALED, SCALE, AREA, PARAMS, MACS = range(9)
+SCORE, LATENCY, LATENCY_IN, LATENCY_OUT, ENERGY, ENERGY_IN, ENERGY_OUT = range(7)
+LEAK, LEAK_IN, SCALE, AREA, PEAK, PARAMS, MACS = range(7, 14)
 
 
 def metrics(links: dict[str, Any], total: list[int]) -> list[float]:
     """The six reported numbers of a configuration's totals."""
     q = links["quantum"]
-    f = h = a = 0.0
+    f = g = h = i = k = a = 0.0
     if links.get("classes"):
-        _, f, h, a = next(one for one in links["classes"] if total[SCALE] <= one[0])
-    latency = q[1] * total[LATENCY] + f * (q[1] * total[LATENCY_SCALED])
-    energy = (q[2] * total[ENERGY] + h * (q[2] * total[ENERGY_SCALED])) + (
-        links.get("leakage", 0.0) * total[SCALE]
-    ) * latency
-    area = q[3] * total[AREA] + a
+        _, f, g, h, i, k, a = next(one for one in links["classes"] if total[SCALE] <= one[0])
+    out = q[1] * total[LATENCY_OUT]
+    latency = q[1] * total[LATENCY] + (f * (q[1] * total[LATENCY_IN]) + g * out)
+    energy = q[2] * total[ENERGY] + (h * (q[2] * total[ENERGY_IN]) + i * (q[2] * total[ENERGY_OUT]))
+    leaking = q[1] * total[LEAK] + (f * (q[1] * total[LEAK_IN]) + k * out)
+    energy += (links.get("leakage", 0.0) * total[SCALE]) * leaking
+    area = q[3] * (total[AREA] + total[PEAK]) + (
+        links.get("area_per_scale", 0.0) * total[SCALE] + a
+    )
     score = q[0] * total[SCORE]
     log_macs, log_params = links.get("logs", (0.0, 0.0))
     if log_macs:
@@ -61,7 +70,7 @@ def totals(variant: tuple[Any, Any], rows: tuple[int, ...]) -> list[int]:
         n = len(next(iter(columns.values())))
         state = row // (n // states)
         for k, data in columns.items():
-            out[k] += int(data[row])
+            out[k] = max(out[k], int(data[row])) if k == PEAK else out[k] + int(data[row])
         for k, data in boundaries.items():
             out[k] += int(data[before * states + state])
         before = state

@@ -40,7 +40,7 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     cdef const flash_packed* pack = NULL
     cdef const int32_t* r = NULL
     cdef const flash_kernels* kernel = kernels()
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef double m[6]
     cdef int k, wrong = 0
     cdef Py_ssize_t first
@@ -129,7 +129,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     cdef double* layer
     cdef flash_network* net
     cdef int k, c
-    cdef double x[11]
+    cdef double x[SHAPE_COLUMNS]
     cdef double m[6]
     cdef double[:, ::1] out
     cdef const flash_kernels* kernel = kernels()
@@ -142,7 +142,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     counts = <int*> malloc(plan.n_variants * sizeof(int))
     spots = <Spot*> malloc(plan.n_variants * FLASH_MAX_CELLS * sizeof(Spot))
     net = <flash_network*> calloc(1, sizeof(flash_network))
-    room = malloc(4 * FLASH_LAYERS * sizeof(double) + 64)
+    room = malloc(5 * FLASH_LAYERS * sizeof(double) + 64)
     try:
         if start == NULL or counts == NULL or spots == NULL or net == NULL or room == NULL:
             raise MemoryError

@@ -34,9 +34,9 @@ cdef struct Layout:
 cdef struct Block:
     int64_t rows
     int32_t* own             # position -> combination, in the sorted order
-    double* column[9]        # totals of the inner cells' rows
-    double low[9]
-    double high[9]
+    double* column[N_COLUMNS]        # totals of the inner cells' rows
+    double low[N_COLUMNS]
+    double high[N_COLUMNS]
     int32_t* below           # below[s]: rows whose scale is at most s
     int64_t scales
     double* memory

@@ -16,9 +16,9 @@ cdef enum:
     MOBILENET_V2
 
 cdef enum:
-    COL_LINKS = 9        # skip links of the position (NN-Degree's SC)
-    COL_WIDTH = 10       # output channels of its convolutions, summed
-    SHAPE_COLUMNS = 11
+    COL_LINKS = 14       # skip links of the position (NN-Degree's SC)
+    COL_WIDTH = 15       # output channels of its convolutions, summed
+    SHAPE_COLUMNS = 16
 
 
 cdef struct Place:       # where a cell stands
@@ -53,6 +53,7 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
     op.begun_height = op.begun_width = (begun(before, kernel, stride)
                                         if model.kind == KIND_SYSTOLIC else side)
     op.reads = before * before
+    op.padded = (before + 2 * (kernel // 2)) * (before + 2 * (kernel // 2))
     charge(model, &op, x)
     weights = <double> (kernel * kernel * each) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
@@ -72,7 +73,7 @@ cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t 
     op.height = side
     op.width = side
     op.begun_height = op.begun_width = side
-    op.reads = side * side
+    op.reads = op.padded = side * side
     charge(model, &op, x)
 
 

@@ -152,7 +152,7 @@ cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept
     """
     cdef int r, k
     cdef double size
-    cdef double largest[9]
+    cdef double largest[N_COLUMNS]
     for k in range(FLASH_COLUMNS):
         largest[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
     size = fabs(m.objective.c)

@@ -208,7 +208,7 @@ cdef int64_t block_by_block(const flash_problem* problem, const flash_packed* pa
     cdef int32_t* rows
     cdef int32_t* variant
     cdef double* metrics
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef double m[6]
     cdef void* room = malloc((6 * (BLOCK + 8) * sizeof(double))
                              + (BLOCK + 16) * (cells + 1) * sizeof(int32_t) + 128)

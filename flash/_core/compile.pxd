@@ -19,8 +19,8 @@ cdef struct PlanCell:
 cdef struct Work:
     int32_t* depth_number        # of each depth, -1 where it is no choice
     double* shape                # SHAPE_COLUMNS x shapes
-    double* total                # SHAPE_COLUMNS x lines
-    double* scratch
+    int64_t* n_runs              # of each position: lines that take their own shape
+    int rising                   # they are the first ones
     const double* terms          # the topology score's coefficients, or NULL: NN-Degree
     double* path                 # of each line, for the topology score: see terms.pxd
     double* previous
@@ -28,9 +28,8 @@ cdef struct Work:
     double* deep
     double* spatial
     double* count
-    int n_done                   # depths written so far
-    double low[9]
-    double high[9]
+    double low[N_COLUMNS]
+    double high[N_COLUMNS]
 
 
 cdef class Model:

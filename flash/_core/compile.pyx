@@ -24,7 +24,7 @@ from flash._core.tables cimport Classes, Tables
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 cdef enum:
-    OP_NUMBERS = 11  # of a packed operation
+    OP_NUMBERS = 12  # of a packed operation
 
 cdef double EXACT = 2.0 ** 53
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
@@ -36,8 +36,8 @@ cdef class Model:
     """A target's layer model: coefficients per feature and column, and the links of its totals."""
 
     def __init__(self, str kind, coefficients, quantum, dict links, array=(512, 512)):
-        """coefficients: per feature a tuple of seven numbers, one per column from score to area;
-        quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
+        """coefficients: per feature a tuple of numbers, one per column from score to peak (those of
+        leaking latency are not read: `leak_step` of the links tells them from latency's); quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
         columns of what a layer is laid on, the systolic array (and bits, bits per cycle, room for
         weights and for inputs in bits) or the RRAM tile (and the side of a subarray, columns a
         weight); of an FPGA (bits, bits per cycle, five numbers of each unit)."""
@@ -50,6 +50,8 @@ cdef class Model:
                               else self.model.kind == KIND_CPU)
         n = 0
         for k in range(1, COST_COLUMNS):
+            if k == COL_LEAK or k == COL_LEAK_IN:
+                continue
             for i in range(self.model.n_features):
                 if coefficients[i][k]:
                     self.model.terms.feature[n] = i
@@ -61,21 +63,25 @@ cdef class Model:
         self.model.terms.n = n
         for k in range(COST_COLUMNS):
             self.model.terms.per_unit[k] = 1.0
-        self.model.terms.per_unit[COL_LATENCY] = self.model.terms.per_unit[COL_LATENCY_SCALED] = 1.0 / quantum[1]
-        self.model.terms.per_unit[COL_ENERGY] = self.model.terms.per_unit[COL_ENERGY_SCALED] = 1.0 / quantum[2]
-        self.model.terms.per_unit[COL_AREA] = 1.0 / quantum[3]
+        for k in range(COL_LATENCY, COL_LATENCY_OUT + 1):
+            self.model.terms.per_unit[k] = 1.0 / quantum[1]
+        for k in range(COL_ENERGY, COL_ENERGY_OUT + 1):
+            self.model.terms.per_unit[k] = 1.0 / quantum[2]
+        self.model.terms.per_unit[COL_AREA] = self.model.terms.per_unit[COL_PEAK] = 1.0 / quantum[3]
+        self.model.terms.leak = links.get("leak_step", 0.0)
         classes = links.get("classes")
         self.links = dict(links, quantum=tuple(quantum),
                           classes=Classes(classes) if classes else None)
 
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
-        kernel's width, the positions begun along the height and across the width, and the positions
-        of the input; left out, the kernel is square, no position has only begun and the input is as
-        large as the output): for Network costs layer by layer. kind 0:
+        kernel's width, the positions begun along the height and across the width, the positions of
+        the input, and those with its padding; left out, the kernel is square, no position has only
+        begun, and the input is as large as the output and not padded): for Network costs layer by
+        layer. kind 0:
         convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
         cdef Op op
-        cdef double column[7]
+        cdef double column[COST_COLUMNS]
         out = []
         for one in ops:
             (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
@@ -83,14 +89,15 @@ cdef class Model:
             op.kernel_width, op.begun_height, op.begun_width = (
                 one[7:10] or (op.kernel, op.height, op.width))
             op.reads = one[10] if len(one) > 10 else op.height * op.width
+            op.padded = one[11] if len(one) > 11 else op.reads
             memset(column, 0, sizeof(column))
             charge(&self.model, &op, column)
             out.append(tuple([column[k] for k in range(COST_COLUMNS)]))
         return out
 
     def total(self, ops not None):
-        """Sums of the columns of operations packed one after another, eleven numbers each: integers,
-        as exact as those of `charge` added up.
+        """Sums of the columns of operations packed one after another, twelve numbers each: integers,
+        as exact as those of `charge` added up. Of the peak it is the greatest.
 
         The buffer is asked for by hand: a typed memoryview would make the module import
         collections, which every start of a process would pay for.
@@ -107,8 +114,8 @@ cdef class Model:
 
     cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers):
         cdef Op op
-        cdef double column[7]
-        cdef double total[7]
+        cdef double column[COST_COLUMNS]
+        cdef double total[COST_COLUMNS]
         cdef double largest = 0.0
         cdef Py_ssize_t i, n = numbers // OP_NUMBERS
         cdef int k
@@ -121,7 +128,7 @@ cdef class Model:
                 memset(column, 0, sizeof(column))
                 charge(&self.model, &op, column)
                 for k in range(COST_COLUMNS):
-                    total[k] += column[k]
+                    total[k] = flash_joined(k, total[k], column[k])
                     largest = max(largest, total[k])
         if largest < EXACT:  # so that no addition was rounded: nothing charged is negative
             return tuple([<int64_t> total[k] for k in range(COST_COLUMNS)])
@@ -131,13 +138,14 @@ cdef class Model:
             memset(column, 0, sizeof(column))
             charge(&self.model, &op, column)
             for k in range(COST_COLUMNS):
-                exact[k] += int(column[k])
+                exact[k] = (max(exact[k], int(column[k])) if k == COL_PEAK
+                            else exact[k] + int(column[k]))
         return tuple(exact)
 
     def metrics(self, total):
-        """The reported metrics of nine column totals."""
+        """The reported metrics of column totals."""
         cdef Tables holder = Tables.__new__(Tables)
-        cdef double x[9]
+        cdef double x[N_COLUMNS]
         cdef double m[6]
         cdef int k
         holder.set_links(self.links)
@@ -237,7 +245,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     cdef const PlanCell* cells = plan.cells
     cdef const PlanCell* cell
     cdef flash_cell* table
-    cdef double* at_row[9]
+    cdef double* at_row[N_COLUMNS]
     cdef double* memory
     cdef size_t need = 0
     cdef double[4] coefficient
@@ -293,11 +301,10 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     work.deep = work.path + 3 * longest
     work.spatial = work.path + 4 * longest
     work.count = work.path + 5 * longest
-    work.total = <double*> malloc(SHAPE_COLUMNS * longest * sizeof(double))
-    work.scratch = <double*> malloc((longest + 8) * sizeof(double))
+    work.n_runs = <int64_t*> malloc((deepest + 1) * sizeof(int64_t))
     cells = plan.cells
     try:
-        if NULL in (work.depth_number, work.shape, work.total, work.scratch, work.path):
+        if NULL in (work.depth_number, work.shape, work.n_runs, work.path):
             raise MemoryError
         for v in range(plan.n_variants):
             n_cells = tables.problem.variants[v].n_cells
@@ -343,8 +350,7 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     finally:
         free(work.depth_number)
         free(work.shape)
-        free(work.total)
-        free(work.scratch)
+        free(work.n_runs)
         free(work.path)
     links = dict(model.links)
     links["score"] = score
@@ -366,13 +372,13 @@ cdef inline void rescore(double* score, int64_t n, double factor, double shift) 
 
 
 def totals_of(Plan plan not None, Model model not None, int variant, rows):
-    """The nine column totals of one configuration, position by position, without tables, and the
+    """The column totals of one configuration, position by position, without tables, and the
     score of each cell.
 
     rows: one row number of the space per cell. An independent way to the numbers in the tables.
     """
     cdef const PlanCell* cells = plan.cells
-    cdef double x[11]
+    cdef double x[SHAPE_COLUMNS]
     cdef double degrees[32]
     cdef int32_t row[32]
     cdef int v, c, k, n_cells

@@ -2,6 +2,17 @@
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
+cdef enum:               # as problem.h has them: sizes that Cython must know
+    N_COLUMNS = 14
+    N_PARTS = 12
+
+cdef extern from *:
+    """
+    #include "kernels.h"
+    _Static_assert(FLASH_COLUMNS == 14 && FLASH_PARTS == 12,
+                   "core.pxd has another number of columns");
+    """
+
 cdef extern from "problem.h" nogil:
     enum:
         FLASH_COLUMNS
@@ -10,11 +21,16 @@ cdef extern from "problem.h" nogil:
         FLASH_MAX_STATES
         COL_SCORE
         COL_LATENCY
-        COL_LATENCY_SCALED
+        COL_LATENCY_IN
+        COL_LATENCY_OUT
         COL_ENERGY
-        COL_ENERGY_SCALED
+        COL_ENERGY_IN
+        COL_ENERGY_OUT
+        COL_LEAK
+        COL_LEAK_IN
         COL_SCALE
         COL_AREA
+        COL_PEAK
         COL_PARAMS
         COL_MACS
         M_SCORE
@@ -30,26 +46,34 @@ cdef extern from "problem.h" nogil:
         int32_t incoming
         int32_t dims[5]
         int64_t space_rows
-        double* column[9]
+        double* column[N_COLUMNS]
         int32_t joined
-        double low[9]
-        double high[9]
-        double* boundary[9]
+        double low[N_COLUMNS]
+        double high[N_COLUMNS]
+        double* boundary[N_COLUMNS]
 
     ctypedef struct flash_variant:
         int32_t n_cells
         flash_cell* cells
-        double constant[9]
+        double constant[N_COLUMNS]
+        int32_t peak_cell
+
+    ctypedef struct flash_class:
+        double latency_in
+        double latency_out
+        double energy_in
+        double energy_out
+        double leak_out
+        double area
 
     ctypedef struct flash_links:
         int32_t n_direct
         const int16_t* class_at
         int32_t n_steps
         const double* scale_max
-        const double* latency_factor
-        const double* energy_factor
-        const double* area_offset
+        const flash_class* of
         double leakage
+        double area_per_scale
         double quantum[6]
         int32_t modelled
         int32_t score_link
@@ -89,6 +113,7 @@ cdef extern from "problem.h" nogil:
     int64_t flash_state_of(const flash_cell* cell, int64_t row) noexcept
     int flash_follows(const flash_cell* before, int64_t t, const flash_cell* cell,
                       int64_t s) noexcept
+    double flash_joined(int column, double a, double b) noexcept
     void flash_totals(const flash_variant* variant, const int32_t* row, double* total) noexcept
     int flash_precedes(const flash_point* a, const flash_point* b, int32_t n_cells) noexcept
     int flash_weigh(const flash_problem* problem, const flash_query* query, int32_t variant,
@@ -131,12 +156,19 @@ cdef extern from "kernels.h" nogil:
         double* metric[4]
         int64_t* count[2]
 
+    ctypedef struct flash_stacking:
+        int64_t lines
+        int64_t positions
+        const int32_t* depth_number
+        const int64_t* n_runs
+
     ctypedef struct flash_terms:
         int32_t n
-        int32_t feature[224]
-        int32_t column[224]
-        double weight[224]
-        double per_unit[7]
+        int32_t feature[384]
+        int32_t column[384]
+        double weight[384]
+        double per_unit[12]
+        double leak
 
     enum:
         FLASH_POINTS
@@ -150,6 +182,7 @@ cdef extern from "kernels.h" nogil:
         double out
         double out_step
         double side
+        double padded
         int32_t count
 
     ctypedef struct flash_network:
@@ -162,19 +195,27 @@ cdef extern from "kernels.h" nogil:
         double links[32]
         flash_run run[260]
 
+    enum:
+        PART_SCORE
+        PART_LATENCY
+        PART_LATENCY_IN
+        PART_LATENCY_OUT
+        PART_ENERGY
+        PART_ENERGY_IN
+        PART_ENERGY_OUT
+        PART_LEAK
+        PART_LEAK_IN
+        PART_LEAKAGE
+        PART_AREA
+        PART_PEAK
+        FLASH_PARTS
+
     ctypedef struct flash_parts:
-        double latency
-        double latency_scaled
-        double energy
-        double energy_scaled
-        double leakage
-        double area
-        double latency_factor
-        double energy_factor
+        double own[N_PARTS]
+        flash_class of
         double max_latency
         double max_energy
         double max_area
-        double score
         double least
         double exponent[4]
 
@@ -242,14 +283,13 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct flash_kernels:
         const char* name
-        void (*accumulate)(int64_t, int64_t, const double*, double, double*, double*) noexcept nogil
+        void (*stack)(const flash_stacking*, int64_t, int64_t, const double*, const double*,
+                      const double*, int, double, double*) noexcept nogil
         void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
         double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
         int64_t (*find)(int64_t, const double*, double) noexcept nogil
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
-        int64_t (*promising)(int64_t, const double* const*, double, double, double, const double*,
-                             int32_t*) noexcept nogil
         int64_t (*fitting)(int64_t, int32_t, const double*, int64_t, const double*,
                            int32_t*) noexcept nogil
         int64_t (*meeting)(int64_t, const double*, int64_t, const flash_parts*,
@@ -263,7 +303,7 @@ cdef extern from "kernels.h" nogil:
         uint32_t (*covered)(int32_t, int32_t, const double*, int64_t, const int32_t*, const double*,
                             const double*, uint32_t*) noexcept nogil
         void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
-                           const double*, double* const*) noexcept nogil
+                           const double*, const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,
                       double*) noexcept nogil
         int64_t (*sieve)(const flash_sieve*, const flash_gate*, int64_t, int64_t, int32_t*,

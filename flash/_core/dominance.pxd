@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memmove
 
 from flash._core.core cimport *
 from flash._core.exact cimport Worker
-from flash._core.lists cimport List
+from flash._core.lists cimport List, held
 
 
 cdef struct Entry:
@@ -69,16 +69,14 @@ cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t 
     cdef int k, strict = 0
     cdef double x, y
     for k in range(FLASH_COLUMNS):
-        if list.column[k] == NULL:
-            continue
-        x = list.column[k][a]
-        y = list.column[k][b]
+        x = held(list, k, a)
+        y = held(list, k, b)
         if x == y:
             continue
         if w.direction[k] == 0 or (x < y) == (w.direction[k] > 0):
             return 0
-        if (k < COL_SCALE or k == COL_AREA) and (
-                w.problem.links.n_steps or k != COL_LATENCY_SCALED and k != COL_ENERGY_SCALED):
+        # what is always reported: a factor may be 0, and a peak be hidden by another cell's
+        if k == COL_SCORE or k == COL_LATENCY or k == COL_ENERGY or k == COL_AREA:
             strict = 1
     return strict or (list.id[a] < list.id[b] if list.id != NULL else a < b)
 

@@ -28,7 +28,7 @@ cdef struct Node:
     double low[6]        # of the metrics (weighted product)
     double high[6]
     double price[14]     # multipliers to start from
-    double total[9]      # where its parent's bound was attained
+    double total[N_COLUMNS]      # where its parent's bound was attained
     Lists* lists
 
 
@@ -47,7 +47,7 @@ cdef struct Worker:
     int64_t thin         # rows a list is thinned to, for SHGO and while prices are sought
     int bound_only       # roots are bounded and kept
     int unusual          # an exponent rewards a cost: no row dominates another
-    int direction[9]     # of each column: more is better (1), less is (-1), or neither (0)
+    int direction[N_COLUMNS]     # of each column: more is better (1), less is (-1), or neither (0)
     int64_t nodes, scans, leaves, next_check
     int64_t partial      # combinations of some cells that an enumeration looked at
     double* value        # reduced values of all rows of a node, cell after cell
@@ -59,10 +59,10 @@ cdef struct Worker:
 
 cdef struct Scan:        # one evaluation of the dual function
     double bound
-    double weight[9]     # what a unit of each column is worth at these prices
+    double weight[N_COLUMNS]     # what a unit of each column is worth at these prices
     double constant      # added to the bound
     int32_t arg[32]      # positions in the lists
-    double total[9]      # of that combination
+    double total[N_COLUMNS]      # of that combination
     double into[32][64]  # best value of the cells before c that hand on to its state s
     double after[32][64] # best value of the cells after c given its state s
     double top[32][64]   # best row of cell c in state s

@@ -1,11 +1,12 @@
 """Complete enumeration: the yardstick that a proven answer is held against."""
 
 from libc.math cimport INFINITY
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from flash._core.core cimport *
 from flash._core.exact cimport Query
+from flash._core.parts cimport parts_of, row_parts
 from flash._core.relax cimport additive
 from flash._core.tables cimport Tables, kernels
 
@@ -34,28 +35,32 @@ def enumerate_best(Tables tables not None, Query query not None, bint count=Fals
     of the others, and those that a conservative vector comparison lets through are weighed exactly.
     """
     cdef flash_point best
-    cdef int64_t feasible = 0, longest = 1
+    cdef int64_t feasible = 0, longest = 1, i
     cdef int v, k, c
     cdef int32_t* chosen
-    cdef double* zeros
+    cdef double* linked
+    cdef flash_cell* last
     memset(&best, 0, sizeof(best))
     for v in range(tables.problem.n_variants):
         for c in range(tables.problem.variants[v].n_cells):
             longest = max(longest, tables.problem.variants[v].cells[c].rows)
     chosen = <int32_t*> malloc((longest + 16) * sizeof(int32_t))
-    zeros = <double*> calloc(longest, sizeof(double))
+    linked = <double*> malloc(FLASH_PARTS * longest * sizeof(double))
     try:
-        if chosen == NULL or zeros == NULL:
+        if chosen == NULL or linked == NULL:
             raise MemoryError
         with nogil:
             for v in range(tables.problem.n_variants):
                 if not count and streams(&tables.problem, &query.query, v):
-                    stream_variant(&tables.problem, &query.query, v, chosen, zeros, &best)
+                    last = &tables.problem.variants[v].cells[tables.problem.variants[v].n_cells - 1]
+                    for i in range(last.rows):
+                        row_parts(&tables.problem.links, last.column, i, last.rows, linked + i)
+                    stream_variant(&tables.problem, &query.query, v, chosen, linked, &best)
                 else:
                     feasible += enumerate_variant(&tables.problem, &query.query, v, &best)
     finally:
         free(chosen)
-        free(zeros)
+        free(linked)
     answer = None
     if best.found:
         answer = (best.variant, tuple([best.row[k] for k in range(
@@ -75,60 +80,44 @@ cdef int streams(const flash_problem* problem, const flash_query* query, int var
 
 
 cdef void stream_variant(const flash_problem* problem, const flash_query* query, int variant,
-                         int32_t* chosen, const double* zeros, flash_point* best) noexcept nogil:
+                         int32_t* chosen, const double* linked, flash_point* best) noexcept nogil:
+    """linked: the last cell's rows as the sifting kernel takes them, after their scores."""
     cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_cell* last = &v.cells[v.n_cells - 1]
-    cdef const flash_links* links = &problem.links
     cdef const flash_kernels* kernel = kernels()
-    cdef const double* column[6]
     cdef int32_t row[32]
-    cdef double start[9]
-    cdef double room[3]
-    cdef double f, h, a, need, low
-    cdef int c, k, g
+    cdef double start[N_COLUMNS]
+    cdef double need
     cdef int64_t i, n
-    for k in range(6):
-        c = k if k < COL_SCALE else COL_AREA
-        column[k] = last.column[c] if last.column[c] != NULL else zeros
+    cdef flash_parts p
     memset(row, 0, sizeof(row))
     while True:
-        flash_totals(v, row, start)
-        for k in range(FLASH_COLUMNS):
-            if last.column[k] != NULL:
-                start[k] -= last.column[k][0]
-        f = h = a = low = 0.0
-        if links.n_steps:
-            low = start[COL_SCALE] + last.low[COL_SCALE]
-            g = flash_class_of(links, low)
-            f = links.latency_factor[g]
-            h = links.energy_factor[g]
-            a = links.area_offset[g]
-        room[0] = outward(query.maximum[M_LATENCY], 0.0, links.quantum[M_LATENCY],
-                          start[COL_LATENCY] + f * start[COL_LATENCY_SCALED])
-        room[1] = outward(query.maximum[M_ENERGY], 0.0, links.quantum[M_ENERGY],
-                          start[COL_ENERGY] + h * start[COL_ENERGY_SCALED])
-        room[2] = outward(query.maximum[M_AREA], a, links.quantum[M_AREA], start[COL_AREA])
+        join_all_but_last(v, row, start)
+        parts_of(&problem.links, query, start, last.low[COL_SCALE], &p)
         need = -INFINITY
         if best.found:
-            need = best.metric[M_SCORE] / links.quantum[M_SCORE] - start[COL_SCORE]
+            need = best.metric[M_SCORE] - p.own[PART_SCORE]
             need -= 1e-9 * (1.0 + (need if need > 0.0 else -need))
-        n = kernel.promising(last.rows, column, f, h, need, room, chosen)
+        n = kernel.meeting(last.rows, linked, last.rows, &p, chosen)
         for i in range(n):
+            if linked[chosen[i]] < need:
+                continue
             row[v.n_cells - 1] = chosen[i]
             flash_try(problem, query, variant, row, best)
+            need = best.metric[M_SCORE] - p.own[PART_SCORE] if best.found else need
+            need -= 1e-9 * (1.0 + (need if need > 0.0 else -need))
         row[v.n_cells - 1] = 0
         if not advance(v, row):
             return
 
 
-cdef inline double outward(double budget, double offset, double quantum,
-                           double used) noexcept nogil:
-    """What is left of a budget in units, rounded up."""
-    cdef double room
-    if budget == INFINITY:
-        return INFINITY
-    room = (budget - offset) / quantum
-    return room + 1e-9 * (1.0 + (room if room > 0.0 else -room)) - used
+cdef void join_all_but_last(const flash_variant* v, const int32_t* row, double* x) noexcept nogil:
+    cdef int c, k
+    for k in range(FLASH_COLUMNS):
+        x[k] = v.constant[k]
+        for c in range(v.n_cells - 1):
+            if v.cells[c].column[k] != NULL:
+                x[k] = flash_joined(k, x[k], v.cells[c].column[k][row[c]])
 
 
 cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* query, int variant,
@@ -138,23 +127,20 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
     cdef const flash_cell* last = &v.cells[v.n_cells - 1]
     cdef const flash_links* links = &problem.links
     cdef int32_t row[32]
-    cdef double start[9]
-    cdef double x[9]
+    cdef double start[N_COLUMNS]
+    cdef double x[N_COLUMNS]
     cdef double m[6]
     cdef int k
     cdef int64_t feasible = 0, i
     memset(row, 0, sizeof(row))
     while True:
         if v.n_cells > 1 and not last.joined and last.incoming <= 1:
-            flash_totals(v, row, start)
-            for k in range(FLASH_COLUMNS):
-                if last.column[k] != NULL:
-                    start[k] -= last.column[k][0]
+            join_all_but_last(v, row, start)
             for i in range(last.rows):
                 for k in range(FLASH_COLUMNS):
                     x[k] = start[k]
                     if last.column[k] != NULL:
-                        x[k] += last.column[k][i]
+                        x[k] = flash_joined(k, x[k], last.column[k][i])
                 flash_metrics(links, x, m)
                 if flash_feasible(links, query, m):
                     feasible += 1

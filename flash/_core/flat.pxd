@@ -68,8 +68,8 @@ cdef inline void nest(Flat* d, int level, double value, double points,
 cdef inline void score_by_line(Flat* d, const List* list, const Form* line,
                                double* score) noexcept nogil:
     """What the line gives each row of a list."""
-    cdef const double* column[9]
-    cdef double weight[9]
+    cdef const double* column[N_COLUMNS]
+    cdef double weight[N_COLUMNS]
     cdef int k, used = 0
     for k in range(FLASH_COLUMNS):
         if list.column[k] != NULL and line.w[k] != 0.0:
@@ -83,8 +83,8 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
                          const Form* line, int filtered) noexcept nogil:
     """The rows of a level in its order, with what they score and use."""
     cdef const List* list = &d.lists.cell[d.order[level]]
-    cdef const double* column[9]
-    cdef double weight[9]
+    cdef const double* column[N_COLUMNS]
+    cdef double weight[N_COLUMNS]
     cdef const double* key = value
     cdef const double* lined
     cdef double* plain

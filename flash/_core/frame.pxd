@@ -51,8 +51,8 @@ cdef inline int make_frame(const flash_problem* problem, const flash_query* quer
     cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_links* links = &problem.links
     cdef const double* q = links.quantum
-    cdef double low[9]
-    cdef double high[9]
+    cdef double low[N_COLUMNS]
+    cdef double high[N_COLUMNS]
     cdef double factor, power, limit, unit, most, error, share, inner
     cdef int c, g, k, column
     memset(f, 0, sizeof(Frame))

@@ -178,7 +178,7 @@ cdef class Front:
         cdef Task* t = &self.task
         cdef int64_t n = 0, i, at = 0
         cdef int k
-        cdef double x[9]
+        cdef double x[N_COLUMNS]
         cdef const char* record
         for i in range(self.found.n):
             n += known_of(t, self.found.record + i * t.stride) == NULL

@@ -29,8 +29,8 @@ cdef inline int positive(const flash_variant* v) noexcept nogil:
 cdef inline void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
     """Splits epsilon between the joins: half for the last, the rest for those in the middle."""
     cdef const flash_links* l = &t.problem.links
-    cdef double low[9]
-    cdef double high[9]
+    cdef double low[N_COLUMNS]
+    cdef double high[N_COLUMNS]
     cdef double whole = log1p(t.epsilon), share, score, steep
     cdef int d, middle = v.n_cells - 2
     t.shift = 0.0
@@ -78,9 +78,9 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     """The rows of a cell in a state that no other dominates."""
     cdef const flash_cell* cell = &v.cells[c]
     cdef int64_t each = cell.rows // cell.states, i
-    cdef double rest_low[9]
-    cdef double rest_high[9]
-    cdef double x[9]
+    cdef double rest_low[N_COLUMNS]
+    cdef double rest_high[N_COLUMNS]
+    cdef double x[N_COLUMNS]
     cdef char* made
     cdef Waiting waiting
     cdef int k, n_rows = t.n_rows, final = t.final
@@ -129,7 +129,7 @@ cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
     cdef Cloud rows
     cdef Waiting waiting
     cdef Waiting* wait
-    cdef double offset[9]
+    cdef double offset[N_COLUMNS]
     cdef int64_t s, g, f
     cdef int c, k
     cdef char* start

@@ -19,7 +19,7 @@ cdef struct Join:
     const Cloud* a       # sums of the cells before
     const Cloud* b       # rows of the next cell
     int turned           # a point of b meets sixteen of a, which are nearer each other
-    double offset[9]     # what the boundary between them adds, by column
+    double offset[N_COLUMNS]     # what the boundary between them adds, by column
     double key_offset[12]
     int32_t* near        # blocks of the result near two groups, and near two blocks
     int32_t* nearer
@@ -61,7 +61,7 @@ cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other
 cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
                     Waiting* waiting) noexcept nogil:
     """A sum waits to join, unless no completion of it meets the budgets."""
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef char* made
     cdef int64_t a = other if j.turned else one, b = one if j.turned else other
     cdef int k
@@ -87,8 +87,8 @@ cdef inline int box(const Task* t, const Join* j, const double* low_a, const dou
     """What the sums of two boxes are compared by, eased; 0 where none can meet the budgets."""
     cdef double least[12]
     cdef double most[12]
-    cdef double x[9]
-    cdef double y[9]
+    cdef double x[N_COLUMNS]
+    cdef double y[N_COLUMNS]
     cdef int d
     for d in range(t.n_keys):
         least[d] = low_a[d] + low_b[d] + j.key_offset[d]
@@ -123,7 +123,7 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t bl
     cdef const double* left = one.key + (point // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
         + point % FLASH_POINTS
     cdef const double* right = many.key + block * t.n_keys * FLASH_POINTS
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef double m[16]
     cdef double own[12]
     cdef double base

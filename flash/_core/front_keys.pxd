@@ -86,8 +86,8 @@ cdef inline double size_of_score(const flash_links* l, const double* low,
 
 cdef inline void greatest(const Task* t, double* top) noexcept nogil:
     """A bound of each metric's size."""
-    cdef double low[9]
-    cdef double high[9]
+    cdef double low[N_COLUMNS]
+    cdef double high[N_COLUMNS]
     cdef double m[6]
     cdef int v, k
     for k in range(FLASH_METRICS):
@@ -107,10 +107,10 @@ cdef inline void choose_keys(Task* t) noexcept nogil:
     """The keys, strict ones first, and how far each may be eased while cells are joined."""
     cdef const flash_links* l = &t.problem.links
     cdef const flash_query* q = t.query
-    cdef int need[2][9]     # of less, of more
-    cdef int strict[9]
-    cdef int fixed[9]
-    cdef int columns[9]
+    cdef int need[2][N_COLUMNS]     # of less, of more
+    cdef int strict[N_COLUMNS]
+    cdef int fixed[N_COLUMNS]
+    cdef int columns[N_COLUMNS]
     cdef double top[6]
     cdef int i, k, n, m, part, goal, direct
     memset(need, 0, sizeof(need))

@@ -29,7 +29,7 @@ cdef struct Task:
     const flash_query* query
     const flash_kernels* kernels
     int n_columns
-    int column[9]        # of a record
+    int column[N_COLUMNS]        # of a record
     int n_cells          # rows of a record
     int64_t stride
     int n_keys
@@ -51,11 +51,11 @@ cdef struct Task:
     int corners          # of the score, in the place of its columns; 0 where it is a sum
     int plain[12]        # the other keys
     int n_plain
-    int place[9]         # a key of each column, or -1
+    int place[N_COLUMNS]         # a key of each column, or -1
     double margin        # more than the rounding of a score
     double shift         # how much less of it a sum may have, while cells are joined
-    double rest_low[9]   # what the other cells add, by column
-    double rest_high[9]
+    double rest_low[N_COLUMNS]   # what the other cells add, by column
+    double rest_high[N_COLUMNS]
     int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
     double deadline
     double each          # seconds that sifting took for a point
@@ -150,7 +150,7 @@ cdef inline void wary(const Task* t, double* key) noexcept nogil:
 
 cdef inline void sum_keys(const Task* t, const char* record, double* out) noexcept nogil:
     """What adds up when cells are joined."""
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef int d
     spelled(t, totals(record), x)
     for d in range(t.n_keys):
@@ -164,7 +164,7 @@ cdef inline void goals_of(const Task* t, const double* metric, double* out) noex
 
 
 cdef inline void metrics_of(const Task* t, const char* record, double* m) noexcept nogil:
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     if known_of(t, record) != NULL:
         memcpy(m, known_of(t, record), FLASH_METRICS * sizeof(double))
         return
@@ -174,7 +174,7 @@ cdef inline void metrics_of(const Task* t, const char* record, double* m) noexce
 
 cdef inline void keys_of(const Task* t, const char* record, double* out) noexcept nogil:
     """What a record is compared by."""
-    cdef double x[9]
+    cdef double x[N_COLUMNS]
     cdef double m[6]
     cdef int d, k
     if known_of(t, record) != NULL:
@@ -214,8 +214,8 @@ cdef inline int earlier(const Task* t, const char* a, const char* b) noexcept no
 cdef inline int before(const Task* t, const char* a, const char* b) noexcept nogil:
     """Whether a comes before b in the order of answers whatever the other cells are, where a is at
     most b in all keys and they differ in no strict one."""
-    cdef double x[9]
-    cdef double y[9]
+    cdef double x[N_COLUMNS]
+    cdef double y[N_COLUMNS]
     cdef double m[6]
     cdef double n[6]
     cdef int k, less = 0
@@ -311,8 +311,8 @@ cdef inline int hopeless(const Task* t, const double* low, const double* high) n
     """Whether no completion of sums within (low, high), all nine columns, meets the budgets."""
     cdef const flash_query* q = t.query
     cdef const flash_links* l = &t.problem.links
-    cdef double x[9]
-    cdef double y[9]
+    cdef double x[N_COLUMNS]
+    cdef double y[N_COLUMNS]
     cdef double m[6]
     cdef int k
     for k in range(FLASH_COLUMNS):

@@ -48,9 +48,9 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
 #define VECTORS_ONLY(suffix) 0, 0
 #endif
 #define TABLE(suffix, label)                                                                    \
-    {label,            accumulate_##suffix,  scale_round_##suffix, weigh_##suffix,              \
-     range_##suffix,   find_##suffix,        select_##suffix,      promising_##suffix,          \
-     fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
+    {label,            stack_##suffix,       scale_round_##suffix, weigh_##suffix,              \
+     range_##suffix,   find_##suffix,        select_##suffix,      fitting_##suffix,            \
+     meeting_##suffix, promising_product_##suffix,                                              \
      from_tables_##suffix, topology_##suffix, covered_##suffix,    VECTORS_ONLY(suffix),         \
      sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix, EIGHTS(suffix)}
 

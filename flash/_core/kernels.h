@@ -45,18 +45,22 @@ typedef struct {
     int64_t *count[2]; /* params, macs */
 } flash_columns;
 
+#define FLASH_COSTS 12 /* columns up to the peak */
+#define FLASH_TERMS 384
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
     int32_t n;
-    int32_t feature[224], column[224];
-    double weight[224];
-    double per_unit[7]; /* 1 / what a unit of each column is worth: powers of two */
+    int32_t feature[FLASH_TERMS], column[FLASH_TERMS];
+    double weight[FLASH_TERMS];
+    double per_unit[FLASH_COSTS]; /* 1 / what a unit of each column is worth: powers of two */
+    double leak; /* what latency leaks more by, for each step of a layer */
 } flash_terms;
 
 /* Layers alike, or of linearly growing channels. area: of the kernel; negative where depthwise,
  * none for an elementwise pass over the output. */
 typedef struct {
     double area, into, into_step, out, out_step, side;
+    double padded; /* positions of the input, with its padding */
     int32_t count;
 } flash_run;
 
@@ -71,27 +75,50 @@ typedef struct {
     flash_run run[FLASH_RUNS];
 } flash_network;
 
-/* What some cells cost already, in the metrics' units, the class factors to reckon with, and what
- * all cells may cost. */
+/* The columns of the last cell's rows that are sifted, in the metrics' units, and what the other
+ * cells cost already. Latency, energy and leakage as in flash_metrics, of one class for all. */
+enum {
+    PART_SCORE,
+    PART_LATENCY,
+    PART_LATENCY_IN,
+    PART_LATENCY_OUT,
+    PART_ENERGY,
+    PART_ENERGY_IN,
+    PART_ENERGY_OUT,
+    PART_LEAK,
+    PART_LEAK_IN,
+    PART_LEAKAGE, /* what leaks: of the scale */
+    PART_AREA,    /* with that of the scale */
+    PART_PEAK,
+    FLASH_PARTS
+};
 typedef struct {
-    double latency, latency_scaled, energy, energy_scaled, leakage, area;
-    double latency_factor, energy_factor;
+    double own[FLASH_PARTS];
+    flash_class of;
     double max_latency, max_energy, max_area;
-    double score, least, exponent[4]; /* of a product: of score, latency, energy, area */
+    double least, exponent[4]; /* of a product: of score, latency, energy, area */
 } flash_parts;
+
+/* Rows of a cell: positions one after another. At position i the first n_runs[i] lines take a shape
+ * of their own, the others the one of `rest`. What there is after d positions is written as the
+ * rows of depth_number[d], where that is not negative. */
+typedef struct {
+    int64_t lines, positions;
+    const int32_t *depth_number;
+    const int64_t *n_runs;
+} flash_stacking;
 
 typedef struct {
     const char *name;
-    void (*accumulate)(int64_t n, int64_t n_runs, const double *run, double rest, double *total,
-                       double *out);
+    /* of the lines [from, to) of a cell prefix sums over its positions, or maxima */
+    void (*stack)(const flash_stacking *stack, int64_t from, int64_t to, const double *first,
+                  const double *other, const double *rest, int peak, double start, double *out);
     void (*scale_round)(int64_t n, const double *x, double scale, double offset, double *out);
     double (*weigh)(int64_t n, int32_t n_columns, const double *const *column,
                     const double *weight, double *value);
     void (*range)(int64_t n, const double *x, double *low, double *high);
     int64_t (*find)(int64_t n, const double *value, double x);
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
-    int64_t (*promising)(int64_t n, const double *const *column, double f, double h, double need,
-                         const double *room, int32_t *chosen);
     int64_t (*fitting)(int64_t n, int32_t n_limits, const double *use, int64_t stride,
                        const double *room, int32_t *chosen);
     int64_t (*meeting)(int64_t n, const double *column, int64_t stride, const flash_parts *own,
@@ -113,9 +140,9 @@ typedef struct {
      * Costs of eight layers; right below 2^51 units. */
     void (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,
-                       const double *positions, double *const *column);
+                       const double *positions, const double *padded, double *const *column);
     /* A network's totals, every layer charged; 0 where there are too many or one is too large for
-     * the rounding. `layer`: room for 4 * FLASH_LAYERS numbers. */
+     * the rounding. `layer`: room for 5 * FLASH_LAYERS numbers. */
     int (*charge)(const flash_terms *terms, int rram, const flash_network *network, double *layer,
                   double *x);
     /* The sieve of a complete enumeration, see sweep_body.h. Columns are aligned to cache lines and

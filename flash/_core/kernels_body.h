@@ -2,29 +2,38 @@
  * comparisons are written on eight lanes where the compiler has vector types: left to itself it
  * keeps the order of comparisons, as it must without -ffast-math, and stays scalar. */
 
-/* total += run (the first n_runs) or rest; a copy goes to out. None of them overlap. */
-TARGET static void KERNEL(accumulate)(int64_t n, int64_t n_runs, const double *run, double rest,
-                                      double *total, double *out)
+/* see flash_stacking: eight lines at a time go through all positions in one register */
+TARGET static void KERNEL(stack)(const flash_stacking *s, int64_t from, int64_t to,
+                                 const double *first, const double *other, const double *rest,
+                                 int peak, double start, double *out)
 {
-    int64_t j = 0;
+    int64_t j = from;
 #ifdef FLASH_VECTORS
-    for (; j + LANES <= n_runs; j += LANES) {
-        flash_doubles sum = *(flash_loose *)(total + j) + *(const flash_loose *)(run + j);
-        *(flash_loose *)(total + j) = sum;
-        *(flash_loose *)(out + j) = sum;
+    for (; j + LANES <= to; j += LANES) {
+        flash_doubles sum = FLASH_ALL(start);
+        for (int64_t i = 0; i < s->positions; i++) {
+            const double *own = (i ? other : first) + j;
+            flash_doubles x = FLASH_ALL(rest[i]);
+            if (j + LANES <= s->n_runs[i])
+                x = *(const flash_loose *)own;
+            else if (j < s->n_runs[i])
+                for (int l = 0; l < LANES && j + l < s->n_runs[i]; l++)
+                    x[l] = own[l];
+            sum = peak ? FLASH_SELECT(x > sum, x, sum) : sum + x;
+            if (s->depth_number[i + 1] >= 0)
+                *(flash_loose *)(out + s->depth_number[i + 1] * s->lines + j) = sum;
+        }
     }
 #endif
-    for (; j < n_runs; j++)
-        out[j] = total[j] = total[j] + run[j];
-#ifdef FLASH_VECTORS
-    for (; j + LANES <= n; j += LANES) {
-        flash_doubles sum = *(flash_loose *)(total + j) + rest;
-        *(flash_loose *)(total + j) = sum;
-        *(flash_loose *)(out + j) = sum;
+    for (; j < to; j++) {
+        double sum = start;
+        for (int64_t i = 0; i < s->positions; i++) {
+            double x = j < s->n_runs[i] ? (i ? other : first)[j] : rest[i];
+            sum = peak ? (x > sum ? x : sum) : sum + x;
+            if (s->depth_number[i + 1] >= 0)
+                out[s->depth_number[i + 1] * s->lines + j] = sum;
+        }
     }
-#endif
-    for (; j < n; j++)
-        out[j] = total[j] = total[j] + rest;
 }
 
 /* out = offset + rint(scale * x) for |scale * x| < 2^51 */
@@ -131,31 +140,6 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
     for (; i < n; i++) {
         chosen[count] = (int32_t)i;
         count += value[i] >= least;
-    }
-    return count;
-}
-
-/* the positions that may beat `need` within the rooms left for latency, energy and area: bounds by
- * the class factors f and h at the least scale, to be weighed exactly by the caller */
-TARGET static int64_t KERNEL(promising)(int64_t n, const double *const *column, double f, double h,
-                                        double need, const double *room, int32_t *chosen)
-{
-    int64_t count = 0, i = 0;
-#ifdef FLASH_VECTORS
-    const double *s = column[0], *l = column[1], *ls = column[2], *e = column[3], *es = column[4],
-                 *a = column[5];
-    for (; i + LANES <= n; i += LANES) {
-        flash_longs hit = *(const flash_loose *)(s + i) >= need;
-        hit &= *(const flash_loose *)(l + i) + *(const flash_loose *)(ls + i) * f <= room[0];
-        hit &= *(const flash_loose *)(e + i) + *(const flash_loose *)(es + i) * h <= room[1];
-        hit &= *(const flash_loose *)(a + i) <= room[2];
-        FLASH_CHOOSE(hit, i, chosen, count);
-    }
-#endif
-    for (; i < n; i++) {
-        chosen[count] = (int32_t)i;
-        count += (column[0][i] >= need) & (column[1][i] + column[2][i] * f <= room[0])
-                 & (column[3][i] + column[4][i] * h <= room[1]) & (column[5][i] <= room[2]);
     }
     return count;
 }

@@ -6,6 +6,7 @@ from flash._core.core cimport *
 from flash._core.dominance cimport *
 from flash._core.exact cimport Worker, spent, threshold
 from flash._core.lists cimport *
+from flash._core.parts cimport parts_of, row_parts
 
 
 cdef enum:
@@ -63,39 +64,23 @@ cdef inline void join(const Flat* d, double* part) noexcept nogil:
     for level in range(d.n_cells - 1):
         list = &d.lists.cell[d.order[level]]
         for k in range(FLASH_COLUMNS):
-            if list.column[k] != NULL:
-                part[k] += list.column[k][d.row[level]]
+            part[k] = flash_joined(k, part[k], held(list, k, d.row[level]))
 
 
 cdef inline int64_t sift(Flat* d, int64_t n, const double* part) noexcept nogil:
     """Which of the last cell's first n rows meet latency, energy and area (or may match the best
     product), reckoned with the factors of their least scale."""
-    cdef const flash_links* links = &d.w.problem.links
     cdef const flash_query* q = d.w.query
     cdef int64_t stride = d.n[d.n_cells - 1]
-    cdef flash_parts own
-    cdef int k, g = flash_class_of(links, part[COL_SCALE] + d.least_scale[n - 1])
-    own.latency = links.quantum[M_LATENCY] * part[COL_LATENCY]
-    own.latency_scaled = links.quantum[M_LATENCY] * part[COL_LATENCY_SCALED]
-    own.energy = links.quantum[M_ENERGY] * part[COL_ENERGY]
-    own.energy_scaled = links.quantum[M_ENERGY] * part[COL_ENERGY_SCALED]
-    own.leakage = links.leakage * part[COL_SCALE]
-    own.area = links.quantum[M_AREA] * part[COL_AREA]
-    own.latency_factor = links.latency_factor[g] if links.n_steps else 0.0
-    own.energy_factor = links.energy_factor[g] if links.n_steps else 0.0
+    cdef flash_parts p
+    cdef int k
+    parts_of(&d.w.problem.links, q, part, d.least_scale[n - 1], &p)
     if not q.product:
-        own.max_latency = q.maximum[M_LATENCY] * (1.0 + 1e-12)
-        own.max_energy = q.maximum[M_ENERGY] * (1.0 + 1e-12)
-        own.max_area = (q.maximum[M_AREA] - (links.area_offset[g] if links.n_steps else 0.0)
-                        + 1e-12 * q.maximum[M_AREA])
-        return d.w.kernels.meeting(n, d.linked + stride, stride, &own, d.chosen)
-    own.area += links.area_offset[g] if links.n_steps else 0.0
-    own.score = links.quantum[M_SCORE] * part[COL_SCORE]
-    own.least = d.least
+        return d.w.kernels.meeting(n, d.linked, stride, &p, d.chosen)
+    p.least = d.least
     for k in range(4):
-        own.exponent[k] = q.exponent[k]
-        own.least -= 1e-9 * fabs(q.exponent[k])
-    return d.w.kernels.promising_product(n, d.linked, stride, &own, d.chosen)
+        p.least -= 1e-9 * fabs(q.exponent[k])
+    return d.w.kernels.promising_product(n, d.linked, stride, &p, d.chosen)
 
 
 cdef inline void weigh_exactly(Flat* d, double points, const double* part,
@@ -104,7 +89,7 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
     cdef Worker* w = d.w
     cdef int k, last = d.n_cells - 1
     cdef int64_t i
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef double metric[6]
     cdef const List* list = &d.lists.cell[d.order[last]]
     for k in range(FLASH_COLUMNS):
@@ -116,8 +101,7 @@ cdef inline void weigh_exactly(Flat* d, double points, const double* part,
             return
         d.row[last] = d.entry[last][d.chosen[i]].at
         for k in range(FLASH_COLUMNS):
-            if list.column[k] != NULL:
-                total[k] = part[k] + list.column[k][d.row[last]]
+            total[k] = flash_joined(k, part[k], held(list, k, d.row[last]))
         flash_metrics(&w.problem.links, total, metric)
         if flash_feasible(&w.problem.links, w.query, metric) and (
                 not d.by_value and not d.lined or flash_objective(&w.problem.links, w.query, metric)
@@ -140,7 +124,7 @@ cdef inline void finish(Flat* d, double value, double points, const double* used
     """The last cell's rows that extend a partial combination to an answer as good as the best."""
     cdef double need = d.least - value if d.by_value else d.want - points
     cdef double room[15]
-    cdef double part[9]
+    cdef double part[N_COLUMNS]
     cdef const double* least
     cdef int64_t n
     cdef int r, last = d.n_cells - 1
@@ -194,27 +178,20 @@ cdef inline void index_last(Flat* d) noexcept nogil:
 cdef inline void link_last(Flat* d) noexcept nogil:
     """The columns that the sifting kernels look at, in the order of the last cell."""
     cdef const flash_links* links = &d.w.problem.links
-    cdef int last = d.n_cells - 1, j
+    cdef int last = d.n_cells - 1, k
     cdef int64_t i, n = d.n[last]
     cdef const List* list = &d.lists.cell[d.order[last]]
-    cdef int* column = [COL_SCORE, COL_LATENCY, COL_LATENCY_SCALED, COL_ENERGY, COL_ENERGY_SCALED,
-                        COL_SCALE, COL_AREA]
-    cdef double* unit = [links.quantum[M_SCORE], links.quantum[M_LATENCY], links.quantum[M_LATENCY],
-                         links.quantum[M_ENERGY], links.quantum[M_ENERGY], links.leakage,
-                         links.quantum[M_AREA]]
-    cdef const double* source
+    cdef double* column[N_COLUMNS]
     d.linked = d.least_scale = NULL
     if not d.w.query.product and not links.n_steps and links.leakage == 0.0:
         return
-    d.linked = <double*> flash_take(d.lists.pool, 7 * (n + 8) * sizeof(double))
+    d.linked = <double*> flash_take(d.lists.pool, FLASH_PARTS * (n + 8) * sizeof(double))
     d.least_scale = <double*> flash_take(d.lists.pool, (n + 8) * sizeof(double))
-    for j in range(7):
-        source = list.column[column[j]]
-        for i in range(n):
-            d.linked[j * n + i] = (unit[j] * source[d.entry[last][i].at] if source != NULL
-                                   else 0.0)
-    source = list.column[COL_SCALE]
+    for k in range(FLASH_COLUMNS):
+        column[k] = list.column[k]
+    column[COL_PEAK] = list.peak
     for i in range(n):
-        d.least_scale[i] = source[d.entry[last][i].at] if source != NULL else 0.0
+        row_parts(links, column, d.entry[last][i].at, n, d.linked + i)
+        d.least_scale[i] = held(list, COL_SCALE, d.entry[last][i].at)
         if i and d.least_scale[i - 1] < d.least_scale[i]:
             d.least_scale[i] = d.least_scale[i - 1]

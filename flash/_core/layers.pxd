@@ -1,5 +1,7 @@
 """A configuration's layers as runs for the vector kernels: blocks.pxd's operations, listed."""
 
+from libc.math cimport fabs, sqrt
+
 from flash._core.blocks cimport *
 from flash._core.compile cimport Plan, PlanCell
 from flash._core.core cimport *
@@ -27,9 +29,15 @@ cdef inline void spot_of(Plan plan, int variant, int c, int n_cells, const PlanC
     spot.rows = cell.n_widths * cell.n_depths * spot.lines
 
 
+cdef inline double around(double area) noexcept nogil:
+    """The padding of a square kernel of so many taps."""
+    return <double> (<int64_t> (sqrt(fabs(area)) + 0.5) // 2)
+
+
 cdef inline void run(flash_network* net, double area, double into, double out, double side,
-                     int64_t count, double into_step=0.0,
-                     double out_step=0.0) noexcept nogil:
+                     int64_t count, double into_step=0.0, double out_step=0.0,
+                     double before=0.0) noexcept nogil:
+    """before: side of the input, where it is another than the output's."""
     cdef flash_run* r = &net.run[net.n_runs]
     r.area = area
     r.into = into
@@ -37,6 +45,8 @@ cdef inline void run(flash_network* net, double area, double into, double out, d
     r.out = out
     r.out_step = out_step
     r.side = side
+    before = side if before == 0.0 else before
+    r.padded = (before + 2.0 * around(area)) * (before + 2.0 * around(area))
     r.count = <int32_t> count
     net.n_runs += count > 0
 
@@ -47,7 +57,7 @@ cdef inline void concatenating(flash_network* net, const Spot* spot, int64_t bef
     cdef double side = <double> spot.outer, wide = <double> w, most = <double> (w + cap)
     cdef int64_t rising = min(depth - 1, (cap + w - 1) // w), rest = depth - 1 - rising, links
     links = w * (rising * (rising - 1) // 2) + rest * cap
-    run(net, 9.0, <double> before, wide, side, 1)
+    run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
     run(net, 9.0, wide, wide, side, rising, wide)
     run(net, 9.0, most, wide, side, rest)
     if sweeps:           # the concatenation and its norm, of layers that draw any
@@ -66,7 +76,7 @@ cdef inline void residual(flash_network* net, const Spot* spot, int64_t before, 
                           int64_t depth, int64_t links, bint sweeps) noexcept nogil:
     cdef double side = <double> spot.outer, wide = <double> w
     cdef int64_t carrying = depth - (0 if spot.at.stride == 1 and before == w else 1)
-    run(net, 9.0, <double> before, wide, side, 1)
+    run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
     run(net, 9.0, wide, wide, side, 2 * depth - 1)
     if sweeps and links and spot.at.family == WIDE_RESNET:
         run(net, 0.0, 0.0, wide, side, carrying)
@@ -88,7 +98,8 @@ cdef inline void inverted(flash_network* net, const Spot* spot, int64_t before, 
         run(net, 1.0, <double> before, first, <double> spot.at.side, 1)
         run(net, 1.0, wide, hidden, side, depth - 1)
     # a single channel's convolution is a dense one
-    run(net, -size if first > 1.0 else size, first, first, side, 1)
+    run(net, -size if first > 1.0 else size, first, first, side, 1, 0.0, 0.0,
+        <double> spot.at.side)
     run(net, -size if hidden > 1.0 else size, hidden, hidden, side, depth - 1)
     run(net, 1.0, first, wide, side, 1)
     run(net, 1.0, hidden, wide, side, depth - 1)
@@ -156,6 +167,7 @@ cdef inline void stem(flash_network* net, const Place* at) noexcept nogil:
         return
     out = <double> stem_width(at)
     run(net, 49.0 if at.imagenet and at.family != MOBILENET_V2 else 9.0, 3.0, out,
-        <double> half(at.resolution, 2 if at.imagenet else 1), 1)
+        <double> half(at.resolution, 2 if at.imagenet else 1), 1, 0.0, 0.0,
+        <double> at.resolution)
     if at.family != WIDE_RESNET:
         net.params += 2.0 * out

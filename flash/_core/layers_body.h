@@ -25,8 +25,16 @@ TARGET INLINE VECTOR KERNEL(down)(VECTOR x)
     return t - CHOOSE(t > x, ALL(1.0), ALL(0.0));
 }
 
-TARGET INLINE void KERNEL(rram_counts)(VECTOR area, VECTOR cin, VECTOR co,
-                                       VECTOR p, VECTOR *f)
+TARGET INLINE VECTOR KERNEL(root)(VECTOR x)
+{
+    for (int l = 0; l < WIDTH; l++)
+        x[l] = sqrt(x[l]);
+    return x;
+}
+
+/* Returns by how many steps each layer leaks more (0 or 1: of two rows of subarrays). */
+TARGET INLINE VECTOR KERNEL(rram_counts)(VECTOR area, VECTOR cin, VECTOR co,
+                                         VECTOR p, VECTOR padded, VECTOR *f)
 {
     const VECTOR one = ALL(1.0), zero = ALL(0.0);
     const VECTOR half = ALL(0.5);
@@ -39,11 +47,20 @@ TARGET INLINE void KERNEL(rram_counts)(VECTOR area, VECTOR cin, VECTOR co,
     VECTOR rest_r = r - (tr - 1.0) * 512.0, rest_c = c - (tc - 1.0) * 512.0;
     MASK twice_r = (share == one) & (rest_r <= 256.0);
     MASK twice_c = (share == one) & (rest_c <= 256.0);
-    VECTOR wr = r + CHOOSE(twice_r, rest_r, zero);
-    VECTOR wsr = sr + CHOOSE(twice_r, FLOOR((rest_r + 127.0) * (1.0 / 128)), zero);
-    VECTOR wc = c + CHOOSE(twice_c, rest_c, zero);
-    VECTOR wsc = sc + CHOOSE(twice_c, FLOOR((rest_c + 127.0) * (1.0 / 128)), zero);
+    VECTOR full_pc = FLOOR(c * (1.0 / 256)), full_c = full_pc * 256.0;
+    rest_r = CHOOSE(twice_r, rest_r, zero);
+    rest_c = CHOOSE(twice_c, rest_c, zero);
+    VECTOR more_sr = FLOOR((rest_r + 127.0) * (1.0 / 128));
+    VECTOR wc = c + rest_c, wsc = sc + FLOOR((rest_c + 127.0) * (1.0 / 128));
     VECTOR wpc = pc + CHOOSE(twice_c, one, zero);
+    full_c += rest_c;
+    full_pc += CHOOSE(twice_c, one, zero);
+    VECTOR full_sc = FLOOR((full_c + 127.0) * (1.0 / 128));
+    VECTOR roots = ((sr - 1.0) * KERNEL(root)(ALL(128.0)) + KERNEL(root)(r - (sr - 1.0) * 128.0))
+                   * wc;
+    VECTOR more = (more_sr - 1.0) * KERNEL(root)(ALL(128.0));
+    more += KERNEL(root)(CHOOSE(twice_r, rest_r - (more_sr - 1.0) * 128.0, one));
+    roots += CHOOSE(twice_r, more, zero) * full_c;
     /* ceil(log2 tr) is the exponent of 2 tr - 1; small integers become doubles below 2^52's */
     KERNEL(bits) bits = ((KERNEL(bits))(tr * 2.0 - 1.0) >> 52) | 0x4330000000000000ULL;
     VECTOR levels = (VECTOR)bits - (4503599627370496.0 + 1023.0);
@@ -55,31 +72,52 @@ TARGET INLINE void KERNEL(rram_counts)(VECTOR area, VECTOR cin, VECTOR co,
     f[5] = p * co;
     f[6] = p * CHOOSE(r < 512.0, r, ALL(512.0));
     f[7] = p * CHOOSE(co < 64.0, co, ALL(64.0));
-    f[8] = p * (FLOOR((r + tr - 1.0) / tr) + FLOOR((co + tc - 1.0) / tc));
-    f[9] = p * (wsr * wsc);
-    f[10] = p * (wsr * wc);
-    f[11] = p * (wr * wsc);
-    f[12] = p * (r * tc);
-    f[13] = p * (co * tr);
-    f[14] = p * (wr * wpc);
-    f[15] = p * (cin * tc);
+    f[8] = p * (r / tr);
+    f[9] = p * (co / tc);
+    f[10] = p * (sr * wsc + more_sr * full_sc);
+    f[11] = p * (sr * wc + more_sr * full_c);
+    f[12] = p * (r * wsc + rest_r * full_sc);
+    f[13] = p * roots;
+    f[14] = CHOOSE(cin == 3.0, f[11], zero);
+    f[15] = p * (r * tc);
+    f[16] = p * (co * tr);
+    f[17] = p * (r * wpc + rest_r * full_pc);
+    f[18] = FLOOR((padded * cin + 2047.0) * (1.0 / 2048));
+    f[19] = tr;
+    return CHOOSE(share == 0.0625, one, sr - (pr - 1.0) * 2.0 - 1.0);
+}
+
+/* The costs of WIDTH layers, not yet rounded, column by column. */
+TARGET INLINE void KERNEL(costs)(const flash_terms *terms, const VECTOR *f, VECTOR leaking,
+                                 VECTOR *cost)
+{
+    for (int k = 1, t = 0; k < FLASH_COSTS; k++) {
+        VECTOR sum = ALL(0.0);
+        if (terms->leak > 0.0 && (k == COL_LEAK || k == COL_LEAK_IN))
+            continue;
+        for (; t < terms->n && terms->column[t] == k; t++)
+            sum += f[terms->feature[t]] * terms->weight[t];
+        cost[k] = sum * terms->per_unit[k];
+        if (terms->leak > 0.0 && (k == COL_LATENCY || k == COL_LATENCY_IN))
+            cost[k == COL_LATENCY ? COL_LEAK : COL_LEAK_IN] = sum * leaking * terms->per_unit[k];
+    }
+    if (!(terms->leak > 0.0))
+        cost[COL_LEAK] = cost[COL_LEAK_IN] = ALL(0.0);
 }
 
 TARGET static void KERNEL(rram_eight)(const flash_terms *terms, const double *in_channels,
                                       const double *kernel_area, const double *out_channels,
-                                      const double *positions, double *const *column)
+                                      const double *positions, const double *padded,
+                                      double *const *column)
 {
-    VECTOR f[16];
+    VECTOR f[20], cost[FLASH_COSTS];
     for (int j = 0; j < 8; j += WIDTH) {
-        KERNEL(rram_counts)(LOOSE(kernel_area + j), LOOSE(in_channels + j), LOOSE(out_channels + j),
-                            LOOSE(positions + j), f);
-        for (int k = 1, t = 0; k < 7; k++) {
-            VECTOR cost = ALL(0.0);
-            for (; t < terms->n && terms->column[t] == k; t++)
-                cost += f[terms->feature[t]] * terms->weight[t];
-            cost = cost * terms->per_unit[k];
-            LOOSE(column[k] + j) = ROUND(cost);
-        }
+        VECTOR steps = KERNEL(rram_counts)(
+            LOOSE(kernel_area + j), LOOSE(in_channels + j), LOOSE(out_channels + j),
+            LOOSE(positions + j), LOOSE(padded + j), f);
+        KERNEL(costs)(terms, f, 1.0 + steps * terms->leak, cost);
+        for (int k = 1; k < FLASH_COSTS; k++)
+            LOOSE(column[k] + j) = ROUND(cost[k]);
     }
 }
 
@@ -106,10 +144,11 @@ TARGET INLINE void KERNEL(cpu_counts)(VECTOR area, MASK single, VECTOR group,
     f[9] = CHOOSE(sweep, zero, ALL(1.0));
 }
 
-/* WIDTH layers' features; how many weights they have, and macs. */
-TARGET INLINE void KERNEL(counts)(int rram, const double *layer, VECTOR *f,
-                                  VECTOR *weights, VECTOR *macs)
+/* WIDTH layers' costs, not yet rounded; how many weights they have, and macs. */
+TARGET INLINE void KERNEL(counts)(const flash_terms *terms, int rram, const double *layer,
+                                  VECTOR *cost, VECTOR *weights, VECTOR *macs)
 {
+    VECTOR f[20], leaking = ALL(1.0);
     VECTOR area = LOOSE(layer);
     const VECTOR into = LOOSE(layer + FLASH_LAYERS);
     const VECTOR out = LOOSE(layer + 2 * FLASH_LAYERS);
@@ -118,49 +157,37 @@ TARGET INLINE void KERNEL(counts)(int rram, const double *layer, VECTOR *f,
     const VECTOR group = CHOOSE(single, ALL(1.0), into);
     area = CHOOSE(single, -area, area);
     if (rram)
-        KERNEL(rram_counts)(area, into, out, side * side, f);
+        leaking += KERNEL(rram_counts)(area, into, out, side * side,
+                                       LOOSE(layer + 4 * FLASH_LAYERS), f) * terms->leak;
     else
         KERNEL(cpu_counts)(area, single, group, out, side, f);
+    KERNEL(costs)(terms, f, leaking, cost);
     *weights = area * group * out;
     *macs = *weights * (side * side);
 }
 
-/* Costs of `groups` (1 or 2) times WIDTH layers into the sums; `live`, of one group only: all bits
- * in the lanes that count. */
-TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, int groups, const double *layer,
+/* Costs of WIDTH layers into the sums; `live`: all bits in the lanes that count. */
+TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, const double *layer,
                                const MASK *live, VECTOR *sum, MASK *late)
 {
-    VECTOR f[16], g[16], weights, macs, more, more_macs;
-    KERNEL(counts)(rram, layer, f, &weights, &macs);
-    if (groups == 2)
-        KERNEL(counts)(rram, layer + WIDTH, g, &more, &more_macs);
-    for (int k = 1, t = 0; k < 7; k++) {
-        if (t == terms->n || terms->column[t] != k)
+    VECTOR cost[FLASH_COSTS], weights, macs;
+    KERNEL(counts)(terms, rram, layer, cost, &weights, &macs);
+    for (int k = 1; k < FLASH_COSTS; k++) {
+        VECTOR a = cost[k];
+        if (!rram && k != COL_LATENCY && k != COL_ENERGY && k != COL_AREA)
             continue;
-        VECTOR a = ALL(0.0), b = a;
-        for (; t < terms->n && terms->column[t] == k; t++) {
-            a += f[terms->feature[t]] * terms->weight[t];
-            if (groups == 2)
-                b += g[terms->feature[t]] * terms->weight[t];
-        }
-        a = a * terms->per_unit[k];
         if (live)
             a = CHOOSE(*live, a, ALL(0.0));
         *late |= a >= LIMIT;
         a = ROUND(a);
-        if (groups == 2) {
-            b = b * terms->per_unit[k];
-            *late |= b >= LIMIT;
-            a += ROUND(b);
-        }
-        sum[k] += a;
+        sum[k] = k == COL_PEAK ? CHOOSE(a > sum[k], a, sum[k]) : sum[k] + a;
     }
     if (live) {
         weights = CHOOSE(*live, weights, ALL(0.0));
         macs = CHOOSE(*live, macs, ALL(0.0));
     }
-    sum[COL_PARAMS] += groups == 2 ? weights + more : weights;
-    sum[COL_MACS] += groups == 2 ? macs + more_macs : macs;
+    sum[COL_PARAMS] += weights;
+    sum[COL_MACS] += macs;
 }
 
 TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const flash_network *net,
@@ -180,6 +207,7 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
             layer[FLASH_LAYERS + n] = run->into;
             layer[2 * FLASH_LAYERS + n] = run->out;
             layer[3 * FLASH_LAYERS + n] = run->side;
+            layer[4 * FLASH_LAYERS + n] = run->padded;
             n++;
             continue;
         }
@@ -190,6 +218,7 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
             LOOSE(layer + FLASH_LAYERS + i) = into;
             LOOSE(layer + 2 * FLASH_LAYERS + i) = out;
             LOOSE(layer + 3 * FLASH_LAYERS + i) = ALL(run->side);
+            LOOSE(layer + 4 * FLASH_LAYERS + i) = ALL(run->padded);
             into += run->into_step * WIDTH;
             out += run->out_step * WIDTH;
         }
@@ -197,11 +226,11 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
     }
     for (int k = 0; k < FLASH_COLUMNS; k++)
         sum[k] = ALL(0.0);
-    for (i = 0; i + 2 * WIDTH <= n; i += 2 * WIDTH)
-        KERNEL(add)(terms, rram, 2, layer + i, 0, sum, &late);
-    for (; i < n; i += WIDTH) {
+    for (i = 0; i + WIDTH <= n; i += WIDTH)
+        KERNEL(add)(terms, rram, layer + i, 0, sum, &late);
+    if (i < n) {
         MASK live = lane < (double)(n - i);
-        KERNEL(add)(terms, rram, 1, layer + i, &live, sum, &late);
+        KERNEL(add)(terms, rram, layer + i, &live, sum, &late);
     }
     for (int c = 0; c < net->n_cells; c += WIDTH) {
         MASK live = lane < (double)(net->n_cells - c);
@@ -220,7 +249,7 @@ TARGET INLINE int KERNEL(charge_all)(const flash_terms *terms, int rram, const f
     for (int k = 0; k < FLASH_COLUMNS; k++) {
         double total = k == COL_PARAMS ? net->params : 0.0;
         for (int j = 0; j < WIDTH; j++)
-            total += sum[k][j];
+            total = flash_joined(k, total, sum[k][j]);
         x[k] = total;
     }
     return !any;

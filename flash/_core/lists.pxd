@@ -19,11 +19,14 @@ cdef struct List:
     int32_t states
     int32_t* id          # rows of the table; NULL: all of them, in order
     int64_t* start       # states + 1 offsets
-    double* column[9]    # of the surviving rows; NULL where absent
+    # of the surviving rows; NULL where absent. Sums alone: the peak, whose total is a maximum, is
+    # there in the variant's peak_cell only, and no sum of it is above the total.
+    double* column[N_COLUMNS]
+    double* peak         # in every cell
     int owned
     int ranged           # low and high are known
-    double low[9]
-    double high[9]
+    double low[N_COLUMNS]
+    double high[N_COLUMNS]
 
 
 cdef struct Lists:
@@ -59,6 +62,9 @@ cdef inline Lists* whole(const flash_variant* v, flash_pool* pool) noexcept nogi
         for s in range(v.cells[c].states + 1):
             lists.cell[c].start[s] = s * (v.cells[c].rows // v.cells[c].states)
         memcpy(lists.cell[c].column, v.cells[c].column, sizeof(v.cells[c].column))
+        lists.cell[c].peak = v.cells[c].column[COL_PEAK]
+        if c != v.peak_cell:
+            lists.cell[c].column[COL_PEAK] = NULL
     return lists
 
 
@@ -104,6 +110,7 @@ cdef inline void take(const List* source, const int32_t* chosen, int64_t n, cons
     cdef const double* column
     for k in range(FLASH_COLUMNS):
         present += source.column[k] != NULL
+    present += source.peak != NULL and source.column[COL_PEAK] == NULL
     out.n = n
     out.states = source.states
     out.owned = 1
@@ -118,15 +125,26 @@ cdef inline void take(const List* source, const int32_t* chosen, int64_t n, cons
         for i in range(n):
             out.id[i] = source.id[chosen[i]]
     block = <double*> (out.id + room)
+    out.peak = NULL
     for k in range(FLASH_COLUMNS):
-        if source.column[k] == NULL:
-            out.column[k] = NULL
+        column = source.peak if k == COL_PEAK else source.column[k]
+        out.column[k] = NULL
+        if column == NULL:
             continue
-        column = source.column[k]
-        out.column[k] = block
+        if k == COL_PEAK:
+            out.peak = block
+        if source.column[k] != NULL:
+            out.column[k] = block
         for i in range(n):
             block[i] = column[chosen[i]]
         block += room
+
+
+cdef inline double held(const List* list, int k, int64_t i) noexcept nogil:
+    """A row's number in a column, of the peak too; 0 where it is absent."""
+    if k == COL_PEAK:
+        return list.peak[i] if list.peak != NULL else 0.0
+    return list.column[k][i] if list.column[k] != NULL else 0.0
 
 
 cdef inline Lists* sample(const Lists* source, int64_t most, int32_t* work) noexcept nogil:

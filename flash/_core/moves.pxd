@@ -26,11 +26,13 @@ cdef struct Point:
 cdef struct Move:
     int32_t row
     int usable
-    double change[9]     # of the totals
+    double change[N_COLUMNS]     # of the totals
+    double peak          # of the row
 
 
 cdef struct Around:      # the moves from one point
-    double total[9]
+    double total[N_COLUMNS]
+    double peak[32]      # of each cell
     Move one[32][10]
     Move two[32][10][10]  # of a cell: the first move, then a variable after its own
 
@@ -79,7 +81,7 @@ cdef inline double weigh_point(Worker* w, Point* p) noexcept nogil:
     cdef const flash_variant* v = &w.problem.variants[p.variant]
     cdef const flash_cell* cell
     cdef int32_t row[32]
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef int64_t own = 0
     cdef int c
     for c in range(v.n_cells):
@@ -126,6 +128,7 @@ cdef inline void look(const flash_cell* cell, int32_t at, int number, int32_t or
     for k in range(FLASH_COLUMNS):
         out.change[k] = (cell.column[k][out.row] - cell.column[k][origin]
                          if cell.column[k] != NULL else 0.0)
+    out.peak = cell.column[COL_PEAK][out.row] if cell.column[COL_PEAK] != NULL else 0.0
 
 
 cdef inline void look_around(const flash_variant* v, const Point* p, int scale,
@@ -133,6 +136,9 @@ cdef inline void look_around(const flash_variant* v, const Point* p, int scale,
     cdef int c, i, j
     flash_totals(v, p.row, out.total)
     for c in range(v.n_cells):
+        out.peak[c] = 0.0
+        if v.cells[c].column[COL_PEAK] != NULL:
+            out.peak[c] = v.cells[c].column[COL_PEAK][p.row[c]]
         for i in range(SHIFTS):
             look(&v.cells[c], p.row[c], i, p.row[c], scale, &out.one[c][i])
             if out.one[c][i].usable:
@@ -140,17 +146,20 @@ cdef inline void look_around(const flash_variant* v, const Point* p, int scale,
                     look(&v.cells[c], out.one[c][i].row, j, p.row[c], scale, &out.two[c][i][j])
 
 
-cdef inline void moved(Worker* w, const Point* p, const double* total, const Move* one, int a,
+cdef inline void moved(Worker* w, const Point* p, const Around* around, const Move* one, int a,
                        const Move* two, int b, Point* best) noexcept nogil:
     """Appraises p with one or two moves (`two` may be NULL) and keeps it where it is better."""
-    cdef double sum[9]
+    cdef double sum[N_COLUMNS]
     cdef int32_t row[32]
     cdef int c, k
     cdef double merit
     for k in range(FLASH_COLUMNS):
-        sum[k] = total[k] + one.change[k] + (two.change[k] if two != NULL else 0.0)
+        sum[k] = around.total[k] + one.change[k] + (two.change[k] if two != NULL else 0.0)
+    sum[COL_PEAK] = max(one.peak, two.peak if two != NULL else 0.0)
     for c in range(w.problem.variants[p.variant].n_cells):
         row[c] = p.row[c]
+        if c != a and (c != b or two == NULL):
+            sum[COL_PEAK] = max(sum[COL_PEAK], around.peak[c])
     row[a] = one.row
     if two != NULL:
         row[b] = two.row
@@ -171,14 +180,14 @@ cdef inline void best_neighbour(Worker* w, const Point* p, int scale, Around* ar
         for i in range(SHIFTS):
             if not around.one[a][i].usable:
                 continue
-            moved(w, p, around.total, &around.one[a][i], a, NULL, 0, best)
+            moved(w, p, around, &around.one[a][i], a, NULL, 0, best)
             for j in range((i | 1) + 1, SHIFTS):
                 if around.two[a][i][j].usable:
-                    moved(w, p, around.total, &around.two[a][i][j], a, NULL, 0, best)
+                    moved(w, p, around, &around.two[a][i][j], a, NULL, 0, best)
             for b in range(a + 1, v.n_cells):
                 for j in range(SHIFTS):
                     if around.one[b][j].usable:
-                        moved(w, p, around.total, &around.one[a][i], a, &around.one[b][j], b, best)
+                        moved(w, p, around, &around.one[a][i], a, &around.one[b][j], b, best)
         if pause_if_due(w):
             return
 

@@ -5,7 +5,7 @@ channel blocks); a column's cost is a sum of feature times coefficient, rounded 
 The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
 """
 
-from libc.math cimport INFINITY, rint
+from libc.math cimport INFINITY, rint, sqrt
 
 from flash._core.core cimport *
 
@@ -26,7 +26,7 @@ cdef enum:
     VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
 
 cdef enum:
-    COST_COLUMNS = 7     # score (unused here) ... area, in the order of problem.h
+    COST_COLUMNS = 12    # score (unused here) ... peak, in the order of problem.h
     MAX_FEATURES = 32
 
 
@@ -36,6 +36,7 @@ cdef struct Op:
     int64_t kernel_width
     int64_t begun_height, begun_width   # positions, a last one that has only begun among them
     int64_t reads        # positions of the input
+    int64_t padded       # the same with its padding
 
 
 cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind, -1 where another
@@ -92,17 +93,18 @@ cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
     op.kind = <int> ops[0]
     op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
     op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
-    op.begun_height, op.begun_width, op.reads = ops[8], ops[9], ops[10]
+    op.begun_height, op.begun_width, op.reads = ops[8], ops[N_COLUMNS], ops[10]
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
-cdef inline void rram_features(const Op* op, int64_t tile, int64_t sub, int64_t each,
-                               double* f) noexcept nogil:
-    """Sixteen counts of a layer on square tiles of 2 x 2 elements of sub x sub cells, `each` columns
-    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense)."""
+cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_t each,
+                                 double* f) noexcept nogil:
+    """Twenty counts of a layer on square tiles of 2 x 2 elements of sub x sub cells, `each` columns
+    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense). Returns how
+    many rows of subarrays its last element needs beyond the first."""
     cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = each * op.out_channels
     cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // sub
     cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
@@ -110,18 +112,22 @@ cdef inline void rram_features(const Op* op, int64_t tile, int64_t sub, int64_t 
     cdef int64_t sr = ceil_div(r, sub), sc = ceil_div(c, sub)
     cdef int64_t copies = ((2 if pr == 1 else 1) * (2 if pc == 1 else 1)
                            * max(1, inside // sr) * max(1, inside // sc))
-    cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile
-    cdef int64_t wr = r, wsr = sr, wc = c, wsc = sc, wpc = pc, levels = 0
-    cdef double p = <double> positions
-    if copies == 1 and rest_r <= pe:
-        wr += rest_r
-        wsr += ceil_div(rest_r, sub)
+    cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile, more_sr
+    cdef int64_t wc = c, wsc = sc, wpc = pc, levels = 0
+    cdef int64_t full_c = c // pe * pe, full_pc = c // pe   # what rows that work twice have
+    cdef double p = <double> positions, roots
+    if copies > 1 or rest_r > pe:
+        rest_r = 0
     if copies == 1 and rest_c <= pe:
         wc += rest_c
         wsc += ceil_div(rest_c, sub)
         wpc += 1
+        full_c += rest_c
+        full_pc += 1
+    more_sr = ceil_div(rest_r, sub)
     while (<int64_t> 1 << levels) < tr:
         levels += 1
+    roots = rooted(r, sr, sub) * <double> wc + rooted(rest_r, more_sr, sub) * <double> full_c
     f[0] = <double> (tr * tc)
     f[1] = p / <double> copies
     f[2] = p if pr > 1 else 0.0
@@ -130,14 +136,28 @@ cdef inline void rram_features(const Op* op, int64_t tile, int64_t sub, int64_t 
     f[5] = p * <double> op.out_channels
     f[6] = p * <double> min(r, tile)
     f[7] = p * <double> min(op.out_channels, tile // each)
-    f[8] = p * <double> (ceil_div(r, tr) + ceil_div(op.out_channels, tc))
-    f[9] = p * <double> (wsr * wsc)
-    f[10] = p * <double> (wsr * wc)
-    f[11] = p * <double> (wr * wsc)
-    f[12] = p * <double> (r * tc)
-    f[13] = p * <double> (op.out_channels * tr)
-    f[14] = p * <double> (wr * wpc)
-    f[15] = p * <double> (op.in_channels * tc)
+    f[8] = p * (<double> r / <double> tr)
+    f[9] = p * (<double> op.out_channels / <double> tc)
+    f[10] = p * <double> (sr * wsc + more_sr * ceil_div(full_c, sub))
+    f[11] = p * <double> (sr * wc + more_sr * full_c)
+    f[12] = p * <double> (r * wsc + rest_r * ceil_div(full_c, sub))
+    f[13] = p * roots
+    f[14] = f[11] if op.in_channels == 3 else 0.0
+    f[15] = p * <double> (r * tc)
+    f[16] = p * <double> (op.out_channels * tr)
+    f[17] = p * <double> (r * wpc + rest_r * full_pc)
+    f[18] = <double> ceil_div(op.padded * op.in_channels, 2048)
+    f[19] = <double> tr
+    if copies == 16:     # the simulator leaves what it had for the layer before: of a first one, all
+        return <double> (inside - 1)
+    return <double> (sr - (pr - 1) * inside - 1)
+
+
+cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
+    """Square roots of the rows that work in each of sr subarrays, added up."""
+    if r == 0:
+        return 0.0
+    return <double> (sr - 1) * sqrt(<double> sub) + sqrt(<double> (r - (sr - 1) * sub))
 
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
@@ -174,7 +194,7 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
     f[8] = maps if op.out_channels % 16 else 0.0
-    f[9] = 1.0
+    f[N_COLUMNS] = 1.0
     f[12] = maps
 
 
@@ -256,29 +276,31 @@ cdef inline void wait_for_memory(const CostModel* model, const Op* op, double* f
     f[1] = max(f[1], least)
 
 
-cdef inline void features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
-    """What a kind counts of an operation that is none of a processor's."""
+cdef inline double features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """What a kind counts of an operation that is none of a processor's; returns by how many steps
+    it leaks more while it works."""
     if model.kind == KIND_RRAM:
-        rram_features(op, model.rows, model.subarray, model.each, f)
-    elif model.kind == KIND_FPGA:
+        return rram_features(op, model.rows, model.subarray, model.each, f)
+    if model.kind == KIND_FPGA:
         fpga_features(model, op, f)
-    else:
-        systolic_features(op, model.rows, model.columns, f)
-        if model.bits_per_cycle > 0.0:
-            wait_for_memory(model, op, f)
+        return 0.0
+    systolic_features(op, model.rows, model.columns, f)
+    if model.bits_per_cycle > 0.0:
+        wait_for_memory(model, op, f)
+    return 0.0
 
 
 cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
-    """column[k] += what the operation costs, in whole units."""
+    """Adds what the operation costs to the columns, in whole units."""
     cdef double f[32]
-    cdef double cost
+    cdef double cost, leaking = 0.0
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
     elif op.kind != OP_CONV:
         return
     else:
-        features_of(model, op, f)
+        leaking = 1.0 + features_of(model, op, f) * model.terms.leak
     i = 0
     while i < model.terms.n:   # in the order of their columns
         k = model.terms.column[i]
@@ -286,4 +308,7 @@ cdef inline void charge(const CostModel* model, const Op* op, double* column) no
         while i < model.terms.n and model.terms.column[i] == k:
             cost += model.terms.weight[i] * f[model.terms.feature[i]]
             i += 1
-        column[k] += rint(cost * model.terms.per_unit[k])
+        column[k] = flash_joined(k, column[k], rint(cost * model.terms.per_unit[k]))
+        if model.terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
+            column[COL_LEAK if k == COL_LATENCY else COL_LEAK_IN] += rint(
+                cost * leaking * model.terms.per_unit[k])

@@ -152,13 +152,13 @@ cdef inline void side_by_side(const flash_variant* v, int c, int shift, double f
                               double* line) noexcept nogil:
     """The lines of a cell's rows; the first cell's hold the constants too."""
     cdef const flash_cell* cell = &v.cells[c]
-    cdef int[9] order
-    cdef double[9] constant
+    cdef int[N_COLUMNS] order
+    cdef double[N_COLUMNS] constant
     cdef int64_t i
     cdef int j
     order[:] = [COL_SCORE, COL_LATENCY, COL_PARAMS, COL_MACS, COL_LATENCY_SCALED, COL_ENERGY,
                 COL_ENERGY_SCALED, COL_AREA, COL_SCALE]
-    cdef double[9] x
+    cdef double[N_COLUMNS] x
     for j in range(9):
         constant[j] = 0.0 if c else v.constant[order[j]]
     for i in range(cell.rows):

@@ -1,9 +1,9 @@
 /* The compiled problem, as the kernels and the solvers see it.
  *
  * A network is one row per cell. A row holds one number per column; the totals of a
- * configuration are the sums of its rows, its boundaries and a constant. Every number is an
- * integer held in a double (fixed point, see `quantum`) and every total stays below 2^53, so
- * sums are exact in any order and in any grouping. Metrics are fixed formulas of the totals.
+ * configuration are the sums of its rows, its boundaries and a constant, but for the peak, which
+ * is their maximum. Every number is an integer held in a double (fixed point, see `quantum`) and
+ * every total stays below 2^53, so sums are exact in any order and in any grouping. Metrics are fixed formulas of the totals.
  */
 #ifndef FLASH_PROBLEM_H
 #define FLASH_PROBLEM_H
@@ -13,15 +13,20 @@
 
 #define FLASH_MAX_CELLS 32
 #define FLASH_MAX_STATES 64
-#define FLASH_COLUMNS 9
+#define FLASH_COLUMNS 14
 enum {
-    COL_SCORE,          /* NN-Degree or a predictor's additive score */
-    COL_LATENCY,        /* latency that does not depend on the class */
-    COL_LATENCY_SCALED, /* latency that the class multiplies (rram: interconnect) */
+    COL_SCORE,       /* NN-Degree or a predictor's additive score */
+    COL_LATENCY,     /* latency that does not depend on the class */
+    COL_LATENCY_IN,  /* latency that the class multiplies, each by a factor of its own (rram: the */
+    COL_LATENCY_OUT, /* chip's bus: inputs and outputs) */
     COL_ENERGY,
-    COL_ENERGY_SCALED,
-    COL_SCALE, /* its total selects the class (rram: tiles, hence the tile grid) */
+    COL_ENERGY_IN,
+    COL_ENERGY_OUT,
+    COL_LEAK,    /* latency weighted by what leaks meanwhile */
+    COL_LEAK_IN, /* the same of COL_LATENCY_IN */
+    COL_SCALE,   /* its total selects the class (rram: tiles, hence the tile grid) */
     COL_AREA,
+    COL_PEAK, /* area that is there once, for the largest: its total is a maximum, no sum */
     COL_PARAMS,
     COL_MACS
 };
@@ -45,17 +50,25 @@ typedef struct {
     int32_t n_cells;
     flash_cell *cells;
     double constant[FLASH_COLUMNS];
+    int32_t peak_cell; /* the cell whose peak is the total's linear lower bound */
 } flash_variant;
+
+typedef struct {
+    double latency_in, latency_out; /* what the scaled columns are multiplied by */
+    double energy_in, energy_out;
+    double leak_out; /* what COL_LATENCY_OUT is multiplied by where it leaks */
+    double area;     /* of the chip, beside what grows with the scale (rram: the bus) */
+    double padding[2]; /* a cache line */
+} flash_class;
 
 typedef struct {
     int32_t n_direct;             /* scales below it find their class in class_at */
     const int16_t *class_at;
     int32_t n_steps;              /* classes by scale: 0 when nothing depends on it */
-    const double *scale_max;      /* class g holds while scale <= scale_max[g]; the last is inf */
-    const double *latency_factor; /* non-decreasing */
-    const double *energy_factor;  /* non-decreasing */
-    const double *area_offset;    /* non-decreasing (rram: the chip-wide bus) */
-    double leakage;               /* energy per unit of scale and of latency */
+    const double *scale_max;   /* class g holds while scale <= scale_max[g]; the last is inf */
+    const flash_class *of;     /* of each class; no number of it falls from one to the next */
+    double leakage;            /* energy per unit of scale and of leaking latency */
+    double area_per_scale;
     double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
     int32_t modelled;              /* bit m: metric m is known */
     int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
@@ -107,24 +120,25 @@ static inline int flash_class_of(const flash_links *l, double scale)
  * falls with the logarithm of another total. */
 static inline void flash_metrics(const flash_links *l, const double *x, double *m)
 {
-    double f = 0.0, h = 0.0, a = 0.0;
-    if (l->n_steps) {
-        int g = flash_class_of(l, x[COL_SCALE]);
-        f = l->latency_factor[g];
-        h = l->energy_factor[g];
-        a = l->area_offset[g];
-    }
+    static const flash_class none = {0};
+    const flash_class *g = l->n_steps ? &l->of[flash_class_of(l, x[COL_SCALE])] : &none;
+    const double ms = l->quantum[M_LATENCY], mj = l->quantum[M_ENERGY];
+    const double out = ms * x[COL_LATENCY_OUT];
     m[M_SCORE] = l->quantum[M_SCORE] * x[COL_SCORE];
     if (l->log_macs != 0.0)
         m[M_SCORE] += l->log_macs * log(x[COL_MACS]);
     if (l->log_params != 0.0)
         m[M_SCORE] += l->log_params * log(x[COL_PARAMS]);
-    m[M_LATENCY] = l->quantum[M_LATENCY] * x[COL_LATENCY]
-                   + f * (l->quantum[M_LATENCY] * x[COL_LATENCY_SCALED]);
-    m[M_ENERGY] = (l->quantum[M_ENERGY] * x[COL_ENERGY]
-                   + h * (l->quantum[M_ENERGY] * x[COL_ENERGY_SCALED]))
-                  + (l->leakage * x[COL_SCALE]) * m[M_LATENCY];
-    m[M_AREA] = l->quantum[M_AREA] * x[COL_AREA] + a;
+    m[M_LATENCY] = ms * x[COL_LATENCY]
+                   + (g->latency_in * (ms * x[COL_LATENCY_IN]) + g->latency_out * out);
+    m[M_ENERGY] = (mj * x[COL_ENERGY]
+                   + (g->energy_in * (mj * x[COL_ENERGY_IN])
+                      + g->energy_out * (mj * x[COL_ENERGY_OUT])))
+                  + (l->leakage * x[COL_SCALE])
+                        * (ms * x[COL_LEAK]
+                           + (g->latency_in * (ms * x[COL_LEAK_IN]) + g->leak_out * out));
+    m[M_AREA] = l->quantum[M_AREA] * (x[COL_AREA] + x[COL_PEAK])
+                + (l->area_per_scale * x[COL_SCALE] + g->area);
     m[M_PARAMS] = x[COL_PARAMS];
     m[M_MACS] = x[COL_MACS];
 }
@@ -175,6 +189,14 @@ static inline int flash_follows(const flash_cell *before, int64_t t, const flash
     return t % (before->states / before->incoming) == s / (cell->states / cell->incoming);
 }
 
+/* A column's total of two parts of a configuration. */
+static inline double flash_joined(int k, double a, double b)
+{
+    if (k == COL_PEAK)
+        return a > b ? a : b;
+    return a + b;
+}
+
 static inline void flash_totals(const flash_variant *v, const int32_t *row, double *x)
 {
     for (int k = 0; k < FLASH_COLUMNS; k++)
@@ -185,7 +207,7 @@ static inline void flash_totals(const flash_variant *v, const int32_t *row, doub
         int64_t state = flash_state_of(cell, row[c]);
         for (int k = 0; k < FLASH_COLUMNS; k++)
             if (cell->column[k])
-                x[k] += cell->column[k][row[c]];
+                x[k] = flash_joined(k, x[k], cell->column[k][row[c]]);
         if (cell->joined)
             for (int k = 0; k < FLASH_COLUMNS; k++)
                 if (cell->boundary[k])

@@ -12,13 +12,13 @@ from flash._core.core cimport *
 
 
 cdef struct Form:  # sum_k w[k] * total[k] + c
-    double w[9]
+    double w[N_COLUMNS]
     double c
 
 
 cdef struct Box:
-    double low[9]   # of the totals
-    double high[9]
+    double low[N_COLUMNS]   # of the totals
+    double high[N_COLUMNS]
 
 
 cdef inline double apply(const Form* f, const double* total) noexcept nogil:
@@ -65,24 +65,45 @@ cdef inline void add(Form* f, double factor, const Form* g) noexcept nogil:
         f.w[k] += factor * g.w[k]
 
 
-cdef inline void step_line(const flash_links* links, const double* factor, double low,
+cdef inline double factor_of(const flash_links* links, int g, int which) noexcept nogil:
+    """A number of a class, by its place in flash_class."""
+    return (<const double*> &links.of[g])[which]
+
+
+cdef inline void step_line(const flash_links* links, int which, int first, int last,
                            double high, double* at_zero, double* slope) noexcept nogil:
-    """A line below the step function `factor` of the scale on the integers of [low, high]."""
-    cdef int first = flash_class_of(links, low), last = flash_class_of(links, high), g
-    cdef double start, end, steepest = INFINITY, s
+    """A line below a class number, a step function of the scale, on the integers from the first
+    class' own to `high` in the last."""
+    cdef int g
+    cdef double start, end, steepest = INFINITY, s, least = factor_of(links, first, which)
     slope[0] = 0.0
-    at_zero[0] = factor[first]
+    at_zero[0] = least
     if first == last:
         return
     start = links.scale_max[first]
     for g in range(first + 1, last + 1):
         end = links.scale_max[g] if g < last else high
-        s = (factor[g] - factor[first]) / (end - start)
+        s = (factor_of(links, g, which) - least) / (end - start)
         if s < steepest:
             steepest = s
     if steepest > 0.0:
         slope[0] = steepest
-        at_zero[0] = factor[first] - steepest * start
+        at_zero[0] = least - steepest * start
+
+
+cdef inline void scaled_term(const flash_links* links, int which, int column, double quantum,
+                             const Box* box, int first, int last, const double* at,
+                             Form* form) noexcept nogil:
+    """form += a line below a class' factor times a scaled column."""
+    cdef Form u, v
+    if box.high[column] <= 0.0:
+        return
+    clear(&u)
+    step_line(links, which, first, last, box.high[COL_SCALE], &u.c, &u.w[COL_SCALE])
+    clear(&v)
+    v.w[column] = quantum
+    under_product(form, 1.0, &u, factor_of(links, first, which), factor_of(links, last, which), &v,
+                  quantum * box.low[column], quantum * box.high[column], at)
 
 
 cdef inline void under_product(Form* f, double weight, const Form* u, double u_low, double u_high,
@@ -147,75 +168,85 @@ cdef inline void metric_range(const flash_links* links, const Box* box, double* 
         high[M_SCORE] += 1e-12 * (1.0 + fabs(high[M_SCORE]))
 
 
+cdef enum:               # places in flash_class
+    LATENCY_IN
+    LATENCY_OUT
+    ENERGY_IN
+    ENERGY_OUT
+    LEAK_OUT
+    AREA
+
+
 cdef inline void lower_forms(const flash_links* links, const Box* box, const double* at,
                              Form* form) noexcept nogil:
     """form[m] <= metric m on the box. `at`: totals where the bounds should be tight, or NULL."""
-    cdef Form u, v
-    cdef double zero, slope, f_low, f_high, latency_high = 0.0, low, high
-    cdef int k, g
-    cdef double s_low = box.low[COL_SCALE], s_high = box.high[COL_SCALE]
+    cdef Form u, leaking
+    cdef double low, high
+    cdef double ms = links.quantum[M_LATENCY], mj = links.quantum[M_ENERGY]
+    cdef int k, first = 0, last = 0
     for k in range(FLASH_METRICS):
         clear(&form[k])
     score_form(links, box, -1, &form[M_SCORE])
-    form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
-    form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
-    form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
+    form[M_LATENCY].w[COL_LATENCY] = ms
+    form[M_ENERGY].w[COL_ENERGY] = mj
+    form[M_AREA].w[COL_AREA] = form[M_AREA].w[COL_PEAK] = links.quantum[M_AREA]
+    form[M_AREA].w[COL_SCALE] = links.area_per_scale
     form[M_PARAMS].w[COL_PARAMS] = 1.0
     form[M_MACS].w[COL_MACS] = 1.0
+    clear(&leaking)
+    leaking.w[COL_LEAK] = ms
     if links.n_steps:
-        step_line(links, links.area_offset, s_low, s_high, &zero, &slope)
-        form[M_AREA].c = zero
-        form[M_AREA].w[COL_SCALE] = slope
-        for k in range(2):
-            step_line(links, links.energy_factor if k else links.latency_factor, s_low, s_high,
-                      &zero, &slope)
-            g = flash_class_of(links, s_low)
-            f_low = links.energy_factor[g] if k else links.latency_factor[g]
-            g = flash_class_of(links, s_high)
-            f_high = links.energy_factor[g] if k else links.latency_factor[g]
-            if k == 0:
-                latency_high = f_high
-            clear(&u)
-            u.c = zero
-            u.w[COL_SCALE] = slope
-            clear(&v)
-            v.w[COL_ENERGY_SCALED if k else COL_LATENCY_SCALED] = \
-                links.quantum[M_ENERGY if k else M_LATENCY]
-            under_product(&form[M_ENERGY if k else M_LATENCY], 1.0, &u, f_low, f_high, &v,
-                          least(&v, box), most(&v, box), at)
+        first = flash_class_of(links, box.low[COL_SCALE])
+        last = flash_class_of(links, box.high[COL_SCALE])
+        clear(&u)
+        step_line(links, AREA, first, last, box.high[COL_SCALE], &u.c, &u.w[COL_SCALE])
+        add(&form[M_AREA], 1.0, &u)
+        scaled_term(links, LATENCY_IN, COL_LATENCY_IN, ms, box, first, last, at, &form[M_LATENCY])
+        scaled_term(links, LATENCY_OUT, COL_LATENCY_OUT, ms, box, first, last, at,
+                    &form[M_LATENCY])
+        scaled_term(links, ENERGY_IN, COL_ENERGY_IN, mj, box, first, last, at, &form[M_ENERGY])
+        scaled_term(links, ENERGY_OUT, COL_ENERGY_OUT, mj, box, first, last, at, &form[M_ENERGY])
+        if links.leakage > 0.0:
+            scaled_term(links, LATENCY_IN, COL_LEAK_IN, ms, box, first, last, at, &leaking)
+            scaled_term(links, LEAK_OUT, COL_LATENCY_OUT, ms, box, first, last, at, &leaking)
     if links.leakage > 0.0:
         clear(&u)
         u.w[COL_SCALE] = 1.0
-        low = least(&form[M_LATENCY], box)
-        clear(&v)
-        v.w[COL_LATENCY] = links.quantum[M_LATENCY]
-        v.w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * latency_high
-        high = most(&v, box)
-        v = form[M_LATENCY]
-        under_product(&form[M_ENERGY], links.leakage, &u, s_low, s_high, &v,
-                      low if low > 0.0 else 0.0, high, at)
+        low = least(&leaking, box)
+        high = ms * box.high[COL_LEAK]
+        if links.n_steps:
+            high += ms * (links.of[last].latency_in * box.high[COL_LEAK_IN]
+                          + links.of[last].leak_out * box.high[COL_LATENCY_OUT])
+        under_product(&form[M_ENERGY], links.leakage, &u, box.low[COL_SCALE], box.high[COL_SCALE],
+                      &leaking, low if low > 0.0 else 0.0, high, at)
 
 
 cdef inline void upper_forms(const flash_links* links, const Box* box, const double* at,
                              Form* form) noexcept nogil:
     """form[m] >= metric m on the box."""
-    cdef double f = 0.0, h = 0.0
-    cdef int k, g
+    cdef double ms = links.quantum[M_LATENCY], mj = links.quantum[M_ENERGY], leaked
+    cdef const flash_class* g = NULL
+    cdef int k
     for k in range(FLASH_METRICS):
         clear(&form[k])
     if links.n_steps:
-        g = flash_class_of(links, box.high[COL_SCALE])
-        f = links.latency_factor[g]
-        h = links.energy_factor[g]
+        g = &links.of[flash_class_of(links, box.high[COL_SCALE])]
     score_form(links, box, 1, &form[M_SCORE])
-    form[M_LATENCY].w[COL_LATENCY] = links.quantum[M_LATENCY]
-    form[M_LATENCY].w[COL_LATENCY_SCALED] = links.quantum[M_LATENCY] * f
-    form[M_ENERGY].w[COL_ENERGY] = links.quantum[M_ENERGY]
-    form[M_ENERGY].w[COL_ENERGY_SCALED] = links.quantum[M_ENERGY] * h
-    add(&form[M_ENERGY], links.leakage * box.high[COL_SCALE], &form[M_LATENCY])
+    leaked = links.leakage * box.high[COL_SCALE] * ms
+    form[M_LATENCY].w[COL_LATENCY] = ms
+    form[M_ENERGY].w[COL_ENERGY] = mj
+    form[M_ENERGY].w[COL_LEAK] = leaked
     form[M_AREA].w[COL_AREA] = links.quantum[M_AREA]
-    if links.n_steps:
-        form[M_AREA].c = links.area_offset[flash_class_of(links, box.high[COL_SCALE])]
+    form[M_AREA].c = links.quantum[M_AREA] * box.high[COL_PEAK]   # a maximum: no sum is above it
+    form[M_AREA].w[COL_SCALE] = links.area_per_scale
+    if g != NULL:
+        form[M_LATENCY].w[COL_LATENCY_IN] = ms * g.latency_in
+        form[M_LATENCY].w[COL_LATENCY_OUT] = ms * g.latency_out
+        form[M_ENERGY].w[COL_ENERGY_IN] = mj * g.energy_in
+        form[M_ENERGY].w[COL_ENERGY_OUT] = mj * g.energy_out
+        form[M_ENERGY].w[COL_LEAK_IN] = leaked * g.latency_in
+        form[M_ENERGY].w[COL_LATENCY_OUT] = leaked * g.leak_out
+        form[M_AREA].c += g.area
     form[M_PARAMS].w[COL_PARAMS] = 1.0
     form[M_MACS].w[COL_MACS] = 1.0
 

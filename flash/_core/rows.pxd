@@ -50,25 +50,27 @@ cdef inline void concatenations(const CostModel* model, const Place* at,
     cdef double area[8]
     cdef double out[8]
     cdef double spots[8]
-    cdef double cost[7][8]
-    cdef double* column[7]
-    cdef double x[11]
+    cdef double padded[8]
+    cdef double cost[COST_COLUMNS][8]
+    cdef double* column[COST_COLUMNS]
+    cdef double x[SHAPE_COLUMNS]
     cdef double w = <double> at.width, side = <double> half(at.side, at.stride)
     cdef int64_t i, j
     cdef int k, late = 0
-    for k in range(7):
+    for k in range(COST_COLUMNS):
         column[k] = cost[k]
     for k in range(8):
         area[k] = 9.0
         out[k] = w
         spots[k] = side * side
+        padded[k] = (side + 2.0) * (side + 2.0)
     i = 0
     while i < n:
         for j in range(8):
             into[j] = w + <double> links[i + j if i + j < n else n - 1]
-        kernel.rram_eight(&model.terms, into, area, out, spots, column)
+        kernel.rram_eight(&model.terms, into, area, out, spots, padded, column)
         for j in range(min(8, n - i)):
-            for k in range(1, 7):
+            for k in range(1, COST_COLUMNS):
                 late |= cost[k][j] >= 2251799813685248.0
                 shape[k * shapes + i + j] = cost[k][j]
             shape[COL_PARAMS * shapes + i + j] = 9.0 * into[j] * w + 2.0 * into[j]
@@ -84,132 +86,157 @@ cdef inline void concatenations(const CostModel* model, const Place* at,
                 shape[k * shapes + i] = x[k]
 
 
-cdef inline void relinked(const Place* at, int first, int64_t links, double* to,
-                          const double* other, int64_t shapes) noexcept nogil:
-    """A position that is like another one but for its links."""
+cdef inline void shape_of(const CostModel* model, const Place* at, int first, int64_t links,
+                          int64_t expansion, int64_t kernel_size, double* to,
+                          int64_t shapes) noexcept nogil:
+    """What one position adds, column by column."""
+    cdef double x[SHAPE_COLUMNS]
     cdef int k
+    memset(x, 0, sizeof(x))
+    position(model, at, first, links, expansion, kernel_size, x)
     for k in range(SHAPE_COLUMNS):
-        to[k * shapes] = other[k * shapes]
-    to[COL_LINKS * shapes] = (<double> (links * at.width) if carries(at, first) else 0.0)
+        to[k * shapes] = x[k]
 
 
-cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* cell, int64_t width_number,
-              Work* work, double** row) except -1 nogil:
-    """The rows of one width: `row[k]` is where column k of the first one goes."""
-    cdef int64_t lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-    cdef int64_t i, j, d, n_runs, shapes, base, rest, step = cell.n_expansions * cell.n_kernels
-    cdef const int64_t* skip = cell.skip + width_number * cell.n_skips
-    cdef double* shape = work.shape
-    cdef double* total = work.total
-    cdef double x[11]
-    cdef double* out
+cdef inline void shapes_of_lines(const CostModel* model, const Place* at, const PlanCell* cell,
+                                 const int64_t* skip, int first, double* shape,
+                                 int64_t shapes) noexcept nogil:
+    """The first position, or any other, of each line."""
+    cdef int64_t step = cell.n_expansions * cell.n_kernels, lines = cell.n_skips * step, j
     cdef int k
-    cdef const flash_kernels* kernel = kernels()
     # additions are on the way where only convolutions are charged for: lines differ in links alone
     cdef int free = at.family != DENSENET and model.kind != KIND_CPU
-    cdef int rising = 1, first
-    work.n_done = 0
-    for j in range(1, cell.n_skips):
-        rising &= skip[j] > skip[j - 1]
-    # shapes: the first position per line, any other per line, saturated positions
-    shapes = 2 * lines + cell.deepest + 1
-    memset(shape, 0, SHAPE_COLUMNS * shapes * sizeof(double))
     for j in range(lines):
-        if at.family == DENSENET and j:
-            break
         if free and j >= step:
-            relinked(at, 1, skip[j // step], shape + j, shape + j % step, shapes)
-            continue
-        memset(x, 0, sizeof(x))
-        position(model, at, 1, 0 if at.family == DENSENET else skip[j // step],
-                 cell.expansion[j // cell.n_kernels % cell.n_expansions],
-                 cell.kernel[j % cell.n_kernels], x)
-        for k in range(SHAPE_COLUMNS):
-            shape[k * shapes + j] = x[k]
-    if (at.family == DENSENET and model.kind == KIND_RRAM and model.vectors
-            and kernel.rram_eight != NULL):
-        concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
-    else:
-        for j in range(lines):
-            if free and j >= step:
-                relinked(at, 0, skip[j // step], shape + lines + j, shape + lines + j % step,
-                         shapes)
-                continue
-            memset(x, 0, sizeof(x))
-            position(model, at, 0, skip[j // step],
-                     cell.expansion[j // cell.n_kernels % cell.n_expansions],
-                     cell.kernel[j % cell.n_kernels], x)
             for k in range(SHAPE_COLUMNS):
-                shape[k * shapes + lines + j] = x[k]
+                shape[k * shapes + j] = shape[k * shapes + j % step]
+            shape[COL_LINKS * shapes + j] = (<double> (skip[j // step] * at.width)
+                                             if carries(at, first) else 0.0)
+            continue
+        shape_of(model, at, first, skip[j // step],
+                 cell.expansion[j // cell.n_kernels % cell.n_expansions],
+                 cell.kernel[j % cell.n_kernels], shape + j, shapes)
+
+
+cdef inline void shapes_of_caps(const CostModel* model, const Place* at, const PlanCell* cell,
+                                const int64_t* skip, const flash_kernels* kernel, double* shape,
+                                int64_t shapes) noexcept nogil:
+    """Of a concatenation cell: its first position, one for each cap, and after them the saturated
+    ones, layer by layer, which draw all that there is."""
+    cdef int64_t lines = cell.n_skips, j
+    cdef double* rest = shape + 2 * lines
+    shape_of(model, at, 1, 0, 1, 3, rest, shapes)
+    for j in range(1, cell.deepest):
+        shape_of(model, at, 0, at.width * (j - 1), 1, 3, rest + j, shapes)
+    if model.kind == KIND_RRAM and model.vectors and kernel.rram_eight != NULL:
+        concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
+        return
+    for j in range(lines):
+        shape_of(model, at, 0, skip[j], 1, 3, shape + lines + j, shapes)
+
+
+cdef inline void stack_column(const flash_kernels* kernel, const Place* at, const int64_t* skip,
+                              Work* work, flash_stacking* stack, int column, const double* shape,
+                              int64_t shapes, double start, double* out) noexcept nogil:
+    """Prefix sums of one column over the positions (of the peak: maxima), at every depth."""
+    cdef const double* own = shape + column * shapes
+    cdef int64_t lines = stack.lines, i, j
+    if work.rising:
+        kernel.stack(stack, 0, lines, own, own + lines, own + 2 * lines, column == COL_PEAK, start,
+                     out)
+        return
+    for j in range(lines):   # caps in another order: which take their own shape is no prefix
+        for i in range(stack.positions):
+            work.n_runs[i] = j + (skip[j] < at.width * (i - 1))
+        kernel.stack(stack, j, j + 1, own, own + lines, own + 2 * lines, column == COL_PEAK, start,
+                     out)
+
+
+cdef inline void plan_stack(const Place* at, const PlanCell* cell, const int64_t* skip, Work* work,
+                            flash_stacking* stack) noexcept nogil:
+    """Which lines take their own shape at each position."""
+    cdef int64_t i, j, n
+    stack.lines = cell.n_skips * cell.n_expansions * cell.n_kernels
+    stack.positions = cell.deepest
+    stack.depth_number = work.depth_number
+    stack.n_runs = work.n_runs
+    work.rising = 1
+    for i in range(cell.deepest):
+        work.n_runs[i] = stack.lines
+    if at.family != DENSENET:
+        return
+    for j in range(1, cell.n_skips):
+        work.rising &= skip[j] > skip[j - 1]
+    n = 0
+    for i in range(cell.deepest):
+        while n < stack.lines and skip[n] < at.width * (i - 1):
+            n += 1
+        work.n_runs[i] = n
+
+
+cdef inline void scores(const Place* at, const PlanCell* cell, const int64_t* skip,
+                        const flash_kernels* kernel, Work* work, flash_stacking* stack,
+                        const double* shape, int64_t shapes, double** row) noexcept nogil:
+    """The scores' rows: NN-Degree, or a topology's score."""
+    cdef int64_t lines = stack.lines, i, j
+    cdef int64_t step = cell.n_kernels
+    cdef const double* links = shape + COL_LINKS * shapes
+    cdef const double* widths = shape + COL_WIDTH * shapes
+    cdef double* out
+    cdef double wide
+    if at.family == DENSENET and work.terms == NULL:
+        stack_column(kernel, at, skip, work, stack, COL_LINKS, shape, shapes, 0.0, row[COL_SCORE])
+    for i in range(cell.deepest):
+        if at.family == DENSENET and work.terms != NULL:
+            extend_paths(at, skip, i, work, lines)
+        if work.depth_number[i + 1] < 0:
+            continue
+        out = row[COL_SCORE] + work.depth_number[i + 1] * lines
+        if work.terms != NULL:
+            score_rows(kernel, at, cell, skip, i + 1, work, lines,
+                       row[COL_PARAMS] + work.depth_number[i + 1] * lines, out)
+        elif at.family == DENSENET:
+            wide = <double> (at.width * (i + 1))
+            kernel.scale_round(lines, out, score_scale() / wide,
+                               rint(wide * (score_scale() / <double> (i + 1))), out)
+        else:
+            for j in range(lines):   # whole numbers: the positions after the first are alike
+                out[j] = degree(widths[j] + <double> i * widths[lines + j], convolutions(
+                    at, i + 1, cell.expansion[j // step % cell.n_expansions]),
+                    links[j] + <double> i * links[lines + j])
+        span(kernel, lines, out, work, COL_SCORE)
+
+
+cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* cell,
+                     int64_t width_number, Work* work, double** row) except -1 nogil:
+    """The rows of one width: `row[k]` is where column k of the first one goes."""
+    cdef const int64_t* skip = cell.skip + width_number * cell.n_skips
+    cdef int64_t lines = cell.n_skips * cell.n_expansions * cell.n_kernels, least = 1
+    cdef int64_t shapes = 2 * lines + cell.deepest + 1
+    cdef double* shape = work.shape
+    cdef double x[SHAPE_COLUMNS]
+    cdef int k
+    cdef const flash_kernels* kernel = kernels()
+    cdef flash_stacking stack
+    plan_stack(at, cell, skip, work, &stack)
+    if at.family == DENSENET:
+        shapes_of_caps(model, at, cell, skip, kernel, shape, shapes)
+    else:
+        shapes_of_lines(model, at, cell, skip, 1, shape, shapes)
+        shapes_of_lines(model, at, cell, skip, 0, shape + lines, shapes)
     memset(x, 0, sizeof(x))
     ends(model, at, x)
-    for k in range(SHAPE_COLUMNS):
-        for j in range(lines):
-            total[k * lines + j] = x[k]
-    for i in range(cell.deepest):
-        # lines below n_runs take their own shape, the others the one at `rest`
-        n_runs = lines
-        base = lines
-        rest = 0
-        if i == 0:
-            base = 0
-            if at.family == DENSENET:
-                n_runs = 0
-        elif at.family == DENSENET and not rising:
-            for j in range(lines):
-                memset(x, 0, sizeof(x))
-                position(model, at, 0, min(skip[j], at.width * (i - 1)), 1, 3, x)
-                for k in range(SHAPE_COLUMNS):
-                    shape[k * shapes + lines + j] = x[k]
-        elif at.family == DENSENET:
-            n_runs = 0
-            while n_runs < lines and skip[n_runs] < at.width * (i - 1):
-                n_runs += 1
-            if n_runs < lines:
-                rest = 2 * lines + i
-                memset(x, 0, sizeof(x))
-                position(model, at, 0, at.width * (i - 1), 1, 3, x)
-                for k in range(SHAPE_COLUMNS):
-                    shape[k * shapes + rest] = x[k]
-        d = work.depth_number[i + 1]
-        first = 0
-        if d >= 0:
-            first = work.n_done == 0
-            work.n_done += 1
-        for k in range(SHAPE_COLUMNS):
-            if k < FLASH_COLUMNS and (row[k] == NULL or k == COL_SCORE):
-                continue
-            out = work.scratch
-            if d >= 0 and k < FLASH_COLUMNS:
-                out = row[k] + d * lines
-            if k == COL_WIDTH and at.family == DENSENET:
-                continue
-            kernel.accumulate(lines, n_runs, shape + k * shapes + base, shape[k * shapes + rest],
-                              total + k * lines, out)
-            # sums only grow with depth: the first and the last one span a column's range
-            if k < FLASH_COLUMNS and (first or i + 1 == cell.deepest):
-                span(kernel, lines, total + k * lines, work, k)
-        if work.terms != NULL and at.family == DENSENET:
-            extend_paths(at, skip, i, work, lines)
-        if d < 0 or row[COL_SCORE] == NULL:
+    while work.depth_number[least] < 0:
+        least += 1
+    for k in range(FLASH_COLUMNS):
+        if row[k] == NULL or k == COL_SCORE:
             continue
-        out = row[COL_SCORE] + d * lines
-        if work.terms != NULL:
-            score_rows(kernel, at, cell, skip, i + 1, work, lines, out)
-            span(kernel, lines, out, work, COL_SCORE)
-            continue
-        if at.family == DENSENET:
-            kernel.scale_round(lines, total + COL_LINKS * lines,
-                               score_scale() / <double> (at.width * (i + 1)),
-                               rint(<double> (at.width * (i + 1))
-                                    * (score_scale() / <double> (i + 1))), out)
-            span(kernel, lines, out, work, COL_SCORE)
-            continue
-        for j in range(lines):
-            out[j] = degree(total[COL_WIDTH * lines + j], convolutions(
-                at, i + 1, cell.expansion[j // cell.n_kernels % cell.n_expansions]),
-                total[COL_LINKS * lines + j])
-        span(kernel, lines, out, work, COL_SCORE)
+        stack_column(kernel, at, skip, work, &stack, k, shape, shapes, x[k], row[k])
+        # nothing falls with depth: the first and the last one span a column's range
+        span(kernel, lines, row[k] + work.depth_number[least] * lines, work, k)
+        span(kernel, lines, row[k] + work.depth_number[cell.deepest] * lines, work, k)
+    if row[COL_SCORE] != NULL:
+        scores(at, cell, skip, kernel, work, &stack, shape, shapes, row)
     return 0
 
 

@@ -11,8 +11,8 @@ from flash._core.relax cimport *
 
 cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Scan* out) noexcept nogil:
     """Maximises sum_k weight[k] * total[k] over the lists: the Lagrangian's inner problem."""
-    cdef const double* column[9]
-    cdef double weight[9]
+    cdef const double* column[N_COLUMNS]
+    cdef double weight[N_COLUMNS]
     cdef int c, s, t, k, n, before
     cdef int back[32][64]
     cdef double* value = w.value
@@ -21,18 +21,14 @@ cdef inline void scan(Worker* w, const flash_variant* v, const Lists* lists, Sca
     cdef const flash_cell* cell
     cdef int64_t i
     w.scans += 1
-    n = 0
-    for k in range(FLASH_COLUMNS):
-        if w.problem.present >> k & 1 and out.weight[k] != 0.0:
-            weight[n] = out.weight[k]
-            n += 1
     for c in range(lists.n_cells):
         list = &lists.cell[c]
         cell = &v.cells[c]
         n = 0
         for k in range(FLASH_COLUMNS):
-            if w.problem.present >> k & 1 and out.weight[k] != 0.0:
+            if list.column[k] != NULL and out.weight[k] != 0.0:
                 column[n] = list.column[k]
+                weight[n] = out.weight[k]
                 n += 1
         if n == 0:
             memset(value, 0, list.n * sizeof(double))
@@ -123,7 +119,9 @@ cdef inline void range_rows(Worker* w, List* list) noexcept nogil:
     cdef int k
     for k in range(FLASH_COLUMNS):
         list.low[k] = list.high[k] = 0.0
-        if list.column[k] != NULL:
+        if k == COL_PEAK and list.peak != NULL:
+            w.kernels.range(list.n, list.peak, &list.low[k], &list.high[k])
+        elif list.column[k] != NULL:
             w.kernels.range(list.n, list.column[k], &list.low[k], &list.high[k])
     list.ranged = 1
 
@@ -141,8 +139,11 @@ cdef inline void ranges(Worker* w, const flash_variant* v, Lists* lists, Box* bo
         if not w.problem.present >> k & 1:
             continue
         for c in range(lists.n_cells):
-            box.low[k] += lists.cell[c].low[k]
-            box.high[k] += lists.cell[c].high[k]
+            if k == COL_PEAK and c != v.peak_cell:   # linear bounds know its own peak alone
+                box.high[k] = max(box.high[k], lists.cell[c].high[k])
+                continue
+            box.low[k] = flash_joined(k, box.low[k], lists.cell[c].low[k])
+            box.high[k] = flash_joined(k, box.high[k], lists.cell[c].high[k])
             if v.cells[c].boundary[k] != NULL:
                 low = INFINITY
                 high = -INFINITY

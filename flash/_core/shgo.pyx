@@ -32,8 +32,8 @@ cdef enum:
 
 
 cdef struct Prices:      # of each column's unit
-    double cost[9]       # in the composite cost
-    double gain[9]       # in the score
+    double cost[N_COLUMNS]       # in the composite cost
+    double gain[N_COLUMNS]       # in the score
 
 
 cdef double middling(const Lists* lists, const flash_variant* v, int column) noexcept nogil:
@@ -51,8 +51,9 @@ cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const
     """What each column's unit costs, by shares of the budgets' metrics, and what it scores, near
     these totals."""
     cdef const flash_links* links = &w.problem.links
-    cdef double f = 0.0, h = 0.0
-    cdef double at[9]
+    cdef const flash_class* of
+    cdef double at[N_COLUMNS]
+    cdef double leaking
     cdef int g
     for g in range(FLASH_COLUMNS):
         at[g] = total[g] if total != NULL else middling(lists, v, g)
@@ -63,15 +64,19 @@ cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const
         prices.gain[COL_PARAMS] = links.log_params / at[COL_PARAMS]
     if links.log_macs != 0.0:
         prices.gain[COL_MACS] = links.log_macs / at[COL_MACS]
-    if links.n_steps:
-        g = flash_class_of(links, at[COL_SCALE])
-        f = links.latency_factor[g]
-        h = links.energy_factor[g]
     weight[COL_LATENCY] = share[M_LATENCY] * links.quantum[M_LATENCY]
-    weight[COL_LATENCY_SCALED] = f * weight[COL_LATENCY]
     weight[COL_ENERGY] = share[M_ENERGY] * links.quantum[M_ENERGY]
-    weight[COL_ENERGY_SCALED] = h * weight[COL_ENERGY]
-    weight[COL_AREA] = share[M_AREA] * links.quantum[M_AREA]
+    weight[COL_AREA] = weight[COL_PEAK] = share[M_AREA] * links.quantum[M_AREA]
+    weight[COL_SCALE] = share[M_AREA] * links.area_per_scale
+    leaking = share[M_ENERGY] * links.leakage * at[COL_SCALE] * links.quantum[M_LATENCY]
+    weight[COL_LEAK] = leaking
+    if links.n_steps:
+        of = &links.of[flash_class_of(links, at[COL_SCALE])]
+        weight[COL_LATENCY_IN] = of.latency_in * weight[COL_LATENCY]
+        weight[COL_LATENCY_OUT] = of.latency_out * weight[COL_LATENCY] + of.leak_out * leaking
+        weight[COL_ENERGY_IN] = of.energy_in * weight[COL_ENERGY]
+        weight[COL_ENERGY_OUT] = of.energy_out * weight[COL_ENERGY]
+        weight[COL_LEAK_IN] = of.latency_in * leaking
     weight[COL_PARAMS] = share[M_PARAMS]
     weight[COL_MACS] = share[M_MACS]
 
@@ -79,8 +84,8 @@ cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const
 cdef void best_rows(Worker* w, const Lists* lists, const Prices* prices, double price,
                     int32_t* row) noexcept nogil:
     """In each cell the row with the most score less price times composite cost."""
-    cdef const double* column[9]
-    cdef double used[9]
+    cdef const double* column[N_COLUMNS]
+    cdef double used[N_COLUMNS]
     cdef double top
     cdef int c, k, n
     for c in range(lists.n_cells):
@@ -107,7 +112,7 @@ cdef double critical_price(Worker* w, const Lists* lists, int variant, double* s
     move towards the budgets that are tight there."""
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef double low, middle, price = high
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef double metric[6]
     cdef Point p
     cdef int turn, k, _step
@@ -146,9 +151,9 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     cdef int32_t axis[8][32]
     cdef int plain = summed(v)
     cdef double* merit
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef Point corner
-    cdef double share_of[32][6][9]   # what an axis' row adds to the totals
+    cdef double share_of[32][6][N_COLUMNS]   # what an axis' row adds to the totals
     cdef int stride[32]
     cdef int digit[32]
     for k in range(FLASH_METRICS):
@@ -196,7 +201,7 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
             total[k] = v.constant[k]
         for c in range(n):
             for k in range(FLASH_COLUMNS):
-                total[k] += share_of[c][i // stride[c] % m][k]
+                total[k] = flash_joined(k, total[k], share_of[c][i // stride[c] % m][k])
         merit[i] = appraise(w, variant, corner.row, total, -INFINITY)
     for i in range(count):
         for c in range(n):
@@ -235,7 +240,7 @@ cdef int is_minimiser(const double* merit, int at, int n, int m, const int* stri
 cdef void mean_shares(Worker* w, const flash_variant* v, const Lists* lists,
                       double* share) noexcept nogil:
     """Shares by the metrics of a middling configuration, times the product's exponents."""
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef double metric[6]
     cdef int32_t row[32]
     cdef double e
@@ -263,8 +268,8 @@ cdef double most_score(const flash_problem* problem, int variant) noexcept nogil
             if v.cells[c].boundary[k] != NULL:
                 return INFINITY
             if v.cells[c].column[k] != NULL:
-                box.low[k] += v.cells[c].low[k]
-                box.high[k] += v.cells[c].high[k]
+                box.low[k] = flash_joined(k, box.low[k], v.cells[c].low[k])
+                box.high[k] = flash_joined(k, box.high[k], v.cells[c].high[k])
     metric_range(&problem.links, &box, low, high)
     return high[M_SCORE]
 

@@ -24,61 +24,62 @@ TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double 
     return count;
 }
 
-/* latency and energy of a position added to `own`: of one, and of as many as fit a vector */
-TARGET static inline double KERNEL(latency_at)(const double *l, const double *ls,
-                                               const flash_parts *own)
-{
-    return (*l + own->latency) + (*ls + own->latency_scaled) * own->latency_factor;
-}
+/* latency, energy and area of a position added to the other cells' part: of one, and of as many as
+ * fit a vector */
+#define COSTS_OF(X)                                                                             \
+    const flash_class *g = &p->of;                                                              \
+    latency = X(LATENCY) + (X(LATENCY_IN) * g->latency_in + X(LATENCY_OUT) * g->latency_out);   \
+    energy = X(ENERGY) + (X(ENERGY_IN) * g->energy_in + X(ENERGY_OUT) * g->energy_out)          \
+             + X(LEAKAGE)                                                                       \
+                   * (X(LEAK) + (X(LEAK_IN) * g->latency_in + X(LATENCY_OUT) * g->leak_out));
+#define ONE(k) (column[PART_##k * stride] + p->own[PART_##k])
+#define MANY(k) (*(const flash_loose *)(column + PART_##k * stride) + p->own[PART_##k])
 
-TARGET static inline double KERNEL(energy_at)(const double *e, const double *es, const double *t,
-                                              double latency, const flash_parts *own)
+TARGET static inline void KERNEL(costs_at)(const double *column, int64_t stride,
+                                           const flash_parts *p, double *costs)
 {
-    return (*e + own->energy) + (*es + own->energy_scaled) * own->energy_factor
-           + (*t + own->leakage) * latency;
+    double latency, energy, peak = column[PART_PEAK * stride];
+    COSTS_OF(ONE)
+    costs[0] = latency;
+    costs[1] = energy;
+    costs[2] = ONE(AREA) + (peak > p->own[PART_PEAK] ? peak : p->own[PART_PEAK]);
 }
 
 #ifdef FLASH_VECTORS
-TARGET static inline flash_doubles KERNEL(latencies)(const double *l, const double *ls,
-                                                     const flash_parts *own)
+TARGET static inline void KERNEL(costs_of)(const double *column, int64_t stride,
+                                           const flash_parts *p, flash_doubles *costs)
 {
-    return (*(const flash_loose *)l + own->latency)
-           + (*(const flash_loose *)ls + own->latency_scaled) * own->latency_factor;
-}
-
-TARGET static inline flash_doubles KERNEL(energies)(const double *e, const double *es,
-                                                    const double *t, flash_doubles latency,
-                                                    const flash_parts *own)
-{
-    return (*(const flash_loose *)e + own->energy)
-           + (*(const flash_loose *)es + own->energy_scaled) * own->energy_factor
-           + (*(const flash_loose *)t + own->leakage) * latency;
+    flash_doubles latency, energy, peak = *(const flash_loose *)(column + PART_PEAK * stride);
+    const flash_doubles other = FLASH_ALL(p->own[PART_PEAK]);
+    COSTS_OF(MANY)
+    costs[0] = latency;
+    costs[1] = energy;
+    costs[2] = MANY(AREA) + FLASH_SELECT(peak > other, peak, other);
 }
 #endif
 
-/* the positions that, added to `own`, meet its maxima; six columns of `stride` numbers, scaled as
- * `own` is */
+/* the positions that, added to the other cells' part, meet its maxima; FLASH_PARTS columns of
+ * `stride` numbers */
 TARGET static int64_t KERNEL(meeting)(int64_t n, const double *column, int64_t stride,
-                                      const flash_parts *own, int32_t *chosen)
+                                      const flash_parts *p, int32_t *chosen)
 {
-    const double *l = column, *ls = l + stride, *e = ls + stride, *es = e + stride,
-                 *t = es + stride, *a = t + stride;
     int64_t count = 0, i = 0;
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
-        flash_doubles latency = KERNEL(latencies)(l + i, ls + i, own);
-        flash_longs hit = latency <= own->max_latency;
-        hit &= *(const flash_loose *)(a + i) + own->area <= own->max_area;
-        hit &= KERNEL(energies)(e + i, es + i, t + i, latency, own) <= own->max_energy;
+        flash_doubles costs[3];
+        KERNEL(costs_of)(column + i, stride, p, costs);
+        flash_longs hit = costs[0] <= p->max_latency;
+        hit &= costs[1] <= p->max_energy;
+        hit &= costs[2] <= p->max_area;
         FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
-        double latency = KERNEL(latency_at)(l + i, ls + i, own);
-        double energy = KERNEL(energy_at)(e + i, es + i, t + i, latency, own);
+        double costs[3];
+        KERNEL(costs_at)(column + i, stride, p, costs);
         chosen[count] = (int32_t)i;
-        count += (latency <= own->max_latency) & (a[i] + own->area <= own->max_area)
-                 & (energy <= own->max_energy);
+        count += (costs[0] <= p->max_latency) & (costs[1] <= p->max_energy)
+                 & (costs[2] <= p->max_area);
     }
     return count;
 }
@@ -101,55 +102,43 @@ TARGET static inline flash_doubles KERNEL(rough_log)(flash_doubles x)
 }
 #endif
 
-/* the positions that, added to `own`, may reach a logarithm of the product of `least`; seven
- * columns of `stride` numbers, scaled as `own` is. Costs of 0 are always chosen. */
+/* the positions that, added to the other cells' part, may reach a logarithm of the product of
+ * `least`. Costs of 0 are always chosen. */
 TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column, int64_t stride,
-                                                const flash_parts *own, int32_t *chosen)
+                                                const flash_parts *p, int32_t *chosen)
 {
-    const double *s = column, *l = s + stride, *ls = l + stride, *e = ls + stride,
-                 *es = e + stride, *t = es + stride, *a = t + stride;
-    const double *power = own->exponent;
+    const double *power = p->exponent;
     int64_t count = 0, i = 0;
 #ifdef FLASH_VECTORS
     for (; i + LANES <= n; i += LANES) {
-        flash_doubles score = *(const flash_loose *)(s + i) + own->score;
-        flash_doubles latency = KERNEL(latencies)(l + i, ls + i, own);
-        flash_doubles energy = KERNEL(energies)(e + i, es + i, t + i, latency, own);
-        flash_doubles area = *(const flash_loose *)(a + i) + own->area;
-        flash_doubles sum = FLASH_ALL(0.0);
+        flash_doubles costs[3], sum = FLASH_ALL(0.0);
+        flash_doubles score = *(const flash_loose *)(column + i) + p->own[PART_SCORE];
         flash_longs hit = (score <= 1e-300);
+        KERNEL(costs_of)(column + i, stride, p, costs);
         if (power[0] != 0.0)
             sum += KERNEL(rough_log)(score) * power[0];
-        if (power[1] != 0.0) {
-            sum += KERNEL(rough_log)(latency) * power[1];
-            hit |= latency <= 1e-300;
-        }
-        if (power[2] != 0.0) {
-            sum += KERNEL(rough_log)(energy) * power[2];
-            hit |= energy <= 1e-300;
-        }
-        if (power[3] != 0.0) {
-            sum += KERNEL(rough_log)(area) * power[3];
-            hit |= area <= 1e-300;
-        }
-        hit |= sum >= own->least;
+        for (int k = 0; k < 3; k++)
+            if (power[k + 1] != 0.0) {
+                sum += KERNEL(rough_log)(costs[k]) * power[k + 1];
+                hit |= costs[k] <= 1e-300;
+            }
+        hit |= sum >= p->least;
         FLASH_CHOOSE(hit, i, chosen, count);
     }
 #endif
     for (; i < n; i++) {
-        double latency = KERNEL(latency_at)(l + i, ls + i, own);
-        double energy = KERNEL(energy_at)(e + i, es + i, t + i, latency, own);
-        double sum = 0.0;
+        double costs[3], sum = 0.0;
+        KERNEL(costs_at)(column + i, stride, p, costs);
         if (power[0] != 0.0)
-            sum += log(s[i] + own->score) * power[0];
-        if (power[1] != 0.0)
-            sum += log(latency) * power[1];
-        if (power[2] != 0.0)
-            sum += log(energy) * power[2];
-        if (power[3] != 0.0)
-            sum += log(a[i] + own->area) * power[3];
+            sum += log(column[i] + p->own[PART_SCORE]) * power[0];
+        for (int k = 0; k < 3; k++)
+            if (power[k + 1] != 0.0)
+                sum += log(costs[k]) * power[k + 1];
         chosen[count] = (int32_t)i;
-        count += !(sum < own->least);
+        count += !(sum < p->least);
     }
     return count;
 }
+#undef COSTS_OF
+#undef ONE
+#undef MANY

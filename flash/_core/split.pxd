@@ -61,7 +61,7 @@ cdef inline int choose_split(Worker* w, const Node* node, const Model* m, const 
     """What to branch on: a metric, SCALE_ABOVE for the scale, or -1 where halving a box would
     gain little: most of the gap is then a matter of whole rows, not of curvature."""
     cdef double metric[6]
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef double low, high, error, worst = 0.0, curved = 0.0, x, gap
     cdef int k, g, choice = -1, over = 0, priced = 0
     cdef const flash_links* links = &w.problem.links

@@ -123,8 +123,8 @@ cdef inline int find(const int64_t* first, int n, int64_t at) noexcept nogil:
 
 def metric_ranges(Tables tables not None):
     """Between which values each metric lies: lists of 6 lows and 6 highs, over all variants."""
-    cdef double low[9]
-    cdef double high[9]
+    cdef double low[N_COLUMNS]
+    cdef double high[N_COLUMNS]
     cdef double m[6]
     cdef double n[6]
     cdef const flash_variant* v

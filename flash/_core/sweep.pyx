@@ -44,8 +44,8 @@ cdef struct Run:
     int32_t* chosen
     uint8_t* may_meet
     int64_t begin, end      # the block's rows that are streamed
-    double tile_low[9]
-    double tile_high[9]
+    double tile_low[N_COLUMNS]
+    double tile_high[N_COLUMNS]
     int64_t feasible
     int64_t weighed
     int32_t outer_row[32]
@@ -240,7 +240,7 @@ cdef void stream(Run* r, int64_t part, int64_t width, int64_t first, int64_t las
     """All outer combinations of a range past one block."""
     cdef const Layout* l = &r.layout
     cdef const flash_variant* v = l.v
-    cdef double total[33][9]
+    cdef double total[33][N_COLUMNS]
     cdef int64_t own[32]
     cdef int64_t handed[33]
     cdef int64_t at, rest, n
@@ -351,7 +351,7 @@ cdef void weigh(Run* r, int64_t part, int64_t width, const double* x, int64_t i,
     """One configuration exactly; count: it is not counted yet; wanted: it may be among the best."""
     cdef const flash_links* links = &r.problem.links
     cdef Block* b = &r.sieve.block
-    cdef double total[9]
+    cdef double total[N_COLUMNS]
     cdef double m[6]
     cdef double objective
     cdef int64_t j

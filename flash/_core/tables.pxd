@@ -4,7 +4,9 @@ from flash._core.core cimport *
 
 cdef class Classes:
     cdef int n, n_direct
-    cdef double* table        # four columns
+    cdef double* bound
+    cdef flash_class* of
+    cdef void* memory
     cdef int16_t* direct
 
 

@@ -11,7 +11,7 @@ from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
 from libc.math cimport INFINITY, isfinite, sqrt
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from flash._core.core cimport *
 
@@ -48,12 +48,13 @@ def build_info():
     }
 
 
-COLUMNS = ("score", "latency", "latency_scaled", "energy", "energy_scaled", "scale", "area",
-           "params", "macs")
+COLUMNS = ("score", "latency", "latency_in", "latency_out", "energy", "energy_in", "energy_out",
+           "leak", "leak_in", "scale", "area", "peak", "params", "macs")
 METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 MAX_CELLS = FLASH_MAX_CELLS
 MAX_STATES = FLASH_MAX_STATES
 cdef int DIRECT = 4096
+cdef int CLASS = sizeof(flash_class) // sizeof(double)
 MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
 
 _VARIANTS = ("auto", "baseline", "avx2", "avx512")
@@ -111,38 +112,50 @@ cdef int64_t read(object data, double* out, int64_t room) except -1:
 
 
 cdef class Classes:
-    """What depends on the scale: tuples (bound, latency factor, energy factor, area offset)."""
+    """What depends on the scale: tuples (bound, factors of the latency of inputs and of outputs, of
+    the energy of inputs and of outputs, of the outputs' latency where it leaks, area)."""
 
     def __init__(self, classes):
         cdef int i, k, n = len(classes), scale
-        cdef double* table
+        cdef double own[7]
+        cdef double* number
         if not 1 <= n < 32768:
             raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
-        self.table = table = <double*> malloc(4 * n * sizeof(double))
-        if table == NULL:
+        self.bound = <double*> malloc(n * sizeof(double))
+        self.memory = malloc(n * sizeof(flash_class) + 64)
+        if self.bound == NULL or self.memory == NULL:
             raise MemoryError
+        self.of = <flash_class*> ((<size_t> self.memory + 63) & ~<size_t> 63)
         self.n = n
         for i in range(n):
-            for k in range(4):
-                table[k * n + i] = classes[i][k]
+            for k in range(7):
+                own[k] = classes[i][k]
+            self.bound[i] = own[0]
+            memset(&self.of[i], 0, sizeof(flash_class))
+            number = <double*> &self.of[i]
+            memcpy(number, own + 1, 6 * sizeof(double))
             # written so that NaN is refused
-            if i and not (table[i] > table[i - 1] and table[n + i] >= table[n + i - 1]
-                          and table[2 * n + i] >= table[2 * n + i - 1]
-                          and table[3 * n + i] >= table[3 * n + i - 1]):
-                raise ValueError("classes: bounds must rise and factors must not fall")
-        if table[n - 1] != INFINITY or not (table[n] > 0.0 and table[2 * n] > 0.0):
-            raise ValueError("classes: the last has no bound, and factors are positive")
+            for k in range(6):
+                if not number[k] >= (number - CLASS)[k] if i else not number[k] >= 0.0:
+                    raise ValueError("classes: numbers must not be negative nor fall")
+            if i and not self.bound[i] > self.bound[i - 1]:
+                raise ValueError("classes: bounds must rise")
+        if self.bound[n - 1] != INFINITY:
+            raise ValueError("classes: the last must have no bound")
         # scales up to a few thousand find their class at once, others by bisection
-        self.n_direct = <int> min(DIRECT, table[n - 2] if n > 1 else 0.0)
+        self.n_direct = <int> min(DIRECT, self.bound[n - 2] if n > 1 else 0.0)
         self.direct = <int16_t*> malloc((self.n_direct + 1) * sizeof(int16_t))
+        if self.direct == NULL:
+            raise MemoryError
         i = 0
         for scale in range(self.n_direct):
-            while scale > table[i]:
+            while scale > self.bound[i]:
                 i += 1
             self.direct[scale] = i
 
     def __dealloc__(self):
-        free(self.table)
+        free(self.bound)
+        free(self.memory)
         free(self.direct)
 
 
@@ -202,6 +215,7 @@ cdef class Tables:
         for k in range(FLASH_METRICS):
             l.quantum[k] = links["quantum"][k]
         l.leakage = links.get("leakage", 0.0)
+        l.area_per_scale = links.get("area_per_scale", 0.0)
         l.modelled = links["modelled"]
         l.score_link, l.link_a, l.link_b, l.link_c = links.get("score", (0, 0.0, 0.0, 0.0))
         l.log_macs, l.log_params = links.get("logs", (0.0, 0.0))
@@ -210,10 +224,8 @@ cdef class Tables:
             l.n_steps = classes.n
             l.n_direct = classes.n_direct
             l.class_at = classes.direct
-            l.scale_max = classes.table
-            l.latency_factor = classes.table + classes.n
-            l.energy_factor = classes.table + 2 * classes.n
-            l.area_offset = classes.table + 3 * classes.n
+            l.scale_max = classes.bound
+            l.of = classes.of
         return 0
 
     @staticmethod
@@ -227,8 +239,8 @@ cdef class Tables:
             columns and boundaries map a column's number to a buffer of float64; every row of a
             state is contiguous and boundaries are (states of the previous cell, states).
         links : dict
-            quantum (one per metric), modelled (bits), leakage, classes (tuples of scale bound,
-            latency factor, energy factor, area offset), score (kind, a, b, c).
+            quantum (one per metric), modelled (bits), leakage, area_per_scale, classes (see
+            `Classes`), score (kind, a, b, c).
         """
         cdef Tables self = Tables.__new__(Tables)
         cdef size_t need = 0
@@ -289,14 +301,20 @@ cdef class Tables:
             raise ValueError("logs: factors must be finite")
         if self.problem.links.n_steps and not self.problem.present >> COL_SCALE & 1:
             raise ValueError("classes need the column scale")
+        if l.area_per_scale < 0.0 or not isfinite(l.area_per_scale):
+            raise ValueError("area_per_scale must be a number that is not negative")
         for i in range(self.problem.n_variants):
             v = &self.problem.variants[i]
+            if v.constant[COL_PEAK] != 0.0:
+                raise ValueError("column peak has no constant: nothing adds up to it")
             for k in range(FLASH_COLUMNS):
                 total = abs(v.constant[k])
                 lowest = v.constant[k]
                 for c in range(v.n_cells):
                     if v.cells[c].boundary[k] != NULL and v.cells[c].column[k] == NULL:
                         raise ValueError(f"column {COLUMNS[k]} has boundaries but no rows")
+                    if v.cells[c].boundary[k] != NULL and k == COL_PEAK:
+                        raise ValueError("column peak has no boundaries: nothing adds up to it")
                     if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
                         raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
                     if v.cells[c].column[k] == NULL:
@@ -307,7 +325,9 @@ cdef class Tables:
                     low = v.cells[c].low[k]
                     high = v.cells[c].high[k]
                     lowest += low
-                    total += max(abs(low), abs(high))
+                    total = flash_joined(k, total, max(abs(low), abs(high)))
+                    if k == COL_PEAK and high > v.cells[v.peak_cell].high[k]:
+                        v.peak_cell = c
                     if v.cells[c].boundary[k] != NULL:
                         s = v.cells[c].states * (v.cells[c - 1].states if c else 1)
                         chosen.range(s, v.cells[c].boundary[k], &least, &most)

@@ -29,7 +29,7 @@ cdef inline void extend_paths(const Place* at, const int64_t* skip, int64_t laye
 
 cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const PlanCell* cell,
                             const int64_t* skip, int64_t depth, Work* work, int64_t lines,
-                            double* out) noexcept nogil:
+                            const double* params, double* out) noexcept nogil:
     """The rows of one depth, in the score's units."""
     cdef int64_t j, step = cell.n_expansions * cell.n_kernels, expansion, kept
     cdef double stem = 1.0 if at.first and (at.family != DENSENET or at.imagenet) else 0.0
@@ -56,4 +56,4 @@ cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const 
         deep[j] = each * path + stem + tail
         spatial[j] = wide * path + stem
         count[j] = each * <double> depth + stem + tail
-    kernel.topology(lines, deep, spatial, count, work.total + COL_PARAMS * lines, work.terms, out)
+    kernel.topology(lines, deep, spatial, count, params, work.terms, out)

@@ -1,7 +1,7 @@
 """The search tree: the life of a node."""
 
 from libc.math cimport INFINITY, fabs
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from flash._core.bound cimport *
 from flash._core.core cimport *
@@ -67,8 +67,8 @@ cdef inline Lists* fix_rows(Worker* w, const flash_variant* v, Lists* lists, int
 cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
                          const Model* m) noexcept nogil:
     """Without the rows that break a constraint whatever the other cells take; may be `lists`."""
-    cdef const double* column[9]
-    cdef double weight[9]
+    cdef const double* column[N_COLUMNS]
+    cdef double weight[N_COLUMNS]
     cdef double top[32]
     cdef double room
     cdef double* value
@@ -84,8 +84,7 @@ cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
         used = 0
         for k in range(FLASH_COLUMNS):
             if m.form[r].w[k] != 0.0 and w.problem.present >> k & 1:
-                weight[used] = -m.form[r].w[k]
-                used += 1
+                used = 1
         if not used:
             continue
         value = w.value
@@ -94,10 +93,15 @@ cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
             list = &out.cell[c]
             used = 0
             for k in range(FLASH_COLUMNS):
-                if m.form[r].w[k] != 0.0 and w.problem.present >> k & 1:
+                if m.form[r].w[k] != 0.0 and list.column[k] != NULL:
                     column[used] = list.column[k]
+                    weight[used] = -m.form[r].w[k]
                     used += 1
-            top[c] = w.kernels.weigh(list.n, used, column, weight, value)
+            top[c] = 0.0
+            if used:
+                top[c] = w.kernels.weigh(list.n, used, column, weight, value)
+            else:
+                memset(value, 0, list.n * sizeof(double))
             room += top[c]
             value += list.n
         for k in range(FLASH_COLUMNS):

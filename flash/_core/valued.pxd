@@ -26,8 +26,8 @@ cdef inline int make_valued(const flash_problem* problem, const flash_query* que
     """0 where only exact arithmetic will do."""
     cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_links* links = &problem.links
-    cdef double low[9]
-    cdef double high[9]
+    cdef double low[N_COLUMNS]
+    cdef double high[N_COLUMNS]
     cdef double m[6]
     cdef double n[6]
     cdef double total = 0.0
@@ -75,8 +75,8 @@ cdef inline int values_of(const Valued* u, int linked, const flash_links* links,
     """A block's columns as float32; 0 where memory is short."""
     cdef float* at
     cdef const float** column = <const float**> values
-    cdef int order[9]
-    cdef double unit[9]
+    cdef int order[N_COLUMNS]
+    cdef double unit[N_COLUMNS]
     cdef int k
     cdef int64_t i
     order[:] = [COL_SCORE, COL_LATENCY, COL_LATENCY_SCALED, COL_ENERGY, COL_ENERGY_SCALED,
@@ -197,7 +197,7 @@ cdef inline void set_bound(const Valued* u, const Frame* f, const Sieve* s,
     at[6] = <float> (base[3] + low[COL_AREA] * q[M_AREA])
     at[7] = <float> (greatest.area + high[COL_AREA] * q[M_AREA])
     at[8] = <float> (base[4] + low[COL_PARAMS])
-    at[9] = <float> (base[4] + high[COL_PARAMS])
+    at[N_COLUMNS] = <float> (base[4] + high[COL_PARAMS])
     at[10] = <float> (base[5] + low[COL_MACS])
     at[11] = <float> (base[5] + high[COL_MACS])
     at[12] = <float> (0.5 * (at[0] + at[1]))
