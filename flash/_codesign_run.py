@@ -6,6 +6,7 @@ from time import perf_counter
 
 from ._core import compile as core
 from ._core.exact import Query
+from ._core.tables import COLUMNS
 from ._infeasible import NAMES, refusal
 from ._record import deferred
 from .codesigning import Codesign, joint_size, reward
@@ -142,8 +143,8 @@ def _report(
         latency_ms=costs.get("latency_ms"),
         energy_mj=costs.get("energy_mj"),
         area_mm2=costs.get("area_mm2"),
-        params=int(totals[7]),
-        macs=int(totals[8]),
+        params=int(totals[COLUMNS.index("params")]),
+        macs=int(totals[COLUMNS.index("macs")]),
         objective=score,
         upper_bound=bound,
         cell_degrees=tuple(d * core.SCORE_UNIT for d in degrees),

@@ -17,6 +17,7 @@ from ._core import compile as core
 from ._core.exact import Query, Search
 from ._core.joint import join, total_of
 from ._core.shgo import explore
+from ._core.tables import COLUMNS
 from ._record import Record, later
 from .errors import ArgumentError
 from .problem import plan_of, row_of
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Codesign", "Found", "joint_size", "rank", "reward"]
 
 INF = float("inf")
-COSTS = range(1, 7)  # columns of tables: latency ... area
+PEAK = COLUMNS.index("peak")  # of tables; of parts it is the greatest, no sum
+COSTS = range(COLUMNS.index("latency"), PEAK + 1)
 ALL_COSTS = sum(1 << k for k in COSTS)
 
 
@@ -133,6 +135,7 @@ class Codesign:
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space._per_cell))
         )
+        self._costs = [k for k in COSTS if columns >> k & 1]
         self._parts: dict[tuple[int, int], Tables] = {}
         self._bases: dict[int, Tables] = {}
 
@@ -234,7 +237,7 @@ class Codesign:
         ]
         for choice in choices:
             rows = [own[option] for own, option in zip(costs, choice, strict=True)]
-            if [sum(column) for column in zip(*rows, strict=True)] == found.totals:
+            if self._joined(rows) == found.totals:
                 return choice, []
         # by the part on which most depends
         widest, at, by = -1.0, 0, dict[int, float]()
@@ -254,8 +257,14 @@ class Codesign:
 
     def _totals(self, tables: Tables, found: Found) -> list[float]:
         """Return what an answer's rows cost in tables, column by column."""
-        wanted = [k for k in COSTS if self.columns >> k & 1]
-        return [total_of(tables, found.variant, found.table_rows, k) for k in wanted]
+        return [total_of(tables, found.variant, found.table_rows, k) for k in self._costs]
+
+    def _joined(self, rows: list[list[float]]) -> list[float]:
+        """Return what parts cost together, column by column."""
+        return [
+            max(column) if k == PEAK else sum(column)
+            for k, column in zip(self._costs, zip(*rows, strict=True), strict=True)
+        ]
 
     def compile(self, choices: Choices) -> Tables:
         """Return the tables of an accelerator, or of what no accelerator of several costs less than

@@ -14,6 +14,23 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, make
+from reference import (
+    AREA,
+    COLUMNS,
+    ENERGY,
+    ENERGY_IN,
+    ENERGY_OUT,
+    LATENCY,
+    LATENCY_IN,
+    LATENCY_OUT,
+    LEAK,
+    LEAK_IN,
+    MACS,
+    PARAMS,
+    PEAK,
+    SCALE,
+    SCORE,
+)
 
 from flash._core.exact import Query
 from flash._core.front import Front
@@ -85,10 +102,16 @@ def run(problem: TableProblem, goals: tuple[int, ...], **options: Any) -> Front:
 
 
 def some_goals(random: Random, problem: TableProblem) -> tuple[int, ...]:
+    present = set(problem.variants[0][1][0][1])
     have = [0, 1] + [
         m
-        for m, column in ((2, 3), (3, 6), (4, 7), (5, 8))
-        if column in problem.variants[0][1][0][1]
+        for m, columns in (
+            (2, {ENERGY, ENERGY_IN}),
+            (3, {AREA, PEAK}),
+            (4, {PARAMS}),
+            (5, {MACS}),
+        )
+        if columns & present
     ]
     return tuple(random.sample(have, random.randint(2, min(4, len(have)))))
 
@@ -173,7 +196,11 @@ def test_an_epsilon_front_is_small() -> None:
 
 def larger(random: Random, cells: int, rows: int, kind: str) -> TableProblem:
     """Rows whose scores grow with their costs, so that many are on the front."""
-    columns = [0, 1, 3, 6] + {"plain": [], "classes": [2, 4, 5], "logarithms": [7, 8]}[kind]
+    columns = [SCORE, LATENCY, ENERGY, AREA]
+    if kind == "classes":  # as rram has them: area only with the scale, and of the largest
+        columns = sorted({*range(AREA), PEAK})
+    if kind == "logarithms":
+        columns += [PARAMS, MACS]
     made = []
     for _ in range(cells):
         data = {k: [] for k in columns}
@@ -182,16 +209,21 @@ def larger(random: Random, cells: int, rows: int, kind: str) -> TableProblem:
             for k in columns:
                 x = size * random.uniform(0.5, 2.0)
                 data[k].append(
-                    float(random.randint(1, 6) if k == 5 else round(x**0.5 if k == 0 else x))
+                    float(random.randint(1, 6) if k == SCALE else round(x**0.5 if k == 0 else x))
                 )
         made.append((1, {k: array("d", x) for k, x in data.items()}, {}))
     links: dict[str, Any] = {"quantum": (0.5, 0.25, 0.125, 1.0, 1.0, 1.0), "modelled": 63}
     if kind == "classes":
-        links["classes"] = ((6.0, 0.7, 1.0, 0.0), (9.0, 1.1, 1.3, 5.0), (math.inf, 2.0, 1.5, 9.0))
+        links["classes"] = (
+            (6.0, 0.7, 0.0, 1.0, 0.5, 0.0, 0.0),
+            (9.0, 1.1, 0.5, 1.3, 0.5, 0.25, 5.0),
+            (math.inf, 2.0, 0.75, 1.5, 1.0, 0.5, 9.0),
+        )
         links["leakage"] = 0.001
+        links["area_per_scale"] = 700.0
     if kind == "logarithms":
         links["logs"] = (-12.0, 7.0)
-    return TableProblem([([0.0] * 9, made)], links)
+    return TableProblem([([0.0] * len(COLUMNS), made)], links)
 
 
 @pytest.mark.parametrize("kind", ["plain", "classes", "logarithms"])
@@ -206,20 +238,26 @@ def test_equals_enumeration_of_many(kind: str, goals: tuple[int, ...]) -> None:
     cells = problem.variants[0][1]
     for k in cells[0][1]:
         parts = [np.array(cell[1][k]) for cell in cells]
-        sums[k] = (parts[0][:, None, None] + parts[1][:, None] + parts[2]).ravel()
+        joined = np.maximum if k == PEAK else np.add
+        sums[k] = joined(joined(parts[0][:, None, None], parts[1][:, None]), parts[2]).ravel()
     q = problem.links["quantum"]
-    zero = np.zeros_like(sums[0])
-    classes = problem.links.get("classes", ((math.inf, 0.0, 0.0, 0.0),))
-    at = np.searchsorted([c[0] for c in classes], sums.get(5, zero))
-    f, h, a = (np.array([c[i] for c in classes])[at] for i in (1, 2, 3))
-    latency = q[1] * sums[1] + f * (q[1] * sums.get(2, zero))
-    energy = q[2] * sums[3] + h * (q[2] * sums.get(4, zero))
-    energy = energy + (problem.links.get("leakage", 0.0) * sums.get(5, zero)) * latency
-    score = q[0] * sums[0]
+    zero = np.zeros_like(sums[SCORE])
+    x = [sums.get(k, zero) for k in range(len(COLUMNS))]
+    classes = problem.links.get("classes", ((math.inf, *[0.0] * 6),))
+    at = np.searchsorted([c[0] for c in classes], x[SCALE])
+    f, g, h, i, leak, a = (np.array([c[n] for c in classes])[at] for n in range(1, 7))
+    out = q[1] * x[LATENCY_OUT]
+    latency = q[1] * x[LATENCY] + (f * (q[1] * x[LATENCY_IN]) + g * out)
+    energy = q[2] * x[ENERGY] + (h * (q[2] * x[ENERGY_IN]) + i * (q[2] * x[ENERGY_OUT]))
+    leaking = q[1] * x[LEAK] + (f * (q[1] * x[LEAK_IN]) + leak * out)
+    energy = energy + (problem.links.get("leakage", 0.0) * x[SCALE]) * leaking
+    area = q[3] * (x[AREA] + x[PEAK])
+    area = area + (problem.links.get("area_per_scale", 0.0) * x[SCALE] + a)
+    score = q[0] * x[SCORE]
     if kind == "logarithms":  # math's, as the core's: numpy's own may differ in the last bit
-        for factor, k in zip(problem.links["logs"], (8, 7), strict=True):
+        for factor, k in zip(problem.links["logs"], (MACS, PARAMS), strict=True):
             score = score + factor * np.array([math.log(x) for x in sums[k].tolist()])
-    metric = [-score, latency, energy, q[3] * sums[6] + a]
+    metric = [-score, latency, energy, area]
     key = np.stack([metric[k] for k in goals], 1)
     key = np.unique(key, axis=0)
     kept: Any = np.zeros((0, len(goals)))

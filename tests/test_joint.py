@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import AREA, COLUMNS, ENERGY, LATENCY, PARAMS, PEAK, SCALE, SCORE
 
 import flash
 from flash._core.designs import fitting, undominated
-from flash._core.exact import Query
+from flash._core.exact import Query, Search
 from flash._core.joint import join, total_of
 from flash._core.tables import Tables
 from flash.codesigning import Codesign, rank
@@ -98,22 +99,24 @@ def test_too_many_to_compare() -> None:
         flash.search("mobilenet-v2", Target.from_dict(data), codesign=True)
 
 
-def tables_of(random: Random, rows: list[int], columns: tuple[int, ...]) -> tuple[Tables, Any]:
+def tables_of(
+    random: Random, rows: list[int], columns: tuple[int, ...], **links: Any
+) -> tuple[Tables, Any]:
     data = [{k: [float(random.randint(1, 1000)) for _ in range(n)] for k in columns} for n in rows]
     cells: Any = [
         (1, {k: memoryview(struct.pack(f"{len(x)}d", *x)).cast("d") for k, x in one.items()}, {})
         for one in data
     ]
-    links = {"quantum": (1.0,) * 6, "modelled": 0b111111}
-    return Tables.from_arrays([((0.0,) * 9, cells)], links), data
+    links = {"quantum": (1.0,) * 6, "modelled": 0b111111, **links}
+    return Tables.from_arrays([((0.0,) * len(COLUMNS), cells)], links), data
 
 
 @given(st.integers(0, 10**6))
 def test_tables_added_up(seed: int) -> None:
     random = Random(seed)
     rows = [random.choice([1, 7, 255, 300]) for _ in range(random.randint(1, 3))]
-    costs = tuple(sorted(random.sample([1, 3, 6], random.randint(1, 3))))
-    base, own = tables_of(random, rows, (0, 7))
+    costs = tuple(sorted(random.sample([LATENCY, ENERGY, SCALE, AREA, PEAK], random.randint(1, 5))))
+    base, own = tables_of(random, rows, (SCORE, PARAMS))
     made = [
         [tables_of(random, rows, costs) for _ in range(random.randint(1, 3))]
         for _ in range(random.randint(1, 3))
@@ -121,14 +124,15 @@ def test_tables_added_up(seed: int) -> None:
     joined = join(base, [[tables for tables, _ in part] for part in made])
     assert joined.rows == (tuple(rows),)
     chosen = [random.randrange(n) for n in rows]
-    for k in range(9):
+    for k in range(len(COLUMNS)):
+        together = max if k == PEAK else sum
         wanted: list[list[float]] = []
         for c, n in enumerate(rows):
-            if k in (0, 7):
+            if k in (SCORE, PARAMS):
                 wanted.append(own[c][k])
             elif k in costs:
                 wanted.append(
-                    [sum(min(data[c][k][i] for _, data in part) for part in made)
+                    [together(min(data[c][k][i] for _, data in part) for part in made)
                      for i in range(n)]
                 )  # fmt: skip
             else:
@@ -138,18 +142,70 @@ def test_tables_added_up(seed: int) -> None:
             assert column is not None
             assert list(struct.unpack(f"{n}d", column)) == wanted[c]
         if wanted:
-            total = sum(own[i] for own, i in zip(wanted, chosen, strict=True))
+            total = together(own[i] for own, i in zip(wanted, chosen, strict=True))
             assert total_of(joined, 0, chosen, k) == total
+
+
+@given(st.integers(0, 10**6))
+def test_no_chip_of_a_set_costs_less(seed: int) -> None:
+    """Of one part, with classes: what options cost becomes metrics as they say, and the tables of
+    several are a bound of each."""
+    random = Random(seed)
+    rows = [1] * random.randint(1, 3)
+    base, _ = tables_of(random, rows, (SCORE, SCALE), score=(1, 1.0, 2.0, 3.0), leakage=9.0)
+    factors = [random.random() for _ in range(6)]
+    classes = [(1000.0, *factors), (INF, *[x + random.random() for x in factors])]
+    options = [
+        tables_of(
+            random,
+            rows,
+            tuple(range(SCORE, PEAK + 1)),
+            classes=classes,
+            leakage=random.random(),
+            area_per_scale=random.random(),
+        )[0]
+        for _ in range(random.randint(1, 4))
+    ]
+    bound = metrics_of(join(base, [options]))
+    for option in options:
+        own, alone = metrics_of(join(base, [[option]])), metrics_of(option)
+        assert own[0] == bound[0]
+        assert own[1:4] == alone[1:4]
+        assert all(a >= b for a, b in zip(own[1:4], bound[1:4], strict=True))
+
+
+def metrics_of(tables: Tables) -> tuple[float, ...]:
+    """The metrics of the only configuration."""
+    assert tables.size == 1
+    search = Search(tables, Query([INF] * 6))
+    search.prove()
+    assert search.best is not None
+    metrics: tuple[float, ...] = search.best[3]
+    return metrics
 
 
 def test_tables_that_do_not_belong_together() -> None:
     random = Random(0)
     base, _ = tables_of(random, [3, 4], (0,))
     other, _ = tables_of(random, [3, 5], (1,))
+    plain, _ = tables_of(random, [3, 4], (LATENCY, SCALE))
     with pytest.raises(ValueError, match="tables of another space"):
         join(base, [[other]])
     with pytest.raises(ValueError, match="each needs an option"):
         join(base, [[]])
+    classes = [(float(k), *[1.0] * 6) for k in (4, 8, INF)]
+    for links in (
+        {"classes": classes},
+        {"classes": [(INF, *[1.0] * 6)]},
+        {"quantum": (1.0, 2.0, 1.0, 1.0, 1.0, 1.0)},
+    ):
+        linked, _ = tables_of(random, [3, 4], (LATENCY, SCALE), **links)
+        for parts in ([[plain, linked]], [[plain], [linked]]):
+            with pytest.raises(ValueError, match="become metrics in different ways"):
+                join(base, parts)
+    leaking, _ = tables_of(random, [3, 4], (LATENCY, SCALE), leakage=1.0)
+    with pytest.raises(ValueError, match="become metrics in different ways"):
+        join(base, [[plain], [leaking]])
     with pytest.raises(IndexError, match="row 4 of cell 1"):
         total_of(base, 0, [0, 4], 0)
     with pytest.raises(IndexError, match="column"):

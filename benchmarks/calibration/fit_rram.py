@@ -1,78 +1,113 @@
-"""Fit the `rram` target to NeuroSim's `pinned` runs and write its JSON file.
+"""Fit the `rram` targets to NeuroSim's runs and write their JSON files.
 
     python benchmarks/calibration/fit_rram.py DATA --out flash/data/rram.json
     python benchmarks/calibration/fit_rram.py DATA --tile 1024 --out flash/data/rram-1024.json
 
 Two coefficient sets from one set of features: "densenet" on DenseNet-type concatenation cells
-(nsim_dtc) and "default" on the other families (nsim_pinned without MobileNetV2, whose depthwise
-layers NeuroSim does not have). Layer columns are fitted on layers, network links on networks, all
-by non-negative least squares on relative residuals; errors are those of networks held out. With
-`--tile` the runs are those of NeuroSim's own floorplanner (nsim_conv) in which it chose that tile.
+(nsim_dtc, judged on nsim_dtc2, which the fit does not see) and "default" on the other families
+(nsim_pinned without MobileNetV2, whose depthwise layers NeuroSim does not have; judged by
+splits). The bus, leakage and area follow the simulator's structure (rram_model.STRUCTURE); fitted,
+by non-negative least squares on relative residuals, are latency and energy of the layers on their
+tiles. With `--tile` the runs are those of NeuroSim's own floorplanner (nsim_conv) in which it chose
+that tile; what it makes of the bus and the floor is fitted too.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import datetime
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fitting import bounds, splits, summary, write_json
-from rram_intervals import coverage_held_out, tables
-from rram_model import MJ, MM2, MS, N_SPLITS, NAMES, SEED, Model, Runs, to_fit
+from fitting import bounds, coverage, splits, summary, write_json
+from rram_intervals import METRICS, coverage_held_out, covered, tables
+from rram_model import MJ, MM2, MS, N_SPLITS, NAMES, SEED, STRUCTURE, Model, Runs, to_fit
+
+from flash.hardware.rram import MAXIMA
 
 if TYPE_CHECKING:
     from fitting import Array
 
-SETS = {"densenet": "nsim_dtc", "default": "nsim_pinned"}
+SETS = {"densenet": ("nsim_dtc", "nsim_dtc2"), "default": ("nsim_pinned", None)}
 FAMILIES = ["densenet", "resnet", "wide-resnet"]
 
 
-def held_out(runs: Runs, *, with_grid: bool = True) -> dict[str, Array]:
+def held_out(runs: Runs) -> dict[str, Array]:
     """Return the relative errors of held-out networks over all splits."""
     errors: dict[str, list[Array]] = {}
     for use in splits(runs.groups, to_fit(runs), N_SPLITS, SEED):
-        for name, ratio in Model(runs, use, with_grid=with_grid).totals(runs).items():
+        for name, ratio in Model(runs, use).totals(runs).items():
             errors.setdefault(name, []).append(ratio[~use] - 1)
     return {name: np.concatenate(e) for name, e in errors.items()}
 
 
-def report(runs: Runs, model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the residuals and the ablation of one set."""
-    cv = held_out(runs)
-    flat = held_out(runs, with_grid=False)
-    metrics = ("area_mm2", "energy_mj", "latency_ms")
-    dropped = "energy, leakage dropped"
+def without_grid(runs: Runs) -> Runs:
+    """Return the runs as if every chip had the same grid, nothing of the structure known."""
+    flat = copy.copy(runs)
+    flat.factor = np.broadcast_to(runs.factor.mean(axis=0), runs.factor.shape)
+    flat.grid = np.ones_like(runs.grid)
+    free = {name: None for name in ("word_ns", "bus_pj", "tile_um2", "grid_um2", "peak_um2")}
+    flat.structure = {**runs.structure, **free}
+    return flat
+
+
+def report(
+    runs: Runs, model: Model, judged: Runs | None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
+    """Return the residuals and the ablation of one set, and how many networks intervals hold."""
+    every = np.ones(len(runs.names), bool)
+    flat = without_grid(runs)
+    if judged is None:
+        errors, plain = held_out(runs), held_out(flat)
+        held = coverage_held_out(runs)
+        how = {"networks_to_fit": to_fit(runs), "splits": N_SPLITS}
+    else:
+        errors = {name: ratio - 1 for name, ratio in model.totals(judged).items()}
+        flat_model = Model(flat, every)
+        plain = {n: r - 1 for n, r in flat_model.totals(without_grid(judged)).items()}
+        own = np.ones(len(judged.names), bool)
+        within = covered(runs, every, every, model, judged)
+        held = {metric: coverage([one[own]]) for metric, one in within.items()}
+        how = {"networks_to_fit": len(runs.names), "judged": len(judged.names)}
     residuals = {
         "networks": len(runs.names),
-        "networks_to_fit": to_fit(runs),
-        "splits": N_SPLITS,
-        "held_out": {m: summary(cv[m]) for m in metrics},
-        "held_out_parts": {m: summary(cv[m]) for m in ("dynamic energy", "leakage energy")},
-        "all_networks": {m: summary(model.totals(runs)[m] - 1) for m in metrics},
+        **how,
+        "held_out": {m: summary(errors[m], 4) for m in METRICS},
+        "all_networks": {m: summary(model.totals(runs)[m] - 1, 4) for m in METRICS},
         "layers": model.layer_errors(runs),
     }
     ablation = {
-        "full": {m: summary(cv[m]) for m in metrics},
-        "leakage_dropped": {"energy_mj": summary(cv[dropped])},
-        "grid_dropped": {m: summary(flat[m]) for m in metrics},
+        "full": {m: summary(errors[m], 4) for m in METRICS},
+        "leakage_dropped": {"energy_mj": summary(errors["energy, leakage dropped"])},
+        "grid_dropped": {m: summary(plain[m]) for m in METRICS},
     }
-    return residuals, ablation
+    return residuals, ablation, held
 
 
-def ranges(runs: Runs) -> dict[str, Any]:
-    """Return the least and the greatest value seen in fitting, of networks and of layers."""
-    cin, kernel, cout, positions = zip(*runs.layers, strict=True)
+def ranges(parts: list[Runs]) -> dict[str, Any]:
+    """Return the least and the greatest value seen, of networks and of layers, and all numbers of
+    tiles: a class of the grid without one of them has no run behind it."""
+
+    def of(values: Any) -> list[float]:
+        return bounds(np.concatenate([np.asarray(values(one), float) for one in parts]).tolist())
+
+    def totals(runs: Runs, name: str) -> Array:
+        column = runs.x[:, NAMES.index(name)]
+        return runs.largest(column) if name in MAXIMA else runs.total(column)
+
+    layers = [layer for runs in parts for layer in runs.layers]
+    cin, kernel, cout, positions = zip(*layers, strict=True)
     return {
         "network": {
-            "tiles": bounds(runs.tiles.tolist()),
-            "macs": bounds(runs.macs.tolist()),
-            "layers": bounds(np.bincount(runs.net).tolist()),
-            "latency_ms": bounds((runs.total_latency * MS).tolist()),
-            "energy_mj": bounds(((runs.total_dynamic + runs.total_leak) * MJ).tolist()),
-            "area_mm2": bounds((runs.area * MM2).tolist()),
+            "tiles": of(lambda r: r.tiles),
+            "macs": of(lambda r: r.macs),
+            "layers": of(lambda r: np.bincount(r.net)),
+            "latency_ms": of(lambda r: r.total_latency * MS),
+            "energy_mj": of(lambda r: (r.total_dynamic + r.total_leak) * MJ),
+            "area_mm2": of(lambda r: r.area * MM2),
         },
         "layer": {
             "in_channels": bounds(cin),
@@ -80,14 +115,12 @@ def ranges(runs: Runs) -> dict[str, Any]:
             "kernel": bounds(kernel),
             "positions": bounds(positions),
         },
-        "features": {
-            name: bounds(runs.total(column).tolist())
-            for name, column in zip(NAMES, runs.x.T, strict=True)
-        },
+        "features": {name: of(lambda r, n=name: totals(r, n)) for name in NAMES},
+        "tiles": sorted({int(t) for runs in parts for t in runs.tiles}),
     }
 
 
-def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, int]]:
+def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, str | None]]:
     """Say in a target's head which floorplan it is of; return the set and its runs."""
     target["name"] = f"rram-{tile}"
     target["description"] += (
@@ -107,7 +140,7 @@ def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, int
     shown["command"] = shown["command"].replace(
         "--out flash/data/rram.json", f"--tile {tile} --out flash/data/rram-{tile}.json"
     )
-    return {"default": ("nsim_conv", tile)}
+    return {"default": ("nsim_conv", None)}
 
 
 def main() -> None:
@@ -128,31 +161,27 @@ def main() -> None:
     )
     for section in sections:
         target[section] = {}
-    if args.tile:
-        fit_to = own_floorplan(target, args.tile)
-    else:
-        fit_to = {name: (stem, 512) for name, stem in SETS.items()}
-    for name, (stem, tile) in fit_to.items():
+    tile = args.tile or 512
+    fit_to = own_floorplan(target, tile) if args.tile else SETS
+    for name, (stem, other) in fit_to.items():
         runs = Runs(args.data, stem, tile)
-        runs.check_rules()
+        judged = Runs(args.data, other, tile) if other else None
+        seen = [runs] if judged is None else [runs, judged]
+        for one in seen:
+            one.check_rules()
         every = np.ones(len(runs.names), bool)
         model = Model(runs, every)
-        residuals, ablation = report(runs, model)
-        residuals["covered_pct"] = coverage_held_out(runs)
+        residuals, ablation, held = report(runs, model, judged)
+        residuals["covered_pct"] = held
         parts = (
-            *(model.coefficients(), model.links(runs.cycles), ranges(runs)),
-            *(tables(runs, every, model), residuals, ablation),
+            *(model.coefficients(), model.links(runs), ranges(seen)),
+            *(tables(runs, every, model, judged), residuals, ablation),
         )
         for section, part in zip(sections, parts, strict=True):
             target[section][name] = part
-        held = residuals["held_out"]
-        print(
-            name,
-            {m: held[m]["mape_pct"] for m in held},
-            residuals["covered_pct"],
-            "%",
-            json.dumps(ablation),
-        )
+        print(name, residuals["held_out"], held, "%", json.dumps(ablation))
+    known = {key: value for key, value in STRUCTURE[tile].items() if value is not None}
+    target["parameters"]["structure"] = known
     target["provenance"] = target.pop("provenance") | {"fitted": args.date}
     write_json(args.out, target)
 

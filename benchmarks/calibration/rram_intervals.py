@@ -33,28 +33,32 @@ def terms(model: Model, runs: Runs, metric: str) -> tuple[list[str], Array, Arra
 
     As `flash.hardware._terms.terms` gives them: the chip's class taken as known.
     """
-    factor, share = {"latency_ms": (model.f, model.f_share)}.get(metric, (model.h, model.h_share))
+    unit = metric.rsplit("_", 1)[1]
+    parts = {metric: None, f"bus_in_{unit}": 0, f"bus_out_{unit}": 1}
     known = model.coefficients()
     names, columns, values = [], [], []
-    for column in (metric, f"ic_{metric}"):
-        for name, feature in zip(
-            COLUMNS.get(column, ()),
-            runs.columns(column).T if column in COLUMNS else (),
-            strict=True,
-        ):
+    for column, way in parts.items():
+        if column not in COLUMNS:
+            continue
+        for name, feature in zip(COLUMNS[column], runs.columns(column).T, strict=True):
             if name not in known[column]:
                 continue
             total = runs.total(feature)
-            if column != metric:
-                total = total * [factor(int(t), share, runs.cycles) for t in runs.tiles]
+            if way is not None:
+                total = total * runs.factor[:, way + (2 if unit == "mj" else 0)]
             names.append(f"{column}.{name}")
             columns.append(total)
             values.append(known[column][name])
     return names, np.stack(columns, axis=1), np.array(values)
 
 
-def tables(runs: Runs, use: Mask, model: Model) -> dict[str, dict[str, Any]]:
-    """Return the interval table of each metric, of a model fitted on the networks of `use`."""
+def tables(
+    runs: Runs, use: Mask, model: Model, judged: Runs | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the interval table of each metric, of a model fitted on the networks of `use`.
+
+    judged: further networks, which no fit has seen: their errors count as they are.
+    """
     groups, wanted = np.array(runs.groups), measured(runs)
     left = {metric: np.full(len(groups), np.nan) for metric in METRICS}
     for group in np.unique(groups[use]):
@@ -65,20 +69,30 @@ def tables(runs: Runs, use: Mask, model: Model) -> dict[str, dict[str, Any]]:
     result = {}
     for metric in METRICS:
         names, columns, values = terms(model, runs, metric)
-        y = wanted[metric][use]
-        table = interval_table(columns[use], y, left[metric][use], groups[use], values, RIDGE)
-        result[metric] = {"terms": names, **table}
+        parts = [(columns[use], wanted[metric][use], left[metric][use], groups[use])]
+        if judged is not None:
+            y = measured(judged)[metric]
+            own = np.array(judged.groups) + groups.max() + 1
+            found = model.totals(judged)[metric] * y
+            parts.append((terms(model, judged, metric)[1], y, found, own))
+        together = [np.concatenate(one) for one in zip(*parts, strict=True)]
+        result[metric] = {"terms": names, **interval_table(*together, values, RIDGE)}
     return result
 
 
-def covered(runs: Runs, use: Mask, judge: Mask, model: Model) -> dict[str, Mask]:
-    """Return for each metric whether the 90 % intervals of a model fitted on `use` hold."""
-    ratios, made = model.totals(runs), tables(runs, use, model)
+def covered(
+    runs: Runs, use: Mask, judge: Mask, model: Model, other: Runs | None = None
+) -> dict[str, Mask]:
+    """Return for each metric whether the 90 % intervals of a model fitted on `use` hold: for the
+    networks of `judge`, or for those of other runs."""
+    made = tables(runs, use, model)
+    at = runs if other is None else other
+    ratios = model.totals(at)
     result = {}
-    for metric, y in measured(runs).items():
-        ratio = ratios[metric][judge]
-        columns = terms(model, runs, metric)[1][judge]
-        width = half_widths(made[metric], columns, ratio * y[judge])
+    for metric, y in measured(at).items():
+        chosen = judge if other is None else np.ones(len(y), bool)
+        ratio = ratios[metric][chosen]
+        width = half_widths(made[metric], terms(model, at, metric)[1][chosen], ratio * y[chosen])
         result[metric] = np.abs(np.log(ratio)) <= width
     return result
 

@@ -14,7 +14,16 @@ from flash._core.core cimport *
 cdef enum:
     GROUP = 8            # nodes of a level in one of the next
     LEVELS = 12
-    MOST_KEYS = 12
+    POINTS = 16          # of a block: FLASH_POINTS, as a size that Cython must know
+    MOST_KEYS = 18       # numbers that points are compared by
+    MOST_LANES = 288     # of a block
+
+cdef extern from *:
+    """
+    /* each column, params and macs both ways; or each but the score, and its four corners */
+    _Static_assert(FLASH_COLUMNS + 4 <= 18 && 18 * FLASH_POINTS == 288 && FLASH_POINTS == 16,
+                   "cloud.pxd has room for fewer keys");
+    """
 
 
 cdef struct Cloud:
@@ -25,9 +34,9 @@ cdef struct Cloud:
     char* record         # one per point
     double* key          # (blocks, keys, 16); beyond the last point: infinity
     int n_levels
-    int64_t nodes[12]
-    double* low[12]      # (nodes, keys)
-    double* high[12]
+    int64_t nodes[LEVELS]
+    double* low[LEVELS]  # (nodes, keys)
+    double* high[LEVELS]
 
 
 cdef inline void discard(Cloud* cloud) noexcept nogil:
@@ -120,8 +129,8 @@ cdef inline int within(int keys, const double* a, const double* b) noexcept nogi
 cdef inline int64_t relevant(const Cloud* cloud, int strict, const double* low, const double* high,
                              int32_t* found) noexcept nogil:
     """The blocks with points that may dominate some of a box; -1 where one surely dominates all."""
-    cdef int64_t first[12]
-    cdef int64_t last[12]
+    cdef int64_t first[LEVELS]
+    cdef int64_t last[LEVELS]
     cdef int64_t n = 0, i
     cdef int level = cloud.n_levels - 1, keys = cloud.keys
     if cloud.n == 0:
@@ -165,8 +174,8 @@ cdef inline int64_t among(const Cloud* cloud, int strict, const double* low, con
 
 cdef inline void spread(int keys, int64_t n, const double* key, const int32_t* order,
                         double* width) noexcept nogil:
-    cdef double low[12]
-    cdef double high[12]
+    cdef double low[MOST_KEYS]
+    cdef double high[MOST_KEYS]
     cdef int64_t i
     cdef int d
     cdef double x
@@ -216,7 +225,7 @@ cdef inline void divide(int keys, int d, int64_t n, int64_t left, const double* 
 
 cdef inline void halve(int keys, int64_t n, const double* key, int32_t* order,
                        const double* whole) noexcept nogil:
-    cdef double width[12]
+    cdef double width[MOST_KEYS]
     cdef double best
     cdef int64_t left
     cdef int d, widest
@@ -241,7 +250,7 @@ cdef inline void halve(int keys, int64_t n, const double* key, int32_t* order,
 cdef inline void arrange(int keys, int64_t n, const double* key, int32_t* order) noexcept nogil:
     """Orders points so that blocks, and groups of them, are near each other: halves along the
     widest key, relative to the whole."""
-    cdef double whole[12]
+    cdef double whole[MOST_KEYS]
     if n <= FLASH_POINTS:
         return
     spread(keys, n, key, order, whole)

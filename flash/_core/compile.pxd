@@ -20,6 +20,7 @@ cdef struct Work:
     int32_t* depth_number        # of each depth, -1 where it is no choice
     double* shape                # SHAPE_COLUMNS x shapes
     int64_t* n_runs              # of each position: lines that take their own shape
+    int64_t* drawn               # links of the saturated positions
     int rising                   # they are the first ones
     const double* terms          # the topology score's coefficients, or NULL: NN-Degree
     double* path                 # of each line, for the topology score: see terms.pxd

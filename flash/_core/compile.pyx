@@ -301,7 +301,8 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     work.deep = work.path + 3 * longest
     work.spatial = work.path + 4 * longest
     work.count = work.path + 5 * longest
-    work.n_runs = <int64_t*> malloc((deepest + 1) * sizeof(int64_t))
+    work.n_runs = <int64_t*> malloc(2 * (deepest + 1) * sizeof(int64_t))
+    work.drawn = work.n_runs + deepest + 1
     cells = plan.cells
     try:
         if NULL in (work.depth_number, work.shape, work.n_runs, work.path):

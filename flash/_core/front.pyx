@@ -81,7 +81,9 @@ cdef class Front:
         t.deadline = flash_clock() + time_limit_s
         t.owner = <void*> self
         t.additive = (additive(&tables.problem.links) and not tables.problem.links.n_steps
-                      and tables.problem.links.leakage == 0.0)
+                      and tables.problem.links.leakage == 0.0
+                      and tables.problem.links.area_per_scale == 0.0
+                      and not tables.problem.present >> COL_PEAK & 1)
         if not 2 <= len(goals) <= FLASH_METRICS or len(set(goals)) != len(goals):
             raise ValueError(f"goals must be two to six different metrics, got {goals!r}")
         for k in goals:

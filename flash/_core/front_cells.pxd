@@ -106,6 +106,8 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
             break
         for k in range(t.n_columns):
             totals(made)[k] = cell.column[t.column[k]][i]
+            if t.column[k] == COL_PEAK:     # lower ones are all alike
+                totals(made)[k] = max(totals(made)[k], t.least_peak)
         memset(variant_of(t, made), 0, (t.n_cells + 1) * sizeof(int32_t))
         rows_of(t, made)[0] = <int32_t> i
     if t.stopped != 4:
@@ -149,6 +151,7 @@ cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
         for k in range(t.n_columns):
             totals(start)[k] = v.constant[t.column[k]]
         rest_of(v, 0, -1, t.rest_low, t.rest_high)
+        t.least_peak = t.rest_low[COL_PEAK]
         sift(t, before, &waiting)
         by_sums(t, before)
     for c in range(v.n_cells):

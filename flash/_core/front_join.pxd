@@ -11,6 +11,7 @@ from flash._core.front_task cimport *
 
 cdef enum:
     FEW = 64             # points of a sample
+    FEW_KEYS = 1152      # all of their keys
     BATCH = 4096         # sums that wait, at least, before they join a cloud
     MANY = 24            # blocks whose corners are looked at together
 
@@ -20,7 +21,7 @@ cdef struct Join:
     const Cloud* b       # rows of the next cell
     int turned           # a point of b meets sixteen of a, which are nearer each other
     double offset[N_COLUMNS]     # what the boundary between them adds, by column
-    double key_offset[12]
+    double key_offset[MOST_KEYS]
     int32_t* near        # blocks of the result near two groups, and near two blocks
     int32_t* nearer
     double* corner       # the least keys of those near two blocks, key by key
@@ -48,14 +49,15 @@ cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* o
 
 cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other,
                         double* x) noexcept nogil:
-    """All nine totals of two points."""
+    """All totals of two points."""
     cdef const double* left = totals(j.a.record + (other if j.turned else one) * t.stride)
     cdef const double* right = totals(j.b.record + (one if j.turned else other) * t.stride)
-    cdef int k
+    cdef int k, i
     for k in range(FLASH_COLUMNS):
         x[k] = 0.0
-    for k in range(t.n_columns):
-        x[t.column[k]] = left[k] + right[k] + j.offset[t.column[k]]
+    for i in range(t.n_columns):
+        k = t.column[i]
+        x[k] = flash_joined(k, left[i], right[i]) + j.offset[k]
 
 
 cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
@@ -81,18 +83,24 @@ cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
     return 1
 
 
+cdef inline double key_of_both(const Task* t, const Join* j, int d, double a,
+                               double b) noexcept nogil:
+    """A key of the sum of two points. The peak's has no offset, and less of it is better."""
+    return flash_joined(t.key_column[d], a, b) + j.key_offset[d]
+
+
 cdef inline int box(const Task* t, const Join* j, const double* low_a, const double* high_a,
                     const double* low_b, const double* high_b, double* low,
                     double* high) noexcept nogil:
     """What the sums of two boxes are compared by, eased; 0 where none can meet the budgets."""
-    cdef double least[12]
-    cdef double most[12]
+    cdef double least[MOST_KEYS]
+    cdef double most[MOST_KEYS]
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
     cdef int d
     for d in range(t.n_keys):
-        least[d] = low_a[d] + low_b[d] + j.key_offset[d]
-        most[d] = high_a[d] + high_b[d] + j.key_offset[d]
+        least[d] = key_of_both(t, j, d, low_a[d], low_b[d])
+        most[d] = key_of_both(t, j, d, high_a[d], high_b[d])
     corner(t, least, most, x, y)
     if hopeless(t, x, y):
         return 0
@@ -124,8 +132,8 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t bl
         + point % FLASH_POINTS
     cdef const double* right = many.key + block * t.n_keys * FLASH_POINTS
     cdef double x[N_COLUMNS]
-    cdef double m[16]
-    cdef double own[12]
+    cdef double m[MOST_KEYS]
+    cdef double own[MOST_KEYS]
     cdef double base
     cdef int l, d, k, n = <int> min(FLASH_POINTS, many.n - block * FLASH_POINTS)
     if t.final and not t.additive:
@@ -143,7 +151,7 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t bl
     if t.corners and not t.final:
         for l in range(n):
             for d in range(t.n_keys):
-                own[d] = (left[d * FLASH_POINTS] + j.key_offset[d]) + right[d * FLASH_POINTS + l]
+                own[d] = key_of_both(t, j, d, left[d * FLASH_POINTS], right[d * FLASH_POINTS + l])
             for k in range(FLASH_COLUMNS):
                 if t.place[k] >= 0:
                     x[k] = t.sign[t.place[k]] * own[t.place[k]]
@@ -161,6 +169,10 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t bl
     for d in range(compared(t)):
         k = t.goal_key[d] if t.final else d
         base = left[k * FLASH_POINTS] + j.key_offset[k]
+        if t.key_column[k] == COL_PEAK:
+            for l in range(FLASH_POINTS):
+                lanes[d * FLASH_POINTS + l] = max(base, right[k * FLASH_POINTS + l])
+            continue
         for l in range(FLASH_POINTS):
             lanes[d * FLASH_POINTS + l] = base + right[k * FLASH_POINTS + l]
     if t.epsilon > 0.0:
@@ -186,7 +198,7 @@ cdef inline void corners_apart(const Cloud* out, int64_t n, const int32_t* list,
 cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
                             const double* lanes) noexcept nogil:
     """Chooses of the n nearest blocks those that may dominate one of the sums."""
-    cdef double most[12]
+    cdef double most[MOST_KEYS]
     cdef int keys = compared(t), d, l
     cdef int64_t i, near
     for d in range(keys):
@@ -202,9 +214,9 @@ cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
 cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t n,
                           const Cloud* out, Waiting* waiting) noexcept nogil:
     """The sums of block a and block b that the cloud does not dominate, by its n nearest blocks."""
-    cdef double low[12]
-    cdef double high[12]
-    cdef double lanes[192]
+    cdef double low[MOST_KEYS]
+    cdef double high[MOST_KEYS]
+    cdef double lanes[MOST_LANES]
     cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, l, count
     cdef uint32_t alive, perhaps
@@ -273,8 +285,8 @@ ctypedef int (*Pause)(Task*) noexcept nogil
 cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                           Pause pause) noexcept nogil:
     """Group by group; `pause` looks at the limits in between."""
-    cdef double low[12]
-    cdef double high[12]
+    cdef double low[MOST_KEYS]
+    cdef double high[MOST_KEYS]
     cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
     cdef int keys = t.n_keys, la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
     cdef int64_t ga, gb, a, b, n
@@ -320,8 +332,8 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     """
     cdef Join j
     cdef Cloud few_a, few_b
-    cdef double key[768]
-    cdef int32_t order[64]
+    cdef double key[FEW_KEYS]
+    cdef int32_t order[FEW]
     cdef int d, whole = 0
     if a.n == 0 or b.n == 0 or t.stopped == 4 or t.stopped == 2:
         return

@@ -7,9 +7,13 @@ from flash._core.core cimport *
 from flash._core.front_task cimport *
 
 
+cdef enum:
+    ROUNDINGS = 5        # of operations on the way to a metric, at most
+
+
 cdef inline void rest_of(const flash_variant* v, int first, int but, double* low,
                          double* high) noexcept nogil:
-    """What cells from `first` on add at least and at most, by column, but for one."""
+    """What cells from `first` on bring at least and at most, by column, but for one."""
     cdef int c, k
     cdef int64_t i
     cdef double least, most
@@ -20,8 +24,8 @@ cdef inline void rest_of(const flash_variant* v, int first, int but, double* low
             if v.cells[c].column[k] == NULL:
                 continue
             if c != but:
-                low[k] += v.cells[c].low[k]
-                high[k] += v.cells[c].high[k]
+                low[k] = flash_joined(k, low[k], v.cells[c].low[k])
+                high[k] = flash_joined(k, high[k], v.cells[c].high[k])
             if v.cells[c].boundary[k] != NULL:
                 least = INFINITY
                 most = -INFINITY
@@ -32,32 +36,72 @@ cdef inline void rest_of(const flash_variant* v, int first, int but, double* low
                 high[k] += most
 
 
-cdef inline int uses(const flash_links* l, int metric, int* columns, int* direct) noexcept nogil:
-    """Columns that a metric depends on; direct: the first is a term of its own."""
-    cdef int n = 0
-    direct[0] = 1
+cdef inline int uses(const flash_links* l, int metric, int* columns) noexcept nogil:
+    """Columns that a metric depends on, that which is a term of its own first; how many."""
+    cdef int n = 1, leaks = metric == M_ENERGY and l.leakage > 0.0
     if metric == M_SCORE:
         columns[0] = COL_SCORE
-        return 1
-    if metric == M_PARAMS or metric == M_MACS:
-        columns[0] = COL_PARAMS if metric == M_PARAMS else COL_MACS
-        return 1
-    columns[0] = (COL_LATENCY if metric == M_LATENCY else COL_ENERGY if metric == M_ENERGY
-                  else COL_AREA)
-    n = 1
-    if l.n_steps and metric != M_AREA:
-        columns[n] = COL_LATENCY_SCALED if metric == M_LATENCY else COL_ENERGY_SCALED
-        n += 1
-    if metric == M_ENERGY and l.leakage > 0.0:
-        columns[n] = COL_LATENCY
-        n += 1
+    elif metric == M_PARAMS:
+        columns[0] = COL_PARAMS
+    elif metric == M_MACS:
+        columns[0] = COL_MACS
+    elif metric == M_AREA:
+        columns[0] = COL_AREA
+        columns[1] = COL_PEAK
+        n = 2
+        if l.n_steps or l.area_per_scale > 0.0:
+            columns[2] = COL_SCALE
+            n = 3
+    else:
+        columns[0] = COL_LATENCY if metric == M_LATENCY else COL_ENERGY
         if l.n_steps:
-            columns[n] = COL_LATENCY_SCALED
+            columns[1] = COL_LATENCY_IN if metric == M_LATENCY else COL_ENERGY_IN
+            columns[2] = COL_LATENCY_OUT if metric == M_LATENCY else COL_ENERGY_OUT
+            n = 3
+        if leaks:
+            columns[n] = COL_LEAK
             n += 1
-    if l.n_steps or (metric == M_ENERGY and l.leakage > 0.0):
-        columns[n] = COL_SCALE
-        n += 1
+            if l.n_steps:
+                columns[n] = COL_LEAK_IN
+                columns[n + 1] = COL_LATENCY_OUT
+                n += 2
+        if l.n_steps or leaks:
+            columns[n] = COL_SCALE
+            n += 1
     return n
+
+
+cdef inline int metric_of(int column) noexcept nogil:
+    """The metric that falls with each unit of a column (or rises, the score), if any does: see
+    `least_share`."""
+    if column == COL_SCORE:
+        return M_SCORE
+    if column <= COL_LATENCY_OUT:
+        return M_LATENCY
+    if column <= COL_ENERGY_OUT:
+        return M_ENERGY
+    if column == COL_PARAMS:
+        return M_PARAMS
+    return M_MACS if column == COL_MACS else M_AREA
+
+
+cdef inline double least_share(const flash_links* l, int column) noexcept nogil:
+    """What a unit of a column adds to its metric at least; 0 where another cell may hide it."""
+    cdef const flash_class* least = &l.of[0] if l.n_steps else NULL    # no factor is smaller
+    cdef double unit = l.quantum[metric_of(column)]
+    if column == COL_LEAK or column == COL_LEAK_IN or column == COL_PEAK:
+        return 0.0
+    if column == COL_SCALE:
+        return l.area_per_scale
+    if column == COL_LATENCY_IN:
+        return unit * least.latency_in if least != NULL else 0.0
+    if column == COL_LATENCY_OUT:
+        return unit * least.latency_out if least != NULL else 0.0
+    if column == COL_ENERGY_IN:
+        return unit * least.energy_in if least != NULL else 0.0
+    if column == COL_ENERGY_OUT:
+        return unit * least.energy_out if least != NULL else 0.0
+    return unit
 
 
 cdef inline int is_goal(const Task* t, int metric) noexcept nogil:
@@ -114,12 +158,15 @@ cdef inline void choose_keys(Task* t) noexcept nogil:
     cdef double top[6]
     cdef int i, k, n, m, part, goal, direct
     memset(need, 0, sizeof(need))
-    memset(strict, 0, sizeof(strict))
     memset(fixed, 0, sizeof(fixed))
     greatest(t, top)
+    for k in range(FLASH_COLUMNS):
+        m = metric_of(k)
+        t.shows[k] = least_share(l, k) > ROUNDINGS * 2.0 ** -52 * top[m]
+        strict[k] = t.shows[k] and is_goal(t, m)
     for m in range(FLASH_METRICS):
         goal = is_goal(t, m)
-        n = uses(l, m, columns, &direct)
+        n = uses(l, m, columns)
         if m == M_SCORE:
             if not goal and q.min_accuracy == -INFINITY:
                 continue
@@ -137,9 +184,6 @@ cdef inline void choose_keys(Task* t) noexcept nogil:
             for i in range(n):
                 need[0][columns[i]] = 1
                 fixed[columns[i]] |= q.maximum[m] < INFINITY or columns[i] == COL_SCALE
-        # one unit must outlive the rounding of the metric
-        if goal and l.quantum[m] > 4.0 * 2.0 ** -52 * top[m]:
-            strict[columns[0]] = 1
     n = 0
     for part in range(2):
         for k in range(FLASH_COLUMNS):
@@ -176,7 +220,10 @@ cdef inline void choose_keys(Task* t) noexcept nogil:
             t.plain[t.n_plain] = i
             t.n_plain += 1
     for i in range(t.n_goals):
-        n = uses(l, t.goal[i], columns, &direct)
+        direct = 0
+        uses(l, t.goal[i], columns)
         for k in range(t.n_keys):
             if t.key_column[k] == columns[0] and (t.sign[k] < 0.0) == (columns[0] == COL_SCORE):
                 t.goal_key[i] = k
+                direct = 1
+        t.additive = t.additive and direct

@@ -96,7 +96,7 @@ cdef inline int doubtful(const Task* t, const Cloud* cloud, int64_t n, const int
                          char* const* record, const int32_t* order, int64_t own,
                          const double* key) noexcept nogil:
     """Whether a point at most `own` in all keys, less in none that is strict, comes before it."""
-    cdef double other[12]
+    cdef double other[MOST_KEYS]
     cdef int64_t i, j
     cdef int d, p
     for i in range(n):
@@ -114,7 +114,7 @@ cdef inline int doubtful(const Task* t, const Cloud* cloud, int64_t n, const int
 cdef inline int stood_for(const Cloud* cloud, const double* key, const char* state, int64_t n,
                           const int32_t* blocks) noexcept nogil:
     """Whether a point that stays is at most `key`."""
-    cdef double other[12]
+    cdef double other[MOST_KEYS]
     cdef int64_t i, j
     cdef int d, p
     for i in range(n):
@@ -145,9 +145,9 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     cdef int32_t* blocks
     cdef char* state
     cdef Cloud whole, made
-    cdef double low[12]
-    cdef double high[12]
-    cdef double lanes[192]
+    cdef double low[MOST_KEYS]
+    cdef double high[MOST_KEYS]
+    cdef double lanes[MOST_LANES]
     cdef uint32_t alive, perhaps
     cdef int l, d
     cdef double start = flash_clock()

@@ -34,27 +34,29 @@ cdef struct Task:
     int64_t stride
     int n_keys
     int strict           # the first keys
-    int key_column[12]
-    double sign[12]      # 1: less of the column is better; -1: more
+    int key_column[MOST_KEYS]
+    double sign[MOST_KEYS]   # 1: less of the column is better; -1: more
     int n_goals
     int goal[6]          # metrics
     int goal_key[6]      # where goals are columns
     int additive         # goals are columns, and so are budgets
     double epsilon
-    int slack[12]        # of keys, while cells are joined
-    double step[12]
+    int slack[MOST_KEYS] # of keys, while cells are joined
+    double step[MOST_KEYS]
     int final            # all cells are joined: points are compared by their goals
     const double* known  # metrics of points from elsewhere, (n, 6): records of variant -1
     int only_new         # a point that none of them dominates is all that is asked for
     int variant
     int n_rows           # cells joined
     int corners          # of the score, in the place of its columns; 0 where it is a sum
-    int plain[12]        # the other keys
+    int plain[MOST_KEYS] # the other keys
     int n_plain
     int place[N_COLUMNS]         # a key of each column, or -1
+    int shows[N_COLUMNS]         # a unit less of a column always shows in what orders answers
+    double least_peak    # of any configuration of the variant
     double margin        # more than the rounding of a score
     double shift         # how much less of it a sum may have, while cells are joined
-    double rest_low[N_COLUMNS]   # what the other cells add, by column
+    double rest_low[N_COLUMNS]   # what the other cells bring, by column
     double rest_high[N_COLUMNS]
     int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
     double deadline
@@ -88,7 +90,7 @@ cdef inline const double* known_of(const Task* t, const char* record) noexcept n
 
 
 cdef inline void spelled(const Task* t, const double* own, double* x) noexcept nogil:
-    """All nine totals of a record's."""
+    """All totals of a record's."""
     cdef int k
     for k in range(FLASH_COLUMNS):
         x[k] = 0.0
@@ -235,10 +237,10 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
     if (t.problem.links.log_macs != 0.0 and x[COL_MACS] != y[COL_MACS]) or (
             t.problem.links.log_params != 0.0 and x[COL_PARAMS] != y[COL_PARAMS]):
         return 0           # which of the scores is higher depends on the other cells
-    for k in range(COL_AREA + 1):
+    for k in range(COL_PEAK + 1):
         if (x[k] < y[k]) if k == COL_SCORE else (x[k] > y[k]):
             return 0
-        if x[k] != y[k] and k != COL_SCALE:
+        if x[k] != y[k] and t.shows[k]:
             less = 1
     return less or earlier(t, a, b)
 
@@ -308,7 +310,7 @@ cdef inline double end_of_score(const flash_links* l, const double* least, const
 
 
 cdef inline int hopeless(const Task* t, const double* low, const double* high) noexcept nogil:
-    """Whether no completion of sums within (low, high), all nine columns, meets the budgets."""
+    """Whether no completion of sums within (low, high), all columns, meets the budgets."""
     cdef const flash_query* q = t.query
     cdef const flash_links* l = &t.problem.links
     cdef double x[N_COLUMNS]
@@ -316,8 +318,8 @@ cdef inline int hopeless(const Task* t, const double* low, const double* high) n
     cdef double m[6]
     cdef int k
     for k in range(FLASH_COLUMNS):
-        x[k] = low[k] + t.rest_low[k]
-        y[k] = high[k] + t.rest_high[k]
+        x[k] = flash_joined(k, low[k], t.rest_low[k])
+        y[k] = flash_joined(k, high[k], t.rest_high[k])
     flash_metrics(l, x, m)
     for k in range(M_LATENCY, FLASH_METRICS):
         if m[k] > q.maximum[k]:

@@ -1,12 +1,13 @@
 """Tables of accelerators from those of their parts.
 
 An accelerator's parts charge for different layers, so a column of its table is the sum of its
-parts' columns; and no accelerator of a set costs less than the sum of each part's least.
+parts' columns (of the peak, their maximum); and no accelerator of a set costs less than the sum of
+each part's least.
 """
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from flash._core.core cimport *
 from flash._core.tables cimport Tables, kernels
@@ -14,7 +15,7 @@ from flash._core.tables cimport Tables, kernels
 __all__ = ("join", "total_of")
 
 cdef enum:
-    COSTS = 0b1111110    # columns: latency ... area
+    COSTS = 0b111111111110   # columns: latency ... peak
     PIECE = 256          # rows at a time, which stay in the innermost cache
 
 
@@ -29,10 +30,11 @@ def join(Tables base not None, list parts not None) -> Tables:
     Parameters
     ----------
     base : Tables
-        Its score, params and macs are taken, without a copy.
+        Its score, params and macs are taken, without a copy, and what the score becomes.
     parts : list of list of Tables
         For each part the tables of one option, or of several, of which the least counts, row by
-        row. Of these the costs are taken; their rows are the base's.
+        row. Of these the costs are taken, and what they become; their rows are the base's, and
+        their classes and units are alike.
     """
     cdef Tables self = Tables.__new__(Tables)
     cdef Tables one
@@ -62,11 +64,15 @@ def join(Tables base not None, list parts not None) -> Tables:
                     raise ValueError("parts: tables of another space")
                 costs &= one.problem.present
                 choices[i].option[j] = &one.problem
+                if not linked_alike(&one.problem.links, &choices[0].option[0].links, n_parts > 1):
+                    raise ValueError("parts: their totals become metrics in different ways")
         first = choices[0].option[0]
         self.shape([base.problem.variants[v].n_cells for v in range(base.problem.n_variants)])
         self.problem.present = (base.problem.present & ~COSTS) | costs
         self.problem.links = base.problem.links
-        self.classes = (base, parts[0][0] if alone else None)   # keeps their arrays alive
+        least_links(choices, n_parts, &self.problem.links)
+        one = parts[0][0]
+        self.classes = (base, one if alone else one.classes)   # keeps their arrays alive
         for v in range(base.problem.n_variants):
             for c in range(base.problem.variants[v].n_cells):
                 for k in range(FLASH_COLUMNS):
@@ -92,7 +98,7 @@ def join(Tables base not None, list parts not None) -> Tables:
                     cell.column[k] = at
                     at += (cell.rows + 7) & ~7
                     with nogil:
-                        add_up(choices, n_parts, v, c, k, cell.rows, cell.column[k])
+                        join_up(choices, n_parts, v, c, k, cell.rows, cell.column[k])
                         kernel.range(cell.rows, cell.column[k], &cell.low[k], &cell.high[k])
     finally:
         free(choices)
@@ -115,9 +121,44 @@ cdef inline int alike(const flash_problem* a, const flash_problem* b) noexcept n
     return 1
 
 
-cdef inline void add_up(const Choices* choices, int n_parts, int v, int c, int k, int64_t n,
-                        double* out) noexcept nogil:
-    """out = the sum over the parts of the least of their options."""
+cdef inline int linked_alike(const flash_links* a, const flash_links* b, int wholly) noexcept nogil:
+    """Whether totals of costs become metrics with the same classes and units; wholly: and the
+    same of what they leak and of what the scale takes."""
+    cdef int k
+    for k in range(M_LATENCY, M_PARAMS):
+        if a.quantum[k] != b.quantum[k]:
+            return 0
+    if a.n_steps != b.n_steps or wholly and (a.leakage != b.leakage
+                                             or a.area_per_scale != b.area_per_scale):
+        return 0
+    return a.n_steps == 0 or (
+        memcmp(a.scale_max, b.scale_max, a.n_steps * sizeof(double)) == 0
+        and memcmp(a.of, b.of, a.n_steps * sizeof(flash_class)) == 0)
+
+
+cdef inline void least_links(const Choices* choices, int n_parts, flash_links* out) noexcept nogil:
+    """What costs become: as the first option's, and no more than with any other."""
+    cdef const flash_links* own = &choices[0].option[0].links
+    cdef int part, j, k
+    out.n_direct = own.n_direct
+    out.class_at = own.class_at
+    out.n_steps = own.n_steps
+    out.scale_max = own.scale_max
+    out.of = own.of
+    out.leakage = own.leakage
+    out.area_per_scale = own.area_per_scale
+    for k in range(M_LATENCY, M_PARAMS):
+        out.quantum[k] = own.quantum[k]
+    for part in range(n_parts):
+        for j in range(choices[part].n):
+            own = &choices[part].option[j].links
+            out.leakage = min(out.leakage, own.leakage)
+            out.area_per_scale = min(out.area_per_scale, own.area_per_scale)
+
+
+cdef inline void join_up(const Choices* choices, int n_parts, int v, int c, int k, int64_t n,
+                         double* out) noexcept nogil:
+    """out = the sum, or the peak, over the parts of the least of their options."""
     cdef double least[PIECE]
     cdef const double* column
     cdef int64_t start = 0, m, i
@@ -135,6 +176,9 @@ cdef inline void add_up(const Choices* choices, int n_parts, int v, int c, int k
                 column = least
             if part == 0:
                 memcpy(out + start, column, m * sizeof(double))
+            elif k == COL_PEAK:
+                for i in range(m):
+                    out[start + i] = max(out[start + i], column[i])
             else:
                 for i in range(m):
                     out[start + i] += column[i]
@@ -142,7 +186,7 @@ cdef inline void add_up(const Choices* choices, int n_parts, int v, int c, int k
 
 
 def total_of(Tables tables not None, int variant, rows, int column) -> float:
-    """What one configuration's rows add up to in a column."""
+    """What one configuration's rows amount to in a column: the sum, or the peak."""
     cdef const flash_variant* v
     cdef double total
     cdef int c
@@ -155,5 +199,5 @@ def total_of(Tables tables not None, int variant, rows, int column) -> float:
         row = rows[c]
         if not 0 <= row < v.cells[c].rows or v.cells[c].column[column] == NULL:
             raise IndexError(f"row {row} of cell {c}, column {column}")
-        total += v.cells[c].column[column][row]
+        total = flash_joined(column, total, v.cells[c].column[column][row])
     return total

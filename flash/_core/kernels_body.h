@@ -2,28 +2,60 @@
  * comparisons are written on eight lanes where the compiler has vector types: left to itself it
  * keeps the order of comparisons, as it must without -ffast-math, and stays scalar. */
 
-/* see flash_stacking: eight lines at a time go through all positions in one register */
+#ifdef FLASH_VECTORS
+#define ABREAST (WIDTH == 8 ? 16 : WIDTH) /* vectors of lines that registers hold */
+#ifndef FLASH_LANE
+#define FLASH_LANE
+static const double flash_lane[] = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0};
+#endif
+/* `abreast` vectors of lines from line j on, through all positions in registers: rows are written
+ * one after another, and no addition waits for another */
+TARGET static inline __attribute__((always_inline)) void
+KERNEL(stack_lines)(const flash_stacking *s, const int abreast, const int peak, int64_t j,
+                    const double *first, const double *other, const double *rest, double start,
+                    double *out)
+{
+    flash_doubles sum[ABREAST];
+    for (int v = 0; v < abreast; v++)
+        sum[v] = FLASH_ALL(start);
+#define JOIN(v, x) sum[v] = peak ? FLASH_SELECT((x) > sum[v], (x), sum[v]) : sum[v] + (x)
+    for (int64_t i = 0; i < s->positions; i++) {
+        const double *own = (i ? other : first) + j;
+        const int64_t n = s->n_runs[i] - j, d = s->depth_number[i + 1];
+        const flash_doubles all = FLASH_ALL(rest[i]);
+        if (n >= abreast * LANES)
+            for (int v = 0; v < abreast; v++)
+                JOIN(v, *(const flash_loose *)(own + v * LANES));
+        else if (n <= 0)
+            for (int v = 0; v < abreast; v++)
+                JOIN(v, all);
+        else
+            for (int v = 0; v < abreast; v++) {
+                flash_longs runs = *(const flash_loose *)flash_lane < (double)(n - v * LANES);
+                JOIN(v, FLASH_SELECT(runs, *(const flash_loose *)(own + v * LANES), all));
+            }
+        if (d >= 0)
+            for (int v = 0; v < abreast; v++)
+                *(flash_loose *)(out + d * s->lines + j + v * LANES) = sum[v];
+    }
+#undef JOIN
+}
+#endif
+
+/* see flash_stacking */
 TARGET static void KERNEL(stack)(const flash_stacking *s, int64_t from, int64_t to,
                                  const double *first, const double *other, const double *rest,
                                  int peak, double start, double *out)
 {
     int64_t j = from;
 #ifdef FLASH_VECTORS
-    for (; j + LANES <= to; j += LANES) {
-        flash_doubles sum = FLASH_ALL(start);
-        for (int64_t i = 0; i < s->positions; i++) {
-            const double *own = (i ? other : first) + j;
-            flash_doubles x = FLASH_ALL(rest[i]);
-            if (j + LANES <= s->n_runs[i])
-                x = *(const flash_loose *)own;
-            else if (j < s->n_runs[i])
-                for (int l = 0; l < LANES && j + l < s->n_runs[i]; l++)
-                    x[l] = own[l];
-            sum = peak ? FLASH_SELECT(x > sum, x, sum) : sum + x;
-            if (s->depth_number[i + 1] >= 0)
-                *(flash_loose *)(out + s->depth_number[i + 1] * s->lines + j) = sum;
-        }
-    }
+    for (; j + ABREAST * LANES <= to; j += ABREAST * LANES)
+        if (peak)
+            KERNEL(stack_lines)(s, ABREAST, 1, j, first, other, rest, start, out);
+        else
+            KERNEL(stack_lines)(s, ABREAST, 0, j, first, other, rest, start, out);
+    for (; j + LANES <= to; j += LANES)
+        KERNEL(stack_lines)(s, 1, peak, j, first, other, rest, start, out);
 #endif
     for (; j < to; j++) {
         double sum = start;
@@ -35,6 +67,7 @@ TARGET static void KERNEL(stack)(const flash_stacking *s, int64_t from, int64_t 
         }
     }
 }
+#undef ABREAST
 
 /* out = offset + rint(scale * x) for |scale * x| < 2^51 */
 TARGET static void KERNEL(scale_round)(int64_t n, const double *x, double scale, double offset,

@@ -47,15 +47,14 @@ TARGET INLINE VECTOR KERNEL(rram_counts)(VECTOR area, VECTOR cin, VECTOR co,
     VECTOR rest_r = r - (tr - 1.0) * 512.0, rest_c = c - (tc - 1.0) * 512.0;
     MASK twice_r = (share == one) & (rest_r <= 256.0);
     MASK twice_c = (share == one) & (rest_c <= 256.0);
-    VECTOR full_pc = FLOOR(c * (1.0 / 256)), full_c = full_pc * 256.0;
+    MASK alone = ~twice_c & (sc - (pc - 1.0) * 2.0 == one);
     rest_r = CHOOSE(twice_r, rest_r, zero);
     rest_c = CHOOSE(twice_c, rest_c, zero);
     VECTOR more_sr = FLOOR((rest_r + 127.0) * (1.0 / 128));
     VECTOR wc = c + rest_c, wsc = sc + FLOOR((rest_c + 127.0) * (1.0 / 128));
     VECTOR wpc = pc + CHOOSE(twice_c, one, zero);
-    full_c += rest_c;
-    full_pc += CHOOSE(twice_c, one, zero);
-    VECTOR full_sc = FLOOR((full_c + 127.0) * (1.0 / 128));
+    VECTOR full_c = CHOOSE(alone, (pc - 1.0) * 256.0, wc);
+    VECTOR full_sc = CHOOSE(alone, sc - 1.0, wsc), full_pc = CHOOSE(alone, pc - 1.0, wpc);
     VECTOR roots = ((sr - 1.0) * KERNEL(root)(ALL(128.0)) + KERNEL(root)(r - (sr - 1.0) * 128.0))
                    * wc;
     VECTOR more = (more_sr - 1.0) * KERNEL(root)(ALL(128.0));

@@ -153,6 +153,15 @@ cdef inline void moved(Worker* w, const Point* p, const Around* around, const Mo
     cdef int32_t row[32]
     cdef int c, k
     cdef double merit
+    if w.limits.max_leaves < 0 and not w.query.product and best.merit > -1e9 and additive(
+            &w.problem.links):
+        # as appraise would tell, before anything else is added up
+        merit = w.problem.links.quantum[M_SCORE] * (
+            around.total[COL_SCORE] + one.change[COL_SCORE]
+            + (two.change[COL_SCORE] if two != NULL else 0.0))
+        if merit <= best.merit and merit < w.best.objective:
+            w.leaves += 1
+            return
     for k in range(FLASH_COLUMNS):
         sum[k] = around.total[k] + one.change[k] + (two.change[k] if two != NULL else 0.0)
     sum[COL_PEAK] = max(one.peak, two.peak if two != NULL else 0.0)

@@ -93,7 +93,7 @@ cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
     op.kind = <int> ops[0]
     op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
     op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
-    op.begun_height, op.begun_width, op.reads = ops[8], ops[N_COLUMNS], ops[10]
+    op.begun_height, op.begun_width, op.reads, op.padded = ops[8], ops[9], ops[10], ops[11]
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -103,8 +103,8 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
 cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_t each,
                                  double* f) noexcept nogil:
     """Twenty counts of a layer on square tiles of 2 x 2 elements of sub x sub cells, `each` columns
-    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense). Returns how
-    many rows of subarrays its last element needs beyond the first."""
+    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense). Returns by how
+    many steps it leaks more, for the rows of subarrays that its last element needs."""
     cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = each * op.out_channels
     cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // sub
     cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
@@ -114,7 +114,9 @@ cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_
                            * max(1, inside // sr) * max(1, inside // sc))
     cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile, more_sr
     cdef int64_t wc = c, wsc = sc, wpc = pc, levels = 0
-    cdef int64_t full_c = c // pe * pe, full_pc = c // pe   # what rows that work twice have
+    # what rows that work twice have: all but a last element with one column of subarrays
+    cdef int64_t alone = sc - (pc - 1) * inside == 1
+    cdef int64_t full_c = c, full_sc = sc, full_pc = pc
     cdef double p = <double> positions, roots
     if copies > 1 or rest_r > pe:
         rest_r = 0
@@ -122,8 +124,9 @@ cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_
         wc += rest_c
         wsc += ceil_div(rest_c, sub)
         wpc += 1
-        full_c += rest_c
-        full_pc += 1
+        full_c, full_sc, full_pc = wc, wsc, wpc
+    elif alone:
+        full_c, full_sc, full_pc = (pc - 1) * pe, sc - 1, pc - 1
     more_sr = ceil_div(rest_r, sub)
     while (<int64_t> 1 << levels) < tr:
         levels += 1
@@ -138,9 +141,9 @@ cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_
     f[7] = p * <double> min(op.out_channels, tile // each)
     f[8] = p * (<double> r / <double> tr)
     f[9] = p * (<double> op.out_channels / <double> tc)
-    f[10] = p * <double> (sr * wsc + more_sr * ceil_div(full_c, sub))
+    f[10] = p * <double> (sr * wsc + more_sr * full_sc)
     f[11] = p * <double> (sr * wc + more_sr * full_c)
-    f[12] = p * <double> (r * wsc + rest_r * ceil_div(full_c, sub))
+    f[12] = p * <double> (r * wsc + rest_r * full_sc)
     f[13] = p * roots
     f[14] = f[11] if op.in_channels == 3 else 0.0
     f[15] = p * <double> (r * tc)
@@ -148,9 +151,12 @@ cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_
     f[17] = p * <double> (r * wpc + rest_r * full_pc)
     f[18] = <double> ceil_div(op.padded * op.in_channels, 2048)
     f[19] = <double> tr
-    if copies == 16:     # the simulator leaves what it had for the layer before: of a first one, all
-        return <double> (inside - 1)
-    return <double> (sr - (pr - 1) * inside - 1)
+    # the adders between an element's rows of subarrays: as many as the last full stage has. The
+    # simulator leaves a layer copied 16 times what the one before had: to a first one, all
+    levels = 1
+    while 2 * levels <= (inside if copies == 16 else sr - (pr - 1) * inside):
+        levels *= 2
+    return <double> (levels - 1)
 
 
 cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
@@ -194,7 +200,7 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
     f[8] = maps if op.out_channels % 16 else 0.0
-    f[N_COLUMNS] = 1.0
+    f[9] = 1.0
     f[12] = maps
 
 

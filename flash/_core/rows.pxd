@@ -119,18 +119,21 @@ cdef inline void shapes_of_lines(const CostModel* model, const Place* at, const 
 
 
 cdef inline void shapes_of_caps(const CostModel* model, const Place* at, const PlanCell* cell,
-                                const int64_t* skip, const flash_kernels* kernel, double* shape,
-                                int64_t shapes) noexcept nogil:
+                                const int64_t* skip, const flash_kernels* kernel, Work* work,
+                                double* shape, int64_t shapes) noexcept nogil:
     """Of a concatenation cell: its first position, one for each cap, and after them the saturated
     ones, layer by layer, which draw all that there is."""
     cdef int64_t lines = cell.n_skips, j
     cdef double* rest = shape + 2 * lines
     shape_of(model, at, 1, 0, 1, 3, rest, shapes)
-    for j in range(1, cell.deepest):
-        shape_of(model, at, 0, at.width * (j - 1), 1, 3, rest + j, shapes)
     if model.kind == KIND_RRAM and model.vectors and kernel.rram_eight != NULL:
+        for j in range(1, cell.deepest):
+            work.drawn[j - 1] = at.width * (j - 1)
+        concatenations(model, at, kernel, work.drawn, cell.deepest - 1, rest + 1, shapes)
         concatenations(model, at, kernel, skip, lines, shape + lines, shapes)
         return
+    for j in range(1, cell.deepest):
+        shape_of(model, at, 0, at.width * (j - 1), 1, 3, rest + j, shapes)
     for j in range(lines):
         shape_of(model, at, 0, skip[j], 1, 3, shape + lines + j, shapes)
 
@@ -220,7 +223,7 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
     cdef flash_stacking stack
     plan_stack(at, cell, skip, work, &stack)
     if at.family == DENSENET:
-        shapes_of_caps(model, at, cell, skip, kernel, shape, shapes)
+        shapes_of_caps(model, at, cell, skip, kernel, work, shape, shapes)
     else:
         shapes_of_lines(model, at, cell, skip, 1, shape, shapes)
         shapes_of_lines(model, at, cell, skip, 0, shape + lines, shapes)

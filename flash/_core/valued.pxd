@@ -197,7 +197,7 @@ cdef inline void set_bound(const Valued* u, const Frame* f, const Sieve* s,
     at[6] = <float> (base[3] + low[COL_AREA] * q[M_AREA])
     at[7] = <float> (greatest.area + high[COL_AREA] * q[M_AREA])
     at[8] = <float> (base[4] + low[COL_PARAMS])
-    at[N_COLUMNS] = <float> (base[4] + high[COL_PARAMS])
+    at[9] = <float> (base[4] + high[COL_PARAMS])
     at[10] = <float> (base[5] + low[COL_MACS])
     at[11] = <float> (base[5] + high[COL_MACS])
     at[12] = <float> (0.5 * (at[0] + at[1]))

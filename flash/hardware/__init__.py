@@ -42,7 +42,12 @@ class _Kinds(dict):  # type: ignore[type-arg]
 
 
 KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
-COLUMNS = ("latency_ms", "ic_latency_ms", "energy_mj", "ic_energy_mj", "tiles", "area_mm2")
+# Of the cost tables, in the core's order (flash/_core/problem.h); those of leaking latency follow
+# from latency's own.
+COLUMNS = (
+    *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
+    *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
+)
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
 
@@ -228,26 +233,44 @@ class Target(Record):
         """Return the cost model for a family with layers laid on something else: see `array`."""
         kind = KINDS[self.kind]
         table = self.coefficients[self.set_for(family)]
+        links = dict(self.network_links(family))
         if kind.SCALE is not None:
             table = {**table, "tiles": {kind.SCALE: 1.0}}
+            area = dict(table.get("area_mm2", {}))  # that of the scale is a link: no sum of its own
+            links["area_per_scale"] = area.pop(kind.SCALE, 0.0)
+            table["area_mm2"] = area
         rows = tuple(
             (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
             for feature in kind.FEATURES
         )
         modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
         # score, params and macs are always known
-        links = {**self.network_links(family), "modelled": 0b110001 | modelled}
+        links["modelled"] = 0b110001 | modelled
         return core.Model(self.kind, rows, kind.QUANTUM, links, array)
+
+    @cached
+    def _filled(self) -> dict[str, int]:
+        return {}
 
     def columns(self, family: str) -> int:
         """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
-        table = self.coefficients[self.set_for(family)]
-        scale = KINDS[self.kind].SCALE is not None
-        return sum(
-            1 << (k + 1)
-            for k, column in enumerate(COLUMNS)
-            if any(table.get(column, {}).values()) or (scale and column == "tiles")
-        )
+        name = self.set_for(family)
+        filled = self._filled.get(name)
+        if filled is None:
+            table = dict(self.coefficients[name])
+            scale = KINDS[self.kind].SCALE
+            if scale is not None:
+                table["tiles"] = {scale: 1.0}
+                table["area_mm2"] = {**table.get("area_mm2", {}), scale: 0.0}  # a link
+            if self.network_links(family).get("leakage", 0.0) > 0.0:
+                table["leaking_ms"] = table["latency_ms"]
+                table["leaking_in_ms"] = table.get("bus_in_ms", {})
+            filled = self._filled[name] = sum(
+                1 << (k + 1)
+                for k, column in enumerate(COLUMNS)
+                if any(table.get(column, {}).values())
+            )
+        return filled
 
     def cost(self, net: Architecture | Network) -> Cost:
         """Charge one network.

@@ -64,6 +64,7 @@ def flags_for(
         value = metrics.get(name)
         if value is not None and not low <= value <= high:
             flags.append(_outside(name, value, low, high))
+    flags += _unseen(target, architecture_family, metrics.get("tiles"))
     layer = ranges["layer"]
     if max_channels is not None and "in_channels" in layer:
         low, high = layer["in_channels"]
@@ -78,6 +79,21 @@ def flags_for(
         if resolution * resolution > high:
             flags.append(_outside("resolution", resolution, int(low**0.5), int(high**0.5)))
     return tuple(flags)
+
+
+def _unseen(target: Target, family: str, tiles: float | None) -> list[str]:
+    """Say that a chip's class has no run behind it."""
+    if tiles is None:
+        return []
+    from ._classes import unseen_class
+
+    gap = unseen_class(target, family, tiles)
+    if gap is None:
+        return []
+    return [
+        f"no run of {target.name} has {gap.low:,} to {gap.high:,} tiles, as this network "
+        f"({tiles:,.0f}): its costs may be those of a chip of the nearest size that was run"
+    ]
 
 
 def _outside(name: str, value: float, low: float, high: float) -> str:

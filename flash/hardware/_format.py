@@ -151,9 +151,10 @@ def _coefficients(
             raise FormatError(
                 f"{at} must model the costs that {first!r} models, got {', '.join(modelled)}"
             )
-        for column in ("latency_ms", "energy_mj"):
-            if "ic_" + column in result[name] and column not in result[name]:
-                raise FormatError(f"{at} holds ic_{column} but lacks {column!r}")
+        for column in result[name]:
+            main = {"ms": "latency_ms", "mj": "energy_mj", "mm2": "area_mm2"}[column.split("_")[-1]]
+            if main not in result[name]:
+                raise FormatError(f"{at} holds {column} but lacks {main!r}")
     return result
 
 
@@ -173,10 +174,12 @@ def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, t
 
 def _ranges(
     data: Any, where: str, features: tuple[str, ...]
-) -> dict[str, dict[str, tuple[float, float]]]:
-    result: dict[str, dict[str, tuple[float, float]]] = {}
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     parts = {"network": NETWORK_RANGES, "layer": LAYER_RANGES, "features": features}
-    table(data, where, parts)
+    table(data, where, (*parts, "tiles"))
+    if "tiles" in data:  # of each run
+        result["tiles"] = numbers(data["tiles"], f"{where}.tiles", 0.0, 1e300, rising=True)
     for part, known in parts.items():
         if part == "features" and part not in data:
             continue

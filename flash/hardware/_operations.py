@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ..network import Layer, Network
 
-    # the last four: width of the kernel, positions begun along the height and across the width,
-    # positions of the input
-    Operation = tuple[int, int, int, int, int, int, int, int, int, int, int]
+    # the last five: width of the kernel, positions begun along the height and across the width,
+    # positions of the input, and those with its padding
+    Operation = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
 __all__ = ["MAX_PRODUCT", "Charged", "charged", "operations"]
 
@@ -36,7 +36,7 @@ class Charged:
     rows : list of list of Operation
         Of each layer: see `operations`.
     packed : array of int64
-        All of them one after another, eleven numbers each: what the core reads.
+        All of them one after another, twelve numbers each: what the core reads.
     family : str
         "densenet" where a cell of the network holds a concatenation, else "".
     too_large : int or None
@@ -60,7 +60,7 @@ class Charged:
         self.family = "densenet" if linked else ""
         self.too_large = None
         for number, row in enumerate(self.rows):
-            kind, kernel, into, out, *_, across, _, _, _ = row[-1] if row else (ADD, *(0,) * 10)
+            kind, kernel, into, out, *_, across, _, _, _, _ = row[-1] if row else (ADD, *(0,) * 11)
             if kind == CONV and kernel * across * into * out > MAX_PRODUCT:
                 self.too_large = number
                 break
@@ -83,7 +83,7 @@ def operations(net: Network) -> list[list[Operation]]:
         (0 a convolution, 1 an elementwise pass, 2 an addition or 3 a pooling, kernel, input
         channels, output channels, groups, height and width of the output, width of the kernel,
         positions along the height and across the width with those that have only begun at an edge,
-        positions of the input).
+        positions of the input, and those with its padding).
     """
     return charged(net).rows
 
@@ -98,19 +98,23 @@ def _operations(layers: Sequence[Layer], layer: Layer) -> list[Operation]:
     kernel, across = layer.kernel_size
     into, out = layer.in_channels, layer.out_channels
     if layer.kind in ("conv", "linear"):
+        top, left, bottom, right = layer.paddings
         reads = layer.height * layer.width
-        found.append((CONV, kernel, into, out, layer.groups, *size, across, *_begun(layer), reads))
+        padded = (layer.height + top + bottom) * (layer.width + left + right)
+        rest = (across, *_begun(layer), reads, padded)
+        found.append((CONV, kernel, into, out, layer.groups, *size, *rest))
         return found
     if layer.kind == "concat" and len(inputs) > 1:
         found.append(_sweep(out, *size))
     elif layer.kind == "add":
-        one = (ADD, 1, 1, layer.channels or out, 1, *size, 1, *size, size[0] * size[1])
+        spots = size[0] * size[1]
+        one = (ADD, 1, 1, layer.channels or out, 1, *size, 1, *size, spots, spots)
         found += [one] * (len(inputs) - 1)
     elif layer.kind == "pool":
         if layer.mode == "global_avg":
             kernel, across = layer.height, layer.width
         reads = layer.height * layer.width
-        found.append((POOL, kernel, 1, out, 1, *size, across, *size, reads))
+        found.append((POOL, kernel, 1, out, 1, *size, across, *size, reads, reads))
     if layer.norm in ("output", "both"):
         found.append(_sweep(out, *size))
     return found
@@ -129,4 +133,5 @@ def _begun(layer: Layer) -> tuple[int, int]:
 
 
 def _sweep(channels: int, height: int, width: int) -> Operation:
-    return (ELEMENTWISE, 1, 1, channels, 1, height, width, 1, height, width, height * width)
+    spots = height * width
+    return (ELEMENTWISE, 1, 1, channels, 1, height, width, 1, height, width, spots, spots)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._validate import number
+from ._classes import as_in_class, unseen_class
 from ._fitting import interval_width
-from ._terms import terms, totals
-from .costing import cost, family_and_network
+from ._operations import charged
+from ._terms import leaking_shares, terms, totals
+from .costing import TILES, cost, family_and_network
 
 if TYPE_CHECKING:
     from ..architecture import Architecture
@@ -25,10 +27,36 @@ def interval(
     """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
     level = float(number("level", level, 0.5, 0.99))
     found = {}
+    beside = _beside(target, net)
     for metric, (value, width, _) in _widths(target, net, level).items():
         half = min(width, 700.0)  # an exponential that is still a number
-        found[metric] = (value * float(np.exp(-half)), value * float(np.exp(half)))
+        low, high = beside.get(metric, (value, value))
+        found[metric] = (low * float(np.exp(-half)), high * float(np.exp(half)))
     return found
+
+
+def _beside(target: Target, net: Architecture | Network) -> dict[str, tuple[float, float]]:
+    """Return between which costs a network lies whose class has no run: those that the nearest
+    classes with one would give it. Empty where its class has a run."""
+    family, network = family_and_network(net)
+    totals = target.model(family).total(charged(network).packed)
+    gap = unseen_class(target, family, float(totals[TILES]))
+    if gap is None:
+        return {}
+    own = cost(target, net)
+    ends = [
+        as_in_class(target, family, totals, one)
+        for one in (gap.below, gap.above)
+        if one is not None
+    ]
+    result = {}
+    for metric in target.metrics:
+        value = float(getattr(own, metric))
+        others = [one[metric] for one in ends]
+        if len(others) == 1:  # as far on the side where nothing was run
+            others.append(value * value / others[0])
+        result[metric] = (min(value, *others), max(value, *others))
+    return result
 
 
 def distances(target: Target, net: Architecture | Network) -> dict[str, float]:
@@ -51,15 +79,16 @@ def _widths(
     tables = (target.intervals or {}).get(target.set_for(family))
     if not tables:
         return {}
-    charged = cost(target, net)
+    own = cost(target, net)
     features = totals(target.kind, [network], target.array)
     result = {}
     for metric, table in tables.items():
-        value = getattr(charged, metric)
+        value = getattr(own, metric)
         if value is None or value <= 0.0:
             continue
-        latency = np.array([charged.latency_ms])
-        found = terms(target, family, metric, features, latency)
+        latency = np.array([own.latency_ms])
+        leaking = leaking_shares(target, family, [network]) if metric == "energy_mj" else None
+        found = terms(target, family, metric, features, latency, leaking)
         columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
         row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
         width, leverage = interval_width(table, np.array(row), level)

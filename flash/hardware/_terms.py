@@ -13,8 +13,8 @@ import numpy as np
 
 from .._record import Record
 from . import COLUMNS, KINDS
+from ._operations import charged, operations
 from ._units import UNIT, unit_models
-from .costing import operations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,8 @@ __all__ = ["Terms", "candidates", "counts", "terms", "totals"]
 
 _METRIC = {"latency_ms": 1, "energy_mj": 2, "area_mm2": 3}
 _PARTS = {
-    "latency_ms": ("latency_ms", "ic_latency_ms"),
-    "energy_mj": ("energy_mj", "ic_energy_mj"),
+    "latency_ms": ("latency_ms", "bus_in_ms", "bus_out_ms"),
+    "energy_mj": ("energy_mj", "bus_in_mj", "bus_out_mj"),
     "area_mm2": ("area_mm2",),
 }
 
@@ -43,7 +43,8 @@ class Terms(Record):
         (column, feature) of each coefficient, p of them.
     columns : array, shape (n, p)
     offset : array, shape (n,)
-        What does not depend on these coefficients: the chip's area beyond its tiles, leakage.
+        What does not depend on these coefficients: the chip's area beyond its tiles, the largest
+        layer's buffers, leakage.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -65,18 +66,45 @@ def counts(
     result = np.zeros((len(operations), len(KINDS[kind].FEATURES)))
     for chosen, model in unit_models(kind, array):
         rows: Any = model.charge(operations)  # type: ignore[arg-type]
-        charged = np.array(rows).reshape(-1, 7)
+        charged = np.array(rows).reshape(-1, len(COLUMNS) + 1)
         for feature, column in chosen.items():
             result[:, feature] = charged[:, column] * UNIT
     return result
 
 
 def totals(kind: str, networks: Sequence[Network], array: tuple[float, ...] = (512, 512)) -> Array:
-    """Return the features of networks, summed over their rows, shape (n, features)."""
+    """Return the features of networks, shape (n, features): sums over their rows, or maxima."""
     charged = [[one for row in operations(net) for one in row] for net in networks]
     ends = np.cumsum([len(one) for one in charged])[:-1]
     features = counts(kind, [one for listed in charged for one in listed], array)
-    return np.array([part.sum(axis=0) for part in np.split(features, ends)])
+    maxima = getattr(KINDS[kind], "MAXIMA", ())
+    largest = np.array([name in maxima for name in KINDS[kind].FEATURES])
+    return np.array(
+        [
+            np.where(largest, part.max(axis=0, initial=0.0), part.sum(axis=0))
+            for part in np.split(features, ends)
+        ]
+    )
+
+
+def leaking_shares(target: Target, family: str, networks: Sequence[Network]) -> Array:
+    """Return by what factor each network leaks more than its latency says, shape (n,)."""
+    model = target.model(family)
+    latency, rest = 1 + COLUMNS.index("latency_ms"), [0, 0]
+    result = np.ones(len(networks))
+    for i, net in enumerate(networks):
+        totals = list(model.total(charged(net).packed))
+        whole = _read(model, [*totals, *rest], "latency_ms")
+        for name in ("energy_mj", "bus_in_mj", "bus_out_mj"):
+            totals[1 + COLUMNS.index(name)] = 0
+        leaked = _read(model, [*totals, *rest], "energy_mj")
+        # the same of a network whose whole latency leaks as it is
+        for k in range(latency, 1 + COLUMNS.index("tiles")):
+            totals[k] = 0
+        totals[1 + COLUMNS.index("leaking_ms")] = whole / KINDS[target.kind].QUANTUM[1]
+        plain = _read(model, [*totals, *rest], "energy_mj")
+        result[i] = leaked / plain if plain > 0.0 else 1.0
+    return result
 
 
 def candidates(target: Target, column: str) -> tuple[str, ...]:
@@ -96,7 +124,12 @@ def candidates(target: Target, column: str) -> tuple[str, ...]:
 
 
 def terms(
-    target: Target, family: str, metric: str, features: Array, latency_ms: Array | None = None
+    target: Target,
+    family: str,
+    metric: str,
+    features: Array,
+    latency_ms: Array | None = None,
+    leaking: Array | None = None,
 ) -> Terms:
     """Return a metric's columns for networks of given features.
 
@@ -110,6 +143,8 @@ def terms(
         Totals of the networks.
     latency_ms : array, shape (n,), optional
         Of the networks, for energy that grows with it.
+    leaking : array, shape (n,), optional
+        By what factor it does so: see `leaking_shares`. 1 by default.
     """
     kind = KINDS[target.kind]
     model = target.model(family)
@@ -123,14 +158,24 @@ def terms(
     n = len(features)
     factors = {column: np.empty(n) for column in _PARTS[metric]}
     offset = np.empty(n)
+    peak = target.coefficients[target.set_for(family)].get("peak_mm2", {})
     for i in range(n):
-        base = [0.0] * 9
+        base = [0.0] * (len(COLUMNS) + 3)
         if kind.SCALE is not None:
             base[1 + COLUMNS.index("tiles")] = float(features[i, place[kind.SCALE]])
         if metric == "energy_mj" and latency_ms is not None:
-            base[1] = float(latency_ms[i]) / kind.QUANTUM[1]
+            share = 1.0 if leaking is None else float(leaking[i])
+            base[1 + COLUMNS.index("leaking_ms")] = share * float(latency_ms[i]) / kind.QUANTUM[1]
+        largest = sum(value * float(features[i, place[name]]) for name, value in peak.items())
+        base[1 + COLUMNS.index("peak_mm2")] = largest / kind.QUANTUM[3]
         offset[i] = _read(model, base, metric)
         for column in factors:
+            if (metric, kind.SCALE) == ("area_mm2", "tiles"):
+                # the scale's own area is a link: what the model has of it is no offset
+                factors[column][i] = 1.0
+                own = model.links.get("area_per_scale", 0.0)
+                offset[i] -= own * float(features[i, place[kind.SCALE]])
+                continue
             probe = list(base)
             probe[1 + COLUMNS.index(column)] = 1.0 / _quantum(kind, column)
             factors[column][i] = _read(model, probe, metric) - offset[i]
@@ -145,5 +190,6 @@ def _read(model: Any, totals: list[float], metric: str) -> float:
 
 
 def _quantum(kind: Any, column: str) -> float:
-    number: float = kind.QUANTUM[_METRIC[column.removeprefix("ic_")]]
+    metric = next(metric for metric, parts in _PARTS.items() if column in parts)
+    number: float = kind.QUANTUM[_METRIC[metric]]
     return number

@@ -7,7 +7,9 @@ from .._core.compile import Model
 __all__ = ["UNIT", "unit_models"]
 
 UNIT = 2.0**-8  # features are counts, or such over the copies of a layer: up to 256 on a tile
-_CARRIERS = (1, 2, 3, 4, 6)  # columns of a cost model that can carry a feature each
+_SUMS = (1, 2, 3, 4, 5, 6, 10)  # columns of a cost model that can carry a feature each
+_PEAK = 11  # the column that carries one of which a network has its largest layer's
+_COLUMNS = 12
 
 _made: dict[tuple[str, tuple[float, ...]], list[tuple[dict[int, int], Model]]] = {}
 
@@ -18,10 +20,16 @@ def unit_models(kind: str, array: tuple[float, ...]) -> list[tuple[dict[int, int
 
     found = _made.get((kind, array))
     if found is None:
-        count = len(KINDS[kind].FEATURES)
+        names = KINDS[kind].FEATURES
+        maxima = getattr(KINDS[kind], "MAXIMA", ())
+        plain = [i for i, name in enumerate(names) if name not in maxima]
+        peaks = [i for i, name in enumerate(names) if name in maxima]
         found = _made[kind, array] = []
-        for start in range(0, count, len(_CARRIERS)):
-            chosen = dict(zip(range(start, count), _CARRIERS, strict=False))
-            rows = [[float(k == chosen.get(i)) for k in range(7)] for i in range(count)]
+        while plain or peaks:
+            chosen = dict(zip(plain, _SUMS, strict=False))
+            del plain[: len(_SUMS)]
+            if peaks:
+                chosen[peaks.pop()] = _PEAK
+            rows = [[float(k == chosen.get(i)) for k in range(_COLUMNS)] for i in range(len(names))]
             found.append((chosen, Model(kind, rows, (UNIT,) * 6, {}, array)))
     return found

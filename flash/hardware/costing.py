@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
-COLUMNS = 6  # latency, bus latency, energy, bus energy, tiles, area
+TILES = 9  # among a network's totals
 MAX_KEPT = 8  # costs that a network keeps
 
 
@@ -51,7 +51,8 @@ class Cost(Record):
     by_layer : tuple of LayerCost
         The share of each row of the network. What depends on the whole chip is shared out:
         interconnect by the layers' own traffic, leakage by their latency, the chip's area beyond
-        its tiles by their tiles; so the shares add up to the whole but for rounding.
+        its tiles by their tiles, but for the largest layer's buffers, which are its own; so the
+        shares add up to the whole but for rounding.
     flags : tuple of str
         What lies outside the range that the target was calibrated in.
     """
@@ -101,7 +102,7 @@ def _cost(target: Target, net: Architecture | Network) -> Cost:
         costs["energy_mj"],
         costs["area_mm2"],
         by_layer=deferred(lambda: _shares(target, family, counted, costs)),
-        flags=deferred(lambda: flags_of(target, family, counted, {**costs, "tiles": totals[5]})),
+        flags=deferred(lambda: flags_of(target, family, counted, {**costs, "tiles": totals[TILES]})),
     )
 
 
@@ -166,35 +167,34 @@ def _shares(
     """Return each row's share: see `Cost.by_layer`."""
     from . import KINDS
 
-    links = target.network_links(family)
-    columns = iter(
-        target.model(family).charge([operation for row in counted.rows for operation in row])
+    model = target.model(family)
+    charges = iter(model.charge([operation for row in counted.rows for operation in row]))
+    rows = [[next(charges) for _ in operations_of_row] for operations_of_row in counted.rows]
+    tiles = sum(int(one[TILES]) for row in rows for one in row)
+    _, f_in, f_out, e_in, e_out, leak_out, chip = next(
+        (one for one in target.network_links(family).get("classes", ()) if tiles <= one[0]),
+        (0.0,) * 7,
     )
-    rows = []  # latency, bus, energy, bus, tiles, area: exact integers
-    for operations_of_row in counted.rows:
-        sums = [0] * COLUMNS
-        for _ in operations_of_row:
-            charge = next(columns)
-            for k in range(COLUMNS):
-                sums[k] += int(charge[k + 1])
-        rows.append(sums)
-    tiles = sum(row[4] for row in rows)
-    _, latency_factor, energy_factor, chip = next(
-        (one for one in links.get("classes", ()) if tiles <= one[0]), (0.0, 0.0, 0.0, 0.0)
-    )
-    _, q_latency, q_energy, q_area, _, _ = KINDS[target.kind].QUANTUM
-    leakage = links.get("leakage", 0.0) * tiles
+    _, ms, mj, mm2, _, _ = KINDS[target.kind].QUANTUM
+    leakage = model.links.get("leakage", 0.0) * tiles
+    per_tile = model.links.get("area_per_scale", 0.0) + (chip / tiles if tiles else 0.0)
+    peaks = [max((one[11] for one in row), default=0.0) for row in rows]
+    largest = peaks.index(max(peaks)) if peaks else 0
     result = []
     for number, (layer, row) in enumerate(zip(counted.layers, rows, strict=True)):
-        latency = q_latency * row[0] + latency_factor * (q_latency * row[1])
-        dynamic = q_energy * row[2] + energy_factor * (q_energy * row[3])
-        area = q_area * row[5] + (chip * row[4] / tiles if tiles else 0.0)
+        lat, lat_in, lat_out, en, en_in, en_out, leak, leak_in, own, area = (
+            sum(int(one[k]) for one in row) for k in range(1, 11)
+        )
+        if number == largest:
+            area += int(peaks[number])
+        leaking = ms * leak + f_in * (ms * leak_in) + leak_out * (ms * lat_out)
+        energy = mj * en + e_in * (mj * en_in) + e_out * (mj * en_out) + leakage * leaking
         result.append(
             LayerCost(
                 f"{number} {_title(layer)}",
-                latency,
-                None if costs["energy_mj"] is None else dynamic + leakage * latency,
-                None if costs["area_mm2"] is None else area,
+                ms * lat + f_in * (ms * lat_in) + f_out * (ms * lat_out),
+                None if costs["energy_mj"] is None else energy,
+                None if costs["area_mm2"] is None else mm2 * area + per_tile * own,
             )
         )
     return tuple(result)

@@ -1,0 +1,73 @@
+"""Classes of a chip without a run behind them: what a model says there nobody has looked at.
+
+A target with classes (of the tile grid) lists the totals that were run (`tiles` of its calibrated
+ranges). A network in another class is charged as if the formulas went on; its costs may be those of
+the classes beside it that have a run.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from .._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from . import Target
+
+__all__ = ["Unseen", "as_in_class", "unseen_class"]
+
+
+class Unseen(Record):
+    """A class without a run.
+
+    Parameters
+    ----------
+    low, high : int
+        The scales that it holds.
+    below, above : int or None
+        Numbers of the nearest classes with a run; None where there is none on that side.
+    """
+
+    low: int
+    high: int
+    below: int | None
+    above: int | None
+
+
+def unseen_class(target: Target, family: str, scale: float) -> Unseen | None:
+    """Return the class of a total, if it has no run; None if it has one, or nothing is known."""
+    seen = target.calibrated_ranges.get(target.set_for(family), {}).get("tiles")
+    classes = target.network_links(family).get("classes")
+    if not seen or not classes:
+        return None
+    bounds = [one[0] for one in classes]
+    own = bisect_left(bounds, scale)
+    known = {bisect_left(bounds, one) for one in seen}
+    if own in known:
+        return None
+    below = max((k for k in known if k < own), default=None)
+    above = min((k for k in known if k > own), default=None)
+    first = int(bounds[own - 1]) + 1 if own else 1
+    last = int(bounds[own]) if bounds[own] < float("inf") else 2**31
+    return Unseen(first, last, below, above)
+
+
+def as_in_class(
+    target: Target, family: str, totals: Sequence[float], number: int
+) -> dict[str, float]:
+    """Return the costs of a network's totals with the factors of another class."""
+    from .._core.compile import Model
+    from . import KINDS, METRICS
+
+    kind = KINDS[target.kind]
+    links = dict(target.model(family).links)
+    for made in ("quantum", "classes"):
+        del links[made]
+    own = target.network_links(family)["classes"][number]
+    links["classes"] = [(float("inf"), *own[1:])]
+    model = Model(target.kind, [], kind.QUANTUM, links, target.array)
+    found = model.metrics((*totals, 0, 0))
+    return {name: found[1 + k] for k, name in enumerate(METRICS)}
