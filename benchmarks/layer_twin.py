@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from benchmarks.twins import TableTwin
+from benchmarks.links import (
+    COSTS,
+    LATENCY,
+    LATENCY_IN,
+    LEAK,
+    LEAK_IN,
+    MACS,
+    PARAMS,
+    PEAK,
+    SCALE,
+    SCORE,
+    Links,
+    costs,
+)
 from flash.hardware import COLUMNS, KINDS
 
 if TYPE_CHECKING:
@@ -22,8 +35,9 @@ if TYPE_CHECKING:
 
 DENSENET, RESNET, WIDE_RESNET, MOBILENET_V2 = range(4)
 SCORE_SCALE = 2.0**36
-# totals: score, the six cost columns, params, macs, links, widths, layers
-SCORE, PARAMS, MACS, LINKS, WIDTHS, COUNT, TOTALS = 0, 7, 8, 9, 10, 11, 12
+# totals: all columns, then links, widths, layers
+LINKS, WIDTHS, COUNT = range(MACS + 1, MACS + 4)
+TOTALS = COUNT + 1
 
 
 class LayerTwin:
@@ -56,13 +70,15 @@ class LayerTwin:
             if table.get(column, {}).get(feature, 0.0)
         ]
         self.rram = target.kind == "rram"
-        if self.rram:
-            terms.append((0, 5, 1.0))  # tiles select the class; they are no cost
+        self.links = Links(problem.model)
+        if self.rram:  # tiles select the class; what they cost is a link
+            terms = [one for one in terms if one[:2] != (0, COLUMNS.index("area_mm2") + 1)]
+            terms.append((0, SCALE, 1.0))
         self.places = np.array([(i, k) for i, k, _ in terms], dtype=np.int64)
         self.weights = np.array([w for _, _, w in terms])
-        q = problem.model.links["quantum"]
-        self.per_unit = 1.0 / np.array([1.0, q[1], q[1], q[2], q[2], 1.0, q[3]])
-        self.links = TableTwin(problem)
+        q = self.links.quantum
+        self.per_unit = 1.0 / np.repeat([1.0, q[1], q[2], q[1], 1.0, q[3]], [1, 3, 3, 2, 1, 2])
+        self.step = float(problem.model.links.get("leak_step", 0.0))
 
     def _totals(self, variants: Any, rows: Any) -> Any:
         return _run(
@@ -76,9 +92,8 @@ class LayerTwin:
             self.places,
             self.weights,
             self.per_unit,
-            self.links.quantum,
-            self.links.classes,
-            self.links.leakage,
+            self.step,
+            (self.links.quantum, self.links.bounds, self.links.classes, self.links.numbers),
         )
 
     def numba(self, variants: Any, rows: Any) -> Any:
@@ -102,25 +117,20 @@ def _run(  # type: ignore[no-untyped-def]
     places,
     weights,
     per_unit,
-    quantum,
-    classes,
-    leakage,
+    step,
+    links,
 ):
+    quantum, bounds, classes, numbers = links
     n = len(variants)
     out = np.empty((7, n))
-    x, f, cost = np.empty(TOTALS), np.zeros(16), np.empty(7)
-    model = (rram, places, weights, per_unit, f, cost)
+    x, f, cost = np.empty(TOTALS), np.zeros(20), np.empty(COSTS)
+    model = (rram, places, weights, per_unit, f, cost, step)
     for i in range(n):
         v = variants[i]
         _network(rows[i], head, shape[v], cells[v], choices, model, x)
-        g = np.searchsorted(classes[0], x[5])
-        latency = quantum[1] * x[1] + classes[1, g] * (quantum[1] * x[2])
-        out[0, i] = quantum[0] * x[0]
-        out[1, i] = latency
-        out[2, i] = (quantum[2] * x[3] + classes[2, g] * (quantum[2] * x[4])) + (
-            leakage * x[5]
-        ) * latency
-        out[3, i] = quantum[3] * x[6] + classes[3, g]
+        out[0, i] = quantum[0] * x[SCORE]
+        g = np.searchsorted(bounds, x[SCALE])
+        out[1, i], out[2, i], out[3, i] = costs(x, classes[g], quantum, numbers)
         out[4, i] = x[PARAMS]
         out[5, i] = x[MACS]
         out[6, i] = x[COUNT]
@@ -154,11 +164,12 @@ def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-unt
         outer = (side + stride - 1) // stride
         x[LINKS] = x[WIDTHS] = 0.0
         for p in range(depth):
+            here = outer if p else side
             if family == DENSENET:
                 links = min(skips, width * (p - 1)) if p else 0
                 into = width + links if p else before
                 norm = 0 if p == 0 and c == 0 and not imagenet else into
-                _conv(model, x, 3, into, width, 1, outer, norm, False)
+                _conv(model, x, 3, into, width, 1, here, outer, norm, False)
                 if links:
                     _pass(model, x, into, outer)
                     _pass(model, x, into, outer)
@@ -170,24 +181,15 @@ def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-unt
             if family == MOBILENET_V2:
                 hidden = into * expansion
                 if expansion > 1:
-                    _conv(model, x, 1, into, hidden, 1, outer if p else side, hidden, False)
+                    _conv(model, x, 1, into, hidden, 1, here, here, hidden, False)
                     x[WIDTHS] += hidden
-                _conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, False)
-                _conv(model, x, 1, hidden, width, 1, outer, width, False)
+                _conv(model, x, kernel, hidden, hidden, hidden, here, outer, hidden, False)
+                _conv(model, x, 1, hidden, width, 1, outer, outer, width, False)
                 x[WIDTHS] += hidden + width
             else:
-                _conv(
-                    model,
-                    x,
-                    3,
-                    into,
-                    width,
-                    1,
-                    outer,
-                    into if family == WIDE_RESNET else width,
-                    False,
-                )
-                _conv(model, x, 3, width, width, 1, outer, width, False)
+                norm = into if family == WIDE_RESNET else width
+                _conv(model, x, 3, into, width, 1, here, outer, norm, False)
+                _conv(model, x, 3, width, width, 1, outer, outer, width, False)
                 x[WIDTHS] += 2 * width
                 if links and family == WIDE_RESNET:
                     _pass(model, x, width, outer)
@@ -202,10 +204,10 @@ def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-unt
     last = width
     if family == MOBILENET_V2:
         last = max(4 * width, 1280)
-        _conv(model, x, 1, width, last, 1, side, last, False)
+        _conv(model, x, 1, width, last, 1, side, side, last, False)
     elif family != RESNET:
         x[PARAMS] += 2.0 * width
-    _conv(model, x, 1, last, classes, 1, 1, 0, True)
+    _conv(model, x, 1, last, classes, 1, 1, 1, 0, True)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -220,17 +222,20 @@ def _stem(family, imagenet, resolution, width, model, x):  # type: ignore[no-unt
     norm = 0 if family == WIDE_RESNET else stem
     side = (resolution + 1) // 2 if imagenet else resolution
     kernel = 7 if imagenet and family != MOBILENET_V2 else 3
-    _conv(model, x, kernel, 3, stem, 1, side, norm, False)
+    _conv(model, x, kernel, 3, stem, 1, resolution, side, norm, False)
     return stem
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _conv(model, x, kernel, into, out, groups, side, norm, bias):  # type: ignore[no-untyped-def]
+def _conv(model, x, kernel, into, out, groups, before, side, norm, bias):  # type: ignore[no-untyped-def]
+    """before: side of what it reads."""
+    steps = 0
     if model[0]:
-        _rram(model[4], kernel, into, out, side)
+        padded = before + 2 * (kernel // 2)
+        steps = _rram(model[4], kernel, into, out, side, padded * padded)
     else:
         _cpu(model[4], kernel, into, out, groups, side)
-    _charge(model, x)
+    _charge(model, x, steps)
     weights = float(kernel * kernel * (into // groups)) * float(out)
     x[PARAMS] += weights + 2.0 * norm + (float(out) if bias else 0.0)
     x[MACS] += weights * float(side * side)
@@ -244,22 +249,35 @@ def _pass(model, x, channels, side):  # type: ignore[no-untyped-def]
     f[:] = 0.0
     f[5] = float(side * side) * channels
     f[6] = f[5] if channels % 16 else 0.0
-    _charge(model, x)
+    _charge(model, x, 0)
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _charge(model, x):  # type: ignore[no-untyped-def]
-    _, places, weights, per_unit, f, cost = model
+def _charge(model, x, steps):  # type: ignore[no-untyped-def]
+    _, places, weights, per_unit, f, cost, step = model
     cost[:] = 0.0
     for i in range(len(weights)):
         cost[places[i, 1]] += weights[i] * f[places[i, 0]]
-    for k in range(1, 7):
+    if step > 0.0:
+        cost[LEAK] = cost[LATENCY] * (1.0 + steps * step)
+        cost[LEAK_IN] = cost[LATENCY_IN] * (1.0 + steps * step)
+    for k in range(1, PEAK):
         x[k] += np.rint(cost[k] * per_unit[k])
+    x[PEAK] = max(x[PEAK], np.rint(cost[PEAK] * per_unit[PEAK]))
     x[COUNT] += 1.0
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _rram(f, kernel, into, out, side):  # type: ignore[no-untyped-def]
+def _roots(r, subs):  # type: ignore[no-untyped-def]
+    """Square roots of the rows in each of so many subarrays of 128, added up."""
+    if r == 0:
+        return 0.0
+    return float(subs - 1) * np.sqrt(128.0) + np.sqrt(float(r - 128 * (subs - 1)))
+
+
+@numba.njit(cache=True, error_model="numpy", inline="always")
+def _rram(f, kernel, into, out, side, padded):  # type: ignore[no-untyped-def]
+    """Features of a layer on tiles of 512 cells; by how many steps it leaks more."""
     r, c = kernel * kernel * into, 8 * out
     tr, tc = (r + 511) >> 9, (c + 511) >> 9
     pr, pc = (r + 255) >> 8, (c + 255) >> 8
@@ -268,15 +286,18 @@ def _rram(f, kernel, into, out, side):  # type: ignore[no-untyped-def]
     for one in (pr, pc, sr, sc):
         if one == 1:
             copies *= 2
+    # partly filled last tiles work twice; of rows all but a last element of one subarray's columns
     rest_r, rest_c = r - ((tr - 1) << 9), c - ((tc - 1) << 9)
-    wr, wsr, wc, wsc, wpc = r, sr, c, sc, pc
-    if copies == 1 and rest_r <= 256:
-        wr += rest_r
-        wsr += (rest_r + 127) >> 7
+    wc, wsc, wpc = c, sc, pc
+    second_c, second_sc, second_pc = c, sc, pc
     if copies == 1 and rest_c <= 256:
-        wc += rest_c
-        wsc += (rest_c + 127) >> 7
-        wpc += 1
+        wc, wsc, wpc = c + rest_c, sc + ((rest_c + 127) >> 7), pc + 1
+        second_c, second_sc, second_pc = wc, wsc, wpc
+    elif sc - 2 * (pc - 1) == 1:
+        second_c, second_sc, second_pc = (pc - 1) << 8, sc - 1, pc - 1
+    if copies > 1 or rest_r > 256:
+        rest_r = 0
+    rest_s = (rest_r + 127) >> 7
     levels = 0
     while 1 << levels < tr:
         levels += 1
@@ -289,14 +310,21 @@ def _rram(f, kernel, into, out, side):  # type: ignore[no-untyped-def]
     f[5] = p * out
     f[6] = p * min(r, 512)
     f[7] = p * min(out, 64)
-    f[8] = p * ((r + tr - 1) // tr + (out + tc - 1) // tc)
-    f[9] = p * (wsr * wsc)
-    f[10] = p * (wsr * wc)
-    f[11] = p * (wr * wsc)
-    f[12] = p * (r * tc)
-    f[13] = p * (out * tr)
-    f[14] = p * (wr * wpc)
-    f[15] = p * (into * tc)
+    f[8] = p * (float(r) / tr)
+    f[9] = p * (float(out) / tc)
+    f[10] = p * (sr * wsc + rest_s * second_sc)
+    f[11] = p * (sr * wc + rest_s * second_c)
+    f[12] = p * (r * wsc + rest_r * second_sc)
+    f[13] = p * (_roots(r, sr) * wc + _roots(rest_r, rest_s) * second_c)
+    f[14] = f[11] if into == 3 else 0.0
+    f[15] = p * (r * tc)
+    f[16] = p * (out * tr)
+    f[17] = p * (r * wpc + rest_r * second_pc)
+    f[18] = (padded * into + 2047) // 2048
+    f[19] = tr
+    if copies == 16:
+        return 1
+    return 1 if sr - 2 * (pr - 1) == 2 else 0
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")

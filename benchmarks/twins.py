@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from benchmarks.links import MACS, PARAMS, PEAK, SCALE, SCORE, Links, added, costs
 from flash._core.tables import COLUMNS
-from flash.hardware import KINDS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,13 +46,13 @@ class TableTwin:
                         self.packed[at : at + n, k] = np.frombuffer(data)
                 at += n
         self.columns = np.ascontiguousarray(self.packed[:, : len(COLUMNS)].T)
-        target = problem.target
-        links = KINDS[target.kind].links(target.links[target.set_for(problem.space.family)])
-        self.quantum = np.array(problem.model.links["quantum"])
-        classes = links.get("classes") or ((np.inf, 0.0, 0.0, 0.0),)
-        self.classes = np.ascontiguousarray(np.array(classes).T)
-        self.direct = np.searchsorted(self.classes[0], np.arange(float(DIRECT)))
-        self.leakage = float(links.get("leakage", 0.0))
+        self.links = Links(problem.model)
+        self.direct = np.searchsorted(self.links.bounds, np.arange(float(DIRECT)))
+
+    @property
+    def _known(self) -> tuple[Any, ...]:
+        links = self.links
+        return links.quantum, links.bounds, links.classes, links.numbers
 
     def numba(self, variants: Any, rows: Any) -> Any:
         """Return the six metrics, shape (6, n), on one thread."""
@@ -62,10 +62,8 @@ class TableTwin:
             self.first,
             self.counts,
             self.packed,
-            self.quantum,
-            self.classes,
             self.direct,
-            self.leakage,
+            self._known,
         )
 
     def numba_choices(self, choices: Any, lengths: Any) -> Any:
@@ -75,10 +73,8 @@ class TableTwin:
             lengths,
             self.first,
             self.packed,
-            self.quantum,
-            self.classes,
             self.direct,
-            self.leakage,
+            self._known,
         )
 
     @staticmethod
@@ -90,81 +86,66 @@ class TableTwin:
 
     def numpy(self, variants: Any, rows: Any) -> Any:
         """Return the six metrics, shape (6, n); variants have equally many cells here."""
-        total = self.columns[:, self.first[variants, 0] + rows[:, 0]]
-        for cell in range(1, rows.shape[1]):
-            total += self.columns[:, self.first[variants, cell] + rows[:, cell]]
-        q = self.quantum
-        scale_max, latency_factor, energy_factor, area_offset = self.classes
-        g = np.searchsorted(scale_max, total[5])
+        places = (self.first[variants, cell] + rows[:, cell] for cell in range(rows.shape[1]))
+        total = added([self.columns[:, place] for place in places])
         out = np.empty((6, len(variants)))
-        out[0] = q[0] * total[0]
-        out[1] = q[1] * total[1] + latency_factor[g] * (q[1] * total[2])
-        out[2] = (q[2] * total[3] + energy_factor[g] * (q[2] * total[4])) + (
-            self.leakage * total[5]
-        ) * out[1]
-        out[3] = q[3] * total[6] + area_offset[g]
-        out[4:] = total[7:]
+        out[0] = self.links.quantum[0] * total[SCORE]
+        out[1:4] = self.links.metrics(total)
+        out[4], out[5] = total[PARAMS], total[MACS]
         return out
 
 
+@numba.njit(cache=True, inline="always")
+def _add(total, packed, row):  # type: ignore[no-untyped-def]
+    peak = max(total[PEAK], packed[row, PEAK])
+    for k in range(MACS + 1):
+        total[k] += packed[row, k]
+    total[PEAK] = peak
+
+
+@numba.njit(cache=True, inline="always")
+def _finish(out, i, total, direct, known):  # type: ignore[no-untyped-def]
+    quantum, bounds, classes, numbers = known
+    if total[SCALE] < len(direct):
+        g = direct[int(total[SCALE])]
+    else:
+        g = np.searchsorted(bounds, total[SCALE])
+    out[0, i] = quantum[0] * total[SCORE]
+    out[1, i], out[2, i], out[3, i] = costs(total, classes[g], quantum, numbers)
+    out[4, i], out[5, i] = total[PARAMS], total[MACS]
+
+
 @numba.njit(cache=True, boundscheck=False)
-def _evaluate(variants, rows, first, counts, packed, quantum, classes, direct, leakage):  # type: ignore[no-untyped-def]
+def _evaluate(variants, rows, first, counts, packed, direct, known):  # type: ignore[no-untyped-def]
     n = len(variants)
     out = np.empty((6, n))
-    total = np.empty(9)
+    total = np.empty(MACS + 1)
     for i in range(n):
         v = variants[i]
-        row = first[v, 0] + rows[i, 0]
-        for k in range(9):
-            total[k] = packed[row, k]
-        for cell in range(1, counts[v]):
-            row = first[v, cell] + rows[i, cell]
-            for k in range(9):
-                total[k] += packed[row, k]
-        if total[5] < len(direct):
-            g = direct[int(total[5])]
-        else:
-            g = np.searchsorted(classes[0], total[5])
-        latency = quantum[1] * total[1] + classes[1, g] * (quantum[1] * total[2])
-        out[0, i] = quantum[0] * total[0]
-        out[1, i] = latency
-        out[2, i] = (quantum[2] * total[3] + classes[2, g] * (quantum[2] * total[4])) + (
-            leakage * total[5]
-        ) * latency
-        out[3, i] = quantum[3] * total[6] + classes[3, g]
-        out[4, i] = total[7]
-        out[5, i] = total[8]
+        total[:] = 0.0
+        for cell in range(counts[v]):
+            _add(total, packed, first[v, cell] + rows[i, cell])
+        _finish(out, i, total, direct, known)
     return out
 
 
 @numba.njit(cache=True, boundscheck=False)
-def _evaluate_choices(choices, lengths, first, packed, quantum, classes, direct, leakage):  # type: ignore[no-untyped-def]
+def _evaluate_choices(choices, lengths, first, packed, direct, known):  # type: ignore[no-untyped-def]
     n, width = choices.shape
     out = np.empty((6, n))
-    total = np.empty(9)
+    total = np.empty(MACS + 1)
     for i in range(n):
         for k in range(width):
             if not 0 <= choices[i, k] < lengths[k]:
                 raise ValueError("a choice is out of its range")
         v = (choices[i, 0] * lengths[1] + choices[i, 1]) * lengths[2] + choices[i, 2]
-        for k in range(9):
-            total[k] = 0.0
+        total[:] = 0.0
         for cell in range((width - 3) // 2):
             at = 3 + 2 * cell
-            row = first[v, cell] + choices[i, at] * lengths[at + 1] + choices[i, at + 1]
-            for k in range(9):
-                total[k] += packed[row, k]
-        if total[5] < len(direct):
-            g = direct[int(total[5])]
-        else:
-            g = np.searchsorted(classes[0], total[5])
-        latency = quantum[1] * total[1] + classes[1, g] * (quantum[1] * total[2])
-        out[0, i] = quantum[0] * total[0]
-        out[1, i] = latency
-        out[2, i] = (quantum[2] * total[3] + classes[2, g] * (quantum[2] * total[4])) + (
-            leakage * total[5]
-        ) * latency
-        out[3, i] = quantum[3] * total[6] + classes[3, g]
-        out[4, i] = total[7]
-        out[5, i] = total[8]
+            _add(
+                total,
+                packed,
+                first[v, cell] + choices[i, at] * lengths[at + 1] + choices[i, at + 1],
+            )
+        _finish(out, i, total, direct, known)
     return out

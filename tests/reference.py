@@ -116,42 +116,133 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def rram_features(kernel: int, into: int, out: int, positions: int, tile: int = 512) -> list[float]:
-    """A matrix of kernel^2 x into rows and 8 x out columns on tiles of, say, 512 x 512, which hold
-    2 x 2 elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128."""
-    r, c, p = kernel * kernel * into, 8 * out, positions
-    element = tile // 2
-    tiles_r, tiles_c = ceil_div(r, tile), ceil_div(c, tile)
-    pes_r, pes_c = ceil_div(r, element), ceil_div(c, element)
-    subs_r, subs_c = ceil_div(r, 128), ceil_div(c, 128)
+def pieces(length: int, each: int) -> list[int]:
+    """Cut a length into pieces; the last one may be shorter."""
+    return [min(each, length - start) for start in range(0, length, each)]
+
+
+def rram_copies(rows: int, columns: int, tile: int, side: int) -> int:
+    """How often a matrix is laid into its tile: twice along each direction in which it needs one of
+    the two elements, and as often as it fits beside itself into an element."""
     copies = 1
-    for used, room in ((pes_r, 2), (pes_c, 2), (subs_r, element // 128), (subs_c, element // 128)):
-        copies *= max(1, room // used)
-    # The last tile of an uncopied layer works twice where it is at most half full.
-    rest_r, rest_c = r - tile * (tiles_r - 1), c - tile * (tiles_c - 1)
-    twice_r, twice_c = copies == 1 and rest_r <= element, copies == 1 and rest_c <= element
-    work_r, work_c = r + twice_r * rest_r, c + twice_c * rest_c
-    work_subs_r = subs_r + twice_r * ceil_div(rest_r, 128)
-    work_subs_c = subs_c + twice_c * ceil_div(rest_c, 128)
-    stages = ceil_div(2 * (tiles_r - 1).bit_length(), 5)
+    for length in (rows, columns):
+        if length <= tile // 2:
+            copies *= 2
+        copies *= max(1, tile // 2 // side // len(pieces(length, side)))
+    return copies
+
+
+def rram_features(
+    kernel: int,
+    into: int,
+    out: int,
+    positions: int,
+    tile: int = 512,
+    padded: int | None = None,
+    side: int = 128,
+    each: int = 8,
+) -> list[float]:
+    """A matrix of kernel^2 x into rows and, say, 8 x out columns on tiles of 512 x 512, which hold
+    2 x 2 elements of 256 x 256, which hold 2 x 2 subarrays of 128 x 128. padded: numbers of a
+    channel of the input with its padding."""
+    r, c, p = kernel * kernel * into, each * out, positions
+    element = tile // 2
+    tiles_r, tiles_c = pieces(r, tile), pieces(c, tile)
+    copies = rram_copies(r, c, tile, side)
+    rows, columns, elements = pieces(r, side), pieces(c, side), pieces(c, element)
+    # The last tiles of an uncopied layer work twice where they are at most half full.
+    if copies == 1 and tiles_c[-1] <= element:
+        again = tiles_c[-1]
+        second_columns = columns = columns + pieces(again, side)
+        second_elements = elements = [*elements, again]
+    elif len(pieces(elements[-1], side)) == 1:  # all columns but those of that element
+        second_columns, second_elements = columns[:-1], elements[:-1]
+    else:
+        second_columns, second_elements = columns, elements
+    second_rows = pieces(tiles_r[-1], side) if copies == 1 and tiles_r[-1] <= element else []
+    # subarrays that work, each with its rows and columns
+    works = ((rows, columns), (second_rows, second_columns))
+    used_columns = sum(len(high) * sum(wide) for high, wide in works)
+    roots = sum(math.fsum(map(math.sqrt, high)) * sum(wide) for high, wide in works)
     return [
-        tiles_r * tiles_c,
+        len(tiles_r) * len(tiles_c),
         p / copies,
-        p if pes_r > 1 else 0,
-        p * out * stages,
+        p if r > element else 0,
+        p * out * ceil_div(2 * (len(tiles_r) - 1).bit_length(), 5),
         p * r,
         p * out,
         p * min(r, tile),
-        p * min(out, tile // 8),
-        p * (ceil_div(r, tiles_r) + ceil_div(out, tiles_c)),
-        p * work_subs_r * work_subs_c,
-        p * work_subs_r * work_c,
-        p * work_r * work_subs_c,
-        p * r * tiles_c,
-        p * out * tiles_r,
-        p * work_r * (pes_c + twice_c),
-        p * into * tiles_c,
+        p * min(out, tile // each),
+        p * r / len(tiles_r),
+        p * out / len(tiles_c),
+        p * sum(len(high) * len(wide) for high, wide in works),
+        p * used_columns,
+        p * sum(sum(high) * len(wide) for high, wide in works),
+        p * roots,
+        p * used_columns if into == 3 else 0,
+        p * r * len(tiles_c),
+        p * out * len(tiles_r),
+        p * (sum(rows) * len(elements) + sum(second_rows) * len(second_elements)),
+        ceil_div(8 * (positions if padded is None else padded) * into, 16384),
+        len(tiles_r),
     ]
+
+
+def rram_leak_steps(
+    kernel: int, into: int, out: int, tile: int = 512, side: int = 128, each: int = 8
+) -> int:
+    """By how many steps a layer leaks more: the adders between rows of subarrays, those of all
+    full stages of a tree over what its last element uses (over a whole one if copied 16 times)."""
+    r = kernel * kernel * into
+    inputs = len(pieces(pieces(r, tile // 2)[-1], side))
+    if rram_copies(r, each * out, tile, side) == 16:
+        inputs = tile // 2 // side
+    adders, stage = 0, 1
+    while 2 * stage <= inputs:
+        adders, stage = adders + stage, 2 * stage
+    return adders
+
+
+def rram_network(
+    data: dict[str, Any], layers: list[tuple[int, int, int, int, int]], tile: int = 512
+) -> dict[str, float]:
+    """What a chip costs: its layers one after another on a grid of tiles, beside a shared bus.
+
+    data: a target file's {"coefficients": of a set, "links": of a set}; layers: (kernel, in, out,
+    positions, positions of the padded input).
+    """
+    names = (
+        *("tiles", "adc_cycles", "tile_adds", "chip_adds", "in_chip", "out_chip", "in_tile"),
+        *("out_tile", "in_words", "out_words", "subarrays", "columns", "rows", "roots", "image"),
+        *("in_tiles", "out_tiles", "in_pes", "buffers", "tile_rows"),
+    )
+    known, links = data["coefficients"], data["links"]
+    found = [
+        dict(zip(names, rram_features(k, i, o, p, tile, padded), strict=True))
+        for k, i, o, p, padded in layers
+    ]
+
+    def each(column: str) -> list[float]:
+        return [sum(v * one[name] for name, v in known[column].items()) for one in found]
+
+    tiles = sum(one["tiles"] for one in found)
+    rows = next(side for side in itertools.count(1) if side * side >= tiles)
+    cols = next(side for side in itertools.count(1) if rows * side >= tiles)
+    far, near = ceil_div(cols, 2), max(0, rows // 2 - 1)
+    into_ms = [rows * math.ceil(links["cycles_per_tile"] * far) * x for x in each("bus_in_ms")]
+    out_ms = [cols * math.ceil(links["cycles_per_tile"] * near) * x for x in each("bus_out_ms")]
+    own_ms = each("latency_ms")
+    latency = sum(own_ms) + sum(into_ms) + sum(out_ms)
+    leaking = links["leak_out"] * sum(out_ms)
+    for (kernel, into, out, _, _), own, bus in zip(layers, own_ms, into_ms, strict=True):
+        more = links["leakage_step"] * rram_leak_steps(kernel, into, out, tile)
+        leaking += (1 + more) * (own + bus)
+    energy = sum(each("energy_mj")) + far * sum(each("bus_in_mj")) + near * sum(each("bus_out_mj"))
+    energy += links["leakage_w_per_tile"] * tiles * leaking
+    grid = links["grid_area_mm2"]
+    area = known["area_mm2"]["tiles"] * tiles + max(each("peak_mm2"))
+    area += grid["const"] + grid["per_row"] * rows + grid["per_col"] * cols
+    return {"tiles": tiles, "latency_ms": latency, "energy_mj": energy, "area_mm2": area}
 
 
 def cpu_features(
@@ -303,18 +394,3 @@ def fpga_layer(
     by_weights = read * ceil_div(weights, 8192 * unit["weights_kib"]) + weights
     by_inputs = weights * ceil_div(read, 8192 * unit["maps_kib"]) + read
     return cycles * passes, min(by_weights, by_inputs) + spots * out * bits
-
-
-def rram_chip(
-    kernel: int, into: int, out: int, spots: int, tile: int, side: int, each: int
-) -> tuple[int, float]:
-    """(tiles, reads of a subarray) of a layer with `each` columns a weight, placed tile by tile."""
-    rows, columns, pe = kernel * kernel * into, each * out, tile // 2
-    tiles = len(range(0, rows, tile)) * len(range(0, columns, tile))
-    pes = [len(range(0, rows, pe)), len(range(0, columns, pe))]
-    copies = 1
-    for count in pes:
-        copies *= 2 if count == 1 else 1
-    for need in (rows, columns):
-        copies *= max(1, (pe // side) // len(range(0, need, side)))
-    return tiles, spots / copies

@@ -102,6 +102,19 @@ def test_a_small_space_gives_all_it_has() -> None:
     assert set(flash.calibration_design(space, "rram", 25)) == set(space.sample(100))
 
 
+def test_a_design_weighs_what_a_target_charges() -> None:
+    """The shares that it chooses by are of the networks' own latency: of their chip's class too."""
+    from flash.hardware._design import _shares
+
+    for name in ("rram", "cpu-x86"):
+        space, target = SearchSpace("densenet"), Target.load(name)
+        indices = space.sample_indices(20, 4)
+        share, size = _shares(space, target, indices)
+        latency = [target.cost(space.decode(index)).latency_ms for index in indices]
+        assert np.exp(size) == pytest.approx(latency, rel=1e-6)
+        assert (share.sum(axis=1) >= 1 - 1e-9).all()
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_a_design_tells_more_than_a_random_draw(name: str) -> None:
     """By the determinant of the normal matrix, and by how far the loneliest network is."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import space as draw_space
-from reference import rram_chip
+from reference import LATENCY, SCALE, rram_features
 
 import flash
 from flash._core import compile as core
@@ -404,10 +404,10 @@ def test_pruning_keeps_what_is_best_at_something() -> None:
 def test_chips_of_other_subarrays(
     kernel: int, into: int, out: int, tile: int, side: int, each: int
 ) -> None:
-    rows = [[float(k == 5) if i == 0 else float(k == 1) if i == 1 else 0.0 for k in range(7)]
-            for i in range(16)]  # fmt: skip
+    carrier = {0: SCALE, 1: LATENCY}  # of the tiles, and of the reads of a subarray
+    rows = [[float(k == carrier.get(i)) for k in range(12)] for i in range(20)]
     model = core.Model("rram", rows, (2.0**-20,) * 6, {}, (tile, tile, side, each))
     columns = model.charge([(0, kernel, into, out, 1, 8, 8)])[0]
-    tiles, reads = rram_chip(kernel, into, out, 64, tile, side, each)
-    assert columns[5] == tiles
-    assert columns[1] == round(reads * 2.0**20)
+    tiles, reads, *_ = rram_features(kernel, into, out, 64, tile, side=side, each=each)
+    assert columns[SCALE] == tiles
+    assert columns[LATENCY] == round(reads * 2.0**20)

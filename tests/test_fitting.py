@@ -105,16 +105,19 @@ def test_leverage_is_that_of_linear_regression() -> None:
 
 
 def test_the_columns_of_a_metric_are_what_a_target_charges() -> None:
-    from flash.hardware._terms import terms, totals
+    from flash.hardware._terms import leaking_shares, terms, totals
 
-    for name in ("rram", "cpu-x86"):
+    for name in ("rram", "cpu-x86", "rram-1024"):
         target = Target.load(name)
         nets = SearchSpace("densenet").sample(5, seed=4)
-        features = totals(target.kind, [net.network() for net in nets])
+        networks = [net.network() for net in nets]
+        features = totals(target.kind, networks, target.array)
         assert features.shape == (5, len(KINDS[target.kind].FEATURES))
         latency = np.array(latencies(target, nets))
+        shares = leaking_shares(target, "densenet", networks)
+        assert (shares > 1.0).all() if target.kind == "rram" else (shares == 1.0).all()
         for metric in target.metrics:
-            found = terms(target, "densenet", metric, features, latency)
+            found = terms(target, "densenet", metric, features, latency, networks)
             table = target.coefficients[target.set_for("densenet")]
             known = np.array([table.get(c, {}).get(f, 0.0) for c, f in found.names])
             costs = [getattr(target.cost(net), metric) for net in nets]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flash._core.tables import COLUMNS
 from flash.architecture import FAMILIES, Architecture, Cell
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.hardware import Target, as_target, rram, targets
@@ -105,7 +106,10 @@ def test_sets() -> None:
 
 def test_columns_that_are_filled() -> None:
     """Bits of problem.h: the tiles of rram select its class, so they are always there."""
-    assert Target.load("rram").columns("densenet") == 0b1111110
+    bits = Target.load("rram").columns("densenet")
+    names = [name for k, name in enumerate(COLUMNS) if bits >> k & 1]
+    # the area of tiles is a link, what leaks follows from latency, and the peak is the buffers'
+    assert names == [one for one in COLUMNS[1:] if one not in ("area", "params", "macs")]
     assert Target.load("cpu-x86").columns("densenet") == 0b10
 
 
@@ -137,7 +141,7 @@ def drop(*path: str) -> Change:
 
 
 LATENCY = ("coefficients", "default", "latency_ms")
-GRID = ("links", "densenet", "grid")
+LINKS = ("links", "densenet")
 DEEP: list[Any] = []
 for _ in range(100_000):
     DEEP = [DEEP]
@@ -182,7 +186,8 @@ WRONG: list[tuple[Change, str]] = [
     (put(*LATENCY, {"adc_cycles": 0.0}), "latency_ms must hold a coefficient above 0"),
     (put(*LATENCY, DEEP), "latency_ms must be a table"),
     (drop("coefficients", "default", "area_mm2"), "default must model the costs that 'densenet'"),
-    (drop("coefficients", "densenet", "energy_mj"), "holds ic_energy_mj but lacks 'energy_mj'"),
+    (drop("coefficients", "densenet", "energy_mj"), "holds bus_in_mj but lacks 'energy_mj'"),
+    (put("coefficients", "densenet", "ic_latency_ms", {}), "unknown key 'ic_latency_ms'"),
     (put("sets", {}), "sets must say for which families"),
     (put("sets", "densenett", ["resnet"]), "did you mean 'densenet'"),
     (put("sets", "default", ["resnet", "wide-resnets"]), "did you mean 'wide-resnet'"),
@@ -193,27 +198,28 @@ WRONG: list[tuple[Change, str]] = [
     (put("not_calibrated_families", [DEEP]), "not_calibrated_families must be one of"),
     (drop("links"), "links lacks the key 'densenet'"),
     (drop("links", "default"), "links lacks the key 'default'"),
-    (put("links", "default", {}), "links.default lacks the key 'grid'"),
+    (put("links", "default", {}), "links.default lacks the key 'cycles_per_tile'"),
+    (put("links", "default", 3), "links.default must be a table"),
     (put("links", "other", {}), "links has an unknown key 'other'"),
-    (put("links", "default", "leakage_w_per_tile", -1), "leakage_w_per_tile must be a number"),
-    (drop(*GRID, "area_mm2"), "grid lacks the key 'area_mm2'"),
-    (put(*GRID, "area", []), "grid has an unknown key 'area'"),
-    (put(*GRID, "tiles_max", []), "tiles_max must be a list of 1 to 4096 numbers"),
-    (put(*GRID, "tiles_max", [1] * 5000), "tiles_max must be a list of 1 to 4096 numbers"),
-    (put(*GRID, "tiles_max", 3), "tiles_max must be a list"),
-    (put(*GRID, "tiles_max", 1, 1), "tiles_max must rise, got 1 after 1"),
-    (put(*GRID, "tiles_max", 1, 1.5), "tiles_max must hold whole numbers"),
-    (put(*GRID, "tiles_max", 1, False), "tiles_max: each entry must be a number"),
-    (put(*GRID, "tiles_max", 0, 0), "tiles_max: each entry must be a number from 1"),
-    (put(*GRID, "latency_factor", [1.0]), "latency_factor must hold 63 numbers, got 1"),
-    (put(*GRID, "latency_factor", 0, 0.0), "latency_factor: each entry must be a number from 1e"),
-    (put(*GRID, "latency_factor", 5, 0.5), "latency_factor must not fall, got 0.5 after"),
-    (put(*GRID, "energy_factor", 5, math.nan), "energy_factor: each entry must be a number"),
-    (put(*GRID, "area_mm2", 62, 1e6), "beyond must carry area_mm2 on without a fall"),
-    (drop("links", "densenet", "beyond", "rows_per_cycle"), "beyond lacks the key"),
-    (put("links", "densenet", "beyond", "rows_per_cycle", 0), "rows_per_cycle must be an integer"),
-    (put("links", "densenet", "beyond", "rows_per_cycle", 2.5), "must be an integer from 1"),
-    (put("links", "densenet", "beyond", "energy_row_share", 1.5), "a number from 0 to 1,"),
+    (put(*LINKS, "leakage_w_per_tile", -1), "leakage_w_per_tile must be a number"),
+    (put(*LINKS, "leakage_w_per_tiles", 1), "did you mean 'leakage_w_per_tile'"),
+    (put(*LINKS, "cycles_per_tile", 0.0), "cycles_per_tile must be a number from 1e-06"),
+    (put(*LINKS, "cycles_per_tile", 1e4), "cycles_per_tile must be a number from 1e-06 to 1000"),
+    (put(*LINKS, "cycles_per_tile", "0.1"), "cycles_per_tile must be a number"),
+    (drop(*LINKS, "leakage_step"), "densenet lacks the key 'leakage_step'"),
+    (put(*LINKS, "leakage_step", math.nan), "leakage_step must be a number"),
+    (put(*LINKS, "leak_out", 1001), "leak_out must be a number from 0 to 1000"),
+    (put(*LINKS, "grid_area_mm2", []), "grid_area_mm2 must be a table"),
+    (drop(*LINKS, "grid_area_mm2", "per_col"), "grid_area_mm2 lacks the key 'per_col'"),
+    (put(*LINKS, "grid_area_mm2", "per_cols", 1), "did you mean 'per_col'"),
+    (put(*LINKS, "grid_area_mm2", "per_row", -0.1), "per_row must be a number from 0"),
+    (put(*LINKS, "grid_area_mm2", "const", True), "const must be a number"),
+    (put(*LINKS, "grid", {}), "the grid in links is of an older rram target"),
+    (put("links", {"densenet": {"grid": {}}}), "load 'rram' or 'rram-1024' and calibrate again"),
+    (put("calibrated_ranges", "default", "tiles", [3, 3]), "tiles must rise, got 3 after 3"),
+    (put("calibrated_ranges", "default", "tiles", [4, "5"]), "tiles: each entry must be a number"),
+    (put("calibrated_ranges", "default", "tiles", 0, math.nan), "tiles: each entry must be"),
+    (put("calibrated_ranges", "default", "tiles", {}), "tiles must be a list"),
     (put("calibrated_ranges", "default", "nets", {}), "unknown key 'nets'"),
     (put("calibrated_ranges", "default", "network", "tiles", [5, 1]), "tiles must not fall"),
     (put("calibrated_ranges", "default", "network", "tiles", [5]), "tiles must hold 2 numbers"),
@@ -242,12 +248,12 @@ def test_refusals(change: Change, text: str) -> None:
 def test_a_cpu_has_no_classes() -> None:
     """A column that only a class multiplies would be dropped silently."""
     data = shipped("cpu-x86")
-    data["coefficients"]["default"]["ic_latency_ms"] = {"kernels": 1.0}
-    with pytest.raises(FormatError, match="unknown key 'ic_latency_ms'"):
+    data["coefficients"]["default"]["bus_in_ms"] = {"kernels": 1.0}
+    with pytest.raises(FormatError, match="unknown key 'bus_in_ms'"):
         Target.from_dict(data)
     data = shipped("cpu-x86")
-    data["links"]["default"]["grid"] = {}
-    with pytest.raises(FormatError, match=r"links\.default has an unknown key 'grid'"):
+    data["links"]["default"]["cycles_per_tile"] = 1.0
+    with pytest.raises(FormatError, match=r"links\.default has an unknown key 'cycles_per_tile'"):
         Target.from_dict(data)
 
 
@@ -285,7 +291,7 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["grid", "default", "network", "latency_ms", "tiles", "x"]),
+            st.sampled_from(["links", "default", "network", "latency_ms", "tiles", "x"]),
             inner,
             max_size=3,
         )
@@ -323,43 +329,92 @@ def test_a_file_with_anything_anywhere(data: st.DataObject, name: str, value: An
 # The classes of rram
 
 
-def test_classes_go_on_beyond_the_table() -> None:
-    """The formulas carry the tables on as if these were longer."""
-    links = Target.load("rram").links["densenet"]
-    whole = rram.links(links)["classes"]
-    short = copy.deepcopy(links)
-    for table in short["grid"].values():
-        del table[20:]
-    assert len(whole) == 2 * 256 - 1
-    for long_one, short_one in zip(whole, rram.links(short)["classes"], strict=True):
-        assert short_one == pytest.approx(long_one, rel=1e-11)
+def class_of(target: Target, tiles: int) -> tuple[float, ...]:
+    """The class that so many tiles select."""
+    classes = target.network_links("densenet")["classes"]
+    return next(one for one in classes if tiles <= one[0])  # type: ignore[no-any-return]
 
 
-def test_classes_are_grids() -> None:
+@pytest.mark.parametrize("name", ["rram", "rram-1024"])
+def test_classes_are_grids(name: str) -> None:
     """The class of T tiles is that of the squarest grid that holds them."""
-    links = Target.load("rram").links["default"]
-    classes = rram.links(links)["classes"]
-    for tiles in [*range(1, 1200), 65_000]:
-        rows = math.isqrt(tiles - 1) + 1
-        cols = -(-tiles // rows)
-        first = next(one for one in classes if tiles <= one[0])
-        assert first[0] == rows * cols
-        assert first == pytest.approx(rram.grid_class(rows, cols, links["beyond"]), rel=1e-11)
+    target = Target.load(name)
+    links = target.links[target.set_for("densenet")]
+    area = links["grid_area_mm2"]
+    for tiles in [*range(1, 1200), 1600, 1641, 65_000]:
+        rows = math.ceil(math.sqrt(tiles))
+        cols = math.ceil(tiles / rows)
+        assert rram.grid_of(tiles) == (rows, cols)
+        far, near = math.ceil(cols / 2), max(0, rows // 2 - 1)
+        most, into, out, far_mj, near_mj, leaking, of_bus = class_of(target, tiles)
+        assert most == rows * cols
+        assert into == rows * math.ceil(links["cycles_per_tile"] * far)
+        assert out == cols * math.ceil(links["cycles_per_tile"] * near)
+        assert (far_mj, near_mj) == (far, near)
+        assert leaking == links["leak_out"] * out
+        expected = area["const"] + area["per_row"] * rows + area["per_col"] * cols
+        assert of_bus == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "outputs"),
+    [("rram", (421, 1641, 3661), (530, 1850)), ("rram-1024", (111, 421), (170,))],
+)
+def test_where_a_word_takes_one_cycle_more(
+    name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]
+) -> None:
+    """Golden: the tiles at which the simulator's bus steps, and no others up to the last of them.
+
+    The rows and columns, which the cycles are multiplied by, are divided out.
+    """
+    target = Target.load(name)
+    for place, steps in ((1, inputs), (2, outputs)):
+        found, before = [], None
+        for tiles in range(5, steps[-1] + 1):
+            cycles = class_of(target, tiles)[place] / rram.grid_of(tiles)[place - 1]
+            if before is not None and cycles != before and cycles > 1:
+                assert cycles == before + 1
+                found.append(tiles)
+            before = cycles
+        assert tuple(found) == steps
+
+
+def test_a_chip_larger_than_all_grids_has_those_of_the_largest() -> None:
+    classes = Target.load("rram").network_links("densenet")["classes"]
+    assert len(classes) == 2 * 256 - 1
     assert classes[-1][0] == math.inf
-    for k in range(4):
+    assert class_of(Target.load("rram"), 256 * 256)[1:] == classes[-1][1:]
+    assert class_of(Target.load("rram"), 10**9) == classes[-1]
+    assert classes[-1][1] == 256 * math.ceil(0.0996054 * 128)
+
+
+@given(
+    st.floats(1e-6, 1e3),
+    st.tuples(*[st.floats(0, 1e9)] * 3),
+    st.floats(0, 1e9),
+    st.floats(0, 1e3),
+    st.floats(0, 1e3),
+)
+@settings(max_examples=50)
+def test_links_of_any_numbers(
+    cycles: float, area: tuple[float, float, float], leakage: float, step: float, out: float
+) -> None:
+    """Whatever is accepted makes classes that rise: the core refuses others."""
+    data = {
+        "cycles_per_tile": cycles,
+        "grid_area_mm2": dict(zip(rram.GRID_AREA, area, strict=True)),
+        "leakage_w_per_tile": leakage,
+        "leakage_step": step,
+        "leak_out": out,
+    }
+    checked = rram.check_links(data, "links")
+    assert checked == data
+    classes = rram.links(checked)["classes"]
+    for k in range(7):
         column = [one[k] for one in classes]
         assert column == sorted(column)
-
-
-@pytest.mark.parametrize("last", [1, 7, 1024, 65_535, 65_536, 10**9])
-def test_tables_of_any_length(last: int) -> None:
-    beyond = Target.load("rram").links["densenet"]["beyond"]
-    flat = {"latency_factor": [0.5], "energy_factor": [0.5], "area_mm2": [0.0]}
-    data = {"grid": {"tiles_max": [last], **flat}, "beyond": beyond, "leakage_w_per_tile": 0}
-    classes = rram.links(rram.check_links(data, "links"))["classes"]
     bounds = [one[0] for one in classes]
     assert bounds == sorted(set(bounds))
-    assert bounds[-1] == math.inf
     target = Target.load("rram")
     changed = target._replace(links={**target.links, "default": data})
     assert math.isfinite(changed.cost(ARCH).latency_ms)

@@ -49,7 +49,7 @@ def without_grid(runs: Runs) -> Runs:
     flat = copy.copy(runs)
     flat.factor = np.broadcast_to(runs.factor.mean(axis=0), runs.factor.shape)
     flat.grid = np.ones_like(runs.grid)
-    free = {name: None for name in ("word_ns", "bus_pj", "tile_um2", "grid_um2", "peak_um2")}
+    free = dict.fromkeys(("word_ns", "bus_pj", "tile_um2", "grid_um2", "peak_um2"))
     flat.structure = {**runs.structure, **free}
     return flat
 
@@ -129,6 +129,7 @@ def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, str
     )
     target["parameters"] |= {"tile": tile, "pe": tile // 2}
     target["sets"] = {"default": FAMILIES}
+    del target["design"]  # that of rram has chips on either tile
     shown = target["provenance"]
     shown["runs"] = (
         f"nsim_conv without mobilenetv2, those on tiles of {tile} (resnet, wide-resnet, densenet "

@@ -16,7 +16,7 @@ import numpy as np
 from fitting import features, named, read_table, summary
 
 from flash.hardware.rram import FEATURES as NAMES
-from flash.hardware.rram import grid_class, grid_of
+from flash.hardware.rram import grid_of, links
 
 if TYPE_CHECKING:
     from fitting import Array, Mask
@@ -115,14 +115,19 @@ class Runs:
         self.groups = [seen.setdefault(text, i) for i, text in enumerate(lists)]
         self.leak_steps = np.array([self._steps(*one[:3]) for one in self.layers])
         grids = [grid_of(int(t)) for t in self.tiles]
-        links = {
-            "cycles_per_tile": self.structure["cycles_per_tile"],
-            "leak_out": 1.0,
-            "grid_area_mm2": {"const": 0.0, "per_row": 0.0, "per_col": 0.0},
-        }
+        classes = links(
+            {
+                "cycles_per_tile": self.structure["cycles_per_tile"],
+                "leak_out": 1.0,
+                "grid_area_mm2": dict.fromkeys(("const", "per_row", "per_col"), 0.0),
+                "leakage_w_per_tile": 0.0,
+                "leakage_step": 0.0,
+            }
+        )["classes"]
         # of each network: rows and columns, and the class factors of inputs and outputs
         self.grid = np.array(grids, float)
-        self.factor = np.array([grid_class(rows, cols, links)[1:5] for rows, cols in grids])
+        # grids of equal sides and of one column less take turns
+        self.factor = np.array([classes[rows + cols - 2][1:5] for rows, cols in grids])
 
     def _steps(self, cin: int, k: int, cout: int) -> int:
         """Return by how many steps a layer leaks more: see rram_features in the core."""

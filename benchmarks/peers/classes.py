@@ -1,10 +1,11 @@
 """The problem as MILP users would split it: one linear model per class.
 
-A class is a width multiplier and a tile grid g: there latency is the sum of ``L + f[g] * IC`` over
-the cells, area a sum plus ``a[g]``, and total tiles are at most the grid's bound. (Networks of
-fewer tiles fall into a smaller grid, where they cost no more: letting them in is safe, and makes
-"few tiles" a resource like the others.) Rows that another one betters in everything are left out.
-An energy budget has no place here, since leakage is a product of tiles and latency.
+A class is a width multiplier and a tile grid g: there latency is the sum of ``L + f[g] * in +
+h[g] * out`` over the cells, and total tiles are at most the grid's bound. (Networks of fewer tiles
+fall into a smaller grid, where they cost no more: letting them in is safe, and makes "few tiles" a
+resource like the others.) Area is a sum, plus ``a[g]``, plus the greatest peak of a cell: one limit
+for each cell, on the sum and that cell's own peak. Rows that another one betters in everything are
+left out. An energy budget has no place here, since leakage is a product of tiles and latency.
 """
 
 from __future__ import annotations
@@ -15,17 +16,32 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
+from benchmarks.links import (
+    AREA,
+    CLASS_AREA,
+    F_IN,
+    F_OUT,
+    LATENCY,
+    LATENCY_IN,
+    LATENCY_OUT,
+    PEAK,
+    SCALE,
+    SCORE,
+)
+
 if TYPE_CHECKING:
     from typing import Any
 
     from .problem import PeerProblem
 
-LATENCY_BITS = 8  # latency is counted in 2^-44 ms, so that f[g] * IC rounds far below any budget
+LATENCY_BITS = (
+    8  # latency is counted in 2^-44 ms, so that what g multiplies rounds far below any budget
+)
 STEPS = 60
 
 
 class ClassModel(NamedTuple):
-    """Maximise the summed score with one row per cell and three sums within their limits.
+    """Maximise the summed score with one row per cell and all sums within their limits.
 
     Attributes
     ----------
@@ -33,9 +49,9 @@ class ClassModel(NamedTuple):
     rows : list of int array of shape (m_c,)
         Row numbers that are left, by cell.
     score : list of int64 array of shape (m_c,)
-    weight : list of int64 array of shape (m_c, 3)
-        latency, area and tiles.
-    limit : int64 array of shape (3,)
+    weight : list of int64 array of shape (m_c, 2 + cells)
+        latency, tiles, and of each cell the area with that cell's peak.
+    limit : int64 array of shape (2 + cells,)
     bound : float
         No choice in the class scores higher (Lagrangian).
     """
@@ -53,26 +69,27 @@ def make_classes(problem: PeerProblem) -> list[ClassModel]:
     if not np.isinf(problem.maximum[1]):
         raise ValueError("an energy budget is no linear constraint")
     models = []
-    quantum = problem.quantum
+    quantum, bounds, classes, (_, per_scale) = problem.known
     columns = problem.columns
+    n_cells = columns.shape[2]
     for variant in range(columns.shape[1]):
-        least = columns[5, variant].min(axis=1).sum()
-        most = columns[5, variant].max(axis=1).sum()
-        first, last = np.searchsorted(problem.scale_max, (least, most))
-        undominated = [_undominated(columns[:, variant, cell]) for cell in range(columns.shape[2])]
+        least = columns[SCALE, variant].min(axis=1).sum()
+        most = columns[SCALE, variant].max(axis=1).sum()
+        first, last = np.searchsorted(bounds, (least, most))
+        undominated = [_undominated(columns[:, variant, cell]) for cell in range(n_cells)]
         for g in range(first, last + 1):
-            area = problem.maximum[2] - problem.area_offset[g]
+            area = problem.maximum[2] - classes[g, CLASS_AREA]
             if area <= 0.0:
                 break
             limit = np.array(
                 [
                     _units(problem.maximum[0], quantum[1], LATENCY_BITS),
-                    _units(area, quantum[3], 0),
-                    min(problem.scale_max[g], most),
+                    min(bounds[g], most),
+                    *[_units(area, quantum[3], 0)] * n_cells,
                 ],
                 dtype=np.int64,
             )
-            model = _class_model(undominated, variant, problem.latency_factor[g], limit)
+            model = _class_model(undominated, variant, classes[g], per_scale / quantum[3], limit)
             if model is not None:
                 models.append(model)
     return sorted(models, key=lambda model: -model.bound)
@@ -84,25 +101,26 @@ def _units(value: float, quantum: float, bits: int) -> int:
 
 def _undominated(columns: Any) -> tuple[Any, Any]:
     """Return the rows that none betters in any class, best score first, and their columns."""
-    resources = np.ascontiguousarray(columns[[1, 2, 6, 5]].T)
-    order = np.lexsort((*resources.T, -columns[0]))
+    names = [LATENCY, LATENCY_IN, LATENCY_OUT, AREA, PEAK, SCALE]
+    resources = np.ascontiguousarray(columns[names].T)
+    order = np.lexsort((*resources.T, -columns[SCORE]))
     kept = order[_front(resources[order])]
     return kept, columns[:, kept]
 
 
-def _class_model(cells: Any, variant: int, factor: float, limit: Any) -> ClassModel | None:
+def _class_model(
+    cells: Any, variant: int, of: Any, per_scale: float, limit: Any
+) -> ClassModel | None:
+    """of: the class' numbers; per_scale: area of a tile, in units."""
     rows, scores, weights = [], [], []
-    every = [
-        np.stack(
-            [
-                one[1] * 2.0**LATENCY_BITS + np.rint(one[2] * (factor * 2.0**LATENCY_BITS)),
-                one[6],
-                one[5],
-            ],
-            axis=1,
-        )
-        for _, one in cells
-    ]
+    unit = 2.0**LATENCY_BITS
+    every = []
+    for number, (_, one) in enumerate(cells):
+        latency = np.rint(one[LATENCY_IN] * (of[F_IN] * unit))
+        latency += one[LATENCY] * unit + np.rint(one[LATENCY_OUT] * (of[F_OUT] * unit))
+        area = one[AREA] + np.rint(one[SCALE] * per_scale)
+        areas = [area + one[PEAK] * (cell == number) for cell in range(len(cells))]
+        every.append(np.stack([latency, one[SCALE], *areas], axis=1))
     least = np.array([weight.min(axis=0) for weight in every])
     room = limit - least.sum(axis=0)
     if (room < 0).any():
@@ -111,7 +129,7 @@ def _class_model(cells: Any, variant: int, factor: float, limit: Any) -> ClassMo
         fits = np.flatnonzero((weight - low <= room).all(axis=1))
         kept = fits[_front(weight[fits])]
         rows.append(numbers[kept])
-        scores.append(one[0, kept].astype(np.int64))
+        scores.append(one[SCORE, kept].astype(np.int64))
         weights.append(weight[kept].astype(np.int64))
     bound = _bound(
         np.concatenate(scores).astype(float),

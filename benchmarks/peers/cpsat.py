@@ -75,7 +75,7 @@ def _with_choices(one: ClassModel, least: int) -> tuple[Any, Any]:
     for group in picks:
         model.add_exactly_one(group)
     every = [pick for group in picks for pick in group]
-    for k in range(3):
+    for k in range(len(one.limit)):
         weights = [int(w) for weight in one.weight for w in weight[:, k]]
         model.add(cp_model.LinearExpr.weighted_sum(every, weights) <= int(one.limit[k]))
     scores = [int(s) for score in one.score for s in score]
@@ -99,12 +99,12 @@ def _with_tables(one: ClassModel, least: int) -> tuple[Any, Any]:
         variables.append(model.new_int_var(int(score.min()), int(score.max()), ""))
         variables += [
             model.new_int_var(int(weight[:, k].min()), int(weight[:, k].max()), "")
-            for k in range(3)
+            for k in range(len(one.limit))
         ]
         lines = [(i, int(score[i]), *(int(w) for w in weight[i])) for i in range(len(score))]
         model.add_allowed_assignments(variables, lines)
         parts.append(variables)
-    for k in range(3):
+    for k in range(len(one.limit)):
         model.add(sum(part[2 + k] for part in parts) <= int(one.limit[k]))
     total = sum(part[1] for part in parts)
     model.add(total >= least)

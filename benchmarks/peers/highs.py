@@ -92,23 +92,24 @@ def _model(one: ClassModel, least: float | None, unit: float) -> Any:
     weight = np.concatenate(one.weight) / np.maximum(one.limit, 1)
     cell = np.repeat(np.arange(n_cells), [len(s) for s in one.score])
     n = len(score)
-    matrix = np.zeros((4 + n_cells, n))
-    matrix[:3] = weight.T
-    matrix[3] = score / score.max()
-    matrix[4 + cell, np.arange(n)] = 1.0
+    m = weight.shape[1]
+    matrix = np.zeros((m + 1 + n_cells, n))
+    matrix[:m] = weight.T
+    matrix[m] = score / score.max()
+    matrix[m + 1 + cell, np.arange(n)] = 1.0
     infinity = highspy.kHighsInf
     floor = -infinity if least is None else least / score.max()
     lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = n, 4 + n_cells
+    lp.num_col_, lp.num_row_ = n, len(matrix)
     lp.sense_ = highspy.ObjSense.kMaximize
     lp.col_cost_ = score
     lp.col_lower_, lp.col_upper_ = np.zeros(n), np.ones(n)
-    lp.row_lower_ = np.array([-infinity] * 3 + [floor] + [1.0] * n_cells)
-    lp.row_upper_ = np.array([1.0] * 3 + [infinity] + [1.0] * n_cells)
+    lp.row_lower_ = np.array([-infinity] * m + [floor] + [1.0] * n_cells)
+    lp.row_upper_ = np.array([1.0] * m + [infinity] + [1.0] * n_cells)
     lp.integrality_ = [highspy.HighsVarType.kInteger] * n
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     used = matrix != 0.0
     lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum(used.sum(axis=0))))
-    lp.a_matrix_.index_ = np.tile(np.arange(4 + n_cells), n)[used.T.ravel()]
+    lp.a_matrix_.index_ = np.tile(np.arange(len(matrix)), n)[used.T.ravel()]
     lp.a_matrix_.value_ = matrix.T.ravel()[used.T.ravel()]
     return lp

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from benchmarks.links import AREA, CLASS_AREA, COSTS, PEAK, SCALE, costs
+
 from .outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,13 +28,12 @@ SETTINGS = ("numba, 1 thread",)
 
 def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outcome:
     """Prove the optimum."""
-    tiles = np.arange(problem.columns[5].max(axis=2).sum(axis=1).max() + 1.0)
-    classes = np.searchsorted(problem.scale_max, tiles)
-    links = problem.latency_factor, problem.energy_factor, problem.area_offset
-    by_tiles = [link[classes] for link in links]
+    tiles = np.arange(problem.columns[SCALE].max(axis=2).sum(axis=1).max() + 1.0)
+    quantum, bounds, classes, numbers = problem.known
+    by_tiles = classes[np.searchsorted(bounds, tiles)]
     start = perf_counter()
     best, rows = _search(
-        problem.columns, (problem.quantum, *by_tiles, problem.leakage, problem.maximum)
+        problem.columns, (quantum, by_tiles, numbers, problem.maximum, np.empty(COSTS))
     )
     seconds = perf_counter() - start
     objective = -float("inf")
@@ -46,14 +47,14 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
 
 @numba.njit(cache=True)
 def _search(columns, links):  # type: ignore[no-untyped-def]
-    """links: what `_fits` takes; f, h and a by number of tiles."""
+    """links: what `_fits` takes: classes by number of tiles, and room for a sum."""
     answer = np.zeros(4, np.int64)
     best = -1.0
     tops = np.zeros(columns.shape[1])
     for variant in range(len(tops)):
         for cell in range(3):
             tops[variant] += columns[0, variant, cell].max()
-    pair, zero = np.empty((1, 7)), np.zeros((1, 7))
+    pair, zero = np.empty((1, COSTS)), np.zeros((1, COSTS))
     for variant in np.argsort(-tops):  # widest first
         n0, n1, n2 = (
             _undominated(columns[:, variant, 0]),
@@ -84,8 +85,9 @@ def _search(columns, links):  # type: ignore[no-untyped-def]
                     break
                 if not _fits(t0, i, t1, j, least2, 0, links):
                     continue
-                for k in range(7):
+                for k in range(COSTS):
                     pair[0, k] = t0[i, k] + t1[j, k]
+                pair[0, PEAK] = max(t0[i, PEAK], t1[j, PEAK])
                 for k in range(t2.shape[0]):
                     if pair[0, 0] + t2[k, 0] <= best:
                         break
@@ -106,19 +108,18 @@ def _alone(table, other, third, links):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _fits(x, i, y, j, z, k, links):  # type: ignore[no-untyped-def]
-    quantum, f, h, a, leakage, maximum = links
-    area = quantum[3] * (x[i, 6] + y[j, 6] + z[k, 6])
-    if area > maximum[2]:
+    quantum, by_tiles, numbers, maximum, total = links
+    tiles = x[i, SCALE] + y[j, SCALE] + z[k, SCALE]
+    own = by_tiles[int(tiles)]
+    peak = max(x[i, PEAK], y[j, PEAK], z[k, PEAK])
+    area = quantum[3] * ((x[i, AREA] + y[j, AREA] + z[k, AREA]) + peak)
+    if area + (numbers[1] * tiles + own[CLASS_AREA]) > maximum[2]:
         return False
-    tiles = x[i, 5] + y[j, 5] + z[k, 5]
-    t = int(tiles)
-    latency = quantum[1] * (x[i, 1] + y[j, 1] + z[k, 1])
-    latency += f[t] * (quantum[1] * (x[i, 2] + y[j, 2] + z[k, 2]))
-    if latency > maximum[0] or area + a[t] > maximum[2]:
-        return False
-    energy = quantum[2] * (x[i, 3] + y[j, 3] + z[k, 3])
-    energy += h[t] * (quantum[2] * (x[i, 4] + y[j, 4] + z[k, 4]))
-    return energy + (leakage * tiles) * latency <= maximum[1]
+    for m in range(COSTS):
+        total[m] = x[i, m] + y[j, m] + z[k, m]
+    total[PEAK] = peak
+    latency, energy, area = costs(total, own, quantum, numbers)
+    return latency <= maximum[0] and energy <= maximum[1] and area <= maximum[2]
 
 
 @numba.njit(cache=True)
@@ -131,9 +132,9 @@ def _least(table):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _gather(columns, numbers):  # type: ignore[no-untyped-def]
-    table = np.empty((len(numbers), 7))
+    table = np.empty((len(numbers), COSTS))
     for j in range(len(numbers)):
-        for k in range(7):
+        for k in range(COSTS):
             table[j, k] = columns[k, numbers[j]]
     return table
 
@@ -143,13 +144,13 @@ def _undominated(columns):  # type: ignore[no-untyped-def]
     """Rows by falling score that no row of at least their score betters in every resource."""
     order = np.argsort(-columns[0])
     kept = np.empty(len(order), np.int64)
-    front = np.empty((len(order), 6))
+    front = np.empty((len(order), COSTS - 1))
     count = 0
     for i in order:
         dominated = False
         for j in range(count - 1, -1, -1):
             dominated = True
-            for k in range(6):
+            for k in range(COSTS - 1):
                 if front[j, k] > columns[k + 1, i]:
                     dominated = False
                     break
@@ -157,7 +158,7 @@ def _undominated(columns):  # type: ignore[no-untyped-def]
                 break
         if not dominated:
             kept[count] = i
-            for k in range(6):
+            for k in range(COSTS - 1):
                 front[count, k] = columns[k + 1, i]
             count += 1
     return kept[:count].copy()

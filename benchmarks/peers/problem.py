@@ -15,16 +15,13 @@ import numba
 import numpy as np
 
 from benchmarks.common import METRICS
+from benchmarks.links import COSTS, PEAK, SCALE, SCORE, Links, added, costs
 from flash._core.exact import Query, Search
-from flash._core.tables import COLUMNS
-from flash.hardware import KINDS
 
 if TYPE_CHECKING:
     from typing import Any
 
     from flash.problem import Problem
-
-USED = COLUMNS[:7]  # parameters and MACs are not budgeted here
 
 
 class PeerProblem:
@@ -35,8 +32,10 @@ class PeerProblem:
     lengths : list of int
         Number of choices of each integer variable: width multiplier, then depth and link cap of
         each cell.
-    columns : float64 array of shape (7, variants, cells, rows)
-        score, latency, latency_scaled, energy, energy_scaled, scale, area, in units of `quantum`.
+    columns : float64 array of shape (12, variants, cells, rows)
+        Those that make score, latency, energy and area (parameters and MACs are not budgeted here),
+        in units of `quantum`.
+    links : Links
     maximum : float64 array of shape (3,)
         Budgets on latency, energy, area; inf where there is none.
     """
@@ -48,22 +47,18 @@ class PeerProblem:
         if len({cell for variant in rows for cell in variant}) > 1:
             raise ValueError("peers take spaces whose cells have equally many rows")
         n_cells, n_rows = len(rows[0]), rows[0][0]
-        self.columns = np.zeros((len(USED), len(rows), n_cells, n_rows))
+        self.columns = np.zeros((COSTS, len(rows), n_cells, n_rows))
         for variant in range(len(rows)):
             for cell in range(n_cells):
-                for k in range(len(USED)):
+                for k in range(COSTS):
                     data = self.tables.column(variant, cell, k)
                     if data is not None:
                         self.columns[k, variant, cell] = np.frombuffer(data)
         lengths = problem.space._lengths
         self.lengths = [length for length in lengths[:3] if length > 1] + list(lengths[3:])
         self.per_cell = np.array(lengths[3:]).reshape(n_cells, -1)
-        target = problem.target
-        links = KINDS[target.kind].links(target.links[target.set_for(problem.space.family)])
-        self.quantum = np.array(problem.model.links["quantum"])
-        classes = np.ascontiguousarray(np.array(links["classes"]).T)
-        self.scale_max, self.latency_factor, self.energy_factor, self.area_offset = classes
-        self.leakage = float(links["leakage"])
+        self.links = Links(problem.model)
+        self.quantum = self.links.quantum
         self.maximum = np.array([budgets.get(cost, np.inf) for cost in METRICS[1:4]])
 
     @property
@@ -81,24 +76,15 @@ class PeerProblem:
         return x[:, 0], rows
 
     def totals(self, x: Any) -> Any:
-        """Return the column totals, shape (7, n), of integer points (n, variables)."""
+        """Return the column totals, shape (12, n), of integer points (n, variables)."""
         variants, rows = self.split(x)
-        total = self.columns[:, variants, 0, rows[:, 0]]
-        for cell in range(1, rows.shape[1]):
-            total = total + self.columns[:, variants, cell, rows[:, cell]]
-        return total
+        cells = range(rows.shape[1])
+        return added([self.columns[:, variants, cell, rows[:, cell]] for cell in cells])
 
     def metrics(self, x: Any) -> Any:
         """Return score, latency, energy and area, shape (4, n), of integer points."""
         total = self.totals(x)
-        q = self.quantum
-        g = np.searchsorted(self.scale_max, total[5])
-        latency = q[1] * total[1] + self.latency_factor[g] * (q[1] * total[2])
-        energy = (q[2] * total[3] + self.energy_factor[g] * (q[2] * total[4])) + (
-            self.leakage * total[5]
-        ) * latency
-        area = q[3] * total[6] + self.area_offset[g]
-        return np.stack([q[0] * total[0], latency, energy, area])
+        return np.stack([self.quantum[0] * total[SCORE], *self.links.metrics(total)])
 
     def violation(self, metrics: Any) -> Any:
         """Return each cost's relative excess over its budget, shape (3, n); 0 or less if within."""
@@ -109,18 +95,19 @@ class PeerProblem:
                 metrics[1:] / self.maximum[:, None] - 1.0,
             )
 
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """What a compiled function needs for the costs of totals."""
+        links = self.links
+        return links.quantum, links.bounds, links.classes, links.numbers
+
     @cached_property
     def one(self) -> Any:
         """A compiled function of one real point: rounds, and fills score and relative excesses."""
         arguments = (
             self.columns,
             self.per_cell,
-            self.quantum,
-            self.scale_max,
-            self.latency_factor,
-            self.energy_factor,
-            self.area_offset,
-            self.leakage,
+            self.known,
             np.where(np.isinf(self.maximum), 1e300, self.maximum),
         )
 
@@ -140,9 +127,10 @@ class PeerProblem:
 
 
 @numba.njit(cache=True)
-def _evaluate_one(x, out, columns, per_cell, quantum, scale_max, f, h, a, leakage, maximum):  # type: ignore[no-untyped-def]
+def _evaluate_one(x, out, columns, per_cell, known, maximum):  # type: ignore[no-untyped-def]
+    quantum, bounds, classes, numbers = known
     n_cells, each = per_cell.shape
-    total = np.zeros(7)
+    total = np.zeros(COSTS)
     variant = min(max(round(x[0]), 0), columns.shape[1] - 1)  # some step out of the bounds
     j = 1
     for cell in range(n_cells):
@@ -150,14 +138,13 @@ def _evaluate_one(x, out, columns, per_cell, quantum, scale_max, f, h, a, leakag
         for k in range(each):
             row = row * per_cell[cell, k] + min(max(round(x[j]), 0), per_cell[cell, k] - 1)
             j += 1
-        for k in range(7):
+        peak = max(total[PEAK], columns[PEAK, variant, cell, row])
+        for k in range(COSTS):
             total[k] += columns[k, variant, cell, row]
-    g = np.searchsorted(scale_max, total[5])
-    latency = quantum[1] * total[1] + f[g] * (quantum[1] * total[2])
-    energy = (quantum[2] * total[3] + h[g] * (quantum[2] * total[4])) + (
-        leakage * total[5]
-    ) * latency
-    out[0] = quantum[0] * total[0]
+        total[PEAK] = peak
+    own = classes[np.searchsorted(bounds, total[SCALE])]
+    latency, energy, area = costs(total, own, quantum, numbers)
+    out[0] = quantum[0] * total[SCORE]
     out[1] = latency / maximum[0] - 1.0
     out[2] = energy / maximum[1] - 1.0
-    out[3] = (quantum[3] * total[6] + a[g]) / maximum[2] - 1.0
+    out[3] = area / maximum[2] - 1.0

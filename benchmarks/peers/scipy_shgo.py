@@ -16,6 +16,7 @@ import numba
 import numpy as np
 from scipy.optimize import shgo
 
+from benchmarks.links import COSTS, PEAK, SCALE, SCORE, costs
 from benchmarks.timing import Stop, Trace
 
 from .outcome import Outcome
@@ -131,23 +132,17 @@ def _interpolated(problem: PeerProblem) -> Any:
     arguments = (
         problem.columns,
         problem.per_cell,
-        problem.quantum,
-        problem.scale_max,
-        problem.latency_factor,
-        problem.energy_factor,
-        problem.area_offset,
-        problem.leakage,
+        problem.known,
         np.where(np.isinf(problem.maximum), 1e300, problem.maximum),
     )
     return lambda x, variant, out: _evaluate_smooth(x, variant, out, *arguments)
 
 
 @numba.njit(cache=True)
-def _evaluate_smooth(  # type: ignore[no-untyped-def]
-    x, variant, out, columns, per_cell, quantum, scale_max, f, h, a, leakage, maximum
-):
+def _evaluate_smooth(x, variant, out, columns, per_cell, known, maximum):  # type: ignore[no-untyped-def]
     """Bilinear in a cell's depth and cap, linear between the classes' bounds."""
-    total = np.zeros(7)
+    quantum, bounds, classes, numbers = known
+    total = np.zeros(COSTS)
     for cell in range(per_cell.shape[0]):
         n = per_cell[cell, 1]
         d = min(max(x[2 * cell], 0.0), per_cell[cell, 0] - 1.0)
@@ -155,23 +150,22 @@ def _evaluate_smooth(  # type: ignore[no-untyped-def]
         i, j = min(int(d), per_cell[cell, 0] - 2), min(int(t), n - 2)
         u, w = d - i, t - j
         row = i * n + j
-        for k in range(7):
+        for k in range(COSTS):
             one = columns[k, variant, cell]
-            total[k] += (1 - u) * ((1 - w) * one[row] + w * one[row + 1]) + u * (
+            value = (1 - u) * ((1 - w) * one[row] + w * one[row + 1]) + u * (
                 (1 - w) * one[row + n] + w * one[row + n + 1]
             )
-    g = np.searchsorted(scale_max, total[5])
+            total[k] = max(total[k], value) if k == PEAK else total[k] + value
+    g = np.searchsorted(bounds, total[SCALE])
     share = 1.0
-    if 0 < g < len(scale_max) - 1:
-        share = (total[5] - scale_max[g - 1]) / (scale_max[g] - scale_max[g - 1])
-    b = max(g - 1, 0)
-    fg, hg = f[b] + share * (f[g] - f[b]), h[b] + share * (h[g] - h[b])
-    latency = quantum[1] * total[1] + fg * (quantum[1] * total[2])
-    energy = quantum[2] * total[3] + hg * (quantum[2] * total[4]) + leakage * total[5] * latency
-    out[0] = quantum[0] * total[0]
+    if 0 < g < len(bounds) - 1:
+        share = (total[SCALE] - bounds[g - 1]) / (bounds[g] - bounds[g - 1])
+    before, own = classes[max(g - 1, 0)], classes[g]
+    latency, energy, area = costs(total, before + share * (own - before), quantum, numbers)
+    out[0] = quantum[0] * total[SCORE]
     out[1] = latency / maximum[0] - 1.0
     out[2] = energy / maximum[1] - 1.0
-    out[3] = (quantum[3] * total[6] + a[b] + share * (a[g] - a[b])) / maximum[2] - 1.0
+    out[3] = area / maximum[2] - 1.0
 
 
 SETTINGS = {

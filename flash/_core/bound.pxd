@@ -151,23 +151,21 @@ cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept
     The terms' own size times 1e-14 is added: what their sums may have lost by rounding.
     """
     cdef int r, k
-    cdef double size
-    cdef double largest[N_COLUMNS]
-    for k in range(FLASH_COLUMNS):
-        largest[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
-    size = fabs(m.objective.c)
-    for k in range(FLASH_COLUMNS):
-        size += fabs(m.objective.w[k]) * largest[k]
+    cdef double size = fabs(m.objective.c)
+    cdef double terms[N_COLUMNS]   # of each column, added up
     out.constant = m.objective.c
     for k in range(FLASH_COLUMNS):
         out.weight[k] = m.objective.w[k]
+        terms[k] = fabs(m.objective.w[k])
     for r in range(CONSTRAINTS):
         if m.active[r] and price[r] > 0.0:
             out.constant += price[r] * (m.right[r] - m.form[r].c)
             size += price[r] * (fabs(m.right[r]) + fabs(m.form[r].c))
             for k in range(FLASH_COLUMNS):
                 out.weight[k] -= price[r] * m.form[r].w[k]
-                size += price[r] * fabs(m.form[r].w[k]) * largest[k]
+                terms[k] += price[r] * fabs(m.form[r].w[k])
+    for k in range(FLASH_COLUMNS):
+        size += terms[k] * max(fabs(m.box.low[k]), fabs(m.box.high[k]))
     if size < INFINITY:
         out.constant += 1e-14 * size
 
@@ -186,13 +184,14 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
     """Lowers the dual bound by deflected subgradient steps; price: start in, best out.
 
     Where `lists` are thinned, `every` holds all rows: what they lack is allowed for where they
-    promise too little.
+    promise too little. If all rows promise too little as well, the node is refuted.
     """
     cdef double best = INFINITY, target, step, norm, share = 1.0, slack
     cdef double p[14]
     cdef double direction[14]
     cdef double g, missing = 0.0
     cdef int r, _round, stall = 0
+    out.refuted = 0
     for r in range(CONSTRAINTS):
         p[r] = price[r] if m.active[r] else 0.0
         direction[r] = 0.0
@@ -214,6 +213,9 @@ cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, c
         if _round == 0 and every != NULL and out.bound < threshold(w):
             missing = out.bound
             scan(w, v, every, out)
+            if out.bound < threshold(w):
+                out.refuted = 1
+                return out.bound
             missing = out.bound - missing
             scan(w, v, lists, out)
         out.bound += missing

@@ -8,11 +8,13 @@ from flash._core.tables import Tables
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 # (kind, kernel, input channels, output channels, groups, height, width[, width of the kernel,
-# positions begun along the height and across the width[, positions of the input]])
+# positions begun along the height and across the width[, positions of the input[, the same with its
+# padding]]])
 _Op: TypeAlias = (
     tuple[int, int, int, int, int, int, int]
     | tuple[int, int, int, int, int, int, int, int, int, int]
     | tuple[int, int, int, int, int, int, int, int, int, int, int]
+    | tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 )
 _Ints: TypeAlias = tuple[int, ...]
 # (stride, widths, depths, skips of each width, expansions, kernels)

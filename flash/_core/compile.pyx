@@ -19,7 +19,7 @@ from flash._core.blocks cimport *
 from flash._core.core cimport *
 from flash._core.ops cimport *
 from flash._core.rows cimport *
-from flash._core.tables cimport Classes, Tables
+from flash._core.tables cimport Tables, classes_of
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
@@ -42,6 +42,8 @@ cdef class Model:
         weights and for inputs in bits) or the RRAM tile (and the side of a subarray, columns a
         weight); of an FPGA (bits, bits per cycle, five numbers of each unit)."""
         cdef int i, k, n
+        if any([len(row) != COST_COLUMNS for row in coefficients]):
+            raise ValueError(f"coefficients: each feature needs {COST_COLUMNS} numbers")
         self.model.kind = KINDS[kind]
         self.model.n_features = len(coefficients)
         place(&self.model, array)
@@ -69,9 +71,8 @@ cdef class Model:
             self.model.terms.per_unit[k] = 1.0 / quantum[2]
         self.model.terms.per_unit[COL_AREA] = self.model.terms.per_unit[COL_PEAK] = 1.0 / quantum[3]
         self.model.terms.leak = links.get("leak_step", 0.0)
-        classes = links.get("classes")
         self.links = dict(links, quantum=tuple(quantum),
-                          classes=Classes(classes) if classes else None)
+                          classes=classes_of(links.get("classes")))
 
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width, then the

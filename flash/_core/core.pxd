@@ -74,6 +74,7 @@ cdef extern from "problem.h" nogil:
         const flash_class* of
         double leakage
         double area_per_scale
+        int32_t linked
         double quantum[6]
         int32_t modelled
         int32_t score_link
@@ -103,6 +104,13 @@ cdef extern from "problem.h" nogil:
         double metric[6]
 
     int flash_class_of(const flash_links* links, double scale) noexcept
+    const flash_class* flash_class_at(const flash_links* links, const double* total) noexcept
+    double flash_latency(const flash_links* links, const flash_class* of,
+                         const double* total) noexcept
+    double flash_energy(const flash_links* links, const flash_class* of,
+                        const double* total) noexcept
+    double flash_area(const flash_links* links, const flash_class* of,
+                      const double* total) noexcept
     void flash_metrics(const flash_links* links, const double* total, double* metric) noexcept
     double flash_accuracy(const flash_links* links, double score) noexcept
     int flash_feasible(const flash_links* links, const flash_query* query,
@@ -288,6 +296,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
         double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
+        void (*span)(int64_t, const double*, const double*, double*, double*) noexcept nogil
         int64_t (*find)(int64_t, const double*, double) noexcept nogil
         int64_t (*select)(int64_t, const double*, double, int32_t*) noexcept nogil
         int64_t (*fitting)(int64_t, int32_t, const double*, int64_t, const double*,
@@ -302,8 +311,8 @@ cdef extern from "kernels.h" nogil:
                          const double*, double*) noexcept nogil
         uint32_t (*covered)(int32_t, int32_t, const double*, int64_t, const int32_t*, const double*,
                             const double*, uint32_t*) noexcept nogil
-        void (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
-                           const double*, const double*, double* const*) noexcept nogil
+        int (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
+                          const double*, const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,
                       double*) noexcept nogil
         int64_t (*sieve)(const flash_sieve*, const flash_gate*, int64_t, int64_t, int32_t*,

@@ -138,8 +138,8 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
         for s in range(list.states):
             d.start[c][s] = kept
             if filtered:
-                kept += undominated(w, list, list.start[s], list.start[s + 1], d.entry[c] + kept,
-                                    spare)
+                kept += undominated(w, &v.cells[c], list, list.start[s], list.start[s + 1],
+                                    d.entry[c] + kept, spare)
             else:
                 for i in range(list.start[s], list.start[s + 1]):
                     d.entry[c][kept].at = <int32_t> i
@@ -147,7 +147,7 @@ cdef inline int dive(Worker* w, int variant, const Lists* lists, const Scan* sca
             for i in range(d.start[c][s], kept):
                 d.entry[c][i].value = value[d.entry[c][i].at]
             sort(d.entry[c] + d.start[c][s], kept - d.start[c][s], spare)
-            kept = d.start[c][s] + distinct(w, list, d.entry[c] + d.start[c][s],
+            kept = d.start[c][s] + distinct(w, &v.cells[c], list, d.entry[c] + d.start[c][s],
                                             kept - d.start[c][s])
         d.start[c][list.states] = kept
         for i in range(kept):

@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memmove
 
 from flash._core.core cimport *
 from flash._core.exact cimport Worker
-from flash._core.lists cimport List, held
+from flash._core.lists cimport List
 
 
 cdef struct Entry:
@@ -63,14 +63,20 @@ cdef inline void sort(Entry* entry, int64_t n, Entry* spare) noexcept nogil:
         memcpy(entry, source, n * sizeof(Entry))
 
 
-cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t b) noexcept nogil:
+cdef inline int dominates(const Worker* w, const flash_cell* cell, const List* list, int32_t a,
+                          int32_t b) noexcept nogil:
     """Row a makes row b superfluous: nowhere worse, and strictly better in something reported
     (or, all of that equal, first in the order of indices)."""
     cdef int k, strict = 0
     cdef double x, y
+    if list.id != NULL:
+        a = list.id[a]
+        b = list.id[b]
     for k in range(FLASH_COLUMNS):
-        x = held(list, k, a)
-        y = held(list, k, b)
+        if cell.column[k] == NULL:
+            continue
+        x = cell.column[k][a]
+        y = cell.column[k][b]
         if x == y:
             continue
         if w.direction[k] == 0 or (x < y) == (w.direction[k] > 0):
@@ -78,11 +84,12 @@ cdef inline int dominates(const Worker* w, const List* list, int32_t a, int32_t 
         # what is always reported: a factor may be 0, and a peak be hidden by another cell's
         if k == COL_SCORE or k == COL_LATENCY or k == COL_ENERGY or k == COL_AREA:
             strict = 1
-    return strict or (list.id[a] < list.id[b] if list.id != NULL else a < b)
+    return strict or a < b
 
 
-cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start, int64_t stop,
-                                Entry* entry, Entry* spare) noexcept nogil:
+cdef inline int64_t undominated(const Worker* w, const flash_cell* cell, const List* list,
+                                int64_t start, int64_t stop, Entry* entry,
+                                Entry* spare) noexcept nogil:
     """The rows of one state that no other row makes superfluous, as entries by falling score."""
     cdef int64_t i, j, n = stop - start, kept = 0
     for i in range(n):
@@ -91,14 +98,14 @@ cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start
     sort(entry, n, spare)
     for i in range(n):
         j = kept - 1
-        while j >= 0 and not dominates(w, list, entry[j].at, entry[i].at):
+        while j >= 0 and not dominates(w, cell, list, entry[j].at, entry[i].at):
             j -= 1
         if j >= 0:
             continue
         # among equal scores a later row may make an earlier one superfluous
         j = kept - 1
         while j >= 0 and entry[j].value == entry[i].value:
-            if dominates(w, list, entry[i].at, entry[j].at):
+            if dominates(w, cell, list, entry[i].at, entry[j].at):
                 kept -= 1
                 memmove(&entry[j], &entry[j + 1], (kept - j) * sizeof(Entry))
             j -= 1
@@ -107,15 +114,15 @@ cdef inline int64_t undominated(const Worker* w, const List* list, int64_t start
     return kept
 
 
-cdef inline int64_t distinct(const Worker* w, const List* list, Entry* entry,
-                             int64_t n) noexcept nogil:
+cdef inline int64_t distinct(const Worker* w, const flash_cell* cell, const List* list,
+                             Entry* entry, int64_t n) noexcept nogil:
     """Drops rows that a row of equal value just before them makes superfluous: choices that make
     the same network."""
     cdef int64_t i, j, kept = 0
     for i in range(n):
         j = kept - 1
         while j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value and not dominates(
-                w, list, entry[j].at, entry[i].at):
+                w, cell, list, entry[j].at, entry[i].at):
             j -= 1
         if j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value:
             continue

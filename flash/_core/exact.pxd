@@ -46,6 +46,7 @@ cdef struct Worker:
     int64_t patience     # entries an enumeration looks at before its node is halved
     int64_t thin         # rows a list is thinned to, for SHGO and while prices are sought
     int bound_only       # roots are bounded and kept
+    int needed           # bit k: a budget or the objective depends on column k
     int unusual          # an exponent rewards a cost: no row dominates another
     int direction[N_COLUMNS]     # of each column: more is better (1), less is (-1), or neither (0)
     int64_t nodes, scans, leaves, next_check
@@ -59,6 +60,7 @@ cdef struct Worker:
 
 cdef struct Scan:        # one evaluation of the dual function
     double bound
+    int refuted          # over all rows of the node, and below what is looked for
     double weight[N_COLUMNS]     # what a unit of each column is worth at these prices
     double constant      # added to the bound
     int32_t arg[32]      # positions in the lists
@@ -91,7 +93,7 @@ cdef inline Lists* thin_rows(Worker* w, int variant) noexcept nogil:
     """Every so many rows of a variant, made once; the worker's to release."""
     cdef Lists* every
     if w.thin_of[variant] == NULL:
-        every = whole(&w.problem.variants[variant], w.pool)
+        every = whole(&w.problem.variants[variant], w.needed, w.pool)
         w.thin_of[variant] = sample(every, w.thin, w.chosen)
         release(every)
     return w.thin_of[variant]

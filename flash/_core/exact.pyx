@@ -119,6 +119,7 @@ cdef class Search:
             w.direction[COL_PARAMS] = q.maximum[M_PARAMS] == INFINITY and q.exponent[M_PARAMS] == 0.0
         if tables.problem.links.log_macs > 0.0 and not w.unusual:
             w.direction[COL_MACS] = q.maximum[M_MACS] == INFINITY and q.exponent[M_MACS] == 0.0
+        w.needed = needed_columns(&tables.problem, q)
         for i in range(tables.problem.n_variants):
             rows = 0
             for c in range(tables.problem.variants[i].n_cells):
@@ -187,7 +188,7 @@ cdef class Search:
                 root.high[k] = INFINITY
             for i in range(w.problem.n_variants):
                 root.variant = i
-                root.lists = whole(&w.problem.variants[i], w.pool)
+                root.lists = whole(&w.problem.variants[i], w.needed, w.pool)
                 push(w, &root)
         with nogil:
             run(w)
@@ -237,6 +238,41 @@ cdef class Search:
     def counts(self) -> tuple:
         """(nodes, dual evaluations, configurations weighed)"""
         return (self.w.nodes, self.w.scans, self.w.leaves)
+
+
+cdef int needed_columns(const flash_problem* problem, const flash_query* q) noexcept nogil:
+    """A bit for each column that a budget or the objective depends on."""
+    cdef const flash_links* links = &problem.links
+    cdef int asked[6]
+    cdef int k, needed = 1 << COL_SCORE
+    for k in range(FLASH_METRICS):
+        asked[k] = q.maximum[k] < INFINITY or q.product and q.exponent[k] != 0.0
+    asked[M_PARAMS] |= links.log_params != 0.0
+    asked[M_MACS] |= links.log_macs != 0.0
+    if asked[M_LATENCY]:
+        needed |= 1 << COL_LATENCY
+    if asked[M_ENERGY]:
+        needed |= 1 << COL_ENERGY
+        if links.leakage > 0.0:
+            needed |= 1 << COL_LEAK | 1 << COL_SCALE
+    if asked[M_AREA]:
+        needed |= 1 << COL_AREA | 1 << COL_PEAK
+        if links.area_per_scale > 0.0:
+            needed |= 1 << COL_SCALE
+    if links.n_steps:
+        if asked[M_LATENCY]:
+            needed |= 1 << COL_LATENCY_IN | 1 << COL_LATENCY_OUT
+        if asked[M_ENERGY]:
+            needed |= 1 << COL_ENERGY_IN | 1 << COL_ENERGY_OUT
+            if links.leakage > 0.0:
+                needed |= 1 << COL_LEAK_IN | 1 << COL_LATENCY_OUT
+        if asked[M_LATENCY] or asked[M_ENERGY] or asked[M_AREA]:
+            needed |= 1 << COL_SCALE
+    if asked[M_PARAMS]:
+        needed |= 1 << COL_PARAMS
+    if asked[M_MACS]:
+        needed |= 1 << COL_MACS
+    return needed
 
 
 cdef double least_score(const flash_links* links, double accuracy) noexcept nogil:

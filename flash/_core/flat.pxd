@@ -103,7 +103,7 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
     if last and not d.by_value:
         key = lined
     if filtered:
-        n = undominated(d.w, list, 0, n, entry, spare)
+        n = undominated(d.w, &d.v.cells[d.order[level]], list, 0, n, entry, spare)
         if key != list.column[COL_SCORE]:
             for i in range(n):
                 entry[i].value = key[entry[i].at]
@@ -113,7 +113,7 @@ cdef inline void arrange(Flat* d, int level, const double* value, const double* 
             entry[i].at = <int32_t> i
             entry[i].value = key[i] if key != NULL else 0.0
         sort(entry, n, spare)
-        n = distinct(d.w, list, entry, n)
+        n = distinct(d.w, &d.v.cells[d.order[level]], list, entry, n)
     d.n[level] = n
     d.score[level] = <double*> flash_take(d.lists.pool, (n + 1) * sizeof(double))
     d.use[level] = <double*> flash_take(d.lists.pool, (n + 1) * d.n_limits * sizeof(double))

@@ -117,6 +117,8 @@ typedef struct {
     double (*weigh)(int64_t n, int32_t n_columns, const double *const *column,
                     const double *weight, double *value);
     void (*range)(int64_t n, const double *x, double *low, double *high);
+    /* the least of one array and the greatest of another */
+    void (*span)(int64_t n, const double *x, const double *y, double *low, double *high);
     int64_t (*find)(int64_t n, const double *value, double x);
     int64_t (*select)(int64_t n, const double *value, double least, int32_t *chosen);
     int64_t (*fitting)(int64_t n, int32_t n_limits, const double *use, int64_t stride,
@@ -137,8 +139,8 @@ typedef struct {
                         const int32_t *list, const double *low, const double *key,
                         uint32_t *perhaps);
     /* The next two are NULL where the compiler has no vectors.
-     * Costs of eight layers; right below 2^51 units. */
-    void (*rram_eight)(const flash_terms *terms, const double *in_channels,
+     * Costs of eight layers; nonzero where one is too large, 2^51 units and more. */
+    int (*rram_eight)(const flash_terms *terms, const double *in_channels,
                        const double *kernel_area, const double *out_channels,
                        const double *positions, const double *padded, double *const *column);
     /* A network's totals, every layer charged; 0 where there are too many or one is too large for

@@ -119,15 +119,16 @@ TARGET static double KERNEL(weigh)(int64_t n, int32_t n_columns, const double *c
     return top;
 }
 
-TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double *high)
+TARGET static void KERNEL(span)(int64_t n, const double *x, const double *y, double *low,
+                                double *high)
 {
     double p = INFINITY, q = -INFINITY;
     int64_t i = 0;
 #ifdef FLASH_VECTORS
     flash_doubles a = FLASH_ALL(INFINITY), b = FLASH_ALL(-INFINITY);
     for (; i + LANES <= n; i += LANES) {
-        flash_doubles v = *(const flash_loose *)(x + i);
-        a = FLASH_SELECT(v < a, v, a);
+        flash_doubles u = *(const flash_loose *)(x + i), v = *(const flash_loose *)(y + i);
+        a = FLASH_SELECT(u < a, u, a);
         b = FLASH_SELECT(v > b, v, b);
     }
     for (int l = 0; l < LANES; l++) {
@@ -137,10 +138,15 @@ TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double
 #endif
     for (; i < n; i++) {
         p = x[i] < p ? x[i] : p;
-        q = x[i] > q ? x[i] : q;
+        q = y[i] > q ? y[i] : q;
     }
     *low = p;
     *high = q;
+}
+
+TARGET static void KERNEL(range)(int64_t n, const double *x, double *low, double *high)
+{
+    KERNEL(span)(n, x, x, low, high);
 }
 
 /* the first position that holds x; it is there */

@@ -104,20 +104,27 @@ TARGET INLINE void KERNEL(costs)(const flash_terms *terms, const VECTOR *f, VECT
         cost[COL_LEAK] = cost[COL_LEAK_IN] = ALL(0.0);
 }
 
-TARGET static void KERNEL(rram_eight)(const flash_terms *terms, const double *in_channels,
-                                      const double *kernel_area, const double *out_channels,
-                                      const double *positions, const double *padded,
-                                      double *const *column)
+TARGET static int KERNEL(rram_eight)(const flash_terms *terms, const double *in_channels,
+                                     const double *kernel_area, const double *out_channels,
+                                     const double *positions, const double *padded,
+                                     double *const *column)
 {
     VECTOR f[20], cost[FLASH_COSTS];
+    MASK late = {0};
     for (int j = 0; j < 8; j += WIDTH) {
         VECTOR steps = KERNEL(rram_counts)(
             LOOSE(kernel_area + j), LOOSE(in_channels + j), LOOSE(out_channels + j),
             LOOSE(positions + j), LOOSE(padded + j), f);
         KERNEL(costs)(terms, f, 1.0 + steps * terms->leak, cost);
-        for (int k = 1; k < FLASH_COSTS; k++)
+        for (int k = 1; k < FLASH_COSTS; k++) {
+            late |= cost[k] >= LIMIT;
             LOOSE(column[k] + j) = ROUND(cost[k]);
+        }
     }
+    int64_t any = 0;
+    for (int j = 0; j < WIDTH; j++)
+        any |= late[j];
+    return any != 0;
 }
 
 TARGET INLINE void KERNEL(cpu_counts)(VECTOR area, MASK single, VECTOR group,

@@ -19,7 +19,7 @@ cdef struct List:
     int32_t states
     int32_t* id          # rows of the table; NULL: all of them, in order
     int64_t* start       # states + 1 offsets
-    # of the surviving rows; NULL where absent. Sums alone: the peak, whose total is a maximum, is
+    # of the surviving rows; NULL where absent or not needed. Sums alone: the peak, whose total is a maximum, is
     # there in the variant's peak_cell only, and no sum of it is above the total.
     double* column[N_COLUMNS]
     double* peak         # in every cell
@@ -45,10 +45,10 @@ cdef inline Lists* empty(int n_cells, flash_pool* pool) noexcept nogil:
     return lists
 
 
-cdef inline Lists* whole(const flash_variant* v, flash_pool* pool) noexcept nogil:
-    """Every row of a variant, without a copy."""
+cdef inline Lists* whole(const flash_variant* v, int needed, flash_pool* pool) noexcept nogil:
+    """Every row of a variant, without a copy, in the columns that are needed: bit k for column k."""
     cdef Lists* lists = empty(v.n_cells, pool)
-    cdef int c, s
+    cdef int c, k, s
     for c in range(v.n_cells):
         lists.cell[c].n = v.cells[c].rows
         lists.cell[c].states = v.cells[c].states
@@ -62,7 +62,11 @@ cdef inline Lists* whole(const flash_variant* v, flash_pool* pool) noexcept nogi
         for s in range(v.cells[c].states + 1):
             lists.cell[c].start[s] = s * (v.cells[c].rows // v.cells[c].states)
         memcpy(lists.cell[c].column, v.cells[c].column, sizeof(v.cells[c].column))
-        lists.cell[c].peak = v.cells[c].column[COL_PEAK]
+        for k in range(FLASH_COLUMNS):
+            if not needed >> k & 1:
+                lists.cell[c].column[k] = NULL
+                lists.cell[c].low[k] = lists.cell[c].high[k] = 0.0
+        lists.cell[c].peak = lists.cell[c].column[COL_PEAK]
         if c != v.peak_cell:
             lists.cell[c].column[COL_PEAK] = NULL
     return lists

@@ -49,9 +49,10 @@ cdef inline int summed(const flash_variant* v) noexcept nogil:
 cdef inline double appraise(Worker* w, int variant, const int32_t* row, const double* total,
                             double least) noexcept nogil:
     """Merit of the configuration of table rows `row` with these totals; anything not above `least`
-    where its score tells as much."""
+    where its score or a budget tells as much."""
     cdef const flash_links* links = &w.problem.links
     cdef double metric[6]
+    cdef const flash_class* of
     cdef double over = 0.0, x
     cdef int k
     if spent(w):
@@ -59,6 +60,12 @@ cdef inline double appraise(Worker* w, int variant, const int32_t* row, const do
     if not w.query.product and least > -1e9 and additive(links):
         x = links.quantum[M_SCORE] * total[COL_SCORE]
         if x <= least and x < w.best.objective:
+            return least
+    if least > -1e9:     # what breaks a budget is no better
+        of = flash_class_at(links, total)
+        if (flash_latency(links, of, total) > w.query.maximum[M_LATENCY]
+                or flash_area(links, of, total) > w.query.maximum[M_AREA]
+                or flash_energy(links, of, total) > w.query.maximum[M_ENERGY]):
             return least
     flash_metrics(links, total, metric)
     if flash_feasible(links, w.query, metric):
@@ -163,7 +170,10 @@ cdef inline void moved(Worker* w, const Point* p, const Around* around, const Mo
             w.leaves += 1
             return
     for k in range(FLASH_COLUMNS):
-        sum[k] = around.total[k] + one.change[k] + (two.change[k] if two != NULL else 0.0)
+        sum[k] = around.total[k] + one.change[k]
+    if two != NULL:
+        for k in range(FLASH_COLUMNS):
+            sum[k] += two.change[k]
     sum[COL_PEAK] = max(one.peak, two.peak if two != NULL else 0.0)
     for c in range(w.problem.variants[p.variant].n_cells):
         row[c] = p.row[c]

@@ -69,6 +69,7 @@ typedef struct {
     const flash_class *of;     /* of each class; no number of it falls from one to the next */
     double leakage;            /* energy per unit of scale and of leaking latency */
     double area_per_scale;
+    int32_t linked; /* any of these: costs are no plain sums */
     double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
     int32_t modelled;              /* bit m: metric m is known */
     int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
@@ -115,32 +116,61 @@ static inline int flash_class_of(const flash_links *l, double scale)
     return low;
 }
 
+/* The class that a configuration is in; zeros where nothing depends on it. */
+static inline const flash_class *flash_class_at(const flash_links *l, const double *x)
+{
+    static const flash_class none = {0};
+    return l->n_steps ? &l->of[flash_class_of(l, x[COL_SCALE])] : &none;
+}
+
 /* The one definition of every reported number. The order of operations is part of it, and each
  * formula is non-decreasing in every total it takes (rounding is monotone), but for a score that
  * falls with the logarithm of another total. */
+static inline double flash_latency(const flash_links *l, const flash_class *g, const double *x)
+{
+    const double ms = l->quantum[M_LATENCY];
+    return ms * x[COL_LATENCY]
+           + (g->latency_in * (ms * x[COL_LATENCY_IN])
+              + g->latency_out * (ms * x[COL_LATENCY_OUT]));
+}
+
+static inline double flash_energy(const flash_links *l, const flash_class *g, const double *x)
+{
+    const double ms = l->quantum[M_LATENCY], mj = l->quantum[M_ENERGY];
+    return (mj * x[COL_ENERGY]
+            + (g->energy_in * (mj * x[COL_ENERGY_IN]) + g->energy_out * (mj * x[COL_ENERGY_OUT])))
+           + (l->leakage * x[COL_SCALE])
+                 * (ms * x[COL_LEAK]
+                    + (g->latency_in * (ms * x[COL_LEAK_IN])
+                       + g->leak_out * (ms * x[COL_LATENCY_OUT])));
+}
+
+static inline double flash_area(const flash_links *l, const flash_class *g, const double *x)
+{
+    return l->quantum[M_AREA] * (x[COL_AREA] + x[COL_PEAK])
+           + (l->area_per_scale * x[COL_SCALE] + g->area);
+}
+
 static inline void flash_metrics(const flash_links *l, const double *x, double *m)
 {
-    static const flash_class none = {0};
-    const flash_class *g = l->n_steps ? &l->of[flash_class_of(l, x[COL_SCALE])] : &none;
-    const double ms = l->quantum[M_LATENCY], mj = l->quantum[M_ENERGY];
-    const double out = ms * x[COL_LATENCY_OUT];
+    const flash_class *g;
     m[M_SCORE] = l->quantum[M_SCORE] * x[COL_SCORE];
     if (l->log_macs != 0.0)
         m[M_SCORE] += l->log_macs * log(x[COL_MACS]);
     if (l->log_params != 0.0)
         m[M_SCORE] += l->log_params * log(x[COL_PARAMS]);
-    m[M_LATENCY] = ms * x[COL_LATENCY]
-                   + (g->latency_in * (ms * x[COL_LATENCY_IN]) + g->latency_out * out);
-    m[M_ENERGY] = (mj * x[COL_ENERGY]
-                   + (g->energy_in * (mj * x[COL_ENERGY_IN])
-                      + g->energy_out * (mj * x[COL_ENERGY_OUT])))
-                  + (l->leakage * x[COL_SCALE])
-                        * (ms * x[COL_LEAK]
-                           + (g->latency_in * (ms * x[COL_LEAK_IN]) + g->leak_out * out));
-    m[M_AREA] = l->quantum[M_AREA] * (x[COL_AREA] + x[COL_PEAK])
-                + (l->area_per_scale * x[COL_SCALE] + g->area);
     m[M_PARAMS] = x[COL_PARAMS];
     m[M_MACS] = x[COL_MACS];
+    if (!l->linked) { /* the same: all other terms are 0 */
+        m[M_LATENCY] = l->quantum[M_LATENCY] * x[COL_LATENCY];
+        m[M_ENERGY] = l->quantum[M_ENERGY] * x[COL_ENERGY];
+        m[M_AREA] = l->quantum[M_AREA] * (x[COL_AREA] + x[COL_PEAK]);
+        return;
+    }
+    g = flash_class_at(l, x);
+    m[M_LATENCY] = flash_latency(l, g, x);
+    m[M_ENERGY] = flash_energy(l, g, x);
+    m[M_AREA] = flash_area(l, g, x);
 }
 
 static inline double flash_accuracy(const flash_links *l, double score)

@@ -1,7 +1,7 @@
 """Rows of one cell: prefix sums over its positions."""
 
 from libc.math cimport rint
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from flash._core.blocks cimport *
 from flash._core.compile cimport PlanCell, Work
@@ -51,39 +51,35 @@ cdef inline void concatenations(const CostModel* model, const Place* at,
     cdef double out[8]
     cdef double spots[8]
     cdef double padded[8]
-    cdef double cost[COST_COLUMNS][8]
+    cdef double spare[COST_COLUMNS][8]
     cdef double* column[COST_COLUMNS]
-    cdef double x[SHAPE_COLUMNS]
-    cdef double w = <double> at.width, side = <double> half(at.side, at.stride)
-    cdef int64_t i, j
+    cdef double w = <double> at.width, side = <double> half(at.side, at.stride), x
+    cdef int64_t i = 0, j, own
     cdef int k, late = 0
-    for k in range(COST_COLUMNS):
-        column[k] = cost[k]
     for k in range(8):
         area[k] = 9.0
         out[k] = w
         spots[k] = side * side
         padded[k] = (side + 2.0) * (side + 2.0)
-    i = 0
     while i < n:
+        own = min(8, n - i)
         for j in range(8):
-            into[j] = w + <double> links[i + j if i + j < n else n - 1]
-        kernel.rram_eight(&model.terms, into, area, out, spots, padded, column)
-        for j in range(min(8, n - i)):
+            into[j] = w + <double> links[i + j if j < own else n - 1]
+        for k in range(COST_COLUMNS):
+            column[k] = shape + k * shapes + i if own == 8 else spare[k]
+        late |= kernel.rram_eight(&model.terms, into, area, out, spots, padded, column)
+        if own < 8:
             for k in range(1, COST_COLUMNS):
-                late |= cost[k][j] >= 2251799813685248.0
-                shape[k * shapes + i + j] = cost[k][j]
-            shape[COL_PARAMS * shapes + i + j] = 9.0 * into[j] * w + 2.0 * into[j]
-            shape[COL_MACS * shapes + i + j] = 9.0 * into[j] * w * spots[0]
+                memcpy(shape + k * shapes + i, spare[k], own * sizeof(double))
+        for j in range(own):
+            x = 9.0 * into[j] * w
+            shape[COL_PARAMS * shapes + i + j] = x + 2.0 * into[j]
+            shape[COL_MACS * shapes + i + j] = x * spots[0]
             shape[COL_LINKS * shapes + i + j] = w * (into[j] - w)
             shape[COL_WIDTH * shapes + i + j] = w
         i += 8
-    if late:   # too large for the vectors' rounding
-        for i in range(n):
-            memset(x, 0, sizeof(x))
-            position(model, at, 0, links[i], 1, 3, x)
-            for k in range(SHAPE_COLUMNS):
-                shape[k * shapes + i] = x[k]
+    for i in range(n if late else 0):   # too large for the vectors' rounding
+        shape_of(model, at, 0, links[i], 1, 3, shape + i, shapes)
 
 
 cdef inline void shape_of(const CostModel* model, const Place* at, int first, int64_t links,
@@ -116,6 +112,26 @@ cdef inline void shapes_of_lines(const CostModel* model, const Place* at, const 
         shape_of(model, at, first, skip[j // step],
                  cell.expansion[j // cell.n_kernels % cell.n_expansions],
                  cell.kernel[j % cell.n_kernels], shape + j, shapes)
+
+
+cdef inline void shapes_of_one(const CostModel* model, const Place* at, const PlanCell* cell,
+                               const int64_t* skip, double* shape, int64_t shapes) noexcept nogil:
+    """Where lines differ in links alone: one first position and one other, that all lines take, and
+    what each line's links and widths are."""
+    cdef int64_t lines = cell.n_skips, i, j
+    cdef int k, later
+    cdef double* own
+    for later in range(2):
+        own = shape + 2 * lines + later
+        shape_of(model, at, not later, skip[0], cell.expansion[0], cell.kernel[0], own, shapes)
+        for j in range(lines):
+            shape[COL_WIDTH * shapes + later * lines + j] = own[COL_WIDTH * shapes]
+            shape[COL_LINKS * shapes + later * lines + j] = (
+                <double> (skip[j] * at.width) if carries(at, not later) else 0.0)
+    for k in range(SHAPE_COLUMNS):
+        own = shape + k * shapes + 2 * lines
+        for i in range(2, cell.deepest):
+            own[i] = own[1]
 
 
 cdef inline void shapes_of_caps(const CostModel* model, const Place* at, const PlanCell* cell,
@@ -155,9 +171,9 @@ cdef inline void stack_column(const flash_kernels* kernel, const Place* at, cons
                      out)
 
 
-cdef inline void plan_stack(const Place* at, const PlanCell* cell, const int64_t* skip, Work* work,
-                            flash_stacking* stack) noexcept nogil:
-    """Which lines take their own shape at each position."""
+cdef inline void plan_stack(const Place* at, const PlanCell* cell, const int64_t* skip, int alike,
+                            Work* work, flash_stacking* stack) noexcept nogil:
+    """Which lines take their own shape at each position; alike: none."""
     cdef int64_t i, j, n
     stack.lines = cell.n_skips * cell.n_expansions * cell.n_kernels
     stack.positions = cell.deepest
@@ -165,7 +181,7 @@ cdef inline void plan_stack(const Place* at, const PlanCell* cell, const int64_t
     stack.n_runs = work.n_runs
     work.rising = 1
     for i in range(cell.deepest):
-        work.n_runs[i] = stack.lines
+        work.n_runs[i] = 0 if alike else stack.lines
     if at.family != DENSENET:
         return
     for j in range(1, cell.n_skips):
@@ -207,7 +223,8 @@ cdef inline void scores(const Place* at, const PlanCell* cell, const int64_t* sk
                 out[j] = degree(widths[j] + <double> i * widths[lines + j], convolutions(
                     at, i + 1, cell.expansion[j // step % cell.n_expansions]),
                     links[j] + <double> i * links[lines + j])
-        span(kernel, lines, out, work, COL_SCORE)
+    out = row[COL_SCORE]
+    span(kernel, cell.n_depths * lines, out, out, work, COL_SCORE)
 
 
 cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* cell,
@@ -221,9 +238,14 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
     cdef int k
     cdef const flash_kernels* kernel = kernels()
     cdef flash_stacking stack
-    plan_stack(at, cell, skip, work, &stack)
+    # additions are on the way where only convolutions are charged for: lines differ in links alone
+    cdef int alike = (at.family != DENSENET and model.kind != KIND_CPU
+                      and cell.n_expansions * cell.n_kernels == 1)
+    plan_stack(at, cell, skip, alike, work, &stack)
     if at.family == DENSENET:
         shapes_of_caps(model, at, cell, skip, kernel, work, shape, shapes)
+    elif alike:
+        shapes_of_one(model, at, cell, skip, shape, shapes)
     else:
         shapes_of_lines(model, at, cell, skip, 1, shape, shapes)
         shapes_of_lines(model, at, cell, skip, 0, shape + lines, shapes)
@@ -236,17 +258,18 @@ cdef inline int fill(const CostModel* model, const Place* at, const PlanCell* ce
             continue
         stack_column(kernel, at, skip, work, &stack, k, shape, shapes, x[k], row[k])
         # nothing falls with depth: the first and the last one span a column's range
-        span(kernel, lines, row[k] + work.depth_number[least] * lines, work, k)
-        span(kernel, lines, row[k] + work.depth_number[cell.deepest] * lines, work, k)
+        span(kernel, lines, row[k] + work.depth_number[least] * lines,
+             row[k] + work.depth_number[cell.deepest] * lines, work, k)
     if row[COL_SCORE] != NULL:
         scores(at, cell, skip, kernel, work, &stack, shape, shapes, row)
     return 0
 
 
-cdef inline void span(const flash_kernels* kernel, int64_t n, const double* x, Work* work,
-                      int column) noexcept nogil:
+cdef inline void span(const flash_kernels* kernel, int64_t n, const double* first,
+                      const double* last, Work* work, int column) noexcept nogil:
+    """What a column holds at least, in the rows of one depth, and at most, in those of another."""
     cdef double low, high
-    kernel.range(n, x, &low, &high)
+    kernel.span(n, first, last, &low, &high)
     if low < work.low[column]:
         work.low[column] = low
     if high > work.high[column]:

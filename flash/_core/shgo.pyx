@@ -151,9 +151,10 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
     cdef int32_t axis[8][32]
     cdef int plain = summed(v)
     cdef double* merit
-    cdef double total[N_COLUMNS]
     cdef Point corner
     cdef double share_of[32][6][N_COLUMNS]   # what an axis' row adds to the totals
+    cdef double partial[33][N_COLUMNS]       # of the cells from one on
+    cdef const double* own
     cdef int stride[32]
     cdef int digit[32]
     for k in range(FLASH_METRICS):
@@ -191,18 +192,26 @@ cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
                 share_of[c][i][k] = (v.cells[c].column[k][axis[i][c]]
                                      if plain and v.cells[c].column[k] != NULL else 0.0)
     merit = <double*> malloc(count * sizeof(double))
+    for k in range(FLASH_COLUMNS):
+        partial[n][k] = v.constant[k]
+    for c in range(n):
+        digit[c] = 0
+    c = n - 1   # the cells from the last down to this one are to be added up anew
     for i in range(count):
+        while c >= 0:
+            corner.row[c] = axis[digit[c]][c]
+            own = share_of[c][digit[c]]
+            for k in range(N_COLUMNS):
+                partial[c][k] = partial[c + 1][k] + own[k]
+            partial[c][COL_PEAK] = max(partial[c + 1][COL_PEAK], own[COL_PEAK])
+            c -= 1
+        merit[i] = (appraise(w, variant, corner.row, partial[0], -INFINITY) if plain
+                    else weigh_point(w, &corner))
         for c in range(n):
-            corner.row[c] = axis[i // stride[c] % m][c]
-        if not plain:
-            merit[i] = weigh_point(w, &corner)
-            continue
-        for k in range(FLASH_COLUMNS):
-            total[k] = v.constant[k]
-        for c in range(n):
-            for k in range(FLASH_COLUMNS):
-                total[k] = flash_joined(k, total[k], share_of[c][i // stride[c] % m][k])
-        merit[i] = appraise(w, variant, corner.row, total, -INFINITY)
+            digit[c] += 1
+            if digit[c] < m:
+                break
+            digit[c] = 0
     for i in range(count):
         for c in range(n):
             digit[c] = i // stride[c] % m

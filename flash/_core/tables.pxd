@@ -8,6 +8,11 @@ cdef class Classes:
     cdef flash_class* of
     cdef void* memory
     cdef int16_t* direct
+    cdef int reserve(self, int n) except -1
+    cdef int check(self) except -1
+
+
+cdef Classes classes_of(classes)
 
 
 cdef class Tables:

@@ -5,6 +5,7 @@ from typing_extensions import Buffer, disjoint_base
 
 __all__ = (
     "COLUMNS",
+    "Classes",
     "MAX_CELLS",
     "MAX_STATES",
     "MAX_TOTAL",
@@ -28,6 +29,21 @@ MAX_TOTAL: float
 
 def build_info() -> dict[str, str]: ...
 def simd() -> str: ...
+
+@disjoint_base
+class Classes:
+    def __init__(self, classes: Sequence[Sequence[float]]) -> None: ...
+    @staticmethod
+    def of_grid(
+        cycles_per_tile: float,
+        leak_out: float,
+        constant: float,
+        per_row: float,
+        per_col: float,
+        most: int,
+    ) -> Classes: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: int, /) -> tuple[float, ...]: ...
 
 @disjoint_base
 class Tables:

@@ -9,13 +9,13 @@ import os
 
 from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
-from libc.math cimport INFINITY, isfinite, sqrt
+from libc.math cimport INFINITY, ceil, isfinite, sqrt
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from flash._core.core cimport *
 
-__all__ = ("COLUMNS", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
+__all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
            "Tables", "build_info", "simd", "square_root")
 
 cdef extern from *:
@@ -116,34 +116,93 @@ cdef class Classes:
     the energy of inputs and of outputs, of the outputs' latency where it leaks, area)."""
 
     def __init__(self, classes):
-        cdef int i, k, n = len(classes), scale
+        cdef int i, k
         cdef double own[7]
-        cdef double* number
-        if not 1 <= n < 32768:
-            raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
-        self.bound = <double*> malloc(n * sizeof(double))
-        self.memory = malloc(n * sizeof(flash_class) + 64)
-        if self.bound == NULL or self.memory == NULL:
-            raise MemoryError
-        self.of = <flash_class*> ((<size_t> self.memory + 63) & ~<size_t> 63)
-        self.n = n
-        for i in range(n):
+        self.reserve(len(classes))
+        for i in range(self.n):
             for k in range(7):
                 own[k] = classes[i][k]
             self.bound[i] = own[0]
-            memset(&self.of[i], 0, sizeof(flash_class))
-            number = <double*> &self.of[i]
-            memcpy(number, own + 1, 6 * sizeof(double))
-            # written so that NaN is refused
-            for k in range(6):
-                if not number[k] >= (number - CLASS)[k] if i else not number[k] >= 0.0:
+            memcpy(&self.of[i], own + 1, 6 * sizeof(double))
+        self.check()
+
+    @staticmethod
+    def of_grid(double cycles_per_tile, double leak_out, double constant, double per_row,
+                double per_col, int most):
+        """The classes of a square chip of tiles: see flash/hardware/rram.py.
+
+        Parameters
+        ----------
+        cycles_per_tile : float
+            Of the clock, that a word takes to cross a tile.
+        leak_out : float
+            By what factor the outputs' latency leaks more than it takes.
+        constant, per_row, per_col : float
+            The area of the bus.
+        most : int
+            Rows of the largest grid; a larger chip has its class.
+        """
+        cdef Classes self = Classes.__new__(Classes)
+        cdef flash_class* of
+        cdef int rows, cols, far, near, i = 0
+        if not 1 <= most < 16384:
+            raise ValueError(f"most: 1 to 16383 rows are accepted, got {most}")
+        self.reserve(2 * most - 1)
+        for rows in range(1, most + 1):
+            for cols in range(max(1, rows - 1), rows + 1):
+                far = (cols + 1) // 2
+                near = max(0, rows // 2 - 1)
+                self.bound[i] = <double> rows * cols
+                of = &self.of[i]
+                of.latency_in = rows * ceil(cycles_per_tile * far)
+                of.latency_out = cols * ceil(cycles_per_tile * near)
+                of.energy_in = far
+                of.energy_out = near
+                of.leak_out = leak_out * of.latency_out
+                of.area = constant + per_row * rows + per_col * cols
+                i += 1
+        self.bound[self.n - 1] = INFINITY
+        self.check()
+        return self
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, int i):
+        cdef const double* own
+        if i < 0:
+            i += self.n
+        if not 0 <= i < self.n:
+            raise IndexError(f"class {i} of {self.n}")
+        own = <const double*> &self.of[i]
+        return (self.bound[i], own[0], own[1], own[2], own[3], own[4], own[5])
+
+    cdef int reserve(self, int n) except -1:
+        if not 1 <= n < 32768:
+            raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
+        self.n = n
+        self.bound = <double*> malloc(n * sizeof(double))
+        self.memory = calloc(1, n * sizeof(flash_class) + 64)
+        if self.bound == NULL or self.memory == NULL:
+            raise MemoryError
+        self.of = <flash_class*> ((<size_t> self.memory + 63) & ~<size_t> 63)
+        return 0
+
+    cdef int check(self) except -1:
+        """Refuses what does not rise, and finds the class of small scales once."""
+        cdef int i, k, scale
+        cdef const double* own
+        for i in range(self.n):
+            own = <const double*> &self.of[i]
+            for k in range(6):   # written so that NaN is refused
+                if not own[k] >= ((own - CLASS)[k] if i else 0.0):
                     raise ValueError("classes: numbers must not be negative nor fall")
             if i and not self.bound[i] > self.bound[i - 1]:
                 raise ValueError("classes: bounds must rise")
-        if self.bound[n - 1] != INFINITY:
+        if self.bound[self.n - 1] != INFINITY:
             raise ValueError("classes: the last must have no bound")
         # scales up to a few thousand find their class at once, others by bisection
-        self.n_direct = <int> min(DIRECT, self.bound[n - 2] if n > 1 else 0.0)
+        self.n_direct = <int> min(DIRECT, self.bound[self.n - 2] if self.n > 1 else 0.0)
         self.direct = <int16_t*> malloc((self.n_direct + 1) * sizeof(int16_t))
         if self.direct == NULL:
             raise MemoryError
@@ -152,11 +211,19 @@ cdef class Classes:
             while scale > self.bound[i]:
                 i += 1
             self.direct[scale] = i
+        return 0
 
     def __dealloc__(self):
         free(self.bound)
         free(self.memory)
         free(self.direct)
+
+
+cdef Classes classes_of(classes):
+    """Classes, from themselves or from tuples; None of none."""
+    if isinstance(classes, Classes):
+        return classes
+    return Classes(classes) if classes else None
 
 
 cdef class Tables:
@@ -226,6 +293,7 @@ cdef class Tables:
             l.class_at = classes.direct
             l.scale_max = classes.bound
             l.of = classes.of
+        l.linked = l.n_steps > 0 or l.leakage != 0.0 or l.area_per_scale != 0.0
         return 0
 
     @staticmethod
@@ -283,10 +351,7 @@ cdef class Tables:
                     cell.boundary[k] = at
                     at += n
                 before = states
-        if links.get("classes"):
-            links = dict(links, classes=Classes(links["classes"]))
-        else:
-            links = dict(links, classes=None)
+        links = dict(links, classes=classes_of(links.get("classes")))
         self.set_links(links)
         self.check()
         return self

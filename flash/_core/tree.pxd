@@ -83,7 +83,7 @@ cdef inline Lists* keep_fitting(Worker* w, const flash_variant* v, Lists* lists,
             continue
         used = 0
         for k in range(FLASH_COLUMNS):
-            if m.form[r].w[k] != 0.0 and w.problem.present >> k & 1:
+            if m.form[r].w[k] != 0.0 and (w.needed & w.problem.present) >> k & 1:
                 used = 1
         if not used:
             continue
@@ -249,20 +249,21 @@ cdef inline void settle(Worker* w, Node* node, const flash_variant* v, Lists* li
     cdef Scan at
     cdef Lists* thin = lists
     cdef Lists* kept
-    cdef double combinations, where = 0.0
+    cdef double combinations, where = 0.0, bound
     cdef int c, choice, large = 0
     for c in range(lists.n_cells):
         large |= lists.cell[c].n > 2 * w.thin
     if large:
         thin = thinned(w, node.variant, lists)
-    if seek_prices(w, v, node.variant, thin, lists if large else NULL, m, node.price, &at) == -INFINITY and not large:
-        return
-    if not node.depth and at.bound > -INFINITY:
+    bound = seek_prices(w, v, node.variant, thin, lists if large else NULL, m, node.price, &at)
+    if not at.refuted and not node.depth and at.bound > -INFINITY:
         memcpy(node.total, at.total, sizeof(at.total))
         build(w, node, node.total, m)
         seek_prices(w, v, node.variant, thin, lists if large else NULL, m, node.price, &at)
     if large:
         release(thin)
+    if at.refuted or (bound == -INFINITY and not large):
+        return
     weigh_prices(m, node.price, &at)
     scan(w, v, lists, &at)
     if at.bound < threshold(w):

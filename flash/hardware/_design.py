@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from ..problem import as_space, plan_of, rows_of
 from . import KINDS, as_target
 from ._terms import terms
-from ._units import unit_models
+from ._units import UNIT, unit_models
 
 if TYPE_CHECKING:
     from typing import Any
@@ -85,7 +85,7 @@ def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Arr
     for chosen, model in unit_models(target.kind, target.array):
         sums = np.array([totals_of(plan, model, variant, rows)[0] for variant, rows in placed])
         for feature, column in chosen.items():
-            features[:, feature] = sums[:, column]
+            features[:, feature] = sums[:, column] * UNIT
     family = space.family
     found = terms(target, family, "latency_ms", features)
     table = target.coefficients[target.set_for(family)]

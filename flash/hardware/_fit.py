@@ -12,7 +12,7 @@ from .._validate import shown
 from ..errors import ArgumentError, CalibrationWarning
 from . import KINDS
 from ._fitting import choose_strength, drawn_to, fit_relative, interval_table, leave_out, summary
-from ._terms import Terms, leaking_shares, terms, totals
+from ._terms import Terms, terms, totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +63,7 @@ class Fit:
     def fit(self, metric: str, *, with_prior: bool) -> None:
         """Fit one metric; latency comes first, energy may depend on it."""
         y = np.array([getattr(one, metric) for one in self.found])
-        leaking = None
-        if metric == "energy_mj":
-            leaking = leaking_shares(self.base, self.family, self.networks)
-        found = terms(self.base, self.family, metric, self.features, self._latency(), leaking)
+        found = terms(self.base, self.family, metric, self.features, self._latency(), self.networks)
         known = self._known(found)
         with_prior = with_prior and bool(known.any())
         prior = known if with_prior else None

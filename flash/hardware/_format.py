@@ -81,6 +81,8 @@ def check(
     if not name.strip() or not name.isprintable():
         raise FormatError(f"{where}: name must be printable text, got {shown(name)}")
     module = kinds[one_of(data["kind"], f"{where}: kind", kinds)]
+    if hasattr(module, "refuse_older"):  # before its features are found to be others
+        module.refuse_older(data, where)
     if "features" in data:
         names_of(data["features"], f"{where}: features", module.FEATURES)
     accepted = tuple(column for column in columns if column in module.COLUMNS)
@@ -172,9 +174,7 @@ def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, t
     return result
 
 
-def _ranges(
-    data: Any, where: str, features: tuple[str, ...]
-) -> dict[str, Any]:
+def _ranges(data: Any, where: str, features: tuple[str, ...]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     parts = {"network": NETWORK_RANGES, "layer": LAYER_RANGES, "features": features}
     table(data, where, (*parts, "tiles"))

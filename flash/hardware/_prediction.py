@@ -10,7 +10,7 @@ from .._validate import number
 from ._classes import as_in_class, unseen_class
 from ._fitting import interval_width
 from ._operations import charged
-from ._terms import leaking_shares, terms, totals
+from ._terms import terms, totals
 from .costing import TILES, cost, family_and_network
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def _widths(
         if value is None or value <= 0.0:
             continue
         latency = np.array([own.latency_ms])
-        leaking = leaking_shares(target, family, [network]) if metric == "energy_mj" else None
-        found = terms(target, family, metric, features, latency, leaking)
+        found = terms(target, family, metric, features, latency, [network])
         columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
         row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
         width, leverage = interval_width(table, np.array(row), level)

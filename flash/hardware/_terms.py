@@ -129,7 +129,7 @@ def terms(
     metric: str,
     features: Array,
     latency_ms: Array | None = None,
-    leaking: Array | None = None,
+    networks: Sequence[Network] | None = None,
 ) -> Terms:
     """Return a metric's columns for networks of given features.
 
@@ -143,8 +143,10 @@ def terms(
         Totals of the networks.
     latency_ms : array, shape (n,), optional
         Of the networks, for energy that grows with it.
-    leaking : array, shape (n,), optional
-        By what factor it does so: see `leaking_shares`. 1 by default.
+    networks : sequence of Network, optional
+        The networks themselves, of which features do not tell by what factor they leak more than
+        their latency says (`leaking_shares`; else 1), nor which layer is the largest in all (else
+        the largest of each feature count together).
     """
     kind = KINDS[target.kind]
     model = target.model(family)
@@ -158,16 +160,17 @@ def terms(
     n = len(features)
     factors = {column: np.empty(n) for column in _PARTS[metric]}
     offset = np.empty(n)
-    peak = target.coefficients[target.set_for(family)].get("peak_mm2", {})
+    leaking, largest = np.ones(n), _largest(target, family, metric, features, networks)
+    if metric == "energy_mj" and networks is not None:
+        leaking = leaking_shares(target, family, networks)
     for i in range(n):
         base = [0.0] * (len(COLUMNS) + 3)
         if kind.SCALE is not None:
             base[1 + COLUMNS.index("tiles")] = float(features[i, place[kind.SCALE]])
         if metric == "energy_mj" and latency_ms is not None:
-            share = 1.0 if leaking is None else float(leaking[i])
-            base[1 + COLUMNS.index("leaking_ms")] = share * float(latency_ms[i]) / kind.QUANTUM[1]
-        largest = sum(value * float(features[i, place[name]]) for name, value in peak.items())
-        base[1 + COLUMNS.index("peak_mm2")] = largest / kind.QUANTUM[3]
+            leaks = float(leaking[i] * latency_ms[i])
+            base[1 + COLUMNS.index("leaking_ms")] = leaks / kind.QUANTUM[1]
+        base[1 + COLUMNS.index("peak_mm2")] = float(largest[i]) / kind.QUANTUM[3]
         offset[i] = _read(model, base, metric)
         for column in factors:
             if (metric, kind.SCALE) == ("area_mm2", "tiles"):
@@ -183,6 +186,24 @@ def terms(
     for k, (column, feature) in enumerate(names):
         columns[:, k] = features[:, place[feature]] * factors[column]
     return Terms(tuple(names), columns, offset)
+
+
+def _largest(
+    target: Target, family: str, metric: str, features: Array, networks: Sequence[Network] | None
+) -> Array:
+    """Return the area that each network needs once, for its largest layer."""
+    kind = KINDS[target.kind]
+    peak = target.coefficients[target.set_for(family)].get("peak_mm2", {})
+    if metric != "area_mm2" or not peak:
+        return np.zeros(len(features))
+    if networks is None:
+        result = np.zeros(len(features))
+        for name, value in peak.items():
+            result += value * features[:, kind.FEATURES.index(name)]
+        return result
+    model, column = target.model(family), 1 + COLUMNS.index("peak_mm2")
+    unit: float = kind.QUANTUM[3]
+    return np.array([unit * model.total(charged(net).packed)[column] for net in networks])
 
 
 def _read(model: Any, totals: list[float], metric: str) -> float:

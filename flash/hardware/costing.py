@@ -102,7 +102,9 @@ def _cost(target: Target, net: Architecture | Network) -> Cost:
         costs["energy_mj"],
         costs["area_mm2"],
         by_layer=deferred(lambda: _shares(target, family, counted, costs)),
-        flags=deferred(lambda: flags_of(target, family, counted, {**costs, "tiles": totals[TILES]})),
+        flags=deferred(
+            lambda: flags_of(target, family, counted, {**costs, "tiles": totals[TILES]})
+        ),
     )
 
 

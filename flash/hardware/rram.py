@@ -44,7 +44,7 @@ idle power of a layer's own tiles lies in E.
 
 from __future__ import annotations
 
-from math import ceil
+from .._core.tables import Classes, square_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,9 +89,30 @@ GRID_AREA = ("const", "per_row", "per_col")
 LINKS = ("cycles_per_tile", "grid_area_mm2", "leakage_w_per_tile", "leakage_step", "leak_out")
 TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
 SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
+CONVERTED = ("subarrays", "columns", "roots", "image")  # energies that go with a converter's
 DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
 OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
 MAX_SIDE = 256  # rows of the largest grid: two billion weights; a larger chip has its factors
+
+
+def refuse_older(data: Mapping[str, Any], where: str) -> None:
+    """Refuse a target file of flash up to 0.1, whose bus stepped at other grids than the
+    simulator's.
+
+    Raises
+    ------
+    FormatError
+    """
+    from ..errors import FormatError
+
+    links = data.get("links")
+    sets = links.values() if isinstance(links, dict) else ()
+    if any(isinstance(one, dict) and "grid" in one for one in sets):
+        raise FormatError(
+            f"{where}: the grid in links is of an older rram target, whose bus stepped at the "
+            "wrong grids of tiles (latencies up to 28 % too low): load 'rram' or 'rram-1024' and "
+            "calibrate again"
+        )
 
 
 def check_links(data: Any, where: str) -> dict[str, Any]:
@@ -100,17 +121,10 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If a key is missing or unknown, or a number not accepted; and for a file of flash up to
-        0.1, whose bus stepped at other grids than the simulator's.
+        If a key is missing or unknown, or a number not accepted.
     """
-    from ..errors import FormatError
     from ._format import number, table
 
-    if isinstance(data, dict) and "grid" in data:
-        raise FormatError(
-            f"{where}.grid is of an older rram target, whose bus stepped at the wrong grids of "
-            "tiles (latencies up to 28 % too low): load 'rram' or 'rram-1024' and calibrate again"
-        )
     table(data, where, LINKS, LINKS)
     area = table(data["grid_area_mm2"], f"{where}.grid_area_mm2", GRID_AREA, GRID_AREA)
     limits = {
@@ -220,8 +234,9 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
     """Return the fields of the target that a chip amounts to: the reference of its tile, scaled.
 
     Conversions take as long as columns share a converter; a converter's energy and area go with its
-    levels; the area of a tile changes by that of its converters, and what a subarray takes by the
-    columns it has. The features count subarrays and columns as they are.
+    levels; the area of a tile changes by that of its converters, and with the side of the tile what
+    a word needs to cross it. What a subarray takes goes by the columns it has. The features count
+    subarrays and columns as they are.
     """
     from . import Target
 
@@ -236,16 +251,29 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
     # of a tile of the reference's size; as many converters as columns, over all subarrays' rows
     more = design["adc_area_mm2"] * (one["tile"] / own["tile"]) ** 2
     more *= levels / (sharing * wider) - 1.0
-    coefficients = {}
+    coefficients, links = {}, {}
     for key, columns in base.coefficients.items():
         scaled = {column: dict(values) for column, values in columns.items()}
         scaled["latency_ms"]["adc_cycles"] *= sharing
-        for feature in ("subarrays", "columns"):
+        for feature in CONVERTED:
             if feature in scaled["energy_mj"]:
                 factor = levels * (wider if feature == "subarrays" else 1.0)
                 scaled["energy_mj"][feature] *= factor
-        scaled["area_mm2"]["tiles"] = max(0.0, scaled["area_mm2"]["tiles"] + more)
+        tile = scaled["area_mm2"]["tiles"]
+        scaled["area_mm2"]["tiles"] = max(0.0, tile + more)
+        side = square_root(scaled["area_mm2"]["tiles"] / tile)
+        for column in ("bus_in_mj", "bus_out_mj"):
+            scaled[column] = {feature: side * value for feature, value in scaled[column].items()}
         coefficients[key] = scaled
+        bus = base.links[key]
+        links[key] = {
+            **bus,
+            "cycles_per_tile": max(side, 1e-3) * bus["cycles_per_tile"],
+            "grid_area_mm2": {
+                name: value if name == "const" else side * value
+                for name, value in bus["grid_area_mm2"].items()
+            },
+        }
     parameters = {
         **(base.parameters or {}),
         "subarray": one["subarray"],
@@ -257,7 +285,7 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
     return {
         "parameters": parameters,
         "coefficients": coefficients,
-        "links": base.links,
+        "links": links,
         "sets": base.sets,
         "calibrated_ranges": base.calibrated_ranges,
         "residuals": base.residuals
@@ -284,32 +312,19 @@ def floorplan(net: Network) -> int:
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
     """Return the core's links: the classes of the tile grid, leakage and its step."""
-    known = {"leakage": data["leakage_w_per_tile"], "leak_step": data["leakage_step"]}
-    own = (data["cycles_per_tile"], data["leak_out"], *data["grid_area_mm2"].values())
-    for before in _known_classes:  # variants of a device often share them
-        if before[0] == own:
-            return {"classes": before[1], **known}
-    made = [grid_class(rows, cols, data) for rows in range(1, MAX_SIDE + 1) for cols in (rows - 1, rows) if cols]
-    made[-1] = (float("inf"), *made[-1][1:])
-    _known_classes[:] = [*_known_classes[-1:], (own, made)]
-    return {"classes": made, **known}
-
-
-def grid_class(rows: int, cols: int, data: dict[str, Any]) -> tuple[float, ...]:
-    """Return the class of a grid as the core takes it: most tiles, factors of the latency of inputs
-    and outputs, of their energy, of the outputs' latency where it leaks, and the bus' area."""
-    far, near = (cols + 1) // 2, max(0, rows // 2 - 1)
-    each, area = data["cycles_per_tile"], data["grid_area_mm2"]
-    out = cols * ceil(each * near)
-    return (
-        float(rows * cols),
-        float(rows * ceil(each * far)),
-        float(out),
-        float(far),
-        float(near),
-        data["leak_out"] * out,
-        area["const"] + area["per_row"] * rows + area["per_col"] * cols,
-    )
+    area = data["grid_area_mm2"]
+    return {
+        "classes": Classes.of_grid(
+            data["cycles_per_tile"],
+            data["leak_out"],
+            area["const"],
+            area["per_row"],
+            area["per_col"],
+            MAX_SIDE,
+        ),
+        "leakage": data["leakage_w_per_tile"],
+        "leak_step": data["leakage_step"],
+    }
 
 
 def grid_of(tiles: int) -> tuple[int, int]:
@@ -318,6 +333,3 @@ def grid_of(tiles: int) -> tuple[int, int]:
 
     rows = isqrt(max(tiles, 1) - 1) + 1
     return rows, -(-tiles // rows)
-
-
-_known_classes: list[tuple[tuple[float, ...], list[tuple[float, ...]]]] = []

@@ -60,7 +60,7 @@ def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
         elif layer.kind == "linear" or cell:
             cell = last
         for one in operations:
-            kind, kernel, into, out, groups, height, width, across, _, _, reads = one
+            kind, kernel, into, out, groups, height, width, across, _, _, reads, _ = one
             if kind != CONV:
                 continue
             own = bits[cell]
