@@ -10,12 +10,13 @@ import numba
 import numpy as np
 
 import flash
+from benchmarks.links import COSTS, ENERGY, LATENCY, SCALE, SCORE, Links, costs
 from flash import DenseNet, Range, Target
 from flash._core.exact import Query
 from flash._core.front import Front
 from flash._core.tables import COLUMNS
 from flash._front_maths import OBJECTIVES
-from flash.hardware import KINDS, as_target
+from flash.hardware import as_target
 from flash.problem import MACS, PARAMS, compile_problem
 
 if TYPE_CHECKING:
@@ -39,24 +40,22 @@ CASES = (  # space, target, objectives, epsilon
     ("densenet of 4 cells", "rram", TWO, 0.0),
 )
 QUICK = CASES[:6]
+ADDITIVE = 0b110111  # known of it: all but area
 
 
 def additive() -> Target:
     """The rram target without its classes: latency and energy are plain sums.
 
-    A made target: features and coefficients of rram, but one grid, whose factors are 1, and no
-    leakage.
+    A made target: features and coefficients of rram, but words pass one tile in one cycle, whatever
+    the grid, and nothing leaks.
     """
     data = as_target("rram").to_dict()
     data["name"] = "additive"
-    data["kind"] = "rram"
+    for columns in data["coefficients"].values():
+        for unit, metric in (("ms", "latency_ms"), ("mj", "energy_mj")):
+            for way in ("in", "out"):
+                columns[metric] |= columns.pop(f"bus_{way}_{unit}")
     for links in data["links"].values():
-        links["grid"] = {
-            "tiles_max": [65536],
-            "latency_factor": [1.0],
-            "energy_factor": [1.0],
-            "area_mm2": [0.0],
-        }
         links["leakage_w_per_tile"] = 0.0
     return Target.from_dict(data)
 
@@ -71,27 +70,17 @@ def problem_of(space: Any, target: Any) -> Any:
 
 
 def plain_tables(problem: Any) -> Any:
-    """Tables of the additive target without classes: its scaled columns added to the others."""
+    """Tables of the additive target's score, latency and energy, without classes."""
     from flash._core.tables import Tables
 
     variants = []
     for v, sizes in enumerate(problem.tables.rows):
         cells = []
         for c in range(len(sizes)):
-            data = {
-                k: np.frombuffer(problem.tables.column(v, c, k))
-                for k in range(len(COLUMNS))
-                if problem.tables.column(v, c, k) is not None
-            }
-            joined = {
-                0: data[0],
-                1: data[1] + data[2],
-                3: data[3] + data[4],
-                6: data[6],
-            }
-            cells.append((1, {k: np.ascontiguousarray(x) for k, x in joined.items()}, {}))
+            columns = {k: problem.tables.column(v, c, k) for k in (SCORE, LATENCY, ENERGY)}
+            cells.append((1, {k: np.frombuffer(data) for k, data in columns.items()}, {}))
         variants.append(([0.0] * len(COLUMNS), cells))
-    links = {"quantum": problem.model.links["quantum"], "modelled": 63}
+    links = {"quantum": problem.model.links["quantum"], "modelled": ADDITIVE}
     return Tables.from_arrays(variants, links)
 
 
@@ -138,32 +127,30 @@ def test_fronts(benchmark: Any, quick: bool) -> None:
 
 @numba.njit(cache=True)
 def not_covered(  # type: ignore[no-untyped-def]
-    columns, quantum, steps, f, h, leakage, front, table, edges_l, edges_e, three
+    columns, known, front, table, edges_l, edges_e, three
 ):
     """Count the configurations that no point of a front is at most equal to; look at every one.
 
-    columns: (7, cells, rows) of score, latency, scaled latency, energy, scaled energy, scale and
-    area. front: (points, 3) of score, latency and energy, by falling score. table: the best score
-    of points below a corner of the grid of edges, for most configurations enough.
+    columns: (12, cells, rows) of what makes score, latency, energy and area. front: (points, 3) of
+    score, latency and energy, by falling score. table: the best score of points below a corner of
+    the grid of edges, for most configurations enough.
     """
+    quantum, bounds, classes, numbers = known
     missing, looked = 0, 0
     n = columns.shape[2]
     last = 0
+    total = np.empty(COSTS)
     for i in range(n):
         for j in range(n):
             two = columns[:, 0, i] + columns[:, 1, j]
             for k in range(n):
-                score = quantum[0] * (two[0] + columns[0, 2, k])
-                g = np.searchsorted(steps, two[5] + columns[5, 2, k])
-                latency = quantum[1] * (two[1] + columns[1, 2, k]) + f[g] * (
-                    quantum[1] * (two[2] + columns[2, 2, k])
-                )
-                energy = 0.0
-                if three:
-                    energy = (
-                        quantum[2] * (two[3] + columns[3, 2, k])
-                        + h[g] * (quantum[2] * (two[4] + columns[4, 2, k]))
-                    ) + (leakage * (two[5] + columns[5, 2, k])) * latency
+                for m in range(COSTS):  # no part of latency and energy is a maximum
+                    total[m] = two[m] + columns[m, 2, k]
+                score = quantum[0] * total[SCORE]
+                own = classes[np.searchsorted(bounds, total[SCALE])]
+                latency, energy, _ = costs(total, own, quantum, numbers)
+                if not three:
+                    energy = 0.0
                 if (
                     front[last, 0] >= score
                     and front[last, 1] <= latency
@@ -204,11 +191,14 @@ def test_enumeration_agrees(benchmark: Any, quick: bool) -> None:
         front = flash.pareto(space, "rram", objectives)
         seconds = perf_counter() - start
         problem = problem_of(space, "rram")
-        columns = np.array(
-            [[np.frombuffer(problem.tables.column(0, c, k)) for c in range(3)] for k in range(7)]
-        )
-        links = KINDS["rram"].links(as_target("rram").links["densenet"])
-        steps, f, h, _ = np.ascontiguousarray(np.array(links["classes"]).T)
+        columns = np.zeros((COSTS, 3, problem.tables.rows[0][0]))
+        for k in range(COSTS):
+            for c in range(3):
+                data = problem.tables.column(0, c, k)
+                if data is not None:
+                    columns[k, c] = np.frombuffer(data)
+        links = Links(problem.model)
+        known = links.quantum, links.bounds, links.classes, links.numbers
         three = len(objectives) == 3
         points = np.stack(
             [front.nn_degree, front.latency_ms, front.energy_mj if three else 0 * front.latency_ms],
@@ -222,12 +212,8 @@ def test_enumeration_agrees(benchmark: Any, quick: bool) -> None:
             if a < 400 and b < 400:
                 table[a, b] = max(table[a, b], score)
         table = np.maximum.accumulate(np.maximum.accumulate(table, axis=0), axis=1)
-        quantum = np.array(problem.model.links["quantum"])
         start = perf_counter()
-        missing, looked = not_covered(
-            columns, quantum, steps, f, h, float(links["leakage"]), points, table, edges_l,
-            edges_e, three,
-        )  # fmt: skip
+        missing, looked = not_covered(columns, known, points, table, edges_l, edges_e, three)
         elapsed = perf_counter() - start
         again = flash.evaluate(space, "rram", front.x)
         real = all(np.array_equal(again[name], front.metrics[name]) for name in objectives[1:])

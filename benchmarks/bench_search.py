@@ -27,7 +27,7 @@ from flash._core.exact import Query, Search
 from flash._core.shgo import explore
 from flash.hardware import as_target
 from flash.predictor import as_predictor
-from flash.problem import compile_problem
+from flash.problem import MACS, PARAMS, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,8 @@ def phases(
     space, target = case.space(), as_target(case.target)
     problem = problem_of(name) if predictor is None else compile_problem(space, target, predictor)
     tables = problem.tables
-    extra = sum(1 << k for k in (7, 8) if tables.column(0, 0, k) is not None)
+    made = [bit for bit in (PARAMS, MACS) if tables.column(0, 0, bit.bit_length() - 1) is not None]
+    extra = sum(made)
 
     def shgo() -> Any:
         search = Search(tables, query)

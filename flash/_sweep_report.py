@@ -103,6 +103,7 @@ def _best(
 
 def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
     from ._sweep_result import Histogram
+    from .problem import MACS, PARAMS
 
     bins = job.plan["bins"]
     if not bins:
@@ -110,9 +111,9 @@ def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
     lows, per_bin = job.ranges
     names = ["nn_degree" if job.predictor is None else "score", *COSTS, "params", "macs"]
     known = {*job.problem.target.metrics, names[0]}
-    if job.plan["extra"] & 1 << 7:
+    if job.plan["extra"] & PARAMS:
         known.add("params")
-    if job.plan["extra"] & 1 << 8:
+    if job.plan["extra"] & MACS:
         known.add("macs")
     result = {}
     for k, name in enumerate(names):

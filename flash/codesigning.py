@@ -40,6 +40,7 @@ INF = float("inf")
 PEAK = COLUMNS.index("peak")  # of tables; of parts it is the greatest, no sum
 COSTS = range(COLUMNS.index("latency"), PEAK + 1)
 ALL_COSTS = sum(1 << k for k in COSTS)
+SCALE = 1 << COLUMNS.index("scale")
 
 
 class Found(Record):
@@ -137,7 +138,7 @@ class Codesign:
         )
         self._costs = [k for k in COSTS if columns >> k & 1]
         self._parts: dict[tuple[int, int], Tables] = {}
-        self._bases: dict[int, Tables] = {}
+        self._base: Tables | None = None
 
     def run(self) -> None:
         """Search until nothing better can be left, or a limit."""
@@ -273,7 +274,7 @@ class Codesign:
             [self._part(part, option) for option in dict.fromkeys(own)]
             for part, own in enumerate(zip(*choices, strict=True))
         ]
-        return join(self._base(choices[0]), groups)
+        return join(self._networks(choices[0]), groups)
 
     def _part(self, part: int, option: int) -> Tables:
         """Return the costs of an option of a part."""
@@ -285,17 +286,14 @@ class Codesign:
                 self._parts[part, option] = tables
         return tables
 
-    def _base(self, choice: tuple[int, ...]) -> Tables:
-        """Return tables with the scores, params and macs of all accelerators that a choice's totals
-        become metrics like."""
-        group = self.design.group(choice)
-        tables = self._bases.get(group)
-        if tables is None:
+    def _networks(self, choice: tuple[int, ...]) -> Tables:
+        """Return tables with the scores, params and macs, which no accelerator changes."""
+        if self._base is None:
             idle = self.design.idle
             models = self.design.models(0, choice[0]) if idle is None else idle
-            wanted = self.columns if idle is None else self.columns & ~ALL_COSTS
-            tables = self._bases[group] = self._tables(models, wanted)
-        return tables
+            # a model's classes need the scale
+            self._base = self._tables(models, self.columns & (SCALE | ~ALL_COSTS))
+        return self._base
 
     def _tables(self, models: Sequence[core.Model], wanted: int, plain: bool = False) -> Tables:
         """Return tables; plain: without scores."""

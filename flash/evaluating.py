@@ -148,7 +148,7 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
         fill(problem, array, columns, params, macs, threads)
     out = Table(nn_degree=_degrees(problem, choices, columns[0], threads))
     if problem.predictor is not None:
-        out["accuracy"] = _accuracies(problem, columns[0])
+        out["accuracy"] = accuracies_of(problem, columns[0])
     for k, name in enumerate(COSTS, 1):
         if name in problem.target.metrics:
             out[name] = columns[k]
@@ -252,7 +252,7 @@ def _refuse(space: SearchSpace, array: Any, i: int) -> None:
             )
 
 
-def _accuracies(problem: Problem, scores: Any) -> Any:
+def accuracies_of(problem: Problem, scores: Any) -> Any:
     """Return what the predictor makes of scores, as a search reports it."""
     import numpy as np
 

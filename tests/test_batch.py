@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
+from instruction_sets import told_by_each
 from problems import FAMILIES, make
 from problems import space as random_space
+from reference import AREA, COLUMNS, LATENCY, LATENCY_IN, LEAK, LEAK_IN, PEAK, SCALE, SCORE
+from reference import PARAMS as PARAMS_COLUMN
 
 import flash
 import flash.architecture
@@ -117,35 +120,124 @@ def test_scales_of_all_sizes() -> None:
     by bisection, or no look-up at all."""
     random = Random(5)
     for top in (3, 4000, 4095, 4096, 5000, 70_000, 10**7, 2**40):
-        for _ in range(4):
-            bounds = sorted({random.randrange(top) + 0.5 * (_ % 2) for _ in range(9)})
-            classes = [(b, 1.0 + i, 2.0 + i, 3.0 * i) for i, b in enumerate((*bounds, np.inf))]
+        for case in range(8):
+            bounds = sorted({random.randrange(top) + 0.5 * (case % 2) for _ in range(9)})
+            classes = [
+                (b, *(1.0 + i + k for k in range(6))) for i, b in enumerate((*bounds, np.inf))
+            ]
             scale = np.array(
                 [random.randrange(top) for _ in range(40)] + [0, *map(int, bounds)], float
             )
-            columns = {k: np.arange(float(len(scale))) for k in range(9)}
-            columns[5] = scale
-            columns[0] = -columns[0]
-            params = 2.0 ** random.choice([3, 20, 30, 45])
-            columns[7] = columns[7] * params
+            columns = {k: np.arange(float(len(scale))) for k in range(len(COLUMNS))}
+            columns[SCALE] = scale
+            columns[SCORE] = -columns[SCORE]
+            columns[PARAMS_COLUMN] *= 2.0 ** random.choice([3, 20, 30, 45])
+            if case % 4 > 1:  # rows of one cache line
+                del columns[AREA]
             links = {
                 "quantum": (2.0**-3, 2.0**-9, 2.0**-5, 0.5, 1.0, 1.0),
                 "modelled": 63,
                 "classes": classes,
                 "leakage": 0.25,
+                "area_per_scale": 0.3,
             }
-            constant = [5.0, 1.0, 2.0, 3.0, 4.0, 1.0, 6.0, 7.0, 8.0]
+            constant = [5.0, 1.0, 2.0, 3.0, 4.0, 1.0, 6.0, 7.0, 8.0, 2.0, 0.0, 0.0, 9.0, 7.0]
             cells = [(1, columns, {}), (1, columns, {})]
-            variants = [(constant, cells), ([0.0] * 9, cells[:1])]
-            own = Tables.from_arrays(variants, links)
+            variants = [(constant, cells), ([0.0] * len(COLUMNS), cells[:1])]
             which = np.arange(len(scale), dtype=np.int32) % 2
             rows = np.array(
                 [[i, random.randrange(len(scale))] for i in range(len(scale))], np.int32
             )
-            got = np.array(batch.evaluate(own, which, rows)).T
-            for i, (v, row) in enumerate(zip(which, rows, strict=True)):
-                total = reference.totals(variants[v], tuple(row[: 2 - v]))
-                assert got[i].tolist() == reference.metrics(links, total)
+            compare(variants, links, which, rows)
+
+
+def compare(variants: Any, links: Any, which: Any, rows: Any) -> Any:
+    """Evaluate rows one call after another, first from tables as they are; return the last."""
+    tables = Tables.from_arrays(variants, links)
+    expected = [
+        reference.metrics(links, reference.totals(variants[v], tuple(row[: len(variants[v][1])])))
+        for v, row in zip(which, rows.tolist(), strict=True)
+    ]
+    for _ in range(4):
+        got = np.array(batch.evaluate(tables, which, rows))
+        assert got.T.tolist() == expected
+    return got
+
+
+def filled(random: Random) -> tuple[Any, Any]:
+    """Variants and links of an accelerator with classes and no areas, whose totals take any number
+    of bits: most rows are one cache line, and some columns are just too wide for it."""
+    most_bits = dict(enumerate([50, 40, 36, 32, 47, 40, 36, 0, 0, 14, 0, 40, 34, 36]))
+    bits = {k: random.choice([n, n, n, random.randint(1, 52)]) for k, n in most_bits.items() if n}
+    most_cells = random.choice([1, 2, 3, 4, 5, 8, 9, 20])
+    variants = []
+    for _ in range(random.randint(1, 3)):
+        n = random.randint(1, most_cells)
+        cells = []
+        for _ in range(n):
+            count = random.randint(1, 12)
+            most = {k: max(1, (2**b - 8) // n) for k, b in bits.items()}
+            columns = {
+                k: np.array([random.choice([top, 0, random.randint(0, top)]) for _ in range(count)])
+                for k, top in most.items()
+            }
+            if random.random() < 0.3:
+                columns[SCORE] -= most[SCORE] // 2
+            for leak, latency in ((LEAK, LATENCY), (LEAK_IN, LATENCY_IN)):
+                columns[leak] = columns[latency] + random.randint(0, 1 + most[latency] // 8)
+            if random.random() < 0.03:
+                columns[LEAK][0] = 0
+            cells.append((1, {k: column.astype(float) for k, column in columns.items()}, {}))
+        constant = [float(random.randint(0, 5)) for _ in COLUMNS]
+        constant[AREA] = constant[PEAK] = 0.0
+        constant[LEAK] = constant[LATENCY] + random.choice([0.0, 0.0, 1.0, -1.0])
+        variants.append((constant, cells))
+    bounds = sorted({float(random.randrange(2 ** bits[SCALE])) for _ in range(30)})
+    classes, own = [], [0.0] * 6
+    for bound in (*bounds, np.inf):
+        own = [x + random.choice([0.0, random.random()]) for x in own]
+        classes.append((bound, *own))
+    links = {
+        "quantum": random.choice(
+            [(2.0**-36, 2.0**-36, 2.0**-44, 2.0**-36, 1.0, 1.0), (1e-6, 0.3, 0.7, 0.1, 1.0, 1.0)]
+        ),
+        "modelled": 63,
+        "classes": classes,
+        "leakage": random.choice([0.0, 0.37]),
+        "area_per_scale": random.choice([0.0, 0.7]),
+    }
+    return variants, links
+
+
+def check_filled(seed: int) -> str:
+    """Compare some configurations with the reference; return their bits."""
+    random = Random(seed)
+    variants, links = filled(random)
+    n = random.choice([1, 3, 8, 31, 32, 33, 64, 100, 200])
+    which = np.array([random.randrange(len(variants)) for _ in range(n)], np.int32)
+    rows = np.zeros((n, max(len(cells) for _, cells in variants)), np.int32)
+    for row, v in zip(rows, which, strict=True):
+        for c, (_, columns, _) in enumerate(variants[v][1]):
+            row[c] = random.randrange(len(columns[SCORE]))
+    return str(compare(variants, links, which, rows).tobytes().hex()[:512])
+
+
+def test_totals_that_fill_their_bits() -> None:
+    for seed in range(150):
+        check_filled(seed)
+
+
+SCRIPT = """
+import json
+from test_batch import check_filled
+from flash._core.tables import simd
+print(json.dumps({"simd": simd(), "seen": [check_filled(seed) for seed in range(200, 300)]}))
+"""
+
+
+def test_every_instruction_set_fills_them_alike() -> None:
+    told = told_by_each(SCRIPT)
+    assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())
 
 
 @pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])

@@ -10,10 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from instruction_sets import told_by_each
+from reference import (
+    AREA,
+    COLUMNS,
+    ENERGY,
+    LATENCY,
+    LATENCY_IN,
+    LEAK,
+    LEAK_IN,
+    MACS,
+    PARAMS,
+    PEAK,
+    SCALE,
+    SCORE,
+)
 
 from flash._core import batch, choices
 from flash._core.tables import Tables
 
+FEW = (SCORE, LATENCY, PARAMS, MACS)  # columns of every case
 KINDS = ("i1", "u1", "i2", "u2", "i4", "i8")
 PACKED = 10**9  # configurations after which tables are laid out anew
 
@@ -36,26 +51,35 @@ class Case:
         classes = random.random() < 0.6
         top = random.choice([50, 3000, 70_000]) if classes else 0
         rows = [int(np.prod(cell)) * (cell[0] if self.free and c else 1) for c in range(self.cells)]
+        kept = [k for k in range(len(COLUMNS)) if classes or k in FEW]
+        if classes and random.random() < 0.6:  # rows of one cache line
+            kept.remove(AREA)
+        if not classes:
+            kept += random.choice([(), (ENERGY, AREA), (ENERGY, AREA, PEAK)])
         variants = []
         for _ in range(int(np.prod(own))):
             n = random.randint(1, self.cells)
             columns = []
             for count in rows[:n]:
-                kept = (0, 1, 7, 8) if not classes else range(9)
                 made: dict[int, Any] = {k: rng.integers(0, 1000, count) * 1.0 for k in kept}
                 if classes:
-                    made[5] = rng.integers(0, top, count) * 1.0
+                    made[SCALE] = rng.integers(0, top, count) * 1.0
+                    made[LEAK] += made[LATENCY]
+                    made[LEAK_IN] += made[LATENCY_IN]
                 columns.append((1, made, {}))
-            variants.append(([1.0 if k in (0, 1, 7, 8) else 0.0 for k in range(9)], columns))
+            constant = [1.0 if k in (*FEW, LEAK) else 0.0 for k in range(len(COLUMNS))]
+            variants.append((constant, columns))
         links: dict[str, Any] = {"quantum": (0.125, 2.0**-9, 0.25, 0.5, 1.0, 1.0), "modelled": 63}
         if classes:
             bounds = sorted(random.sample(range(self.cells * top), 6))
             links["classes"] = [
-                (b, 1.0 + i, 2.0 + i, 3.0 * i) for i, b in enumerate((*map(float, bounds), np.inf))
+                (b, *(1.0 + i + k for k in range(6)))
+                for i, b in enumerate((*map(float, bounds), np.inf))
             ]
             links["leakage"] = 0.25
+            links["area_per_scale"] = 0.3
         if random.random() < 0.3:
-            links |= {"score_link": 1, "link_a": 0.5, "log_macs": 0.25, "log_params": -0.5}
+            links["logs"] = (0.25, -0.5)
         self.tables = Tables.from_arrays(variants, links)
         n = random.choice([1, 7, 8, 9, 63, 64, 65, 500, 1500])
         self.rows = rng.integers(0, self.lengths, (n, len(self.lengths)))

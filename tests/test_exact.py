@@ -13,12 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import FAMILIES, TableProblem, hard, make
 
+import flash
 from flash._core.exact import Query, Search
 from flash._core.exhaustive import enumerate_best
 from flash._core.shgo import explore, multistart
 from flash._core.tables import Tables
+from flash.problem import compile_problem
 
 SEEDS = 40  # problems per family
+NOTHING = [0.0] * len(reference.COLUMNS)  # constants of a variant
 # The usual ones, and small ones that make small problems branch and thin their lists.
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
@@ -128,7 +131,7 @@ def test_scale_of_the_score_does_not_matter(scale: float) -> None:
 def test_equal_rows_give_the_first() -> None:
     one = array("d", [5.0] * 7)
     problem = TableProblem(
-        [([0.0] * 9, [(1, {0: one, 1: one}, {})] * 3)], {"quantum": (1.0,) * 6, "modelled": 63}
+        [(NOTHING, [(1, {0: one, 1: one}, {})] * 3)], {"quantum": (1.0,) * 6, "modelled": 63}
     )
     for options in SETTINGS:
         core = search(problem, **options)
@@ -281,6 +284,26 @@ def test_enumeration_by_the_core(family: str) -> None:
         )
 
 
+@pytest.mark.parametrize("widths", [((8, 16), (8, 16), (16,), (16,)), ((8,), (8, 16), (16,))])
+def test_enumeration_of_cells_of_free_widths(widths: Any) -> None:
+    """No network is counted whose cells disagree, whichever cell is the last to have a choice."""
+    space = flash.ResNet(cells=len(widths), widths=widths, depths=[1, 2], skips=[0, 8])
+    target = flash.Target.load("rram")
+    tables = compile_problem(space, target).tables
+    answer, feasible = enumerate_best(tables, Query([math.inf] * 6), count=True)
+    assert feasible == space.size
+    every = [target.cost(space.decode(index)) for index in range(space.size)]
+    core = Search(tables, Query([math.inf] * 6))
+    core.prove()
+    assert core.best == answer
+    assert answer is not None
+    assert answer[3][1:4] in {(one.latency_ms, one.energy_mj, one.area_mm2) for one in every}
+    limit = sorted(one.latency_ms for one in every)[space.size // 3]
+    query = Query([math.inf, limit, *[math.inf] * 4])
+    _, feasible = enumerate_best(tables, query, count=True)
+    assert feasible == sum(one.latency_ms <= limit for one in every)
+
+
 # What from_arrays refuses
 
 
@@ -317,42 +340,81 @@ LINKS = {"quantum": (1.0,) * 6, "modelled": 63}
 )
 def test_from_arrays_refuses(cells: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
-        Tables.from_arrays([([0.0] * 9, cells)], LINKS)
+        Tables.from_arrays([(NOTHING, cells)], LINKS)
+
+
+ONES = (1.0,) * 6  # what a class multiplies or adds
+
+
+def but(number: int, value: float) -> tuple[float, ...]:
+    return tuple(value if k == number else one for k, one in enumerate(ONES))
 
 
 @pytest.mark.parametrize(
-    "classes",
+    ("classes", "text"),
     [
-        ((1.0, 1.0, 1.0, 0.0),),  # no last class without a bound
-        ((2.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
-        ((2.0, 2.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
-        ((2.0, 1.0, 1.0, 1.0), (math.inf, 1.0, 1.0, 0.0)),
-        ((math.inf, 0.0, 1.0, 0.0),),
-        ((math.inf, 1.0, -1.0, 0.0),),
-        ((math.nan, 1.0, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
-        ((1.0, math.nan, 1.0, 0.0), (math.inf, 1.0, 1.0, 0.0)),
+        (((1.0, *ONES),), "the last must have no bound"),
+        (((2.0, *ONES), (1.0, *ONES), (math.inf, *ONES)), "bounds must rise"),
+        (((2.0, *ONES), (2.0, *ONES), (math.inf, *ONES)), "bounds must rise"),
+        (((math.nan, *ONES), (math.inf, *ONES)), "bounds must rise"),
+        *(
+            (classes, "must not be negative nor fall")
+            for k in range(6)
+            for classes in (
+                ((2.0, *but(k, 2.0)), (math.inf, *ONES)),
+                ((math.inf, *but(k, -1.0)),),
+                ((1.0, *but(k, math.nan)), (math.inf, *ONES)),
+                ((1.0, *ONES), (math.inf, *but(k, math.nan))),
+            )
+        ),
     ],
 )
-def test_from_arrays_refuses_classes(classes: Any) -> None:
-    with pytest.raises(ValueError, match="classes"):
-        Tables.from_arrays([([0.0] * 9, [cell(1.0)])], {**LINKS, "classes": classes})
+def test_from_arrays_refuses_classes(classes: Any, text: str) -> None:
+    scaled = (
+        1,
+        {0: array("d", [1.0]), 1: array("d", [1.0]), reference.SCALE: array("d", [1.0])},
+        {},
+    )
+    with pytest.raises(ValueError, match=f"classes: .*{text}"):
+        Tables.from_arrays([(NOTHING, [scaled])], {**LINKS, "classes": classes})
+    accepted = ((2.0, *but(3, 0.0)), (math.inf, *ONES))
+    Tables.from_arrays([(NOTHING, [scaled])], {**LINKS, "classes": accepted})
+    with pytest.raises(ValueError, match="classes need the column scale"):
+        Tables.from_arrays([(NOTHING, [cell(1.0)])], {**LINKS, "classes": accepted})
+
+
+def test_from_arrays_refuses_what_adds_up_to_a_peak() -> None:
+    peak = array("d", [1.0])
+    peaked = (1, {0: peak, 1: peak, reference.PEAK: peak}, {})
+    constant = [float(k == reference.PEAK) for k in range(len(NOTHING))]
+    with pytest.raises(ValueError, match="column peak has no constant"):
+        Tables.from_arrays([(constant, [peaked])], LINKS)
+    joined = (1, peaked[1], {reference.PEAK: peak})
+    with pytest.raises(ValueError, match="column peak has no boundaries"):
+        Tables.from_arrays([(NOTHING, [peaked, joined])], LINKS)
+
+
+@pytest.mark.parametrize("area", [-1.0, math.nan, math.inf])
+def test_from_arrays_refuses_areas_of_the_scale(area: float) -> None:
+    with pytest.raises(ValueError, match="area_per_scale must be a number that is not negative"):
+        Tables.from_arrays([(NOTHING, [cell(1.0)])], {**LINKS, "area_per_scale": area})
 
 
 def test_negative_scores_are_allowed() -> None:
     rows = (1, {0: array("d", [-5.0, -3.0, -4.0]), 1: array("d", [1.0, 2.0, 1.0])}, {})
-    problem = TableProblem([([0.0] * 9, [rows, rows])], LINKS)
+    problem = TableProblem([(NOTHING, [rows, rows])], LINKS)
     check(problem, *SETTINGS)
     check(problem.with_(maximum=(math.inf, 3.0, *(math.inf,) * 4)), *SETTINGS)
     check(problem.with_(maximum=(math.inf, 1.0, *(math.inf,) * 4)), *SETTINGS)
 
 
 def test_facts_of_tables() -> None:
-    made = Tables.from_arrays([([0.0] * 9, [cell(1.0, 2.0), cell(3.0, 4.0, 5.0)])] * 2, LINKS)
+    made = Tables.from_arrays([(NOTHING, [cell(1.0, 2.0), cell(3.0, 4.0, 5.0)])] * 2, LINKS)
     assert made.rows == ((2, 3), (2, 3))
     assert made.space_rows == made.rows
     assert made.size == 12
     assert list(memoryview(made.column(0, 1, 0)).cast("d")) == [3.0, 4.0, 5.0]
     assert made.column(0, 1, 5) is None
-    for bad in ((2, 0, 0), (-1, 0, 0), (0, 2, 0), (0, -1, 0), (0, 0, 9), (0, 0, -1)):
+    for bad in ((2, 0, 0), (-1, 0, 0), (0, 2, 0), (0, -1, 0), (0, 0, len(NOTHING)), (0, 0, -1)):
         with pytest.raises(IndexError):
             made.column(*bad)

@@ -36,7 +36,7 @@ def variants(n: int, name: str = "rram", seed: int = 0) -> list[Target]:
         if name == "rram" and i % 3 == 0:
             for links in data["links"].values():
                 links["leakage_w_per_tile"] *= random.uniform(0.7, 1.3)
-                links["beyond"]["latency_row_share"] *= 0.9
+                links["cycles_per_tile"] *= random.uniform(0.7, 1.3)
         out.append(Target.from_dict(data))
     return out
 

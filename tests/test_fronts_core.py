@@ -13,6 +13,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instruction_sets import told_by_each
 from problems import FAMILIES, TableProblem, make
 from reference import (
     AREA,
@@ -272,6 +273,76 @@ def test_equals_enumeration_of_many(kind: str, goals: tuple[int, ...]) -> None:
     assert len(kept) > 100
     for m, v, rows in found[:50]:
         assert m == reference.metrics(problem.links, reference.totals(problem.variants[v], rows))
+
+
+def steep(random: Random, kind: str) -> tuple[TableProblem, tuple[int, ...]]:
+    """A few cells whose scale is soon another class, with other factors, and one scaled column that
+    matters: a sum may only be left out for one that is no worse in every class there may be."""
+    cells = random.choice([3, 3, 4])
+    rows = random.randint(4, 8) if cells == 4 else random.randint(6, 14)
+    bound, factors, classes = 0, [random.choice([0.0, 1.0]) for _ in range(6)], []
+    for _ in range(random.randint(2, 6)):
+        bound += random.randint(1, 2 * cells)
+        classes.append((float(bound), *factors))
+        factors = [x + random.choice([0.0, 1.0, 3.0, 10.0]) for x in factors]
+    classes[-1] = (math.inf, *classes[-1][1:])
+    columns = {
+        "inputs": [LATENCY, LATENCY_IN],
+        "outputs": [LATENCY, LATENCY_OUT],
+        "energy of inputs": [ENERGY, ENERGY_IN],
+        "energy of outputs": [ENERGY, ENERGY_OUT],
+        "leaking": [LATENCY_OUT, ENERGY, LEAK, LEAK_IN],
+        "area": [AREA, PEAK],
+    }[kind]
+    large = random.choice([4, 20, 200])
+    made: list[Any] = []
+    for _ in range(cells):
+        data: dict[int, list[float]] = {k: [] for k in [SCORE, *columns, SCALE]}
+        for _ in range(rows):
+            size = math.exp(random.uniform(0, math.log(large)))
+            for k, own in data.items():
+                x = size * random.uniform(0.5, 2.0) * (6 if k in (LATENCY, ENERGY, AREA) else 1)
+                own.append(float(random.randint(1, 4) if k == SCALE else max(1, round(x))))
+        made.append((1, {k: array("d", x) for k, x in sorted(data.items())}, {}))
+    links = {"quantum": (1.0,) * 6, "modelled": 63, "classes": tuple(classes)}
+    links |= {"leakage": float(kind == "leaking"), "area_per_scale": random.choice([0.0, 2.5])}
+    goal = 1 if kind in ("inputs", "outputs") else 3 if kind == "area" else 2
+    return TableProblem([([0.0] * len(COLUMNS), made)], links), (0, goal)
+
+
+@pytest.mark.parametrize(
+    "kind", ["inputs", "outputs", "energy of inputs", "energy of outputs", "leaking", "area"]
+)
+def test_sums_in_several_classes(kind: str) -> None:
+    for seed in range(60):
+        problem, goals = steep(Random(f"steep {kind} {seed}"), kind)
+        try:
+            check(problem, goals)
+        except AssertionError as error:
+            raise AssertionError(f"steep(Random('steep {kind} {seed}'), {kind!r})") from error
+
+
+EACH = """
+import hashlib, json
+from random import Random
+from flash._core.tables import simd
+from test_fronts_core import KINDS, larger, make, points, run, some_goals
+seen = hashlib.sha256()
+for seed in range(4):
+    for kind in KINDS:
+        random = Random(f"each {kind} {seed}")
+        problem = make(random, kind)
+        seen.update(repr(sorted(points(run(problem, some_goals(random, problem))))).encode())
+for kind in ("plain", "classes", "logarithms"):
+    for epsilon in (0.0, 0.05):
+        found = points(run(larger(Random(kind), 3, 40, kind), (0, 1, 2), epsilon=epsilon))
+        seen.update(repr(sorted(found)).encode())
+print(json.dumps({"simd": simd(), "seen": seen.hexdigest()}))
+"""
+
+
+def test_every_instruction_set_finds_the_same() -> None:
+    assert len({told["seen"] for told in told_by_each(EACH).values()}) == 1
 
 
 def test_the_same_front_from_one_goal_more_often() -> None:

@@ -27,6 +27,7 @@ from problems import FAMILIES, hard, make, space
 import flash
 from flash._core import batch
 from flash._core.exact import Query, Search
+from flash._core.exhaustive import enumerate_best
 from flash._core.shgo import explore
 from flash._core.tables import COLUMNS, Tables, simd
 from flash.problem import MACS, PARAMS, compile_problem, rows_of
@@ -55,11 +56,13 @@ answers = []
 for seed in range(6):
     for family in FAMILIES:
         p = make(Random(f"{family}{seed}"), family)
-        core = Search(Tables.from_arrays(p.variants, p.links),
-                      Query(p.maximum, p.min_accuracy, p.exponent))
+        tables = Tables.from_arrays(p.variants, p.links)
+        query = Query(p.maximum, p.min_accuracy, p.exponent)
+        core = Search(tables, query)
         explore(core)
         core.prove()
         answers.append((core.best, core.bound, core.counts))
+        answers.append(enumerate_best(tables, query))
 p = hard(Random(2), 5)
 core = Search(Tables.from_arrays(p.variants, p.links), Query(p.maximum))
 core.prove()

@@ -13,11 +13,13 @@ from method_runs import ANYWHERE, BRIEF, BUDGETS, CHEAP, DESCENTS, QUICK, SMALL,
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.evaluators.by_function import FunctionEvaluator
+from flash.evaluators.by_predictor import PredictorEvaluator
 from flash.methods import METHODS, module_of, options_for
 from flash.methods import _task as task_module
 from flash.methods._ground import TableGround, ground_of
 from flash.methods._task import Stop, Task
 from flash.network_space import NetworkSpace
+from flash.predictor import as_predictor
 from flash.result import SearchResult
 
 if TYPE_CHECKING:
@@ -41,6 +43,22 @@ def test_a_method_respects_every_budget(method: str) -> None:
             assert value >= limit if name == "min_accuracy" else value <= limit
         assert values["nn_degree"][0] == found.nn_degree
         assert found.objective == (found.accuracy if predictor else found.nn_degree)
+
+
+def test_methods_are_told_the_accuracies_that_a_search_reports() -> None:
+    """To the last bit: numpy's own exponential is off by one in some of a hundred."""
+    space = flash.SearchSpace("densenet")
+    for predictor in (
+        as_predictor("default", "densenet"),
+        flash.AccuracyPredictor(1.03, 60.0, -3.0),
+    ):
+        ground = ground_of(space, flash.Target.load("rram"), predictor)
+        rows = np.array([space.encode(net) for net in space.sample(3000, seed=1)])
+        metrics = ground.charge(rows)
+        told, _ = PredictorEvaluator(predictor).evaluate(ground, rows, metrics)
+        asked = flash.evaluate(space, "rram", rows, predictor)["accuracy"]
+        assert told.tolist() == asked.tolist()
+        assert told[:50].tolist() == [predictor.accuracy_of(z) for z in metrics[0, :50].tolist()]
 
 
 @pytest.mark.parametrize("method", ANYWHERE)

@@ -20,6 +20,7 @@ from flash.codesigning import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.predictor import AccuracyPredictor, as_predictor
+from flash.problem import MACS, PARAMS
 from flash.quantisation import effects, measured, quantised, worth_having
 
 BITS = (8, 6, 4, 3, 2)
@@ -181,7 +182,7 @@ def test_a_network_of_two_cells_costs_the_same_beside_three() -> None:
         for counts in ([2], [2, 3]):
             space = flash.DenseNet(cells=counts, depths=[4, 8], skips=[0, 16])
             design = target.design_space("densenet")
-            columns = 1 | target.columns("densenet") | 0b110000000
+            columns = 1 | target.columns("densenet") | PARAMS | MACS
             run = Codesign(space, design, predictor, Query([INF] * 6), columns)
             tables = run.compile([next(design.configurations())])
             score = tables.column(0, 1, 0)

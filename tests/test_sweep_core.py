@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from instruction_sets import told_by_each
 from problems import FAMILIES, TableProblem, make, some_metrics
 from problems import space as random_space
+from problems import tables as random_tables
+from reference import AREA, COLUMNS, ENERGY, LATENCY, LEAK, PEAK, SCALE, SCORE
 
 import flash
 from flash._core import batch, stream, sweep
@@ -113,6 +115,133 @@ def test_equals_one_by_one_drawn(random: Random, family: str) -> None:
     check(problem, random.choice([1, 2, 10, 5000]))
 
 
+def rising_classes(random: Random, steps: list[float]) -> tuple[tuple[float, ...], ...]:
+    """Classes of such widths, the last without an end; no number of one falls to the next."""
+    own = [1.0, random.choice([0.0, 0.5]), 1.0, random.choice([0.0, 1.0]), 0.0, 0.0]
+    classes = []
+    for bound in itertools.accumulate(steps):
+        classes.append((bound, *own))
+        for k, most in enumerate((1.0, 1.0, 3.0, 3.0, 1.0, 5.0)):
+            own[k] += random.choice([0.0, most * random.random()])
+    return (*classes[:-1], (math.inf, *classes[-1][1:]))
+
+
+def large(random: Random, family: str, few: int = 40) -> TableProblem:
+    """Tables of which only a part fits a block: its rows pass other cells' combinations.
+
+    Half of them have no column of area, most a peak, and rows and classes are of many scales.
+    """
+    rows = [random.randint(1030, 1500), random.randint(2, few), random.randint(1, 3)]
+    random.shuffle(rows)
+    problem = random_tables(random, family, 3, max(rows), random.choice([3, 100, 10**6]))
+    spread, without = random.choice([1, 7, 40]), random.choice([AREA, None])
+    peaks = random.random() < 0.7
+    cells: list[Any] = []
+    for (states, columns, boundaries), n in zip(problem.variants[0][1], rows, strict=True):
+        cut = {k: x[:n] for k, x in columns.items() if k not in (without, PEAK)}
+        if SCALE in cut:
+            cut[SCALE] = array("d", [x * random.randint(1, spread) for x in cut[SCALE]])
+        if peaks:
+            cut[PEAK] = array("d", [float(random.randint(1, 1000)) for _ in range(n)])
+        cells.append((states, cut, boundaries))
+    links = dict(problem.links)
+    if "classes" in links:
+        steps = [float(random.choice([1, 1, 2, 5, 9])) for _ in range(random.randint(1, 300))]
+        links["classes"] = rising_classes(random, steps)
+    problem = problem.with_(variants=[([0.0] * len(COLUMNS), cells)], links=links)
+    some = [some_metrics(random, problem) for _ in range(9)]
+    limits, exponent = [math.inf] * 6, None
+    for k in range(1, 6):
+        if random.random() < 0.6:
+            met = sorted(m[k] for m in some)[random.choice([1, 4, 7])]
+            limits[k] = max(met * random.choice([1.0, 1.0, 1.0 - 1e-15, 1.0 + 1e-15]), 1e-300)
+    if random.random() < 0.5:
+        powers = [1.0, *(-random.choice([0.0, 0.5, 2.0]) for _ in range(5))]
+        exponent = tuple(e * (min(m[k] for m in some) > 0) for k, e in enumerate(powers))
+    return problem.with_(maximum=tuple(limits), exponent=exponent)
+
+
+def check_large(problem: TableProblem, top: int, step: int) -> int:
+    """Against weighing one by one in the core, in one range and in several."""
+    tables = Tables.from_arrays(problem.variants, problem.links)
+    query = Query(problem.maximum, problem.min_accuracy, problem.exponent)
+    feasible, points, _ = swept(tables, query, top, exact=True)
+    for steps in (1 << 40, step):
+        assert swept(tables, query, top, steps)[:2] == (feasible, points), steps
+    assert swept(tables, query, 0)[0] == feasible
+    return int(feasible)
+
+
+@pytest.mark.parametrize("family", ["plain", "classes", "leakage", "peaks", "logarithms"])
+def test_blocks_past_other_cells(family: str) -> None:
+    found = 0
+    for seed in range(30):
+        random = Random(f"large{family}{seed}")
+        problem = large(random, family)
+        found += check_large(problem, random.choice([1, 30]), random.choice([3, 11])) > 0
+    assert found > 20
+    problem = large(Random(f"largest{family}"), family, 3)
+    expected = one_by_one(problem)
+    tables = Tables.from_arrays(problem.variants, problem.links)
+    query = Query(problem.maximum, problem.min_accuracy, problem.exponent)
+    assert swept(tables, query, 7)[:2] == (len(expected), expected[:7])
+
+
+@pytest.mark.parametrize("exponent", [None, (1.0, -0.5, -0.5, 0.0, 0.0, 0.0)])
+def test_more_classes_than_are_kept(exponent: Any) -> None:
+    random = Random(5)
+    problem = large(random, "leakage", 20)
+    cells = []
+    for states, columns, boundaries in problem.variants[0][1]:
+        scale = array("d", [float(random.randrange(2000)) for _ in columns[SCALE]])
+        cells.append((states, {**columns, SCALE: scale}, boundaries))
+    problem = problem.with_(
+        variants=[(problem.variants[0][0], cells)],
+        links={**problem.links, "classes": rising_classes(random, [1.0] * 6000)},
+        exponent=exponent,
+    )
+    metrics = [some_metrics(random, problem) for _ in range(9)]
+    limits = [math.inf, *(sorted(m[k] for m in metrics)[5] for k in (1, 2, 3)), math.inf, math.inf]
+    assert check_large(problem.with_(maximum=tuple(limits)), 9, 7) > 0
+
+
+def test_area_of_scale_and_peak_to_the_bit() -> None:
+    """Budgets that areas meet exactly or just miss, where the scale alone decides but for peaks."""
+    random = Random(8)
+    for per_scale in (0.0, 0.1, 1.0 / 3.0, 1e-9, 1e9):
+        problem = large(random, "classes", 5)
+        peaks = [1.0, 2.0, 50.0]
+        cells = []
+        for n, columns, b in problem.variants[0][1]:
+            own = {k: x for k, x in columns.items() if k not in (AREA, PEAK)}
+            own[PEAK] = array("d", random.choices(peaks, k=len(own[SCALE])))
+            cells.append((n, own, b))
+        links = {**problem.links, "area_per_scale": per_scale}
+        problem = problem.with_(variants=[([0.0] * 14, cells)], links=links, exponent=None)
+        for _ in range(10):
+            area = some_metrics(random, problem)[3]
+            for limit in (area, math.nextafter(area, math.inf), math.nextafter(area, -math.inf)):
+                limits = (math.inf, math.inf, math.inf, limit, math.inf, math.inf)
+                check_large(problem.with_(maximum=limits), 3, 4)
+
+
+def test_energy_that_mostly_leaks() -> None:
+    """Every rounding of the sieve at its largest, and many energies near the budget."""
+    links = {"quantum": (1.0,) * 6, "modelled": 63, "leakage": 1.0}
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        cells: list[Any] = []
+        for n in (1100, 200, 5):
+            columns = {k: rng.integers(0, 2**30, n) for k in (SCORE, LATENCY, ENERGY, LEAK)}
+            columns[SCALE] = rng.integers(1, 1001, n)
+            cells.append((1, {k: x.astype(float) for k, x in columns.items()}, {}))
+        problem = TableProblem([([0.0] * len(COLUMNS), cells)], links)
+        some = sorted(some_metrics(Random(seed), problem)[2] for _ in range(9))
+        tables = Tables.from_arrays(problem.variants, links)
+        query = Query([math.inf, math.inf, some[6 + seed % 3], *[math.inf] * 3])
+        assert swept(tables, query, 0)[0] == swept(tables, query, 0, exact=True)[0]
+
+
 @pytest.mark.parametrize("family", flash.architecture.FAMILIES)
 @pytest.mark.parametrize("target", ["rram", "cpu-x86"])
 def test_spaces(family: str, target: str) -> None:
@@ -173,13 +302,14 @@ SCRIPT = """
 import json
 from random import Random
 from problems import make
-from test_sweep_core import UNJOINED, swept
+from test_sweep_core import UNJOINED, large, swept
 from flash._core.exact import Query
 from flash._core.tables import Tables, simd
 seen = []
 for seed in range(12):
     for family in UNJOINED:
-        p = make(Random(f"simd{family}{seed}"), family)
+        draw = large if family in ("plain", "leakage", "peaks") else make
+        p = draw(Random(f"simd{family}{seed}"), family)
         tables = Tables.from_arrays(p.variants, p.links)
         seen.append(swept(tables, Query(p.maximum, p.min_accuracy, p.exponent), 4)[:2])
 print(json.dumps({"simd": simd(), "seen": repr(seen)}))

@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 from problems import space
+from reference import COLUMNS, LATENCY, LATENCY_IN, LATENCY_OUT, SCALE, SCORE
 
 import flash
 from flash._core.exact import Query, Search
@@ -54,16 +55,18 @@ def test_a_cost_of_nothing_in_some_rows_leaves_the_product_proven() -> None:
         score = [float(random.randint(1, 20)) for _ in range(n)]
         fixed = [float(random.randint(0, 2)) for _ in range(n)]
         other = [float(random.randint(0 if f else 1, 2)) for f in fixed]
-        columns = {0: array("d", score), 1: array("d", fixed), 2: array("d", other)}
-        columns[5] = array("d", [1.0] * n)
+        some = [float(random.randint(0, 1)) for _ in range(n)]
+        columns = {SCORE: score, LATENCY: fixed, LATENCY_IN: other, LATENCY_OUT: some}
+        columns[SCALE] = [1.0] * n
         tables = Tables.from_arrays(
-            [([0.0] * 9, [(1, columns, {})])],
-            {"quantum": (1.0,) * 6, "modelled": 63, "classes": ((INF, 1.0, 1.0, 0.0),)},
+            [([0.0] * len(COLUMNS), [(1, {k: array("d", x) for k, x in columns.items()}, {})])],
+            {"quantum": (1.0,) * 6, "modelled": 63, "classes": ((INF, 1.0, 2.0, *[0.0] * 4),)},
         )
         search = Search(tables, Query((INF,) * 6, -INF, (1.0, -1.0, 0.0, 0.0, 0.0, 0.0)))
         search.prove()
         best = max(
-            math.log(s) - math.log(f + o) for s, f, o in zip(score, fixed, other, strict=True)
+            math.log(s) - math.log(f + i + 2 * o)
+            for s, f, i, o in zip(score, fixed, other, some, strict=True)
         )
         assert search.best is not None
         assert search.best[2] == pytest.approx(best, rel=1e-12)

@@ -76,7 +76,10 @@ def make_classes(problem: PeerProblem) -> list[ClassModel]:
         least = columns[SCALE, variant].min(axis=1).sum()
         most = columns[SCALE, variant].max(axis=1).sum()
         first, last = np.searchsorted(bounds, (least, most))
-        undominated = [_undominated(columns[:, variant, cell]) for cell in range(n_cells)]
+        undominated = [
+            _undominated(columns[:, variant, cell], problem.resources[:, variant, cell])
+            for cell in range(n_cells)
+        ]
         for g in range(first, last + 1):
             area = problem.maximum[2] - classes[g, CLASS_AREA]
             if area <= 0.0:
@@ -99,10 +102,10 @@ def _units(value: float, quantum: float, bits: int) -> int:
     return int(Fraction(value) / Fraction(quantum) * 2**bits)
 
 
-def _undominated(columns: Any) -> tuple[Any, Any]:
+def _undominated(columns: Any, compared: Any) -> tuple[Any, Any]:
     """Return the rows that none betters in any class, best score first, and their columns."""
     names = [LATENCY, LATENCY_IN, LATENCY_OUT, AREA, PEAK, SCALE]
-    resources = np.ascontiguousarray(columns[names].T)
+    resources = np.ascontiguousarray(compared[names].T)
     order = np.lexsort((*resources.T, -columns[SCORE]))
     kept = order[_front(resources[order])]
     return kept, columns[:, kept]

@@ -2,10 +2,10 @@
 
 The work is that of ``flash._core.sweep.count_range``: every configuration of a range is looked at,
 the feasible ones are counted and the best one is found. The same loop order helps it: the inner
-cell's rows are sorted by scale, so that a block of them has one class, whose factors and what the
-other cells leave of each budget are worked out once; the inner loop has no branches, reduces a
-count and a maximum that LLVM turns into vectors (seen in its assembly), and its rows stay
-in the first cache. It compares float64 sums with rooms, and rechecks nothing.
+cell's rows are sorted by scale, so that a block of them has one class, in which what its rows cost
+is added up once, and what the other cells leave of each budget once a block; the inner loop has no
+branches, reduces a count and a maximum that LLVM turns into vectors (seen in its assembly), and its
+rows stay in the first cache. It compares float64 sums with rooms, and rechecks nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,29 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from flash._core.tables import COLUMNS
-from flash.hardware import KINDS
+from benchmarks.links import (
+    AREA,
+    CLASS_AREA,
+    ENERGY,
+    ENERGY_IN,
+    ENERGY_OUT,
+    F_IN,
+    F_LEAK_OUT,
+    F_OUT,
+    H_IN,
+    H_OUT,
+    LATENCY,
+    LATENCY_IN,
+    LATENCY_OUT,
+    LEAK,
+    LEAK_IN,
+    MACS,
+    PARAMS,
+    PEAK,
+    SCALE,
+    SCORE,
+    Links,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -36,41 +57,38 @@ class Enumeration:
         assert len(self.sizes) == 3
         self.cells = []
         for cell, n in enumerate(self.sizes):
-            columns = np.zeros((len(COLUMNS), n))
-            for k in range(len(COLUMNS)):
+            columns = np.zeros((MACS + 1, n))
+            for k in range(MACS + 1):
                 data = tables.column(variant, cell, k)
                 if data is not None:
                     columns[k] = np.frombuffer(data)
             self.cells.append(columns)
-        target = problem.target
-        links = KINDS[target.kind].links(target.links[target.set_for(problem.space.family)])
-        self.linked = bool(links.get("classes"))
-        classes = links.get("classes") or ((np.inf, 0.0, 0.0, 0.0),)
-        self.classes = np.ascontiguousarray(np.array(classes, dtype=float).T)
-        self.quantum = np.array(problem.model.links["quantum"])
-        q = self.quantum
-        self.leak = float(links.get("leakage", 0.0)) * q[1] / q[2]
+        links = Links(problem.model)
+        self.linked, self.bounds, self.classes = links.linked, links.bounds, links.classes
+        self.quantum = q = links.quantum
+        # in units of energy for those of latency, and of area
+        leakage, per_scale = links.numbers
+        self.leak, self.per_scale = leakage * q[1] / q[2], per_scale / q[3]
         if self.linked:
-            order = np.argsort(self.cells[0][5], kind="stable")
+            order = np.argsort(self.cells[0][SCALE], kind="stable")
             self.cells[0] = np.ascontiguousarray(self.cells[0][:, order])
+
+    def _known(self, limits: Any) -> tuple[Any, ...]:
+        room = np.array([np.inf, *limits[1:]]) / self.quantum
+        area = self.classes[:, CLASS_AREA] / self.quantum[3]
+        return self.bounds, self.classes, area, self.leak, self.per_scale, room
 
     def count(self, limits: Any, first: int, last: int) -> tuple[int, float]:
         """Return (feasible, best score) of the outer combinations [first, last)."""
         inner, *outer = self.cells
-        room = np.array([np.inf, *limits[1:]]) / self.quantum
-        area = self.classes[3] / self.quantum[3]
-        n, best = _count(
-            inner, outer[0], outer[1], self.linked, self.classes, area, self.leak, room, first, last
-        )
+        n, best = _count(inner, outer[0], outer[1], self.linked, self._known(limits), first, last)
         return int(n), float(best * self.quantum[0])
 
     def product(self, limits: Any, power: Any, first: int, last: int) -> tuple[int, float]:
         """Return (feasible, greatest logarithm of the weighted product)."""
         inner, *outer = self.cells
-        room = np.array([np.inf, *limits[1:]]) / self.quantum
-        area = self.classes[3] / self.quantum[3]
         n, best = _product(
-            *(inner, outer[0], outer[1], self.classes, area, self.leak, room, self.quantum),
+            *(inner, outer[0], outer[1], self._known(limits), self.quantum),
             *(np.array(power), first, last),
         )
         return int(n), float(best)
@@ -81,13 +99,14 @@ FLAGS = {"reassoc", "nsz", "contract", "nnan", "ninf"}
 
 # Scores are whole numbers: LLVM makes vectors of a maximum of int64, not of one of float64.
 @numba.njit(cache=True, boundscheck=False, fastmath=FLAGS, error_model="numpy")
-def _linked(score, l, ls, e, es, s, a, f, h, s0, leak, lat0, rl, re, ra):  # type: ignore[no-untyped-def]  # noqa: E741
+def _linked(score, lat, en, leak, s, size, s0, leak0, per, p0, peak, rl, re, ra):  # type: ignore[no-untyped-def]
+    """size: what of the area the scale makes; re: what is left of energy but for leakage."""
     n = 0
     found = np.int64(-1)
-    for r in range(l.shape[0]):
-        lat = l[r] + f * ls[r]
-        energy = e[r] + h * es[r] + (s0 + leak * s[r]) * (lat0 + lat)
-        ok = (lat <= rl) & (energy <= re) & (a[r] <= ra)
+    for r in range(lat.shape[0]):
+        energy = en[r] + (s0 + per * s[r]) * (leak0 + leak[r])
+        area = size[r] + max(p0, peak[r])
+        ok = (lat[r] <= rl) & (energy <= re) & (area <= ra)
         n += ok
         found = max(found, score[r] if ok else np.int64(-1))
     return n, found
@@ -105,98 +124,154 @@ def _plain(score, l, p, m, rl, rp, rm):  # type: ignore[no-untyped-def]  # noqa:
 
 
 @numba.njit(cache=True, boundscheck=False, fastmath=FLAGS, error_model="numpy")
-def _weighted(score, l, ls, e, es, s, a, f, h, s0, leak, lat0, e0, a0, score0, room, q, power):  # type: ignore[no-untyped-def]  # noqa: E741
+def _weighted(  # type: ignore[no-untyped-def]
+    score,
+    lat,
+    en,
+    leak,
+    s,
+    size,
+    s0,
+    leak0,
+    per,
+    p0,
+    peak,
+    lat0,
+    en0,
+    size0,
+    score0,
+    room,
+    q,
+    power,
+):
     n = 0
     best = NONE
-    for r in range(l.shape[0]):
-        lat = lat0 + l[r] + f * ls[r]
-        energy = e0 + e[r] + h * es[r] + (s0 + leak * s[r]) * lat
-        size = a0 + a[r]
-        if (lat <= room[1]) & (energy <= room[2]) & (size <= room[3]):
+    for r in range(lat.shape[0]):
+        latency = lat0 + lat[r]
+        energy = en0 + en[r] + (s0 + per * s[r]) * (leak0 + leak[r])
+        area = size0 + size[r] + max(p0, peak[r])
+        if (latency <= room[1]) & (energy <= room[2]) & (area <= room[3]):
             n += 1
             value = (
                 power[0] * np.log(q[0] * (score0 + score[r]))
-                + power[1] * np.log(q[1] * lat)
+                + power[1] * np.log(q[1] * latency)
                 + power[2] * np.log(q[2] * energy)
-                + power[3] * np.log(q[3] * size)
+                + power[3] * np.log(q[3] * area)
             )
             best = value if value > best else best
     return n, best
 
 
+@numba.njit(cache=True, boundscheck=False, error_model="numpy", inline="always")
+def _in_class(x, own):  # type: ignore[no-untyped-def]
+    """Latency, energy but for leakage, and leaking latency of columns in a class."""
+    out = x[LATENCY_OUT]
+    return (
+        x[LATENCY] + (own[F_IN] * x[LATENCY_IN] + own[F_OUT] * out),
+        x[ENERGY] + (own[H_IN] * x[ENERGY_IN] + own[H_OUT] * x[ENERGY_OUT]),
+        x[LEAK] + (own[F_IN] * x[LEAK_IN] + own[F_LEAK_OUT] * out),
+    )
+
+
+@numba.njit(cache=True, boundscheck=False, error_model="numpy", inline="always")
+def _before(second, third, i, j, total):  # type: ignore[no-untyped-def]
+    for k in range(MACS + 1):
+        total[k] = second[k, i] + third[k, j]
+    total[PEAK] = max(second[PEAK, i], third[PEAK, j])
+
+
 @numba.njit(cache=True, boundscheck=False, error_model="numpy")
-def _count(inner, second, third, linked, classes, area, leak, room, first, last):  # type: ignore[no-untyped-def]
+def _make(inner, tile, stop, own, made):  # type: ignore[no-untyped-def]
+    for r in range(tile, stop):
+        made[0, r - tile], made[1, r - tile], made[2, r - tile] = _in_class(inner[:, r], own)
+
+
+@numba.njit(cache=True, boundscheck=False, error_model="numpy")
+def _count(inner, second, third, linked, known, first, last):  # type: ignore[no-untyped-def]
+    bounds, classes, area, leak, per_scale, room = known
     n = 0
     best = NONE
     rows = inner.shape[1]
-    before = np.empty(9)
-    score = inner[0].astype(np.int64)
-    s = inner[5]
+    before = np.empty(MACS + 1)
+    score = inner[SCORE].astype(np.int64)
+    s, size = inner[SCALE], inner[AREA] + per_scale * inner[SCALE]
+    # of a tile's rows in each class that it meets: made once, the rows' own part of each cost
+    made = np.empty((len(bounds) if linked else 1, 3, TILE))
+    ready = np.zeros(len(bounds), np.int64)
     for tile in range(0, rows, TILE):
         stop = min(rows, tile + TILE)
         for at in range(first, last):
             i, j = divmod(at, third.shape[1])
-            for k in range(9):
-                before[k] = second[k, i] + third[k, j]
+            _before(second, third, i, j, before)
             found = np.int64(-1)
             if not linked:
                 t = slice(tile, stop)
                 more, found = _plain(
-                    score[t], inner[1][t], inner[7][t], inner[8][t],
-                    room[1] - before[1], room[4] - before[7], room[5] - before[8],
+                    score[t], inner[LATENCY][t], inner[PARAMS][t], inner[MACS][t],
+                    room[1] - before[LATENCY], room[4] - before[PARAMS], room[5] - before[MACS],
                 )  # fmt: skip
                 n += more
             else:
                 start = tile
-                g = np.searchsorted(classes[0], before[5] + s[tile])
+                g = np.searchsorted(bounds, before[SCALE] + s[tile])
                 while start < stop:
                     end = stop
-                    if g < classes.shape[1] - 1:
-                        end = min(stop, np.searchsorted(s, classes[0, g] - before[5], "right"))
+                    if g < len(bounds) - 1:
+                        end = min(stop, np.searchsorted(s, bounds[g] - before[SCALE], "right"))
                     if end > start:
-                        f, h = classes[1, g], classes[2, g]
-                        lat0 = before[1] + f * before[2]
-                        t = slice(start, end)
+                        if ready[g] != tile + 1:
+                            ready[g] = tile + 1
+                            _make(inner, tile, stop, classes[g], made[g])
+                        lat, en, leaking = _in_class(before, classes[g])
+                        t, own = slice(start, end), slice(start - tile, end - tile)
                         more, one = _linked(
-                            score[t], inner[1][t], inner[2][t], inner[3][t], inner[4][t], s[t],
-                            inner[6][t], f, h, before[5] * leak, leak, lat0, room[1] - lat0,
-                            room[2] - (before[3] + h * before[4]), room[3] - area[g] - before[6],
+                            score[t], made[g, 0, own], made[g, 1, own], made[g, 2, own], s[t],
+                            size[t], before[SCALE] * leak, leaking, leak, before[PEAK],
+                            inner[PEAK][t], room[1] - lat, room[2] - en,
+                            room[3] - (area[g] + (before[AREA] + per_scale * before[SCALE])),
                         )  # fmt: skip
                         n += more
                         found = max(found, one)
                         start = end
                     g += 1
             if found >= 0:
-                best = max(best, before[0] + found)
+                best = max(best, before[SCORE] + found)
     return n, best
 
 
 @numba.njit(cache=True, boundscheck=False, error_model="numpy")
-def _product(inner, second, third, classes, area, leak, room, q, power, first, last):  # type: ignore[no-untyped-def]
+def _product(inner, second, third, known, q, power, first, last):  # type: ignore[no-untyped-def]
+    bounds, classes, area, leak, per_scale, room = known
     n = 0
     best = NONE
     rows = inner.shape[1]
-    before = np.empty(9)
-    s = inner[5]
+    before = np.empty(MACS + 1)
+    s, size = inner[SCALE], inner[AREA] + per_scale * inner[SCALE]
+    made = np.empty((len(bounds), 3, TILE))
+    ready = np.zeros(len(bounds), np.int64)
     for tile in range(0, rows, TILE):
         stop = min(rows, tile + TILE)
         for at in range(first, last):
             i, j = divmod(at, third.shape[1])
-            for k in range(9):
-                before[k] = second[k, i] + third[k, j]
+            _before(second, third, i, j, before)
             start = tile
-            g = np.searchsorted(classes[0], before[5] + s[tile])
+            g = np.searchsorted(bounds, before[SCALE] + s[tile])
             while start < stop:
                 end = stop
-                if g < classes.shape[1] - 1:
-                    end = min(stop, np.searchsorted(s, classes[0, g] - before[5], "right"))
+                if g < len(bounds) - 1:
+                    end = min(stop, np.searchsorted(s, bounds[g] - before[SCALE], "right"))
                 if end > start:
-                    f, h = classes[1, g], classes[2, g]
-                    t = slice(start, end)
+                    if ready[g] != tile + 1:
+                        ready[g] = tile + 1
+                        _make(inner, tile, stop, classes[g], made[g])
+                    lat, en, leaking = _in_class(before, classes[g])
+                    t, own = slice(start, end), slice(start - tile, end - tile)
                     more, one = _weighted(
-                        inner[0][t], inner[1][t], inner[2][t], inner[3][t], inner[4][t], s[t],
-                        inner[6][t], f, h, before[5] * leak, leak, before[1] + f * before[2],
-                        before[3] + h * before[4], area[g] + before[6], before[0], room, q, power,
+                        inner[SCORE][t], made[g, 0, own], made[g, 1, own], made[g, 2, own], s[t],
+                        size[t], before[SCALE] * leak, leaking, leak, before[PEAK],
+                        inner[PEAK][t], lat, en,
+                        area[g] + (before[AREA] + per_scale * before[SCALE]), before[SCORE], room,
+                        q, power,
                     )  # fmt: skip
                     n += more
                     best = max(best, one)

@@ -32,9 +32,8 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
     quantum, bounds, classes, numbers = problem.known
     by_tiles = classes[np.searchsorted(bounds, tiles)]
     start = perf_counter()
-    best, rows = _search(
-        problem.columns, (quantum, by_tiles, numbers, problem.maximum, np.empty(COSTS))
-    )
+    links = (quantum, by_tiles, numbers, problem.maximum, np.empty(COSTS))
+    best, rows = _search(problem.columns, problem.resources, links)
     seconds = perf_counter() - start
     objective = -float("inf")
     if best >= 0.0:
@@ -46,7 +45,7 @@ def solve(problem: PeerProblem, setting: str, limit_s: float, **_: Any) -> Outco
 
 
 @numba.njit(cache=True)
-def _search(columns, links):  # type: ignore[no-untyped-def]
+def _search(columns, resources, links):  # type: ignore[no-untyped-def]
     """links: what `_fits` takes: classes by number of tiles, and room for a sum."""
     answer = np.zeros(4, np.int64)
     best = -1.0
@@ -57,9 +56,9 @@ def _search(columns, links):  # type: ignore[no-untyped-def]
     pair, zero = np.empty((1, COSTS)), np.zeros((1, COSTS))
     for variant in np.argsort(-tops):  # widest first
         n0, n1, n2 = (
-            _undominated(columns[:, variant, 0]),
-            _undominated(columns[:, variant, 1]),
-            _undominated(columns[:, variant, 2]),
+            _undominated(resources[:, variant, 0]),
+            _undominated(resources[:, variant, 1]),
+            _undominated(resources[:, variant, 2]),
         )
         t0, t1, t2 = (
             _gather(columns[:, variant, 0], n0),
@@ -141,7 +140,10 @@ def _gather(columns, numbers):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _undominated(columns):  # type: ignore[no-untyped-def]
-    """Rows by falling score that no row of at least their score betters in every resource."""
+    """Rows by falling score that no row of at least their score betters in every resource.
+
+    columns: see `PeerProblem.resources`.
+    """
     order = np.argsort(-columns[0])
     kept = np.empty(len(order), np.int64)
     front = np.empty((len(order), COSTS - 1))

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from benchmarks.common import METRICS
-from benchmarks.links import COSTS, PEAK, SCALE, SCORE, Links, added, costs
+from benchmarks.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
 from flash._core.exact import Query, Search
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class PeerProblem:
     columns : float64 array of shape (12, variants, cells, rows)
         Those that make score, latency, energy and area (parameters and MACs are not budgeted here),
         in units of `quantum`.
+    resources : float64 array of the same shape
+        The columns as rows are compared by, area in place of the peak: a row of fewer tiles, and of
+        less area with its peak, takes no more whatever the peaks of the other cells are.
     links : Links
     maximum : float64 array of shape (3,)
         Budgets on latency, energy, area; inf where there is none.
@@ -59,6 +62,9 @@ class PeerProblem:
         self.per_cell = np.array(lengths[3:]).reshape(n_cells, -1)
         self.links = Links(problem.model)
         self.quantum = self.links.quantum
+        self.resources = self.columns.copy()
+        per_tile = self.links.numbers[1] / self.quantum[3]
+        self.resources[PEAK] += self.columns[AREA] + per_tile * self.columns[SCALE]
         self.maximum = np.array([budgets.get(cost, np.inf) for cost in METRICS[1:4]])
 
     @property

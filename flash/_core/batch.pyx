@@ -33,8 +33,8 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
 
     Notes
     -----
-    Once batches are large beside the tables these are laid out anew, a row in one cache line. The
-    copy, about as large as the tables, is kept with them.
+    Once batches are large beside the tables these are laid out anew, a row in one cache line or, if
+    it is too long, in two. The copy, about as large as the tables, is kept with them.
     """
     cdef Py_ssize_t i, n = variant.shape[0], width = row.shape[1], plane = (n + 7) & ~7
     cdef const flash_packed* pack = NULL

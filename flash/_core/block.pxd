@@ -3,12 +3,13 @@
 A variant's cells are parted into inner and outer ones. A block holds all combinations of the inner
 cells' rows, or of a part of one of them; a sweep streams it past every combination of the outer
 cells' rows. Where the class depends on the scale, cells whose scale varies least are inner: then a
-block falls into few classes.
+block falls into few classes. The rows of the last outer cell are taken by scale, too: one
+combination after the other then meets the same classes, whose columns are in the caches.
 """
 
-from libc.math cimport INFINITY, floor
+from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from flash._core.core cimport *
 
@@ -31,15 +32,21 @@ cdef struct Layout:
     double outer_count   # combinations of the outer cells
 
 
-cdef struct Block:
+cdef struct Block:           # its columns and `own` have room for SWEEP_STRIDE numbers each
     int64_t rows
     int32_t* own             # position -> combination, in the sorted order
     double* column[N_COLUMNS]        # totals of the inner cells' rows
     double low[N_COLUMNS]
     double high[N_COLUMNS]
-    int32_t* below           # below[s]: rows whose scale is at most s
-    int64_t scales
-    double* memory
+    int sorted
+    int32_t* below           # below[s]: rows whose scale is at most s; where they are sorted
+
+
+cdef struct Last:        # the rows of the last outer cell, for each width that may come in
+    int64_t rows
+    int32_t* row         # of the table, sorted by scale
+    double* total        # N_COLUMNS numbers a row
+    int32_t* below
 
 
 cdef inline int64_t own_rows(const flash_cell* cell) noexcept nogil:
@@ -148,70 +155,120 @@ cdef inline void inner_rows(const Layout* l, int64_t part, int64_t width, int64_
             width = own_width(&l.v.cells[c], row[c])
 
 
-cdef inline int build(const Layout* l, int64_t part, int64_t width, int by_scale,
-                      Block* block) noexcept nogil:
-    """A block's rows; 0 where memory is short."""
-    cdef int64_t n = 1, i, s
-    cdef int j, k, c
-    cdef int32_t row[32]
-    cdef double x
-    cdef double* spare
-    cdef int32_t* first
-    memset(block, 0, sizeof(Block))
-    for j in range(l.n_inner):
-        n *= rows_of(l, l.inner[j], part)
-    block.rows = n
-    block.memory = <double*> malloc((11 * n + 64) * sizeof(double))
-    block.own = <int32_t*> malloc((n + 1) * sizeof(int32_t))
-    if block.memory == NULL or block.own == NULL:
+cdef inline int is_sorted(const flash_problem* problem) noexcept nogil:
+    """Whether rows are sorted by scale: where metrics depend on it not by leakage alone."""
+    if not problem.present >> COL_SCALE & 1:
         return 0
-    spare = block.memory + 10 * n
-    for k in range(FLASH_COLUMNS):
-        block.low[k] = INFINITY
-        block.high[k] = -INFINITY
-        block.column[k] = block.memory + k * n
+    return problem.links.n_steps > 0 or problem.links.area_per_scale > 0.0
+
+
+cdef inline int sort_by_scale(int64_t n, const double* scale, int32_t* own,
+                              int32_t** below) noexcept nogil:
+    """Positions in the order of their scale, and how many there are up to each scale (in memory
+    that was allocated before, or NULL); 0 where memory is short."""
+    cdef int64_t i, s, most = 0
     for i in range(n):
-        inner_rows(l, part, width, i, row)
-        block.own[i] = <int32_t> i
-        for k in range(FLASH_COLUMNS):
-            x = 0.0
-            for j in range(l.n_inner):
-                c = l.inner[j]
-                if l.v.cells[c].column[k] != NULL:
-                    x += l.v.cells[c].column[k][row[c]]
-            block.column[k][i] = x
-            block.low[k] = min(block.low[k], x)
-            block.high[k] = max(block.high[k], x)
-    if not by_scale or block.high[COL_SCALE] >= SCALES:
-        return 1
-    # sorted by counting
-    block.scales = <int64_t> block.high[COL_SCALE] + 2
-    block.below = <int32_t*> calloc(block.scales + 1, sizeof(int32_t))
-    first = block.below
-    if first == NULL:
+        most = max(most, <int64_t> scale[i])
+    free(below[0])
+    below[0] = <int32_t*> calloc(most + 3, sizeof(int32_t))
+    if below[0] == NULL:
         return 0
     for i in range(n):
-        first[<int64_t> block.column[COL_SCALE][i] + 1] += 1
-    for s in range(1, block.scales + 1):
-        first[s] += first[s - 1]
+        below[0][<int64_t> scale[i] + 1] += 1
+    for s in range(1, most + 3):
+        below[0][s] += below[0][s - 1]
     for i in range(n):
-        s = <int64_t> block.column[COL_SCALE][i]
-        block.own[first[s]] = <int32_t> i
-        first[s] += 1             # afterwards first[s] is what is at most s
-    for k in range(FLASH_COLUMNS):
-        for i in range(n):
-            spare[i] = block.column[k][block.own[i]]
-        memcpy(block.column[k], spare, n * sizeof(double))
+        s = <int64_t> scale[i]
+        own[below[0][s]] = <int32_t> i
+        below[0][s] += 1          # afterwards below[s] is what is at most s
     return 1
 
 
-cdef inline void drop(Block* block) noexcept nogil:
-    free(block.memory)
-    free(block.own)
-    free(block.below)
-    block.memory = NULL
-    block.own = NULL
-    block.below = NULL
+cdef inline void join_rows(const Layout* l, int k, const int32_t* row, Block* block) noexcept nogil:
+    """A column: its totals over the inner cells. row: the cells' rows of each combination."""
+    cdef const double* column
+    cdef double* out = block.column[k]
+    cdef int64_t n = block.rows, i
+    cdef int j
+    for j in range(l.n_inner):
+        column = l.v.cells[l.inner[j]].column[k]
+        if column == NULL or not j:
+            memset(out, 0, n * sizeof(double))
+        if column == NULL:
+            break
+        for i in range(n):
+            out[i] = flash_joined(k, out[i], column[row[j * n + block.own[i]]])
+    block.low[k] = INFINITY
+    block.high[k] = -INFINITY
+    for i in range(n):
+        block.low[k] = min(block.low[k], out[i])
+        block.high[k] = max(block.high[k], out[i])
+
+
+cdef inline int build(const Layout* l, int64_t part, int64_t width, int by_scale,
+                      Block* block) noexcept nogil:
+    """A block's rows; 0 where memory is short."""
+    cdef int64_t n = 1, i
+    cdef int j, k, done = 1
+    cdef int32_t own[32]
+    cdef int32_t* row
+    for j in range(l.n_inner):
+        n *= rows_of(l, l.inner[j], part)
+    block.rows = n
+    row = <int32_t*> malloc((l.n_inner * n + 1) * sizeof(int32_t))
+    if row == NULL:
+        return 0
+    for i in range(n):
+        block.own[i] = <int32_t> i
+        inner_rows(l, part, width, i, own)
+        for j in range(l.n_inner):
+            row[j * n + i] = own[l.inner[j]]
+    block.sorted = 0
+    if by_scale:
+        join_rows(l, COL_SCALE, row, block)
+        block.sorted = block.high[COL_SCALE] < SCALES
+    if block.sorted:
+        done = sort_by_scale(n, block.column[COL_SCALE], block.own, &block.below)
+    for k in range(FLASH_COLUMNS if done else 0):
+        join_rows(l, k, row, block)
+    free(row)
+    return done
+
+
+cdef inline int build_last(const Layout* l, int by_scale, Last* last) noexcept nogil:
+    """The last outer cell's rows, if there is one; 0 where memory is short."""
+    cdef const flash_cell* cell
+    cdef int64_t n, i, width
+    cdef int32_t* own
+    cdef int k
+    memset(last, 0, sizeof(Last))
+    if not l.n_outer:
+        return 1
+    cell = &l.v.cells[l.outer[l.n_outer - 1]]
+    n = last.rows = own_rows(cell)
+    last.row = <int32_t*> malloc(cell.rows * sizeof(int32_t))
+    last.total = <double*> calloc(N_COLUMNS * cell.rows, sizeof(double))
+    if last.row == NULL or last.total == NULL:
+        return 0
+    for width in range(cell.rows // n):
+        own = last.row + width * n
+        for i in range(n):
+            own[i] = <int32_t> i
+        if by_scale and cell.high[COL_SCALE] < SCALES:
+            if not sort_by_scale(n, cell.column[COL_SCALE] + width * n, own, &last.below):
+                return 0
+        for i in range(n):
+            own[i] += <int32_t> (width * n)
+            for k in range(FLASH_COLUMNS):
+                if cell.column[k] != NULL:
+                    last.total[N_COLUMNS * (width * n + i) + k] = cell.column[k][own[i]]
+    return 1
+
+
+cdef inline void drop_last(Last* last) noexcept nogil:
+    free(last.row)
+    free(last.total)
+    free(last.below)
 
 
 cdef inline int64_t at_most(const Block* block, double scale) noexcept nogil:
@@ -221,3 +278,26 @@ cdef inline int64_t at_most(const Block* block, double scale) noexcept nogil:
     if scale >= block.high[COL_SCALE]:
         return block.rows
     return block.below[<int64_t> scale]
+
+
+cdef struct Piece:           # rows [begin, end) of a block, which are in one class
+    int64_t begin, end
+    int g
+    double most              # no scale of them is above it
+
+
+cdef inline void next_piece(const flash_links* links, const Block* block, double scale,
+                            Piece* piece) noexcept nogil:
+    """The rows from the end of a piece on that are in one class with cells of this scale."""
+    piece.begin = piece.end
+    piece.end = block.rows
+    piece.most = block.high[COL_SCALE]
+    piece.g = 0
+    if not links.n_steps:
+        return
+    piece.g = flash_class_of(links, scale + block.column[COL_SCALE][piece.begin])
+    if not block.sorted:
+        piece.end = piece.begin + 1
+    elif piece.g < links.n_steps - 1:
+        piece.most = min(piece.most, links.scale_max[piece.g] - scale)
+        piece.end = at_most(block, piece.most)

@@ -79,6 +79,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
         raise ValueError(f"rows must have {width} choices")
     if not 0 <= first <= last <= choices.shape[0]:
         raise ValueError(f"range {first}..{last} of {choices.shape[0]}")
+    to.metric[M_PARAMS] = to.metric[M_MACS] = NULL   # told as integers
     for k in range(4):
         to.metric[k] = NULL
         if out[k] is not None:

@@ -149,6 +149,8 @@ cdef class Model:
         cdef double x[N_COLUMNS]
         cdef double m[6]
         cdef int k
+        if len(total) != FLASH_COLUMNS:
+            raise ValueError(f"total: {FLASH_COLUMNS} numbers are needed, got {len(total)}")
         holder.set_links(self.links)
         for k in range(FLASH_COLUMNS):
             x[k] = total[k]
@@ -256,6 +258,8 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     cdef double factor, shift
     if parts is None:
         parts = [[(model, 1.0, 0.0)]] * max(plan.counts)
+    if terms is not None and (not wanted >> COL_PARAMS & 1 or not wanted >> COL_MACS & 1):
+        raise ValueError("terms: a topology's score needs the columns params and macs")
     n_parts = <int> len(parts[0])
     if len(parts) < max(plan.counts) or {len(of_cell) for of_cell in parts} != {n_parts}:
         raise ValueError(f"parts: {max(plan.counts)} cells need lists of one length, "

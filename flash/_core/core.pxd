@@ -1,15 +1,16 @@
 """C declarations shared by the compiled modules: the problem, its metrics, the kernels."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:               # as problem.h has them: sizes that Cython must know
     N_COLUMNS = 14
     N_PARTS = 12
+    N_PLAIN = 7
 
 cdef extern from *:
     """
     #include "kernels.h"
-    _Static_assert(FLASH_COLUMNS == 14 && FLASH_PARTS == 12,
+    _Static_assert(FLASH_COLUMNS == 14 && FLASH_PARTS == 12 && SWEEP_PLAIN == 7,
                    "core.pxd has another number of columns");
     """
 
@@ -132,6 +133,22 @@ cdef extern from "problem.h" nogil:
 cdef extern from "kernels.h" nogil:
     enum:
         PACK_DIRECT
+        PACK_FEW
+        PACK_PLAIN
+        PACK_FOLDED
+        PACK_WIDE
+        FOLD_SCORE
+        FOLD_LATENCY
+        FOLD_ENERGY
+        FOLD_LATENCY_IN
+        FOLD_ENERGY_IN
+        FOLD_LEAK
+        FOLD_LEAK_IN
+        FOLD_PEAK
+        FOLD_NUMBERS
+        SPLIT_LATENCY_OUT
+        SPLIT_ENERGY_OUT
+        SPLIT_MACS
 
     ctypedef struct flash_places:
         int32_t first[8]
@@ -143,14 +160,19 @@ cdef extern from "kernels.h" nogil:
         const flash_places* part
         int32_t n_variants
         int32_t n_cells
+        int32_t layout
         int32_t shift
         int32_t coarse
         int32_t far
         double fold
         double unfold
-        const double* factor
         const int16_t* class_at
         const flash_links* links
+        double base
+        uint64_t cut[8]
+        uint64_t below[8]
+        uint64_t summed[8]
+        uint64_t split[3]
 
     ctypedef struct flash_reading:
         int32_t width
@@ -161,7 +183,7 @@ cdef extern from "kernels.h" nogil:
         int16_t times[2][32]
 
     ctypedef struct flash_columns:
-        double* metric[4]
+        double* metric[6]
         int64_t* count[2]
 
     ctypedef struct flash_stacking:
@@ -182,6 +204,43 @@ cdef extern from "kernels.h" nogil:
         FLASH_POINTS
         FLASH_LAYERS
         FLASH_RUNS
+        FLASH_BY_SCALE
+        FLASH_AT_MOST
+
+    ctypedef struct flash_stage:
+        const flash_links* links
+        int32_t final
+        int32_t n_columns
+        int32_t column[N_COLUMNS]
+        int32_t place[N_COLUMNS]
+        int32_t corners
+        int32_t n_keys
+        int32_t kind[N_COLUMNS]
+        int32_t counts
+        int32_t goals
+        double low[N_COLUMNS]
+        double high[N_COLUMNS]
+        double margin[6]
+
+    ctypedef struct flash_lanes:
+        double total[N_COLUMNS][16]
+        double key[N_COLUMNS][16]
+        int32_t known
+
+    ctypedef struct flash_points:
+        int64_t n
+        int32_t keys
+        int32_t alike
+        const double* key
+        const int16_t* code
+        const double* from_ "from"
+        const double* per
+        const char* record
+        int64_t stride
+
+    int16_t flash_code(double key, double from_, double per) noexcept
+    int flash_dominates(const flash_stage* stage, const flash_points* of, int64_t number,
+                        const flash_lanes* lanes, int at) noexcept
 
     ctypedef struct flash_run:
         double area
@@ -230,64 +289,54 @@ cdef extern from "kernels.h" nogil:
     enum:
         SWEEP_PLAIN
         SWEEP_TOP
-        SWEEP_FREE
+        SWEEP_MOST
         SWEEP_ROWS
         SWEEP_STRIDE
-        S_SCORE
-        S_LATENCY
-        S_LATENCY_SCALED
-        S_ENERGY
-        S_ENERGY_SCALED
-        S_SCALE
-        S_PLAIN
+        SWEEP_CHUNK
     const double SWEEP_LOG_ERROR
     const double SWEEP_SLACK
 
     ctypedef struct flash_sieve:
-        const int16_t* column
-        int32_t n_plain
-        int32_t linked
+        const int16_t* score
+        const int16_t* plain[N_PLAIN]
+        const int16_t* energy
+        const int16_t* leaking
+        const int16_t* scale
+        int32_t leaks
         int16_t sure
 
     ctypedef struct flash_gate:
-        uint16_t latency_factor
-        uint16_t energy_factor
-        uint16_t latency
+        uint16_t leaking
         uint16_t scale
-        int16_t room_latency
         int16_t room_energy
-        int16_t room[6]
+        int16_t room[N_PLAIN]
         int16_t need
+        int32_t n_plain
         uint16_t by_score
-        uint16_t by_latency
         uint16_t by_energy
-        uint16_t by[6]
+        uint16_t by[N_PLAIN]
 
     ctypedef struct flash_values:
-        const float* score
-        const float* latency
-        const float* latency_scaled
-        const float* energy
-        const float* energy_scaled
+        const float* metric[6]
+        const float* leaking
         const float* scale
-        const float* area
-        const float* params
-        const float* macs
+        const float* peak
         float linear
         float power[6]
-        int32_t linked
+        int32_t leaks
 
     ctypedef struct flash_level:
-        float score
-        float latency
-        float latency_factor
-        float energy
-        float energy_factor
+        float metric[6]
+        float leaking
         float scale
-        float area
-        float params
-        float macs
+        float peak
         float need
+
+    ctypedef struct flash_mix:
+        const double* total[3]
+        double factor[3]
+        double offset
+        double per_unit
 
     ctypedef struct flash_kernels:
         const char* name
@@ -309,8 +358,8 @@ cdef extern from "kernels.h" nogil:
                            int64_t, double*) noexcept nogil
         void (*topology)(int64_t, const double*, const double*, const double*, const double*,
                          const double*, double*) noexcept nogil
-        uint32_t (*covered)(int32_t, int32_t, const double*, int64_t, const int32_t*, const double*,
-                            const double*, uint32_t*) noexcept nogil
+        uint32_t (*covered)(const flash_stage*, const flash_points*, flash_lanes*, int, int64_t,
+                            const int32_t*, uint32_t*) noexcept nogil
         int (*rram_eight)(const flash_terms*, const double*, const double*, const double*,
                           const double*, const double*, double* const*) noexcept nogil
         int (*charge)(const flash_terms*, int, const flash_network*, double*,
@@ -322,5 +371,12 @@ cdef extern from "kernels.h" nogil:
         void (*sixteen_logs)(const float*, float*) noexcept nogil
         int64_t (*from_choices)(const flash_packed*, const flash_reading*, const void*, int64_t,
                                 int64_t, const flash_columns*) noexcept nogil
+        void (*mix_fixed)(const flash_mix*, int64_t, int64_t, double, int16_t*) noexcept nogil
+        void (*mix_float)(const flash_mix*, int64_t, int64_t, float*) noexcept nogil
+        void (*measure)(const flash_links*, const flash_class*, const double*, double* const*,
+                        int64_t, int64_t, double*) noexcept nogil
+        void (*joined)(const flash_stage*, const double*, const double*, const double*,
+                       flash_lanes*) noexcept nogil
+        void (*keyed)(const flash_stage*, flash_lanes*) noexcept nogil
 
     const flash_kernels* flash_choose_kernels(const char* forced) noexcept

@@ -72,11 +72,16 @@ def enumerate_best(Tables tables not None, Query query not None, bint count=Fals
 cdef int streams(const flash_problem* problem, const flash_query* query, int variant) noexcept nogil:
     """The vector comparison knows scores, latency, energy and area, of cells that are not joined."""
     cdef const flash_variant* v = &problem.variants[variant]
+    return not query.product and v.n_cells > 1 and additive(&problem.links) and apart(v)
+
+
+cdef int apart(const flash_variant* v) noexcept nogil:
+    """Any rows of its cells go together, and nothing is between them."""
     cdef int c
     for c in range(v.n_cells):
         if v.cells[c].joined or v.cells[c].incoming > 1:
             return 0
-    return not query.product and v.n_cells > 1 and additive(&problem.links)
+    return 1
 
 
 cdef void stream_variant(const flash_problem* problem, const flash_query* query, int variant,
@@ -124,6 +129,7 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
                                flash_point* best) noexcept nogil:
     """All rows of all cells but the last in an odometer, the last cell's in a plain loop."""
     cdef const flash_variant* v = &problem.variants[variant]
+    cdef int quick = v.n_cells > 1 and apart(v)
     cdef const flash_cell* last = &v.cells[v.n_cells - 1]
     cdef const flash_links* links = &problem.links
     cdef int32_t row[32]
@@ -134,7 +140,7 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
     cdef int64_t feasible = 0, i
     memset(row, 0, sizeof(row))
     while True:
-        if v.n_cells > 1 and not last.joined and last.incoming <= 1:
+        if quick:
             join_all_but_last(v, row, start)
             for i in range(last.rows):
                 for k in range(FLASH_COLUMNS):

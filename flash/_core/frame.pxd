@@ -1,36 +1,118 @@
-"""A block in the fixed point of the sieve (see sweep.h), and the rooms that other cells leave."""
+"""The fixed point of the sieve (see sweep.h): its units, and the rooms that other cells leave."""
 
 from libc.math cimport INFINITY, fabs, floor
-from libc.stdlib cimport calloc
 from libc.string cimport memset
 
 from flash._core.block cimport *
 from flash._core.core cimport *
 
 
-cdef enum:
-    TILE_NUMBERS = 14000  # of fixed-point columns, that stay in a core's first cache
+cdef enum:               # what a column holds of a row: a metric (what adds up of it), or
+    USE_PEAKED = 6       # the area with the row's own peak
+    USES = 7             # so many may have a budget of their own
+    USE_LEAKING = 7
+    USE_SCALE = 8
+    USE_PEAK = 9
 
-cdef struct Plain:        # a budget on a sum
-    int metric            # the score's is that of the least accuracy
-    int column
-    double sign           # -1: it must not fall below
-    double limit          # in units of the column
+cdef struct Plain:       # a budget on a sum
+    int use              # the score: what it is below the block's highest
+    double limit         # in units of the use's columns; inf where free
     double per_unit
 
 
-cdef struct Frame:        # what a variant's blocks have in common
-    int linked
+cdef struct Frame:       # what a variant's blocks have in common
+    const flash_links* links
+    flash_class none     # where there are no classes
     int n_plain
-    Plain plain[6]
-    double latency_limit, energy_limit     # in units of their columns; inf where free
-    double latency_per_unit, energy_per_unit, scale_per_unit
-    double latency_factor, energy_factor   # the greatest
-    double latency_share, energy_share     # 65536 / the greatest, or 0
-    double per_area                        # 1 / what a unit of area is worth
-    double leak                            # energy per scale and latency, in columns' units
-    double score_low, score_per_unit
+    Plain plain[N_PLAIN]
+    int place[USES]      # of each use among them; -1: none
+    int cut              # the area is within its budget up to some scale
+    double per_area      # units of the area's column; of a unit of scale so many
+    double per_scale
+    int leaks            # the energy is no plain sum, but holds scale times leaking
+    double energy_limit, energy_per_unit, leaking_per_unit, scale_per_unit
     int16_t sure
+
+
+cdef inline const flash_class* class_of(const Frame* f, int g) noexcept nogil:
+    return &f.links.of[g] if f.links.n_steps else &f.none
+
+
+cdef struct Spent:       # what totals of some cells come to in a class, in units of the columns
+    double latency, leaking
+    double energy        # what does not leak
+    double area          # without peaks and what the class itself has
+
+
+cdef inline void spend(const Frame* f, const flash_class* of, const double* x,
+                       Spent* spent) noexcept nogil:
+    spent.latency = x[COL_LATENCY] + (of.latency_in * x[COL_LATENCY_IN]
+                                      + of.latency_out * x[COL_LATENCY_OUT])
+    spent.leaking = x[COL_LEAK] + (of.latency_in * x[COL_LEAK_IN]
+                                   + of.leak_out * x[COL_LATENCY_OUT])
+    spent.energy = x[COL_ENERGY] + (of.energy_in * x[COL_ENERGY_IN]
+                                    + of.energy_out * x[COL_ENERGY_OUT])
+    spent.area = x[COL_AREA] + f.per_scale * x[COL_SCALE]
+
+
+cdef inline void mix_of(const Frame* f, const flash_class* of, int use, double* const* column,
+                        flash_mix* mix) noexcept nogil:
+    """The columns that a use adds up, in class `of`."""
+    cdef int first, second, third
+    mix.factor[0] = 1.0
+    mix.factor[1] = mix.factor[2] = mix.offset = 0.0
+    if use == M_LATENCY or use == USE_LEAKING:
+        first, second, third = COL_LATENCY, COL_LATENCY_IN, COL_LATENCY_OUT
+        mix.factor[1] = of.latency_in
+        mix.factor[2] = of.latency_out
+        if use == USE_LEAKING:
+            first, second = COL_LEAK, COL_LEAK_IN
+            mix.factor[2] = of.leak_out
+    elif use == M_ENERGY:
+        first, second, third = COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT
+        mix.factor[1] = of.energy_in
+        mix.factor[2] = of.energy_out
+    elif use == M_AREA or use == USE_PEAKED:
+        first, second, third = COL_AREA, COL_SCALE, COL_PEAK
+        mix.factor[1] = f.per_scale
+        mix.factor[2] = 1.0 if use == USE_PEAKED else 0.0
+    else:
+        first = second = third = (COL_SCORE if use == M_SCORE else COL_PARAMS if use == M_PARAMS
+                                  else COL_MACS if use == M_MACS
+                                  else COL_SCALE if use == USE_SCALE else COL_PEAK)
+    mix.total[0] = column[first]
+    mix.total[1] = column[second]
+    mix.total[2] = column[third]
+
+
+cdef inline void range_of_totals(const flash_problem* problem, const flash_variant* v,
+                                 double* low, double* high) noexcept nogil:
+    cdef int c, k
+    for k in range(FLASH_COLUMNS):
+        low[k] = high[k] = v.constant[k]
+        if problem.present >> k & 1:
+            for c in range(v.n_cells):
+                low[k] = flash_joined(k, low[k], v.cells[c].low[k])
+                high[k] = flash_joined(k, high[k], v.cells[c].high[k])
+
+
+cdef inline int is_beyond(const flash_problem* problem, const flash_variant* v, double score_least,
+                          const double* low, const double* high) noexcept nogil:
+    """Whether only exact arithmetic will do."""
+    cdef const flash_links* links = &problem.links
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        if k != COL_SCORE and v.constant[k] < 0.0:
+            return 1       # what some of the cells use is then no lower bound
+    for k in range(FLASH_METRICS):
+        if links.quantum[k] <= 0.0:
+            return 1
+    if links.leakage < 0.0 or is_sorted(problem) and high[COL_SCALE] >= SCALES:
+        return 1
+    if score_least == -INFINITY:
+        return 0
+    return (links.log_params != 0.0 or links.log_macs != 0.0
+            or links.score_link == 1 and low[COL_SCORE] <= 0.0)
 
 
 cdef inline double room_of(double limit, double top) noexcept nogil:
@@ -39,171 +121,123 @@ cdef inline double room_of(double limit, double top) noexcept nogil:
     return x if x > 0.0 else 1.0
 
 
-cdef inline int column_of(int metric) noexcept nogil:
-    if metric <= M_LATENCY:
-        return metric
-    return COL_ENERGY if metric == M_ENERGY else metric + COL_AREA - M_AREA
+cdef inline void add_plain(Frame* f, int use, double limit, double span) noexcept nogil:
+    """span: what SWEEP_TOP units stand for."""
+    cdef Plain* p = &f.plain[f.n_plain]
+    p.use = use
+    p.limit = limit
+    p.per_unit = SWEEP_TOP / span
+    f.place[use] = f.n_plain
+    f.n_plain += 1
 
 
-cdef inline int make_frame(const flash_problem* problem, const flash_query* query, int variant,
-                           double score_least, Frame* f) noexcept nogil:
+cdef inline double add_score(Frame* f, double least, double low, double high) noexcept nogil:
+    """What rounding loses of the score, in units; inf where the link does not tell a unit from the
+    next."""
+    cdef double q = f.links.quantum[M_SCORE], span = high - low, step
+    if not span > 0.0:
+        span = 1.0
+    add_plain(f, M_SCORE, -least / q, span)
+    step = span / SWEEP_TOP * q
+    if not flash_accuracy(f.links, least + step) > flash_accuracy(f.links, least - step) + 1e-13:
+        return INFINITY
+    return 1.0 + 2e-9 * fabs(least) / step    # what the limit is outward by is small
+
+
+cdef inline double add_leaking(Frame* f, double limit, double most, double leaking,
+                               double scale) noexcept nogil:
+    """The units of an energy that leaks, of the greatest energy, leaking and scale; what rounding
+    loses of it, in units."""
+    cdef double leak = f.links.leakage * f.links.quantum[M_LATENCY] / f.links.quantum[M_ENERGY]
+    cdef double step = room_of(leaking, leaking) / SWEEP_TOP   # of leaking: no total saturates
+    cdef double unit = room_of(limit, most) / SWEEP_TOP
+    # a unit of leaking at the greatest scale: at most one of energy, so that 16 bits hold the scale
+    unit = max(unit, leak * scale * step * 1.001)
+    f.leaks = 1
+    f.energy_limit = limit
+    f.energy_per_unit = 1.0 / unit
+    f.leaking_per_unit = 1.0 / step
+    f.scale_per_unit = 65536.0 * leak * step / unit
+    # a rounding down each: of a row's energy; of its leaking and that of the other cells; of its
+    # scale and theirs, half a unit at most; of the product
+    return 1.0 + 2.0 * leak * scale * step / unit + 2.0 * 0.5 + 1.0
+
+
+cdef inline int add_area(Frame* f, const Layout* l, double limit, double span, int bound,
+                         int weighed) noexcept nogil:
+    """An area is within its budget where it is so with the other cells' peak and with the row's
+    own. The former depends on the scale alone where rows do not differ in COL_AREA. Returns whether
+    the latter has a plain column, still to be added."""
+    cdef const flash_cell* cell
+    cdef int j, differ = 0, peaks = 0
+    for j in range(l.n_inner):
+        cell = &l.v.cells[l.inner[j]]
+        if cell.column[COL_AREA] != NULL:
+            differ |= cell.low[COL_AREA] != cell.high[COL_AREA]
+        if cell.column[COL_PEAK] != NULL:
+            peaks |= cell.high[COL_PEAK] > 0.0
+    f.cut = bound and not differ
+    if differ or weighed:
+        add_plain(f, M_AREA, limit if bound and differ else INFINITY, span)
+    return bound and peaks
+
+
+cdef inline int make_frame(const flash_problem* problem, const flash_query* query,
+                           const Layout* l, double score_least, Frame* f) noexcept nogil:
     """0 where only exact arithmetic will do."""
-    cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_links* links = &problem.links
-    cdef const double* q = links.quantum
+    cdef Spent greatest
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
-    cdef double factor, power, limit, unit, most, error, share, inner
-    cdef int c, g, k, column
+    cdef double most[6]
+    cdef double limit, error = 1.0
+    cdef int k, bound, weighed, peaked = 0
     memset(f, 0, sizeof(Frame))
-    for k in range(FLASH_COLUMNS):
-        low[k] = high[k] = v.constant[k]
-        if problem.present >> k & 1:
-            for c in range(v.n_cells):
-                low[k] += v.cells[c].low[k]
-                high[k] += v.cells[c].high[k]
-    factor = power = 0.0
-    if links.n_steps:
-        g = flash_class_of(links, high[COL_SCALE])
-        factor = links.latency_factor[g]
-        power = links.energy_factor[g]
-        if high[COL_SCALE] >= SCALES:
-            return 0
-    if links.score_link == 1 and low[COL_SCORE] <= 0.0 and score_least > -INFINITY:
+    f.links = links
+    for k in range(USES):
+        f.place[k] = -1
+    range_of_totals(problem, l.v, low, high)
+    if is_beyond(problem, l.v, score_least, low, high):
         return 0
-    if score_least > -INFINITY and (links.log_params != 0.0 or links.log_macs != 0.0):
-        return 0
-    if q[M_SCORE] <= 0.0 or q[M_LATENCY] <= 0.0 or q[M_ENERGY] <= 0.0 or q[M_AREA] <= 0.0:
-        return 0
-    f.latency_factor = factor
-    f.energy_factor = power
-    f.latency_share = 65536.0 / factor if factor > 0.0 else 0.0
-    f.energy_share = 65536.0 / power if power > 0.0 else 0.0
-    f.per_area = 1.0 / q[M_AREA]
-    f.leak = links.leakage * q[M_LATENCY] / q[M_ENERGY]
-    f.linked = links.n_steps > 0 or links.leakage != 0.0
-    f.latency_limit = query.maximum[M_LATENCY] / q[M_LATENCY]
-    f.energy_limit = query.maximum[M_ENERGY] / q[M_ENERGY]
-    error = 1.0
-    if f.linked:
-        most = high[COL_LATENCY] + factor * high[COL_LATENCY_SCALED]
-        unit = max(room_of(f.latency_limit, most) / SWEEP_TOP,
-                   high[COL_LATENCY_SCALED] * factor / 32767.0)
-        f.latency_per_unit = 1.0 / unit
-        inner = f.leak * high[COL_SCALE] * unit
-        most = (high[COL_ENERGY] + power * high[COL_ENERGY_SCALED]
-                + f.leak * high[COL_SCALE] * most)
-        unit = max(max(room_of(f.energy_limit, most) / SWEEP_TOP,
-                       high[COL_ENERGY_SCALED] * power / 32767.0), inner * 1.001)
-        f.energy_per_unit = 1.0 / unit
-        f.scale_per_unit = 65536.0 * f.leak / (f.latency_per_unit * unit)
-        share = f.scale_per_unit * high[COL_SCALE] / 65536.0
-        # a rounding down each: of a row, of a scaled row, its factor and their product; of the
-        # latency with that of the other cells, of the scale and theirs, of the product
-        error = (1.0 + 3.0) + (1.0 + 3.0 + 1.0) * share + 2.0
-    for k in range(FLASH_METRICS):
-        column = column_of(k)
-        if f.linked and (k == M_LATENCY or k == M_ENERGY):
+    f.per_area = 1.0 / links.quantum[M_AREA]
+    f.per_scale = links.area_per_scale * f.per_area
+    spend(f, class_of(f, flash_class_of(links, high[COL_SCALE])), high, &greatest)
+    flash_metrics(links, high, most)
+    if score_least > -INFINITY:
+        error = max(error, add_score(f, score_least, low[COL_SCORE], high[COL_SCORE]))
+    for k in range(M_LATENCY, FLASH_METRICS):
+        limit = query.maximum[k] / links.quantum[k]
+        most[k] /= links.quantum[k]
+        bound = limit <= most[k] * (1.0 + 1e-9) + 1.0     # else it never binds
+        weighed = query.product and query.exponent[k] < 0.0
+        if not bound and not weighed:
             continue
-        if k == M_SCORE:
-            if score_least == -INFINITY:
-                continue
-            limit = -score_least / q[k]
-            most = -low[column]
-            inner = high[column] - low[column]
+        if k == M_ENERGY and links.leakage > 0.0:
+            error = max(error, add_leaking(f, limit, most[k], greatest.leaking,
+                                           high[COL_SCALE]))
+        elif k == M_AREA:
+            peaked = add_area(f, l, limit, room_of(limit, most[k]), bound, weighed)
         else:
-            if query.maximum[k] == INFINITY and (not query.product or query.exponent[k] >= 0.0):
-                continue
-            limit = query.maximum[k] / q[k]
-            most = high[column]
-            inner = room_of(limit, most)
-            if links.n_steps and k == M_AREA:
-                most = INFINITY   # what the class adds comes on top
-        if (limit > most * (1.0 + 1e-9) + 1.0 and k != M_SCORE
-                and (not query.product or query.exponent[k] >= 0.0)):
-            continue              # it never binds
-        f.plain[f.n_plain].metric = k
-        f.plain[f.n_plain].column = column
-        f.plain[f.n_plain].sign = -1.0 if k == M_SCORE else 1.0
-        f.plain[f.n_plain].limit = limit
-        f.plain[f.n_plain].per_unit = SWEEP_TOP / (inner if inner > 0.0 else 1.0)
-        f.n_plain += 1
-        if k == M_SCORE:
-            # the link must tell one unit from the next, and what the limit is outward by is small
-            unit = inner / SWEEP_TOP
-            if not (flash_accuracy(links, score_least + unit * q[k])
-                    > flash_accuracy(links, score_least - unit * q[k]) + 1e-13):
-                return 0
-            error = max(error, 1.0 + 2e-9 * fabs(limit) / unit)
+            add_plain(f, k, limit, room_of(limit, most[k]))
+    if peaked:      # the last one: fit_area leaves it out where it can
+        limit = query.maximum[M_AREA] / links.quantum[M_AREA]
+        add_plain(f, USE_PEAKED, limit, room_of(limit, most[M_AREA]))
     if error > 1000.0:
         return 0
-    f.sure = <int16_t> (error + 3.0)
-    f.score_low = low[COL_SCORE]
-    return f.n_plain <= (4 if f.linked else 6)
-
-
-cdef struct Sieve:        # a block in fixed point
-    Block block
-    flash_sieve sieve
-    flash_values values
-    void* memory
-    double score_low, score_per_unit
-
-
-cdef inline void fixed(const double* x, int64_t n, double sign, double offset, double per_unit,
-                       double most, int16_t* out) noexcept nogil:
-    """Rounded down, and so that it is never above."""
-    cdef double q
-    cdef int64_t i
-    for i in range(n):
-        q = (sign * x[i] - offset) * per_unit - 1e-7
-        q = q if q < most else most
-        out[i] = <int16_t> (<uint16_t> <int32_t> (q if q > 0.0 else 0.0))
-
-
-cdef inline int sieve_of(const Frame* f, const flash_problem* problem, Sieve* s) noexcept nogil:
-    """The fixed-point columns of s.block; 0 where memory is short."""
-    cdef Block* b = &s.block
-    cdef int16_t* at
-    cdef int k, p
-    s.memory = calloc((S_PLAIN + f.n_plain) * SWEEP_STRIDE * sizeof(int16_t) + 64, 1)
-    if s.memory == NULL:
-        return 0
-    at = <int16_t*> ((<size_t> s.memory + 63) & ~<size_t> 63)
-    s.sieve.column = at
-    s.sieve.linked = f.linked
-    s.sieve.n_plain = f.n_plain
-    s.sieve.sure = f.sure
-    s.score_low = b.low[COL_SCORE]
-    s.score_per_unit = 32000.0 / max(b.high[COL_SCORE] - b.low[COL_SCORE], 1.0)
-    fixed(b.column[COL_SCORE], b.rows, 1.0, s.score_low, s.score_per_unit, 32766.0, at)
-    if f.linked:
-        fixed(b.column[COL_LATENCY], b.rows, 1.0, 0.0, f.latency_per_unit, 32767.0,
-              at + S_LATENCY * SWEEP_STRIDE)
-        fixed(b.column[COL_LATENCY_SCALED], b.rows, 1.0, 0.0,
-              f.latency_factor * f.latency_per_unit, 32767.0, at + S_LATENCY_SCALED * SWEEP_STRIDE)
-        fixed(b.column[COL_ENERGY], b.rows, 1.0, 0.0, f.energy_per_unit, 32767.0,
-              at + S_ENERGY * SWEEP_STRIDE)
-        fixed(b.column[COL_ENERGY_SCALED], b.rows, 1.0, 0.0,
-              f.energy_factor * f.energy_per_unit, 32767.0, at + S_ENERGY_SCALED * SWEEP_STRIDE)
-        fixed(b.column[COL_SCALE], b.rows, 1.0, 0.0, f.scale_per_unit, 65535.0,
-              at + S_SCALE * SWEEP_STRIDE)
-    for p in range(f.n_plain):
-        k = f.plain[p].column
-        fixed(b.column[k], b.rows, f.plain[p].sign,
-              -b.high[k] if f.plain[p].sign < 0.0 else 0.0, f.plain[p].per_unit, 32767.0,
-              at + (S_PLAIN + p) * SWEEP_STRIDE)
+    f.sure = <int16_t> (error + 2.0)
     return 1
 
 
 cdef inline int16_t room_in(double room) noexcept nogil:
     """Whole units of it, rounded up by a little; -1 where there is none."""
-    room += SWEEP_SLACK
-    if room < 0.0:
-        return -1
-    if room >= 32766.0:
-        return 32766
-    return <int16_t> <int32_t> room
+    room += SWEEP_SLACK + 1.0
+    room = room if room < SWEEP_MOST else SWEEP_MOST
+    room = room if room > 0.0 else 0.0
+    return <int16_t> (<int32_t> room - 1)
+
+
+cdef inline int16_t plain_room(const Plain* p, double spent) noexcept nogil:
+    return room_in((p.limit - spent) * p.per_unit)
 
 
 cdef inline uint16_t share_of(double x, double most) noexcept nogil:
@@ -211,38 +245,78 @@ cdef inline uint16_t share_of(double x, double most) noexcept nogil:
     return <uint16_t> <int32_t> (x if x > 0.0 else 0.0)
 
 
-cdef inline void open_gate(const Frame* f, const Sieve* s, const flash_links* links,
-                           const double* x, int g, double need, flash_gate* gate) noexcept nogil:
-    """What combination x of the other cells leaves in class g; need: of the score, in units."""
-    cdef double latency = x[COL_LATENCY], energy = x[COL_ENERGY], area = 0.0, limit, rest
-    cdef int p
-    if f.linked:
-        if links.n_steps:
-            latency += links.latency_factor[g] * x[COL_LATENCY_SCALED]
-            energy += links.energy_factor[g] * x[COL_ENERGY_SCALED]
-            gate.latency_factor = share_of(
-                links.latency_factor[g] * f.latency_share - 1e-7, 65535.0)
-            gate.energy_factor = share_of(
-                links.energy_factor[g] * f.energy_share - 1e-7, 65535.0)
-            area = links.area_offset[g] * f.per_area
-        gate.latency = share_of(latency * f.latency_per_unit - 1e-7, 32767.0)
+cdef inline int16_t need_of(double x) noexcept nogil:
+    """Rounded down; what no row reaches, or any, where it is out of range."""
+    return <int16_t> (-32768 if not x > -32768.0 else 32767 if not x < 32767.0
+                      else <int32_t> floor(x))
+
+
+cdef inline void open_gate(const Frame* f, const Block* b, const double* x,
+                           flash_gate* gate) noexcept nogil:
+    """What combination x of the other cells leaves to a block's rows in any class."""
+    cdef const Plain* p
+    cdef int i
+    for i in range(f.n_plain):
+        p = &f.plain[i]
+        if p.use == M_SCORE:
+            gate.room[i] = plain_room(p, -x[COL_SCORE] - b.high[COL_SCORE])
+        elif p.use == M_PARAMS:
+            gate.room[i] = plain_room(p, x[COL_PARAMS])
+        elif p.use == M_MACS:
+            gate.room[i] = plain_room(p, x[COL_MACS])
+    if f.leaks:
         gate.scale = share_of(x[COL_SCALE] * f.scale_per_unit - 1e-7, 65535.0)
-        gate.room_latency = SWEEP_FREE
-        if f.latency_limit < INFINITY:
-            gate.room_latency = room_in((f.latency_limit - latency) * f.latency_per_unit)
-        gate.room_energy = SWEEP_FREE
-        if f.energy_limit < INFINITY:
-            gate.room_energy = room_in((f.energy_limit - energy) * f.energy_per_unit)
-    for p in range(f.n_plain):
-        rest = f.plain[p].sign * x[f.plain[p].column]
-        limit = f.plain[p].limit - rest
-        if f.plain[p].sign < 0.0:
-            limit += s.block.high[COL_SCORE]
-        elif f.plain[p].metric == M_AREA:
-            limit -= area
-        gate.room[p] = SWEEP_FREE
-        if limit < INFINITY:
-            gate.room[p] = room_in(limit * f.plain[p].per_unit)
-    rest = (need - x[COL_SCORE] - s.score_low) * s.score_per_unit - SWEEP_SLACK - 1.0
-    gate.need = <int16_t> (-32768 if rest < -32768.0 else 32767 if not rest < 32767.0
-                           else <int32_t> floor(rest))
+
+
+cdef inline void turn_gate(const Frame* f, const flash_class* of, const Spent* spent, double peak,
+                           flash_gate* gate) noexcept nogil:
+    """The same in one class, of what they spend there."""
+    cdef double area = spent.area + of.area * f.per_area
+    cdef int i = f.place[M_LATENCY]
+    if i >= 0:
+        gate.room[i] = plain_room(&f.plain[i], spent.latency)
+    i = f.place[M_ENERGY]
+    if i >= 0:
+        gate.room[i] = plain_room(&f.plain[i], spent.energy)
+    if f.leaks:
+        gate.leaking = share_of(spent.leaking * f.leaking_per_unit - 1e-7, SWEEP_MOST)
+        gate.room_energy = room_in((f.energy_limit - spent.energy) * f.energy_per_unit)
+    i = f.place[M_AREA]
+    if i >= 0:
+        gate.room[i] = plain_room(&f.plain[i], area + peak)
+    i = f.place[USE_PEAKED]
+    if i >= 0:
+        gate.room[i] = plain_room(&f.plain[i], area)
+
+
+cdef inline int64_t fit_area(const Frame* f, const Block* b, double budget, const double* x,
+                             const Piece* piece, flash_gate* gate) noexcept nogil:
+    """The rows of a piece up to a scale that is too much for the area: to the bit.
+
+    Returns the first beyond it, and leaves out the column of the rows' own peaks, the last one,
+    where none is too large.
+    """
+    cdef const flash_class* of = class_of(f, piece.g)
+    cdef double total[N_COLUMNS]
+    cdef int64_t begin = piece.begin, end = piece.end, middle
+    gate.n_plain = f.n_plain
+    if not f.cut and f.place[USE_PEAKED] < 0:
+        return end
+    total[COL_AREA] = x[COL_AREA] + b.high[COL_AREA]
+    total[COL_PEAK] = max(x[COL_PEAK], b.high[COL_PEAK])
+    total[COL_SCALE] = x[COL_SCALE] + piece.most
+    if flash_area(f.links, of, total) <= budget:
+        gate.n_plain -= f.place[USE_PEAKED] >= 0
+        return end
+    if not f.cut:
+        return end
+    # rows do not differ in COL_AREA
+    total[COL_PEAK] = x[COL_PEAK]
+    while begin < end:
+        middle = (begin + end) // 2
+        total[COL_SCALE] = x[COL_SCALE] + b.column[COL_SCALE][middle]
+        if flash_area(f.links, of, total) > budget:
+            end = middle
+        else:
+            begin = middle + 1
+    return end

@@ -6,7 +6,7 @@ formed. Joined to the last cell, points are compared by their goals: the reporte
 epsilon a point stands for all that it comes within that factor of.
 """
 
-from libc.math cimport INFINITY, frexp
+from libc.math cimport INFINITY
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -21,7 +21,6 @@ from flash._core.front_cells cimport *
 from flash._core.front_keys cimport *
 from flash._core.front_sift cimport *
 from flash._core.front_task cimport *
-from flash._core.relax cimport additive
 from flash._core.tables cimport Tables, kernels
 
 __all__ = ("Front",)
@@ -70,7 +69,7 @@ cdef class Front:
                  double time_limit_s=INFINITY, bytes known=b"", bint only_new=False,
                  callback=None):
         cdef Task* t = &self.task
-        cdef int k, exponent
+        cdef int k
         self.tables = tables
         self.query = query
         self.callback = callback
@@ -80,10 +79,6 @@ cdef class Front:
         t.epsilon = epsilon
         t.deadline = flash_clock() + time_limit_s
         t.owner = <void*> self
-        t.additive = (additive(&tables.problem.links) and not tables.problem.links.n_steps
-                      and tables.problem.links.leakage == 0.0
-                      and tables.problem.links.area_per_scale == 0.0
-                      and not tables.problem.present >> COL_PEAK & 1)
         if not 2 <= len(goals) <= FLASH_METRICS or len(set(goals)) != len(goals):
             raise ValueError(f"goals must be two to six different metrics, got {goals!r}")
         for k in goals:
@@ -106,11 +101,7 @@ cdef class Front:
         self.n_known = len(known) // <int64_t> (FLASH_METRICS * sizeof(double))
         t.known = <const double*> PyBytes_AS_STRING(known)
         t.only_new = only_new
-        for k in range(t.n_goals if self.n_known else 0):
-            if t.goal[k] < M_PARAMS and frexp(tables.problem.links.quantum[t.goal[k]],
-                                              &exponent) != 0.5:
-                t.additive = 0     # totals of known points would be rounded
-        choose_keys(t)
+        choose_columns(t)
 
     def __dealloc__(self):
         discard(&self.found)
@@ -130,7 +121,7 @@ cdef class Front:
                 self.variants_done = v + 1
                 self.task.done = 0.0
             self.task.epsilon = 0.0
-            self.task.final = 1
+            by_goals(&self.task)
             if self.task.stopped != 4 and self.task.stopped != 2:
                 sift(&self.task, &self.found, &self.waiting)
             self.task.epsilon = epsilon
@@ -153,7 +144,7 @@ cdef class Front:
             memset(made, 0, t.stride)
             variant_of(t, made)[0] = -1
             rows_of(t, made)[0] = <int32_t> i
-        t.final = 1
+        by_goals(t)
         t.n_rows = 1
         t.epsilon = 0.0
         sift(t, &self.found, &self.waiting)

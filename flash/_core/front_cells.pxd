@@ -32,32 +32,35 @@ cdef inline void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
     cdef double whole = log1p(t.epsilon), share, score, steep
-    cdef int d, middle = v.n_cells - 2
+    cdef int k, middle = v.n_cells - 2
     t.shift = 0.0
+    for k in range(FLASH_COLUMNS):
+        t.slack[k] = KEEP
     if t.epsilon == 0.0 or middle <= 0:
-        for d in range(t.n_keys):
-            t.slack[d] = KEEP
         return
     share = 0.5 * whole / middle
     t.epsilon = exp(0.5 * whole) - 1.0
+    for k in range(FLASH_COLUMNS):
+        t.slack[k] = t.loose[k]
+        t.step[k] = exp(share) * (1.0 - 1e-12)
     rest_of(v, 0, -1, low, high)
-    for d in range(t.n_keys):
-        t.step[d] = exp(share) * (1.0 - 1e-12)
-        if t.key_column[d] != COL_SCORE or t.slack[d] == KEEP:
-            continue
-        score = l.quantum[M_SCORE] * (low[COL_SCORE] + v.constant[COL_SCORE])
-        if l.score_link == 2:
-            t.slack[d] = SHIFT
-            t.step[d] = share * (1.0 - 1e-12) / l.quantum[M_SCORE]
+    score = l.quantum[M_SCORE] * (low[COL_SCORE] + v.constant[COL_SCORE])
+    if has_logarithms(l):
+        if l.score_link == 2 and not bounded(t, M_SCORE):
             t.shift = share * (1.0 - 1e-12)
-        elif l.log_macs != 0.0 or l.log_params != 0.0 or not score > 0.0 or not positive(v):
-            t.slack[d] = KEEP
-        elif l.score_link == 1:
-            # accuracy rises by at most this power of the score, steepest where it is least
-            score *= exp(-whole)
-            steep = exp(l.link_b / score + l.link_c)
-            steep = l.link_b / score * (steep / (l.link_a + steep) if steep < 1e300 else 1.0)
-            t.step[d] = exp(share / max(1.0, steep)) * (1.0 - 1e-12)
+    elif t.slack[COL_SCORE] == KEEP:
+        pass
+    elif l.score_link == 2:
+        t.slack[COL_SCORE] = SHIFT
+        t.step[COL_SCORE] = share * (1.0 - 1e-12) / l.quantum[M_SCORE]
+    elif not score > 0.0 or not positive(v):
+        t.slack[COL_SCORE] = KEEP
+    elif l.score_link == 1:
+        # accuracy rises by at most this power of the score, steepest where it is least
+        score *= exp(-whole)
+        steep = exp(l.link_b / score + l.link_c)
+        steep = l.link_b / score * (steep / (l.link_a + steep) if steep < 1e300 else 1.0)
+        t.step[COL_SCORE] = exp(share / max(1.0, steep)) * (1.0 - 1e-12)
 
 
 cdef inline int64_t future(const flash_variant* v, int c, int64_t state) noexcept nogil:
@@ -78,22 +81,14 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     """The rows of a cell in a state that no other dominates."""
     cdef const flash_cell* cell = &v.cells[c]
     cdef int64_t each = cell.rows // cell.states, i
-    cdef double rest_low[N_COLUMNS]
-    cdef double rest_high[N_COLUMNS]
     cdef double x[N_COLUMNS]
     cdef char* made
     cdef Waiting waiting
-    cdef int k, n_rows = t.n_rows, final = t.final
+    cdef flash_stage stage = t.stage
+    cdef int k, n_rows = t.n_rows
     cdef double epsilon = t.epsilon
-    for k in range(FLASH_COLUMNS):
-        rest_low[k] = t.rest_low[k]
-        rest_high[k] = t.rest_high[k]
-    rest_of(v, 0, c, t.rest_low, t.rest_high)
-    for k in range(FLASH_COLUMNS):
-        t.rest_low[k] += v.constant[k]
-        t.rest_high[k] += v.constant[k]
+    by_missing(t, v, 0, c)
     t.n_rows = 1
-    t.final = 0
     t.epsilon = 0.0
     memset(&waiting, 0, sizeof(waiting))
     for i in range(state * each, (state + 1) * each):
@@ -105,9 +100,7 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
         if made == NULL:
             break
         for k in range(t.n_columns):
-            totals(made)[k] = cell.column[t.column[k]][i]
-            if t.column[k] == COL_PEAK:     # lower ones are all alike
-                totals(made)[k] = max(totals(made)[k], t.least_peak)
+            totals(made)[k] = x[t.column[k]]
         memset(variant_of(t, made), 0, (t.n_cells + 1) * sizeof(int32_t))
         rows_of(t, made)[0] = <int32_t> i
     if t.stopped != 4:
@@ -115,11 +108,8 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     by_sums(t, out)
     free(waiting.record)
     t.n_rows = n_rows
-    t.final = final
     t.epsilon = epsilon
-    for k in range(FLASH_COLUMNS):
-        t.rest_low[k] = rest_low[k]
-        t.rest_high[k] = rest_high[k]
+    t.stage = stage
 
 
 cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
@@ -141,7 +131,6 @@ cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
     memset(&waiting, 0, sizeof(waiting))
     t.variant = variant
     t.n_rows = 0
-    t.final = 0
     t.done = 0.0
     t.whole = v.n_cells
     choose_steps(t, v)
@@ -150,23 +139,23 @@ cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
         memset(start, 0, t.stride)
         for k in range(t.n_columns):
             totals(start)[k] = v.constant[t.column[k]]
-        rest_of(v, 0, -1, t.rest_low, t.rest_high)
-        t.least_peak = t.rest_low[COL_PEAK]
+        by_missing(t, v, 0, -1)
         sift(t, before, &waiting)
         by_sums(t, before)
     for c in range(v.n_cells):
         t.n_rows = c + 1
-        rest_of(v, c + 1, -1, t.rest_low, t.rest_high)
+        if c + 1 < v.n_cells:
+            by_missing(t, v, c + 1, -1)
+        else:
+            by_goals(t)
         for g in range(64):
             memset(&after[g], 0, sizeof(Cloud))
         for f in range(v.cells[c].states):      # groups after, each from all its states
             for s in range(v.cells[c].states):
                 if future(v, c, s) != f or t.stopped == 4:
                     continue
-                t.final = 0
                 rows_in(t, v, c, s, &rows)
-                t.final = c == v.n_cells - 1
-                t.before = 0 if t.final else found.n + kept.n
+                t.before = 0 if t.stage.final else found.n + kept.n
                 for g in range(v.cells[c - 1].states if c else 1):
                     if c and (future(v, c - 1, g) != g
                               or not flash_follows(&v.cells[c - 1], g, &v.cells[c], s)):
@@ -175,14 +164,13 @@ cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
                         offset[k] = 0.0
                         if v.cells[c].boundary[k] != NULL:
                             offset[k] = v.cells[c].boundary[k][g * v.cells[c].states + s]
-                    wait = kept if t.final else &waiting
-                    join(t, &before[g], &rows, offset, found if t.final else &after[f], wait,
-                         pause)
+                    wait = kept if t.stage.final else &waiting
+                    join(t, &before[g], &rows, offset, found if t.stage.final else &after[f],
+                         wait, pause)
                 discard(&rows)
-            t.final = c == v.n_cells - 1
-            if t.final and t.epsilon > 0.0 and t.stopped != 4:
+            if t.stage.final and t.epsilon > 0.0 and t.stopped != 4:
                 sift(t, found, kept)
-            elif not t.final and t.stopped != 4:
+            elif not t.stage.final and t.stopped != 4:
                 sift(t, &after[f], &waiting)
                 by_sums(t, &after[f])
         for g in range(64):

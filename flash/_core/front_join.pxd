@@ -11,7 +11,7 @@ from flash._core.front_task cimport *
 
 cdef enum:
     FEW = 64             # points of a sample
-    FEW_KEYS = 1152      # all of their keys
+    FEW_KEYS = 896       # all of their keys
     BATCH = 4096         # sums that wait, at least, before they join a cloud
     MANY = 24            # blocks whose corners are looked at together
 
@@ -21,11 +21,11 @@ cdef struct Join:
     const Cloud* b       # rows of the next cell
     int turned           # a point of b meets sixteen of a, which are nearer each other
     double offset[N_COLUMNS]     # what the boundary between them adds, by column
-    double key_offset[MOST_KEYS]
     int32_t* near        # blocks of the result near two groups, and near two blocks
     int32_t* nearer
     double* corner       # the least keys of those near two blocks, key by key
     int32_t* chosen      # of them, those near sixteen sums
+    flash_lanes lanes    # these
 
 
 cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* out,
@@ -43,7 +43,7 @@ cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* o
                 (j // FLASH_POINTS * cloud.keys + d) * FLASH_POINTS + j % FLASH_POINTS]
         if out.record != NULL:
             memcpy(out.record + i * cloud.stride, cloud.record + j * cloud.stride, cloud.stride)
-    if out.record == NULL or not pack(out, cloud.keys, n, order, key):
+    if out.record == NULL or not pack(out, cloud.keys, n, order, key, 0):
         discard(out)
 
 
@@ -83,105 +83,67 @@ cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
     return 1
 
 
-cdef inline double key_of_both(const Task* t, const Join* j, int d, double a,
-                               double b) noexcept nogil:
-    """A key of the sum of two points. The peak's has no offset, and less of it is better."""
-    return flash_joined(t.key_column[d], a, b) + j.key_offset[d]
-
-
 cdef inline int box(const Task* t, const Join* j, const double* low_a, const double* high_a,
                     const double* low_b, const double* high_b, double* low,
                     double* high) noexcept nogil:
     """What the sums of two boxes are compared by, eased; 0 where none can meet the budgets."""
-    cdef double least[MOST_KEYS]
-    cdef double most[MOST_KEYS]
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
-    cdef int d
-    for d in range(t.n_keys):
-        least[d] = key_of_both(t, j, d, low_a[d], low_b[d])
-        most[d] = key_of_both(t, j, d, high_a[d], high_b[d])
-    corner(t, least, most, x, y)
+    cdef int i, k
+    memset(x, 0, sizeof(x))
+    memset(y, 0, sizeof(y))
+    for i in range(t.stage.n_columns):
+        k = t.stage.column[i]
+        x[k] = flash_joined(k, low_a[i], low_b[i]) + j.offset[k]
+        y[k] = flash_joined(k, high_a[i], high_b[i]) + j.offset[k]
     if hopeless(t, x, y):
         return 0
-    if t.final and not t.additive:
-        end_of_goals(t, x, y, 1.0, low)
-        end_of_goals(t, x, y, -1.0, high)
-    elif t.corners and not t.final:
-        corners_of(t, y, x, low)
-        corners_of(t, x, y, high)
-        for d in range(t.n_plain):
-            low[t.corners + d] = least[t.plain[d]]
-            high[t.corners + d] = most[t.plain[d]]
-    else:
-        for d in range(compared(t)):
-            low[d] = least[t.goal_key[d] if t.final else d]
-            high[d] = most[t.goal_key[d] if t.final else d]
-    eased(t, low)
-    eased(t, high)
-    wary(t, low)
+    if t.epsilon > 0.0 and not t.stage.final:
+        eased_totals(t, x, 1)
+        eased_totals(t, y, 1)
+    keys_between(t, x, y, low, high)
+    if t.epsilon > 0.0:
+        eased_keys(t, low)
+        eased_keys(t, high)
     return 1
 
 
 cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t block,
-                         double* lanes) noexcept nogil:
-    """The keys of the sums of a point and the points of a block; how many there are."""
+                         flash_lanes* lanes) noexcept nogil:
+    """The sums of a point and the points of a block, as others are to dominate them; how many."""
     cdef const Cloud* one = j.b if j.turned else j.a
     cdef const Cloud* many = j.a if j.turned else j.b
-    cdef const double* left = one.key + (point // FLASH_POINTS * t.n_keys) * FLASH_POINTS \
-        + point % FLASH_POINTS
-    cdef const double* right = many.key + block * t.n_keys * FLASH_POINTS
+    cdef const flash_stage* s = &t.stage
     cdef double x[N_COLUMNS]
-    cdef double m[MOST_KEYS]
-    cdef double own[MOST_KEYS]
-    cdef double base
-    cdef int l, d, k, n = <int> min(FLASH_POINTS, many.n - block * FLASH_POINTS)
-    if t.final and not t.additive:
+    cdef double key[MOST_KEYS]
+    cdef double m[6]
+    cdef int l, d, k, n = <int> min(<int64_t> FLASH_POINTS, many.n - block * FLASH_POINTS)
+    t.kernels.joined(s, one.key + point // FLASH_POINTS * one.keys * FLASH_POINTS
+                     + point % FLASH_POINTS, many.key + block * many.keys * FLASH_POINTS,
+                     j.offset, lanes)
+    if t.epsilon > 0.0 and not s.final:
         for l in range(n):
-            summed(t, j, point, block * FLASH_POINTS + l, x)
-            flash_metrics(&t.problem.links, x, m)
-            goals_of(t, m, own)
-            eased(t, own)
-            for d in range(t.n_goals):
-                lanes[d * FLASH_POINTS + l] = own[d]
-        for l in range(n, FLASH_POINTS):
-            for d in range(t.n_goals):
-                lanes[d * FLASH_POINTS + l] = INFINITY
+            eased_totals(t, &lanes.total[0][l], FLASH_POINTS)
+    t.kernels.keyed(s, lanes)
+    if not has_logarithms(s.links) and (t.epsilon == 0.0 or not s.final):
         return n
-    if t.corners and not t.final:
-        for l in range(n):
-            for d in range(t.n_keys):
-                own[d] = key_of_both(t, j, d, left[d * FLASH_POINTS], right[d * FLASH_POINTS + l])
-            for k in range(FLASH_COLUMNS):
-                if t.place[k] >= 0:
-                    x[k] = t.sign[t.place[k]] * own[t.place[k]]
-            corners_of(t, x, x, m)
-            for d in range(t.n_plain):
-                m[t.corners + d] = own[t.plain[d]]
-            eased(t, m)
-            wary(t, m)
-            for d in range(compared(t)):
-                lanes[d * FLASH_POINTS + l] = m[d]
-        for l in range(n, FLASH_POINTS):
-            for d in range(compared(t)):
-                lanes[d * FLASH_POINTS + l] = INFINITY
-        return n
-    for d in range(compared(t)):
-        k = t.goal_key[d] if t.final else d
-        base = left[k * FLASH_POINTS] + j.key_offset[k]
-        if t.key_column[k] == COL_PEAK:
-            for l in range(FLASH_POINTS):
-                lanes[d * FLASH_POINTS + l] = max(base, right[k * FLASH_POINTS + l])
-            continue
-        for l in range(FLASH_POINTS):
-            lanes[d * FLASH_POINTS + l] = base + right[k * FLASH_POINTS + l]
-    if t.epsilon > 0.0:
-        for l in range(n):
-            for d in range(compared(t)):
-                own[d] = lanes[d * FLASH_POINTS + l]
-            eased(t, own)
-            for d in range(compared(t)):
-                lanes[d * FLASH_POINTS + l] = own[d]
+    for l in range(n):
+        for k in range(FLASH_COLUMNS):
+            x[k] = lanes.total[k][l]
+        for d in range(s.n_keys):
+            key[d] = lanes.key[d][l]
+        if s.corners:
+            corners_of(t, x, x, key)
+        elif has_logarithms(s.links):
+            flash_metrics(s.links, x, m)
+            for d in range(s.n_keys):
+                if s.kind[d] == M_SCORE:
+                    key[d] = -m[M_SCORE]
+        if t.epsilon > 0.0:
+            eased_keys(t, key)
+        wary(t, key)
+        for d in range(s.n_keys):
+            lanes.key[d][l] = key[d]
     return n
 
 
@@ -196,42 +158,42 @@ cdef inline void corners_apart(const Cloud* out, int64_t n, const int32_t* list,
 
 
 cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
-                            const double* lanes) noexcept nogil:
+                            const flash_lanes* lanes) noexcept nogil:
     """Chooses of the n nearest blocks those that may dominate one of the sums."""
     cdef double most[MOST_KEYS]
-    cdef int keys = compared(t), d, l
+    cdef int keys = t.stage.n_keys, d, l
     cdef int64_t i, near
     for d in range(keys):
-        most[d] = lanes[d * FLASH_POINTS]
+        most[d] = lanes.key[d][0]
         for l in range(1, count):
-            most[d] = max(most[d], lanes[d * FLASH_POINTS + l])
+            most[d] = max(most[d], lanes.key[d][l])
     near = t.kernels.fitting(n, keys, j.corner, n, most, j.chosen)
     for i in range(near):
         j.chosen[i] = j.nearer[j.chosen[i]]
     return near
 
 
-cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t n,
+cdef inline int blocks_of(Task* t, Join* j, int64_t a, int64_t b, int64_t n,
                           const Cloud* out, Waiting* waiting) noexcept nogil:
     """The sums of block a and block b that the cloud does not dominate, by its n nearest blocks."""
     cdef double low[MOST_KEYS]
     cdef double high[MOST_KEYS]
-    cdef double lanes[MOST_LANES]
-    cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
-    cdef int keys = t.n_keys, l, count
+    cdef flash_lanes* lanes = &j.lanes
+    cdef flash_points points = points_of(out, t.epsilon > 0.0)
+    cdef int keys = t.stage.n_columns, l, count
     cdef uint32_t alive, perhaps
-    cdef int64_t block = a if j.turned else b, points = b if j.turned else a, i, near
+    cdef int64_t block = a if j.turned else b, one = b if j.turned else a, i, near
     cdef int32_t* list
     if not box(t, j, j.a.low[0] + a * keys, j.a.high[0] + a * keys, j.b.low[0] + b * keys,
                j.b.high[0] + b * keys, low, high):
         return 1
-    n = among(out, strict, low, high, n, j.near, j.nearer)
+    n = among(out, t.stage.final, t.epsilon > 0.0, low, high, n, j.near, j.nearer)
     if n < 0:
         return 1
     if n >= MANY:
         corners_apart(out, n, j.nearer, j.corner)
-    for i in range(points * FLASH_POINTS,
-                   min((points + 1) * FLASH_POINTS, j.b.n if j.turned else j.a.n)):
+    for i in range(one * FLASH_POINTS,
+                   min((one + 1) * FLASH_POINTS, j.b.n if j.turned else j.a.n)):
         count = lanes_of(t, j, i, block, lanes)
         t.weighed += count
         near = n
@@ -239,8 +201,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
         if n >= MANY:
             near = closest(t, n, j, count, lanes)
             list = j.chosen
-        alive = t.kernels.covered(compared(t), strict, lanes, near, list, out.low[0], out.key,
-                                  &perhaps)
+        alive = t.kernels.covered(&t.stage, &points, lanes, count, near, list, &perhaps)
         for l in range(count):
             if alive >> l & 1 and not add(t, j, i, block * FLASH_POINTS + l, waiting):
                 return 0
@@ -250,7 +211,7 @@ cdef inline int blocks_of(Task* t, const Join* j, int64_t a, int64_t b, int64_t 
 cdef inline void look_for_new(Task* t, Cloud* out, Waiting* waiting) noexcept nogil:
     """Ends the search where one new point is all that is asked for, and there is one."""
     cdef int64_t i
-    if not (t.final and t.only_new and waiting.n) or t.stopped:
+    if not (t.stage.final and t.only_new and waiting.n) or t.stopped:
         return
     sift(t, out, waiting)
     for i in range(out.n if t.stopped == 0 else 0):
@@ -265,7 +226,7 @@ cdef inline int room_for(Task* t, Join* j, const Cloud* out) noexcept nogil:
     j.near = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
     j.nearer = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
     j.chosen = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
-    j.corner = <double*> malloc((out.blocks * compared(t) + 1) * sizeof(double))
+    j.corner = <double*> malloc((out.blocks * t.stage.n_keys + 1) * sizeof(double))
     if j.near == NULL or j.nearer == NULL or j.chosen == NULL or j.corner == NULL:
         t.stopped = 4
         return 0
@@ -287,8 +248,7 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
     """Group by group; `pause` looks at the limits in between."""
     cdef double low[MOST_KEYS]
     cdef double high[MOST_KEYS]
-    cdef int strict = -1 if t.epsilon > 0.0 else strictly(t)
-    cdef int keys = t.n_keys, la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
+    cdef int keys = t.stage.n_columns, la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
     cdef int64_t ga, gb, a, b, n
     cdef int64_t wa = GROUP if la else 1, wb = GROUP if lb else 1
     if not room_for(t, j, out):
@@ -301,7 +261,7 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
             if not box(t, j, j.a.low[la] + ga * keys, j.a.high[la] + ga * keys,
                        j.b.low[lb] + gb * keys, j.b.high[lb] + gb * keys, low, high):
                 continue
-            n = relevant(out, strict, low, high, j.near)
+            n = relevant(out, t.stage.final, t.epsilon > 0.0, low, high, j.near)
             if n < 0:
                 continue
             for a in range(ga * wa, min((ga + 1) * wa, j.a.blocks)):
@@ -317,7 +277,7 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                     return
         if pause != NULL:
             t.share = <double> (ga + 1) / j.a.nodes[la]
-        if t.final and t.only_new and waiting.n >= FLASH_POINTS:
+        if t.stage.final and t.only_new and waiting.n >= FLASH_POINTS:
             look_for_new(t, out, waiting)
             if t.stopped or not room_for(t, j, out):
                 return
@@ -334,15 +294,13 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     cdef Cloud few_a, few_b
     cdef double key[FEW_KEYS]
     cdef int32_t order[FEW]
-    cdef int d, whole = 0
+    cdef int whole = 0
     if a.n == 0 or b.n == 0 or t.stopped == 4 or t.stopped == 2:
         return
     memset(&j, 0, sizeof(Join))
     memset(&few_a, 0, sizeof(Cloud))
     memset(&few_b, 0, sizeof(Cloud))
     memcpy(j.offset, offset, sizeof(j.offset))
-    for d in range(t.n_keys):
-        j.key_offset[d] = t.sign[d] * offset[t.key_column[d]]
     if not t.stopped and <double> a.n * b.n <= 4.0 * FEW * FEW:
         j.a = a
         j.b = b

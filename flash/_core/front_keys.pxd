@@ -1,4 +1,4 @@
-"""The keys that sums of rows are compared by: what goals and budgets depend on."""
+"""What sums of rows are compared by: what goals and budgets depend on."""
 
 from libc.math cimport INFINITY, fabs, log
 from libc.string cimport memset
@@ -9,6 +9,7 @@ from flash._core.front_task cimport *
 
 cdef enum:
     ROUNDINGS = 5        # of operations on the way to a metric, at most
+    ROUGHLY = 64         # the same of what sums of rows are compared by, generously
 
 
 cdef inline void rest_of(const flash_variant* v, int first, int but, double* low,
@@ -37,10 +38,16 @@ cdef inline void rest_of(const flash_variant* v, int first, int but, double* low
 
 
 cdef inline int uses(const flash_links* l, int metric, int* columns) noexcept nogil:
-    """Columns that a metric depends on, that which is a term of its own first; how many."""
+    """Columns that a metric depends on; how many."""
     cdef int n = 1, leaks = metric == M_ENERGY and l.leakage > 0.0
     if metric == M_SCORE:
         columns[0] = COL_SCORE
+        if l.log_macs != 0.0:
+            columns[n] = COL_MACS
+            n += 1
+        if l.log_params != 0.0:
+            columns[n] = COL_PARAMS
+            n += 1
     elif metric == M_PARAMS:
         columns[0] = COL_PARAMS
     elif metric == M_MACS:
@@ -112,9 +119,11 @@ cdef inline int is_goal(const Task* t, int metric) noexcept nogil:
     return 0
 
 
-cdef inline int counts(const Task* t, int metric) noexcept nogil:
-    """Whether a metric is a goal or has a budget."""
-    return is_goal(t, metric) or t.query.maximum[metric] < INFINITY
+cdef inline int bounded(const Task* t, int metric) noexcept nogil:
+    """Whether a metric has a budget."""
+    if metric == M_SCORE:
+        return t.query.min_accuracy != -INFINITY
+    return t.query.maximum[metric] < INFINITY
 
 
 cdef inline double size_of_score(const flash_links* l, const double* low,
@@ -147,83 +156,91 @@ cdef inline void greatest(const Task* t, double* top) noexcept nogil:
             top[k] = max(top[k], m[k])
 
 
-cdef inline void choose_keys(Task* t) noexcept nogil:
-    """The keys, strict ones first, and how far each may be eased while cells are joined."""
+cdef inline void choose_columns(Task* t) noexcept nogil:
+    """What is compared, the columns that it depends on, and how it may be eased."""
     cdef const flash_links* l = &t.problem.links
     cdef const flash_query* q = t.query
-    cdef int need[2][N_COLUMNS]     # of less, of more
-    cdef int strict[N_COLUMNS]
+    cdef flash_stage* s = &t.stage
+    cdef int used[N_COLUMNS]
     cdef int fixed[N_COLUMNS]
     cdef int columns[N_COLUMNS]
-    cdef double top[6]
-    cdef int i, k, n, m, part, goal, direct
-    memset(need, 0, sizeof(need))
+    cdef int i, k, m, n
+    memset(used, 0, sizeof(used))
     memset(fixed, 0, sizeof(fixed))
-    greatest(t, top)
+    greatest(t, t.top)
+    t.margin = 1e-13 * t.top[M_SCORE]
     for k in range(FLASH_COLUMNS):
-        m = metric_of(k)
-        t.shows[k] = least_share(l, k) > ROUNDINGS * 2.0 ** -52 * top[m]
-        strict[k] = t.shows[k] and is_goal(t, m)
+        t.shows[k] = least_share(l, k) > ROUNDINGS * 2.0 ** -52 * t.top[metric_of(k)]
+    s.links = l
     for m in range(FLASH_METRICS):
-        goal = is_goal(t, m)
-        n = uses(l, m, columns)
-        if m == M_SCORE:
-            if not goal and q.min_accuracy == -INFINITY:
-                continue
-            need[1][COL_SCORE] = 1
-            fixed[COL_SCORE] |= q.min_accuracy != -INFINITY
-            if l.log_macs != 0.0:
-                need[l.log_macs > 0.0][COL_MACS] = 1
-                fixed[COL_MACS] = 1
-            if l.log_params != 0.0:
-                need[l.log_params > 0.0][COL_PARAMS] = 1
-                fixed[COL_PARAMS] = 1
-        elif not goal and q.maximum[m] == INFINITY:
+        s.margin[m] = ROUGHLY * 2.0 ** -52 * t.top[m] * (1.0 + t.epsilon)
+        if not is_goal(t, m) and not bounded(t, m):
             continue
-        else:
-            for i in range(n):
-                need[0][columns[i]] = 1
-                fixed[columns[i]] |= q.maximum[m] < INFINITY or columns[i] == COL_SCALE
-    n = 0
-    for part in range(2):
-        for k in range(FLASH_COLUMNS):
-            if not t.problem.present >> k & 1:
-                continue
-            for i in range(2):
-                if not need[i][k]:
-                    continue
-                # params or macs that only a logarithm rewards are not strict
-                direct = strict[k] and i == (k == COL_SCORE)
-                if direct != (part == 0):
-                    continue
-                t.key_column[n] = k
-                t.sign[n] = -1.0 if i else 1.0
-                t.slack[n] = KEEP if fixed[k] else GAIN if k == COL_SCORE else COST
-                n += 1
-        if part == 0:
-            t.strict = n
-    t.n_keys = n
-    for k in range(FLASH_COLUMNS):
-        t.place[k] = -1
-    for i in range(n):
-        t.place[t.key_column[i]] = i
-    if (l.log_macs != 0.0 or l.log_params != 0.0) and is_goal(t, M_SCORE):
-        t.corners = (2 if l.log_macs != 0.0 else 1) * (2 if l.log_params != 0.0 else 1)
-        t.margin = 1e-13 * top[M_SCORE]
+        s.counts |= 1 << m
+        if is_goal(t, m):
+            s.goals |= 1 << m
+        t.limited |= bounded(t, m)
+        n = uses(l, m, columns)
         for i in range(n):
-            k = t.key_column[i]
-            if k == COL_SCORE:
-                continue
-            if (k == COL_MACS or k == COL_PARAMS) and not (
-                    t.sign[i] > 0.0 and counts(t, M_MACS if k == COL_MACS else M_PARAMS)):
-                continue
-            t.plain[t.n_plain] = i
-            t.n_plain += 1
-    for i in range(t.n_goals):
-        direct = 0
-        uses(l, t.goal[i], columns)
-        for k in range(t.n_keys):
-            if t.key_column[k] == columns[0] and (t.sign[k] < 0.0) == (columns[0] == COL_SCORE):
-                t.goal_key[i] = k
-                direct = 1
-        t.additive = t.additive and direct
+            used[columns[i]] = 1
+            # the scale and what a logarithm takes may not be eased
+            if bounded(t, m) or columns[i] == COL_SCALE or (m == M_SCORE and has_logarithms(l)):
+                fixed[columns[i]] = 1
+    for i in range(t.n_columns):
+        k = t.column[i]
+        if not used[k]:
+            continue
+        s.column[s.n_columns] = k
+        s.place[s.n_columns] = i
+        s.n_columns += 1
+        t.loose[k] = KEEP if fixed[k] else GAIN if k == COL_SCORE else COST
+
+
+cdef inline void by_goals(Task* t) noexcept nogil:
+    """Points are compared by their goals: no cell is missing."""
+    cdef flash_stage* s = &t.stage
+    cdef int d
+    s.final = 1
+    s.corners = 0
+    s.n_keys = t.n_goals
+    for d in range(t.n_goals):
+        s.kind[d] = t.goal[d]
+    memset(s.low, 0, sizeof(s.low))
+    memset(s.high, 0, sizeof(s.high))
+
+
+cdef inline void by_missing(Task* t, const flash_variant* v, int first, int but) noexcept nogil:
+    """Points are compared with regard to the cells from `first` on, or to all but one."""
+    cdef flash_stage* s = &t.stage
+    cdef int i, k, scaled = 0
+    s.final = 0
+    s.corners = 0
+    rest_of(v, first, but, s.low, s.high)
+    for k in range(FLASH_COLUMNS if but >= 0 else 0):
+        s.low[k] += v.constant[k]
+        s.high[k] += v.constant[k]
+    for i in range(s.n_columns):
+        scaled |= s.column[i] == COL_SCALE
+    if has_logarithms(s.links):
+        if s.counts >> M_SCORE & 1:
+            s.corners = ((2 if s.links.log_macs != 0.0 else 1)
+                         * (2 if s.links.log_params != 0.0 else 1))
+        s.n_keys = s.corners
+    else:
+        s.n_keys = 0
+        compare_by(s, M_SCORE, s.counts >> M_SCORE & 1)
+    # those first that tell most
+    compare_by(s, M_LATENCY, s.counts >> M_LATENCY & 1)
+    compare_by(s, M_ENERGY, s.counts >> M_ENERGY & 1)
+    compare_by(s, FLASH_BY_SCALE, scaled)
+    compare_by(s, FLASH_AT_MOST + M_LATENCY, scaled and s.counts >> M_LATENCY & 1)
+    compare_by(s, FLASH_AT_MOST + M_ENERGY, scaled and s.counts >> M_ENERGY & 1)
+    compare_by(s, M_AREA, s.counts >> M_AREA & 1)
+    compare_by(s, M_PARAMS, s.counts >> M_PARAMS & 1)
+    compare_by(s, M_MACS, s.counts >> M_MACS & 1)
+
+
+cdef inline void compare_by(flash_stage* s, int kind, int wanted) noexcept nogil:
+    if wanted:
+        s.kind[s.n_keys] = kind
+        s.n_keys += 1

@@ -72,7 +72,7 @@ cdef inline int64_t distinct(const Task* t, int keys, int64_t n, char* const* re
         while slot[at] >= 0:
             j = slot[at]
             if not gone[j] and alike(key + i * keys, key + <int64_t> j * keys, keys):
-                if t.epsilon > 0.0 or before(t, record[j], record[i]):
+                if (t.stage.final and t.epsilon > 0.0) or before(t, record[j], record[i]):
                     gone[i] = 1
                     break
                 if before(t, record[i], record[j]):
@@ -95,7 +95,7 @@ cdef inline int64_t distinct(const Task* t, int keys, int64_t n, char* const* re
 cdef inline int doubtful(const Task* t, const Cloud* cloud, int64_t n, const int32_t* blocks,
                          char* const* record, const int32_t* order, int64_t own,
                          const double* key) noexcept nogil:
-    """Whether a point at most `own` in all keys, less in none that is strict, comes before it."""
+    """Whether a point that is worse than `own` in nothing comes before it."""
     cdef double other[MOST_KEYS]
     cdef int64_t i, j
     cdef int d, p
@@ -111,20 +111,76 @@ cdef inline int doubtful(const Task* t, const Cloud* cloud, int64_t n, const int
     return 0
 
 
-cdef inline int stood_for(const Cloud* cloud, const double* key, const char* state, int64_t n,
-                          const int32_t* blocks) noexcept nogil:
-    """Whether a point that stays is at most `key`."""
-    cdef double other[MOST_KEYS]
-    cdef int64_t i, j
-    cdef int d, p
+cdef inline void keys_of_some(const Task* t, char* const* record, int n, flash_lanes* lanes,
+                              double* key) noexcept nogil:
+    """What up to sixteen records are compared by."""
+    cdef const flash_stage* s = &t.stage
+    cdef const double* own
+    cdef int d, l, plain = not has_logarithms(s.links)
+    for l in range(n):
+        plain = plain and known_of(t, record[l]) == NULL
+    if not plain:
+        for l in range(n):
+            keys_of(t, record[l], key + l * s.n_keys)
+        return
+    memset(lanes.total, 0, sizeof(lanes.total))
+    for l in range(n):
+        own = totals(record[l])
+        for d in range(s.n_columns):
+            lanes.total[s.column[d]][l] = own[s.place[d]]
+    t.kernels.keyed(s, lanes)
+    for l in range(n):
+        for d in range(s.n_keys):
+            key[l * s.n_keys + d] = lanes.key[d][l]
+
+
+cdef inline void as_lanes(const Task* t, const Cloud* cloud, int64_t block, int count,
+                          flash_lanes* lanes) noexcept nogil:
+    """A block's points as sums that others are to dominate."""
+    cdef const double* own
+    cdef int d, l
+    lanes.known = 0
+    memcpy(lanes.key, cloud.key + block * cloud.keys * FLASH_POINTS,
+           cloud.keys * FLASH_POINTS * sizeof(double))
+    for d in range(t.stage.corners):
+        for l in range(FLASH_POINTS):
+            lanes.key[d][l] -= t.margin
+    if t.stage.final:
+        return
+    memset(lanes.total, 0, sizeof(lanes.total))
+    for l in range(count):
+        own = totals(cloud.record + (block * FLASH_POINTS + l) * cloud.stride)
+        for d in range(t.stage.n_columns):
+            lanes.total[t.stage.column[d]][l] = own[t.stage.place[d]]
+
+
+cdef inline int stood_for(const Task* t, const Cloud* cloud, const char* record,
+                          const char* state, int32_t* blocks) noexcept nogil:
+    """Whether a point that stays comes within epsilon of a record."""
+    cdef flash_points points = points_of(cloud, 1)
+    cdef flash_lanes lanes
+    cdef double x[N_COLUMNS]
+    cdef double key[MOST_KEYS]
+    cdef int64_t i, j, n
+    cdef int k, p
+    spelled(t, totals(record), x)
+    if t.stage.final:
+        keys_of(t, record, key)
+    else:
+        eased_totals(t, x, 1)
+        keys_between(t, x, x, key, key)
+    eased_keys(t, key)
+    wary(t, key)
+    for k in range(FLASH_COLUMNS):
+        lanes.total[k][0] = x[k]
+    for k in range(t.stage.n_keys):
+        lanes.key[k][0] = key[k]
+    n = relevant(cloud, 0, 1, key, key, blocks)
     for i in range(n):
         for p in range(FLASH_POINTS):
             j = <int64_t> blocks[i] * FLASH_POINTS + p
-            if j >= cloud.n or state[j] != STAYS:
-                continue
-            for d in range(cloud.keys):
-                other[d] = cloud.key[(blocks[i] * <int64_t> cloud.keys + d) * FLASH_POINTS + p]
-            if within(cloud.keys, other, key):
+            if j < cloud.n and state[j] == STAYS and flash_dominates(&t.stage, &points, j,
+                                                                     &lanes, 0):
                 return 1
     return 0
 
@@ -135,7 +191,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     With an epsilon, points of the cloud may stand for others that were left out: they stay, since
     what replaced them could itself be left out for a third, twice epsilon away.
     """
-    cdef int keys = compared(t), strict = strictly(t)
+    cdef int keys = t.stage.n_keys, final = t.stage.final
     cdef int64_t n_old = cloud.n, n = cloud.n + waiting.n, i, count, kept, b, found
     cdef uint64_t size = 1024
     cdef char** record
@@ -145,11 +201,10 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
     cdef int32_t* blocks
     cdef char* state
     cdef Cloud whole, made
-    cdef double low[MOST_KEYS]
-    cdef double high[MOST_KEYS]
-    cdef double lanes[MOST_LANES]
+    cdef flash_lanes lanes
+    cdef flash_points points
     cdef uint32_t alive, perhaps
-    cdef int l, d
+    cdef int some, l, d
     cdef double start = flash_clock()
     if n == 0:
         return
@@ -168,47 +223,45 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
         for i in range(n):
             record[i] = (cloud.record + i * t.stride if i < n_old
                          else waiting.record + (i - n_old) * t.stride)
-            keys_of(t, record[i], key + i * keys)
+        for i in range(n_old):
+            for d in range(keys):
+                key[i * keys + d] = cloud.key[
+                    (i // FLASH_POINTS * keys + d) * FLASH_POINTS + i % FLASH_POINTS]
+        for b in range((waiting.n + FLASH_POINTS - 1) // FLASH_POINTS):
+            i = n_old + b * FLASH_POINTS
+            keys_of_some(t, record + i, <int> min(<int64_t> FLASH_POINTS, n - i), &lanes,
+                         key + i * keys)
         memset(slot, 0xFF, size * sizeof(int32_t))
         count = distinct(t, keys, n, record, key, slot, size - 1, order)
         arrange(keys, count, key, order)
-        if pack(&whole, keys, count, order, key):
+        whole.stride = t.stride
+        whole.record = <char*> malloc(1 if final else count * t.stride)
+        if whole.record != NULL and pack(&whole, keys, count, order, key, 1):
+            for i in range(0 if final else count):
+                memcpy(whole.record + i * t.stride, record[order[i]], t.stride)
+            points = points_of(&whole, 0)
             for b in range(whole.blocks):
-                for d in range(keys):
-                    low[d] = whole.low[0][b * keys + d]
-                    high[d] = whole.high[0][b * keys + d]
-                wary(t, low)
-                found = relevant(&whole, strict, low, high, blocks)
+                i = b * FLASH_POINTS
+                some = <int> min(<int64_t> FLASH_POINTS, count - i)
+                found = relevant(&whole, final, 0, whole.low[0] + b * keys,
+                                 whole.high[0] + b * keys, blocks)
                 if found < 0:
-                    for i in range(b * FLASH_POINTS, min((b + 1) * FLASH_POINTS, count)):
-                        state[i] = 0
+                    memset(state + i, 0, some)
                     continue
-                memcpy(lanes, whole.key + b * keys * FLASH_POINTS,
-                       keys * FLASH_POINTS * sizeof(double))
-                for i in range(t.corners * FLASH_POINTS if not t.final else 0):
-                    lanes[i] -= t.margin
-                alive = t.kernels.covered(keys, strict, lanes, found, blocks, whole.low[0],
-                                          whole.key, &perhaps)
-                for l in range(FLASH_POINTS):
-                    i = b * FLASH_POINTS + l
-                    if i >= count:
-                        break
-                    state[i] = alive >> l & 1
+                as_lanes(t, &whole, b, some, &lanes)
+                alive = t.kernels.covered(&t.stage, &points, &lanes, some, found, blocks, &perhaps)
+                for l in range(some):
+                    state[i + l] = alive >> l & 1
                     if alive & perhaps & (<uint32_t> 1 << l) and doubtful(
-                            t, &whole, found, blocks, record, order, i,
-                            key + <int64_t> order[i] * keys):
-                        state[i] = 0
+                            t, &whole, found, blocks, record, order, i + l,
+                            key + <int64_t> order[i + l] * keys):
+                        state[i + l] = 0
             for i in range(count if t.epsilon > 0.0 else 0):
                 if order[i] < n_old:
                     state[i] = STAYS
             for i in range(count if t.epsilon > 0.0 else 0):
-                if state[i] != 1:
-                    continue
-                for d in range(keys):
-                    high[d] = low[d] = key[<int64_t> order[i] * keys + d]
-                eased(t, high)
-                found = relevant(&whole, keys + 1, low, high, blocks)
-                state[i] = 0 if stood_for(&whole, high, state, found, blocks) else STAYS
+                if state[i] == 1:
+                    state[i] = 0 if stood_for(t, &whole, record[order[i]], state, blocks) else STAYS
             kept = 0
             for i in range(count):
                 if state[i]:
@@ -216,7 +269,7 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
                     kept += 1
             made.stride = t.stride
             made.record = <char*> malloc(kept * t.stride + 1)
-            if made.record != NULL and pack(&made, keys, kept, order, key):
+            if made.record != NULL and pack(&made, keys, kept, order, key, 1):
                 for i in range(kept):
                     memcpy(made.record + i * t.stride, record[order[i]], t.stride)
                 discard(cloud)
@@ -241,27 +294,29 @@ cdef inline void sift(Task* t, Cloud* cloud, Waiting* waiting) noexcept nogil:
 
 
 cdef inline void by_sums(Task* t, Cloud* cloud) noexcept nogil:
-    """Arranges a cloud by what adds up, where that is not what its points were compared by."""
+    """A cloud by what adds up, in its order, in place of what its points were compared by."""
     cdef Cloud made
+    cdef const flash_stage* s = &t.stage
+    cdef const double* own
     cdef int64_t i
+    cdef int d
     cdef double* key
     cdef int32_t* order
-    if not t.corners or cloud.n == 0 or t.stopped == 4:
+    if cloud.n == 0 or t.stopped == 4:
         return
     memset(&made, 0, sizeof(Cloud))
     made.stride = t.stride
-    key = <double*> malloc(cloud.n * t.n_keys * sizeof(double))
+    key = <double*> malloc(cloud.n * s.n_columns * sizeof(double))
     order = <int32_t*> malloc(cloud.n * sizeof(int32_t))
-    made.record = <char*> malloc(cloud.n * t.stride)
-    if key != NULL and order != NULL and made.record != NULL:
+    if key != NULL and order != NULL:
         for i in range(cloud.n):
             order[i] = <int32_t> i
-            sum_keys(t, cloud.record + i * t.stride, key + i * t.n_keys)
-        arrange(t.n_keys, cloud.n, key, order)
-        for i in range(cloud.n):
-            memcpy(made.record + i * t.stride, cloud.record + order[i] * t.stride, t.stride)
-    if key != NULL and order != NULL and made.record != NULL and pack(
-            &made, t.n_keys, cloud.n, order, key):
+            own = totals(cloud.record + i * t.stride)
+            for d in range(s.n_columns):
+                key[i * s.n_columns + d] = own[s.place[d]]
+    if key != NULL and order != NULL and pack(&made, s.n_columns, cloud.n, order, key, 0):
+        made.record = cloud.record
+        cloud.record = NULL
         discard(cloud)
         cloud[0] = made
     else:

@@ -1,13 +1,15 @@
 """What a front is asked for: its goals, and what decides between the sums of some cells' rows.
 
-Sums of rows are compared by keys: every column that a goal or a budget depends on, in the direction
-in which it helps (or in both). A sum that is worse in no key and better in a strict one (where a
-unit less always shows in a goal) can be left out with all its completions. Where no strict key
-differs, the order of answers decides, so that of equal answers the first is kept.
+While cells are missing, a sum of rows is compared by what each goal and budget is with the least
+that the missing cells can bring, and by the scale, which selects the class. What is no worse in
+these is then looked at in all columns: whether no goal or budget can be worse whatever the missing
+cells are, and one goal is better. A sum that another is better than in this way is left out with
+all its completions. Where no goal surely differs, the order of answers decides, so that of equal
+answers the first is kept.
 
-A score with logarithms of totals is compared by its corners instead: what it is with the least and
-with the most that the other cells can add to each total. Of two sums the difference of the scores
-is monotone in either total, so that one better at all corners is better with any completion.
+A score with logarithms of totals is compared by its corners: what it is with the least and with the
+most that the other cells can add to each total. Of two sums the difference of the scores is
+monotone in either total, so that one better at all corners is better with any completion.
 """
 
 from libc.math cimport INFINITY, exp, fabs, log, log1p
@@ -18,7 +20,7 @@ from flash._core.core cimport *
 
 
 cdef enum:
-    KEEP = 0             # how much worse in a key a sum may be than one that it stands for: nothing,
+    KEEP = 0             # how much worse in a column a sum may be than one that it stands for: not,
     COST = 1             # a factor above its cost,
     GAIN = 2             # a factor below its gain,
     SHIFT = 3            # a difference
@@ -32,32 +34,22 @@ cdef struct Task:
     int column[N_COLUMNS]        # of a record
     int n_cells          # rows of a record
     int64_t stride
-    int n_keys
-    int strict           # the first keys
-    int key_column[MOST_KEYS]
-    double sign[MOST_KEYS]   # 1: less of the column is better; -1: more
     int n_goals
     int goal[6]          # metrics
-    int goal_key[6]      # where goals are columns
-    int additive         # goals are columns, and so are budgets
     double epsilon
-    int slack[MOST_KEYS] # of keys, while cells are joined
-    double step[MOST_KEYS]
-    int final            # all cells are joined: points are compared by their goals
+    int loose[N_COLUMNS]         # how each column may be eased
+    int slack[N_COLUMNS]         # and is, while the variant's cells are joined
+    double step[N_COLUMNS]
+    flash_stage stage    # how points are compared now
+    int shows[N_COLUMNS]         # a unit less of a column always shows in what orders answers
+    double top[6]        # of each metric's size
     const double* known  # metrics of points from elsewhere, (n, 6): records of variant -1
+    int limited          # there are budgets
     int only_new         # a point that none of them dominates is all that is asked for
     int variant
     int n_rows           # cells joined
-    int corners          # of the score, in the place of its columns; 0 where it is a sum
-    int plain[MOST_KEYS] # the other keys
-    int n_plain
-    int place[N_COLUMNS]         # a key of each column, or -1
-    int shows[N_COLUMNS]         # a unit less of a column always shows in what orders answers
-    double least_peak    # of any configuration of the variant
-    double margin        # more than the rounding of a score
+    double margin        # more than the rounding of a score with logarithms
     double shift         # how much less of it a sum may have, while cells are joined
-    double rest_low[N_COLUMNS]   # what the other cells bring, by column
-    double rest_high[N_COLUMNS]
     int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
     double deadline
     double each          # seconds that sifting took for a point
@@ -98,29 +90,23 @@ cdef inline void spelled(const Task* t, const double* own, double* x) noexcept n
         x[t.column[k]] = own[k]
 
 
-cdef inline int compared(const Task* t) noexcept nogil:
-    """How many numbers points are compared by."""
-    if t.final:
-        return t.n_goals
-    return t.corners + t.n_plain if t.corners else t.n_keys
+cdef inline void completed(const double* x, const double* rest, double* out) noexcept nogil:
+    """Totals with what missing cells bring."""
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        out[k] = flash_joined(k, x[k], rest[k])
 
 
-cdef inline int strictly(const Task* t) noexcept nogil:
-    """How many of them are strict: the first."""
-    cdef int d, n = t.corners
-    if t.final:
-        return t.n_goals
-    if not t.corners:
-        return t.strict
-    for d in range(t.n_plain):
-        n += t.plain[d] < t.strict
-    return n
+cdef inline int has_logarithms(const flash_links* l) noexcept nogil:
+    return l.log_macs != 0.0 or l.log_params != 0.0
 
 
 cdef inline void corners_of(const Task* t, const double* gain, const double* loss,
                             double* out) noexcept nogil:
     """Scores, negative, at the corners; of what helps the totals are in `gain`, else in `loss`."""
     cdef const flash_links* l = &t.problem.links
+    cdef const double* low = t.stage.low
+    cdef const double* high = t.stage.high
     cdef double macs[2]
     cdef double params[2]
     cdef double score = l.quantum[M_SCORE] * gain[COL_SCORE], x
@@ -128,15 +114,15 @@ cdef inline void corners_of(const Task* t, const double* gain, const double* los
     out[0] = -score
     if l.log_macs != 0.0:
         x = gain[COL_MACS] if l.log_macs > 0.0 else loss[COL_MACS]
-        macs[0] = l.log_macs * log(x + t.rest_low[COL_MACS])
-        macs[1] = l.log_macs * log(x + t.rest_high[COL_MACS])
+        macs[0] = l.log_macs * log(x + low[COL_MACS])
+        macs[1] = l.log_macs * log(x + high[COL_MACS])
         out[1] = out[0] - macs[1]
         out[0] -= macs[0]
         n = 2
     if l.log_params != 0.0:
         x = gain[COL_PARAMS] if l.log_params > 0.0 else loss[COL_PARAMS]
-        params[0] = l.log_params * log(x + t.rest_low[COL_PARAMS])
-        params[1] = l.log_params * log(x + t.rest_high[COL_PARAMS])
+        params[0] = l.log_params * log(x + low[COL_PARAMS])
+        params[1] = l.log_params * log(x + high[COL_PARAMS])
         for i in range(n):
             out[n + i] = out[i] - params[1]
             out[i] -= params[0]
@@ -145,24 +131,70 @@ cdef inline void corners_of(const Task* t, const double* gain, const double* los
 cdef inline void wary(const Task* t, double* key) noexcept nogil:
     """Keys that a point must reach to dominate what had them: beyond the rounding of scores."""
     cdef int d
-    if not t.final:
-        for d in range(t.corners):
-            key[d] -= t.margin
+    for d in range(t.stage.corners):
+        key[d] -= t.margin
 
 
-cdef inline void sum_keys(const Task* t, const char* record, double* out) noexcept nogil:
-    """What adds up when cells are joined."""
+cdef inline void key_of_each(const Task* t, const double* metric, const double* at_most,
+                             double scale, double* out) noexcept nogil:
+    """Keys of metrics and of the scale, after the corners."""
+    cdef const flash_stage* s = &t.stage
+    cdef int d
+    for d in range(s.corners, s.n_keys):
+        if s.kind[d] == FLASH_BY_SCALE:
+            out[d] = scale
+        elif s.kind[d] >= FLASH_AT_MOST:
+            out[d] = at_most[s.kind[d] - FLASH_AT_MOST]
+        else:
+            out[d] = metric[s.kind[d]] if s.kind[d] != M_SCORE else -metric[M_SCORE]
+
+
+cdef inline void keys_of(const Task* t, const char* record, double* out) noexcept nogil:
+    """What a record is compared by."""
     cdef double x[N_COLUMNS]
-    cdef int d
+    cdef double y[N_COLUMNS]
+    cdef double m[6]
+    cdef double n[6]
+    if known_of(t, record) != NULL:
+        key_of_each(t, known_of(t, record), NULL, 0.0, out)
+        return
     spelled(t, totals(record), x)
-    for d in range(t.n_keys):
-        out[d] = t.sign[d] * x[t.key_column[d]]
+    if not t.stage.final:
+        completed(x, t.stage.high, y)
+        flash_metrics(&t.problem.links, y, n)
+    completed(x, t.stage.low, y)
+    flash_metrics(&t.problem.links, y, m)
+    key_of_each(t, m, n, y[COL_SCALE], out)
+    if t.stage.corners:
+        corners_of(t, x, x, out)
 
 
-cdef inline void goals_of(const Task* t, const double* metric, double* out) noexcept nogil:
-    cdef int d
-    for d in range(t.n_goals):
-        out[d] = metric[t.goal[d]] if t.goal[d] != M_SCORE else -metric[M_SCORE]
+cdef inline void keys_between(const Task* t, const double* low, const double* high,
+                              double* least, double* most) noexcept nogil:
+    """Keys that no totals between low and high have less than, and more than."""
+    cdef const flash_links* l = &t.problem.links
+    cdef double x[N_COLUMNS]
+    cdef double y[N_COLUMNS]
+    cdef double z[N_COLUMNS]
+    cdef double m[6]
+    cdef double n[6]
+    completed(low, t.stage.low, x)
+    completed(high, t.stage.low, y)
+    flash_metrics(l, x, m)
+    m[M_SCORE] = end_of_score(l, x, y, 1.0)
+    if not t.stage.final:
+        completed(low, t.stage.high, z)
+        flash_metrics(l, z, n)
+    key_of_each(t, m, n, x[COL_SCALE], least)
+    flash_metrics(l, y, m)
+    m[M_SCORE] = end_of_score(l, x, y, -1.0)
+    if not t.stage.final:
+        completed(high, t.stage.high, z)
+        flash_metrics(l, z, n)
+    key_of_each(t, m, n, y[COL_SCALE], most)
+    if t.stage.corners:
+        corners_of(t, high, low, least)
+        corners_of(t, low, high, most)
 
 
 cdef inline void metrics_of(const Task* t, const char* record, double* m) noexcept nogil:
@@ -172,34 +204,6 @@ cdef inline void metrics_of(const Task* t, const char* record, double* m) noexce
         return
     spelled(t, totals(record), x)
     flash_metrics(&t.problem.links, x, m)
-
-
-cdef inline void keys_of(const Task* t, const char* record, double* out) noexcept nogil:
-    """What a record is compared by."""
-    cdef double x[N_COLUMNS]
-    cdef double m[6]
-    cdef int d, k
-    if known_of(t, record) != NULL:
-        goals_of(t, known_of(t, record), out)
-        if t.additive:     # keys are totals then; quanta are powers of two
-            for d in range(t.n_goals):
-                if t.goal[d] < M_PARAMS:
-                    out[d] /= t.problem.links.quantum[t.goal[d]]
-        return
-    spelled(t, totals(record), x)
-    if t.final and not t.additive:
-        flash_metrics(&t.problem.links, x, m)
-        goals_of(t, m, out)
-        return
-    if t.corners and not t.final:
-        corners_of(t, x, x, out)
-        for d in range(t.n_plain):
-            k = t.plain[d]
-            out[t.corners + d] = t.sign[k] * x[t.key_column[k]]
-        return
-    for d in range(compared(t)):
-        k = t.goal_key[d] if t.final else d
-        out[d] = t.sign[k] * x[t.key_column[k]]
 
 
 cdef inline int earlier(const Task* t, const char* a, const char* b) noexcept nogil:
@@ -214,14 +218,14 @@ cdef inline int earlier(const Task* t, const char* a, const char* b) noexcept no
 
 
 cdef inline int before(const Task* t, const char* a, const char* b) noexcept nogil:
-    """Whether a comes before b in the order of answers whatever the other cells are, where a is at
-    most b in all keys and they differ in no strict one."""
+    """Whether a comes before b in the order of answers whatever the other cells are, where a is
+    worse in nothing that is compared."""
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
     cdef double m[6]
     cdef double n[6]
     cdef int k, less = 0
-    if t.final or t.additive:
+    if t.stage.final:
         metrics_of(t, a, m)
         metrics_of(t, b, n)
         for k in range(M_LATENCY, M_PARAMS):
@@ -229,7 +233,7 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
                 return m[k] < n[k]
         if m[M_SCORE] != n[M_SCORE]:
             return m[M_SCORE] > n[M_SCORE]
-        if t.final and variant_of(t, a)[0] != variant_of(t, b)[0]:
+        if variant_of(t, a)[0] != variant_of(t, b)[0]:
             return variant_of(t, a)[0] < variant_of(t, b)[0]
         return earlier(t, a, b)
     spelled(t, totals(a), x)
@@ -245,35 +249,41 @@ cdef inline int before(const Task* t, const char* a, const char* b) noexcept nog
     return less or earlier(t, a, b)
 
 
-cdef inline void eased(const Task* t, double* key) noexcept nogil:
-    """Keys so much worse that what dominates them stands for what had them, within epsilon."""
-    cdef int d, k
-    cdef double step
-    if t.epsilon == 0.0:
-        return
-    if not t.final:
-        for d in range(t.corners):
-            key[d] += t.shift
-        for d in range(t.corners, compared(t)):
-            k = t.plain[d - t.corners] if t.corners else d
-            step = t.step[k]
-            if t.slack[k] == COST:
-                key[d] *= step
-            elif t.slack[k] == GAIN:
-                if key[d] < 0.0:
-                    key[d] /= step
-            elif t.slack[k] == SHIFT:
-                key[d] += step
-        return
-    step = (1.0 + t.epsilon) * (1.0 - 1e-12)
+cdef inline void eased_totals(const Task* t, double* x, int64_t apart) noexcept nogil:
+    """Totals so much worse that what is no worse than them stands for what had them, within
+    epsilon, while cells are missing. `apart`: from one column's to the next."""
+    cdef int i, k
+    cdef double* own
+    for i in range(t.stage.n_columns):
+        k = t.stage.column[i]
+        own = x + k * apart
+        if t.slack[k] == COST:
+            own[0] *= t.step[k]
+        elif t.slack[k] == GAIN:
+            if own[0] > 0.0:
+                own[0] /= t.step[k]
+        elif t.slack[k] == SHIFT:
+            own[0] -= t.step[k]
+
+
+cdef inline void eased_goals(const Task* t, double* key) noexcept nogil:
+    """The same of goals once all cells are joined."""
+    cdef double step = (1.0 + t.epsilon) * (1.0 - 1e-12)
+    cdef int d
     for d in range(t.n_goals):
-        if t.goal[d] != M_SCORE:
-            key[d] *= step
-        elif t.additive:
-            key[d] = -eased_score(t, -key[d] * t.problem.links.quantum[M_SCORE])
-            key[d] /= t.problem.links.quantum[M_SCORE]
-        else:
+        if t.goal[d] == M_SCORE:
             key[d] = -eased_score(t, -key[d])
+        else:
+            key[d] *= step
+
+
+cdef inline void eased_keys(const Task* t, double* key) noexcept nogil:
+    """Keys of eased totals, eased as what is no total."""
+    cdef int d
+    if t.stage.final:
+        eased_goals(t, key)
+    for d in range(t.stage.corners):
+        key[d] += t.shift
 
 
 cdef inline double eased_score(const Task* t, double score) noexcept nogil:
@@ -317,38 +327,14 @@ cdef inline int hopeless(const Task* t, const double* low, const double* high) n
     cdef double y[N_COLUMNS]
     cdef double m[6]
     cdef int k
-    for k in range(FLASH_COLUMNS):
-        x[k] = flash_joined(k, low[k], t.rest_low[k])
-        y[k] = flash_joined(k, high[k], t.rest_high[k])
+    if not t.limited:
+        return 0
+    completed(low, t.stage.low, x)
     flash_metrics(l, x, m)
     for k in range(M_LATENCY, FLASH_METRICS):
         if m[k] > q.maximum[k]:
             return 1
     if q.min_accuracy == -INFINITY:
         return 0
+    completed(high, t.stage.high, y)
     return flash_accuracy(l, end_of_score(l, x, y, 1.0)) < q.min_accuracy
-
-
-cdef inline void corner(const Task* t, const double* key, const double* opposite,
-                        double* low, double* high) noexcept nogil:
-    """Totals in the box between the corners of keys; columns without a key are 0."""
-    cdef int d, k
-    for k in range(FLASH_COLUMNS):
-        low[k] = high[k] = 0.0
-    for d in range(t.n_keys):
-        k = t.key_column[d]
-        if t.sign[d] > 0.0:
-            low[k] = key[d]
-            high[k] = opposite[d]
-        else:
-            low[k] = -opposite[d]
-            high[k] = -key[d]
-
-
-cdef inline void end_of_goals(const Task* t, const double* low, const double* high,
-                              double direction, double* out) noexcept nogil:
-    """Goals that no totals between low and high better (1), or than which none are worse (-1)."""
-    cdef double m[6]
-    flash_metrics(&t.problem.links, low if direction > 0.0 else high, m)
-    m[M_SCORE] = end_of_score(&t.problem.links, low, high, direction)
-    goals_of(t, m, out)

@@ -138,8 +138,8 @@ def metric_ranges(Tables tables not None):
             low[k] = high[k] = v.constant[k]
             if tables.problem.present >> k & 1:
                 for c in range(v.n_cells):
-                    low[k] += v.cells[c].low[k]
-                    high[k] += v.cells[c].high[k]
+                    low[k] = flash_joined(k, low[k], v.cells[c].low[k])
+                    high[k] = flash_joined(k, high[k], v.cells[c].high[k])
         flash_metrics(links, low, m)
         flash_metrics(links, high, n)
         m[M_SCORE] = links.quantum[M_SCORE] * low[COL_SCORE]

@@ -51,8 +51,8 @@ static inline __attribute__((always_inline)) uint32_t KERNEL(at_least)(__m128i a
 }
 #endif
 #define S_INLINE static inline __attribute__((always_inline))
-#define S_COUNT(x) __builtin_popcount(x)
-#define S_FIRST(x) __builtin_ctz(x)
+#define S_COUNT(x) __builtin_popcountll(x)
+#define S_FIRST(x) __builtin_ctzll(x)
 #else /* plain C, which compilers turn into vectors where they can */
 #define S_LANES 8
 #define S_VEC flash_eight
@@ -104,14 +104,14 @@ static inline uint32_t flash_eight_at_least(flash_eight a, flash_eight b)
         mask |= (uint32_t)(a.x[i] >= b.x[i]) << i;
     return mask;
 }
-static inline int S_COUNT(uint32_t x)
+static inline int S_COUNT(uint64_t x)
 {
     int n = 0;
     for (; x; x &= x - 1)
         n++;
     return n;
 }
-static inline int S_FIRST(uint32_t x)
+static inline int S_FIRST(uint64_t x)
 {
     int n = 0;
     for (; !(x & 1); x >>= 1)
@@ -119,84 +119,108 @@ static inline int S_FIRST(uint32_t x)
     return n;
 }
 #endif
-#define S_AT(k) (at + (k) * SWEEP_STRIDE)
-#define S_FULL ((uint32_t)(0xffffffffu >> (32 - S_LANES)))
+#define S_COLUMNS struct KERNEL(sieve_columns)
+S_COLUMNS {
+    const int16_t *score, *leaking, *scale, *energy, *plain[SWEEP_PLAIN];
+    S_VEC leaking0, scale0, room_energy, room[SWEEP_PLAIN], by_score, by_energy, by[SWEEP_PLAIN];
+};
+
+/* What is compared of the rows from i on: the slack of the budget that is closest to its end, and
+ * the objective or what is above it. */
+TARGET S_INLINE S_VEC KERNEL(slack_at)(const S_COLUMNS *c, int leaks, int n_plain, int valued,
+                                       int64_t i, S_VEC *value)
+{
+    S_VEC slack = S_ALL(SWEEP_MOST), high = S_LOAD(c->score + i);
+    if (valued)
+        high = S_MULHI(high, c->by_score);
+    if (leaks) {
+        S_VEC product = S_MULHI(S_ADDS(S_LOAD(c->leaking + i), c->leaking0),
+                                S_ADD(S_LOAD(c->scale + i), c->scale0));
+        S_VEC energy = S_ADDS(S_LOAD(c->energy + i), product);
+        slack = S_SUB(c->room_energy, energy);
+        if (valued)
+            high = S_SUBS(high, S_MULHI(energy, c->by_energy));
+    }
+    for (int k = 0; k < n_plain; k++) {
+        S_VEC used = S_LOAD(c->plain[k] + i), left = S_SUB(c->room[k], used);
+        if (valued)
+            high = S_SUBS(high, S_MULHI(used, c->by[k]));
+        slack = k || leaks ? S_MIN(slack, left) : left;
+    }
+    *value = high;
+    return slack;
+}
 
 /* Rows [from, to): counts those that surely meet the budgets. Chosen are those that may (2 * row)
  * and, of those that surely do, the ones whose score may matter (2 * row + 1). Where `may_meet` is
  * given, only the uncertain are chosen, and it takes a bit for each row that may meet the budgets
  * and whose objective may matter; of the bytes it writes, only bits of these rows are of use. */
-TARGET S_INLINE int64_t KERNEL(sieve_rows)(const flash_sieve *s, const flash_gate *g, int linked,
+TARGET S_INLINE int64_t KERNEL(sieve_rows)(const flash_sieve *s, const flash_gate *g, int leaks,
                                            int n_plain, int valued, int64_t from, int64_t to,
                                            int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet)
 {
-    int64_t count = 0, n = *n_chosen;
-    S_VEC room[SWEEP_PLAIN], sure = S_ALL(s->sure), need = S_ALL(g->need), zero = S_ALL(0);
-    S_VEC factor = S_ALL(g->latency_factor), power = S_ALL(g->energy_factor);
-    S_VEC latency0 = S_ALL(g->latency), scale0 = S_ALL(g->scale);
-    S_VEC room_l = S_ALL(g->room_latency), room_e = S_ALL(g->room_energy);
-    S_VEC by_score = S_ALL(g->by_score), by_latency = S_ALL(g->by_latency);
-    S_VEC by_energy = S_ALL(g->by_energy), by[SWEEP_PLAIN];
+    int64_t count = 0;
+    int32_t *next = chosen + *n_chosen;
+    S_VEC sure = S_ALL(s->sure), need = S_ALL(g->need), zero = S_ALL(0);
+    S_COLUMNS c;
+    c.score = s->score;
+    c.leaking = s->leaking;
+    c.scale = s->scale;
+    c.energy = s->energy;
+    c.leaking0 = S_ALL(g->leaking);
+    c.scale0 = S_ALL(g->scale);
+    c.room_energy = S_ALL(g->room_energy);
+    c.by_score = S_ALL(g->by_score);
+    c.by_energy = S_ALL(g->by_energy);
     for (int k = 0; k < n_plain; k++) {
-        room[k] = S_ALL(g->room[k]);
-        by[k] = S_ALL(g->by[k]);
+        c.plain[k] = s->plain[k];
+        c.room[k] = S_ALL(g->room[k]);
+        c.by[k] = S_ALL(g->by[k]);
     }
-    const int16_t *at = s->column + (from & -(int64_t)S_LANES);
-    uint32_t within = S_FULL << (from & (S_LANES - 1)) & S_FULL;
-    for (int64_t i = from & -(int64_t)S_LANES; i < to; i += S_LANES, at += S_LANES) {
-        S_VEC slack = S_ALL(SWEEP_FREE), value = S_LOAD(S_AT(S_SCORE));
-        if (valued)
-            value = S_MULHI(value, by_score);
-        if (linked) {
-            S_VEC latency = S_ADDS(S_LOAD(S_AT(S_LATENCY)),
-                                   S_MULHI(S_LOAD(S_AT(S_LATENCY_SCALED)), factor));
-            S_VEC energy = S_ADDS(S_LOAD(S_AT(S_ENERGY)),
-                                  S_MULHI(S_LOAD(S_AT(S_ENERGY_SCALED)), power));
-            energy = S_ADDS(energy, S_MULHI(S_ADDS(latency, latency0),
-                                            S_ADD(S_LOAD(S_AT(S_SCALE)), scale0)));
-            slack = S_MIN(S_SUB(room_l, latency), S_SUB(room_e, energy));
-            if (valued) {
-                value = S_SUBS(value, S_MULHI(latency, by_latency));
-                value = S_SUBS(value, S_MULHI(energy, by_energy));
-            }
+    /* two registers at a time: the bits of their rows are looked at together */
+    int64_t i = from & -2 * (int64_t)S_LANES;
+    uint64_t within = ~(uint64_t)0 << (from - i);
+    for (; i < to; i += 2 * S_LANES) {
+        uint64_t may = 0, does = 0, high = 0;
+        if (i + 2 * S_LANES > to)
+            within &= ~(uint64_t)0 >> (64 + i - to);
+        for (int b = 0; b < 2; b++) {
+            S_VEC value, slack;
+            slack = KERNEL(slack_at)(&c, leaks, n_plain, valued, i + b * S_LANES, &value);
+            may |= (uint64_t)S_AT_LEAST(slack, zero) << b * S_LANES;
+            does |= (uint64_t)S_AT_LEAST(slack, sure) << b * S_LANES;
+            high |= (uint64_t)S_AT_LEAST(value, need) << b * S_LANES;
         }
-        for (int k = 0; k < n_plain; k++) {
-            S_VEC used = S_LOAD(S_AT(S_PLAIN + k)), left = S_SUB(room[k], used);
-            if (valued)
-                value = S_SUBS(value, S_MULHI(used, by[k]));
-            slack = k || linked ? S_MIN(slack, left) : left;
-        }
-        if (i + S_LANES > to)
-            within &= S_FULL >> (i + S_LANES - to);
-        uint32_t may = S_AT_LEAST(slack, zero) & within;
-        uint32_t does = S_AT_LEAST(slack, sure) & within;
-        uint32_t high = S_AT_LEAST(value, need), look = may & (high | ~does);
-        within = S_FULL;
+        may &= within;
+        does &= within;
+        within = ~(uint64_t)0;
         count += S_COUNT(does);
+        uint64_t look = may & (high | ~does);
         if (valued) {
-            for (int b = 0; b < S_LANES / 8; b++)
+            for (int b = 0; b < S_LANES / 4; b++)
                 may_meet[i / 8 + b] = (uint8_t)((may & high) >> 8 * b);
             look = may & ~does;
         }
         while (look) {
             int bit = S_FIRST(look);
-            chosen[n++] = (int32_t)(2 * (i + bit) + (does >> bit & 1));
+            *next++ = (int32_t)(2 * (i + bit) + (does >> bit & 1));
             look &= look - 1;
         }
     }
-    *n_chosen = n;
+    *n_chosen = next - chosen;
     return count;
 }
 
 TARGET static int64_t KERNEL(sieve)(const flash_sieve *s, const flash_gate *g, int64_t from,
-                                    int64_t to, int32_t *chosen, int64_t *n_chosen, uint8_t *may_meet)
+                                    int64_t to, int32_t *chosen, int64_t *n_chosen,
+                                    uint8_t *may_meet)
 {
 #define S_CASE(l, n)                                                                            \
     case 16 * l + n:                                                                            \
         return KERNEL(sieve_rows)(s, g, l, n, 0, from, to, chosen, n_chosen, NULL);             \
     case 16 * l + 8 + n:                                                                        \
         return KERNEL(sieve_rows)(s, g, l, n, 1, from, to, chosen, n_chosen, may_meet);
-    switch (16 * (s->linked != 0) + 8 * (may_meet != NULL) + s->n_plain) {
+    switch (16 * (s->leaks != 0) + 8 * (may_meet != NULL) + g->n_plain) {
         S_CASE(0, 0)
         S_CASE(0, 1)
         S_CASE(0, 2)
@@ -204,14 +228,77 @@ TARGET static int64_t KERNEL(sieve)(const flash_sieve *s, const flash_gate *g, i
         S_CASE(0, 4)
         S_CASE(0, 5)
         S_CASE(0, 6)
+        S_CASE(0, 7)
         S_CASE(1, 0)
         S_CASE(1, 1)
         S_CASE(1, 2)
         S_CASE(1, 3)
         S_CASE(1, 4)
+        S_CASE(1, 5)
+        S_CASE(1, 6)
     }
 #undef S_CASE
     return 0;
+}
+
+/* Rows [from, to) of a column in fixed point, rounded down by so much that none is above what it
+ * stands for; what exceeds `most` is `most`, which breaks any budget. */
+TARGET static void KERNEL(mix_fixed)(const flash_mix *m, int64_t from, int64_t to, double most,
+                                     int16_t *out)
+{
+    const double *restrict a = m->total[0], *restrict b = m->total[1], *restrict c = m->total[2];
+    const double p = m->factor[0], q = m->factor[1], r = m->factor[2];
+    const double offset = m->offset, per_unit = m->per_unit;
+    for (int64_t i = from; i < to; i++) {
+        double x = (a[i] * p + (b[i] * q + c[i] * r) - offset) * per_unit - 1e-7;
+        x = x < most ? x : most;
+        out[i] = (int16_t)(int32_t)(x > 0.0 ? x : 0.0);
+    }
+}
+
+/* Rows [from, to) of a column as float32. */
+TARGET static void KERNEL(mix_float)(const flash_mix *m, int64_t from, int64_t to, float *out)
+{
+    const double *restrict a = m->total[0], *restrict b = m->total[1], *restrict c = m->total[2];
+    const double p = m->factor[0], q = m->factor[1], r = m->factor[2];
+    const double offset = m->offset, per_unit = m->per_unit;
+    for (int64_t i = from; i < to; i++)
+        out[i] = (float)((a[i] * p + (b[i] * q + c[i] * r) - offset) * per_unit);
+}
+
+/* The metrics of rows [from, to), at most SWEEP_CHUNK in one class, added to the other cells'
+ * totals: one metric after the other, as flash_metrics has them. */
+TARGET static void KERNEL(measure)(const flash_links *links, const flash_class *of,
+                                   const double *other, double *const *column, int64_t from,
+                                   int64_t to, double *restrict metric)
+{
+    const flash_links l = *links; /* copies, which nothing that is written can change */
+    const flash_class g = *of;
+    const double *restrict rows[FLASH_COLUMNS];
+    double own[FLASH_COLUMNS], x[FLASH_COLUMNS], m[FLASH_METRICS];
+    for (int k = 0; k < FLASH_COLUMNS; k++) {
+        own[k] = other[k];
+        rows[k] = column[k] + from;
+    }
+    for (int64_t i = 0; i < to - from; i++) {
+        double total[FLASH_COLUMNS];
+        for (int k = 0; k < FLASH_COLUMNS; k++)
+            total[k] = flash_joined(k, own[k], rows[k][i]);
+        metric[M_SCORE * SWEEP_CHUNK + i] = l.quantum[M_SCORE] * total[COL_SCORE];
+        metric[M_LATENCY * SWEEP_CHUNK + i] = flash_latency(&l, &g, total);
+        metric[M_ENERGY * SWEEP_CHUNK + i] = flash_energy(&l, &g, total);
+        metric[M_AREA * SWEEP_CHUNK + i] = flash_area(&l, &g, total);
+        metric[M_PARAMS * SWEEP_CHUNK + i] = total[COL_PARAMS];
+        metric[M_MACS * SWEEP_CHUNK + i] = total[COL_MACS];
+    }
+    if (l.log_macs == 0.0 && l.log_params == 0.0)
+        return;
+    for (int64_t i = 0; i < to - from; i++) { /* a score with logarithms */
+        for (int k = 0; k < FLASH_COLUMNS; k++)
+            x[k] = flash_joined(k, own[k], rows[k][i]);
+        flash_metrics(links, x, m);
+        metric[M_SCORE * SWEEP_CHUNK + i] = m[M_SCORE];
+    }
 }
 
 /* log2 of x > 0 to SWEEP_LOG_ERROR: x = m * 2^k with m about 1, log2 m by a polynomial */
@@ -250,6 +337,14 @@ TARGET static inline __attribute__((always_inline)) uint32_t KERNEL(reach)(flash
 #endif
     return mask;
 }
+
+TARGET static inline __attribute__((always_inline)) flash_floats KERNEL(larger_peak)(flash_floats a,
+                                                                               float b)
+{
+    flash_floats other = (flash_floats){0} + b;
+    flash_sixteen more = a > other;
+    return (flash_floats)(((flash_sixteen)a & more) | ((flash_sixteen)other & ~more));
+}
 #endif
 
 TARGET static void KERNEL(sixteen_logs)(const float *x, float *out)
@@ -280,38 +375,37 @@ TARGET static void KERNEL(sieve_values)(const flash_values *v, const flash_level
         if (!may)
             continue;
 #ifdef FLASH_VECTORS
-#define S_COLUMN(name) (*(const flash_floats *)(v->name + i))
+#define S_TOTAL(name) (*(const flash_floats *)(v->name + i) + g->name)
 #define S_LOG(x) KERNEL(log_of)(x)
-        flash_floats
+#define S_PEAK KERNEL(larger_peak)(*(const flash_floats *)(v->peak + i), g->peak)
+        flash_floats score, cost, value;
 #else
         uint32_t reached = 0;
         for (int l = 0; l < 16; l++) {
             if (!(may >> l & 1))
                 continue;
-#define S_COLUMN(name) v->name[i + l]
+#define S_TOTAL(name) (v->name[i + l] + g->name)
 #define S_LOG(x) log2f(x)
-        float
+#define S_PEAK (v->peak[i + l] > g->peak ? v->peak[i + l] : g->peak)
+            float score, cost, value;
 #endif
-            score = S_COLUMN(score) + g->score,
-            latency = S_COLUMN(latency) + g->latency, energy = S_COLUMN(energy) + g->energy,
-            value = score * v->linear;
-        if (v->linked) {
-            latency += S_COLUMN(latency_scaled) * g->latency_factor;
-            energy += S_COLUMN(energy_scaled) * g->energy_factor
-                      + (S_COLUMN(scale) + g->scale) * latency;
+        score = S_TOTAL(metric[M_SCORE]);
+        value = score * v->linear;
+        if (p[M_SCORE] != 0.0f)
+            value += S_LOG(score) * p[M_SCORE];
+        if (p[M_LATENCY] != 0.0f)
+            value += S_LOG(S_TOTAL(metric[M_LATENCY])) * p[M_LATENCY];
+        if (p[M_ENERGY] != 0.0f) {
+            cost = S_TOTAL(metric[M_ENERGY]);
+            if (v->leaks)
+                cost += S_TOTAL(scale) * S_TOTAL(leaking);
+            value += S_LOG(cost) * p[M_ENERGY];
         }
-        if (p[0] != 0.0f)
-            value += S_LOG(score) * p[0];
-        if (p[1] != 0.0f)
-            value += S_LOG(latency) * p[1];
-        if (p[2] != 0.0f)
-            value += S_LOG(energy) * p[2];
-        if (p[3] != 0.0f)
-            value += S_LOG(S_COLUMN(area) + g->area) * p[3];
-        if (p[4] != 0.0f)
-            value += S_LOG(S_COLUMN(params) + g->params) * p[4];
-        if (p[5] != 0.0f)
-            value += S_LOG(S_COLUMN(macs) + g->macs) * p[5];
+        if (p[M_AREA] != 0.0f)
+            value += S_LOG(S_TOTAL(metric[M_AREA]) + S_PEAK) * p[M_AREA];
+        for (int k = M_PARAMS; k <= M_MACS; k++)
+            if (p[k] != 0.0f)
+                value += S_LOG(S_TOTAL(metric[k])) * p[k];
 #ifdef FLASH_VECTORS
         may &= KERNEL(reach)(value, g->need);
 #else
@@ -319,7 +413,8 @@ TARGET static void KERNEL(sieve_values)(const flash_values *v, const flash_level
         }
         may &= reached;
 #endif
-#undef S_COLUMN
+#undef S_TOTAL
+#undef S_PEAK
 #undef S_LOG
         while (may) {
             chosen[n++] = (int32_t)(2 * (i + S_FIRST(may)) + 1);
@@ -343,7 +438,6 @@ TARGET static void KERNEL(sieve_values)(const flash_values *v, const flash_level
 #undef S_INLINE
 #undef S_COUNT
 #undef S_FIRST
-#undef S_AT
-#undef S_FULL
+#undef S_COLUMNS
 #undef SWEEP_HALF
 #undef SWEEP_SERIES

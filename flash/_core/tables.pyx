@@ -120,6 +120,8 @@ cdef class Classes:
         cdef double own[7]
         self.reserve(len(classes))
         for i in range(self.n):
+            if len(classes[i]) != 7:
+                raise ValueError(f"classes: each has 7 numbers, got {len(classes[i])}")
             for k in range(7):
                 own[k] = classes[i][k]
             self.bound[i] = own[0]
@@ -279,6 +281,8 @@ cdef class Tables:
         cdef flash_links* l = &self.problem.links
         cdef Classes classes = links.get("classes")
         cdef int k
+        if len(links["quantum"]) != FLASH_METRICS:
+            raise ValueError(f"quantum: {FLASH_METRICS} numbers are needed")
         for k in range(FLASH_METRICS):
             l.quantum[k] = links["quantum"][k]
         l.leakage = links.get("leakage", 0.0)
@@ -323,6 +327,9 @@ cdef class Tables:
                 need += sum(len(x) for x in boundaries.values())
         at = self.reserve(need + 1)
         for i, (constant, cells) in enumerate(variants):
+            if len(constant) != FLASH_COLUMNS:
+                raise ValueError(f"constants: {FLASH_COLUMNS} numbers are needed, "
+                                 f"got {len(constant)}")
             for k in range(FLASH_COLUMNS):
                 self.problem.variants[i].constant[k] = constant[k]
             before = 1

@@ -5,13 +5,16 @@ is computed here is off by less than a margin that is taken off what must be rea
 """
 
 from libc.math cimport INFINITY, M_LN2, fabs, log2
-from libc.stdlib cimport calloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from flash._core.block cimport *
 from flash._core.core cimport *
 from flash._core.frame cimport *
+from flash._core.sieve cimport *
 
+
+cdef enum:
+    SCORE_MIDDLE = 12    # place of a logarithm, after the low and the high end of each metric
 
 cdef struct Valued:
     double power[6]      # of log2 of the metrics; the score's is kept apart where it is no sum
@@ -24,21 +27,15 @@ cdef struct Valued:
 cdef inline int make_valued(const flash_problem* problem, const flash_query* query, int variant,
                             Valued* u) noexcept nogil:
     """0 where only exact arithmetic will do."""
-    cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_links* links = &problem.links
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
     cdef double m[6]
     cdef double n[6]
     cdef double total = 0.0
-    cdef int k, c, curved = links.log_params != 0.0 or links.log_macs != 0.0
+    cdef int k, curved = links.log_params != 0.0 or links.log_macs != 0.0
     memset(u, 0, sizeof(Valued))
-    for k in range(FLASH_COLUMNS):
-        low[k] = high[k] = v.constant[k]
-        if problem.present >> k & 1:
-            for c in range(v.n_cells):
-                low[k] += v.cells[c].low[k]
-                high[k] += v.cells[c].high[k]
+    range_of_totals(problem, &problem.variants[variant], low, high)
     if not query.product:
         u.linear = 1.0
         u.per_need = 1.0
@@ -70,34 +67,11 @@ cdef inline int make_valued(const flash_problem* problem, const flash_query* que
     return 1
 
 
-cdef inline int values_of(const Valued* u, int linked, const flash_links* links, const Block* b,
-                          flash_values* values, void** memory) noexcept nogil:
-    """A block's columns as float32; 0 where memory is short."""
-    cdef float* at
-    cdef const float** column = <const float**> values
-    cdef int order[N_COLUMNS]
-    cdef double unit[N_COLUMNS]
+cdef inline void set_powers(const Valued* u, flash_values* values) noexcept nogil:
     cdef int k
-    cdef int64_t i
-    order[:] = [COL_SCORE, COL_LATENCY, COL_LATENCY_SCALED, COL_ENERGY, COL_ENERGY_SCALED,
-                COL_SCALE, COL_AREA, COL_PARAMS, COL_MACS]
-    unit[:] = [links.quantum[M_SCORE], links.quantum[M_LATENCY], links.quantum[M_LATENCY],
-               links.quantum[M_ENERGY], links.quantum[M_ENERGY], links.leakage,
-               links.quantum[M_AREA], 1.0, 1.0]
-    memory[0] = calloc(9 * SWEEP_STRIDE * sizeof(float) + 64, 1)
-    if memory[0] == NULL:
-        return 0
-    at = <float*> ((<size_t> memory[0] + 63) & ~<size_t> 63)
-    for k in range(9):
-        for i in range(b.rows):
-            at[i] = <float> (b.column[order[k]][i] * unit[k])
-        column[k] = at   # the struct's first fields, in this order
-        at += SWEEP_STRIDE
     values.linear = <float> u.linear
-    for k in range(6):
+    for k in range(FLASH_METRICS):
         values.power[k] = <float> u.power[k]
-    values.linked = linked
-    return 1
 
 
 cdef inline double accuracy_part(const Valued* u, const flash_links* links, const Block* b,
@@ -126,137 +100,166 @@ cdef inline double accuracy_part(const Valued* u, const flash_links* links, cons
     return first if low > 0.0 else INFINITY
 
 
-cdef inline void set_level(const Valued* u, const flash_links* links, const Block* b,
-                           const double* x, int g, double need, flash_level* level) noexcept nogil:
-    """What combination x of the other cells brings in class g; need: of the objective."""
-    cdef double latency = x[COL_LATENCY], energy = x[COL_ENERGY], area = 0.0
-    if links.n_steps:
-        latency += links.latency_factor[g] * x[COL_LATENCY_SCALED]
-        energy += links.energy_factor[g] * x[COL_ENERGY_SCALED]
-        area = links.area_offset[g]
-        level.latency_factor = <float> links.latency_factor[g]
-        level.energy_factor = <float> links.energy_factor[g]
-    level.score = <float> (x[COL_SCORE] * links.quantum[M_SCORE])
-    level.latency = <float> (latency * links.quantum[M_LATENCY])
-    level.energy = <float> (energy * links.quantum[M_ENERGY])
+cdef inline void open_level(const Valued* u, const Frame* f, const Block* b, const double* x,
+                            double need, flash_level* level) noexcept nogil:
+    """What combination x of the other cells brings in any class; need: of the objective."""
+    cdef const flash_links* links = f.links
+    level.metric[M_SCORE] = <float> (x[COL_SCORE] * links.quantum[M_SCORE])
+    level.metric[M_PARAMS] = <float> x[COL_PARAMS]
+    level.metric[M_MACS] = <float> x[COL_MACS]
     level.scale = <float> (x[COL_SCALE] * links.leakage)
-    level.area = <float> (x[COL_AREA] * links.quantum[M_AREA] + area)
-    level.params = <float> x[COL_PARAMS]
-    level.macs = <float> x[COL_MACS]
+    level.peak = <float> (x[COL_PEAK] * links.quantum[M_AREA])
     need = need * u.per_need - u.margin - 1e-6 * fabs(need * u.per_need)
     if u.accuracy != 0.0:
         need -= accuracy_part(u, links, b, x)
     level.need = <float> (need - 1e-6 * fabs(need))
 
 
-cdef struct Bound:        # a linear function above the objective, of metrics
+cdef inline void turn_level(const Frame* f, const flash_class* of, const Spent* spent,
+                            flash_level* level) noexcept nogil:
+    """The same in one class, of what they spend there."""
+    cdef const flash_links* links = f.links
+    level.metric[M_LATENCY] = <float> (spent.latency * links.quantum[M_LATENCY])
+    level.metric[M_ENERGY] = <float> (spent.energy * links.quantum[M_ENERGY])
+    level.metric[M_AREA] = <float> (spent.area * links.quantum[M_AREA] + of.area)
+    level.leaking = <float> (spent.leaking * links.quantum[M_LATENCY])
+
+
+cdef struct Bound:        # a linear function above the objective
     double rest           # what must be reached, its constants taken off
-    double slope[6]
-    double per_span
-    uint16_t weight[6]    # of a row's units
+    double slope[6]       # of the metrics
+    double per_unit       # units of what the sieve compares
 
 
-cdef inline void set_bound(const Valued* u, const Frame* f, const Sieve* s,
-                           const flash_links* links, const flash_kernels* kernel,
-                           const double* low, const double* high, const flash_level* least,
-                           const flash_level* greatest, Bound* bound) noexcept nogil:
-    """Chords of the costs' logarithms, the score's tangent.
+cdef struct Ends:         # of each metric the least and the greatest, and the score's middle
+    float value[16]
+    float log2[16]
 
-    low, high: of the rows' columns; least, greatest: in the first class that they meet and in the
-    last one.
+
+cdef inline double own_of(const flash_level* level, int k) noexcept nogil:
+    """Of metric k what the sieve's column comes on top of."""
+    return level.metric[k] + (level.peak if k == M_AREA else 0.0)
+
+
+cdef inline double unit_of(const Frame* f, int k) noexcept nogil:
+    """What a unit of the sieve's column is worth; 0 where there is none."""
+    if k == M_ENERGY and f.leaks:
+        return f.links.quantum[k] / f.energy_per_unit
+    if f.place[k] < 0:
+        return 0.0
+    return f.links.quantum[k] / f.plain[f.place[k]].per_unit
+
+
+cdef inline void set_ends(const Frame* f, const flash_class* of, const double* x,
+                          const flash_level* level, float* end) noexcept nogil:
+    """Every second number: each metric of the other cells and of rows with totals x, in a class."""
+    cdef const flash_links* links = f.links
+    cdef const double* q = &links.quantum[0]
+    cdef Spent spent
+    spend(f, of, x, &spent)
+    end[2 * M_SCORE] = <float> (level.metric[M_SCORE] + x[COL_SCORE] * q[M_SCORE])
+    end[2 * M_LATENCY] = <float> (level.metric[M_LATENCY] + spent.latency * q[M_LATENCY])
+    end[2 * M_ENERGY] = <float> (level.metric[M_ENERGY] + spent.energy * q[M_ENERGY]
+                                 + (level.scale + x[COL_SCALE] * links.leakage)
+                                 * (level.leaking + spent.leaking * q[M_LATENCY]))
+    end[2 * M_AREA] = <float> (level.metric[M_AREA] + spent.area * q[M_AREA]
+                               + max(<double> level.peak, x[COL_PEAK] * q[M_AREA]))
+    end[2 * M_PARAMS] = <float> (level.metric[M_PARAMS] + x[COL_PARAMS])
+    end[2 * M_MACS] = <float> (level.metric[M_MACS] + x[COL_MACS])
+
+
+cdef inline void find_ends(const Frame* f, const flash_kernels* kernel, const Block* b,
+                           const flash_class* first, const flash_class* last,
+                           const flash_level* least, const flash_level* greatest,
+                           Ends* end) noexcept nogil:
+    """first, last: of the classes that rows meet; least, greatest: the other cells' levels there.
     """
-    cdef float[16] at
     cdef float[32] room
-    cdef float* logs = <float*> ((<size_t> &room[0] + 63) & ~<size_t> 63)
-    cdef const double* q = links.quantum
-    cdef double[6] base
+    cdef float* aligned = <float*> ((<size_t> &room[0] + 63) & ~<size_t> 63)
+    cdef int k
+    set_ends(f, first, b.low, least, &end.value[0])
+    set_ends(f, last, b.high, greatest, &end.value[1])
+    for k in range(SCORE_MIDDLE, 16):
+        end.value[k] = <float> (0.5 * (end.value[2 * M_SCORE] + end.value[2 * M_SCORE + 1]))
+    kernel.sixteen_logs(end.value, aligned)
+    memcpy(end.log2, aligned, sizeof(end.log2))
+
+
+cdef inline void bound_cost(const Frame* f, double power, const Ends* end, int k,
+                            Bound* bound) noexcept nogil:
+    """The chord of a cost's logarithm, which is below it; the cost at its best where rewarding it
+    bends the other way, or where the sieve has no column of it."""
+    cdef double low = end.value[2 * k], high = end.value[2 * k + 1]
+    bound.slope[k] = 0.0
+    if power == 0.0:
+        return
+    if power > 0.0:
+        bound.rest -= power * end.log2[2 * k + 1]
+        return
+    if unit_of(f, k) > 0.0 and high > low * 1.00001:
+        bound.slope[k] = power * (end.log2[2 * k + 1] - end.log2[2 * k]) / (high - low)
+    bound.rest -= power * end.log2[2 * k] - bound.slope[k] * low
+
+
+cdef inline void bound_score(const Valued* u, const Ends* end, double own,
+                             Bound* bound) noexcept nogil:
+    """The tangent of its logarithm, or the score itself. own: what the sieve's column is on top of.
+    """
+    cdef double power = u.power[M_SCORE], middle = end.value[SCORE_MIDDLE]
+    bound.slope[M_SCORE] = u.linear
+    if power > 0.0:
+        bound.slope[M_SCORE] = power / (middle * M_LN2)
+        bound.rest -= power * end.log2[SCORE_MIDDLE] - bound.slope[M_SCORE] * middle
+    elif power < 0.0:
+        bound.rest -= power * end.log2[2 * M_SCORE]
+    bound.rest -= bound.slope[M_SCORE] * own
+
+
+cdef inline void weigh_columns(const Frame* f, const Sieve* s, const Ends* end,
+                               const flash_level* least, Bound* bound,
+                               flash_gate* gate) noexcept nogil:
+    """The bound's slopes as weights of the sieve's columns."""
     cdef double[6] weight
-    cdef double[6] unit
-    cdef double whole = 0.0, most = 0.0, slope, span
-    cdef int k, p
-    base[M_SCORE] = least.score
-    base[M_LATENCY] = least.latency
-    base[M_ENERGY] = least.energy
-    base[M_AREA] = least.area
-    base[M_PARAMS] = least.params
-    base[M_MACS] = least.macs
-    for k in range(13, 16):
-        at[k] = 1.0
-    at[0] = <float> (base[0] + low[COL_SCORE] * q[M_SCORE])
-    at[1] = <float> (base[0] + high[COL_SCORE] * q[M_SCORE])
-    at[2] = <float> (base[1] + low[COL_LATENCY] * q[M_LATENCY]
-                     + least.latency_factor * low[COL_LATENCY_SCALED] * q[M_LATENCY])
-    at[3] = <float> (greatest.latency + high[COL_LATENCY] * q[M_LATENCY]
-                     + greatest.latency_factor * high[COL_LATENCY_SCALED] * q[M_LATENCY])
-    at[4] = <float> (base[2] + low[COL_ENERGY] * q[M_ENERGY]
-                     + least.energy_factor * low[COL_ENERGY_SCALED] * q[M_ENERGY]
-                     + (least.scale + low[COL_SCALE] * links.leakage) * at[2])
-    at[5] = <float> (greatest.energy + high[COL_ENERGY] * q[M_ENERGY]
-                     + greatest.energy_factor * high[COL_ENERGY_SCALED] * q[M_ENERGY]
-                     + (least.scale + high[COL_SCALE] * links.leakage) * at[3])
-    at[6] = <float> (base[3] + low[COL_AREA] * q[M_AREA])
-    at[7] = <float> (greatest.area + high[COL_AREA] * q[M_AREA])
-    at[8] = <float> (base[4] + low[COL_PARAMS])
-    at[9] = <float> (base[4] + high[COL_PARAMS])
-    at[10] = <float> (base[5] + low[COL_MACS])
-    at[11] = <float> (base[5] + high[COL_MACS])
-    at[12] = <float> (0.5 * (at[0] + at[1]))
-    kernel.sixteen_logs(at, logs)
+    cdef double whole, most = 0.0, unit
+    cdef int i, k
+    weight[M_SCORE] = bound.slope[M_SCORE] * f.links.quantum[M_SCORE] / s.score_per_unit
+    whole = weight[M_SCORE] * SCORE_TOP
+    for k in range(M_LATENCY, FLASH_METRICS):
+        weight[k] = -bound.slope[k] * unit_of(f, k)
+        whole += -bound.slope[k] * (end.value[2 * k + 1] - own_of(least, k))
     for k in range(FLASH_METRICS):
-        weight[k] = unit[k] = bound.slope[k] = 0.0
-        bound.weight[k] = 0
-    if f.linked:
-        unit[M_LATENCY] = q[M_LATENCY] / f.latency_per_unit
-        unit[M_ENERGY] = q[M_ENERGY] / f.energy_per_unit
-    for p in range(f.n_plain):
-        if f.plain[p].metric != M_SCORE:
-            unit[f.plain[p].metric] = q[f.plain[p].metric] / f.plain[p].per_unit
-    bound.rest = least.need
-    for k in range(1, FLASH_METRICS):
-        if u.power[k] == 0.0:
-            continue
-        if u.power[k] > 0.0 or unit[k] == 0.0 or not at[2 * k + 1] > at[2 * k] * 1.00001:
-            bound.rest -= u.power[k] * logs[2 * k + (1 if u.power[k] > 0.0 else 0)]
-            continue
-        slope = u.power[k] * (logs[2 * k + 1] - logs[2 * k]) / (at[2 * k + 1] - at[2 * k])
-        bound.rest -= u.power[k] * logs[2 * k] - slope * at[2 * k]
-        bound.slope[k] = slope
-        weight[k] = -slope * unit[k]
-        whole += -slope * (at[2 * k + 1] - base[k])
         most = max(most, weight[k])
-    slope = u.linear
-    if u.power[M_SCORE] > 0.0:
-        slope = u.power[M_SCORE] / (at[12] * M_LN2)
-        bound.rest -= u.power[M_SCORE] * logs[12] - slope * at[12]
-    elif u.power[M_SCORE] < 0.0:
-        bound.rest -= u.power[M_SCORE] * logs[0]
-    bound.rest -= slope * (base[0] + s.score_low * q[M_SCORE])
-    weight[M_SCORE] = slope * q[M_SCORE] / s.score_per_unit
-    whole += weight[M_SCORE] * 32000.0
-    most = max(most, weight[M_SCORE])
-    span = max(whole / 30000.0, most * 1.0001)
-    bound.per_span = 1.0 / span if span > 0.0 else 1.0
+    unit = max(whole / SWEEP_TOP, most * 1.0001)    # 15 bits hold all of it, 16 each weight
+    bound.per_unit = 1.0 / unit if unit > 0.0 else 1.0
     for k in range(FLASH_METRICS):
-        if weight[k] > 0.0:
-            bound.weight[k] = share_of(
-                weight[k] * bound.per_span * 65536.0 + (0.0 if k else 1.0), 65535.0)
+        weight[k] *= bound.per_unit * 65536.0
+    # rounded so that the bound stays above
+    gate.by_score = share_of(weight[M_SCORE] + 1.0, 65535.0) if weight[M_SCORE] > 0.0 else 0
+    gate.by_energy = share_of(weight[M_ENERGY], 65535.0)
+    for i in range(f.n_plain):
+        k = f.plain[i].use
+        gate.by[i] = 0 if k == M_SCORE or k == USE_PEAKED else share_of(weight[k], 65535.0)
 
 
-cdef inline void raise_gate(const Frame* f, const Bound* bound, const flash_level* level,
+cdef inline void set_bound(const Valued* u, const Frame* f, const Sieve* s, const Ends* end,
+                           const flash_level* least, Bound* bound,
+                           flash_gate* gate) noexcept nogil:
+    """A linear function above the objective of all rows, and its weights. least: the other cells'
+    level in the first class."""
+    cdef int k
+    bound.rest = least.need
+    for k in range(M_LATENCY, FLASH_METRICS):
+        bound_cost(f, u.power[k], end, k, bound)
+    bound_score(u, end, least.metric[M_SCORE]
+                + s.block.low[COL_SCORE] * f.links.quantum[M_SCORE], bound)
+    weigh_columns(f, s, end, least, bound, gate)
+
+
+cdef inline void raise_gate(const Bound* bound, const flash_level* level,
                             flash_gate* gate) noexcept nogil:
-    """The bound in one class."""
+    """What rows must reach in one class."""
     cdef double rest = bound.rest
-    cdef int p
-    rest -= bound.slope[M_LATENCY] * level.latency
-    rest -= bound.slope[M_ENERGY] * level.energy
-    rest -= bound.slope[M_AREA] * level.area
-    rest -= bound.slope[M_PARAMS] * level.params
-    rest -= bound.slope[M_MACS] * level.macs
-    rest = rest * bound.per_span - 4.0
-    gate.need = <int16_t> (-32768 if not rest > -32768.0 else 32767 if not rest < 32767.0
-                           else <int32_t> floor(rest))
-    gate.by_score = bound.weight[M_SCORE]
-    gate.by_latency = bound.weight[M_LATENCY]
-    gate.by_energy = bound.weight[M_ENERGY]
-    for p in range(f.n_plain):
-        gate.by[p] = 0 if f.plain[p].metric == M_SCORE else bound.weight[f.plain[p].metric]
+    cdef int k
+    for k in range(M_LATENCY, FLASH_METRICS):
+        rest -= bound.slope[k] * own_of(level, k)
+    gate.need = need_of(rest * bound.per_unit - 4.0)   # what rounding may have lost

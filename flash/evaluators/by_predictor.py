@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from . import Evaluator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..methods._ground import Ground
@@ -54,11 +53,11 @@ class PredictorEvaluator(Evaluator):
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], None]:
+        from ..evaluating import accuracies_of
+        from ..methods._ground import TableGround
+
         score = metrics[0]
-        given = self.predictor
-        if given is None or not ground.tabled:
+        if self.predictor is None or not isinstance(ground, TableGround):
             return score, None
-        if given.topology is not None:  # as AccuracyPredictor.accuracy_of
-            return 1.0 / (1.0 + np.exp(-np.maximum(score, -700.0))), None
-        a, b, c = given._degree_form()
-        return 1.0 / (a + np.exp(np.minimum(700.0, b / score + c))), None
+        # by the core: numpy's exponential is not always rounded as that of the C library
+        return accuracies_of(ground.problem, score), None

@@ -262,7 +262,7 @@ class Target(Record):
             if scale is not None:
                 table["tiles"] = {scale: 1.0}
                 table["area_mm2"] = {**table.get("area_mm2", {}), scale: 0.0}  # a link
-            if self.network_links(family).get("leakage", 0.0) > 0.0:
+            if self.network_links(family).get("leakage", 0.0) > 0.0 and "energy_mj" in table:
                 table["leaking_ms"] = table["latency_ms"]
                 table["leaking_in_ms"] = table.get("bus_in_ms", {})
             filled = self._filled[name] = sum(
