@@ -15,6 +15,7 @@ from flash._core.tables cimport Tables, kernels
 
 __all__ = ("evaluate", "evaluate_layers")
 
+
 def evaluate(Tables tables not None, const int32_t[::1] variant not None,
              const int32_t[:, ::1] row not None):
     """Metrics of n configurations from compiled tables.

@@ -126,7 +126,7 @@ cdef inline int pack(Cloud* cloud, int keys, int64_t n, const int32_t* order,
 
 
 cdef inline void encode(Cloud* cloud) noexcept nogil:
-    cdef int64_t b, i
+    cdef int64_t _b, i
     cdef int d, level = cloud.n_levels - 1
     cdef double high
     cdef const double* key = cloud.key
@@ -138,7 +138,7 @@ cdef inline void encode(Cloud* cloud) noexcept nogil:
             cloud.first[d] = min(cloud.first[d], cloud.low[level][i * cloud.keys + d])
             high = max(high, cloud.high[level][i * cloud.keys + d])
         cloud.per[d] = CODES / (high - cloud.first[d]) if high > cloud.first[d] else 1.0
-    for b in range(cloud.blocks):
+    for _b in range(cloud.blocks):
         for d in range(cloud.keys):
             for i in range(FLASH_POINTS):
                 code[i] = flash_code(key[i], cloud.first[d], cloud.per[d])

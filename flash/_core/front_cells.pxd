@@ -12,6 +12,11 @@ from flash._core.front_sift cimport *
 from flash._core.front_task cimport *
 
 
+cdef enum:
+    MANY_ROWS = 256      # of a cell, so that not all are sifted at once
+    FEW_ROWS = 64        # that come first
+
+
 cdef inline int positive(const flash_variant* v) noexcept nogil:
     """Whether no row has a negative score."""
     cdef int c
@@ -76,33 +81,65 @@ cdef inline int64_t future(const flash_variant* v, int c, int64_t state) noexcep
     return state % (cell.states // cell.incoming)
 
 
-cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
-                         Cloud* out) noexcept nogil:
-    """The rows of a cell in a state that no other dominates."""
-    cdef const flash_cell* cell = &v.cells[c]
-    cdef int64_t each = cell.rows // cell.states, i
+cdef inline void take_row(Task* t, const flash_cell* cell, int64_t row,
+                          Waiting* waiting) noexcept nogil:
+    """A row waits to join the others, unless no completion of it meets the budgets."""
     cdef double x[N_COLUMNS]
     cdef char* made
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        x[k] = cell.column[k][row] if cell.column[k] != NULL else 0.0
+    if hopeless(t, x, x):
+        return
+    made = claim(t, waiting)
+    if made == NULL:
+        return
+    for k in range(t.n_columns):
+        totals(made)[k] = x[t.column[k]]
+    memset(variant_of(t, made), 0, (t.n_cells + 1) * sizeof(int32_t))
+    rows_of(t, made)[0] = <int32_t> row
+
+
+cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
+                         Cloud* out) noexcept nogil:
+    """The rows of a cell in a state that no other dominates. Of many some come first: most of the
+    others are dominated by one of them."""
+    cdef const flash_cell* cell = &v.cells[c]
+    cdef int64_t each = cell.rows // cell.states, first = state * each, i, b
     cdef Waiting waiting
     cdef flash_stage stage = t.stage
-    cdef int k, n_rows = t.n_rows
+    cdef flash_lanes lanes
+    cdef flash_points some
+    cdef int32_t blocks[FEW_ROWS]
+    cdef uint32_t alive, perhaps
+    cdef int d, k, l, count, n_rows = t.n_rows
     cdef double epsilon = t.epsilon
     by_missing(t, v, 0, c)
     t.n_rows = 1
     t.epsilon = 0.0
     memset(&waiting, 0, sizeof(waiting))
-    for i in range(state * each, (state + 1) * each):
-        for k in range(FLASH_COLUMNS):
-            x[k] = cell.column[k][i] if cell.column[k] != NULL else 0.0
-        if hopeless(t, x, x):
-            continue
-        made = claim(t, &waiting)
-        if made == NULL:
-            break
-        for k in range(t.n_columns):
-            totals(made)[k] = x[t.column[k]]
-        memset(variant_of(t, made), 0, (t.n_cells + 1) * sizeof(int32_t))
-        rows_of(t, made)[0] = <int32_t> i
+    memset(&lanes, 0, sizeof(lanes))
+    if each > MANY_ROWS and not has_logarithms(t.stage.links):
+        for i in range(FEW_ROWS):
+            take_row(t, cell, first + i * each // FEW_ROWS, &waiting)
+        if t.stopped != 4:
+            sift(t, out, &waiting)
+    some = points_of(out, 0)
+    for i in range(out.blocks):
+        blocks[i] = <int32_t> i
+    for b in range((each + FLASH_POINTS - 1) // FLASH_POINTS if t.stopped != 4 else 0):
+        i = first + b * FLASH_POINTS
+        count = <int> min(<int64_t> FLASH_POINTS, first + each - i)
+        alive = (<uint32_t> 1 << count) - 1
+        if out.n:
+            for d in range(t.stage.n_columns):
+                k = t.stage.column[d]
+                memcpy(lanes.total[k], cell.column[k] + i, count * sizeof(double))
+            t.kernels.keyed(&t.stage, &lanes)
+            alive = t.kernels.covered(&t.stage, &some, &lanes, count, out.blocks, blocks, &perhaps)
+        for l in range(count):
+            if alive >> l & 1:
+                take_row(t, cell, i + l, &waiting)
     if t.stopped != 4:
         sift(t, out, &waiting)
     by_sums(t, out)

@@ -248,7 +248,8 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
     """Group by group; `pause` looks at the limits in between."""
     cdef double low[MOST_KEYS]
     cdef double high[MOST_KEYS]
-    cdef int keys = t.stage.n_columns, la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
+    cdef int keys = t.stage.n_columns
+    cdef int la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
     cdef int64_t ga, gb, a, b, n
     cdef int64_t wa = GROUP if la else 1, wb = GROUP if lb else 1
     if not room_for(t, j, out):

@@ -159,7 +159,6 @@ cdef inline void greatest(const Task* t, double* top) noexcept nogil:
 cdef inline void choose_columns(Task* t) noexcept nogil:
     """What is compared, the columns that it depends on, and how it may be eased."""
     cdef const flash_links* l = &t.problem.links
-    cdef const flash_query* q = t.query
     cdef flash_stage* s = &t.stage
     cdef int used[N_COLUMNS]
     cdef int fixed[N_COLUMNS]

@@ -72,7 +72,7 @@ PAIR_KIND MASK PAIR(surely)(const flash_stage *s, const double *a, const double 
     if (s->counts >> M_AREA & 1) {
         REAL d = a[COL_AREA] - OF(b->total[COL_AREA]), there = OF(b->total[COL_PEAK]);
         REAL zero = there - there, here = zero + a[COL_PEAK];
-        /* a smaller peak may be hidden by the others', a larger one counts above the least of them */
+        /* a smaller peak may be hidden by the others', a larger one counts above the least */
         REAL rest = CHOICE(here > there, zero + s->low[COL_PEAK], zero + s->high[COL_PEAK]);
         REAL peak = MOST(here, rest) - MOST(there, rest);
         far = l->quantum[M_AREA] * (d + peak) + l->area_per_scale * scale < -margin[M_AREA];

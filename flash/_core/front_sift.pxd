@@ -16,6 +16,7 @@ cdef extern from "clock.h" nogil:
 cdef enum:
     STAYS = 2            # 0: gone, 1: dominated by no other
     TIMED = 4096         # points whose sifting tells how long others take
+    ROOM = 256           # records at first
 
 
 cdef struct Waiting:
@@ -28,12 +29,12 @@ cdef inline char* claim(Task* t, Waiting* waiting) noexcept nogil:
     """Room for one more record, or NULL without memory."""
     cdef void* more
     if waiting.n == waiting.room:
-        more = realloc(waiting.record, (2 * waiting.room + 1024) * t.stride)
+        more = realloc(waiting.record, (2 * waiting.room + ROOM) * t.stride)
         if more == NULL:
             t.stopped = 4
             return NULL
         waiting.record = <char*> more
-        waiting.room = 2 * waiting.room + 1024
+        waiting.room = 2 * waiting.room + ROOM
     waiting.n += 1
     return waiting.record + (waiting.n - 1) * t.stride
 

@@ -1,11 +1,11 @@
 """What a front is asked for: its goals, and what decides between the sums of some cells' rows.
 
 While cells are missing, a sum of rows is compared by what each goal and budget is with the least
-that the missing cells can bring, and by the scale, which selects the class. What is no worse in
-these is then looked at in all columns: whether no goal or budget can be worse whatever the missing
-cells are, and one goal is better. A sum that another is better than in this way is left out with
-all its completions. Where no goal surely differs, the order of answers decides, so that of equal
-answers the first is kept.
+that the missing cells can bring, and with the most, and by the scale, which selects the class. What
+is no worse in these keys is then looked at in all columns (front_pair.h): whether no goal or budget
+can be worse whatever the missing cells are, and one goal is better. A sum that another is better
+than in this way is left out with all its completions. Where no goal surely differs, the order of
+answers decides, so that of equal answers the first is kept.
 
 A score with logarithms of totals is compared by its corners: what it is with the least and with the
 most that the other cells can add to each total. Of two sums the difference of the scores is

@@ -51,11 +51,11 @@ typedef int8_t flash_bytes __attribute__((vector_size(8)));
 #endif
 #define TABLE(suffix, label)                                                                    \
     {label,            stack_##suffix,       scale_round_##suffix, weigh_##suffix,              \
-     range_##suffix,   span_##suffix,        find_##suffix,        select_##suffix,      fitting_##suffix,            \
-     meeting_##suffix, promising_product_##suffix,                                              \
-     BATCHES(suffix),  topology_##suffix,  covered_##suffix,    VECTORS_ONLY(suffix),         \
-     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix, EIGHTS(suffix), \
-     mix_fixed_##suffix, mix_float_##suffix,   measure_##suffix,      \
+     range_##suffix,   span_##suffix,        find_##suffix,        select_##suffix,             \
+     fitting_##suffix, meeting_##suffix,     promising_product_##suffix,                        \
+     BATCHES(suffix),  topology_##suffix,    covered_##suffix,     VECTORS_ONLY(suffix),        \
+     sieve_##suffix,   sieve_values_##suffix, sixteen_logs_##suffix, EIGHTS(suffix),            \
+     mix_fixed_##suffix, mix_float_##suffix, measure_##suffix,                                  \
      joined_##suffix,  keyed_##suffix}
 
 #define EIGHTS(suffix) 0

@@ -94,8 +94,8 @@ typedef struct {
 #define FLASH_BY_SCALE FLASH_METRICS
 #define FLASH_AT_MOST (FLASH_BY_SCALE + 1) /* added to a metric: with the most they bring */
 /* How sums of rows are compared, see front_task.pxd: by keys, each a metric (the score's negative)
- * with the least that the missing cells bring, or the scale; and where cells are missing then in
- * all columns, see front_pair.h. */
+ * with the least or the most that the missing cells bring, or the scale; and where cells are
+ * missing then in all columns, see front_pair.h. */
 typedef struct {
     const flash_links *links;
     int32_t final;                        /* no cell is missing: keys alone decide */

@@ -90,9 +90,10 @@ def _unseen(target: Target, family: str, tiles: float | None) -> list[str]:
     gap = unseen_class(target, family, tiles)
     if gap is None:
         return []
+    held = f"{gap.low:,} to {gap.high:,} tiles" if gap.low < gap.high else f"{gap.low:,} tiles"
     return [
-        f"no run of {target.name} has {gap.low:,} to {gap.high:,} tiles, as this network "
-        f"({tiles:,.0f}): its costs may be those of a chip of the nearest size that was run"
+        f"no run of {target.name} has {held}, as this network ({tiles:,.0f}): its costs may be "
+        "those of a chip of the nearest size that was run"
     ]
 
 
