@@ -96,7 +96,7 @@ def _best(
         result = run.report(None, found.count, None, proven, method="sweep", found=point)
         message = f"number {rank} of {found.feasible:,} within the budgets"
         if proven:
-            message = "proven: every configuration was looked at"
+            message = "proven: every configuration was accounted for"
         results.append(result._replace(message=message, upper_bound=bound, elapsed_s=0.0))
     return tuple(results)
 
