@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,41 @@ def test_equals_the_best_of_all_predictions(family: str, seed: int) -> None:
     assert result.accuracy == every["accuracy"][every["latency_ms"] <= limit].max()
     assert result.architecture is not None
     assert result.nn_degree == flash.nn_degree(result.architecture)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_budget_at_once(family: str, seed: int) -> None:
+    """As many constraints as there can be, on a target with classes."""
+    random = Random(f"{seed}{family}")
+    small, model = space(random, family, 3000), predictor(random)
+    every = flash.evaluate(small, "rram", range(small.size), predictor=model)
+    costs = ("latency_ms", "energy_mj", "area_mm2", "params", "macs")
+    limits: dict[str, Any] = {
+        f"max_{name}": np.quantile(every[name], random.uniform(0.6, 0.9)).item() for name in costs
+    }
+    within = np.logical_and.reduce([every[key[4:]] <= limit for key, limit in limits.items()])
+    best = every["accuracy"][within].max()
+    result = flash.search(
+        small,
+        "rram",
+        predictor=model,
+        min_accuracy=float(best),
+        **limits,
+    )
+    assert result.proven
+    assert result.accuracy == best
+
+
+def test_a_large_space_under_budgets_that_bind_together() -> None:
+    score = TopologyScore(-1.0, (1.0, -0.5, 0.05, -0.2, 0.0), (0.2, -0.1))
+    limits: dict[str, Any] = {"max_latency_ms": 5.62, "max_energy_mj": 0.26, "max_area_mm2": 862.0}
+    result = flash.search(
+        "mobilenet-v2", "rram", predictor=AccuracyPredictor(topology=score), **limits
+    )
+    assert result.proven
+    assert result.accuracy is not None
+    assert result.accuracy > 0.5
 
 
 def test_a_cost_of_nothing_in_some_rows_leaves_the_product_proven() -> None:

@@ -35,7 +35,7 @@ cdef inline int siftable(const Worker* w, const flash_variant* v, const Lists* l
 cdef inline void nest(Flat* d, int level, double value, double points,
                       const double* use) noexcept nogil:
     """Every combination that extends the first `level` levels and may match the best answer."""
-    cdef double used[15]
+    cdef double used[CONSTRAINTS + 1]
     cdef int64_t i
     cdef int r
     cdef const double* more = d.use[level]
@@ -153,8 +153,8 @@ cdef inline int flat_dive(Worker* w, int variant, const Lists* lists, const Scan
     cdef Flat d
     cdef const flash_variant* v = &w.problem.variants[variant]
     cdef const double* value[32]
-    cdef double weights[15 * 9]
-    cdef double used[15]
+    cdef double weights[(CONSTRAINTS + 1) * N_COLUMNS]
+    cdef double used[CONSTRAINTS + 1]
     cdef double x, points
     cdef int c, k, r, level
     cdef int64_t i
