@@ -150,9 +150,20 @@ TARGET INLINE void KERNEL(cpu_counts)(VECTOR area, MASK single, VECTOR group,
     f[9] = CHOOSE(sweep, zero, ALL(1.0));
 }
 
-/* WIDTH layers' costs, not yet rounded; how many weights they have, and macs. */
-TARGET INLINE void KERNEL(counts)(const flash_terms *terms, int rram, const double *layer,
-                                  VECTOR *cost, VECTOR *weights, VECTOR *macs)
+/* A column's costs of WIDTH layers into its sum. */
+TARGET INLINE void KERNEL(put)(VECTOR a, int k, const MASK *live, VECTOR *sum, MASK *late)
+{
+    if (live)
+        a = CHOOSE(*live, a, ALL(0.0));
+    *late |= a >= LIMIT;
+    a = ROUND(a);
+    sum[k] = k == COL_PEAK ? CHOOSE(a > sum[k], a, sum[k]) : sum[k] + a;
+}
+
+/* Costs of WIDTH layers into the sums; `live`: all bits in the lanes that count. As `costs` has
+ * them, but for columns without a term, which stay as they are. */
+TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, const double *layer,
+                               const MASK *live, VECTOR *sum, MASK *late)
 {
     VECTOR f[20], leaking = ALL(1.0);
     VECTOR area = LOOSE(layer);
@@ -167,27 +178,17 @@ TARGET INLINE void KERNEL(counts)(const flash_terms *terms, int rram, const doub
                                        LOOSE(layer + 4 * FLASH_LAYERS), f) * terms->leak;
     else
         KERNEL(cpu_counts)(area, single, group, out, side, f);
-    KERNEL(costs)(terms, f, leaking, cost);
-    *weights = area * group * out;
-    *macs = *weights * (side * side);
-}
-
-/* Costs of WIDTH layers into the sums; `live`: all bits in the lanes that count. */
-TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, const double *layer,
-                               const MASK *live, VECTOR *sum, MASK *late)
-{
-    VECTOR cost[FLASH_COSTS], weights, macs;
-    KERNEL(counts)(terms, rram, layer, cost, &weights, &macs);
-    for (int k = 1; k < FLASH_COSTS; k++) {
-        VECTOR a = cost[k];
-        if (!rram && k != COL_LATENCY && k != COL_ENERGY && k != COL_AREA)
-            continue;
-        if (live)
-            a = CHOOSE(*live, a, ALL(0.0));
-        *late |= a >= LIMIT;
-        a = ROUND(a);
-        sum[k] = k == COL_PEAK ? CHOOSE(a > sum[k], a, sum[k]) : sum[k] + a;
+    for (int t = 0; t < terms->n;) {
+        const int k = terms->column[t];
+        VECTOR a = ALL(0.0);
+        for (; t < terms->n && terms->column[t] == k; t++)
+            a += f[terms->feature[t]] * terms->weight[t];
+        KERNEL(put)(a * terms->per_unit[k], k, live, sum, late);
+        if (terms->leak > 0.0 && (k == COL_LATENCY || k == COL_LATENCY_IN))
+            KERNEL(put)(a * leaking * terms->per_unit[k],
+                        k == COL_LATENCY ? COL_LEAK : COL_LEAK_IN, live, sum, late);
     }
+    VECTOR weights = area * group * out, macs = weights * (side * side);
     if (live) {
         weights = CHOOSE(*live, weights, ALL(0.0));
         macs = CHOOSE(*live, macs, ALL(0.0));
