@@ -8,12 +8,13 @@ thread without allocating.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
-from benchmarks.links import MACS, PARAMS, PEAK, SCALE, SCORE, Links, added, costs
+from benchmarks.links import MACS, PARAMS, PEAK, SCALE, SCORE, Links, costs
 from flash._core.tables import COLUMNS
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class TableTwin:
                         self.packed[at : at + n, k] = np.frombuffer(data)
                 at += n
         self.columns = np.ascontiguousarray(self.packed[:, : len(COLUMNS)].T)
+        self.used = np.flatnonzero(self.columns.any(axis=1))
         self.links = Links(problem.model)
         self.direct = np.searchsorted(self.links.bounds, np.arange(float(DIRECT)))
 
@@ -86,8 +88,11 @@ class TableTwin:
 
     def numpy(self, variants: Any, rows: Any) -> Any:
         """Return the six metrics, shape (6, n); variants have equally many cells here."""
-        places = (self.first[variants, cell] + rows[:, cell] for cell in range(rows.shape[1]))
-        total = added([self.columns[:, place] for place in places])
+        places = [self.first[variants, cell] + rows[:, cell] for cell in range(rows.shape[1])]
+        total = np.zeros((len(COLUMNS), len(variants)))
+        for k in self.used:
+            join = np.maximum if k == PEAK else np.add
+            total[k] = functools.reduce(join, (self.columns[k][place] for place in places))
         out = np.empty((6, len(variants)))
         out[0] = self.links.quantum[0] * total[SCORE]
         out[1:4] = self.links.metrics(total)
@@ -96,11 +101,11 @@ class TableTwin:
 
 
 @numba.njit(cache=True, inline="always")
-def _add(total, packed, row):  # type: ignore[no-untyped-def]
-    peak = max(total[PEAK], packed[row, PEAK])
+def _add(total, packed, row, peak):  # type: ignore[no-untyped-def]
+    """Add a row's columns, and return the greatest peak, which is a maximum."""
     for k in range(MACS + 1):
         total[k] += packed[row, k]
-    total[PEAK] = peak
+    return max(peak, packed[row, PEAK])
 
 
 @numba.njit(cache=True, inline="always")
@@ -122,9 +127,10 @@ def _evaluate(variants, rows, first, counts, packed, direct, known):  # type: ig
     total = np.empty(MACS + 1)
     for i in range(n):
         v = variants[i]
-        total[:] = 0.0
+        total[:] = peak = 0.0
         for cell in range(counts[v]):
-            _add(total, packed, first[v, cell] + rows[i, cell])
+            peak = _add(total, packed, first[v, cell] + rows[i, cell], peak)
+        total[PEAK] = peak
         _finish(out, i, total, direct, known)
     return out
 
@@ -139,13 +145,11 @@ def _evaluate_choices(choices, lengths, first, packed, direct, known):  # type: 
             if not 0 <= choices[i, k] < lengths[k]:
                 raise ValueError("a choice is out of its range")
         v = (choices[i, 0] * lengths[1] + choices[i, 1]) * lengths[2] + choices[i, 2]
-        total[:] = 0.0
+        total[:] = peak = 0.0
         for cell in range((width - 3) // 2):
             at = 3 + 2 * cell
-            _add(
-                total,
-                packed,
-                first[v, cell] + choices[i, at] * lengths[at + 1] + choices[i, at + 1],
-            )
+            row = first[v, cell] + choices[i, at] * lengths[at + 1] + choices[i, at + 1]
+            peak = _add(total, packed, row, peak)
+        total[PEAK] = peak
         _finish(out, i, total, direct, known)
     return out
