@@ -38,6 +38,9 @@ def test_tables(benchmark: Any, name: str, quick: bool) -> None:
     n = 20_000 if quick else 100_000
     problem, variants, rows = _random(name, n)
     twin = TableTwin(problem)
+    # until it has seen a large block freed, glibc returns each one, and every call of all three
+    # pays for fresh pages
+    np.empty(31 << 17).fill(0.0)
     calls = [
         lambda: batch.evaluate(problem.tables, variants, rows),
         lambda: twin.numba(variants, rows),

@@ -89,7 +89,7 @@ class TableTwin:
     def numpy(self, variants: Any, rows: Any) -> Any:
         """Return the six metrics, shape (6, n); variants have equally many cells here."""
         places = [self.first[variants, cell] + rows[:, cell] for cell in range(rows.shape[1])]
-        total = np.zeros((len(COLUMNS), len(variants)))
+        total: list[Any] = [np.zeros(len(variants))] * len(COLUMNS)
         for k in self.used:
             join = np.maximum if k == PEAK else np.add
             total[k] = functools.reduce(join, (self.columns[k][place] for place in places))
