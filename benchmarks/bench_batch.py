@@ -12,7 +12,7 @@ from benchmarks.common import CASES, SEED
 from benchmarks.timing import in_turns
 from flash._core import batch
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, compile_problem, plan_of, table_rows
+from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, table_rows
 
 if TYPE_CHECKING:
     from typing import Any

@@ -25,15 +25,15 @@ from measured import network
 
 import flash
 from flash.errors import CalibrationWarning
-from flash.hardware._design import pick
 from flash.hardware._terms import terms, totals
 from flash.hardware.calibrating import equal_layers
-from flash.network import Network
+from flash.networks.network import Network
+from flash.problem.calibration_design import pick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flash.architecture import Architecture
+    from flash.networks.architecture import Architecture
 
     Net = Architecture | Network
 
@@ -72,7 +72,7 @@ def _rram_network(rows: Sequence[dict[str, str]], *, concat: bool) -> Network:
     NeuroSim's list has no connections. A table must have some, so every row but the last reads
     the image through a free pass that gives it its shape.
     """
-    from flash.network import Layer
+    from flash.networks.network import Layer
 
     return _Loose(
         [

@@ -23,12 +23,12 @@ import numpy as np
 import flash
 from benchmarks.common import HERE, write_json
 from flash._core.exact import Query
-from flash.codesigning import Codesign, joint_size
+from flash.codesign.joint import Codesign, joint_size
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency
 from flash.methods.hao import OPTIONS, AcceleratorGround, _networks, _subgraphs, front_of
-from flash.network import Layer, Network
-from flash.problem import as_space
+from flash.networks.network import Layer, Network
+from flash.problem.compiling import as_space
 
 KEPT = HERE / "codesign.json"
 INF = float("inf")

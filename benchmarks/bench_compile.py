@@ -9,7 +9,7 @@ import pytest
 from benchmarks.common import CASES, FAMILY_CASES, FOUR_CELLS
 from benchmarks.timing import in_turns
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, compile_problem
+from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 if TYPE_CHECKING:
     from typing import Any

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import torch_models
 
 from flash import Network, Target
-from flash.hardware._operations import Charged
+from flash.networks.operations import Charged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import flash
 from benchmarks.common import MAIN, budgets_of, densenet, keywords, problem_of, query_of
 from flash import Range
 from flash._core.exhaustive import enumerate_best
-from flash.problem import compile_problem
+from flash.problem.compiling import compile_problem
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,7 +41,7 @@ def test_enumeration(benchmark: Any, quick: bool) -> None:
         result = flash.search(space, "rram", **keywords(budgets))
         variant, own, objective, metrics = best
         index = space.index(result.x)
-        flat = flash.problem.row_of(space, variant, own)
+        flat = flash.problem.compiling.row_of(space, variant, own)
         equal = (
             result.proven
             and result.objective == objective

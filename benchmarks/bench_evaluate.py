@@ -16,7 +16,7 @@ import flash
 from benchmarks.bench_sweep import processor_s
 from benchmarks.common import INF, SEED
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, as_space, compile_problem
+from flash.problem.compiling import MACS, PARAMS, as_space, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from flash import DenseNet, Range, Target
 from flash._core.exact import Query
 from flash._core.front import Front
 from flash._core.tables import COLUMNS
-from flash._front_maths import OBJECTIVES
+from flash.fronts.maths import OBJECTIVES
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, compile_problem
+from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 if TYPE_CHECKING:
     from typing import Any

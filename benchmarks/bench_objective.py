@@ -12,7 +12,7 @@ import pytest
 
 import flash
 from benchmarks.timing import in_turns
-from flash import _numba
+from flash.solving import compiled as _numba
 
 if TYPE_CHECKING:
     from collections.abc import Callable

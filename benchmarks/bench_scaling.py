@@ -11,7 +11,7 @@ import flash
 from benchmarks.common import budgets_at, densenet, keywords
 from benchmarks.timing import in_turns
 from flash import Range
-from flash.problem import compile_problem
+from flash.problem.compiling import compile_problem
 
 if TYPE_CHECKING:
     from typing import Any

@@ -26,8 +26,8 @@ from benchmarks.timing import times_in_turns
 from flash._core.exact import Query, Search
 from flash._core.shgo import explore
 from flash.hardware import as_target
-from flash.predictor import as_predictor
-from flash.problem import MACS, PARAMS, compile_problem
+from flash.predictors.predictor import as_predictor
+from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

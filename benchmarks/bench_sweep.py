@@ -18,7 +18,7 @@ from flash._core import sweep
 from flash._core.exact import Query
 from flash.evaluating import evaluate
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, as_space, compile_problem
+from flash.problem.compiling import MACS, PARAMS, as_space, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import pytest
 import flash
 from benchmarks.bench_sweep import TOP, additive
 from benchmarks.common import INF, MAIN, METRICS, budgets_of, keywords
-from flash.problem import as_space
+from flash.problem.compiling import as_space
 
 if TYPE_CHECKING:
     from typing import Any

@@ -20,7 +20,7 @@ from flash._core.exact import Query, Search
 from flash._core.shgo import explore
 from flash.evaluating import evaluate
 from flash.hardware import as_target
-from flash.problem import MACS, PARAMS, Problem, as_space, compile_problem
+from flash.problem.compiling import MACS, PARAMS, Problem, as_space, compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -31,7 +31,7 @@ from flash.hardware import COLUMNS, KINDS
 if TYPE_CHECKING:
     from typing import Any
 
-    from flash.problem import Problem
+    from flash.problem.compiling import Problem
 
 DENSENET, RESNET, WIDE_RESNET, MOBILENET_V2 = range(4)
 SCORE_SCALE = 2.0**36

@@ -32,10 +32,10 @@ from benchmarks.common import HERE, write_json
 from benchmarks.methods import BUDGETS, problems
 from flash.hardware import as_target
 from flash.methods import _statistics as statistics
-from flash.methods._ground import ground_of
 from flash.methods._statistics import Efforts
 from flash.methods.running import any_space
 from flash.methods.surrogates import Surrogate
+from flash.solving.ground import ground_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,7 +25,7 @@ import numpy as np
 
 import flash
 from flash.evaluators.by_table import TableEvaluator
-from flash.network_space import network_space
+from flash.spaces.network_space import network_space
 
 FILES = {
     "nas-bench-macro": ("nas_bench_macro_cifar10.csv.gz", "arch", ("acc1", "acc2", "acc3")),

@@ -20,7 +20,7 @@ from flash._core.tables import COLUMNS
 if TYPE_CHECKING:
     from typing import Any
 
-    from flash.problem import Problem
+    from flash.problem.compiling import Problem
 
 LINE = 16  # doubles a row is padded to: two cache lines
 DIRECT = 4096  # totals of tiles whose class is looked up without a search

@@ -14,92 +14,92 @@ from ._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._buildinfo import build_info as build_info
-    from ._choices import Range as Range
-    from ._pareto_front import ParetoFront as ParetoFront
-    from .architecture import Architecture as Architecture
-    from .architecture import Cell as Cell
-    from .cell_networks import CellNetwork as CellNetwork
-    from .degree import nn_degree as nn_degree
-    from .degree import nn_mass as nn_mass
+    from .cli.buildinfo import build_info as build_info
+    from .comparing.comparison import Comparison as Comparison
+    from .comparing.running import compare as compare
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
     from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
-    from .fleet import FleetResult as FleetResult
-    from .fronts import pareto as pareto
-    from .hardware import Cost as Cost
-    from .hardware import Target as Target
-    from .hardware import targets as targets
-    from .hardware._design import calibration_design as calibration_design
+    from .fleets.fleet import FleetResult as FleetResult
+    from .fronts.finding import pareto as pareto
+    from .fronts.front import ParetoFront as ParetoFront
     from .hardware._measurement import Measurement as Measurement
     from .hardware.calibrating import calibrate as calibrate
+    from .hardware.costing import Cost as Cost
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
-    from .methods.comparing import compare as compare
-    from .methods.comparison import Comparison as Comparison
-    from .network import Layer as Layer
-    from .network import Network as Network
-    from .pnas_space import PNASCells as PNASCells
-    from .predictor import AccuracyPredictor as AccuracyPredictor
-    from .problem import Problem as Problem
-    from .result import SearchResult as SearchResult
-    from .solver import search as search
-    from .spaces import DenseNet as DenseNet
-    from .spaces import MobileNetV2 as MobileNetV2
-    from .spaces import ResNet as ResNet
-    from .spaces import SearchSpace as SearchSpace
-    from .spaces import WideResNet as WideResNet
-    from .sweeping import SweepResult as SweepResult
-    from .sweeping import sweep as sweep
+    from .hardware.target import Target as Target
+    from .hardware.target import targets as targets
+    from .networks.architecture import Architecture as Architecture
+    from .networks.architecture import Cell as Cell
+    from .networks.cell_networks import CellNetwork as CellNetwork
+    from .networks.degree import nn_degree as nn_degree
+    from .networks.degree import nn_mass as nn_mass
+    from .networks.layer import Layer as Layer
+    from .networks.network import Network as Network
+    from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
+    from .problem.calibration_design import calibration_design as calibration_design
+    from .problem.compiling import Problem as Problem
+    from .results.result import SearchResult as SearchResult
+    from .searching import search as search
+    from .spaces.choices import Range as Range
+    from .spaces.pnas import PNASCells as PNASCells
+    from .spaces.space import DenseNet as DenseNet
+    from .spaces.space import MobileNetV2 as MobileNetV2
+    from .spaces.space import ResNet as ResNet
+    from .spaces.space import SearchSpace as SearchSpace
+    from .spaces.space import WideResNet as WideResNet
+    from .sweeps.sweeping import SweepResult as SweepResult
+    from .sweeps.sweeping import sweep as sweep
     from .training import train as train
 
 _HOME = {
-    "AccuracyPredictor": "predictor",
-    "Architecture": "architecture",
-    "BypassSpace": "supernet.bypass_space",
-    "Cell": "architecture",
-    "CellNetwork": "cell_networks",
-    "Comparison": "methods.comparison",
-    "Cost": "hardware",
-    "DenseNet": "spaces",
+    "AccuracyPredictor": "predictors.predictor",
+    "Architecture": "networks.architecture",
+    "BypassSpace": "spaces.bypass",
+    "Cell": "networks.architecture",
+    "CellNetwork": "networks.cell_networks",
+    "Comparison": "comparing.comparison",
+    "Cost": "hardware.costing",
+    "DenseNet": "spaces.space",
     "FlashError": "errors",
-    "FleetResult": "fleet",
-    "Layer": "network",
-    "MobileNetV2": "spaces",
+    "FleetResult": "fleets.fleet",
+    "Layer": "networks.layer",
+    "MobileNetV2": "spaces.space",
     "Measurement": "hardware._measurement",
-    "Network": "network",
-    "ParetoFront": "_pareto_front",
-    "PNASCells": "pnas_space",
+    "Network": "networks.network",
+    "ParetoFront": "fronts.front",
+    "PNASCells": "spaces.pnas",
     "PredictorEvaluator": "evaluators.by_predictor",
-    "Problem": "problem",
-    "Range": "_choices",
-    "ResNet": "spaces",
-    "SearchResult": "result",
-    "SearchSpace": "spaces",
-    "SweepResult": "sweeping",
+    "Problem": "problem.compiling",
+    "Range": "spaces.choices",
+    "ResNet": "spaces.space",
+    "SearchResult": "results.result",
+    "SearchSpace": "spaces.space",
+    "SweepResult": "sweeps.sweeping",
     "Table": "evaluating",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "TableEvaluator": "evaluators.by_table",
-    "Target": "hardware",
+    "Target": "hardware.target",
     "TrainingEvaluator": "evaluators.by_training",
-    "WideResNet": "spaces",
-    "build_info": "_buildinfo",
+    "WideResNet": "spaces.space",
+    "build_info": "cli.buildinfo",
     "calibrate": "hardware.calibrating",
-    "calibration_design": "hardware._design",
-    "compare": "methods.comparing",
+    "calibration_design": "problem.calibration_design",
+    "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "measure": "hardware.measuring",
-    "nn_degree": "degree",
-    "nn_mass": "degree",
-    "pareto": "fronts",
-    "search": "solver",
-    "sweep": "sweeping",
-    "targets": "hardware",
+    "nn_degree": "networks.degree",
+    "nn_mass": "networks.degree",
+    "pareto": "fronts.finding",
+    "search": "searching",
+    "sweep": "sweeps.sweeping",
+    "targets": "hardware.target",
     "train": "training",
     "train_supernet": "supernet.running",
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .hardware._measurement import Measurement
+    from collections.abc import Sequence
+    from typing import Any
 
 __all__ = [
     "ArgumentError",
@@ -15,6 +16,7 @@ __all__ = [
     "FlashError",
     "FormatError",
     "KernelsError",
+    "MissingExtraError",
     "NotCalibratedWarning",
     "SweepError",
     "TrainingError",
@@ -50,10 +52,14 @@ class KernelsError(FlashError, ImportError):
     """FLASH_SIMD names vector kernels that this build or processor does not have."""
 
 
+class MissingExtraError(FlashError, ImportError):
+    """A package that only one of flash's extras needs is not installed."""
+
+
 class DeviceError(FlashError, RuntimeError):
     """A device failed, or is gone, while it was measured; `finished` is what is complete."""
 
-    finished: list[Measurement]
+    finished: Sequence[Any]  # of flash.Measurement
 
 
 class CalibrationWarning(UserWarning):

@@ -6,12 +6,12 @@ import os
 
 from ._core import batch
 from ._core import choices as choices_core
-from ._validate import integer, shown
+from .base.checks import integer, shown
 from .errors import ArgumentError, ArgumentTypeError
-from .hardware import METRICS as COSTS
-from .hardware import as_target
-from .predictor import as_predictor
-from .problem import MACS, PARAMS, as_space, compile_problem, table_rows
+from .hardware.target import METRICS as COSTS
+from .hardware.target import as_target
+from .predictors.predictor import as_predictor
+from .problem.compiling import MACS, PARAMS, as_space, compile_problem, table_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import pyarrow
     from pandas import DataFrame
 
-    from .hardware import Target
-    from .predictor import AccuracyPredictor
-    from .problem import Problem
-    from .spaces import SearchSpace
+    from .hardware.target import Target
+    from .predictors.predictor import AccuracyPredictor
+    from .problem.compiling import Problem
+    from .spaces.space import SearchSpace
 
 __all__ = ["Table", "evaluate"]
 
@@ -44,19 +44,14 @@ class Table(dict):  # type: ignore[type-arg]
 
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame that shares the columns."""
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            from .result import MissingExtraError
+        from .base.extras import require
 
-            raise MissingExtraError(
-                "to_frame() needs pandas: pip install 'flash-nas[plot]'"
-            ) from error
-        return DataFrame(dict(self), copy=False)
+        frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame(dict(self), copy=False)
+        return frame
 
     def to_arrow(self) -> pyarrow.Table:
         """Return a pyarrow Table that shares the columns."""
-        from ._sweep_store import need_pyarrow
+        from .base.extras import need_pyarrow
 
         need_pyarrow()
         import pyarrow
@@ -282,7 +277,7 @@ def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = C
     """Write tables as one Parquet file; how many rows."""
     from contextlib import suppress
 
-    from ._sweep_store import need_pyarrow
+    from .base.extras import need_pyarrow
 
     parquet = need_pyarrow()
     import pyarrow

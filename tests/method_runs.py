@@ -6,7 +6,7 @@ from typing import Any
 
 import flash
 from flash.methods import METHODS
-from flash.result import SearchResult
+from flash.results.result import SearchResult
 
 BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
 SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=flash.Range(5, 9), skips=[0, 16, 64])

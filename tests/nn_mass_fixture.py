@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flash.network import Network
+from flash.networks.network import Network
 
 WIDTHS = (32, 64, 128)
 DEPTH = 13

@@ -8,9 +8,9 @@ from typing import Any
 
 import flash
 from flash import AccuracyPredictor
-from flash._cell_terms import terms_of
-from flash._score import TopologyScore, logistic
 from flash.errors import NotCalibratedWarning
+from flash.predictors.cell_terms import terms_of
+from flash.predictors.score import TopologyScore, logistic
 
 NETS = flash.SearchSpace("densenet").sample(60, seed=3)
 TRUTH = TopologyScore(-9.0, [0.8, -0.6, 0.05, 0.2, 0.0], [0.3, 0.2])

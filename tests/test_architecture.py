@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash._rng import below, draw, mix, stream
-from flash.architecture import FAMILIES, Architecture, Cell
+from flash.base.seeds import below, draw, mix, stream
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+from flash.networks.architecture import FAMILIES, Architecture, Cell
 
 cells = st.builds(Cell, st.integers(1, 300), st.integers(1, 12), st.integers(0, 500))
 

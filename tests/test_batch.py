@@ -15,11 +15,11 @@ from reference import AREA, COLUMNS, LATENCY, LATENCY_IN, LEAK, LEAK_IN, PEAK, S
 from reference import PARAMS as PARAMS_COLUMN
 
 import flash
-import flash.architecture
+import flash.networks.architecture
 from flash._core import batch
 from flash._core.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.problem import MACS, PARAMS, compile_problem, plan_of, rows_of
+from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, rows_of
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -260,7 +260,7 @@ def test_layers_beyond_a_pass(
 
 
 @pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])
-@pytest.mark.parametrize("family", flash.architecture.FAMILIES)
+@pytest.mark.parametrize("family", flash.networks.architecture.FAMILIES)
 def test_layer_by_layer(family: str, target_name: str) -> None:
     """Without tables, bit for bit the same: and both what `Target.cost` says."""
     target = flash.Target.load(target_name)

@@ -104,7 +104,7 @@ def test_a_small_space_gives_all_it_has() -> None:
 
 def test_a_design_weighs_what_a_target_charges() -> None:
     """The shares that it chooses by are of the networks' own latency: of their chip's class too."""
-    from flash.hardware._design import _shares
+    from flash.problem.calibration_design import _shares
 
     for name in ("rram", "cpu-x86"):
         space, target = SearchSpace("densenet"), Target.load(name)

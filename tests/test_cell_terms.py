@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash import Architecture, Cell, Network
-from flash._cell_terms import BASIS, CellTerms, concatenation_depth, terms_of
-from flash.architecture import FAMILIES
 from flash.errors import ArgumentTypeError
+from flash.networks.architecture import FAMILIES
+from flash.predictors.cell_terms import BASIS, CellTerms, concatenation_depth, terms_of
 
 COLUMNS = 7
 

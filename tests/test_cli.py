@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import flash
-from flash.cli import main
-from flash.result import SearchResult
-from flash.spaces import SearchSpace
+from flash.cli.main import main
+from flash.results.result import SearchResult
+from flash.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from conftest import Run

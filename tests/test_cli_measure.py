@@ -114,7 +114,7 @@ def test_what_is_refused(words: tuple[str, ...], message: str, cli: Run, tmp_pat
 
 
 def test_help_shows_examples_that_parse(cli: Run) -> None:
-    from flash._cli_options import parser
+    from flash.cli.options import parser
 
     top = cli("--help").stdout
     for command in ("measure", "calibrate"):
@@ -129,7 +129,7 @@ def test_help_shows_examples_that_parse(cli: Run) -> None:
 def test_the_command_line_offers_what_the_functions_do() -> None:
     import inspect
 
-    from flash._cli_options import parser
+    from flash.cli.options import parser
 
     for command, function, other in (
         ("measure", flash.measure, {"path": "out", "progress": "quiet", "pin": "no_pin",

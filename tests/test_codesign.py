@@ -17,11 +17,12 @@ import flash
 from flash._core import compile as core
 from flash._core.exact import Query, Search
 from flash._core.exhaustive import enumerate_best
-from flash.codesigning import Codesign, joint_size
+from flash.codesign.joint import Codesign, joint_size
 from flash.errors import ArgumentError
 from flash.hardware import Target, designs
-from flash.problem import MACS, PARAMS, compile_problem
-from flash.result import SearchResult
+from flash.networks.architecture import FAMILIES
+from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.results.result import SearchResult
 
 INF = float("inf")
 KINDS = ("fpga-zu3eg", "fpga-z7020", "rram", "systolic-128", "systolic-dram")
@@ -70,7 +71,11 @@ def everything(
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 10**6), st.sampled_from(KINDS), st.sampled_from(flash.architecture.FAMILIES))
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(KINDS),
+    st.sampled_from(FAMILIES),
+)
 def test_equals_looking_at_everything(seed: int, name: str, family: str) -> None:
     random = Random(seed)
     target = small(name, random)
@@ -114,7 +119,7 @@ def test_equals_looking_at_everything(seed: int, name: str, family: str) -> None
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10**6), st.sampled_from(flash.architecture.FAMILIES))
+@given(st.integers(0, 10**6), st.sampled_from(FAMILIES))
 def test_bits_of_each_cell_equal_looking_at_all_of_them(seed: int, family: str) -> None:
     random = Random(seed)
     target = small("fpga-zu3eg", random, random.choice([(8, 4), (8, 3, 2), (4, 6)]))

@@ -18,11 +18,11 @@ import flash
 from flash import ParetoFront
 from flash._core import batch
 from flash._core.exact import Query
-from flash.codesign_fronts import JointFront
-from flash.codesigning import Codesign, quantised
+from flash.codesign.front import JointFront
+from flash.codesign.joint import Codesign, quantised
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.problem import MACS, PARAMS, table_rows
+from flash.problem.compiling import MACS, PARAMS, table_rows
 
 INF = float("inf")
 NAMES = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
@@ -103,7 +103,7 @@ def front_of(metrics: np.ndarray, goals: list[int]) -> np.ndarray:
 CASES = [
     (name, family)
     for name in ("fpga-zu3eg", "rram", "systolic-dram")
-    for family in flash.architecture.FAMILIES
+    for family in flash.networks.architecture.FAMILIES
 ]
 
 
@@ -243,7 +243,7 @@ def test_trying_several_accelerators_at_once_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sets whose least has nothing new are dropped: the front is the same without that."""
-    import flash.codesign_fronts as module
+    import flash.codesign.front as module
 
     target = Target.load("fpga-zu3eg")
     space = flash.SearchSpace("mobilenet-v2", width_multipliers=[0.5], depths=[1, 2])

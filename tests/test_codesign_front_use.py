@@ -11,7 +11,7 @@ import pytest
 
 import flash
 from flash import ParetoFront
-from flash.cli import main
+from flash.cli.main import main
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.hardware import Target
 

@@ -11,7 +11,7 @@ import pytest
 import flash
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.result import SearchResult
+from flash.results.result import SearchResult
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ import pytest
 
 import flash
 from flash import Comparison
+from flash.comparing import statistics
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.evaluators.by_function import FunctionEvaluator
-from flash.evaluators.nas_bench import NasBenchMacro
-from flash.methods import _statistics as statistics
-from flash.methods._ground import ground_of
-from flash.result import SearchResult
+from flash.results.result import SearchResult
+from flash.solving.ground import ground_of
+from flash.spaces.nas_bench import NasBenchMacro
 
 if TYPE_CHECKING:
     from conftest import Run

@@ -16,13 +16,13 @@ import reference
 
 import flash
 from flash._core import compile as core
-from flash._topology import of_architecture
-from flash.architecture import FAMILIES, Architecture, Cell
-from flash.degree import cell_degree_fixed, degree_fixed, nn_degree
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.hardware import KINDS, Target, costing, flags_for, targets
-from flash.network import Layer, Network
-from flash.spaces import SearchSpace
+from flash.networks.architecture import FAMILIES, Architecture, Cell
+from flash.networks.degree import cell_degree_fixed, degree_fixed, nn_degree
+from flash.networks.network import Layer, Network
+from flash.networks.topology import of_architecture
+from flash.spaces.space import SearchSpace
 
 TARGETS = targets()
 sizes = st.one_of(st.sampled_from([32, 224]), st.integers(1, 300))

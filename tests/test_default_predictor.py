@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 import flash
 from flash.errors import ArgumentError
-from flash.predictor import as_predictor
+from flash.predictors.predictor import as_predictor
 
 ROOT = Path(__file__).parents[1]
 needs_scripts = pytest.mark.skipif(

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 import nn_mass_fixture
 
-from flash._topology import of_architecture
-from flash.architecture import FAMILIES, Architecture, Cell
-from flash.degree import cell_degree_fixed, degree_fixed, density, nn_degree, nn_mass
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.network import Layer, Network
+from flash.networks.architecture import FAMILIES, Architecture, Cell
+from flash.networks.degree import cell_degree_fixed, degree_fixed, density, nn_degree, nn_mass
+from flash.networks.network import Layer, Network
+from flash.networks.topology import of_architecture
 
 ADDITION_FAMILIES = st.sampled_from(["resnet", "wide-resnet", "mobilenet-v2"])
 CELLS = st.lists(

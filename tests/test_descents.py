@@ -14,11 +14,11 @@ from flash.evaluators import Evaluator
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.methods import options_for
 from flash.methods._evolving import evolve
-from flash.methods._ground import ground_of
 from flash.methods._task import Stop, Task
 from flash.methods.hurricane import _front, operator_pools, split
 from flash.methods.netadapt import _one_layer
 from flash.methods.netadapt_v2 import Descent, _several_layers
+from flash.solving.ground import ground_of
 
 if TYPE_CHECKING:
     from conftest import Run
@@ -46,7 +46,7 @@ def task_of(
     limits = [INF, more.pop("latency", INF), INF, INF, INF, macs]
     judge = evaluator or FunctionEvaluator(by_macs)
     return Task(
-        ground_of(space, flash.Target.load(target)), judge, flash._objective.PLAIN, limits,
+        ground_of(space, flash.Target.load(target)), judge, flash.problem.objective.PLAIN, limits,
         options=options_for(method, more.pop("options", None)), **more,
     )  # fmt: skip
 

@@ -15,9 +15,9 @@ from flash import TableEvaluator, TrainingEvaluator
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators._table_file import read_table
-from flash.evaluators.nas_bench import NasBench201, NasBenchMacro
-from flash.network_space import network_space
-from flash.result import SearchResult
+from flash.results.result import SearchResult
+from flash.spaces.nas_bench import NasBench201, NasBenchMacro
+from flash.spaces.network_space import network_space
 
 if TYPE_CHECKING:
     pass

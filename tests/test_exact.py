@@ -18,7 +18,7 @@ from flash._core.exact import Query, Search
 from flash._core.exhaustive import enumerate_best
 from flash._core.shgo import explore, multistart
 from flash._core.tables import Tables
-from flash.problem import compile_problem
+from flash.problem.compiling import compile_problem
 
 SEEDS = 40  # problems per family
 NOTHING = [0.0] * len(reference.COLUMNS)  # constants of a variant

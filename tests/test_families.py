@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash.architecture import Architecture, Cell
-from flash.families import default_width, make_divisible, used_links
-from flash.network import Network
+from flash.networks.architecture import Architecture, Cell
+from flash.networks.families import default_width, make_divisible, used_links
+from flash.networks.network import Network
 
 COUNTS = st.lists(
     st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(0, 60)), min_size=1, max_size=4

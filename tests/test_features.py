@@ -14,7 +14,7 @@ import reference
 
 from flash._core import compile as core
 from flash.hardware import KINDS, costing
-from flash.network import Layer, Network
+from flash.networks.network import Layer, Network
 
 
 def carried(feature: int, count: int) -> list[list[float]]:

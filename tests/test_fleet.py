@@ -11,7 +11,7 @@ import pytest
 
 import flash
 from flash import FleetResult, Target
-from flash.cli import main
+from flash.cli.main import main
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 
 FIELDS = ("x", "objective", "upper_bound", "proven", "status", "budgets", "latency_ms", "energy_mj",
@@ -205,7 +205,7 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_an_error_is_raised_before_any_search(monkeypatch: Any) -> None:
-    import flash._options as options
+    import flash.solving.options as options
 
     def never(*_: Any) -> None:
         raise AssertionError("searched")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from reference import fpga_layer
 
 import flash
-from flash.architecture import Architecture, Cell
 from flash.errors import ArgumentError, FormatError
 from flash.hardware import Target, fpga
-from flash.network import Layer, Network
+from flash.networks.architecture import Architecture, Cell
+from flash.networks.network import Layer, Network
 
 DEVICES = ("fpga-k26", "fpga-u200", "fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
 UNIT = st.fixed_dictionaries(
@@ -122,7 +122,7 @@ def test_shipped_devices(name: str) -> None:
     limits = fpga.limits(target.parameters or {}, "")
     used = fpga.total((target.parameters or {})["units"])
     assert all(used[key] <= limits[key] for key in limits)
-    for family in flash.architecture.FAMILIES:
+    for family in flash.networks.architecture.FAMILIES:
         assert target.design_space(family).least_shortage() is None
         result = flash.search(family, name)
         assert result.status == "OPTIMAL"

@@ -14,12 +14,8 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from flash.errors import (  # noqa: E402
-    ArgumentTypeError,
-    FormatError,
-    UnknownOperatorsError,
-)
-from flash.network import Network  # noqa: E402
+from flash.errors import ArgumentTypeError, FormatError, UnknownOperatorsError  # noqa: E402
+from flash.networks.network import Network  # noqa: E402
 
 Shape = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ import pytest
 
 import flash
 from flash import ParetoFront, Range
-from flash.cli import main
+from flash.cli.main import main
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 
 COSTS = ("latency_ms", "energy_mj", "area_mm2", "params", "macs")
@@ -100,7 +100,7 @@ def test_frame(front3: ParetoFront) -> None:
 
 def test_the_knee_is_farthest_from_the_chord() -> None:
     """Golden: in logarithms scaled to the ends, 1 - x - y is largest at the third point."""
-    from flash._front_maths import knee
+    from flash.fronts.maths import knee
 
     latency = np.array([1.0, 2.0, 4.0, 16.0, 100.0])
     accuracy = np.array([1.0, 4.0, 8.0, 9.0, 10.0])
@@ -116,7 +116,7 @@ def test_the_knee_is_farthest_from_the_chord() -> None:
 
 def test_hypervolume_of_boxes() -> None:
     """Golden: unions of boxes counted by hand, and by counting cells of a grid."""
-    from flash._front_maths import hypervolume
+    from flash.fronts.maths import hypervolume
 
     names = ("latency_ms", "energy_mj", "area_mm2", "params")
     one = [np.array([1.0, 2.0]), np.array([2.0, 1.0])]

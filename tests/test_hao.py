@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from problems import space as draw_space
 
 import flash
-from flash.codesigning import Codesign
+from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency, undominated, unit_latencies, workload
@@ -72,7 +72,7 @@ def test_dropped_options_are_dominated(rows: list[tuple[int, int, int]]) -> None
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10**6), st.sampled_from(flash.architecture.FAMILIES))
+@given(st.integers(0, 10**6), st.sampled_from(flash.networks.architecture.FAMILIES))
 def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     """For all numbers of bits alike: those of the accelerator as an ordinary target."""
     random = Random(seed)

@@ -18,7 +18,7 @@ from flash._core.designs import fitting, undominated
 from flash._core.exact import Query, Search
 from flash._core.joint import join, total_of
 from flash._core.tables import Tables
-from flash.codesigning import Codesign, rank
+from flash.codesign.joint import Codesign, rank
 from flash.errors import ArgumentError
 from flash.hardware import Target
 

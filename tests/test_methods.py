@@ -16,11 +16,11 @@ from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.by_predictor import PredictorEvaluator
 from flash.methods import METHODS, module_of, options_for
 from flash.methods import _task as task_module
-from flash.methods._ground import TableGround, ground_of
 from flash.methods._task import Stop, Task
-from flash.network_space import NetworkSpace
-from flash.predictor import as_predictor
-from flash.result import SearchResult
+from flash.predictors.predictor import as_predictor
+from flash.results.result import SearchResult
+from flash.solving.ground import TableGround, ground_of
+from flash.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     from conftest import Run
@@ -98,7 +98,7 @@ def test_the_time_limit_and_the_callback_end_a_search(
     monkeypatch.setattr(task_module, "perf_counter", lambda: float(next(clock)))
     ground = ground_of(SMALL, flash.Target.load("rram"))
     task = Task(
-        ground, flash.PredictorEvaluator(), flash._objective.PLAIN, [np.inf] * 6,
+        ground, flash.PredictorEvaluator(), flash.problem.objective.PLAIN, [np.inf] * 6,
         options=options_for(method, None), ends_at=40.0,
     )  # fmt: skip
     with pytest.raises(Stop) as stop:
@@ -314,7 +314,7 @@ def test_the_matrix_in_the_documentation_is_the_code() -> None:
 
 
 def test_every_space_of_another_paper_is_a_network_space() -> None:
-    from flash.network_space import HOMES, network_space
+    from flash.spaces.network_space import HOMES, network_space
 
     for family in HOMES:
         space = network_space(family)

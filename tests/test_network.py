@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 import nn_mass_fixture
 
-from flash.architecture import Architecture, Cell
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
-from flash.network import Layer, Network
+from flash.networks.architecture import Architecture, Cell
+from flash.networks.network import Layer, Network
 
 FIRST: dict[str, Any] = {
     "kind": "conv", "in_channels": 3, "out_channels": 16, "kernel": 3, "stride": 1, "groups": 1,

@@ -13,8 +13,8 @@ import pytest
 
 import flash
 from flash import DenseNet, Range, SearchResult
-from flash import _numba as core
 from flash.errors import ArgumentError, ArgumentTypeError, FlashError
+from flash.solving import compiled as core
 
 if TYPE_CHECKING:
     from conftest import Run

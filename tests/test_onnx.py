@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch_models as models  # noqa: E402
 
 import flash  # noqa: E402
-from flash.architecture import FAMILIES, Architecture, Cell  # noqa: E402
 from flash.errors import ArgumentError  # noqa: E402
-from flash.network import Network  # noqa: E402
+from flash.networks.architecture import FAMILIES, Architecture, Cell  # noqa: E402
+from flash.networks.network import Network  # noqa: E402
 
 SMALL = (3, 32, 32)
 

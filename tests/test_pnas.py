@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import flash
-from flash.cell_networks import CellNetwork, canonical_codes
 from flash.errors import ArgumentError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.by_table import TableEvaluator
-from flash.methods._ground import ground_of
 from flash.methods.pnas import Blocks, Runs
-from flash.network_space import network_space
-from flash.pnas_space import PNASCells
+from flash.networks.cell_networks import CellNetwork, canonical_codes
+from flash.solving.ground import ground_of
+from flash.spaces.network_space import network_space
+from flash.spaces.pnas import PNASCells
 
 SMALL = PNASCells(3, repeats=1, filters=4, resolution=8)
 WORTH = {"sep3x3": 0.9, "sep5x5": 1.0, "sep7x7": 0.8, "conv1x7-7x1": 0.5, "dil3x3": 0.4}

@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 
 import flash
-from flash.cell_networks import OPERATORS, PNASNET_5, CellNetwork, canonical, canonical_codes
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
-from flash.pnas_space import PNASCells
+from flash.networks.cell_networks import (
+    OPERATORS,
+    PNASNET_5,
+    CellNetwork,
+    canonical,
+    canonical_codes,
+)
+from flash.spaces.pnas import PNASCells
 
 np = pytest.importorskip("numpy")
 
@@ -313,7 +319,7 @@ def test_onnx(tmp_path: Any) -> None:
 
 
 def test_torch_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flash.result import MissingExtraError
+    from flash.errors import MissingExtraError
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"flash-nas\[torch\]"):

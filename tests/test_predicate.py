@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash._predicate import as_predicate
+from flash.base.conditions import as_predicate
 from flash.errors import ArgumentError, ArgumentTypeError
 
 COLUMNS = ("index", "latency_ms", "area_mm2", "macs")

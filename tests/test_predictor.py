@@ -16,10 +16,10 @@ from scipy.stats import spearmanr
 
 import flash
 from flash import AccuracyPredictor, Architecture, Cell
-from flash._cell_terms import terms_of
-from flash._fitting import fit_degree, fit_linear, left_out, logit, spearman
-from flash._score import SCORE_BITS, logistic
 from flash.errors import NotCalibratedWarning
+from flash.predictors.cell_terms import terms_of
+from flash.predictors.fitting import fit_degree, fit_linear, left_out, logit, spearman
+from flash.predictors.score import SCORE_BITS, logistic
 
 # What is fitted
 

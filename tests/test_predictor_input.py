@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from predictions import CURVE, NETS, TRUTH, quiet, truth
 
 from flash import AccuracyPredictor
-from flash._fitting import groups_of
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+from flash.predictors.fitting import groups_of
 
 # Files
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from flash import AccuracyPredictor
-from flash._cell_terms import terms_of
-from flash._fitting import spearman
-from flash._predictor_fit import fit_values
+from flash.predictors.cell_terms import terms_of
+from flash.predictors.fit import fit_values
+from flash.predictors.fitting import spearman
 
 HERE = Path(__file__).parent
 BUILDERS = HERE.parent / "benchmarks" / "accuracy" / "networks.py"

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 import flash
 from benchmarks.training import quantise_fit as fit
 from flash._core.exact import Query
-from flash.codesigning import Codesign
+from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.predictor import AccuracyPredictor, as_predictor
-from flash.problem import MACS, PARAMS
-from flash.quantisation import effects, measured, quantised, worth_having
+from flash.predictors.predictor import AccuracyPredictor, as_predictor
+from flash.predictors.quantisation import effects, measured, quantised, worth_having
+from flash.problem.compiling import MACS, PARAMS
 
 BITS = (8, 6, 4, 3, 2)
 INF = float("inf")

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from flash._record import Record, cached, deferred, later
+from flash.base.record import Record, cached, deferred, later
 from flash.errors import ArgumentTypeError
 
 
@@ -120,11 +120,12 @@ def test_imports_stay_light() -> None:
     """The objects of a search load nothing that would be felt at process start."""
     script = (
         "import sys; before = set(sys.modules)\n"
-        "import flash.spaces, flash.degree, flash.architecture, flash._validate\n"
-        "space = flash.spaces.DenseNet(); space.plan(); space.bounds\n"
-        "flash.degree.nn_degree(space.decode(space.size - 1))\n"
+        "import flash.spaces.space, flash.networks.degree, flash.networks.architecture\n"
+        "import flash.base.checks\n"
+        "space = flash.spaces.space.DenseNet(); space.plan(); space.bounds\n"
+        "flash.networks.degree.nn_degree(space.decode(space.size - 1))\n"
         "heavy = {'dataclasses', 'inspect', 'typing', 'pathlib', 're', 'enum', 'json', 'difflib',"
-        " 'numpy', 'functools', 'tempfile', 'random', 'flash.network'}\n"
+        " 'numpy', 'functools', 'tempfile', 'random', 'flash.networks.network'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))"
     )
     done = subprocess.run(

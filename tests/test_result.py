@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import flash
-from flash.errors import ArgumentError, FlashError, FormatError
-from flash.result import MissingExtraError, SearchResult
-from flash.spaces import SearchSpace
+from flash.errors import ArgumentError, FlashError, FormatError, MissingExtraError
+from flash.results.result import SearchResult
+from flash.spaces.space import SearchSpace
 
 BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
 ROW = (1, 0, 0, 7, 40, 9, 33, 2, 5)

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 import flash
-from flash.architecture import FAMILIES, Architecture, Cell
 from flash.hardware import Target, rram, targets
 from flash.hardware._prediction import distances
-from flash.network import Network
+from flash.networks.architecture import FAMILIES, Architecture, Cell
+from flash.networks.network import Network
 
 NAMES = targets()
 FPGAS = ("fpga-k26", "fpga-u200", "fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")

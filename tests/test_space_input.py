@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flash.architecture import Cell
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
-from flash.spaces import DenseNet, Range, SearchSpace
+from flash.networks.architecture import Cell
+from flash.spaces.space import DenseNet, Range, SearchSpace
 
 # Ranges
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash.architecture import FAMILIES, Architecture, Cell
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.families import default_width
-from flash.spaces import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
+from flash.networks.architecture import FAMILIES, Architecture, Cell
+from flash.networks.families import default_width
+from flash.spaces.space import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
 
 FACTORIES = (DenseNet, ResNet, WideResNet, MobileNetV2)
 

@@ -13,12 +13,12 @@ import numpy as np  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
-from flash.network_space import network_space  # noqa: E402
+from flash.spaces.backbones import backbone_of, plan  # noqa: E402
+from flash.spaces.network_space import network_space  # noqa: E402
 from flash.supernet import memory  # noqa: E402
 from flash.supernet.cutting import cut_architecture, cut_subnet  # noqa: E402
 from flash.supernet.mixing import mix  # noqa: E402
 from flash.supernet.modules import ElasticNorm, build_module  # noqa: E402
-from flash.supernet.plans import backbone_of, plan  # noqa: E402
 
 WHOLE = flash.Range(32, 32, unit="width/32")
 

@@ -19,9 +19,9 @@ import numpy as np  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
+from flash.spaces.backbones import backbone_of  # noqa: E402
 from flash.supernet import epochs, memory  # noqa: E402
 from flash.supernet.drawing import Draw  # noqa: E402
-from flash.supernet.plans import backbone_of  # noqa: E402
 from flash.supernet.running import train_supernet  # noqa: E402
 from flash.supernet.scoring import Supernet, checkpoint_of  # noqa: E402
 from flash.training import Recipe, TrainingError  # noqa: E402

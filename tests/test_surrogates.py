@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flash.errors import MissingExtraError
 from flash.methods.surrogates import MLP, SURROGATES, Ridge, Vocabulary, _solve, folds, surrogate
-from flash.result import MissingExtraError
 
 CELLS = Vocabulary(np.tile([0, 0, 1, 1], (5, 1)), (6, 8), (False, False))
 WORTH = np.array([1.0, 0.8, 0.9, 0.5, 0.1, 0.0, 0.3, 0.4])  # of an operator

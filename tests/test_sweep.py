@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from problems import space as random_space
 
 import flash
-import flash.sweeping
+import flash.sweeps.sweeping
 from flash import Range
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.predictors.predictor import as_predictor
 
 SPACE = flash.DenseNet(depths=Range(3, 9), skips=[0, 16, 40], cells=3)
 BUDGETS = {"max_latency_ms": 1.5, "max_energy_mj": 0.02}
@@ -75,7 +76,7 @@ def test_counts_the_best_and_histograms() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_spaces_drawn(random: Random) -> None:
-    family = random.choice(flash.architecture.FAMILIES)
+    family = random.choice(flash.networks.architecture.FAMILIES)
     space = random_space(random, family, 3000)
     target = random.choice(["rram", "cpu-x86"])
     table = flash.evaluate(space, target, list(range(space.size)))
@@ -156,7 +157,7 @@ def test_where_and_products() -> None:
 def test_predictors(predictor: Any) -> None:
     for least in (None, 0.6):
         budgets = {**BUDGETS, **({} if least is None else {"min_accuracy": least})}
-        table = brute(SPACE, "rram", budgets, flash.predictor.as_predictor(predictor, "densenet"))
+        table = brute(SPACE, "rram", budgets, as_predictor(predictor, "densenet"))
         result = flash.sweep(SPACE, "rram", **budgets, predictor=predictor, top=3)
         assert result.feasible == len(table["index"])
         assert [one.accuracy for one in result.top] == table["accuracy"][:3].tolist()

@@ -24,7 +24,7 @@ import flash
 from flash._core import batch, stream, sweep
 from flash._core.exact import Query
 from flash._core.tables import Tables
-from flash.problem import MACS, PARAMS, compile_problem
+from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 UNJOINED = tuple(f for f in FAMILIES if f not in ("boundaries", "everything"))
 BINS = 7
@@ -242,7 +242,7 @@ def test_energy_that_mostly_leaks() -> None:
         assert swept(tables, query, 0)[0] == swept(tables, query, 0, exact=True)[0]
 
 
-@pytest.mark.parametrize("family", flash.architecture.FAMILIES)
+@pytest.mark.parametrize("family", flash.networks.architecture.FAMILIES)
 @pytest.mark.parametrize("target", ["rram", "cpu-x86"])
 def test_spaces(family: str, target: str) -> None:
     """Real tables, too many to weigh in Python: all of them, by the batch."""
@@ -342,7 +342,7 @@ def test_places_of_a_random_order() -> None:
 
 
 def test_places_are_those_of_the_space() -> None:
-    for family in flash.architecture.FAMILIES:
+    for family in flash.networks.architecture.FAMILIES:
         for seed in range(5):
             space = random_space(Random(f"place{family}{seed}"), family)
             problem = compile_problem(space, flash.Target.load("cpu-x86"))

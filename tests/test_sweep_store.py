@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import flash
-import flash._sweep_store as storing
+import flash.sweeps.store as storing
 from flash import Range
 from flash.errors import ArgumentError, FormatError, SweepError
 

@@ -8,7 +8,7 @@ import pytest
 
 from flash.errors import FormatError
 from flash.hardware import Target
-from flash.network import Layer, Network
+from flash.networks.network import Layer, Network
 
 # Total cycles of single layers as SCALE-Sim 3 (scalesimproject/scale-sim-v3, MIT licence) printed
 # them: array, dataflow, (height, in channels, kernel, stride, out channels, groups), cycles.

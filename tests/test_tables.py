@@ -11,11 +11,11 @@ from problems import space as random_space
 
 import flash
 from flash._core.tables import COLUMNS, Tables
-from flash.architecture import FAMILIES
-from flash.degree import degree_fixed
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.problem import (
+from flash.networks.architecture import FAMILIES
+from flash.networks.degree import degree_fixed
+from flash.problem.compiling import (
     MACS,
     PARAMS,
     compile_problem,

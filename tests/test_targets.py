@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash._core.tables import COLUMNS
-from flash.architecture import FAMILIES, Architecture, Cell
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.hardware import Target, as_target, rram, targets
+from flash.networks.architecture import FAMILIES, Architecture, Cell
 
 ARCH = Architecture("resnet", [Cell(16, 2, 16), Cell(32, 2, 32)])
 

@@ -12,9 +12,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import flash  # noqa: E402
-from flash.architecture import FAMILIES, Architecture, Cell  # noqa: E402
-from flash.errors import ArgumentError  # noqa: E402
-from flash.result import MissingExtraError  # noqa: E402
+from flash.errors import ArgumentError, MissingExtraError  # noqa: E402
+from flash.networks.architecture import FAMILIES, Architecture, Cell  # noqa: E402
 
 
 def small(family: str, skips: int = 20, resolution: int = 32, link_seed: int = 0) -> Architecture:

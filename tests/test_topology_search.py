@@ -15,9 +15,9 @@ from reference import COLUMNS, LATENCY, LATENCY_IN, LATENCY_OUT, SCALE, SCORE
 import flash
 from flash._core.exact import Query, Search
 from flash._core.tables import Tables
-from flash._score import TopologyScore
-from flash.architecture import FAMILIES
-from flash.predictor import AccuracyPredictor
+from flash.networks.architecture import FAMILIES
+from flash.predictors.predictor import AccuracyPredictor
+from flash.predictors.score import TopologyScore
 
 INF = math.inf
 

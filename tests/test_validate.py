@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flash import _validate as check
+from flash.base import checks as check
 from flash.errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
 
 

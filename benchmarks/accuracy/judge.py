@@ -21,12 +21,12 @@ from typing import Any
 import networks
 import numpy as np
 
-from flash._cell_terms import BASIS, TOTALS, terms_of
-from flash._fitting import spearman
-from flash._predictor_fit import fit_values
-from flash.degree import nn_degree
-from flash.network import Network
-from flash.predictor import AccuracyPredictor
+from flash.networks.degree import nn_degree
+from flash.networks.network import Network
+from flash.predictors.cell_terms import BASIS, TOTALS, terms_of
+from flash.predictors.fit import fit_values
+from flash.predictors.fitting import spearman
+from flash.predictors.predictor import AccuracyPredictor
 
 SIZES = (10, 25, 50, 100)
 FIT, LEVEL, SEED = 25, 0.9, 0

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flash.evaluators._rows import Rows
-from flash.evaluators.nas_bench import nas_bench_201, nas_bench_macro
-from flash.network import Network
+from flash.networks.network import Network
+from flash.networks.rows import Rows
+from flash.spaces.nas_bench import nas_bench_201, nas_bench_macro
 
 __all__ = ["imgclsmob", "nas_bench_201", "nas_bench_macro"]
 

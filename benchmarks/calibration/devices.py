@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flash.network import Network
+from flash.networks.network import Network
 
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 CELLS, WIDTHS = 5, (16, 32, 64)

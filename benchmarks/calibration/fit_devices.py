@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from fitting import Array
 
-    from flash.network import Network
+    from flash.networks.network import Network
 
 N_FIT, N_SPLITS, SEED, DRAWN = 25, 40, 0, 800
 EAGER = "all edges are executed, zeroed ones as a pass over their maps"

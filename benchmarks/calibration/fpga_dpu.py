@@ -19,7 +19,7 @@ import json
 from typing import Any
 
 from flash.hardware import Target
-from flash.network import Network
+from flash.networks.network import Network
 
 PIXELS = 8
 # board: target, channels of the DPU, MHz, blocks of RAM, GB/s (of the memory or of two ports)

@@ -1,4 +1,4 @@
-"""The measured networks as `flash.network.Network`: their tables list the convolutions only.
+"""The measured networks as `flash.Network`: their tables list the convolutions only.
 
 Which norms, additions and concatenations lie between them follows from each family's construction.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flash.network import Network
+from flash.networks.network import Network
 
 Row = dict[str, Any]
 FAMILIES = {"wrn": "wide-resnet", "mobilenetv2": "mobilenet-v2"}  # the data's names: ours

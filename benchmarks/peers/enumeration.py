@@ -42,7 +42,7 @@ from benchmarks.links import (
 if TYPE_CHECKING:
     from typing import Any
 
-    from flash.problem import Problem
+    from flash.problem.compiling import Problem
 
 TILE = 512  # rows of seven columns of doubles that stay in the first cache
 NONE = -1e300

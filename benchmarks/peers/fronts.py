@@ -19,7 +19,7 @@ import numpy as np
 
 import flash
 from benchmarks.common import MAIN, problem_of, write_json
-from flash._front_maths import OBJECTIVES, hypervolume
+from flash.fronts.maths import OBJECTIVES, hypervolume
 
 from .problem import PeerProblem
 

@@ -21,7 +21,7 @@ from flash._core.exact import Query, Search
 if TYPE_CHECKING:
     from typing import Any
 
-    from flash.problem import Problem
+    from flash.problem.compiling import Problem
 
 
 class PeerProblem:

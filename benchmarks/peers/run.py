@@ -31,7 +31,7 @@ from benchmarks.timing import gap, in_turns
 from flash._core.exact import Query, Search
 from flash._core.shgo import explore
 from flash.hardware import as_target
-from flash.problem import compile_problem
+from flash.problem.compiling import compile_problem
 
 from .problem import PeerProblem
 

@@ -1,4 +1,4 @@
-"""The four families' building blocks as operations: what flash/families.py says, in numbers.
+"""The four families' building blocks as operations: what flash/networks/families.py says, in numbers.
 
 A cell is a sequence of positions (layers of a concatenation cell, blocks of the others). The
 first position takes the previous cell's output and its stride; all others are alike but for the

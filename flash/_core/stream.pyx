@@ -13,7 +13,7 @@ from flash._core.tables cimport Tables
 __all__ = ("accuracies", "draw", "metric_ranges", "nondominated", "place_rows", "weigh")
 
 cdef inline uint64_t mix(uint64_t x) noexcept nogil:
-    """SplitMix64, as flash/_rng.py has it."""
+    """SplitMix64, as flash/base/seeds.py has it."""
     x += <uint64_t> 0x9E3779B97F4A7C15
     x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
     x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB

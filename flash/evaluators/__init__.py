@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..methods._ground import Ground
-    from ..methods._task import Task
+    from ..solving.ground import Ground
+    from .task import Task
 
     Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
 
@@ -116,7 +116,7 @@ def as_evaluator(value: Any, predictor: Any) -> Evaluator:
     """
     import os
 
-    from .._validate import shown
+    from ..base.checks import shown
     from ..errors import ArgumentError, ArgumentTypeError
 
     if value is None:

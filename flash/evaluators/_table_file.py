@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .._validate import parse_json, read_text, shown
+from ..base.checks import parse_json, read_text, shown
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ def _text(path: str | os.PathLike[str]) -> str:
     import gzip
     import zlib
 
-    from .._validate import MAX_FILE_BYTES
+    from ..base.checks import MAX_FILE_BYTES
 
     try:
         with gzip.open(path, "rb") as file:
@@ -177,7 +177,7 @@ def _json(
 
 
 def _parquet(path: str | os.PathLike[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    from .._sweep_store import need_pyarrow
+    from ..base.extras import need_pyarrow
 
     read = need_pyarrow().read_table
     from pyarrow import ArrowInvalid

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..methods._ground import Ground
+    from ..solving.ground import Ground
 
 __all__ = ["FunctionEvaluator"]
 

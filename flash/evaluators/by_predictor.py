@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..methods._ground import Ground
-    from ..network import Network
-    from ..predictor import AccuracyPredictor
+    from ..networks.network import Network
+    from ..predictors.predictor import AccuracyPredictor
+    from ..solving.ground import Ground
 
 __all__ = ["PredictorEvaluator"]
 
@@ -45,7 +45,7 @@ class PredictorEvaluator(Evaluator):
     def of_network(self, net: Network) -> float:
         """Return the score of one network of a `NetworkSpace`."""
         if self.predictor is None:
-            from ..degree import nn_degree
+            from ..networks.degree import nn_degree
 
             return float(nn_degree(net))
         return self.predictor._predicted(net)
@@ -54,7 +54,7 @@ class PredictorEvaluator(Evaluator):
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], None]:
         from ..evaluating import accuracies_of
-        from ..methods._ground import TableGround
+        from ..solving.ground import TableGround
 
         score = metrics[0]
         if self.predictor is None or not isinstance(ground, TableGround):

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._validate import integer, shown
+from ..base.checks import integer, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..methods._ground import Ground
-    from ..methods._task import Task
+    from ..solving.ground import Ground
     from ..supernet.drawing import Pools
     from ..supernet.scoring import Supernet
+    from .task import Task
 
 __all__ = ["SupernetEvaluator"]
 
@@ -68,7 +68,7 @@ class SupernetEvaluator(Evaluator):
     ) -> None:
         for name in settings:
             if name not in TAKEN:
-                from .._validate import hint
+                from ..base.checks import hint
 
                 raise ArgumentError(
                     f"a SupernetEvaluator takes no {name!r}{hint(name, TAKEN)}; "
@@ -94,7 +94,7 @@ class SupernetEvaluator(Evaluator):
         self.name = "supernet"
 
     def unfit(self, space: Any) -> str | None:
-        from ..supernet.plans import backbone_of, contains
+        from ..spaces.backbones import backbone_of, contains
 
         try:
             asked = backbone_of(space)
@@ -114,7 +114,7 @@ class SupernetEvaluator(Evaluator):
         return None
 
     def facts(self) -> dict[str, Any]:
-        from ..export import require
+        from ..base.extras import require
 
         found: dict[str, Any] = {"evaluator": "supernet", "calibration": self.calibration}
         if self.dataset is None:
@@ -189,11 +189,11 @@ class SupernetEvaluator(Evaluator):
 def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
     """Raise an ArgumentError where no network of the task's space meets the budgets."""
     ground = task.ground
-    from ..methods._ground import TableGround
+    from ..solving.ground import TableGround
 
     if isinstance(ground, TableGround):
         from .._core.exact import Query, Search
-        from .._infeasible import least_budgets, refusal
+        from ..results.conflicts import least_budgets, refusal
 
         core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)
         core.prove()

@@ -6,9 +6,9 @@ import os
 
 import numpy as np
 
-from .._validate import choice, shown
+from ..base.checks import choice, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..network_space import NetworkSpace
+from ..spaces.network_space import NetworkSpace
 from . import EvaluationError, Evaluator
 from ._table_file import read_table
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..methods._ground import Ground
-    from ..methods._task import Task
+    from ..solving.ground import Ground
+    from .task import Task
 
 __all__ = ["TableEvaluator"]
 
@@ -68,7 +68,7 @@ class TableEvaluator(Evaluator):
             given = read_table(table, name, accuracy, seconds)
             self.name = f"table {os.path.basename(self.path)}"
         elif hasattr(table, "items"):
-            from .._validate import number
+            from ..base.checks import number
 
             self.path = None
             given = {
@@ -129,7 +129,7 @@ class TableEvaluator(Evaluator):
         if isinstance(space, NetworkSpace):
             row = np.array([space.parse(name)], dtype=np.int64)
             return tuple(space.canonical(row)[0].tolist())
-        from .._space_codec import row_of
+        from ..spaces.codec import row_of
 
         if not name.isdecimal() or int(name) >= space.size:
             raise FormatError(

@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 
-from .._validate import integer, parse_json, read_text, shown
-from ..cell_networks import network_from_dict
+from ..base.checks import integer, parse_json, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..network_space import NetworkSpace
+from ..networks.cell_networks import network_from_dict
+from ..spaces.network_space import NetworkSpace
 from . import Evaluator
 
 TYPE_CHECKING = False
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..architecture import Architecture
-    from ..cell_networks import CellNetwork
-    from ..methods._ground import Ground
+    from ..networks.architecture import Architecture
+    from ..networks.cell_networks import CellNetwork
+    from ..solving.ground import Ground
 
 __all__ = ["TrainingEvaluator"]
 
@@ -64,7 +64,7 @@ class TrainingEvaluator(Evaluator):
             raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
         for name in settings:
             if name not in TAKEN:
-                from .._validate import hint
+                from ..base.checks import hint
 
                 raise ArgumentError(
                     f"a TrainingEvaluator takes no {name!r}{hint(name, TAKEN)}; "
@@ -88,7 +88,7 @@ class TrainingEvaluator(Evaluator):
         return None
 
     def facts(self) -> dict[str, Any]:
-        from ..export import require
+        from ..base.extras import require
         from ..training import data
 
         require("a TrainingEvaluator", "train", "torch")
@@ -111,7 +111,7 @@ class TrainingEvaluator(Evaluator):
 
     def _train(self, nets: list[Architecture | CellNetwork]) -> None:
         """Train what was never trained. The list of networks is written down before."""
-        from .._validate import json_text
+        from ..base.checks import json_text
         from ..training import train
 
         path = os.path.join(self.folder, "networks.json")

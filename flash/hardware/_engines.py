@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from .._validate import shown
-from ..architecture import Architecture
+from ..base.checks import shown
 from ..errors import ArgumentError
-from ..network import Network
+from ..networks.architecture import Architecture
+from ..networks.network import Network
 from ._samples import as_net, is_module
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .._layer import Layer
+    from ..networks.layer import Layer
 
 __all__ = ["TableModule", "TorchEngine", "onnx_bytes", "torch_module"]
 
@@ -204,7 +204,7 @@ def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
     if isinstance(net, (str, os.PathLike)) and os.fsdecode(net).endswith(".onnx"):
         with open(net, "rb") as file:
             return file.read()
-    from ..export import require
+    from ..base.extras import require
 
     require("measuring with onnxruntime", "onnx", "torch", "onnx")
     module = torch_module(net, seed)

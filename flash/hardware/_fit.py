@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validate import shown
+from ..base.checks import shown
 from ..errors import ArgumentError, CalibrationWarning
 from . import KINDS
 from ._fitting import choose_strength, drawn_to, fit_relative, interval_table, leave_out, summary
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..network import Network
+    from ..networks.network import Network
     from . import Target
     from ._fitting import Array
     from ._samples import Sample

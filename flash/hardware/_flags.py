@@ -8,9 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..network import Layer
+    from ..networks.network import Layer
+    from ..networks.operations import Charged
     from . import Target
-    from ._operations import Charged
 
 __all__ = ["flags_for", "flags_of"]
 

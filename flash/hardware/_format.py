@@ -9,9 +9,9 @@ units, provenance, description, model, features.
 
 from __future__ import annotations
 
-from .._validate import hint, known_keys, shown
-from ..architecture import FAMILIES
+from ..base.checks import hint, known_keys, shown
 from ..errors import FormatError
+from ..networks.architecture import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._record import Record
-from .._validate import integer, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.checks import integer, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.record import Record
 from ..errors import ArgumentTypeError, FlashError, FormatError
 from ._timing import Refused, lines_of
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validate import number
+from ..base.checks import number
+from ..networks.operations import charged
 from ._classes import as_in_class, unseen_class
 from ._fitting import interval_width
-from ._operations import charged
 from ._terms import terms, totals
 from .costing import TILES, cost, family_and_network
 
 if TYPE_CHECKING:
-    from ..architecture import Architecture
-    from ..network import Network
+    from ..networks.architecture import Architecture
+    from ..networks.network import Network
     from . import Target
 
 __all__ = ["distances", "interval"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from .._record import Record
-from .._validate import number, parse_json, read_text, shown
-from ..architecture import Architecture
+from ..base.checks import number, parse_json, read_text, shown
+from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
-from ..network import Network
+from ..networks.architecture import Architecture
+from ..networks.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, integer, number, shown
+from ..base.checks import choice, integer, number, shown
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ._timing import SETTINGS
 
@@ -83,13 +83,13 @@ def checked_settings(
 def checked_shape(given: Sequence[int] | None) -> tuple[int, int, int] | None:
     if given is None:
         return None
-    from ..network import _shape
+    from ..networks.network import _shape
 
     return _shape(given)
 
 
 def require_runtime(runtime: str) -> None:
-    from ..export import require
+    from ..base.extras import require
 
     if runtime == "torch":
         require("measuring with torch", "torch", "torch")
@@ -112,7 +112,7 @@ def series_item(
     import hashlib
     import json
 
-    from ..architecture import Architecture
+    from ..networks.architecture import Architecture
     from ._samples import as_net, is_module, label
 
     subject: dict[str, Any] | None
@@ -178,7 +178,7 @@ def onnx_of(item: dict[str, Any], seed: int) -> bytes:
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             return file.read()
-    from ..export import require
+    from ..base.extras import require
 
     require("measuring with onnxruntime", "onnx", "torch", "onnx")
     from ._engines import onnx_bytes

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._record import Record
+from ..base.record import Record
+from ..networks.operations import charged, operations
 from . import COLUMNS, KINDS
-from ._operations import charged, operations
 from ._units import UNIT, unit_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..network import Network
+    from ..networks.network import Network
     from . import Target
     from ._fitting import Array
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._validate import choice, shown
 from .._version import __version__
-from ..architecture import FAMILIES, Architecture
+from ..base.checks import choice, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from ..networks.architecture import FAMILIES, Architecture
 from . import KINDS, Target, as_target
 from ._fit import Fit, equal_layers, layer_ranges
 from ._samples import METRICS, common, samples
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..network import Network
+    from ..networks.network import Network
 
 __all__ = ["calibrate", "equal_layers", "layer_ranges"]
 

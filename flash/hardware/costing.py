@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .._record import Record, deferred, later
+from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
+from ..networks.operations import Charged, charged, operations
 from ._flags import flags_for, flags_of
-from ._operations import Charged, charged, operations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..architecture import Architecture
-    from ..network import Layer, Network
+    from ..networks.architecture import Architecture
+    from ..networks.network import Layer, Network
     from . import Target
 
 __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
@@ -133,8 +133,8 @@ def family_and_network(net: object) -> tuple[str, Network]:
     ArgumentError
         If a layer is too large to be counted.
     """
-    from ..architecture import Architecture
-    from ..network import Network
+    from ..networks.architecture import Architecture
+    from ..networks.network import Network
 
     if isinstance(net, Architecture):
         network = net.network()
@@ -145,7 +145,7 @@ def family_and_network(net: object) -> tuple[str, Network]:
         counted = charged(network)
         family = counted.family
     else:
-        from ..cell_networks import CellNetwork
+        from ..networks.cell_networks import CellNetwork
 
         if isinstance(net, CellNetwork):
             return family_and_network(net.network())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .._core import compile as core
 from .._core.designs import fitting, undominated
-from .._record import Record, cached
+from ..base.record import Record, cached
 from ..errors import ArgumentError
 from . import KINDS
 

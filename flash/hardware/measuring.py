@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .._validate import read_text, shown, write_text_atomic
+from ..base.checks import read_text, shown, write_text_atomic
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._measurement import Measurement
 from ._series import (

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..network import Network
+    from ..networks.network import Network
 
 FEATURES = (
     "tiles",

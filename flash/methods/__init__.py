@@ -7,8 +7,8 @@ done, and ``OPTIONS``, the options it takes. To add a method: write its module a
 
 from __future__ import annotations
 
-from .._record import Record
-from .._validate import choice, integer, number, shown
+from ..base.checks import choice, integer, number, shown
+from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
@@ -120,7 +120,7 @@ def options_for(method: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
     out = {name: option.default for name, option in known.items()}
     for name in given:
         if name not in known:
-            from .._validate import hint
+            from ..base.checks import hint
 
             accepted = ", ".join(known) or "none"
             raise ArgumentError(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluators import Evaluator
-    from ._ground import Ground
+    from ..solving.ground import Ground
 
     Floats = NDArray[np.float64]
 

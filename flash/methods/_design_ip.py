@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._record import Record
+from ..base.record import Record
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
     last)."""
     from array import array
 
-    from ..hardware._operations import CONV, charged
+    from ..networks.operations import CONV, charged
 
     names = [part.name for part in design.parts]
     rows: list[list[tuple[float, ...]]] = [[] for _ in names]

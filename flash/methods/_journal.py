@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._validate import integer, number
+from ..base.checks import integer, number
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from .._core.exact import Query, Search
 from .._core.shgo import explore
-from .._record import deferred
-from ..hardware import METRICS as COSTS
-from ..result import SearchResult
-from ._ground import TableGround
+from ..base.record import deferred
+from ..hardware.target import METRICS as COSTS
+from ..results.result import SearchResult
+from ..solving.ground import TableGround
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def outcome(
         if empty:
             message = "proven: no network meets the budgets"
             if isinstance(ground, TableGround) and prove is None:
-                from .._infeasible import least_budgets, refusal
+                from ..results.conflicts import least_budgets, refusal
 
                 least = least_budgets(ground.problem, budgets)
                 message = refusal(budgets, least)
@@ -168,13 +168,13 @@ def _degree(task: Task, row: tuple[int, ...]) -> tuple[float | None, tuple[float
     """Return a network's NN-Degree and those of its cells, where it has cells."""
     ground = task.ground
     if isinstance(ground, TableGround):
-        from ..problem import nn_degree_of, rows_of, totals_of
+        from ..problem.compiling import nn_degree_of, rows_of, totals_of
 
         problem = ground.problem
         totals, degrees = totals_of(problem, *rows_of(problem.space, row))
         return nn_degree_of(totals), degrees
-    from ..degree import nn_degree
     from ..errors import FlashError
+    from ..networks.degree import nn_degree
 
     try:
         return float(nn_degree(ground.space.decode(row))), ()

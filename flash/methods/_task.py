@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._objective import TERMS
+from ..problem.objective import TERMS
 from ._answers import Answers, Best, Stop, ask
 
 TYPE_CHECKING = False
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .._objective import Objective
     from ..evaluators import Evaluator, Pools
-    from ..predictor import AccuracyPredictor
-    from ._ground import Ground
+    from ..predictors.predictor import AccuracyPredictor
+    from ..problem.objective import Objective
+    from ..solving.ground import Ground
     from ._journal import Journal
 
     Rows = NDArray[np.int64]

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from .._core import compile as core
-from ..problem import rows_of
-from ..quantisation import quantised
+from ..predictors.quantisation import quantised
+from ..problem.compiling import rows_of
+from ..solving.ground import TableGround
 from . import Option
 from ._design_ip import least_latency, unit_latencies, workload
-from ._ground import TableGround
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluators import Evaluator
-    from ..hardware import Target
-    from ..predictor import AccuracyPredictor
-    from ..spaces import SearchSpace
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..spaces.space import SearchSpace
     from ._task import Task
 
 __all__ = ["OPTIONS", "AcceleratorGround", "front_of", "ground_of", "run", "unfit", "unfit_target"]
@@ -193,8 +193,8 @@ class AcceleratorGround(TableGround):
     def prove(self, task: Task, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
         from .._core.exact import Query
-        from ..codesigning import Codesign
-        from ..problem import MACS, PARAMS
+        from ..codesign.joint import Codesign
+        from ..problem.compiling import MACS, PARAMS
 
         columns = 1 | self.target.columns(self.space.family) | PARAMS | MACS
         run = Codesign(
@@ -212,8 +212,8 @@ class AcceleratorGround(TableGround):
 
     def accelerator(self, row: Sequence[int]) -> dict[str, Any]:
         """Return a row's accelerator as a result shows it."""
-        from .._codesign_run import accelerator_of
-        from ..codesigning import Found
+        from ..codesign.joint import Found
+        from ..codesign.run import accelerator_of
 
         _, choice = self.solved(tuple(row))
         bits = self.bits_of(row) if self.design.cell_bits else ()

@@ -22,8 +22,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError
+from ..solving.ground import Ground
 from . import Option
-from ._ground import Ground
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

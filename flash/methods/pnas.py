@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..pnas_space import PNASCells
+    from ..spaces.pnas import PNASCells
     from ._task import Task
 
     Rows = NDArray[np.int64]
@@ -52,7 +52,7 @@ LOOKED_AT = 16  # times K: how far down networks within the budgets are sought, 
 
 def run(task: Task) -> None:
     """Search level by level."""
-    from ..pnas_space import PNASCells
+    from ..spaces.pnas import PNASCells
 
     cells = isinstance(task.ground.space, PNASCells)
     growth: Blocks | Runs = Blocks(task.ground.space) if cells else Runs(task)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._objective import as_objective, read_budgets
-from .._options import METHODS as CORE
-from .._options import Device, check_common, unsearched
-from .._record import Record
-from .._validate import choice, number
+from ..base.checks import choice, number
+from ..base.record import Record
 from ..errors import ArgumentError
 from ..evaluators import as_evaluator
-from ..hardware import as_target
-from ..network_space import HOMES, NetworkSpace, network_space
-from ..predictor import as_predictor
-from ..problem import as_space
-from ..spaces import SearchSpace
+from ..hardware.target import as_target
+from ..predictors.predictor import as_predictor
+from ..problem.compiling import as_space
+from ..problem.objective import as_objective, read_budgets
+from ..solving.ground import ground_of
+from ..solving.options import METHODS as CORE
+from ..solving.options import Device, check_common, unsearched
+from ..spaces.network_space import HOMES, NetworkSpace, network_space
+from ..spaces.space import SearchSpace
 from . import METHODS, module_of, options_for
-from ._ground import ground_of
 from ._journal import Journal
 from ._outcome import outcome
 from ._task import Stop, Task
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from .._options import Common
     from ..evaluators import Evaluator
-    from ..predictor import AccuracyPredictor
-    from ..result import SearchResult
+    from ..predictors.predictor import AccuracyPredictor
+    from ..results.result import SearchResult
+    from ..solving.options import Common
 
 __all__ = ["Ready", "any_space", "prepare", "unfit"]
 
@@ -105,7 +105,7 @@ class Ready(Record):
             kept = Journal(self.journal, {"space": self.space.to_dict(), **judge.facts()})
         listener = None
         if common.callback is not None or common.progress:
-            from .._event import Listener
+            from ..results.event import Listener
 
             listener = Listener(common.callback, common.progress, started)
         own = getattr(module_of(method), "ground_of", None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluators import Evaluator
-    from ..predictor import AccuracyPredictor
+    from ..predictors.predictor import AccuracyPredictor
     from ._task import Task
 
 __all__ = ["OPTIONS", "run", "unfit"]
@@ -117,7 +117,7 @@ def _add(task: Task, known: dict[Any, tuple[Any, float]], rows: NDArray[np.int64
 def _fit(known: list[tuple[Any, float]], kind: str) -> AccuracyPredictor | None:
     """Return a predictor, or None where these samples do not determine one."""
     from ..errors import ArgumentError
-    from ..predictor import AccuracyPredictor
+    from ..predictors.predictor import AccuracyPredictor
 
     try:
         return AccuracyPredictor.fit([net for net, _ in known], [a for _, a in known], kind=kind)
@@ -132,7 +132,7 @@ def _score(space: Any, predictor: AccuracyPredictor, row: list[int]) -> float:
     kept = space.__dict__.setdefault("_terms", {})
     key = tuple(row)
     if key not in kept:
-        from .._cell_terms import terms_of
+        from ..predictors.cell_terms import terms_of
 
         kept[key] = terms_of(space.network(row))
     return predictor.topology.score(kept[key])
@@ -143,7 +143,7 @@ def _solve(task: Task, predictor: AccuracyPredictor) -> NDArray[np.int64] | None
     from time import perf_counter
 
     from .._core.exact import Query, Search
-    from ..problem import MACS, PARAMS, compile_problem
+    from ..problem.compiling import MACS, PARAMS, compile_problem
 
     ground = task.ground
     problem = compile_problem(ground.space, ground.target, predictor, PARAMS | MACS)

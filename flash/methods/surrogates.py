@@ -346,7 +346,7 @@ def surrogate(name: str, vocabulary: Vocabulary, seed: int = 0) -> Surrogate:
         If torch is not installed.
     """
     if name == "lstm":
-        from ..export import require
+        from ..base.extras import require
 
         require("PNAS's surrogate 'lstm'", "torch", "torch")
         from ._lstm import LSTM

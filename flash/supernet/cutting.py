@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..export.modules import ArchitectureModule, _unit
+from ..networks.writing.modules import ArchitectureModule, _unit
+from ..spaces.backbones import Slot, Subnet, Unit, features_width
 from .modules import Elastic, SupernetModule, subsampled
-from .plans import Slot, Subnet, Unit, features_width
 
 __all__ = ["BypassModule", "cut_architecture", "cut_subnet"]
 

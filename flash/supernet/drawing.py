@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .._validate import integer, shown
+from ..base.checks import integer, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from .bypass_space import BypassSpace
-from .plans import Backbone, Subnet, plan
+from ..spaces.backbones import Backbone, Subnet, plan
+from ..spaces.bypass import BypassSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ..spaces import SearchSpace
+    from ..spaces.space import SearchSpace
 
     Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
 

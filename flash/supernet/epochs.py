@@ -10,7 +10,7 @@ import math
 import os
 from contextlib import contextmanager
 
-from .._record import Record
+from ..base.record import Record
 from ..errors import ArgumentError, TrainingError
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ def train_epoch(
     """Train one epoch; return the mean loss per image."""
     import numpy as np
 
-    from .._rng import stream
+    from ..base.seeds import stream
     from ..training import loop
     from .mixing import mix
 

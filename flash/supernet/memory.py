@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .plans import Backbone
+    from ..spaces.backbones import Backbone
 
 __all__ = ["activations", "check_memory", "free_bytes"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .plans import Backbone, Slot, Subnet, Unit, features_width
+from ..spaces.backbones import Backbone, Slot, Subnet, Unit, features_width
 
 __all__ = ["Mixed", "MixedUnit", "below", "mix"]
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..spaces.backbones import Backbone, Slot, Subnet, features_width
 from .mixing import Mixed, MixedUnit, below
-from .plans import Backbone, Slot, Subnet, features_width
 
 __all__ = [
     "Elastic",

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, integer, known_keys, shown
-from ..architecture import MAX_SEED
+from ..base.checks import choice, integer, known_keys, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from ..networks.architecture import MAX_SEED
+from ..spaces.backbones import backbone_of
+from ..spaces.bypass import BypassSpace
 from ..training.ledger import Ledger
 from ..training.loop import Recipe
-from .bypass_space import BypassSpace
 from .drawing import Draw
 from .epochs import SAMPLING, Epoch, fit, one_thread
 from .memory import check_memory
-from .plans import backbone_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..spaces import SearchSpace
+    from ..spaces.space import SearchSpace
     from ..training.data import Images
     from .drawing import Pools
     from .scoring import Supernet
@@ -101,7 +101,7 @@ def train_supernet(
     TrainingError
         If memory ran out, or the loss is no number any more; what was finished stays.
     """
-    from ..export import require
+    from ..base.extras import require
     from ..training import data as data_module
     from ..training.preparing import device_of, digest
     from .scoring import Supernet
@@ -164,9 +164,9 @@ def train_supernet(
 
 def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
     """Return the space that a supernet is for, from what users pass."""
-    from ..architecture import FAMILIES
-    from ..problem import as_space
-    from ..spaces import SearchSpace
+    from ..networks.architecture import FAMILIES
+    from ..problem.compiling import as_space
+    from ..spaces.space import SearchSpace
 
     if isinstance(space, BypassSpace):
         return space

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 
-from .._validate import integer, parse_json, read_text, shown
+from ..base.checks import integer, parse_json, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from .bypass_space import BypassSpace
+from ..spaces.backbones import Subnet, backbone_of, plan
+from ..spaces.bypass import BypassSpace
 from .drawing import subnet_of
 from .epochs import one_thread
-from .plans import Subnet, backbone_of, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..spaces import SearchSpace
+    from ..spaces.space import SearchSpace
     from ..training.data import Images
 
 __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
@@ -105,9 +105,9 @@ class Supernet:
         """
         import torch
 
-        from ..export import require
-        from ..network_space import network_space
-        from ..spaces import SearchSpace
+        from ..base.extras import require
+        from ..spaces.network_space import network_space
+        from ..spaces.space import SearchSpace
         from ..training import data
         from ..training.loop import load_state
         from ..training.preparing import device_of

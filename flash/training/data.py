@@ -6,8 +6,8 @@ channel or three; what an array of floats holds is kept as it is, since training
 
 from __future__ import annotations
 
-from .._record import Record
-from .._validate import choice, known_keys, number, shown
+from ..base.checks import choice, known_keys, number, shown
+from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ def _held_out(y: Array, classes: int, fraction: float, seed: int) -> Array:
 def _digits() -> tuple[Array, Array]:
     import numpy as np
 
-    from ..export import require
+    from ..base.extras import require
 
     require("the dataset 'digits'", "train", "sklearn")
     from sklearn.datasets import load_digits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..architecture import Architecture
-    from ..spaces import SearchSpace
+    from ..networks.architecture import Architecture
+    from ..spaces.space import SearchSpace
 
 __all__ = ["MAX_NETWORKS", "POOL", "covering"]
 
@@ -38,8 +38,8 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
 
     import numpy as np
 
-    from .._space_codec import row_of
     from ..evaluating import evaluate
+    from ..spaces.codec import row_of
 
     indices = space.sample_indices(POOL, seed)
     if len(indices) <= n:

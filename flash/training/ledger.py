@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._validate import parse_json, read_text, write_text_atomic
+from ..base.checks import parse_json, read_text, write_text_atomic
 from ..errors import ArgumentError, FlashError, FormatError
 
 TYPE_CHECKING = False

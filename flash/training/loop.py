@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 
-from .._record import Record
-from .._validate import choice, integer, number
+from ..base.checks import choice, integer, number
+from ..base.record import Record
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -214,7 +214,7 @@ def train_epoch(
     import torch
     from torch.nn.functional import cross_entropy
 
-    from .._rng import stream
+    from ..base.seeds import stream
 
     x, y = data["train_x"], data["train_y"]
     count, size = len(x), recipe.batch_size

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from .._validate import choice, known_keys, shown
-from ..architecture import FAMILIES, Architecture
-from ..cell_networks import CellNetwork
+from ..base.checks import choice, known_keys, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..spaces import SearchSpace
+from ..networks.architecture import FAMILIES, Architecture
+from ..networks.cell_networks import CellNetwork
+from ..spaces.space import SearchSpace
 from .design import covering
 from .loop import Recipe
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 
-from .._record import Record
-from .._validate import known_keys
-from ..architecture import Architecture
-from ..cell_networks import network_from_dict
+from ..base.checks import known_keys
+from ..base.record import Record
 from ..errors import FormatError
+from ..networks.architecture import Architecture
+from ..networks.cell_networks import network_from_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..cell_networks import CellNetwork
+    from ..networks.cell_networks import CellNetwork
 
 __all__ = ["TrainedNetwork", "TrainingResult"]
 
@@ -141,8 +141,8 @@ class TrainingResult(Record):
         }
 
     def __str__(self) -> str:
-        from .._screen import duration, table
-        from ..degree import nn_degree
+        from ..networks.degree import nn_degree
+        from ..results.screen import duration, table
 
         rows = [["network", "width", "depth", "skips", "params", "NN-Degree", "accuracy"]]
         groups = self._groups()

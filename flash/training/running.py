@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from .._validate import integer, known_keys, shown
-from ..architecture import MAX_SEED
+from ..base.checks import integer, known_keys, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from ..networks.architecture import MAX_SEED
 from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-    from ..architecture import Architecture
-    from ..cell_networks import CellNetwork
-    from ..spaces import SearchSpace
+    from ..networks.architecture import Architecture
+    from ..networks.cell_networks import CellNetwork
+    from ..spaces.space import SearchSpace
     from .data import Images
 
 __all__ = ["train"]
@@ -129,7 +129,7 @@ def train(
         If a file cannot be written. What was finished stays, and the same call goes on from it;
         so it does after Ctrl-C or a kill.
     """
-    from ..export import require
+    from ..base.extras import require
     from . import data as data_module
 
     integer("n", n, 1, MAX_NETWORKS)

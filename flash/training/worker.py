@@ -128,7 +128,7 @@ def scaled(images: Any, side: int, common: dict[str, Any]) -> Any:
 
 
 def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> dict[str, Any]:
-    from ..cell_networks import network_from_dict
+    from ..networks.cell_networks import network_from_dict
     from .loop import Recipe, fit, save_state
 
     arch = network_from_dict(job["architecture"])

@@ -1,0 +1,324 @@
+"""Checks shared by every public entry: each error names the argument, the value and what would do.
+
+Numbers of numpy and others are accepted through ``__index__`` and ``__float__``, so that nothing
+heavy is imported to recognise them; booleans, NaN and arrays are not numbers here.
+"""
+
+from __future__ import annotations
+
+import os
+from _operator import index  # operator itself is Python, and loads at every start
+
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+__all__ = [
+    "choice",
+    "hint",
+    "integer",
+    "json_text",
+    "known_keys",
+    "number",
+    "parse_json",
+    "read_text",
+    "shown",
+    "write_bytes_atomic",
+    "write_text_atomic",
+]
+
+MAX_FILE_BYTES = 1 << 26
+
+
+def shown(value: object) -> str:
+    """Return a short text of any value, whatever its size or its ``__repr__`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # a huge int or a hostile __repr__ must not hide the real error
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def hint(value: object, accepted: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest accepted name, or nothing."""
+    if not isinstance(value, str):
+        return ""
+    import difflib
+
+    names = {name.lower(): name for name in accepted}
+    found = difflib.get_close_matches(value[:100].lower(), names, 1, 0.5)
+    return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def choice(name: str, value: object, accepted: Iterable[str], also: str = "") -> str:
+    """Return `value` if it is one of the accepted names.
+
+    `also` tells in errors what else the caller takes: " or a path".
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no string, or not among them; the message suggests the nearest name.
+    """
+    accepted = tuple(accepted)
+    if not isinstance(value, str):
+        raise ArgumentTypeError(
+            f"{name} must be one of {', '.join(map(repr, accepted))}{also}, "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if value not in accepted:
+        raise ArgumentError(
+            f"{name} must be one of {', '.join(map(repr, accepted))}{also}, "
+            f"got {shown(value)}{hint(value, accepted)}"
+        )
+    return value
+
+
+def _kind(low: float | None, high: float | None, above: float | None, noun: str) -> str:
+    if above is not None:
+        tail = f" above {above}" + (f", at most {high}" if high is not None else "")
+    elif low is not None and high is not None:
+        tail = f" from {low} to {high}"
+    elif low is not None:
+        tail = f" of at least {low}"
+    elif high is not None:
+        tail = f" of at most {high}"
+    else:
+        tail = ""
+    return noun + tail
+
+
+def _is_scalar(value: object, method: str) -> bool:
+    # numpy's bool has __index__ or __float__ in some versions, and arrays of one element have
+    # both: neither is a number to a reader.
+    return (
+        not isinstance(value, bool)
+        and type(value).__name__ not in ("bool", "bool_")
+        and hasattr(value, method)
+        and not hasattr(value, "__len__")
+    )
+
+
+def _converted(value: Any, method: str) -> Any:
+    """Return the int or float that a scalar stands for, or None where it is not a number."""
+    if not _is_scalar(value, method):
+        return None
+    try:
+        return int(index(value)) if method == "__index__" else float(value)
+    except OverflowError:
+        return float("inf")
+    except Exception:  # a signalling NaN, a date: they have the method and are no numbers
+        return None
+
+
+def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return `value` as an int between `low` and `high` (both included).
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no integer (a float of whole value is none either), or out of range.
+    """
+    if type(value) is not int:
+        found = _converted(value, "__index__")
+        if found is None:
+            raise ArgumentTypeError(
+                f"{name} must be {_kind(low, high, None, 'an integer')}, "
+                f"got {shown(value)} ({type(value).__name__})"
+            )
+        value = found
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ArgumentError(
+            f"{name} must be {_kind(low, high, None, 'an integer')}, got {shown(value)}"
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def number(
+    name: str,
+    value: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+) -> float:
+    """Return `value` as a finite float, or as an int where one was given.
+
+    Parameters
+    ----------
+    low, high
+        Limits, both included.
+    above
+        A lower limit that is itself excluded.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no number, NaN, infinite or out of range.
+    """
+    noun = "a finite number"
+    result: int | float | None = _converted(value, "__index__")
+    if result is None:
+        result = _converted(value, "__float__")
+    if result is None:
+        raise ArgumentTypeError(
+            f"{name} must be {_kind(low, high, above, noun)}, "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if above is not None:  # of these all become floats
+        try:
+            result + 0.0
+        except OverflowError:
+            result = float("inf")
+    if (
+        result != result
+        or result in (float("inf"), float("-inf"))
+        or (low is not None and result < low)
+        or (high is not None and result > high)
+        or (above is not None and result <= above)
+    ):
+        raise ArgumentError(f"{name} must be {_kind(low, high, above, noun)}, got {shown(value)}")
+    return result
+
+
+def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str, Any]:
+    """Return `data` if it is a mapping with no key outside the accepted ones.
+
+    Raises
+    ------
+    FormatError
+        Otherwise; the message names the key and the nearest accepted one.
+    """
+    if not hasattr(data, "keys") or not hasattr(data, "__getitem__"):
+        raise FormatError(f"{where} must be a table of names, got {shown(data)}")
+    accepted = tuple(accepted)
+    keys: Iterable[object] = data.keys()
+    for key in keys:
+        if key not in accepted:
+            raise FormatError(
+                f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
+                f"accepted: {', '.join(accepted)}"
+            )
+    return data  # type: ignore[return-value]
+
+
+def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:
+    """Scan JSON as `json.loads` does, with its scanner alone.
+
+    ``import json`` brings in ``re`` and ``enum``: as long as half an interpreter takes to start.
+    """
+    scanner: Any
+    try:
+        from _json import make_scanner as scanner
+    except ImportError:  # another implementation of Python
+        scanner = None
+
+    class Context:
+        strict = True
+        object_hook = None
+        object_pairs_hook = staticmethod(unique)
+        parse_float = float
+        parse_int = int
+        parse_constant = staticmethod(refuse_constant)
+        memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
+
+    if scanner is not None:
+        blank = " \t\n\r"
+        try:
+            value, end = scanner(Context())(text, len(text) - len(text.lstrip(blank)))
+            if not text[end:].strip(blank):
+                return value
+        except (StopIteration, SystemError):
+            pass  # malformed: the whole module says where, and can raise its own error
+    from json import loads
+
+    return loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+
+
+def parse_json(text: str, where: str = "the JSON text") -> Any:
+    """Parse JSON strictly: no NaN or infinity, no key twice, no bottomless nesting.
+
+    Raises
+    ------
+    FormatError
+        If the text is not JSON of that kind.
+    """
+
+    def refuse_constant(name: str) -> None:
+        raise FormatError(f"{where} holds {name}, which is no number")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise FormatError(f"{where} has the key {shown(twice)} twice")
+        return table
+
+    try:
+        return _scan(text, refuse_constant, unique)
+    except RecursionError:
+        raise FormatError(f"{where} is nested too deeply") from None
+    except FormatError:
+        raise
+    except ValueError as error:  # malformed, or an integer of more digits than Python reads
+        raise FormatError(f"{where} is not valid JSON: {error}") from None
+
+
+def read_text(path: str | os.PathLike[str], what: str) -> str:
+    """Read a UTF-8 text file of at most 64 MiB.
+
+    Raises
+    ------
+    FormatError
+        If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except ValueError as error:  # a null or another character that no path has
+        raise FormatError(f"{what} {shown(os.fspath(path))} is no path: {error}") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{what} {os.fspath(path)!r} is not UTF-8 text: {error}") from None
+
+
+def json_text(
+    data: Any, path: str | os.PathLike[str] | None = None, indent: int | None = None
+) -> str:
+    """Return plain data as JSON text, and write it where a path is given."""
+    import json
+
+    text = json.dumps(data, indent=indent, allow_nan=False)
+    if path is not None:
+        write_text_atomic(path, text + "\n")
+    return text
+
+
+def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file so that it is either complete or not there; nothing else is left."""
+    write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that it is either complete or not there; nothing else is left."""
+    path = os.fspath(path)
+    part = f"{path}.{os.urandom(6).hex()}.part"
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except OSError as error:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise type(error)(error.errno, error.strerror, path) from None  # not the other file's name
+    except BaseException:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise

@@ -1,0 +1,190 @@
+"""`where`: conditions on columns, as text: ``latency_ms < 2 and (area_mm2 < 50 or macs < 1e9)``.
+
+The text is parsed, never executed: only comparisons of columns and numbers, ``and``, ``or``,
+``not`` and the signs ``+ - * /`` between them are understood.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from ..errors import ArgumentError, ArgumentTypeError
+from .checks import hint, shown
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+__all__ = ["Predicate", "as_predicate"]
+
+MAX_TEXT = 4096
+_SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMPARE: dict[type, str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
+
+
+class Predicate(Record):
+    """A condition that has been read.
+
+    Parameters
+    ----------
+    text : str
+        The condition in one form for all ways to write it.
+    columns : tuple of str
+        The columns that it reads.
+    tree : tuple
+        Nested tuples: (operator, operand, ...), ("column", name) or ("number", value).
+    """
+
+    text: str
+    columns: tuple[str, ...]
+    tree: tuple[Any, ...]
+
+    def mask(self, table: Mapping[str, Any]) -> Any:
+        """Return which rows of a table of numpy arrays meet the condition."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            return _value(self.tree, table)
+
+
+def as_predicate(value: Any, columns: Iterable[str]) -> Predicate | None:
+    """Read a condition; `columns` are those it may name.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If it is no condition; what is wrong is named with its place.
+    """
+    if value is None or isinstance(value, Predicate):
+        return value
+    if not isinstance(value, str):
+        raise ArgumentTypeError(
+            f"where must be a condition such as 'latency_ms < 2 and area_mm2 < 50', "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if len(value) > MAX_TEXT:
+        raise ArgumentError(f"where must have at most {MAX_TEXT} characters, got {len(value)}")
+    columns = tuple(columns)
+    try:
+        body = ast.parse(value.strip(), mode="eval").body
+        used: list[str] = []
+        tree = _read(body, columns, used, value)
+        if tree[0] not in ("and", "or", "not", "compare"):
+            raise ArgumentError(f"where must compare columns, got {shown(value)}")
+    except (SyntaxError, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(
+            f"where {shown(value)} cannot be read: {getattr(error, 'msg', error)}"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise ArgumentError("where is nested too deeply") from None
+    return Predicate(ast.unparse(body), tuple(dict.fromkeys(used)), tree)
+
+
+def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) -> tuple[Any, ...]:
+    def read(one: ast.expr) -> tuple[Any, ...]:
+        return _read(one, columns, used, text)
+
+    if isinstance(node, ast.BoolOp):
+        parts = [read(one) for one in node.values]
+        _conditions(parts, text)
+        return ("and" if isinstance(node.op, ast.And) else "or", *parts)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        part = read(node.operand)
+        _conditions([part], text)
+        return ("not", part)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        part = _number(read(node.operand), text)
+        return part if isinstance(node.op, ast.UAdd) else ("neg", part)
+    if isinstance(node, ast.Compare):
+        operands = [_number(read(one), text) for one in (node.left, *node.comparators)]
+        signs = []
+        for one in node.ops:
+            if type(one) not in _COMPARE:
+                raise ArgumentError(
+                    f"where {shown(text)}: accepted comparisons are {' '.join(_COMPARE.values())}"
+                )
+            signs.append(_COMPARE[type(one)])
+        return ("compare", tuple(signs), *operands)
+    if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
+        return (
+            _SIGNS[type(node.op)],
+            _number(read(node.left), text),
+            _number(read(node.right), text),
+        )
+    if isinstance(node, ast.Name):
+        if node.id not in columns:
+            raise ArgumentError(
+                f"where {shown(text)} names an unknown column {shown(node.id)}"
+                f"{hint(node.id, columns)}; the columns are {', '.join(columns)}"
+            )
+        used.append(node.id)
+        return ("column", node.id)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        value = float(node.value)  # type: ignore[arg-type]
+        if value - value != 0.0:
+            raise ArgumentError(f"where {shown(text)} holds a number that is not finite")
+        return ("number", value)
+    raise ArgumentError(
+        f"where {shown(text)}: {shown(ast.unparse(node))} is not understood; accepted are columns, "
+        "numbers, comparisons, and, or, not, + - * / and parentheses"
+    )
+
+
+def _conditions(parts: list[tuple[Any, ...]], text: str) -> None:
+    for part in parts:
+        if part[0] not in ("and", "or", "not", "compare"):
+            raise ArgumentError(f"where {shown(text)}: and, or and not join comparisons only")
+
+
+def _number(part: tuple[Any, ...], text: str) -> tuple[Any, ...]:
+    if part[0] in ("and", "or", "not", "compare"):
+        raise ArgumentError(f"where {shown(text)}: a comparison is no number")
+    return part
+
+
+def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
+    import numpy as np
+
+    kind = tree[0]
+    if kind == "column":
+        return table[tree[1]]
+    if kind == "number":
+        return tree[1]
+    if kind == "neg":
+        return -_value(tree[1], table)
+    if kind == "not":
+        return ~_value(tree[1], table)
+    if kind in ("and", "or"):
+        join = np.logical_and if kind == "and" else np.logical_or
+        mask = _value(tree[1], table)
+        for part in tree[2:]:
+            mask = join(mask, _value(part, table))
+        return mask
+    if kind == "compare":
+        values = [_value(part, table) for part in tree[2:]]
+        mask = True
+        for sign, left, right in zip(tree[1], values, values[1:], strict=False):
+            mask = np.logical_and(mask, _OPERATORS[sign](left, right))
+        return mask
+    return _ARITHMETIC[kind](_value(tree[1], table), _value(tree[2], table))
+
+
+def _functions() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
+    import operator as o
+
+    compare = {"<": o.lt, "<=": o.le, ">": o.gt, ">=": o.ge, "==": o.eq, "!=": o.ne}
+    return compare, {"+": o.add, "-": o.sub, "*": o.mul, "/": o.truediv}
+
+
+_OPERATORS, _ARITHMETIC = _functions()

@@ -1,0 +1,48 @@
+"""Packages that come with one of flash's extras, imported where they are used."""
+
+from __future__ import annotations
+
+from ..errors import MissingExtraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["need_pyarrow", "require"]
+
+# Where a package's distribution is named otherwise.
+DISTRIBUTIONS = {"distributed": "dask", "pynvml": "nvidia-ml-py", "sklearn": "scikit-learn"}
+
+
+def require(what: str, extra: str, *packages: str) -> Any:
+    """Import packages of an extra and return the first.
+
+    Parameters
+    ----------
+    what : str
+        What needs them, for the message: ``"to_frame()"``.
+    extra : str
+        Its name: ``pip install 'flash-nas[extra]'``.
+    packages : str
+        Modules by their dotted names, such as ``"pyarrow.parquet"``.
+
+    Raises
+    ------
+    MissingExtraError
+        If one is not installed.
+    """
+    found = []
+    for package in packages:
+        try:
+            found.append(__import__(package, fromlist=["__name__"]))
+        except ImportError as error:
+            top = package.partition(".")[0]
+            raise MissingExtraError(
+                f"{what} needs {DISTRIBUTIONS.get(top, top)}: pip install 'flash-nas[{extra}]'"
+            ) from error
+    return found[0]
+
+
+def need_pyarrow() -> Any:
+    """Return pyarrow.parquet."""
+    return require("Parquet", "parquet", "pyarrow.parquet")

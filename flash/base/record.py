@@ -1,0 +1,226 @@
+"""Frozen value objects: what dataclasses give, without the cost of importing them.
+
+``import dataclasses`` loads ``inspect``, ``re`` and more: several milliseconds, as much as a bare
+interpreter takes to start. A subclass of `Record` declares its fields as annotations, exactly like
+a frozen dataclass, and works with ``dataclasses.fields``, ``asdict`` and ``replace``.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from dataclasses import Field
+    from functools import cached_property as cached
+    from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+    T = TypeVar("T")
+
+    def later(default: T) -> T: ...
+    def deferred(function: Callable[[], T]) -> T: ...
+else:
+
+    def dataclass_transform(**_):
+        return lambda cls: cls
+
+    class cached:
+        """Stands for functools.cached_property: computed once, kept in ``__dict__``."""
+
+        def __init__(self, function):
+            self.function = function
+            self.__doc__ = function.__doc__
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self
+            value = instance.__dict__[self.name] = self.function(instance)
+            return value
+
+    class deferred:
+        """A field's value that is worked out when somebody first asks for it."""
+
+        def __init__(self, function):
+            self.function = function
+
+    class later:
+        """A field, by its default, that may be given as `deferred`."""
+
+        def __init__(self, default):
+            self.default = default
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self.default
+            value = instance.__dict__[self.name]
+            if isinstance(value, deferred):
+                value = instance.__dict__[self.name] = value.function()
+            return value
+
+        def __set__(self, instance, value):  # so that this, not the instance, is asked
+            raise AttributeError(f"cannot set {self.name!r}")
+
+
+__all__ = ["Record", "cached", "deferred", "later"]
+
+_MUTABLE = (list, dict, set, bytearray)
+
+
+class _DataclassFields:
+    """Builds ``__dataclass_fields__`` of a record when somebody first asks for it."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
+        found: dict[str, Field[Any]] | None = owner.__dict__.get("_dataclass_fields_cache")
+        if found is None:
+            import dataclasses
+
+            specs: list[Any] = []
+            for name, kind in owner._annotations.items():
+                if name in owner._defaults:
+                    default: Any = dataclasses.field(default=owner._defaults[name])
+                    specs.append((name, kind, default))
+                else:
+                    specs.append((name, kind))
+            twin: Any = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
+            found = twin.__dataclass_fields__
+            owner._dataclass_fields_cache = found
+        return found
+
+
+@dataclass_transform(frozen_default=True)
+class Record:
+    """Base of frozen value objects.
+
+    Fields are the annotated names of the class body, in order, those of a base class first; an
+    assigned value is the default. ``__post_init__`` runs after the fields are set and may write
+    normalised values through ``self.__dict__``.
+
+    Raises
+    ------
+    TypeError
+        On a missing, surplus or repeated argument.
+    AttributeError
+        On setting or deleting an attribute.
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _field_set: ClassVar[frozenset[str]] = frozenset()
+    _defaults: ClassVar[dict[str, Any]] = {}
+    _annotations: ClassVar[dict[str, Any]] = {}
+    _later: ClassVar[tuple[str, ...]] = ()
+    _dataclass_fields_cache: ClassVar[Any] = None
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__ = _DataclassFields()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        annotations = dict(cls._annotations)
+        defaults = dict(cls._defaults)
+        for name, kind in cls.__annotations__.items():
+            if str(kind).startswith(("ClassVar", "typing.ClassVar")):
+                continue
+            annotations[name] = kind
+            if name in cls.__dict__:
+                if isinstance(cls.__dict__[name], _MUTABLE):
+                    raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
+                defaults[name] = getattr(cls, name)
+                if isinstance(cls.__dict__[name], later):  # type: ignore[arg-type]
+                    cls._later = (*cls._later, name)
+            elif defaults and name not in defaults:
+                raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
+        cls._annotations = annotations
+        cls._defaults = defaults
+        cls._fields = tuple(annotations)
+        cls._field_set = frozenset(annotations)
+        cls.__match_args__ = cls._fields  # type: ignore[attr-defined, misc]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        names = self._fields
+        state = self.__dict__
+        state.update(self._defaults)
+        if args:
+            state.update(zip(names, args, strict=False))
+        if kwargs:
+            state.update(kwargs)
+            if not kwargs.keys() <= self._field_set:
+                self._refuse(args, kwargs)
+        if (
+            len(state) != len(names)  # one is missing
+            or len(args) > len(names)
+            or (args and not kwargs.keys().isdisjoint(names[: len(args)]))
+        ):
+            self._refuse(args, kwargs)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Validate and normalise: for subclasses."""
+
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        from ..errors import ArgumentTypeError
+        from .checks import hint
+
+        names = self._fields
+        call = f"{type(self).__name__}()"
+        if len(args) > len(names):
+            raise ArgumentTypeError(
+                f"{call} takes at most {len(names)} arguments ({', '.join(names)}), got {len(args)}"
+            )
+        for name in kwargs:
+            if name not in names:
+                raise ArgumentTypeError(
+                    f"{call} got an unexpected keyword argument {name!r}{hint(name, names)}; "
+                    f"it takes {', '.join(names)}"
+                )
+        for name in names[: len(args)]:
+            if name in kwargs:
+                raise ArgumentTypeError(f"{call} got multiple values for argument {name!r}")
+        missing = [name for name in names if name not in self.__dict__]
+        raise ArgumentTypeError(
+            f"{call} missing required argument{'s' * (len(missing) > 1)}: "
+            + ", ".join(map(repr, missing))
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__} is frozen: cannot set {name!r}; "
+            f"make a changed copy with dataclasses.replace"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
+
+    def _values(self) -> tuple[Any, ...]:
+        for name in self._later:
+            getattr(self, name)
+        return tuple(map(self.__dict__.__getitem__, self._fields))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def __repr__(self) -> str:
+        values = zip(self._fields, self._values(), strict=True)
+        inner = ", ".join(f"{name}={value!r}" for name, value in values)
+        return f"{type(self).__name__}({inner})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._values()
+
+    def _replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
+
+    __replace__ = _replace

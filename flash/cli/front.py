@@ -1,0 +1,80 @@
+"""The command ``flash pareto``."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from .common import add_json, add_problem, budgets_of, check_json, names_of, print_result
+from .options import read_space
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+__all__ = ["pareto", "prepare_pareto"]
+
+FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+PICTURES = (".html", ".png", ".svg", ".pdf")
+
+EXAMPLES = """\
+examples:
+  flash pareto densenet rram
+  flash pareto densenet rram --objectives accuracy,latency_ms,energy_mj --max-area-mm2 70
+  flash pareto mobilenet-v2 cpu-x86 --epsilon 0.01 --plot front.html --json front.json
+  flash pareto mobilenet-v2 fpga-zu3eg --codesign
+
+Prints some of the front's points, from the best by the first objective on, with the knee; --json
+prints or writes all of them.
+"""
+
+
+def prepare_pareto(parser: ArgumentParser) -> None:
+    """Add the options of ``flash pareto``."""
+    parser.description = "Find every trade-off that no network of a space betters."
+    parser.epilog = EXAMPLES
+    add_problem(parser)
+    add = parser.add_argument
+    add("--objectives", default="accuracy,latency_ms", metavar="O,O",
+        help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
+        "(accuracy,latency_ms)")  # fmt: skip
+    add("--codesign", action="store_true",
+        help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
+    add("--epsilon", type=float, default=0.0, metavar="E",
+        help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
+    add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
+    add("--threads", type=int, metavar="N", help="of no effect: a front is found on one thread")
+    add("--progress", action="store_true", help="show progress on standard error")
+    add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
+    add_json(parser)
+
+
+def pareto(args: Namespace) -> int:
+    """Run ``flash pareto``."""
+    import flash
+
+    check_json(args)
+    if args.plot is not None and not args.plot.endswith(PICTURES):
+        raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
+    if args.plot is not None:
+        from ..fronts.plot import figure_of
+
+        figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
+    front = flash.pareto(
+        read_space(args),
+        args.target,
+        names_of(args.objectives),
+        **budgets_of(args),
+        predictor=args.predictor,
+        codesign=args.codesign,
+        epsilon=args.epsilon,
+        time_limit_s=args.time_limit_s,
+        threads=args.threads,
+        progress=args.progress,
+    )
+    print_result(args, front)
+    if args.plot is not None and len(front):
+        from ..fronts.plot import save
+
+        save(front, args.plot)
+    if front.stopped == "interrupt":
+        return INTERRUPTED
+    return FOUND if len(front) else NOTHING

@@ -1,0 +1,368 @@
+"""The command line: ``flash COMMAND``, of which `_cli_options.HELP` is the list.
+
+Each command takes what its function takes, and does no more than read the arguments and print.
+Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.
+Nothing is imported before its command needs it: a search from the shell is mostly Python's start.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import ArgumentError, FlashError
+from .options import (
+    BUDGETS,
+    HELP,
+    USAGE,
+    parser,
+    read_objective,
+    read_row,
+    read_space,
+    read_space_data,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..results.result import SearchResult
+
+__all__ = ["main"]
+
+FOUND, NOTHING, INTERRUPTED, BROKEN_PIPE = 0, 1, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments without the program's name; those of the process by default.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(argv)
+        sys.stdout.flush()
+        return code
+    except FlashError as error:
+        return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
+    except BrokenPipeError:  # `flash targets | head`: the reader has left
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except KeyboardInterrupt as stop:
+        notes = "".join(f": {note}" for note in getattr(stop, "__notes__", ()))
+        print(f"flash: interrupted{notes}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _dispatch(argv: list[str]) -> int:
+    command = argv[0] if argv else "--help"
+    if command in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return FOUND
+    if command in ("-V", "--version"):
+        from .._version import __version__
+
+        print(f"flash {__version__}")
+        return FOUND
+    if command not in _COMMANDS:
+        from ..base.checks import choice
+
+        choice("COMMAND", command, _COMMANDS)  # raises, with the nearest name
+    return _COMMANDS[command](parser(command).parse_args(argv[1:]))
+
+
+def _fail(message: str) -> int:
+    print(f"flash: error: {message}", file=sys.stderr)
+    return USAGE
+
+
+def _print_json(data: Any) -> None:
+    import json
+
+    print(json.dumps(data, indent=1, allow_nan=False))
+
+
+# search
+
+
+def _search(args: Namespace) -> int:
+    import flash
+
+    if args.json == "":
+        raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    if args.targets is not None:
+        from .fleet import search_folder
+
+        return search_folder(args)
+    if not args.target:
+        raise ArgumentError("TARGET, or --targets with a folder, must be given, got neither")
+    if args.budgets is not None:
+        raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
+    budgets = {name: getattr(args, name) for name in BUDGETS}
+    from .compare import read_any_space, read_evaluator, read_options
+
+    answer = flash.search(
+        read_any_space(args),
+        args.target[0] if len(args.target) == 1 else args.target,
+        **budgets,
+        predictor=args.predictor,
+        objective=read_objective(args.objective),
+        method=args.method,
+        codesign=args.codesign,
+        certify=not args.no_certify,
+        evaluator=read_evaluator(args),
+        options=read_options(args.option) or None,
+        journal=args.journal,
+        seed=args.seed,
+        time_limit_s=args.time_limit_s,
+        max_evals=args.max_evals,
+        progress=args.progress,
+        threads=args.threads,
+    )
+    results: list[SearchResult] = answer if isinstance(answer, list) else [answer]
+    if args.json is not None:
+        text = (
+            results[0].to_json()
+            if len(results) == 1
+            else "[" + ",\n".join(result.to_json() for result in results) + "]"
+        )
+        if args.json == "-":
+            print(text)
+        else:
+            from ..base.checks import write_text_atomic
+
+            write_text_atomic(args.json, text + "\n")
+    if args.json != "-":
+        print("\n\n".join(map(str, results)))
+    if any(result.stopped == "interrupt" for result in results):
+        return INTERRUPTED
+    return FOUND if all(result.success for result in results) else NOTHING
+
+
+# pareto
+
+
+def _pareto(args: Namespace) -> int:
+    from .front import pareto
+
+    return pareto(args)
+
+
+# evaluate
+
+
+def _evaluate(args: Namespace) -> int:
+    import flash
+
+    from ..spaces.space import SearchSpace
+
+    if args.choices is not None or args.out is not None:
+        from .sweep import evaluate_file
+
+        if args.choices is None:
+            raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
+        told = evaluate_file(args)
+        if args.json:
+            _print_json(told)
+        else:
+            print(f"{told['rows']:,} rows in {told['out']}")
+        return FOUND
+    if not args.network:
+        raise ArgumentError("NETWORK or --choices must be given")
+    named = read_space(args)
+    space = SearchSpace(named) if isinstance(named, str) else named
+    rows = [read_row(space, text) for text in args.network]
+    columns = flash.evaluate(space, args.target, rows, predictor=args.predictor)
+    values = {name: column.tolist() for name, column in columns.items() if column is not None}
+    if args.json:
+        values["index"] = [space.index(row) for row in rows]
+        values["architecture"] = [space.decode(row).to_dict() for row in rows]
+        networks = zip(*values.values(), strict=True)
+        _print_json([dict(zip(values, one, strict=True)) for one in networks])
+        return FOUND
+    from ..results.screen import quantity, table
+
+    lines = [["network", *values]]
+    for number, name in enumerate(args.network):
+        lines.append([name, *(quantity(column[number]) for column in values.values())])
+    print("\n".join(table(lines, 1)))
+    return FOUND
+
+
+# sweep
+
+
+def _sweep(args: Namespace) -> int:
+    from .common import print_result
+    from .sweep import sweep
+
+    result = sweep(args)
+    print_result(args, result)
+    return FOUND if result.feasible else NOTHING
+
+
+# measure and calibrate
+
+
+def _measure(args: Namespace) -> int:
+    from .measure import measure
+
+    return measure(args)
+
+
+def _calibrate(args: Namespace) -> int:
+    from .measure import calibrate
+
+    return calibrate(args)
+
+
+# train
+
+
+def _train(args: Namespace) -> int:
+    import flash
+
+    given = {name: getattr(args, name) for name in ("learning_rate", "augment", "precision")}
+    given = {name: value for name, value in given.items() if value is not None}
+    result = flash.train(
+        read_space_data(args),
+        args.data,
+        args.n,
+        test_fraction=args.test_fraction,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        recipe=given,
+        repeats=args.repeats,
+        seed=args.seed,
+        device=args.device,
+        workers=args.workers,
+        out=args.out,
+        resume=not args.no_resume,
+        keep_weights=args.keep_weights,
+        progress=not args.quiet,
+    )
+    if args.json:
+        _print_json(result.to_dict())
+    else:
+        print(result)
+    return FOUND
+
+
+# compare
+
+
+def _compare(args: Namespace) -> int:
+    from .compare import compare
+
+    return compare(args)
+
+
+# targets and info
+
+
+def _targets(args: Namespace) -> int:
+    import flash
+
+    from ..results.screen import table
+
+    names = flash.targets() if args.target is None else (args.target,)
+    found = [flash.Target.load(name) for name in names]
+    fields = (
+        *("name", "kind", "metrics", "description", "calibrated_ranges"),
+        *("not_calibrated_families", "residuals", "provenance"),
+    )
+    facts = [{field: _plain(getattr(one, field)) for field in fields} for one in found]
+    if args.json:
+        _print_json(facts if args.target is None else facts[0])
+    elif args.target is None:
+        rows = [_listed(one) for one in facts]
+        titles = ["name", "kind", "metrics", "networks", "held-out error %", "their macs"]
+        print("\n".join(table([titles, *rows], len(titles))))
+    else:
+        for field, value in facts[0].items():
+            print("\n".join([f"{field}:", *_indented(value)]))
+    return FOUND
+
+
+def _listed(facts: dict[str, Any]) -> list[str]:
+    """Return a target's line: what it was fitted to, how far off it is, where it holds."""
+    sets = [one for one in (facts["residuals"] or {}).values() if isinstance(one, dict)]
+    counts = [one.get("networks") for one in sets]  # notes: a user's file may say anything there
+    count = sum(one for one in counts if isinstance(one, int))
+    errors = []
+    for metric in facts["metrics"]:
+        worst = [_error(one, metric) for one in sets]
+        some = [one for one in worst if one is not None]
+        errors.append(f"{max(some):.2g}" if some else "-")
+    ranges = [one["network"].get("macs") for one in facts["calibrated_ranges"].values()]
+    ends = [one for one in ranges if one]
+    low, high = min((one[0] for one in ends), default=0), max((one[1] for one in ends), default=0)
+    return [
+        facts["name"],
+        facts["kind"],
+        ", ".join(facts["metrics"]),
+        f"{count}" if count else "not calibrated",
+        ", ".join(errors),
+        f"{low / 1e6:.3g}M to {high / 1e6:.3g}M" if ends else "-",
+    ]
+
+
+def _error(notes: dict[str, Any], metric: str) -> float | None:
+    at: Any = notes.get("held_out", notes.get("all_networks"))
+    for key in (metric, "mape_pct"):
+        at = at.get(key) if isinstance(at, dict) else None
+    return float(at) if isinstance(at, (int, float)) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return data of mappings and sequences as what JSON has."""
+    if hasattr(value, "keys"):
+        return {str(key): _plain(value[key]) for key in value}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _indented(value: Any, by: str = "  ") -> list[str]:
+    if isinstance(value, dict):
+        lines = []
+        for key, one in value.items():
+            nested = _indented(one, by + "  ")
+            short = len(nested) == 1 and not isinstance(one, dict)
+            lines += [f"{by}{key}: {nested[0].strip()}"] if short else [f"{by}{key}:", *nested]
+        return lines
+    if isinstance(value, list):
+        return [by + ", ".join(map(str, value))]
+    return [by + str(value)]
+
+
+def _info(args: Namespace) -> int:
+    from .buildinfo import build_info
+
+    facts = build_info(packages=True)
+    if args.json:
+        _print_json(facts)
+    else:
+        width = max(map(len, facts))
+        print("\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items()))
+    return FOUND
+
+
+_COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "search": _search,
+    "pareto": _pareto,
+    "evaluate": _evaluate,
+    "sweep": _sweep,
+    "measure": _measure,
+    "calibrate": _calibrate,
+    "train": _train,
+    "compare": _compare,
+    "targets": _targets,
+    "info": _info,
+}

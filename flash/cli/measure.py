@@ -1,0 +1,297 @@
+"""The commands ``flash measure`` and ``flash calibrate``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..errors import ArgumentError
+from .options import read_row, read_space
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from ..hardware.target import Target
+
+__all__ = ["calibrate", "measure", "prepare_calibrate", "prepare_measure"]
+
+MEASURE_EXAMPLES = """\
+examples:
+  flash measure net.json
+  flash measure net.json model.onnx --runtime onnxruntime --threads 2
+  flash measure 12345 --space densenet --runtime onnxruntime --json
+  flash measure --space densenet --n 25 --runtime onnxruntime --out pi.jsonl
+  flash measure --space densenet --n 25 --export pi
+
+The last one writes ONNX files and a script into the folder pi. On the other machine, which needs
+Python and onnxruntime only, `python pi/measure.py` writes pi/measurements.jsonl; back here:
+  flash calibrate cpu-x86 --from pi/measurements.jsonl --out pi.json
+
+With --out each pass and each finished network is a line of that file at once: what was stopped
+goes on when it is run again. Several networks are always kept so, in measurements.jsonl.
+"""
+
+CALIBRATE_EXAMPLES = """\
+examples:
+  flash calibrate --space densenet --n 25 --runtime onnxruntime --out mine.json
+  flash calibrate cpu-x86 --from measurements.jsonl --out mine.json
+  flash search densenet mine.json --max-latency-ms 5
+"""
+
+_SETTINGS = ("runtime", "threads", "device", "batch", "clock", "passes", "time_limit_s")
+
+
+def _run_options(parser: ArgumentParser, runtime: str) -> None:
+    group = parser.add_argument_group("measuring")
+    add = group.add_argument
+    add("--runtime", default=runtime, metavar="R", help=f"torch or onnxruntime ({runtime})")
+    add("--threads", type=int, default=1, metavar="N", help="threads (1)")
+    add("--device", default="cpu", metavar="D", help="cpu (default) or cuda")
+    add("--batch", type=int, default=1, metavar="N", help="images of one inference (1)")
+    add("--clock", default="wall", metavar="C",
+        help="wall (default), or cpu: processor time, for a busy machine")  # fmt: skip
+    add("--passes", type=int, default=6, metavar="N", help="passes over all networks (6)")
+    add("--time-limit-s", type=float, default=10.0, metavar="S", help="for each network (10)")
+    add("--no-pin", action="store_true", help="leave the choice of processors to the system")
+    add("--quiet", action="store_true", help="do not show on standard error what is measured")
+
+
+def prepare_measure(parser: ArgumentParser) -> None:
+    """Add the options of ``flash measure``."""
+    parser.description = "Run networks for real and print how long they take."
+    parser.epilog = MEASURE_EXAMPLES
+    add = parser.add_argument
+    add("network", metavar="NETWORK", nargs="*",
+        help="a JSON file of an architecture, a network or a search result, an ONNX model, or "
+        "with --space a flat index or a row of choice indices")  # fmt: skip
+    add("--space", metavar="SPACE", help="choose from this space, as `flash search` takes it")
+    add("--n", type=int, metavar="N", help="how many networks of the space to choose (25)")
+    add("--target", default="cpu-x86", metavar="TARGET",
+        help="for whose calibration they are chosen (cpu-x86)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="of the choice, weights and inputs")
+    add("--dtype", default="float32", metavar="T", help="float32, float16, bfloat16 (torch)")
+    add("--out", metavar="FILE", help="journal, one JSON line per finished network")
+    add("--export", metavar="DIR", help="write what measures on another machine, and stop")
+    add("--json", action="store_true", help="print JSON")
+    _run_options(parser, "torch")
+
+
+def prepare_calibrate(parser: ArgumentParser) -> None:
+    """Add the options of ``flash calibrate``."""
+    parser.description = (
+        "Fit a target's coefficients to measurements: to those of files, or to networks of a "
+        "space that are chosen and measured here."
+    )
+    parser.epilog = CALIBRATE_EXAMPLES
+    add = parser.add_argument
+    add("base", metavar="BASE", nargs="?", default="cpu-x86",
+        help="name or file of the target to start from (cpu-x86)")  # fmt: skip
+    add("--from", dest="source", metavar="FILE", nargs="+", help="files of `flash measure`")
+    add("--space", metavar="SPACE", help="choose networks of this space and measure them here")
+    add("--n", type=int, default=25, metavar="N", help="how many (25)")
+    add("--seed", type=int, default=0, metavar="N", help="of the choice, weights and inputs")
+    add("--name", metavar="NAME", help="of the new target (BASE-calibrated)")
+    add("--prior", default="base", metavar="P",
+        help="base (default) or none: what coefficients are drawn to where networks are "
+        "few")  # fmt: skip
+    add("--out", metavar="FILE", help="the target's JSON file (NAME.json)")
+    add("--json", action="store_true", help="print JSON")
+    _run_options(parser, "onnxruntime")
+
+
+def _settings(args: Namespace) -> dict[str, Any]:
+    values = {name: getattr(args, name) for name in _SETTINGS}
+    return {**values, "pin": not args.no_pin, "seed": args.seed}
+
+
+def _networks(args: Namespace) -> list[Any]:
+    """Return the networks that the arguments of measure name or ask for."""
+    import flash
+
+    if args.space is None:
+        if args.n is not None:
+            raise ArgumentError("--n needs --space, to choose from")
+        if not args.network:
+            raise ArgumentError("NETWORK or --space must be given, got neither")
+        for text in args.network:
+            if not text.endswith((".json", ".onnx")):
+                raise ArgumentError(
+                    f"NETWORK must be a .json or .onnx file, or an index with --space, got {text!r}"
+                )
+        return list(args.network)
+    from ..problem.compiling import as_space
+
+    space = as_space(read_space(args))
+    if args.network:
+        if args.n is not None:
+            raise ArgumentError("--n must not be given with networks that are named")
+        return [
+            text if text.endswith(".onnx") else space.decode(read_row(space, text))
+            for text in args.network
+        ]
+    n = 25 if args.n is None else args.n
+    return list(flash.calibration_design(space, args.target, n, seed=args.seed))
+
+
+def measure(args: Namespace) -> int:
+    """Run ``flash measure``."""
+    import flash
+
+    nets = _networks(args)
+    settings = _settings(args)
+    if args.export is not None:
+        _refuse_runtime(args)
+        settings.pop("runtime")
+        path = flash.export_measuring(nets, args.export, **settings)
+        print(
+            f"{len(nets)} networks: copy {args.export} to the other machine and run "
+            f"{os.path.basename(path)} there; bring measurements.jsonl back to flash calibrate"
+        )
+        return 0
+    out = args.out or ("measurements.jsonl" if len(nets) > 1 else None)
+    _tell_finished(out)
+    found = flash.measure(nets, **settings, dtype=args.dtype, path=out, progress=not args.quiet)
+    if args.json:
+        from .main import _print_json
+
+        data = [one.to_dict() for one in found]
+        _print_json(data if len(nets) > 1 else data[0])
+    elif len(nets) == 1:
+        print(found[0])
+    else:
+        print("\n".join(_listing(found)))
+        print(f"{len(found)} networks: {out}")
+    return 0
+
+
+def _refuse_runtime(args: Namespace) -> None:
+    if "--runtime" in sys.argv and args.runtime != "onnxruntime":
+        raise ArgumentError(f"--export needs --runtime onnxruntime, got {args.runtime!r}")
+
+
+def _tell_finished(path: str | None) -> None:
+    """Say that a file holds measurements already: they are not made again."""
+    if path is not None and os.path.exists(path):
+        print(f"flash: going on with {path}; what is in it is not measured again", file=sys.stderr)
+
+
+def _listing(found: list[Any]) -> list[str]:
+    from ..results.screen import table
+
+    rows = [["network", "median ms", "quartiles", "noise", "mJ"]]
+    for one in found:
+        noise = "" if one.noise_pct is None else f"{one.noise_pct:.2g} %"
+        energy = "" if one.energy_mj is None else f"{one.energy_mj:.4g}"
+        span = f"{one.q1_ms:.4g} to {one.q3_ms:.4g}"
+        rows.append([one.name, f"{one.median_ms:.4g}", span, noise, energy])
+    return table(rows, 1)
+
+
+def calibrate(args: Namespace) -> int:
+    """Run ``flash calibrate``."""
+    import warnings
+
+    import flash
+
+    if (args.source is None) == (args.space is None):
+        raise ArgumentError("either --from or --space must be given")
+    base = flash.Target.load(args.base)
+    name = f"{base.name}-calibrated" if args.name is None else args.name
+    out = args.out or f"{name.replace(os.sep, '-')}.json"
+    if not out.endswith(".json"):
+        raise ArgumentError(f"--out must be a .json file, got {out!r}")
+    from ..hardware._measurement import Measurement
+
+    if args.source is not None:
+        measured = [one for path in args.source for one in Measurement.load(path)]
+    else:
+        from ..problem.compiling import as_space
+
+        space = as_space(read_space(args))
+        chosen = flash.calibration_design(space, base, args.n, seed=args.seed)
+        journal = out.removesuffix(".json") + ".measurements.jsonl"
+        _tell_finished(journal)
+        measured = flash.measure(chosen, **_settings(args), path=journal, progress=not args.quiet)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        target = flash.calibrate(
+            base,
+            measured,
+            name=name,
+            prior=args.prior,
+            provenance=_conditions(measured),
+            path=out,
+        )
+    for one in caught:
+        print(f"flash: warning: {one.message}", file=sys.stderr)
+    if args.json:
+        from .main import _print_json
+
+        _print_json(target.to_dict())
+    else:
+        print("\n".join(screen(target)))
+        print(f"written to {out}")
+    return 0
+
+
+def _conditions(measured: list[Any]) -> dict[str, Any]:
+    """Return what the measurements have in common, for the target's provenance."""
+    facts = [one.conditions for one in measured]
+    same = {
+        key: value
+        for key, value in facts[0].items()
+        if key not in ("time", "load_before", "load_after")
+        and all(one.get(key) == value for one in facts)
+    }
+    first = measured[0]
+    return {"runtime": first.runtime, "device": first.device, "conditions": same}
+
+
+def screen(target: Target) -> list[str]:
+    """Return what a calibration has come to, as lines of text."""
+    from ..results.screen import table
+
+    lines = [f"{target.name}: {target.description}"]
+    for place, facts in (target.residuals or {}).items():
+        rows = [["", "left out", "worst", "fitted", "noise", "90 % interval"]]
+        held, noise = facts.get("held_out", {}), facts.get("noise_floor", {})
+        for metric, fitted in facts["all_networks"].items():
+            one = held.get(metric)
+            rows.append(
+                [
+                    metric,
+                    _percent(one and one["mape_pct"]),
+                    _percent(one and one["max_pct"]),
+                    _percent(fitted["mape_pct"]),
+                    _percent(noise.get(metric, {}).get("mape_pct")),
+                    _interval(target, place, metric),
+                ]
+            )
+        title = "" if place == "default" else f", set {place}"
+        lines += [f"errors over {facts['networks']} networks{title}:", *table(rows, 1)]
+        ranges = target.calibrated_ranges[place]["network"]
+        spans = [f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in ranges.items()]
+        lines.append(f"calibrated for {', '.join(spans)}")
+    if target.not_calibrated_families:
+        lines.append(f"not calibrated for {', '.join(target.not_calibrated_families)}")
+    return lines
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g} %"
+
+
+def _interval(target: Target, place: str, metric: str) -> str:
+    """Return the 90 % interval of a network like those that were measured."""
+    found = (target.intervals or {}).get(place, {}).get(metric)
+    if found is None:
+        return ""
+    import math
+
+    from ..hardware._fitting import interval_width
+
+    width, _ = interval_width(found, None, 0.9)
+    low, high = 100 * (1 - math.exp(-width)), 100 * (math.exp(width) - 1)
+    return f"-{low:.3g} to +{high:.3g} %"

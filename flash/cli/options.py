@@ -1,0 +1,239 @@
+"""What the command line reads: each command's options, and the texts that stand for choices."""
+
+from __future__ import annotations
+
+import sys
+
+from .read import SPACE, option, read_objective, read_row, read_space, read_space_data
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from typing import NoReturn
+
+__all__ = [
+    "BUDGETS",
+    "HELP",
+    "USAGE",
+    "add_budgets",
+    "option",
+    "parser",
+    "read_objective",
+    "read_row",
+    "read_space",
+    "read_space_data",
+]
+
+USAGE = 2  # exit code of an argument that is not accepted
+
+HELP = """\
+usage: flash COMMAND ...
+
+Which network should be trained for this hardware? flash finds the best of a search space under
+latency, energy and area budgets, and proves it.
+
+commands:
+  search     find the best network for a target and its budgets
+               flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
+  pareto     every trade-off between objectives that no network betters
+               flash pareto densenet rram --objectives accuracy,latency_ms --plot front.png
+  evaluate   score and costs of networks that you name
+               flash evaluate densenet rram 0 1000 net.json
+  sweep      every network of a space, or a sample: how many fit, the best, tables of all
+               flash sweep resnet rram --max-latency-ms 4 --top 5
+  measure    run networks for real, here or on another machine, and time them
+               flash measure net.json --runtime onnxruntime
+  calibrate  fit a target to what was measured, or choose, measure and fit in one go
+               flash calibrate --space densenet --n 25 --runtime onnxruntime
+  train      train networks that cover a space, for an accuracy predictor
+               flash train --data digits
+  compare    run the search methods of other papers on the same problem
+               flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
+  targets    the hardware that flash knows, or one target in full
+               flash targets rram
+  info       how this flash was built, for bug reports
+               flash info --json
+
+`flash COMMAND --help` lists what a command takes; --json makes each print JSON.
+flash --version prints the version.
+"""
+
+SEARCH_EXAMPLES = """\
+examples:
+  flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --max-area-mm2 70
+  flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
+  flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
+  flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
+  flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
+  flash search densenet fpga-zu3eg --codesign --max-latency-ms 5
+
+choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
+of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
+"""
+
+# Options of search that are keyword arguments of flash.search, and how their text is read.
+BUDGETS = {
+    "max_latency_ms": ("MS", "latency of one image, in milliseconds"),
+    "max_energy_mj": ("MJ", "energy of one image, in millijoules"),
+    "max_area_mm2": ("MM2", "chip area, in square millimetres"),
+    "max_params": ("N", "parameters"),
+    "max_macs": ("N", "multiply-accumulates of one image"),
+    "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor"),
+}
+
+
+def _bare_parser(command: str) -> ArgumentParser:
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            from ..base.checks import hint
+
+            for word in message.split():  # "unrecognized arguments: --max-latency"
+                if word.startswith("--"):
+                    if word.rstrip(":") not in self._option_string_actions:
+                        message += hint(word, self._option_string_actions)
+                    break
+            print(f"flash {command}: error: {message}", file=sys.stderr)
+            print(f"`flash {command} --help` lists what it takes", file=sys.stderr)
+            sys.exit(USAGE)
+
+    return Parser(
+        prog=f"flash {command}",
+        allow_abbrev=False,
+        # Without a width argparse imports shutil, to ask the terminal even where it prints nothing.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=98),
+    )
+
+
+def _json_option(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _prepare_search(parser: ArgumentParser) -> None:
+    parser.description = "Find the best network of a space for a target and its budgets."
+    parser.epilog = SEARCH_EXAMPLES
+    add = parser.add_argument
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add("target", metavar="TARGET", nargs="*", help="names or files of targets")
+    from .fleet import add_options
+
+    add_options(parser)
+    add_budgets(parser)
+    add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
+    add("--objective", action="append", metavar="O",
+        help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
+        "or the same as JSON")  # fmt: skip
+    add("--method", default="shgo", metavar="NAME",
+        help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
+    add("--codesign", action="store_true",
+        help="choose the accelerator too, where the target has a design space")  # fmt: skip
+    add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
+    add("--max-evals", type=int, metavar="N", help="stop after so many evaluations")
+    add("--progress", action="store_true", help="show progress on standard error")
+    add("--json", nargs="?", const="-", metavar="PATH",
+        help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
+    from .compare import method_options
+
+    method_options(parser)
+    _space_options(parser)
+
+
+def add_budgets(parser: ArgumentParser) -> None:
+    """Add an option for each budget."""
+    group = parser.add_argument_group("budgets")
+    for name, (metavar, text) in BUDGETS.items():
+        group.add_argument(option(name), type=float, metavar=metavar, help=text)
+
+
+def _prepare_pareto(parser: ArgumentParser) -> None:
+    from .front import prepare_pareto
+
+    prepare_pareto(parser)
+    _space_options(parser)
+
+
+def _space_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("choices of the space, instead of its own")
+    for name, text in SPACE.items():
+        group.add_argument(option(name), metavar="C", help=text)
+
+
+def _prepare_evaluate(parser: ArgumentParser) -> None:
+    from .sweep import prepare_evaluate
+
+    prepare_evaluate(parser)
+    _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_sweep(parser: ArgumentParser) -> None:
+    from .sweep import prepare_sweep
+
+    prepare_sweep(parser)
+    _space_options(parser)
+
+
+def _prepare_measure(parser: ArgumentParser) -> None:
+    from .measure import prepare_measure
+
+    prepare_measure(parser)
+    _space_options(parser)
+
+
+def _prepare_calibrate(parser: ArgumentParser) -> None:
+    from .measure import prepare_calibrate
+
+    prepare_calibrate(parser)
+    _space_options(parser)
+
+
+def _prepare_train(parser: ArgumentParser) -> None:
+    from .train import prepare_train
+
+    prepare_train(parser)
+    _json_option(parser)
+    _space_options(parser)
+
+
+def _prepare_compare(parser: ArgumentParser) -> None:
+    from .compare import prepare_compare
+
+    prepare_compare(parser)
+    _space_options(parser)
+
+
+def _prepare_targets(parser: ArgumentParser) -> None:
+    parser.description = "List the targets that come with flash, or print one in full."
+    parser.epilog = "example:\n  flash targets rram\n"
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="name or file of a target")
+    _json_option(parser)
+
+
+def _prepare_info(parser: ArgumentParser) -> None:
+    parser.description = "Print how this flash was built and what runs it."
+    parser.epilog = "example:\n  flash info --json\n"
+    _json_option(parser)
+
+
+def parser(command: str) -> ArgumentParser:
+    """Return the parser of one command; only this one is ever built."""
+    made = _bare_parser(command)
+    _PREPARE[command](made)
+    return made
+
+
+_PREPARE = {
+    "search": _prepare_search,
+    "pareto": _prepare_pareto,
+    "evaluate": _prepare_evaluate,
+    "sweep": _prepare_sweep,
+    "measure": _prepare_measure,
+    "calibrate": _prepare_calibrate,
+    "train": _prepare_train,
+    "compare": _prepare_compare,
+    "targets": _prepare_targets,
+    "info": _prepare_info,
+}

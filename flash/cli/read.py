@@ -1,0 +1,174 @@
+"""The texts that stand for spaces, objectives and networks on the command line."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError, ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from ..spaces.space import SearchSpace
+
+__all__ = ["SPACE", "option", "read_objective", "read_row", "read_space", "read_space_data"]
+
+# What `flash train` takes where no space is named.
+SMALL_SPACE = {
+    "family": "densenet",
+    "width_multipliers": [0.25, 0.5, 1],
+    "depths": {"low": 2, "high": 6},
+    "skips": {"low": 0, "high": 32, "unit": "width/8"},
+}
+
+# Options that are keyword arguments of a space, with what they stand for.
+SPACE = {
+    "width_multipliers": "width multipliers",
+    "cells": "numbers of cells",
+    "resolution": "image sizes in pixels",
+    "num_classes": "classes of the head",
+    "depths": "depths, per cell",
+    "skips": "skips, per cell",
+    "widths": "free widths, per cell, instead of width multipliers",
+    "expansions": "expansions, per cell (mobilenet-v2)",
+    "kernels": "kernels, per cell (mobilenet-v2)",
+    "link_seed": "seed of the drawn links",
+}
+
+
+def option(name: str) -> str:
+    """Return the option of a keyword argument."""
+    return "--" + name.replace("_", "-")
+
+
+def read_space(args: Namespace) -> str | SearchSpace:
+    """Return the space: a name where that is all, else an object of what the options say."""
+    from ..networks.architecture import FAMILIES
+
+    if args.space in FAMILIES and all(getattr(args, key) is None for key in SPACE):
+        return str(args.space)
+    from ..spaces.space import SearchSpace
+
+    return SearchSpace.from_dict(read_space_data(args))
+
+
+def read_space_data(args: Namespace) -> dict[str, Any]:
+    """Return the space as plain data: what its name or file and the options say, and no more."""
+    from ..networks.architecture import FAMILIES
+    from ..spaces.space import SearchSpace
+
+    name = args.space
+    changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
+    data: dict[str, Any]
+    if name is None:
+        data = dict(SMALL_SPACE)
+    elif name in FAMILIES:
+        data = {"family": name}
+    elif name.endswith((".toml", ".json")):
+        data = SearchSpace.load(name).to_dict()
+    else:
+        from ..base.checks import hint, shown
+
+        raise ArgumentError(
+            f"SPACE must be one of {', '.join(FAMILIES)}, or a .toml or .json file, "
+            f"got {shown(name)}{hint(name, FAMILIES)}"
+        )
+    if "widths" in changes:
+        data.pop("width_multipliers", None)
+    if "width_multipliers" in changes:
+        data.pop("widths", None)
+    data.update({key: _choices(key, text) for key, text in changes.items()})
+    return data
+
+
+def _choices(name: str, text: str) -> Any:
+    """Read `3`, `1,2,3`, `5:30:5` or `0:127@32`, or several of them with `/` between."""
+    if "/" in text:
+        return [_one_choice(name, part, listed=True) for part in text.split("/")]
+    return _one_choice(name, text)
+
+
+def _one_choice(name: str, text: str, listed: bool = False) -> Any:
+    body, at, divisor = text.partition("@")
+    try:
+        if ":" in body:
+            numbers = [_number(part) for part in body.split(":")]
+            if len(numbers) > 3:
+                raise ValueError
+            found: Any = dict(zip(("low", "high", "step"), numbers, strict=False))
+            if at:
+                found["unit"] = f"width/{int(divisor)}"
+            return found
+        if at:
+            raise ValueError
+        values = [_number(part) for part in body.split(",")]
+    except ValueError:
+        raise ArgumentError(
+            f"{option(name)} must be like 3, 1,2,3, 5:30, 5:30:5 or 0:127@32 "
+            f"(per cell with / between), got {text!r}"
+        ) from None
+    return values if listed or len(values) > 1 else values[0]
+
+
+def _number(text: str) -> float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def read_objective(texts: list[str] | None) -> Any:
+    """Read `accuracy`, `accuracy=1,latency_ms=-1` (also repeated) or a JSON object."""
+    if not texts:
+        return "accuracy"
+    if len(texts) == 1 and "=" not in texts[0]:
+        from ..base.checks import parse_json
+
+        text = texts[0].strip()
+        return parse_json(text, "--objective") if text.startswith("{") else text
+    exponents: dict[str, float] = {}
+    for part in ",".join(texts).split(","):
+        name, _, value = part.partition("=")
+        try:
+            exponent = float(value)
+        except ValueError:
+            exponent = float("nan")
+        if exponent != exponent or name in exponents:
+            raise ArgumentError(
+                f"--objective must be like accuracy=1,latency_ms=-1 with each name once, "
+                f"got {part!r}"
+            )
+        exponents[name] = exponent
+    return exponents
+
+
+def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
+    """Return the row of choice indices that an argument of evaluate stands for."""
+    from ..base.checks import integer, parse_json, read_text, shown
+
+    words = text.split(",")
+    if all(word.removeprefix("-").isdecimal() and len(word) < 4000 for word in words):
+        from ..spaces.codec import checked_row, row_of
+
+        numbers = [int(word) for word in words]
+        if len(numbers) == 1:
+            return row_of(space, integer("NETWORK", numbers[0], 0, space.size - 1))
+        return checked_row(space, numbers)
+    from ..networks.architecture import Architecture
+
+    where = f"the network file {shown(text)}"
+    try:
+        data = parse_json(read_text(text, "the network file"), where)
+    except FileNotFoundError:
+        raise ArgumentError(
+            "NETWORK must be a flat index, a row of choice indices with commas between, or a JSON "
+            f"file, got {shown(text)}, and there is no such file"
+        ) from None
+    if isinstance(data, dict) and "architecture" in data:
+        data = data["architecture"]
+        if data is None:
+            raise ArgumentError(f"the search result in {text!r} has no network")
+    try:
+        return space.encode(Architecture.from_dict(data))
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise ArgumentError(f"{where}: {error}") from None

@@ -1,0 +1,218 @@
+"""What `flash.compare` returns: runs of several methods, their efforts side by side."""
+
+from __future__ import annotations
+
+from ..base.checks import choice
+from ..base.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from ..results.result import SearchResult
+
+__all__ = ["Comparison"]
+
+
+class Comparison(Record):
+    """Runs of several methods on one problem.
+
+    Parameters
+    ----------
+    runs : dict of str to tuple of SearchResult
+        One result per seed, the same seeds for every method.
+    optimum : float or None
+        The proven optimum of the objective, where there is one.
+    baseline : str
+        The method that others are compared with.
+    skipped : dict of str to str
+        Methods left out, and why.
+    interrupted : bool
+        Whether Ctrl-C ended the comparison: these are the runs that were done.
+    """
+
+    runs: dict[str, tuple[SearchResult, ...]]
+    optimum: float | None
+    baseline: str
+    skipped: dict[str, str]
+    interrupted: bool = False
+
+    @property
+    def success(self) -> bool:
+        """Whether any run found a network within the budgets."""
+        return any(run.success for runs in self.runs.values() for run in runs)
+
+    @property
+    def quality(self) -> float | None:
+        """The quality to be reached: the median of what the baseline found; None if nothing."""
+        from .statistics import median
+
+        found = [run.objective for run in self.runs[self.baseline]]
+        return median([one for one in found if one is not None])
+
+    def rows(self, seed: int = 0) -> list[dict[str, Any]]:
+        """Return one line per method, with bootstrap intervals of 95 %.
+
+        Returns
+        -------
+        list of dict
+            "method", "seeds"; "objective": the median; "gap" to the proven optimum, relative:
+            (mean, low, high) or None; "reached": the share of seeds that reached the quality;
+            "evaluations", "samples" and "seconds" until then in expectation (see
+            `flash.comparing.statistics.Efforts.expected`), None where no seed reached it; "fewer"
+            and "faster": the baseline's evaluations and seconds over the method's, as (ratio, low,
+            high) or None; "elapsed_s": the median time of a whole run.
+        """
+        from . import statistics
+
+        target = self.quality
+        out = []
+        base = statistics.efforts(self.runs[self.baseline], target)
+        for name, runs in self.runs.items():
+            own = statistics.efforts(runs, target)
+            gaps = [one for one in (self._gap(run) for run in runs) if one is not None]
+            out.append(
+                {
+                    "method": name,
+                    "seeds": len(runs),
+                    "objective": statistics.median(
+                        [run.objective for run in runs if run.objective is not None]
+                    ),
+                    "gap": statistics.interval(gaps, seed=seed) if gaps else None,
+                    "reached": own.reached,
+                    "evaluations": own.expected("evaluations"),
+                    "samples": own.expected("samples"),
+                    "seconds": own.expected("seconds"),
+                    "fewer": statistics.ratio(base, own, "evaluations", seed),
+                    "faster": statistics.ratio(base, own, "seconds", seed),
+                    "elapsed_s": statistics.median([run.elapsed_s for run in runs]),
+                }
+            )
+        return out
+
+    def _gap(self, run: SearchResult) -> float | None:
+        if self.optimum is None or run.objective is None or not self.optimum:
+            return None
+        return max(0.0, self.optimum - run.objective) / abs(self.optimum)
+
+    def curve(self, method: str, points: Sequence[int]) -> list[list[float]]:
+        """Return each run's objective after so many evaluations, NaN where it had none yet."""
+        from .statistics import best_after
+
+        return [[best_after(run, n) for n in points] for run in self.runs[method]]
+
+    def __str__(self) -> str:
+        from ..results.screen import table
+
+        first = next(iter(self.runs.values()))[0]
+        lines = [f"{first.space.family} on {first.target}, {first.objective_name}"]
+        lines[0] += "".join(f", {name} {value:g}" for name, value in first.budgets.items())
+        if self.optimum is not None:
+            lines.append(f"proven optimum {self.optimum:.6g}")
+        if not self.success:
+            lines.append(first.message)
+        if self.quality is not None:
+            lines.append(f"quality to reach {self.quality:.6g}: the median of {self.baseline}")
+        titles = ["method", "objective", "gap %", "reached", "evaluations", "fewer", "time"]
+        rows = [titles]
+        for row in self.rows():
+            rows.append(_line(row))
+        lines += ["", *table(rows, 1), ""]
+        seeds = max(len(runs) for runs in self.runs.values())
+        lines.append(
+            f"{seeds} seed{'s' * (seeds > 1)}; objective: median; gap: mean; in brackets 95 % "
+            "bootstrap intervals;\nevaluations and time in expectation until the quality to reach; "
+            f"fewer: evaluations of {self.baseline} over the method's"
+        )
+        lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the rows and every run."""
+        return {
+            "format": 1,
+            "baseline": self.baseline,
+            "optimum": self.optimum,
+            "skipped": dict(self.skipped),
+            "interrupted": self.interrupted,
+            "rows": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
+            "runs": {name: [run.to_dict() for run in runs] for name, runs in self.runs.items()},
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the comparison as JSON text, and write it where a path is given."""
+        from ..base.checks import json_text
+
+        return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Comparison:
+        """Read a comparison from JSON text (it starts with a brace) or from a file.
+
+        Raises
+        ------
+        FormatError
+            If it is no comparison.
+        """
+        from ..base.checks import known_keys, parse_json, read_text
+        from ..errors import FormatError
+        from ..results.result import SearchResult
+
+        given = source if isinstance(source, str) and source.lstrip().startswith("{") else None
+        data = parse_json(given if given is not None else read_text(source, "the comparison"))
+        keys = ("format", "baseline", "optimum", "skipped", "interrupted", "rows", "runs")
+        known_keys("the comparison", data, keys)
+        if data.get("format") != 1 or not data.get("runs"):
+            raise FormatError("the comparison must have format 1 and runs")
+        runs = {
+            name: tuple(SearchResult.from_dict(run) for run in many)
+            for name, many in data["runs"].items()
+        }
+        return cls(
+            runs,
+            data.get("optimum"),
+            choice("baseline", data["baseline"], runs),
+            dict(data.get("skipped") or {}),
+            data.get("interrupted") is True,
+        )
+
+    def to_frame(self) -> DataFrame:
+        """Return one row per run as a pandas DataFrame."""
+        from pandas import concat
+
+        return concat([run.to_frame() for runs in self.runs.values() for run in runs])
+
+    def plot(self) -> Figure:
+        """Draw quality against evaluations and against time; return the matplotlib Figure."""
+        from .drawing import draw
+
+        return draw(self)
+
+
+def _finite(value: Any) -> Any:
+    """Return None for what JSON has no number for."""
+    if isinstance(value, tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and value - value != 0.0 else value
+
+
+def _line(row: Mapping[str, Any]) -> list[str]:
+    from ..results.screen import duration
+
+    gap, fewer = row["gap"], row["fewer"]
+    return [
+        row["method"],
+        "-" if row["objective"] is None else f"{row['objective']:.6g}",
+        "-" if gap is None else "{:.3g} [{:.3g}, {:.3g}]".format(*(100 * g for g in gap)),
+        f"{100 * row['reached']:.0f} %",
+        "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
+        "-" if fewer is None else "{:.3g} [{:.3g}, {:.3g}]".format(*fewer),
+        "-" if row["seconds"] is None else duration(row["seconds"]),
+    ]

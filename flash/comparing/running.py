@@ -1,0 +1,216 @@
+"""`flash.compare`: several methods on one problem, over several seeds."""
+
+from __future__ import annotations
+
+from ..base.checks import choice, integer, shown
+from ..errors import ArgumentError, ArgumentTypeError
+from .comparison import Comparison
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ..results.result import SearchResult
+
+__all__ = ["CORE", "compare", "unfit_core"]
+
+CORE = ("shgo", "exact")
+DESIGNING = ("hao",)  # methods that choose the accelerator too
+MAX_SEEDS = 1000
+
+
+def compare(
+    space: Any,
+    target: Any,
+    *,
+    methods: Sequence[str] | None = None,
+    seeds: int | Sequence[int] = 10,
+    baseline: str = "random",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    evaluator: Any = None,
+    max_evals: int | None = None,
+    time_limit_s: float | None = None,
+    callback: Callable[[SearchResult], Any] | None = None,
+    progress: bool = False,
+    codesign: bool = False,
+    **problem: Any,
+) -> Comparison:
+    """Run several methods on the same problem, and compare what they found and what it took.
+
+    Parameters
+    ----------
+    space, target
+        As for `flash.search`.
+    methods : sequence of str, optional
+        All that fit, by default; one that is named and does not fit is an error.
+    seeds : int or sequence of int, default 10
+        How many seeds (0, 1, ...), or which. A method without chance runs once for all.
+    baseline : str, default "random"
+        The method that others are compared with.
+    options : dict, optional
+        Of each method, by its name.
+    evaluator, max_evals, time_limit_s
+        As for `flash.search`, the same for every method and each of its runs. A method that does
+        not end by itself has 1000 evaluations (fewer by an evaluator that takes long) by default.
+    callback : callable, optional
+        Called with each result.
+    progress : bool, default False
+        Print a line to stderr for each run.
+    codesign : bool, default False
+        Compare what chooses the accelerator too: flash's own methods, with ``codesign=True``, and
+        "hao", which is left out otherwise.
+    **problem
+        Budgets, min_accuracy, predictor, objective and journal, as for `flash.search`.
+
+    Returns
+    -------
+    Comparison
+        After Ctrl-C, of the runs that were done.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted.
+    KeyboardInterrupt
+        If Ctrl-C came before the baseline was done once.
+    """
+    from ..evaluators import as_evaluator
+    from ..methods import METHODS
+    from ..methods.running import any_space, unfit
+    from ..predictors.predictor import as_predictor
+    from ..searching import search
+
+    space = any_space(space)
+    accepted = {*_BUDGETS, "min_accuracy", "predictor", "objective", "journal"}
+    for name in problem:
+        if name not in accepted:
+            choice("argument", name, sorted(accepted))
+    predictor = as_predictor(problem.pop("predictor", None), space.family)
+    journal = problem.pop("journal", None)
+    judge = as_evaluator(evaluator, predictor)
+    numbers = _seeds(seeds)
+    known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
+    named = methods is not None
+    usual_methods = ["shgo", *DESIGNING] if codesign else list(METHODS)
+    wanted = usual_methods if methods is None else _names(methods, known)
+    if codesign and baseline == "random":
+        baseline = DESIGNING[0]
+    if not codesign and not named and not judge.expensive and not hasattr(space, "groups"):
+        wanted = ["shgo", *wanted]
+    if choice("baseline", baseline, known) not in wanted:
+        raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
+    given = options or {}
+    for name in given:
+        choice("options", name, known)
+    skipped: dict[str, str] = {}
+    for name in list(wanted):
+        why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
+        if why is None and name in DESIGNING and not codesign:
+            why = f"method {name!r} chooses the accelerator too: compare it with codesign=True"
+        if why is not None:
+            if named:
+                raise ArgumentError(f"methods: {name}: {why}")
+            skipped[name] = why
+            wanted.remove(name)
+    if baseline not in wanted:
+        raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
+    usual = max_evals
+    if max_evals is None and time_limit_s is None:
+        usual = min(1000, judge.usual_evals)
+    runs: dict[str, tuple[SearchResult, ...]] = {}
+    optimum: float | None = None
+    interrupted = False
+    for name in wanted:
+        own: list[SearchResult] = []
+        for seed in numbers:
+            if name in CORE:
+                result = search(
+                    space,
+                    target,
+                    method=name,
+                    predictor=predictor,
+                    seed=seed,
+                    codesign=codesign,
+                    time_limit_s=time_limit_s,
+                    **problem,
+                )
+            else:
+                result = search(
+                    space, target, method=name, evaluator=judge, options=given.get(name),
+                    journal=journal, seed=seed, time_limit_s=time_limit_s, max_evals=usual,
+                    certify=optimum is None, **problem,
+                )  # fmt: skip
+            if result.stopped == "interrupt":
+                interrupted = True
+                break
+            if optimum is None:
+                optimum = _optimum(result)
+            own.append(result)
+            if progress:
+                _tell(name, seed, result)
+            if callback is not None:
+                callback(result)
+        if own:
+            runs[name] = tuple(own)
+        if interrupted:
+            for left in wanted[wanted.index(name) :]:
+                done = len(runs.get(left, ()))
+                skipped[left] = f"interrupted, {done} of {len(numbers)} seeds done"
+            break
+    if baseline not in runs:
+        stop = KeyboardInterrupt()
+        stop.add_note(f"before {baseline!r}, which others are compared with, was done once")
+        if journal is not None or hasattr(judge, "folder"):
+            stop.add_note("the evaluations are kept, and the same call goes on from there")
+        raise stop
+    return Comparison(runs, optimum, baseline, skipped, interrupted)
+
+
+_BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
+
+
+def _optimum(result: SearchResult) -> float | None:
+    """Return the proven optimum that a certified result tells."""
+    from ..methods._outcome import KNOWN
+
+    if result.proven or result.message.endswith(KNOWN):
+        return result.upper_bound
+    return None
+
+
+def unfit_core(space: Any, judge: Any) -> str | None:
+    """Return why flash's own search does not fit, or None where it does."""
+    if judge.expensive or hasattr(space, "groups"):
+        return "searches a SearchSpace by a predictor or NN-Degree"
+    return None
+
+
+def _names(methods: Any, known: Sequence[str]) -> list[str]:
+    if isinstance(methods, str) or not hasattr(methods, "__iter__"):
+        raise ArgumentTypeError(f"methods must be a list of names, got {shown(methods)}")
+    names = [choice("methods", name, known) for name in methods]
+    if not names:
+        raise ArgumentError("methods must be at least one, got none")
+    return list(dict.fromkeys(names))
+
+
+def _seeds(seeds: Any) -> list[int]:
+    if hasattr(seeds, "__len__") and not isinstance(seeds, str):
+        found = [integer("seeds", seed, 0, 2**64 - 1) for seed in seeds]
+        if not found or len(set(found)) < len(found):
+            raise ArgumentError(
+                f"seeds must be different numbers, at least one, got {shown(seeds)}"
+            )
+        return found
+    return list(range(integer("seeds", seeds, 1, MAX_SEEDS)))
+
+
+def _tell(name: str, seed: int, result: SearchResult) -> None:
+    import sys
+
+    objective = "nothing" if result.objective is None else f"{result.objective:.6g}"
+    print(
+        f"{name}, seed {seed}: {objective}, {result.nfev} evaluations, {result.elapsed_s:.2f} s",
+        file=sys.stderr,
+    )

@@ -1,0 +1,207 @@
+"""pareto(codesign=True): runs the search for a joint front, and turns its points into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Sequences
+from time import perf_counter
+
+import numpy as np
+
+from .._core import batch
+from .._core import compile as core
+from .._core.exact import Query
+from ..codesign.front import JointFront
+from ..codesign.joint import Codesign, Found
+from ..codesign.run import accelerator_of, least_values
+from ..problem.compiling import MACS, PARAMS, Problem, plan_of, rows_of, table_rows
+from ..results.conflicts import refusal
+from .front import FrontEvent, ParetoFront
+from .maths import OBJECTIVES
+from .run import choices, teller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from numpy import ndarray
+
+    from ..hardware.designs import DesignSpace
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..spaces.space import SearchSpace
+
+__all__ = ["Accelerators", "cell_degrees", "find_codesign"]
+
+QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
+
+
+class Accelerators(Sequences["Mapping[str, Any]"]):
+    """The accelerators of a front's points, as `SearchResult.accelerator`, each made when it is
+    asked for."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        design: DesignSpace,
+        chosen: ndarray[Any, Any],
+        bits: ndarray[Any, Any],
+        x: ndarray[Any, Any],
+    ) -> None:
+        self._space, self._design = space, design
+        self._chosen, self._bits, self._x = chosen, bits, x
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        i = range(len(self))[key]
+        cells = int(self._space.cells[self._x[i, 1]])
+        found = Found(
+            tuple(self._chosen[i].tolist()), 0, (), tuple(self._bits[i, :cells].tolist()), 0.0, ()
+        )
+        return accelerator_of(self._space, self._design, found)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} accelerators of {self._design.target.name}>"
+
+
+def find_codesign(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None,
+    goals: tuple[str, ...],
+    budgets: dict[str, float],
+    limits: list[float],
+    least: float,
+    epsilon: float,
+    deadline: float,
+    callback: Callable[[FrontEvent], Any] | None,
+    progress: bool,
+    started: float,
+) -> ParetoFront:
+    """Search, and report however it ends.
+
+    Raises
+    ------
+    ArgumentError
+        If the target has no design space, or what the bits of its cells cost in accuracy is not
+        known.
+    """
+    design = target.design_space(space.family)
+    columns = 1 | target.columns(space.family)
+    columns |= PARAMS if "params" in goals or "max_params" in budgets else 0
+    columns |= MACS if "macs" in goals or "max_macs" in budgets else 0
+    if predictor is not None and predictor.terms is not None:
+        columns |= PARAMS | MACS
+    run = Codesign(space, design, predictor, Query(limits, least), columns)
+    search = JointFront(
+        run,
+        [OBJECTIVES.index(goal) for goal in goals],
+        epsilon=epsilon,
+        ends_at=started + deadline,
+        notify=teller(callback, progress, started),
+    )
+    short = design.least_shortage()
+    if short is None:
+        search.run()
+    if progress:
+        import sys
+
+        print(file=sys.stderr)
+    x, chosen, bits, metrics = _columns(run, predictor, search, goals)
+    known: dict[str, float] | None = None
+    stopped = search.stopped
+    if short is not None:
+        message = f"proven: no accelerator fits the device: {short}"
+    elif len(x):
+        message = f"{len(x):,} points" + (
+            f"; {stopped} ended the search"
+            if stopped
+            else f", within {100 * epsilon:g} % of every network on any accelerator"
+            if epsilon
+            else ", proven: nothing on any accelerator dominates any of them, and none is missing"
+        )
+    elif stopped:
+        message = f"no network within the budgets was found; {stopped} ended the search"
+    else:
+        known = least_values(run, predictor, budgets)
+        message = refusal(budgets, known, "network on any accelerator")
+    return ParetoFront(
+        space,
+        target,
+        goals,
+        budgets,
+        epsilon,
+        predictor is not None,
+        x,
+        metrics,
+        stopped,
+        message,
+        known,
+        search.weighed,
+        perf_counter() - started,
+        chosen,
+        bits,
+    )
+
+
+def _columns(
+    run: Codesign,
+    predictor: AccuracyPredictor | None,
+    search: JointFront,
+    goals: tuple[str, ...],
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Return rows of choices, options' numbers, bits and metrics, best first by each goal."""
+    space, design = run.space, run.design
+    metric = search.metrics
+    keys = [
+        -metric[:, 0] if goal == "accuracy" else metric[:, OBJECTIVES.index(goal)] for goal in goals
+    ]
+    order = np.lexsort(keys[::-1])
+    own, bits = search.decoded()
+    metric = metric[order]
+    plain = _networks(space, design)
+    x = choices(plain, search.variants[order], own[order])
+    told = batch.evaluate(plain.tables, *table_rows(space, x))
+    out: dict[str, Any] = {"nn_degree": np.array(told[0])}
+    scores = metric[:, 0].copy()
+    if predictor is not None:
+        accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]
+        out["accuracy"] = np.array(accuracies, dtype=np.float64)
+        out["score"] = scores
+    elif design.cell_bits:
+        out[QUANTISED] = scores
+    for k, name in enumerate(OBJECTIVES[1:4], 1):
+        if name in design.target.metrics:
+            out[name] = metric[:, k].copy()
+    out["params"] = np.array(told[4]).astype(np.int64)
+    out["macs"] = np.array(told[5]).astype(np.int64)
+    chosen, bits = search.choices[order], bits[order]
+    if not design.cell_bits:
+        bits = bits[:, :0]
+    for column in (x, chosen, bits, *out.values()):
+        column.flags.writeable = False
+    return x, chosen, bits, out
+
+
+def _networks(space: SearchSpace, design: DesignSpace) -> Problem:
+    """Return tables of what the networks themselves tell: NN-Degree, params and MACs."""
+    plan, model = plan_of(space), _any_model(design)
+    columns = 1 | PARAMS | MACS | design.target.columns(space.family)
+    tables = core.compile_tables(plan, model, columns)
+    return Problem(space, design.target, None, plan, model, tables)
+
+
+def _any_model(design: DesignSpace) -> core.Model:
+    first = design.pruned[0]
+    return design.models(0, first[0] if first else 0)[0]
+
+
+def cell_degrees(front: ParetoFront, x: tuple[int, ...]) -> tuple[float, ...]:
+    """Return what each cell of a network contributes to its NN-Degree."""
+    design = front.target.design_space(front.space.family)
+    _, degrees = core.totals_of(plan_of(front.space), _any_model(design), *rows_of(front.space, x))
+    return tuple(d * core.SCORE_UNIT for d in degrees)

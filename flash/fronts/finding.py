@@ -1,0 +1,162 @@
+"""pareto(): the exact trade-offs of a space on a target."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from ..base.checks import choice, integer, number, shown
+from ..errors import ArgumentError, ArgumentTypeError
+from ..hardware.target import METRICS as COSTS
+from ..hardware.target import as_target
+from ..predictors.predictor import as_predictor
+from ..problem.compiling import MACS, PARAMS, as_space, compile_problem
+from ..problem.objective import read_budgets
+from .front import FrontEvent, ParetoFront
+from .maths import OBJECTIVES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..spaces.space import SearchSpace
+
+__all__ = ["OBJECTIVES", "FrontEvent", "ParetoFront", "pareto"]
+
+INF = float("inf")
+
+
+def pareto(
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str],
+    objectives: Sequence[str] = ("accuracy", "latency_ms"),
+    *,
+    max_latency_ms: float | None = None,
+    max_energy_mj: float | None = None,
+    max_area_mm2: float | None = None,
+    max_params: float | None = None,
+    max_macs: float | None = None,
+    min_accuracy: float | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    codesign: bool = False,
+    epsilon: float = 0.0,
+    time_limit_s: float | None = None,
+    threads: int | None = None,
+    callback: Callable[[FrontEvent], Any] | None = None,
+    progress: bool = False,
+) -> ParetoFront:
+    """Find every trade-off between two to four objectives that no network of a space betters.
+
+    Parameters
+    ----------
+    space : SearchSpace, or str or path
+    target : Target, or str or path
+    objectives : sequence of str, default ("accuracy", "latency_ms")
+        Two to four of "accuracy", "latency_ms", "energy_mj", "area_mm2", "params" and "macs".
+        Without a predictor "accuracy" means NN-Degree.
+    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
+        Budgets, as for `search`: on objectives or on other costs.
+    min_accuracy : float in (0, 1], optional
+        Needs a predictor.
+    predictor : AccuracyPredictor or path, optional
+    codesign : bool, default False
+        Whether the accelerator is open to choice too, where the target has a design space, and with
+        it the bits of each cell, where the target has them (see docs/codesign.md): nothing of all
+        three together betters a point. Of points equal in every objective the one of lower latency,
+        then energy and area, then higher accuracy is kept; of those equal in these too, the one of
+        the accelerator looked at first.
+    epsilon : float in [0, 1], default 0
+        0: the exact front. Above: fewer points, and this guarantee: for every network within the
+        budgets one of them has costs at most ``1 + epsilon`` times its own and an accuracy at most
+        ``1 + epsilon`` times lower.
+    time_limit_s : float, optional
+        After it, and at Ctrl-C, the front is what was found, and not `complete`. What was found is
+        still compared and sorted then: the search ends so much earlier.
+    threads : int, optional
+        Taken as by `sweep` and `evaluate`, and of no effect: a front is found on one thread, since
+        what is compared next depends on what was kept before.
+    callback : callable, optional
+        Called now and then with a `FrontEvent`; the search stops where it returns True.
+    progress : bool, default False
+        Print a line to stderr while searching.
+
+    Returns
+    -------
+    ParetoFront
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted; nothing was searched then.
+    """
+    started = perf_counter()
+    space = as_space(space)
+    if isinstance(target, (list, tuple)):
+        raise ArgumentTypeError(
+            f"target must be one, got {shown(target)}; a list is for flash.search"
+        )
+    target = as_target(target)
+    predictor = as_predictor(predictor, space.family)
+    goals = read_objectives(objectives, target)
+    budgets, limits = read_budgets(
+        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
+    )
+    least = -INF
+    if min_accuracy is not None:
+        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        if predictor is None:
+            raise ArgumentError(
+                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
+            )
+        budgets["min_accuracy"] = least
+    epsilon = float(number("epsilon", epsilon, 0.0, 1.0))
+    deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
+    if threads is not None:
+        integer("threads", threads, 1, 4096)
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
+    for name, flag in (("codesign", codesign), ("progress", progress)):
+        if flag is not True and flag is not False:
+            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+    if codesign:
+        from .codesign import find_codesign
+
+        return find_codesign(
+            space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
+            progress, started,
+        )  # fmt: skip
+    from .run import find
+
+    problem = compile_problem(space, target, predictor, PARAMS | MACS)
+    return find(
+        problem, goals, budgets, limits, least, epsilon, deadline, callback, progress, started
+    )
+
+
+def read_objectives(value: Any, target: Target) -> tuple[str, ...]:
+    """Return the objectives that users name, checked."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ArgumentTypeError(
+            f"objectives must be a sequence of two to four of {', '.join(OBJECTIVES)}, "
+            f"got {shown(value)}"
+        )
+    names = tuple(value)
+    for name in names:
+        choice("objectives", name, OBJECTIVES)
+        if name in COSTS and name not in target.metrics:
+            raise ArgumentError(
+                f"objectives: target {target.name!r} does not model {name} "
+                f"(it models {', '.join(target.metrics)})"
+            )
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ArgumentError(f"objectives must be different, got {twice!r} twice")
+    if not 2 <= len(names) <= 4:
+        raise ArgumentError(
+            f"objectives must be two to four of {', '.join(OBJECTIVES)}, got {len(names)}: "
+            f"{shown(names)}"
+        )
+    return names

@@ -1,0 +1,389 @@
+"""ParetoFront: the trade-offs of a space on a target, as one object."""
+
+from __future__ import annotations
+
+from ..base.checks import choice, number
+from ..base.record import Record, cached
+from ..errors import ArgumentError
+from ..problem.compiling import MACS, PARAMS, compile_problem
+from .maths import OBJECTIVES, hypervolume, knee
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, overload
+
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from ..hardware.target import Target
+    from ..networks.architecture import Architecture
+    from ..problem.compiling import Problem
+    from ..results.result import SearchResult
+    from ..spaces.space import SearchSpace
+else:
+
+    def overload(function):
+        return function
+
+
+__all__ = ["FrontEvent", "ParetoFront"]
+
+BUDGET_OF = {
+    "accuracy": "min_accuracy",
+    **{name: f"max_{name}" for name in OBJECTIVES if name != "accuracy"},
+}
+
+
+class FrontEvent(Record):
+    """What a callback of `pareto` sees: return True from the callback to stop.
+
+    Parameters
+    ----------
+    points : int
+        Points so far; later ones may dominate some of them.
+    done : float
+        Share of the cells joined, in [0, 1].
+    elapsed_s : float
+    """
+
+    points: int
+    done: float
+    elapsed_s: float
+
+
+class ParetoFront(Record):
+    """The networks that no other of the space betters in every objective at once.
+
+    A sequence: ``front[0]`` is the SearchResult of the best network by the first objective, and so
+    on. Metrics are arrays of shape (n,): ``front.latency_ms``, or all of them in `metrics`. Equal
+    points are one: the network that comes first by latency, energy, area, score and flat index.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    target : Target
+    objectives : tuple of str
+        Two to four of `OBJECTIVES`: more accuracy is better, less of the others. Without a
+        predictor "accuracy" is NN-Degree, and with one it is compared by the score beneath it.
+    budgets : dict of str to float
+        Of the networks that were looked at.
+    epsilon : float
+        For every network within the budgets a point has costs at most ``1 + epsilon`` times its
+        own and an accuracy at most ``1 + epsilon`` times lower; 0: the front itself.
+    predicted : bool
+        Whether accuracies are those of a predictor.
+    x : ndarray of int64, shape (n, variables)
+        Rows of choice indices.
+    metrics : dict of str to ndarray of shape (n,)
+        "nn_degree", the target's costs, "params" and "macs"; with a predictor "accuracy" and its
+        "score", which it rises with and by which it is compared; where bits are chosen without a
+        predictor "quantised_nn_degree", which is compared in the place of NN-Degree.
+    stopped : {None, "time_limit_s", "callback", "interrupt"}
+        What ended the search early. The points are then networks of the space that do not dominate
+        each other, and no more is known of them.
+    message : str
+    least : dict of str to float or None
+        Where no network meets the budgets: what each would have to be, as in `SearchResult`.
+    weighed : int
+        Sums of rows that were compared.
+    elapsed_s : float
+    chosen : ndarray of int64, shape (n, parts), or None
+        Of a front with codesign: each point's accelerator, an option's number for each part of the
+        target's design space (see `accelerators`). None: the target's own.
+    cell_bits : ndarray of int64, shape (n, cells), or None
+        With it, the bits of each cell, 0 beyond a network's cells; no columns where there is no
+        such choice.
+    """
+
+    space: SearchSpace
+    target: Target
+    objectives: tuple[str, ...]
+    budgets: Mapping[str, float]
+    epsilon: float
+    predicted: bool
+    x: ndarray[Any, Any]
+    metrics: Mapping[str, ndarray[Any, Any]]
+    stopped: str | None = None
+    message: str = ""
+    least: Mapping[str, float] | None = None
+    weighed: int = 0
+    elapsed_s: float = 0.0
+    chosen: ndarray[Any, Any] | None = None
+    cell_bits: ndarray[Any, Any] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole space was covered."""
+        return self.stopped is None
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is proven to be the front itself: complete, with an epsilon of 0."""
+        return self.complete and self.epsilon == 0.0
+
+    @property
+    def status(self) -> str:
+        """Return "OPTIMAL" (exact), "FEASIBLE", "TIME_LIMIT" or "INFEASIBLE", as a search does."""
+        if not len(self) and self.complete:
+            return "INFEASIBLE"
+        if self.stopped == "time_limit_s":
+            return "TIME_LIMIT"
+        return "OPTIMAL" if self.exact else "FEASIBLE"
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def __getattr__(self, name: str) -> Any:
+        metrics = self.__dict__.get("metrics")
+        if metrics is not None and name in metrics:
+            return metrics[name]
+        raise AttributeError(
+            f"{type(self).__name__} has no attribute {name!r}"
+            + (f"; its metrics are {', '.join(metrics)}" if metrics else "")
+        )
+
+    @overload
+    def __getitem__(self, key: int) -> SearchResult: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[SearchResult]: ...  # noqa: F811
+    def __getitem__(self, key: Any) -> Any:  # noqa: F811
+        if isinstance(key, slice):
+            return [self._result(i) for i in range(*key.indices(len(self)))]
+        at = range(len(self))[key]  # an IndexError beyond the ends
+        return self._result(at)
+
+    def __iter__(self) -> Iterator[SearchResult]:
+        return map(self._result, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ParetoFront):
+            return NotImplemented
+        mine, theirs = self.to_dict(), other.to_dict()
+        for one in (mine, theirs):
+            del one["elapsed_s"], one["weighed"]
+        return mine == theirs
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.objectives, len(self)))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from .text import screen
+
+        return screen(self)
+
+    @cached
+    def architectures(self) -> Sequence[Architecture]:
+        """The networks, each made when it is asked for."""
+        from .text import Architectures
+
+        return Architectures(self.space, self.x)
+
+    @cached
+    def accelerators(self) -> Sequence[Mapping[str, Any]] | None:
+        """The accelerators, as `SearchResult.accelerator`, each made when it is asked for; None
+        without codesign."""
+        if self.chosen is None or self.cell_bits is None:
+            return None
+        from .codesign import Accelerators
+
+        design = self.target.design_space(self.space.family)
+        return Accelerators(self.space, design, self.chosen, self.cell_bits, self.x)
+
+    def values(self, objective: str) -> ndarray[Any, Any]:
+        """Return an objective of all points, shape (n,): what the front compares.
+
+        Without a predictor "accuracy" stands for NN-Degree.
+        """
+        choice("objective", objective, OBJECTIVES)
+        name = self.score_name if objective == "accuracy" and not self.predicted else objective
+        return self.metrics[name]
+
+    @property
+    def score_name(self) -> str:
+        """The metric that accuracy is compared by."""
+        if self.predicted:
+            return "score"
+        return "quantised_nn_degree" if "quantised_nn_degree" in self.metrics else "nn_degree"
+
+    def at(self, **budgets: float) -> SearchResult:
+        """Return the best network within budgets on the front's objectives.
+
+        Parameters
+        ----------
+        **budgets
+            ``max_latency_ms=4.0`` and so on, for objectives of the front; `min_accuracy` where it
+            was made with a predictor. At least one objective is left without.
+
+        Returns
+        -------
+        SearchResult
+            By accuracy where it is an objective without a budget, else by the first that has none.
+            From an exact front it is proven, and what `search` finds within these budgets and those
+            of the front.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a budget is not on an objective of the front, or every objective has one.
+        """
+        names = {BUDGET_OF[one]: one for one in self.objectives}
+        if not self.predicted:
+            names.pop("min_accuracy", None)
+        given: dict[str, float] = {}
+        for name, value in budgets.items():
+            choice("budget of at()", name, names)
+            given[name] = number(name, value, above=0)
+        if len(given) == len(self.objectives):
+            raise ArgumentError("at() must leave an objective without a budget, got one on each")
+        merged = dict(self.budgets)
+        for name, value in given.items():
+            tighter = max if name == "min_accuracy" else min
+            merged[name] = tighter(value, merged[name]) if name in merged else value
+        from .text import best_within, main_goal, no_result
+
+        names = {name: names[name] for name in given}
+        goal = main_goal(self, tuple(names.values()))
+        best = best_within(self, names, given, goal)
+        if best is None:
+            return no_result(self, names, given, merged)
+        return self._result(best, merged, goal)
+
+    @property
+    def knee(self) -> SearchResult:
+        """The recommended compromise.
+
+        The point farthest below the plane through the best points of each objective, all
+        objectives as logarithms scaled to their ranges on the front: from there on, a per cent
+        more of one costs more than a per cent of the others (Das, On characterizing the "knee" of
+        the Pareto curve, Structural Optimization 18, 1999, equations 3-5, in logarithms).
+
+        Raises
+        ------
+        ArgumentError
+            If the front is empty.
+        """
+        return self._result(self.knee_index)
+
+    @cached
+    def knee_index(self) -> int:
+        """The number of the knee's point."""
+        if not len(self):
+            raise ArgumentError(f"the front has no knee: it is empty ({self.message})")
+        return knee([self.values(one) for one in self.objectives], self.objectives)
+
+    def hypervolume(self, reference: Mapping[str, float] | Sequence[float] | None = None) -> float:
+        """Return the volume that the front dominates, in the product of the objectives' units.
+
+        Parameters
+        ----------
+        reference : mapping or sequence of float, optional
+            The worst value of each objective, by name or in their order; points beyond it do not
+            count. By default the worst values on the front.
+
+        Notes
+        -----
+        Exact, by sweeping one objective after another (Fonseca, Paquete, Lopez-Ibanez 2006). Of
+        four objectives it takes seconds for thousands of points.
+        """
+        return hypervolume(
+            [self.values(one) for one in self.objectives], self.objectives, reference
+        )
+
+    def to_frame(self) -> DataFrame:
+        """Return a pandas DataFrame, one row a point.
+
+        Columns: the metrics, "index" (the flat index), and "cell0_width", "cell0_depth" ...; with
+        codesign "cell0_bits" ..., and what the accelerator's parts are, "conv_into" and so on.
+        """
+        from .text import frame
+
+        return frame(self)
+
+    def plot(self, engine: str = "matplotlib") -> Any:
+        """Draw the front and its knee.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+            plotly shows each network under the mouse. Of three and four objectives the third is
+            the colour and the fourth the size.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the front is empty or the engine unknown.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .plot import draw
+
+        return draw(self, choice("engine", engine, ("matplotlib", "plotly")))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal front."""
+        from .files import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ParetoFront:
+        """Make a front from plain data; FormatError names what is not accepted."""
+        from .files import from_dict
+
+        return from_dict(data)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the front as JSON text, and write it where a path is given.
+
+        The file is either complete or not there.
+        """
+        import json
+
+        from ..base.checks import write_text_atomic
+
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            write_text_atomic(path, text + "\n")
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> ParetoFront:
+        """Read a front from JSON text (it starts with a brace) or from a file.
+
+        Raises
+        ------
+        FormatError
+            If it is no JSON of a front.
+        """
+        from ..base.checks import parse_json, read_text
+
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the front's file")))
+
+    @cached
+    def _problem(self) -> Problem:
+        return compile_problem(self.space, self.target, None, PARAMS | MACS)
+
+    def _result(
+        self,
+        i: int,
+        budgets: Mapping[str, float] | None = None,
+        goal: str | None = None,
+    ) -> SearchResult:
+        """Return the result of one point; without budgets, within its own costs."""
+        from .text import result_of
+
+        return result_of(self, i, budgets, goal)

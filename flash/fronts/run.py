@@ -1,0 +1,177 @@
+"""Runs the core's search for a front, and turns its points into columns."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from .._core.exact import Query
+from .._core.front import Front
+from ..problem.compiling import nn_degrees
+from .front import FrontEvent, ParetoFront
+from .maths import OBJECTIVES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy import ndarray
+
+    from ..problem.compiling import Problem
+
+__all__ = ["find", "teller"]
+
+STOPS = (None, "time_limit_s", None, "callback")
+
+
+def find(
+    problem: Problem,
+    goals: tuple[str, ...],
+    budgets: dict[str, float],
+    limits: list[float],
+    least: float,
+    epsilon: float,
+    deadline: float,
+    callback: Callable[[FrontEvent], Any] | None,
+    progress: bool,
+    started: float,
+) -> ParetoFront:
+    """Search, and report however it ends."""
+    core = Front(
+        problem.tables,
+        Query(limits, least),
+        [OBJECTIVES.index(goal) for goal in goals],
+        epsilon=epsilon,
+        time_limit_s=max(0.0, deadline - (perf_counter() - started)),
+        callback=_listener(callback, progress, started),
+    )
+    interrupted = False
+    try:
+        core.run()
+    except KeyboardInterrupt:
+        interrupted = True
+    if progress:
+        import sys
+
+        print(file=sys.stderr)
+    stopped = "interrupt" if interrupted else STOPS[core.stopped]
+    x, metrics = columns(problem, core, goals)
+    known: dict[str, float] | None = None
+    if len(x):
+        message = f"{len(x):,} points" + (
+            f"; {stopped} ended the search"
+            if stopped
+            else f", within {100 * epsilon:g} % of every network"
+            if epsilon
+            else ", proven: nothing dominates any of them, and none is missing"
+        )
+    elif stopped:
+        message = f"no network within the budgets was found; {stopped} ended the search"
+    else:
+        from ..results.conflicts import least_budgets, refusal
+
+        known = least_budgets(problem, budgets)
+        message = refusal(budgets, known)
+    return ParetoFront(
+        problem.space,
+        problem.target,
+        goals,
+        budgets,
+        epsilon,
+        problem.predictor is not None,
+        x,
+        metrics,
+        stopped,
+        message,
+        known,
+        core.weighed,
+        perf_counter() - started,
+    )
+
+
+def _listener(
+    callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
+) -> Callable[[Front], Any] | None:
+    tell = teller(callback, progress, started)
+    return None if tell is None else lambda core: tell(core.size, core.progress)
+
+
+def teller(
+    callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
+) -> Callable[[int, float], bool] | None:
+    """Return what is told (points so far, share done) and returns whether to stop; None where
+    nobody listens."""
+    if callback is None and not progress:
+        return None
+
+    def tell(points: int, done: float) -> bool:
+        event = FrontEvent(points, done, perf_counter() - started)
+        if progress:
+            import sys
+
+            print(
+                f"\r{event.done:.0%}, {event.points:,} points, {event.elapsed_s:.1f} s",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+        return callback is not None and callback(event) is True
+
+    return tell
+
+
+def columns(
+    problem: Problem, core: Front, goals: tuple[str, ...]
+) -> tuple[ndarray[Any, Any], dict[str, ndarray[Any, Any]]]:
+    """Return the points' rows of choices and metrics, best first by each goal in turn."""
+    import numpy as np
+
+    variants, rows, values = core.points
+    n = len(variants) // 4
+    variant = np.frombuffer(variants, dtype=np.int32)
+    row = np.frombuffer(rows, dtype=np.int32).reshape(n, max(problem.layout))
+    metric = np.frombuffer(values, dtype=np.float64).reshape(n, 6)
+    keys = []
+    for goal in goals:
+        column = metric[:, OBJECTIVES.index(goal)]
+        keys.append(-column if goal == "accuracy" else column)
+    order = np.lexsort(keys[::-1])
+    variant, row, metric = variant[order], row[order], metric[order]
+    x = choices(problem, variant, row)
+    predictor = problem.predictor
+    out: dict[str, ndarray[Any, Any]] = {
+        "nn_degree": np.array(nn_degrees(problem, x, metric[:, 0].copy()), dtype=np.float64)
+    }
+    if predictor is not None:
+        scores = metric[:, 0].tolist()
+        out["accuracy"] = np.array([predictor.accuracy_of(s) for s in scores], dtype=np.float64)
+        out["score"] = metric[:, 0].copy()
+    for k, name in enumerate(OBJECTIVES[1:4], 1):
+        if name in problem.target.metrics:
+            out[name] = metric[:, k].copy()
+    out["params"] = metric[:, 4].astype(np.int64)
+    out["macs"] = metric[:, 5].astype(np.int64)
+    for column in (x, *out.values()):
+        column.flags.writeable = False
+    return x, out
+
+
+def choices(
+    problem: Problem, variant: ndarray[Any, Any], row: ndarray[Any, Any]
+) -> ndarray[Any, Any]:
+    """Return rows of choice indices, shape (n, variables), for variants and table rows."""
+    import numpy as np
+
+    lengths = problem.space._lengths
+    x = np.zeros((len(variant), len(lengths)), dtype=np.int64)
+    each = (len(lengths) - 3) // max(1, len(problem.space._per_cell))
+    for v, sizes in enumerate(problem.tables.space_rows):
+        own = np.flatnonzero(variant == v)
+        rest = v
+        for k in (2, 1, 0):
+            rest, x[own, k] = divmod(rest, lengths[k])
+        for c, size in enumerate(sizes):
+            left = row[own, c].astype(np.int64) % size
+            for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
+                left, x[own, k] = np.divmod(left, lengths[k])
+    return x

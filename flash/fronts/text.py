@@ -1,0 +1,283 @@
+"""What a front hands out: its points as search results, its text, its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Sequences
+
+from ..base.extras import require
+from ..base.record import deferred
+from ..hardware.target import METRICS as COSTS
+from ..problem.compiling import rows_of, totals_of
+from ..problem.objective import PLAIN, as_objective
+from ..results.result import SearchResult
+from ..results.screen import duration, quantity, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from ..hardware.target import Target
+    from ..networks.architecture import Architecture
+    from ..problem.objective import Objective
+    from ..spaces.space import SearchSpace
+    from .front import ParetoFront
+
+__all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
+
+UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
+SHOWN = 9  # points on a screen
+
+
+class Architectures(Sequences["Architecture"]):
+    """The networks of a front, each decoded when it is asked for."""
+
+    def __init__(self, space: SearchSpace, x: ndarray[Any, Any]) -> None:
+        self._space, self._x = space, x
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        return self._space.decode(tuple(self._x[range(len(self))[key]].tolist()))
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} architectures of a {self._space.family} space>"
+
+
+def main_goal(front: ParetoFront, taken: Sequences[str] = ()) -> str:
+    """Return the objective that the others are budgets for: accuracy where it is free."""
+    free = [one for one in front.objectives if one not in taken]
+    return "accuracy" if "accuracy" in free else free[0]
+
+
+def best_within(
+    front: ParetoFront, names: Mapping[str, str], budgets: Mapping[str, float], goal: str
+) -> int | None:
+    """Return the number of the point that a search by `goal` would answer with, or None."""
+    import numpy as np
+
+    inside = np.ones(len(front), dtype=bool)
+    for budget, name in names.items():
+        values = front.values(name)
+        limit = budgets[budget]
+        inside &= values >= limit if name == "accuracy" else values <= limit
+    some = np.flatnonzero(inside)
+    if not len(some):
+        return None
+    keys = [_compared(front, goal)]
+    keys += [front.metrics[name] for name in COSTS if name in front.metrics]
+    keys.append(-score(front))
+    order = np.lexsort([key[some] for key in keys[::-1]])
+    return int(some[order[0]])
+
+
+def score(front: ParetoFront) -> ndarray[Any, Any]:
+    """Return what accuracy is compared by."""
+    return front.metrics[front.score_name]
+
+
+def _compared(front: ParetoFront, goal: str) -> ndarray[Any, Any]:
+    return -score(front) if goal == "accuracy" else front.metrics[goal]
+
+
+def result_of(
+    front: ParetoFront, i: int, budgets: Mapping[str, float] | None, goal: str | None
+) -> SearchResult:
+    """Return one point as what a search within these budgets, or its own costs, reports."""
+    from math import log
+
+    values = {name: column[i].item() for name, column in front.metrics.items()}
+    if goal is None:
+        goal = main_goal(front)
+    if budgets is None:
+        own = {f"max_{name}": values[name] for name in front.objectives if name != goal}
+        budgets = {**front.budgets, **own}
+    x = tuple(front.x[i].tolist())
+    accelerator = None if front.accelerators is None else front.accelerators[i]
+    if accelerator is None:
+        _, degrees = totals_of(front._problem, *rows_of(front.space, x))
+    else:
+        from .codesign import cell_degrees
+
+        degrees = cell_degrees(front, x)
+    known = {name: values[name] for name in COSTS if name in values}
+    wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target, None)
+    if goal != "accuracy":
+        value = wanted.report(-log(values[goal]))
+    else:
+        value = values["accuracy" if front.predicted else front.score_name]
+    status, message = "FEASIBLE", f"a point of a front: {front.message}"
+    if front.exact:
+        status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
+        if accelerator is not None:
+            message = "proven: no network on any accelerator within the budgets is better"
+    elif front.stopped == "time_limit_s":
+        status = "TIME_LIMIT"
+    return SearchResult(
+        front.space,
+        front.target.name,
+        budgets,
+        status,
+        message,
+        x=x,
+        nn_degree=values["nn_degree"],
+        accuracy=values.get("accuracy"),
+        latency_ms=known.get("latency_ms"),
+        energy_mj=known.get("energy_mj"),
+        area_mm2=known.get("area_mm2"),
+        params=values["params"],
+        macs=values["macs"],
+        objective=value,
+        upper_bound=value if front.exact else None,
+        objective_name=goal_name(front, wanted),
+        proven=front.exact,
+        method="pareto",
+        nfev=front.weighed,
+        elapsed_s=front.elapsed_s,
+        stopped=front.stopped,
+        cell_degrees=degrees,
+        accelerator=accelerator,
+        # when somebody asks: it takes longer than all the rest
+        flags=deferred(lambda: target_of(front, i).cost(front.space.decode(x)).flags),
+    )
+
+
+def goal_name(front: ParetoFront, wanted: Objective) -> str:
+    """Return what a point is the best by, in words."""
+    name = wanted.name(front.predicted)
+    if front.score_name == "quantised_nn_degree":
+        name = name.replace("nn_degree", "quantised nn_degree")
+    return name
+
+
+def target_of(front: ParetoFront, i: int) -> Target:
+    """Return the hardware of a point."""
+    if front.chosen is None:
+        return front.target
+    return front.target.design_space(front.space.family).target_of(tuple(front.chosen[i].tolist()))
+
+
+def no_result(
+    front: ParetoFront,
+    names: Mapping[str, str],
+    given: Mapping[str, float],
+    merged: Mapping[str, float],
+) -> SearchResult:
+    """Return the result of `at` where no point meets the budgets."""
+    import numpy as np
+
+    from ..results.conflicts import refusal
+
+    least: dict[str, float] = dict(front.least or {})
+    if front.exact and len(front):
+        for budget, name in names.items():
+            inside = np.ones(len(front), dtype=bool)
+            for other, column in names.items():
+                if other != budget:
+                    values = front.values(column)
+                    limit = given[other]
+                    inside &= values >= limit if column == "accuracy" else values <= limit
+            values = front.values(name)[inside] if inside.any() else front.values(name)
+            least[budget] = (values.max() if name == "accuracy" else values.min()).item()
+    proven = front.exact
+    return SearchResult(
+        front.space,
+        front.target.name,
+        merged,
+        "INFEASIBLE" if proven else "TIME_LIMIT" if front.stopped else "FEASIBLE",
+        refusal(merged, least) if proven else "no point of the front is within the budgets",
+        objective_name=goal_name(front, PLAIN),
+        proven=proven,
+        method="pareto",
+        nfev=front.weighed,
+        elapsed_s=front.elapsed_s,
+        stopped=front.stopped,
+        least=least if proven else None,
+    )
+
+
+def screen(front: ParetoFront) -> str:
+    """Return the text of ``print(front)``."""
+    title = " against ".join(front.objectives)
+    lines = [f"{front.space.family} on {front.target.name}: {title}: {front.status}"]
+    n = len(front)
+    if n:
+        at = sorted({round(k * (n - 1) / (SHOWN - 1)) for k in range(SHOWN)} | {front.knee_index})
+        metrics = [one for one in front.metrics if one != "score"]
+        more = joint_columns(front, at)
+        rows = [["point", *metrics, *more, ""]]
+        for number, i in enumerate(at):
+            cells = [quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in metrics]
+            cells += [column[number] for column in more.values()]
+            rows.append([str(i), *cells, "knee" if i == front.knee_index else ""])
+        lines += ["", *(line.rstrip() for line in table(rows, 0)), ""]
+        lines += accelerator_screen(front, at)
+    lines.append(front.message)
+    lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
+    lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
+    return "\n".join(lines)
+
+
+def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]]:
+    """Return the columns of a screen that say what was chosen beside the networks."""
+    if front.accelerators is None:
+        return {}
+    chosen = options_of(front, at)
+    letters = lettered(chosen)
+    columns = {"accelerator": [letters[one] for one in chosen]}
+    bits = [" ".join(map(str, front.accelerators[i]["cell_bits"])) for i in at]
+    return {**columns, **({"bits": bits} if any(bits) else {})}
+
+
+def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
+    """Return the accelerators of some points, an option's number for each part."""
+    chosen: Any = front.chosen
+    return [tuple(chosen[i].tolist()) for i in at]
+
+
+def lettered(chosen: Sequences[tuple[int, ...]]) -> dict[tuple[int, ...], str]:
+    """Return a letter for each of some accelerators."""
+    return {choice: chr(ord("A") + k) for k, choice in enumerate(dict.fromkeys(chosen))}
+
+
+def accelerator_screen(front: ParetoFront, at: Sequences[int]) -> list[str]:
+    """Return the lines of a screen that say what the accelerators of its points are."""
+    if front.chosen is None:
+        return []
+    design = front.target.design_space(front.space.family)
+    rows: list[list[str]] = []
+    for choice, letter in lettered(options_of(front, at)).items():
+        for part, values in design.describe(choice).items():
+            rows = rows or [["", "", *values]]
+            rows.append([letter, part, *map(str, values.values())])
+            letter = ""
+    return [*table(rows, 2), ""]
+
+
+def frame(front: ParetoFront) -> DataFrame:
+    """Return the points as a pandas DataFrame."""
+    pandas = require("to_frame()", "plot", "pandas")
+    data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
+    data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
+    if front.accelerators is not None:
+        for i, one in enumerate(front.accelerators):
+            for part, values in one["values"].items():
+                for key, value in values.items():
+                    data.setdefault(f"{part}_{key}", [None] * len(front))[i] = value
+    cells: dict[str, list[Any]] = {}
+    for i, architecture in enumerate(front.architectures):
+        for number, cell in enumerate(architecture.cells):
+            for key, value in cell.to_dict().items():
+                column = cells.setdefault(f"cell{number}_{key}", [None] * len(front))
+                column[i] = value
+            if front.cell_bits is not None and front.cell_bits.shape[1]:
+                column = cells.setdefault(f"cell{number}_bits", [None] * len(front))
+                column[i] = int(front.cell_bits[i, number])
+    table: DataFrame = pandas.DataFrame({**data, **cells})
+    return table

@@ -1,0 +1,363 @@
+"""`Target`: what a network costs on a piece of hardware.
+
+A target is data: a JSON file that names a kind of model (one module of this package), its
+coefficients and its links. `Target.load` reads one, `Target.cost` charges one network.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .._core import compile as core
+from ..base.checks import choice, json_text, parse_json, read_text, shown
+from ..base.record import Record, cached
+from ..errors import ArgumentError, ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..networks.architecture import Architecture
+    from ..networks.network import Network
+    from .costing import Cost
+    from .designs import DesignSpace
+
+__all__ = ["COLUMNS", "KINDS", "METRICS", "Target", "as_target", "targets"]
+
+
+class _Kinds(dict):  # type: ignore[type-arg]
+    """The kinds of model by name; the module of one is loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = super().__getitem__(name)
+        if module is None:
+            module = self[name] = __import__(f"{__package__}.{name}", fromlist=[name])
+        return module
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+
+KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
+# Of the cost tables, in the core's order (flash/_core/problem.h); those of leaking latency follow
+# from latency's own.
+COLUMNS = (
+    *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
+    *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
+)
+METRICS = ("latency_ms", "energy_mj", "area_mm2")
+FORMAT = 1
+
+
+_shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
+_loaded: dict[str, Target] = {}
+
+
+def targets() -> tuple[str, ...]:
+    """Return the names of the targets that come with flash."""
+    return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
+
+
+class Target(Record):
+    """A hardware target: a kind of cost model with its coefficients.
+
+    Made by `Target.load` or `Target.from_dict`, which check every value; the fields are those of
+    its file.
+
+    Parameters
+    ----------
+    name, kind, description : str
+    coefficients : dict
+        Sets of coefficients: ``{set: {column: {feature: value}}}``. A layer's column is the sum of
+        its features times their coefficients, in milliseconds, millijoules, square millimetres.
+    links : dict
+        For each set, what the totals of a network go through: see the kind's module.
+    sets : dict of str to tuple of str
+        For which families each set holds; for all others the set "default", or the first.
+    calibrated_ranges : dict
+        For each set, least and greatest value seen in fitting: of networks, of layers, of features.
+    intervals : dict
+        For each set and metric, how far predictions for left-out networks were off; see `interval`.
+    not_calibrated_families : tuple of str
+    design : dict, optional
+        What of the hardware is open to choice: see `design_space`.
+    residuals, provenance, units, parameters, ablation : dict
+        How well the coefficients fit, where they come from, and other notes.
+    """
+
+    name: str
+    kind: str
+    description: str
+    coefficients: dict[str, dict[str, dict[str, float]]]
+    links: dict[str, dict[str, Any]]
+    sets: dict[str, tuple[str, ...]]
+    calibrated_ranges: dict[str, Any]
+    not_calibrated_families: tuple[str, ...] = ()
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
+    residuals: dict[str, Any] | None = None
+    provenance: dict[str, Any] | None = None
+    units: dict[str, str] | None = None
+    parameters: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = None
+    design: dict[str, Any] | None = None
+
+    @classmethod
+    def load(cls, name: str | os.PathLike[str]) -> Target:
+        """Return a target by name, or from a JSON file.
+
+        Parameters
+        ----------
+        name : str or path
+            One of `targets`, or the path of a file (told by a separator or ``.json``).
+
+        Raises
+        ------
+        ArgumentError
+            If no target has this name.
+        FormatError
+            If the file is no valid target.
+        """
+        if not isinstance(name, (str, os.PathLike)):
+            raise ArgumentTypeError(
+                f"target must be a name ({', '.join(targets())}), a path or a Target, "
+                f"got {shown(name)} ({type(name).__name__})"
+            )
+        path = os.fsdecode(name)
+        if path in _loaded:
+            return _loaded[path]
+        if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
+            return cls.from_dict(parse_json(read_text(path, "target"), path), path)
+        choice("target", path, targets(), " or the path of a .json file")
+        file = os.path.join(_shipped, path + ".json")
+        target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
+        return target
+
+    @classmethod
+    def from_dict(cls, data: Any, where: str = "target") -> Target:
+        """Return the target that a parsed file describes.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted; the message names the key,
+            after `where`.
+        """
+        from ._format import check
+
+        return cls(**check(data, where, KINDS, COLUMNS, FORMAT))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal target."""
+        fields = {name: self.__dict__[name] for name in self._fields}
+        return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the target as JSON text, and write it where a path is given."""
+        return json_text(self.to_dict(), path)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.kind))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The costs that this target models."""
+        some = next(iter(self.coefficients.values()))
+        return tuple(name for name in METRICS if name in some)
+
+    @property
+    def array(self) -> tuple[float, ...]:
+        """What a layer is laid on: rows and columns of a systolic array or of an RRAM tile in
+        cells; of an FPGA see its kind's `array`."""
+        numbers: tuple[float, ...] = KINDS[self.kind].array(self.parameters or {}, self.name)
+        return numbers
+
+    def design_space(self, family: str) -> DesignSpace:
+        """Return what of the hardware is open to choice, for a family's networks.
+
+        Raises
+        ------
+        ArgumentError
+            If the target has no design space.
+        """
+        from .designs import design_space
+
+        return design_space(self, family)
+
+    def set_for(self, family: str) -> str:
+        """Return the coefficient set that holds for a family."""
+        for name, families in self.sets.items():
+            if family in families:
+                return name
+        return "default" if "default" in self.coefficients else next(iter(self.coefficients))
+
+    @cached
+    def _models(self) -> dict[str, core.Model]:
+        return {}
+
+    @cached
+    def _network_links(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def network_links(self, family: str) -> dict[str, Any]:
+        """Return what a network's totals go through, spelled out by the kind's `links`."""
+        name = self.set_for(family)
+        links = self._network_links.get(name)
+        if links is None:
+            kind = KINDS[self.kind]
+            links = self._network_links[name] = kind.links(self.links.get(name, {}))
+        return links
+
+    def model(self, family: str) -> core.Model:
+        """Return the compiled cost model for a family: coefficients, units and links."""
+        name = self.set_for(family)
+        model = self._models.get(name)
+        if model is None:
+            if hasattr(KINDS[self.kind], "needs"):
+                _refuse_missing(self, family)
+            model = self._models[name] = self.model_on(family, self.array)
+        return model
+
+    def model_on(self, family: str, array: tuple[float, ...]) -> core.Model:
+        """Return the cost model for a family with layers laid on something else: see `array`."""
+        kind = KINDS[self.kind]
+        table = self.coefficients[self.set_for(family)]
+        links = dict(self.network_links(family))
+        if kind.SCALE is not None:
+            table = {**table, "tiles": {kind.SCALE: 1.0}}
+            area = dict(table.get("area_mm2", {}))  # that of the scale is a link: no sum of its own
+            links["area_per_scale"] = area.pop(kind.SCALE, 0.0)
+            table["area_mm2"] = area
+        rows = tuple(
+            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
+            for feature in kind.FEATURES
+        )
+        modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
+        # score, params and macs are always known
+        links["modelled"] = 0b110001 | modelled
+        return core.Model(self.kind, rows, kind.QUANTUM, links, array)
+
+    @cached
+    def _filled(self) -> dict[str, int]:
+        return {}
+
+    def columns(self, family: str) -> int:
+        """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
+        name = self.set_for(family)
+        filled = self._filled.get(name)
+        if filled is None:
+            table = dict(self.coefficients[name])
+            scale = KINDS[self.kind].SCALE
+            if scale is not None:
+                table["tiles"] = {scale: 1.0}
+                table["area_mm2"] = {**table.get("area_mm2", {}), scale: 0.0}  # a link
+            if self.network_links(family).get("leakage", 0.0) > 0.0 and "energy_mj" in table:
+                table["leaking_ms"] = table["latency_ms"]
+                table["leaking_in_ms"] = table.get("bus_in_ms", {})
+            filled = self._filled[name] = sum(
+                1 << (k + 1)
+                for k, column in enumerate(COLUMNS)
+                if any(table.get(column, {}).values())
+            )
+        return filled
+
+    def cost(self, net: Architecture | Network) -> Cost:
+        """Charge one network.
+
+        Parameters
+        ----------
+        net : Architecture or Network
+
+        Returns
+        -------
+        Cost
+            Of an Architecture, bit for bit what a search over a space with it reports.
+
+        Raises
+        ------
+        ArgumentTypeError
+            If `net` is neither.
+        ArgumentError
+            If a layer is too large to be counted in 62 bits.
+        """
+        from .costing import cost
+
+        return cost(self, net)
+
+    def interval(
+        self, net: Architecture | Network, level: float = 0.9
+    ) -> dict[str, tuple[float, float]]:
+        """Return prediction intervals of a network's costs.
+
+        Parameters
+        ----------
+        net : Architecture or Network
+        level : float, default 0.9
+            How many of the networks like those of the calibration the interval is to hold, in
+            [0.5, 0.99].
+
+        Returns
+        -------
+        dict of str to (float, float)
+            (low, high) of "latency_ms", "energy_mj", "area_mm2", as far as the target has them: a
+            target without intervals returns an empty dictionary. They widen with the distance from
+            the measured networks; see `flash.hardware._fitting.interval_table`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `net` is no network, or `level` out of range.
+        """
+        from ._prediction import interval
+
+        return interval(self, net, level)
+
+    def costs(self, space: Any, indices: Any) -> dict[str, Any]:
+        """Charge many configurations of a space.
+
+        Parameters
+        ----------
+        space : SearchSpace or str
+        indices : array-like of int, shape (n,) or (n, variables)
+            Flat indices, or rows of choice indices.
+
+        Returns
+        -------
+        dict of ndarray
+            One array of shape (n,) per modelled cost.
+        """
+        from ..evaluating import evaluate
+
+        result = evaluate(space, self, indices)
+        return {name: result[name] for name in self.metrics}
+
+
+def _refuse_missing(target: Target, family: str) -> None:
+    """Refuse a family of networks that the accelerator has no unit for."""
+    from ..networks.architecture import FAMILIES
+
+    units = (target.parameters or {}).get("units", {})
+    lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
+    if family in FAMILIES and lacking:
+        raise ArgumentError(
+            f"target {target.name!r} has no {lacking[0]} unit, which {family} needs "
+            f"(it has {', '.join(units)})"
+        )
+
+
+def as_target(value: Any) -> Target:
+    """Return a Target from what users pass: one, a name, a path."""
+    if isinstance(value, Target):
+        return value
+    return Target.load(value)
+
+
+def _copied(value: Any) -> Any:
+    """Return plain data of its own: a change to it must not reach the target."""
+    if isinstance(value, dict):
+        return {key: _copied(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(own) for own in value]
+    return value

@@ -1,0 +1,353 @@
+"""Cell and Architecture: what a search chooses, as a few numbers per cell."""
+
+from __future__ import annotations
+
+from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.record import Record, cached
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    import torch
+
+    from .network import Network
+
+__all__ = ["FAMILIES", "Architecture", "Cell"]
+
+FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
+
+# Limits keep a hostile file from asking for a network that no machine could hold.
+MAX_WIDTH = 1 << 20
+MAX_DEPTH = 1000
+MAX_SKIPS = 1 << 40
+MAX_CELLS = 64
+MAX_STAGES = 7
+MAX_EXPANSION = 1 << 10
+MAX_KERNEL = 31
+MAX_RESOLUTION = 1 << 13
+MAX_CLASSES = 1 << 24
+MAX_SEED = (1 << 64) - 1
+
+
+class Cell(Record):
+    """One cell (stage) of a network.
+
+    Parameters
+    ----------
+    width : int
+        Output channels of the cell's layers or blocks, 1 to 2**20.
+    depth : int
+        Layers (densenet) or blocks (all others), 1 to 1000.
+    skips : int, default 0
+        densenet: the cap t on channels of earlier layers that a layer takes, so that layer l takes
+        ``min(skips, width * (l - 1))`` from layer 2 on. Other families: channels of a block's
+        residual, ``min(skips, width)``. A value above the cap saturates.
+    expansion : int, default 1
+        mobilenet-v2 only: hidden over input channels of a block.
+    kernel : int, default 3
+        mobilenet-v2 only: side of the depthwise kernel; odd, 1 to 31.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a number is out of range or no integer.
+    """
+
+    width: int
+    depth: int
+    skips: int = 0
+    expansion: int = 1
+    kernel: int = 3
+
+    def __post_init__(self) -> None:
+        state = self.__dict__
+        state["width"] = integer("width", self.width, 1, MAX_WIDTH)
+        state["depth"] = integer("depth", self.depth, 1, MAX_DEPTH)
+        state["skips"] = integer("skips", self.skips, 0, MAX_SKIPS)
+        state["expansion"] = integer("expansion", self.expansion, 1, MAX_EXPANSION)
+        state["kernel"] = integer("kernel", self.kernel, 1, MAX_KERNEL)
+        if state["kernel"] % 2 == 0:
+            raise ArgumentError(f"kernel must be odd, got {self.kernel}")
+
+    def __repr__(self) -> str:
+        text = f"Cell(width={self.width}, depth={self.depth}, skips={self.skips}"
+        if (self.expansion, self.kernel) != (1, 3):
+            text += f", expansion={self.expansion}, kernel={self.kernel}"
+        return text + ")"
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the fields as a dictionary; expansion and kernel only where not 1 and 3."""
+        values = dict(zip(self._fields, self._values(), strict=True))
+        if (self.expansion, self.kernel) == (1, 3):
+            del values["expansion"], values["kernel"]
+        return values
+
+
+class Architecture(Record):
+    """A network as its cells; `network` spells it out as layers.
+
+    Parameters
+    ----------
+    family : {"densenet", "resnet", "wide-resnet", "mobilenet-v2"}
+    cells : sequence of Cell
+        1 to 64 cells (mobilenet-v2: at most 7).
+    resolution : int, default 32
+        Height and width of the input image in pixels, 1 to 8192. Above 64 the network gets the
+        usual ImageNet stem.
+    num_classes : int, default 10
+    link_seed : int, default 0
+        Seed of the drawn long-range links, 0 to 2**64 - 1. It changes no cost and no NN-Degree.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is out of range, or a cell has what its family does not take.
+    """
+
+    family: str
+    cells: Sequence[Cell]
+    resolution: int = 32
+    num_classes: int = 10
+    link_seed: int = 0
+
+    def __post_init__(self) -> None:
+        state = self.__dict__
+        choice("family", self.family, FAMILIES)
+        state["cells"] = _cells(self.cells)
+        state["resolution"] = integer("resolution", self.resolution, 1, MAX_RESOLUTION)
+        state["num_classes"] = integer("num_classes", self.num_classes, 1, MAX_CLASSES)
+        state["link_seed"] = integer("link_seed", self.link_seed, 0, MAX_SEED)
+        if self.family == "mobilenet-v2":
+            if len(self.cells) > MAX_STAGES:
+                raise ArgumentError(
+                    f"cells of a mobilenet-v2 must be 1 to {MAX_STAGES} stages, "
+                    f"got {len(self.cells)}"
+                )
+            return
+        for number, cell in enumerate(self.cells):
+            if cell.expansion != 1 or cell.kernel != 3:
+                raise ArgumentError(
+                    f"cells[{number}]: only mobilenet-v2 takes an expansion and a kernel "
+                    f"(others: 1 and 3), got {cell.expansion} and {cell.kernel} for {self.family}"
+                )
+
+    @property
+    def is_imagenet(self) -> bool:
+        """Whether the network has the ImageNet stem: resolution above 64."""
+        return self.resolution > 64
+
+    @cached
+    def _network(self) -> Network:
+        from .builders import build
+
+        return build(self)
+
+    def network(self) -> Network:
+        """Return the network as a table of layers (made once, then kept)."""
+        return self._network
+
+    @property
+    def params(self) -> int:
+        """Parameters: weights of convolutions and linear layers, batch norms, biases."""
+        return self._network.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers, for one image."""
+        return self._network.macs
+
+    def links_into(self, cell: int, layer: int) -> tuple[int, ...]:
+        """Return which channels reach a layer over long-range links, in rising order.
+
+        Parameters
+        ----------
+        cell : int
+            Number of the cell, from 0.
+        layer : int
+            Number of the layer (densenet) or block (others) in the cell, from 0.
+
+        Returns
+        -------
+        tuple of int
+            densenet: numbers of the candidates, the channels of layers 0 to ``layer - 2`` of the
+            cell, channel c of layer j being ``j * width + c``. Others: channels of the block's
+            input that its residual carries; empty where the block has none.
+
+        Notes
+        -----
+        Drawn without replacement: SplitMix64 keyed by (link_seed, cell, layer) feeds Floyd's
+        algorithm (see ``flash.base.seeds``), so one layer's links do not depend on another's.
+        The rule of which layers have links is that of SLDGroup/NN_Mass (arXiv 1910.00780); its
+        random numbers are not reproduced.
+        """
+        from ..base.seeds import draw, stream
+        from .families import residual_blocks
+
+        integer("cell", cell, 0, len(self.cells) - 1)
+        chosen = self.cells[cell]
+        integer("layer", layer, 0, chosen.depth - 1)
+        if self.family == "densenet":
+            candidates = chosen.width * max(0, layer - 1)
+            count = min(chosen.skips, candidates)
+        else:
+            candidates = chosen.width
+            carries = layer in residual_blocks(self, cell)
+            count = min(chosen.skips, candidates) if carries else 0
+        return draw(count, candidates, stream(self.link_seed, cell, layer)) if count else ()
+
+    def links(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """Yield (cell, layer, channels) for every layer that has long-range links."""
+        for number, cell in enumerate(self.cells):
+            for layer in range(cell.depth):
+                channels = self.links_into(number, layer)
+                if channels:
+                    yield number, layer, channels
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return the network as a torch module, ready to train.
+
+        Parameters
+        ----------
+        seed : int, default 0
+            Of the initial weights (He's normal for convolutions, zero biases), 0 to 2**64 - 1;
+            the same seed gives the same weights. The links are drawn by `link_seed`.
+
+        Returns
+        -------
+        torch.nn.Module
+            In training mode, on the CPU; it has `params` parameters and maps images of shape
+            (batch, 3, resolution, resolution) to logits of shape (batch, num_classes). Keep its
+            weights as a state_dict: one from other links is refused.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        """
+        from ..base.extras import require
+
+        integer("seed", seed, 0, MAX_SEED)
+        require("to_torch()", "torch", "torch")
+        from .writing.modules import build_module
+
+        return build_module(self, seed)
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        module: torch.nn.Module | None = None,
+        seed: int = 0,
+        opset: int = 17,
+        batch: int | None = None,
+    ) -> None:
+        """Write the network as an ONNX file, for inference.
+
+        Parameters
+        ----------
+        path : str or path
+            The file is either complete or not there.
+        module : torch.nn.Module, optional
+            What `to_torch` returned, trained; default a new one with weights from `seed`.
+        seed : int, default 0
+        opset : int, default 17
+            Version of ONNX's operators, 13 to 21.
+        batch : int, optional
+            Images at once; default any number.
+
+        Notes
+        -----
+        Input "input" of shape (batch, 3, resolution, resolution), output "output" of shape
+        (batch, num_classes), float32. Batch norms are nodes of their own (runtimes fold them).
+
+        Raises
+        ------
+        MissingExtraError
+            If torch or onnx is not installed.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or `module` is not one of this architecture.
+        """
+        from ..base.extras import require
+
+        require("to_onnx()", "onnx", "torch", "onnx")
+        from .writing.onnx_file import write_onnx
+
+        if module is None:
+            module = self.to_torch(seed=seed)
+        elif getattr(module, "architecture", None) != self:
+            raise ArgumentError(
+                "module must be what to_torch() of this architecture returned, "
+                f"got {type(module).__name__}"
+            )
+        image = (3, self.resolution, self.resolution)
+        write_onnx(module, image, (self.num_classes,), path, opset, batch)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal architecture."""
+        return {
+            "family": self.family,
+            "cells": [cell.to_dict() for cell in self.cells],
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "link_seed": self.link_seed,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Architecture:
+        """Make an architecture from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        known_keys("the architecture", data, cls._fields)
+        for key in ("family", "cells"):
+            if key not in data:
+                raise FormatError(f"the architecture lacks the key {key!r}")
+        try:
+            return cls(**data)
+        except FormatError:
+            raise
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise FormatError(f"the architecture: {error}") from None
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the architecture as JSON text, and write it where a path is given."""
+        return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Architecture:
+        """Read an architecture from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        text = read_text(source, "the architecture file")
+        return cls.from_dict(parse_json(text, f"the architecture file {shown(str(source))}"))
+
+
+def _cells(given: object) -> tuple[Cell, ...]:
+    if isinstance(given, (Cell, str)) or not hasattr(given, "__iter__"):
+        raise ArgumentTypeError(f"cells must be a list of Cell, got {shown(given)}")
+    cells = []
+    for number, cell in enumerate(given):
+        if number == MAX_CELLS:
+            raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got more")
+        if isinstance(cell, Cell):
+            cells.append(cell)
+            continue
+        if not hasattr(cell, "keys"):
+            raise ArgumentTypeError(f"cells[{number}] must be a Cell, got {shown(cell)}")
+        known_keys(f"cells[{number}]", cell, Cell._fields)
+        try:
+            cells.append(Cell(**cell))
+        except ArgumentError as error:
+            raise FormatError(f"cells[{number}]: {error}") from None
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"cells[{number}]: {error}") from None
+    if not cells:
+        raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got none")
+    return tuple(cells)

@@ -1,0 +1,392 @@
+"""Layer and Network: a network as a table of layers with their connections.
+
+A row's `inputs` are numbers of earlier rows, -1 being the input image, so that a table can hold no
+cycle. Where the order of things within a row matters: ``norm="input"`` is batch norm, activation,
+then the operation (pre-activation); ``norm="output"`` (or True) is the operation, batch norm,
+activation; ``"both"`` normalises and activates on either side; without a norm the activation
+follows the operation.
+"""
+
+from __future__ import annotations
+
+from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.record import Record, cached
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+__all__ = ["Layer", "Network"]
+
+
+class Network(Record):
+    """A table of layers, with its connections.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Each row's input shape must be what its inputs hand on.
+    input_shape : (int, int, int), default (3, 32, 32)
+        Channels, height and width of the image.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a row reads a row that is not above it, or shapes disagree; the message names the row.
+    """
+
+    layers: Sequence[Layer]
+    input_shape: tuple[int, int, int] = (3, 32, 32)
+
+    def __post_init__(self) -> None:
+        self.__dict__["input_shape"] = _shape(self.input_shape)
+        rows: list[Layer] = []
+        shapes: list[tuple[int, int, int]] = []
+        for number, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise ArgumentTypeError(f"layers[{number}] must be a Layer, got {shown(layer)}")
+            if number == MAX_LAYERS:
+                raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
+            if layer.inputs is None:
+                layer = layer._replace(inputs=(number - 1,))
+            expected = _shape_in(number, layer, shapes, self.input_shape)
+            got = (layer.in_channels, layer.height, layer.width)
+            if got != expected:
+                raise ArgumentError(
+                    f"layers[{number}] ({layer.kind}) must read {_size(expected)} "
+                    f"from {_names(layer.inputs)}, got {_size(got)}"
+                )
+            rows.append(layer)
+            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+        if not rows:
+            raise ArgumentError("layers must be at least one, got none")
+        self.__dict__["layers"] = tuple(rows)
+
+    @classmethod
+    def from_layers(
+        cls,
+        layers: Iterable[Mapping[str, Any] | Layer],
+        input_shape: Sequence[int] | None = None,
+    ) -> Network:
+        """Make a network from a list of dictionaries, one per layer.
+
+        Parameters
+        ----------
+        layers : iterable of dict
+            Fields of `Layer`. What a row's inputs tell may be left out: in_channels, height and
+            width, and out_channels except for conv and linear; where it is given it must agree.
+        input_shape : (int, int, int), optional
+            Channels, height and width of the image; default what the first row says it reads.
+
+        Raises
+        ------
+        FormatError
+            If a row has an unknown key, or lacks one.
+        ArgumentError, ArgumentTypeError
+            If a value is not accepted or shapes disagree; the message names the row.
+        """
+        listed: object = layers
+        if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
+            raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
+        image = None if input_shape is None else _shape(input_shape)
+        rows: list[Layer] = []
+        shapes: list[tuple[int, int, int]] = []
+        for number, given in enumerate(layers):
+            where = f"layers[{number}]"
+            if number == MAX_LAYERS:
+                raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
+            data = given.to_dict() if isinstance(given, Layer) else given
+            data = dict(known_keys(where, data, Layer._fields))
+            if image is None:
+                image = _first_shape(where, data)
+            try:
+                layer = _complete(number, data, shapes, image)
+            except FormatError:
+                raise
+            except ArgumentError as error:
+                raise ArgumentError(_prefixed(where, error)) from None
+            except ArgumentTypeError as error:
+                raise ArgumentTypeError(_prefixed(where, error)) from None
+            rows.append(layer)
+            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+        net = cls(tuple(rows), image or (3, 32, 32))
+        from .operations import charged
+
+        charged(net)  # now, so that the first cost of it takes microseconds
+        return net
+
+    @classmethod
+    def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:
+        """Read a network from a torch module.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Is run once in evaluation mode, on zeros or on torch's meta device, and left as it
+            was.
+        input_shape : (int, int, int), default (3, 32, 32)
+            Channels, height and width of the image.
+
+        Returns
+        -------
+        Network
+            Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
+            poolings, additions and concatenations, with batch norms as the `norm` of the layer
+            that they belong to. Activations, dropout and reshaping cost nothing and are left out
+            (relu and relu6 are noted). A product of two maps, as in squeeze and excitation, stands
+            for its larger factor. Cells are told by modules with an attribute ``flash_cell``, as
+            `Architecture.to_torch` makes them; without it see `flash.nn_degree`.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        UnknownOperatorsError
+            If the module does what no layer stands for; the message names each operator, the
+            submodule that calls it, and what is supported.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or the module fails on an image of this shape.
+
+        Warns
+        -----
+        UserWarning
+            If a weight is used more than once: `params` counts it each time.
+        """
+        from ..base.extras import require
+
+        require("from_torch()", "torch", "torch")
+        from .reading.torch_module import read_module
+
+        return read_module(module, _shape(input_shape))
+
+    @classmethod
+    def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
+        """Read a network from an ONNX file.
+
+        Parameters
+        ----------
+        source : str, path or bytes
+            A file, or its content: of opset 13 or later, with one image as input whose batch size
+            may be open and whose other sizes are fixed. Only the structure and small constants
+            are read: weights may be in external files that are not there.
+
+        Returns
+        -------
+        Network
+            As `from_torch` says. A batch norm that the exporter folded into a convolution is that
+            convolution's bias. Cells are known in files of `Architecture.to_onnx`.
+
+        Raises
+        ------
+        MissingExtraError
+            If onnx is not installed.
+        UnknownOperatorsError
+            If the file holds an operator that no layer stands for; the message names each one
+            with its node, and what is supported.
+        FormatError
+            If it is no ONNX file, or truncated, inconsistent, larger than 2 GiB, older than opset
+            13, or has an open size other than the batch.
+        """
+        from ..base.extras import require
+
+        require("from_onnx()", "onnx", "onnx")
+        from .reading.onnx_file import read_onnx
+
+        return read_onnx(source)
+
+    @cached
+    def params(self) -> int:
+        """Parameters of all layers: weights, biases, batch norms."""
+        return sum(layer.params for layer in self.layers)
+
+    @cached
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers, for one image."""
+        return sum(layer.macs for layer in self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal network."""
+        layers = [layer.to_dict() for layer in self.layers]
+        return {"input_shape": list(self.input_shape), "layers": layers}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Network:
+        """Make a network from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        known_keys("the network", data, ("input_shape", "layers"))
+        if "layers" not in data:
+            raise FormatError("the network lacks the key 'layers'")
+        try:
+            return cls.from_layers(data["layers"], data.get("input_shape"))
+        except FormatError:
+            raise
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise FormatError(f"the network: {error}") from None
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the network as JSON text, and write it where a path is given."""
+        return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Network:
+        """Read a network from JSON text (it starts with a brace) or from a file."""
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        text = read_text(source, "the network file")
+        return cls.from_dict(parse_json(text, f"the network file {shown(str(source))}"))
+
+    def __str__(self) -> str:
+        head: tuple[str, ...] = (
+            "row",
+            "kind",
+            "in",
+            "out",
+            "k",
+            "s",
+            "groups",
+            "reads",
+            "params",
+            "macs",
+            "from",
+        )
+        lines = [head]
+        for number, layer in enumerate(self.layers):
+            side = f"{layer.height}x{layer.width}"
+            window = (_sides(layer.kernel_size), _sides(layer.strides))
+            counts = (f"{layer.params:,}", f"{layer.macs:,}")
+            texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
+            lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        text = [
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        ]
+        text.append(f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs")
+        return "\n".join(text)
+
+
+def _shape(shape: object) -> tuple[int, int, int]:
+    if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
+        raise ArgumentTypeError(
+            f"input_shape must be (channels, height, width), got {shown(shape)}"
+        )
+    if len(shape) != 3:
+        raise ArgumentError(f"input_shape must be (channels, height, width), got {shown(shape)}")
+    channels, height, width = shape
+    return (
+        integer("input_shape[0]", channels, 1, MAX_CHANNELS),
+        integer("input_shape[1]", height, 1, MAX_SIDE),
+        integer("input_shape[2]", width, 1, MAX_SIDE),
+    )
+
+
+def _shape_in(
+    number: int,
+    layer: Layer,
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> tuple[int, int, int]:
+    """Return the shape that a row must read, given what the rows above it hand on."""
+    return _joined(number, layer.kind, layer.inputs or (), layer.channels, shapes, image)
+
+
+def _joined(
+    number: int,
+    kind: str,
+    inputs: Sequence[int],
+    taken: int | None,
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> tuple[int, int, int]:
+    where = f"layers[{number}] ({kind})"
+    for row in inputs:
+        if row >= number:
+            raise ArgumentError(f"{where}: inputs must be rows above it (or -1), got {row}")
+    channels, height, width = image if inputs[0] < 0 else shapes[inputs[0]]
+    if kind == "linear":
+        channels, height, width = channels * height * width, 1, 1
+    if len(inputs) == 1:
+        if taken is not None and kind == "add":
+            raise ArgumentError(f"{where}: channels needs a second input, got {taken}")
+        if taken is not None and taken > channels:
+            raise ArgumentError(f"{where}: channels must be at most {channels}, got {taken}")
+        return taken or channels, height, width
+    if kind not in ("add", "concat"):
+        raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
+    offered = 0
+    for row in inputs[1:]:
+        shape = image if row < 0 else shapes[row]
+        offered += shape[0]
+        fits = shape[1:] == (height, width)
+        if kind == "add":
+            fits = fits and (shape[0] == channels if taken is None else shape[0] >= taken)
+        if not fits:
+            raise ArgumentError(
+                f"{where}: {_names((row,))} must fit {_size((channels, height, width))}, "
+                f"got {_size(shape)}"
+            )
+    if kind == "concat":
+        if taken is not None and taken > offered:
+            raise ArgumentError(f"{where}: channels must be at most {offered}, got {taken}")
+        channels += offered if taken is None else taken
+    return channels, height, width
+
+
+def _first_shape(where: str, data: dict[str, Any]) -> tuple[int, int, int]:
+    for key in ("in_channels", "height", "width"):
+        if key not in data:
+            raise FormatError(f"{where} lacks {key!r}, and there is no input_shape to tell it")
+    return _shape((data["in_channels"], data["height"], data["width"]))
+
+
+def _complete(
+    number: int,
+    data: dict[str, Any],
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> Layer:
+    """Make a row, filling in what its inputs tell."""
+    kind = choice("kind", data.get("kind"), KINDS)
+    given = data.get("inputs")
+    inputs = data["inputs"] = (number - 1,) if given is None else row_numbers(given)
+    taken = data.get("channels")
+    if taken is not None:
+        taken = integer("channels", taken, 1, MAX_CHANNELS)
+    shape = _joined(number, kind, inputs, taken, shapes, image)
+    for name, value in zip(("in_channels", "height", "width"), shape, strict=True):
+        data.setdefault(name, value)
+    if kind not in ("conv", "linear"):
+        data.setdefault("out_channels", data["in_channels"])
+    elif "out_channels" not in data:
+        raise FormatError(f"layers[{number}] ({kind}) lacks 'out_channels'")
+    return Layer(**data)
+
+
+def _prefixed(where: str, error: Exception) -> str:
+    text = str(error)
+    return text if text.startswith(where) else f"{where}: {text}"
+
+
+def _names(rows: Sequence[int] | None) -> str:
+    names = ["image" if row < 0 else str(row) for row in rows or ()]
+    return ",".join(names if len(names) < 5 else [*names[:3], f"..{names[-1]}"])
+
+
+def _sides(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    return "{} x {} x {}".format(*shape)

@@ -1,0 +1,235 @@
+"""What a fitted predictor knows of its own errors: intervals, range, report."""
+
+from __future__ import annotations
+
+from ..base.checks import integer, known_keys, number, shown
+from ..base.record import Record
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+__all__ = ["Evidence", "Report", "ReportRow"]
+
+MARGIN = 0.1  # how far beyond the fitted range a single number may lie, as a share of the range
+
+
+class ReportRow(Record):
+    """One line of a report.
+
+    Parameters
+    ----------
+    name : str
+    mae : float
+        Mean absolute error of accuracies in [0, 1], each network predicted by a fit without it.
+    rank : float or None
+        Spearman rank correlation with the accuracies: of the predictor's left-out predictions, of a
+        baseline's own values. None where one of the two is constant.
+    """
+
+    name: str
+    mae: float
+    rank: float | None
+
+
+class Report(Record):
+    """How a fitted predictor does on networks that it did not see, beside simple baselines.
+
+    Parameters
+    ----------
+    rows : tuple of ReportRow
+        The predictor; lines of log(params), log(MACs) and log(NN-Degree); the mean of the others.
+    networks : int
+    distinct : int
+        Networks that the predictor's features tell apart; equal ones are left out together.
+    """
+
+    rows: tuple[ReportRow, ...]
+    networks: int
+    distinct: int
+
+    @property
+    def mae(self) -> float:
+        """Leave-one-out mean absolute error of the predictor."""
+        return self.rows[0].mae
+
+    @property
+    def rank(self) -> float | None:
+        """Spearman rank correlation of the predictor's left-out predictions."""
+        return self.rows[0].rank
+
+    @property
+    def earns_its_keep(self) -> bool:
+        """Whether it ranks better, and errs less, than every baseline (but its own input)."""
+        own, *others = self.rows
+        others = [row for row in others if row.name != own.name.replace("-", "_")]
+        return own.rank is not None and all(
+            own.mae < row.mae and own.rank > (-1.0 if row.rank is None else row.rank)
+            for row in others
+        )
+
+    def __str__(self) -> str:
+        several = f" ({self.distinct} distinct)" if self.distinct != self.networks else ""
+        lines = [f"left-out errors on {self.networks} networks{several}"]
+        lines.append(f"{'':12}{'error':>10}{'rank':>8}")
+        for row in self.rows:
+            rank = "-" if row.rank is None else f"{row.rank:.3f}"
+            lines.append(f"{row.name:12}{100 * row.mae:8.2f} %{rank:>8}")
+        verdict = "better than" if self.earns_its_keep else "NOT better than"
+        lines.append(f"the predictor is {verdict} every baseline")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal report."""
+        rows = {row.name: {"mae": row.mae, "rank": row.rank} for row in self.rows}
+        return {"networks": self.networks, "distinct": self.distinct, "rows": rows}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """Make a report from plain data."""
+        keys = ("networks", "distinct", "rows")
+        known_keys("report", data, keys)
+        _all_there("report", data, keys)
+        rows = []
+        given = data["rows"]
+        if not isinstance(given, dict) or not given:
+            raise FormatError(f"report['rows'] must be a table of rows, got {shown(given)}")
+        for name, row in given.items():
+            where = f"report[{name!r}]"
+            _all_there(where, known_keys(where, row, ("mae", "rank")), ("mae", "rank"))
+            rank = row["rank"]
+            rows.append(
+                ReportRow(
+                    name,
+                    float(number(f"{where}['mae']", row["mae"], 0.0, 1.0)),
+                    None if rank is None else float(number(f"{where}['rank']", rank, -1.01, 1.01)),
+                )
+            )
+        distinct = integer("report['distinct']", data["distinct"], 1)
+        return cls(tuple(rows), integer("report['networks']", data["networks"], distinct), distinct)
+
+
+class Evidence(Record):
+    """What is kept of the fitted networks.
+
+    Parameters
+    ----------
+    scores : tuple of float
+        Errors of the logit of each network when left out, absolute, over the root of their
+        relative variance; rising.
+    centre, spread, base
+        With x what the fit is linear in, ``base + (x - centre) @ spread @ (x - centre)`` is the
+        variance of the fitted mean over that of the noise.
+    widest : float
+        The largest such variance of a fitted network, left out.
+    low, high : tuple of float
+        Least and greatest value of each number that a network is judged by.
+    families : tuple of str
+        Of the fitted architectures; empty where networks came without one.
+    report : Report
+    """
+
+    scores: tuple[float, ...]
+    centre: tuple[float, ...]
+    spread: tuple[tuple[float, ...], ...]
+    base: float
+    widest: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    families: tuple[str, ...]
+    report: Report
+
+    def variance(self, x: Sequence[float]) -> float:
+        """Return the variance of the fitted mean over that of the noise."""
+        away = [a - b for a, b in zip(x, self.centre, strict=True)]
+        total = self.base
+        for value, row in zip(away, self.spread, strict=True):
+            total += value * sum([a * b for a, b in zip(away, row, strict=True)])
+        return max(0.0, total)
+
+    def half_width(self, x: Sequence[float], level: float) -> float:
+        """Return how far from the predicted logit an unseen network's lies, at most, so often.
+
+        The conformal quantile of the left-out errors (jackknife), each divided by the root of its
+        own variance. Levels beyond n / (n + 1) have none: there the largest error is stretched as
+        Student's distribution would be.
+        """
+        from math import ceil, sqrt
+
+        n = len(self.scores)
+        count = ceil((n + 1) * level - 1e-9)
+        if count <= n:
+            reach = self.scores[count - 1]
+        else:
+            from scipy.special import stdtrit
+
+            most = stdtrit(n, 0.5 + 0.5 * level) / stdtrit(n, 0.5 + 0.5 * n / (n + 1))
+            reach = self.scores[-1] * float(most)
+        return reach * sqrt(1.0 + self.variance(x))
+
+    def beyond(self, values: Sequence[float], x: Sequence[float]) -> bool:
+        """Whether a network lies outside of what was fitted on."""
+        for value, low, high in zip(values, self.low, self.high, strict=True):
+            room = MARGIN * (high - low) + 1e-9 * (1.0 + abs(low) + abs(high))
+            if low == high or len(values) == 1:
+                if not low - room <= value <= high + room:
+                    return True
+            elif not low - (high - low) <= value <= high + (high - low):
+                return True
+        return self.variance(x) > self.widest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal record."""
+        data = dict(zip(self._fields, self._values(), strict=True))
+        data["spread"] = [list(row) for row in self.spread]
+        data["report"] = self.report.to_dict()
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in data.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], size: int, numbers: int) -> Evidence:
+        """Make a record from plain data: `size` numbers in x, `numbers` to be judged by."""
+        known_keys("evidence", data, cls._fields)
+        _all_there("evidence", data, cls._fields)
+        spread = data["spread"]
+        if not isinstance(spread, list) or len(spread) != size:
+            raise FormatError(f"evidence['spread'] must be {size} lists, got {shown(spread)}")
+        scores = _floats("scores", data["scores"], None)
+        if not scores or list(scores) != sorted(scores) or scores[0] < 0.0:
+            raise FormatError("evidence['scores'] must be rising numbers of at least 0")
+        families = data["families"]
+        if not isinstance(families, list) or not all(isinstance(f, str) for f in families):
+            raise FormatError(f"evidence['families'] must be names, got {shown(families)}")
+        return cls(
+            scores,
+            _floats("centre", data["centre"], size),
+            tuple([_floats("spread", row, size) for row in spread]),
+            float(number("evidence['base']", data["base"], 0.0)),
+            float(number("evidence['widest']", data["widest"], 0.0)),
+            _floats("low", data["low"], numbers),
+            _floats("high", data["high"], numbers),
+            tuple(families),
+            Report.from_dict(data["report"]),
+        )
+
+
+def level_of(level: object) -> float:
+    """Return a level strictly between 0 and 1."""
+    value = float(number("level", level, 0.0, 1.0))
+    if not 0.0 < value < 1.0:
+        raise ArgumentError(f"level must be between 0 and 1, got {shown(level)}")
+    return value
+
+
+def _floats(name: str, given: object, count: int | None) -> tuple[float, ...]:
+    if not isinstance(given, list) or (count is not None and len(given) != count):
+        many = "numbers" if count is None else f"{count} numbers"
+        raise ArgumentTypeError(f"evidence[{name!r}] must be {many}, got {shown(given)}")
+    return tuple([float(number(f"evidence[{name!r}]", value)) for value in given])
+
+
+def _all_there(where: str, data: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in keys:
+        if key not in data:
+            raise FormatError(f"{where} lacks {key!r}")

@@ -1,0 +1,157 @@
+"""Fitting a predictor: checks, the fit, left-out errors, baselines. Loads numpy."""
+
+from __future__ import annotations
+
+from math import isnan, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.checks import number, shown
+from ..errors import ArgumentError, ArgumentTypeError
+from ..networks.architecture import Architecture
+from ..networks.degree import nn_degree
+from .cell_terms import BASIS, TOTALS, terms_of
+from .degree_curve import gradient
+from .evidence import Evidence, Report, ReportRow
+from .fitting import fit_degree, fit_linear, groups_of, left_out, logit, spearman
+from .score import LARGEST, TopologyScore, logistic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["LEAST", "fit", "fit_values"]
+
+LEAST = {"topology": 8, "nn-degree": 3}
+
+
+def fit(
+    architectures: Any, accuracies: Any, kind: str
+) -> tuple[TopologyScore | tuple[float, float, float], Evidence]:
+    """Return a kind's numbers and their evidence, from what `AccuracyPredictor.fit` takes."""
+    nets, y = _checked(architectures, accuracies)
+    terms = [terms_of(net) for net in nets]
+    degrees = np.array([nn_degree(net) for net in nets])
+    families = tuple(sorted({net.family for net in nets if isinstance(net, Architecture)}))
+    if len(families) and not all(isinstance(net, Architecture) for net in nets):
+        families = ()  # imported networks are of any family
+    values = np.array([one.design() for one in terms]).reshape(len(nets), len(BASIS) + len(TOTALS))
+    return fit_values(values, degrees, y, kind, families)
+
+
+def fit_values(
+    values: Array, degrees: Array, y: Array, kind: str, families: tuple[str, ...] = ()
+) -> tuple[TopologyScore | tuple[float, float, float], Evidence]:
+    """Fit to what was read of the networks.
+
+    Parameters
+    ----------
+    values : array, shape (n, 7)
+        `NetworkTerms.design` of each network.
+    degrees : array, shape (n,)
+        NN-Degree of each.
+    y : array, shape (n,)
+        Accuracies in [0, 1].
+    kind : str
+    families : tuple of str
+    """
+    judged = values if kind == "topology" else degrees[:, None]
+    groups = groups_of(values)
+    distinct = len(np.unique(judged, axis=0))
+    what = "that differ in topology" if kind == "topology" else "of different NN-Degree"
+    if distinct < LEAST[kind]:
+        raise ArgumentError(
+            f"architectures must be at least {LEAST[kind]} {what} for kind {kind!r}, got {distinct}"
+        )
+    z = logit(y)
+    made: TopologyScore | tuple[float, float, float]
+    if kind == "topology":
+        made, fitted, hat, spread, centre, base = _topology(values, z)
+    else:
+        made, fitted, hat, spread, centre, base = _degree(degrees, y)
+    errors, variances = left_out(hat, z - fitted, groups)
+    baselines = {
+        "params": np.exp(values[:, len(BASIS) + TOTALS.index("params")]),
+        "macs": np.exp(values[:, len(BASIS) + TOTALS.index("macs")]),
+        "nn_degree": np.maximum(degrees, 1e-9),
+    }
+    rows = [_row(kind, y, z - errors, None)]
+    rows += [_baseline(name, proxy, y, z, groups) for name, proxy in baselines.items()]
+    rows.append(_baseline("mean", np.ones(len(y)), y, z, groups))
+    evidence = Evidence(
+        scores=tuple(np.sort(np.abs(errors) / np.sqrt(variances)).tolist()),
+        centre=tuple(centre),
+        spread=tuple(map(tuple, spread.tolist())),
+        base=base,
+        widest=float((variances - 1.0).max()),
+        low=tuple(judged.min(axis=0).tolist()),
+        high=tuple(judged.max(axis=0).tolist()),
+        families=families,
+        report=Report(tuple(rows), len(y), int(groups.max()) + 1),
+    )
+    return made, evidence
+
+
+def _topology(
+    values: Array, z: Array
+) -> tuple[TopologyScore, Array, Array, Array, list[float], float]:
+    model = fit_linear(values, z)
+    coefficients = np.clip(model.coefficients, -LARGEST, LARGEST).tolist()
+    made = TopologyScore(model.intercept, coefficients[: len(BASIS)], coefficients[len(BASIS) :])
+    fitted = model.intercept + values @ model.coefficients
+    return made, fitted, model.hat, model.spread, model.centre.tolist(), 1.0 / len(z)
+
+
+def _degree(
+    degrees: Array, y: Array
+) -> tuple[tuple[float, float, float], Array, Array, Array, list[float], float]:
+    top, share, decay = fit_degree(degrees, y)
+    made = (share / top, decay, log((1.0 - share) / top))
+    if made[0] + (1.0 - share) / top < 1.0:  # rounding must not lift accuracies above 1
+        made = (made[0] * (1.0 + 1e-12), *made[1:])
+    slope = np.array([gradient(*made, g) for g in degrees.tolist()])
+    inverse = np.linalg.pinv(slope.T @ slope, rcond=1e-8, hermitian=True)
+    fitted = logit(1.0 / (made[0] + np.exp(np.minimum(700.0, made[1] / degrees + made[2]))))
+    return made, fitted, slope @ inverse @ slope.T, inverse, [0.0, 0.0, 0.0], 0.0
+
+
+def _baseline(name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.intp]) -> ReportRow:
+    model = fit_linear(np.log(proxy)[:, None], z)
+    fitted = model.intercept + np.log(proxy) * model.coefficients[0]
+    errors, _ = left_out(model.hat, z - fitted, groups)
+    return _row(name, y, z - errors, proxy)
+
+
+def _row(name: str, y: Array, predicted: Array, proxy: Array | None) -> ReportRow:
+    error = np.mean([abs(logistic(a) - b) for a, b in zip(predicted, y, strict=True)])
+    rank = spearman(predicted if proxy is None else proxy, y)
+    return ReportRow(name, float(error), None if isnan(rank) else rank)
+
+
+def _checked(architectures: Any, accuracies: Any) -> tuple[Sequence[Any], Array]:
+    for name, given in (("architectures", architectures), ("accuracies", accuracies)):
+        if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__len__"):
+            raise ArgumentTypeError(
+                f"{name} must be a list, got {shown(given)} ({type(given).__name__})"
+            )
+    if len(architectures) != len(accuracies):
+        raise ArgumentError(
+            "architectures and accuracies must be of one length, "
+            f"got {len(architectures)} and {len(accuracies)}"
+        )
+    y = [float(number(f"accuracies[{n}]", value)) for n, value in enumerate(accuracies)]
+    outside = [n for n, value in enumerate(y) if not 0.0 <= value <= 1.0]
+    if outside:
+        first = outside[0]
+        percent = all(0.0 <= value <= 100.0 for value in y)
+        more = "; they look like percent: divide them by 100" if percent else ""
+        raise ArgumentError(
+            f"accuracies must be fractions from 0 to 1, got accuracies[{first}]={y[first]}{more}"
+        )
+    if len(y) > 1 and min(y) == max(y):
+        raise ArgumentError(f"accuracies must differ: all {len(y)} are {y[0]}")
+    return list(architectures), np.array(y, dtype=float)

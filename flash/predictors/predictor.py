@@ -1,0 +1,391 @@
+"""Accuracy predictors: from a network's topology to the accuracy that training would give."""
+
+from __future__ import annotations
+
+import os
+
+from ..base.checks import choice, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.record import Record
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .evidence import Evidence, Report
+    from .score import TopologyScore
+
+__all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
+
+KINDS = ("topology", "nn-degree")
+_FORMAT = 1
+_KEYS = {
+    "nn-degree": ("format", "kind", "a", "b", "c"),
+    "topology": ("format", "kind", "score"),
+}
+
+
+class AccuracyPredictor(Record):
+    """Accuracy as a function of a network's topology, fitted on trained networks.
+
+    Make one with `fit`, or read one with `load`. Two kinds:
+
+    "topology"
+        The logistic function of a score: a sum over cells of a function of each cell alone (mean
+        depth over random paths, share of the layers that such a path meets, parameters per layer,
+        reach) plus multiples of log(MACs) and log(parameters). Additive, so that a search proves
+        its answer. The numbers are read off any Network, the same for all data.
+    "nn-degree"
+        The paper's form ``1 / (a + exp(b / g + c))`` of NN-Degree g (PAPERS: a variant of logistic
+        regression; reconstruction). It rises with g towards ``1 / (a + exp(c))``.
+
+    Parameters
+    ----------
+    a, b, c : float, optional
+        kind "nn-degree". a is positive, 1 / a bounds the accuracy from above; b is positive:
+        accuracy rises with NN-Degree.
+    provenance : dict, optional
+        Where the numbers come from.
+    topology : TopologyScore, optional
+        kind "topology"; instead of a, b and c.
+    evidence : Evidence, optional
+        What intervals and the report need; a predictor made by hand has none.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a number is not accepted, or accuracies would exceed 1.
+    """
+
+    a: float | None = None
+    b: float | None = None
+    c: float | None = None
+    provenance: dict[str, Any] | None = None
+    topology: TopologyScore | None = None
+    evidence: Evidence | None = None
+
+    def __post_init__(self) -> None:
+        if self.topology is not None:
+            if (self.a, self.b, self.c) != (None, None, None):
+                raise ArgumentError("a, b and c belong to kind 'nn-degree', not to a topology")
+            return
+        number("a", self.a, above=0.0)
+        number("b", self.b, above=0.0)
+        number("c", self.c, low=-500.0, high=500.0)
+        if self.predict_degree(1e300) > 1.0 + 1e-12:
+            raise ArgumentError(
+                "a and c must keep accuracies at most 1 (a + exp(c) >= 1), "
+                f"got a={self.a}, c={self.c}"
+            )
+
+    @classmethod
+    def fit(
+        cls,
+        architectures: Sequence[Any],
+        accuracies: Sequence[float],
+        kind: str = "topology",
+        *,
+        provenance: dict[str, Any] | None = None,
+    ) -> AccuracyPredictor:
+        """Fit a predictor on trained networks; it takes milliseconds.
+
+        Parameters
+        ----------
+        architectures : sequence of Architecture or Network
+            At least 8 that differ (topology) or 3 of different NN-Degree. A network may come
+            several times, with the accuracies of several trainings.
+        accuracies : sequence of float
+            In [0, 1], one per network.
+        kind : {"topology", "nn-degree"}, default "topology"
+        provenance : dict, optional
+            Kept with the predictor: plain JSON data.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted: lengths differ, accuracies are no fractions or all
+            equal, there are too few networks.
+        """
+        from .fit import fit
+        from .score import TopologyScore
+
+        choice("kind", kind, KINDS)
+        given = {} if provenance is None else provenance
+        if not isinstance(given, dict):
+            raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
+        numbers, evidence = fit(architectures, accuracies, kind)
+        if isinstance(numbers, TopologyScore):
+            return cls(topology=numbers, provenance=given, evidence=evidence)
+        return cls(*numbers, provenance=given, evidence=evidence)
+
+    @property
+    def kind(self) -> str:
+        """Return "topology" or "nn-degree"."""
+        return KINDS[0 if self.topology is not None else 1]
+
+    @property
+    def report(self) -> Report | None:
+        """Errors on left-out networks beside simple baselines; None for one made by hand."""
+        return None if self.evidence is None else self.evidence.report
+
+    def predict_degree(self, degree: float) -> float:
+        """Return the accuracy in [0, 1] for one NN-Degree (kind "nn-degree" only)."""
+        import math
+
+        a, b, c = self._degree_form()
+        return 1.0 / (a + math.exp(min(700.0, b / degree + c)))
+
+    def predict(self, architectures: Any) -> Any:
+        """Return predicted accuracies.
+
+        Parameters
+        ----------
+        architectures : Architecture or Network, or a sequence of them
+
+        Returns
+        -------
+        float, or ndarray of shape (n,)
+            In [0, 1].
+
+        Warns
+        -----
+        NotCalibratedWarning
+            If networks lie outside of what the predictor was fitted on: see `extrapolates`.
+        """
+        many = isinstance(architectures, (list, tuple))
+        nets = list(architectures) if many else [architectures]
+        result = [self._predicted(net) for net in nets]
+        if self.evidence is not None:
+            outside = [n for n, net in enumerate(nets) if self._beyond(net)]
+            if outside:
+                self._warn(outside, len(nets))
+        if not many:
+            return result[0]
+        import numpy as np
+
+        return np.array(result, dtype=float)
+
+    def interval(self, architectures: Any, level: float = 0.9) -> Any:
+        """Return intervals that hold an unseen network's accuracy with the given probability.
+
+        Parameters
+        ----------
+        architectures : Architecture or Network, or a sequence of them
+        level : float, default 0.9
+            Between 0 and 1. Up to n / (n + 1), with n fitted networks, coverage needs no assumption
+            on how errors are distributed, only that new networks are drawn as the fitted ones were.
+
+        Returns
+        -------
+        (float, float), or ndarray of shape (n, 2)
+            Low and high end, within [0, 1].
+
+        Raises
+        ------
+        ArgumentError
+            If the predictor was made by hand: nothing is known of its errors.
+        """
+        from .evidence import level_of
+        from .score import logistic
+
+        level = level_of(level)
+        if self.evidence is None:
+            raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
+        many = isinstance(architectures, (list, tuple))
+        ends = []
+        for net in architectures if many else [architectures]:
+            z, x = self._logit_and_design(net)
+            half = self.evidence.half_width(x, level)
+            ends.append((logistic(z - half), logistic(z + half)))
+        if not many:
+            return ends[0]
+        import numpy as np
+
+        return np.array(ends, dtype=float).reshape(-1, 2)
+
+    def extrapolates(self, architectures: Any) -> Any:
+        """Return whether networks lie outside of what the predictor was fitted on.
+
+        True for a family that was not among the fitted ones, for numbers far outside the fitted
+        range, and for a combination that the fit tells less of than of any fitted network.
+
+        Parameters
+        ----------
+        architectures : Architecture or Network, or a sequence of them
+
+        Returns
+        -------
+        bool, or ndarray of bool, shape (n,)
+            False throughout for a predictor made by hand.
+        """
+        if not isinstance(architectures, (list, tuple)):
+            return self._beyond(architectures)
+        import numpy as np
+
+        return np.array([self._beyond(net) for net in architectures], dtype=bool)
+
+    @property
+    def link(self) -> tuple[int, float, float, float]:
+        """The core's link from its score, NN-Degree or a topology's, to accuracy."""
+        return (1, *self._degree_form()) if self.topology is None else (2, 1.0, 0.0, 0.0)
+
+    @property
+    def terms(self) -> tuple[float, ...] | None:
+        """A topology's intercept, factors of log MACs and log parameters, and the cells' terms."""
+        if self.topology is None:
+            return None
+        return (self.topology.intercept, *self.topology.totals, *self.topology.cell[:4])
+
+    def accuracy_of(self, score: float) -> float:
+        """Return the accuracy in [0, 1] of the core's score: NN-Degree or a topology's."""
+        if self.topology is None:
+            return self.predict_degree(score)
+        from .score import logistic
+
+        return logistic(score)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the predictor as JSON; with a path, write it there too."""
+        data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}
+        if self.topology is not None:
+            data["score"] = self.topology.to_dict()
+        else:
+            data |= {"a": self.a, "b": self.b, "c": self.c}
+        data["provenance"] = dict(self.provenance or {})
+        if self.evidence is not None:
+            data["evidence"] = self.evidence.to_dict()
+        return json_text(data, path, indent=2)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> AccuracyPredictor:
+        """Return the predictor in a JSON file; FormatError if it is none."""
+        where = os.fspath(path)
+        data = parse_json(read_text(path, "predictor"), where)
+        try:
+            return cls._from_dict(where, data)
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise FormatError(f"{where}: {error}") from None
+
+    @classmethod
+    def _from_dict(cls, where: str, data: Any) -> AccuracyPredictor:
+        every = {key for keys in _KEYS.values() for key in keys}
+        known_keys(where, data, (*sorted(every), "provenance", "evidence"))
+        kind = choice("kind", data.get("kind"), KINDS)
+        known_keys(where, data, (*_KEYS[kind], "provenance", "evidence"))
+        missing = [key for key in _KEYS[kind] if key not in data]
+        if missing:
+            raise ArgumentError(f"{missing[0]} is missing")
+        if data["format"] != _FORMAT:
+            raise ArgumentError(f"format must be {_FORMAT}")
+        provenance = data.get("provenance", {})
+        if not isinstance(provenance, dict):
+            raise ArgumentTypeError("provenance must be an object")
+        evidence = None
+        if data.get("evidence") is not None:
+            from .evidence import Evidence
+
+            size = (7, 7) if kind == "topology" else (3, 1)
+            evidence = Evidence.from_dict(data["evidence"], *size)
+        if kind == "topology":
+            from .score import TopologyScore
+
+            score = TopologyScore.from_dict(data["score"])
+            return cls(topology=score, provenance=provenance, evidence=evidence)
+        return cls(data["a"], data["b"], data["c"], provenance=provenance, evidence=evidence)
+
+    def _degree_form(self) -> tuple[float, float, float]:
+        if self.a is None or self.b is None or self.c is None:
+            raise ArgumentError(
+                "predictor must be of kind 'nn-degree' where only NN-Degree is at hand, "
+                f"got {self.kind!r}"
+            )
+        return self.a, self.b, self.c
+
+    def _predicted(self, net: Any) -> float:
+        if self.topology is None:
+            from ..networks.degree import nn_degree
+
+            return self.predict_degree(nn_degree(net))
+        from .cell_terms import terms_of
+        from .score import logistic
+
+        return logistic(self.topology.score(terms_of(net)))
+
+    def _logit_and_design(self, net: Any) -> tuple[float, list[float]]:
+        """Return the predicted logit, and what the evidence judges its variance by."""
+        from math import log
+
+        if self.topology is not None:
+            from .cell_terms import terms_of
+
+            terms = terms_of(net)
+            return self.topology.score(terms), terms.design()
+        from ..networks.degree import nn_degree
+        from .degree_curve import gradient
+
+        degree = nn_degree(net)
+        y = self.predict_degree(degree)
+        edge = min(max(y, 1e-12), 1.0 - 1e-12)
+        return log(edge / (1.0 - edge)), gradient(*self._degree_form(), degree)
+
+    def _beyond(self, net: Any) -> bool:
+        if self.evidence is None:
+            return False
+        families = self.evidence.families
+        if families and getattr(net, "family", families[0]) not in families:
+            return True
+        x = self._logit_and_design(net)[1]
+        if self.topology is not None:
+            return self.evidence.beyond(x, x)
+        from ..networks.degree import nn_degree
+
+        return self.evidence.beyond([nn_degree(net)], x)
+
+    def _warn(self, outside: list[int], count: int) -> None:
+        import warnings
+
+        from ..errors import NotCalibratedWarning
+
+        which = ", ".join(map(str, outside[:5])) + (", ..." if len(outside) > 5 else "")
+        text = "the network lies" if count == 1 else f"{len(outside)} of {count} networks lie"
+        more = "" if count == 1 else f" (numbers {which})"
+        warnings.warn(
+            f"{text} outside of what the predictor was fitted on{more}",
+            NotCalibratedWarning,
+            stacklevel=3,
+        )
+
+
+def as_predictor(value: Any, family: str | None = None) -> AccuracyPredictor | None:
+    """Return a predictor from what users pass: None, one, its file, or "default".
+
+    `family` is that of the space, for which "default" needs a predictor that comes with flash.
+    """
+    if value is None or isinstance(value, AccuracyPredictor):
+        return value
+    if isinstance(value, (str, os.PathLike)):
+        return _shipped(family) if value == "default" else AccuracyPredictor.load(value)
+    raise ArgumentTypeError(
+        f"predictor must be None, an AccuracyPredictor or the path of its file, "
+        f"got {type(value).__name__}"
+    )
+
+
+_LOADED: dict[str | None, AccuracyPredictor] = {}
+
+
+def _shipped(family: str | None) -> AccuracyPredictor:
+    """Return the predictor that comes with flash for a family of networks, loaded once."""
+    if family in _LOADED:
+        return _LOADED[family]
+    folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
+    names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
+    if family not in names:
+        raise ArgumentError(
+            f"predictor='default' comes for {', '.join(names)} only, got a space of {family}; "
+            "pass an AccuracyPredictor or its JSON file, or None to search without training"
+        )
+    return _LOADED.setdefault(
+        family, AccuracyPredictor.load(os.path.join(folder, f"{family}.json"))
+    )

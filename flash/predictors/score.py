@@ -1,0 +1,101 @@
+"""TopologyScore: the additive score of ``kind="topology"``, and its link to accuracy."""
+
+from __future__ import annotations
+
+from ..base.checks import known_keys, number
+from ..base.record import Record
+from ..errors import FormatError
+from .cell_terms import BASIS, TOTALS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .cell_terms import CellTerms, NetworkTerms
+
+__all__ = ["LARGEST", "SCORE_BITS", "TopologyScore", "logistic"]
+
+SCORE_BITS = 36  # scores of cells are rounded to multiples of 2**-36, so that sums are exact
+LARGEST = 1e6  # of a coefficient: scores of cells stay far below 2**53 units for any real network
+
+
+def logistic(z: float) -> float:
+    """Return ``1 / (1 + exp(-z))``, rounded as the compiled core rounds it."""
+    from math import exp
+
+    return 1.0 / (1.0 + exp(-max(z, -700.0)))
+
+
+class TopologyScore(Record):
+    """A sum over cells of a function of each cell alone, and logarithms of two totals.
+
+    ``z = intercept + sum over cells of f(cell) + sum over totals of c * log(total)``; accuracy is
+    the logistic function of z, which rises with it. f is a linear form of `CellTerms.basis`.
+
+    Parameters
+    ----------
+    intercept : float
+    cell : sequence of float
+        Coefficients of `BASIS`, of either sign.
+    totals : sequence of float
+        Coefficients of the logarithms of `TOTALS`, of either sign.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a number is not finite or beyond 1e6.
+    """
+
+    intercept: float
+    cell: Sequence[float]
+    totals: Sequence[float]
+
+    def __post_init__(self) -> None:
+        state = self.__dict__
+        state["intercept"] = float(number("intercept", self.intercept, -1e9, 1e9))
+        for name, names in (("cell", BASIS), ("totals", TOTALS)):
+            values = zip(names, state[name], strict=True)
+            state[name] = tuple(
+                [float(number(f"{name}[{key!r}]", v, -LARGEST, LARGEST)) for key, v in values]
+            )
+
+    def cell_score(self, cell: CellTerms) -> int:
+        """Return f of a cell in units of ``2**-SCORE_BITS``, products added left to right."""
+        total = 0.0
+        for coefficient, value in zip(self.cell, cell.basis(), strict=True):
+            total += coefficient * value
+        return round(total * 2.0**SCORE_BITS)
+
+    def score(self, terms: NetworkTerms) -> float:
+        """Return z of a network."""
+        from math import log
+
+        cells = sum([self.cell_score(cell) for cell in terms.cells])
+        z = (round(self.intercept * 2.0**SCORE_BITS) + cells) * 2.0**-SCORE_BITS
+        z += self.totals[0] * log(max(1, terms.macs))
+        z += self.totals[1] * log(max(1, terms.params))
+        return z
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal score."""
+        return {
+            "intercept": self.intercept,
+            "cell": dict(zip(BASIS, self.cell, strict=True)),
+            "totals": dict(zip(TOTALS, self.totals, strict=True)),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TopologyScore:
+        """Make a score from plain data; FormatError names what is missing or unknown."""
+        known_keys("score", data, ("intercept", "cell", "totals"))
+        found = []
+        for key, names in (("cell", BASIS), ("totals", TOTALS)):
+            given = known_keys(f"score[{key!r}]", data.get(key), names)
+            missing = [name for name in names if name not in given]
+            if missing:
+                raise FormatError(f"score[{key!r}] lacks {missing[0]!r}")
+            found.append([given[name] for name in names])
+        if "intercept" not in data:
+            raise FormatError("score lacks 'intercept'")
+        return cls(data["intercept"], *found)

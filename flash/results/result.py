@@ -1,0 +1,387 @@
+"""SearchResult: what a search found, what it costs, and how far it is proven."""
+
+from __future__ import annotations
+
+from ..base.extras import require
+from ..base.record import Record, cached, later
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import Any
+
+    import torch
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from ..networks.architecture import Architecture
+    from ..spaces.network_space import NetworkSpace
+    from ..spaces.space import SearchSpace
+
+__all__ = ["STATUSES", "STOPS", "SearchResult"]
+
+STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
+STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")
+_FORMAT = 1
+
+
+class SearchResult(Record):
+    """The outcome of a search: the network, its costs, and the certificate.
+
+    Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
+    None: `accuracy` without a predictor, `area_mm2` on a CPU, every cost where no network was
+    found.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        What was searched.
+    target : str
+        Name of the target.
+    budgets : dict of str to float
+        The budgets that were given: ``{"max_latency_ms": 4.0}``.
+    status : {"OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT"}
+        OPTIMAL: proven. FEASIBLE: found, not proven. INFEASIBLE: no network meets the budgets.
+        TIME_LIMIT: stopped by ``time_limit_s``, with the best so far where there is one.
+    message : str
+        The same in words.
+    x : tuple of int or None
+        The network as a row of choice indices, one per variable of the space.
+    nn_degree, accuracy, latency_ms, energy_mj, area_mm2, params, macs : float or int or None
+        Score and costs of the network: accuracy in [0, 1], for one image of batch 1.
+    objective, upper_bound : float or None
+        The maximised value, and what no configuration within the budgets exceeds.
+    objective_name : str
+        What was maximised: "nn_degree", "accuracy", a weighted product, or a function's name.
+    proven : bool
+        Whether `status` is proven: nothing better exists, or nothing feasible does.
+    method : str
+    seed : int
+    nfev : int
+        Configurations evaluated.
+    elapsed_s : float
+        Wall time of the whole call in seconds.
+    stopped : {None, "time_limit_s", "max_evals", "callback", "interrupt"}
+        What ended the search before it was done.
+    least : dict of str to float or None
+        INFEASIBLE: the least value that each budget could have, all others as given where that
+        is known and over the whole space otherwise (of ``min_accuracy`` the greatest).
+    cell_degrees : tuple of float
+        What each cell contributes to `nn_degree`.
+    trace : tuple of (int, int, float, float)
+        Of other papers' methods, whenever a better network was found: rows asked for, evaluations,
+        seconds, objective.
+    accelerator : dict or None
+        Of a co-design: the accelerator that was chosen ("values"), what it takes of each resource
+        and what there is ("resources"), the bits of each cell ("cell_bits", empty where there is
+        no such choice), and networks times accelerators ("joint": those that fit, up to a million).
+    samples : int or None
+        Of other papers' methods: rows asked for in all, repetitions and rows over budget included.
+    spent_s : float or None
+        Of other papers' methods: their own time and what the evaluations cost when they were made,
+        those from a table or a journal too.
+    flags : tuple of str
+        Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
+        range", and of the search. Worked out when first asked for.
+    """
+
+    space: SearchSpace | NetworkSpace
+    target: str
+    budgets: Mapping[str, float]
+    status: str
+    message: str
+    x: tuple[int, ...] | None = None
+    nn_degree: float | None = None
+    accuracy: float | None = None
+    latency_ms: float | None = None
+    energy_mj: float | None = None
+    area_mm2: float | None = None
+    params: int | None = None
+    macs: int | None = None
+    objective: float | None = None
+    upper_bound: float | None = None
+    objective_name: str = "nn_degree"
+    proven: bool = False
+    method: str = "shgo"
+    seed: int = 0
+    nfev: int = 0
+    elapsed_s: float = 0.0
+    stopped: str | None = None
+    least: Mapping[str, float] | None = None
+    cell_degrees: tuple[float, ...] = ()
+    trace: tuple[tuple[int, int, float, float], ...] = ()
+    accelerator: Mapping[str, Any] | None = None
+    samples: int | None = None
+    spent_s: float | None = None
+    flags: tuple[str, ...] = later(())
+
+    def __post_init__(self) -> None:
+        bound = self.upper_bound
+        if bound is not None and bound - bound != 0:  # no finite bound is no bound
+            self.__dict__["upper_bound"] = None
+
+    @cached
+    def architecture(self) -> Architecture | None:
+        """The network found, or None; of a `NetworkSpace` a Network."""
+        return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
+
+    @cached
+    def index(self) -> int | None:
+        """The network as a flat index in ``[0, space.size)``, or None."""
+        return None if self.x is None else self.space.index(self.x)
+
+    @property
+    def success(self) -> bool:
+        """Whether a network that meets all budgets was found."""
+        return self.x is not None
+
+    @property
+    def gap(self) -> float | None:
+        """How much better a network could at most be, relative to this one; 0.0 if proven."""
+        if self.objective is None:
+            return None
+        if self.proven:
+            return 0.0
+        if self.upper_bound is None:
+            return None
+        above = max(0.0, self.upper_bound - self.objective)
+        if above == 0.0:
+            return 0.0
+        return above / abs(self.objective) if self.objective else None
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.status, self.x, self.objective, self.upper_bound))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from .screen import screen
+
+        return screen(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal result.
+
+        ``architecture``, ``index``, ``gap`` and ``success`` follow from the rest: they are there
+        for other readers.
+        """
+        data: dict[str, Any] = {"format": _FORMAT}
+        for name, value in zip(self._fields, self._values(), strict=True):
+            data[name] = list(value) if isinstance(value, tuple) else value
+        data["trace"] = [list(step) for step in self.trace]
+        data["space"] = self.space.to_dict()
+        data["budgets"] = dict(self.budgets)
+        data["least"] = None if self.least is None else dict(self.least)
+        data["accelerator"] = None if self.accelerator is None else dict(self.accelerator)
+        data["index"], data["gap"], data["success"] = self.index, self.gap, self.success
+        data["architecture"] = self.architecture and self.architecture.to_dict()
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult:
+        """Make a result from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        from ..base.checks import known_keys
+
+        where = "the search result"
+        derived = ("format", "architecture", "index", "gap", "success")
+        known_keys(where, data, (*cls._fields, *derived))
+        for key in ("format", "architecture", *cls._fields):
+            if key not in data and key not in cls._defaults:
+                raise FormatError(f"{where} lacks the key {key!r}")
+        try:
+            result = cls(**{name: _read(name, data[name]) for name in cls._fields if name in data})
+            found = result.architecture
+        except FormatError:
+            raise
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise FormatError(f"{where}: {error}") from None
+        if data["format"] != _FORMAT:
+            raise FormatError(f"{where} has format {data['format']!r}; this flash reads {_FORMAT}")
+        if data["architecture"] != (found and found.to_dict()):
+            raise FormatError(f"{where}: x and architecture are not the same network")
+        return result
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the result as JSON text, and write it where a path is given.
+
+        The file is either complete or not there.
+        """
+        from ..base.checks import json_text
+
+        return json_text(self.to_dict(), path, indent=1)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:
+        """Read a result from JSON text (it starts with a brace) or from a file.
+
+        Raises
+        ------
+        FormatError
+            If it is no JSON of a search result.
+        """
+        from ..base.checks import parse_json, read_text
+
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the result file")))
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return the network found as a torch module: see `Architecture.to_torch`.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found.
+        """
+        return self._found("to_torch()").to_torch(seed=seed)
+
+    def to_onnx(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write the network found as an ONNX file: see `Architecture.to_onnx`, for options too.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found.
+        """
+        self._found("to_onnx()").to_onnx(path, **options)
+
+    def _found(self, what: str) -> Architecture:
+        if self.architecture is None:
+            raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
+        if not hasattr(self.architecture, what.removesuffix("()")):
+            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
+        return self.architecture
+
+    def to_frame(self) -> DataFrame:
+        """Return the result as a pandas DataFrame of one row, for joining many.
+
+        Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
+        """
+        frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
+        return frame
+
+    def plot(self) -> Figure:
+        """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
+        pyplot = require("plot()", "plot", "matplotlib.pyplot")
+        if self.architecture is None:
+            raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
+        if not hasattr(self.architecture, "cells"):
+            raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
+        from .screen import used_percent
+
+        figure: Figure
+        figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+        figure.suptitle(f"{self.space.family} on {self.target}: {self.status}")
+        used = used_percent(self)
+        left.barh([label for label, _ in used], [percent for _, percent in used], color="tab:blue")
+        left.axvline(100, color="tab:red")
+        left.invert_yaxis()
+        left.set(xlabel="budget used [%]", xlim=(0, 110))
+        cells = self.architecture.cells
+        places = range(1, len(cells) + 1)
+        right.bar([p - 0.2 for p in places], [c.width for c in cells], 0.4, label="width")
+        right.set(xlabel="cell", ylabel="width [channels]", xticks=list(places))
+        depths = right.twinx()
+        depths.bar([p + 0.2 for p in places], [c.depth for c in cells], 0.4, color="tab:orange")
+        depths.set_ylabel("depth [layers]" if self.space.family == "densenet" else "depth [blocks]")
+        right.bar([], [], color="tab:orange", label="depth")
+        right.legend()
+        return figure
+
+
+def frame_row(result: SearchResult) -> dict[str, Any]:
+    """Return a result's row of a table: its scalar fields, budgets and cells."""
+    row = {
+        name: value
+        for name, value in result.to_dict().items()
+        if not isinstance(value, (dict, list)) and name not in ("format", "x", "least")
+    }
+    row["space"] = result.space.family
+    row.update(result.budgets)
+    for number, cell in enumerate(getattr(result.architecture, "cells", ())):
+        row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
+    return row
+
+
+def _read(name: str, value: Any) -> Any:
+    """Check one field of plain data; the architecture is checked by decoding it."""
+    from ..base import checks as check
+    from .screen import BUDGETS
+
+    if name == "space":
+        return _read_space(value)
+    if name == "status":
+        return check.choice(name, value, STATUSES)
+    if name in ("budgets", "least"):
+        if value is None and name == "least":
+            return None
+        table = check.known_keys(name, value, BUDGETS)
+        return {key: check.number(f"{name}.{key}", table[key]) for key in table}
+    if name in ("target", "message", "objective_name", "method"):
+        if not isinstance(value, str):
+            raise FormatError(f"{name} must be a text, got {check.shown(value)}")
+        return value
+    if name == "proven":
+        if not isinstance(value, bool):
+            raise FormatError(f"{name} must be true or false, got {check.shown(value)}")
+        return value
+    if name in ("seed", "nfev"):
+        return check.integer(name, value, 0)
+    if name == "elapsed_s":
+        return check.number(name, value, 0)
+    if name in ("x", "cell_degrees", "flags", "trace"):
+        if value is None and name == "x":
+            return None
+        if not isinstance(value, (list, tuple)):
+            raise FormatError(f"{name} must be a list, got {check.shown(value)}")
+        if name == "x":
+            return tuple(check.integer("x", item, 0) for item in value)
+        if name == "cell_degrees":
+            return tuple(check.number(name, item) for item in value)
+        if name == "trace":
+            return tuple(_read_step(item) for item in value)
+        return tuple(_read("message", item) for item in value)
+    if value is None:
+        return None
+    if name == "accelerator":
+        from .accelerator import read_accelerator
+
+        return read_accelerator(value)
+    if name == "stopped":
+        return check.choice(name, value, STOPS)
+    if name in ("params", "macs", "samples"):
+        return check.integer(name, value, 0)
+    return check.number(name, value, 0 if name == "spent_s" else None)
+
+
+def _read_step(item: Any) -> tuple[int, int, float, float]:
+    from ..base.checks import integer, number, shown
+
+    if not isinstance(item, (list, tuple)) or len(item) != 4:
+        raise FormatError(f"trace must be lists of four numbers, got {shown(item)}")
+    asked, nfev, seconds, objective = item
+    return (
+        integer("trace", asked, 0),
+        integer("trace", nfev, 0),
+        number("trace", seconds, 0),
+        number("trace", objective),
+    )
+
+
+def _read_space(value: Any) -> Any:
+    """Return a space of either kind from plain data."""
+    from ..spaces.network_space import HOMES, network_space
+    from ..spaces.space import SearchSpace
+
+    if hasattr(value, "get") and value.get("family") in HOMES:
+        return network_space(value)
+    return SearchSpace.from_dict(value)

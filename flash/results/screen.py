@@ -1,0 +1,186 @@
+"""The one screen that a SearchResult prints, and the text tables of the command line."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .result import SearchResult
+
+__all__ = ["BUDGETS", "count", "quantity", "screen", "table", "used_percent"]
+
+# Each budget: the field that it limits, as a reader calls it, and its unit.
+BUDGETS = {
+    "max_latency_ms": ("latency_ms", "latency", "ms"),
+    "max_energy_mj": ("energy_mj", "energy", "mJ"),
+    "max_area_mm2": ("area_mm2", "area", "mm2"),
+    "max_params": ("params", "parameters", ""),
+    "max_macs": ("macs", "MACs", ""),
+    "min_accuracy": ("accuracy", "accuracy", ""),
+}
+_BAR = 24  # characters of a full bar
+
+
+def screen(result: SearchResult) -> str:
+    """Return the text of ``print(result)``."""
+    lines = [f"{result.space.family} on {result.target}: {result.status}"]
+    if result.x is None:
+        lines += _refusal_lines(result)
+    else:
+        lines += [_headline(result), "", *_cell_lines(result), "", *_cost_lines(result), ""]
+        if result.accelerator is not None:
+            from .accelerator import accelerator_lines
+
+            lines += [*accelerator_lines(result.accelerator), ""]
+    lines.append(_proof_line(result))
+    if result.stopped:
+        lines.append(f"stopped by {result.stopped}")
+    effort = "1 evaluation" if result.nfev == 1 else f"{count(result.nfev)} evaluations"
+    lines.append(f"{result.method}, {effort}, {duration(result.elapsed_s)}, seed {result.seed}")
+    lines += [f"note: {flag}" for flag in result.flags]
+    return "\n".join(lines)
+
+
+def count(value: int) -> str:
+    """Return an integer in full up to 15 digits, and as 1.23e+45 above."""
+    text = str(value)
+    return f"{value:,}" if len(text) <= 15 else f"{text[0]}.{text[1:3]}e+{len(text) - 1}"
+
+
+def duration(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def quantity(value: float, unit: str = "") -> str:
+    text = count(value) if isinstance(value, int) else f"{value:.6g}"
+    return f"{text} {unit}" if unit else text
+
+
+def _percent(part: float, whole: float) -> float:
+    """Return a percentage of one decimal, 100.0 only for what is used up wholly."""
+    percent = round(100 * (part / whole), 1)
+    return 99.9 if percent >= 100 and part < whole else percent
+
+
+def used_percent(result: SearchResult) -> list[tuple[str, float]]:
+    """Return (label, percent used) of each upper budget."""
+    return [
+        (label, _percent(getattr(result, field), result.budgets[budget]))
+        for budget, (field, label, _) in BUDGETS.items()
+        if budget in result.budgets and budget.startswith("max_")
+    ]
+
+
+def _headline(result: SearchResult) -> str:
+    parts = []
+    if result.accuracy is not None:
+        parts.append(f"accuracy {100 * result.accuracy:.2f} %")
+    if result.nn_degree is not None:
+        parts.append(f"NN-Degree {result.nn_degree:.6g}")
+    if result.objective_name not in ("accuracy", "nn_degree") and result.objective is not None:
+        parts.append(f"{result.objective_name} {result.objective:.6g}")
+    return ", ".join(parts)
+
+
+def _cell_lines(result: SearchResult) -> list[str]:
+    from ..networks.network import Network
+
+    found: Any = result.architecture
+    if found is None:  # for the type checker: the caller has a network
+        return []
+    if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
+        net = found if isinstance(found, Network) else found.network()
+        _, height, width = net.input_shape
+        name = getattr(result.space, "name")(result.x)  # noqa: B009 - no SearchSpace has it
+        return [name, f"{len(net)} layers, images of {height} x {width}"]
+    names = ["width", "depth", "skips"]
+    if found.family == "mobilenet-v2":
+        names += ["expansion", "kernel"]
+    rows = [["cell", *names]]
+    rows += [
+        [str(number), *(str(getattr(cell, name)) for name in names)]
+        for number, cell in enumerate(found.cells, 1)
+    ]
+    total = sum(result.cell_degrees)
+    if len(result.cell_degrees) == len(found.cells) and total > 0:
+        rows[0] += ["NN-Degree", "share"]
+        for row, degree in zip(rows[1:], result.cell_degrees, strict=True):
+            row += [f"{degree:.6g}", f"{100 * degree / total:.0f} %"]
+    bits = (result.accelerator or {}).get("cell_bits")
+    if bits:
+        for row, one in zip(rows, ["bits", *bits], strict=True):
+            row.append(str(one))
+    size = f"images of {found.resolution} x {found.resolution}, {found.num_classes} classes"
+    return [*table(rows), size]
+
+
+def table(rows: list[list[str]], left: int = 0) -> list[str]:
+    """Align columns: the first `left` to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _cost_lines(result: SearchResult) -> list[str]:
+    rows = []
+    for budget, (field, label, unit) in BUDGETS.items():
+        value = getattr(result, field)
+        limit = result.budgets.get(budget)
+        if value is None or (budget == "min_accuracy" and limit is None):
+            continue
+        row = [label, quantity(value, unit), "", "", ""]
+        if limit is not None and budget.startswith("max_"):
+            percent = _percent(value, limit)
+            bar = "#" * int(percent / 100 * _BAR)
+            row[2:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
+        elif limit is not None:
+            row[2] = f"at least {quantity(limit)}"
+        rows.append(row)
+    return table(rows, 1) if rows else []
+
+
+def _refusal_lines(result: SearchResult) -> list[str]:
+    lines = [result.message] if result.message else []
+    if result.least:
+        rows = [["budget", "given", "could be at least", ""]]
+        for budget, least in result.least.items():
+            unit = BUDGETS[budget][2]
+            given = result.budgets.get(budget)
+            upper = budget.startswith("max_")
+            beyond = given is not None and (least > given if upper else least < given)
+            rows.append(
+                [
+                    budget,
+                    "" if given is None else quantity(given, unit),
+                    ("" if upper else "at most ") + quantity(least, unit),
+                    "cannot be met" if beyond else "",
+                ]
+            )
+        lines += ["", *table(rows, 1)]
+    return [*lines, ""]
+
+
+def _proof_line(result: SearchResult) -> str:
+    of = f"of {count(result.space.size)} configurations"
+    if result.accelerator is not None:
+        of = f"of {count(result.accelerator['joint'])} networks on accelerators"
+    within = " within the budgets" if result.budgets else ""
+    label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
+    if result.x is None:
+        if result.proven:
+            return f"proven: {of}, none meets the budgets"
+        return "not proven: the search ended before it found a network, or that there is none"
+    if result.proven:
+        return f"proven optimal: {of}, none{within} has a higher {label}"
+    if result.upper_bound is None or result.gap is None:
+        return f"not proven: there is no upper bound on {label}"
+    return (
+        f"not proven: {of}, none{within} exceeds {label} {result.upper_bound:.6g} "
+        f"(gap {100 * result.gap:.3g} %)"
+    )

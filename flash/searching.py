@@ -1,0 +1,163 @@
+"""`flash.search`: checks what users pass, and hands it to the solver that answers it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from .base.checks import integer
+from .hardware.target import as_target
+from .predictors.predictor import as_predictor
+from .problem.compiling import as_space
+from .solving.options import METHODS, check_device, check_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from .hardware.target import Target
+    from .predictors.predictor import AccuracyPredictor
+    from .results.event import Event
+    from .spaces.space import SearchSpace
+
+__all__ = ["search"]
+
+
+def search(
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str] | Sequence[Target | str],
+    *,
+    max_latency_ms: float | Sequence[float | None] | None = None,
+    max_energy_mj: float | Sequence[float | None] | None = None,
+    max_area_mm2: float | Sequence[float | None] | None = None,
+    max_params: float | Sequence[float | None] | None = None,
+    max_macs: float | Sequence[float | None] | None = None,
+    min_accuracy: float | Sequence[float | None] | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
+    compile_objective: bool | None = None,
+    method: str = "shgo",
+    codesign: bool = False,
+    certify: bool = True,
+    evaluator: Any = None,
+    options: Mapping[str, Any] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    time_limit_s: float | None = None,
+    max_evals: int | None = None,
+    callback: Callable[[Event], Any] | None = None,
+    progress: bool = False,
+    threads: int | None = None,
+) -> Any:
+    """Find the best network of a space for a target within budgets, and prove it.
+
+    Parameters
+    ----------
+    space : SearchSpace, or str or path
+        A space, the name of a default one ("densenet", "resnet", "wide-resnet", "mobilenet-v2"),
+        or a TOML or JSON file.
+    target : Target, str or path, or a list of them
+        The hardware: see `flash.targets`. A list gives one result each, in a `FleetResult`.
+    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
+        Budgets, positive; a network is feasible if and only if its reported float64 is at most
+        the budget. For a list of targets a budget may be a list too: one for each, or None.
+    min_accuracy : float in (0, 1], optional
+        Needs a predictor.
+    predictor : AccuracyPredictor or path, optional
+        None searches without training, by NN-Degree.
+    objective : str, dict or function, default "accuracy"
+        "accuracy": predicted accuracy, or NN-Degree without a predictor. A dict of exponents, for
+        example ``{"accuracy": 1, "latency_ms": -1}``: the weighted product of these. A function
+        takes a dict of arrays (what `flash.evaluate` returns, plus "choices") and returns one
+        score per configuration, larger is better; it is searched by SHGO and never proven.
+    compile_objective : bool, optional
+        Whether numba, where installed, compiles an objective function; the result's flags say what
+        was done and why. By default it does where the function loops in Python: array operations
+        are compiled already, and compiling takes about a second. True: those too. False: never.
+        Where numba cannot, or the scores would differ, the function runs as it is.
+    method : str, default "shgo"
+        "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
+        Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
+        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md).
+    codesign : bool, default False
+        Whether the accelerator is open to choice too, where the target has a design space (see
+        docs/codesign.md): the exact solver proves the best of network, accelerator and, where the
+        target has them, bits for each cell, whatever `certify` says.
+    certify : bool, default True
+        False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
+        the optimum afterwards, where it can be proven, and the gap to it.
+    evaluator : optional
+        Other papers' methods: what tells accuracies, instead of a predictor: a
+        `TableEvaluator`, a `TrainingEvaluator`, the path of a table, or a function from a list of
+        architectures to their accuracies.
+    options : dict, optional
+        Other papers' methods: their own options.
+    journal : path, optional
+        Other papers' methods: file of all evaluations. A run that finds its networks there takes
+        their accuracies from it, so that one that was stopped goes on.
+    seed : int, default 0
+        The same seed gives the same answer.
+    time_limit_s : float, optional
+    max_evals : int, optional
+        Configurations that may be evaluated. Combinations of some cells only, which the exact
+        solver's enumeration looks at, count as one for every 64. Other papers' methods: networks
+        whose accuracy is asked for; one over a budget is none.
+    callback : callable, optional
+        Called now and then with an `Event`; the search stops where it returns True.
+    progress : bool, default False
+        Print a line to stderr while searching.
+    threads : int, optional
+        For a list of targets; the answers are the same for any number. By default as many as there
+        are processors. A callback, or an objective function, is called from one thread only, and
+        methods of other papers use one.
+
+    Returns
+    -------
+    SearchResult, or FleetResult (a list of SearchResult)
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted; nothing was searched then.
+    """
+    started = perf_counter()
+    given = {
+        "predictor": predictor,
+        "objective": objective,
+        "compile_objective": compile_objective,
+        "method": method,
+        "codesign": codesign,
+        "certify": certify,
+        "evaluator": evaluator,
+        "options": options,
+        "journal": journal,
+        "seed": seed,
+        "time_limit_s": time_limit_s,
+        "max_evals": max_evals,
+        "callback": callback,
+        "progress": progress,
+    }
+    costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    if isinstance(target, (list, tuple)):
+        from .fleets.fleet import search_fleet
+
+        return search_fleet(space, target, costs, min_accuracy, given, threads, started)
+    if threads is not None:
+        integer("threads", threads, 1, 1024)
+    if isinstance(given["method"], str) and method not in METHODS:
+        from .methods.running import prepare
+
+        ready = prepare(space, given)
+        return ready.search(ready.check(target, costs, min_accuracy), started)
+    space = as_space(space)
+    target = as_target(target)
+    predictor = as_predictor(predictor, space.family)
+    one: Any = (costs, min_accuracy, predictor, objective, compile_objective)
+    device = check_device(target, *one)
+    checked = check_options(given)
+    if codesign:
+        from .codesign.run import search_codesign
+
+        return search_codesign(checked, space, predictor, device, started)
+    return checked.search(space, predictor, device, started)

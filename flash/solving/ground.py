@@ -1,0 +1,241 @@
+"""What rows of choice indices cost: by compiled tables, or network by network."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from .._core import batch
+from ..problem.compiling import MACS, PARAMS, compile_problem
+from ..spaces.network_space import MAX_KEPT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from ..hardware.target import Target
+    from ..networks.network import Network
+    from ..predictors.predictor import AccuracyPredictor
+    from ..spaces.network_space import NetworkSpace
+    from ..spaces.space import SearchSpace
+
+__all__ = ["Ground", "NetworkGround", "TableGround", "ground_of"]
+
+
+class Ground:
+    """A space on a target, as every method sees it.
+
+    Attributes
+    ----------
+    lengths : int64 array, shape (variables,)
+        Choices of each variable.
+    groups : tuple of int arrays
+        Numbers of the variables that belong together: first the global ones, then cell by cell.
+        Variables of one choice are left out, and groups of none.
+    distinct : int
+        How many rows `canonical` leaves, at most.
+    tabled : bool
+        Whether compiled tables hold costs and scores, so that the exact solver can prove.
+    saved_s : float
+        What charging took of which another run had done the work before: it counts for this one
+        too, or methods that run later would seem faster.
+    """
+
+    tabled: bool = False
+    saved_s: float = 0.0
+
+    space: Any
+    target: Target
+    lengths: NDArray[np.int64]
+    groups: tuple[NDArray[np.int64], ...]
+    distinct: int
+
+    def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return metrics of canonical rows, shape (6, n).
+
+        The core's score (NaN where the ground has none), latency in ms, energy in mJ, area in mm2
+        (0 where the target does not model them), parameters and MACs. All infinite where a row is
+        no network.
+        """
+        raise NotImplementedError
+
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows that stand for all that are the same configuration."""
+        raise NotImplementedError
+
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which rows may be an answer; None: all of them."""
+        return None
+
+    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        """Draw `n` canonical rows, each configuration as likely as any other."""
+        raise NotImplementedError
+
+    def _group(self, groups: Any) -> None:
+        kept = [np.array([k for k in group if self.lengths[k] > 1]) for group in groups]
+        self.groups = tuple(group.astype(np.int64) for group in kept if len(group))
+
+
+class TableGround(Ground):
+    """A `SearchSpace`: one kernel of the core charges and scores a batch.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    target : Target
+    predictor : AccuracyPredictor or None
+        The score is its, or NN-Degree.
+    """
+
+    tabled = True
+
+    def __init__(
+        self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
+    ) -> None:
+        self.space = space
+        self.target = target
+        self.problem = compile_problem(space, target, predictor, PARAMS | MACS)
+        self.lengths = np.array(space._lengths, dtype=np.int64)
+        self.distinct = space.size
+        count = len(self.lengths)
+        cells = max(1, len(space._per_cell))
+        each = (count - 3) // cells
+        starts = range(3, count, each)
+        self._group([range(3), *(range(start, start + each) for start in starts)])
+        self._used = np.array([3 + int(cells) * each for cells in space.cells])
+        self._weights = self._place_values(each, [*starts], space.widths is not None)
+        blocks = [float(block) for block in space._blocks]
+        self._counts = np.array(blocks) / sum(blocks)
+
+    def _place_values(self, each: int, starts: list[int], free: bool) -> NDArray[np.int64]:
+        """Return the matrix that turns rows into (variant, table row of each cell)."""
+        lengths = self.lengths
+        weights = np.zeros((len(lengths), 1 + len(starts)), dtype=np.int64)
+        weights[:3, 0] = lengths[1] * lengths[2], lengths[2], 1
+        for c, start in enumerate(starts):
+            size = 1
+            for k in range(start + each - 1, start - 1, -1):
+                weights[k, 1 + c] = size
+                size *= int(lengths[k])
+            if free and c:  # the width handed on selects the block of rows
+                weights[starts[c - 1], 1 + c] = size
+        return weights
+
+    def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        places = (rows @ self._weights).astype(np.int32)
+        variants: Any = np.ascontiguousarray(places[:, 0])
+        cells: Any = np.ascontiguousarray(places[:, 1:])
+        return np.array(batch.evaluate(self.problem.tables, variants, cells))
+
+    def places(self, row: Sequence[int]) -> list[int]:
+        """Return (variant, table row of each of its cells) of a row."""
+        found = np.array(row, dtype=np.int64) @ self._weights
+        return [int(v) for v in found[: 1 + int(self.space.cells[row[1]])]]
+
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        if len(self._used) == 1:
+            return rows
+        surplus = np.arange(rows.shape[1]) >= self._used[rows[:, 1]][:, None]
+        kept: NDArray[np.int64] = np.where(surplus, 0, rows)
+        return kept
+
+    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
+        if len(self._counts) > 1:
+            rows[:, 1] = rng.choice(len(self._counts), size=n, p=self._counts)
+        return self.canonical(rows)
+
+
+class NetworkGround(Ground):
+    """A `NetworkSpace`: networks are built and charged one by one, each once.
+
+    Parameters
+    ----------
+    space : NetworkSpace
+    target : Target
+    score : callable, optional
+        From a Network to its score; without it scores are NaN.
+    """
+
+    def __init__(
+        self, space: NetworkSpace, target: Target, score: Callable[[Network], float] | None = None
+    ) -> None:
+        self.space = space
+        self.target = target
+        self.score = score
+        self.lengths = np.array(space.lengths, dtype=np.int64)
+        self.distinct = space.size
+        self._group(space.groups)
+        # kept with the space: another run on it charges nothing twice
+        kept = space.__dict__.setdefault("_charged", {})
+        key = (id(target), None if score is None else id(getattr(score, "__self__", score)))
+        if key not in kept:
+            if len(kept) >= 8:
+                kept.clear()
+            kept[key] = ((target, score), {})  # held, so that the numbers stay theirs
+        self._kept: dict[tuple[int, ...], tuple[tuple[float, ...], float]] = kept[key][1]
+        self._own: set[tuple[int, ...]] = set()
+
+    def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
+        return found.reshape(-1, 6).T
+
+    def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
+        kept = self._kept.get(row)
+        if kept is None:
+            started = perf_counter()
+            net = self.space.network(row)
+            if net is None:
+                found = (float("nan"), *(float("inf"),) * 5)
+            else:
+                cost = self.target.cost(net)
+                costs = (cost.latency_ms, cost.energy_mj or 0.0, cost.area_mm2 or 0.0)
+                score = float("nan") if self.score is None else float(self.score(net))
+                found = (score, *costs, float(net.params), float(net.macs))
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+                self._own.clear()
+            kept = self._kept[row] = (found, perf_counter() - started)
+        elif row not in self._own:
+            self.saved_s += kept[1]
+        self._own.add(row)
+        return kept[0]
+
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        space: NetworkSpace = self.space
+        return space.canonical(rows)
+
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        space: NetworkSpace = self.space
+        return space.is_member(rows)
+
+    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        rows: NDArray[np.int64] = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
+        return self.canonical(rows)
+
+
+def ground_of(
+    space: Any,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    score: Callable[[Network], float] | None = None,
+) -> Ground:
+    """Return the ground of a space of either kind.
+
+    `predictor` scores a SearchSpace's tables (None: by NN-Degree), `score` a NetworkSpace's
+    networks.
+
+    Raises
+    ------
+    ArgumentError
+        If the space is too large for tables.
+    """
+    from ..spaces.network_space import NetworkSpace
+
+    if isinstance(space, NetworkSpace):
+        return NetworkGround(space, target, score)
+    return TableGround(space, target, predictor)

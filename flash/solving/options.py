@@ -1,0 +1,174 @@
+"""The arguments of a search that hold for every target, checked once."""
+
+from __future__ import annotations
+
+from .._core.exact import Query
+from ..base.checks import choice, integer, number, shown
+from ..base.record import Record
+from ..errors import ArgumentError, ArgumentTypeError
+from ..problem.compiling import MACS, PARAMS, compile_problem
+from ..problem.objective import as_objective, read_budgets
+from ..results.result import SearchResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..problem.objective import Objective
+    from ..spaces.space import SearchSpace
+
+__all__ = [
+    "METHODS",
+    "Device",
+    "Options",
+    "check_common",
+    "check_device",
+    "check_options",
+    "unsearched",
+]
+
+METHODS = ("shgo", "exact")
+INF = float("inf")
+
+
+class Device(Record):
+    """A target with its budgets, by name and in the core's order, and what is maximised on it."""
+
+    target: Target
+    budgets: dict[str, float]
+    limits: list[float]
+    least: float
+    wanted: Objective
+
+
+class Options(Record):
+    """How to search, as `flash.search` takes it."""
+
+    method: str
+    certify: bool
+    seed: int
+    deadline: float
+    evals: int
+    callback: Callable[[Any], Any] | None
+    progress: bool
+    codesign: bool = False
+
+    def search(
+        self,
+        space: SearchSpace,
+        predictor: AccuracyPredictor | None,
+        device: Device,
+        started: float,
+        stop: list[bool] | None = None,
+    ) -> SearchResult:
+        """Search for one device; `stop` ends it once it holds something."""
+        from .run import Run
+
+        wanted, limits = device.wanted, device.limits
+        if stop:
+            name = wanted.name(predictor is not None)
+            return unsearched(space, device, name, self.method, self.seed)
+        every = wanted.function is not None
+        extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
+            MACS if every or limits[5] < INF or wanted.uses(5) else 0
+        )
+        known = bool(device.target._models)
+        problem = compile_problem(space, device.target, predictor, extra)
+        if stop is not None and not known:  # of a fleet: a model for each would fill the memory
+            device.target._models.clear()
+            device.target._network_links.clear()
+        query = Query(limits, device.least, wanted.exponents)
+        run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
+        run.listen(self.callback, self.progress, stop)
+        return run.go(self.method, self.certify, self.deadline, self.evals)
+
+
+def unsearched(
+    space: Any, device: Device, objective_name: str, method: str, seed: int
+) -> SearchResult:
+    """Return the result of a device that Ctrl-C left no time for."""
+    return SearchResult(
+        space,
+        device.target.name,
+        device.budgets,
+        "TIME_LIMIT",
+        "no network within the budgets was found; interrupt ended the search",
+        objective_name=objective_name,
+        method=method,
+        seed=seed,
+        stopped="interrupt",
+    )
+
+
+def check_device(
+    target: Target,
+    values: Sequence[float | None],
+    min_accuracy: float | None,
+    predictor: AccuracyPredictor | None,
+    objective: str | Mapping[str, float] | Callable[[Any], Any],
+    compile_objective: bool | None,
+) -> Device:
+    """Return a device of what users pass; values: the budgets from latency to MACs."""
+    budgets, limits = read_budgets(values, target)
+    least = -INF
+    if min_accuracy is not None:
+        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        if predictor is None:
+            raise ArgumentError(
+                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
+            )
+        budgets["min_accuracy"] = least
+    wanted = as_objective(objective, target, predictor, compile_objective)
+    return Device(target, budgets, limits, least, wanted)
+
+
+class Common(Record):
+    """What every method takes, checked."""
+
+    certify: bool
+    seed: int
+    deadline: float
+    evals: int | None
+    callback: Callable[[Any], Any] | None
+    progress: bool
+
+
+def check_common(given: Mapping[str, Any]) -> Common:
+    """Return what every method takes of what users pass, by name."""
+    callback = given["callback"]
+    for name in ("certify", "progress"):
+        flag = given[name]
+        if flag is not True and flag is not False:
+            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+    seed = integer("seed", given["seed"], 0, 2**64 - 1)
+    limit, evals = given["time_limit_s"], given["max_evals"]
+    deadline = INF if limit is None else number("time_limit_s", limit, above=0.0)
+    evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
+    return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
+
+
+def check_options(given: Mapping[str, Any]) -> Options:
+    """Return the options of what users pass, by name."""
+    method = given["method"]
+    choice("method", method, METHODS)
+    for name in ("evaluator", "options", "journal"):
+        if given[name] is not None:
+            raise ArgumentError(f"{name} is not used by method {method!r}, which trains nothing")
+    common = check_common(given)
+    if callable(given["objective"]) and method != "shgo":
+        raise ArgumentError("an objective function is searched by method 'shgo' only")
+    codesign = given["codesign"]
+    if codesign is not True and codesign is not False:
+        raise ArgumentTypeError(f"codesign must be True or False, got {shown(codesign)}")
+    if codesign and callable(given["objective"]):
+        raise ArgumentError("codesign takes no objective function: it would prove nothing by it")
+    evals = -1 if common.evals is None else common.evals
+    return Options(
+        method, common.certify, common.seed, common.deadline, evals, common.callback,
+        common.progress, codesign,
+    )  # fmt: skip

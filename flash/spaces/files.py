@@ -1,0 +1,92 @@
+"""Spaces as plain data and files: the inner part of `SearchSpace`."""
+
+from __future__ import annotations
+
+import os
+
+from ..base.checks import known_keys, parse_json, read_text, shown, write_text_atomic
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .choices import plain
+from .space import SearchSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["from_dict", "load", "save", "to_dict"]
+
+_GLOBAL = ("width_multipliers", "cells", "resolution")
+_PER_CELL = ("depths", "skips", "widths", "expansions", "kernels")
+
+
+def to_dict(space: SearchSpace) -> dict[str, Any]:
+    """Return plain data; a variable that is alike in all cells is written once."""
+    data: dict[str, Any] = {}
+    for name in space._fields:
+        value = getattr(space, name)
+        if value is None:
+            continue
+        if name in _GLOBAL:
+            value = plain(value)
+        elif name in _PER_CELL:
+            alike = all(one == value[0] for one in value)
+            value = plain(value[0]) if alike else [plain(one) for one in value]
+        data[name] = value
+    return data
+
+
+def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
+    """Make a space from plain data; every fault is a FormatError."""
+    known_keys(where, data, SearchSpace._fields)
+    if "family" not in data:
+        raise FormatError(f"{where} lacks the key 'family'")
+    try:
+        return SearchSpace(**data)
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise FormatError(f"{where}: {error}") from None
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in (".toml", ".json"):
+        raise ArgumentError(f"path must end in .toml or .json, got {shown(os.fspath(path))}")
+    return suffix
+
+
+def load(path: str | os.PathLike[str]) -> SearchSpace:
+    """Read a space from a TOML or JSON file."""
+    where = f"the space file {shown(os.fspath(path))}"
+    suffix = _suffix(path)
+    text = read_text(path, "the space file")
+    if suffix == ".json":
+        return from_dict(parse_json(text, where), where)
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise FormatError(f"{where} is nested too deeply") from None
+    except ValueError as error:
+        raise FormatError(f"{where} is not valid TOML: {error}") from None
+    return from_dict(data, where)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def save(space: SearchSpace, path: str | os.PathLike[str]) -> None:
+    """Write a space to a TOML or JSON file, completely or not at all."""
+    data = to_dict(space)
+    if _suffix(path) == ".json":
+        import json
+
+        text = json.dumps(data, indent=2) + "\n"
+    else:
+        text = "".join(f"{key} = {_toml(value)}\n" for key, value in data.items())
+    write_text_atomic(path, text)

@@ -1,0 +1,142 @@
+"""From what a sweep's units found to its SweepResult."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from ..hardware.target import METRICS as COSTS
+from .work import Reduction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..problem.objective import Objective
+    from ..results.result import SearchResult
+    from .result import SweepResult
+    from .run import Settings
+    from .store import Store
+    from .work import Job
+
+__all__ = ["report"]
+
+
+def report(
+    settings: Settings,
+    job: Job,
+    store: Store | None,
+    found: Reduction,
+    budgets: dict[str, float],
+    wanted: Objective,
+    stopped: str | None,
+) -> SweepResult:
+    """Return the result; with a folder, make it complete."""
+    from .result import SweepResult
+
+    if store is not None and stopped is None:
+        if store.result is None:
+            store.result = _plain(found)
+        store.finish(store.result)
+        found = Reduction(settings.plan)
+        found.add(store.result)
+    plan = settings.plan
+    return SweepResult(
+        job.space,
+        job.problem.target.name,
+        budgets,
+        wanted.name(job.predictor is not None),
+        plan["where"],
+        plan["sample"],
+        plan["seed"],
+        job.total,
+        found.count,
+        found.feasible,
+        _best(job, found, budgets, wanted, settings),
+        _histograms(job, found),
+        _front(job, found),
+        settings.out,
+        None if store is None else sum(one["part"]["rows"] for one in store.done.values()),
+        () if store is None else tuple(store.remade),
+        stopped,
+        perf_counter() - settings.started,
+    )
+
+
+def _plain(found: Reduction) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "feasible": found.feasible,
+        "top": found.top,
+        "histogram": found.histogram,
+        "front": found.front,
+    }
+
+
+def _best(
+    job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
+) -> tuple[SearchResult, ...]:
+    from .._core.exact import Query
+    from ..problem.compiling import row_of
+    from ..solving.function import Found
+    from ..solving.run import Run
+
+    if not found.top:
+        return ()
+    problem = job.problem
+    run = Run(problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
+    whole = found.count == job.space.size and job.plan["where"] is None
+    bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
+    results = []
+    for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
+        sizes = problem.tables.space_rows[variant]
+        row = row_of(job.space, variant, [r % n for r, n in zip(rows, sizes, strict=True)])
+        score = wanted.report(value, problem.predictor)
+        point = Found(row, score, metrics, found.count, None, "")
+        proven = whole and rank == 1
+        result = run.report(None, found.count, None, proven, method="sweep", found=point)
+        message = f"number {rank} of {found.feasible:,} within the budgets"
+        if proven:
+            message = "proven: every configuration was accounted for"
+        results.append(result._replace(message=message, upper_bound=bound, elapsed_s=0.0))
+    return tuple(results)
+
+
+def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
+    from ..problem.compiling import MACS, PARAMS
+    from .result import Histogram
+
+    bins = job.plan["bins"]
+    if not bins:
+        return None
+    lows, per_bin = job.ranges
+    names = ["nn_degree" if job.predictor is None else "score", *COSTS, "params", "macs"]
+    known = {*job.problem.target.metrics, names[0]}
+    if job.plan["extra"] & PARAMS:
+        known.add("params")
+    if job.plan["extra"] & MACS:
+        known.add("macs")
+    result = {}
+    for k, name in enumerate(names):
+        if name in known:
+            width = 1.0 / per_bin[k] if per_bin[k] else 0.0
+            counts = found.histogram[k * bins : (k + 1) * bins]
+            result[name] = Histogram(lows[k], lows[k] + bins * width, tuple(counts))
+    return result
+
+
+def _front(job: Job, found: Reduction) -> dict[str, tuple[Any, ...]] | None:
+    names = job.plan["pareto"]
+    if names is None:
+        return None
+    columns: dict[str, tuple[Any, ...]] = {"index": tuple([i for i, _, _ in found.front])}
+    place = ("", *COSTS, "params", "macs")
+    known = ("accuracy", *job.problem.target.metrics, "params", "macs")
+    for name in known:
+        if name == "accuracy":
+            score = "nn_degree" if job.predictor is None else "accuracy"
+            columns[score] = tuple([a for _, _, a in found.front])
+        else:
+            k = place.index(name)
+            whole = name in ("params", "macs")
+            columns[name] = tuple([int(m[k]) if whole else m[k] for _, m, _ in found.front])
+    return columns

@@ -1,0 +1,180 @@
+"""What a sweep found."""
+
+from __future__ import annotations
+
+from ..base.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pandas import DataFrame
+
+    from ..results.result import SearchResult
+    from ..spaces.space import SearchSpace
+
+__all__ = ["FRONT_METRICS", "Histogram", "SweepResult"]
+
+FRONT_METRICS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+
+
+class Histogram(Record):
+    """How often a metric fell into each bin.
+
+    Parameters
+    ----------
+    low, high : float
+        Where the bins begin and end; all are equally wide. No configuration of the space lies
+        beyond.
+    counts : tuple of int
+        Configurations within budgets (and `where`) per bin.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The bins' edges, one more than there are bins."""
+        n = len(self.counts)
+        step = (self.high - self.low) / n
+        return (*(self.low + step * k for k in range(n)), self.high)
+
+
+class SweepResult(Record):
+    """The outcome of a sweep. Prints as one screen.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    target : str
+        Name of the target.
+    budgets : dict of str to float
+    objective_name : str
+    where : str or None
+    sample : int or None
+        Configurations drawn, where not all were looked at.
+    seed : int
+        Of the sample.
+    size : int
+        Configurations that the sweep has.
+    count : int
+        Those looked at; `size` where it ran to its end.
+    feasible : int
+        Those within all budgets, for which `where` holds.
+    top : tuple of SearchResult
+        The best, best first.
+    histograms : dict of str to Histogram, or None
+        Of each metric, over the feasible ones; "score" is what a predictor's accuracy is made of.
+        None where they were not asked for.
+    front : dict of str to tuple, or None
+        With `pareto`: the configurations that no other beats in all its metrics, as columns
+        "index" and the metrics; of equals the one of smallest index.
+    out : str or None
+        The folder of the Parquet dataset.
+    rows : int or None
+        Rows in it.
+    remade : tuple of str
+        Parts that were found damaged or missing, and made again.
+    stopped : {None, "callback"}
+        What ended it early.
+    elapsed_s : float
+    """
+
+    space: SearchSpace
+    target: str
+    budgets: dict[str, float]
+    objective_name: str
+    where: str | None
+    sample: int | None
+    seed: int
+    size: int
+    count: int
+    feasible: int
+    top: tuple[SearchResult, ...]
+    histograms: dict[str, Histogram] | None = None
+    front: dict[str, tuple[Any, ...]] | None = None
+    out: str | None = None
+    rows: int | None = None
+    remade: tuple[str, ...] = ()
+    stopped: str | None = None
+    elapsed_s: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every configuration of the sweep was looked at."""
+        return self.count == self.size
+
+    @property
+    def best(self) -> SearchResult | None:
+        """The best configuration, or None where none is feasible."""
+        return self.top[0] if self.top else None
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.size, self.count, self.feasible))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from .text import screen
+
+        return screen(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal result.
+
+        ``complete`` follows from the rest: it is there for other readers.
+        """
+        from .files import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SweepResult:
+        """Make a result from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        from .files import from_dict
+
+        return from_dict(data)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the result as JSON text, and write it where a path is given.
+
+        The file is either complete or not there.
+        """
+        from ..base.checks import json_text
+
+        return json_text(self.to_dict(), path, indent=1)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> SweepResult:
+        """Read a result from JSON text (it starts with a brace) or from a file.
+
+        Raises
+        ------
+        FormatError
+            If it is no JSON of a sweep's result.
+        """
+        from ..base.checks import parse_json, read_text
+
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls.from_dict(parse_json(source))
+        return cls.from_dict(parse_json(read_text(source, "the result file")))
+
+    def to_frame(self) -> DataFrame:
+        """Return the best ones as a pandas DataFrame, best first: see `SearchResult.to_frame`."""
+        from ..base.extras import require
+
+        pandas = require("to_frame()", "plot", "pandas")
+        if not self.top:
+            return pandas.DataFrame()
+        return pandas.concat([one.to_frame() for one in self.top], ignore_index=True)

@@ -1,0 +1,181 @@
+"""Rows of a sweep: configurations that are evaluated together, and what is kept of them."""
+
+from __future__ import annotations
+
+from ..hardware.target import METRICS as COSTS
+from ..problem.compiling import Problem, compile_problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .work import Job, Point
+
+__all__ = ["Chunk"]
+
+
+class Chunk:
+    """Rows of a unit, evaluated together."""
+
+    def __init__(self, job: Job, first: int, last: int, where: Any) -> None:
+        import numpy as np
+
+        from .._core import batch, stream
+        from ..base.seeds import stream as stream_of
+
+        self.job = job
+        n = last - first
+        size = job.space.size
+        self.index: Any
+        if job.plan["sample"] is None or job.plan["sample"] >= size:
+            self.index = np.arange(first, last, dtype=np.int64)
+        else:
+            self.index = _room(n, "i8")
+            stream.draw(size, stream_of(job.plan["seed"]), first, self.index)
+        tables = job.problem.tables
+        self.variants: Any = _room(n, "i4")
+        self.rows: Any = _room((n, max(job.problem.layout)), "i4")
+        stream.place_rows(tables, self.index, self.variants, self.rows)
+        self.metrics: list[Any] = [
+            np.asarray(one) for one in batch.evaluate(tables, self.variants, self.rows)
+        ]
+        feasible: Any = _room(n, "u1")
+        self.objective: Any = _room(n)
+        self.accuracy: Any = _room(n) if job.predictor is not None else None
+        stream.weigh(tables, job.query, self.metrics, feasible, self.objective, self.accuracy)
+        self.mask: Any = feasible.view(bool)
+        self._table: dict[str, Any] | None = None
+        if where is not None:
+            self.mask = self.mask & where.mask(self.table)
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """All rows as columns."""
+        if self._table is None:
+            values: dict[str, Any] = {"index": self.index}
+            for name in self.job.columns[1:]:
+                values[name] = self._column(name)
+            self._table = values
+        return self._table
+
+    def _column(self, name: str) -> Any:
+        import numpy as np
+
+        if name == "nn_degree":
+            return degrees_of(self.job.problem, self.variants, self.rows, self.metrics[0])
+        if name == "accuracy":
+            return self.accuracy
+        if name in COSTS:
+            return self.metrics[1 + COSTS.index(name)]
+        return self.metrics[4 if name == "params" else 5].astype(np.int64)
+
+    def kept_columns(self) -> dict[str, Any]:
+        """Return the rows that meet budgets and condition, as columns."""
+        if self.mask.all():
+            return self.table
+        return {name: column[self.mask] for name, column in self.table.items()}
+
+    def reduced(self, least: float) -> dict[str, Any]:
+        import numpy as np
+
+        plan = self.job.plan
+        kept = np.flatnonzero(self.mask)
+        histogram: list[int] = []
+        if plan["bins"]:
+            low, per_bin = self.job.ranges
+            for k, metric in enumerate(self.metrics):
+                place = ((metric[kept] - low[k]) * per_bin[k]).astype(np.int64)
+                place = np.clip(place, 0, plan["bins"] - 1)
+                histogram += np.bincount(place, minlength=plan["bins"]).tolist()
+        return {
+            "count": len(self.index),
+            "feasible": len(kept),
+            "top": self._top(kept, least),
+            "histogram": histogram,
+            "front": self._front(kept) if plan["pareto"] else [],
+        }
+
+    def _top(self, kept: Any, least: float) -> list[Point]:
+        import numpy as np
+
+        top = self.job.plan["top"]
+        if not top:
+            return []
+        kept = kept[self.objective[kept] >= least]
+        if len(kept) > top:
+            values = self.objective[kept]
+            kept = kept[values >= np.partition(values, len(kept) - top)[len(kept) - top]]
+        m = self.metrics
+        order = np.lexsort(
+            (
+                self.index[kept],
+                -m[0][kept],
+                m[3][kept],
+                m[2][kept],
+                m[1][kept],
+                -self.objective[kept],
+            )
+        )
+        cells = self.job.problem.layout
+        points = []
+        for i in kept[order[:top]].tolist():
+            variant = int(self.variants[i])
+            points.append(
+                (
+                    variant,
+                    tuple(self.rows[i, : cells[variant]].tolist()),
+                    float(self.objective[i]),
+                    tuple([float(column[i]) for column in m]),
+                )
+            )
+        return points
+
+    def _front(self, kept: Any) -> list[tuple[Any, ...]]:
+        import numpy as np
+
+        from .._core.stream import nondominated
+
+        if not len(kept):
+            return []
+        place = ("accuracy", *COSTS, "params", "macs")
+        columns = []
+        for name in self.job.plan["pareto"]:
+            score = self.accuracy if self.accuracy is not None else self.metrics[0]
+            columns.append(
+                -score[kept] if name == "accuracy" else self.metrics[place.index(name)][kept]
+            )
+        costs: Any = np.ascontiguousarray(np.stack(columns, 1))
+        order: Any = np.lexsort((self.index[kept], *costs.T[::-1]))
+        found = []
+        for j in nondominated(costs, order):
+            i = int(kept[j])
+            score = self.accuracy if self.accuracy is not None else self.metrics[0]
+            metrics = tuple([float(column[i]) for column in self.metrics])
+            found.append((int(self.index[i]), metrics, float(score[i])))
+        return found
+
+
+def degrees_of(problem: Problem, variants: Any, rows: Any, scores: Any) -> Any:
+    """Return NN-Degrees: the scores, or read anew where these are a topology's."""
+    if problem.predictor is None or problem.predictor.topology is None:
+        return scores
+    import numpy as np
+
+    from .._core import batch
+
+    plain = problem.__dict__.get("_plain")
+    if plain is None:
+        plain = problem.__dict__["_plain"] = compile_problem(problem.space, problem.target)
+    return np.asarray(batch.evaluate(plain.tables, variants, rows)[0])
+
+
+def _same(array: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(array)
+
+
+def _room(shape: Any, kind: str = "f8") -> Any:
+    import numpy as np
+
+    return np.empty(shape, kind)

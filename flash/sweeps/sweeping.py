@@ -1,0 +1,236 @@
+"""sweep(): every configuration of a space, or a sample of it, reduced on the way or written out."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+
+from ..base.checks import choice, integer, number, shown
+from ..errors import ArgumentError, ArgumentTypeError
+from ..hardware.target import as_target
+from ..predictors.predictor import as_predictor
+from ..problem.compiling import MACS, PARAMS, as_space
+from ..problem.objective import as_objective, read_budgets
+from .result import FRONT_METRICS, Histogram, SweepResult
+from .run import Settings, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+    from typing import Any
+
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..spaces.space import SearchSpace
+    from .run import SweepEvent
+
+__all__ = ["FRONT_METRICS", "Histogram", "SweepResult", "sweep"]
+
+INF = float("inf")
+MAX_TOP = 1_000_000
+MAX_BINS = 65536
+UNIT = 1 << 32  # configurations of a unit that is only counted: about a second
+MAX_UNIT = 1 << 36
+UNIT_EXACT = 1 << 27  # with histograms
+UNIT_ROWS = 1 << 22  # of one that is evaluated row by row
+CHUNK = 1 << 18
+HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: they come unasked
+LARGEST = 2**63
+
+
+def sweep(
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str],
+    *,
+    max_latency_ms: float | None = None,
+    max_energy_mj: float | None = None,
+    max_area_mm2: float | None = None,
+    max_params: float | None = None,
+    max_macs: float | None = None,
+    min_accuracy: float | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    objective: str | Mapping[str, float] = "accuracy",
+    top: int = 100,
+    bins: int | None = None,
+    pareto: Sequence[str] | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    where: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    chunk: int | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    resume: bool = True,
+    yes: bool = False,
+    progress: bool = False,
+    callback: Callable[[SweepEvent], Any] | None = None,
+) -> SweepResult:
+    """Look at every configuration of a space, or at a sample of it.
+
+    Without `where`, `pareto`, `sample` and `out` this is a complete enumeration in the compiled
+    core: the count of configurations within the budgets and the best `top`, some fractions of a
+    nanosecond per configuration and thread; histograms cost some fifty times that. Otherwise every
+    configuration becomes a row of all metrics, some hundred times slower.
+
+    Parameters
+    ----------
+    space : SearchSpace, name or path
+    target : Target, name or path
+    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs, min_accuracy : float
+        Budgets, as `flash.search` takes them.
+    predictor, objective
+        As `flash.search` takes them; an objective function is not accepted.
+    top : int, default 100
+        How many of the best are kept, at most a million.
+    bins : int, optional
+        Of each metric's histogram; 0: none. By default 64 where at most 2^28 configurations are
+        looked at, or each is a row anyway; else none.
+    pareto : sequence of str, optional
+        Two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs: the front of those.
+    sample : int, optional
+        Look at so many distinct configurations, drawn uniformly, instead of all.
+    seed : int, default 0
+        Of the sample; the first n of a larger sample are those of a smaller one.
+    where : str, optional
+        A condition on columns ("index", "nn_degree", "accuracy", the target's costs, "params",
+        "macs"): ``"latency_ms < 2 and area_mm2 < 50"``.
+    out : path, optional
+        A folder, new or of the same sweep before: every row within the budgets for which `where`
+        holds goes there, as a Parquet dataset with a manifest.
+    chunk : int, optional
+        Rows that are evaluated together and become one row group; 262,144 by default.
+    executor : concurrent.futures.Executor, optional
+        Where the work units run: processes, or a cluster's (Dask: ``Client.get_executor()``). Each
+        takes a second or more, gets ranges and not data, and writes its own Parquet part (`out`
+        must then be a folder that all see). By default threads of this process.
+    threads : int, optional
+        Threads of this process; all processors by default.
+    resume : bool, default True
+        Go on with the sweep that `out` holds; False refuses a folder that holds one.
+    yes : bool, default False
+        Go ahead with a sweep that is estimated to take more than ten minutes.
+    progress : bool, default False
+        Show rate and time left on stderr.
+    callback : callable, optional
+        Called after each unit with a `SweepEvent`; the sweep stops where it returns True.
+
+    Returns
+    -------
+    SweepResult
+        The same for any number of threads and any executor, also after a kill and a resume.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument is not accepted, `out` holds another sweep (what differs is named), or the
+        sweep is estimated to be long; nothing was done then.
+    FormatError
+        If the manifest in `out` is damaged.
+    SweepError
+        If a disk is full or a worker process died; what is finished is kept.
+    KeyboardInterrupt
+        On Ctrl-C; with `out` the same call goes on later.
+    """
+    started = perf_counter()
+    space = as_space(space)
+    target = as_target(target)
+    predictor = as_predictor(predictor, space.family)
+    budgets, limits = read_budgets(
+        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
+    )
+    if min_accuracy is not None:
+        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        if predictor is None:
+            raise ArgumentError(
+                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
+            )
+    if callable(objective):
+        raise ArgumentError(
+            "objective must be 'accuracy' or a dict of exponents: a sweep takes no function"
+        )
+    wanted = as_objective(objective, target, predictor)
+    top = integer("top", top, 0, MAX_TOP)
+    front = _front_of(pareto, target.metrics)
+    size = space.size
+    sample = None if sample is None else integer("sample", sample, 1, 2**62)
+    seed = integer("seed", seed, 0, 2**64 - 1)
+    as_rows = not (where is None and front is None and sample is None and out is None)
+    if as_rows and size >= LARGEST:
+        raise ArgumentError(
+            f"where, pareto, sample and out need a space of fewer than 2^63 configurations; this "
+            f"one has {size:.3g}"
+        )
+    looked_at = size if sample is None else min(sample, size)
+    if bins is None:
+        bins = 64 if as_rows or looked_at <= HISTOGRAMS else 0
+    bins = integer("bins", bins, 0, MAX_BINS)
+    chunk = CHUNK if chunk is None else integer("chunk", chunk, 1, UNIT_ROWS)
+    for name, flag in (("resume", resume), ("yes", yes), ("progress", progress)):
+        if flag is not True and flag is not False:
+            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+    if callback is not None and not callable(callback):
+        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise ArgumentTypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+        )
+    threads = (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
+    extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
+        MACS if limits[5] < INF or wanted.uses(5) else 0
+    )
+    # of a huge space larger ones: a scheduler has to hand out some ten thousands, not millions
+    counted = min(MAX_UNIT, max(UNIT, size >> 16))
+    unit = UNIT_ROWS if as_rows else UNIT_EXACT if bins else counted
+    plan: dict[str, Any] = {
+        "space": space.to_dict(),
+        "target": target.to_dict(),
+        "predictor": None if predictor is None else predictor.to_json(),
+        "limits": [None if one == INF else one for one in limits],
+        "min_accuracy": budgets.get("min_accuracy"),
+        "exponents": None if wanted.exponents is None else list(wanted.exponents),
+        "rows": as_rows,
+        "extra": PARAMS | MACS if as_rows or bins else extra,
+        "top": top,
+        "bins": bins,
+        "pareto": None if front is None else list(front),
+        "sample": None if sample is None else min(sample, size),
+        "seed": seed if sample is not None else 0,
+        "where": where,
+        # small sweeps are parted finer, for threads to share them
+        "unit": max(chunk, min(unit, looked_at // 16 // chunk * chunk)) if as_rows else unit,
+        "chunk": chunk,
+    }
+    settings = Settings(
+        plan=plan,
+        out=None if out is None else os.path.abspath(os.fspath(out)),
+        executor=executor,
+        threads=threads,
+        resume=resume,
+        yes=yes,
+        progress=progress,
+        callback=callback,
+        started=started,
+    )
+    return run(settings, budgets, wanted)
+
+
+def _front_of(pareto: Any, metrics: Sequence[str]) -> tuple[str, ...] | None:
+    if pareto is None:
+        return None
+    if isinstance(pareto, str) or not hasattr(pareto, "__iter__"):
+        raise ArgumentTypeError(
+            f"pareto must be two to four of {', '.join(FRONT_METRICS)}, got {shown(pareto)}"
+        )
+    names = tuple([choice("pareto", name, FRONT_METRICS) for name in pareto])
+    if not 2 <= len(names) <= 4 or len(set(names)) < len(names):
+        raise ArgumentError(
+            f"pareto must be two to four different ones of {', '.join(FRONT_METRICS)}, "
+            f"got {shown(names)}"
+        )
+    for name in names:
+        if name.endswith(("_ms", "_mj", "_mm2")) and name not in metrics:
+            raise ArgumentError(
+                f"pareto: the target does not model {name} (it models {', '.join(metrics)})"
+            )
+    return names

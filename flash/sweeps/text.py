@@ -1,0 +1,53 @@
+"""The text of a sweep's result."""
+
+from __future__ import annotations
+
+from ..results.screen import count, duration, quantity, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .result import SweepResult
+
+__all__ = ["screen"]
+
+
+def screen(result: SweepResult) -> str:
+    """Return the text of ``print(sweep_result)``."""
+    what = "all" if result.sample is None else "a sample of"
+    looked = f"{count(result.count)} of {count(result.size)}"
+    lines = [
+        f"{result.space.family} on {result.target}: {what} {count(result.size)} configurations"
+        if result.complete
+        else f"{result.space.family} on {result.target}: {looked} configurations",
+        f"{count(result.feasible)} within the budgets"
+        + (f" where {result.where}" if result.where else ""),
+    ]
+    if result.top:
+        costs = [
+            name
+            for name in ("accuracy", "nn_degree", "latency_ms", "energy_mj", "area_mm2")
+            if getattr(result.top[0], name) is not None
+        ]
+        titles = ["", "objective", *costs, "params", "macs", "index"]
+        rows = [
+            [
+                str(rank),
+                quantity(one.objective if one.objective is not None else 0.0),
+                *(quantity(getattr(one, name)) for name in costs),
+                *(quantity(value or 0) for value in (one.params, one.macs, one.index)),
+            ]
+            for rank, one in enumerate(result.top[:10], 1)
+        ]
+        lines += ["", *table([titles, *rows])]
+        if len(result.top) > 10:
+            lines.append(f"... and {len(result.top) - 10} more")
+    if result.front is not None:
+        lines += ["", f"front: {len(result.front['index'])} points"]
+    if result.out is not None:
+        lines += ["", f"{count(result.rows or 0)} rows in {result.out}"]
+    if result.remade:
+        lines.append(f"made again, damaged or missing: {', '.join(result.remade)}")
+    if result.stopped:
+        lines.append(f"stopped by {result.stopped}")
+    lines += ["", f"{duration(result.elapsed_s)}"]
+    return "\n".join(lines)

@@ -1,0 +1,291 @@
+"""Work units of a sweep: a range of configurations, reduced or written where the unit runs.
+
+A unit takes the sweep's plan as compressed JSON and its own number, so that it can run in a thread,
+another process or another machine; nothing else travels. What it returns is plain data, and merging
+such results is exact and the same in any order.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from .._core import sweep as core
+from .._core.exact import Query
+from ..base.record import Record, cached
+from ..hardware.target import METRICS as COSTS
+from ..hardware.target import Target
+from ..predictors.predictor import AccuracyPredictor
+from ..problem.compiling import MACS, PARAMS, Problem, compile_problem
+from ..spaces.space import SearchSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Point = tuple[int, tuple[int, ...], float, tuple[float, ...]]
+
+__all__ = ["Job", "Reduction", "job_of", "order_of", "pack_plan", "run_unit"]
+
+INF = float("inf")
+SLICE = 1 << 29  # configurations of one call of the core: a fraction of a second
+SLICE_EXACT = 1 << 25
+SIGNS = {"accuracy": -1.0}  # of a front's metrics: more accuracy, less of all others
+
+_job: tuple[bytes, Job] | None = None
+
+
+class Stopped(Exception):
+    """A unit was told to stop."""
+
+
+def pack_plan(plan: dict[str, Any]) -> bytes:
+    """Return a plan as the bytes that work units take."""
+    return zlib.compress(json.dumps(plan, sort_keys=True, allow_nan=False).encode(), 9)
+
+
+def order_of(point: Point) -> tuple[Any, ...]:
+    """Return the key that sorts points best first (flash_precedes in problem.h)."""
+    variant, rows, objective, metrics = point
+    return (-objective, metrics[1], metrics[2], metrics[3], -metrics[0], variant, rows)
+
+
+class Reduction:
+    """What units found: counts, the best, histograms, a front. Merging is exact."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+        self.count = 0
+        self.feasible = 0
+        self.top: list[Point] = []
+        self.histogram: list[int] = [0] * (6 * plan["bins"])
+        self.front: list[tuple[Any, ...]] = []  # (index, metrics, accuracy)
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Take what one unit returned."""
+        self.count += part["count"]
+        self.feasible += part["feasible"]
+        if part["top"]:
+            points = [(v, tuple(r), o, tuple(m)) for v, r, o, m in part["top"]]
+            self.top = sorted(self.top + points, key=order_of)[: self.plan["top"]]
+        if part["histogram"]:
+            self.histogram = [a + b for a, b in zip(self.histogram, part["histogram"], strict=True)]
+        if part["front"]:
+            points_ = [(i, tuple(m), a) for i, m, a in part["front"]]
+            self.front = merge_fronts(self.plan["pareto"], self.front + points_)
+
+    @property
+    def least(self) -> float:
+        """The objective that a configuration must reach to be among the best still."""
+        return self.top[-1][2] if self.top and len(self.top) == self.plan["top"] else -INF
+
+
+def costs_of(names: list[str], metrics: tuple[float, ...], accuracy: float) -> list[float]:
+    """Return a point's coordinates, the less the better."""
+    place = ("accuracy", *COSTS, "params", "macs")
+    return [-accuracy if name == "accuracy" else metrics[place.index(name)] for name in names]
+
+
+def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the points that no other dominates, sorted; of equals the smallest index."""
+    import numpy as np
+
+    from .._core.stream import nondominated
+
+    if not points:
+        return []
+    values: list[Any] = [costs_of(names, m, a) for _, m, a in points]
+    costs: Any = np.array(values)
+    index = np.array([point[0] for point in points])
+    order: Any = np.lexsort((index, *costs.T[::-1]))
+    same: Any = np.ascontiguousarray(costs)
+    return [points[i] for i in nondominated(same, order)]
+
+
+class Job(Record):
+    """A plan made ready to run: the problem compiled, the budgets read."""
+
+    plan: dict[str, Any]
+
+    @cached
+    def space(self) -> SearchSpace:
+        return SearchSpace.from_dict(self.plan["space"])
+
+    @cached
+    def predictor(self) -> AccuracyPredictor | None:
+        text = self.plan["predictor"]
+        return None if text is None else AccuracyPredictor._from_dict("the plan", json.loads(text))
+
+    @cached
+    def problem(self) -> Problem:
+        extra = PARAMS | MACS if self.plan["rows"] else self.plan["extra"]
+        target = Target.from_dict(self.plan["target"])
+        return compile_problem(self.space, target, self.predictor, extra)
+
+    @cached
+    def query(self) -> Query:
+        plan = self.plan
+        limits = [INF if one is None else one for one in plan["limits"]]
+        least = -INF if plan["min_accuracy"] is None else plan["min_accuracy"]
+        return Query(limits, least, plan["exponents"])
+
+    @cached
+    def ranges(self) -> tuple[list[float], list[float]]:
+        """Low end and 1 / width of the bins of each metric's histogram."""
+        from .._core.stream import metric_ranges
+
+        lows, highs = metric_ranges(self.problem.tables)
+        bins = self.plan["bins"]
+        return lows, [
+            bins / (high - low) if high > low else 0.0
+            for low, high in zip(lows, highs, strict=True)
+        ]
+
+    @cached
+    def parts(self) -> list[tuple[int, int, int]]:
+        """Of each variant: outer combinations, those of a unit, and units."""
+        found = []
+        for outer, inner in core.outer_sizes(self.problem.tables):
+            step = max(1, self.plan["unit"] // inner)
+            found.append((outer, step, -(-outer // step)))
+        return found
+
+    @cached
+    def total(self) -> int:
+        """Configurations of the sweep."""
+        size: int = self.space.size
+        sample: int | None = self.plan["sample"]
+        return size if sample is None else min(sample, size)
+
+    @cached
+    def units(self) -> int:
+        if self.plan["rows"]:
+            step: int = self.plan["unit"]
+            return -(-self.total // step)
+        return sum(units for _, _, units in self.parts)
+
+    def size_of(self, unit: int) -> int:
+        """Return how many configurations a unit has."""
+        if self.plan["rows"]:
+            step = self.plan["unit"]
+            return int(min(step, self.total - unit * step))
+        variant, first, last = self.place(unit)
+        return int(last - first) * int(core.outer_sizes(self.problem.tables)[variant][1])
+
+    def place(self, unit: int) -> tuple[int, int, int]:
+        """Return (variant, first, last) of a unit's outer combinations."""
+        for variant, (outer, step, units) in enumerate(self.parts):
+            if unit < units:
+                return variant, unit * step, min(outer, (unit + 1) * step)
+            unit -= units
+        raise IndexError(unit)
+
+    def run(
+        self,
+        unit: int,
+        least: float = -INF,
+        write: Callable[[dict[str, Any]], None] | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """Run one unit; `write` takes each chunk of its rows as columns."""
+        reduction = Reduction(self.plan)
+        if self.plan["rows"]:
+            self._run_rows(unit, least, write, stopping, reduction)
+        else:
+            self._run_core(unit, least, stopping, reduction)
+        return {
+            "unit": unit,
+            "count": reduction.count,
+            "feasible": reduction.feasible,
+            "top": reduction.top,
+            "histogram": reduction.histogram,
+            "front": reduction.front,
+        }
+
+    def _run_core(
+        self, unit: int, least: float, stopping: Callable[[], bool], found: Reduction
+    ) -> None:
+        from array import array
+
+        variant, first, last = self.place(unit)
+        inner = core.outer_sizes(self.problem.tables)[variant][1]
+        bins = self.plan["bins"]
+        low, per_bin = self.ranges if bins else ([0.0] * 6, [0.0] * 6)
+        step = max(1, (SLICE_EXACT if bins else SLICE) // inner)
+        for start in range(first, last, step):
+            if stopping():
+                raise Stopped
+            end = min(last, start + step)
+            feasible, _, points, histogram = core.count_range(
+                self.problem.tables,
+                self.query,
+                variant,
+                start,
+                end,
+                top=self.plan["top"],
+                least=max(least, found.least),
+                bins=bins,
+                low=array("d", low),
+                per_bin=array("d", per_bin),
+            )
+            found.add(
+                {
+                    "count": (end - start) * inner,
+                    "feasible": feasible,
+                    "top": points,
+                    "histogram": array("q", histogram).tolist(),
+                    "front": [],
+                }
+            )
+
+    def _run_rows(
+        self,
+        unit: int,
+        least: float,
+        write: Callable[[dict[str, Any]], None] | None,
+        stopping: Callable[[], bool],
+        found: Reduction,
+    ) -> None:
+        from ..base.conditions import as_predicate
+        from .rows import Chunk
+
+        where = as_predicate(self.plan["where"], self.columns)
+        first = unit * self.plan["unit"]
+        last = min(self.total, first + self.plan["unit"])
+        for start in range(first, last, self.plan["chunk"]):
+            if stopping():
+                raise Stopped
+            chunk = Chunk(self, start, min(last, start + self.plan["chunk"]), where)
+            found.add(chunk.reduced(max(least, found.least)))
+            if write is not None:
+                write(chunk.kept_columns())
+
+    @cached
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a row, as `flash.evaluate` names them."""
+        known = self.problem.target.metrics
+        costs = [name for name in COSTS if name in known]
+        score = ("nn_degree", "accuracy") if self.predictor is not None else ("nn_degree",)
+        return ("index", *score, *costs, "params", "macs")
+
+
+def job_of(packed: bytes) -> Job:
+    """Return the job of a packed plan; the last one is kept, for the next unit here."""
+    global _job
+    kept = _job
+    if kept is None or kept[0] != packed:
+        kept = _job = (packed, Job(json.loads(zlib.decompress(packed))))
+    return kept[1]
+
+
+def run_unit(
+    packed: bytes, unit: int, least: float = -INF, folder: str | None = None
+) -> dict[str, Any]:
+    """Run one unit of a packed plan, here: what executors call."""
+    job = job_of(packed)
+    if folder is None:
+        return job.run(unit, least)
+    from .store import write_part
+
+    return write_part(job, unit, least, folder)
