@@ -125,7 +125,7 @@ def _require_core() -> None:
     """There is no slow twin to fall back to: say at once that the core is missing."""
     import sys
 
-    folder = __path__[0] + "/_core"
+    folder = __path__[0] + "/_core/search"
     from os import listdir
 
     if not any(

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 import flash
-from flash._core import compile as core
+from flash._core.model import compile as core
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.hardware import KINDS, Target, costing, flags_for, targets
 from flash.networks.architecture import FAMILIES, Architecture, Cell

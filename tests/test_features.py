@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
-from flash._core import compile as core
+from flash._core.model import compile as core
 from flash.hardware import KINDS, costing
 from flash.networks.network import Layer, Network
 
