@@ -2,13 +2,18 @@
 
 from libc.stdint cimport int16_t, int32_t, int64_t
 
-cdef enum:               # FLASH_COLUMNS of problem.h: a size that Cython must know
+cdef enum:               # as problem.h has them: sizes that Cython must know
     N_COLUMNS = 14
+    N_METRICS = 6
+    N_CELLS = 32         # at most
+    N_STATES = 64        # at most
 
 cdef extern from *:
     """
     #include "tables/problem.h"
-    _Static_assert(FLASH_COLUMNS == 14, "problem.pxd has another number of columns");
+    _Static_assert(FLASH_COLUMNS == 14 && FLASH_METRICS == 6 && FLASH_MAX_CELLS == 32
+                       && FLASH_MAX_STATES == 64,
+                   "problem.pxd has other sizes than problem.h");
     """
 
 cdef extern from "tables/problem.h" nogil:
