@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from twins.processes import Run
 
     from flash import ParetoFront
 
@@ -24,10 +26,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class Run(Protocol):
-    def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,7 +20,7 @@ from flash.results.result import SearchResult
 from flash.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 SEARCH = ("search", "densenet", "rram", "--max-latency-ms", "4", "--max-energy-mj", "0.04",
           "--max-area-mm2", "70")  # fmt: skip

@@ -15,7 +15,7 @@ from flash import Architecture, Cell, Measurement, Target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Run
+    from twins.processes import Run
 
 NET = Architecture("resnet", [Cell(8, 1, 8)], resolution=8)
 SMALL = ("--space", "resnet", "--resolution", "8", "--cells", "1", "--depths", "1:6",

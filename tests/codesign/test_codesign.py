@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import space as draw_space
-from reference import LATENCY, SCALE, rram_features
+from twins.problems import space as draw_space
+from twins.reference import LATENCY, SCALE, rram_features
 
 import flash
 from flash._core import compile as core

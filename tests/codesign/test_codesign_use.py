@@ -16,7 +16,7 @@ from flash.results.result import SearchResult
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Run
+    from twins.processes import Run
 
 CASES = (("mobilenet-v2", "fpga-zu3eg", 2.0), ("densenet", "rram", 3.0))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from twins.places import ACCURACIES
 
 import flash
 from flash import Comparison
@@ -19,9 +20,9 @@ from flash.solving.ground import ground_of
 from flash.spaces.nas_bench import NasBenchMacro
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
-PART = Path(__file__).parent / "accuracies" / "nas_bench_macro.csv"
+PART = ACCURACIES / "nas_bench_macro.csv"
 SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=[3, 4], skips=[0, 8], cells=2)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
-from instruction_sets import told_by_each
-from problems import FAMILIES, make
-from problems import space as random_space
-from reference import AREA, COLUMNS, LATENCY, LATENCY_IN, LEAK, LEAK_IN, PEAK, SCALE, SCORE
-from reference import PARAMS as PARAMS_COLUMN
+from twins import reference
+from twins.instruction_sets import told_by_each
+from twins.problems import FAMILIES, make
+from twins.problems import space as random_space
+from twins.reference import AREA, COLUMNS, LATENCY, LATENCY_IN, LEAK, LEAK_IN, PEAK, SCALE, SCORE
+from twins.reference import PARAMS as PARAMS_COLUMN
 
 import flash
 import flash.networks.architecture
@@ -236,7 +236,7 @@ print(json.dumps({"simd": simd(), "seen": [check_filled(seed) for seed in range(
 
 
 def test_every_instruction_set_fills_them_alike() -> None:
-    told = told_by_each(SCRIPT)
+    told = told_by_each(SCRIPT, __file__)
     assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())
 
 

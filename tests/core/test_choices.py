@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from instruction_sets import told_by_each
-from reference import (
+from twins.instruction_sets import told_by_each
+from twins.reference import (
     AREA,
     COLUMNS,
     ENERGY,
@@ -209,5 +209,5 @@ print(json.dumps({"simd": simd(), "seen": [check(seed) for seed in range(60)]}))
 
 
 def test_every_instruction_set_writes_the_same_bits() -> None:
-    told = told_by_each(SCRIPT)
+    told = told_by_each(SCRIPT, __file__)
     assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())

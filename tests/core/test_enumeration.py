@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instruction_sets import told_by_each
-from problems import FAMILIES, TableProblem, make, some_metrics
-from problems import space as random_space
-from problems import tables as random_tables
-from reference import AREA, COLUMNS, ENERGY, LATENCY, LEAK, PEAK, SCALE, SCORE
+from twins import reference
+from twins.instruction_sets import told_by_each
+from twins.problems import FAMILIES, TableProblem, make, some_metrics
+from twins.problems import space as random_space
+from twins.problems import tables as random_tables
+from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, LEAK, PEAK, SCALE, SCORE
 
 import flash
 from flash._core import batch, stream, sweep
@@ -301,8 +301,8 @@ def test_predictors() -> None:
 SCRIPT = """
 import json
 from random import Random
-from problems import make
-from test_sweep_core import UNJOINED, large, swept
+from twins.problems import make
+from test_enumeration import UNJOINED, large, swept
 from flash._core.exact import Query
 from flash._core.tables import Tables, simd
 seen = []
@@ -317,7 +317,7 @@ print(json.dumps({"simd": simd(), "seen": repr(seen)}))
 
 
 def test_every_instruction_set_finds_the_same() -> None:
-    assert len({one["seen"] for one in told_by_each(SCRIPT).values()}) == 1
+    assert len({one["seen"] for one in told_by_each(SCRIPT, __file__).values()}) == 1
 
 
 def test_places_of_a_random_order() -> None:

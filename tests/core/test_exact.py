@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import FAMILIES, TableProblem, hard, make
+from twins import reference
+from twins.problems import FAMILIES, TableProblem, hard, make
 
 import flash
 from flash._core.exact import Query, Search

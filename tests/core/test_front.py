@@ -11,12 +11,12 @@ from random import Random
 from typing import Any
 
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instruction_sets import told_by_each
-from problems import FAMILIES, TableProblem, make
-from reference import (
+from twins import reference
+from twins.instruction_sets import told_by_each
+from twins.problems import FAMILIES, TableProblem, make
+from twins.reference import (
     AREA,
     COLUMNS,
     ENERGY,
@@ -336,7 +336,7 @@ EACH = """
 import hashlib, json
 from random import Random
 from flash._core.tables import simd
-from test_fronts_core import KINDS, larger, make, points, run, some_goals
+from test_front import KINDS, larger, make, points, run, some_goals
 seen = hashlib.sha256()
 for seed in range(4):
     for kind in KINDS:
@@ -352,7 +352,7 @@ print(json.dumps({"simd": simd(), "seen": seen.hexdigest()}))
 
 
 def test_every_instruction_set_finds_the_same() -> None:
-    assert len({told["seen"] for told in told_by_each(EACH).values()}) == 1
+    assert len({told["seen"] for told in told_by_each(EACH, __file__).values()}) == 1
 
 
 def test_the_same_front_from_one_goal_more_often() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import AREA, COLUMNS, ENERGY, LATENCY, PARAMS, PEAK, SCALE, SCORE
+from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, PARAMS, PEAK, SCALE, SCORE
 
 import flash
 from flash._core.designs import fitting, undominated

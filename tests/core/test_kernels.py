@@ -7,23 +7,21 @@ import os
 import platform
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from twins.processes import environment
 
 from flash._core.tables import simd
 
-TESTS = Path(__file__).parent
 SETS = ("baseline", "avx2", "avx512")
 
 # Everything that passes through a kernel: tables of random spaces, and searches of random tables.
 SCRIPT = """
-import hashlib, json, sys
+import hashlib, json
 from random import Random
-sys.path.insert(0, sys.argv[1])
 import numpy as np
-from problems import FAMILIES, hard, make, space
+from twins.problems import FAMILIES, hard, make, space
 import flash
 from flash._core import batch
 from flash._core.exact import Query, Search
@@ -76,8 +74,8 @@ print(json.dumps({"simd": simd(), "digest": digests, "answers": repr(answers)}))
 
 def run(simd_name: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(TESTS)],
-        env={**os.environ, "FLASH_SIMD": simd_name},
+        [sys.executable, "-c", SCRIPT],
+        env=environment(FLASH_SIMD=simd_name),
         capture_output=True,
         text=True,
         timeout=300,

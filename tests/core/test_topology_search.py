@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import space
-from reference import COLUMNS, LATENCY, LATENCY_IN, LATENCY_OUT, SCALE, SCORE
+from twins.problems import space
+from twins.reference import COLUMNS, LATENCY, LATENCY_IN, LATENCY_OUT, SCALE, SCORE
 
 import flash
 from flash._core.exact import Query, Search

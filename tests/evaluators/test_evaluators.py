@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from twins.places import ACCURACIES
 
 import flash
 from flash import TableEvaluator, TrainingEvaluator
@@ -22,7 +23,7 @@ from flash.spaces.network_space import network_space
 if TYPE_CHECKING:
     pass
 
-PART = Path(__file__).parent / "accuracies" / "nas_bench_macro.csv"
+PART = ACCURACIES / "nas_bench_macro.csv"
 SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=[3, 4], skips=[0, 8], cells=2)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import space as draw_space
+from twins.problems import space as draw_space
 
 import flash
 from flash import ParetoFront

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import space as random_space
+from twins.problems import space as random_space
 
 import flash
 from flash import ParetoFront, Range

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibrated import CPU, MIXED, SPACES, changed, latencies, noisy, scaled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from twins.calibrated import CPU, MIXED, SPACES, changed, latencies, noisy, scaled
 
 import flash
 from flash import Architecture, Cell, SearchSpace, Target

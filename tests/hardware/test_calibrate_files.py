@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibrated import CPU, MIXED, SPACES, latencies, noisy
+from twins.calibrated import CPU, MIXED, SPACES, latencies, noisy
 
 import flash
 from flash import Architecture, Cell, Network, SearchSpace, Target

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-import reference
+from twins import reference
 
 import flash
 from flash._core import compile as core

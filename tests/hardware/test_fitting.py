@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibrated import latencies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins.calibrated import latencies
 
 from flash import SearchSpace, Target
 from flash.hardware import KINDS

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import fpga_layer
+from twins.reference import fpga_layer
 
 import flash
 from flash.errors import ArgumentError, FormatError

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
+from twins import reference
+from twins.places import DATA
 
 import flash
 from flash import Architecture, Cell, SearchSpace, Target
 from flash.errors import FormatError
 from flash.hardware import costing, flags_for
 
-KEPT = json.loads((Path(__file__).parent / "rram_runs.json").read_text())
+KEPT = json.loads((DATA / "rram_runs.json").read_text())
 RUNS = [dict(zip(KEPT["columns"], row, strict=True)) for row in KEPT["runs"]]
 NAMES = ("rram", "rram-1024")
 FAMILIES = ("densenet", "resnet", "wide-resnet")

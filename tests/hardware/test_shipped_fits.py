@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import reference
+from twins import reference
+from twins.places import BENCHMARKS
 
 from flash.hardware import KINDS, Target
 from flash.hardware.cpu import FUSED
 
-SCRIPTS = Path(__file__).parents[1] / "benchmarks" / "calibration"
+SCRIPTS = BENCHMARKS / "calibration"
 needs_scripts = pytest.mark.skipif(
     not SCRIPTS.is_dir(), reason="the fit scripts are in the repository, not in the package"
 )

@@ -21,7 +21,7 @@ from flash.methods.netadapt_v2 import Descent, _several_layers
 from flash.solving.ground import ground_of
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 WHOLE = flash.Range(32, 32, unit="width/32")
 SPACE = flash.MobileNetV2(

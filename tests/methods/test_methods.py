@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from method_runs import ANYWHERE, BRIEF, BUDGETS, CHEAP, DESCENTS, QUICK, SMALL, VARIED, fake, plain
+from twins.method_runs import (
+    ANYWHERE,
+    BRIEF,
+    BUDGETS,
+    CHEAP,
+    DESCENTS,
+    QUICK,
+    SMALL,
+    VARIED,
+    fake,
+    plain,
+)
+from twins.places import ROOT
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
@@ -23,7 +35,7 @@ from flash.solving.ground import TableGround, ground_of
 from flash.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 
 @pytest.mark.parametrize("method", CHEAP)
@@ -300,7 +312,7 @@ def test_from_the_shell(cli: Run, tmp_path: Path) -> None:
 
 
 def test_every_method_is_in_the_documentation() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     for name, method in METHODS.items():
         assert f"| `{name}` | {method.about} | {'yes' if method.ends else 'no'} |" in text
 
@@ -308,7 +320,7 @@ def test_every_method_is_in_the_documentation() -> None:
 def test_the_matrix_in_the_documentation_is_the_code() -> None:
     from flash.methods.matrix import matrix
 
-    text = Path(__file__).parent.parent.joinpath("docs", "methods.md")
+    text = ROOT / "docs" / "methods.md"
     if text.exists():  # the repository's; the package comes without
         assert matrix() in text.read_text(encoding="utf-8")
 

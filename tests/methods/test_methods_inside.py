@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from method_runs import SMALL, fake
+from twins.method_runs import SMALL, fake
 
 import flash
 from flash.errors import ArgumentError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from method_runs import ANYWHERE, DESCENTS, QUICK, SMALL, VARIED, fake, plain
+from twins.method_runs import ANYWHERE, DESCENTS, QUICK, SMALL, VARIED, fake, plain
 
 import flash
 from flash.errors import ArgumentError, FormatError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from twins.processes import environment
 
 from flash.errors import MissingExtraError
 from flash.methods.surrogates import MLP, SURROGATES, Ridge, Vocabulary, _solve, folds, surrogate
@@ -173,8 +173,7 @@ def test_any_number_of_threads_gives_the_same() -> None:
     told = []
     for threads in ("1", "3"):
         keys = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        path = os.pathsep.join([os.path.dirname(__file__), *sys.path])  # noqa: PTH120
-        env = {**os.environ, **dict.fromkeys(keys, threads), "PYTHONPATH": path}
+        env = environment(__file__, **dict.fromkeys(keys, threads))
         run = [sys.executable, "-c", CODE, *names]
         told.append(subprocess.run(run, env=env, check=True, capture_output=True).stdout)
     assert told[0].count(b"\n") == len(names)

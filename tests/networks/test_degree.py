@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-import nn_mass_fixture
+from twins import nn_mass_fixture
 
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.networks.architecture import FAMILIES, Architecture, Cell

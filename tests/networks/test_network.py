@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-import nn_mass_fixture
+from twins import nn_mass_fixture
 
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.networks.architecture import Architecture, Cell

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from twins.places import ROOT
 
 import flash
 from flash.errors import ArgumentError
 from flash.predictors.predictor import as_predictor
 
-ROOT = Path(__file__).parents[1]
 needs_scripts = pytest.mark.skipif(
     not (ROOT / "benchmarks" / "training").is_dir(),
     reason="the experiments are in the repository, not in the package",

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from predictions import CURVE, NETS, TRUTH, curve, quiet, truth
 from scipy.stats import spearmanr
+from twins.predictions import CURVE, NETS, TRUTH, curve, quiet, truth
 
 import flash
 from flash import AccuracyPredictor, Architecture, Cell

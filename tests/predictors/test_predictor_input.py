@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from predictions import CURVE, NETS, TRUTH, quiet, truth
+from twins.predictions import CURVE, NETS, TRUTH, quiet, truth
 
 from flash import AccuracyPredictor
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError

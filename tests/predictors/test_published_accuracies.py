@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from twins.places import ACCURACIES, BENCHMARKS
 
 from flash import AccuracyPredictor
 from flash.predictors.cell_terms import terms_of
 from flash.predictors.fit import fit_values
 from flash.predictors.fitting import spearman
 
-HERE = Path(__file__).parent
-BUILDERS = HERE.parent / "benchmarks" / "accuracy" / "networks.py"
+BUILDERS = BENCHMARKS / "accuracy" / "networks.py"
 pytestmark = pytest.mark.skipif(
     not BUILDERS.exists(), reason="the builders are in the repository, not in the package"
 )
@@ -34,7 +33,7 @@ def builders() -> ModuleType:
 
 
 def table(name: str) -> list[dict[str, str]]:
-    lines = (HERE / "accuracies" / name).read_text(encoding="utf-8").splitlines()
+    lines = (ACCURACIES / name).read_text(encoding="utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import space as random_space
+from twins.problems import space as random_space
 
 import flash
 from flash._core.tables import COLUMNS, Tables

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 # Imported by nothing on the way from `import flash` to a printed SearchResult. (`json`, which a
 # target's file needs, brings `re` and `enum`.)

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from twins.places import ACCURACIES, BENCHMARKS
 
-HERE = Path(__file__).parent
-JUDGE = HERE.parent / "benchmarks" / "accuracy" / "judge.py"
+JUDGE = BENCHMARKS / "accuracy" / "judge.py"
 pytestmark = pytest.mark.skipif(
     not JUDGE.exists(), reason="the benchmark is in the repository, not in the package"
 )
@@ -36,7 +36,7 @@ def test_absent_data_is_said_to_be_absent(tmp_path: Path) -> None:
 
 
 def test_present_data_is_judged(tmp_path: Path) -> None:
-    lines = (HERE / "accuracies" / "nas_bench_macro.csv").read_text().splitlines()
+    lines = (ACCURACIES / "nas_bench_macro.csv").read_text().splitlines()
     rows = [line.split(",") for line in lines if not line.startswith("#")][1:]
     table = ["arch,acc1,acc2,acc3"] + [f"{a},{y},{y},{float(y) + 0.01:.4f}" for a, y, *_ in rows]
     (tmp_path / "accuracy").mkdir()

@@ -15,11 +15,11 @@ from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
+from twins.places import ROOT
 
 import flash
 from flash.errors import CoreMissingError
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = Path(flash.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twins.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
     not (ROOT / "benchmarks" / "report_models.py").exists(),
     reason="the benchmarks are in the repository, not in the package",

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from twins.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
     not (ROOT / "benchmarks" / "report_supernet.py").exists(),
     reason="the benchmarks are in the repository, not in the package",

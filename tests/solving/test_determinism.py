@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from conftest import Run
-from problems import FAMILIES, make
+from twins.problems import FAMILIES, make
+from twins.processes import Run
 
 import flash
 from flash._core.exact import Query, Search

@@ -17,7 +17,7 @@ from flash.errors import ArgumentError, ArgumentTypeError, FlashError
 from flash.solving import compiled as core
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 SMALL = DenseNet(
     width_multipliers=[2, 1], cells=[1, 2], depths=[3, 6], skips=Range(0, 3, unit="width/2")

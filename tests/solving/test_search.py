@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
+from twins import reference
 
 import flash
 from flash import DenseNet, MobileNetV2, Range, ResNet, SearchResult, WideResNet

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import numpy as np  # noqa: E402
+from twins.processes import environment  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
@@ -92,8 +93,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     sampling: str, trained: dict[str, Supernet], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", SCRIPT.format(sampling=sampling), str(tmp_path)]
-    path = os.pathsep.join([str(Path(flash.__file__).parent.parent), *sys.path])
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    process = subprocess.Popen(command, env=environment())
     end = time.monotonic() + 120
     while not list(tmp_path.glob("checkpoints/*.pt")):
         assert process.poll() is None

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import space as random_space
+from twins.problems import space as random_space
+from twins.processes import Run
 
 import flash
 import flash.sweeps.sweeping

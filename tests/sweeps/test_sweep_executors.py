@@ -19,7 +19,7 @@ from flash import Range
 from flash.errors import SweepError
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 SPACE = flash.DenseNet(depths=Range(3, 9), skips=[0, 16, 40], cells=3)
 GIVEN: dict[str, Any] = {"max_latency_ms": 1.5, "where": "area_mm2 < 30", "top": 4, "chunk": 100}

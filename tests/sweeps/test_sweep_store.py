@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twins.processes import environment
 
 import flash
 import flash.sweeps.store as storing
@@ -120,7 +121,7 @@ def kill_a_sweep(folder: Path, after_s: float) -> None:
     """Run the sweep in a process and kill it."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), json.dumps(GIVEN)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -28,7 +28,7 @@ from flash.training.ledger import Ledger, read_lines  # noqa: E402
 from flash.training.loop import fit, judge  # noqa: E402
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from twins.processes import Run
 
 TINY = {"family": "densenet", "widths": [4, 6], "depths": [2, 3], "skips": [0, 4], "cells": 2}
 SCRIPT = """

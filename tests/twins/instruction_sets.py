@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parent
+from twins.processes import environment
 
 
-def told_by_each(script: str) -> dict[str, Any]:
+def told_by_each(script: str, beside: str) -> dict[str, Any]:
     """Return what a script printed as JSON, ``{"simd": name, ...}``, under each set's name.
 
-    The script imports test modules; a set that is absent must be refused with the right message.
+    The script may import modules beside the test file ``beside``; a set that is absent must be
+    refused with the right message.
     """
     told = {}
     for name in ("baseline", "avx2", "avx512"):
         done = subprocess.run(
             [sys.executable, "-c", script],
-            env={
-                **os.environ,
-                "FLASH_SIMD": name,
-                "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
-            },
+            env=environment(beside, FLASH_SIMD=name),
             capture_output=True,
             text=True,
         )

@@ -13,10 +13,19 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-import reference
-from reference import COLUMNS, ENERGY, ENERGY_IN, ENERGY_OUT, LATENCY, LEAK, LEAK_IN, SCALE, SCORE
-
 from flash import Range, SearchSpace
+from twins import reference
+from twins.reference import (
+    COLUMNS,
+    ENERGY,
+    ENERGY_IN,
+    ENERGY_OUT,
+    LATENCY,
+    LEAK,
+    LEAK_IN,
+    SCALE,
+    SCORE,
+)
 
 FAMILIES = (
     "plain",

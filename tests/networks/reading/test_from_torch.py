@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-import torch_models as models  # noqa: E402
+from twins import torch_models as models  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, UnknownOperatorsError  # noqa: E402

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-sys.path.insert(0, str(Path(__file__).parent))
-import torch_models as models  # noqa: E402
+from twins import torch_models as models  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError  # noqa: E402
