@@ -108,8 +108,8 @@ def test_dask_with_a_worker_killed(tmp_path: Path, cli: Run) -> None:
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
-            worker_dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # with none it asks for port 8787
+            local_directory=str(tmp_path / "dask"),
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
