@@ -20,8 +20,8 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 # What the installed package depends on beyond its Python files, which are used in place.
 BUILT_FROM := Makefile pyproject.toml setup.py flash/_version.py \
-  $(wildcard flash/_core/*.pyx flash/_core/*.pxd flash/_core/*.h flash/_core/*.c)
-STUBBED := $(patsubst flash/_core/%.pyi,flash._core.%,$(wildcard flash/_core/*.pyi))
+  $(shell find flash/_core -name "*.p[xy][xd]" -o -name "*.[hc]")
+STUBBED := $(subst /,.,$(basename $(shell find flash/_core -name "*.pyi")))
 
 search: $(VENV)/.installed
 	$(BIN)/flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --max-area-mm2 70
@@ -59,7 +59,7 @@ bench: $(VENV)/.installed-bench
 
 clean:
 	rm -rf "$(VENV)" build dist flash_nas.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	rm -f flash/_core/*.so flash/_core/*.pyd
+	find flash/_core \( -name "*.so" -o -name "*.pyd" \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:

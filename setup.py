@@ -14,6 +14,7 @@ change, and going back to the former ones builds nothing.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from glob import glob
@@ -63,22 +64,35 @@ macros = [
 if coverage:
     macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
 
-# A core module that needs a plain C file beside it names it itself, in its first lines:
-# `# distutils: sources = flash/_core/kernels_x.c`.
-kinds = ("*.h", "*.pxd", "*.c")
-depends = ["setup.py", *(path for kind in kinds for path in sorted(glob(f"flash/_core/{kind}")))]
+
+def headers(path: str) -> set[str]:
+    """Return what a C file includes of flash's own, however deep: Cython sees the first only."""
+    found: set[str] = set()
+    with open(path, encoding="utf-8") as file:
+        names = re.findall(r'^\s*#\s*include "(.+)"', file.read(), re.MULTILINE)
+    for name in names:
+        own = os.path.normpath(os.path.join(os.path.dirname(path), name))
+        if own not in found:
+            found |= {own, *headers(own)}
+    return found
+
+
+# What each header brings with it. Cython itself finds the .pxd files that a module includes, and
+# the headers that these name; a core module that needs a plain C file beside it names it in its
+# first lines: `# distutils: sources = flash/_core/...`.
+within = {path: headers(path) for path in glob("flash/_core/**/*.[hc]", recursive=True)}
 extensions = [
     Extension(
-        "flash._core." + os.path.splitext(os.path.basename(path))[0],
+        os.path.splitext(path)[0].replace(os.sep, "."),
         [path],
         include_dirs=["flash/_core"],
-        depends=depends,
+        depends=["setup.py"],
         define_macros=macros,
         undef_macros=["NDEBUG"] if debug else [],
         extra_compile_args=flags,
         extra_link_args=["-fsanitize=address,undefined"] if sanitize else [],
     )
-    for path in sorted(glob("flash/_core/*.pyx"))
+    for path in sorted(glob("flash/_core/**/*.pyx", recursive=True))
 ]
 
 # Cython looks at a module's age only: its C files need another folder for other directives.
@@ -87,6 +101,9 @@ made_by = repr((directives, Cython.__version__))
 generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
 modules = cythonize(extensions, compiler_directives=directives, build_dir=generated)
+for module in modules:
+    named = {os.path.normpath(path) for path in [*module.depends, *module.sources]}
+    module.depends = sorted(named.union(*(within[path] for path in named & within.keys())))
 sources = [source for module in modules for source in module.sources]
 # Two compilers at once on one object file would spoil it.
 parallel = (os.cpu_count() or 1) if len(set(sources)) == len(sources) else 1

@@ -52,7 +52,7 @@ FRESH = "first_search"  # up to here: a fresh process with one search
 
 COMPARED = """
 import json, sys, flash
-from flash._core.tables import simd
+from flash._core.tables.tables import simd
 calls = [
     ("densenet", "rram", dict(max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0)),
     ("densenet", "rram", dict(max_latency_ms=4.0, max_area_mm2=70.0, certify=False, seed=3)),

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.common import CASES, SEED
 from benchmarks.timing import in_turns
-from flash._core import batch
+from flash._core.costing import batch
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, table_rows
 

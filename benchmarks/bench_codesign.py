@@ -22,7 +22,7 @@ import numpy as np
 
 import flash
 from benchmarks.common import HERE, write_json
-from flash._core.exact import Query
+from flash._core.search.exact import Query
 from flash.codesign.joint import Codesign, joint_size
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency

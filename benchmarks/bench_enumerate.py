@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import flash
 from benchmarks.common import MAIN, budgets_of, densenet, keywords, problem_of, query_of
 from flash import Range
-from flash._core.exhaustive import enumerate_best
+from flash._core.search.exhaustive import enumerate_best
 from flash.problem.compiling import compile_problem
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import flash
 from benchmarks.links import COSTS, ENERGY, LATENCY, SCALE, SCORE, Links, costs
 from flash import DenseNet, Range, Target
-from flash._core.exact import Query
-from flash._core.front import Front
-from flash._core.tables import COLUMNS
+from flash._core.front.front import Front
+from flash._core.search.exact import Query
+from flash._core.tables.tables import COLUMNS
 from flash.fronts.maths import OBJECTIVES
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, compile_problem
@@ -71,7 +71,7 @@ def problem_of(space: Any, target: Any) -> Any:
 
 def plain_tables(problem: Any) -> Any:
     """Tables of the additive target's score, latency and energy, without classes."""
-    from flash._core.tables import Tables
+    from flash._core.tables.tables import Tables
 
     variants = []
     for v, sizes in enumerate(problem.tables.rows):

@@ -23,8 +23,8 @@ from benchmarks.common import (
     query_of,
 )
 from benchmarks.timing import times_in_turns
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore
 from flash.hardware import as_target
 from flash.predictors.predictor import as_predictor
 from flash.problem.compiling import MACS, PARAMS, compile_problem

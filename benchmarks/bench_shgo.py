@@ -20,8 +20,8 @@ from benchmarks.common import (
     query_of,
 )
 from benchmarks.timing import in_turns
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore, multistart
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore, multistart
 
 if TYPE_CHECKING:
     from typing import Any

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from flash import DenseNet, Range, SearchSpace
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore
 from flash.evaluating import evaluate
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, Problem, as_space, compile_problem

@@ -1,8 +1,8 @@
 """Batch metrics layer by layer, as a good user of numba would write them.
 
-The job is that of ``flash._core.batch.evaluate_layers``: every layer of every configuration turned
-into features and charged, bit for bit the same. One thread, no allocation in the loop, only the
-coefficients that aren't zero.
+The job is that of ``flash._core.costing.batch.evaluate_layers``: every layer of every configuration
+turned into features and charged, bit for bit the same. One thread, no allocation in the loop, only
+the coefficients that aren't zero.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a network's totals cost, for all twins and peers: bit for bit what flash reports.
 
-The one definition is `flash_metrics` in flash/_core/problem.h; this is its twin for numba and
-numpy, as a good user would write it once for all of a program.
+The one definition is `flash_metrics` in flash/_core/tables/problem.h; this is its twin for numba
+and numpy, as a good user would write it once for all of a program.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from flash._core.tables import COLUMNS
+from flash._core.tables.tables import COLUMNS
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from flash._core.compile import Model
+    from flash._core.model.compile import Model
 
 SCORE, LATENCY, LATENCY_IN, LATENCY_OUT, ENERGY, ENERGY_IN, ENERGY_OUT = range(7)
 LEAK, LEAK_IN, SCALE, AREA, PEAK, PARAMS, MACS = range(7, len(COLUMNS))

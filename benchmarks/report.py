@@ -80,7 +80,7 @@ FITS = {"rram": "fit_rram.py", "cpu-x86": "fit_cpu.py"}
 def machine() -> dict[str, Any]:
     """Return what a figure depends on: processor, interpreter, compiler, versions."""
     from flash import build_info
-    from flash._core.tables import simd
+    from flash._core.tables.tables import simd
 
     names = {}
     try:

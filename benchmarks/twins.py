@@ -1,9 +1,9 @@
 """Batch metrics from tables, as a good user of numpy or numba would write them.
 
-The job is that of ``flash._core.batch.evaluate``: variants and rows in, six metrics out, bit for
-bit the same. The numba kernel reads rows whose columns lie side by side (one or two cache lines a
-row, packed beforehand and not timed), looks the class up by the number of tiles, and runs on one
-thread without allocating.
+The job is that of ``flash._core.costing.batch.evaluate``: variants and rows in, six metrics out,
+bit for bit the same. The numba kernel reads rows whose columns lie side by side (one or two cache
+lines a row, packed beforehand and not timed), looks the class up by the number of tiles, and runs
+on one thread without allocating.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from benchmarks.links import MACS, PARAMS, PEAK, SCALE, SCORE, Links, costs
-from flash._core.tables import COLUMNS
+from flash._core.tables.tables import COLUMNS
 
 if TYPE_CHECKING:
     from typing import Any

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ._core import batch
-from ._core import choices as choices_core
+from ._core.costing import batch
+from ._core.costing import choices as choices_core
 from .base.checks import integer, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import METRICS as COSTS
@@ -205,7 +205,7 @@ def _fill_flat(
 ) -> None:
     import numpy as np
 
-    from ._core import stream
+    from ._core.sweep import stream
 
     last = problem.space.size - 1
     out_of_range = np.flatnonzero((index < 0) | (index > last))
@@ -251,7 +251,7 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
     """Return what the predictor makes of scores, as a search reports it."""
     import numpy as np
 
-    from ._core.stream import accuracies
+    from ._core.sweep.stream import accuracies
 
     out: Any = np.empty(len(scores))
     same: Any = np.ascontiguousarray(scores)

@@ -1,11 +1,12 @@
 """Complete enumeration under budgets, as a good user of numba would write it.
 
-The work is that of ``flash._core.sweep.count_range``: every configuration of a range is looked at,
-the feasible ones are counted and the best one is found. The same loop order helps it: the inner
-cell's rows are sorted by scale, so that a block of them has one class, in which what its rows cost
-is added up once, and what the other cells leave of each budget once a block; the inner loop has no
-branches, reduces a count and a maximum that LLVM turns into vectors (seen in its assembly), and its
-rows stay in the first cache. It compares float64 sums with rooms, and rechecks nothing.
+The work is that of ``flash._core.sweep.sweep.count_range``: every configuration of a range is
+looked at, the feasible ones are counted and the best one is found. The same loop order helps it:
+the inner cell's rows are sorted by scale, so that a block of them has one class, in which what its
+rows cost is added up once, and what the other cells leave of each budget once a block; the inner
+loop has no branches, reduces a count and a maximum that LLVM turns into vectors (seen in its
+assembly), and its rows stay in the first cache. It compares float64 sums with rooms, and rechecks
+nothing.
 """
 
 from __future__ import annotations

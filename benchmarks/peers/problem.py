@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.common import METRICS
 from benchmarks.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
-from flash._core.exact import Query, Search
+from flash._core.search.exact import Query, Search
 
 if TYPE_CHECKING:
     from typing import Any

@@ -28,8 +28,8 @@ from benchmarks.common import (
     write_json,
 )
 from benchmarks.timing import gap, in_turns
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore
 from flash.hardware import as_target
 from flash.problem.compiling import compile_problem
 

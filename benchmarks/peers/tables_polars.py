@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.links import PARAMS, PEAK
-from flash._core.tables import COLUMNS
+from flash._core.tables.tables import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

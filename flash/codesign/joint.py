@@ -13,11 +13,11 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from time import perf_counter
 
-from .._core import compile as core
-from .._core.exact import Query, Search
-from .._core.joint import join, total_of
-from .._core.shgo import explore
-from .._core.tables import COLUMNS
+from .._core.design.joint import join, total_of
+from .._core.model import compile as core
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
+from .._core.tables.tables import COLUMNS
 from ..base.record import Record, later
 from ..errors import ArgumentError
 from ..predictors.quantisation import quantised, worth_having
@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace

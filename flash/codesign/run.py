@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core import compile as core
-from .._core.exact import Query
-from .._core.tables import COLUMNS
+from .._core.model import compile as core
+from .._core.search.exact import Query
+from .._core.tables.tables import COLUMNS
 from ..base.record import deferred
 from ..errors import ArgumentError
 from ..hardware.target import METRICS as COSTS

@@ -192,7 +192,7 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
     from ..solving.ground import TableGround
 
     if isinstance(ground, TableGround):
-        from .._core.exact import Query, Search
+        from .._core.search.exact import Query, Search
         from ..results.conflicts import least_budgets, refusal
 
         core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)

@@ -7,9 +7,9 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
-from .._core import compile as core
-from .._core.exact import Query
+from .._core.costing import batch
+from .._core.model import compile as core
+from .._core.search.exact import Query
 from ..codesign.front import JointFront
 from ..codesign.joint import Codesign, Found
 from ..codesign.run import accelerator_of, least_values

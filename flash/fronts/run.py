@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query
-from .._core.front import Front
+from .._core.front.front import Front
+from .._core.search.exact import Query
 from ..problem.compiling import nn_degrees
 from .front import FrontEvent, ParetoFront
 from .maths import OBJECTIVES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.compile import Model
+from .._core.model.compile import Model
 
 __all__ = ["UNIT", "unit_models"]
 

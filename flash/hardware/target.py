@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from .._core import compile as core
+from .._core.model import compile as core
 from ..base.checks import choice, json_text, parse_json, read_text, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
@@ -42,8 +42,8 @@ class _Kinds(dict):  # type: ignore[type-arg]
 
 
 KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
-# Of the cost tables, in the core's order (flash/_core/problem.h); those of leaking latency follow
-# from latency's own.
+# Of the cost tables, in the core's order (flash/_core/tables/problem.h); those of leaking latency
+# follow from latency's own.
 COLUMNS = (
     *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
     *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
@@ -244,7 +244,7 @@ class Target(Record):
         return {}
 
     def columns(self, family: str) -> int:
-        """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
+        """Return a bit per table column that the model fills (see flash/_core/tables/problem.h)."""
         name = self.set_for(family)
         filled = self._filled.get(name)
         if filled is None:

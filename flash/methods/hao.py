@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import compile as core
+from .._core.model import compile as core
 from ..predictors.quantisation import quantised
 from ..problem.compiling import rows_of
 from ..solving.ground import TableGround
@@ -192,7 +192,7 @@ class AcceleratorGround(TableGround):
 
     def prove(self, task: Task, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
-        from .._core.exact import Query
+        from .._core.search.exact import Query
         from ..codesign.joint import Codesign
         from ..problem.compiling import MACS, PARAMS
 

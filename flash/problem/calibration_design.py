@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._core.compile import totals_of
+from .._core.model.compile import totals_of
 from ..base.checks import integer
 from ..errors import ArgumentError
 from ..hardware._terms import terms

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._core import compile as core
-from .._core.tables import COLUMNS
+from .._core.model import compile as core
+from .._core.tables.tables import COLUMNS
 from ..base.checks import choice, integer
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
 
 __all__ = ["Problem", "as_space", "compile_problem"]
 
@@ -60,7 +60,7 @@ class Problem(Record):
     model : Model
         The target's cost model in the core's form.
     tables : Tables
-        One row per cell choice and class of global choices (see flash/_core/problem.h).
+        One row per cell choice and class of global choices (see flash/_core/tables/problem.h).
     """
 
     space: SearchSpace
@@ -174,7 +174,7 @@ def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
         return scores
     import numpy as np
 
-    from .._core import batch
+    from .._core.costing import batch
 
     plain = problem.__dict__.get("_plain")
     if plain is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .._core.exact import Query, Search
+from .._core.search.exact import Query, Search
 from ..problem.compiling import MACS, PARAMS, compile_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from ..problem.compiling import Problem
 
 __all__ = ["least_budgets", "refusal"]

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
+from .._core.costing import batch
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..spaces.network_space import MAX_KEPT
 

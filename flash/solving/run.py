@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query, Search
-from .._core.shgo import explore
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
 from ..base.record import deferred
 from ..hardware.target import METRICS as COSTS
 from ..problem.compiling import nn_degree_of, row_of, rows_of, totals_of

@@ -75,7 +75,7 @@ def _plain(found: Reduction) -> dict[str, Any]:
 def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
-    from .._core.exact import Query
+    from .._core.search.exact import Query
     from ..problem.compiling import row_of
     from ..solving.function import Found
     from ..solving.run import Run

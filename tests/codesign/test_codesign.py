@@ -14,9 +14,9 @@ from twins.problems import space as draw_space
 from twins.reference import LATENCY, SCALE, rram_features
 
 import flash
-from flash._core import compile as core
-from flash._core.exact import Query, Search
-from flash._core.exhaustive import enumerate_best
+from flash._core.model import compile as core
+from flash._core.search.exact import Query, Search
+from flash._core.search.exhaustive import enumerate_best
 from flash.codesign.joint import Codesign, joint_size
 from flash.errors import ArgumentError
 from flash.hardware import Target, designs

@@ -16,8 +16,8 @@ from twins.reference import PARAMS as PARAMS_COLUMN
 
 import flash
 import flash.networks.architecture
-from flash._core import batch
-from flash._core.tables import METRICS, Tables
+from flash._core.costing import batch
+from flash._core.tables.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, rows_of
 
@@ -230,7 +230,7 @@ def test_totals_that_fill_their_bits() -> None:
 SCRIPT = """
 import json
 from test_batch import check_filled
-from flash._core.tables import simd
+from flash._core.tables.tables import simd
 print(json.dumps({"simd": simd(), "seen": [check_filled(seed) for seed in range(200, 300)]}))
 """
 

@@ -25,8 +25,8 @@ from twins.reference import (
     SCORE,
 )
 
-from flash._core import batch, choices
-from flash._core.tables import Tables
+from flash._core.costing import batch, choices
+from flash._core.tables.tables import Tables
 
 FEW = (SCORE, LATENCY, PARAMS, MACS)  # columns of every case
 KINDS = ("i1", "u1", "i2", "u2", "i4", "i8")
@@ -203,7 +203,7 @@ def test_columns_may_be_left_out_and_sizes_must_fit() -> None:
 SCRIPT = """
 import json
 from test_choices import check
-from flash._core.tables import simd
+from flash._core.tables.tables import simd
 print(json.dumps({"simd": simd(), "seen": [check(seed) for seed in range(60)]}))
 """
 

@@ -21,9 +21,10 @@ from twins.problems import tables as random_tables
 from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, LEAK, PEAK, SCALE, SCORE
 
 import flash
-from flash._core import batch, stream, sweep
-from flash._core.exact import Query
-from flash._core.tables import Tables
+from flash._core.costing import batch
+from flash._core.search.exact import Query
+from flash._core.sweep.sweep import stream, sweep
+from flash._core.tables.tables import Tables
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 UNJOINED = tuple(f for f in FAMILIES if f not in ("boundaries", "everything"))
@@ -303,8 +304,8 @@ import json
 from random import Random
 from twins.problems import make
 from test_enumeration import UNJOINED, large, swept
-from flash._core.exact import Query
-from flash._core.tables import Tables, simd
+from flash._core.search.exact import Query
+from flash._core.tables.tables import Tables, simd
 seen = []
 for seed in range(12):
     for family in UNJOINED:

@@ -14,10 +14,10 @@ from twins import reference
 from twins.problems import FAMILIES, TableProblem, hard, make
 
 import flash
-from flash._core.exact import Query, Search
-from flash._core.exhaustive import enumerate_best
-from flash._core.shgo import explore, multistart
-from flash._core.tables import Tables
+from flash._core.search.exact import Query, Search
+from flash._core.search.exhaustive import enumerate_best
+from flash._core.search.shgo import explore, multistart
+from flash._core.tables.tables import Tables
 from flash.problem.compiling import compile_problem
 
 SEEDS = 40  # problems per family

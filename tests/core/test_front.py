@@ -34,9 +34,9 @@ from twins.reference import (
     SCORE,
 )
 
-from flash._core.exact import Query
-from flash._core.front import Front
-from flash._core.tables import Tables
+from flash._core.front.front import Front
+from flash._core.search.exact import Query
+from flash._core.tables.tables import Tables
 
 KINDS = tuple(f for f in FAMILIES if "product" not in f)
 
@@ -335,7 +335,7 @@ def test_sums_in_several_classes(kind: str) -> None:
 EACH = """
 import hashlib, json
 from random import Random
-from flash._core.tables import simd
+from flash._core.tables.tables import simd
 from test_front import KINDS, larger, make, points, run, some_goals
 seen = hashlib.sha256()
 for seed in range(4):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, PARAMS, PEAK, SCALE, SCORE
 
 import flash
-from flash._core.designs import fitting, undominated
-from flash._core.exact import Query, Search
-from flash._core.joint import join, total_of
-from flash._core.tables import Tables
+from flash._core.design.designs import fitting, undominated
+from flash._core.design.joint import join, total_of
+from flash._core.search.exact import Query, Search
+from flash._core.tables.tables import Tables
 from flash.codesign.joint import Codesign, rank
 from flash.errors import ArgumentError
 from flash.hardware import Target

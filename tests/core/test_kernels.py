@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from twins.processes import environment
 
-from flash._core.tables import simd
+from flash._core.tables.tables import simd
 
 SETS = ("baseline", "avx2", "avx512")
 
@@ -23,11 +23,11 @@ from random import Random
 import numpy as np
 from twins.problems import FAMILIES, hard, make, space
 import flash
-from flash._core import batch
-from flash._core.exact import Query, Search
-from flash._core.exhaustive import enumerate_best
-from flash._core.shgo import explore
-from flash._core.tables import COLUMNS, Tables, simd
+from flash._core.costing import batch
+from flash._core.search.exact import Query, Search
+from flash._core.search.exhaustive import enumerate_best
+from flash._core.search.shgo import explore
+from flash._core.tables.tables import COLUMNS, Tables, simd
 from flash.problem.compiling import MACS, PARAMS, compile_problem, rows_of
 seen = hashlib.sha256()
 for seed in range(8):

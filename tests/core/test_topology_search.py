@@ -13,8 +13,8 @@ from twins.problems import space
 from twins.reference import COLUMNS, LATENCY, LATENCY_IN, LATENCY_OUT, SCALE, SCORE
 
 import flash
-from flash._core.exact import Query, Search
-from flash._core.tables import Tables
+from flash._core.search.exact import Query, Search
+from flash._core.tables.tables import Tables
 from flash.networks.architecture import FAMILIES
 from flash.predictors.predictor import AccuracyPredictor
 from flash.predictors.score import TopologyScore

@@ -16,8 +16,8 @@ from twins.problems import space as draw_space
 
 import flash
 from flash import ParetoFront
-from flash._core import batch
-from flash._core.exact import Query
+from flash._core.costing import batch
+from flash._core.search.exact import Query
 from flash.codesign.front import JointFront
 from flash.codesign.joint import Codesign, quantised
 from flash.errors import ArgumentError

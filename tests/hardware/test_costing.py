@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twins import reference
 
 import flash
-from flash._core import compile as core
+from flash._core.model import compile as core
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.hardware import KINDS, Target, costing, flags_for, targets
 from flash.networks.architecture import FAMILIES, Architecture, Cell

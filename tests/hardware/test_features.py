@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twins import reference
 
-from flash._core import compile as core
+from flash._core.model import compile as core
 from flash.hardware import KINDS, costing
 from flash.networks.network import Layer, Network
 

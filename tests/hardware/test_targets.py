@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash._core.tables import COLUMNS
+from flash._core.tables.tables import COLUMNS
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.hardware import Target, as_target, rram, targets
 from flash.networks.architecture import FAMILIES, Architecture, Cell

@@ -95,7 +95,7 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
 
 def test_its_answer_is_what_the_exact_solver_sees() -> None:
     """Every network it charged has the score and the latency of the solver's tables."""
-    from flash._core import batch
+    from flash._core.costing import batch
 
     space = flash.ResNet(depths=flash.Range(1, 4), skips=[0, 16])
     target = Target.load("fpga-zu3eg")
@@ -105,7 +105,7 @@ def test_its_answer_is_what_the_exact_solver_sees() -> None:
     design = ground.design
     for row, (score, latency) in zip(rows.tolist(), metrics[:2].T, strict=True):
         choice = ground.solved(tuple(row))[1]
-        run = Codesign(space, design, None, flash._core.exact.Query([INF] * 6), 0b11)
+        run = Codesign(space, design, None, flash._core.search.exact.Query([INF] * 6), 0b11)
         run.bits, run.effects = ground.bits, ground.effects
         tables = run.compile([choice])
         variant, *own = ground.places(ground.network_row(row))

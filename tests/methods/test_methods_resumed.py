@@ -8,13 +8,13 @@ import pytest
 from twins.method_runs import ANYWHERE, DESCENTS, QUICK, SMALL, VARIED, fake, plain
 
 import flash
+import flash.searching as solver_module
 from flash.errors import ArgumentError, FormatError
 from flash.evaluators import EvaluationError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.methods import _task as task_module
 from flash.methods import running as running_module
 from flash.methods._journal import Journal
-from flash.solving import run as solver_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable

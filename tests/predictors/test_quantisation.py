@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import flash
 from benchmarks.training import quantise_fit as fit
-from flash._core.exact import Query
+from flash._core.search.exact import Query
 from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target

@@ -10,7 +10,7 @@ import pytest
 from twins.problems import space as random_space
 
 import flash
-from flash._core.tables import COLUMNS, Tables
+from flash._core.tables.tables import COLUMNS, Tables
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.networks.architecture import FAMILIES

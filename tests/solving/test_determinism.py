@@ -12,9 +12,9 @@ from twins.problems import FAMILIES, make
 from twins.processes import Run
 
 import flash
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore
-from flash._core.tables import Tables
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore
+from flash._core.tables.tables import Tables
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("densenet", "rram", {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}),

@@ -109,7 +109,7 @@ def best(
     return answer[1] if answer else None
 
 
-# Layer features (flash/_core/ops.pxd), from what the hardware does
+# Layer features (flash/_core/model/operations.pxd), from what the hardware does
 
 
 def ceil_div(a: int, b: int) -> int:
