@@ -27,7 +27,7 @@ TOLD = "from flash._core.leaf import flags, switches; print(switches, flags, sep
 
 
 def built(folder: Path, *switches: str) -> tuple[str, str, int]:
-    """Build in place with some switches; return what the module says, and whether it was compiled."""
+    """Build in place with these switches; return what the module says and if it was compiled."""
     known = environment(**dict.fromkeys(switches, "1"))
     known["PYTHONPATH"] = str(folder)
     run = {"cwd": folder, "env": known, "capture_output": True, "text": True}
