@@ -116,6 +116,7 @@ def test_declaration_mistakes() -> None:
             y: int
 
 
+@pytest.mark.processes
 def test_imports_stay_light() -> None:
     """The objects of a search load nothing that would be felt at process start."""
     script = (

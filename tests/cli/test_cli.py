@@ -32,6 +32,7 @@ def same(one: SearchResult, other: SearchResult) -> bool:
     return one._replace(elapsed_s=0.0) == other._replace(elapsed_s=0.0)
 
 
+@pytest.mark.processes
 def test_the_installed_script_runs_the_main_job(tmp_path: Path) -> None:
     script = Path(sysconfig.get_path("scripts")) / "flash"
     done = subprocess.run([script, *SEARCH], cwd=tmp_path, capture_output=True, text=True)
@@ -336,6 +337,7 @@ def test_ctrl_c_before_anything_is_found(
     assert captured.err == "flash: interrupted\n"
 
 
+@pytest.mark.processes
 def test_a_reader_that_leaves_is_no_error() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "flash", *SEARCH],

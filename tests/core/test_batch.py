@@ -235,6 +235,7 @@ print(json.dumps({"simd": simd(), "seen": [check_filled(seed) for seed in range(
 """
 
 
+@pytest.mark.processes
 def test_every_instruction_set_fills_them_alike() -> None:
     told = told_by_each(SCRIPT, __file__)
     assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())

@@ -208,6 +208,7 @@ print(json.dumps({"simd": simd(), "seen": [check(seed) for seed in range(60)]}))
 """
 
 
+@pytest.mark.processes
 def test_every_instruction_set_writes_the_same_bits() -> None:
     told = told_by_each(SCRIPT, __file__)
     assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())

@@ -317,6 +317,7 @@ print(json.dumps({"simd": simd(), "seen": repr(seen)}))
 """
 
 
+@pytest.mark.processes
 def test_every_instruction_set_finds_the_same() -> None:
     assert len({one["seen"] for one in told_by_each(SCRIPT, __file__).values()}) == 1
 

@@ -351,6 +351,7 @@ print(json.dumps({"simd": simd(), "seen": seen.hexdigest()}))
 """
 
 
+@pytest.mark.processes
 def test_every_instruction_set_finds_the_same() -> None:
     assert len({told["seen"] for told in told_by_each(EACH, __file__).values()}) == 1
 

@@ -277,6 +277,7 @@ def test_bad_arguments_of_evaluators(tmp_path: Path) -> None:
 # training
 
 
+@pytest.mark.torch
 def test_training_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")

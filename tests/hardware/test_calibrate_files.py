@@ -53,6 +53,7 @@ def test_what_has_layers_is_taken(tmp_path: Path) -> None:
     assert found.not_calibrated_families == ()  # some networks are of no family
 
 
+@pytest.mark.torch
 def test_a_network_module_is_taken() -> None:
     torch = pytest.importorskip("torch")
     nets = [Architecture("resnet", [Cell(16, d, 16), Cell(32, d, 32)]) for d in range(1, 5)]

@@ -81,6 +81,7 @@ def test_modules_and_tables_are_measured(name: str) -> None:
     assert table.subject == {"network": OTHER.network().to_dict()}
 
 
+@pytest.mark.torch
 def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
     torch = pytest.importorskip("torch")
 
@@ -94,6 +95,7 @@ def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
         flash.calibrate("cpu-x86", [found])
 
 
+@pytest.mark.torch
 def test_threads_are_put_back() -> None:
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
@@ -101,6 +103,7 @@ def test_threads_are_put_back() -> None:
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("arch", [
     NET, OTHER, Architecture("wide-resnet", [Cell(16, 2, 5), Cell(32, 2, 32)], resolution=8),
     Architecture("mobilenet-v2", [Cell(8, 1, 8, 2, 5), Cell(16, 2, 16, 3, 3)], resolution=16),
@@ -116,6 +119,7 @@ def test_a_table_becomes_a_module_of_the_same_size(arch: Architecture) -> None:
         assert made.eval()(torch.zeros(2, *arch.network().input_shape)).shape == (2, 10)
 
 
+@pytest.mark.torch
 def test_odd_windows_become_modules_of_the_right_shapes() -> None:
     torch = pytest.importorskip("torch")
     from flash.hardware._engines import TableModule
@@ -292,6 +296,7 @@ def test_what_measure_refuses(net: Any, options: dict[str, Any], message: str) -
         flash.measure(net, **options)
 
 
+@pytest.mark.torch
 def test_cuda_that_is_not_there_is_refused() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():

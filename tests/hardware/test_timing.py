@@ -240,6 +240,7 @@ print(len(measure_series(items, lambda item: Engine(), settings, journal)))
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_series_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
     path = tmp_path / "journal.jsonl"

@@ -273,6 +273,7 @@ def test_the_second_stage_stops_early() -> None:
 # by a supernet
 
 
+@pytest.mark.torch
 def test_every_method_searches_by_a_supernet(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
@@ -297,6 +298,7 @@ def test_every_method_searches_by_a_supernet(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("one/part-*"))) == 2  # HURRICANE's stages
 
 
+@pytest.mark.torch
 def test_a_bypass_space_is_searched_by_a_supernet(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
@@ -321,6 +323,7 @@ def test_a_bypass_space_is_searched_by_a_supernet(tmp_path: Path) -> None:
     assert sum(part.numel() for part in cut.parameters()) == first.params
 
 
+@pytest.mark.torch
 def test_a_budget_below_the_smallest_subnet_is_refused_before_training(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     for space in (TINY, BYPASS):
@@ -331,6 +334,7 @@ def test_a_budget_below_the_smallest_subnet_is_refused_before_training(tmp_path:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.torch
 def test_supernets_that_do_not_fit(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
@@ -360,6 +364,7 @@ def test_supernets_that_do_not_fit(tmp_path: Path) -> None:
         flash.SupernetEvaluator("digits", "x", epoch=3)
 
 
+@pytest.mark.torch
 def test_from_the_shell(cli: Run, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")

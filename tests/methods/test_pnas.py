@@ -144,10 +144,9 @@ def test_it_finds_good_cells_by_levels() -> None:
     assert (read.x, read.space) == (result.x, SMALL)
 
 
-@pytest.mark.parametrize("name", ["mlp", "lstm"])
+@pytest.mark.parametrize("name", ["mlp", pytest.param("lstm", marks=pytest.mark.torch)])
 def test_other_surrogates(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "lstm":
-        pytest.importorskip("torch")
         from flash.methods._lstm import LSTM
 
         monkeypatch.setattr(LSTM, "STEPS", 40)
@@ -241,6 +240,7 @@ def test_a_table_of_accuracies() -> None:
     assert better <= 5
 
 
+@pytest.mark.torch
 def test_cells_are_trained(tmp_path: Path) -> None:
     """flash.train takes cell networks; by training, PNAS goes on where it was stopped."""
     pytest.importorskip("torch")

@@ -37,14 +37,13 @@ def rank_correlation(a: Any, b: Any) -> float:
     return float(np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1])
 
 
-def needs(name: str) -> None:
-    if name == "lstm":
-        pytest.importorskip("torch")
+NAMES = [
+    pytest.param(name, marks=pytest.mark.torch if name == "lstm" else ()) for name in SURROGATES
+]
 
 
-@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_ranks_longer_cells_than_it_has_seen(name: str) -> None:
-    needs(name)
     tokens, values = cells(150, (1, 2, 3), seed=1)
     new, truth = cells(300, (4,), seed=2)
     model = surrogate(name, CELLS, seed=0)
@@ -57,9 +56,8 @@ def test_it_ranks_longer_cells_than_it_has_seen(name: str) -> None:
     assert error < 0.6 * np.abs(values.mean() - truth).mean()
 
 
-@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("name", NAMES)
 def test_seeds_scales_and_odd_data(name: str) -> None:
-    needs(name)
     tokens, values = cells(30, (1, 2), seed=4)
     new, _ = cells(20, (3,), seed=5)
 
@@ -162,6 +160,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.processes
 def test_any_number_of_threads_gives_the_same() -> None:
     names = ["mlp", "ridge"]
     try:

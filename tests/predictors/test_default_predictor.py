@@ -110,6 +110,7 @@ def test_a_draw_is_judged_by_hand() -> None:
     assert judge.rank(np.zeros(3), np.arange(3)) == 0.0
 
 
+@pytest.mark.torch
 @needs_scripts
 def test_links_raise_the_mean_singular_value_of_layers() -> None:
     pytest.importorskip("torch")
@@ -125,6 +126,7 @@ def test_links_raise_the_mean_singular_value_of_layers() -> None:
         assert means == sorted(means)
 
 
+@pytest.mark.torch
 @needs_scripts
 def test_a_jacobian_is_the_one_of_the_layer() -> None:
     """Of a block without links, its own weights give the same matrix, column by column."""

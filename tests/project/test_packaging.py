@@ -65,6 +65,7 @@ def test_the_portable_build_keeps_its_promises() -> None:
         assert not any(word.startswith("-march") for word in words)
 
 
+@pytest.mark.processes
 def test_without_its_core_it_says_how_to_build_it(tmp_path: Path) -> None:
     compiled = shutil.ignore_patterns(*(f"*{s}" for s in importlib.machinery.EXTENSION_SUFFIXES))
     shutil.copytree(PACKAGE, tmp_path / "flash", ignore=compiled)

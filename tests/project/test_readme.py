@@ -14,6 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_python_examples(number: int, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -23,6 +24,7 @@ def test_python_examples(number: int, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.processes
 def test_the_result_shown_is_what_the_main_job_finds() -> None:
     code = BLOCKS[0].split("print(result.architecture)")[0]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -182,6 +182,7 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
         process.kill()
 
 
+@pytest.mark.processes
 @posix
 def test_ctrl_c_returns_the_best_so_far() -> None:
     process = subprocess.Popen(
@@ -199,6 +200,7 @@ def test_ctrl_c_returns_the_best_so_far() -> None:
     assert result.success
 
 
+@pytest.mark.processes
 @posix
 def test_ctrl_c_on_the_command_line() -> None:
     command = [sys.executable, "-m", "flash", "search", "densenet", "rram", "--cells", "8"]

@@ -201,6 +201,7 @@ def one_of_each() -> list[CellNetwork]:
     return nets
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "net", one_of_each(), ids=lambda net: f"{net.blocks[0][2]}-{net.resolution}"
 )
@@ -237,6 +238,7 @@ def test_layers_are_those_of_torch(net: CellNetwork) -> None:
     assert seen == mine
 
 
+@pytest.mark.torch
 def test_a_cell_computes_what_its_blocks_say() -> None:
     torch = pytest.importorskip("torch")
     blocks = ((0, 1, "identity", "identity"), (2, 1, "identity", "max3x3"))
@@ -249,6 +251,7 @@ def test_a_cell_computes_what_its_blocks_say() -> None:
         assert torch.equal(cell(older, newer), torch.cat([first, first + pooled], 1))
 
 
+@pytest.mark.torch
 def test_equal_cells_compute_the_same() -> None:
     """The canonical form with its weights put in place gives the same channels, reordered."""
     torch = pytest.importorskip("torch")
@@ -275,6 +278,7 @@ def test_equal_cells_compute_the_same() -> None:
     assert torch.allclose(first, torch.cat([second[:, 4:], second[:, :4]], 1), atol=1e-6)
 
 
+@pytest.mark.torch
 def test_seeds_and_learning() -> None:
     torch = pytest.importorskip("torch")
     net = CellNetwork(PNASNET_5, 1, 4, 8, 4)
@@ -296,6 +300,7 @@ def test_seeds_and_learning() -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.torch
 def test_onnx(tmp_path: Any) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")

@@ -20,6 +20,8 @@ from flash.supernet.cutting import cut_architecture, cut_subnet  # noqa: E402
 from flash.supernet.mixing import mix  # noqa: E402
 from flash.supernet.modules import ElasticNorm, build_module  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 WHOLE = flash.Range(32, 32, unit="width/32")
 
 

@@ -28,6 +28,8 @@ from flash.supernet.scoring import Supernet, checkpoint_of  # noqa: E402
 from flash.training import Recipe, TrainingError  # noqa: E402
 from flash.training.loop import judge  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 WHOLE = flash.Range(32, 32, unit="width/32")
 TINY = {"family": "resnet", "widths": [2, 4], "depths": [1, 2], "cells": 2, "skips": WHOLE}
 SCRIPT = """

@@ -46,6 +46,7 @@ class Inline(Executor):
         return future
 
 
+@pytest.mark.processes
 def test_any_executor() -> None:
     for given in (COUNTED, {**GIVEN, "pareto": ("accuracy", "latency_ms")}):
         whole = flash.sweep(SPACE, "rram", **given)
@@ -63,6 +64,7 @@ def test_predictors_travel() -> None:
         assert same(flash.sweep(SPACE, "rram", **given, executor=Inline()), whole)
 
 
+@pytest.mark.processes
 def test_a_worker_that_dies_is_told_and_the_sweep_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     flash.sweep(SPACE, "rram", **GIVEN, out=tmp_path / "whole")
@@ -95,6 +97,7 @@ def _slow(function: Any, *args: Any, **options: Any) -> Any:
     return function(*args, **options)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_dask_with_a_worker_killed(tmp_path: Path, cli: Run) -> None:
     distributed = pytest.importorskip("distributed")

@@ -30,6 +30,8 @@ from flash.training.loop import fit, judge  # noqa: E402
 if TYPE_CHECKING:
     from twins.processes import Run
 
+pytestmark = pytest.mark.torch
+
 TINY = {"family": "densenet", "widths": [4, 6], "depths": [2, 3], "skips": [0, 4], "cells": 2}
 SCRIPT = """
 import sys, flash

@@ -20,6 +20,8 @@ from flash.training.loop import augmented  # noqa: E402
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.torch
+
 TINY = {"family": "densenet", "widths": [4, 6], "depths": [2, 3], "skips": [0, 4], "cells": 2}
 
 

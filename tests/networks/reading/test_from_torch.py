@@ -16,6 +16,8 @@ from flash.errors import ArgumentError, ArgumentTypeError, UnknownOperatorsError
 from flash.networks.architecture import FAMILIES, Architecture, Cell  # noqa: E402
 from flash.networks.network import Network  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 SMALL = (3, 32, 32)
 
 

@@ -15,6 +15,8 @@ import flash  # noqa: E402
 from flash.errors import ArgumentError, MissingExtraError  # noqa: E402
 from flash.networks.architecture import FAMILIES, Architecture, Cell  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 
 def small(family: str, skips: int = 20, resolution: int = 32, link_seed: int = 0) -> Architecture:
     more = {"expansion": 2, "kernel": 5} if family == "mobilenet-v2" else {}
