@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.common import INF, MAIN, METRICS, SEED, budgets_of, problem_of
 from flash._core.search.exact import Query
-from flash._core.sweep.sweep import sweep
+from flash._core.sweep import sweep
 from flash.evaluating import evaluate
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, as_space, compile_problem
@@ -97,7 +97,7 @@ def test_histograms(benchmark: Any, quick: bool) -> None:
     """What histograms of every metric add."""
     problem = problem_of(MAIN)
     limits = [budgets_of(MAIN).each[0].get(name, INF) for name in METRICS]
-    from flash._core.sweep.sweep import metric_ranges
+    from flash._core.sweep.stream import metric_ranges
 
     low, high = metric_ranges(problem.tables)
     per_bin = np.array([64 / (b - a) if b > a else 0.0 for a, b in zip(low, high, strict=True)])

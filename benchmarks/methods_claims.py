@@ -30,9 +30,9 @@ import numpy as np
 import flash
 from benchmarks.common import HERE, write_json
 from benchmarks.methods import BUDGETS, problems
+from flash.comparing import statistics
 from flash.comparing.statistics import Efforts
 from flash.hardware import as_target
-from flash.methods import _statistics as statistics
 from flash.methods.running import any_space
 from flash.methods.surrogates import Surrogate
 from flash.solving.ground import ground_of

@@ -23,7 +23,7 @@ from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, LEAK, PEAK, SCALE, S
 import flash
 from flash._core.costing import batch
 from flash._core.search.exact import Query
-from flash._core.sweep.sweep import stream, sweep
+from flash._core.sweep import stream, sweep
 from flash._core.tables.tables import Tables
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 

@@ -43,13 +43,13 @@ def test_typed_and_with_its_data() -> None:
 
 def test_every_core_module_is_compiled_and_has_a_stub() -> None:
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-    built = [path for path in (PACKAGE / "_core").iterdir() if path.name.endswith(suffixes)]
+    built = [path for path in (PACKAGE / "_core").rglob("*") if path.name.endswith(suffixes)]
     assert built
     for path in built:
         name = path.name.split(".")[0]
-        module = importlib.import_module(f"flash._core.{name}")
+        module = importlib.import_module(f"flash._core.{path.parent.name}.{name}")
         assert module.__file__ == str(path)
-        assert (PACKAGE / "_core" / f"{name}.pyi").exists(), name
+        assert path.with_name(f"{name}.pyi").exists(), name
 
 
 def test_the_portable_build_keeps_its_promises() -> None:

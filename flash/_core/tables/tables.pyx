@@ -72,7 +72,7 @@ cdef const flash_kernels* choose() except NULL:
     cdef bytes text = name.encode("utf-8", "replace")  # named: C reads its bytes
     cdef const flash_kernels* found = flash_choose_kernels(text)
     if found == NULL:
-        from ..errors import KernelsError
+        from ...errors import KernelsError
 
         here = [one for one in _VARIANTS if flash_choose_kernels(one.encode()) != NULL]
         why = "this build on this processor has no such kernels" if name in _VARIANTS else \
