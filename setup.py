@@ -6,6 +6,9 @@ FLASH_DEBUG     no optimisation, debug symbols, bounds and overflow checks in th
 FLASH_SANITIZE  address and undefined-behaviour sanitizers (run Python with libasan preloaded)
 FLASH_COVERAGE  line tracing, for coverage's Cython plugin
 FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
+
+Each set of switches and flags has a build folder of its own: other switches build anew what they
+change, and going back to the former ones builds nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from zlib import crc32
 import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 SWITCHES = ("DEBUG", "SANITIZE", "COVERAGE", "NATIVE")
 on = {s for s in SWITCHES if os.environ.get(f"FLASH_{s}", "0") not in ("", "0")}
@@ -91,9 +95,10 @@ extensions = [
     for path in sorted(glob("flash/_core/**/*.pyx", recursive=True))
 ]
 
-# Cython looks at a module's age only: other directives need another folder for its C files.
+# Cython looks at a module's age only: its C files need another folder for other directives.
 # The coverage plugin wants them beside their modules.
-generated = None if coverage else f"build/cython-{crc32(repr(directives).encode()):08x}"
+made_by = repr((directives, Cython.__version__))
+generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
 modules = cythonize(extensions, compiler_directives=directives, build_dir=generated)
 for module in modules:
@@ -103,4 +108,26 @@ sources = [source for module in modules for source in module.sources]
 # Two compilers at once on one object file would spoil it.
 parallel = (os.cpu_count() or 1) if len(set(sources)) == len(sources) else 1
 
-setup(ext_modules=modules, options={"build_ext": {"parallel": parallel}})
+# What else than the sources decides what a compiler makes of them.
+outside = {name: os.environ.get(name) for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")}
+key = f"{crc32(repr((directives, flags, macros, outside, sys.version)).encode()):08x}"
+
+
+class Build(build_ext):
+    """Builds in place, an editable install's too, from the folder of these switches and flags."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.inplace:
+            self.build_lib = self.build_temp = f"build/core-{key}"
+
+    def copy_extensions_to_source(self) -> None:
+        self.force = True  # those in place may be newer and yet of other flags
+        super().copy_extensions_to_source()
+
+
+setup(
+    ext_modules=modules,
+    cmdclass={"build_ext": Build},
+    options={"build_ext": {"parallel": parallel}},
+)

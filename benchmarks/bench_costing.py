@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_costing [--json FILE]
 
-Networks of torchvision's shapes (tests/torch_models.py) are read by `Network.from_torch`, which
-lists their operations once; "operations" is that part of the import. Given are the least of 20
-rounds, in microseconds, and per layer of the network.
+Networks of torchvision's shapes (tests/twins/torch_models.py) are read by `Network.from_torch`,
+which lists their operations once; "operations" is that part of the import. Given are the least of
+20 rounds, in microseconds, and per layer of the network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import torch_models
+from twins import torch_models
 
 from flash import Network, Target
 from flash.networks.operations import Charged

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 N_FIT = 25
 GIVE_UP_S = 2.0
-PUBLISHED = HERE.parent / "tests" / "accuracies" / "nas_bench_macro.csv"
+PUBLISHED = HERE.parent / "tests" / "data" / "accuracies" / "nas_bench_macro.csv"
 # the shipped predictor on the space that it was fitted for, and one fitted on published networks
 SEARCHES = {
     MAIN: "shipped",

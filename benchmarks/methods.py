@@ -34,7 +34,7 @@ SECTIONS = {
 BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
 SEEDS, QUICK_SEEDS = 10, 2
 GRID = 40  # points of a curve
-PART = HERE.parent / "tests" / "accuracies" / "nas_bench_macro.csv"
+PART = HERE.parent / "tests" / "data" / "accuracies" / "nas_bench_macro.csv"
 
 
 class Problem:
