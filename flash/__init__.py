@@ -14,7 +14,7 @@ from ._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cli.buildinfo import build_info as build_info
+    from .buildinfo import build_info as build_info
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
     from .errors import FlashError as FlashError
@@ -87,7 +87,7 @@ _HOME = {
     "Target": "hardware.target",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
-    "build_info": "cli.buildinfo",
+    "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
     "compare": "comparing.running",

@@ -306,7 +306,7 @@ def test_every_method_is_in_the_documentation() -> None:
 
 
 def test_the_matrix_in_the_documentation_is_the_code() -> None:
-    from flash.methods.matrix import matrix
+    from flash.comparing.matrix import matrix
 
     text = Path(__file__).parent.parent.joinpath("docs", "methods.md")
     if text.exists():  # the repository's; the package comes without

@@ -19,7 +19,7 @@ import numpy as np
 import flash
 from benchmarks.claims.methods import problems
 from benchmarks.common.files import write_json
-from flash.methods import _statistics as statistics
+from flash.comparing import statistics
 from flash.methods.running import any_space
 
 if TYPE_CHECKING:

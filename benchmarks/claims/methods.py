@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import flash
 from benchmarks.common.files import ACCURACIES, write_json
-from flash.methods import _statistics as statistics
+from flash.comparing import statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import flash
 from benchmarks.claims.methods import BUDGETS
 from benchmarks.common.files import write_json
-from flash.methods import _statistics as statistics
+from flash.comparing import statistics
 from flash.methods.surrogates import Surrogate
 
 if TYPE_CHECKING:

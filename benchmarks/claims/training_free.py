@@ -21,9 +21,9 @@ import numpy as np
 
 import flash
 from benchmarks.common.files import HERE, write_json
+from flash.comparing import statistics
+from flash.comparing.statistics import Efforts
 from flash.hardware import as_target
-from flash.methods import _statistics as statistics
-from flash.methods._statistics import Efforts
 from flash.solving.ground import ground_of
 
 if TYPE_CHECKING:

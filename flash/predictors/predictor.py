@@ -379,7 +379,7 @@ def _shipped(family: str | None) -> AccuracyPredictor:
     """Return the predictor that comes with flash for a family of networks, loaded once."""
     if family in _LOADED:
         return _LOADED[family]
-    folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
+    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "predictors")
     names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
     if family not in names:
         raise ArgumentError(

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "effects", "measured", "quantised", "worth_having"]
 
-_FILE = os.path.join(os.path.dirname(__file__), "data", "quantisation", "cifar10.json")
+_FILE = os.path.join(
+    os.path.dirname(os.path.dirname(__file__)), "data", "quantisation", "cifar10.json"
+)
 _known: list[Measured] = []
 
 

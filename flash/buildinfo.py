@@ -27,9 +27,9 @@ def build_info(packages: bool = False) -> dict[str, str]:
     import os
     import sys
 
-    from .._core.tables import build_info as core
-    from .._core.tables import simd
-    from .._version import __version__
+    from ._core.tables import build_info as core
+    from ._core.tables import simd
+    from ._version import __version__
 
     facts = {"version": __version__, "location": os.path.dirname(os.path.abspath(__file__))}
     facts.update(core())
