@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-JUDGE = HERE.parent / "benchmarks" / "accuracy" / "judge.py"
+ROOT = HERE.parent
+JUDGE = ROOT / "benchmarks" / "models" / "predictors.py"
 pytestmark = pytest.mark.skipif(
     not JUDGE.exists(), reason="the benchmark is in the repository, not in the package"
 )
 
 
 def judge(data: Path, out: Path) -> str:
+    words = ["-m", "benchmarks.models.predictors", str(data), "--out", str(out), "--draws", "4"]
     done = subprocess.run(
-        [sys.executable, str(JUDGE), str(data), "--out", str(out), "--draws", "4"],
+        [sys.executable, *words],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,

@@ -17,7 +17,7 @@ from flash.predictors.fit import fit_values
 from flash.predictors.fitting import spearman
 
 HERE = Path(__file__).parent
-BUILDERS = HERE.parent / "benchmarks" / "accuracy" / "networks.py"
+BUILDERS = HERE.parent / "benchmarks" / "models" / "networks.py"
 pytestmark = pytest.mark.skipif(
     not BUILDERS.exists(), reason="the builders are in the repository, not in the package"
 )

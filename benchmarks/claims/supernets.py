@@ -29,7 +29,7 @@ from scipy.stats import kendalltau
 
 import flash
 from benchmarks.common.files import write_json
-from flash.comparing import statistics as seeded
+from flash.comparing.statistics import Efforts, interval, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def effect(first: list[float], second: list[float]) -> dict[str, Any]:
     """
     differences = [b - a for a, b in zip(first, second, strict=True)]
     spread = statistics.stdev(differences) if len(differences) > 1 else 0.0
-    mean, low, high = seeded.interval(differences)
+    mean, low, high = interval(differences)
     return {
         "first": statistics.fmean(first),
         "second": statistics.fmean(second),
@@ -112,12 +112,12 @@ def passes_until(
             found = [e for k, e in enumerate(epochs) if values[name][k][seed] >= quality]
             spent.append(float((found or [epochs[-1]])[0] * passes_per_epoch()))
             came.append(bool(found))
-        efforts[name] = seeded.Efforts(spent, spent, spent, came)
+        efforts[name] = Efforts(spent, spent, spent, came)
     return {
         "quality": quality,
         "passes": {name: one.expected("evaluations") for name, one in efforts.items()},
         "reached": {name: one.reached for name, one in efforts.items()},
-        "ratio": _finite(seeded.ratio(efforts[base], efforts[own], "evaluations")),
+        "ratio": _finite(ratio(efforts[base], efforts[own], "evaluations")),
     }
 
 
@@ -346,11 +346,11 @@ def cost(bench: Bench) -> dict[str, Any]:
     pairs = zip(passes["single-path"], passes["ordered-dropout"], strict=True)
     return {
         "pass_s": passes,
-        "pass_ratio": seeded.interval([b / a for a, b in pairs]),
+        "pass_ratio": interval([b / a for a, b in pairs]),
         "score_s": scores,
         "training_s": [sample.seconds for sample in trained.samples],
         "epochs": 10,
-        "ratio": seeded.interval(ratios),
+        "ratio": interval(ratios),
     }
 
 

@@ -199,7 +199,9 @@ def _bind(tables: Any, budgets: dict[str, float], objective: float, wanted: int)
 def exponents_of(name: str = MAIN, n: int = 20) -> list[dict[str, float]]:
     """Return `n` objectives, weighted products whose optimum is neither the cheapest network (least
     latency, energy and area) nor the one of highest score, and not the same as another's."""
-    data = drawn("exponents", CASES[name], lambda: _draw_exponents(name, 20))
+    data: list[dict[str, float]] = drawn(
+        "exponents", CASES[name], lambda: _draw_exponents(name, 20)
+    )
     return data[:n]
 
 

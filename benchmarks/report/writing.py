@@ -88,9 +88,9 @@ def _machine(every: dict[str, Any]) -> str:
         )
         groups.setdefault(facts, []).append(section)
     lines = []
-    for number, (facts, named) in enumerate(groups.items()):
+    for number, (group, named) in enumerate(groups.items()):
         last = f" ({', '.join(named)})" if number else ""
-        lines += [f"- {fact}{last}" for fact in facts]
+        lines += [f"- {fact}{last}" for fact in group]
     lines.append("- " + ", ".join(f"{k} {' and '.join(sorted(v))}" for k, v in packages.items()))
     return "\n".join(lines) + "\n"
 

@@ -41,9 +41,10 @@ def write(told: Told, pictures: Iterable[str]) -> str:
 def claims(told: Told) -> Iterator[Line]:
     """Yield that co-design is proven and quick, and what it gains."""
     found = told.get("codesign", {})
-    ilp, rows, gained, arrays, sampled = (
+    parts: list[Any] = [
         found.get(name) or None for name in ("ilp", "proofs", "gains", "scale_sim", "fronts")
-    )
+    ]
+    ilp, rows, gained, arrays, sampled = parts
     yield (
         "HAO's integer program against enumeration, random cases",
         "equal in 200 of 200",
@@ -70,7 +71,7 @@ def claims(told: Told) -> Iterator[Line]:
         )
     if not rows:
         yield "co-design over 1e13 joint configurations", "median at most 50 ms", None, None
-    over = gained and [row["over_fixed"] for row in gained]
+    over: Any = gained and [row["over_fixed"] for row in gained]
     yield (
         "co-design against the accelerator that is best over 20 budgets",
         "better, and how much",

@@ -54,15 +54,15 @@ def write(told: list[dict[str, Any]]) -> str:
                         verdict if row["real"] and row["apart"] else "FAILED",
                     )
                 )
-    head = ("space", "target", "objectives", "front", "processor time", "wall time", "points",
-            "sums compared")  # fmt: skip
+    head = ["space", "target", "objectives", "front", "processor time", "wall time", "points",
+            "sums compared"]  # fmt: skip
     text = (
         "## Fronts\n\nOne thread; medians. `additive` is rram without classes and leakage: latency "
         "and energy are plain sums.\n\n" + table(head, rows)
     )
     if checked:
-        head = ("configurations", "objectives", "points", "front", "numba looks at all",
-                "not covered")  # fmt: skip
+        head = ["configurations", "objectives", "points", "front", "numba looks at all",
+                "not covered"]  # fmt: skip
         text += (
             "\nEvery configuration of a space, by numba's own arithmetic: a front is the front if "
             "its points are real, none dominates another, and every configuration has a point that "

@@ -99,17 +99,17 @@ def claims(told: Told) -> Iterator[Line]:
             text or None,
             any(r[1] >= PNAS and not met for r, met in ratios.values()),
         )
-    ratios = {
+    fewer = {
         f"{one['about']}": one["methods"]["parsec, fixed 16"]["fewer_samples"]
         for one in told.get("methods_adaptive", ())
         if one["ends_at"] == 0.02
     }
-    text = ", ".join(f"{1 - 1 / r[0]:.0%} fewer" for r in ratios.values())
+    text = ", ".join(f"{1 - 1 / r[0]:.0%} fewer" for r in fewer.values())
     yield (
         "FP-NAS against PARSEC, samples until the search is over",
         "64 % fewer",
         text or None,
-        all(r[1] >= FEWER for r in ratios.values()),
+        all(r[1] >= FEWER for r in fewer.values()),
     )
     worst = [(one["seconds"], one["method"]) for one in told.get("methods_overhead", ())]
     text = f"{1e6 * max(worst)[0]:.0f} us at most ({max(worst)[1]})" if worst else None

@@ -140,7 +140,7 @@ def claims(told: Told) -> Iterator[Line]:
 
 def beyond(line: dict[str, Any]) -> float:
     """Return the error that noise does not explain, where twins tell of it; in percent."""
-    return max(0.0, line["mape"] ** 2 - line["twins"] ** 2) ** 0.5
+    return float(max(0.0, line["mape"] ** 2 - line["twins"] ** 2) ** 0.5)
 
 
 def _bound(line: dict[str, Any]) -> str:
