@@ -29,7 +29,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide torch where it is left out: a test that needs it without the mark fails or is skipped."""
+    """Hide torch where it is left out: a test that needs it unmarked fails or is skipped."""
     if "not torch" in config.option.markexpr:
         sys.modules["torch"] = None  # type: ignore[assignment]
 

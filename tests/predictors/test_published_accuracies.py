@@ -16,7 +16,7 @@ from flash.predictors.cell_terms import terms_of
 from flash.predictors.fit import fit_values
 from flash.predictors.fitting import spearman
 
-BUILDERS = BENCHMARKS / "accuracy" / "networks.py"
+BUILDERS = BENCHMARKS / "models" / "networks.py"
 pytestmark = pytest.mark.skipif(
     not BUILDERS.exists(), reason="the builders are in the repository, not in the package"
 )

@@ -9,17 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from twins.places import ACCURACIES, BENCHMARKS
+from twins.places import ACCURACIES, BENCHMARKS, ROOT
 
-JUDGE = BENCHMARKS / "accuracy" / "judge.py"
+JUDGE = BENCHMARKS / "models" / "predictors.py"
 pytestmark = pytest.mark.skipif(
     not JUDGE.exists(), reason="the benchmark is in the repository, not in the package"
 )
 
 
 def judge(data: Path, out: Path) -> str:
+    words = ["-m", "benchmarks.models.predictors", str(data), "--out", str(out), "--draws", "4"]
     done = subprocess.run(
-        [sys.executable, str(JUDGE), str(data), "--out", str(out), "--draws", "4"],
+        [sys.executable, *words],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,

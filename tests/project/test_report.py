@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from twins.places import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks" / "report_models.py").exists(),
+    not (ROOT / "benchmarks" / "report").exists(),
     reason="the benchmarks are in the repository, not in the package",
 )
 
@@ -38,21 +39,22 @@ TARGETS = {
 
 
 def test_nothing_measured() -> None:
-    from benchmarks.report_claims import claims
-    from benchmarks.report_models import sections
+    from benchmarks.report.contents import SECTIONS
+    from benchmarks.report.writing import claims
 
     found = claims({})
     assert len(found) > 30
     assert {(one.measured, one.verdict) for one in found} == {("not measured", "-")}
-    text = "\n".join(sections({}, []))
+    text = "\n".join(section.write({}, []) for section in SECTIONS.values())
     assert "--only targets --data FOLDER" in text
     assert "--only predictors --data FOLDER" in text
 
 
 def test_lines_without_some_columns() -> None:
-    from benchmarks.report_models import targets
+    from benchmarks.report.sections.targets import write
 
-    rows = {r.split(" | ")[0][2:]: r for r in targets(TARGETS).splitlines() if r.startswith("| ")}
+    text = write({"targets": TARGETS}, [])
+    rows = {r.split(" | ")[0][2:]: r for r in text.splitlines() if r.startswith("| ")}
     assert rows["rram area"].endswith("| holds |")
     assert rows["pixel-3"].endswith("| - |")
     # sqrt(7.5^2 - 6^2) is what noise leaves unexplained
@@ -60,13 +62,14 @@ def test_lines_without_some_columns() -> None:
     assert rows["xeon-gold-6240"].endswith("| **missed** |")
     assert " 90 % " in rows["raspberry-pi-4"]  # of a share of 0.9
     assert rows["raspberry-pi-4"].endswith("| **missed** |")  # its rank is below .95
-    assert "Absent from the data: x86" in targets(TARGETS)
+    assert "Absent from the data: x86" in text
 
 
 def test_claims_of_what_there_is() -> None:
-    from benchmarks.report_model_claims import lines
+    from benchmarks.report.sections import intervals, targets
 
-    found = {what: (measured, holds) for what, _, measured, holds in lines({"targets": TARGETS})}
+    lines = [*targets.claims({"targets": TARGETS}), *intervals.claims({"targets": TARGETS})]
+    found = {what: (measured, holds) for what, _, measured, holds in lines}
     assert found["Xeon Gold 6240, NAS-Bench-201: error"] == (
         "7.5 % (noise alone 6.0 %, beyond it 4.5 %)",
         False,
@@ -79,15 +82,37 @@ def test_claims_of_what_there_is() -> None:
 
 def test_the_report_is_of_this_code() -> None:
     """RESULTS.md has every claim that the code makes; --only none writes it again."""
-    from benchmarks.report_model_claims import lines
+    from benchmarks.report.sections import intervals, predicted, predictors, targets
 
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    named = [what for what, *_ in lines({}) if not what.startswith("search with")]
+    lines = [
+        line for part in (targets, predictors, intervals, predicted) for line in part.claims({})
+    ]
+    named = [what for what, *_ in lines if not what.startswith("search with")]
     assert [what for what in named if f"| {what} |" not in text] == []
 
 
+def test_every_section_is_listed() -> None:
+    from benchmarks.report.contents import CLAIMED, CLAIMED_FIRST, FRAGMENTS, MEASURED_FIRST, NAMES
+
+    folder = ROOT / "benchmarks" / "report" / "sections"
+    assert set(NAMES) == {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert len(CLAIMED) == len(NAMES) == len(set(NAMES))
+    assert set(CLAIMED_FIRST) <= set(NAMES)
+    assert set(MEASURED_FIRST) <= set(FRAGMENTS)
+    assert all(section.measure for section in FRAGMENTS.values())
+
+
+def test_pictures_of_the_report_are_there() -> None:
+    folder = ROOT / "benchmarks"
+    text = (folder / "RESULTS.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    assert len(shown) == 7
+    assert [name for name in shown if not (folder / name).is_file()] == []
+
+
 def test_json_of_a_program(tmp_path: Path) -> None:
-    from benchmarks.report import told_by
+    from benchmarks.report.measuring import told_by
 
     script = tmp_path / "script.py"
     script.write_text("import sys\nopen(sys.argv[1], 'w').write('[1]')\n")

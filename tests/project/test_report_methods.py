@@ -9,14 +9,14 @@ import pytest
 from twins.places import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks" / "report_methods.py").exists(),
+    not (ROOT / "benchmarks" / "report").exists(),
     reason="the benchmarks are in the repository, not in the package",
 )
 
 
 def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_methods import verdict
+    from benchmarks.report.format import verdict
 
     assert verdict([2.8, 1.4, 5.0], 2.78) == "reproduced"
     assert verdict([2.8, 1.4, None], 2.78) == "reproduced"
@@ -29,11 +29,11 @@ def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_methods import draw, lines, sections
+    from benchmarks.report.sections.methods import claims, draw, write
 
-    assert sections({}) == ""
+    assert write({}, []) == ""
     assert draw({}) == {}
-    found = list(lines({}))
+    found = list(claims({}))
     assert len(found) == 5
     assert {one[2] for one in found} == {None}
 
@@ -44,7 +44,8 @@ def test_the_section_holds_what_was_measured(
     """A comparison, overhead and FP-NAS's claim, measured in little and written down."""
     monkeypatch.syspath_prepend(str(ROOT))
     pytest.importorskip("matplotlib")
-    from benchmarks import methods, methods_claims, report_methods
+    from benchmarks.claims import fp_nas, methods, overhead
+    from benchmarks.report.sections import methods as section
 
     given = methods.problems(None)
     assert given["nas-bench-201"] is None  # needs the measured data
@@ -52,26 +53,26 @@ def test_the_section_holds_what_was_measured(
     assert small is not None
     small.given["max_evals"] = 30
     small.given["methods"] = ["random", "evolution", "parsec"]
-    monkeypatch.setattr(methods_claims, "problems", lambda data: {"nas-bench-macro": small})
+    monkeypatch.setattr(fp_nas, "problems", lambda data: {"nas-bench-macro": small})
     told = {
         "methods_tables": {"nas-bench-macro": methods.measure("m", small, 2), "nas-bench-201": None}
     }
     told = json.loads(json.dumps(told, allow_nan=False))
     del small.given["methods"]
-    monkeypatch.setattr(methods_claims, "ENDS", (0.02,))
-    told["methods_adaptive"] = methods_claims.adaptive(None, 2)
-    monkeypatch.setattr(methods_claims, "OVERHEAD", ("random",))
-    told["methods_overhead"] = methods_claims.overhead(1)
+    monkeypatch.setattr(fp_nas, "ENDS", (0.02,))
+    told["methods_adaptive"] = fp_nas.adaptive(None, 2)
+    monkeypatch.setattr(overhead, "OVERHEAD", ("random",))
+    told["methods_overhead"] = overhead.overhead(1)
 
-    text = report_methods.sections(told)
+    text = section.write(told, [])
     one = told["methods_tables"]["nas-bench-macro"]
     assert f"### {one['about']}\n" in text
     for row in one["rows"]:
         assert f"| {row['method']} | {row['objective']:.6g} |" in text
-    claims = {line[0]: line for line in report_methods.lines(told)}
+    claims = {line[0]: line for line in section.claims(told)}
     assert "fewer" in str(claims["FP-NAS against PARSEC, samples until the search is over"][2])
     assert claims["methods' own time per evaluation, surrogates aside"][2] is not None
-    pictures = report_methods.draw(told)
+    pictures = section.draw(told)
     assert list(pictures) == ["methods-nas-bench-macro.png"]
     assert len(pictures["methods-nas-bench-macro.png"]) < 60_000
 
@@ -79,9 +80,10 @@ def test_the_section_holds_what_was_measured(
 def test_the_claim_of_trainings_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the networks that are shipped, whose trainings took what they took."""
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks import methods_claims, report_methods
+    from benchmarks.claims.training_free import shipped
+    from benchmarks.report.sections.methods import claims
 
-    found = methods_claims.shipped(1)
+    found = shipped(1)
     assert [one["networks"] for one in found] == [96, 72, 48, 24]
     for one in found:
         random = one["methods"]["random"]
@@ -89,5 +91,5 @@ def test_the_claim_of_trainings_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> 
         wanted = (one["networks"] + 1) / (one["better"] + 2)
         assert random["evaluations"] == pytest.approx(wanted, rel=0.35)
         assert random["reached"] == 1.0
-    claim = next(iter(report_methods.lines({"methods_training": {"shipped": found}})))
+    claim = next(iter(claims({"methods_training": {"shipped": found}})))
     assert claim[2] is not None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from twins.places import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks" / "report_supernet.py").exists(),
+    not (ROOT / "benchmarks" / "report").exists(),
     reason="the benchmarks are in the repository, not in the package",
 )
 
 
 def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_supernet import judged, shown
+    from benchmarks.report.sections.supernets import judged, shown
 
     def effect(low: float, high: float) -> dict[str, object]:
         return {"difference": [(low + high) / 2, low, high], "effect_size": 0.5}
@@ -30,7 +29,7 @@ def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_effects_are_those_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("scipy")
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.methods_supernet import effect
+    from benchmarks.claims.supernets import effect
 
     found = effect([0.5, 0.6, 0.7], [0.6, 0.8, 1.0])
     assert found["difference"][0] == pytest.approx(0.2)
@@ -39,15 +38,13 @@ def test_effects_are_those_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.099 < low < 0.2 < high < 0.301
 
 
-def test_the_section_holds_what_was_measured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_section_holds_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.report_supernet import sections, shown
+    from benchmarks.report.sections.supernets import shown, write
 
-    assert sections(tmp_path / "none.json") == ""
-    told = json.loads((ROOT / "benchmarks" / "methods_supernet.json").read_text())
-    text = sections()
+    assert write({}, []) == ""
+    told = json.loads((ROOT / "benchmarks" / "claims" / "supernets.json").read_text())
+    text = write({"supernets": told}, [])
     for name in ("rank", "steps"):
         for against in told[name]["against"]:
             assert shown(against, 2 if name == "rank" else 3) in text
