@@ -2,8 +2,8 @@
 
 The job is that of ``flash._core.costing.batch.evaluate``: variants and rows in, six metrics out,
 bit for bit the same. The numba kernel reads rows whose columns lie side by side (one or two cache
-lines a row, packed beforehand and not timed), looks the class up by the number of tiles, and runs on one
-thread without allocating.
+lines a row, packed beforehand and not timed), looks the class up by the number of tiles, and runs
+on one thread without allocating.
 """
 
 from __future__ import annotations
