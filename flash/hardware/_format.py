@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..base.checks import hint, known_keys, shown
 from ..errors import FormatError
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -335,7 +335,7 @@ class Target(Record):
 
 def _refuse_missing(target: Target, family: str) -> None:
     """Refuse a family of networks that the accelerator has no unit for."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
 
     units = (target.parameters or {}).get("units", {})
     lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
