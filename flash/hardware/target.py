@@ -50,7 +50,6 @@ COLUMNS = (
 )
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
-_REST = '\n "calibrated_ranges":'  # of a file that comes with flash: behind it are late fields only
 
 
 _shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
@@ -351,7 +350,7 @@ def _read_shipped(name: str) -> Target:
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
-    from ._format import check
+    from ._format import check, check_late
 
     file = os.path.join(_shipped, name + ".json")
     also = " or the path of a .json file"
@@ -360,21 +359,20 @@ def _read_shipped(name: str) -> Target:
     except (OSError, FormatError):
         choice("target", name, targets(), also)
         raise
-    head, cut, _ = text.partition(_REST)
-    data = parse_json(head.rstrip(",") + "}" if cut else text, file)
-    fields = check(data, file, KINDS, COLUMNS, FORMAT)
+    # The keys of the top level begin a line after one blank; what stands deeper has more of them.
+    first, *others = text.strip().removesuffix("}").split(',\n "')
+    parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
+    late = [key for key in Target._later if key in parts]
+    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
+    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, COLUMNS, FORMAT)
     if fields["name"] != name:  # in other letters, where names of files have no case
         choice("target", name, targets(), also)
 
     def read(key: str) -> Any:
-        whole = Target.load(file)
-        target.__dict__.update({one: whole.__dict__[one] for one in Target._later})
-        return whole.__dict__[key]
+        value = parse_json(parts[key], file)[key]
+        return check_late(key, value, file, fields, KINDS[fields["kind"]])
 
-    if cut:
-        fields.update({one: deferred(lambda one=one: read(one)) for one in Target._later})
-    target = Target(**fields)
-    return target
+    return Target(**{**fields, **{key: deferred(lambda key=key: read(key)) for key in late}})
 
 
 def as_target(value: Any) -> Target:

@@ -1,4 +1,4 @@
-"""The rules of the four families and the limits of networks: widths, strides, links and residuals (layers: `_builders`).
+"""The four families: their limits, widths, strides, links and residuals (layers: `builders`).
 
 densenet      concatenation cells with drawn long-range links (DTC cells of SLDGroup/NN_Mass,
               arXiv 1910.00780), pre-activation
