@@ -10,10 +10,9 @@ Every public name is loaded at its first use: ``import flash`` itself costs almo
 
 from __future__ import annotations
 
-from ._version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._version import __version__ as __version__
     from .buildinfo import build_info as build_info
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from .training import train as train
 
 _HOME = {
+    "__version__": "_version",
     "AccuracyPredictor": "predictors.predictor",
     "Architecture": "networks.architecture",
     "BypassSpace": "spaces.bypass",
@@ -104,7 +104,7 @@ _HOME = {
     "train_supernet": "supernet.running",
 }
 
-__all__ = [*_HOME, "__version__"]
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> object:
@@ -123,14 +123,13 @@ def __dir__() -> list[str]:
 
 def _require_core() -> None:
     """There is no slow twin to fall back to: say at once that the core is missing."""
-    import sys
+    from _imp import extension_suffixes
+    from os.path import exists
 
     folder = __path__[0] + "/_core/search"
-    from os import listdir
+    if not any(exists(f"{folder}/exact{suffix}") for suffix in extension_suffixes()):
+        import sys
 
-    if not any(
-        name.startswith("exact.") and name.endswith((".so", ".pyd")) for name in listdir(folder)
-    ):
         from .errors import CoreMissingError
 
         raise CoreMissingError(

@@ -7,7 +7,6 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
-from _operator import index  # operator itself is Python, and loads at every start
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -106,6 +105,8 @@ def _converted(value: Any, method: str) -> Any:
     """Return the int or float that a scalar stands for, or None where it is not a number."""
     if not _is_scalar(value, method):
         return None
+    from _operator import index  # when it is needed: most numbers are ints and floats
+
     try:
         return int(index(value)) if method == "__index__" else float(value)
     except OverflowError:
@@ -160,7 +161,9 @@ def number(
         If it is no number, NaN, infinite or out of range.
     """
     noun = "a finite number"
-    result: int | float | None = _converted(value, "__index__")
+    result: int | float | None = value if type(value) in (int, float) else None
+    if result is None:
+        result = _converted(value, "__index__")
     if result is None:
         result = _converted(value, "__float__")
     if result is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..base.checks import hint, known_keys, shown
 from ..errors import FormatError
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "integer", "number", "numbers", "table"]
+__all__ = ["check", "check_late", "integer", "number", "numbers", "table"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
@@ -127,6 +127,42 @@ def check(
         "design": design,
         **{key: dict(table(data.get(key, {}), f"{where}: {key}")) for key in NOTES},
     }
+
+
+def check_late(
+    key: str, value: Any, where: str, fields: Mapping[str, Any], module: ModuleType
+) -> Any:
+    """Return one of the fields that tell of the calibration, as `check` does, but by itself.
+
+    Parameters
+    ----------
+    key : str
+        "calibrated_ranges", "intervals" or one of `NOTES`.
+    value
+        What the file holds there, parsed.
+    where : str
+        What to call the file in errors.
+    fields : dict
+        What `check` returned of the rest of the file.
+    module : module
+        The target's kind.
+
+    Raises
+    ------
+    FormatError
+        As `check`.
+    """
+    coefficients = fields["coefficients"]
+    if key == "intervals":
+        return _intervals(value, where, coefficients, module)
+    if key == "calibrated_ranges":
+        table(value, f"{where}: {key}", coefficients)
+        return {
+            name: _ranges(one, f"{where}: {key}.{name}", module.FEATURES)
+            for name, one in value.items()
+        }
+    _plain(value, f"{where}: {key}", [MAX_NOTES])
+    return dict(table(value, f"{where}: {key}"))
 
 
 def _coefficients(

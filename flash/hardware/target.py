@@ -10,8 +10,8 @@ import os
 
 from .._core.model import compile as core
 from ..base.checks import choice, json_text, parse_json, read_text, shown
-from ..base.record import Record, cached
-from ..errors import ArgumentError, ArgumentTypeError
+from ..base.record import Record, cached, deferred, later
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,14 +94,14 @@ class Target(Record):
     coefficients: dict[str, dict[str, dict[str, float]]]
     links: dict[str, dict[str, Any]]
     sets: dict[str, tuple[str, ...]]
-    calibrated_ranges: dict[str, Any]
+    calibrated_ranges: dict[str, Any] = later()
     not_calibrated_families: tuple[str, ...] = ()
-    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
-    residuals: dict[str, Any] | None = None
-    provenance: dict[str, Any] | None = None
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = later(None)
+    residuals: dict[str, Any] | None = later(None)
+    provenance: dict[str, Any] | None = later(None)
     units: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None
-    ablation: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = later(None)
     design: dict[str, Any] | None = None
 
     @classmethod
@@ -130,9 +130,7 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        choice("target", path, targets(), " or the path of a .json file")
-        file = os.path.join(_shipped, path + ".json")
-        target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
+        target = _loaded[path] = _read_shipped(path)
         return target
 
     @classmethod
@@ -151,8 +149,8 @@ class Target(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
-        fields = {name: self.__dict__[name] for name in self._fields}
-        return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
+        fields = zip(self._fields, self._values(), strict=True)
+        return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
@@ -336,7 +334,7 @@ class Target(Record):
 
 def _refuse_missing(target: Target, family: str) -> None:
     """Refuse a family of networks that the accelerator has no unit for."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
 
     units = (target.parameters or {}).get("units", {})
     lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
@@ -345,6 +343,36 @@ def _refuse_missing(target: Target, family: str) -> None:
             f"target {target.name!r} has no {lacking[0]} unit, which {family} needs "
             f"(it has {', '.join(units)})"
         )
+
+
+def _read_shipped(name: str) -> Target:
+    """Return a target that comes with flash: of its file what a search needs.
+
+    The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
+    """
+    from ._format import check, check_late
+
+    file = os.path.join(_shipped, name + ".json")
+    also = " or the path of a .json file"
+    try:
+        text = read_text(file, "target")
+    except (OSError, FormatError):
+        choice("target", name, targets(), also)
+        raise
+    # The keys of the top level begin a line after one blank; what stands deeper has more of them.
+    first, *others = text.strip().removesuffix("}").split(',\n "')
+    parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
+    late = [key for key in Target._later if key in parts]
+    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
+    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, COLUMNS, FORMAT)
+    if fields["name"] != name:  # in other letters, where names of files have no case
+        choice("target", name, targets(), also)
+
+    def read(key: str) -> Any:
+        value = parse_json(parts[key], file)[key]
+        return check_late(key, value, file, fields, KINDS[fields["kind"]])
+
+    return Target(**{**fields, **{key: deferred(lambda key=key: read(key)) for key in late}})
 
 
 def as_target(value: Any) -> Target:

@@ -5,6 +5,19 @@ from __future__ import annotations
 from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .families import (
+    FAMILIES,
+    MAX_CELLS,
+    MAX_CLASSES,
+    MAX_DEPTH,
+    MAX_EXPANSION,
+    MAX_KERNEL,
+    MAX_RESOLUTION,
+    MAX_SEED,
+    MAX_SKIPS,
+    MAX_STAGES,
+    MAX_WIDTH,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,20 +30,6 @@ if TYPE_CHECKING:
     from .network import Network
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
-
-FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
-
-# Limits keep a hostile file from asking for a network that no machine could hold.
-MAX_WIDTH = 1 << 20
-MAX_DEPTH = 1000
-MAX_SKIPS = 1 << 40
-MAX_CELLS = 64
-MAX_STAGES = 7
-MAX_EXPANSION = 1 << 10
-MAX_KERNEL = 31
-MAX_RESOLUTION = 1 << 13
-MAX_CLASSES = 1 << 24
-MAX_SEED = (1 << 64) - 1
 
 
 class Cell(Record):

@@ -10,8 +10,7 @@ from ..base.checks import choice, integer
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
-from ..networks.architecture import FAMILIES
-from ..predictors.predictor import AccuracyPredictor
+from ..networks.families import FAMILIES
 from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._core.tables.tables import Tables
+    from ..predictors.predictor import AccuracyPredictor
 
 __all__ = ["Problem", "as_space", "compile_problem"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..base.extras import require
 from ..base.record import Record, cached, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -266,11 +265,15 @@ class SearchResult(Record):
 
         Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
         """
+        from ..base.extras import require
+
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
         return frame
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
+        from ..base.extras import require
+
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..base.checks import choice, integer, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError
-from ..networks.architecture import (
+from ..networks.families import (
     FAMILIES,
     MAX_CELLS,
     MAX_CLASSES,
@@ -23,11 +23,10 @@ from ..networks.architecture import (
     MAX_SEED,
     MAX_STAGES,
     MAX_WIDTH,
-    Architecture,
+    default_cells,
+    default_width,
 )
-from ..networks.families import default_cells, default_width
 from .choices import Range, largest, parse, per_cell
-from .codec import decode, encode, flat_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypedDict, Unpack
 
+    from ..networks.architecture import Architecture
     from .choices import Choices
     from .plan import Plan
 
@@ -236,6 +236,8 @@ class SearchSpace(Record):
 
     def index(self, row: Sequence[int]) -> int:
         """Return the flat index of a row of choice indices (entries of surplus cells count not)."""
+        from .codec import flat_of
+
         return flat_of(self, row)
 
     def decode(self, i: int | Sequence[int]) -> Architecture:
@@ -246,6 +248,8 @@ class SearchSpace(Record):
         ArgumentError, ArgumentTypeError
             If the index or an entry of the row is out of range.
         """
+        from .codec import decode
+
         return decode(self, i)
 
     def encode(self, architecture: Architecture) -> Row:
@@ -256,6 +260,8 @@ class SearchSpace(Record):
         ArgumentError
             If the architecture is not in the space; the message says why.
         """
+        from .codec import encode
+
         return encode(self, architecture)
 
     def sample_indices(self, n: int, seed: int = 0) -> list[int]:

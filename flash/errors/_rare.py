@@ -1,6 +1,8 @@
-"""Errors and warnings of flash: each is also the built-in kind that a caller would expect."""
+"""Errors and warnings that few runs of flash see; `flash.errors` is where they are asked for."""
 
 from __future__ import annotations
+
+from . import ArgumentError, FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,13 +10,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "ArgumentError",
-    "ArgumentTypeError",
     "CalibrationWarning",
     "CoreMissingError",
     "DeviceError",
-    "FlashError",
-    "FormatError",
     "KernelsError",
     "MissingExtraError",
     "NotCalibratedWarning",
@@ -22,22 +20,6 @@ __all__ = [
     "TrainingError",
     "UnknownOperatorsError",
 ]
-
-
-class FlashError(Exception):
-    """Base of every error that flash raises on purpose."""
-
-
-class ArgumentError(FlashError, ValueError):
-    """An argument has a value that is not accepted."""
-
-
-class ArgumentTypeError(FlashError, TypeError):
-    """An argument has a type that is not accepted."""
-
-
-class FormatError(ArgumentError):
-    """A file, or the dictionary read from it, is not what it should be."""
 
 
 class UnknownOperatorsError(ArgumentError):
@@ -76,3 +58,7 @@ class TrainingError(FlashError, RuntimeError):
 
 class SweepError(FlashError, RuntimeError):
     """A sweep could not go on; what was finished before is kept."""
+
+
+for _one in __all__:  # as pickles and tracebacks name them
+    globals()[_one].__module__ = __package__
