@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core import compile as core
-from ..base.checks import choice, json_text, parse_json, read_text, shown
+from ..base.checks import choice, json_text, parse_json, read_text, shipped, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -51,14 +51,12 @@ COLUMNS = (
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
 
-
-_shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 _loaded: dict[str, Target] = {}
 
 
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
-    return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
+    return tuple(sorted(name[:-5] for name in os.listdir(shipped()) if name.endswith(".json")))
 
 
 class Target(Record):
@@ -131,7 +129,7 @@ class Target(Record):
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
         choice("target", path, targets(), " or the path of a .json file")
-        file = os.path.join(_shipped, path + ".json")
+        file = shipped(path + ".json")
         target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
         return target
 
