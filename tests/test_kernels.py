@@ -30,7 +30,8 @@ from flash._core.exact import Query, Search
 from flash._core.exhaustive import enumerate_best
 from flash._core.shgo import explore
 from flash._core.tables import COLUMNS, Tables, simd
-from flash.problem.compiling import MACS, PARAMS, compile_problem, rows_of
+from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.spaces.index import rows_of
 seen = hashlib.sha256()
 for seed in range(8):
     for family in flash.networks.architecture.FAMILIES:
