@@ -127,7 +127,7 @@ def test_a_problem_names_its_rows() -> None:
 
 
 def test_spaces_have_at_most_as_many_cells_as_the_core() -> None:
-    assert MAX_CELLS == core_cells
+    assert core_cells == MAX_CELLS
     few = {"widths": [8], "depths": [1, 2], "skips": [0]}
     problem = compile_problem(flash.ResNet(cells=MAX_CELLS, **few), Target.load("rram"))
     assert problem.layout == (MAX_CELLS,)
