@@ -11,7 +11,8 @@ from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import METRICS as COSTS
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
-from .problem.compiling import MACS, PARAMS, as_space, compile_problem, table_rows
+from .problem.compiling import MACS, PARAMS, as_space, compile_problem
+from .spaces.index import table_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,10 +172,9 @@ def _fill(
     import numpy as np
 
     space = problem.space
-    lengths: Any = np.array(space._lengths, np.int64)
+    lengths: Any = np.array(space.lengths, np.int64)
     if array.shape[1] != len(lengths):
         table_rows(space, array)  # says what is wrong
-    each = (len(lengths) - 3) // max(1, len(space._per_cell))
     n = len(array)
     choices_core.prepare(problem.tables, n)
     modelled = [True, *(name in problem.target.metrics for name in COSTS)]
@@ -185,7 +185,7 @@ def _fill(
             problem.tables,
             array,
             lengths,
-            each,
+            space.variables_per_cell,
             space.widths is not None,
             first,
             min(n, first + share),
@@ -212,7 +212,7 @@ def _fill_flat(
     if len(out_of_range):
         i = int(out_of_range[0])
         integer(f"choices[{i}]", int(index[i]), 0, last)
-    n, cells = len(index), len(problem.space._per_cell)
+    n, cells = len(index), len(problem.space.cell_choices)
     choices_core.prepare(problem.tables, n)
 
     def fill(first: int) -> None:
@@ -240,7 +240,7 @@ def _in_turns(call: Callable[[int], Any], n: int, share: int, threads: int) -> l
 
 def _refuse(space: SearchSpace, array: Any, i: int) -> None:
     """Name the first choice that is out of its bounds."""
-    for k, (value, length) in enumerate(zip(array[i].tolist(), space._lengths, strict=True)):
+    for k, (value, length) in enumerate(zip(array[i].tolist(), space.lengths, strict=True)):
         if not 0 <= value < length:
             raise ArgumentError(
                 f"choices[{i}][{k}] ({space.variables[k]}) must be in 0..{length - 1}, got {value}"

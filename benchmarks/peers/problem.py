@@ -57,7 +57,7 @@ class PeerProblem:
                     data = self.tables.column(variant, cell, k)
                     if data is not None:
                         self.columns[k, variant, cell] = np.frombuffer(data)
-        lengths = problem.space._lengths
+        lengths = problem.space.lengths
         self.lengths = [length for length in lengths[:3] if length > 1] + list(lengths[3:])
         self.per_cell = np.array(lengths[3:]).reshape(n_cells, -1)
         self.links = Links(problem.model)

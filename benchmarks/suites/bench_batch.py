@@ -12,7 +12,8 @@ from benchmarks.common.cases import CASES, SEED
 from benchmarks.common.timing import in_turns
 from flash._core.costing import batch
 from flash.hardware import as_target
-from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, table_rows
+from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.spaces.index import table_rows
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,7 +28,7 @@ def _random(name: str, n: int) -> tuple[Any, Any, Any]:
     space = case.space()
     problem = compile_problem(space, as_target(case.target), None, PARAMS | MACS)
     rng = np.random.default_rng(SEED)
-    choices = rng.integers(0, np.array(space._lengths), size=(n, len(space._lengths)))
+    choices = rng.integers(0, np.array(space.lengths), size=(n, len(space.lengths)))
     return problem, *table_rows(space, choices)
 
 
@@ -62,7 +63,7 @@ def test_layers(benchmark: Any, name: str, quick: bool) -> None:
 
     n = 1000 if quick else 4000
     problem, variants, rows = _random(name, n)
-    plan = plan_of(problem.space)
+    plan = problem.space.core_plan
     twin = LayerTwin(problem)
     calls = [
         lambda: batch.evaluate_layers(plan, problem.model, variants, rows),

@@ -14,6 +14,7 @@ from benchmarks.common.cases import MAIN, budgets_of, densenet, keywords, proble
 from flash import Range
 from flash._core.search.exhaustive import enumerate_best
 from flash.problem.compiling import compile_problem
+from flash.spaces.index import row_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,7 +42,7 @@ def test_enumeration(benchmark: Any, quick: bool) -> None:
         result = flash.search(space, "rram", **keywords(budgets))
         variant, own, objective, metrics = best
         index = space.index(result.x)
-        flat = flash.problem.compiling.row_of(space, variant, own)
+        flat = row_of(space, variant, own)
         equal = (
             result.proven
             and result.objective == objective

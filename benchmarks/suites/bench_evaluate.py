@@ -30,7 +30,7 @@ LEAST_S = 0.1  # that a size is repeated for
 def random_choices(space: Any, n: int) -> Any:
     """Return n rows of choices of the type that all peers take."""
     rng = np.random.default_rng(SEED)
-    columns = [rng.integers(0, length, n, dtype=np.int16) for length in space._lengths]
+    columns = [rng.integers(0, length, n, dtype=np.int16) for length in space.lengths]
     return np.stack(columns, axis=1)
 
 
@@ -48,13 +48,13 @@ def test_evaluate(benchmark: Any, quick: bool) -> None:
     few = choices[: n // 10]
 
     def by_numba() -> Any:
-        return twin.numba_choices(choices, np.array(space._lengths))
+        return twin.numba_choices(choices, np.array(space.lengths))
 
     calls: dict[str, tuple[Callable[[], Any], int]] = {
         "flash": (lambda: flash.evaluate(space, "rram", choices, threads=1), n),
         "numba": (by_numba, n),
-        "numpy": (lambda: twin.numpy(*twin.rows_of(few, space._lengths)), len(few)),
-        "polars": (lambda: evaluate_polars(twin, few, space._lengths), len(few)),
+        "numpy": (lambda: twin.numpy(*twin.rows_of(few, space.lengths)), len(few)),
+        "polars": (lambda: evaluate_polars(twin, few, space.lengths), len(few)),
         "stream": (lambda: [np.full(n, 1.0) for _ in range(6)], n),
     }
     times: dict[str, float] = {}
@@ -62,7 +62,7 @@ def test_evaluate(benchmark: Any, quick: bool) -> None:
     for k, name in enumerate(("nn_degree", "latency_ms", "energy_mj", "area_mm2", "params")):
         np.testing.assert_array_equal(own[name], theirs[k])
     np.testing.assert_array_equal(
-        evaluate_polars(twin, few, space._lengths)[1], theirs[1][: len(few)]
+        evaluate_polars(twin, few, space.lengths)[1], theirs[1][: len(few)]
     )
     del own, theirs
     for _ in range(2 if quick else 4):

@@ -24,6 +24,7 @@ __all__ = [
     "number",
     "parse_json",
     "read_text",
+    "shipped",
     "shown",
     "write_bytes_atomic",
     "write_text_atomic",
@@ -269,6 +270,11 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
         raise
     except ValueError as error:  # malformed, or an integer of more digits than Python reads
         raise FormatError(f"{where} is not valid JSON: {error}") from None
+
+
+def shipped(*names: str) -> str:
+    """Return the path of a file or folder that comes with flash: below ``flash/data``."""
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", *names)
 
 
 def read_text(path: str | os.PathLike[str], what: str) -> str:

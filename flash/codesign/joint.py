@@ -21,7 +21,7 @@ from .._core.tables.tables import COLUMNS
 from ..base.record import Record, later
 from ..errors import ArgumentError
 from ..predictors.quantisation import quantised, worth_having
-from ..problem.compiling import plan_of, row_of
+from ..spaces.index import digits_of, number_of, row_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ class Codesign:
         self.bound = INF
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
-        self.plan = plan_of(space)
+        self.plan = space.core_plan
         self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
         self.terms = predictor.terms if predictor is not None else None
         self.bits, self.effects = worth_having(
-            design.cell_bits, quantised(design, predictor, len(space._per_cell))
+            design.cell_bits, quantised(design, predictor, len(space.cell_choices))
         )
         self._costs = [k for k in COSTS if columns >> k & 1]
         self._parts: dict[tuple[int, int], Tables] = {}
@@ -319,12 +319,13 @@ class Codesign:
         count = max(1, len(choices))
         own, bits = [], []
         for c, (row, size) in enumerate(zip(rows, tables.space_rows[variant], strict=True)):
-            widths = 1 if self.space.widths is None else len(self.space._per_cell[c][0])
-            block = size // (widths * count)
-            row %= size
+            # a table's row is (width, bits, the rest), a space's (width, the rest)
+            widths = 1 if self.space.widths is None else len(self.space.cell_choices[c][0])
+            rest = size // (widths * count)
+            width, bit, other = digits_of(row % size, (widths, count, rest))
             if choices:
-                bits.append(choices[row // block % count])
-            own.append(row // (block * count) * block + row % block)
+                bits.append(choices[bit])
+            own.append(number_of((width, other), (widths, rest)))
         return tuple(own), tuple(bits)
 
     def row(self, found: Found) -> tuple[int, ...]:
@@ -341,9 +342,10 @@ def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> in
     """Return how many networks with bits for each cell there are on so many accelerators."""
     each = max(1, len(design.cell_bits))
     networks: int = sum(
-        size * each ** int(cells) for size, cells in zip(space._blocks, space.cells, strict=True)
+        size * each ** int(cells)
+        for size, cells in zip(space.combinations, space.cells, strict=True)
     )
-    return networks * (space.size // sum(space._blocks)) * accelerators
+    return networks * (space.size // sum(space.combinations)) * accelerators
 
 
 def reward(exponents: Sequence[float] | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, integer, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from ..spaces.network_space import NetworkSpace
 from .comparison import Comparison
 
 TYPE_CHECKING = False
@@ -96,7 +97,7 @@ def compare(
     wanted = usual_methods if methods is None else _names(methods, known)
     if codesign and baseline == "random":
         baseline = DESIGNING[0]
-    if not codesign and not named and not judge.expensive and not hasattr(space, "groups"):
+    if not codesign and not named and not judge.expensive and not isinstance(space, NetworkSpace):
         wanted = ["shgo", *wanted]
     if choice("baseline", baseline, known) not in wanted:
         raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
@@ -181,7 +182,7 @@ def _optimum(result: SearchResult) -> float | None:
 
 def unfit_core(space: Any, judge: Any) -> str | None:
     """Return why flash's own search does not fit, or None where it does."""
-    if judge.expensive or hasattr(space, "groups"):
+    if judge.expensive or isinstance(space, NetworkSpace):
         return "searches a SearchSpace by a predictor or NN-Degree"
     return None
 

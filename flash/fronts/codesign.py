@@ -13,11 +13,12 @@ from .._core.search.exact import Query
 from ..codesign.front import JointFront
 from ..codesign.joint import Codesign, Found
 from ..codesign.run import accelerator_of, least_values
-from ..problem.compiling import MACS, PARAMS, Problem, plan_of, rows_of, table_rows
+from ..problem.compiling import MACS, PARAMS, Problem
 from ..results.conflicts import refusal
+from ..spaces.index import COUNT, choices_at, places_of, rows_of
 from .front import FrontEvent, ParetoFront
 from .maths import OBJECTIVES
-from .run import choices, teller
+from .run import teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Accelerators(Sequences["Mapping[str, Any]"]):
         if isinstance(key, slice):
             return [self[i] for i in range(*key.indices(len(self)))]
         i = range(len(self))[key]
-        cells = int(self._space.cells[self._x[i, 1]])
+        cells = int(self._space.cells[self._x[i, COUNT]])
         found = Found(
             tuple(self._chosen[i].tolist()), 0, (), tuple(self._bits[i, :cells].tolist()), 0.0, ()
         )
@@ -164,8 +165,8 @@ def _columns(
     own, bits = search.decoded()
     metric = metric[order]
     plain = _networks(space, design)
-    x = choices(plain, search.variants[order], own[order])
-    told = batch.evaluate(plain.tables, *table_rows(space, x))
+    x = choices_at(space, plain.tables.space_rows, search.variants[order], own[order])
+    told = batch.evaluate(plain.tables, *places_of(space, x))
     out: dict[str, Any] = {"nn_degree": np.array(told[0])}
     scores = metric[:, 0].copy()
     if predictor is not None:
@@ -189,7 +190,7 @@ def _columns(
 
 def _networks(space: SearchSpace, design: DesignSpace) -> Problem:
     """Return tables of what the networks themselves tell: NN-Degree, params and MACs."""
-    plan, model = plan_of(space), _any_model(design)
+    plan, model = space.core_plan, _any_model(design)
     columns = 1 | PARAMS | MACS | design.target.columns(space.family)
     tables = core.compile_tables(plan, model, columns)
     return Problem(space, design.target, None, plan, model, tables)
@@ -203,5 +204,6 @@ def _any_model(design: DesignSpace) -> core.Model:
 def cell_degrees(front: ParetoFront, x: tuple[int, ...]) -> tuple[float, ...]:
     """Return what each cell of a network contributes to its NN-Degree."""
     design = front.target.design_space(front.space.family)
-    _, degrees = core.totals_of(plan_of(front.space), _any_model(design), *rows_of(front.space, x))
+    place = rows_of(front.space, x)
+    _, degrees = core.totals_of(front.space.core_plan, _any_model(design), *place)
     return tuple(d * core.SCORE_UNIT for d in degrees)

@@ -166,7 +166,7 @@ def _choices(
 def _rows(rows: Any, space: SearchSpace) -> Any:
     import numpy as np
 
-    from ..spaces.codec import checked_row
+    from ..spaces.index import checked_row
 
     if not isinstance(rows, list):
         raise FormatError(f"{WHERE}: x must be a list of rows, got {check.shown(rows)}")
@@ -174,7 +174,7 @@ def _rows(rows: Any, space: SearchSpace) -> Any:
         if not isinstance(row, list):
             raise FormatError(f"{WHERE}: x must hold lists, got {check.shown(row)}")
         checked_row(space, row)
-    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space._lengths))
+    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space.lengths))
     x.flags.writeable = False
     return x
 

@@ -7,6 +7,7 @@ from time import perf_counter
 from .._core.front.front import Front
 from .._core.search.exact import Query
 from ..problem.compiling import nn_degrees
+from ..spaces.index import choices_at
 from .front import FrontEvent, ParetoFront
 from .maths import OBJECTIVES
 
@@ -137,7 +138,7 @@ def columns(
         keys.append(-column if goal == "accuracy" else column)
     order = np.lexsort(keys[::-1])
     variant, row, metric = variant[order], row[order], metric[order]
-    x = choices(problem, variant, row)
+    x = choices_at(problem.space, problem.tables.space_rows, variant, row)
     predictor = problem.predictor
     out: dict[str, ndarray[Any, Any]] = {
         "nn_degree": np.array(nn_degrees(problem, x, metric[:, 0].copy()), dtype=np.float64)
@@ -154,24 +155,3 @@ def columns(
     for column in (x, *out.values()):
         column.flags.writeable = False
     return x, out
-
-
-def choices(
-    problem: Problem, variant: ndarray[Any, Any], row: ndarray[Any, Any]
-) -> ndarray[Any, Any]:
-    """Return rows of choice indices, shape (n, variables), for variants and table rows."""
-    import numpy as np
-
-    lengths = problem.space._lengths
-    x = np.zeros((len(variant), len(lengths)), dtype=np.int64)
-    each = (len(lengths) - 3) // max(1, len(problem.space._per_cell))
-    for v, sizes in enumerate(problem.tables.space_rows):
-        own = np.flatnonzero(variant == v)
-        rest = v
-        for k in (2, 1, 0):
-            rest, x[own, k] = divmod(rest, lengths[k])
-        for c, size in enumerate(sizes):
-            left = row[own, c].astype(np.int64) % size
-            for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
-                left, x[own, k] = np.divmod(left, lengths[k])
-    return x

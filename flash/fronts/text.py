@@ -7,10 +7,11 @@ from collections.abc import Sequence as Sequences
 from ..base.extras import require
 from ..base.record import deferred
 from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import rows_of, totals_of
+from ..problem.compiling import totals_of
 from ..problem.objective import PLAIN, as_objective
 from ..results.result import SearchResult
 from ..results.screen import duration, quantity, table
+from ..spaces.index import rows_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

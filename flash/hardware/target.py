@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core.model import compile as core
-from ..base.checks import choice, json_text, parse_json, read_text, shown
+from ..base.checks import choice, json_text, parse_json, read_text, shipped, shown
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -51,14 +51,12 @@ COLUMNS = (
 METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
 
-
-_shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 _loaded: dict[str, Target] = {}
 
 
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
-    return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
+    return tuple(sorted(name[:-5] for name in os.listdir(shipped()) if name.endswith(".json")))
 
 
 class Target(Record):
@@ -352,7 +350,7 @@ def _read_shipped(name: str) -> Target:
     """
     from ._format import check, check_late
 
-    file = os.path.join(_shipped, name + ".json")
+    file = shipped(name + ".json")
     also = " or the path of a .json file"
     try:
         text = read_text(file, "target")
@@ -372,7 +370,10 @@ def _read_shipped(name: str) -> Target:
         value = parse_json(parts[key], file)[key]
         return check_late(key, value, file, fields, KINDS[fields["kind"]])
 
-    return Target(**{**fields, **{key: deferred(lambda key=key: read(key)) for key in late}})
+    def reader(key: str) -> Any:
+        return deferred(lambda: read(key))
+
+    return Target(**{**fields, **{key: reader(key) for key in late}})
 
 
 def as_target(value: Any) -> Target:

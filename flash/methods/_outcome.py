@@ -168,7 +168,8 @@ def _degree(task: Task, row: tuple[int, ...]) -> tuple[float | None, tuple[float
     """Return a network's NN-Degree and those of its cells, where it has cells."""
     ground = task.ground
     if isinstance(ground, TableGround):
-        from ..problem.compiling import nn_degree_of, rows_of, totals_of
+        from ..problem.compiling import nn_degree_of, totals_of
+        from ..spaces.index import rows_of
 
         problem = ground.problem
         totals, degrees = totals_of(problem, *rows_of(problem.space, row))

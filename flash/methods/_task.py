@@ -7,6 +7,7 @@ ends the method by an exception that it must not catch.
 
 from __future__ import annotations
 
+from math import prod
 from time import perf_counter
 
 import numpy as np
@@ -125,13 +126,9 @@ class Task:
         self._from = 0  # evaluations before the evaluator was another
         self._started = perf_counter()
         self._away = 0.0  # time inside the evaluator
-        size = 1
-        for length in self.lengths.tolist():
-            size *= length
-        places = [1]
-        for length in self.lengths.tolist()[:0:-1]:
-            places.append(places[-1] * length)
-        self._places = np.array(places[::-1]) if size < 1 << 62 else None
+        lengths = self.lengths.tolist()
+        values = [prod(lengths[k + 1 :]) for k in range(len(lengths))]  # of a step of each digit
+        self._places = np.array(values) if prod(lengths) < 1 << 62 else None
 
     @property
     def spent_s(self) -> float:

@@ -23,8 +23,9 @@ import numpy as np
 
 from .._core.model import compile as core
 from ..predictors.quantisation import quantised
-from ..problem.compiling import rows_of
 from ..solving.ground import TableGround
+from ..spaces.index import COUNT, rows_of
+from ..spaces.network_space import NetworkSpace
 from . import Option
 from ._design_ip import least_latency, unit_latencies, workload
 
@@ -51,7 +52,7 @@ OPTIONS = {
 
 def unfit(space: Any, evaluator: Evaluator) -> str | None:
     """It needs cells, and costs nothing to ask."""
-    if hasattr(space, "groups"):
+    if isinstance(space, NetworkSpace):
         return "method 'hao' searches one of the four families"
     if evaluator.expensive:
         return (
@@ -83,19 +84,16 @@ class AcceleratorGround(TableGround):
         super().__init__(space, target, predictor)
         self.design = target.design_space(space.family)
         self.predictor = predictor
-        self.effects = quantised(self.design, predictor, len(space._per_cell))
+        cells = len(space.cell_choices)
+        self.effects = quantised(self.design, predictor, cells)
         self.bits = self.design.cell_bits or (8,)
         self.variables = len(self.lengths)
-        cells = len(space._per_cell)
         self.cells = cells
-        self.each = (self.variables - 3) // max(1, cells)
+        globals_, *own = space.groups
+        self.variables_of = [np.array(one) for one in own]  # of each cell
         self.lengths = np.concatenate([self.lengths, np.full(cells, len(self.bits))])
         self.distinct = space.size * len(self.bits) ** cells
-        starts = range(3, self.variables, max(1, self.each))
-        self._group(
-            [range(3), *([*range(s, s + self.each), self.variables + c]
-                         for c, s in enumerate(starts))]
-        )  # fmt: skip
+        self._group([globals_, *([*one, self.variables + c] for c, one in enumerate(own))])
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         options = self.design.pruned
         self.options = [
@@ -122,7 +120,7 @@ class AcceleratorGround(TableGround):
         plain = super().canonical(rows[:, : self.variables])
         bits = rows[:, self.variables :].copy()
         if len(self.space.cells) > 1:
-            counts = np.array([int(n) for n in self.space.cells])[plain[:, 1]]
+            counts = np.array([int(n) for n in self.space.cells])[plain[:, COUNT]]
             bits[np.arange(self.cells) >= counts[:, None]] = 0
         return np.concatenate([plain, bits], axis=1)
 
@@ -141,12 +139,12 @@ class AcceleratorGround(TableGround):
 
     def bits_of(self, row: Sequence[int]) -> tuple[int, ...]:
         """Return the bits of each cell."""
-        count = int(self.space.cells[row[1]])
+        count = int(self.space.cells[row[COUNT]])
         return tuple(self.bits[k] for k in row[self.variables : self.variables + count])
 
     def _score_change(self, row: Sequence[int]) -> float:
         """Return what a row's bits add to the core's score: nothing or less."""
-        chosen = row[self.variables : self.variables + int(self.space.cells[row[1]])]
+        chosen = row[self.variables : self.variables + int(self.space.cells[row[COUNT]])]
         variant, rows = rows_of(self.space, row[: self.variables])
         problem = self.problem
         degrees: Sequence[float] = (0.0,) * len(rows)
@@ -250,11 +248,9 @@ def run(task: Task) -> None:
 def _subgraphs(task: Task, ground: AcceleratorGround, n: int) -> NDArray[np.int64]:
     """Draw networks of equal cells: each cell's choices are as far along as in the first."""
     rows = task.draw(n)
-    share = task.rng.random((n, ground.each + 1))
-    for c in range(ground.cells):
-        start = 3 + c * ground.each
-        for k in range(ground.each):
-            rows[:, start + k] = (share[:, k] * ground.lengths[start + k]).astype(np.int64)
+    share = task.rng.random((n, ground.space.variables_per_cell + 1))
+    for c, own in enumerate(ground.variables_of):
+        rows[:, own] = (share[:, :-1] * ground.lengths[own]).astype(np.int64)
         rows[:, ground.variables + c] = (share[:, -1] * len(ground.bits)).astype(np.int64)
     return np.unique(ground.canonical(rows), axis=0)
 
@@ -264,11 +260,10 @@ def _networks(
 ) -> NDArray[np.int64]:
     """Draw networks whose cells are those of the subgraphs left."""
     rows = kept[task.rng.integers(0, len(kept), n)].copy()
-    for c in range(ground.cells):
+    for c, own in enumerate(ground.variables_of):
         other = kept[task.rng.integers(0, len(kept), n)]
-        start = 3 + c * ground.each
-        for k in (*range(start, start + ground.each), ground.variables + c):
-            rows[:, k] = other[:, k]
+        columns = [*own, ground.variables + c]
+        rows[:, columns] = other[:, columns]
     return ground.canonical(rows)
 
 

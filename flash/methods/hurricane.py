@@ -24,6 +24,7 @@ from itertools import product
 
 import numpy as np
 
+from ..spaces.index import GLOBALS
 from . import Option
 from ._evolving import evolve
 from .spos import OPTIONS as _THEIRS
@@ -91,7 +92,7 @@ def _focus(task: Task, pools: list[Pool], base: Rows, share: float) -> None:
 
 def split(task: Task, pools: list[Pool], late: float) -> tuple[list[Pool], list[Pool]]:
     """Return (pools of early layers, pools of late layers and of what all layers share)."""
-    shared = 1 if task.ground.tabled and min(pools[0][0], default=9) < 3 else 0
+    shared = 1 if task.ground.tabled and min(pools[0][0], default=GLOBALS) < GLOBALS else 0
     layers = pools[shared:]
     first = len(layers) - min(len(layers), max(1, round(late * len(layers))))
     return layers[:first], [*pools[:shared], *layers[first:]]

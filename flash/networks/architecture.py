@@ -93,7 +93,7 @@ class Architecture(Record):
     ----------
     family : {"densenet", "resnet", "wide-resnet", "mobilenet-v2"}
     cells : sequence of Cell
-        1 to 64 cells (mobilenet-v2: at most 7).
+        1 to 32 cells (mobilenet-v2: at most 7).
     resolution : int, default 32
         Height and width of the input image in pixels, 1 to 8192. Above 64 the network gets the
         usual ImageNet stem.
@@ -334,7 +334,8 @@ def _cells(given: object) -> tuple[Cell, ...]:
     cells = []
     for number, cell in enumerate(given):
         if number == MAX_CELLS:
-            raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got more")
+            count = len(given) if hasattr(given, "__len__") else "more"
+            raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got {count}")
         if isinstance(cell, Cell):
             cells.append(cell)
             continue

@@ -11,7 +11,8 @@ from __future__ import annotations
 from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH, Architecture
+from .architecture import Architecture
+from .families import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

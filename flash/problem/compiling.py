@@ -6,11 +6,12 @@ import os
 
 from .._core.model import compile as core
 from .._core.tables.tables import COLUMNS
-from ..base.checks import choice, integer
+from ..base.checks import choice
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
 from ..networks.families import FAMILIES
+from ..spaces.index import row_of, table_rows
 from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
@@ -70,56 +71,19 @@ class Problem(Record):
     model: core.Model
     tables: Tables
 
+    def own_rows(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
+        """Return the space's own row of each cell for a table row per cell."""
+        sizes = self.tables.space_rows[variant]
+        return tuple([row % size for row, size in zip(rows, sizes, strict=True)])
+
     def row(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
         """Return the space's row of choice indices for a variant and a table row per cell."""
-        return row_of(
-            self.space, variant, [r % n for r, n in zip(rows, self._sizes(variant), strict=True)]
-        )
-
-    def _sizes(self, variant: int) -> tuple[int, ...]:
-        return self.tables.space_rows[variant]
+        return row_of(self.space, variant, self.own_rows(variant, rows))
 
     @cached
     def layout(self) -> tuple[int, ...]:
         """Cells per variant."""
         return tuple(len(rows) for rows in self.tables.rows)
-
-
-def row_of(space: SearchSpace, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
-    """Return the row of choice indices for a variant and one row number per cell."""
-    lengths = space._lengths
-    out = [0] * len(lengths)
-    for k in (2, 1, 0):
-        variant, out[k] = divmod(variant, lengths[k])
-    each = (len(lengths) - 3) // (max(1, len(space._per_cell)))
-    for c, row in enumerate(rows):
-        for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
-            row, out[k] = divmod(row, lengths[k])
-    return tuple(out)
-
-
-def rows_of(space: SearchSpace, row: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """Return (variant, one row number per cell) for a row of choice indices."""
-    lengths = space._lengths
-    variant = 0
-    for k in range(3):
-        variant = variant * lengths[k] + row[k]
-    each = (len(lengths) - 3) // (max(1, len(space._per_cell)))
-    rows = []
-    for c in range(int(space.cells[row[1]])):
-        number = 0
-        for k in range(3 + c * each, 3 + (c + 1) * each):
-            number = number * lengths[k] + row[k]
-        rows.append(number)
-    return variant, tuple(rows)
-
-
-def plan_of(space: SearchSpace) -> core.Plan:
-    """Return a space's plan in the core's form; read once, spaces never change."""
-    plan = space.__dict__.get("_core_plan")
-    if plan is None:
-        plan = space.__dict__["_core_plan"] = core.Plan(space.plan())
-    return plan
 
 
 def compile_problem(
@@ -143,7 +107,7 @@ def compile_problem(
         If the space is too large for tables, or a total leaves the range that is exact.
     """
     model = target.model(space.family)
-    plan = plan_of(space)
+    plan = space.core_plan
     link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
     terms = predictor.terms if predictor is not None else None
     if terms is not None:
@@ -186,54 +150,3 @@ def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
 def nn_degree_of(totals: Sequence[float]) -> float:
     """Return NN-Degree from column totals."""
     return totals[0] * core.SCORE_UNIT
-
-
-def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
-    """Return (variants, table rows) as int32 arrays for rows of choices or flat indices."""
-    import numpy as np
-
-    if not isinstance(choices, (list, tuple)) or any(not isinstance(c, int) for c in choices):
-        try:
-            array = np.asarray(choices)
-        except ValueError:
-            raise ArgumentError(
-                f"choices must be integers of shape (n,) or (n, {len(space._lengths)}), "
-                f"got rows of different lengths"
-            ) from None
-    else:
-        array = np.array(choices, dtype=object if max(choices, default=0) >= 2**63 else None)
-    if array.ndim == 1:
-        from ..spaces.codec import row_of as row_at
-
-        last = space.size - 1
-        flat = [integer(f"choices[{n}]", i, 0, last) for n, i in enumerate(array.tolist())]
-        array = np.array([row_at(space, i) for i in flat], dtype=np.int64)
-        array = array.reshape(-1, len(space._lengths))
-    lengths = np.array(space._lengths)
-    if array.ndim != 2 or array.shape[1] != len(lengths) or array.dtype.kind not in "iu":
-        raise ArgumentError(
-            f"choices must be integers of shape (n,) or (n, {len(lengths)}), "
-            f"got shape {array.shape} of {array.dtype}"
-        )
-    bad = (array < 0) | (array >= lengths)
-    if bad.any():
-        i, k = map(int, np.argwhere(bad)[0])
-        raise ArgumentError(
-            f"choices[{i}][{k}] ({space.variables[k]}) must be in 0..{lengths[k] - 1}, "
-            f"got {array[i, k]}"
-        )
-    variants = (array[:, 0] * lengths[1] + array[:, 1]) * lengths[2] + array[:, 2]
-    cells = len(space._per_cell)
-    each = (len(lengths) - 3) // max(1, cells)
-    rows = np.zeros((len(array), cells), dtype=np.int32)
-    width_before = np.zeros(len(array), dtype=np.int64)
-    free = space.widths is not None
-    for c in range(cells):
-        number = np.zeros(len(array), dtype=np.int64)
-        size = 1
-        for k in range(3 + c * each, 3 + (c + 1) * each):
-            number = number * lengths[k] + array[:, k]
-            size *= int(lengths[k])
-        rows[:, c] = number + (width_before * size if free and c else 0)
-        width_before = array[:, 3 + c * each]
-    return variants.astype(np.int32), rows

@@ -8,7 +8,8 @@ import numpy as np
 
 from .._core.costing import batch
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..spaces.network_space import MAX_KEPT
+from ..spaces.index import COUNT, GLOBALS, places_of
+from ..spaces.network_space import MAX_KEPT, NetworkSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
-    from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ground", "NetworkGround", "TableGround", "ground_of"]
@@ -99,31 +99,16 @@ class TableGround(Ground):
         self.space = space
         self.target = target
         self.problem = compile_problem(space, target, predictor, PARAMS | MACS)
-        self.lengths = np.array(space._lengths, dtype=np.int64)
+        self.lengths = np.array(space.lengths, dtype=np.int64)
         self.distinct = space.size
-        count = len(self.lengths)
-        cells = max(1, len(space._per_cell))
-        each = (count - 3) // cells
-        starts = range(3, count, each)
-        self._group([range(3), *(range(start, start + each) for start in starts)])
-        self._used = np.array([3 + int(cells) * each for cells in space.cells])
-        self._weights = self._place_values(each, [*starts], space.widths is not None)
-        blocks = [float(block) for block in space._blocks]
+        self._group(space.groups)
+        each = space.variables_per_cell
+        self._used = np.array([GLOBALS + int(cells) * each for cells in space.cells])
+        # a place is linear in the choices: of each choice's first step it is the matrix of the map
+        steps = np.eye(len(self.lengths), dtype=np.int64)
+        self._weights = np.column_stack(places_of(space, steps)).astype(np.int64)
+        blocks = [float(block) for block in space.combinations]
         self._counts = np.array(blocks) / sum(blocks)
-
-    def _place_values(self, each: int, starts: list[int], free: bool) -> NDArray[np.int64]:
-        """Return the matrix that turns rows into (variant, table row of each cell)."""
-        lengths = self.lengths
-        weights = np.zeros((len(lengths), 1 + len(starts)), dtype=np.int64)
-        weights[:3, 0] = lengths[1] * lengths[2], lengths[2], 1
-        for c, start in enumerate(starts):
-            size = 1
-            for k in range(start + each - 1, start - 1, -1):
-                weights[k, 1 + c] = size
-                size *= int(lengths[k])
-            if free and c:  # the width handed on selects the block of rows
-                weights[starts[c - 1], 1 + c] = size
-        return weights
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         places = (rows @ self._weights).astype(np.int32)
@@ -134,19 +119,19 @@ class TableGround(Ground):
     def places(self, row: Sequence[int]) -> list[int]:
         """Return (variant, table row of each of its cells) of a row."""
         found = np.array(row, dtype=np.int64) @ self._weights
-        return [int(v) for v in found[: 1 + int(self.space.cells[row[1]])]]
+        return [int(v) for v in found[: 1 + int(self.space.cells[row[COUNT]])]]
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self._used) == 1:
             return rows
-        surplus = np.arange(rows.shape[1]) >= self._used[rows[:, 1]][:, None]
+        surplus = np.arange(rows.shape[1]) >= self._used[rows[:, COUNT]][:, None]
         kept: NDArray[np.int64] = np.where(surplus, 0, rows)
         return kept
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
         if len(self._counts) > 1:
-            rows[:, 1] = rng.choice(len(self._counts), size=n, p=self._counts)
+            rows[:, COUNT] = rng.choice(len(self._counts), size=n, p=self._counts)
         return self.canonical(rows)
 
 
@@ -234,8 +219,6 @@ def ground_of(
     ArgumentError
         If the space is too large for tables.
     """
-    from ..spaces.network_space import NetworkSpace
-
     if isinstance(space, NetworkSpace):
         return NetworkGround(space, target, score)
     return TableGround(space, target, predictor)

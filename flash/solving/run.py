@@ -8,8 +8,9 @@ from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.record import deferred
 from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import nn_degree_of, row_of, rows_of, totals_of
+from ..problem.compiling import nn_degree_of, totals_of
 from ..results.result import SearchResult
+from ..spaces.index import row_of, rows_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,8 +152,7 @@ class Run:
             return self._nothing(bound, stopped, fields)
         if best is not None:
             variant, rows, value, metrics = best
-            sizes = problem.tables.space_rows[variant]
-            own = tuple([r % n for r, n in zip(rows, sizes, strict=True)])
+            own = problem.own_rows(variant, rows)
             row = row_of(problem.space, variant, own)
             score = wanted.report(value, predictor)
             bound = score if proven else wanted.report(bound, predictor) if bound < INF else INF

@@ -76,7 +76,6 @@ def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
     from .._core.search.exact import Query
-    from ..problem.compiling import row_of
     from ..solving.function import Found
     from ..solving.run import Run
 
@@ -88,8 +87,7 @@ def _best(
     bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
     results = []
     for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
-        sizes = problem.tables.space_rows[variant]
-        row = row_of(job.space, variant, [r % n for r, n in zip(rows, sizes, strict=True)])
+        row = problem.row(variant, rows)
         score = wanted.report(value, problem.predictor)
         point = Found(row, score, metrics, found.count, None, "")
         proven = whole and rank == 1

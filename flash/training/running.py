@@ -6,7 +6,7 @@ import os
 
 from ..base.checks import integer, known_keys, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import MAX_SEED
+from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe

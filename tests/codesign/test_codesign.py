@@ -124,7 +124,7 @@ def test_bits_of_each_cell_equal_looking_at_all_of_them(seed: int, family: str) 
     random = Random(seed)
     target = small("fpga-zu3eg", random, random.choice([(8, 4), (8, 3, 2), (4, 6)]))
     space = draw_space(random, family, 1000)
-    if len(space._per_cell) > 3:
+    if len(space.cell_choices) > 3:
         return
     design = target.design_space(family)
     choice = next(design.configurations(), None)
@@ -170,7 +170,7 @@ def test_bits_of_each_cell_equal_looking_at_all_of_them(seed: int, family: str) 
                 factor, shift = run.effects[c][k]
                 score += float(round(value * factor + shift * 2.0**36))
         if space.widths is not None:
-            before = row // (size // len(space._per_cell[c][0]))
+            before = row // (size // len(space.cell_choices[c][0]))
     assert metrics[1] == latency * 2.0**-36
     assert objective == score * 2.0**-36
 

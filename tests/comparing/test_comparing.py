@@ -144,7 +144,7 @@ def test_what_one_run_charged_costs_the_next_as_much() -> None:
 def run_of(*steps: tuple[int, float], nfev: int) -> SearchResult:
     trace = tuple((2 * n, n, n / 10, value) for n, value in steps)
     return SearchResult(
-        SMALL, "cpu-x86", {}, "FEASIBLE", "", x=(0,) * len(SMALL._lengths),
+        SMALL, "cpu-x86", {}, "FEASIBLE", "", x=(0,) * len(SMALL.lengths),
         objective=steps[-1][1], nfev=nfev, elapsed_s=0.0, trace=trace,
         samples=3 * nfev, spent_s=nfev / 10,
     )  # fmt: skip

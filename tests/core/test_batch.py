@@ -19,7 +19,8 @@ import flash.networks.architecture
 from flash._core.costing import batch
 from flash._core.tables.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
-from flash.problem.compiling import MACS, PARAMS, compile_problem, plan_of, rows_of
+from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.spaces.index import rows_of
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -78,7 +79,7 @@ def test_many_cells(cells: int, extra: int, target_name: str) -> None:
         variants = rng.integers(0, len(problem.tables.rows), n, dtype=np.int32)
         rows = rng.integers(0, sizes, (n, cells), dtype=np.int32)
         got = np.array(batch.evaluate(problem.tables, variants, rows))
-        expected = batch.evaluate_layers(plan_of(space), problem.model, variants, rows)
+        expected = batch.evaluate_layers(space.core_plan, problem.model, variants, rows)
         known = [0, 1, 2, 3] + [4] * bool(extra & PARAMS) + [5] * bool(extra & MACS)
         np.testing.assert_array_equal(got[known], np.array(expected)[known])
 
@@ -255,7 +256,7 @@ def test_layers_beyond_a_pass(
         problem = compile_problem(space, flash.Target.load(target_name), None, PARAMS | MACS)
         variants, rows = np.zeros(2, np.int32), np.array([[0] * cells, [1] * cells], np.int32)
         np.testing.assert_array_equal(
-            batch.evaluate_layers(plan_of(space), problem.model, variants, rows),
+            batch.evaluate_layers(space.core_plan, problem.model, variants, rows),
             batch.evaluate(problem.tables, variants, rows),
         )
 

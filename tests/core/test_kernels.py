@@ -28,7 +28,8 @@ from flash._core.search.exact import Query, Search
 from flash._core.search.exhaustive import enumerate_best
 from flash._core.search.shgo import explore
 from flash._core.tables.tables import COLUMNS, Tables, simd
-from flash.problem.compiling import MACS, PARAMS, compile_problem, rows_of
+from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.spaces.index import rows_of
 seen = hashlib.sha256()
 for seed in range(8):
     for family in flash.networks.architecture.FAMILIES:

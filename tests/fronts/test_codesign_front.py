@@ -22,7 +22,8 @@ from flash.codesign.front import JointFront
 from flash.codesign.joint import Codesign, quantised
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.problem.compiling import MACS, PARAMS, table_rows
+from flash.problem.compiling import MACS, PARAMS
+from flash.spaces.index import table_rows
 
 INF = float("inf")
 NAMES = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
@@ -63,7 +64,7 @@ def everything(space: flash.SearchSpace, target: Target) -> np.ndarray:
     columns = 1 | target.columns(space.family) | PARAMS | MACS
     run = Codesign(space, design, None, Query([INF] * 6), columns)
     run.bits = design.cell_bits  # all of them, also those never worth having
-    run.effects = quantised(design, None, len(space._per_cell))
+    run.effects = quantised(design, None, len(space.cell_choices))
     flat = np.arange(space.size)
     variants, rows = table_rows(space, flat)
     count = max(1, len(design.cell_bits))
@@ -76,7 +77,7 @@ def everything(space: flash.SearchSpace, target: Target) -> np.ndarray:
                 own = variants == v
                 for c, size in enumerate(sizes):
                     each = size // count  # the rows of the space, for a width of the cell before
-                    widths = 1 if space.widths is None else len(space._per_cell[c][0])
+                    widths = 1 if space.widths is None else len(space.cell_choices[c][0])
                     block = each // widths
                     state, place = np.divmod(rows[own, c], each)
                     width, rest = np.divmod(place, block)

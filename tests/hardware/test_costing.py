@@ -54,7 +54,7 @@ def located(space: SearchSpace, chosen: list[int]) -> tuple[int, list[int]]:
     """Return (variant, row number per cell) of a row of choice indices: mixed radix."""
     lengths = [high + 1 for _, high in space.bounds]
     variant = (chosen[0] * lengths[1] + chosen[1]) * lengths[2] + chosen[2]
-    each = (len(lengths) - 3) // len(space._per_cell)
+    each = (len(lengths) - 3) // len(space.cell_choices)
     rows = []
     for start in range(3, len(lengths), each):
         row = 0

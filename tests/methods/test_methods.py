@@ -175,7 +175,7 @@ def test_the_ground_charges_as_evaluate_does(space: Any) -> None:
     ]
     # each configuration as likely as any other: the number of cells by its configurations
     counts = np.bincount(rows[:, 1], minlength=len(space.cells)) / len(rows)
-    shares = np.array([float(b) for b in space._blocks]) / float(sum(space._blocks))
+    shares = np.array([float(b) for b in space.combinations]) / float(sum(space.combinations))
     assert np.abs(counts - shares).max() < 0.1
 
 

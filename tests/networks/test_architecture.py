@@ -86,8 +86,8 @@ def test_bad_cell_types(value: Any) -> None:
     ("args", "error", "text"),
     [
         (("densnet", [Cell(16, 5)]), ArgumentError, "did you mean 'densenet'"),
-        (("densenet", []), ArgumentError, "cells must be 1 to 64, got none"),
-        (("densenet", [Cell(16, 5)] * 65), ArgumentError, "cells must be 1 to 64"),
+        (("densenet", []), ArgumentError, "cells must be 1 to 32, got none"),
+        (("densenet", [Cell(16, 5)] * 33), ArgumentError, "cells must be 1 to 32, got 33"),
         (("mobilenet-v2", [Cell(16, 5)] * 8), ArgumentError, "1 to 7 stages, got 8"),
         (("densenet", Cell(16, 5)), ArgumentTypeError, "cells must be a list of Cell"),
         (("densenet", [16]), ArgumentTypeError, r"cells\[0\] must be a Cell, got 16"),

@@ -11,19 +11,14 @@ from twins.problems import space as random_space
 
 import flash
 from flash._core.tables.tables import COLUMNS, Tables
+from flash._core.tables.tables import MAX_CELLS as core_cells
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.networks.architecture import FAMILIES
 from flash.networks.degree import degree_fixed
-from flash.problem.compiling import (
-    MACS,
-    PARAMS,
-    compile_problem,
-    row_of,
-    rows_of,
-    table_rows,
-    totals_of,
-)
+from flash.networks.families import MAX_CELLS
+from flash.problem.compiling import MACS, PARAMS, compile_problem, totals_of
+from flash.spaces.index import row_of, rows_of, table_rows
 
 TARGETS = ("rram", "cpu-x86")
 PEAK = COLUMNS.index("peak")  # the column whose total is a maximum
@@ -132,12 +127,20 @@ def test_a_problem_names_its_rows() -> None:
         assert space.index(problem.row(int(variants[i]), rows[i].tolist())) == i
 
 
+def test_spaces_have_at_most_as_many_cells_as_the_core() -> None:
+    assert core_cells == MAX_CELLS
+    few = {"widths": [8], "depths": [1, 2], "skips": [0]}
+    problem = compile_problem(flash.ResNet(cells=MAX_CELLS, **few), Target.load("rram"))
+    assert problem.layout == (MAX_CELLS,)
+    said = f"cells must be an integer from 1 to {MAX_CELLS}, got {MAX_CELLS + 1}"
+    with pytest.raises(ArgumentError, match=said):
+        flash.ResNet(cells=MAX_CELLS + 1, **few)
+
+
 def test_spaces_too_large_for_tables() -> None:
     target = Target.load("rram")
     with pytest.raises(ArgumentError, match="widths"):
         compile_problem(flash.ResNet(widths=list(range(1, 12))), target)
-    with pytest.raises(ArgumentError, match="1 to 32 cells"):
-        compile_problem(flash.ResNet(cells=40, widths=[8]), target)
     with pytest.raises(ArgumentError, match="2\\^53"):
         compile_problem(
             flash.ResNet(widths=[2**19], resolution=4096, depths=[200]), target, None, MACS

@@ -18,7 +18,7 @@ COUPLED = flash.ResNet(widths=[8, 16, 24], depths=[2, 3], cells=3)
 
 def rows_of(space: Any, n: int, seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
-    return rng.integers(0, np.array(space._lengths), (n, len(space._lengths)))
+    return rng.integers(0, np.array(space.lengths), (n, len(space.lengths)))
 
 
 def same(one: Any, other: Any) -> None:

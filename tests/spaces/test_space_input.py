@@ -81,9 +81,9 @@ def test_bad_ranges(args: tuple[Any, ...], error: type[Exception], text: str) ->
         ({"depths": range(10**12)}, ArgumentError, "at most 1048576 values"),
         ({"skips": -1}, ArgumentError, "skips must be an integer from 0"),
         ({"skips": Range(-1, 5, unit="width/32")}, ArgumentError, "skips"),
-        ({"cells": 0}, ArgumentError, "cells must be an integer from 1 to 64, got 0"),
-        ({"cells": 65}, ArgumentError, "cells must be an integer from 1 to 64, got 65"),
-        ({"cells": 40}, ArgumentError, "width_multipliers must keep widths at most 1048576"),
+        ({"cells": 0}, ArgumentError, "cells must be an integer from 1 to 32, got 0"),
+        ({"cells": 33}, ArgumentError, "cells must be an integer from 1 to 32, got 33"),
+        ({"cells": 20}, ArgumentError, "width_multipliers must keep widths at most 1048576"),
         ({"family": "mobilenet-v2", "cells": 8}, ArgumentError, "cells must be .* from 1 to 7"),
         (
             {"width_multipliers": 0},

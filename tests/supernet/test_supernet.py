@@ -114,7 +114,7 @@ def test_the_largest_subnet_uses_every_weight() -> None:
     for name in ("resnet", "bypass-resnet", "mobilenet-v2"):
         space = SPACES[name]
         module = build_module(backbone_of(space), 0).train()
-        largest = [length - 1 for length in space._lengths]
+        largest = [length - 1 for length in space.lengths]
         subnet = (
             space.subnet(largest)
             if space.family == "bypass"
@@ -129,7 +129,7 @@ def test_the_largest_subnet_uses_every_weight() -> None:
 def test_ordered_dropout_trains_only_what_an_image_has() -> None:
     space = SPACES["resnet"]
     module = build_module(backbone_of(space), 0).train()
-    smallest = plan(module.backbone, space.decode([0] * len(space._lengths)))
+    smallest = plan(module.backbone, space.decode([0] * len(space.lengths)))
     x = torch.randn(4, 3, 8, 8)
     module(x, mix(module.backbone, [smallest] * 4, "cpu")).square().sum().backward()
     first = module.blocks[0].first.weight.grad
@@ -212,7 +212,7 @@ def test_bypass_spaces_that_are_none(
 def test_activations_count_what_the_layers_hand_on() -> None:
     for name in ("resnet", "mobilenet-v2", "bypass-mobilenet", "mobilenet-imagenet"):
         space = SPACES[name]
-        net = space.decode([length - 1 for length in space._lengths])
+        net = space.decode([length - 1 for length in space.lengths])
         net = net.network() if hasattr(net, "network") else net
         own = sum(
             one.out_channels * one.out_height * one.out_width
