@@ -6,7 +6,7 @@ import os
 
 from ._core import batch
 from ._core import choices as choices_core
-from .base.checks import integer, shown
+from .base.checks import integer, public, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import METRICS as COSTS
 from .hardware.target import as_target
@@ -34,6 +34,7 @@ FLAT = 1 << 13  # flat indices of a thread's turn: they and their rows stay in i
 ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
+@public
 class Table(dict):  # type: ignore[type-arg]
     """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
 
@@ -63,6 +64,7 @@ class Table(dict):  # type: ignore[type-arg]
         _write(path, iter([self]))
 
 
+@public
 def evaluate(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],

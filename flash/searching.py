@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .base.checks import integer
+from .base.checks import integer, public
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
 from .problem.compiling import as_space
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
+@public
 def search(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str] | Sequence[Target | str],

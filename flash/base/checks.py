@@ -14,7 +14,9 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T", bound=Callable[..., Any])
 
 __all__ = [
     "choice",
@@ -24,6 +26,7 @@ __all__ = [
     "known_keys",
     "number",
     "parse_json",
+    "public",
     "read_text",
     "shown",
     "write_bytes_atomic",
@@ -31,6 +34,52 @@ __all__ = [
 ]
 
 MAX_FILE_BYTES = 1 << 26
+
+
+def public(thing: T) -> T:
+    """Decorate what users find as ``flash.<name>``, a class or a function.
+
+    It says so (``__module__``, for help, reprs and pickles), and a call that does not fit its
+    signature is an ArgumentTypeError which suggests the keyword that was meant.
+    """
+    made: Any = thing
+    if isinstance(made, type):
+        made.__module__ = "flash"
+        if "__init__" in made.__dict__:
+            made.__init__ = _hinting(made.__init__)  # type: ignore[misc]
+        return thing
+    made = _hinting(made)
+    made.__module__ = "flash"
+    return made  # type: ignore[no-any-return]
+
+
+def _hinting(function: Any) -> Any:
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return function(*args, **keywords)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within
+            text = str(error)
+        raise _misfit(function, keywords, text)
+
+    for name in ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"):
+        setattr(call, name, getattr(function, name))
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    return call
+
+
+def _misfit(function: Any, keywords: Iterable[str], text: str) -> ArgumentTypeError:
+    """Return the error of a call that does not fit a function's signature."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = tuple(name for name in names if name != "self")
+    for name in keywords:
+        if name not in names:
+            what = function.__qualname__.removesuffix(".__init__")
+            near = hint(name, names) or f"; it takes {', '.join(names)}"
+            return ArgumentTypeError(f"{what}() got an unexpected keyword argument {name!r}{near}")
+    return ArgumentTypeError(text)
 
 
 def shown(value: object) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import Field
     from functools import cached_property as cached
+    from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
     T = TypeVar("T")
@@ -38,6 +39,9 @@ else:
                 return self
             value = instance.__dict__[self.name] = self.function(instance)
             return value
+
+        def __repr__(self):  # help() shows it
+            return "<worked out when first asked for>"
 
     class deferred:
         """A field's value that is worked out when somebody first asks for it."""
@@ -92,6 +96,26 @@ class _DataclassFields:
         return found
 
 
+class _Signature:
+    """Builds ``__signature__`` of a record when somebody first asks for it."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> Signature:
+        from inspect import Parameter, Signature
+
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=owner._defaults.get(name, Parameter.empty),
+                    annotation=kind,
+                )
+                for name, kind in owner._annotations.items()
+            ],
+            return_annotation="None",
+        )
+
+
 @dataclass_transform(frozen_default=True)
 class Record:
     """Base of frozen value objects.
@@ -100,15 +124,22 @@ class Record:
     assigned value is the default. ``__post_init__`` runs after the fields are set and may write
     normalised values through ``self.__dict__``.
 
+    Attributes
+    ----------
+    field_names : tuple of str
+        Of the class, in order. (Not ``_fields``: with that help() takes it for a named tuple, and
+        shows what is private.)
+
     Raises
     ------
     TypeError
         On a missing, surplus or repeated argument.
     AttributeError
-        On setting or deleting an attribute.
+        On setting or deleting an attribute, or where there is none of the name: the message
+        suggests the nearest.
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[tuple[str, ...]] = ()
     _field_set: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
     _annotations: ClassVar[dict[str, Any]] = {}
@@ -118,6 +149,7 @@ class Record:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
         __dataclass_fields__ = _DataclassFields()
+        __signature__ = _Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -137,12 +169,12 @@ class Record:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
         cls._annotations = annotations
         cls._defaults = defaults
-        cls._fields = tuple(annotations)
+        cls.field_names = tuple(annotations)
         cls._field_set = frozenset(annotations)
-        cls.__match_args__ = cls._fields  # type: ignore[attr-defined, misc]
+        cls.__match_args__ = cls.field_names  # type: ignore[attr-defined, misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = self._fields
+        names = self.field_names
         state = self.__dict__
         state.update(self._defaults)
         if args:
@@ -166,7 +198,7 @@ class Record:
         from ..errors import ArgumentTypeError
         from .checks import hint
 
-        names = self._fields
+        names = self.field_names
         call = f"{type(self).__name__}()"
         if len(args) > len(names):
             raise ArgumentTypeError(
@@ -190,16 +222,25 @@ class Record:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"{type(self).__name__} is frozen: cannot set {name!r}; "
-            f"make a changed copy with dataclasses.replace"
+            f"make a changed copy with its replace()"
         )
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
 
+    if not TYPE_CHECKING:  # a checker knows by itself which attributes there are
+
+        def __getattr__(self, name):
+            if hasattr(type(self), name):  # a property whose own code failed: let it say how
+                return object.__getattribute__(self, name)
+            from .missing import NoAttributeError
+
+            raise NoAttributeError(type(self).__name__, name, self)
+
     def _values(self) -> tuple[Any, ...]:
         for name in self._later:
             getattr(self, name)
-        return tuple(map(self.__dict__.__getitem__, self._fields))
+        return tuple(map(self.__dict__.__getitem__, self.field_names))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -212,15 +253,15 @@ class Record:
         return hash((type(self), self._values()))
 
     def __repr__(self) -> str:
-        values = zip(self._fields, self._values(), strict=True)
+        values = zip(self.field_names, self._values(), strict=True)
         inner = ", ".join(f"{name}={value!r}" for name, value in values)
         return f"{type(self).__name__}({inner})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._values()
 
-    def _replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
-        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
+        return type(self)(**{**dict(zip(self.field_names, self._values(), strict=True)), **changes})
 
-    __replace__ = _replace
+    __replace__ = replace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice
+from ..base.checks import choice, public
 from ..base.record import Record
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison"]
 
 
+@public
 class Comparison(Record):
     """Runs of several methods on one problem.
 

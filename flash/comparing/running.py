@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .comparison import Comparison
 
@@ -20,6 +20,7 @@ DESIGNING = ("hao",)  # methods that choose the accelerator too
 MAX_SEEDS = 1000
 
 
+@public
 def compare(
     space: Any,
     target: Any,

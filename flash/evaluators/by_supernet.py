@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
 
@@ -31,6 +31,7 @@ TAKEN = (
 )
 
 
+@public
 class SupernetEvaluator(Evaluator):
     """Evaluates subnets of a supernet, batch norms recalibrated: milliseconds each.
 

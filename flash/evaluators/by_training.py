@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from ..base.checks import integer, parse_json, read_text, shown
+from ..base.checks import integer, parse_json, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import network_from_dict
 from ..spaces.network_space import NetworkSpace
@@ -30,6 +30,7 @@ TAKEN = (
 )
 
 
+@public
 class TrainingEvaluator(Evaluator):
     """Evaluates by training on a dataset, for a `SearchSpace` and for `PNASCells`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.checks import choice, integer, number, shown
+from ..base.checks import choice, integer, number, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import METRICS as COSTS
 from ..hardware.target import as_target
@@ -29,6 +29,7 @@ __all__ = ["OBJECTIVES", "FrontEvent", "ParetoFront", "pareto"]
 INF = float("inf")
 
 
+@public
 def pareto(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, number
+from ..base.checks import choice, number, public
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_problem
@@ -53,6 +53,7 @@ class FrontEvent(Record):
     elapsed_s: float
 
 
+@public
 class ParetoFront(Record):
     """The networks that no other of the space betters in every objective at once.
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.checks import (
+    integer,
+    json_text,
+    known_keys,
+    number,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record
 from ..errors import ArgumentTypeError, FlashError, FormatError
 from ._timing import Refused, lines_of
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Measurement"]
 
 
+@public
 class Measurement(Record):
     """What one network took, and under which conditions.
 
@@ -105,7 +115,7 @@ class Measurement(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""
-        return dict(zip(self._fields, self._values(), strict=True))
+        return dict(zip(self.field_names, self._values(), strict=True))
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "the measurement") -> Measurement:
@@ -116,8 +126,8 @@ class Measurement(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys(where, data, cls._fields)
-        for name in cls._fields:
+        known_keys(where, data, cls.field_names)
+        for name in cls.field_names:
             if name not in data and name not in cls._defaults:
                 raise FormatError(f"{where} lacks the key {name!r}")
         try:

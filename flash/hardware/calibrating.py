@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..base.checks import choice, shown
+from ..base.checks import choice, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
 from . import KINDS, Target, as_target
@@ -25,6 +25,7 @@ __all__ = ["calibrate", "equal_layers", "layer_ranges"]
 _PRIORS = ("base", "none")
 
 
+@public
 def calibrate(
     base: Target | str | os.PathLike[str],
     networks: Any,

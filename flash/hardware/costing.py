@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.operations import Charged, charged, operations
@@ -37,6 +38,7 @@ class LayerCost(Record):
     area_mm2: float | None
 
 
+@public
 class Cost(Record):
     """What a network costs on a target.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import read_text, shown, write_text_atomic
+from ..base.checks import public, read_text, shown, write_text_atomic
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._measurement import Measurement
 from ._series import (
@@ -32,6 +32,7 @@ __all__ = ["Measurement", "export_measuring", "measure", "script"]
 _SCRIPT = ("_conditions", "_timing", "_onnxruntime")
 
 
+@public
 def measure(
     net: Any,
     *,
@@ -171,6 +172,7 @@ def script() -> str:
     return re.sub(r"^from \._\w+ import .*\n", "", joined, flags=re.MULTILINE)
 
 
+@public
 def export_measuring(
     nets: Any,
     folder: str | os.PathLike[str],

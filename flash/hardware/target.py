@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core import compile as core
-from ..base.checks import choice, json_text, parse_json, read_text, shown
+from ..base.checks import choice, json_text, parse_json, public, read_text, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -56,11 +56,13 @@ _shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 _loaded: dict[str, Target] = {}
 
 
+@public
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
     return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
 
 
+@public
 class Target(Record):
     """A hardware target: a kind of cost model with its coefficients.
 
@@ -151,7 +153,7 @@ class Target(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
-        fields = {name: self.__dict__[name] for name in self._fields}
+        fields = {name: self.__dict__[name] for name in self.field_names}
         return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -8,7 +8,16 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.checks import (
+    choice,
+    integer,
+    json_text,
+    known_keys,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH, Architecture
@@ -51,6 +60,7 @@ PNASNET_5: tuple[Block, ...] = (
 )
 
 
+@public
 class CellNetwork(Record):
     """A network that repeats one cell: three stages, each but the first starting with stride 2.
 
@@ -128,7 +138,7 @@ class CellNetwork(Record):
 
     def canonical(self) -> CellNetwork:
         """Return the equal network whose cell is in canonical form: see `canonical`."""
-        return self._replace(blocks=canonical(self.blocks))
+        return self.replace(blocks=canonical(self.blocks))
 
     @cached
     def _network(self) -> Network:
@@ -219,7 +229,7 @@ class CellNetwork(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        data = dict(known_keys("the cell network", data, ("family", *cls._fields)))
+        data = dict(known_keys("the cell network", data, ("family", *cls.field_names)))
         if data.pop("family", "pnas") != "pnas" or "blocks" not in data:
             raise FormatError("the cell network needs the family 'pnas' and the key 'blocks'")
         try:

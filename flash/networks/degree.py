@@ -7,7 +7,7 @@ its formula here is a reconstruction, since the paper's body could not be read. 
 
 from __future__ import annotations
 
-from ..base.checks import choice, shown
+from ..base.checks import choice, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .architecture import Architecture
 from .topology import CellTopology, of_architecture, of_network
@@ -51,6 +51,7 @@ def cell_degree_fixed(width_sum: int, convs: int, links: int) -> int:
     return round(width_sum * (SCALE / convs)) + round(links * (SCALE / width_sum))
 
 
+@public
 def nn_degree(
     net: Any,
     depths: ArrayLike | None = None,
@@ -128,6 +129,7 @@ def degree_fixed(net: Architecture | Network, counting: str = "links") -> int:
     )
 
 
+@public
 def nn_mass(net: Any, depths: ArrayLike | None = None, links: ArrayLike | None = None) -> Any:
     """Return NN-Mass, the sum over cells of ``density * width * depth``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -34,6 +34,7 @@ _COUNTS = (
 _SIDED = ("kernel", "stride", "padding", "dilation")
 
 
+@public
 class Layer(Record):
     """One row of a network's table.
 
@@ -294,7 +295,7 @@ class Layer(Record):
         if self._plain:
             usual["padding"] = self._default_padding(self.kernel, self.dilation)
         data: dict[str, Any] = {}
-        for name in self._fields:
+        for name in self.field_names:
             value = self.__dict__[name]
             if name not in usual or value != usual[name]:
                 data[name] = list(value) if isinstance(value, tuple) else value

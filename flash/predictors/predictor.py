@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.checks import (
+    choice,
+    json_text,
+    known_keys,
+    number,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -26,6 +35,7 @@ _KEYS = {
 }
 
 
+@public
 class AccuracyPredictor(Record):
     """Accuracy as a function of a network's topology, fitted on trained networks.
 

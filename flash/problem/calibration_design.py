@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._core.compile import totals_of
-from ..base.checks import integer
+from ..base.checks import integer, public
 from ..errors import ArgumentError
 from ..hardware._terms import terms
 from ..hardware._units import UNIT, unit_models
@@ -29,6 +29,7 @@ MOST = 5000
 _NEAR = 1e-2  # of the normal matrix before the first choice: what is known of each coefficient
 
 
+@public
 def calibration_design(
     space: Any, target: Any = "cpu-x86", n: int = 25, *, seed: int = 0
 ) -> list[Architecture]:

@@ -6,7 +6,7 @@ import os
 
 from .._core import compile as core
 from .._core.tables import COLUMNS
-from ..base.checks import choice, integer
+from ..base.checks import choice, integer, public
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
@@ -47,6 +47,7 @@ def as_space(value: Any) -> SearchSpace:
     return _spaces[value]
 
 
+@public
 class Problem(Record):
     """A compiled problem: a space, a target and a predictor, and the tables made of them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..base.extras import require
 from ..base.record import Record, cached, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
@@ -27,6 +28,7 @@ STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")
 _FORMAT = 1
 
 
+@public
 class SearchResult(Record):
     """The outcome of a search: the network, its costs, and the certificate.
 
@@ -169,7 +171,7 @@ class SearchResult(Record):
         for other readers.
         """
         data: dict[str, Any] = {"format": _FORMAT}
-        for name, value in zip(self._fields, self._values(), strict=True):
+        for name, value in zip(self.field_names, self._values(), strict=True):
             data[name] = list(value) if isinstance(value, tuple) else value
         data["trace"] = [list(step) for step in self.trace]
         data["space"] = self.space.to_dict()
@@ -193,12 +195,14 @@ class SearchResult(Record):
 
         where = "the search result"
         derived = ("format", "architecture", "index", "gap", "success")
-        known_keys(where, data, (*cls._fields, *derived))
-        for key in ("format", "architecture", *cls._fields):
+        known_keys(where, data, (*cls.field_names, *derived))
+        for key in ("format", "architecture", *cls.field_names):
             if key not in data and key not in cls._defaults:
                 raise FormatError(f"{where} lacks the key {key!r}")
         try:
-            result = cls(**{name: _read(name, data[name]) for name in cls._fields if name in data})
+            result = cls(
+                **{name: _read(name, data[name]) for name in cls.field_names if name in data}
+            )
             found = result.architecture
         except FormatError:
             raise

@@ -13,7 +13,7 @@ subsampled.
 
 from __future__ import annotations
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.architecture import Architecture, Cell
 from ..networks.families import residual_blocks, stem_width, stride_of_cell
@@ -37,6 +37,7 @@ MAX_LEVELS = 256
 _USUAL = Architecture("resnet", [Cell(16, 2, 16), Cell(32, 2, 32), Cell(64, 2, 64)])
 
 
+@public
 class BypassSpace(NetworkSpace):
     """Every layer of a network with a choice of filters, removed ones bypassed.
 

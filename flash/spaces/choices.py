@@ -5,7 +5,7 @@ Both have a length and are indexed by choice number; a range is never spelled ou
 
 from __future__ import annotations
 
-from ..base.checks import integer, known_keys, number, shown
+from ..base.checks import integer, known_keys, number, public, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -33,6 +33,7 @@ __all__ = [
 MAX_CHOICES = 1 << 20
 
 
+@public
 class Range(Record):
     """The values low, low + step, ... up to high, both ends included.
 
@@ -206,7 +207,7 @@ def parse(
     """
     value = _as_list(value)
     if hasattr(value, "keys"):
-        known_keys(name, value, Range._fields)
+        known_keys(name, value, Range.field_names)
         try:
             value = Range(**value)
         except (ArgumentError, ArgumentTypeError) as error:

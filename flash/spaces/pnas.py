@@ -8,7 +8,7 @@ way, which are no part of the space.
 
 from __future__ import annotations
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import MAX_BLOCKS, OPERATORS, CellNetwork, canonical_codes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["PNASCells"]
 
 
+@public
 class PNASCells(NetworkSpace):
     """Cells of blocks: each adds two operators' results, inputs growing with the block.
 

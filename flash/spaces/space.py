@@ -9,7 +9,7 @@ entries of surplus cells are 0 and count nothing.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from ..networks.architecture import (
@@ -84,6 +84,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+@public
 class SearchSpace(Record):
     """A family of networks and the choices that are open.
 
@@ -359,6 +360,7 @@ class SearchSpace(Record):
 # Functions named as what they make: `isinstance(space, SearchSpace)` is the one type there is.
 
 
+@public
 def DenseNet(**choices: Unpack[Keywords]) -> SearchSpace:
     """Return a space of concatenation cells: `SearchSpace` of family "densenet".
 
@@ -368,6 +370,7 @@ def DenseNet(**choices: Unpack[Keywords]) -> SearchSpace:
     return SearchSpace("densenet", **choices)
 
 
+@public
 def ResNet(**choices: Unpack[Keywords]) -> SearchSpace:
     """Return a space of basic blocks, post-activation: `SearchSpace` of family "resnet".
 
@@ -377,6 +380,7 @@ def ResNet(**choices: Unpack[Keywords]) -> SearchSpace:
     return SearchSpace("resnet", **choices)
 
 
+@public
 def WideResNet(**choices: Unpack[Keywords]) -> SearchSpace:
     """Return a space of basic blocks, pre-activation: `SearchSpace` of family "wide-resnet".
 
@@ -386,6 +390,7 @@ def WideResNet(**choices: Unpack[Keywords]) -> SearchSpace:
     return SearchSpace("wide-resnet", **choices)
 
 
+@public
 def MobileNetV2(**choices: Unpack[MobileKeywords]) -> SearchSpace:
     """Return a space of inverted residuals: `SearchSpace` of family "mobilenet-v2".
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, known_keys, shown
+from ..base.checks import choice, integer, known_keys, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import MAX_SEED
 from ..spaces.backbones import backbone_of
@@ -30,6 +30,7 @@ __all__ = ["EPOCHS", "as_supernet_space", "train_supernet"]
 EPOCHS = 30  # where nothing else is asked for
 
 
+@public
 def train_supernet(
     space: SearchSpace | BypassSpace | str | Mapping[str, Any],
     dataset: Any,
@@ -118,7 +119,7 @@ def train_supernet(
         if value is not None:
             integer(name, value, low)
     if recipe is not None and not isinstance(recipe, Recipe):
-        known_keys("recipe", recipe, Recipe._fields)
+        known_keys("recipe", recipe, Recipe.field_names)
     if out is not None and not os.fspath(out):
         raise ArgumentError("out must be the path of a folder, got ''")
     torch = require("flash.train_supernet", "train", "torch")
@@ -176,7 +177,7 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
         if space.get("family") == "bypass":
             return BypassSpace.from_dict(space)
         own = {"resolution": images.side, "num_classes": images.classes}
-        return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
+        return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace.field_names)})
     return as_space(space)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, parse_json, read_text, shown
+from ..base.checks import integer, parse_json, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..spaces.backbones import Subnet, backbone_of, plan
 from ..spaces.bypass import BypassSpace
@@ -24,6 +24,7 @@ __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
 CALIBRATION = 128  # images by which batch norms are recalibrated
 
 
+@public
 class Supernet:
     """One set of weights for all networks of a space: what `flash.train_supernet` returns.
 

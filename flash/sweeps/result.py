@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..base.record import Record
 
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ class Histogram(Record):
         return (*(self.low + step * k for k in range(n)), self.high)
 
 
+@public
 class SweepResult(Record):
     """The outcome of a sweep. Prints as one screen.
 
