@@ -16,9 +16,10 @@ from .problem.compiling import MACS, PARAMS, as_space, compile_problem, table_ro
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, overload
 
     import pyarrow
+    from numpy.typing import ArrayLike, NDArray
     from pandas import DataFrame
 
     from .hardware.target import Target
@@ -35,7 +36,7 @@ ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
 @public
-class Table(dict):  # type: ignore[type-arg]
+class Table(dict[str, "NDArray[Any]"]):
     """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
 
     @property
@@ -64,17 +65,43 @@ class Table(dict):  # type: ignore[type-arg]
         _write(path, iter([self]))
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def evaluate(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        choices: ArrayLike,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        out: None = None,
+        chunk: int | None = None,
+    ) -> Table: ...
+    @overload
+    def evaluate(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        choices: ArrayLike | Iterator[ArrayLike],
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        out: str | os.PathLike[str],
+        chunk: int | None = None,
+    ) -> int: ...
+
+
 @public
 def evaluate(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
-    choices: Any,
+    choices: ArrayLike | Iterator[ArrayLike],
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     *,
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     chunk: int | None = None,
-) -> Any:
+) -> Table | int:
     """Evaluate configurations of a space.
 
     Parameters
@@ -116,7 +143,7 @@ def evaluate(
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     if out is None:
         return _evaluate(problem, choices, threads)
-    batches = choices if stream else _pieces(choices, chunk)
+    batches: Any = choices if stream else _pieces(choices, chunk)
     return _write(out, (_evaluate(problem, one, threads) for one in batches), chunk)
 
 

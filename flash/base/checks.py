@@ -29,6 +29,7 @@ __all__ = [
     "public",
     "read_text",
     "shown",
+    "suggesting",
     "write_bytes_atomic",
     "write_text_atomic",
 ]
@@ -39,18 +40,37 @@ MAX_FILE_BYTES = 1 << 26
 def public(thing: T) -> T:
     """Decorate what users find as ``flash.<name>``, a class or a function.
 
-    It says so (``__module__``, for help, reprs and pickles), and a call that does not fit its
-    signature is an ArgumentTypeError which suggests the keyword that was meant.
+    It says so (``__module__``, for help, reprs and pickles). A call that does not fit its signature
+    is an ArgumentTypeError which suggests the keyword that was meant, and a class is `suggesting`.
     """
     made: Any = thing
     if isinstance(made, type):
         made.__module__ = "flash"
         if "__init__" in made.__dict__:
             made.__init__ = _hinting(made.__init__)  # type: ignore[misc]
-        return thing
+        return suggesting(thing)
     made = _hinting(made)
     made.__module__ = "flash"
     return made  # type: ignore[no-any-return]
+
+
+def suggesting(cls: T) -> T:
+    """Decorate a class of which users read attributes: one that is not there is suggested.
+
+    Not all of `Record`: each read of an attribute takes some nanoseconds longer.
+    """
+    made: Any = cls
+    if not hasattr(made, "__getattr__"):
+        made.__getattr__ = _no_attribute
+    return cls
+
+
+def _no_attribute(self: object, name: str) -> Any:
+    if hasattr(type(self), name):  # a property whose own code failed: let it say how
+        return object.__getattribute__(self, name)
+    from .missing import NoAttributeError
+
+    raise NoAttributeError(type(self).__name__, name, self)
 
 
 def _hinting(function: Any) -> Any:

@@ -35,7 +35,7 @@ class NoAttributeError(AttributeError):
         self._more = more
 
     def __str__(self) -> str:
-        names = [name for name in dir(self._of) if not name.startswith("_")]
+        names = [one for one in dir(self._of) if not one.startswith("_") and one != self._wanted]
         near = "" if self._wanted.startswith("_") else hint(self._wanted, names)
         return f"{self.args[0]}{near}{self._more}"
 

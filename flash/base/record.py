@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from functools import cached_property as cached
     from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+    from typing import Generic as Generic
 
     T = TypeVar("T")
 
     def later(default: T) -> T: ...
     def deferred(function: Callable[[], T]) -> T: ...
 else:
+
+    class Generic:
+        """Stands for typing.Generic: ``class X(Record, Generic[N])``, ``X[Architecture]``."""
+
+        def __class_getitem__(cls, item):
+            return cls
 
     def dataclass_transform(**_):
         return lambda cls: cls
@@ -70,7 +77,7 @@ else:
             raise AttributeError(f"cannot set {self.name!r}")
 
 
-__all__ = ["Record", "cached", "deferred", "later"]
+__all__ = ["Generic", "Record", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -135,8 +142,7 @@ class Record:
     TypeError
         On a missing, surplus or repeated argument.
     AttributeError
-        On setting or deleting an attribute, or where there is none of the name: the message
-        suggests the nearest.
+        On setting or deleting an attribute.
     """
 
     field_names: ClassVar[tuple[str, ...]] = ()
@@ -227,15 +233,6 @@ class Record:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
-
-    if not TYPE_CHECKING:  # a checker knows by itself which attributes there are
-
-        def __getattr__(self, name):
-            if hasattr(type(self), name):  # a property whose own code failed: let it say how
-                return object.__getattribute__(self, name)
-            from .missing import NoAttributeError
-
-            raise NoAttributeError(type(self).__name__, name, self)
 
     def _values(self) -> tuple[Any, ...]:
         for name in self._later:

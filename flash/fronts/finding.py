@@ -46,7 +46,7 @@ def pareto(
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
     threads: int | None = None,
-    callback: Callable[[FrontEvent], Any] | None = None,
+    callback: Callable[[FrontEvent], object] | None = None,
     progress: bool = False,
 ) -> ParetoFront:
     """Find every trade-off between two to four objectives that no network of a space betters.

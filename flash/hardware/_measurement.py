@@ -20,6 +20,7 @@ from ._timing import Refused, lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 __all__ = ["Measurement"]
@@ -118,7 +119,7 @@ class Measurement(Record):
         return dict(zip(self.field_names, self._values(), strict=True))
 
     @classmethod
-    def from_dict(cls, data: Any, where: str = "the measurement") -> Measurement:
+    def from_dict(cls, data: Mapping[str, Any], where: str = "the measurement") -> Measurement:
         """Make a record from plain data.
 
         Raises

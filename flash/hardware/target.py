@@ -17,15 +17,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..networks.architecture import Architecture
-    from ..networks.network import Network
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..networks.cell_networks import Net
+    from ..spaces.space import SearchSpace
     from .costing import Cost
     from .designs import DesignSpace
 
 __all__ = ["COLUMNS", "KINDS", "METRICS", "Target", "as_target", "targets"]
 
 
-class _Kinds(dict):  # type: ignore[type-arg]
+class _Kinds(dict[str, "Any"]):
     """The kinds of model by name; the module of one is loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> Any:
@@ -265,7 +268,7 @@ class Target(Record):
             )
         return filled
 
-    def cost(self, net: Architecture | Network) -> Cost:
+    def cost(self, net: Net) -> Cost:
         """Charge one network.
 
         Parameters
@@ -288,9 +291,7 @@ class Target(Record):
 
         return cost(self, net)
 
-    def interval(
-        self, net: Architecture | Network, level: float = 0.9
-    ) -> dict[str, tuple[float, float]]:
+    def interval(self, net: Net, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """Return prediction intervals of a network's costs.
 
         Parameters
@@ -316,7 +317,9 @@ class Target(Record):
 
         return interval(self, net, level)
 
-    def costs(self, space: Any, indices: Any) -> dict[str, Any]:
+    def costs(
+        self, space: SearchSpace | str | os.PathLike[str], indices: ArrayLike
+    ) -> dict[str, NDArray[np.float64]]:
         """Charge many configurations of a space.
 
         Parameters

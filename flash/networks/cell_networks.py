@@ -26,13 +26,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     import torch
 
     from .network import Network
 
-    Block = tuple[int, int, str, str]
+    Block: TypeAlias = tuple[int, int, str, str]
+    Net: TypeAlias = "Architecture | CellNetwork | Network"
 
 __all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical", "network_from_dict"]
 
@@ -94,11 +95,22 @@ class CellNetwork(Record):
     odd pixels (the same parameters and MACs). The defaults are the search's proxy (N=2, F=24).
     """
 
-    blocks: Sequence[Any]
+    blocks: Sequence[Block]
     repeats: int = 2
     filters: int = 24
     resolution: int = 32
     num_classes: int = 10
+
+    if TYPE_CHECKING:  # operators may be given by their numbers
+
+        def __init__(
+            self,
+            blocks: Sequence[Sequence[int | str]],
+            repeats: int = 2,
+            filters: int = 24,
+            resolution: int = 32,
+            num_classes: int = 10,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__

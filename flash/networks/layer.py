@@ -106,6 +106,34 @@ class Layer(Record):
     dilation_width: int | None = None
     padding_end: Sequence[int] | None = None
 
+    if TYPE_CHECKING:  # a pair stands for two fields
+
+        def __init__(
+            self,
+            kind: str,
+            in_channels: int,
+            out_channels: int,
+            height: int = 1,
+            width: int = 1,
+            kernel: int | Sequence[int] = 1,
+            stride: int | Sequence[int] = 1,
+            groups: int = 1,
+            padding: int | Sequence[int] | None = None,
+            inputs: Sequence[int] | None = None,
+            norm: bool | str = False,
+            bias: bool = False,
+            cell: int | None = None,
+            activation: str | None = None,
+            mode: str | None = None,
+            channels: int | None = None,
+            dilation: int | Sequence[int] = 1,
+            kernel_width: int | None = None,
+            stride_width: int | None = None,
+            padding_width: int | None = None,
+            dilation_width: int | None = None,
+            padding_end: Sequence[int] | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         state = self.__dict__
         kind = self.kind

@@ -15,7 +15,7 @@ from ..hardware.target import KINDS, as_target
 from .compiling import as_space, plan_of, rows_of
 
 if TYPE_CHECKING:
-    from typing import Any
+    import os
 
     from ..hardware._fitting import Array
     from ..hardware.target import Target
@@ -31,7 +31,11 @@ _NEAR = 1e-2  # of the normal matrix before the first choice: what is known of e
 
 @public
 def calibration_design(
-    space: Any, target: Any = "cpu-x86", n: int = 25, *, seed: int = 0
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str] = "cpu-x86",
+    n: int = 25,
+    *,
+    seed: int = 0,
 ) -> list[Architecture]:
     """Choose networks of a space to measure for a calibration.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import public
 from ..base.extras import require
-from ..base.record import Record, cached, later
+from ..base.record import Generic, Record, cached, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from typing_extensions import TypeVar
 
     from ..networks.architecture import Architecture
+    from ..networks.cell_networks import CellNetwork, Net
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
+    from .accelerator import Accelerator
+
+    N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
+else:
+    N = None
 
 __all__ = ["STATUSES", "STOPS", "SearchResult"]
 
@@ -29,7 +36,7 @@ _FORMAT = 1
 
 
 @public
-class SearchResult(Record):
+class SearchResult(Record, Generic[N]):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -89,7 +96,7 @@ class SearchResult(Record):
         range", and of the search. Worked out when first asked for.
     """
 
-    space: SearchSpace | NetworkSpace
+    space: SearchSpace | NetworkSpace[N]
     target: str
     budgets: Mapping[str, float]
     status: str
@@ -114,7 +121,7 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
-    accelerator: Mapping[str, Any] | None = None
+    accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
     flags: tuple[str, ...] = later(())
@@ -125,8 +132,8 @@ class SearchResult(Record):
             self.__dict__["upper_bound"] = None
 
     @cached
-    def architecture(self) -> Architecture | None:
-        """The network found, or None; of a `NetworkSpace` a Network."""
+    def architecture(self) -> N | None:
+        """The network found, or None: an Architecture, of a `NetworkSpace` what it decodes to."""
         return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
     @cached
@@ -183,7 +190,7 @@ class SearchResult(Record):
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult:
+    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult[N]:
         """Make a result from plain data.
 
         Raises
@@ -224,7 +231,7 @@ class SearchResult(Record):
         return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:
+    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult[N]:
         """Read a result from JSON text (it starts with a brace) or from a file.
 
         Raises
@@ -258,12 +265,12 @@ class SearchResult(Record):
         """
         self._found("to_onnx()").to_onnx(path, **options)
 
-    def _found(self, what: str) -> Architecture:
+    def _found(self, what: str) -> Architecture | CellNetwork:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
         if not hasattr(self.architecture, what.removesuffix("()")):
             raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
-        return self.architecture
+        return self.architecture  # type: ignore[return-value]
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
@@ -290,7 +297,7 @@ class SearchResult(Record):
         left.axvline(100, color="tab:red")
         left.invert_yaxis()
         left.set(xlabel="budget used [%]", xlim=(0, 110))
-        cells = self.architecture.cells
+        cells = getattr(self.architecture, "cells", ())
         places = range(1, len(cells) + 1)
         right.bar([p - 0.2 for p in places], [c.width for c in cells], 0.4, label="width")
         right.set(xlabel="cell", ylabel="width [channels]", xticks=list(places))
@@ -302,7 +309,7 @@ class SearchResult(Record):
         return figure
 
 
-def frame_row(result: SearchResult) -> dict[str, Any]:
+def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
     row = {
         name: value

@@ -23,13 +23,14 @@ from .network_space import NetworkSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ..networks.network import Network
+    from .space import SearchSpace
 
 __all__ = ["BypassSpace"]
 
@@ -63,7 +64,7 @@ class BypassSpace(NetworkSpace):
 
     def __init__(
         self,
-        backbone: Any = None,
+        backbone: Architecture | SearchSpace | Mapping[str, Any] | None = None,
         levels: int = 4,
         expansions: Sequence[int] | None = None,
         kernels: Sequence[int] | None = None,

@@ -11,10 +11,15 @@ from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from numpy.typing import NDArray
+
     Choices: TypeAlias = "tuple[Any, ...] | Range"
+    # What users give for a variable, and for one of each cell.
+    Given: TypeAlias = "float | Sequence[float] | Range | NDArray[Any] | Mapping[str, Any]"
+    PerCell: TypeAlias = "Given | Sequence[Given]"
 
 __all__ = [
     "MAX_CHOICES",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..spaces.space import SearchSpace
-    from ..training.data import Images
+    from ..training.data import Dataset, Images, Pair
     from .drawing import Pools
     from .scoring import Supernet
 
@@ -33,9 +33,9 @@ EPOCHS = 30  # where nothing else is asked for
 @public
 def train_supernet(
     space: SearchSpace | BypassSpace | str | Mapping[str, Any],
-    dataset: Any,
+    dataset: Dataset,
     *,
-    test: Any = None,
+    test: Pair | None = None,
     test_fraction: float = 0.2,
     epochs: int | None = None,
     batch_size: int | None = None,

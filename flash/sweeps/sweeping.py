@@ -65,7 +65,7 @@ def sweep(
     resume: bool = True,
     yes: bool = False,
     progress: bool = False,
-    callback: Callable[[SweepEvent], Any] | None = None,
+    callback: Callable[[SweepEvent], object] | None = None,
 ) -> SweepResult:
     """Look at every configuration of a space, or at a sample of it.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork
     from ..spaces.space import SearchSpace
-    from .data import Images
+    from .data import Dataset, Images, Pair
 
 __all__ = ["train"]
 
@@ -41,10 +41,10 @@ MAX_WORKERS, MAX_REPEATS = 1024, 1000
 @public
 def train(
     space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
-    dataset: Any,
+    dataset: Dataset,
     n: int = 25,
     *,
-    test: Any = None,
+    test: Pair | None = None,
     test_fraction: float = 0.2,
     epochs: int | None = None,
     batch_size: int | None = None,
