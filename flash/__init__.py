@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from .spaces.space import ResNet as ResNet
     from .spaces.space import SearchSpace as SearchSpace
     from .spaces.space import WideResNet as WideResNet
-    from .sweeps.sweeping import SweepResult as SweepResult
+    from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
-    from .training import train as train
+    from .training.running import train as train
 
 _HOME = {
     "__version__": "_version",
@@ -79,7 +79,7 @@ _HOME = {
     "ResNet": "spaces.space",
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
-    "SweepResult": "sweeps.sweeping",
+    "SweepResult": "sweeps.result",
     "Table": "evaluating",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
@@ -100,7 +100,7 @@ _HOME = {
     "search": "searching",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
-    "train": "training",
+    "train": "training.running",
     "train_supernet": "supernet.running",
 }
 
@@ -110,7 +110,13 @@ __all__ = list(_HOME)
 def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module 'flash' has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'flash' has no attribute {name!r}")
+        import sys
+
+        from .base.missing import NoAttributeError
+
+        raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
     # not importlib: importing that package alone takes as long as some of what it would import
     value = getattr(__import__("flash." + home, fromlist=[name]), name)
     globals()[name] = value
@@ -118,7 +124,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def _require_core() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .base.checks import public
+
 __all__ = ["build_info"]
 
 _OPTIONAL = (
@@ -9,6 +11,7 @@ _OPTIONAL = (
 )  # fmt: skip
 
 
+@public
 def build_info(packages: bool = False) -> dict[str, str]:
     """Return how the compiled core was built, and the versions of what runs it.
 

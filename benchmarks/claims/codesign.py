@@ -186,14 +186,14 @@ def _run(space: Any, design: Any, budget: float, columns: int, choice: Any = Non
     query = Query([INF, budget, INF, INF, INF, INF])
     if choice is not None:
         parts = [
-            part._replace(
+            part.replace(
                 options=(part.options[k],),
                 uses=(part.uses[k],),
                 better=None if part.better is None else (part.better[k],),
             )
             for part, k in zip(design.parts, choice, strict=True)
         ]
-        design = design._replace(parts=tuple(parts))
+        design = design.replace(parts=tuple(parts))
     run = Codesign(space, design, None, query, columns, ends_at=perf_counter() + 30.0)
     run.run()
     return run

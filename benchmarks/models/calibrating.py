@@ -102,7 +102,7 @@ class _Loose(Network):
             one = layers[0]
             layers = [
                 *layers,
-                one._replace(kind="concat", kernel=1, stride=1, out_channels=one.in_channels),
+                one.replace(kind="concat", kernel=1, stride=1, out_channels=one.in_channels),
             ]
         self.__dict__.update(layers=tuple(layers), input_shape=(3, 32, 32))
 

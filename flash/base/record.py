@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import Field
     from functools import cached_property as cached
+    from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+    from typing import Generic as Generic
 
     T = TypeVar("T")
 
     def later(default: T = ...) -> T: ...
     def deferred(function: Callable[[], T]) -> T: ...
 else:
+
+    class Generic:
+        """Stands for typing.Generic: ``class X(Record, Generic[N])``, ``X[Architecture]``."""
+
+        def __class_getitem__(cls, item):
+            return cls
 
     def dataclass_transform(**_):
         return lambda cls: cls
@@ -38,6 +46,9 @@ else:
                 return self
             value = instance.__dict__[self.name] = self.function(instance)
             return value
+
+        def __repr__(self):  # help() shows it
+            return "<worked out when first asked for>"
 
     class deferred:
         """A field's value that is worked out when somebody first asks for it."""
@@ -69,7 +80,7 @@ else:
             raise AttributeError(f"cannot set {self.name!r}")
 
 
-__all__ = ["Record", "cached", "deferred", "later"]
+__all__ = ["Generic", "Record", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
 _NOTHING = object()
@@ -96,6 +107,26 @@ class _DataclassFields:
         return found
 
 
+class _Signature:
+    """Builds ``__signature__`` of a record when somebody first asks for it."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> Signature:
+        from inspect import Parameter, Signature
+
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=owner._defaults.get(name, Parameter.empty),
+                    annotation=kind,
+                )
+                for name, kind in owner._annotations.items()
+            ],
+            return_annotation="None",
+        )
+
+
 @dataclass_transform(frozen_default=True)
 class Record:
     """Base of frozen value objects.
@@ -103,6 +134,12 @@ class Record:
     Fields are the annotated names of the class body, in order, those of a base class first; an
     assigned value is the default. ``__post_init__`` runs after the fields are set and may write
     normalised values through ``self.__dict__``.
+
+    Attributes
+    ----------
+    field_names : tuple of str
+        Of the class, in order. (Not ``_fields``: with that help() takes it for a named tuple, and
+        shows what is private.)
 
     Raises
     ------
@@ -112,7 +149,7 @@ class Record:
         On setting or deleting an attribute.
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[tuple[str, ...]] = ()
     _field_set: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
     _annotations: ClassVar[dict[str, Any]] = {}
@@ -122,6 +159,7 @@ class Record:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
         __dataclass_fields__ = _DataclassFields()
+        __signature__ = _Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -143,12 +181,12 @@ class Record:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
         cls._annotations = annotations
         cls._defaults = defaults
-        cls._fields = tuple(annotations)
+        cls.field_names = tuple(annotations)
         cls._field_set = frozenset(annotations)
-        cls.__match_args__ = cls._fields  # type: ignore[attr-defined, misc]
+        cls.__match_args__ = cls.field_names  # type: ignore[attr-defined, misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = self._fields
+        names = self.field_names
         state = self.__dict__
         state.update(self._defaults)
         if args:
@@ -172,7 +210,7 @@ class Record:
         from ..errors import ArgumentTypeError
         from .checks import hint
 
-        names = self._fields
+        names = self.field_names
         call = f"{type(self).__name__}()"
         if len(args) > len(names):
             raise ArgumentTypeError(
@@ -196,7 +234,7 @@ class Record:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"{type(self).__name__} is frozen: cannot set {name!r}; "
-            f"make a changed copy with dataclasses.replace"
+            f"make a changed copy with its replace()"
         )
 
     def __delattr__(self, name: str) -> None:
@@ -205,7 +243,7 @@ class Record:
     def _values(self) -> tuple[Any, ...]:
         for name in self._later:
             getattr(self, name)
-        return tuple(map(self.__dict__.__getitem__, self._fields))
+        return tuple(map(self.__dict__.__getitem__, self.field_names))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -218,15 +256,15 @@ class Record:
         return hash((type(self), self._values()))
 
     def __repr__(self) -> str:
-        values = zip(self._fields, self._values(), strict=True)
+        values = zip(self.field_names, self._values(), strict=True)
         inner = ", ".join(f"{name}={value!r}" for name, value in values)
         return f"{type(self).__name__}({inner})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._values()
 
-    def _replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
-        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
+        return type(self)(**{**dict(zip(self.field_names, self._values(), strict=True)), **changes})
 
-    __replace__ = _replace
+    __replace__ = replace

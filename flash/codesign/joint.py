@@ -165,7 +165,7 @@ class Codesign:
                 continue
             real, halves = self._judge(choices, found)
             if real is not None:
-                self.best = found._replace(choice=real)
+                self.best = found.replace(choice=real)
                 continue
             if self.best is None:  # so that all others have something to beat
                 self.best = self._solve(halves[0][:1])
@@ -217,7 +217,7 @@ class Codesign:
         variant, rows, objective, metrics = solver.best
         own, bits = self.decode(tables, variant, rows)
         found = Found(tuple(choices[0]), variant, own, bits, objective, metrics, rows)
-        found = found._replace(totals=self._totals(tables, found))
+        found = found.replace(totals=self._totals(tables, found))
         if self.stopped is not None and len(choices) == 1:
             self.best = found
         return found

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..solving.options import Device, Options
     from ..spaces.space import SearchSpace
     from .joint import Found
@@ -161,7 +162,7 @@ def _report(
     )  # fmt: skip
 
 
-def accelerator_of(space: SearchSpace, design: DesignSpace, found: Found) -> dict[str, Any]:
+def accelerator_of(space: SearchSpace, design: DesignSpace, found: Found) -> Accelerator:
     """Return an accelerator as a result shows it."""
     used = design.used(found.choice)
     accelerators = design.feasible if design.size <= COUNTED else design.size

@@ -39,6 +39,9 @@ class FlashError(Exception):
     """Base of every error that flash raises on purpose."""
 
 
+FlashError.__module__ = "flash"  # where users find it
+
+
 class ArgumentError(FlashError, ValueError):
     """An argument has a value that is not accepted."""
 

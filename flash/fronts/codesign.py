@@ -22,7 +22,7 @@ from .run import teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
     from numpy import ndarray
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
 __all__ = ["Accelerators", "cell_degrees", "find_codesign"]
@@ -37,7 +38,7 @@ __all__ = ["Accelerators", "cell_degrees", "find_codesign"]
 QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
 
 
-class Accelerators(Sequences["Mapping[str, Any]"]):
+class Accelerators(Sequences["Accelerator"]):
     """The accelerators of a front's points, as `SearchResult.accelerator`, each made when it is
     asked for."""
 

@@ -54,8 +54,8 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
     derived = ("format", "status", "complete", "knee", "accelerators")
-    check.known_keys(WHERE, data, (*ParetoFront._fields, *derived))
-    for key in ("format", *ParetoFront._fields):
+    check.known_keys(WHERE, data, (*ParetoFront.field_names, *derived))
+    for key in ("format", *ParetoFront.field_names):
         if key not in data and key not in ("chosen", "cell_bits"):
             raise FormatError(f"{WHERE} lacks the key {key!r}")
     if data["format"] != FORMAT:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, json_text, known_keys, number, parse_json, read_text, shown
+from ..base.checks import (
+    integer,
+    json_text,
+    known_keys,
+    number,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record
 from ..errors import ArgumentTypeError, FlashError, FormatError
 from ._timing import Refused, lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 __all__ = ["Measurement"]
 
 
+@public
 class Measurement(Record):
     """What one network took, and under which conditions.
 
@@ -105,10 +116,10 @@ class Measurement(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""
-        return dict(zip(self._fields, self._values(), strict=True))
+        return dict(zip(self.field_names, self._values(), strict=True))
 
     @classmethod
-    def from_dict(cls, data: Any, where: str = "the measurement") -> Measurement:
+    def from_dict(cls, data: Mapping[str, Any], where: str = "the measurement") -> Measurement:
         """Make a record from plain data.
 
         Raises
@@ -116,8 +127,8 @@ class Measurement(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys(where, data, cls._fields)
-        for name in cls._fields:
+        known_keys(where, data, cls.field_names)
+        for name in cls.field_names:
             if name not in data and name not in cls._defaults:
                 raise FormatError(f"{where} lacks the key {name!r}")
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core.model import compile as core
-from ..base.checks import choice, json_text, parse_json, read_text, shipped, shown
+from ..base.checks import choice, json_text, parse_json, public, read_text, shipped, shown
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -17,15 +17,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..networks.architecture import Architecture
-    from ..networks.network import Network
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..networks.cell_networks import Net
+    from ..spaces.space import SearchSpace
     from .costing import Cost
     from .designs import DesignSpace
 
 __all__ = ["COLUMNS", "KINDS", "METRICS", "Target", "as_target", "targets"]
 
 
-class _Kinds(dict):  # type: ignore[type-arg]
+class _Kinds(dict[str, "Any"]):
     """The kinds of model by name; the module of one is loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> Any:
@@ -54,11 +57,13 @@ FORMAT = 1
 _loaded: dict[str, Target] = {}
 
 
+@public
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
     return tuple(sorted(name[:-5] for name in os.listdir(shipped()) if name.endswith(".json")))
 
 
+@public
 class Target(Record):
     """A hardware target: a kind of cost model with its coefficients.
 
@@ -147,7 +152,7 @@ class Target(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
-        fields = zip(self._fields, self._values(), strict=True)
+        fields = zip(self.field_names, self._values(), strict=True)
         return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -259,7 +264,7 @@ class Target(Record):
             )
         return filled
 
-    def cost(self, net: Architecture | Network) -> Cost:
+    def cost(self, net: Net) -> Cost:
         """Charge one network.
 
         Parameters
@@ -282,9 +287,7 @@ class Target(Record):
 
         return cost(self, net)
 
-    def interval(
-        self, net: Architecture | Network, level: float = 0.9
-    ) -> dict[str, tuple[float, float]]:
+    def interval(self, net: Net, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """Return prediction intervals of a network's costs.
 
         Parameters
@@ -310,7 +313,9 @@ class Target(Record):
 
         return interval(self, net, level)
 
-    def costs(self, space: Any, indices: Any) -> dict[str, Any]:
+    def costs(
+        self, space: SearchSpace | str | os.PathLike[str], indices: ArrayLike
+    ) -> dict[str, NDArray[np.float64]]:
         """Charge many configurations of a space.
 
         Parameters

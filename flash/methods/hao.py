@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..evaluators import Evaluator
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
     from ._task import Task
 
@@ -208,7 +209,7 @@ class AcceleratorGround(TableGround):
             return (run.bound if run.bound < float("inf") else None), False
         return (-float("inf") if run.best is None else run.best.objective), True
 
-    def accelerator(self, row: Sequence[int]) -> dict[str, Any]:
+    def accelerator(self, row: Sequence[int]) -> Accelerator:
         """Return a row's accelerator as a result shows it."""
         from ..codesign.joint import Found
         from ..codesign.run import accelerator_of

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.checks import (
+    choice,
+    integer,
+    json_text,
+    known_keys,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import (
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "Architecture", "Cell"]
 
 
+@public
 class Cell(Record):
     """One cell (stage) of a network.
 
@@ -80,12 +90,13 @@ class Cell(Record):
 
     def to_dict(self) -> dict[str, int]:
         """Return the fields as a dictionary; expansion and kernel only where not 1 and 3."""
-        values = dict(zip(self._fields, self._values(), strict=True))
+        values = dict(zip(self.field_names, self._values(), strict=True))
         if (self.expansion, self.kernel) == (1, 3):
             del values["expansion"], values["kernel"]
         return values
 
 
+@public
 class Architecture(Record):
     """A network as its cells; `network` spells it out as layers.
 
@@ -304,7 +315,7 @@ class Architecture(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys("the architecture", data, cls._fields)
+        known_keys("the architecture", data, cls.field_names)
         for key in ("family", "cells"):
             if key not in data:
                 raise FormatError(f"the architecture lacks the key {key!r}")
@@ -341,7 +352,7 @@ def _cells(given: object) -> tuple[Cell, ...]:
             continue
         if not hasattr(cell, "keys"):
             raise ArgumentTypeError(f"cells[{number}] must be a Cell, got {shown(cell)}")
-        known_keys(f"cells[{number}]", cell, Cell._fields)
+        known_keys(f"cells[{number}]", cell, Cell.field_names)
         try:
             cells.append(Cell(**cell))
         except ArgumentError as error:

@@ -8,7 +8,16 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.checks import (
+    choice,
+    integer,
+    json_text,
+    known_keys,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import Architecture
@@ -18,13 +27,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     import torch
 
     from .network import Network
 
-    Block = tuple[int, int, str, str]
+    Block: TypeAlias = tuple[int, int, str, str]
+    Net: TypeAlias = "Architecture | CellNetwork | Network"
 
 __all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical", "network_from_dict"]
 
@@ -52,6 +62,7 @@ PNASNET_5: tuple[Block, ...] = (
 )
 
 
+@public
 class CellNetwork(Record):
     """A network that repeats one cell: three stages, each but the first starting with stride 2.
 
@@ -85,11 +96,22 @@ class CellNetwork(Record):
     odd pixels (the same parameters and MACs). The defaults are the search's proxy (N=2, F=24).
     """
 
-    blocks: Sequence[Any]
+    blocks: Sequence[Block]
     repeats: int = 2
     filters: int = 24
     resolution: int = 32
     num_classes: int = 10
+
+    if TYPE_CHECKING:  # operators may be given by their numbers
+
+        def __init__(
+            self,
+            blocks: Sequence[Sequence[int | str]],
+            repeats: int = 2,
+            filters: int = 24,
+            resolution: int = 32,
+            num_classes: int = 10,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__
@@ -129,7 +151,7 @@ class CellNetwork(Record):
 
     def canonical(self) -> CellNetwork:
         """Return the equal network whose cell is in canonical form: see `canonical`."""
-        return self._replace(blocks=canonical(self.blocks))
+        return self.replace(blocks=canonical(self.blocks))
 
     @cached
     def _network(self) -> Network:
@@ -220,7 +242,7 @@ class CellNetwork(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        data = dict(known_keys("the cell network", data, ("family", *cls._fields)))
+        data = dict(known_keys("the cell network", data, ("family", *cls.field_names)))
         if data.pop("family", "pnas") != "pnas" or "blocks" not in data:
             raise FormatError("the cell network needs the family 'pnas' and the key 'blocks'")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -34,6 +34,7 @@ _COUNTS = (
 _SIDED = ("kernel", "stride", "padding", "dilation")
 
 
+@public
 class Layer(Record):
     """One row of a network's table.
 
@@ -104,6 +105,34 @@ class Layer(Record):
     padding_width: int | None = None
     dilation_width: int | None = None
     padding_end: Sequence[int] | None = None
+
+    if TYPE_CHECKING:  # a pair stands for two fields
+
+        def __init__(
+            self,
+            kind: str,
+            in_channels: int,
+            out_channels: int,
+            height: int = 1,
+            width: int = 1,
+            kernel: int | Sequence[int] = 1,
+            stride: int | Sequence[int] = 1,
+            groups: int = 1,
+            padding: int | Sequence[int] | None = None,
+            inputs: Sequence[int] | None = None,
+            norm: bool | str = False,
+            bias: bool = False,
+            cell: int | None = None,
+            activation: str | None = None,
+            mode: str | None = None,
+            channels: int | None = None,
+            dilation: int | Sequence[int] = 1,
+            kernel_width: int | None = None,
+            stride_width: int | None = None,
+            padding_width: int | None = None,
+            dilation_width: int | None = None,
+            padding_end: Sequence[int] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__
@@ -294,7 +323,7 @@ class Layer(Record):
         if self._plain:
             usual["padding"] = self._default_padding(self.kernel, self.dilation)
         data: dict[str, Any] = {}
-        for name in self._fields:
+        for name in self.field_names:
             value = self.__dict__[name]
             if name not in usual or value != usual[name]:
                 data[name] = list(value) if isinstance(value, tuple) else value

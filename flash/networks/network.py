@@ -9,7 +9,16 @@ follows the operation.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, parse_json, read_text, shown
+from ..base.checks import (
+    choice,
+    integer,
+    json_text,
+    known_keys,
+    parse_json,
+    public,
+    read_text,
+    shown,
+)
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Layer", "Network"]
 
 
+@public
 class Network(Record):
     """A table of layers, with its connections.
 
@@ -52,7 +62,7 @@ class Network(Record):
             if number == MAX_LAYERS:
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
             if layer.inputs is None:
-                layer = layer._replace(inputs=(number - 1,))
+                layer = layer.replace(inputs=(number - 1,))
             expected = _shape_in(number, layer, shapes, self.input_shape)
             got = (layer.in_channels, layer.height, layer.width)
             if got != expected:
@@ -100,7 +110,7 @@ class Network(Record):
             if number == MAX_LAYERS:
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
             data = given.to_dict() if isinstance(given, Layer) else given
-            data = dict(known_keys(where, data, Layer._fields))
+            data = dict(known_keys(where, data, Layer.field_names))
             if image is None:
                 image = _first_shape(where, data)
             try:

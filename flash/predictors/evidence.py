@@ -182,7 +182,7 @@ class Evidence(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""
-        data = dict(zip(self._fields, self._values(), strict=True))
+        data = dict(zip(self.field_names, self._values(), strict=True))
         data["spread"] = [list(row) for row in self.spread]
         data["report"] = self.report.to_dict()
         return {key: list(v) if isinstance(v, tuple) else v for key, v in data.items()}
@@ -190,8 +190,8 @@ class Evidence(Record):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], size: int, numbers: int) -> Evidence:
         """Make a record from plain data: `size` numbers in x, `numbers` to be judged by."""
-        known_keys("evidence", data, cls._fields)
-        _all_there("evidence", data, cls._fields)
+        known_keys("evidence", data, cls.field_names)
+        _all_there("evidence", data, cls.field_names)
         spread = data["spread"]
         if not isinstance(spread, list) or len(spread) != size:
             raise FormatError(f"evidence['spread'] must be {size} lists, got {shown(spread)}")

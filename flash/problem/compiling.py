@@ -6,7 +6,7 @@ import os
 
 from .._core.model import compile as core
 from .._core.tables.tables import COLUMNS
-from ..base.checks import choice
+from ..base.checks import choice, public
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
@@ -48,6 +48,7 @@ def as_space(value: Any) -> SearchSpace:
     return _spaces[value]
 
 
+@public
 class Problem(Record):
     """A compiled problem: a space, a target and a predictor, and the tables made of them.
 

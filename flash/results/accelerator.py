@@ -7,15 +7,24 @@ from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Sequence
+    from typing import Any, TypedDict
+
+    class Accelerator(TypedDict):
+        """What a co-design chose: see `SearchResult.accelerator`."""
+
+        values: dict[str, dict[str, Any]]
+        resources: dict[str, Sequence[int]]
+        cell_bits: Sequence[int]
+        joint: int
+
 
 __all__ = ["accelerator_lines", "read_accelerator"]
 
 KEYS = ("values", "resources", "cell_bits", "joint")
 
 
-def read_accelerator(value: Any) -> dict[str, Any]:
+def read_accelerator(value: Any) -> Accelerator:
     """Return an accelerator of plain data, checked.
 
     Raises
@@ -44,7 +53,7 @@ def read_accelerator(value: Any) -> dict[str, Any]:
     }
 
 
-def accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
+def accelerator_lines(accelerator: Accelerator) -> list[str]:
     """Return the lines of a screen: what each part is, and what they take together."""
     from .screen import table
 

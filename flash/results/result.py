@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.record import Record, cached, later
+from ..base.checks import public
+from ..base.record import Generic, Record, cached, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -14,10 +15,17 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from typing_extensions import TypeVar
 
     from ..networks.architecture import Architecture
+    from ..networks.cell_networks import CellNetwork, Net
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
+    from .accelerator import Accelerator
+
+    N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
+else:
+    N = None
 
 __all__ = ["STATUSES", "STOPS", "SearchResult"]
 
@@ -26,7 +34,8 @@ STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")
 _FORMAT = 1
 
 
-class SearchResult(Record):
+@public
+class SearchResult(Record, Generic[N]):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -86,7 +95,7 @@ class SearchResult(Record):
         range", and of the search. Worked out when first asked for.
     """
 
-    space: SearchSpace | NetworkSpace
+    space: SearchSpace | NetworkSpace[N]
     target: str
     budgets: Mapping[str, float]
     status: str
@@ -111,7 +120,7 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
-    accelerator: Mapping[str, Any] | None = None
+    accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
     flags: tuple[str, ...] = later(())
@@ -122,8 +131,8 @@ class SearchResult(Record):
             self.__dict__["upper_bound"] = None
 
     @cached
-    def architecture(self) -> Architecture | None:
-        """The network found, or None; of a `NetworkSpace` a Network."""
+    def architecture(self) -> N | None:
+        """The network found, or None: an Architecture, of a `NetworkSpace` what it decodes to."""
         return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
     @cached
@@ -168,7 +177,7 @@ class SearchResult(Record):
         for other readers.
         """
         data: dict[str, Any] = {"format": _FORMAT}
-        for name, value in zip(self._fields, self._values(), strict=True):
+        for name, value in zip(self.field_names, self._values(), strict=True):
             data[name] = list(value) if isinstance(value, tuple) else value
         data["trace"] = [list(step) for step in self.trace]
         data["space"] = self.space.to_dict()
@@ -180,7 +189,7 @@ class SearchResult(Record):
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult:
+    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult[N]:
         """Make a result from plain data.
 
         Raises
@@ -192,12 +201,14 @@ class SearchResult(Record):
 
         where = "the search result"
         derived = ("format", "architecture", "index", "gap", "success")
-        known_keys(where, data, (*cls._fields, *derived))
-        for key in ("format", "architecture", *cls._fields):
+        known_keys(where, data, (*cls.field_names, *derived))
+        for key in ("format", "architecture", *cls.field_names):
             if key not in data and key not in cls._defaults:
                 raise FormatError(f"{where} lacks the key {key!r}")
         try:
-            result = cls(**{name: _read(name, data[name]) for name in cls._fields if name in data})
+            result = cls(
+                **{name: _read(name, data[name]) for name in cls.field_names if name in data}
+            )
             found = result.architecture
         except FormatError:
             raise
@@ -219,7 +230,7 @@ class SearchResult(Record):
         return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:
+    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult[N]:
         """Read a result from JSON text (it starts with a brace) or from a file.
 
         Raises
@@ -253,12 +264,12 @@ class SearchResult(Record):
         """
         self._found("to_onnx()").to_onnx(path, **options)
 
-    def _found(self, what: str) -> Architecture:
+    def _found(self, what: str) -> Architecture | CellNetwork:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
         if not hasattr(self.architecture, what.removesuffix("()")):
             raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
-        return self.architecture
+        return self.architecture  # type: ignore[return-value]
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
@@ -289,7 +300,7 @@ class SearchResult(Record):
         left.axvline(100, color="tab:red")
         left.invert_yaxis()
         left.set(xlabel="budget used [%]", xlim=(0, 110))
-        cells = self.architecture.cells
+        cells = getattr(self.architecture, "cells", ())
         places = range(1, len(cells) + 1)
         right.bar([p - 0.2 for p in places], [c.width for c in cells], 0.4, label="width")
         right.set(xlabel="cell", ylabel="width [channels]", xticks=list(places))
@@ -301,7 +312,7 @@ class SearchResult(Record):
         return figure
 
 
-def frame_row(result: SearchResult) -> dict[str, Any]:
+def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
     row = {
         name: value

@@ -26,7 +26,7 @@ METRICS = ("nn_degree", "score", *COSTS, "params", "macs")  # that have histogra
 def to_dict(result: SweepResult) -> dict[str, Any]:
     """Return a result as plain data."""
     data: dict[str, Any] = {"format": FORMAT}
-    data |= dict(zip(result._fields, result._values(), strict=True))
+    data |= dict(zip(result.field_names, result._values(), strict=True))
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)
     data["top"] = [one.to_dict() for one in result.top]
@@ -42,8 +42,8 @@ def to_dict(result: SweepResult) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> SweepResult:
     """Return the result that plain data describes, checked."""
-    check.known_keys(WHERE, data, ("format", *SweepResult._fields, "complete"))
-    for key in ("format", *SweepResult._fields):
+    check.known_keys(WHERE, data, ("format", *SweepResult.field_names, "complete"))
+    for key in ("format", *SweepResult.field_names):
         if key not in data:
             raise FormatError(f"{WHERE} lacks the key {key!r}")
     if data["format"] != FORMAT:
@@ -109,8 +109,8 @@ def _histograms(data: Any) -> dict[str, Histogram]:
     found = {}
     for name, one in check.known_keys("histograms", data, METRICS).items():
         where = f"histograms.{name}"
-        check.known_keys(where, one, Histogram._fields)
-        for key in Histogram._fields:
+        check.known_keys(where, one, Histogram.field_names)
+        for key in Histogram.field_names:
             if key not in one:
                 raise FormatError(f"{WHERE}: {where} lacks the key {key!r}")
         counts = _list(f"{where}.counts", one["counts"])

@@ -95,7 +95,7 @@ def _best(
         message = f"number {rank} of {found.feasible:,} within the budgets"
         if proven:
             message = "proven: every configuration was accounted for"
-        results.append(result._replace(message=message, upper_bound=bound, elapsed_s=0.0))
+        results.append(result.replace(message=message, upper_bound=bound, elapsed_s=0.0))
     return tuple(results)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public, suggesting
 from ..base.record import Record
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ __all__ = ["FRONT_METRICS", "Histogram", "SweepResult"]
 FRONT_METRICS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 
 
+@suggesting
 class Histogram(Record):
     """How often a metric fell into each bin.
 
@@ -44,6 +46,7 @@ class Histogram(Record):
         return (*(self.low + step * k for k in range(n)), self.high)
 
 
+@public
 class SweepResult(Record):
     """The outcome of a sweep. Prints as one screen.
 
@@ -96,7 +99,7 @@ class SweepResult(Record):
     feasible: int
     top: tuple[SearchResult, ...]
     histograms: dict[str, Histogram] | None = None
-    front: dict[str, tuple[Any, ...]] | None = None
+    front: dict[str, tuple[float, ...]] | None = None
     out: str | None = None
     rows: int | None = None
     remade: tuple[str, ...] = ()

@@ -62,10 +62,10 @@ class TrainedNetwork(Record):
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> TrainedNetwork:
         """Make one from a line of a run's ``results.jsonl``; FormatError if it is none."""
-        data = dict(known_keys("the result", line, ("format", *cls._fields)))
+        data = dict(known_keys("the result", line, ("format", *cls.field_names)))
         if data.pop("format", None) != 1:
             raise FormatError("the result must have format 1")
-        for name in cls._fields:
+        for name in cls.field_names:
             if name not in data:
                 raise FormatError(f"the result lacks the key {name!r}")
         data["architecture"] = network_from_dict(data["architecture"])
@@ -133,7 +133,7 @@ class TrainingResult(Record):
             "noise": self.noise,
             "networks": [
                 {
-                    **{name: getattr(one, name) for name in one._fields},
+                    **{name: getattr(one, name) for name in one.field_names},
                     "architecture": one.architecture.to_dict(),
                 }
                 for one in self.samples

@@ -32,7 +32,7 @@ class Named(Point):
 
 def test_positional_and_keyword() -> None:
     assert Point(1) == Point(x=1) == Point(1, 2) == Point(1, y=2, tags=())
-    assert Point._fields == ("x", "y", "tags")
+    assert Point.field_names == ("x", "y", "tags")
     assert Named(1, 2, (), "a").name == "a"
     assert Point(1) != Point(2)
     assert Point(1) != Named(1)
@@ -87,8 +87,8 @@ def test_cached_is_no_field() -> None:
 def test_copies(one: Point) -> None:
     assert pickle.loads(pickle.dumps(one)) == one
     assert copy.copy(one) == copy.deepcopy(one) == one
-    assert one._replace(x=5).x == 5
-    assert one._replace(x=5).y == one.y
+    assert one.replace(x=5).x == 5
+    assert one.replace(x=5).y == one.y
 
 
 def test_dataclass_interface() -> None:
@@ -169,6 +169,6 @@ def test_a_later_field_is_there_for_all_that_reads_fields() -> None:
     assert hash(made()) == hash(plain)
     assert repr(made()) == repr(plain)
     assert pickle.loads(pickle.dumps(made())) == plain
-    assert made()._replace(x=4) == Lazy(4, (1, 2))
+    assert made().replace(x=4) == Lazy(4, (1, 2))
     assert dataclasses.asdict(made()) == {"x": 3, "y": (1, 2)}
     assert dataclasses.replace(made(), x=4) == Lazy(4, (1, 2))

@@ -29,7 +29,7 @@ BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
 
 def same(one: SearchResult, other: SearchResult) -> bool:
     """Equal but for the time they took."""
-    return one._replace(elapsed_s=0.0) == other._replace(elapsed_s=0.0)
+    return one.replace(elapsed_s=0.0) == other.replace(elapsed_s=0.0)
 
 
 @pytest.mark.processes
@@ -316,7 +316,7 @@ def test_info(cli: Run) -> None:
 def test_ctrl_c_prints_the_best_so_far(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    best = flash.search("densenet", "rram", **BUDGETS)._replace(
+    best = flash.search("densenet", "rram", **BUDGETS).replace(
         status="FEASIBLE", proven=False, stopped="interrupt"
     )
     monkeypatch.setattr(flash, "search", lambda *_, **__: best)

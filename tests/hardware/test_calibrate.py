@@ -174,7 +174,7 @@ def test_costs_outside_the_calibrated_range_are_flagged() -> None:
 
 
 def test_a_target_without_intervals_has_none() -> None:
-    assert CPU._replace(intervals=None).interval(MIXED[0]) == {}
+    assert CPU.replace(intervals=None).interval(MIXED[0]) == {}
     with pytest.raises(ArgumentError, match=r"level must be .* from 0.5 to 0.99, got 1.5"):
         CPU.interval(MIXED[0], 1.5)
     with pytest.raises(ArgumentTypeError, match="net must be an Architecture or a Network"):

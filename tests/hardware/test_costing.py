@@ -295,7 +295,7 @@ def test_networks_take_the_set_of_their_structure() -> None:
         assert target.cost(arch.network()) == target.cost(arch)
     # A network without labels, or without links, is read with the set "default".
     arch = Architecture("densenet", [Cell(16, 6, 40)])
-    bare = Network([layer._replace(cell=None) for layer in arch.network().layers])
+    bare = Network([layer.replace(cell=None) for layer in arch.network().layers])
     assert target.cost(bare).latency_ms != target.cost(arch).latency_ms
 
 
@@ -381,7 +381,7 @@ def test_features_that_no_network_had_are_flagged() -> None:
 
 
 def test_flags_without_ranges() -> None:
-    target = Target.load("rram")._replace(calibrated_ranges={})
+    target = Target.load("rram").replace(calibrated_ranges={})
     assert flags_for(target, "densenet", {"latency_ms": 1e9}, 10**6, 31, 8192) == ()
     assert flags_for(target, "mobilenet-v2", {})[0].startswith("mobilenet-v2 on rram")
 

@@ -224,7 +224,7 @@ def test_a_target_that_lists_no_runs_flags_no_class() -> None:
             arch = one
             break
     assert said(target.cost(arch).flags)
-    bare = target._replace(calibrated_ranges=ranges)
+    bare = target.replace(calibrated_ranges=ranges)
     assert said(bare.cost(arch).flags) == []
     for metric, (low, high) in bare.interval(arch).items():
         assert target.interval(arch)[metric][0] <= low < high <= target.interval(arch)[metric][1]

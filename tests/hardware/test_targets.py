@@ -416,7 +416,7 @@ def test_links_of_any_numbers(
     bounds = [one[0] for one in classes]
     assert bounds == sorted(set(bounds))
     target = Target.load("rram")
-    changed = target._replace(links={**target.links, "default": data})
+    changed = target.replace(links={**target.links, "default": data})
     assert math.isfinite(changed.cost(ARCH).latency_ms)
 
 

@@ -24,7 +24,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
     chosen = draw(st.lists(cells, min_size=1, max_size=4))
     if family == "mobilenet-v2":
         kernel, expansion = st.sampled_from([1, 3, 5]), st.integers(1, 6)
-        chosen = [c._replace(kernel=draw(kernel), expansion=draw(expansion)) for c in chosen]
+        chosen = [c.replace(kernel=draw(kernel), expansion=draw(expansion)) for c in chosen]
     return Architecture(
         family,
         chosen,
@@ -167,7 +167,7 @@ def test_links_are_those_of_this_seed_for_ever() -> None:
     assert links[1, 3] == GOLDEN_1_3
     assert arch.links_into(1, 3) == links[1, 3]
     assert arch.links_into(0, 0) == arch.links_into(0, 1) == ()
-    other = arch._replace(link_seed=3)
+    other = arch.replace(link_seed=3)
     assert {(c, j): k for c, j, k in other.links()} != links
     assert (other.params, other.macs) == (arch.params, arch.macs)
 

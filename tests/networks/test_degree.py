@@ -82,7 +82,7 @@ def test_networks_equal_architectures(
 def test_unlabelled_cells_are_runs_of_one_output_size() -> None:
     arch = Architecture("densenet", [Cell(16, 5, 48), Cell(32, 6, 16), Cell(64, 8, 16)])
     net = arch.network()
-    bare = Network([layer._replace(cell=None) for layer in net.layers], net.input_shape)
+    bare = Network([layer.replace(cell=None) for layer in net.layers], net.input_shape)
     assert nn_degree(bare) == nn_degree(arch)
     assert nn_mass(bare) == nn_mass(arch)
 

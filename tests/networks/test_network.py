@@ -26,9 +26,9 @@ def test_conv_counts() -> None:
     assert layer.weights == 8 * 3 * 9
     assert layer.params == layer.weights + 8 + 16
     assert layer.macs == layer.weights * 5 * 4
-    assert layer._replace(norm="input").params == layer.weights + 8 + 12
-    assert layer._replace(norm="both").params == layer.weights + 8 + 28
-    assert layer._replace(padding=0).out_width == 3
+    assert layer.replace(norm="input").params == layer.weights + 8 + 12
+    assert layer.replace(norm="both").params == layer.weights + 8 + 28
+    assert layer.replace(padding=0).out_width == 3
 
 
 def test_other_counts() -> None:

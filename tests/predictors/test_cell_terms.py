@@ -25,7 +25,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
     chosen = draw(st.lists(cells, min_size=1, max_size=4))
     if family == "mobilenet-v2":
         kernel, expansion = st.sampled_from([1, 3, 5]), st.integers(1, 6)
-        chosen = [c._replace(kernel=draw(kernel), expansion=draw(expansion)) for c in chosen]
+        chosen = [c.replace(kernel=draw(kernel), expansion=draw(expansion)) for c in chosen]
     return Architecture(family, chosen, draw(st.integers(1, 230)), draw(st.integers(1, 1000)))
 
 

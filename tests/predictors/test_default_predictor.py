@@ -69,12 +69,12 @@ def test_the_default_is_the_fit_to_the_shipped_table(tmp_path: Path) -> None:
 
     fitted = [net for net, own in zip(networks, accuracies, strict=True) for _ in own]
     again = flash.AccuracyPredictor.fit(
-        [net._replace(resolution=32) for net in fitted],
+        [net.replace(resolution=32) for net in fitted],
         [one for own in accuracies for one in own],
         kind="topology",
     )
     shipped = flash.AccuracyPredictor.load(fit_default.SHIPPED)
-    large = [net._replace(resolution=32) for net in networks]
+    large = [net.replace(resolution=32) for net in networks]
     np.testing.assert_allclose(shipped.predict(large), again.predict(large), rtol=1e-6)
     assert spearmanr(shipped.predict(large), y).statistic > 0.95
     assert np.abs(shipped.predict(large) - y).mean() < 0.015

@@ -125,7 +125,7 @@ def test_a_cells_score_is_its_own() -> None:
     cells = [Cell(16, 3, 16), Cell(32, 2, 8), Cell(64, 4, 64)]
     base = terms_of(Architecture("resnet", cells)).cells
     for at in range(3):
-        changed = [c._replace(depth=c.depth + (k == at)) for k, c in enumerate(cells)]
+        changed = [c.replace(depth=c.depth + (k == at)) for k, c in enumerate(cells)]
         other = terms_of(Architecture("resnet", changed)).cells
         assert [a == b for a, b in zip(base, other, strict=True)] == [k != at for k in range(3)]
 

@@ -39,7 +39,7 @@ def test_a_made_predictor_has_no_evidence(tmp_path: Path) -> None:
     for made in (AccuracyPredictor(*CURVE), AccuracyPredictor(topology=TRUTH)):
         made.to_json(tmp_path / "p.json")
         again = AccuracyPredictor.load(tmp_path / "p.json")
-        assert again == made._replace(provenance={})
+        assert again == made.replace(provenance={})
         assert again.report is None
         with pytest.raises(ArgumentError, match="fitted"):
             again.interval(NETS[0])

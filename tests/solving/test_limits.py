@@ -82,7 +82,7 @@ def test_limits_that_are_not_reached_change_nothing() -> None:
         max_evals=10**9,
         callback=lambda event: None,
     )
-    assert bound == free._replace(elapsed_s=bound.elapsed_s)
+    assert bound == free.replace(elapsed_s=bound.elapsed_s)
 
 
 def test_callback() -> None:

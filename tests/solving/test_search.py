@@ -189,7 +189,7 @@ def test_predictor_from_its_file(tmp_path: Path) -> None:
     mine = flash.search(SPACES["densenet"], "rram", predictor=PREDICTOR, max_latency_ms=0.2)
     for given in (path, str(path)):
         other = flash.search(SPACES["densenet"], "rram", predictor=given, max_latency_ms=0.2)
-        assert other == mine._replace(elapsed_s=other.elapsed_s)
+        assert other == mine.replace(elapsed_s=other.elapsed_s)
     assert mine.objective_name == "accuracy"
 
 
@@ -328,7 +328,7 @@ def test_several_targets() -> None:
     assert [result.target for result in results] == ["rram", "cpu-x86"]
     for result in results:
         one = flash.search("densenet", result.target, max_latency_ms=2.0)
-        assert one == result._replace(elapsed_s=one.elapsed_s)
+        assert one == result.replace(elapsed_s=one.elapsed_s)
 
 
 def test_flags_say_what_is_outside_the_calibration() -> None:
@@ -342,7 +342,7 @@ def test_spaces_and_targets_from_files(tmp_path: Path) -> None:
     expected = flash.search(SPACES["densenet"], "rram", max_area_mm2=30.0)
     for given in (tmp_path / "space.toml", str(tmp_path / "space.toml")):
         got = flash.search(given, "rram", max_area_mm2=30.0)
-        assert got == expected._replace(elapsed_s=got.elapsed_s)
+        assert got == expected.replace(elapsed_s=got.elapsed_s)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -350,7 +350,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     got = flash.search(
         "densenet", "rram", max_latency_ms=np.float64(2.0), max_params=np.int64(1_000_000)
     )
-    assert got == expected._replace(elapsed_s=got.elapsed_s)
+    assert got == expected.replace(elapsed_s=got.elapsed_s)
 
 
 def test_a_result_is_plain_json() -> None:

@@ -83,7 +83,7 @@ def test_counts_are_any_positive_numbers(name: str) -> None:
     assert whole.budgets == {name: most}
     for same in (float(most), np.float64(most), np.int32(most), np.float32(most)):
         found = flash.search("densenet", "rram", **{name: same})
-        assert found == whole._replace(elapsed_s=found.elapsed_s)
+        assert found == whole.replace(elapsed_s=found.elapsed_s)
         assert isinstance(found.budgets[name], int)
     for near in (most + 0.5, np.nextafter(most, INF)):
         found = flash.search("densenet", "rram", **{name: near})
@@ -116,7 +116,7 @@ def test_the_budgets_of_a_result_are_those_given() -> None:
     result = flash.search("densenet", "rram", **given)
     assert result.budgets == given
     again = flash.search("densenet", "rram", **result.budgets)
-    assert again == result._replace(elapsed_s=again.elapsed_s)
+    assert again == result.replace(elapsed_s=again.elapsed_s)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_numbers_of_other_libraries() -> None:
         found = flash.search(
             "resnet", "rram", max_latency_ms=four, seed=np.uint8(3), max_evals=np.int64(10**6)
         )
-        assert found == plain._replace(elapsed_s=found.elapsed_s)
+        assert found == plain.replace(elapsed_s=found.elapsed_s)
         assert SearchResult.from_json(found.to_json()) == found
 
 

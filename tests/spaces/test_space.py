@@ -118,7 +118,7 @@ def test_numbering_equals_enumeration(space: SearchSpace, data: st.DataObject) -
 @given(spaces())
 def test_plain_data_round_trip(space: SearchSpace) -> None:
     assert SearchSpace.from_dict(json.loads(json.dumps(space.to_dict()))) == space
-    assert SearchSpace(**dict(zip(space._fields, space._values(), strict=True))) == space
+    assert SearchSpace(**dict(zip(space.field_names, space._values(), strict=True))) == space
 
 
 @settings(deadline=None)

@@ -147,7 +147,7 @@ def test_bad_indices(i: Any, error: type[Exception], text: str) -> None:
 def test_not_in_the_space(change: dict[str, Any], text: str) -> None:
     arch = DenseNet().decode(0)
     with pytest.raises(ArgumentError, match=text):
-        DenseNet().encode(arch._replace(**change))
+        DenseNet().encode(arch.replace(**change))
     with pytest.raises(ArgumentTypeError, match="must be an Architecture"):
         DenseNet().encode(0)  # type: ignore[arg-type]
 

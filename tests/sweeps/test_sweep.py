@@ -29,7 +29,7 @@ BUDGETS = {"max_latency_ms": 1.5, "max_energy_mj": 0.02}
 
 def same(one: flash.SweepResult, other: flash.SweepResult) -> bool:
     """Equal but for the time they took and where the rows are."""
-    return one._replace(elapsed_s=0.0, out=None) == other._replace(elapsed_s=0.0, out=None)
+    return one.replace(elapsed_s=0.0, out=None) == other.replace(elapsed_s=0.0, out=None)
 
 
 def brute(space: Any, target: str, budgets: dict[str, float], predictor: Any = None) -> Any:

@@ -31,7 +31,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def same(one: flash.SweepResult, other: flash.SweepResult) -> bool:
-    return one._replace(elapsed_s=0.0, out=None) == other._replace(elapsed_s=0.0, out=None)
+    return one.replace(elapsed_s=0.0, out=None) == other.replace(elapsed_s=0.0, out=None)
 
 
 class Inline(Executor):

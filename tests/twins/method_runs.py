@@ -28,7 +28,7 @@ BRIEF = (*DESCENTS, "hurricane", "spos")
 def plain(result: SearchResult) -> SearchResult:
     """A result without the times in it."""
     trace = tuple((a, n, 0.0, v) for a, n, _, v in result.trace)
-    return result._replace(elapsed_s=0.0, trace=trace, spent_s=None)
+    return result.replace(elapsed_s=0.0, trace=trace, spent_s=None)
 
 
 def fake(nets: list[Any]) -> list[float]:

@@ -54,8 +54,8 @@ def test_onnxruntime_agrees(
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
     # and the file reads back: but for inputs of a concat that no channel was drawn from
     net = Network.from_onnx(tmp_path / "a.onnx")
-    assert [row._replace(inputs=None) for row in net.layers] == [
-        row._replace(inputs=None) for row in arch.network().layers
+    assert [row.replace(inputs=None) for row in net.layers] == [
+        row.replace(inputs=None) for row in arch.network().layers
     ]
     assert flash.nn_degree(net) == flash.nn_degree(arch)
 
