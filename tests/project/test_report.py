@@ -111,6 +111,7 @@ def test_pictures_of_the_report_are_there() -> None:
     assert [name for name in shown if not (folder / name).is_file()] == []
 
 
+@pytest.mark.processes
 def test_json_of_a_program(tmp_path: Path) -> None:
     from benchmarks.report.measuring import told_by
 

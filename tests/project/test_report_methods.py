@@ -38,6 +38,7 @@ def test_nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {one[2] for one in found} == {None}
 
 
+@pytest.mark.slow
 def test_the_section_holds_what_was_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(effect(-0.01, 0.03)) == "+0.010 [-0.010, +0.030], d +0.50"
 
 
+@pytest.mark.torch  # scipy looks for it
 def test_effects_are_those_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("scipy")
     monkeypatch.syspath_prepend(str(ROOT))

@@ -9,15 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from twins.places import BENCHMARKS, ROOT
 
 import flash
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(flash.__file__).resolve().parent
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks" / "same_answers").exists(),
-    reason="the benchmarks are in the repository, not in the package",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (BENCHMARKS / "same_answers").exists(),
+        reason="the benchmarks are in the repository, not in the package",
+    ),
+    pytest.mark.processes,
+    pytest.mark.slow,
+]
 
 
 def compare(old: Path, new: Path, *counts: int, code: int) -> list[str]:
