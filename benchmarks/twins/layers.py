@@ -138,7 +138,7 @@ def _run(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-untyped-def]
+def _network(row, head, shape, cells, choices, model, x):  # type: ignore[no-untyped-def]  # noqa: PLR0915
     family, classes = head
     resolution, n_cells = shape
     imagenet = resolution > 64

@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 
 
 @public
-def compare(
+def compare(  # noqa: C901, PLR0915
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,

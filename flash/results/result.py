@@ -326,7 +326,7 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     return row
 
 
-def _read(name: str, value: Any) -> Any:
+def _read(name: str, value: Any) -> Any:  # noqa: C901
     """Check one field of plain data; the architecture is checked by decoding it."""
     from ..base import checks as check
     from .screen import BUDGETS

@@ -39,7 +39,7 @@ MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 @public
-def train(
+def train(  # noqa: C901
     space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
     dataset: Dataset,
     n: int = 25,
