@@ -86,7 +86,7 @@ class _DataclassFields:
     """Builds ``__dataclass_fields__`` of a record when somebody first asks for it."""
 
     def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
-        found: dict[str, Field[Any]] | None = owner.__dict__.get("_dataclass_fields_cache")
+        found: Any = owner.__dict__.get("_dataclass_fields_cache")
         if found is None:
             import dataclasses
 
@@ -100,7 +100,7 @@ class _DataclassFields:
             twin: Any = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
             found = twin.__dataclass_fields__
             owner._dataclass_fields_cache = found
-        return found
+        return found  # type: ignore[no-any-return]
 
 
 class _Signature:
@@ -244,7 +244,7 @@ class Record:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return self._values() == other._values()
+        return self._values() == other._values()  # pyright: ignore[reportAttributeAccessIssue]
 
     def __hash__(self) -> int:
         return hash((type(self), self._values()))
