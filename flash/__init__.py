@@ -119,20 +119,22 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        if name.startswith("_"):
-            raise AttributeError(f"module 'flash' has no attribute {name!r}")
-        import sys
+if not TYPE_CHECKING:  # a checker would take any name for one
 
-        from .base.missing import NoAttributeError
+    def __getattr__(name):
+        home = _HOME.get(name)
+        if home is None:
+            if name.startswith("_"):
+                raise AttributeError(f"module 'flash' has no attribute {name!r}")
+            import sys
 
-        raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
-    # not importlib: importing that package alone takes as long as some of what it would import
-    value = getattr(__import__("flash." + home, fromlist=[name]), name)
-    globals()[name] = value
-    return value
+            from .base.missing import NoAttributeError
+
+            raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
+        # not importlib: importing that package alone takes as long as some of what it would import
+        value = getattr(__import__("flash." + home, fromlist=[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -177,7 +177,7 @@ class Record:
         cls._defaults = defaults
         cls.field_names = tuple(annotations)
         cls._field_set = frozenset(annotations)
-        cls.__match_args__ = cls.field_names  # type: ignore[attr-defined, misc]
+        type.__setattr__(cls, "__match_args__", cls.field_names)  # not for checkers: they know
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         names = self.field_names
