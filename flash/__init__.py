@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
+    from .evaluators.by_supernet import SupernetEvaluator as SupernetEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
     from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
     from .fleets.fleet import FleetResult as FleetResult
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .problem.compiling import Problem as Problem
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
+    from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from .spaces.space import ResNet as ResNet
     from .spaces.space import SearchSpace as SearchSpace
     from .spaces.space import WideResNet as WideResNet
+    from .supernet.running import train_supernet as train_supernet
+    from .supernet.scoring import Supernet as Supernet
     from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
     from .training.running import train as train
@@ -68,21 +72,21 @@ _HOME = {
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
-    "MobileNetV2": "spaces.space",
     "Measurement": "hardware._measurement",
+    "MobileNetV2": "spaces.space",
     "Network": "networks.network",
-    "ParetoFront": "fronts.front",
     "PNASCells": "spaces.pnas",
+    "ParetoFront": "fronts.front",
     "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem.compiling",
     "Range": "spaces.choices",
     "ResNet": "spaces.space",
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
-    "SweepResult": "sweeps.result",
-    "Table": "evaluating",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
+    "SweepResult": "sweeps.result",
+    "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
     "TrainingEvaluator": "evaluators.by_training",
@@ -104,23 +108,33 @@ _HOME = {
     "train_supernet": "supernet.running",
 }
 
-__all__ = list(_HOME)
+__all__ = [
+    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "Comparison", "Cost",
+    "DenseNet", "FlashError", "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network",
+    "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
+    "SearchSpace", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
+    "Target", "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design",
+    "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
+    "search", "sweep", "targets", "train", "train_supernet", "__version__",
+]  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        if name.startswith("_"):
-            raise AttributeError(f"module 'flash' has no attribute {name!r}")
-        import sys
+if not TYPE_CHECKING:  # a checker would take any name for one
 
-        from .base.missing import NoAttributeError
+    def __getattr__(name):
+        home = _HOME.get(name)
+        if home is None:
+            if name.startswith("_"):
+                raise AttributeError(f"module 'flash' has no attribute {name!r}")
+            import sys
 
-        raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
-    # not importlib: importing that package alone takes as long as some of what it would import
-    value = getattr(__import__("flash." + home, fromlist=[name]), name)
-    globals()[name] = value
-    return value
+            from .base.missing import NoAttributeError
+
+            raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
+        # not importlib: importing that package alone takes as long as some of what it would import
+        value = getattr(__import__("flash." + home, fromlist=[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -243,7 +243,7 @@ def number(
         )
     if above is not None:  # of these all become floats
         try:
-            result + 0.0
+            _ = result + 0.0
         except OverflowError:
             result = float("inf")
     if (
@@ -257,7 +257,7 @@ def number(
     return result
 
 
-def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str, Any]:
+def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, Any]:
     """Return `data` if it is a mapping with no key outside the accepted ones.
 
     Raises
@@ -275,7 +275,7 @@ def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str
                 f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
                 f"accepted: {', '.join(accepted)}"
             )
-    return data  # type: ignore[return-value]
+    return data  # type: ignore[no-any-return]
 
 
 def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:

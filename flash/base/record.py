@@ -90,7 +90,7 @@ class _DataclassFields:
     """Builds ``__dataclass_fields__`` of a record when somebody first asks for it."""
 
     def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
-        found: dict[str, Field[Any]] | None = owner.__dict__.get("_dataclass_fields_cache")
+        found: Any = owner.__dict__.get("_dataclass_fields_cache")
         if found is None:
             import dataclasses
 
@@ -104,7 +104,7 @@ class _DataclassFields:
             twin: Any = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
             found = twin.__dataclass_fields__
             owner._dataclass_fields_cache = found
-        return found
+        return found  # type: ignore[no-any-return]
 
 
 class _Signature:
@@ -183,7 +183,7 @@ class Record:
         cls._defaults = defaults
         cls.field_names = tuple(annotations)
         cls._field_set = frozenset(annotations)
-        cls.__match_args__ = cls.field_names  # type: ignore[attr-defined, misc]
+        type.__setattr__(cls, "__match_args__", cls.field_names)  # not for checkers: they know
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         names = self.field_names
@@ -250,7 +250,7 @@ class Record:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return self._values() == other._values()
+        return self._values() == other._values()  # pyright: ignore[reportAttributeAccessIssue]
 
     def __hash__(self) -> int:
         return hash((type(self), self._values()))

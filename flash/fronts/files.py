@@ -140,7 +140,8 @@ def _choices(
         for row in rows:
             if not isinstance(row, list) or len(row) != width:
                 raise FormatError(f"{WHERE}: {name} must hold lists of {width} numbers")
-    for row in chosen:
+    given: Any = chosen
+    for row in given:
         for part, option in zip(design.parts, row, strict=True):
             check.integer("chosen", option, 0, len(part.options) - 1)
         short = design.shortage(row)

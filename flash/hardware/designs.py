@@ -264,6 +264,7 @@ def prune(parts: Sequence[Part], limits: Mapping[str, int]) -> list[list[int]]:
                 kept = undominated([(goods, [()] * len(goods))], [])
                 fitting = [fitting[i] for (i,) in kept]
             # fastest first
-            fitting.sort(key=lambda k: -better[k][0] * better[k][1] * better[k][2])
+            fast = better
+            fitting.sort(key=lambda k: -fast[k][0] * fast[k][1] * fast[k][2])
         result.append(fitting)
     return result

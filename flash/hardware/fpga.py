@@ -266,10 +266,12 @@ def design_parts(
     from .designs import Part
 
     parts = []
-    names = (*BETTER, "mac")
+    names: tuple[str, ...] = (*BETTER, "mac")
     for name in needs(family):
         own = design["families"].get(family, design)[name]
-        options = [dict(zip(names, row, strict=True)) for row in product(*(own[n] for n in names))]
+        options: list[dict[str, Any]] = [
+            dict(zip(names, row, strict=True)) for row in product(*(own[n] for n in names))
+        ]
         parts.append(
             Part(
                 name,

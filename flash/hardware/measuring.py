@@ -203,6 +203,7 @@ def script() -> str:
     import re
 
     parts = ["#!/usr/bin/env python3"]
+    main = ""
     folder = os.path.dirname(__file__)
     for name in reversed(_SCRIPT):
         text = read_text(os.path.join(folder, name + ".py"), "flash's own file")

@@ -339,7 +339,7 @@ class Architecture(Record):
         return cls.from_dict(parse_json(text, f"the architecture file {shown(str(source))}"))
 
 
-def _cells(given: object) -> tuple[Cell, ...]:
+def _cells(given: Any) -> tuple[Cell, ...]:
     if isinstance(given, (Cell, str)) or not hasattr(given, "__iter__"):
         raise ArgumentTypeError(f"cells must be a list of Cell, got {shown(given)}")
     cells = []

@@ -276,7 +276,7 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
     return Architecture.from_dict(data)
 
 
-def _blocks(given: object) -> tuple[Block, ...]:
+def _blocks(given: Any) -> tuple[Block, ...]:
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise ArgumentTypeError(f"blocks must be a list of blocks, got {shown(given)}")
     found: list[Block] = []

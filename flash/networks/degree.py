@@ -131,7 +131,8 @@ def nn_degree(
     if isinstance(net, (list, tuple)):
         import numpy as np
 
-        return np.array([nn_degree(one, counting=counting) for one in net], dtype=float)
+        nets: Any = net
+        return np.array([nn_degree(one, counting=counting) for one in nets], dtype=float)
     return degree_fixed(net, counting) * QUANTUM  # type: ignore[arg-type]
 
 
@@ -186,7 +187,8 @@ def nn_mass(
     if isinstance(net, (list, tuple)):
         import numpy as np
 
-        return np.array([nn_mass(one) for one in net], dtype=float)
+        nets: Any = net
+        return np.array([nn_mass(one) for one in nets], dtype=float)
     total = 0.0
     for cell in _topology(net):
         total += cell.mass

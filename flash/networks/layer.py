@@ -340,7 +340,7 @@ def _two(name: str, value: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def row_numbers(inputs: object) -> tuple[int, ...]:
+def row_numbers(inputs: Any) -> tuple[int, ...]:
     """Return the row numbers of a layer's inputs, checked."""
     if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
         raise ArgumentTypeError(f"inputs must be a list of row numbers, got {shown(inputs)}")

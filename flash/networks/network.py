@@ -258,20 +258,10 @@ class Network(Record):
         return cls.from_dict(parse_json(text, f"the network file {shown(str(source))}"))
 
     def __str__(self) -> str:
-        head: tuple[str, ...] = (
-            "row",
-            "kind",
-            "in",
-            "out",
-            "k",
-            "s",
-            "groups",
-            "reads",
-            "params",
-            "macs",
-            "from",
-        )
-        lines = [head]
+        head = (
+            "row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs", "from"
+        )  # fmt: skip
+        lines: list[tuple[str, ...]] = [head]
         for number, layer in enumerate(self.layers):
             side = f"{layer.height}x{layer.width}"
             window = (_sides(layer.kernel_size), _sides(layer.strides))
@@ -287,7 +277,7 @@ class Network(Record):
         return "\n".join(text)
 
 
-def _shape(shape: object) -> tuple[int, int, int]:
+def _shape(shape: Any) -> tuple[int, int, int]:
     if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"

@@ -321,7 +321,8 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     }
     row["space"] = result.space.family
     row.update(result.budgets)
-    for number, cell in enumerate(getattr(result.architecture, "cells", ())):
+    cells: Any = getattr(result.architecture, "cells", ())
+    for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
     return row
 

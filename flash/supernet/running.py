@@ -171,13 +171,13 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
 
     if isinstance(space, BypassSpace):
         return space
-    if isinstance(space, str) and space in FAMILIES:
-        space = {"family": space}
-    if hasattr(space, "keys"):
-        if space.get("family") == "bypass":
-            return BypassSpace.from_dict(space)
+    named = isinstance(space, str) and space in FAMILIES
+    given: Any = {"family": space} if named else space
+    if hasattr(given, "keys"):
+        if given.get("family") == "bypass":
+            return BypassSpace.from_dict(given)
         own = {"resolution": images.side, "num_classes": images.classes}
-        return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace.field_names)})
+        return SearchSpace.from_dict({**own, **known_keys("space", given, SearchSpace.field_names)})
     return as_space(space)
 
 

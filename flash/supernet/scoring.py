@@ -66,7 +66,8 @@ class Supernet:
         self.backbone = backbone_of(space)
         place = torch.device(device)
         self.module = build_module(self.backbone, seed)
-        self.module.to(place, memory_format=layout_of(place))
+        layout: Any = {"memory_format": layout_of(place)}
+        self.module.to(place, **layout)
         self.images = images
         common: dict[str, Any] = statistics_of(images)
         side = self.backbone.resolution

@@ -152,7 +152,7 @@ def _digits() -> tuple[Array, Array]:
     require("the dataset 'digits'", "train", "sklearn")
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    found: Any = load_digits()
     return found.images.astype(np.float32), found.target.astype(np.int64)
 
 
