@@ -6,12 +6,12 @@ from time import perf_counter
 
 from .._core import compile as core
 from .._core.exact import Query
-from .._core.tables import COLUMNS
+from ..base.names import METRIC_OF, N_METRICS, TERMS, Column, Metric
 from ..base.record import deferred
 from ..errors import ArgumentError
-from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import MACS, PARAMS
-from ..results.conflicts import NAMES, refusal
+from ..problem.compiling import MACS, PARAMS, SCORE, count_columns
+from ..problem.objective import limits_on
+from ..results.conflicts import others_of, refusal, reported
 from ..results.result import SearchResult
 from ..solving.options import unsearched
 from .joint import Codesign, joint_size, reward
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..hardware.designs import DesignSpace
+    from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..solving.options import Device, Options
     from ..spaces.space import SearchSpace
     from .joint import Found
 
-__all__ = ["accelerator_of", "least_values", "search_codesign"]
+__all__ = ["accelerator_of", "joint_columns", "least_values", "search_codesign"]
 
 INF = float("inf")
 COUNTED = 10**7  # accelerators that are counted one by one: those that fit
 PATIENCE_S = 1.0  # for each least value that explains a refusal
-TERMS = ("latency_ms", "energy_mj", "area_mm2")
 
 
 def search_codesign(
@@ -59,7 +59,7 @@ def search_codesign(
     if rewarded is not None:
         raise ArgumentError(
             f"objective must not reward a cost with codesign, got a positive exponent of "
-            f"{TERMS[rewarded - 1]}"
+            f"{TERMS[rewarded]}"
         )
     fields: dict[str, Any] = {
         "objective_name": wanted.name(predictor is not None),
@@ -74,17 +74,13 @@ def search_codesign(
     if short is not None:
         return _refused(space, device, f"proven: no accelerator fits the device: {short}", fields,
                         None, started)  # fmt: skip
-    columns = 1 | target.columns(space.family)
-    columns |= PARAMS if limits[4] < INF or wanted.uses(4) else 0
-    columns |= MACS if limits[5] < INF or wanted.uses(5) else 0
-    if predictor is not None and predictor.terms is not None:
-        columns |= PARAMS | MACS
+    counted = count_columns((*limits_on(limits), *wanted.metrics))
     run = Codesign(
         space,
         design,
         predictor,
         Query(limits, device.least, wanted.exponents),
-        columns,
+        joint_columns(target, space, predictor, counted),
         ends_at=started + options.deadline,
         evals=options.evals,
         notify=_notify(options, device, predictor, started, stop),
@@ -130,8 +126,7 @@ def _report(
         message = f"best so far; {run.stopped} ended the search"
     row = run.row(best)
     metrics = best.metrics
-    known = design.target.metrics
-    costs = {name: v for name, v in zip(COSTS, metrics[1:4], strict=True) if name in known}
+    costs = design.target.costs_among(metrics)
     bound = score if run.stopped is None else None
     if bound is None and run.bound < INF:
         bound = wanted.report(run.bound, predictor)
@@ -142,13 +137,13 @@ def _report(
         status,
         message,
         x=row,
-        nn_degree=totals[0] * core.SCORE_UNIT,
-        accuracy=None if predictor is None else predictor.accuracy_of(metrics[0]),
+        nn_degree=totals[Column.SCORE] * core.SCORE_UNIT,
+        accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
         latency_ms=costs.get("latency_ms"),
         energy_mj=costs.get("energy_mj"),
         area_mm2=costs.get("area_mm2"),
-        params=int(totals[COLUMNS.index("params")]),
-        macs=int(totals[COLUMNS.index("macs")]),
+        params=int(totals[Column.PARAMS]),
+        macs=int(totals[Column.MACS]),
         objective=score,
         upper_bound=bound,
         cell_degrees=tuple(d * core.SCORE_UNIT for d in degrees),
@@ -159,6 +154,15 @@ def _report(
         elapsed_s=perf_counter() - started,
         **fields,
     )  # fmt: skip
+
+
+def joint_columns(
+    target: Target, space: SearchSpace, predictor: AccuracyPredictor | None, counted: int
+) -> int:
+    """Return what tables of a joint search hold, as bits; counted: of params and MACs."""
+    if predictor is not None and predictor.terms is not None:
+        counted |= PARAMS | MACS
+    return SCORE | target.columns(space.family) | counted
 
 
 def accelerator_of(space: SearchSpace, design: DesignSpace, found: Found) -> dict[str, Any]:
@@ -201,25 +205,18 @@ def least_values(
     found: dict[str, float] = {}
     for name in budgets:
         for others in (budgets, {}):
-            limits = [others.get(n, INF) if n != name else INF for n in NAMES]
-            floor = others.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
-            exponents = None
-            if name in NAMES:
-                k = NAMES.index(name)
-                exponents = [-1.0 if i == k else 0.0 for i in range(6)]
-            columns = run.columns | PARAMS * (name == "max_params") | MACS * (name == "max_macs")
+            k = METRIC_OF[name]
+            exponents = [-1.0 if i == k else 0.0 for i in range(N_METRICS)] if k else None
             least = Codesign(
-                run.space, run.design, predictor, Query(limits, floor, exponents), columns,
-                ends_at=perf_counter() + PATIENCE_S,
+                run.space, run.design, predictor, Query(*others_of(others, name), exponents),
+                run.columns | count_columns((k,)), ends_at=perf_counter() + PATIENCE_S,
             )  # fmt: skip
             least.run()
             if least.best is None or least.stopped is not None:
                 continue
-            if name in NAMES:
-                value = least.best.metrics[NAMES.index(name)]
-                found[name] = int(value) if name in ("max_params", "max_macs") else value
-            elif predictor is not None:
-                found[name] = predictor.accuracy_of(least.best.metrics[0])
+            told = reported(name, least.best.metrics[k], predictor)
+            if told is not None:
+                found[name] = told
             break
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import choice, integer, shown
+from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces.network_space import NetworkSpace
 from .comparison import Comparison
@@ -83,7 +84,7 @@ def compare(
     from ..searching import search
 
     space = any_space(space)
-    accepted = {*_BUDGETS, "min_accuracy", "predictor", "objective", "journal"}
+    accepted = {*BUDGETS, "predictor", "objective", "journal"}
     for name in problem:
         if name not in accepted:
             choice("argument", name, sorted(accepted))
@@ -166,9 +167,6 @@ def compare(
             stop.add_note("the evaluations are kept, and the same call goes on from there")
         raise stop
     return Comparison(runs, optimum, baseline, skipped, interrupted)
-
-
-_BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 
 
 def _optimum(result: SearchResult) -> float | None:

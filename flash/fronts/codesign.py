@@ -10,15 +10,16 @@ import numpy as np
 from .._core import batch
 from .._core import compile as core
 from .._core.exact import Query
+from ..base.names import TERMS, Metric
 from ..codesign.front import JointFront
 from ..codesign.joint import Codesign, Found
-from ..codesign.run import accelerator_of, least_values
-from ..problem.compiling import MACS, PARAMS, Problem
+from ..codesign.run import accelerator_of, joint_columns, least_values
+from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns
+from ..problem.objective import limits_on
 from ..results.conflicts import refusal
 from ..spaces.index import COUNT, choices_at, places_of, rows_of
 from .front import FrontEvent, ParetoFront
-from .maths import OBJECTIVES
-from .run import teller
+from .run import best_first, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,15 +93,13 @@ def find_codesign(
         known.
     """
     design = target.design_space(space.family)
-    columns = 1 | target.columns(space.family)
-    columns |= PARAMS if "params" in goals or "max_params" in budgets else 0
-    columns |= MACS if "macs" in goals or "max_macs" in budgets else 0
-    if predictor is not None and predictor.terms is not None:
-        columns |= PARAMS | MACS
+    compared = [TERMS.index(goal) for goal in goals]
+    counted = count_columns((*compared, *limits_on(limits)))
+    columns = joint_columns(target, space, predictor, counted)
     run = Codesign(space, design, predictor, Query(limits, least), columns)
     search = JointFront(
         run,
-        [OBJECTIVES.index(goal) for goal in goals],
+        compared,
         epsilon=epsilon,
         ends_at=started + deadline,
         notify=teller(callback, progress, started),
@@ -158,28 +157,24 @@ def _columns(
     """Return rows of choices, options' numbers, bits and metrics, best first by each goal."""
     space, design = run.space, run.design
     metric = search.metrics
-    keys = [
-        -metric[:, 0] if goal == "accuracy" else metric[:, OBJECTIVES.index(goal)] for goal in goals
-    ]
-    order = np.lexsort(keys[::-1])
+    order = best_first(metric, goals)
     own, bits = search.decoded()
     metric = metric[order]
     plain = _networks(space, design)
     x = choices_at(space, plain.tables.space_rows, search.variants[order], own[order])
     told = batch.evaluate(plain.tables, *places_of(space, x))
-    out: dict[str, Any] = {"nn_degree": np.array(told[0])}
-    scores = metric[:, 0].copy()
+    out: dict[str, Any] = {"nn_degree": np.array(told[Metric.SCORE])}
+    scores = metric[:, Metric.SCORE].copy()
     if predictor is not None:
         accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]
         out["accuracy"] = np.array(accuracies, dtype=np.float64)
         out["score"] = scores
     elif design.cell_bits:
         out[QUANTISED] = scores
-    for k, name in enumerate(OBJECTIVES[1:4], 1):
-        if name in design.target.metrics:
-            out[name] = metric[:, k].copy()
-    out["params"] = np.array(told[4]).astype(np.int64)
-    out["macs"] = np.array(told[5]).astype(np.int64)
+    costs = design.target.costs_among(metric.T)
+    out.update({name: column.copy() for name, column in costs.items()})
+    out["params"] = np.array(told[Metric.PARAMS]).astype(np.int64)
+    out["macs"] = np.array(told[Metric.MACS]).astype(np.int64)
     chosen, bits = search.choices[order], bits[order]
     if not design.cell_bits:
         bits = bits[:, :0]
@@ -191,7 +186,7 @@ def _columns(
 def _networks(space: SearchSpace, design: DesignSpace) -> Problem:
     """Return tables of what the networks themselves tell: NN-Degree, params and MACs."""
     plan, model = space.core_plan, _any_model(design)
-    columns = 1 | PARAMS | MACS | design.target.columns(space.family)
+    columns = SCORE | PARAMS | MACS | design.target.columns(space.family)
     tables = core.compile_tables(plan, model, columns)
     return Problem(space, design.target, None, plan, model, tables)
 

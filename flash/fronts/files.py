@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ..base import checks as check
+from ..base.names import BUDGETS, COSTS, COUNTS, STOPS
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..hardware.target import METRICS as COSTS
 from ..hardware.target import Target
-from ..results.result import STOPS
-from ..results.screen import BUDGETS
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
 from .front import ParetoFront
@@ -21,7 +19,6 @@ __all__ = ["from_dict", "to_dict"]
 
 FORMAT = 1
 WHERE = "the front"
-COUNTS = ("params", "macs")
 
 
 def to_dict(front: ParetoFront) -> dict[str, Any]:

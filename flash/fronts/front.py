@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..base.checks import choice, number
+from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from .maths import OBJECTIVES, hypervolume, knee
+from .maths import hypervolume, knee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ else:
 
 
 __all__ = ["FrontEvent", "ParetoFront"]
-
-BUDGET_OF = {
-    "accuracy": "min_accuracy",
-    **{name: f"max_{name}" for name in OBJECTIVES if name != "accuracy"},
-}
 
 
 class FrontEvent(Record):
@@ -65,7 +61,7 @@ class ParetoFront(Record):
     space : SearchSpace
     target : Target
     objectives : tuple of str
-        Two to four of `OBJECTIVES`: more accuracy is better, less of the others. Without a
+        Two to four of `TERMS`: more accuracy is better, less of the others. Without a
         predictor "accuracy" is NN-Degree, and with one it is compared by the score beneath it.
     budgets : dict of str to float
         Of the networks that were looked at.
@@ -202,7 +198,7 @@ class ParetoFront(Record):
 
         Without a predictor "accuracy" stands for NN-Degree.
         """
-        choice("objective", objective, OBJECTIVES)
+        choice("objective", objective, TERMS)
         name = self.score_name if objective == "accuracy" and not self.predicted else objective
         return self.metrics[name]
 

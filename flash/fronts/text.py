@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence as Sequences
 
 from ..base.extras import require
+from ..base.names import BUDGET_OF, COSTS, UNITS
 from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
 from ..problem.compiling import totals_of
 from ..problem.objective import PLAIN, as_objective
 from ..results.result import SearchResult
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
 
-UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
 SHOWN = 9  # points on a screen
 
 
@@ -97,7 +96,7 @@ def result_of(
     if goal is None:
         goal = main_goal(front)
     if budgets is None:
-        own = {f"max_{name}": values[name] for name in front.objectives if name != goal}
+        own = {BUDGET_OF[name]: values[name] for name in front.objectives if name != goal}
         budgets = {**front.budgets, **own}
     x = tuple(front.x[i].tolist())
     accelerator = None if front.accelerators is None else front.accelerators[i]

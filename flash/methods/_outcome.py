@@ -6,8 +6,8 @@ from time import perf_counter
 
 from .._core.exact import Query, Search
 from .._core.shgo import explore
+from ..base.names import Metric
 from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
 from ..results.result import SearchResult
 from ..solving.ground import TableGround
 
@@ -104,8 +104,8 @@ def outcome(
         message = f"best that {method} found{ended}"
         if proven:
             message += f"; {KNOWN}"
-    metrics, known = found.metrics.tolist(), ground.target.metrics
-    costs = {name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known}
+    metrics = found.metrics.tolist()
+    costs = ground.target.costs_among(metrics)
     row = found.row if prove is None else ground.network_row(found.row)  # type: ignore[attr-defined]
     accelerator = None if prove is None else ground.accelerator(found.row)  # type: ignore[attr-defined]
     degree, degrees = _degree(task, row)
@@ -123,8 +123,8 @@ def outcome(
         latency_ms=costs.get("latency_ms"),
         energy_mj=costs.get("energy_mj"),
         area_mm2=costs.get("area_mm2"),
-        params=int(metrics[4]),
-        macs=int(metrics[5]),
+        params=int(metrics[Metric.PARAMS]),
+        macs=int(metrics[Metric.MACS]),
         objective=objective_value,
         upper_bound=None if bound is None else task.reported(bound),
         proven=optimal,

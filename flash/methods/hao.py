@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .._core import compile as core
+from ..base.names import Column, Metric
 from ..predictors.quantisation import quantised
 from ..solving.ground import TableGround
 from ..spaces.index import COUNT, rows_of
@@ -112,8 +113,9 @@ class AcceleratorGround(TableGround):
         metrics = super().charge(rows[:, : self.variables])
         shift = np.zeros(len(rows))
         for i, row in enumerate(rows.tolist()):
-            shift[i], metrics[1, i] = self._score_change(row), self.solved(tuple(row))[0]
-        metrics[0] += shift
+            shift[i] = self._score_change(row)
+            metrics[Metric.LATENCY, i], _ = self.solved(tuple(row))
+        metrics[Metric.SCORE] += shift
         return metrics
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -180,7 +182,7 @@ class AcceleratorGround(TableGround):
                 choice = tuple(own[k] for own, k in zip(self.numbers, best, strict=True))
                 models = [self.design.models(part, k) for part, k in enumerate(choice)]
                 units = sum(
-                    own[self.bits.index(bits)].total(packed)[1]
+                    own[self.bits.index(bits)].total(packed)[Column.LATENCY]
                     for own in models
                     for bits, packed in work.packed.items()
                 )
@@ -192,9 +194,9 @@ class AcceleratorGround(TableGround):
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
         from .._core.exact import Query
         from ..codesign.joint import Codesign
-        from ..problem.compiling import MACS, PARAMS
+        from ..problem.compiling import MACS, PARAMS, SCORE
 
-        columns = 1 | self.target.columns(self.space.family) | PARAMS | MACS
+        columns = SCORE | self.target.columns(self.space.family) | PARAMS | MACS
         run = Codesign(
             self.space,
             self.design,
@@ -235,7 +237,7 @@ def run(task: Task) -> None:
     seen: list[NDArray[np.float64]] = []
     for first in range(0, len(subgraphs), size):
         answers = task.evaluate(subgraphs[first : first + size])
-        seen.append(answers.metrics[:2].T)
+        seen.append(answers.metrics[[Metric.SCORE, Metric.LATENCY]].T)
     points = np.concatenate(seen)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from .._core import compile as core
-from .._core.tables import COLUMNS
 from ..base.checks import choice
+from ..base.names import Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
@@ -17,14 +17,14 @@ from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import Any
 
     from .._core.tables import Tables
 
-__all__ = ["Problem", "as_space", "compile_problem"]
+__all__ = ["MACS", "PARAMS", "SCORE", "Problem", "as_space", "compile_problem", "count_columns"]
 
-PARAMS, MACS = 1 << COLUMNS.index("params"), 1 << COLUMNS.index("macs")
+SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  # columns as bits
 
 _spaces: dict[str, SearchSpace] = {}
 
@@ -86,6 +86,11 @@ class Problem(Record):
         return tuple(len(rows) for rows in self.tables.rows)
 
 
+def count_columns(metrics: Container[int]) -> int:
+    """Return the columns, as bits, that metrics need beyond the score and the target's costs."""
+    return (PARAMS if Metric.PARAMS in metrics else 0) | (MACS if Metric.MACS in metrics else 0)
+
+
 def compile_problem(
     space: SearchSpace,
     target: Target,
@@ -114,7 +119,7 @@ def compile_problem(
         extra |= PARAMS | MACS
     try:
         tables = core.compile_tables(
-            plan, model, 1 | target.columns(space.family) | extra, link, terms
+            plan, model, SCORE | target.columns(space.family) | extra, link, terms
         )
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
@@ -149,4 +154,4 @@ def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
 
 def nn_degree_of(totals: Sequence[float]) -> float:
     """Return NN-Degree from column totals."""
-    return totals[0] * core.SCORE_UNIT
+    return totals[Column.SCORE] * core.SCORE_UNIT

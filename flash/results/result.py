@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
 
-__all__ = ["STATUSES", "STOPS", "SearchResult"]
+__all__ = ["SearchResult", "frame_row"]
 
-STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
-STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")
 _FORMAT = 1
 
 
@@ -315,7 +313,7 @@ def frame_row(result: SearchResult) -> dict[str, Any]:
 def _read(name: str, value: Any) -> Any:
     """Check one field of plain data; the architecture is checked by decoding it."""
     from ..base import checks as check
-    from .screen import BUDGETS
+    from ..base.names import BUDGETS, STATUSES, STOPS
 
     if name == "space":
         return _read_space(value)

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from .._core import batch
+from ..base.names import N_METRICS
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..spaces.index import COUNT, GLOBALS, places_of
 from ..spaces.network_space import MAX_KEPT, NetworkSpace
@@ -55,7 +56,7 @@ class Ground:
     distinct: int
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return metrics of canonical rows, shape (6, n).
+        """Return metrics of canonical rows, shape (metrics, n).
 
         The core's score (NaN where the ground has none), latency in ms, energy in mJ, area in mm2
         (0 where the target does not model them), parameters and MACs. All infinite where a row is
@@ -167,7 +168,7 @@ class NetworkGround(Ground):
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
-        return found.reshape(-1, 6).T
+        return found.reshape(-1, N_METRICS).T
 
     def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
         kept = self._kept.get(row)
@@ -175,7 +176,7 @@ class NetworkGround(Ground):
             started = perf_counter()
             net = self.space.network(row)
             if net is None:
-                found = (float("nan"), *(float("inf"),) * 5)
+                found = (float("nan"), *[float("inf")] * (N_METRICS - 1))
             else:
                 cost = self.target.cost(net)
                 costs = (cost.latency_ms, cost.energy_mj or 0.0, cost.area_mm2 or 0.0)

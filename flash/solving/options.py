@@ -6,8 +6,8 @@ from .._core.exact import Query
 from ..base.checks import choice, integer, number, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
-from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..problem.objective import as_objective, read_budgets
+from ..problem.compiling import compile_problem, count_columns
+from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import SearchResult
 
 TYPE_CHECKING = False
@@ -71,10 +71,7 @@ class Options(Record):
         if stop:
             name = wanted.name(predictor is not None)
             return unsearched(space, device, name, self.method, self.seed)
-        every = wanted.function is not None
-        extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
-            MACS if every or limits[5] < INF or wanted.uses(5) else 0
-        )
+        extra = count_columns((*limits_on(limits), *wanted.metrics))
         known = bool(device.target._models)
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory

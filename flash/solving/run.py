@@ -6,8 +6,8 @@ from time import perf_counter
 
 from .._core.exact import Query, Search
 from .._core.shgo import explore
+from ..base.names import STOPPED_BY, Column, Metric
 from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
 from ..problem.compiling import nn_degree_of, totals_of
 from ..results.result import SearchResult
 from ..spaces.index import row_of, rows_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 INF = float("inf")
-STOPS = (None, "time_limit_s", "max_evals", "interrupt")
 
 
 class Run:
@@ -72,10 +71,11 @@ class Run:
 
         def notify(core: Search) -> bool:
             best, bound, predictor = core.best, core.bound, self.problem.predictor
+            *_, nfev = core.counts
             return tell(
                 None if best is None else self.wanted.report(best[2], predictor),
                 None if bound - bound else self.wanted.report(bound, predictor),
-                core.counts[2],
+                nfev,
             )
 
         self.tell, self.notify = tell, notify
@@ -107,14 +107,16 @@ class Run:
                 core.bound_roots()
         except KeyboardInterrupt:
             stopped = "interrupt"
-        stopped = stopped or ("callback" if self.ended_by_callback else STOPS[core.stopped])
-        return self.report(
-            core, core.counts[2], stopped, certify and stopped is None, method=method
-        )
+        *_, nfev = core.counts
+        stopped = stopped or self._stopped(core)
+        return self.report(core, nfev, stopped, certify and stopped is None, method=method)
 
-    @property
-    def ended_by_callback(self) -> bool:
-        return self.listener is not None and self.listener.ended
+    def _stopped(self, core: Search) -> str | None:
+        """Return what ended a core search early."""
+        if self.listener is not None and self.listener.ended:
+            return "callback"
+        stopped = STOPPED_BY[core.stopped]
+        return "interrupt" if stopped == "callback" else stopped  # of a fleet: see `listen`
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""
@@ -170,10 +172,7 @@ class Run:
         else:
             status, message = "FEASIBLE", "best found" + self._ended(stopped)
         space, target = problem.space, problem.target
-        known = target.metrics
-        costs = {
-            name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known
-        }
+        costs = target.costs_among(metrics)
         return SearchResult(
             space,
             target.name,
@@ -181,13 +180,13 @@ class Run:
             status,
             message,
             x=row,
-            nn_degree=metrics[0] if predictor is None else nn_degree_of(totals),
-            accuracy=None if predictor is None else predictor.accuracy_of(metrics[0]),
+            nn_degree=metrics[Metric.SCORE] if predictor is None else nn_degree_of(totals),
+            accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             latency_ms=costs.get("latency_ms"),
             energy_mj=costs.get("energy_mj"),
             area_mm2=costs.get("area_mm2"),
-            params=int(totals[-2]),
-            macs=int(totals[-1]),
+            params=int(totals[Column.PARAMS]),
+            macs=int(totals[Column.MACS]),
             objective=score,
             upper_bound=bound,
             cell_degrees=degrees,

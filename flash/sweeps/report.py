@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..hardware.target import METRICS as COSTS
+from ..base.names import COSTS, COUNTS, N_METRICS, TERMS
 from .work import Reduction
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def _best(
     if not found.top:
         return ()
     problem = job.problem
-    run = Run(problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
+    run = Run(problem, budgets, [], Query([0.0] * N_METRICS), wanted, settings.plan["seed"], 0.0)
     whole = found.count == job.space.size and job.plan["where"] is None
     bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
     results = []
@@ -107,12 +107,10 @@ def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
     if not bins:
         return None
     lows, per_bin = job.ranges
-    names = ["nn_degree" if job.predictor is None else "score", *COSTS, "params", "macs"]
-    known = {*job.problem.target.metrics, names[0]}
-    if job.plan["extra"] & PARAMS:
-        known.add("params")
-    if job.plan["extra"] & MACS:
-        known.add("macs")
+    score = "nn_degree" if job.predictor is None else "score"
+    names = [score, *COSTS, *COUNTS]
+    counted = {"params": job.plan["extra"] & PARAMS, "macs": job.plan["extra"] & MACS}
+    known = {*job.problem.target.metrics, score, *(one for one in COUNTS if counted[one])}
     result = {}
     for k, name in enumerate(names):
         if name in known:
@@ -127,14 +125,9 @@ def _front(job: Job, found: Reduction) -> dict[str, tuple[Any, ...]] | None:
     if names is None:
         return None
     columns: dict[str, tuple[Any, ...]] = {"index": tuple([i for i, _, _ in found.front])}
-    place = ("", *COSTS, "params", "macs")
-    known = ("accuracy", *job.problem.target.metrics, "params", "macs")
-    for name in known:
-        if name == "accuracy":
-            score = "nn_degree" if job.predictor is None else "accuracy"
-            columns[score] = tuple([a for _, _, a in found.front])
-        else:
-            k = place.index(name)
-            whole = name in ("params", "macs")
-            columns[name] = tuple([int(m[k]) if whole else m[k] for _, m, _ in found.front])
+    score = "nn_degree" if job.predictor is None else "accuracy"
+    columns[score] = tuple([accuracy for _, _, accuracy in found.front])
+    for name in (*job.problem.target.metrics, *COUNTS):
+        k, read = TERMS.index(name), int if name in COUNTS else float
+        columns[name] = tuple([read(metrics[k]) for _, metrics, _ in found.front])
     return columns
