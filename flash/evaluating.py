@@ -263,13 +263,9 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
 
 def _degrees(problem: Problem, choices: Any, scores: Any, threads: int) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are others."""
-    if problem.predictor is None or problem.predictor.topology is None:
+    if problem.of_degrees:
         return scores
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = compile_problem(problem.space, problem.target, None, PARAMS | MACS)
-        problem.__dict__["_plain"] = plain
-    return _evaluate(plain, choices, threads)["nn_degree"]
+    return _evaluate(problem.plain, choices, threads)["nn_degree"]
 
 
 def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = CHUNK) -> int:

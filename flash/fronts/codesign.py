@@ -12,14 +12,14 @@ from .._core import compile as core
 from .._core.exact import Query
 from ..base.names import TERMS, Metric
 from ..codesign.front import JointFront
-from ..codesign.joint import Codesign, Found
-from ..codesign.run import accelerator_of, joint_columns, least_values
-from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns
+from ..codesign.joint import Codesign
+from ..codesign.run import ANY, NO_ROOM, accelerator_of, joint_columns, least_values
+from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns, facts_of
 from ..problem.objective import limits_on
 from ..results.conflicts import refusal
 from ..spaces.index import COUNT, choices_at, places_of, rows_of
-from .front import FrontEvent, ParetoFront
-from .run import best_first, teller
+from .front import QUANTISED, FrontEvent, ParetoFront
+from .run import best_first, summary, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
 
-__all__ = ["Accelerators", "cell_degrees", "find_codesign"]
-
-QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
+__all__ = ["Accelerators", "facts_in", "find_codesign"]
 
 
 class Accelerators(Sequences["Mapping[str, Any]"]):
@@ -61,10 +59,8 @@ class Accelerators(Sequences["Mapping[str, Any]"]):
             return [self[i] for i in range(*key.indices(len(self)))]
         i = range(len(self))[key]
         cells = int(self._space.cells[self._x[i, COUNT]])
-        found = Found(
-            tuple(self._chosen[i].tolist()), 0, (), tuple(self._bits[i, :cells].tolist()), 0.0, ()
-        )
-        return accelerator_of(self._space, self._design, found)
+        choice, bits = self._chosen[i].tolist(), self._bits[i, :cells].tolist()
+        return accelerator_of(self._space, self._design, tuple(choice), tuple(bits))
 
     def __repr__(self) -> str:
         return f"<{len(self):,} accelerators of {self._design.target.name}>"
@@ -115,20 +111,12 @@ def find_codesign(
     known: dict[str, float] | None = None
     stopped = search.stopped
     if short is not None:
-        message = f"proven: no accelerator fits the device: {short}"
-    elif len(x):
-        message = f"{len(x):,} points" + (
-            f"; {stopped} ended the search"
-            if stopped
-            else f", within {100 * epsilon:g} % of every network on any accelerator"
-            if epsilon
-            else ", proven: nothing on any accelerator dominates any of them, and none is missing"
-        )
-    elif stopped:
-        message = f"no network within the budgets was found; {stopped} ended the search"
+        message = f"proven: {NO_ROOM}: {short}"
+    elif len(x) or stopped:
+        message = summary(len(x), stopped, epsilon, " on any accelerator")
     else:
         known = least_values(run, predictor, budgets)
-        message = refusal(budgets, known, "network on any accelerator")
+        message = refusal(budgets, known, ANY)
     return ParetoFront(
         space,
         target,
@@ -196,9 +184,7 @@ def _any_model(design: DesignSpace) -> core.Model:
     return design.models(0, first[0] if first else 0)[0]
 
 
-def cell_degrees(front: ParetoFront, x: tuple[int, ...]) -> tuple[float, ...]:
-    """Return what each cell of a network contributes to its NN-Degree."""
+def facts_in(front: ParetoFront, x: tuple[int, ...]) -> dict[str, Any]:
+    """Return what a network of a joint front is beside its costs, as a result has it."""
     design = front.target.design_space(front.space.family)
-    place = rows_of(front.space, x)
-    _, degrees = core.totals_of(front.space.core_plan, _any_model(design), *place)
-    return tuple(d * core.SCORE_UNIT for d in degrees)
+    return facts_of(front.space.core_plan, _any_model(design), *rows_of(front.space, x))

@@ -8,7 +8,7 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..hardware.target import Target
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
-from .front import ParetoFront
+from .front import QUANTISED, ParetoFront
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _checked(data: Mapping[str, Any]) -> ParetoFront:
     chosen, bits = _choices(data, space, target, x)
     names = ["nn_degree", *(["accuracy", "score"] if data["predicted"] else [])]
     if bits is not None and bits.shape[1] and not data["predicted"]:
-        names.append("quantised_nn_degree")
+        names.append(QUANTISED)
     names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
     given = check.known_keys("metrics", data["metrics"], names)
     metrics = {}

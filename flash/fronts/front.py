@@ -29,7 +29,9 @@ else:
         return function
 
 
-__all__ = ["FrontEvent", "ParetoFront"]
+__all__ = ["QUANTISED", "FrontEvent", "ParetoFront"]
+
+QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
 
 
 class FrontEvent(Record):
@@ -207,7 +209,7 @@ class ParetoFront(Record):
         """The metric that accuracy is compared by."""
         if self.predicted:
             return "score"
-        return "quantised_nn_degree" if "quantised_nn_degree" in self.metrics else "nn_degree"
+        return QUANTISED if QUANTISED in self.metrics else "nn_degree"
 
     def at(self, **budgets: float) -> SearchResult:
         """Return the best network within budgets on the front's objectives.
@@ -243,13 +245,13 @@ class ParetoFront(Record):
         for name, value in given.items():
             tighter = max if name == "min_accuracy" else min
             merged[name] = tighter(value, merged[name]) if name in merged else value
-        from .text import best_within, main_goal, no_result
+        from .text import best_within, main_goal, nothing_within
 
         names = {name: names[name] for name in given}
         goal = main_goal(self, tuple(names.values()))
         best = best_within(self, names, given, goal)
         if best is None:
-            return no_result(self, names, given, merged)
+            return nothing_within(self, names, given, merged)
         return self._result(best, merged, goal)
 
     @property
@@ -370,7 +372,8 @@ class ParetoFront(Record):
         return cls.from_dict(parse_json(read_text(source, "the front's file")))
 
     @cached
-    def _problem(self) -> Problem:
+    def problem(self) -> Problem:
+        """The space on the target, compiled: without a predictor, with params and MACs."""
         return compile_problem(self.space, self.target, None, PARAMS | MACS)
 
     def _result(

@@ -8,7 +8,8 @@ from .._core.exact import Query
 from .._core.front import Front
 from ..base.names import FRONT_STOPPED_BY, N_METRICS, TERMS, Metric
 from ..problem.compiling import nn_degrees
-from ..spaces.index import choices_at
+from ..results.result import NOTHING, ended
+from ..spaces.index import choices_at, places_of
 from .front import FrontEvent, ParetoFront
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..problem.compiling import Problem
 
-__all__ = ["best_first", "find", "teller"]
+__all__ = ["best_first", "find", "summary", "teller"]
 
 
 def find(
@@ -56,16 +57,8 @@ def find(
     stopped = "interrupt" if interrupted else FRONT_STOPPED_BY[core.stopped]
     x, metrics = columns(problem, core, goals)
     known: dict[str, float] | None = None
-    if len(x):
-        message = f"{len(x):,} points" + (
-            f"; {stopped} ended the search"
-            if stopped
-            else f", within {100 * epsilon:g} % of every network"
-            if epsilon
-            else ", proven: nothing dominates any of them, and none is missing"
-        )
-    elif stopped:
-        message = f"no network within the budgets was found; {stopped} ended the search"
+    if len(x) or stopped:
+        message = summary(len(x), stopped, epsilon)
     else:
         from ..results.conflicts import least_budgets, refusal
 
@@ -86,6 +79,18 @@ def find(
         core.weighed,
         perf_counter() - started,
     )
+
+
+def summary(points: int, stopped: str | None, epsilon: float, where: str = "") -> str:
+    """Return what a front's message says of its points; where: such as " on any accelerator"."""
+    if not points:
+        return NOTHING + ended(stopped)
+    if stopped is not None:
+        return f"{points:,} points" + ended(stopped)
+    if epsilon:
+        return f"{points:,} points, within {100 * epsilon:g} % of every network{where}"
+    proof = f"proven: nothing{where} dominates any of them, and none is missing"
+    return f"{points:,} points, {proof}"
 
 
 def _listener(
@@ -144,7 +149,7 @@ def columns(
     x = choices_at(problem.space, problem.tables.space_rows, variant, row)
     predictor, scores = problem.predictor, metric[:, Metric.SCORE].copy()
     out: dict[str, ndarray[Any, Any]] = {
-        "nn_degree": np.array(nn_degrees(problem, x, scores.copy()), dtype=np.float64)
+        "nn_degree": np.array(nn_degrees(problem, scores, *places_of(problem.space, x)))
     }
     if predictor is not None:
         accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]

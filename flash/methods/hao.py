@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.exact import Query
     from ..evaluators import Evaluator
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
@@ -78,6 +79,8 @@ class AcceleratorGround(TableGround):
 
     Rows are the space's, with the number of its bits' choice for each cell after them.
     """
+
+    designs = True
 
     def __init__(
         self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
@@ -135,9 +138,8 @@ class AcceleratorGround(TableGround):
         bits = rng.integers(0, len(self.bits), size=(n, self.cells))
         return self.canonical(np.concatenate([rows, bits], axis=1))
 
-    def network_row(self, row: Sequence[int]) -> tuple[int, ...]:
-        """Return the space's part of a row."""
-        return tuple(row[: self.variables])
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        return row[: self.variables]
 
     def bits_of(self, row: Sequence[int]) -> tuple[int, ...]:
         """Return the bits of each cell."""
@@ -190,9 +192,7 @@ class AcceleratorGround(TableGround):
             self._kept[row] = found
         return found
 
-    def prove(self, task: Task, ends_at: float) -> tuple[float | None, bool]:
-        """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
-        from .._core.exact import Query
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
         from ..codesign.joint import Codesign
         from ..problem.compiling import MACS, PARAMS, SCORE
 
@@ -201,7 +201,7 @@ class AcceleratorGround(TableGround):
             self.space,
             self.design,
             self.predictor,
-            Query(task.limits, task.least, task.objective.exponents),
+            query,
             columns,
             ends_at=ends_at,
         )
@@ -210,15 +210,12 @@ class AcceleratorGround(TableGround):
             return (run.bound if run.bound < float("inf") else None), False
         return (-float("inf") if run.best is None else run.best.objective), True
 
-    def accelerator(self, row: Sequence[int]) -> dict[str, Any]:
-        """Return a row's accelerator as a result shows it."""
-        from ..codesign.joint import Found
+    def accelerator(self, row: tuple[int, ...]) -> dict[str, Any]:
         from ..codesign.run import accelerator_of
 
-        _, choice = self.solved(tuple(row))
+        _, choice = self.solved(row)
         bits = self.bits_of(row) if self.design.cell_bits else ()
-        found = Found(choice, 0, (), bits, 0.0, ())
-        return accelerator_of(self.space, self.design, found)
+        return accelerator_of(self.space, self.design, choice, bits)
 
 
 def ground_of(

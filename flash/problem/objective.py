@@ -52,11 +52,12 @@ class Objective(Record):
             return (Metric.SCORE,)
         return tuple([k for k, exponent in enumerate(self.exponents) if exponent])
 
-    def name(self, predicted: bool) -> str:
-        """What is maximised, in words."""
+    def name(self, predicted: bool, quantised: bool = False) -> str:
+        """What is maximised, in words; quantised: NN-Degree by the bits that are chosen."""
         if self.function is not None:
             return str(getattr(self.function, "__name__", "function"))
-        score = "accuracy" if predicted else "nn_degree"
+        degree = "quantised nn_degree" if quantised else "nn_degree"
+        score = "accuracy" if predicted else degree
         if self.exponents is None:
             return score
         from math import ldexp

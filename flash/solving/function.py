@@ -89,11 +89,12 @@ class _Batches:
         from ..problem.compiling import nn_degrees
 
         problem = self.run.problem
-        metrics = np.asarray(batch.evaluate(problem.tables, *places_of(problem.space, rows)))
+        places = places_of(problem.space, rows)
+        metrics = np.asarray(batch.evaluate(problem.tables, *places))
         limits = np.array(self.limits[Metric.LIMITED])[:, None]
         fits = np.all(metrics[Metric.LIMITED] <= limits, axis=0)
         scores = metrics[Metric.SCORE]
-        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, rows, scores)}
+        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, scores, *places)}
         if problem.predictor is not None:
             predict = problem.predictor.accuracy_of
             data["accuracy"] = np.array([predict(float(g)) for g in scores])

@@ -8,8 +8,9 @@ import numpy as np
 
 from .._core import batch
 from ..base.names import N_METRICS
+from ..errors import FlashError
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..spaces.index import COUNT, GLOBALS, places_of
+from ..spaces.index import COUNT, GLOBALS, places_of, rows_of
 from ..spaces.network_space import MAX_KEPT, NetworkSpace
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.exact import Query
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
@@ -41,12 +43,16 @@ class Ground:
         How many rows `canonical` leaves, at most.
     tabled : bool
         Whether compiled tables hold costs and scores, so that the exact solver can prove.
+    designs : bool
+        Whether each network has an accelerator of its own, and rows say which: then the ground
+        proves by itself (`prove`).
     saved_s : float
         What charging took of which another run had done the work before: it counts for this one
         too, or methods that run later would seem faster.
     """
 
     tabled: bool = False
+    designs: bool = False
     saved_s: float = 0.0
 
     space: Any
@@ -74,6 +80,30 @@ class Ground:
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw `n` canonical rows, each configuration as likely as any other."""
+        raise NotImplementedError
+
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the space's part of a row."""
+        return row
+
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        """Return what the network of a space's row is beside its costs, as a result has it."""
+        from ..networks.degree import nn_degree
+
+        net = self.space.decode(row)
+        try:
+            degree: float | None = float(nn_degree(net))
+        except FlashError:  # it has no cells
+            degree = None
+        return {"nn_degree": degree, "params": net.params, "macs": net.macs}
+
+    def accelerator(self, row: tuple[int, ...]) -> dict[str, Any] | None:
+        """Return a row's accelerator as a result has it, where each network has its own."""
+        return None
+
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
+        """Return (merit that none within the budgets exceeds, whether that is the optimum; -inf
+        where nothing fits), of a ground that `designs`."""
         raise NotImplementedError
 
     def _group(self, groups: Any) -> None:
@@ -121,6 +151,9 @@ class TableGround(Ground):
         """Return (variant, table row of each of its cells) of a row."""
         found = np.array(row, dtype=np.int64) @ self._weights
         return [int(v) for v in found[: 1 + int(self.space.cells[row[COUNT]])]]
+
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        return self.problem.facts(*rows_of(self.space, row))
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self._used) == 1:

@@ -8,7 +8,7 @@ from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import as_objective, limits_on, read_budgets
-from ..results.result import SearchResult
+from ..results.result import no_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.objective import Objective
+    from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
 __all__ = [
@@ -87,16 +88,14 @@ def unsearched(
     space: Any, device: Device, objective_name: str, method: str, seed: int
 ) -> SearchResult:
     """Return the result of a device that Ctrl-C left no time for."""
-    return SearchResult(
+    return no_result(
         space,
-        device.target.name,
+        device.target,
         device.budgets,
-        "TIME_LIMIT",
-        "no network within the budgets was found; interrupt ended the search",
+        stopped="interrupt",
         objective_name=objective_name,
         method=method,
         seed=seed,
-        stopped="interrupt",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.names import COSTS, COUNTS, N_METRICS, TERMS
+from ..base.names import COSTS, COUNTS, TERMS, Metric
+from ..results.result import result_at, verdict
 from .work import Reduction
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .work import Job
 
 __all__ = ["report"]
+
+ALL = "proven: every configuration was accounted for"
 
 
 def report(
@@ -75,27 +78,32 @@ def _plain(found: Reduction) -> dict[str, Any]:
 def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
-    from .._core.exact import Query
-    from ..solving.function import Found
-    from ..solving.run import Run
-
     if not found.top:
         return ()
-    problem = job.problem
-    run = Run(problem, budgets, [], Query([0.0] * N_METRICS), wanted, settings.plan["seed"], 0.0)
+    problem, predictor = job.problem, job.problem.predictor
     whole = found.count == job.space.size and job.plan["where"] is None
-    bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
+    bound = wanted.report(found.top[0][2], predictor) if whole else None
     results = []
     for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
-        row = problem.row(variant, rows)
-        score = wanted.report(value, problem.predictor)
-        point = Found(row, score, metrics, found.count, None, "")
         proven = whole and rank == 1
-        result = run.report(None, found.count, None, proven, method="sweep", found=point)
-        message = f"number {rank} of {found.feasible:,} within the budgets"
-        if proven:
-            message = "proven: every configuration was accounted for"
-        results.append(result._replace(message=message, upper_bound=bound, elapsed_s=0.0))
+        result = result_at(
+            job.space,
+            problem.target,
+            budgets,
+            problem.row(variant, rows),
+            metrics,
+            verdict(proven, None, f"number {rank} of {found.feasible:,} within the budgets", ALL),
+            accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
+            objective=wanted.report(value, predictor),
+            upper_bound=bound,
+            objective_name=wanted.name(predictor is not None),
+            proven=proven,
+            method="sweep",
+            seed=settings.plan["seed"],
+            nfev=found.count,
+            **problem.facts(variant, problem.own_rows(variant, rows)),
+        )
+        results.append(result)
     return tuple(results)
 
 

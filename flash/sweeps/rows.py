@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.names import COUNTS, TERMS, Metric
-from ..problem.compiling import Problem, compile_problem
+from ..problem.compiling import nn_degrees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Chunk:
         import numpy as np
 
         if name == "nn_degree":
-            return degrees_of(
-                self.job.problem, self.variants, self.rows, self.metrics[Metric.SCORE]
+            return nn_degrees(
+                self.job.problem, self.metrics[Metric.SCORE], self.variants, self.rows
             )
         if name == "accuracy":
             return self.accuracy
@@ -144,20 +144,6 @@ class Chunk:
             metrics = tuple([float(column[i]) for column in self.metrics])
             found.append((int(self.index[i]), metrics, float(score[i])))
         return found
-
-
-def degrees_of(problem: Problem, variants: Any, rows: Any, scores: Any) -> Any:
-    """Return NN-Degrees: the scores, or read anew where these are a topology's."""
-    if problem.predictor is None or problem.predictor.topology is None:
-        return scores
-    import numpy as np
-
-    from .._core import batch
-
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = problem.__dict__["_plain"] = compile_problem(problem.space, problem.target)
-    return np.asarray(batch.evaluate(plain.tables, variants, rows)[0])
 
 
 def _room(shape: Any, kind: str = "f8") -> Any:
