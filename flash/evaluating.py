@@ -7,8 +7,8 @@ import os
 from ._core.costing import batch
 from ._core.costing import choices as choices_core
 from .base.checks import integer, public, shown
+from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
-from .hardware.target import METRICS as COSTS
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
 from .problem.compiling import MACS, PARAMS, as_space, compile_problem
@@ -164,19 +164,18 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     if array is None:
         variants, rows = table_rows(space, choices)
         metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
-        columns = [metrics[k] for k in range(4)]
-        params, macs = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+        columns = list(metrics[: Metric.PARAMS])
+        params = metrics[Metric.PARAMS].astype(np.int64)
+        macs = metrics[Metric.MACS].astype(np.int64)
     else:
-        columns = [np.empty(len(array)) for _ in range(4)]
+        columns = [np.empty(len(array)) for _ in range(Metric.PARAMS)]
         params, macs = np.empty(len(array), np.int64), np.empty(len(array), np.int64)
         fill = _fill if array.ndim == 2 else _fill_flat
         fill(problem, array, columns, params, macs, threads)
-    out = Table(nn_degree=_degrees(problem, choices, columns[0], threads))
+    out = Table(nn_degree=_degrees(problem, choices, columns[Metric.SCORE], threads))
     if problem.predictor is not None:
-        out["accuracy"] = accuracies_of(problem, columns[0])
-    for k, name in enumerate(COSTS, 1):
-        if name in problem.target.metrics:
-            out[name] = columns[k]
+        out["accuracy"] = accuracies_of(problem, columns[Metric.SCORE])
+    out.update(problem.target.costs_among(columns))
     out["params"] = params
     out["macs"] = macs
     return out
@@ -293,13 +292,9 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
 
 def _degrees(problem: Problem, choices: Any, scores: Any, threads: int) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are others."""
-    if problem.predictor is None or problem.predictor.topology is None:
+    if problem.of_degrees:
         return scores
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = compile_problem(problem.space, problem.target, None, PARAMS | MACS)
-        problem.__dict__["_plain"] = plain
-    return _evaluate(plain, choices, threads)["nn_degree"]
+    return _evaluate(problem.plain, choices, threads)["nn_degree"]
 
 
 def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = CHUNK) -> int:

@@ -15,7 +15,7 @@ from flash import DenseNet, Range, Target
 from flash._core.front.front import Front
 from flash._core.search.exact import Query
 from flash._core.tables.tables import COLUMNS
-from flash.fronts.maths import OBJECTIVES
+from flash.base.names import TERMS
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 
@@ -88,7 +88,7 @@ def front_of(problem: Any, tables: Any, objectives: tuple[str, ...], epsilon: fl
     core = Front(
         tables,
         Query([np.inf] * 6),
-        [OBJECTIVES.index(one) for one in objectives],
+        [TERMS.index(one) for one in objectives],
         epsilon=epsilon,
     )
     core.run()

@@ -17,7 +17,7 @@ from .._core.design.joint import join, total_of
 from .._core.model import compile as core
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
-from .._core.tables.tables import COLUMNS
+from ..base.names import STOPPED_BY, Column, Metric
 from ..base.record import Record, later
 from ..errors import ArgumentError
 from ..predictors.quantisation import quantised, worth_having
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Codesign", "Found", "joint_size", "rank", "reward"]
 
 INF = float("inf")
-PEAK = COLUMNS.index("peak")  # of tables; of parts it is the greatest, no sum
-COSTS = range(COLUMNS.index("latency"), PEAK + 1)
-ALL_COSTS = sum(1 << k for k in COSTS)
-SCALE = 1 << COLUMNS.index("scale")
+CHARGED = sum(1 << k for k in Column.CHARGED)  # columns, as bits
+SCALE = 1 << Column.SCALE
 
 
 class Found(Record):
@@ -57,7 +55,7 @@ class Found(Record):
         Of each cell; empty where there is no such choice.
     objective : float
         In the core's terms.
-    metrics : tuple of 6 floats
+    metrics : tuple of float
     table_rows : tuple of int
         Of the tables.
     totals : list of float
@@ -136,7 +134,7 @@ class Codesign:
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space.cell_choices))
         )
-        self._costs = [k for k in COSTS if columns >> k & 1]
+        self._costs = [k for k in Column.CHARGED if columns >> k & 1]
         self._parts: dict[tuple[int, int], Tables] = {}
         self._base: Tables | None = None
 
@@ -209,9 +207,10 @@ class Codesign:
         if best is None and self.seed is not None:
             explore(solver, self.seed)
         solver.prove()
-        self.nfev += solver.counts[2]
+        *_, nfev = solver.counts
+        self.nfev += nfev
         if solver.stopped:
-            self.stopped = (None, "time_limit_s", "max_evals", "callback")[solver.stopped]
+            self.stopped = STOPPED_BY[solver.stopped]
         if solver.best is None:
             return None
         variant, rows, objective, metrics = solver.best
@@ -263,7 +262,7 @@ class Codesign:
     def _joined(self, rows: list[list[float]]) -> list[float]:
         """Return what parts cost together, column by column."""
         return [
-            max(column) if k == PEAK else sum(column)
+            max(column) if k == Column.PEAK else sum(column)  # a part's peak is no sum
             for k, column in zip(self._costs, zip(*rows, strict=True), strict=True)
         ]
 
@@ -281,7 +280,7 @@ class Codesign:
         tables = self._parts.get((part, option))
         if tables is None:
             models = self.design.models(part, option)
-            tables = self._tables(models, self.columns & ALL_COSTS, plain=True)
+            tables = self._tables(models, self.columns & CHARGED, plain=True)
             if len(self.design.parts) > 1:
                 self._parts[part, option] = tables
         return tables
@@ -292,7 +291,7 @@ class Codesign:
             idle = self.design.idle
             models = self.design.models(0, choice[0]) if idle is None else idle
             # a model's classes need the scale
-            self._base = self._tables(models, self.columns & (SCALE | ~ALL_COSTS))
+            self._base = self._tables(models, self.columns & (SCALE | ~CHARGED))
         return self._base
 
     def _tables(self, models: Sequence[core.Model], wanted: int, plain: bool = False) -> Tables:
@@ -335,7 +334,7 @@ class Codesign:
 
 def rank(found: Found) -> tuple[float, ...]:
     """Return what answers are compared by, the best first: objective, latency, energy, area."""
-    return (-found.objective, *found.metrics[1:4])
+    return (-found.objective, *found.metrics[Metric.ALL_COSTS])
 
 
 def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> int:
@@ -349,5 +348,6 @@ def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> in
 
 
 def reward(exponents: Sequence[float] | None) -> int | None:
-    """Return which cost (1 latency, 2 energy, 3 area) an objective rewards, or None."""
-    return next((k for k in (1, 2, 3) if exponents is not None and exponents[k] > 0.0), None)
+    """Return which cost's metric an objective rewards, or None."""
+    costs = range(Metric.LATENCY, Metric.PARAMS)
+    return next((k for k in costs if exponents is not None and exponents[k] > 0.0), None)

@@ -10,6 +10,7 @@ import os
 
 from .._core.model import compile as core
 from ..base.checks import choice, json_text, parse_json, public, read_text, shipped, shown
+from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .costing import Cost
     from .designs import DesignSpace
 
-__all__ = ["COLUMNS", "KINDS", "METRICS", "Target", "as_target", "targets"]
+__all__ = ["KINDS", "Target", "as_target", "targets"]
 
 
 class _Kinds(dict[str, "Any"]):
@@ -45,13 +46,6 @@ class _Kinds(dict[str, "Any"]):
 
 
 KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
-# Of the cost tables, in the core's order (flash/_core/tables/problem.h); those of leaking latency
-# follow from latency's own.
-COLUMNS = (
-    *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
-    *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
-)
-METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
 
 _loaded: dict[str, Target] = {}
@@ -148,7 +142,7 @@ class Target(Record):
         """
         from ._format import check
 
-        return cls(**check(data, where, KINDS, COLUMNS, FORMAT))
+        return cls(**check(data, where, KINDS, FORMAT))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
@@ -166,7 +160,7 @@ class Target(Record):
     def metrics(self) -> tuple[str, ...]:
         """The costs that this target models."""
         some = next(iter(self.coefficients.values()))
-        return tuple(name for name in METRICS if name in some)
+        return tuple(name for name in COSTS if name in some)
 
     @property
     def array(self) -> tuple[float, ...]:
@@ -202,6 +196,11 @@ class Target(Record):
     def _network_links(self) -> dict[str, dict[str, Any]]:
         return {}
 
+    def costs_among(self, metrics: Any) -> dict[str, Any]:
+        """Return the costs that this target models, by name, of metrics in the core's order."""
+        known, values = self.metrics, zip(COSTS, metrics[Metric.ALL_COSTS], strict=True)
+        return {name: value for name, value in values if name in known}
+
     def network_links(self, family: str) -> dict[str, Any]:
         """Return what a network's totals go through, spelled out by the kind's `links`."""
         name = self.set_for(family)
@@ -232,12 +231,12 @@ class Target(Record):
             links["area_per_scale"] = area.pop(kind.SCALE, 0.0)
             table["area_mm2"] = area
         rows = tuple(
-            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
+            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COST_COLUMNS))
             for feature in kind.FEATURES
         )
-        modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
-        # score, params and macs are always known
-        links["modelled"] = 0b110001 | modelled
+        known = [Metric.SCORE, Metric.PARAMS, Metric.MACS]  # on every target
+        known += [k for k, one in enumerate(COSTS, Metric.LATENCY) if one in table]
+        links["modelled"] = sum(1 << k for k in known)
         return core.Model(self.kind, rows, kind.QUANTUM, links, array)
 
     @cached
@@ -258,8 +257,8 @@ class Target(Record):
                 table["leaking_ms"] = table["latency_ms"]
                 table["leaking_in_ms"] = table.get("bus_in_ms", {})
             filled = self._filled[name] = sum(
-                1 << (k + 1)
-                for k, column in enumerate(COLUMNS)
+                1 << k
+                for k, column in enumerate(COST_COLUMNS, Column.LATENCY)
                 if any(table.get(column, {}).values())
             )
         return filled
@@ -367,7 +366,7 @@ def _read_shipped(name: str) -> Target:
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
     late = [key for key in Target._later if key in parts]
     now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
-    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, COLUMNS, FORMAT)
+    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, FORMAT)
     if fields["name"] != name:  # in other letters, where names of files have no case
         choice("target", name, targets(), also)
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .._core.model import compile as core
+from ..base.names import Column, Metric
 from ..predictors.quantisation import quantised
 from ..solving.ground import TableGround
 from ..spaces.index import COUNT, rows_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.search.exact import Query
     from ..evaluators import Evaluator
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
@@ -79,6 +81,8 @@ class AcceleratorGround(TableGround):
     Rows are the space's, with the number of its bits' choice for each cell after them.
     """
 
+    designs = True
+
     def __init__(
         self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
     ) -> None:
@@ -113,8 +117,9 @@ class AcceleratorGround(TableGround):
         metrics = super().charge(rows[:, : self.variables])
         shift = np.zeros(len(rows))
         for i, row in enumerate(rows.tolist()):
-            shift[i], metrics[1, i] = self._score_change(row), self.solved(tuple(row))[0]
-        metrics[0] += shift
+            shift[i] = self._score_change(row)
+            metrics[Metric.LATENCY, i], _ = self.solved(tuple(row))
+        metrics[Metric.SCORE] += shift
         return metrics
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -134,9 +139,8 @@ class AcceleratorGround(TableGround):
         bits = rng.integers(0, len(self.bits), size=(n, self.cells))
         return self.canonical(np.concatenate([rows, bits], axis=1))
 
-    def network_row(self, row: Sequence[int]) -> tuple[int, ...]:
-        """Return the space's part of a row."""
-        return tuple(row[: self.variables])
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        return row[: self.variables]
 
     def bits_of(self, row: Sequence[int]) -> tuple[int, ...]:
         """Return the bits of each cell."""
@@ -181,7 +185,7 @@ class AcceleratorGround(TableGround):
                 choice = tuple(own[k] for own, k in zip(self.numbers, best, strict=True))
                 models = [self.design.models(part, k) for part, k in enumerate(choice)]
                 units = sum(
-                    own[self.bits.index(bits)].total(packed)[1]
+                    own[self.bits.index(bits)].total(packed)[Column.LATENCY]
                     for own in models
                     for bits, packed in work.packed.items()
                 )
@@ -189,18 +193,17 @@ class AcceleratorGround(TableGround):
             self._kept[row] = found
         return found
 
-    def prove(self, task: Task, ends_at: float) -> tuple[float | None, bool]:
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
-        from .._core.search.exact import Query
         from ..codesign.joint import Codesign
-        from ..problem.compiling import MACS, PARAMS
+        from ..problem.compiling import MACS, PARAMS, SCORE
 
-        columns = 1 | self.target.columns(self.space.family) | PARAMS | MACS
+        columns = SCORE | self.target.columns(self.space.family) | PARAMS | MACS
         run = Codesign(
             self.space,
             self.design,
             self.predictor,
-            Query(task.limits, task.least, task.objective.exponents),
+            query,
             columns,
             ends_at=ends_at,
         )
@@ -209,15 +212,13 @@ class AcceleratorGround(TableGround):
             return (run.bound if run.bound < float("inf") else None), False
         return (-float("inf") if run.best is None else run.best.objective), True
 
-    def accelerator(self, row: Sequence[int]) -> Accelerator:
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator:
         """Return a row's accelerator as a result shows it."""
-        from ..codesign.joint import Found
         from ..codesign.run import accelerator_of
 
-        _, choice = self.solved(tuple(row))
+        _, choice = self.solved(row)
         bits = self.bits_of(row) if self.design.cell_bits else ()
-        found = Found(choice, 0, (), bits, 0.0, ())
-        return accelerator_of(self.space, self.design, found)
+        return accelerator_of(self.space, self.design, choice, bits)
 
 
 def ground_of(
@@ -236,7 +237,7 @@ def run(task: Task) -> None:
     seen: list[NDArray[np.float64]] = []
     for first in range(0, len(subgraphs), size):
         answers = task.evaluate(subgraphs[first : first + size])
-        seen.append(answers.metrics[:2].T)
+        seen.append(answers.metrics[[Metric.SCORE, Metric.LATENCY]].T)
     points = np.concatenate(seen)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]

@@ -5,26 +5,37 @@ from __future__ import annotations
 import os
 
 from .._core.model import compile as core
-from .._core.tables.tables import COLUMNS
 from ..base.checks import choice, public
+from ..base.names import Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
 from ..networks.families import FAMILIES
-from ..spaces.index import row_of, table_rows
+from ..predictors.predictor import AccuracyPredictor
+from ..spaces.index import row_of
 from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import Any
 
     from .._core.tables.tables import Tables
     from ..predictors.predictor import AccuracyPredictor
 
-__all__ = ["Problem", "as_space", "compile_problem"]
+__all__ = [
+    "MACS",
+    "PARAMS",
+    "SCORE",
+    "Problem",
+    "as_space",
+    "compile_problem",
+    "count_columns",
+    "facts_of",
+    "nn_degrees",
+]
 
-PARAMS, MACS = 1 << COLUMNS.index("params"), 1 << COLUMNS.index("macs")
+SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  # columns as bits
 
 _spaces: dict[str, SearchSpace] = {}
 
@@ -81,10 +92,29 @@ class Problem(Record):
         """Return the space's row of choice indices for a variant and a table row per cell."""
         return row_of(self.space, variant, self.own_rows(variant, rows))
 
+    def facts(self, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+        """Return what a network is beside its costs, as `facts_of`; rows: the space's own."""
+        return facts_of(self.plan, self.model, variant, rows)
+
+    @property
+    def of_degrees(self) -> bool:
+        """Whether scores are NN-Degrees: without a predictor, or with one that adds to them."""
+        return self.predictor is None or self.predictor.topology is None
+
+    @cached
+    def plain(self) -> Problem:
+        """The problem without its predictor: its scores are NN-Degrees; with params and MACs."""
+        return compile_problem(self.space, self.target, None, PARAMS | MACS)
+
     @cached
     def layout(self) -> tuple[int, ...]:
         """Cells per variant."""
         return tuple(len(rows) for rows in self.tables.rows)
+
+
+def count_columns(metrics: Container[int]) -> int:
+    """Return the columns, as bits, that metrics need beyond the score and the target's costs."""
+    return (PARAMS if Metric.PARAMS in metrics else 0) | (MACS if Metric.MACS in metrics else 0)
 
 
 def compile_problem(
@@ -115,39 +145,39 @@ def compile_problem(
         extra |= PARAMS | MACS
     try:
         tables = core.compile_tables(
-            plan, model, 1 | target.columns(space.family) | extra, link, terms
+            plan, model, SCORE | target.columns(space.family) | extra, link, terms
         )
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
 
 
-def totals_of(
-    problem: Problem, variant: int, rows: Sequence[int]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return (column totals, NN-Degree of each cell) of a configuration, without the tables.
+def facts_of(
+    plan: core.Plan, model: core.Model, variant: int, rows: Sequence[int]
+) -> dict[str, Any]:
+    """Return what a network is beside its costs, without tables, as a `SearchResult` has it.
 
-    rows: one row number of the space per cell.
+    Any model of the family will do: nn_degree, params, macs and cell_degrees don't depend on it.
+    rows: the space's own row of each cell.
     """
-    totals, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
-    return totals, tuple([d * core.SCORE_UNIT for d in degrees])
+    totals, degrees = core.totals_of(plan, model, variant, rows)
+    return {
+        "nn_degree": totals[Column.SCORE] * core.SCORE_UNIT,
+        "params": int(totals[Column.PARAMS]),
+        "macs": int(totals[Column.MACS]),
+        "cell_degrees": tuple([degree * core.SCORE_UNIT for degree in degrees]),
+    }
 
 
-def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
-    """Return the NN-Degrees of configurations from their scores, or anew for a topology's."""
-    if problem.predictor is None or problem.predictor.topology is None:
+def nn_degrees(problem: Problem, scores: Any, variants: Any, rows: Any) -> Any:
+    """Return the NN-Degrees of configurations: their scores, or anew where these are a topology's.
+
+    variants, rows: their places in tables, as arrays (`places_of`).
+    """
+    if problem.of_degrees:
         return scores
     import numpy as np
 
     from .._core.costing import batch
 
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = compile_problem(problem.space, problem.target)
-        problem.__dict__["_plain"] = plain
-    return np.asarray(batch.evaluate(plain.tables, *table_rows(problem.space, choices))[0])
-
-
-def nn_degree_of(totals: Sequence[float]) -> float:
-    """Return NN-Degree from column totals."""
-    return totals[0] * core.SCORE_UNIT
+    return np.asarray(batch.evaluate(problem.plain.tables, variants, rows)[Metric.SCORE])

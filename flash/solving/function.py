@@ -12,9 +12,9 @@ from time import perf_counter
 import numpy as np
 
 from .._core.costing import batch
+from ..base.names import Metric
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
-from ..hardware.target import METRICS
 from ..spaces.index import GLOBALS, places_of
 from .compiled import CLOSE, Again, Scorer
 
@@ -89,19 +89,21 @@ class _Batches:
         from ..problem.compiling import nn_degrees
 
         problem = self.run.problem
-        metrics = np.asarray(batch.evaluate(problem.tables, *places_of(problem.space, rows)))
-        fits = np.all(metrics[1:] <= np.array(self.limits[1:])[:, None], axis=0)
-        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, rows, metrics[0])}
+        places = places_of(problem.space, rows)
+        metrics = np.asarray(batch.evaluate(problem.tables, *places))
+        limits = np.array(self.limits[Metric.LIMITED])[:, None]
+        fits = np.all(metrics[Metric.LIMITED] <= limits, axis=0)
+        scores = metrics[Metric.SCORE]
+        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, scores, *places)}
         if problem.predictor is not None:
             predict = problem.predictor.accuracy_of
-            data["accuracy"] = np.array([predict(float(g)) for g in metrics[0]])
+            data["accuracy"] = np.array([predict(float(g)) for g in scores])
             least = self.run.budgets.get("min_accuracy")
             if least is not None:
                 fits &= data["accuracy"] >= least
-        for k, name in enumerate(METRICS, 1):
-            if name in problem.target.metrics:
-                data[name] = metrics[k]
-        data["params"], data["macs"] = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+        data.update(problem.target.costs_among(metrics))
+        data["params"] = metrics[Metric.PARAMS].astype(np.int64)
+        data["macs"] = metrics[Metric.MACS].astype(np.int64)
         data["choices"] = rows
         return data, fits
 

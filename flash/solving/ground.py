@@ -7,8 +7,10 @@ from time import perf_counter
 import numpy as np
 
 from .._core.costing import batch
+from ..base.names import N_METRICS
+from ..errors import FlashError
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..spaces.index import COUNT, GLOBALS, places_of
+from ..spaces.index import COUNT, GLOBALS, places_of, rows_of
 from ..spaces.network_space import MAX_KEPT, NetworkSpace
 
 TYPE_CHECKING = False
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.search.exact import Query
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ground", "NetworkGround", "TableGround", "ground_of"]
@@ -40,12 +44,16 @@ class Ground:
         How many rows `canonical` leaves, at most.
     tabled : bool
         Whether compiled tables hold costs and scores, so that the exact solver can prove.
+    designs : bool
+        Whether each network has an accelerator of its own, and rows say which: then the ground
+        proves by itself (`prove`).
     saved_s : float
         What charging took of which another run had done the work before: it counts for this one
         too, or methods that run later would seem faster.
     """
 
     tabled: bool = False
+    designs: bool = False
     saved_s: float = 0.0
 
     space: Any
@@ -55,7 +63,7 @@ class Ground:
     distinct: int
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return metrics of canonical rows, shape (6, n).
+        """Return metrics of canonical rows, shape (metrics, n).
 
         The core's score (NaN where the ground has none), latency in ms, energy in mJ, area in mm2
         (0 where the target does not model them), parameters and MACs. All infinite where a row is
@@ -73,6 +81,30 @@ class Ground:
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw `n` canonical rows, each configuration as likely as any other."""
+        raise NotImplementedError
+
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the space's part of a row."""
+        return row
+
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        """Return what the network of a space's row is beside its costs, as a result has it."""
+        from ..networks.degree import nn_degree
+
+        net = self.space.decode(row)
+        try:
+            degree: float | None = float(nn_degree(net))
+        except FlashError:  # it has no cells
+            degree = None
+        return {"nn_degree": degree, "params": net.params, "macs": net.macs}
+
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator | None:
+        """Return a row's accelerator as a result has it, where each network has its own."""
+        return None
+
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
+        """Return (merit that none within the budgets exceeds, whether that is the optimum; -inf
+        where nothing fits), of a ground that `designs`."""
         raise NotImplementedError
 
     def _group(self, groups: Any) -> None:
@@ -121,6 +153,9 @@ class TableGround(Ground):
         found = np.array(row, dtype=np.int64) @ self._weights
         return [int(v) for v in found[: 1 + int(self.space.cells[row[COUNT]])]]
 
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        return self.problem.facts(*rows_of(self.space, row))
+
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self._used) == 1:
             return rows
@@ -167,7 +202,7 @@ class NetworkGround(Ground):
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
-        return found.reshape(-1, 6).T
+        return found.reshape(-1, N_METRICS).T
 
     def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
         kept = self._kept.get(row)
@@ -175,7 +210,7 @@ class NetworkGround(Ground):
             started = perf_counter()
             net = self.space.network(row)
             if net is None:
-                found = (float("nan"), *(float("inf"),) * 5)
+                found = (float("nan"), *[float("inf")] * (N_METRICS - 1))
             else:
                 cost = self.target.cost(net)
                 costs = (cost.latency_ms, cost.energy_mj or 0.0, cost.area_mm2 or 0.0)

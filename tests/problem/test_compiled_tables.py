@@ -10,6 +10,7 @@ import pytest
 from twins.problems import space as random_space
 
 import flash
+from flash._core.model import compile as core
 from flash._core.tables.tables import COLUMNS, Tables
 from flash._core.tables.tables import MAX_CELLS as core_cells
 from flash.errors import ArgumentError
@@ -17,7 +18,7 @@ from flash.hardware import Target
 from flash.networks.architecture import FAMILIES
 from flash.networks.degree import degree_fixed
 from flash.networks.families import MAX_CELLS
-from flash.problem.compiling import MACS, PARAMS, compile_problem, totals_of
+from flash.problem.compiling import MACS, PARAMS, compile_problem
 from flash.spaces.index import row_of, rows_of, table_rows
 
 TARGETS = ("rram", "cpu-x86")
@@ -63,9 +64,11 @@ def test_rows_are_what_their_layers_cost(family: str, target_name: str) -> None:
             for name in target.metrics:
                 assert metrics[name][n] == getattr(cost, name), (name, index)
             # the way without tables, which the result of a search is made by
-            spelt, degrees = totals_of(problem, variant, own)
+            spelt, _ = core.totals_of(problem.plan, problem.model, variant, own)
             assert [int(x) for x in spelt] == totals
-            assert sum(degrees) == flash.nn_degree(arch)
+            facts = problem.facts(variant, own)
+            assert sum(facts["cell_degrees"]) == facts["nn_degree"] == flash.nn_degree(arch)
+            assert (facts["params"], facts["macs"]) == (arch.params, arch.macs)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
