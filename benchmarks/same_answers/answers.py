@@ -57,7 +57,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__len__") and hasattr(value, "__getitem__"):
         step = max(1, len(value) // SAMPLED)
         return {"length": len(value), "some": [plain(value[k]) for k in range(0, len(value), step)]}
-    return _fields(value)
+    return f"<{type(value).__name__}>"  # what was searched, such as a compiled problem
 
 
 def _fields(value: Any) -> dict[str, Any]:
