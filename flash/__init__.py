@@ -132,7 +132,14 @@ if not TYPE_CHECKING:  # a checker would take any name for one
 
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         # not importlib: importing that package alone takes as long as some of what it would import
-        value = getattr(__import__("flash." + home, fromlist=[name]), name)
+        try:
+            value = getattr(__import__("flash." + home, fromlist=[name]), name)
+        except ImportError as error:
+            if not (error.name or "").startswith("flash._core."):
+                raise
+            from .base.core_missing import core_missing
+
+            raise core_missing(__path__[0] + "/_core", str(error)) from error
         globals()[name] = value
         return value
 
@@ -146,17 +153,11 @@ def _require_core() -> None:
     from _imp import extension_suffixes
     from os.path import exists
 
-    folder = __path__[0] + "/_core/search"
-    if not any(exists(f"{folder}/exact{suffix}") for suffix in extension_suffixes()):
-        import sys
+    folder = __path__[0] + "/_core"
+    if not any(exists(f"{folder}/search/exact{suffix}") for suffix in extension_suffixes()):
+        from .base.core_missing import core_missing
 
-        from .errors import CoreMissingError
-
-        raise CoreMissingError(
-            f"flash's compiled core is missing in {folder} (python {sys.version.split()[0]}). "
-            "Build it with `pip install flash-nas`, or in a checkout `pip install -e .` "
-            "(needs a C compiler)."
-        )
+        raise core_missing(folder)
 
 
 _require_core()

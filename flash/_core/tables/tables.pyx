@@ -22,7 +22,7 @@ from flash._core.tables.problem cimport (
 )
 
 __all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
-           "Tables", "build_info", "simd", "square_root")
+           "Tables", "VERSION", "build_info", "simd", "square_root")
 
 cdef extern from *:
     """
@@ -41,6 +41,7 @@ cdef extern from *:
     const char* FLASH_BUILD_FLAGS
     const char* FLASH_BUILD_SWITCHES
     const char* FLASH_CYTHON
+    const char* FLASH_VERSION
     const char* FLASH_COMPILER
 
 
@@ -54,6 +55,7 @@ def build_info():
     }
 
 
+VERSION = FLASH_VERSION.decode()   # of flash, when this was compiled
 COLUMNS = ("score", "latency", "latency_in", "latency_out", "energy", "energy_in", "energy_out",
            "leak", "leak_in", "scale", "area", "peak", "params", "macs")
 METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
