@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._core.model import compile as core
+from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
+from .._core.model.compile import totals_of as core_totals
 from .._core.tables.tables import COLUMNS
 from ..base.checks import choice, public
 from ..base.record import Record, cached
@@ -68,8 +69,8 @@ class Problem(Record):
     space: SearchSpace
     target: Target
     predictor: AccuracyPredictor | None
-    plan: core.Plan
-    model: core.Model
+    plan: Plan
+    model: Model
     tables: Tables
 
     def own_rows(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
@@ -114,9 +115,7 @@ def compile_problem(
     if terms is not None:
         extra |= PARAMS | MACS
     try:
-        tables = core.compile_tables(
-            plan, model, 1 | target.columns(space.family) | extra, link, terms
-        )
+        tables = compile_tables(plan, model, 1 | target.columns(space.family) | extra, link, terms)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
@@ -129,8 +128,8 @@ def totals_of(
 
     rows: one row number of the space per cell.
     """
-    totals, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
-    return totals, tuple([d * core.SCORE_UNIT for d in degrees])
+    totals, degrees = core_totals(problem.plan, problem.model, variant, rows)
+    return totals, tuple([d * SCORE_UNIT for d in degrees])
 
 
 def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
@@ -150,4 +149,4 @@ def nn_degrees(problem: Problem, choices: Any, scores: Any) -> Any:
 
 def nn_degree_of(totals: Sequence[float]) -> float:
     """Return NN-Degree from column totals."""
-    return totals[0] * core.SCORE_UNIT
+    return totals[0] * SCORE_UNIT
