@@ -132,14 +132,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one
 
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         # not importlib: importing that package alone takes as long as some of what it would import
-        try:
-            value = getattr(__import__("flash." + home, fromlist=[name]), name)
-        except ImportError as error:
-            if not (error.name or "").startswith("flash._core."):
-                raise
-            from .base.core_missing import core_missing
-
-            raise core_missing(__path__[0] + "/_core", str(error)) from error
+        value = getattr(__import__("flash." + home, fromlist=[name]), name)
         globals()[name] = value
         return value
 

@@ -31,20 +31,18 @@ def core_missing(folder: str, why: str = "") -> CoreMissingError:
 
     search = os.path.join(folder, "search")
     there = sorted(os.listdir(search)) if os.path.isdir(search) else []
-    others = [
-        name for name in there if name.startswith("exact.") and name.endswith((".so", ".pyd"))
-    ]
+    others = [name for name in there if name[:6] == "exact." and name.endswith((".so", ".pyd"))]
     other = f"; there is {', '.join(others)}, for another Python or system" if others else ""
     return CoreMissingError(
         f"flash's compiled core is missing in {folder} (python {version}){other}. {CURE}"
     )
 
 
-def wanting(needed: set[str]) -> set[str]:
+def wanting(needed: set[str]) -> list[str]:
     """Return those of some processor features that this machine lacks; none where it can't say."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             lines = [line for line in file if line.startswith(("flags", "Features"))]
     except OSError:
-        return set()
-    return needed - set(lines[0].partition(":")[2].split()) if lines else set()
+        return []
+    return sorted(needed - set(lines[0].partition(":")[2].split())) if lines else []

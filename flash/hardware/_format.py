@@ -20,27 +20,19 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "check_late", "integer", "number", "numbers", "table"]
+__all__ = ["check", "integer", "names_of", "number", "one_of", "plain", "table", "text"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
-NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
+NEEDED = (  # by a search, or small
+    *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters"
+)  # fmt: skip
+NOTES = ("units", "residuals", "ablation", "provenance")
 KEYS = (
-    *REQUIRED,
-    "links",
-    "sets",
-    "calibrated_ranges",
-    "intervals",
-    "not_calibrated_families",
-    "description",
-    "model",
-    "features",
-    "design",
+    *NEEDED,
+    *("calibrated_ranges", "intervals", "model", "features", "design"),
     *NOTES,
 )
-NETWORK_RANGES = (*COSTS, "tiles", "macs", "params", "layers")
-LAYER_RANGES = ("in_channels", "out_channels", "kernel", "positions")
 MAX_SETS = 16
-MAX_NUMBERS = 4096
 MAX_COEFFICIENT = 1e9
 MAX_NOTES = 20_000  # values in all of a file's descriptive parts
 MAX_DEPTH = 12
@@ -52,6 +44,7 @@ def check(
     where: str,
     kinds: Mapping[str, ModuleType],
     version: int,
+    complete: bool = True,
 ) -> dict[str, Any]:
     """Return the fields of a `Target` from parsed data.
 
@@ -65,6 +58,8 @@ def check(
         The kinds of model there are.
     version : int
         The format that is read.
+    complete : bool
+        Whether those too that no search needs: see `_notes`.
 
     Raises
     ------
@@ -85,23 +80,16 @@ def check(
     accepted = tuple(column for column in COST_COLUMNS if column in module.COLUMNS)
     coefficients = _coefficients(data["coefficients"], where, module.FEATURES, accepted)
     links = table(data.get("links", {}), f"{where}: links", coefficients)
-    ranges = table(data.get("calibrated_ranges", {}), f"{where}: calibrated_ranges", coefficients)
     if module.LINKS and len(links) < len(coefficients):
         missing = next(key for key in coefficients if key not in links)
         raise FormatError(f"{where}: links lacks the key {missing!r}, a set of coefficients")
-    budget = [MAX_NOTES]
-    for key in ("model", *NOTES):
-        _plain(data.get(key, {}), f"{where}: {key}", budget)
     parameters = table(data.get("parameters", {}), f"{where}: parameters")
+    budget = [MAX_NOTES]
+    plain(parameters, f"{where}: parameters", budget)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(parameters, f"{where}: parameters")
-    design = data.get("design")
-    if design is not None:
-        if not hasattr(module, "check_design"):
-            raise FormatError(f"{where}: design is not known of kind {data['kind']!r}")
-        design = module.check_design(design, f"{where}: design")
-    return {
+    fields = {
         "name": name,
         "kind": data["kind"],
         "description": text(data.get("description", ""), f"{where}: description"),
@@ -111,55 +99,20 @@ def check(
             for key in coefficients
         },
         "sets": _sets(data.get("sets", {}), where, coefficients),
-        "calibrated_ranges": {
-            key: _ranges(one, f"{where}: calibrated_ranges.{key}", module.FEATURES)
-            for key, one in ranges.items()
-        },
-        "intervals": _intervals(data.get("intervals", {}), where, coefficients, module),
         "not_calibrated_families": names_of(
             data.get("not_calibrated_families", ()),
             f"{where}: not_calibrated_families",
             FAMILIES,
         ),
-        "design": design,
-        **{key: dict(table(data.get(key, {}), f"{where}: {key}")) for key in NOTES},
+        "parameters": dict(parameters),
     }
+    if complete:
+        from ._notes import LATE, check_late
 
-
-def check_late(
-    key: str, value: Any, where: str, fields: Mapping[str, Any], module: ModuleType
-) -> Any:
-    """Return one of the fields that tell of the calibration, as `check` does, but by itself.
-
-    Parameters
-    ----------
-    key : str
-        "calibrated_ranges", "intervals" or one of `NOTES`.
-    value
-        What the file holds there, parsed.
-    where : str
-        What to call the file in errors.
-    fields : dict
-        What `check` returned of the rest of the file.
-    module : module
-        The target's kind.
-
-    Raises
-    ------
-    FormatError
-        As `check`.
-    """
-    coefficients = fields["coefficients"]
-    if key == "intervals":
-        return _intervals(value, where, coefficients, module)
-    if key == "calibrated_ranges":
-        table(value, f"{where}: {key}", coefficients)
-        return {
-            name: _ranges(one, f"{where}: {key}.{name}", module.FEATURES)
-            for name, one in value.items()
-        }
-    _plain(value, f"{where}: {key}", [MAX_NOTES])
-    return dict(table(value, f"{where}: {key}"))
+        plain(data.get("model", {}), f"{where}: model", budget)
+        for key in LATE:
+            fields[key] = check_late(key, data, where, fields, module, budget)
+    return fields
 
 
 def _coefficients(
@@ -205,58 +158,6 @@ def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, t
     if len(coefficients) > 1 and not listed:
         raise FormatError(f"{where} must say for which families each set holds, got none")
     return result
-
-
-def _ranges(data: Any, where: str, features: tuple[str, ...]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    parts = {"network": NETWORK_RANGES, "layer": LAYER_RANGES, "features": features}
-    table(data, where, (*parts, "tiles"))
-    if "tiles" in data:  # of each run
-        result["tiles"] = numbers(data["tiles"], f"{where}.tiles", 0.0, 1e300, rising=True)
-    for part, known in parts.items():
-        if part == "features" and part not in data:
-            continue
-        result[part] = {}
-        for name, ends in table(data.get(part, {}), f"{where}.{part}", known).items():
-            low, high = numbers(ends, f"{where}.{part}.{name}", 0.0, 1e300, length=2)
-            result[part][name] = (low, high)
-    return result
-
-
-def _intervals(
-    data: Any, where: str, coefficients: Mapping[str, Any], module: ModuleType
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the tables of prediction intervals; see `flash.hardware._fitting.interval_table`."""
-    where = f"{where}: intervals"
-    keys = ("terms", "scores", "most", "inverse")
-    result: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, metrics in table(data, where, coefficients).items():
-        result[name] = {}
-        modelled = [metric for metric in COSTS if metric in coefficients[name]]
-        for metric, one in table(metrics, f"{where}.{name}", modelled).items():
-            at = f"{where}.{name}.{metric}"
-            table(one, at, keys, keys)
-            known = [f"{c}.{f}" for c in module.COLUMNS for f in module.FEATURES]
-            terms = names_of(one["terms"], f"{at}.terms", tuple(known))
-            rows = one["inverse"]
-            if not isinstance(rows, (list, tuple)) or len(rows) != len(terms):
-                raise FormatError(f"{at}.inverse must hold a row for each of the terms")
-            result[name][metric] = {
-                "terms": terms,
-                "scores": numbers(one["scores"], f"{at}.scores", 0.0, 1e3),
-                "most": number(one["most"], f"{at}.most", 0.0, 1e300),
-                "inverse": [_row(row, f"{at}.inverse", len(terms)) for row in rows],
-            }
-    return result
-
-
-def _row(data: Any, where: str, length: int) -> list[float]:
-    if not isinstance(data, (list, tuple)) or len(data) != length:
-        raise FormatError(f"{where} must be square, {length} numbers a row, got {shown(data)}")
-    row = [float(v) for v in data if type(v) in (int, float) and -1e300 <= v <= 1e300]
-    if len(row) < length:  # one is not: name it
-        return [number(one, where, -1e300, 1e300) for one in data]
-    return row
 
 
 # Pieces, also for the kinds' own links
@@ -321,34 +222,7 @@ def integer(value: Any, where: str, low: int, high: int) -> int:
     return value
 
 
-def numbers(
-    value: Any,
-    where: str,
-    low: float,
-    high: float,
-    *,
-    length: int | None = None,
-    rising: bool = False,
-) -> list[float]:
-    """Return `value` as floats if it is a list of numbers that never fall, or always rise."""
-    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_NUMBERS:
-        raise FormatError(
-            f"{where} must be a list of 1 to {MAX_NUMBERS} numbers, got {shown(value)}"
-        )
-    if length is not None and len(value) != length:
-        raise FormatError(f"{where} must hold {length} numbers, got {len(value)}")
-    before = low - 1.0
-    for one in value:
-        if type(one) not in (int, float) or not low <= one <= high:
-            number(one, f"{where}: each entry", low, high)
-        if one < before or (rising and one == before):
-            what = "rise" if rising else "not fall"
-            raise FormatError(f"{where} must {what}, got {shown(one)} after {shown(before)}")
-        before = one
-    return [float(one) for one in value]
-
-
-def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
+def plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
     """Refuse anything but short JSON values, and more of them than a description needs."""
     budget[0] -= 1
     if budget[0] < 0 or depth > MAX_DEPTH:
@@ -360,10 +234,10 @@ def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
         for key, one in value.items():
             if type(key) is not str or len(key) > MAX_TEXT:
                 text(key, f"{where}: a key")
-            _plain(one, where, budget, depth + 1)
+            plain(one, where, budget, depth + 1)
     elif kind in (list, tuple):
         for one in value:
-            _plain(one, where, budget, depth + 1)
+            plain(one, where, budget, depth + 1)
     elif kind is str:
         if len(value) > MAX_TEXT:
             text(value, where)
@@ -373,15 +247,3 @@ def _plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
         and (kind not in (int, float) or not -1e300 <= value <= 1e300)
     ):
         number(value, f"{where}: a number in it", -1e300, 1e300)
-
-
-def check_values(values: Any, where: str, accepted: Any) -> tuple[Any, ...]:
-    """Return a dimension's values: different names, or whole numbers up to `accepted`."""
-    if not isinstance(values, (list, tuple)) or not 1 <= len(values) <= 64:
-        raise FormatError(f"{where} must be a list of 1 to 64 values, got {values!r}")
-    if not isinstance(accepted, int):
-        return names_of(values, where, accepted)
-    found = [integer(value, where, 1, accepted) for value in values]
-    if len(set(found)) != len(found):
-        raise FormatError(f"{where} must hold no value twice, got {values!r}")
-    return tuple(found)

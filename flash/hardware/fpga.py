@@ -225,7 +225,8 @@ def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
 
 def check_design(data: Any, where: str) -> dict[str, Any]:
     """Return a design space, checked: values of each dimension, for all units or one of them."""
-    from ._format import check_values, table
+    from ._format import table
+    from ._notes import check_values
 
     table(data, where, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
     result: dict[str, Any] = _check_units(data, where)
@@ -241,7 +242,8 @@ def check_design(data: Any, where: str) -> dict[str, Any]:
 
 def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the values of every unit's dimensions: its own, or those for all units."""
-    from ._format import check_values, table
+    from ._format import table
+    from ._notes import check_values
 
     result: dict[str, Any] = {}
     most = dict(zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True))

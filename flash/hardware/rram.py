@@ -174,7 +174,8 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
 def check_design(data: Any, where: str) -> dict[str, Any]:
     """Return a design space, checked."""
     from ..errors import FormatError
-    from ._format import check_values, number, table, text
+    from ._format import number, table, text
+    from ._notes import check_values
 
     table(data, where, (*DIMENSIONS, "adc_area_mm2", "references"), (*DIMENSIONS, "adc_area_mm2"))
     result: dict[str, Any] = {

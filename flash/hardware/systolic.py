@@ -85,7 +85,8 @@ def array(parameters: dict[str, Any], where: str) -> tuple[float, ...]:
 
 def check_design(data: Any, where: str) -> dict[str, Any]:
     """Return a design space, checked."""
-    from ._format import check_values, integer, table
+    from ._format import integer, table
+    from ._notes import check_values
 
     needed = ("rows", "columns", "dataflow")
     table(data, where, (*needed, *BUFFERS, "limits"), (*needed, "limits"))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from .._core.model import compile as core
+    from .._core.model.compile import Plan as CorePlan
     from ..networks.architecture import Architecture
     from .choices import Choices, Given, PerCell
     from .plan import Plan
@@ -349,11 +349,11 @@ class SearchSpace(Record):
         return make_plan(self)
 
     @cached
-    def core_plan(self) -> core.Plan:
+    def core_plan(self) -> CorePlan:
         """`plan` in the core's form; read once, spaces never change."""
-        from .._core.model import compile as core
+        from .._core.model.compile import Plan as CorePlan
 
-        return core.Plan(self.plan())
+        return CorePlan(self.plan())
 
     # Files
 

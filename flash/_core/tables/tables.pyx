@@ -24,6 +24,9 @@ from flash._core.tables.problem cimport (
 __all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
            "Tables", "VERSION", "build_info", "simd", "square_root")
 
+cdef extern from "tables/memory.h":
+    void* flash_memory(size_t size) noexcept nogil
+
 cdef extern from *:
     """
     #if defined(__clang__)
@@ -262,7 +265,7 @@ cdef class Tables:
             spare_size = 0
         else:
             self.block_size = size
-            self.block = malloc(size)
+            self.block = flash_memory(size)
             if self.block == NULL:
                 raise MemoryError(f"tables of {size:,} bytes")
         return <double*> self.block
