@@ -12,9 +12,12 @@ import pytest
 from twins.places import ACCURACIES, BENCHMARKS, ROOT
 
 JUDGE = BENCHMARKS / "models" / "predictors.py"
-pytestmark = pytest.mark.skipif(
-    not JUDGE.exists(), reason="the benchmark is in the repository, not in the package"
-)
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(
+        not JUDGE.exists(), reason="the benchmark is in the repository, not in the package"
+    ),
+]
 
 
 def judge(data: Path, out: Path) -> str:

@@ -14,10 +14,14 @@ import flash
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(flash.__file__).resolve().parent
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks" / "same_answers").exists(),
-    reason="the benchmarks are in the repository, not in the package",
-)
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (ROOT / "benchmarks" / "same_answers").exists(),
+        reason="the benchmarks are in the repository, not in the package",
+    ),
+]
 
 
 def compare(old: Path, new: Path, *counts: int, code: int) -> list[str]:
