@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .._core.tables import Tables
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
+    from ..predictors.quantisation import Effects
     from ..spaces.space import SearchSpace
 
     Choices = Sequence[tuple[int, ...]]
@@ -105,6 +106,11 @@ class Codesign:
         Configurations weighed, sets looked at.
     """
 
+    nfev: int
+    nodes: int
+    bits: tuple[int, ...]
+    effects: Effects
+
     def __init__(
         self,
         space: SearchSpace,
@@ -127,12 +133,14 @@ class Codesign:
         self.notify = notify
         self.seed = seed
         self.best: Found | None = None
-        self.bound = INF
+        self.bound: float = INF
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
-        self.plan = plan_of(space)
-        self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
-        self.terms = predictor.terms if predictor is not None else None
+        self.plan: core.Plan = plan_of(space)
+        self.link: tuple[int, float, float, float] = (
+            predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+        )
+        self.terms: tuple[float, ...] | None = predictor.terms if predictor is not None else None
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space._per_cell))
         )

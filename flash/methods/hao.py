@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluators import Evaluator
+    from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..predictors.quantisation import Effects
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
     from ._task import Task
@@ -82,16 +84,18 @@ class AcceleratorGround(TableGround):
         self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
     ) -> None:
         super().__init__(space, target, predictor)
-        self.design = target.design_space(space.family)
+        self.design: DesignSpace = target.design_space(space.family)
         self.predictor = predictor
-        self.effects = quantised(self.design, predictor, len(space._per_cell))
-        self.bits = self.design.cell_bits or (8,)
-        self.variables = len(self.lengths)
+        self.effects: Effects = quantised(self.design, predictor, len(space._per_cell))
+        self.bits: tuple[int, ...] = self.design.cell_bits or (8,)
+        self.variables: int = len(self.lengths)
         cells = len(space._per_cell)
         self.cells = cells
-        self.each = (self.variables - 3) // max(1, cells)
-        self.lengths = np.concatenate([self.lengths, np.full(cells, len(self.bits))])
-        self.distinct = space.size * len(self.bits) ** cells
+        self.each: int = (self.variables - 3) // max(1, cells)
+        self.lengths: NDArray[np.int64] = np.concatenate(
+            [self.lengths, np.full(cells, len(self.bits))]
+        )
+        self.distinct: int = space.size * len(self.bits) ** cells
         starts = range(3, self.variables, max(1, self.each))
         self._group(
             [range(3), *([*range(s, s + self.each), self.variables + c]
@@ -99,17 +103,17 @@ class AcceleratorGround(TableGround):
         )  # fmt: skip
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         options = self.design.pruned
-        self.options = [
+        self.options: list[list[dict[str, Any]]] = [
             [part.options[k] for k in own]
             for part, own in zip(self.design.parts, options, strict=True)
         ]
         self.numbers = options
-        self.uses = [
+        self.uses: list[NDArray[np.int64]] = [
             np.array([part.uses[k] for k in own], dtype=np.int64).reshape(len(own), -1)
             for part, own in zip(self.design.parts, options, strict=True)
         ]
         parameters = target.parameters or {}
-        self.bits_per_cycle = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]
+        self.bits_per_cycle: Any = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         metrics = super().charge(rows[:, : self.variables])

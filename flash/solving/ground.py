@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
+    from ..problem.compiling import Problem
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
 
@@ -98,9 +99,9 @@ class TableGround(Ground):
     ) -> None:
         self.space = space
         self.target = target
-        self.problem = compile_problem(space, target, predictor, PARAMS | MACS)
-        self.lengths = np.array(space._lengths, dtype=np.int64)
-        self.distinct = space.size
+        self.problem: Problem = compile_problem(space, target, predictor, PARAMS | MACS)
+        self.lengths: NDArray[np.int64] = np.array(space._lengths, dtype=np.int64)
+        self.distinct: int = space.size
         count = len(self.lengths)
         cells = max(1, len(space._per_cell))
         each = (count - 3) // cells
@@ -167,8 +168,8 @@ class NetworkGround(Ground):
         self.space = space
         self.target = target
         self.score = score
-        self.lengths = np.array(space.lengths, dtype=np.int64)
-        self.distinct = space.size
+        self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
+        self.distinct: int = space.size
         self._group(space.groups)
         # kept with the space: another run on it charges nothing twice
         kept = space.__dict__.setdefault("_charged", {})
