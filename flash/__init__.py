@@ -10,11 +10,10 @@ Every public name is loaded at its first use: ``import flash`` itself costs almo
 
 from __future__ import annotations
 
-from ._version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cli.buildinfo import build_info as build_info
+    from ._version import __version__ as __version__
+    from .buildinfo import build_info as build_info
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
     from .errors import FlashError as FlashError
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     from .training.running import train as train
 
 _HOME = {
+    "__version__": "_version",
     "AccuracyPredictor": "predictors.predictor",
     "Architecture": "networks.architecture",
     "BypassSpace": "spaces.bypass",
@@ -91,7 +91,7 @@ _HOME = {
     "Target": "hardware.target",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
-    "build_info": "cli.buildinfo",
+    "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
     "compare": "comparing.running",
@@ -143,14 +143,13 @@ def __dir__() -> list[str]:
 
 def _require_core() -> None:
     """There is no slow twin to fall back to: say at once that the core is missing."""
-    import sys
+    from _imp import extension_suffixes
+    from os.path import exists
 
-    folder = __path__[0] + "/_core"
-    from os import listdir
+    folder = __path__[0] + "/_core/search"
+    if not any(exists(f"{folder}/exact{suffix}") for suffix in extension_suffixes()):
+        import sys
 
-    if not any(
-        name.startswith("exact.") and name.endswith((".so", ".pyd")) for name in listdir(folder)
-    ):
         from .errors import CoreMissingError
 
         raise CoreMissingError(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from ._core import batch
-from ._core import choices as choices_core
+from ._core.costing import batch
+from ._core.costing import choices as choices_core
 from .base.checks import integer, public, shown
+from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
-from .hardware.target import METRICS as COSTS
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
-from .problem.compiling import MACS, PARAMS, as_space, compile_problem, table_rows
+from .problem.compiling import MACS, PARAMS, as_space, compile_problem
+from .spaces.index import table_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,19 +164,18 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     if array is None:
         variants, rows = table_rows(space, choices)
         metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
-        columns = [metrics[k] for k in range(4)]
-        params, macs = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+        columns = list(metrics[: Metric.PARAMS])
+        params = metrics[Metric.PARAMS].astype(np.int64)
+        macs = metrics[Metric.MACS].astype(np.int64)
     else:
-        columns = [np.empty(len(array)) for _ in range(4)]
+        columns = [np.empty(len(array)) for _ in range(Metric.PARAMS)]
         params, macs = np.empty(len(array), np.int64), np.empty(len(array), np.int64)
         fill = _fill if array.ndim == 2 else _fill_flat
         fill(problem, array, columns, params, macs, threads)
-    out = Table(nn_degree=_degrees(problem, choices, columns[0], threads))
+    out = Table(nn_degree=_degrees(problem, choices, columns[Metric.SCORE], threads))
     if problem.predictor is not None:
-        out["accuracy"] = accuracies_of(problem, columns[0])
-    for k, name in enumerate(COSTS, 1):
-        if name in problem.target.metrics:
-            out[name] = columns[k]
+        out["accuracy"] = accuracies_of(problem, columns[Metric.SCORE])
+    out.update(problem.target.costs_among(columns))
     out["params"] = params
     out["macs"] = macs
     return out
@@ -200,10 +200,9 @@ def _fill(
     import numpy as np
 
     space = problem.space
-    lengths: Any = np.array(space._lengths, np.int64)
+    lengths: Any = np.array(space.lengths, np.int64)
     if array.shape[1] != len(lengths):
         table_rows(space, array)  # says what is wrong
-    each = (len(lengths) - 3) // max(1, len(space._per_cell))
     n = len(array)
     choices_core.prepare(problem.tables, n)
     modelled = [True, *(name in problem.target.metrics for name in COSTS)]
@@ -214,7 +213,7 @@ def _fill(
             problem.tables,
             array,
             lengths,
-            each,
+            space.variables_per_cell,
             space.widths is not None,
             first,
             min(n, first + share),
@@ -234,14 +233,14 @@ def _fill_flat(
 ) -> None:
     import numpy as np
 
-    from ._core import stream
+    from ._core.sweep import stream
 
     last = problem.space.size - 1
     out_of_range = np.flatnonzero((index < 0) | (index > last))
     if len(out_of_range):
         i = int(out_of_range[0])
         integer(f"choices[{i}]", int(index[i]), 0, last)
-    n, cells = len(index), len(problem.space._per_cell)
+    n, cells = len(index), len(problem.space.cell_choices)
     choices_core.prepare(problem.tables, n)
 
     def fill(first: int) -> None:
@@ -269,7 +268,7 @@ def _in_turns(call: Callable[[int], Any], n: int, share: int, threads: int) -> l
 
 def _refuse(space: SearchSpace, array: Any, i: int) -> None:
     """Name the first choice that is out of its bounds."""
-    for k, (value, length) in enumerate(zip(array[i].tolist(), space._lengths, strict=True)):
+    for k, (value, length) in enumerate(zip(array[i].tolist(), space.lengths, strict=True)):
         if not 0 <= value < length:
             raise ArgumentError(
                 f"choices[{i}][{k}] ({space.variables[k]}) must be in 0..{length - 1}, got {value}"
@@ -280,7 +279,7 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
     """Return what the predictor makes of scores, as a search reports it."""
     import numpy as np
 
-    from ._core.stream import accuracies
+    from ._core.sweep.stream import accuracies
 
     out: Any = np.empty(len(scores))
     same: Any = np.ascontiguousarray(scores)
@@ -293,13 +292,9 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
 
 def _degrees(problem: Problem, choices: Any, scores: Any, threads: int) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are others."""
-    if problem.predictor is None or problem.predictor.topology is None:
+    if problem.of_degrees:
         return scores
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = compile_problem(problem.space, problem.target, None, PARAMS | MACS)
-        problem.__dict__["_plain"] = plain
-    return _evaluate(plain, choices, threads)["nn_degree"]
+    return _evaluate(problem.plain, choices, threads)["nn_degree"]
 
 
 def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = CHUNK) -> int:

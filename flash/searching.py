@@ -6,7 +6,6 @@ from time import perf_counter
 
 from .base.checks import integer, public
 from .hardware.target import as_target
-from .predictors.predictor import as_predictor
 from .problem.compiling import as_space
 from .solving.options import METHODS, check_device, check_options
 
@@ -251,7 +250,10 @@ def search(
         return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
-    predictor = as_predictor(predictor, space.family)
+    if predictor is not None:
+        from .predictors.predictor import as_predictor
+
+        predictor = as_predictor(predictor, space.family)
     one: Any = (costs, min_accuracy, predictor, objective, compile_objective)
     device = check_device(target, *one)
     checked = check_options(given)

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import flash
-from benchmarks.common import MAIN, problem_of, write_json
-from flash.fronts.maths import OBJECTIVES, hypervolume
+from benchmarks.common.cases import MAIN, problem_of
+from benchmarks.common.files import write_json
+from flash.base.names import TERMS
+from flash.fronts.maths import hypervolume
 
 from .problem import PeerProblem
 
@@ -143,7 +145,7 @@ def compare(limit_s: float, seeds: int) -> list[dict[str, Any]]:
     problem = PeerProblem(problem_of(MAIN), {})
     times = [t for t in TIMES if t <= limit_s]
     for objectives in CASES:
-        which = [OBJECTIVES.index(one) for one in objectives]
+        which = [TERMS.index(one) for one in objectives]
         seconds = []
         for _ in range(3):
             start = perf_counter()

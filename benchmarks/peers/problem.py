@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from benchmarks.common import METRICS
-from benchmarks.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
-from flash._core.exact import Query, Search
+from benchmarks.common.cases import METRICS
+from benchmarks.twins.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
+from flash._core.search.exact import Query, Search
 
 if TYPE_CHECKING:
     from typing import Any
@@ -57,7 +57,7 @@ class PeerProblem:
                     data = self.tables.column(variant, cell, k)
                     if data is not None:
                         self.columns[k, variant, cell] = np.frombuffer(data)
-        lengths = problem.space._lengths
+        lengths = problem.space.lengths
         self.lengths = [length for length in lengths[:3] if length > 1] + list(lengths[3:])
         self.per_cell = np.array(lengths[3:]).reshape(n_cells, -1)
         self.links = Links(problem.model)

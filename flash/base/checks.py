@@ -7,7 +7,6 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
-from _operator import index  # operator itself is Python, and loads at every start
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -28,6 +27,7 @@ __all__ = [
     "parse_json",
     "public",
     "read_text",
+    "shipped",
     "shown",
     "suggesting",
     "write_bytes_atomic",
@@ -175,6 +175,8 @@ def _converted(value: Any, method: str) -> Any:
     """Return the int or float that a scalar stands for, or None where it is not a number."""
     if not _is_scalar(value, method):
         return None
+    from _operator import index  # when it is needed: most numbers are ints and floats
+
     try:
         return int(index(value)) if method == "__index__" else float(value)
     except OverflowError:
@@ -229,7 +231,9 @@ def number(
         If it is no number, NaN, infinite or out of range.
     """
     noun = "a finite number"
-    result: int | float | None = _converted(value, "__index__")
+    result: int | float | None = value if type(value) in (int, float) else None
+    if result is None:
+        result = _converted(value, "__index__")
     if result is None:
         result = _converted(value, "__float__")
     if result is None:
@@ -335,6 +339,11 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
         raise
     except ValueError as error:  # malformed, or an integer of more digits than Python reads
         raise FormatError(f"{where} is not valid JSON: {error}") from None
+
+
+def shipped(*names: str) -> str:
+    """Return the path of a file or folder that comes with flash: below ``flash/data``."""
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", *names)
 
 
 def read_text(path: str | os.PathLike[str], what: str) -> str:

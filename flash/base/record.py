@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-    def later(default: T) -> T: ...
+    def later(default: T = ...) -> T: ...
     def deferred(function: Callable[[], T]) -> T: ...
 else:
 
@@ -57,16 +57,19 @@ else:
             self.function = function
 
     class later:
-        """A field, by its default, that may be given as `deferred`."""
+        """A field, by its default where it has one, that may be given as `deferred`."""
 
-        def __init__(self, default):
-            self.default = default
+        def __init__(self, *default):
+            self.given = bool(default)
+            self.default = default[0] if default else None
 
         def __set_name__(self, owner, name):
             self.name = name
 
         def __get__(self, instance, owner=None):
             if instance is None:
+                if not self.given:
+                    raise AttributeError(self.name)
                 return self.default
             value = instance.__dict__[self.name]
             if isinstance(value, deferred):
@@ -80,6 +83,7 @@ else:
 __all__ = ["Generic", "Record", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
+_NOTHING = object()
 
 
 class _DataclassFields:
@@ -165,12 +169,14 @@ class Record:
             if str(kind).startswith(("ClassVar", "typing.ClassVar")):
                 continue
             annotations[name] = kind
-            if name in cls.__dict__:
-                if isinstance(cls.__dict__[name], _MUTABLE):
-                    raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
-                defaults[name] = getattr(cls, name)
-                if isinstance(cls.__dict__[name], later):  # type: ignore[arg-type]
-                    cls._later = (*cls._later, name)
+            own = cls.__dict__.get(name, _NOTHING)
+            if isinstance(own, later):  # type: ignore[arg-type]
+                cls._later = (*cls._later, name)
+                own = own.default if own.given else _NOTHING
+            elif isinstance(own, _MUTABLE):
+                raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
+            if own is not _NOTHING:
+                defaults[name] = own
             elif defaults and name not in defaults:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
         cls._annotations = annotations

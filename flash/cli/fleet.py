@@ -47,7 +47,7 @@ def search_folder(args: Namespace) -> int:
 
     space = read_any_space(args)
     targets = load_targets(args.targets)
-    budgets = _budgets(args, targets)
+    *costs, accuracy = _budgets(args, targets)
     given = {
         "codesign": args.codesign,
         "predictor": args.predictor,
@@ -78,9 +78,7 @@ def search_folder(args: Namespace) -> int:
             lines.append(line)
 
     started = perf_counter()
-    fleet = search_fleet(
-        space, targets, budgets[:5], budgets[5], given, args.threads, started, tell
-    )
+    fleet = search_fleet(space, targets, costs, accuracy, given, args.threads, started, tell)
     if args.json not in (None, "-"):
         from ..base.checks import write_text_atomic
 

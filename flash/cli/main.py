@@ -343,7 +343,7 @@ def _indented(value: Any, by: str = "  ") -> list[str]:
 
 
 def _info(args: Namespace) -> int:
-    from .buildinfo import build_info
+    from ..buildinfo import build_info
 
     facts = build_info(packages=True)
     if args.json:

@@ -148,11 +148,11 @@ def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
 
     words = text.split(",")
     if all(word.removeprefix("-").isdecimal() and len(word) < 4000 for word in words):
-        from ..spaces.codec import checked_row, row_of
+        from ..spaces.index import checked_row, row_at
 
         numbers = [int(word) for word in words]
         if len(numbers) == 1:
-            return row_of(space, integer("NETWORK", numbers[0], 0, space.size - 1))
+            return row_at(space, integer("NETWORK", numbers[0], 0, space.size - 1))
         return checked_row(space, numbers)
     from ..networks.architecture import Architecture
 

@@ -13,7 +13,8 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core.front import Front
+from .._core.front.front import Front
+from ..base.names import FRONT_STOPPED_BY, N_METRICS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from .joint import Codesign
 
 __all__ = ["JointFront"]
 
 INF = float("inf")
 FEWEST, LARGEST = 4, 64  # accelerators that are tried together
-ENDS = (None, "time_limit_s", None, "callback")
 
 
 class JointFront:
@@ -54,7 +54,7 @@ class JointFront:
 
     Attributes
     ----------
-    metrics : ndarray of float64, shape (n, 6)
+    metrics : ndarray of float64, shape (n, metrics)
     variants : ndarray of int32, shape (n,)
     rows : ndarray of int32, shape (n, cells)
         Of the tables.
@@ -84,7 +84,7 @@ class JointFront:
         self.notify = notify
         cells = max(map(int, codesign.space.cells))
         self.found: tuple[ndarray[Any, Any], ...] = (
-            np.zeros((0, 6)),
+            np.zeros((0, N_METRICS)),
             np.zeros(0, np.int32),
             np.zeros((0, cells), np.int32),
             np.zeros((0, len(codesign.design.parts)), np.int64),
@@ -190,7 +190,7 @@ class JointFront:
         self.probed += 1
         core.run()
         self.weighed += core.weighed
-        self.stopped = ENDS[core.stopped]
+        self.stopped = FRONT_STOPPED_BY[core.stopped]
         return core.stopped == 0
 
     def _solve(self, choice: tuple[int, ...]) -> None:
@@ -211,7 +211,7 @@ class JointFront:
             self._new = True
             kept = np.frombuffer(core.known, np.bool_)
             mine = (
-                np.frombuffer(metrics).reshape(n, 6),
+                np.frombuffer(metrics).reshape(n, N_METRICS),
                 np.frombuffer(variants, np.int32),
                 np.frombuffer(rows, np.int32).reshape(n, -1),
                 np.tile(np.array(choice, np.int64), (n, 1)),
@@ -221,7 +221,7 @@ class JointFront:
             )
         if interrupted:
             raise KeyboardInterrupt
-        self.stopped = ENDS[core.stopped]
+        self.stopped = FRONT_STOPPED_BY[core.stopped]
         self.done += self._share
 
     def decoded(self) -> tuple[ndarray[Any, Any], ndarray[Any, Any]]:

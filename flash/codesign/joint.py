@@ -13,21 +13,21 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from time import perf_counter
 
-from .._core import compile as core
-from .._core.exact import Query, Search
-from .._core.joint import join, total_of
-from .._core.shgo import explore
-from .._core.tables import COLUMNS
+from .._core.design.joint import join, total_of
+from .._core.model import compile as core
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
+from ..base.names import STOPPED_BY, Column, Metric
 from ..base.record import Record, later
 from ..errors import ArgumentError
 from ..predictors.quantisation import quantised, worth_having
-from ..problem.compiling import plan_of, row_of
+from ..spaces.index import digits_of, number_of, row_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
     from ..predictors.quantisation import Effects
@@ -38,10 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Codesign", "Found", "joint_size", "rank", "reward"]
 
 INF = float("inf")
-PEAK = COLUMNS.index("peak")  # of tables; of parts it is the greatest, no sum
-COSTS = range(COLUMNS.index("latency"), PEAK + 1)
-ALL_COSTS = sum(1 << k for k in COSTS)
-SCALE = 1 << COLUMNS.index("scale")
+CHARGED = sum(1 << k for k in Column.CHARGED)  # columns, as bits
+SCALE = 1 << Column.SCALE
 
 
 class Found(Record):
@@ -58,7 +56,7 @@ class Found(Record):
         Of each cell; empty where there is no such choice.
     objective : float
         In the core's terms.
-    metrics : tuple of 6 floats
+    metrics : tuple of float
     table_rows : tuple of int
         Of the tables.
     totals : list of float
@@ -136,15 +134,13 @@ class Codesign:
         self.bound: float = INF
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
-        self.plan: core.Plan = plan_of(space)
-        self.link: tuple[int, float, float, float] = (
-            predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
-        )
-        self.terms: tuple[float, ...] | None = predictor.terms if predictor is not None else None
+        self.plan = space.core_plan
+        self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+        self.terms = predictor.terms if predictor is not None else None
         self.bits, self.effects = worth_having(
-            design.cell_bits, quantised(design, predictor, len(space._per_cell))
+            design.cell_bits, quantised(design, predictor, len(space.cell_choices))
         )
-        self._costs = [k for k in COSTS if columns >> k & 1]
+        self._costs = [k for k in Column.CHARGED if columns >> k & 1]
         self._parts: dict[tuple[int, int], Tables] = {}
         self._base: Tables | None = None
 
@@ -217,9 +213,10 @@ class Codesign:
         if best is None and self.seed is not None:
             explore(solver, self.seed)
         solver.prove()
-        self.nfev += solver.counts[2]
+        *_, nfev = solver.counts
+        self.nfev += nfev
         if solver.stopped:
-            self.stopped = (None, "time_limit_s", "max_evals", "callback")[solver.stopped]
+            self.stopped = STOPPED_BY[solver.stopped]
         if solver.best is None:
             return None
         variant, rows, objective, metrics = solver.best
@@ -271,7 +268,7 @@ class Codesign:
     def _joined(self, rows: list[list[float]]) -> list[float]:
         """Return what parts cost together, column by column."""
         return [
-            max(column) if k == PEAK else sum(column)
+            max(column) if k == Column.PEAK else sum(column)  # a part's peak is no sum
             for k, column in zip(self._costs, zip(*rows, strict=True), strict=True)
         ]
 
@@ -289,7 +286,7 @@ class Codesign:
         tables = self._parts.get((part, option))
         if tables is None:
             models = self.design.models(part, option)
-            tables = self._tables(models, self.columns & ALL_COSTS, plain=True)
+            tables = self._tables(models, self.columns & CHARGED, plain=True)
             if len(self.design.parts) > 1:
                 self._parts[part, option] = tables
         return tables
@@ -300,7 +297,7 @@ class Codesign:
             idle = self.design.idle
             models = self.design.models(0, choice[0]) if idle is None else idle
             # a model's classes need the scale
-            self._base = self._tables(models, self.columns & (SCALE | ~ALL_COSTS))
+            self._base = self._tables(models, self.columns & (SCALE | ~CHARGED))
         return self._base
 
     def _tables(self, models: Sequence[core.Model], wanted: int, plain: bool = False) -> Tables:
@@ -327,12 +324,13 @@ class Codesign:
         count = max(1, len(choices))
         own, bits = [], []
         for c, (row, size) in enumerate(zip(rows, tables.space_rows[variant], strict=True)):
-            widths = 1 if self.space.widths is None else len(self.space._per_cell[c][0])
-            block = size // (widths * count)
-            row %= size
+            # a table's row is (width, bits, the rest), a space's (width, the rest)
+            widths = 1 if self.space.widths is None else len(self.space.cell_choices[c][0])
+            rest = size // (widths * count)
+            width, bit, other = digits_of(row % size, (widths, count, rest))
             if choices:
-                bits.append(choices[row // block % count])
-            own.append(row // (block * count) * block + row % block)
+                bits.append(choices[bit])
+            own.append(number_of((width, other), (widths, rest)))
         return tuple(own), tuple(bits)
 
     def row(self, found: Found) -> tuple[int, ...]:
@@ -342,18 +340,20 @@ class Codesign:
 
 def rank(found: Found) -> tuple[float, ...]:
     """Return what answers are compared by, the best first: objective, latency, energy, area."""
-    return (-found.objective, *found.metrics[1:4])
+    return (-found.objective, *found.metrics[Metric.ALL_COSTS])
 
 
 def joint_size(space: SearchSpace, design: DesignSpace, accelerators: int) -> int:
     """Return how many networks with bits for each cell there are on so many accelerators."""
     each = max(1, len(design.cell_bits))
     networks: int = sum(
-        size * each ** int(cells) for size, cells in zip(space._blocks, space.cells, strict=True)
+        size * each ** int(cells)
+        for size, cells in zip(space.combinations, space.cells, strict=True)
     )
-    return networks * (space.size // sum(space._blocks)) * accelerators
+    return networks * (space.size // sum(space.combinations)) * accelerators
 
 
 def reward(exponents: Sequence[float] | None) -> int | None:
-    """Return which cost (1 latency, 2 energy, 3 area) an objective rewards, or None."""
-    return next((k for k in (1, 2, 3) if exponents is not None and exponents[k] > 0.0), None)
+    """Return which cost's metric an objective rewards, or None."""
+    costs = range(Metric.LATENCY, Metric.PARAMS)
+    return next((k for k in costs if exponents is not None and exponents[k] > 0.0), None)

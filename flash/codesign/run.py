@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core import compile as core
-from .._core.exact import Query
-from .._core.tables import COLUMNS
-from ..base.record import deferred
+from .._core.search.exact import Query
+from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
-from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import MACS, PARAMS
-from ..results.conflicts import NAMES, refusal
-from ..results.result import SearchResult
+from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
+from ..problem.objective import limits_on
+from ..results.conflicts import others_of, refusal, reported
+from ..results.result import ended, no_result, result_at, verdict
 from ..solving.options import unsearched
 from .joint import Codesign, joint_size, reward
 
@@ -21,18 +19,30 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..hardware.designs import DesignSpace
+    from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..results.accelerator import Accelerator
+    from ..results.result import SearchResult
     from ..solving.options import Device, Options
     from ..spaces.space import SearchSpace
     from .joint import Found
 
-__all__ = ["accelerator_of", "least_values", "search_codesign"]
+__all__ = [
+    "ANY",
+    "NO_ROOM",
+    "PROVEN",
+    "accelerator_of",
+    "joint_columns",
+    "least_values",
+    "search_codesign",
+]
 
 INF = float("inf")
 COUNTED = 10**7  # accelerators that are counted one by one: those that fit
+ANY = "network on any accelerator"
+NO_ROOM = "no accelerator fits the device"
+PROVEN = f"proven: no {ANY} within the budgets is better"
 PATIENCE_S = 1.0  # for each least value that explains a refusal
-TERMS = ("latency_ms", "energy_mj", "area_mm2")
 
 
 def search_codesign(
@@ -60,32 +70,30 @@ def search_codesign(
     if rewarded is not None:
         raise ArgumentError(
             f"objective must not reward a cost with codesign, got a positive exponent of "
-            f"{TERMS[rewarded - 1]}"
+            f"{TERMS[rewarded]}"
         )
     fields: dict[str, Any] = {
-        "objective_name": wanted.name(predictor is not None),
+        "objective_name": wanted.name(predictor is not None, quantised=bool(design.cell_bits)),
         "method": options.method,
         "seed": options.seed,
     }
-    if design.cell_bits and predictor is None:
-        fields["objective_name"] = fields["objective_name"].replace(
-            "nn_degree", "quantised nn_degree"
-        )
     short = design.least_shortage()
     if short is not None:
-        return _refused(space, device, f"proven: no accelerator fits the device: {short}", fields,
-                        None, started)  # fmt: skip
-    columns = 1 | target.columns(space.family)
-    columns |= PARAMS if limits[4] < INF or wanted.uses(4) else 0
-    columns |= MACS if limits[5] < INF or wanted.uses(5) else 0
-    if predictor is not None and predictor.terms is not None:
-        columns |= PARAMS | MACS
+        return no_result(
+            space,
+            target,
+            device.budgets,
+            f"proven: {NO_ROOM}: {short}",
+            elapsed_s=perf_counter() - started,
+            **fields,
+        )
+    counted = count_columns((*limits_on(limits), *wanted.metrics))
     run = Codesign(
         space,
         design,
         predictor,
         Query(limits, device.least, wanted.exponents),
-        columns,
+        joint_columns(target, space, predictor, counted),
         ends_at=started + options.deadline,
         evals=options.evals,
         notify=_notify(options, device, predictor, started, stop),
@@ -95,22 +103,13 @@ def search_codesign(
         run.run()
     except KeyboardInterrupt:
         run.stopped = "interrupt"
-    fields |= {"nfev": run.nfev, "stopped": run.stopped, "proven": run.stopped is None}
-    best = run.best
-    if best is None:
-        if run.stopped is None:
-            least = least_values(run, predictor, device.budgets)
-            message = refusal(device.budgets, least, "network on any accelerator")
-            return _refused(space, device, message, fields, least, started)
-        message = f"no network within the budgets was found; {run.stopped} ended the search"
-        return SearchResult(
-            space, target.name, device.budgets, "TIME_LIMIT", message,
-            elapsed_s=perf_counter() - started, **fields,
-        )  # fmt: skip
-    return _report(run, best, predictor, device, fields, started)
+    fields |= {"nfev": run.nfev, "stopped": run.stopped}
+    if run.best is None:
+        return _nothing(run, predictor, device, fields, started)
+    return _found(run, run.best, predictor, device, fields, started)
 
 
-def _report(
+def _found(
     run: Codesign,
     best: Found,
     predictor: AccuracyPredictor | None,
@@ -118,80 +117,76 @@ def _report(
     fields: dict[str, Any],
     started: float,
 ) -> SearchResult:
-    space, design, wanted = run.space, run.design, device.wanted
-    totals, degrees = core.totals_of(
-        run.plan, design.models(0, best.choice[0])[0], best.variant, best.rows
-    )
+    """Return the result of the network and accelerator that were found."""
+    design, wanted, stopped = run.design, device.wanted, run.stopped
+    proven = stopped is None
     score = wanted.report(best.objective, predictor)
-    if run.stopped is None:
-        status = "OPTIMAL"
-        message = "proven: no network on any accelerator within the budgets is better"
-    else:
-        status = "TIME_LIMIT" if run.stopped == "time_limit_s" else "FEASIBLE"
-        message = f"best so far; {run.stopped} ended the search"
-    row = run.row(best)
-    metrics = best.metrics
-    known = design.target.metrics
-    costs = {name: v for name, v in zip(COSTS, metrics[1:4], strict=True) if name in known}
-    bound = score if run.stopped is None else None
+    bound = score if proven else None
     if bound is None and run.bound < INF:
         bound = wanted.report(run.bound, predictor)
-    return SearchResult(
-        space,
-        design.target.name,
+    return result_at(
+        run.space,
+        design.target,
         device.budgets,
-        status,
-        message,
-        x=row,
-        nn_degree=totals[0] * core.SCORE_UNIT,
-        accuracy=None if predictor is None else predictor.accuracy_of(metrics[0]),
-        latency_ms=costs.get("latency_ms"),
-        energy_mj=costs.get("energy_mj"),
-        area_mm2=costs.get("area_mm2"),
-        params=int(totals[COLUMNS.index("params")]),
-        macs=int(totals[COLUMNS.index("macs")]),
+        run.row(best),
+        best.metrics,
+        verdict(proven, stopped, "best so far" + ended(stopped), PROVEN),
+        charged=lambda: design.target_of(best.choice),
+        accuracy=None if predictor is None else predictor.accuracy_of(best.metrics[Metric.SCORE]),
         objective=score,
         upper_bound=bound,
-        cell_degrees=tuple(d * core.SCORE_UNIT for d in degrees),
-        accelerator=accelerator_of(space, design, best),
-        flags=deferred(
-            lambda: design.target_of(best.choice).cost(space.decode(row)).flags
-        ),
+        proven=proven,
+        accelerator=accelerator_of(run.space, design, best.choice, best.bits),
         elapsed_s=perf_counter() - started,
+        **facts_of(run.plan, design.models(0, best.choice[0])[0], best.variant, best.rows),
         **fields,
-    )  # fmt: skip
+    )
 
 
-def accelerator_of(space: SearchSpace, design: DesignSpace, found: Found) -> Accelerator:
-    """Return an accelerator as a result shows it."""
-    used = design.used(found.choice)
-    accelerators = design.feasible if design.size <= COUNTED else design.size
-    return {
-        "values": design.describe(found.choice),
-        "resources": {name: [used[name], most] for name, most in design.limits.items()},
-        "cell_bits": list(found.bits),
-        "joint": joint_size(space, design, accelerators),
-    }
-
-
-def _refused(
-    space: SearchSpace,
+def _nothing(
+    run: Codesign,
+    predictor: AccuracyPredictor | None,
     device: Device,
-    message: str,
     fields: dict[str, Any],
-    least: dict[str, float] | None,
     started: float,
 ) -> SearchResult:
-    return SearchResult(
-        space,
-        device.target.name,
+    """Return the result where nothing within the budgets was found."""
+    least, why = None, None
+    if run.stopped is None:
+        least = least_values(run, predictor, device.budgets)
+        why = refusal(device.budgets, least, ANY)
+    return no_result(
+        run.space,
+        run.design.target,
         device.budgets,
-        "INFEASIBLE",
-        message,
+        why,
         least=least,
         elapsed_s=perf_counter() - started,
-        **{**fields, "proven": True},
+        **fields,
     )
+
+
+def joint_columns(
+    target: Target, space: SearchSpace, predictor: AccuracyPredictor | None, counted: int
+) -> int:
+    """Return what tables of a joint search hold, as bits; counted: of params and MACs."""
+    if predictor is not None and predictor.terms is not None:
+        counted |= PARAMS | MACS
+    return SCORE | target.columns(space.family) | counted
+
+
+def accelerator_of(
+    space: SearchSpace, design: DesignSpace, choice: tuple[int, ...], bits: tuple[int, ...]
+) -> Accelerator:
+    """Return an accelerator as a result shows it: an option for each part, bits of each cell."""
+    used = design.used(choice)
+    accelerators = design.feasible if design.size <= COUNTED else design.size
+    return {
+        "values": design.describe(choice),
+        "resources": {name: [used[name], most] for name, most in design.limits.items()},
+        "cell_bits": list(bits),
+        "joint": joint_size(space, design, accelerators),
+    }
 
 
 def least_values(
@@ -202,25 +197,18 @@ def least_values(
     found: dict[str, float] = {}
     for name in budgets:
         for others in (budgets, {}):
-            limits = [others.get(n, INF) if n != name else INF for n in NAMES]
-            floor = others.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
-            exponents = None
-            if name in NAMES:
-                k = NAMES.index(name)
-                exponents = [-1.0 if i == k else 0.0 for i in range(6)]
-            columns = run.columns | PARAMS * (name == "max_params") | MACS * (name == "max_macs")
+            k = METRIC_OF[name]
+            exponents = [-1.0 if i == k else 0.0 for i in range(N_METRICS)] if k else None
             least = Codesign(
-                run.space, run.design, predictor, Query(limits, floor, exponents), columns,
-                ends_at=perf_counter() + PATIENCE_S,
+                run.space, run.design, predictor, Query(*others_of(others, name), exponents),
+                run.columns | count_columns((k,)), ends_at=perf_counter() + PATIENCE_S,
             )  # fmt: skip
             least.run()
             if least.best is None or least.stopped is not None:
                 continue
-            if name in NAMES:
-                value = least.best.metrics[NAMES.index(name)]
-                found[name] = int(value) if name in ("max_params", "max_macs") else value
-            elif predictor is not None:
-                found[name] = predictor.accuracy_of(least.best.metrics[0])
+            told = reported(name, least.best.metrics[k], predictor)
+            if told is not None:
+                found[name] = told
             break
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
+from ..spaces.network_space import NetworkSpace
 from .comparison import Comparison
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
 
 
 @public
-def compare(
+def compare(  # noqa: C901, PLR0915
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,
@@ -176,7 +177,7 @@ def compare(
     wanted = usual_methods if methods is None else _names(methods, known)
     if codesign and baseline == "random":
         baseline = DESIGNING[0]
-    if not codesign and not named and not judge.expensive and not hasattr(space, "groups"):
+    if not codesign and not named and not judge.expensive and not isinstance(space, NetworkSpace):
         wanted = ["shgo", *wanted]
     if choice("baseline", baseline, known) not in wanted:
         raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
@@ -258,7 +259,7 @@ def _optimum(result: SearchResult[Any]) -> float | None:
 
 def unfit_core(space: Any, judge: Any) -> str | None:
     """Return why flash's own search does not fit, or None where it does."""
-    if judge.expensive or hasattr(space, "groups"):
+    if judge.expensive or isinstance(space, NetworkSpace):
         return "searches a SearchSpace by a predictor or NN-Degree"
     return None
 

@@ -75,7 +75,7 @@ class Evaluator:
         ground : Ground
         rows : int64 array, shape (n, variables)
             Canonical rows of choice indices, each once.
-        metrics : float64 array, shape (6, n)
+        metrics : float64 array, shape (metrics, n)
             What `Ground.charge` says of them.
         """
         raise NotImplementedError

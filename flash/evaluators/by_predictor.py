@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public
+from ..base.names import Metric
 from . import Evaluator
 
 TYPE_CHECKING = False
@@ -58,7 +59,7 @@ class PredictorEvaluator(Evaluator):
         from ..evaluating import accuracies_of
         from ..solving.ground import TableGround
 
-        score = metrics[0]
+        score = metrics[Metric.SCORE]
         if self.predictor is None or not isinstance(ground, TableGround):
             return score, None
         # by the core: numpy's exponential is not always rounded as that of the C library

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from ..base.checks import integer, public, shown
+from ..base.names import MAXIMA, Metric
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
 
@@ -210,7 +211,7 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
     from ..solving.ground import TableGround
 
     if isinstance(ground, TableGround):
-        from .._core.exact import Query, Search
+        from .._core.search.exact import Query, Search
         from ..results.conflicts import least_budgets, refusal
 
         core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)
@@ -221,11 +222,10 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
         return
     smallest = ground.canonical(np.zeros((1, len(ground.lengths)), dtype=np.int64))
     if task.excess(smallest)[0] > 0.0:
-        names = ("", "max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
         used = ground.charge(smallest)[:, 0]
         told = [
             f"{name} would have to be at least {used[k]:.6g} (given {budgets[name]:g})"
-            for k, name in enumerate(names)
+            for k, name in enumerate(MAXIMA, Metric.LATENCY)
             if name in budgets and used[k] > budgets[name]
         ]
         raise ArgumentError(

@@ -132,13 +132,13 @@ class TableEvaluator(Evaluator):
         if isinstance(space, NetworkSpace):
             row = np.array([space.parse(name)], dtype=np.int64)
             return tuple(space.canonical(row)[0].tolist())
-        from ..spaces.codec import row_of
+        from ..spaces.index import row_at
 
         if not name.isdecimal() or int(name) >= space.size:
             raise FormatError(
                 f"a network of {space.family} is a flat index below {space.size}, got {name!r}"
             )
-        return tuple(row_of(space, int(name)))
+        return tuple(row_at(space, int(name)))
 
     def knows(self, ground: Ground, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         if self.missing == "error":

@@ -6,11 +6,11 @@ import os
 from time import perf_counter
 
 from ..base.checks import integer, public, shown
+from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import as_space
-from ..results.screen import BUDGETS
 from ..solving.options import METHODS, check_device, check_options
 
 TYPE_CHECKING = False
@@ -219,9 +219,9 @@ def _devices(
     found: list[Device] = []
     wrong: list[Exception] = []
     lines = []
-    for i, (target, *own) in enumerate(zip(targets, *columns, strict=True)):
+    for i, (target, *costs, accuracy) in enumerate(zip(targets, *columns, strict=True)):
         try:
-            found.append(check(target, own[:5], own[5]))
+            found.append(check(target, costs, accuracy))
         except (FlashError, OSError) as error:
             wrong.append(error)
             lines.append(f"target[{i}]: {error}")

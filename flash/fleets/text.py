@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.extras import require
+from ..base.names import UNITS
 from ..results.screen import duration, quantity, table
 
 TYPE_CHECKING = False
@@ -23,13 +24,12 @@ def screen(fleet: FleetResult) -> str:
         return "no results"
     n = len(fleet)
     some = list(range(n)) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
-    costs = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
-    names = ["target", "status", fleet[0].objective_name, *costs]
+    names = ["target", "status", fleet[0].objective_name, *UNITS]
     rows = [names]
     for i in some:
         one = fleet[i]
         row = [one.target, one.status, _shown(one, "objective")]
-        rows.append(row + [_shown(one, name, unit) for name, unit in costs.items()])
+        rows.append(row + [_shown(one, name, unit) for name, unit in UNITS.items()])
     lines = [line.rstrip() for line in table(rows, 2)]
     if n > len(some):
         lines.insert(1 + SHOWN // 2, f"... {n - len(some):,} more ...")

@@ -7,17 +7,19 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
-from .._core import compile as core
-from .._core.exact import Query
+from .._core.costing import batch
+from .._core.model import compile as core
+from .._core.search.exact import Query
+from ..base.names import TERMS, Metric
 from ..codesign.front import JointFront
-from ..codesign.joint import Codesign, Found
-from ..codesign.run import accelerator_of, least_values
-from ..problem.compiling import MACS, PARAMS, Problem, plan_of, rows_of, table_rows
+from ..codesign.joint import Codesign
+from ..codesign.run import ANY, NO_ROOM, accelerator_of, joint_columns, least_values
+from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns, facts_of
+from ..problem.objective import limits_on
 from ..results.conflicts import refusal
-from .front import FrontEvent, ParetoFront
-from .maths import OBJECTIVES
-from .run import choices, teller
+from ..spaces.index import COUNT, choices_at, places_of, rows_of
+from .front import QUANTISED, FrontEvent, ParetoFront
+from .run import best_first, summary, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ if TYPE_CHECKING:
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
-__all__ = ["Accelerators", "cell_degrees", "find_codesign"]
-
-QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
+__all__ = ["Accelerators", "facts_in", "find_codesign"]
 
 
 class Accelerators(Sequences["Accelerator"]):
@@ -59,11 +59,9 @@ class Accelerators(Sequences["Accelerator"]):
         if isinstance(key, slice):
             return [self[i] for i in range(*key.indices(len(self)))]
         i = range(len(self))[key]
-        cells = int(self._space.cells[self._x[i, 1]])
-        found = Found(
-            tuple(self._chosen[i].tolist()), 0, (), tuple(self._bits[i, :cells].tolist()), 0.0, ()
-        )
-        return accelerator_of(self._space, self._design, found)
+        cells = int(self._space.cells[self._x[i, COUNT]])
+        choice, bits = self._chosen[i].tolist(), self._bits[i, :cells].tolist()
+        return accelerator_of(self._space, self._design, tuple(choice), tuple(bits))
 
     def __repr__(self) -> str:
         return f"<{len(self):,} accelerators of {self._design.target.name}>"
@@ -92,15 +90,13 @@ def find_codesign(
         known.
     """
     design = target.design_space(space.family)
-    columns = 1 | target.columns(space.family)
-    columns |= PARAMS if "params" in goals or "max_params" in budgets else 0
-    columns |= MACS if "macs" in goals or "max_macs" in budgets else 0
-    if predictor is not None and predictor.terms is not None:
-        columns |= PARAMS | MACS
+    compared = [TERMS.index(goal) for goal in goals]
+    counted = count_columns((*compared, *limits_on(limits)))
+    columns = joint_columns(target, space, predictor, counted)
     run = Codesign(space, design, predictor, Query(limits, least), columns)
     search = JointFront(
         run,
-        [OBJECTIVES.index(goal) for goal in goals],
+        compared,
         epsilon=epsilon,
         ends_at=started + deadline,
         notify=teller(callback, progress, started),
@@ -116,20 +112,12 @@ def find_codesign(
     known: dict[str, float] | None = None
     stopped = search.stopped
     if short is not None:
-        message = f"proven: no accelerator fits the device: {short}"
-    elif len(x):
-        message = f"{len(x):,} points" + (
-            f"; {stopped} ended the search"
-            if stopped
-            else f", within {100 * epsilon:g} % of every network on any accelerator"
-            if epsilon
-            else ", proven: nothing on any accelerator dominates any of them, and none is missing"
-        )
-    elif stopped:
-        message = f"no network within the budgets was found; {stopped} ended the search"
+        message = f"proven: {NO_ROOM}: {short}"
+    elif len(x) or stopped:
+        message = summary(len(x), stopped, epsilon, " on any accelerator")
     else:
         known = least_values(run, predictor, budgets)
-        message = refusal(budgets, known, "network on any accelerator")
+        message = refusal(budgets, known, ANY)
     return ParetoFront(
         space,
         target,
@@ -158,28 +146,24 @@ def _columns(
     """Return rows of choices, options' numbers, bits and metrics, best first by each goal."""
     space, design = run.space, run.design
     metric = search.metrics
-    keys = [
-        -metric[:, 0] if goal == "accuracy" else metric[:, OBJECTIVES.index(goal)] for goal in goals
-    ]
-    order = np.lexsort(keys[::-1])
+    order = best_first(metric, goals)
     own, bits = search.decoded()
     metric = metric[order]
     plain = _networks(space, design)
-    x = choices(plain, search.variants[order], own[order])
-    told = batch.evaluate(plain.tables, *table_rows(space, x))
-    out: dict[str, Any] = {"nn_degree": np.array(told[0])}
-    scores = metric[:, 0].copy()
+    x = choices_at(space, plain.tables.space_rows, search.variants[order], own[order])
+    told = batch.evaluate(plain.tables, *places_of(space, x))
+    out: dict[str, Any] = {"nn_degree": np.array(told[Metric.SCORE])}
+    scores = metric[:, Metric.SCORE].copy()
     if predictor is not None:
         accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]
         out["accuracy"] = np.array(accuracies, dtype=np.float64)
         out["score"] = scores
     elif design.cell_bits:
         out[QUANTISED] = scores
-    for k, name in enumerate(OBJECTIVES[1:4], 1):
-        if name in design.target.metrics:
-            out[name] = metric[:, k].copy()
-    out["params"] = np.array(told[4]).astype(np.int64)
-    out["macs"] = np.array(told[5]).astype(np.int64)
+    costs = design.target.costs_among(metric.T)
+    out.update({name: column.copy() for name, column in costs.items()})
+    out["params"] = np.array(told[Metric.PARAMS]).astype(np.int64)
+    out["macs"] = np.array(told[Metric.MACS]).astype(np.int64)
     chosen, bits = search.choices[order], bits[order]
     if not design.cell_bits:
         bits = bits[:, :0]
@@ -190,8 +174,8 @@ def _columns(
 
 def _networks(space: SearchSpace, design: DesignSpace) -> Problem:
     """Return tables of what the networks themselves tell: NN-Degree, params and MACs."""
-    plan, model = plan_of(space), _any_model(design)
-    columns = 1 | PARAMS | MACS | design.target.columns(space.family)
+    plan, model = space.core_plan, _any_model(design)
+    columns = SCORE | PARAMS | MACS | design.target.columns(space.family)
     tables = core.compile_tables(plan, model, columns)
     return Problem(space, design.target, None, plan, model, tables)
 
@@ -201,8 +185,7 @@ def _any_model(design: DesignSpace) -> core.Model:
     return design.models(0, first[0] if first else 0)[0]
 
 
-def cell_degrees(front: ParetoFront, x: tuple[int, ...]) -> tuple[float, ...]:
-    """Return what each cell of a network contributes to its NN-Degree."""
+def facts_in(front: ParetoFront, x: tuple[int, ...]) -> dict[str, Any]:
+    """Return what a network of a joint front is beside its costs, as a result has it."""
     design = front.target.design_space(front.space.family)
-    _, degrees = core.totals_of(plan_of(front.space), _any_model(design), *rows_of(front.space, x))
-    return tuple(d * core.SCORE_UNIT for d in degrees)
+    return facts_of(front.space.core_plan, _any_model(design), *rows_of(front.space, x))

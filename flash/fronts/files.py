@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from ..base import checks as check
+from ..base.names import BUDGETS, COSTS, COUNTS, STOPS
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..hardware.target import METRICS as COSTS
 from ..hardware.target import Target
-from ..results.result import STOPS
-from ..results.screen import BUDGETS
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
-from .front import ParetoFront
+from .front import QUANTISED, ParetoFront
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ __all__ = ["from_dict", "to_dict"]
 
 FORMAT = 1
 WHERE = "the front"
-COUNTS = ("params", "macs")
 
 
 def to_dict(front: ParetoFront) -> dict[str, Any]:
@@ -86,7 +83,7 @@ def _checked(data: Mapping[str, Any]) -> ParetoFront:
     chosen, bits = _choices(data, space, target, x)
     names = ["nn_degree", *(["accuracy", "score"] if data["predicted"] else [])]
     if bits is not None and bits.shape[1] and not data["predicted"]:
-        names.append("quantised_nn_degree")
+        names.append(QUANTISED)
     names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
     given = check.known_keys("metrics", data["metrics"], names)
     metrics = {}
@@ -167,7 +164,7 @@ def _choices(
 def _rows(rows: Any, space: SearchSpace) -> Any:
     import numpy as np
 
-    from ..spaces.codec import checked_row
+    from ..spaces.index import checked_row
 
     if not isinstance(rows, list):
         raise FormatError(f"{WHERE}: x must be a list of rows, got {check.shown(rows)}")
@@ -175,7 +172,7 @@ def _rows(rows: Any, space: SearchSpace) -> Any:
         if not isinstance(row, list):
             raise FormatError(f"{WHERE}: x must hold lists, got {check.shown(row)}")
         checked_row(space, row)
-    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space._lengths))
+    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space.lengths))
     x.flags.writeable = False
     return x
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from time import perf_counter
 
 from ..base.checks import choice, integer, number, public, shown
+from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
-from ..hardware.target import METRICS as COSTS
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import MACS, PARAMS, as_space, compile_problem
 from ..problem.objective import read_budgets
 from .front import FrontEvent, ParetoFront
-from .maths import OBJECTIVES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
 
-__all__ = ["OBJECTIVES", "FrontEvent", "ParetoFront", "pareto"]
+__all__ = ["FrontEvent", "ParetoFront", "pareto"]
 
 INF = float("inf")
 
@@ -141,12 +140,12 @@ def read_objectives(value: Any, target: Target) -> tuple[str, ...]:
     """Return the objectives that users name, checked."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise ArgumentTypeError(
-            f"objectives must be a sequence of two to four of {', '.join(OBJECTIVES)}, "
+            f"objectives must be a sequence of two to four of {', '.join(TERMS)}, "
             f"got {shown(value)}"
         )
     names = tuple(value)
     for name in names:
-        choice("objectives", name, OBJECTIVES)
+        choice("objectives", name, TERMS)
         if name in COSTS and name not in target.metrics:
             raise ArgumentError(
                 f"objectives: target {target.name!r} does not model {name} "
@@ -157,7 +156,7 @@ def read_objectives(value: Any, target: Target) -> tuple[str, ...]:
         raise ArgumentError(f"objectives must be different, got {twice!r} twice")
     if not 2 <= len(names) <= 4:
         raise ArgumentError(
-            f"objectives must be two to four of {', '.join(OBJECTIVES)}, got {len(names)}: "
+            f"objectives must be two to four of {', '.join(TERMS)}, got {len(names)}: "
             f"{shown(names)}"
         )
     return names

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..base.checks import choice, number, public, suggesting
+from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from .maths import OBJECTIVES, hypervolume, knee
+from .maths import hypervolume, knee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ else:
         return function
 
 
-__all__ = ["FrontEvent", "ParetoFront"]
+__all__ = ["QUANTISED", "FrontEvent", "ParetoFront"]
 
-BUDGET_OF = {
-    "accuracy": "min_accuracy",
-    **{name: f"max_{name}" for name in OBJECTIVES if name != "accuracy"},
-}
+QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
 
 
 @suggesting
@@ -95,7 +93,7 @@ class ParetoFront(Record):
     space : SearchSpace
     target : Target
     objectives : tuple of str
-        Two to four of `OBJECTIVES`: more accuracy is better, less of the others. Without a
+        Two to four of `TERMS`: more accuracy is better, less of the others. Without a
         predictor "accuracy" is NN-Degree, and with one it is compared by the score beneath it.
     budgets : dict of str to float
         Of the networks that were looked at.
@@ -266,7 +264,7 @@ class ParetoFront(Record):
 
         Without a predictor "accuracy" stands for NN-Degree.
         """
-        choice("objective", objective, OBJECTIVES)
+        choice("objective", objective, TERMS)
         name = self.score_name if objective == "accuracy" and not self.predicted else objective
         return self.metrics[name]
 
@@ -275,7 +273,7 @@ class ParetoFront(Record):
         """The metric that accuracy is compared by."""
         if self.predicted:
             return "score"
-        return "quantised_nn_degree" if "quantised_nn_degree" in self.metrics else "nn_degree"
+        return QUANTISED if QUANTISED in self.metrics else "nn_degree"
 
     def at(self, **budgets: float) -> SearchResult:
         """Return the best network within budgets on the front's objectives.
@@ -311,13 +309,13 @@ class ParetoFront(Record):
         for name, value in given.items():
             tighter = max if name == "min_accuracy" else min
             merged[name] = tighter(value, merged[name]) if name in merged else value
-        from .text import best_within, main_goal, no_result
+        from .text import best_within, main_goal, nothing_within
 
         names = {name: names[name] for name in given}
         goal = main_goal(self, tuple(names.values()))
         best = best_within(self, names, given, goal)
         if best is None:
-            return no_result(self, names, given, merged)
+            return nothing_within(self, names, given, merged)
         return self._result(best, merged, goal)
 
     @property
@@ -442,7 +440,8 @@ class ParetoFront(Record):
         return cls.from_dict(parse_json(read_text(source, "the front's file")))
 
     @cached
-    def _problem(self) -> Problem:
+    def problem(self) -> Problem:
+        """The space on the target, compiled: without a predictor, with params and MACs."""
         return compile_problem(self.space, self.target, None, PARAMS | MACS)
 
     def _result(

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-__all__ = ["OBJECTIVES", "hypervolume", "knee"]
-
-# In the core's order of metrics.
-OBJECTIVES = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+__all__ = ["hypervolume", "knee"]
 
 
 def _losses(values: Sequence[ndarray[Any, Any]], names: Sequence[str]) -> ndarray[Any, Any]:

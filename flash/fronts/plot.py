@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.extras import require
+from ..base.names import UNITS
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -174,7 +175,6 @@ def _plotly(front: ParetoFront) -> Any:
 
 def _hover(front: ParetoFront, i: int) -> str:
     from ..results.screen import quantity
-    from .text import UNITS
 
     architecture = front.architectures[i]
     lines = [f"point {i}"]

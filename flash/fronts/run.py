@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query
-from .._core.front import Front
+from .._core.front.front import Front
+from .._core.search.exact import Query
+from ..base.names import FRONT_STOPPED_BY, N_METRICS, TERMS, Metric
 from ..problem.compiling import nn_degrees
+from ..results.result import NOTHING, ended
+from ..spaces.index import choices_at, places_of
 from .front import FrontEvent, ParetoFront
-from .maths import OBJECTIVES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
 
     from ..problem.compiling import Problem
 
-__all__ = ["find", "teller"]
-
-STOPS = (None, "time_limit_s", None, "callback")
+__all__ = ["best_first", "find", "summary", "teller"]
 
 
 def find(
@@ -40,7 +40,7 @@ def find(
     core = Front(
         problem.tables,
         Query(limits, least),
-        [OBJECTIVES.index(goal) for goal in goals],
+        [TERMS.index(goal) for goal in goals],
         epsilon=epsilon,
         time_limit_s=max(0.0, deadline - (perf_counter() - started)),
         callback=_listener(callback, progress, started),
@@ -54,19 +54,11 @@ def find(
         import sys
 
         print(file=sys.stderr)
-    stopped = "interrupt" if interrupted else STOPS[core.stopped]
+    stopped = "interrupt" if interrupted else FRONT_STOPPED_BY[core.stopped]
     x, metrics = columns(problem, core, goals)
     known: dict[str, float] | None = None
-    if len(x):
-        message = f"{len(x):,} points" + (
-            f"; {stopped} ended the search"
-            if stopped
-            else f", within {100 * epsilon:g} % of every network"
-            if epsilon
-            else ", proven: nothing dominates any of them, and none is missing"
-        )
-    elif stopped:
-        message = f"no network within the budgets was found; {stopped} ended the search"
+    if len(x) or stopped:
+        message = summary(len(x), stopped, epsilon)
     else:
         from ..results.conflicts import least_budgets, refusal
 
@@ -87,6 +79,18 @@ def find(
         core.weighed,
         perf_counter() - started,
     )
+
+
+def summary(points: int, stopped: str | None, epsilon: float, where: str = "") -> str:
+    """Return what a front's message says of its points; where: such as " on any accelerator"."""
+    if not points:
+        return NOTHING + ended(stopped)
+    if stopped is not None:
+        return f"{points:,} points" + ended(stopped)
+    if epsilon:
+        return f"{points:,} points, within {100 * epsilon:g} % of every network{where}"
+    proof = f"proven: nothing{where} dominates any of them, and none is missing"
+    return f"{points:,} points, {proof}"
 
 
 def _listener(
@@ -120,6 +124,15 @@ def teller(
     return tell
 
 
+def best_first(metric: ndarray[Any, Any], goals: tuple[str, ...]) -> ndarray[Any, Any]:
+    """Return the order of points, shape (n, metrics), by each goal in turn."""
+    import numpy as np
+
+    columns = [metric[:, TERMS.index(goal)] for goal in goals]
+    keys = [-c if goal == "accuracy" else c for c, goal in zip(columns, goals, strict=True)]
+    return np.lexsort(keys[::-1])
+
+
 def columns(
     problem: Problem, core: Front, goals: tuple[str, ...]
 ) -> tuple[ndarray[Any, Any], dict[str, ndarray[Any, Any]]]:
@@ -130,48 +143,22 @@ def columns(
     n = len(variants) // 4
     variant = np.frombuffer(variants, dtype=np.int32)
     row = np.frombuffer(rows, dtype=np.int32).reshape(n, max(problem.layout))
-    metric = np.frombuffer(values, dtype=np.float64).reshape(n, 6)
-    keys = []
-    for goal in goals:
-        column = metric[:, OBJECTIVES.index(goal)]
-        keys.append(-column if goal == "accuracy" else column)
-    order = np.lexsort(keys[::-1])
+    metric = np.frombuffer(values, dtype=np.float64).reshape(n, N_METRICS)
+    order = best_first(metric, goals)
     variant, row, metric = variant[order], row[order], metric[order]
-    x = choices(problem, variant, row)
-    predictor = problem.predictor
+    x = choices_at(problem.space, problem.tables.space_rows, variant, row)
+    predictor, scores = problem.predictor, metric[:, Metric.SCORE].copy()
     out: dict[str, ndarray[Any, Any]] = {
-        "nn_degree": np.array(nn_degrees(problem, x, metric[:, 0].copy()), dtype=np.float64)
+        "nn_degree": np.array(nn_degrees(problem, scores, *places_of(problem.space, x)))
     }
     if predictor is not None:
-        scores = metric[:, 0].tolist()
-        out["accuracy"] = np.array([predictor.accuracy_of(s) for s in scores], dtype=np.float64)
-        out["score"] = metric[:, 0].copy()
-    for k, name in enumerate(OBJECTIVES[1:4], 1):
-        if name in problem.target.metrics:
-            out[name] = metric[:, k].copy()
-    out["params"] = metric[:, 4].astype(np.int64)
-    out["macs"] = metric[:, 5].astype(np.int64)
+        accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]
+        out["accuracy"] = np.array(accuracies, dtype=np.float64)
+        out["score"] = scores
+    costs = problem.target.costs_among(metric.T)
+    out.update({name: column.copy() for name, column in costs.items()})
+    out["params"] = metric[:, Metric.PARAMS].astype(np.int64)
+    out["macs"] = metric[:, Metric.MACS].astype(np.int64)
     for column in (x, *out.values()):
         column.flags.writeable = False
     return x, out
-
-
-def choices(
-    problem: Problem, variant: ndarray[Any, Any], row: ndarray[Any, Any]
-) -> ndarray[Any, Any]:
-    """Return rows of choice indices, shape (n, variables), for variants and table rows."""
-    import numpy as np
-
-    lengths = problem.space._lengths
-    x = np.zeros((len(variant), len(lengths)), dtype=np.int64)
-    each = (len(lengths) - 3) // max(1, len(problem.space._per_cell))
-    for v, sizes in enumerate(problem.tables.space_rows):
-        own = np.flatnonzero(variant == v)
-        rest = v
-        for k in (2, 1, 0):
-            rest, x[own, k] = divmod(rest, lengths[k])
-        for c, size in enumerate(sizes):
-            left = row[own, c].astype(np.int64) % size
-            for k in range(3 + (c + 1) * each - 1, 2 + c * each, -1):
-                left, x[own, k] = np.divmod(left, lengths[k])
-    return x

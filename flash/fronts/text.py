@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence as Sequences
 
 from ..base.extras import require
-from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import rows_of, totals_of
+from ..base.names import BUDGET_OF, COSTS, TERMS, UNITS
 from ..problem.objective import PLAIN, as_objective
-from ..results.result import SearchResult
+from ..results.result import PROVEN, SearchResult, result_at
 from ..results.screen import duration, quantity, table
+from ..spaces.index import rows_of
+from .front import QUANTISED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from ..spaces.space import SearchSpace
     from .front import ParetoFront
 
-__all__ = ["Architectures", "best_within", "frame", "no_result", "result_of", "screen"]
+__all__ = ["Architectures", "best_within", "frame", "nothing_within", "result_of", "screen"]
 
-UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
 SHOWN = 9  # points on a screen
 
 
@@ -96,43 +95,31 @@ def result_of(
     if goal is None:
         goal = main_goal(front)
     if budgets is None:
-        own = {f"max_{name}": values[name] for name in front.objectives if name != goal}
+        own = {BUDGET_OF[name]: values[name] for name in front.objectives if name != goal}
         budgets = {**front.budgets, **own}
     x = tuple(front.x[i].tolist())
-    accelerator = None if front.accelerators is None else front.accelerators[i]
-    if accelerator is None:
-        _, degrees = totals_of(front._problem, *rows_of(front.space, x))
+    if front.accelerators is None:
+        accelerator, facts = None, front.problem.facts(*rows_of(front.space, x))
+        proof = PROVEN
     else:
-        from .codesign import cell_degrees
+        from ..codesign.run import PROVEN as proof
+        from .codesign import facts_in
 
-        degrees = cell_degrees(front, x)
-    known = {name: values[name] for name in COSTS if name in values}
+        accelerator, facts = front.accelerators[i], facts_in(front, x)
     wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target, None)
     if goal != "accuracy":
         value = wanted.report(-log(values[goal]))
     else:
         value = values["accuracy" if front.predicted else front.score_name]
-    status, message = "FEASIBLE", f"a point of a front: {front.message}"
-    if front.exact:
-        status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
-        if accelerator is not None:
-            message = "proven: no network on any accelerator within the budgets is better"
-    elif front.stopped == "time_limit_s":
-        status = "TIME_LIMIT"
-    return SearchResult(
+    return result_at(
         front.space,
-        front.target.name,
+        front.target,
         budgets,
-        status,
-        message,
-        x=x,
-        nn_degree=values["nn_degree"],
+        x,
+        [values.get(name, 0.0) for name in TERMS],
+        (front.status, proof if front.exact else f"a point of a front: {front.message}"),
+        charged=lambda: target_of(front, i),
         accuracy=values.get("accuracy"),
-        latency_ms=known.get("latency_ms"),
-        energy_mj=known.get("energy_mj"),
-        area_mm2=known.get("area_mm2"),
-        params=values["params"],
-        macs=values["macs"],
         objective=value,
         upper_bound=value if front.exact else None,
         objective_name=goal_name(front, wanted),
@@ -141,19 +128,14 @@ def result_of(
         nfev=front.weighed,
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
-        cell_degrees=degrees,
         accelerator=accelerator,
-        # when somebody asks: it takes longer than all the rest
-        flags=deferred(lambda: target_of(front, i).cost(front.space.decode(x)).flags),
+        **facts,
     )
 
 
 def goal_name(front: ParetoFront, wanted: Objective) -> str:
     """Return what a point is the best by, in words."""
-    name = wanted.name(front.predicted)
-    if front.score_name == "quantised_nn_degree":
-        name = name.replace("nn_degree", "quantised nn_degree")
-    return name
+    return wanted.name(front.predicted, quantised=front.score_name == QUANTISED)
 
 
 def target_of(front: ParetoFront, i: int) -> Target:
@@ -163,7 +145,7 @@ def target_of(front: ParetoFront, i: int) -> Target:
     return front.target.design_space(front.space.family).target_of(tuple(front.chosen[i].tolist()))
 
 
-def no_result(
+def nothing_within(
     front: ParetoFront,
     names: Mapping[str, str],
     given: Mapping[str, float],

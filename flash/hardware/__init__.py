@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .target import COLUMNS, KINDS, METRICS, Target, as_target, targets
+from .target import KINDS, Target, as_target, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from .costing import flags_for as flags_for
 
 __all__ = [
-    "COLUMNS",
     "KINDS",
-    "METRICS",
     "Cost",
     "LayerCost",
     "Target",

@@ -59,8 +59,9 @@ def as_in_class(
     target: Target, family: str, totals: Sequence[float], number: int
 ) -> dict[str, float]:
     """Return the costs of a network's totals with the factors of another class."""
-    from .._core.compile import Model
-    from . import KINDS, METRICS
+    from .._core.model.compile import Model
+    from ..base.names import COSTS, Metric
+    from . import KINDS
 
     kind = KINDS[target.kind]
     links = dict(target.model(family).links)
@@ -70,4 +71,4 @@ def as_in_class(
     links["classes"] = [(float("inf"), *own[1:])]
     model = Model(target.kind, [], kind.QUANTUM, links, target.array)
     found = model.metrics((*totals, 0, 0))
-    return {name: found[1 + k] for k, name in enumerate(METRICS)}
+    return dict(zip(COSTS, found[Metric.ALL_COSTS], strict=True))

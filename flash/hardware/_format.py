@@ -10,8 +10,9 @@ units, provenance, description, model, features.
 from __future__ import annotations
 
 from ..base.checks import hint, known_keys, shown
+from ..base.names import COST_COLUMNS, COSTS
 from ..errors import FormatError
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "integer", "number", "numbers", "table"]
+__all__ = ["check", "check_late", "integer", "number", "numbers", "table"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
@@ -36,8 +37,7 @@ KEYS = (
     "design",
     *NOTES,
 )
-METRICS = ("latency_ms", "energy_mj", "area_mm2")
-NETWORK_RANGES = (*METRICS, "tiles", "macs", "params", "layers")
+NETWORK_RANGES = (*COSTS, "tiles", "macs", "params", "layers")
 LAYER_RANGES = ("in_channels", "out_channels", "kernel", "positions")
 MAX_SETS = 16
 MAX_NUMBERS = 4096
@@ -51,7 +51,6 @@ def check(
     data: Any,
     where: str,
     kinds: Mapping[str, ModuleType],
-    columns: tuple[str, ...],
     version: int,
 ) -> dict[str, Any]:
     """Return the fields of a `Target` from parsed data.
@@ -64,8 +63,6 @@ def check(
         What to call it in errors: its path.
     kinds : dict of str to module
         The kinds of model there are.
-    columns : tuple of str
-        Every column of the cost tables.
     version : int
         The format that is read.
 
@@ -85,7 +82,7 @@ def check(
         module.refuse_older(data, where)
     if "features" in data:
         names_of(data["features"], f"{where}: features", module.FEATURES)
-    accepted = tuple(column for column in columns if column in module.COLUMNS)
+    accepted = tuple(column for column in COST_COLUMNS if column in module.COLUMNS)
     coefficients = _coefficients(data["coefficients"], where, module.FEATURES, accepted)
     links = table(data.get("links", {}), f"{where}: links", coefficients)
     ranges = table(data.get("calibrated_ranges", {}), f"{where}: calibrated_ranges", coefficients)
@@ -129,6 +126,42 @@ def check(
     }
 
 
+def check_late(
+    key: str, value: Any, where: str, fields: Mapping[str, Any], module: ModuleType
+) -> Any:
+    """Return one of the fields that tell of the calibration, as `check` does, but by itself.
+
+    Parameters
+    ----------
+    key : str
+        "calibrated_ranges", "intervals" or one of `NOTES`.
+    value
+        What the file holds there, parsed.
+    where : str
+        What to call the file in errors.
+    fields : dict
+        What `check` returned of the rest of the file.
+    module : module
+        The target's kind.
+
+    Raises
+    ------
+    FormatError
+        As `check`.
+    """
+    coefficients = fields["coefficients"]
+    if key == "intervals":
+        return _intervals(value, where, coefficients, module)
+    if key == "calibrated_ranges":
+        table(value, f"{where}: {key}", coefficients)
+        return {
+            name: _ranges(one, f"{where}: {key}.{name}", module.FEATURES)
+            for name, one in value.items()
+        }
+    _plain(value, f"{where}: {key}", [MAX_NOTES])
+    return dict(table(value, f"{where}: {key}"))
+
+
 def _coefficients(
     data: Any, where: str, features: tuple[str, ...], columns: tuple[str, ...]
 ) -> dict[str, dict[str, dict[str, float]]]:
@@ -145,11 +178,11 @@ def _coefficients(
                 feature: number(value, f"{at}.{column}.{feature}", 0.0, MAX_COEFFICIENT)
                 for feature, value in table(values, f"{at}.{column}", features).items()
             }
-            if column in METRICS and not any(result[name][column].values()):
+            if column in COSTS and not any(result[name][column].values()):
                 raise FormatError(f"{at}.{column} must hold a coefficient above 0, got none")
-        modelled = [column for column in METRICS if column in result[name]]
+        modelled = [column for column in COSTS if column in result[name]]
         first = next(iter(result))
-        if modelled != [column for column in METRICS if column in result[first]]:
+        if modelled != [column for column in COSTS if column in result[first]]:
             raise FormatError(
                 f"{at} must model the costs that {first!r} models, got {', '.join(modelled)}"
             )
@@ -199,7 +232,7 @@ def _intervals(
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for name, metrics in table(data, where, coefficients).items():
         result[name] = {}
-        modelled = [metric for metric in METRICS if metric in coefficients[name]]
+        modelled = [metric for metric in COSTS if metric in coefficients[name]]
         for metric, one in table(metrics, f"{where}.{name}", modelled).items():
             at = f"{where}.{name}.{metric}"
             table(one, at, keys, keys)

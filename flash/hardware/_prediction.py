@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.checks import number
+from ..base.names import Column
 from ..networks.operations import charged
 from ._classes import as_in_class, unseen_class
 from ._fitting import interval_width
 from ._terms import terms, totals
-from .costing import TILES, cost, family_and_network
+from .costing import cost, family_and_network
 
 if TYPE_CHECKING:
     from ..networks.cell_networks import Net
@@ -37,7 +38,7 @@ def _beside(target: Target, net: Net) -> dict[str, tuple[float, float]]:
     classes with one would give it. Empty where its class has a run."""
     family, network = family_and_network(net)
     totals = target.model(family).total(charged(network).packed)
-    gap = unseen_class(target, family, float(totals[TILES]))
+    gap = unseen_class(target, family, float(totals[Column.SCALE]))
     if gap is None:
         return {}
     own = cost(target, net)

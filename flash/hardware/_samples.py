@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..base.checks import number, parse_json, read_text, shown
+from ..base.names import COSTS
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import Architecture
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     # What users pass as a network; a path is that of an ONNX model or of JSON.
     Subject: TypeAlias = Architecture | Network | Found | torch.nn.Module | str | os.PathLike[str]
 
-__all__ = ["METRICS", "Sample", "as_net", "is_module", "label", "listed", "samples"]
-
-METRICS = ("latency_ms", "energy_mj", "area_mm2")
+__all__ = ["Sample", "as_net", "is_module", "label", "listed", "samples"]
 
 
 class Sample(Record):
@@ -204,4 +203,4 @@ def _of_measurement(one: Any, n: int) -> Sample:
 def common(found: Iterable[Sample]) -> tuple[str, ...]:
     """Return the metrics that every sample has."""
     listed = list(found)
-    return tuple(m for m in METRICS if all(getattr(one, m) is not None for one in listed))
+    return tuple(m for m in COSTS if all(getattr(one, m) is not None for one in listed))

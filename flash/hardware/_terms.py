@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.names import COST_COLUMNS, TERMS, Column, Metric
 from ..base.record import Record
 from ..networks.operations import charged, operations
-from . import COLUMNS, KINDS
+from . import KINDS
 from ._units import UNIT, unit_models
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "candidates", "counts", "terms", "totals"]
 
-_METRIC = {"latency_ms": 1, "energy_mj": 2, "area_mm2": 3}
 _PARTS = {
     "latency_ms": ("latency_ms", "bus_in_ms", "bus_out_ms"),
     "energy_mj": ("energy_mj", "bus_in_mj", "bus_out_mj"),
@@ -66,7 +66,7 @@ def counts(
     result = np.zeros((len(operations), len(KINDS[kind].FEATURES)))
     for chosen, model in unit_models(kind, array):
         rows: Any = model.charge(operations)  # type: ignore[arg-type]
-        charged = np.array(rows).reshape(-1, len(COLUMNS) + 1)
+        charged = np.array(rows).reshape(-1, Column.PARAMS)
         for feature, column in chosen.items():
             result[:, feature] = charged[:, column] * UNIT
     return result
@@ -90,18 +90,18 @@ def totals(kind: str, networks: Sequence[Network], array: tuple[float, ...] = (5
 def leaking_shares(target: Target, family: str, networks: Sequence[Network]) -> Array:
     """Return by what factor each network leaks more than its latency says, shape (n,)."""
     model = target.model(family)
-    latency, rest = 1 + COLUMNS.index("latency_ms"), [0, 0]
+    rest = [0, 0]  # no params, no MACs
     result = np.ones(len(networks))
     for i, net in enumerate(networks):
         totals = list(model.total(charged(net).packed))
         whole = _read(model, [*totals, *rest], "latency_ms")
-        for name in ("energy_mj", "bus_in_mj", "bus_out_mj"):
-            totals[1 + COLUMNS.index(name)] = 0
+        for k in (Column.ENERGY, Column.ENERGY_IN, Column.ENERGY_OUT):
+            totals[k] = 0
         leaked = _read(model, [*totals, *rest], "energy_mj")
         # the same of a network whose whole latency leaks as it is
-        for k in range(latency, 1 + COLUMNS.index("tiles")):
+        for k in range(Column.LATENCY, Column.SCALE):
             totals[k] = 0
-        totals[1 + COLUMNS.index("leaking_ms")] = whole / KINDS[target.kind].QUANTUM[1]
+        totals[Column.LEAK] = whole / KINDS[target.kind].QUANTUM[Metric.LATENCY]
         plain = _read(model, [*totals, *rest], "energy_mj")
         result[i] = leaked / plain if plain > 0.0 else 1.0
     return result
@@ -164,13 +164,13 @@ def terms(
     if metric == "energy_mj" and networks is not None:
         leaking = leaking_shares(target, family, networks)
     for i in range(n):
-        base = [0.0] * (len(COLUMNS) + 3)
+        base = [0.0] * (Column.MACS + 1)
         if kind.SCALE is not None:
-            base[1 + COLUMNS.index("tiles")] = float(features[i, place[kind.SCALE]])
+            base[Column.SCALE] = float(features[i, place[kind.SCALE]])
         if metric == "energy_mj" and latency_ms is not None:
             leaks = float(leaking[i] * latency_ms[i])
-            base[1 + COLUMNS.index("leaking_ms")] = leaks / kind.QUANTUM[1]
-        base[1 + COLUMNS.index("peak_mm2")] = float(largest[i]) / kind.QUANTUM[3]
+            base[Column.LEAK] = leaks / kind.QUANTUM[Metric.LATENCY]
+        base[Column.PEAK] = float(largest[i]) / kind.QUANTUM[Metric.AREA]
         offset[i] = _read(model, base, metric)
         for column in factors:
             if (metric, kind.SCALE) == ("area_mm2", "tiles"):
@@ -180,7 +180,7 @@ def terms(
                 offset[i] -= own * float(features[i, place[kind.SCALE]])
                 continue
             probe = list(base)
-            probe[1 + COLUMNS.index(column)] = 1.0 / _quantum(kind, column)
+            probe[Column.LATENCY + COST_COLUMNS.index(column)] = 1.0 / _quantum(kind, column)
             factors[column][i] = _read(model, probe, metric) - offset[i]
     columns = np.empty((n, len(names)))
     for k, (column, feature) in enumerate(names):
@@ -201,16 +201,16 @@ def _largest(
         for name, value in peak.items():
             result += value * features[:, kind.FEATURES.index(name)]
         return result
-    model, column = target.model(family), 1 + COLUMNS.index("peak_mm2")
-    unit: float = kind.QUANTUM[3]
-    return np.array([unit * model.total(charged(net).packed)[column] for net in networks])
+    model = target.model(family)
+    unit: float = kind.QUANTUM[Metric.AREA]
+    return np.array([unit * model.total(charged(net).packed)[Column.PEAK] for net in networks])
 
 
 def _read(model: Any, totals: list[float], metric: str) -> float:
-    return float(model.metrics(totals)[_METRIC[metric]])
+    return float(model.metrics(totals)[TERMS.index(metric)])
 
 
 def _quantum(kind: Any, column: str) -> float:
     metric = next(metric for metric, parts in _PARTS.items() if column in parts)
-    number: float = kind.QUANTUM[_METRIC[metric]]
+    number: float = kind.QUANTUM[TERMS.index(metric)]
     return number

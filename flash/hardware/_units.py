@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from .._core.compile import Model
+from .._core.model.compile import Model
+from ..base.names import N_METRICS, Column
 
 __all__ = ["UNIT", "unit_models"]
 
 UNIT = 2.0**-8  # features are counts, or such over the copies of a layer: up to 256 on a tile
-_SUMS = (1, 2, 3, 4, 5, 6, 10)  # columns of a cost model that can carry a feature each
-_PEAK = 11  # the column that carries one of which a network has its largest layer's
-_COLUMNS = 12
+# Columns of a cost model that can carry a feature each; that of the largest layer carries one of
+# which a network has a maximum.
+_SUMS = (*range(Column.LATENCY, Column.LEAK), Column.AREA)
+_COLUMNS = range(Column.PARAMS)
 
 _made: dict[tuple[str, tuple[float, ...]], list[tuple[dict[int, int], Model]]] = {}
 
@@ -29,7 +31,7 @@ def unit_models(kind: str, array: tuple[float, ...]) -> list[tuple[dict[int, int
             chosen: dict[int, int] = dict(zip(plain, _SUMS, strict=False))
             del plain[: len(_SUMS)]
             if peaks:
-                chosen[peaks.pop()] = _PEAK
-            rows = [[float(k == chosen.get(i)) for k in range(_COLUMNS)] for i in range(len(names))]
-            found.append((chosen, Model(kind, rows, (UNIT,) * 6, {}, array)))
+                chosen[peaks.pop()] = Column.PEAK
+            rows = [[float(k == chosen.get(i)) for k in _COLUMNS] for i in range(len(names))]
+            found.append((chosen, Model(kind, rows, (UNIT,) * N_METRICS, {}, array)))
     return found

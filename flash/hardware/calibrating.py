@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from .._version import __version__
 from ..base.checks import choice, public, shown
+from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
 from . import KINDS, Target, as_target
 from ._fit import Fit, equal_layers, layer_ranges
-from ._samples import METRICS, common, samples
+from ._samples import common, samples
 from .costing import family_and_network
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def calibrate(
         if metric not in KINDS[model.kind].COLUMNS:
             raise ArgumentError(
                 f"{metric} is not modelled by targets of kind {model.kind!r}, which take "
-                f"{', '.join(m for m in METRICS if m in KINDS[model.kind].COLUMNS)}"
+                f"{', '.join(m for m in COSTS if m in KINDS[model.kind].COLUMNS)}"
             )
     if not metrics:
         raise ArgumentError("networks must all have the same costs measured, got none in common")

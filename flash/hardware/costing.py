@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, suggesting
+from ..base.names import Column
 from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.operations import Charged, charged, operations
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
 
-TILES = 9  # among a network's totals
 MAX_KEPT = 8  # costs that a network keeps
 
 
@@ -106,7 +106,7 @@ def _cost(target: Target, net: Net) -> Cost:
         costs["area_mm2"],
         by_layer=deferred(lambda: _shares(target, family, counted, costs)),
         flags=deferred(
-            lambda: flags_of(target, family, counted, {**costs, "tiles": totals[TILES]})
+            lambda: flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
         ),
     )
 
@@ -175,7 +175,7 @@ def _shares(
     model = target.model(family)
     charges = iter(model.charge([operation for row in counted.rows for operation in row]))
     rows = [[next(charges) for _ in operations_of_row] for operations_of_row in counted.rows]
-    tiles = sum(int(one[TILES]) for row in rows for one in row)
+    tiles = sum(int(one[Column.SCALE]) for row in rows for one in row)
     _, f_in, f_out, e_in, e_out, leak_out, chip = next(
         (one for one in target.network_links(family).get("classes", ()) if tiles <= one[0]),
         (0.0,) * 7,
@@ -183,12 +183,12 @@ def _shares(
     _, ms, mj, mm2, _, _ = KINDS[target.kind].QUANTUM
     leakage = model.links.get("leakage", 0.0) * tiles
     per_tile = model.links.get("area_per_scale", 0.0) + (chip / tiles if tiles else 0.0)
-    peaks = [max((one[11] for one in row), default=0.0) for row in rows]
+    peaks = [max((one[Column.PEAK] for one in row), default=0.0) for row in rows]
     largest = peaks.index(max(peaks)) if peaks else 0
     result = []
     for number, (layer, row) in enumerate(zip(counted.layers, rows, strict=True)):
         lat, lat_in, lat_out, en, en_in, en_out, leak, leak_in, own, area = (
-            sum(int(one[k]) for one in row) for k in range(1, 11)
+            sum(int(one[k]) for one in row) for k in Column.CHARGED if k != Column.PEAK
         )
         if number == largest:
             area += int(peaks[number])

@@ -8,8 +8,8 @@ configurations within the limits count. A kind's module says what its options ar
 
 from __future__ import annotations
 
-from .._core import compile as core
-from .._core.designs import fitting, undominated
+from .._core.design.designs import fitting, undominated
+from .._core.model import compile as core
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from . import KINDS

@@ -30,7 +30,7 @@ and which share of it a design may take (``usable``).
 
 from __future__ import annotations
 
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

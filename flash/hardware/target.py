@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
-from .._core import compile as core
-from ..base.checks import choice, json_text, parse_json, public, read_text, shown
-from ..base.record import Record, cached
-from ..errors import ArgumentError, ArgumentTypeError
+from .._core.model import compile as core
+from ..base.checks import choice, json_text, parse_json, public, read_text, shipped, shown
+from ..base.names import COST_COLUMNS, COSTS, Column, Metric
+from ..base.record import Record, cached, deferred, later
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .costing import Cost
     from .designs import DesignSpace
 
-__all__ = ["COLUMNS", "KINDS", "METRICS", "Target", "as_target", "targets"]
+__all__ = ["KINDS", "Target", "as_target", "targets"]
 
 
 class _Kinds(dict[str, "Any"]):
@@ -45,24 +46,15 @@ class _Kinds(dict[str, "Any"]):
 
 
 KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
-# Of the cost tables, in the core's order (flash/_core/problem.h); those of leaking latency follow
-# from latency's own.
-COLUMNS = (
-    *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
-    *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
-)
-METRICS = ("latency_ms", "energy_mj", "area_mm2")
 FORMAT = 1
 
-
-_shipped = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 _loaded: dict[str, Target] = {}
 
 
 @public
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
-    return tuple(sorted(name[:-5] for name in os.listdir(_shipped) if name.endswith(".json")))
+    return tuple(sorted(name[:-5] for name in os.listdir(shipped()) if name.endswith(".json")))
 
 
 @public
@@ -99,14 +91,14 @@ class Target(Record):
     coefficients: dict[str, dict[str, dict[str, float]]]
     links: dict[str, dict[str, Any]]
     sets: dict[str, tuple[str, ...]]
-    calibrated_ranges: dict[str, Any]
+    calibrated_ranges: dict[str, Any] = later()
     not_calibrated_families: tuple[str, ...] = ()
-    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
-    residuals: dict[str, Any] | None = None
-    provenance: dict[str, Any] | None = None
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = later(None)
+    residuals: dict[str, Any] | None = later(None)
+    provenance: dict[str, Any] | None = later(None)
     units: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None
-    ablation: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = later(None)
     design: dict[str, Any] | None = None
 
     @classmethod
@@ -135,9 +127,7 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        choice("target", path, targets(), " or the path of a .json file")
-        file = os.path.join(_shipped, path + ".json")
-        target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
+        target = _loaded[path] = _read_shipped(path)
         return target
 
     @classmethod
@@ -152,12 +142,12 @@ class Target(Record):
         """
         from ._format import check
 
-        return cls(**check(data, where, KINDS, COLUMNS, FORMAT))
+        return cls(**check(data, where, KINDS, FORMAT))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
-        fields = {name: self.__dict__[name] for name in self.field_names}
-        return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
+        fields = zip(self.field_names, self._values(), strict=True)
+        return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
@@ -170,7 +160,7 @@ class Target(Record):
     def metrics(self) -> tuple[str, ...]:
         """The costs that this target models."""
         some = next(iter(self.coefficients.values()))
-        return tuple(name for name in METRICS if name in some)
+        return tuple(name for name in COSTS if name in some)
 
     @property
     def array(self) -> tuple[float, ...]:
@@ -206,6 +196,11 @@ class Target(Record):
     def _network_links(self) -> dict[str, dict[str, Any]]:
         return {}
 
+    def costs_among(self, metrics: Any) -> dict[str, Any]:
+        """Return the costs that this target models, by name, of metrics in the core's order."""
+        known, values = self.metrics, zip(COSTS, metrics[Metric.ALL_COSTS], strict=True)
+        return {name: value for name, value in values if name in known}
+
     def network_links(self, family: str) -> dict[str, Any]:
         """Return what a network's totals go through, spelled out by the kind's `links`."""
         name = self.set_for(family)
@@ -236,12 +231,12 @@ class Target(Record):
             links["area_per_scale"] = area.pop(kind.SCALE, 0.0)
             table["area_mm2"] = area
         rows = tuple(
-            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COLUMNS))
+            (0.0, *(table.get(column, {}).get(feature, 0.0) for column in COST_COLUMNS))
             for feature in kind.FEATURES
         )
-        modelled = sum(1 << (k + 1) for k, one in enumerate(METRICS) if one in table)
-        # score, params and macs are always known
-        links["modelled"] = 0b110001 | modelled
+        known = [Metric.SCORE, Metric.PARAMS, Metric.MACS]  # on every target
+        known += [k for k, one in enumerate(COSTS, Metric.LATENCY) if one in table]
+        links["modelled"] = sum(1 << k for k in known)
         return core.Model(self.kind, rows, kind.QUANTUM, links, array)
 
     @cached
@@ -249,7 +244,7 @@ class Target(Record):
         return {}
 
     def columns(self, family: str) -> int:
-        """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
+        """Return a bit per table column that the model fills (see flash/_core/tables/problem.h)."""
         name = self.set_for(family)
         filled = self._filled.get(name)
         if filled is None:
@@ -262,8 +257,8 @@ class Target(Record):
                 table["leaking_ms"] = table["latency_ms"]
                 table["leaking_in_ms"] = table.get("bus_in_ms", {})
             filled = self._filled[name] = sum(
-                1 << (k + 1)
-                for k, column in enumerate(COLUMNS)
+                1 << k
+                for k, column in enumerate(COST_COLUMNS, Column.LATENCY)
                 if any(table.get(column, {}).values())
             )
         return filled
@@ -341,7 +336,7 @@ class Target(Record):
 
 def _refuse_missing(target: Target, family: str) -> None:
     """Refuse a family of networks that the accelerator has no unit for."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
 
     units = (target.parameters or {}).get("units", {})
     lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
@@ -350,6 +345,39 @@ def _refuse_missing(target: Target, family: str) -> None:
             f"target {target.name!r} has no {lacking[0]} unit, which {family} needs "
             f"(it has {', '.join(units)})"
         )
+
+
+def _read_shipped(name: str) -> Target:
+    """Return a target that comes with flash: of its file what a search needs.
+
+    The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
+    """
+    from ._format import check, check_late
+
+    file = shipped(name + ".json")
+    also = " or the path of a .json file"
+    try:
+        text = read_text(file, "target")
+    except (OSError, FormatError):
+        choice("target", name, targets(), also)
+        raise
+    # The keys of the top level begin a line after one blank; what stands deeper has more of them.
+    first, *others = text.strip().removesuffix("}").split(',\n "')
+    parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
+    late = [key for key in Target._later if key in parts]
+    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
+    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, FORMAT)
+    if fields["name"] != name:  # in other letters, where names of files have no case
+        choice("target", name, targets(), also)
+
+    def read(key: str) -> Any:
+        value = parse_json(parts[key], file)[key]
+        return check_late(key, value, file, fields, KINDS[fields["kind"]])
+
+    def reader(key: str) -> Any:
+        return deferred(lambda: read(key))
+
+    return Target(**{**fields, **{key: reader(key) for key in late}})
 
 
 def as_target(value: Any) -> Target:

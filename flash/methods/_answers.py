@@ -40,7 +40,7 @@ class Answers:
         not asked.
     excess : float64 array, shape (n,)
         0 within the budgets, else how far the most exceeded one is exceeded: cost / budget - 1.
-    metrics : float64 array, shape (6, n)
+    metrics : float64 array, shape (metrics, n)
         See `Ground.charge`.
     """
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query, Search
-from .._core.shgo import explore
-from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
-from ..results.result import SearchResult
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
+from ..base.record import Record
+from ..results.result import SearchResult, ended, no_result, result_at, verdict
 from ..solving.ground import TableGround
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._task import Task
+    from ..results.result import SearchResult
+    from ._task import Best, Task
 
 __all__ = ["KNOWN", "outcome"]
 
@@ -25,10 +25,29 @@ INF = float("inf")
 PROOF_S = 10.0  # of the proof after a run: it explains the answer, and is no search of its own
 
 
+class Proof(Record):
+    """What is known of the optimum after a run.
+
+    Parameters
+    ----------
+    bound : float or None
+        No network within the budgets has more merit; -inf: there is none.
+    attained : bool
+        Whether one has it, or there is none.
+    """
+
+    bound: float | None = None
+    attained: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether no network meets the budgets."""
+        return self.attained and self.bound == -INF
+
+
 def outcome(
     task: Task,
     budgets: dict[str, float],
-    limits: list[float],
     method: str,
     seed: int,
     stopped: str | None,
@@ -41,142 +60,124 @@ def outcome(
     through the whole table (tables of accuracies) tells the optimum, within what is left of the
     time limit; other evaluators know of none.
     """
-    ground, objective = task.ground, task.objective
-    spent_s = task.spent_s
-    bound: float | None = None
-    proven = False
-    least: dict[str, float] | None = None
-    prove = getattr(ground, "prove", None)
-    if prove is not None:  # a ground with an accelerator for each network
-        left = min(PROOF_S, max(0.0, task.ends_at - perf_counter()))
-        if certify and stopped != "interrupt":
-            bound, proven = prove(task, perf_counter() + left)
-    elif ground.tabled and not task.evaluator.expensive:
-        bound, proven = _by_solver(task, limits, certify)
-    elif certify and stopped != "interrupt":
-        bound, proven = task.evaluator.optimum(task)
-    found = task.best
-    named = objective.name(task.evaluator.score == "accuracy")
-    if prove is not None:
-        named = named.replace("nn_degree", "quantised nn_degree")
-    fields: dict[str, Any] = {
-        "objective_name": named,
+    fields = {
+        "objective_name": task.objective.name(
+            task.evaluator.score == "accuracy", quantised=task.ground.designs
+        ),
         "method": method,
         "seed": seed,
         "nfev": task.nfev,
         "stopped": stopped,
         "trace": tuple(task.trace),
         "samples": task.asked,
-        "spent_s": spent_s,
+        "spent_s": task.spent_s,  # before the proof, which is not the method's
     }
-    ended = f"; {stopped} ended the search" if stopped else ""
-    if found is None:
-        empty = proven and bound == -INF
-        status = "INFEASIBLE" if empty else "TIME_LIMIT"
-        message = f"{method} found no network within the budgets" + (ended or "; not proven")
-        if empty:
-            message = "proven: no network meets the budgets"
-            if isinstance(ground, TableGround) and prove is None:
-                from ..results.conflicts import least_budgets, refusal
+    proof = _proof(task, certify, stopped)
+    if task.best is None:
+        return _nothing(task, proof, budgets, started, fields)
+    return _found(task, task.best, proof, budgets, started, fields)
 
-                least = least_budgets(ground.problem, budgets)
-                message = refusal(budgets, least)
-        return SearchResult(
-            ground.space,
-            ground.target.name,
-            budgets,
-            status,
-            message,
-            upper_bound=None if bound is None or bound == -INF else task.reported(bound),
-            least=least,
-            proven=empty,
-            elapsed_s=perf_counter() - started,
-            **fields,
-        )
-    optimal = proven and bound is not None and found.merit >= bound
+
+def _found(
+    task: Task,
+    best: Best,
+    proof: Proof,
+    budgets: dict[str, float],
+    started: float,
+    fields: dict[str, Any],
+) -> SearchResult:
+    """The result of the best network of a run."""
+    ground, bound = task.ground, proof.bound
+    optimal = proof.attained and bound is not None and best.merit >= bound
     if optimal:
-        status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
-        bound = found.merit
-    elif stopped == "time_limit_s":
-        status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
-    else:
-        status = "FEASIBLE"
-        message = f"best that {method} found{ended}"
-        if proven:
-            message += f"; {KNOWN}"
-    metrics, known = found.metrics.tolist(), ground.target.metrics
-    costs = {name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known}
-    row = found.row if prove is None else ground.network_row(found.row)  # type: ignore[attr-defined]
-    accelerator = None if prove is None else ground.accelerator(found.row)  # type: ignore[attr-defined]
-    degree, degrees = _degree(task, row)
-    space, target = ground.space, ground.target
-    objective_value = task.reported(found.merit)
-    return SearchResult(
-        space,
-        target.name,
+        bound = best.merit
+    otherwise = f"best that {fields['method']} found{ended(fields['stopped'])}"
+    if proof.attained:
+        otherwise += f"; {KNOWN}"
+    row = ground.network_row(best.row)
+    return result_at(
+        ground.space,
+        ground.target,
         budgets,
-        status,
-        message,
-        x=row,
-        nn_degree=degree,
-        accuracy=found.accuracy if task.evaluator.score == "accuracy" else None,
-        latency_ms=costs.get("latency_ms"),
-        energy_mj=costs.get("energy_mj"),
-        area_mm2=costs.get("area_mm2"),
-        params=int(metrics[4]),
-        macs=int(metrics[5]),
-        objective=objective_value,
+        row,
+        best.metrics.tolist(),
+        verdict(optimal, fields["stopped"], otherwise),
+        accuracy=best.accuracy if task.evaluator.score == "accuracy" else None,
+        objective=task.reported(best.merit),
         upper_bound=None if bound is None else task.reported(bound),
         proven=optimal,
-        cell_degrees=degrees,
-        accelerator=accelerator,
-        flags=deferred(lambda: target.cost(space.decode(row)).flags),
+        accelerator=ground.accelerator(best.row),
+        elapsed_s=perf_counter() - started,
+        **ground.facts(row),
+        **fields,
+    )
+
+
+def _nothing(
+    task: Task, proof: Proof, budgets: dict[str, float], started: float, fields: dict[str, Any]
+) -> SearchResult:
+    """The result of a run that found no network within the budgets."""
+    ground, bound = task.ground, proof.bound
+    least, why = None, None
+    if proof.empty:
+        why = "proven: no network meets the budgets"
+        if isinstance(ground, TableGround) and not ground.designs:
+            from ..results.conflicts import least_budgets, refusal
+
+            least = least_budgets(ground.problem, budgets)
+            why = refusal(budgets, least)
+    return no_result(
+        ground.space,
+        ground.target,
+        budgets,
+        why,
+        message=f"{fields['method']} found no network within the budgets",
+        upper_bound=None if bound is None or bound == -INF else task.reported(bound),
+        least=least,
         elapsed_s=perf_counter() - started,
         **fields,
     )
 
 
-def _by_solver(task: Task, limits: list[float], certify: bool) -> tuple[float | None, bool]:
-    """Return (merit that none within the budgets exceeds, whether one has it or none fits)."""
-    left = min(PROOF_S, max(0.0, task.ends_at - perf_counter()))
+def _proof(task: Task, certify: bool, stopped: str | None) -> Proof:
+    """Return what is known of the optimum, within what is left of the time limit."""
+    ground = task.ground
+    if ground.tabled and not ground.designs and not task.evaluator.expensive:
+        return _by_solver(task, certify)
+    if not certify or stopped == "interrupt":
+        return Proof()
+    if ground.designs:
+        return Proof(*ground.prove(_query(task), perf_counter() + _left(task)))
+    return Proof(*task.evaluator.optimum(task))
+
+
+def _by_solver(task: Task, certify: bool) -> Proof:
+    """Return what the exact solver proves; without `certify` the bound of its root."""
+    left = _left(task)
     ground = task.ground
     assert isinstance(ground, TableGround)
-    core = Search(
-        ground.problem.tables,
-        Query(limits, task.least, task.objective.exponents),
-        time_limit_s=left,
-    )
+    core = Search(ground.problem.tables, _query(task), time_limit_s=left)
     if task.best is not None:
         variant, *rows = ground.places(task.best.row)
         core.offer(variant, rows)
+    whole = certify and left > 0.0
     try:
-        if certify and left > 0.0:
+        if whole:
             explore(core, 0)  # the proof starts from a good answer, whatever the method's is
             core.prove()
         else:
             core.bound_roots()
     except KeyboardInterrupt:
-        return None, False
-    if core.stopped:
-        return (core.bound if core.bound < INF else None), False
-    if certify and left > 0.0:
-        return (-INF if core.best is None else core.best[2]), True
-    return (core.bound if core.bound < INF else None), False
+        return Proof()
+    if whole and not core.stopped:
+        return Proof(-INF if core.best is None else core.best[2], True)
+    return Proof(core.bound if core.bound < INF else None)
 
 
-def _degree(task: Task, row: tuple[int, ...]) -> tuple[float | None, tuple[float, ...]]:
-    """Return a network's NN-Degree and those of its cells, where it has cells."""
-    ground = task.ground
-    if isinstance(ground, TableGround):
-        from ..problem.compiling import nn_degree_of, rows_of, totals_of
+def _query(task: Task) -> Query:
+    return Query(task.limits, task.least, task.objective.exponents)
 
-        problem = ground.problem
-        totals, degrees = totals_of(problem, *rows_of(problem.space, row))
-        return nn_degree_of(totals), degrees
-    from ..errors import FlashError
-    from ..networks.degree import nn_degree
 
-    try:
-        return float(nn_degree(ground.space.decode(row))), ()
-    except FlashError:
-        return None, ()
+def _left(task: Task) -> float:
+    """Return the seconds that a proof may take."""
+    return min(PROOF_S, max(0.0, task.ends_at - perf_counter()))

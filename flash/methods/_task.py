@@ -7,11 +7,13 @@ ends the method by an exception that it must not catch.
 
 from __future__ import annotations
 
+from math import prod
 from time import perf_counter
 
 import numpy as np
 
-from ..problem.objective import TERMS
+from ..base.names import N_METRICS, Metric
+from ..problem.objective import limits_on
 from ._answers import Answers, Best, Stop, ask
 
 TYPE_CHECKING = False
@@ -38,6 +40,12 @@ IDLE_CALLS = 500  # the same in calls
 KEPT = 1 << 20  # evaluations remembered of an evaluator that costs next to nothing
 
 
+def is_network(metrics: Floats) -> NDArray[np.bool_]:
+    """Return which rows are networks, by what `Ground.charge` says of them."""
+    found: NDArray[np.bool_] = np.isfinite(metrics[Metric.PARAMS])
+    return found
+
+
 class Task:
     """A space, a target, budgets, an evaluator and limits, for one run of one method.
 
@@ -48,7 +56,7 @@ class Task:
     evaluator : Evaluator
     objective : Objective
         The score, or a weighted product (no function).
-    limits : sequence of 6 floats
+    limits : sequence of float
         Budgets in the core's order, inf where there is none.
     least : float
         The least accuracy, -inf where any will do.
@@ -117,21 +125,17 @@ class Task:
         self.cost_s: float = 0.0
         self.best: Best | None = None
         self.trace: list[tuple[int, int, float, float]] = []
-        self.limits: list[float] = list(limits)
-        self._limited = [k for k in range(1, 6) if limits[k] < INF]
+        self.limits = list(limits)
+        self._limited = [k for k in limits_on(limits) if k != Metric.SCORE]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}
         self._idle = self._idle_calls = 0
         self._from = 0  # evaluations before the evaluator was another
         self._started = perf_counter()
         self._away = 0.0  # time inside the evaluator
-        size = 1
-        for length in self.lengths.tolist():
-            size *= length
-        places = [1]
-        for length in self.lengths.tolist()[:0:-1]:
-            places.append(places[-1] * length)
-        self._places = np.array(places[::-1]) if size < 1 << 62 else None
+        lengths = self.lengths.tolist()
+        values = [prod(lengths[k + 1 :]) for k in range(len(lengths))]  # of a step of each digit
+        self._places = np.array(values) if prod(lengths) < 1 << 62 else None
 
     @property
     def spent_s(self) -> float:
@@ -189,7 +193,7 @@ class Task:
         self.asked += n
         metrics = self.ground.charge(rows)
         excess = self._over(metrics)
-        wanted = np.isfinite(metrics[4]) if over else excess == 0.0
+        wanted = is_network(metrics) if over else excess == 0.0
         known = self.evaluator.knows(self.ground, rows)
         if known is not None:
             wanted &= known
@@ -230,8 +234,11 @@ class Task:
         rows = self.canonical(np.asarray(rows, dtype=np.int64))
         self._look()
         metrics = self.ground.charge(rows)
-        used = (metrics[self._limited] / self._limits).max(axis=0) if self._limited else metrics[1]
-        return np.where(np.isfinite(metrics[4]), used, INF)
+        if self._limited:
+            used = (metrics[self._limited] / self._limits).max(axis=0)
+        else:
+            used = metrics[Metric.LATENCY]
+        return np.where(is_network(metrics), used, INF)
 
     def focus(self, pools: Pools, share: float = 1.0) -> bool:
         """Have an evaluator for part of the space, where there is one (`Evaluator.focused`).
@@ -252,7 +259,7 @@ class Task:
 
     def _over(self, metrics: Floats) -> Floats:
         if not self._limited:
-            return np.where(np.isfinite(metrics[4]), 0.0, INF)
+            return np.where(is_network(metrics), 0.0, INF)
         used = metrics[self._limited]
         ratio = (used / self._limits).max(axis=0) - 1.0
         fits = (used <= self._limits).all(axis=0)  # exactly, as the core decides
@@ -319,10 +326,14 @@ class Task:
         exponents = self.objective.exponents
         if exponents is None:  # scores, where there are some: accuracies may round to the same
             plain = self.ground.tabled and not self.evaluator.expensive
-            return np.where(np.isnan(accuracy), np.nan, metrics[0]) if plain else accuracy.copy()
+            return (
+                np.where(np.isnan(accuracy), np.nan, metrics[Metric.SCORE])
+                if plain
+                else accuracy.copy()
+            )
         total = np.zeros(len(accuracy))
         with np.errstate(divide="ignore", invalid="ignore"):
-            for k in range(len(TERMS)):
+            for k in range(N_METRICS):
                 if exponents[k]:
                     total += exponents[k] * np.log(metrics[k] if k else accuracy)
         total[np.isnan(total)] = -INF  # as the core: 0 times infinity
@@ -353,9 +364,9 @@ class Task:
             return
         found = best
         for place in np.flatnonzero(merit == top).tolist():
-            costs = metrics[1:4, place].tolist()
+            costs = metrics[Metric.ALL_COSTS, place].tolist()
             row = tuple(rows[place].tolist())
-            key = (-top, *costs, -float(metrics[0, place]), row)
+            key = (-top, *costs, -float(metrics[Metric.SCORE, place]), row)
             if found is None or key < found.key:
                 found = Best(key, row, float(accuracy[place]), metrics[:, place].copy())
         if found is best or found is None:

@@ -21,10 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from .._core import compile as core
+from .._core.model import compile as core
+from ..base.names import Column, Metric
 from ..predictors.quantisation import quantised
-from ..problem.compiling import rows_of
 from ..solving.ground import TableGround
+from ..spaces.index import COUNT, rows_of
+from ..spaces.network_space import NetworkSpace
 from . import Option
 from ._design_ip import least_latency, unit_latencies, workload
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.search.exact import Query
     from ..evaluators import Evaluator
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
@@ -54,7 +57,7 @@ OPTIONS = {
 
 def unfit(space: Any, evaluator: Evaluator) -> str | None:
     """It needs cells, and costs nothing to ask."""
-    if hasattr(space, "groups"):
+    if isinstance(space, NetworkSpace):
         return "method 'hao' searches one of the four families"
     if evaluator.expensive:
         return (
@@ -80,27 +83,24 @@ class AcceleratorGround(TableGround):
     Rows are the space's, with the number of its bits' choice for each cell after them.
     """
 
+    designs = True
+
     def __init__(
         self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
     ) -> None:
         super().__init__(space, target, predictor)
         self.design: DesignSpace = target.design_space(space.family)
         self.predictor = predictor
-        self.effects: Effects = quantised(self.design, predictor, len(space._per_cell))
-        self.bits: tuple[int, ...] = self.design.cell_bits or (8,)
-        self.variables: int = len(self.lengths)
-        cells = len(space._per_cell)
+        cells = len(space.cell_choices)
+        self.effects = quantised(self.design, predictor, cells)
+        self.bits = self.design.cell_bits or (8,)
+        self.variables = len(self.lengths)
         self.cells = cells
-        self.each: int = (self.variables - 3) // max(1, cells)
-        self.lengths: NDArray[np.int64] = np.concatenate(
-            [self.lengths, np.full(cells, len(self.bits))]
-        )
-        self.distinct: int = space.size * len(self.bits) ** cells
-        starts = range(3, self.variables, max(1, self.each))
-        self._group(
-            [range(3), *([*range(s, s + self.each), self.variables + c]
-                         for c, s in enumerate(starts))]
-        )  # fmt: skip
+        globals_, *own = space.groups
+        self.variables_of = [np.array(one) for one in own]  # of each cell
+        self.lengths = np.concatenate([self.lengths, np.full(cells, len(self.bits))])
+        self.distinct = space.size * len(self.bits) ** cells
+        self._group([globals_, *([*one, self.variables + c] for c, one in enumerate(own))])
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         options = self.design.pruned
         self.options: list[list[dict[str, Any]]] = [
@@ -119,15 +119,16 @@ class AcceleratorGround(TableGround):
         metrics = super().charge(rows[:, : self.variables])
         shift = np.zeros(len(rows))
         for i, row in enumerate(rows.tolist()):
-            shift[i], metrics[1, i] = self._score_change(row), self.solved(tuple(row))[0]
-        metrics[0] += shift
+            shift[i] = self._score_change(row)
+            metrics[Metric.LATENCY, i], _ = self.solved(tuple(row))
+        metrics[Metric.SCORE] += shift
         return metrics
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         plain = super().canonical(rows[:, : self.variables])
         bits = rows[:, self.variables :].copy()
         if len(self.space.cells) > 1:
-            counts = np.array([int(n) for n in self.space.cells])[plain[:, 1]]
+            counts = np.array([int(n) for n in self.space.cells])[plain[:, COUNT]]
             bits[np.arange(self.cells) >= counts[:, None]] = 0
         return np.concatenate([plain, bits], axis=1)
 
@@ -140,18 +141,17 @@ class AcceleratorGround(TableGround):
         bits = rng.integers(0, len(self.bits), size=(n, self.cells))
         return self.canonical(np.concatenate([rows, bits], axis=1))
 
-    def network_row(self, row: Sequence[int]) -> tuple[int, ...]:
-        """Return the space's part of a row."""
-        return tuple(row[: self.variables])
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        return row[: self.variables]
 
     def bits_of(self, row: Sequence[int]) -> tuple[int, ...]:
         """Return the bits of each cell."""
-        count = int(self.space.cells[row[1]])
+        count = int(self.space.cells[row[COUNT]])
         return tuple(self.bits[k] for k in row[self.variables : self.variables + count])
 
     def _score_change(self, row: Sequence[int]) -> float:
         """Return what a row's bits add to the core's score: nothing or less."""
-        chosen = row[self.variables : self.variables + int(self.space.cells[row[1]])]
+        chosen = row[self.variables : self.variables + int(self.space.cells[row[COUNT]])]
         variant, rows = rows_of(self.space, row[: self.variables])
         problem = self.problem
         degrees: Sequence[float] = (0.0,) * len(rows)
@@ -187,7 +187,7 @@ class AcceleratorGround(TableGround):
                 choice = tuple(own[k] for own, k in zip(self.numbers, best, strict=True))
                 models = [self.design.models(part, k) for part, k in enumerate(choice)]
                 units = sum(
-                    own[self.bits.index(bits)].total(packed)[1]
+                    own[self.bits.index(bits)].total(packed)[Column.LATENCY]
                     for own in models
                     for bits, packed in work.packed.items()
                 )
@@ -195,18 +195,17 @@ class AcceleratorGround(TableGround):
             self._kept[row] = found
         return found
 
-    def prove(self, task: Task, ends_at: float) -> tuple[float | None, bool]:
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
-        from .._core.exact import Query
         from ..codesign.joint import Codesign
-        from ..problem.compiling import MACS, PARAMS
+        from ..problem.compiling import MACS, PARAMS, SCORE
 
-        columns = 1 | self.target.columns(self.space.family) | PARAMS | MACS
+        columns = SCORE | self.target.columns(self.space.family) | PARAMS | MACS
         run = Codesign(
             self.space,
             self.design,
             self.predictor,
-            Query(task.limits, task.least, task.objective.exponents),
+            query,
             columns,
             ends_at=ends_at,
         )
@@ -215,15 +214,13 @@ class AcceleratorGround(TableGround):
             return (run.bound if run.bound < float("inf") else None), False
         return (-float("inf") if run.best is None else run.best.objective), True
 
-    def accelerator(self, row: Sequence[int]) -> Accelerator:
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator:
         """Return a row's accelerator as a result shows it."""
-        from ..codesign.joint import Found
         from ..codesign.run import accelerator_of
 
-        _, choice = self.solved(tuple(row))
+        _, choice = self.solved(row)
         bits = self.bits_of(row) if self.design.cell_bits else ()
-        found = Found(choice, 0, (), bits, 0.0, ())
-        return accelerator_of(self.space, self.design, found)
+        return accelerator_of(self.space, self.design, choice, bits)
 
 
 def ground_of(
@@ -242,7 +239,7 @@ def run(task: Task) -> None:
     seen: list[NDArray[np.float64]] = []
     for first in range(0, len(subgraphs), size):
         answers = task.evaluate(subgraphs[first : first + size])
-        seen.append(answers.metrics[:2].T)
+        seen.append(answers.metrics[[Metric.SCORE, Metric.LATENCY]].T)
     points = np.concatenate(seen)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]
@@ -255,11 +252,9 @@ def run(task: Task) -> None:
 def _subgraphs(task: Task, ground: AcceleratorGround, n: int) -> NDArray[np.int64]:
     """Draw networks of equal cells: each cell's choices are as far along as in the first."""
     rows = task.draw(n)
-    share = task.rng.random((n, ground.each + 1))
-    for c in range(ground.cells):
-        start = 3 + c * ground.each
-        for k in range(ground.each):
-            rows[:, start + k] = (share[:, k] * ground.lengths[start + k]).astype(np.int64)
+    share = task.rng.random((n, ground.space.variables_per_cell + 1))
+    for c, own in enumerate(ground.variables_of):
+        rows[:, own] = (share[:, :-1] * ground.lengths[own]).astype(np.int64)
         rows[:, ground.variables + c] = (share[:, -1] * len(ground.bits)).astype(np.int64)
     return np.unique(ground.canonical(rows), axis=0)
 
@@ -269,11 +264,10 @@ def _networks(
 ) -> NDArray[np.int64]:
     """Draw networks whose cells are those of the subgraphs left."""
     rows = kept[task.rng.integers(0, len(kept), n)].copy()
-    for c in range(ground.cells):
+    for c, own in enumerate(ground.variables_of):
         other = kept[task.rng.integers(0, len(kept), n)]
-        start = 3 + c * ground.each
-        for k in (*range(start, start + ground.each), ground.variables + c):
-            rows[:, k] = other[:, k]
+        columns = [*own, ground.variables + c]
+        rows[:, columns] = other[:, columns]
     return ground.canonical(rows)
 
 

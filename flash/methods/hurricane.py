@@ -24,6 +24,8 @@ from itertools import product
 
 import numpy as np
 
+from ..base.names import Metric
+from ..spaces.index import GLOBALS
 from . import Option
 from ._evolving import evolve
 from .spos import OPTIONS as _THEIRS
@@ -91,7 +93,7 @@ def _focus(task: Task, pools: list[Pool], base: Rows, share: float) -> None:
 
 def split(task: Task, pools: list[Pool], late: float) -> tuple[list[Pool], list[Pool]]:
     """Return (pools of early layers, pools of late layers and of what all layers share)."""
-    shared = 1 if task.ground.tabled and min(pools[0][0], default=9) < 3 else 0
+    shared = 1 if task.ground.tabled and min(pools[0][0], default=GLOBALS) < GLOBALS else 0
     layers = pools[shared:]
     first = len(layers) - min(len(layers), max(1, round(late * len(layers))))
     return layers[:first], [*pools[:shared], *layers[first:]]
@@ -118,7 +120,7 @@ def operator_pools(task: Task, size: int, profile: str = "model") -> tuple[list[
         if profile == "measure":
             cost = _measured(task, rows)
         else:
-            cost = task.usage(rows) if profile == "model" else task.ground.charge(rows)[5]
+            cost = task.usage(rows) if profile == "model" else task.ground.charge(rows)[Metric.MACS]
         kept = _front(cost, _capacity(task, rows), size)
         pools.append((np.asarray(group), values[kept]))
     default = base.copy()
@@ -140,7 +142,7 @@ def _operators(task: Task, group: NDArray[np.int64]) -> Rows:
 def _capacity(task: Task, rows: Rows) -> Floats:
     """Return how much networks can represent: higher is more."""
     metrics = task.ground.charge(rows)
-    found: Floats = np.log(metrics[4]) + np.log(metrics[5])
+    found: Floats = np.log(metrics[Metric.PARAMS]) + np.log(metrics[Metric.MACS])
     if task.ground.tabled:  # of residuals neither parameters nor MACs tell
         from ..evaluating import evaluate
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base.names import Metric
 from ..errors import ArgumentError
 from ..solving.ground import Ground
 from . import Option
@@ -132,7 +133,7 @@ class MeasuredGround(Ground):
 
     def charge(self, rows: Rows) -> Floats:
         metrics = self.base.charge(rows)
-        metrics[1] = [self._measured(tuple(row)) for row in rows.tolist()]
+        metrics[Metric.LATENCY] = [self._measured(tuple(row)) for row in rows.tolist()]
         return metrics
 
     def _measured(self, row: tuple[int, ...]) -> float:
@@ -164,7 +165,7 @@ def descend(task: Task, shrink: Shrink) -> None:
     row = at.largest()
     used = float(at.usage(row)[0])
     answers = task.evaluate(row)
-    if used <= 1.0 or not np.isfinite(task.limits[1:]).any():
+    if used <= 1.0 or not np.isfinite(task.limits[Metric.LIMITED]).any():
         return  # the largest network is within the budgets
     count = task.options["iterations"]
     if task.max_evals is not None:

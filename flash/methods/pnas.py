@@ -167,18 +167,18 @@ class Blocks:
 
     def complete(self, rows: Rows, level: int) -> NDArray[np.bool_]:
         """Return which rows have as many blocks as a level."""
-        found: NDArray[np.bool_] = np.array(self.space._counts)[rows[:, 0]] == level
+        found: NDArray[np.bool_] = np.array(self.space.counts)[rows[:, 0]] == level
         return found
 
     def expand(self, parents: Rows, most: int, rng: np.random.Generator) -> Rows:
         """Return cells with one more block: all that there are, or a random choice of them."""
-        count = self.space._counts[int(parents[0, 0])]
+        count = self.space.counts[int(parents[0, 0])]
         right, left = np.tril_indices(8 * (count + 2))
         each, total = len(left), len(left) * len(parents)
         picks = np.arange(total) if total <= most else rng.integers(0, total, size=most)
         block = picks % each
         rows = parents[picks // each].copy()
-        rows[:, 0] = self.space._counts.index(count + 1)
+        rows[:, 0] = self.space.counts.index(count + 1)
         at = 1 + 4 * count
         rows[:, at], rows[:, at + 2] = left[block] >> 3, left[block] & 7
         rows[:, at + 1], rows[:, at + 3] = right[block] >> 3, right[block] & 7
@@ -187,7 +187,7 @@ class Blocks:
     def tokens(self, rows: Rows) -> Rows:
         """Return rows as sequences of blocks."""
         tokens = rows[:, 1:].reshape(len(rows), -1, 4).copy()
-        counts = np.array(self.space._counts)[rows[:, 0]]
+        counts = np.array(self.space.counts)[rows[:, 0]]
         tokens[np.arange(tokens.shape[1]) >= counts[:, None]] = -1
         return tokens
 

@@ -152,7 +152,6 @@ class Ready(Record):
         return outcome(
             task,
             device.budgets,
-            device.limits,
             method,
             common.seed,
             stopped,

@@ -14,6 +14,19 @@ from ..base.checks import (
 )
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .families import (
+    FAMILIES,
+    MAX_CELLS,
+    MAX_CLASSES,
+    MAX_DEPTH,
+    MAX_EXPANSION,
+    MAX_KERNEL,
+    MAX_RESOLUTION,
+    MAX_SEED,
+    MAX_SKIPS,
+    MAX_STAGES,
+    MAX_WIDTH,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,20 +39,6 @@ if TYPE_CHECKING:
     from .network import Network
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
-
-FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
-
-# Limits keep a hostile file from asking for a network that no machine could hold.
-MAX_WIDTH = 1 << 20
-MAX_DEPTH = 1000
-MAX_SKIPS = 1 << 40
-MAX_CELLS = 64
-MAX_STAGES = 7
-MAX_EXPANSION = 1 << 10
-MAX_KERNEL = 31
-MAX_RESOLUTION = 1 << 13
-MAX_CLASSES = 1 << 24
-MAX_SEED = (1 << 64) - 1
 
 
 @public
@@ -105,7 +104,7 @@ class Architecture(Record):
     ----------
     family : {"densenet", "resnet", "wide-resnet", "mobilenet-v2"}
     cells : sequence of Cell
-        1 to 64 cells (mobilenet-v2: at most 7).
+        1 to 32 cells (mobilenet-v2: at most 7).
     resolution : int, default 32
         Height and width of the input image in pixels, 1 to 8192. Above 64 the network gets the
         usual ImageNet stem.
@@ -346,7 +345,8 @@ def _cells(given: Any) -> tuple[Cell, ...]:
     cells = []
     for number, cell in enumerate(given):
         if number == MAX_CELLS:
-            raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got more")
+            count = len(given) if hasattr(given, "__len__") else "more"
+            raise ArgumentError(f"cells must be 1 to {MAX_CELLS}, got {count}")
         if isinstance(cell, Cell):
             cells.append(cell)
             continue

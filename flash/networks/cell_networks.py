@@ -20,7 +20,8 @@ from ..base.checks import (
 )
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH, Architecture
+from .architecture import Architecture
+from .families import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ class Layer(Record):
             padding_end: Sequence[int] | None = None,
         ) -> None: ...
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: C901
         state = self.__dict__
         kind = self.kind
         if kind not in KINDS:

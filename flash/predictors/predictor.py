@@ -12,6 +12,7 @@ from ..base.checks import (
     parse_json,
     public,
     read_text,
+    shipped,
     shown,
 )
 from ..base.record import Record
@@ -420,13 +421,13 @@ def _shipped(family: str | None) -> AccuracyPredictor:
     """Return the predictor that comes with flash for a family of networks, loaded once."""
     if family in _LOADED:
         return _LOADED[family]
-    folder = os.path.join(os.path.dirname(__file__), "data", "predictors")
-    names = sorted(name[:-5] for name in os.listdir(folder) if name.endswith(".json"))
+    files = os.listdir(shipped("predictors"))
+    names = sorted(name[:-5] for name in files if name.endswith(".json"))
     if family not in names:
         raise ArgumentError(
             f"predictor='default' comes for {', '.join(names)} only, got a space of {family}; "
             "pass an AccuracyPredictor or its JSON file, or None to search without training"
         )
     return _LOADED.setdefault(
-        family, AccuracyPredictor.load(os.path.join(folder, f"{family}.json"))
+        family, AccuracyPredictor.load(shipped("predictors", f"{family}.json"))
     )

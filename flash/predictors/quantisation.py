@@ -17,10 +17,9 @@ the loss of three cells.
 
 from __future__ import annotations
 
-import os
 from math import exp, log
 
-from ..base.checks import parse_json, read_text
+from ..base.checks import parse_json, read_text, shipped
 from ..base.record import Record
 from ..errors import ArgumentError
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "effects", "measured", "quantised", "worth_having"]
 
-_FILE = os.path.join(os.path.dirname(__file__), "data", "quantisation", "cifar10.json")
 _known: list[Measured] = []
 
 
@@ -72,7 +70,8 @@ class Measured(Record):
 def measured() -> Measured:
     """Return what was measured; read once."""
     if not _known:
-        data = parse_json(read_text(_FILE, "quantisation"), _FILE)
+        file = shipped("quantisation", "cifar10.json")
+        data = parse_json(read_text(file, "quantisation"), file)
         accuracy = sum(data["accuracy"]) / len(data["accuracy"])
         cells, odds = data["cells"], log(accuracy / (1.0 - accuracy))
         shift = {int(bits): loss for bits, loss in data["shift"].items()}

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._core.compile import totals_of
+from .._core.model.compile import totals_of
 from ..base.checks import integer, public
 from ..errors import ArgumentError
 from ..hardware._terms import terms
 from ..hardware._units import UNIT, unit_models
 from ..hardware.target import KINDS, as_target
-from .compiling import as_space, plan_of, rows_of
+from ..spaces.index import row_at, rows_of
+from .compiling import as_space
 
 if TYPE_CHECKING:
     import os
@@ -81,14 +82,11 @@ def calibration_design(
 
 def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Array, Array]:
     """Return each network's shares of latency by term, and the logarithm of its latency."""
-    from ..spaces.codec import row_of
-
     kind = KINDS[target.kind]
-    plan = plan_of(space)
-    placed = [rows_of(space, row_of(space, index)) for index in indices]
+    placed = [rows_of(space, row_at(space, index)) for index in indices]
     features = np.zeros((len(indices), len(kind.FEATURES)))
     for chosen, model in unit_models(target.kind, target.array):
-        sums = np.array([totals_of(plan, model, variant, rows)[0] for variant, rows in placed])
+        sums = np.array([totals_of(space.core_plan, model, *place)[0] for place in placed])
         for feature, column in chosen.items():
             features[:, feature] = sums[:, column] * UNIT
     family = space.family

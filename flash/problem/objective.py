@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from ..base.checks import choice, number, shown
+from ..base.names import COSTS, MAXIMA, N_METRICS, TERMS, Metric
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
 
-__all__ = ["BUDGETS", "TERMS", "Objective", "as_objective", "read_budgets"]
+__all__ = ["PLAIN", "Objective", "as_objective", "limits_of", "limits_on", "read_budgets"]
 
-BUDGETS = ("max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
-
-TERMS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 LARGEST = 1.7976931348623157e308  # a product beyond the range of floats is reported as this
+INF = float("inf")
 # Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
 LEAST = 1e-100
 
@@ -29,7 +28,7 @@ class Objective(Record):
 
     Parameters
     ----------
-    exponents : tuple of 6 floats, or None
+    exponents : tuple of float, or None
         Of the weighted product, in the order of `TERMS`; None: the score itself.
     shift : int
         The exponents are those asked for times two to this power.
@@ -44,15 +43,21 @@ class Objective(Record):
     compiled: bool | None = None
     shift: int = 0
 
-    def uses(self, term: int) -> bool:
-        """Whether the weighted product has this term."""
-        return self.exponents is not None and self.exponents[term] != 0.0
+    @property
+    def metrics(self) -> tuple[int, ...]:
+        """Numbers of the metrics that are compared: all of them where a function does it."""
+        if self.function is not None:
+            return tuple(range(N_METRICS))
+        if self.exponents is None:
+            return (Metric.SCORE,)
+        return tuple([k for k, exponent in enumerate(self.exponents) if exponent])
 
-    def name(self, predicted: bool) -> str:
-        """What is maximised, in words."""
+    def name(self, predicted: bool, quantised: bool = False) -> str:
+        """What is maximised, in words; quantised: NN-Degree by the bits that are chosen."""
         if self.function is not None:
             return str(getattr(self.function, "__name__", "function"))
-        score = "accuracy" if predicted else "nn_degree"
+        degree = "quantised nn_degree" if quantised else "nn_degree"
+        score = "accuracy" if predicted else degree
         if self.exponents is None:
             return score
         from math import ldexp
@@ -81,23 +86,35 @@ PLAIN = Objective()
 def read_budgets(
     values: Sequence[float | None], target: Target
 ) -> tuple[dict[str, float], list[float]]:
-    """Return the upper budgets by name, and as six limits in the core's order."""
+    """Return the upper budgets by name, and as limits in the core's order."""
     budgets: dict[str, float] = {}
-    limits = [float("inf")] * 6
-    for k, (name, value) in enumerate(zip(BUDGETS, values, strict=True), 1):
+    for name, term, value in zip(MAXIMA, TERMS[Metric.LIMITED], values, strict=True):
         if value is None:
             continue
         limit = number(name, value, above=0)
-        limits[k] = max(float(limit), LEAST)
-        if k > 3 and limit == limit // 1:  # a count, also where it was given as 2e6
+        if term not in COSTS and limit == limit // 1:  # a count, also where it was given as 2e6
             limit = int(limit)
         budgets[name] = limit
-        if k <= 3 and name[4:] not in target.metrics:
+        if term in COSTS and term not in target.metrics:
             raise ArgumentError(
-                f"{name} cannot be used: target {target.name!r} does not model {name[4:]} "
+                f"{name} cannot be used: target {target.name!r} does not model {term} "
                 f"(it models {', '.join(target.metrics)})"
             )
-    return budgets, limits
+    return budgets, limits_of(budgets)
+
+
+def limits_of(budgets: Mapping[str, float], free: str | None = None) -> list[float]:
+    """Return upper budgets as limits in the core's order, that of `free` left out."""
+    limits = [INF] * N_METRICS
+    for k, name in enumerate(MAXIMA, Metric.LATENCY):
+        if name in budgets and name != free:
+            limits[k] = max(float(budgets[name]), LEAST)
+    return limits
+
+
+def limits_on(limits: Sequence[float]) -> tuple[int, ...]:
+    """Return the numbers of the metrics that have a limit."""
+    return tuple([k for k, limit in enumerate(limits) if limit < INF])
 
 
 def as_objective(
@@ -126,7 +143,7 @@ def as_objective(
     for key, exponent in given.items():
         name = choice("objective", key, TERMS)
         exponents[name] = float(number(f"objective[{key!r}]", exponent, -1e6, 1e6))
-        if name.endswith(("_ms", "_mj", "_mm2")) and name not in target.metrics:
+        if name in COSTS and name not in target.metrics:
             raise ArgumentError(
                 f"objective[{key!r}] cannot be used: target {target.name!r} does not model it "
                 f"(it models {', '.join(target.metrics)})"

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from .._core.exact import Query, Search
-from ..problem.compiling import MACS, PARAMS, compile_problem
+from .._core.search.exact import Query, Search
+from ..base.names import METRIC_OF, N_METRICS, Metric
+from ..problem.compiling import compile_problem, count_columns
+from ..problem.objective import limits_of, limits_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
+    from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
 
-__all__ = ["least_budgets", "refusal"]
+__all__ = ["least_budgets", "others_of", "refusal", "reported"]
 
 INF = float("inf")
 PATIENCE_S = 0.5  # for each least value: they explain a refusal, and are no search of their own
 TIES = 1e-6  # exponent of latency where area is to be least
 NEAR = 1e-10  # relative: areas are not so near to each other and different
-NAMES = ("", "max_latency_ms", "max_energy_mj", "max_area_mm2", "max_params", "max_macs")
 
 
 def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, float]:
@@ -27,27 +29,40 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
     Where the others alone admit no network either, or that takes long to prove, the least over the
     whole space; left out where that does. Of ``min_accuracy`` it is the greatest accuracy.
     """
-    extra = (PARAMS if "max_params" in budgets else 0) | (MACS if "max_macs" in budgets else 0)
+    extra = count_columns(limits_on(limits_of(budgets)))
     tables = problem.tables
     if extra:
         tables = compile_problem(problem.space, problem.target, problem.predictor, extra).tables
     least: dict[str, float] = {}
     for name in budgets:
         for others in (budgets, {}):
-            limits = [others.get(n, INF) if n != name else INF for n in NAMES]
-            floor = others.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
             try:
-                value = _least(tables, name, limits, floor)
+                value = _least(tables, name, *others_of(others, name))
             except KeyboardInterrupt:
                 return least
             if value is None:
                 continue
-            if name in NAMES:
-                least[name] = int(value) if name in ("max_params", "max_macs") else value
-            elif problem.predictor is not None:
-                least[name] = problem.predictor.accuracy_of(value)
+            told = reported(name, value, problem.predictor)
+            if told is not None:
+                least[name] = told
             break
     return least
+
+
+def others_of(budgets: Mapping[str, float], name: str) -> tuple[list[float], float]:
+    """Return the limits and the least accuracy of all budgets but one."""
+    least = budgets.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
+    return limits_of(budgets, name), least
+
+
+def reported(budget: str, value: float, predictor: AccuracyPredictor | None) -> float | None:
+    """Return the least value of a budget as a result shows it, of the metric that it limits.
+
+    None where it is a score that no predictor makes an accuracy of.
+    """
+    if budget == "min_accuracy":
+        return None if predictor is None else predictor.accuracy_of(value)
+    return int(value) if METRIC_OF[budget] in (Metric.PARAMS, Metric.MACS) else value
 
 
 def _least(tables: Tables, name: str, limits: list[float], floor: float) -> float | None:
@@ -57,9 +72,11 @@ def _least(tables: Tables, name: str, limits: list[float], floor: float) -> floa
     Many networks may be of one area, and of them the one of least latency is asked for. Where that
     takes long, latency counts a little, and that nothing is smaller is proven apart.
     """
-    k = NAMES.index(name) if name in NAMES else 0
-    for ties in (0.0, TIES) if name == "max_area_mm2" else (0.0,):
-        exponents = tuple(-1.0 if i == k else -ties if i == 1 else 0.0 for i in range(6))
+    k = METRIC_OF[name]
+    for ties in (0.0, TIES) if k == Metric.AREA else (0.0,):
+        exponents = [0.0] * N_METRICS
+        exponents[Metric.LATENCY] = -ties
+        exponents[k] = -1.0
         core = Search(
             tables, Query(limits, floor, exponents if k else None), time_limit_s=PATIENCE_S
         )
@@ -68,7 +85,8 @@ def _least(tables: Tables, name: str, limits: list[float], floor: float) -> floa
             continue
         if core.best is None:
             return None
-        value: float = core.best[3][k]
+        *_, metrics = core.best
+        value: float = metrics[k]
         if ties:
             below = [value * (1.0 - NEAR) if i == k else one for i, one in enumerate(limits)]
             core = Search(tables, Query(below, floor, exponents), time_limit_s=PATIENCE_S)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..base.checks import public
 from ..base.extras import require
-from ..base.record import Generic, Record, cached, later
+from ..base.record import Generic, Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     import torch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from typing_extensions import TypeVar
 
+    from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork, Net
     from ..spaces.network_space import NetworkSpace
@@ -28,11 +29,20 @@ if TYPE_CHECKING:
 else:
     N = None
 
-__all__ = ["STATUSES", "STOPS", "SearchResult"]
+__all__ = [
+    "NOTHING",
+    "PROVEN",
+    "SearchResult",
+    "ended",
+    "frame_row",
+    "no_result",
+    "result_at",
+    "verdict",
+]
 
-STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
-STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")
 _FORMAT = 1
+PROVEN = "proven: no configuration within the budgets is better"
+NOTHING = "no network within the budgets was found"
 
 
 @public
@@ -277,11 +287,13 @@ class SearchResult(Record, Generic[N]):
 
         Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
         """
+
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
         return frame
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
+
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
@@ -309,6 +321,114 @@ class SearchResult(Record, Generic[N]):
         return figure
 
 
+def result_at(
+    space: SearchSpace | NetworkSpace,
+    target: Target,
+    budgets: Mapping[str, float],
+    row: tuple[int, ...],
+    metrics: Sequence[float],
+    said: tuple[str, str],
+    *,
+    charged: Callable[[], Target] | None = None,
+    notes: tuple[str, ...] = (),
+    **fields: Any,
+) -> SearchResult[Any]:
+    """Return the result of a network that was found: every searcher's.
+
+    Parameters
+    ----------
+    space, target, budgets
+        What was searched.
+    row : tuple of int
+        The network as choice indices.
+    metrics : sequence of float
+        Its metrics in the core's order: costs are read from them.
+    said : (str, str)
+        Status and message: see `verdict`.
+    charged : callable, optional
+        Returns the target as the network uses it, where it is not `target`: one accelerator of its
+        design space.
+    notes : tuple of str
+        Flags of the search itself.
+    **fields
+        All else that is known: `Problem.facts`, the objective, how the search went.
+    """
+    status, message = said
+
+    def flags() -> tuple[str, ...]:
+        hardware = target if charged is None else charged()
+        return notes + hardware.cost(space.decode(row)).flags
+
+    return SearchResult(
+        space,
+        target.name,
+        budgets,
+        status,
+        message,
+        x=row,
+        flags=deferred(flags),  # when somebody asks: it takes longer than the search
+        **target.costs_among(metrics),
+        **fields,
+    )
+
+
+def no_result(
+    space: SearchSpace | NetworkSpace,
+    target: Target,
+    budgets: Mapping[str, float],
+    refusal: str | None = None,
+    *,
+    message: str = NOTHING,
+    stopped: str | None = None,
+    **fields: Any,
+) -> SearchResult[Any]:
+    """Return the result where no network was found.
+
+    Parameters
+    ----------
+    space, target, budgets
+        What was searched.
+    refusal : str, optional
+        What is proven: that no network meets the budgets. Without it nothing is.
+    message : str
+        What is said where nothing is proven; what ended the search is added.
+    stopped : str, optional
+    **fields
+        All else that is known.
+    """
+    if refusal is None:
+        status, message = "TIME_LIMIT", message + ended(stopped, "; not proven")
+    else:
+        status, message = "INFEASIBLE", refusal
+    return SearchResult(
+        space,
+        target.name,
+        budgets,
+        status,
+        message,
+        proven=refusal is not None,
+        stopped=stopped,
+        **fields,
+    )
+
+
+def verdict(
+    proven: bool, stopped: str | None, otherwise: str, proof: str = PROVEN
+) -> tuple[str, str]:
+    """Return status and message of a network that was found: proven, cut off by the time limit, or
+    `otherwise`."""
+    if proven:
+        return "OPTIMAL", proof
+    if stopped == "time_limit_s":
+        return "TIME_LIMIT", "best so far" + ended(stopped)
+    return "FEASIBLE", otherwise
+
+
+def ended(stopped: str | None, otherwise: str = "") -> str:
+    """Return the end of a message that says what ended a search early."""
+    return otherwise if stopped is None else f"; {stopped} ended the search"
+
+
 def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
     row = {
@@ -324,10 +444,10 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     return row
 
 
-def _read(name: str, value: Any) -> Any:
+def _read(name: str, value: Any) -> Any:  # noqa: C901
     """Check one field of plain data; the architecture is checked by decoding it."""
     from ..base import checks as check
-    from .screen import BUDGETS
+    from ..base.names import BUDGETS, STATUSES, STOPS
 
     if name == "space":
         return _read_space(value)

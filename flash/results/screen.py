@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from ..base.names import BUDGETS, MAXIMA, METRIC_OF, TERMS, UNITS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .result import SearchResult
 
-__all__ = ["BUDGETS", "count", "quantity", "screen", "table", "used_percent"]
+__all__ = ["count", "quantity", "screen", "table", "used_percent"]
 
-# Each budget: the field that it limits, as a reader calls it, and its unit.
-BUDGETS = {
-    "max_latency_ms": ("latency_ms", "latency", "ms"),
-    "max_energy_mj": ("energy_mj", "energy", "mJ"),
-    "max_area_mm2": ("area_mm2", "area", "mm2"),
-    "max_params": ("params", "parameters", ""),
-    "max_macs": ("macs", "MACs", ""),
-    "min_accuracy": ("accuracy", "accuracy", ""),
+# What each budget limits, and as a reader calls it.
+LIMITED = {budget: TERMS[METRIC_OF[budget]] for budget in BUDGETS}
+LABELS = {
+    "latency_ms": "latency",
+    "energy_mj": "energy",
+    "area_mm2": "area",
+    "params": "parameters",
+    "macs": "MACs",
+    "accuracy": "accuracy",
 }
 _BAR = 24  # characters of a full bar
 
@@ -66,9 +69,9 @@ def _percent(part: float, whole: float) -> float:
 def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
     """Return (label, percent used) of each upper budget."""
     return [
-        (label, _percent(getattr(result, field), result.budgets[budget]))
-        for budget, (field, label, _) in BUDGETS.items()
-        if budget in result.budgets and budget.startswith("max_")
+        (LABELS[field], _percent(getattr(result, field), result.budgets[budget]))
+        for budget, field in LIMITED.items()
+        if budget in result.budgets and budget in MAXIMA
     ]
 
 
@@ -129,13 +132,13 @@ def table(rows: list[list[str]], left: int = 0) -> list[str]:
 
 def _cost_lines(result: SearchResult[Any]) -> list[str]:
     rows = []
-    for budget, (field, label, unit) in BUDGETS.items():
-        value = getattr(result, field)
+    for budget, field in LIMITED.items():
+        value, unit = getattr(result, field), UNITS.get(field, "")
         limit = result.budgets.get(budget)
         if value is None or (budget == "min_accuracy" and limit is None):
             continue
-        row = [label, quantity(value, unit), "", "", ""]
-        if limit is not None and budget.startswith("max_"):
+        row = [LABELS[field], quantity(value, unit), "", "", ""]
+        if limit is not None and budget in MAXIMA:
             percent = _percent(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
             row[2:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
@@ -150,9 +153,9 @@ def _refusal_lines(result: SearchResult[Any]) -> list[str]:
     if result.least:
         rows = [["budget", "given", "could be at least", ""]]
         for budget, least in result.least.items():
-            unit = BUDGETS[budget][2]
+            unit = UNITS.get(LIMITED[budget], "")
             given = result.budgets.get(budget)
-            upper = budget.startswith("max_")
+            upper = budget in MAXIMA
             beyond = given is not None and (least > given if upper else least < given)
             rows.append(
                 [

@@ -11,10 +11,11 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
+from .._core.costing import batch
+from ..base.names import Metric
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
-from ..hardware.target import METRICS
+from ..spaces.index import GLOBALS, places_of
 from .compiled import CLOSE, Again, Scorer
 
 TYPE_CHECKING = False
@@ -85,22 +86,24 @@ class _Batches:
 
     def _describe(self, rows: NDArray[Any]) -> tuple[dict[str, Any], NDArray[Any]]:
         """What the function is given, and which rows are within the budgets."""
-        from ..problem.compiling import nn_degrees, table_rows
+        from ..problem.compiling import nn_degrees
 
         problem = self.run.problem
-        metrics = np.asarray(batch.evaluate(problem.tables, *table_rows(problem.space, rows)))
-        fits = np.all(metrics[1:] <= np.array(self.limits[1:])[:, None], axis=0)
-        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, rows, metrics[0])}
+        places = places_of(problem.space, rows)
+        metrics = np.asarray(batch.evaluate(problem.tables, *places))
+        limits = np.array(self.limits[Metric.LIMITED])[:, None]
+        fits = np.all(metrics[Metric.LIMITED] <= limits, axis=0)
+        scores = metrics[Metric.SCORE]
+        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, scores, *places)}
         if problem.predictor is not None:
             predict = problem.predictor.accuracy_of
-            data["accuracy"] = np.array([predict(float(g)) for g in metrics[0]])
+            data["accuracy"] = np.array([predict(float(g)) for g in scores])
             least = self.run.budgets.get("min_accuracy")
             if least is not None:
                 fits &= data["accuracy"] >= least
-        for k, name in enumerate(METRICS, 1):
-            if name in problem.target.metrics:
-                data[name] = metrics[k]
-        data["params"], data["macs"] = metrics[4].astype(np.int64), metrics[5].astype(np.int64)
+        data.update(problem.target.costs_among(metrics))
+        data["params"] = metrics[Metric.PARAMS].astype(np.int64)
+        data["macs"] = metrics[Metric.MACS].astype(np.int64)
         data["choices"] = rows
         return data, fits
 
@@ -185,12 +188,11 @@ def explore_function(run: Run, limit_s: float, most: int) -> Found:
     if again:  # the whole search with the plain function
         ask = _Batches(run, scorer, run.started + limit_s, most)
         _explore(ask)
-    from ..problem.compiling import table_rows
-
     row, score, metrics = None, None, None
     if ask.best is not None:
         score, row = ask.best[0], tuple(int(v) for v in ask.best[1])
-        columns = batch.evaluate(run.problem.tables, *table_rows(run.problem.space, [row]))
+        problem = run.problem
+        columns = batch.evaluate(problem.tables, *places_of(problem.space, ask.best[1][None]))
         metrics = tuple(np.asarray(columns)[:, 0].tolist())
     return Found(row, score, metrics, ask.count, ask.stopped, scorer.note)
 
@@ -198,10 +200,10 @@ def explore_function(run: Run, limit_s: float, most: int) -> Found:
 def _explore(ask: _Batches) -> None:
     """Fill `ask` with the hierarchy's configurations, until all are asked or a limit is reached."""
     run = ask.run
-    lengths = np.array(run.problem.space._lengths)
+    lengths = np.array(run.problem.space.lengths)
     try:
         pool: list[tuple[float, NDArray[Any]]] = []
-        for first in np.ndindex(*(int(n) for n in lengths[:3])):
+        for first in np.ndindex(*(int(n) for n in lengths[:GLOBALS])):
             pool += _coarse(ask, lengths, np.array(first), run.seed)
         pool.sort(key=lambda item: -item[0])
         for _, row in pool[:STARTS]:
@@ -216,7 +218,7 @@ def _coarse(
     ask: _Batches, lengths: NDArray[Any], first: NDArray[Any], seed: int
 ) -> list[tuple[float, NDArray[Any]]]:
     """Minimisers of a lattice with few levels per variable, for one set of global choices."""
-    inner = lengths[3:]
+    inner = lengths[GLOBALS:]
     free = np.flatnonzero(inner > 1)
     levels = np.ones(len(inner), dtype=int)
     for step in (2, 3, 4, 5):
@@ -252,7 +254,7 @@ def _coarse(
 
 def _refine(ask: _Batches, lengths: NDArray[Any], row: NDArray[Any]) -> None:
     """Local search with shrinking steps: one variable, or two at once."""
-    free = [k for k in range(3, len(lengths)) if lengths[k] > 1]
+    free = [k for k in range(GLOBALS, len(lengths)) if lengths[k] > 1]
     here = float(ask(row[None])[0])
     for scale in range(2, 9):
         steps = {k: max(1, int(lengths[k]) >> scale) for k in free}

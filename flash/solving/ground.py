@@ -6,9 +6,12 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
+from .._core.costing import batch
+from ..base.names import N_METRICS
+from ..errors import FlashError
 from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..spaces.network_space import MAX_KEPT
+from ..spaces.index import COUNT, GLOBALS, places_of, rows_of
+from ..spaces.network_space import MAX_KEPT, NetworkSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._core.search.exact import Query
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
-    from ..problem.compiling import Problem
-    from ..spaces.network_space import NetworkSpace
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ground", "NetworkGround", "TableGround", "ground_of"]
@@ -41,12 +44,16 @@ class Ground:
         How many rows `canonical` leaves, at most.
     tabled : bool
         Whether compiled tables hold costs and scores, so that the exact solver can prove.
+    designs : bool
+        Whether each network has an accelerator of its own, and rows say which: then the ground
+        proves by itself (`prove`).
     saved_s : float
         What charging took of which another run had done the work before: it counts for this one
         too, or methods that run later would seem faster.
     """
 
     tabled: bool = False
+    designs: bool = False
     saved_s: float = 0.0
 
     space: Any
@@ -56,7 +63,7 @@ class Ground:
     distinct: int
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return metrics of canonical rows, shape (6, n).
+        """Return metrics of canonical rows, shape (metrics, n).
 
         The core's score (NaN where the ground has none), latency in ms, energy in mJ, area in mm2
         (0 where the target does not model them), parameters and MACs. All infinite where a row is
@@ -74,6 +81,30 @@ class Ground:
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw `n` canonical rows, each configuration as likely as any other."""
+        raise NotImplementedError
+
+    def network_row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the space's part of a row."""
+        return row
+
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        """Return what the network of a space's row is beside its costs, as a result has it."""
+        from ..networks.degree import nn_degree
+
+        net = self.space.decode(row)
+        try:
+            degree: float | None = float(nn_degree(net))
+        except FlashError:  # it has no cells
+            degree = None
+        return {"nn_degree": degree, "params": net.params, "macs": net.macs}
+
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator | None:
+        """Return a row's accelerator as a result has it, where each network has its own."""
+        return None
+
+    def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
+        """Return (merit that none within the budgets exceeds, whether that is the optimum; -inf
+        where nothing fits), of a ground that `designs`."""
         raise NotImplementedError
 
     def _group(self, groups: Any) -> None:
@@ -99,32 +130,17 @@ class TableGround(Ground):
     ) -> None:
         self.space = space
         self.target = target
-        self.problem: Problem = compile_problem(space, target, predictor, PARAMS | MACS)
-        self.lengths: NDArray[np.int64] = np.array(space._lengths, dtype=np.int64)
-        self.distinct: int = space.size
-        count = len(self.lengths)
-        cells = max(1, len(space._per_cell))
-        each = (count - 3) // cells
-        starts = range(3, count, each)
-        self._group([range(3), *(range(start, start + each) for start in starts)])
-        self._used = np.array([3 + int(cells) * each for cells in space.cells])
-        self._weights = self._place_values(each, [*starts], space.widths is not None)
-        blocks = [float(block) for block in space._blocks]
+        self.problem = compile_problem(space, target, predictor, PARAMS | MACS)
+        self.lengths = np.array(space.lengths, dtype=np.int64)
+        self.distinct = space.size
+        self._group(space.groups)
+        each = space.variables_per_cell
+        self._used = np.array([GLOBALS + int(cells) * each for cells in space.cells])
+        # a place is linear in the choices: of each choice's first step it is the matrix of the map
+        steps = np.eye(len(self.lengths), dtype=np.int64)
+        self._weights = np.column_stack(places_of(space, steps)).astype(np.int64)
+        blocks = [float(block) for block in space.combinations]
         self._counts = np.array(blocks) / sum(blocks)
-
-    def _place_values(self, each: int, starts: list[int], free: bool) -> NDArray[np.int64]:
-        """Return the matrix that turns rows into (variant, table row of each cell)."""
-        lengths = self.lengths
-        weights = np.zeros((len(lengths), 1 + len(starts)), dtype=np.int64)
-        weights[:3, 0] = lengths[1] * lengths[2], lengths[2], 1
-        for c, start in enumerate(starts):
-            size = 1
-            for k in range(start + each - 1, start - 1, -1):
-                weights[k, 1 + c] = size
-                size *= int(lengths[k])
-            if free and c:  # the width handed on selects the block of rows
-                weights[starts[c - 1], 1 + c] = size
-        return weights
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         places = (rows @ self._weights).astype(np.int32)
@@ -135,19 +151,22 @@ class TableGround(Ground):
     def places(self, row: Sequence[int]) -> list[int]:
         """Return (variant, table row of each of its cells) of a row."""
         found = np.array(row, dtype=np.int64) @ self._weights
-        return [int(v) for v in found[: 1 + int(self.space.cells[row[1]])]]
+        return [int(v) for v in found[: 1 + int(self.space.cells[row[COUNT]])]]
+
+    def facts(self, row: tuple[int, ...]) -> dict[str, Any]:
+        return self.problem.facts(*rows_of(self.space, row))
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self._used) == 1:
             return rows
-        surplus = np.arange(rows.shape[1]) >= self._used[rows[:, 1]][:, None]
+        surplus = np.arange(rows.shape[1]) >= self._used[rows[:, COUNT]][:, None]
         kept: NDArray[np.int64] = np.where(surplus, 0, rows)
         return kept
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
         if len(self._counts) > 1:
-            rows[:, 1] = rng.choice(len(self._counts), size=n, p=self._counts)
+            rows[:, COUNT] = rng.choice(len(self._counts), size=n, p=self._counts)
         return self.canonical(rows)
 
 
@@ -183,7 +202,7 @@ class NetworkGround(Ground):
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
-        return found.reshape(-1, 6).T
+        return found.reshape(-1, N_METRICS).T
 
     def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
         kept = self._kept.get(row)
@@ -191,7 +210,7 @@ class NetworkGround(Ground):
             started = perf_counter()
             net = self.space.network(row)
             if net is None:
-                found = (float("nan"), *(float("inf"),) * 5)
+                found = (float("nan"), *[float("inf")] * (N_METRICS - 1))
             else:
                 cost = self.target.cost(net)
                 costs = (cost.latency_ms, cost.energy_mj or 0.0, cost.area_mm2 or 0.0)
@@ -235,8 +254,6 @@ def ground_of(
     ArgumentError
         If the space is too large for tables.
     """
-    from ..spaces.network_space import NetworkSpace
-
     if isinstance(space, NetworkSpace):
         return NetworkGround(space, target, score)
     return TableGround(space, target, predictor)

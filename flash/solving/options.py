@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .._core.exact import Query
+from .._core.search.exact import Query
 from ..base.checks import choice, integer, number, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
-from ..problem.compiling import MACS, PARAMS, compile_problem
-from ..problem.objective import as_objective, read_budgets
-from ..results.result import SearchResult
+from ..problem.compiling import compile_problem, count_columns
+from ..problem.objective import as_objective, limits_on, read_budgets
+from ..results.result import no_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.objective import Objective
+    from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
 __all__ = [
@@ -71,10 +72,7 @@ class Options(Record):
         if stop:
             name = wanted.name(predictor is not None)
             return unsearched(space, device, name, self.method, self.seed)
-        every = wanted.function is not None
-        extra = (PARAMS if every or limits[4] < INF or wanted.uses(4) else 0) | (
-            MACS if every or limits[5] < INF or wanted.uses(5) else 0
-        )
+        extra = count_columns((*limits_on(limits), *wanted.metrics))
         known = bool(device.target._models)
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
@@ -90,16 +88,14 @@ def unsearched(
     space: Any, device: Device, objective_name: str, method: str, seed: int
 ) -> SearchResult:
     """Return the result of a device that Ctrl-C left no time for."""
-    return SearchResult(
+    return no_result(
         space,
-        device.target.name,
+        device.target,
         device.budgets,
-        "TIME_LIMIT",
-        "no network within the budgets was found; interrupt ended the search",
+        stopped="interrupt",
         objective_name=objective_name,
         method=method,
         seed=seed,
-        stopped="interrupt",
     )
 
 

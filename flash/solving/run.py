@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query, Search
-from .._core.shgo import explore
-from ..base.record import deferred
-from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import nn_degree_of, row_of, rows_of, totals_of
-from ..results.result import SearchResult
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
+from ..base.names import STOPPED_BY, Metric
+from ..results.result import SearchResult, ended, no_result, result_at, verdict
+from ..spaces.index import row_of, rows_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
     from ..problem.compiling import Problem
     from ..problem.objective import Objective
     from ..results.event import Event, Listener
-    from .function import Found
+    from ..results.result import SearchResult
 
 __all__ = ["Run"]
 
 INF = float("inf")
-STOPS = (None, "time_limit_s", "max_evals", "interrupt")
 
 
 class Run:
@@ -71,10 +69,11 @@ class Run:
 
         def notify(core: Search) -> bool:
             best, bound, predictor = core.best, core.bound, self.problem.predictor
+            *_, nfev = core.counts
             return tell(
                 None if best is None else self.wanted.report(best[2], predictor),
                 None if bound - bound else self.wanted.report(bound, predictor),
-                core.counts[2],
+                nfev,
             )
 
         self.tell, self.notify = tell, notify
@@ -82,11 +81,7 @@ class Run:
     def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
         """Search, and report however it ends."""
         if self.wanted.function is not None:
-            from .function import explore_function
-
-            found = explore_function(self, deadline, evals)
-            nothing = found.row is None and found.stopped is None and not self._any()
-            return self.report(None, found.nfev, found.stopped, nothing, found=found)
+            return self._by_function(method, deadline, evals)
         core = Search(
             self.problem.tables,
             self.query,
@@ -106,14 +101,62 @@ class Run:
                 core.bound_roots()
         except KeyboardInterrupt:
             stopped = "interrupt"
-        stopped = stopped or ("callback" if self.ended_by_callback else STOPS[core.stopped])
-        return self.report(
-            core, core.counts[2], stopped, certify and stopped is None, method=method
+        stopped = stopped or self._stopped(core)
+        return self._by_core(core, method, stopped, certify and stopped is None)
+
+    def _stopped(self, core: Search) -> str | None:
+        """Return what ended a core search early."""
+        if self.listener is not None and self.listener.ended:
+            return "callback"
+        stopped = STOPPED_BY[core.stopped]
+        return "interrupt" if stopped == "callback" else stopped  # of a fleet: see `listen`
+
+    def _by_core(
+        self, core: Search, method: str, stopped: str | None, proven: bool
+    ) -> SearchResult:
+        """The result of the core's search."""
+        problem, wanted = self.problem, self.wanted
+        *_, nfev = core.counts
+        found = core.best
+        if found is None:
+            return self._nothing(core.bound, stopped, proven, method=method, nfev=nfev)
+        variant, rows, value, metrics = found
+        own = problem.own_rows(variant, rows)
+        return self._found(
+            row_of(problem.space, variant, own),
+            metrics,
+            problem.facts(variant, own),
+            wanted.report(value, problem.predictor),
+            core.bound,
+            stopped,
+            proven,
+            method=method,
+            nfev=nfev,
         )
 
-    @property
-    def ended_by_callback(self) -> bool:
-        return self.listener is not None and self.listener.ended
+    def _by_function(self, method: str, deadline: float, evals: int) -> SearchResult:
+        """Search by the user's own objective, of which no bound is known, and report."""
+        from .function import explore_function
+
+        found = explore_function(self, deadline, evals)
+        notes = (found.note,) if found.note else ()
+        if found.row is None or found.metrics is None or found.score is None:
+            proven = found.stopped is None and not self._any()
+            return self._nothing(
+                INF, found.stopped, proven, method=method, nfev=found.nfev, flags=notes
+            )
+        return self._found(
+            found.row,
+            found.metrics,
+            self.problem.facts(*rows_of(self.problem.space, found.row)),
+            found.score,
+            INF,
+            found.stopped,
+            False,
+            method=method,
+            nfev=found.nfev,
+            notes=notes,
+        )
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""
@@ -122,104 +165,62 @@ class Run:
         core.prove()
         return core.best is not None or core.stopped != 0
 
-    def report(
+    def _found(
         self,
-        core: Search | None,
-        nfev: int,
+        row: tuple[int, ...],
+        metrics: tuple[float, ...],
+        facts: dict[str, Any],
+        score: float,
+        bound: float,
         stopped: str | None,
         proven: bool,
-        *,
-        method: str = "shgo",
-        found: Found | None = None,
+        **fields: Any,
     ) -> SearchResult:
-        """The result: of a core search, or (core None) of what a function's search found."""
-        problem, wanted, predictor = self.problem, self.wanted, self.problem.predictor
-        fields: dict[str, Any] = {
-            "objective_name": wanted.name(predictor is not None),
-            "method": method,
-            "seed": self.seed,
-            "nfev": nfev,
-            "stopped": stopped,
-            "proven": proven,
-        }
-        bound = INF if core is None else core.bound
-        best = None if core is None else core.best
-        row, score = (None, None) if found is None else (found.row, found.score)
-        notes = (found.note,) if found is not None and found.note else ()
-        if best is None and row is None:
-            fields["flags"] = notes
-            return self._nothing(bound, stopped, fields)
-        if best is not None:
-            variant, rows, value, metrics = best
-            sizes = problem.tables.space_rows[variant]
-            own = tuple([r % n for r, n in zip(rows, sizes, strict=True)])
-            row = row_of(problem.space, variant, own)
-            score = wanted.report(value, predictor)
-            bound = score if proven else wanted.report(bound, predictor) if bound < INF else INF
-            totals, degrees = totals_of(problem, variant, own)
-        else:
-            assert row is not None
-            assert found is not None
-            assert found.metrics is not None
-            totals, degrees = totals_of(problem, *rows_of(problem.space, row))
-            metrics = found.metrics
-        if proven:
-            status, message = "OPTIMAL", "proven: no configuration within the budgets is better"
-        elif stopped == "time_limit_s":
-            status, message = "TIME_LIMIT", "best so far; time_limit_s ended the search"
-        else:
-            status, message = "FEASIBLE", "best found" + self._ended(stopped)
-        space, target = problem.space, problem.target
-        known = target.metrics
-        costs = {
-            name: value for name, value in zip(COSTS, metrics[1:4], strict=True) if name in known
-        }
-        return SearchResult(
-            space,
-            target.name,
+        """The result of a network that was found; `bound` is the core's."""
+        problem, predictor = self.problem, self.problem.predictor
+        return result_at(
+            problem.space,
+            problem.target,
             self.budgets,
-            status,
-            message,
-            x=row,
-            nn_degree=metrics[0] if predictor is None else nn_degree_of(totals),
-            accuracy=None if predictor is None else predictor.accuracy_of(metrics[0]),
-            latency_ms=costs.get("latency_ms"),
-            energy_mj=costs.get("energy_mj"),
-            area_mm2=costs.get("area_mm2"),
-            params=int(totals[-2]),
-            macs=int(totals[-1]),
+            row,
+            metrics,
+            verdict(proven, stopped, "best found" + ended(stopped, "; not proven")),
+            accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=score,
-            upper_bound=bound,
-            cell_degrees=degrees,
-            # when somebody asks: it takes longer than the search
-            flags=deferred(lambda: notes + target.cost(space.decode(row)).flags),
+            upper_bound=score if proven else self._bound(bound),
+            objective_name=self.wanted.name(predictor is not None),
+            seed=self.seed,
+            stopped=stopped,
+            proven=proven,
             elapsed_s=perf_counter() - self.started,
+            **facts,
             **fields,
         )
 
-    def _nothing(self, bound: float, stopped: str | None, fields: dict[str, Any]) -> SearchResult:
+    def _nothing(
+        self, bound: float, stopped: str | None, proven: bool, **fields: Any
+    ) -> SearchResult:
         """The result where no configuration within the budgets was found."""
-        least = None
-        if fields["proven"]:
+        problem, least, why = self.problem, None, None
+        if proven:
             from ..results.conflicts import least_budgets, refusal
 
-            least = least_budgets(self.problem, self.budgets)
-            status, message = "INFEASIBLE", refusal(self.budgets, least)
-        else:
-            status = "TIME_LIMIT"
-            message = "no network within the budgets was found" + self._ended(stopped)
-        return SearchResult(
-            self.problem.space,
-            self.problem.target.name,
+            least = least_budgets(problem, self.budgets)
+            why = refusal(self.budgets, least)
+        return no_result(
+            problem.space,
+            problem.target,
             self.budgets,
-            status,
-            message,
-            upper_bound=self.wanted.report(bound, self.problem.predictor) if bound < INF else None,
+            why,
             least=least,
+            upper_bound=self._bound(bound),
+            objective_name=self.wanted.name(problem.predictor is not None),
+            seed=self.seed,
+            stopped=stopped,
             elapsed_s=perf_counter() - self.started,
             **fields,
         )
 
-    @staticmethod
-    def _ended(stopped: str | None) -> str:
-        return f"; {stopped} ended the search" if stopped else "; not proven"
+    def _bound(self, bound: float) -> float | None:
+        """Return the core's bound as a result has it; None where there is none."""
+        return self.wanted.report(bound, self.problem.predictor) if bound < INF else None

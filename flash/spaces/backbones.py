@@ -237,7 +237,7 @@ def _of_search_space(space: SearchSpace) -> Backbone:
         if space.widths is not None:
             widths.append(int(largest(space.widths[cell])))
         else:
-            widths.append(default_width(family, largest(space._factors), cell, big))
+            widths.append(default_width(family, largest(space.factors), cell, big))
     stem = stem_width(family, widths[0], big)
     slots = []
     for cell, width in enumerate(widths):
@@ -254,7 +254,7 @@ def _of_search_space(space: SearchSpace) -> Backbone:
             slots.append(Slot(cell, block, stride, entering, filters, width, kernels, expands))
             entering = width
     ends = tuple(widths[count - 1] for count in exits)
-    return Backbone(family, side, space._classes, stem, tuple(slots), exits, ends)
+    return Backbone(family, side, space.classes, stem, tuple(slots), exits, ends)
 
 
 def plan(backbone: Backbone, arch: Architecture) -> Subnet:

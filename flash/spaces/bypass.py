@@ -213,9 +213,7 @@ def _largest(given: Any) -> Architecture:
     if given is None:
         return _USUAL
     if isinstance(given, SearchSpace):
-        lengths = given._lengths
-        row = [length - 1 for length in lengths]
-        given = given.decode(row)
+        given = given.decode([length - 1 for length in given.lengths])
     elif hasattr(given, "keys"):
         given = Architecture.from_dict(given)
     if not isinstance(given, Architecture):

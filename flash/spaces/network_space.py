@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..base.checks import choice, integer, known_keys, shown
 from ..base.record import Generic
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .index import digits_of, number_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,10 +94,6 @@ class NetworkSpace(Generic[N]):
     # What follows
 
     @property
-    def _lengths(self) -> tuple[int, ...]:
-        return self.lengths
-
-    @property
     def size(self) -> int:
         """How many rows there are."""
         product = 1
@@ -111,9 +108,7 @@ class NetworkSpace(Generic[N]):
 
     def index(self, row: Sequence[int]) -> int:
         """Return the flat index of a row: rows in lexicographic order."""
-        flat = 0
-        for value, length in zip(self.row(row), self.lengths, strict=True):
-            flat = flat * length + value
+        flat: int = number_of(self.row(row), self.lengths)
         return flat
 
     def row(self, i: int | str | Sequence[int]) -> tuple[int, ...]:
@@ -127,12 +122,7 @@ class NetworkSpace(Generic[N]):
         if isinstance(i, str):
             return self.parse(i)
         if isinstance(i, int) or not hasattr(i, "__len__"):
-            rest = integer("i", i, 0, self.size - 1)
-            out = []
-            for length in reversed(self.lengths):
-                rest, value = divmod(rest, length)
-                out.append(value)
-            return tuple(reversed(out))
+            return tuple(digits_of(integer("i", i, 0, self.size - 1), self.lengths))
         if len(i) != len(self.lengths):
             raise ArgumentError(
                 f"a row of {self.family} must have {len(self.lengths)} choice indices, "

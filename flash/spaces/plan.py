@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from ..networks.architecture import FAMILIES
-from ..networks.families import default_width, stride_of_cell
+from ..networks.families import FAMILIES, default_width, stride_of_cell
 from .choices import caps, values
 
 TYPE_CHECKING = False
@@ -23,19 +22,19 @@ MAX_VARIANTS = 1 << 16
 
 def make_plan(space: SearchSpace) -> Plan:
     """Return what `SearchSpace.plan` documents."""
-    variants = len(space._factors) * len(space.cells) * len(space.resolution)
+    variants = len(space.factors) * len(space.cells) * len(space.resolution)
     if variants > MAX_VARIANTS:
         raise ArgumentError(
             f"global choices must combine to at most {MAX_VARIANTS} variants, got {variants}"
         )
-    numbers = len(space._factors) * sum(
-        len(one) for variables in space._per_cell for one in variables
+    numbers = len(space.factors) * sum(
+        len(one) for variables in space.cell_choices for one in variables
     )
     if numbers > MAX_PLAN_ROWS:
         raise ArgumentError(
             f"width_multipliers times choices must be at most {MAX_PLAN_ROWS}, got {numbers}"
         )
-    for number, variables in enumerate(space._per_cell):
+    for number, variables in enumerate(space.cell_choices):
         rows = 1
         for one in variables:
             rows *= len(one)
@@ -46,8 +45,8 @@ def make_plan(space: SearchSpace) -> Plan:
     planned: dict[tuple[int, int, bool], PlanCell] = {}
     result = []
     offset = 0
-    for factor in range(len(space._factors)):
-        for count, block in zip(space.cells, space._blocks, strict=True):
+    for factor in range(len(space.factors)):
+        for count, block in zip(space.cells, space.combinations, strict=True):
             for resolution in space.resolution:
                 cells = []
                 for cell in range(int(count)):
@@ -57,12 +56,12 @@ def make_plan(space: SearchSpace) -> Plan:
                     cells.append(planned[key])
                 result.append((offset, int(resolution), tuple(cells)))
                 offset += block
-    return FAMILIES.index(space.family), space._classes, tuple(result)
+    return FAMILIES.index(space.family), space.classes, tuple(result)
 
 
 def _plan_cell(space: SearchSpace, factor: int, cell: int, imagenet: bool) -> PlanCell:
     if space.widths is None:
-        widths: Ints = (default_width(space.family, space._factors[factor], cell, imagenet),)
+        widths: Ints = (default_width(space.family, space.factors[factor], cell, imagenet),)
     else:
         widths = values(space.widths[cell])
     addition = space.family != "densenet"

@@ -13,6 +13,7 @@ from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import MAX_BLOCKS, OPERATORS, CellNetwork, canonical_codes
 from .choices import parse, plain
+from .index import digits_of, number_of
 from .network_space import NetworkSpace
 
 TYPE_CHECKING = False
@@ -104,7 +105,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
         }
 
     @cached
-    def _counts(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[int, ...]:
         """Blocks by the first entry of a row: the choices, then the steps."""
         choices = [int(count) for count in self.blocks]
         return (*choices, *(one for one in range(1, self.most) if one not in choices))
@@ -140,7 +141,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
         if hasattr(i, "__len__"):
             given: list[Any] = list(i)  # type: ignore[arg-type]
             first = given[0] if given else 0
-            if len(self.blocks) <= first < len(self._counts):
+            if len(self.blocks) <= first < len(self.counts):
                 given[0] = 0
             row = (first, *super().row(given)[1:]) if given else super().row(given)
             return (*row[: self._used(row)], *[0] * (len(row) - self._used(row)))
@@ -149,10 +150,8 @@ class PNASCells(NetworkSpace[CellNetwork]):
         while rest >= self._cells[choice]:
             rest -= self._cells[choice]
             choice += 1
-        out = [choice] + [0] * (len(self.lengths) - 1)
-        for place in range(self._used(out) - 1, 0, -1):
-            rest, out[place] = divmod(rest, self.lengths[place])
-        return tuple(out)
+        inner = digits_of(rest, self.lengths[1 : self._used([choice])])
+        return (choice, *inner, *[0] * (len(self.lengths) - 1 - len(inner)))
 
     def index(self, row: Sequence[int]) -> int:
         """Return the flat index of a row: by the number of blocks, then in lexicographic order.
@@ -165,16 +164,14 @@ class PNASCells(NetworkSpace[CellNetwork]):
         checked = self.row(row)
         if checked[0] >= len(self.blocks):
             raise ArgumentError(
-                f"blocks must be one of {shown(plain(self.blocks))}, got {self._counts[checked[0]]}"
+                f"blocks must be one of {shown(plain(self.blocks))}, got {self.counts[checked[0]]}"
             )
         used = self._used(checked)
-        flat = 0
-        for value, length in zip(checked[1:used], self.lengths[1:used], strict=True):
-            flat = flat * length + value
+        flat: int = number_of(checked[1:used], self.lengths[1:used])
         return sum(self._cells[: checked[0]]) + flat
 
     def _used(self, row: Sequence[int]) -> int:
-        return 1 + 4 * self._counts[row[0]]
+        return 1 + 4 * self.counts[row[0]]
 
     # Cells as the search handles them: two numbers 8 * input + operator per block
 
@@ -193,11 +190,11 @@ class PNASCells(NetworkSpace[CellNetwork]):
         ArgumentError
             If the space has neither cells nor steps of so many blocks.
         """
-        if len(codes) not in self._counts:
+        if len(codes) not in self.counts:
             raise ArgumentError(
                 f"blocks must be one of {shown(plain(self.blocks))}, got {len(codes)}"
             )
-        row = [self._counts.index(len(codes))]
+        row = [self.counts.index(len(codes))]
         for x, y in codes:
             row += [x >> 3, y >> 3, x & 7, y & 7]
         return (*row, *[0] * (len(self.lengths) - len(row)))

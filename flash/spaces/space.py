@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError
-from ..networks.architecture import (
+from ..networks.families import (
     FAMILIES,
     MAX_CELLS,
     MAX_CLASSES,
@@ -23,11 +23,11 @@ from ..networks.architecture import (
     MAX_SEED,
     MAX_STAGES,
     MAX_WIDTH,
-    Architecture,
+    default_cells,
+    default_width,
 )
-from ..networks.families import default_cells, default_width
 from .choices import Range, largest, parse, per_cell
-from .codec import decode, encode, flat_of
+from .index import GLOBALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from .._core.model import compile as core
+    from ..networks.architecture import Architecture
     from .choices import Choices, Given, PerCell
     from .plan import Plan
 
@@ -83,7 +85,7 @@ class SearchSpace(Record):
         Global. Cell k has width ``16 * m * 2**k`` (ImageNet: 32 for densenet, 64 for resnet and
         wide-resnet), rounded; mobilenet-v2: (16, 24, 32, 64, 96, 160, 320)[k] * m to a multiple
         of 8.
-    cells : integers, 1 to 64 (mobilenet-v2: 7)
+    cells : integers, 1 to 32 (mobilenet-v2: 7)
         Global: number of cells. Usually 3, for ImageNet 4, for mobilenet-v2 7.
     resolution : integers, 1 to 8192, default 32
         Global: height and width of the image in pixels. Above 64 a network has the ImageNet stem.
@@ -188,25 +190,33 @@ class SearchSpace(Record):
     # What there is to choose
 
     @property
-    def _classes(self) -> int:
+    def classes(self) -> int:
+        """Number of classes of the head: `num_classes`, which a space always has."""
         return self.num_classes or 0  # never 0: checked
 
     @cached
-    def _factors(self) -> Choices:
+    def factors(self) -> Choices:
+        """Choices of the width multiplier; one of no effect where widths are free."""
         return (1,) if self.width_multipliers is None else self.width_multipliers
 
     @cached
-    def _per_cell(self) -> tuple[tuple[Choices, ...], ...]:
+    def cell_choices(self) -> tuple[tuple[Choices, ...], ...]:
         """Choices of each cell's variables, in their order."""
         names = ("widths", "depths", "skips", "expansions", "kernels")
         used = [self.__dict__[name] for name in names if self.__dict__[name] is not None]
         return tuple(zip(*used, strict=True))
 
     @cached
-    def _blocks(self) -> tuple[int, ...]:
-        """For each choice of the number of cells, how many rows of cells there are."""
+    def variables_per_cell(self) -> int:
+        """How many variables each cell has."""
+        return len(self.cell_choices[0])
+
+    @cached
+    def combinations(self) -> tuple[int, ...]:
+        """For each choice of the number of cells, how many combinations of their choices there
+        are."""
         products = [1]
-        for variables in self._per_cell:
+        for variables in self.cell_choices:
             size = 1
             for one in variables:
                 size *= len(one)
@@ -216,7 +226,7 @@ class SearchSpace(Record):
     @cached
     def size(self) -> int:
         """How many configurations there are, exactly."""
-        return len(self._factors) * sum(self._blocks) * len(self.resolution)
+        return len(self.factors) * sum(self.combinations) * len(self.resolution)
 
     @cached
     def variables(self) -> tuple[str, ...]:
@@ -224,23 +234,34 @@ class SearchSpace(Record):
         names = ["depth", "skips", "expansion", "kernel"][: 4 if self.expansions else 2]
         if self.widths is not None:
             names.insert(0, "width")
-        inner = [f"{name}_{cell}" for cell in range(len(self._per_cell)) for name in names]
+        inner = [f"{name}_{cell}" for cell in range(len(self.cell_choices)) for name in names]
         return ("width_multiplier", "cells", "resolution", *inner)
 
     @cached
-    def _lengths(self) -> tuple[int, ...]:
-        globals_ = (len(self._factors), len(self.cells), len(self.resolution))
-        return (*globals_, *(len(one) for variables in self._per_cell for one in variables))
+    def lengths(self) -> tuple[int, ...]:
+        """Choices of each variable, counted."""
+        globals_ = (len(self.factors), len(self.cells), len(self.resolution))
+        return (*globals_, *(len(one) for variables in self.cell_choices for one in variables))
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Numbers of the variables that belong together: the global ones, then cell by cell."""
+        each = self.variables_per_cell
+        starts = range(GLOBALS, len(self.lengths), each)
+        cells = [tuple(range(start, start + each)) for start in starts]
+        return (tuple(range(GLOBALS)), *cells)
 
     @property
     def bounds(self) -> list[tuple[int, int]]:
         """Least and greatest choice index of each variable."""
-        return [(0, length - 1) for length in self._lengths]
+        return [(0, length - 1) for length in self.lengths]
 
     # Between flat index, row of choice indices and architecture
 
     def index(self, row: Sequence[int]) -> int:
         """Return the flat index of a row of choice indices (entries of surplus cells count not)."""
+        from .index import flat_of
+
         return flat_of(self, row)
 
     def decode(self, i: int | Sequence[int]) -> Architecture:
@@ -251,6 +272,8 @@ class SearchSpace(Record):
         ArgumentError, ArgumentTypeError
             If the index or an entry of the row is out of range.
         """
+        from .codec import decode
+
         return decode(self, i)
 
     def encode(self, architecture: Architecture) -> Row:
@@ -261,6 +284,8 @@ class SearchSpace(Record):
         ArgumentError
             If the architecture is not in the space; the message says why.
         """
+        from .codec import encode
+
         return encode(self, architecture)
 
     def sample_indices(self, n: int, seed: int = 0) -> list[int]:
@@ -322,6 +347,13 @@ class SearchSpace(Record):
         from .plan import make_plan
 
         return make_plan(self)
+
+    @cached
+    def core_plan(self) -> core.Plan:
+        """`plan` in the core's form; read once, spaces never change."""
+        from .._core.model import compile as core
+
+        return core.Plan(self.plan())
 
     # Files
 

@@ -51,7 +51,7 @@ class Draw:
 
         self._space, self._backbone = space, backbone
         self._kept: dict[tuple[int, ...], Subnet] = {}
-        lengths, names = space._lengths, space.variables
+        lengths, names = space.lengths, space.variables
         self._pools: list[tuple[Any, Any]] = []
         seen: set[int] = set()
         for number, pool in enumerate(pools or ()):
@@ -94,7 +94,7 @@ class Draw:
         import numpy as np
 
         picks = rng.random((n, len(self._pools)))
-        out = np.zeros((n, len(self._space._lengths)), dtype=np.int64)
+        out = np.zeros((n, len(self._space.lengths)), dtype=np.int64)
         for k, (columns, values) in enumerate(self._pools):
             places = np.minimum((picks[:, k] * len(values)).astype(np.int64), len(values) - 1)
             out[:, columns] = values[places]

@@ -6,7 +6,7 @@ import os
 
 from ..base.checks import choice, integer, known_keys, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import MAX_SEED
+from ..networks.families import MAX_SEED
 from ..spaces.backbones import backbone_of
 from ..spaces.bypass import BypassSpace
 from ..training.ledger import Ledger

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..base import checks as check
+from ..base.names import BUDGETS, COSTS, COUNTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..hardware.target import METRICS as COSTS
 from ..results.result import SearchResult
-from ..results.screen import BUDGETS
 from ..spaces.space import SearchSpace
-from .result import FRONT_METRICS, Histogram, SweepResult
+from .result import Histogram, SweepResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +18,7 @@ __all__ = ["from_dict", "to_dict"]
 
 FORMAT = 1
 WHERE = "the sweep's result"
-COUNTS = ("index", "params", "macs")
-METRICS = ("nn_degree", "score", *COSTS, "params", "macs")  # that have histograms
+HISTOGRAMS = ("nn_degree", "score", *COSTS, *COUNTS)  # what may have one
 
 
 def to_dict(result: SweepResult) -> dict[str, Any]:
@@ -107,7 +105,7 @@ def _list(name: str, value: Any) -> list[Any]:
 
 def _histograms(data: Any) -> dict[str, Histogram]:
     found = {}
-    for name, one in check.known_keys("histograms", data, METRICS).items():
+    for name, one in check.known_keys("histograms", data, HISTOGRAMS).items():
         where = f"histograms.{name}"
         check.known_keys(where, one, Histogram.field_names)
         for key in Histogram.field_names:
@@ -123,10 +121,10 @@ def _histograms(data: Any) -> dict[str, Histogram]:
 
 
 def _front(data: Any) -> dict[str, tuple[Any, ...]]:
-    names = ("index", "nn_degree", *FRONT_METRICS)
+    names = ("index", "nn_degree", *TERMS)
     found: dict[str, tuple[Any, ...]] = {}
     for name, column in check.known_keys("front", data, names).items():
-        read = check.integer if name in COUNTS else check.number
+        read = check.integer if name in ("index", *COUNTS) else check.number
         values = _list(f"front.{name}", column)
         found[name] = tuple([read(f"front.{name}", value) for value in values])
     if len({len(column) for column in found.values()}) > 1:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..hardware.target import METRICS as COSTS
+from ..base.names import COSTS, COUNTS, TERMS, Metric
+from ..results.result import result_at, verdict
 from .work import Reduction
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .work import Job
 
 __all__ = ["report"]
+
+ALL = "proven: every configuration was accounted for"
 
 
 def report(
@@ -75,29 +78,32 @@ def _plain(found: Reduction) -> dict[str, Any]:
 def _best(
     job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
 ) -> tuple[SearchResult, ...]:
-    from .._core.exact import Query
-    from ..problem.compiling import row_of
-    from ..solving.function import Found
-    from ..solving.run import Run
-
     if not found.top:
         return ()
-    problem = job.problem
-    run = Run(problem, budgets, [], Query([0.0] * 6), wanted, settings.plan["seed"], 0.0)
+    problem, predictor = job.problem, job.problem.predictor
     whole = found.count == job.space.size and job.plan["where"] is None
-    bound = wanted.report(found.top[0][2], problem.predictor) if whole else None
+    bound = wanted.report(found.top[0][2], predictor) if whole else None
     results = []
     for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
-        sizes = problem.tables.space_rows[variant]
-        row = row_of(job.space, variant, [r % n for r, n in zip(rows, sizes, strict=True)])
-        score = wanted.report(value, problem.predictor)
-        point = Found(row, score, metrics, found.count, None, "")
         proven = whole and rank == 1
-        result = run.report(None, found.count, None, proven, method="sweep", found=point)
-        message = f"number {rank} of {found.feasible:,} within the budgets"
-        if proven:
-            message = "proven: every configuration was accounted for"
-        results.append(result.replace(message=message, upper_bound=bound, elapsed_s=0.0))
+        result = result_at(
+            job.space,
+            problem.target,
+            budgets,
+            problem.row(variant, rows),
+            metrics,
+            verdict(proven, None, f"number {rank} of {found.feasible:,} within the budgets", ALL),
+            accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
+            objective=wanted.report(value, predictor),
+            upper_bound=bound,
+            objective_name=wanted.name(predictor is not None),
+            proven=proven,
+            method="sweep",
+            seed=settings.plan["seed"],
+            nfev=found.count,
+            **problem.facts(variant, problem.own_rows(variant, rows)),
+        )
+        results.append(result)
     return tuple(results)
 
 
@@ -109,12 +115,10 @@ def _histograms(job: Job, found: Reduction) -> dict[str, Any] | None:
     if not bins:
         return None
     lows, per_bin = job.ranges
-    names = ["nn_degree" if job.predictor is None else "score", *COSTS, "params", "macs"]
-    known = {*job.problem.target.metrics, names[0]}
-    if job.plan["extra"] & PARAMS:
-        known.add("params")
-    if job.plan["extra"] & MACS:
-        known.add("macs")
+    score = "nn_degree" if job.predictor is None else "score"
+    names = [score, *COSTS, *COUNTS]
+    counted = {"params": job.plan["extra"] & PARAMS, "macs": job.plan["extra"] & MACS}
+    known = {*job.problem.target.metrics, score, *(one for one in COUNTS if counted[one])}
     result = {}
     for k, name in enumerate(names):
         if name in known:
@@ -129,14 +133,9 @@ def _front(job: Job, found: Reduction) -> dict[str, tuple[Any, ...]] | None:
     if names is None:
         return None
     columns: dict[str, tuple[Any, ...]] = {"index": tuple([i for i, _, _ in found.front])}
-    place = ("", *COSTS, "params", "macs")
-    known = ("accuracy", *job.problem.target.metrics, "params", "macs")
-    for name in known:
-        if name == "accuracy":
-            score = "nn_degree" if job.predictor is None else "accuracy"
-            columns[score] = tuple([a for _, _, a in found.front])
-        else:
-            k = place.index(name)
-            whole = name in ("params", "macs")
-            columns[name] = tuple([int(m[k]) if whole else m[k] for _, m, _ in found.front])
+    score = "nn_degree" if job.predictor is None else "accuracy"
+    columns[score] = tuple([accuracy for _, _, accuracy in found.front])
+    for name in (*job.problem.target.metrics, *COUNTS):
+        k, read = TERMS.index(name), int if name in COUNTS else float
+        columns[name] = tuple([read(metrics[k]) for _, metrics, _ in found.front])
     return columns

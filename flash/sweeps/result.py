@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
-__all__ = ["FRONT_METRICS", "Histogram", "SweepResult"]
-
-FRONT_METRICS = ("accuracy", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+__all__ = ["Histogram", "SweepResult"]
 
 
 @suggesting

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..hardware.target import METRICS as COSTS
-from ..problem.compiling import Problem, compile_problem
+from ..base.names import COUNTS, TERMS, Metric
+from ..problem.compiling import nn_degrees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class Chunk:
     def __init__(self, job: Job, first: int, last: int, where: Any) -> None:
         import numpy as np
 
-        from .._core import batch, stream
+        from .._core.costing import batch
+        from .._core.sweep import stream
         from ..base.seeds import stream as stream_of
 
         self.job = job
@@ -62,12 +63,13 @@ class Chunk:
         import numpy as np
 
         if name == "nn_degree":
-            return degrees_of(self.job.problem, self.variants, self.rows, self.metrics[0])
+            return nn_degrees(
+                self.job.problem, self.metrics[Metric.SCORE], self.variants, self.rows
+            )
         if name == "accuracy":
             return self.accuracy
-        if name in COSTS:
-            return self.metrics[1 + COSTS.index(name)]
-        return self.metrics[4 if name == "params" else 5].astype(np.int64)
+        column = self.metrics[TERMS.index(name)]
+        return column.astype(np.int64) if name in COUNTS else column
 
     def kept_columns(self) -> dict[str, Any]:
         """Return the rows that meet budgets and condition, as columns."""
@@ -105,17 +107,10 @@ class Chunk:
         if len(kept) > top:
             values = self.objective[kept]
             kept = kept[values >= np.partition(values, len(kept) - top)[len(kept) - top]]
-        m = self.metrics
-        order = np.lexsort(
-            (
-                self.index[kept],
-                -m[0][kept],
-                m[3][kept],
-                m[2][kept],
-                m[1][kept],
-                -self.objective[kept],
-            )
-        )
+        # the last key counts first: see `work.order_of`
+        costs = [cost[kept] for cost in self.metrics[Metric.ALL_COSTS]]
+        score = self.metrics[Metric.SCORE][kept]
+        order = np.lexsort((self.index[kept], -score, *costs[::-1], -self.objective[kept]))
         cells = self.job.problem.layout
         points = []
         for i in kept[order[:top]].tolist():
@@ -125,7 +120,7 @@ class Chunk:
                     variant,
                     tuple(self.rows[i, : cells[variant]].tolist()),
                     float(self.objective[i]),
-                    tuple([float(column[i]) for column in m]),
+                    tuple([float(column[i]) for column in self.metrics]),
                 )
             )
         return points
@@ -133,46 +128,23 @@ class Chunk:
     def _front(self, kept: Any) -> list[tuple[Any, ...]]:
         import numpy as np
 
-        from .._core.stream import nondominated
+        from .._core.sweep.stream import nondominated
 
         if not len(kept):
             return []
-        place = ("accuracy", *COSTS, "params", "macs")
-        columns = []
-        for name in self.job.plan["pareto"]:
-            score = self.accuracy if self.accuracy is not None else self.metrics[0]
-            columns.append(
-                -score[kept] if name == "accuracy" else self.metrics[place.index(name)][kept]
-            )
+        score = self.accuracy if self.accuracy is not None else self.metrics[Metric.SCORE]
+        columns = [
+            -score[kept] if name == "accuracy" else self.metrics[TERMS.index(name)][kept]
+            for name in self.job.plan["pareto"]
+        ]
         costs: Any = np.ascontiguousarray(np.stack(columns, 1))
         order: Any = np.lexsort((self.index[kept], *costs.T[::-1]))
         found = []
         for j in nondominated(costs, order):
             i = int(kept[j])
-            score = self.accuracy if self.accuracy is not None else self.metrics[0]
             metrics = tuple([float(column[i]) for column in self.metrics])
             found.append((int(self.index[i]), metrics, float(score[i])))
         return found
-
-
-def degrees_of(problem: Problem, variants: Any, rows: Any, scores: Any) -> Any:
-    """Return NN-Degrees: the scores, or read anew where these are a topology's."""
-    if problem.predictor is None or problem.predictor.topology is None:
-        return scores
-    import numpy as np
-
-    from .._core import batch
-
-    plain = problem.__dict__.get("_plain")
-    if plain is None:
-        plain = problem.__dict__["_plain"] = compile_problem(problem.space, problem.target)
-    return np.asarray(batch.evaluate(plain.tables, variants, rows)[0])
-
-
-def _same(array: Any) -> Any:
-    import numpy as np
-
-    return np.ascontiguousarray(array)
 
 
 def _room(shape: Any, kind: str = "f8") -> Any:

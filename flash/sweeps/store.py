@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from ..base.checks import parse_json, read_text, shown, write_text_atomic
 from ..base.extras import need_pyarrow
+from ..base.names import COUNTS
 from ..errors import ArgumentError, FormatError, SweepError
 
 TYPE_CHECKING = False
@@ -52,7 +53,7 @@ def write_part(
     part = os.path.join(folder, f".{part_name(unit)}.{os.urandom(6).hex()}.tmp")
     schema = pyarrow.schema(
         [
-            (name, pyarrow.int64() if name in ("index", "params", "macs") else pyarrow.float64())
+            (name, pyarrow.int64() if name in ("index", *COUNTS) else pyarrow.float64())
             for name in job.columns
         ]
     )

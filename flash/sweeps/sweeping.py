@@ -6,12 +6,13 @@ import os
 from time import perf_counter
 
 from ..base.checks import choice, integer, number, public, shown
+from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
-from ..problem.compiling import MACS, PARAMS, as_space
-from ..problem.objective import as_objective, read_budgets
-from .result import FRONT_METRICS, Histogram, SweepResult
+from ..problem.compiling import MACS, PARAMS, as_space, count_columns
+from ..problem.objective import as_objective, limits_on, read_budgets
+from .result import Histogram, SweepResult
 from .run import Settings, run
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..spaces.space import SearchSpace
     from .run import SweepEvent
 
-__all__ = ["FRONT_METRICS", "Histogram", "SweepResult", "sweep"]
+__all__ = ["Histogram", "SweepResult", "sweep"]
 
 INF = float("inf")
 MAX_TOP = 1_000_000
@@ -177,9 +178,7 @@ def sweep(
             f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
         )
     threads = (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
-    extra = (PARAMS if limits[4] < INF or wanted.uses(4) else 0) | (
-        MACS if limits[5] < INF or wanted.uses(5) else 0
-    )
+    extra = count_columns((*limits_on(limits), *wanted.metrics))
     # of a huge space larger ones: a scheduler has to hand out some ten thousands, not millions
     counted = min(MAX_UNIT, max(UNIT, size >> 16))
     unit = UNIT_ROWS if as_rows else UNIT_EXACT if bins else counted
@@ -221,16 +220,15 @@ def _front_of(pareto: Any, metrics: Sequence[str]) -> tuple[str, ...] | None:
         return None
     if isinstance(pareto, str) or not hasattr(pareto, "__iter__"):
         raise ArgumentTypeError(
-            f"pareto must be two to four of {', '.join(FRONT_METRICS)}, got {shown(pareto)}"
+            f"pareto must be two to four of {', '.join(TERMS)}, got {shown(pareto)}"
         )
-    names = tuple([choice("pareto", name, FRONT_METRICS) for name in pareto])
+    names = tuple([choice("pareto", name, TERMS) for name in pareto])
     if not 2 <= len(names) <= 4 or len(set(names)) < len(names):
         raise ArgumentError(
-            f"pareto must be two to four different ones of {', '.join(FRONT_METRICS)}, "
-            f"got {shown(names)}"
+            f"pareto must be two to four different ones of {', '.join(TERMS)}, got {shown(names)}"
         )
     for name in names:
-        if name.endswith(("_ms", "_mj", "_mm2")) and name not in metrics:
+        if name in COSTS and name not in metrics:
             raise ArgumentError(
                 f"pareto: the target does not model {name} (it models {', '.join(metrics)})"
             )

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import zlib
 
-from .._core import sweep as core
-from .._core.exact import Query
+from .._core.search.exact import Query
+from .._core.sweep import sweep as core
+from ..base.names import COSTS, COUNTS, N_METRICS, TERMS, Metric
 from ..base.record import Record, cached
-from ..hardware.target import METRICS as COSTS
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_problem
@@ -31,7 +31,6 @@ __all__ = ["Job", "Reduction", "job_of", "order_of", "pack_plan", "run_unit"]
 INF = float("inf")
 SLICE = 1 << 29  # configurations of one call of the core: a fraction of a second
 SLICE_EXACT = 1 << 25
-SIGNS = {"accuracy": -1.0}  # of a front's metrics: more accuracy, less of all others
 
 _job: tuple[bytes, Job] | None = None
 
@@ -48,7 +47,7 @@ def pack_plan(plan: dict[str, Any]) -> bytes:
 def order_of(point: Point) -> tuple[Any, ...]:
     """Return the key that sorts points best first (flash_precedes in problem.h)."""
     variant, rows, objective, metrics = point
-    return (-objective, metrics[1], metrics[2], metrics[3], -metrics[0], variant, rows)
+    return (-objective, *metrics[Metric.ALL_COSTS], -metrics[Metric.SCORE], variant, rows)
 
 
 class Reduction:
@@ -59,7 +58,7 @@ class Reduction:
         self.count: int = 0
         self.feasible: int = 0
         self.top: list[Point] = []
-        self.histogram: list[int] = [0] * (6 * plan["bins"])
+        self.histogram: list[int] = [0] * (N_METRICS * plan["bins"])
         self.front: list[tuple[Any, ...]] = []  # (index, metrics, accuracy)
 
     def add(self, part: dict[str, Any]) -> None:
@@ -83,15 +82,14 @@ class Reduction:
 
 def costs_of(names: list[str], metrics: tuple[float, ...], accuracy: float) -> list[float]:
     """Return a point's coordinates, the less the better."""
-    place = ("accuracy", *COSTS, "params", "macs")
-    return [-accuracy if name == "accuracy" else metrics[place.index(name)] for name in names]
+    return [-accuracy if name == "accuracy" else metrics[TERMS.index(name)] for name in names]
 
 
 def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return the points that no other dominates, sorted; of equals the smallest index."""
     import numpy as np
 
-    from .._core.stream import nondominated
+    from .._core.sweep.stream import nondominated
 
     if not points:
         return []
@@ -133,7 +131,7 @@ class Job(Record):
     @cached
     def ranges(self) -> tuple[list[float], list[float]]:
         """Low end and 1 / width of the bins of each metric's histogram."""
-        from .._core.stream import metric_ranges
+        from .._core.sweep.stream import metric_ranges
 
         lows, highs = metric_ranges(self.problem.tables)
         bins = self.plan["bins"]
@@ -211,7 +209,7 @@ class Job(Record):
         variant, first, last = self.place(unit)
         inner = core.outer_sizes(self.problem.tables)[variant][1]
         bins = self.plan["bins"]
-        low, per_bin = self.ranges if bins else ([0.0] * 6, [0.0] * 6)
+        low, per_bin = self.ranges if bins else ([0.0] * N_METRICS, [0.0] * N_METRICS)
         step = max(1, (SLICE_EXACT if bins else SLICE) // inner)
         for start in range(first, last, step):
             if stopping():
@@ -267,7 +265,7 @@ class Job(Record):
         known = self.problem.target.metrics
         costs = [name for name in COSTS if name in known]
         score = ("nn_degree", "accuracy") if self.predictor is not None else ("nn_degree",)
-        return ("index", *score, *costs, "params", "macs")
+        return ("index", *score, *costs, *COUNTS)
 
 
 def job_of(packed: bytes) -> Job:

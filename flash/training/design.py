@@ -39,12 +39,12 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
     import numpy as np
 
     from ..evaluating import evaluate
-    from ..spaces.codec import row_of
+    from ..spaces.index import row_at
 
     indices = space.sample_indices(POOL, seed)
     if len(indices) <= n:
         return [space.decode(index) for index in indices]
-    choices = np.array([row_of(space, index) for index in indices], dtype=float)
+    choices = np.array([row_at(space, index) for index in indices], dtype=float)
     # Any target does: what is asked of it are totals that no target changes.
     found = evaluate(space, "cpu-x86", choices.astype(np.int64))
     depths = [number for number, name in enumerate(space.variables) if name.startswith("depth")]

@@ -6,7 +6,7 @@ import os
 
 from ..base.checks import integer, known_keys, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import MAX_SEED
+from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe
@@ -39,7 +39,7 @@ MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 @public
-def train(
+def train(  # noqa: C901
     space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
     dataset: Dataset,
     n: int = 25,

@@ -1,0 +1,68 @@
+"""Names that the whole package shares, each list of them once: metrics, columns, budgets, ends.
+
+Their orders are those of the compiled core (flash/_core/problem.h).
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BUDGETS",
+    "BUDGET_OF",
+    "COSTS",
+    "COST_COLUMNS",
+    "COUNTS",
+    "FRONT_STOPPED_BY",
+    "MAXIMA",
+    "METRIC_OF",
+    "N_METRICS",
+    "STATUSES",
+    "STOPPED_BY",
+    "STOPS",
+    "TERMS",
+    "UNITS",
+    "Column",
+    "Metric",
+]
+
+
+class Metric:
+    """Numbers of what is reported of a configuration; limits and exponents have the same."""
+
+    SCORE, LATENCY, ENERGY, AREA, PARAMS, MACS = range(6)
+    ALL_COSTS = slice(LATENCY, PARAMS)  # those that a target models
+    LIMITED = slice(LATENCY, None)  # those that have an upper budget
+
+
+N_METRICS = 6
+
+
+class Column:
+    """Numbers of the columns of compiled tables, of which a configuration has totals."""
+
+    SCORE, LATENCY, LATENCY_IN, LATENCY_OUT, ENERGY, ENERGY_IN, ENERGY_OUT = range(7)
+    LEAK, LEAK_IN, SCALE, AREA, PEAK, PARAMS, MACS = range(7, 14)
+    CHARGED = range(LATENCY, PARAMS)  # those that a target charges for
+
+
+# The charged columns as target files call them; those of leaking latency follow from latency's own.
+COST_COLUMNS = (
+    *("latency_ms", "bus_in_ms", "bus_out_ms", "energy_mj", "bus_in_mj", "bus_out_mj"),
+    *("leaking_ms", "leaking_in_ms", "tiles", "area_mm2", "peak_mm2"),
+)
+
+COSTS = ("latency_ms", "energy_mj", "area_mm2")  # what a target may model
+COUNTS = ("params", "macs")  # what a network has on any target
+TERMS = ("accuracy", *COSTS, *COUNTS)  # of objectives and fronts: TERMS[k] is metric k
+UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
+
+MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])
+BUDGETS = (*MAXIMA, "min_accuracy")
+BUDGET_OF = dict(zip(TERMS, ("min_accuracy", *MAXIMA), strict=True))
+METRIC_OF = {budget: k for k, budget in enumerate(BUDGET_OF.values())}  # that a budget limits
+
+STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
+STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")  # what ends a search early
+# By the number with which the core says what ended it. A front that is only asked whether there is
+# a new point ends at one: number 2.
+STOPPED_BY = (None, *STOPS[:3])
+FRONT_STOPPED_BY = (None, "time_limit_s", None, "callback")
