@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
-    from ..predictors.quantisation import Effects
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
     from ._task import Task
