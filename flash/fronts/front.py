@@ -241,6 +241,12 @@ class ParetoFront(Record):
 
         return screen(self)
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from .text import parts
+
+        return page(parts(self))
+
     @cached
     def architectures(self) -> Sequence[Architecture]:
         """The networks, each made when it is asked for."""
