@@ -39,7 +39,7 @@ class FunctionEvaluator(Evaluator):
     ) -> None:
         self.function = function
         self.name: str = name or str(getattr(function, "__name__", "function"))
-        self.chunk: int = chunk
+        self.chunk: int | None = chunk
 
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]

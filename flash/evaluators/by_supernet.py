@@ -74,7 +74,7 @@ class SupernetEvaluator(Evaluator):
     """
 
     usual_evals = 500
-    chunk: int = 16
+    chunk: int | None = 16
 
     def __init__(
         self,

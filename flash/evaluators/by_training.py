@@ -94,7 +94,7 @@ class TrainingEvaluator(Evaluator):
         self.dataset = dataset
         self.folder: str = os.fspath(out)
         self.workers: int = integer("workers", workers, 1, 1024)
-        self.chunk: int = 8 * self.workers  # processes that train start anew for each chunk
+        self.chunk: int | None = 8 * self.workers  # processes that train start anew for each chunk
         self.settings: dict[str, Any] = {**settings}
         self.name: str = f"training on {dataset}" if isinstance(dataset, str) else "training"
         self._networks: list[Architecture | CellNetwork] | None = None
