@@ -156,6 +156,12 @@ class Target(Record):
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from ._page import parts
+
+        return page(parts(self))
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The costs that this target models."""

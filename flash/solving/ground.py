@@ -187,8 +187,8 @@ class NetworkGround(Ground):
         self.space = space
         self.target = target
         self.score = score
-        self.lengths = np.array(space.lengths, dtype=np.int64)
-        self.distinct = space.size
+        self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
+        self.distinct: int = space.size
         self._group(space.groups)
         # kept with the space: another run on it charges nothing twice
         kept = space.__dict__.setdefault("_charged", {})

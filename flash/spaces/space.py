@@ -322,6 +322,12 @@ class SearchSpace(Record):
         """
         return [self.decode(index) for index in self.sample_indices(n, seed)]
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from .files import parts
+
+        return page(parts(self))
+
     # For the compiled core
 
     def plan(self) -> Plan:
