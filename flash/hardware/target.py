@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core import compile as core
-from ..base.checks import choice, json_text, parse_json, read_text, shipped, shown
+from ..base.checks import choice, faults, json_text, parse_json, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
@@ -139,7 +139,8 @@ class Target(Record):
         """
         from ._format import check
 
-        return cls(**check(data, where, KINDS, FORMAT))
+        with faults():
+            return cls(**check(where, data, KINDS, FORMAT))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import integer, known_keys, shown
-from ..errors import FormatError
+from ..base.checks import integer
+from ..base.plain import COUNT, TABLE, Check, fields, list_of, table_of, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 __all__ = ["accelerator_lines", "read_accelerator"]
 
-KEYS = ("values", "resources", "cell_bits", "joint")
+PARTS: dict[str, Check] = {
+    "values": TABLE,
+    "resources": table_of(list_of(COUNT)),
+    "cell_bits": list_of(within(integer, 1)),
+    "joint": within(integer, 1),
+}
 
 
-def read_accelerator(value: Any) -> dict[str, Any]:
+def read_accelerator(name: str, value: Any) -> dict[str, Any]:
     """Return an accelerator of plain data, checked.
 
     Raises
@@ -23,25 +28,9 @@ def read_accelerator(value: Any) -> dict[str, Any]:
     FormatError
         If a key is unknown or missing, or a value not accepted.
     """
-    table = known_keys("accelerator", value, KEYS)
-    for key in KEYS:
-        if key not in table:
-            raise FormatError(f"accelerator lacks the key {key!r}")
-    for key in KEYS[:2]:
-        if not isinstance(table[key], dict):
-            raise FormatError(f"accelerator.{key} must be a table, got {shown(table[key])}")
-    for name, one in (("cell_bits", table["cell_bits"]), *table["resources"].items()):
-        if not isinstance(one, (list, tuple)):
-            raise FormatError(f"accelerator: {name} must be a list, got {shown(one)}")
-    return {
-        "values": table["values"],
-        "resources": {
-            name: [integer(f"accelerator.resources.{name}", one, 0) for one in both]
-            for name, both in table["resources"].items()
-        },
-        "cell_bits": [integer("accelerator.cell_bits", one, 1) for one in table["cell_bits"]],
-        "joint": integer("accelerator.joint", table["joint"], 1),
-    }
+    found = fields(name, value, PARTS, join=".")
+    found["resources"] = {key: list(both) for key, both in found["resources"].items()}
+    return {**found, "cell_bits": list(found["cell_bits"])}
 
 
 def accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
