@@ -1,12 +1,20 @@
-# make search   install into .venv and find a network: the main job
-# make test     everything that CI runs
-# make bench    benchmarks/RESULTS.md; DATA=folder adds what needs the measured data
-# make clean    remove all that these made
-# Each sets up its own environment. PYTHON=python3.12 chooses the interpreter.
+# make search    install into .venv and find a network: the main job
+# make quick     lint, types and the tests that need no torch and no other processes: at every change
+# make core      build what changed of the core, and its tests; TESTS=tests/core/test_front.py: these
+# make test      everything that CI runs
+# make sanitize  the tests of the core and the solvers under address and undefined-behaviour checks
+# make minimum   the tests with the lowest versions that pyproject.toml admits
+# make bench     benchmarks/RESULTS.md; DATA=folder adds what needs the measured data
+# make clean     remove all that these made
+# Each sets up its own environment. PYTHON=python3.12 chooses the interpreter; FLASH_DEBUG=1 and the
+# other switches of setup.py build the core anew as they say.
 
 PYTHON ?= python3
-VENV ?= .venv
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 DATA ?=
+JOBS ?= auto
+TESTS ?= tests/core
+SOLVING ?= tests/core tests/problem tests/solving tests/codesign tests/fronts
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,64 +23,128 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := search
 # Without its bytecode cache flash would be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: search test lint types unit wheel bench clean
+.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum bench clean
+.PHONY: unit-quick switches
 
 BIN := $(VENV)/bin
-# What the installed package depends on beyond its Python files, which are used in place.
-BUILT_FROM := Makefile pyproject.toml setup.py flash/_version.py \
-  $(wildcard flash/_core/*.pyx flash/_core/*.pxd flash/_core/*.h flash/_core/*.c)
-STUBBED := $(patsubst flash/_core/%.pyi,flash._core.%,$(wildcard flash/_core/*.pyi))
+CORE := $(shell find flash/_core -name "*.p[xy][xd]" -o -name "*.[hc]")
+STUBBED := $(subst /,.,$(basename $(shell find flash/_core -name "*.pyi")))
+SWITCHES := $(foreach s,DEBUG SANITIZE COVERAGE NATIVE,$(s)=$(FLASH_$(s)))
+TESTING := $(VENV)/.installed-test $(VENV)/.core
+PYTEST := python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
-search: $(VENV)/.installed
+search: $(VENV)/.installed $(VENV)/.core
 	$(BIN)/flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --max-area-mm2 70
+
+quick: $(TESTING)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint mypy stubs unit-quick
+
+core: $(TESTING)
+	$(BIN)/$(PYTEST) -m "not slow" $(TESTS)
 
 test: lint types unit wheel
 
-lint: $(VENV)/.installed-test
+lint: $(TESTING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint --no-pycodestyle flash/_core
+	$(BIN)/python tools/check_layers.py
 
-types: $(VENV)/.installed-test
+types: mypy stubs pyright
+
+mypy: $(TESTING)
 	$(BIN)/mypy
-	$(if $(STUBBED),$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED))
 
-unit: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+stubs: $(TESTING)
+	$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED)
 
-# The sdist, the wheel built from it, and the tests in a new environment without the source tree.
-wheel: $(VENV)/.installed-test
+pyright: $(TESTING)
+	$(BIN)/pyright --pythonpath $(abspath $(BIN))/python
+
+unit: $(TESTING)
+	$(BIN)/$(PYTEST)
+
+unit-quick: $(TESTING)
+	$(BIN)/$(PYTEST) -m "not (slow or torch or processes)"
+
+# What only a wheel can show: the sdist builds and holds the tests, the wheel made from it holds the
+# whole package and runs with nothing but what it depends on, away from the source tree. What its
+# tests need beyond that is borrowed from the environment of the others (not flash, which is there
+# by a .pth file: those count in a venv's own folder alone).
+wheel: $(TESTING)
 	@dir=$$(mktemp -d)
 	trap 'rm -rf "$$dir"' EXIT
 	$(BIN)/python -m build --outdir "$$dir/dist" .
 	$(BIN)/python -m venv "$$dir/venv"
-	wheel=$$(ls "$$dir"/dist/*.whl)
-	"$$dir/venv/bin/python" -m pip install --quiet "$$wheel[test]"
+	"$$dir/venv/bin/python" -m pip install --quiet "$$dir"/dist/*.whl
 	mkdir "$$dir/src"
 	tar -xzf "$$dir"/dist/*.tar.gz -C "$$dir/src" --strip-components=1
+	site() { "$$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
+	files() { (cd "$$1" && find flash -regex '.*\.\(py\|pyi\|json\|typed\)' | sort); }
+	own=$$(site "$$dir/venv/bin/python")
+	diff <(files "$$dir/src") <(files "$$own")
 	rm -r "$$dir/src/flash"
+	borrowed=$$(site "$(abspath $(BIN))/python")
 	cd "$$dir/src"
-	"$$dir/venv/bin/python" -m pytest
+	"$$dir/venv/bin/flash" search densenet rram --max-latency-ms 4 --max-area-mm2 70
+	echo "$$borrowed" > "$$own/borrowed.pth"
+	"$$dir/venv/bin/python" -m pytest --collect-only --quiet --quiet > collected || { cat collected; exit 1; }
+	"$$dir"/venv/bin/$(PYTEST) tests/installed
 
-bench: $(VENV)/.installed-bench
+# A copy of the tree below build/, less what was built: what is built there spoils nothing here.
+define copy
+	mkdir -p $(1)
+	find $(1) -mindepth 1 -maxdepth 1 ! -name build ! -name '.venv*' -exec rm -rf {} +
+	tar -c --exclude=./build --exclude='./.[!cg]*' --exclude=./.git --exclude='*.so' \
+	  --exclude=__pycache__ . | tar -x -C $(1)
+endef
+
+sanitize: $(TESTING)
+	@$(call copy,build/sanitize)
+	cd build/sanitize
+	export PYTHONPATH=$$PWD
+	FLASH_SANITIZE=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	export LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)"
+	export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	$(abspath $(BIN))/$(PYTEST) -m "not (slow or torch)" $(SOLVING)
+
+minimum:
+	@$(call copy,build/minimum)
+	cd build/minimum
+	$(PYTHON) tools/minimum.py test > minimum.txt
+	cmp --silent minimum.txt .venv-minimum/minimum.txt || rm -rf .venv-minimum
+	PIP_CONSTRAINT=$$PWD/minimum.txt $(MAKE) unit VENV=.venv-minimum
+	cp minimum.txt .venv-minimum
+
+bench: $(VENV)/.installed-bench $(VENV)/.core
 	$(BIN)/python -m benchmarks.report $(if $(DATA),--data "$(DATA)")
 
 clean:
-	rm -rf "$(VENV)" build dist flash_nas.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	rm -f flash/_core/*.so flash/_core/*.pyd
+	rm -rf .venv* build dist flash_nas.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find flash/_core \( -name "*.so" -o -name "*.pyd" \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "flash needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv "$(VENV)"
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > "$(VENV)/build.txt"
+	$(BIN)/python -m pip install --quiet --requirement "$(VENV)/build.txt"
 	touch $@
 
-# pip builds the core in a clean environment of its own, in place (editable).
-$(VENV)/.installed: $(BUILT_FROM) | $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --editable .
+# Other switches than those of the last build are a reason to build.
+$(VENV)/.switches: switches | $(VENV)/.python
+	@echo "$(SWITCHES)" | cmp --silent - $@ || echo "$(SWITCHES)" > $@
+
+$(VENV)/.core: setup.py $(CORE) $(VENV)/.switches | $(VENV)/.python
+	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
 
-$(VENV)/.installed-%: $(BUILT_FROM) | $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+# The core is built: this finds it so.
+$(VENV)/.installed: Makefile pyproject.toml flash/_version.py | $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.installed-%: Makefile pyproject.toml flash/_version.py | $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[$*]"
 	touch $@

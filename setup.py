@@ -6,11 +6,15 @@ FLASH_DEBUG     no optimisation, debug symbols, bounds and overflow checks in th
 FLASH_SANITIZE  address and undefined-behaviour sanitizers (run Python with libasan preloaded)
 FLASH_COVERAGE  line tracing, for coverage's Cython plugin
 FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
+
+Each set of switches and flags has a build folder of its own: other switches build anew what they
+change, and going back to the former ones builds nothing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from glob import glob
@@ -19,6 +23,7 @@ from zlib import crc32
 import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 SWITCHES = ("DEBUG", "SANITIZE", "COVERAGE", "NATIVE")
 on = {s for s in SWITCHES if os.environ.get(f"FLASH_{s}", "0") not in ("", "0")}
@@ -59,31 +64,70 @@ macros = [
 if coverage:
     macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
 
-# A core module that needs a plain C file beside it names it itself, in its first lines:
-# `# distutils: sources = flash/_core/kernels_x.c`.
-kinds = ("*.h", "*.pxd", "*.c")
-depends = ["setup.py", *(path for kind in kinds for path in sorted(glob(f"flash/_core/{kind}")))]
+
+def headers(path: str) -> set[str]:
+    """Return what a C file includes of flash's own, however deep: Cython sees the first only."""
+    found: set[str] = set()
+    with open(path, encoding="utf-8") as file:
+        names = re.findall(r'^\s*#\s*include "(.+)"', file.read(), re.MULTILINE)
+    for name in names:
+        own = os.path.normpath(os.path.join(os.path.dirname(path), name))
+        if own not in found:
+            found |= {own, *headers(own)}
+    return found
+
+
+# What each header brings with it. Cython itself finds the .pxd files that a module includes, and
+# the headers that these name; a core module that needs a plain C file beside it names it in its
+# first lines: `# distutils: sources = flash/_core/...`.
+within = {path: headers(path) for path in glob("flash/_core/**/*.[hc]", recursive=True)}
 extensions = [
     Extension(
-        "flash._core." + os.path.splitext(os.path.basename(path))[0],
+        os.path.splitext(path)[0].replace(os.sep, "."),
         [path],
         include_dirs=["flash/_core"],
-        depends=depends,
+        depends=["setup.py"],
         define_macros=macros,
         undef_macros=["NDEBUG"] if debug else [],
         extra_compile_args=flags,
         extra_link_args=["-fsanitize=address,undefined"] if sanitize else [],
     )
-    for path in sorted(glob("flash/_core/*.pyx"))
+    for path in sorted(glob("flash/_core/**/*.pyx", recursive=True))
 ]
 
-# Cython looks at a module's age only: other directives need another folder for its C files.
+# Cython looks at a module's age only: its C files need another folder for other directives.
 # The coverage plugin wants them beside their modules.
-generated = None if coverage else f"build/cython-{crc32(repr(directives).encode()):08x}"
+made_by = repr((directives, Cython.__version__))
+generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
 modules = cythonize(extensions, compiler_directives=directives, build_dir=generated)
+for module in modules:
+    named = {os.path.normpath(path) for path in [*module.depends, *module.sources]}
+    module.depends = sorted(named.union(*(within[path] for path in named & within.keys())))
 sources = [source for module in modules for source in module.sources]
 # Two compilers at once on one object file would spoil it.
 parallel = (os.cpu_count() or 1) if len(set(sources)) == len(sources) else 1
 
-setup(ext_modules=modules, options={"build_ext": {"parallel": parallel}})
+# What else than the sources decides what a compiler makes of them.
+outside = {name: os.environ.get(name) for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")}
+key = f"{crc32(repr((directives, flags, macros, outside, sys.version)).encode()):08x}"
+
+
+class Build(build_ext):
+    """Builds in place, an editable install's too, from the folder of these switches and flags."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.inplace:
+            self.build_lib = self.build_temp = f"build/core-{key}"
+
+    def copy_extensions_to_source(self) -> None:
+        self.force = True  # those in place may be newer and yet of other flags
+        super().copy_extensions_to_source()
+
+
+setup(
+    ext_modules=modules,
+    cmdclass={"build_ext": Build},
+    options={"build_ext": {"parallel": parallel}},
+)

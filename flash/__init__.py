@@ -10,17 +10,17 @@ Every public name is loaded at its first use: ``import flash`` itself costs almo
 
 from __future__ import annotations
 
-from ._version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cli.buildinfo import build_info as build_info
+    from ._version import __version__ as __version__
+    from .buildinfo import build_info as build_info
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
+    from .evaluators.by_supernet import SupernetEvaluator as SupernetEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
     from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
     from .fleets.fleet import FleetResult as FleetResult
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .problem.compiling import Problem as Problem
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
+    from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
@@ -52,11 +53,14 @@ if TYPE_CHECKING:
     from .spaces.space import ResNet as ResNet
     from .spaces.space import SearchSpace as SearchSpace
     from .spaces.space import WideResNet as WideResNet
-    from .sweeps.sweeping import SweepResult as SweepResult
+    from .supernet.running import train_supernet as train_supernet
+    from .supernet.scoring import Supernet as Supernet
+    from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
-    from .training import train as train
+    from .training.running import train as train
 
 _HOME = {
+    "__version__": "_version",
     "AccuracyPredictor": "predictors.predictor",
     "Architecture": "networks.architecture",
     "BypassSpace": "spaces.bypass",
@@ -68,26 +72,26 @@ _HOME = {
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
-    "MobileNetV2": "spaces.space",
     "Measurement": "hardware._measurement",
+    "MobileNetV2": "spaces.space",
     "Network": "networks.network",
-    "ParetoFront": "fronts.front",
     "PNASCells": "spaces.pnas",
+    "ParetoFront": "fronts.front",
     "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem.compiling",
     "Range": "spaces.choices",
     "ResNet": "spaces.space",
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
-    "SweepResult": "sweeps.sweeping",
-    "Table": "evaluating",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
+    "SweepResult": "sweeps.result",
+    "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
-    "build_info": "cli.buildinfo",
+    "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
     "compare": "comparing.running",
@@ -100,37 +104,52 @@ _HOME = {
     "search": "searching",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
-    "train": "training",
+    "train": "training.running",
     "train_supernet": "supernet.running",
 }
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [
+    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "Comparison", "Cost",
+    "DenseNet", "FlashError", "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network",
+    "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
+    "SearchSpace", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
+    "Target", "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design",
+    "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
+    "search", "sweep", "targets", "train", "train_supernet", "__version__",
+]  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'flash' has no attribute {name!r}")
-    # not importlib: importing that package alone takes as long as some of what it would import
-    value = getattr(__import__("flash." + home, fromlist=[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker would take any name for one
+
+    def __getattr__(name):
+        home = _HOME.get(name)
+        if home is None:
+            if name.startswith("_"):
+                raise AttributeError(f"module 'flash' has no attribute {name!r}")
+            import sys
+
+            from .base.missing import NoAttributeError
+
+            raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
+        # not importlib: importing that package alone takes as long as some of what it would import
+        value = getattr(__import__("flash." + home, fromlist=[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def _require_core() -> None:
     """There is no slow twin to fall back to: say at once that the core is missing."""
-    import sys
+    from _imp import extension_suffixes
+    from os.path import exists
 
-    folder = __path__[0] + "/_core"
-    from os import listdir
+    folder = __path__[0] + "/_core/search"
+    if not any(exists(f"{folder}/exact{suffix}") for suffix in extension_suffixes()):
+        import sys
 
-    if not any(
-        name.startswith("exact.") and name.endswith((".so", ".pyd")) for name in listdir(folder)
-    ):
         from .errors import CoreMissingError
 
         raise CoreMissingError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ._core import batch
-from ._core import choices as choices_core
-from .base.checks import integer, shown
+from ._core.costing import batch
+from ._core.costing import choices as choices_core
+from .base.checks import integer, public, shown
 from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
@@ -17,9 +17,10 @@ from .spaces.index import table_rows
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, overload
 
     import pyarrow
+    from numpy.typing import ArrayLike, NDArray
     from pandas import DataFrame
 
     from .hardware.target import Target
@@ -35,7 +36,8 @@ FLAT = 1 << 13  # flat indices of a thread's turn: they and their rows stay in i
 ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
-class Table(dict):  # type: ignore[type-arg]
+@public
+class Table(dict[str, "NDArray[Any]"]):
     """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
 
     @property
@@ -64,16 +66,43 @@ class Table(dict):  # type: ignore[type-arg]
         _write(path, iter([self]))
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def evaluate(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        choices: ArrayLike,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        out: None = None,
+        chunk: int | None = None,
+    ) -> Table: ...
+    @overload
+    def evaluate(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        choices: ArrayLike | Iterator[ArrayLike],
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        out: str | os.PathLike[str],
+        chunk: int | None = None,
+    ) -> int: ...
+
+
+@public
 def evaluate(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
-    choices: Any,
+    choices: ArrayLike | Iterator[ArrayLike],
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     *,
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     chunk: int | None = None,
-) -> Any:
+) -> Table | int:
     """Evaluate configurations of a space.
 
     Parameters
@@ -115,7 +144,7 @@ def evaluate(
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     if out is None:
         return _evaluate(problem, choices, threads)
-    batches = choices if stream else _pieces(choices, chunk)
+    batches: Any = choices if stream else _pieces(choices, chunk)
     return _write(out, (_evaluate(problem, one, threads) for one in batches), chunk)
 
 
@@ -204,7 +233,7 @@ def _fill_flat(
 ) -> None:
     import numpy as np
 
-    from ._core import stream
+    from ._core.sweep import stream
 
     last = problem.space.size - 1
     out_of_range = np.flatnonzero((index < 0) | (index > last))
@@ -250,7 +279,7 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
     """Return what the predictor makes of scores, as a search reports it."""
     import numpy as np
 
-    from ._core.stream import accuracies
+    from ._core.sweep.stream import accuracies
 
     out: Any = np.empty(len(scores))
     same: Any = np.ascontiguousarray(scores)

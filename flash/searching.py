@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .base.checks import integer
+from .base.checks import integer, public
 from .hardware.target import as_target
-from .predictors.predictor import as_predictor
 from .problem.compiling import as_space
 from .solving.options import METHODS, check_device, check_options
 
@@ -14,19 +13,118 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias, TypeVar, overload
 
+    from numpy.typing import ArrayLike, NDArray
+
+    from .evaluators import Evaluator
+    from .fleets.fleet import FleetResult
     from .hardware.target import Target
+    from .networks.architecture import Architecture
+    from .networks.cell_networks import Net
     from .predictors.predictor import AccuracyPredictor
     from .results.event import Event
+    from .results.result import SearchResult
+    from .spaces.network_space import NetworkSpace
     from .spaces.space import SearchSpace
+
+    N = TypeVar("N", bound=Net)
+    T = TypeVar("T", bound=Target | str | os.PathLike[str])
+    Columns: TypeAlias = dict[str, NDArray[Any]]
+    Judge: TypeAlias = Callable[[list[N]], ArrayLike]
 
 __all__ = ["search"]
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def search(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        *,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        compile_objective: bool | None = None,
+        method: str = "shgo",
+        codesign: bool = False,
+        certify: bool = True,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
+        options: Mapping[str, Any] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        time_limit_s: float | None = None,
+        max_evals: int | None = None,
+        callback: Callable[[Event], object] | None = None,
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> SearchResult: ...
+    @overload
+    def search(
+        space: NetworkSpace[N],
+        target: Target | str | os.PathLike[str],
+        *,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        compile_objective: bool | None = None,
+        method: str = "shgo",
+        codesign: bool = False,
+        certify: bool = True,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[N] | None = None,
+        options: Mapping[str, Any] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        time_limit_s: float | None = None,
+        max_evals: int | None = None,
+        callback: Callable[[Event], object] | None = None,
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> SearchResult[N]: ...
+    @overload
+    def search(
+        space: SearchSpace | str | os.PathLike[str],
+        target: list[T] | tuple[T, ...],
+        *,
+        max_latency_ms: float | Sequence[float | None] | None = None,
+        max_energy_mj: float | Sequence[float | None] | None = None,
+        max_area_mm2: float | Sequence[float | None] | None = None,
+        max_params: float | Sequence[float | None] | None = None,
+        max_macs: float | Sequence[float | None] | None = None,
+        min_accuracy: float | Sequence[float | None] | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        compile_objective: bool | None = None,
+        method: str = "shgo",
+        codesign: bool = False,
+        certify: bool = True,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
+        options: Mapping[str, Any] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        time_limit_s: float | None = None,
+        max_evals: int | None = None,
+        callback: Callable[[Event], object] | None = None,
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> FleetResult: ...
+
+
+@public
 def search(
-    space: SearchSpace | str | os.PathLike[str],
-    target: Target | str | os.PathLike[str] | Sequence[Target | str],
+    space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str] | Sequence[Target | str | os.PathLike[str]],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,
     max_energy_mj: float | Sequence[float | None] | None = None,
@@ -35,21 +133,21 @@ def search(
     max_macs: float | Sequence[float | None] | None = None,
     min_accuracy: float | Sequence[float | None] | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-    objective: str | Mapping[str, float] | Callable[[Any], Any] = "accuracy",
+    objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
     compile_objective: bool | None = None,
     method: str = "shgo",
     codesign: bool = False,
     certify: bool = True,
-    evaluator: Any = None,
+    evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
     options: Mapping[str, Any] | None = None,
     journal: str | os.PathLike[str] | None = None,
     seed: int = 0,
     time_limit_s: float | None = None,
     max_evals: int | None = None,
-    callback: Callable[[Event], Any] | None = None,
+    callback: Callable[[Event], object] | None = None,
     progress: bool = False,
     threads: int | None = None,
-) -> Any:
+) -> SearchResult[Any] | FleetResult:
     """Find the best network of a space for a target within budgets, and prove it.
 
     Parameters
@@ -152,7 +250,10 @@ def search(
         return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
-    predictor = as_predictor(predictor, space.family)
+    if predictor is not None:
+        from .predictors.predictor import as_predictor
+
+        predictor = as_predictor(predictor, space.family)
     one: Any = (costs, min_accuracy, predictor, objective, compile_objective)
     device = check_device(target, *one)
     checked = check_options(given)

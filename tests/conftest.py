@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from twins.processes import Run
 
     from flash import ParetoFront
 
@@ -26,8 +28,36 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class Run(Protocol):
-    def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]: ...
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide torch where it is left out: a test that needs it unmarked fails or is skipped."""
+    if "not torch" in config.option.markexpr:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a process by a fixture."""
+    for item in items:
+        if {"python", "cli"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("processes")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs torch where there is none."""
+    if item.get_closest_marker("torch"):
+        pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _starts_no_processes(pytestconfig: pytest.Config) -> None:
+    """Refuse other processes where they are left out."""
+    if "not processes" in pytestconfig.option.markexpr:
+        sys.addaudithook(_refuse)
+
+
+def _refuse(event: str, args: tuple[object, ...]) -> None:
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
+        raise AssertionError(f"a test without the mark `processes` starts one: {args[:2]}")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,6 +17,7 @@ LAYERS = (
     ("errors", "_version"),
     ("base",),
     ("_core",),
+    ("buildinfo",),
     ("networks",),
     ("spaces",),
     ("hardware",),

@@ -2,7 +2,7 @@
 
     python benchmarks/calibration/fit_devices.py DATA --out flash/data [--only NAME ...]
 
-Errors of networks held out are from 25 to fit, many times, as in `benchmarks.bench_targets`. The
+Errors of networks held out are from 25 to fit, many times, as in `benchmarks.models.targets`. The
 networks of this benchmark differ by the kinds of six edges only, so most counts rise and fall
 together: the coefficients are drawn to the device's specification. Of the 15,625 networks a part is
 drawn: more of them change nothing but the time it takes.

@@ -1,7 +1,7 @@
 """Shared by the fit scripts: tables and files. The fit is that of `flash.calibrate`.
 
 Features come from the package's own compiled core, so that a fit and the model that uses it cannot
-disagree (their plain twins are in tests/reference.py).
+disagree (their plain twins are in tests/twins/reference.py).
 """
 
 from __future__ import annotations

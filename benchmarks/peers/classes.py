@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from benchmarks.links import (
+from benchmarks.twins.links import (
     AREA,
     CLASS_AREA,
     F_IN,

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import flash
-from benchmarks.common import MAIN, problem_of, write_json
+from benchmarks.common.cases import MAIN, problem_of
+from benchmarks.common.files import write_json
 from flash.base.names import TERMS
 from flash.fronts.maths import hypervolume
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import nevergrad as ng
 import numpy as np
 
-from benchmarks.timing import Trace
+from benchmarks.common.timing import Trace
 
 from .outcome import goal_of, towards_goal
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import optuna
 
-from benchmarks.timing import Trace
+from benchmarks.common.timing import Trace
 
 from .outcome import goal_of, towards_goal
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from typing import Any
 
-    from benchmarks.timing import Trace
+    from benchmarks.common.timing import Trace
 
 WITHIN = 1e-3  # of the optimum: where the heuristics may stop
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from benchmarks.links import AREA, CLASS_AREA, COSTS, PEAK, SCALE, costs
+from benchmarks.twins.links import AREA, CLASS_AREA, COSTS, PEAK, SCALE, costs
 
 from .outcome import Outcome
 

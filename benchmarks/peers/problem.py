@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from benchmarks.common import METRICS
-from benchmarks.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
-from flash._core.exact import Query, Search
+from benchmarks.common.cases import METRICS
+from benchmarks.twins.links import AREA, COSTS, PEAK, SCALE, SCORE, Links, added, costs
+from flash._core.search.exact import Query, Search
 
 if TYPE_CHECKING:
     from typing import Any

@@ -21,7 +21,7 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from benchmarks.timing import Trace
+from benchmarks.common.timing import Trace
 
 from .outcome import goal_of, towards_goal
 

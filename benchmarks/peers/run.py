@@ -17,19 +17,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import flash
-from benchmarks.common import (
-    CASES,
-    LINEAR,
-    MAIN,
-    budgets_of,
-    keywords,
-    problem_of,
-    query_of,
-    write_json,
-)
-from benchmarks.timing import gap, in_turns
-from flash._core.exact import Query, Search
-from flash._core.shgo import explore
+from benchmarks.common.cases import CASES, LINEAR, MAIN, budgets_of, keywords, problem_of, query_of
+from benchmarks.common.files import write_json
+from benchmarks.common.timing import gap, in_turns
+from flash._core.search.exact import Query, Search
+from flash._core.search.shgo import explore
 from flash.hardware import as_target
 from flash.problem.compiling import compile_problem
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import NonlinearConstraint, differential_evolution
 
-from benchmarks.timing import Trace
+from benchmarks.common.timing import Trace
 
 from .outcome import goal_of, towards_goal
 

@@ -16,8 +16,8 @@ import numba
 import numpy as np
 from scipy.optimize import shgo
 
-from benchmarks.links import COSTS, PEAK, SCALE, SCORE, costs
-from benchmarks.timing import Stop, Trace
+from benchmarks.common.timing import Stop, Trace
+from benchmarks.twins.links import COSTS, PEAK, SCALE, SCORE, costs
 
 from .outcome import Outcome
 

@@ -28,7 +28,7 @@ def main() -> None:
     networks, accuracies = load(source)
     fitted = [net for net, own in zip(networks, accuracies, strict=True) for _ in own]
     predictor = flash.AccuracyPredictor.fit(
-        [net._replace(resolution=32) for net in fitted],
+        [net.replace(resolution=32) for net in fitted],
         [one for own in accuracies for one in own],
         kind="topology",
         provenance={

@@ -8,7 +8,6 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
-from _operator import index  # operator itself is Python, and loads at every start
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -16,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T", bound=Callable[..., Any])
 
 __all__ = [
     "choice",
@@ -29,10 +30,12 @@ __all__ = [
     "names",
     "number",
     "parse_json",
+    "public",
     "read_text",
     "real",
     "shipped",
     "shown",
+    "suggesting",
     "table",
     "text",
     "write_bytes_atomic",
@@ -41,6 +44,71 @@ __all__ = [
 
 INF = float("inf")
 MAX_FILE_BYTES = 1 << 26
+
+
+def public(thing: T) -> T:
+    """Decorate what users find as ``flash.<name>``, a class or a function.
+
+    It says so (``__module__``, for help, reprs and pickles). A call that does not fit its signature
+    is an ArgumentTypeError which suggests the keyword that was meant, and a class is `suggesting`.
+    """
+    made: Any = thing
+    if isinstance(made, type):
+        made.__module__ = "flash"
+        if "__init__" in made.__dict__:
+            made.__init__ = _hinting(made.__init__)  # type: ignore[misc]
+        return suggesting(thing)
+    made = _hinting(made)
+    made.__module__ = "flash"
+    return made  # type: ignore[no-any-return]
+
+
+def suggesting(cls: T) -> T:
+    """Decorate a class of which users read attributes: one that is not there is suggested.
+
+    Not all of `Record`: each read of an attribute takes some nanoseconds longer.
+    """
+    made: Any = cls
+    if not hasattr(made, "__getattr__"):
+        made.__getattr__ = _no_attribute
+    return cls
+
+
+def _no_attribute(self: object, name: str) -> Any:
+    if hasattr(type(self), name):  # a property whose own code failed: let it say how
+        return object.__getattribute__(self, name)
+    from .missing import NoAttributeError
+
+    raise NoAttributeError(type(self).__name__, name, self)
+
+
+def _hinting(function: Any) -> Any:
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return function(*args, **keywords)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within
+            text = str(error)
+        raise _misfit(function, keywords, text)
+
+    for name in ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"):
+        setattr(call, name, getattr(function, name))
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    return call
+
+
+def _misfit(function: Any, keywords: Iterable[str], text: str) -> ArgumentTypeError:
+    """Return the error of a call that does not fit a function's signature."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = tuple(name for name in names if name != "self")
+    for name in keywords:
+        if name not in names:
+            what = function.__qualname__.removesuffix(".__init__")
+            near = hint(name, names) or f"; it takes {', '.join(names)}"
+            return ArgumentTypeError(f"{what}() got an unexpected keyword argument {name!r}{near}")
+    return ArgumentTypeError(text)
 
 
 def shown(value: object) -> str:
@@ -116,6 +184,8 @@ def _converted(value: Any, method: str) -> Any:
     """Return the int or float that a scalar stands for, or None where it is not a number."""
     if not _is_scalar(value, method):
         return None
+    from _operator import index  # when it is needed: most numbers are ints and floats
+
     try:
         return int(index(value)) if method == "__index__" else float(value)
     except OverflowError:
@@ -182,7 +252,7 @@ def number(
                     f"got {shown(value)} ({type(value).__name__})"
                 )
         try:
-            result + 0.0  # type: ignore[operator]
+            _ = result + 0.0  # type: ignore[operator]
         except OverflowError:
             result = float("inf")
     assert result is not None
@@ -275,7 +345,7 @@ class faults:
         raise FormatError(message) from None
 
 
-def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str, Any]:
+def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, Any]:
     """Return `data` if it is a mapping with no key outside the accepted ones.
 
     Raises
@@ -293,7 +363,7 @@ def known_keys(where: str, data: object, accepted: Iterable[str]) -> Mapping[str
                 f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
                 f"accepted: {', '.join(accepted)}"
             )
-    return data  # type: ignore[return-value]
+    return data  # type: ignore[no-any-return]
 
 
 def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:

@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import Field
     from functools import cached_property as cached
+    from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+    from typing import Generic as Generic
 
     T = TypeVar("T")
 
-    def later(default: T) -> T: ...
+    def later(default: T = ...) -> T: ...
     def deferred(function: Callable[[], T]) -> T: ...
 else:
+
+    class Generic:
+        """Stands for typing.Generic: ``class X(Record, Generic[N])``, ``X[Architecture]``."""
+
+        def __class_getitem__(cls, item):
+            return cls
 
     def dataclass_transform(**_):
         return lambda cls: cls
@@ -39,6 +47,9 @@ else:
             value = instance.__dict__[self.name] = self.function(instance)
             return value
 
+        def __repr__(self):  # help() shows it
+            return "<worked out when first asked for>"
+
     class deferred:
         """A field's value that is worked out when somebody first asks for it."""
 
@@ -46,16 +57,19 @@ else:
             self.function = function
 
     class later:
-        """A field, by its default, that may be given as `deferred`."""
+        """A field, by its default where it has one, that may be given as `deferred`."""
 
-        def __init__(self, default):
-            self.default = default
+        def __init__(self, *default):
+            self.given = bool(default)
+            self.default = default[0] if default else None
 
         def __set_name__(self, owner, name):
             self.name = name
 
         def __get__(self, instance, owner=None):
             if instance is None:
+                if not self.given:
+                    raise AttributeError(self.name)
                 return self.default
             value = instance.__dict__[self.name]
             if isinstance(value, deferred):
@@ -66,16 +80,17 @@ else:
             raise AttributeError(f"cannot set {self.name!r}")
 
 
-__all__ = ["Record", "cached", "deferred", "later"]
+__all__ = ["Generic", "Record", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
+_NOTHING = object()
 
 
 class _DataclassFields:
     """Builds ``__dataclass_fields__`` of a record when somebody first asks for it."""
 
     def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
-        found: dict[str, Field[Any]] | None = owner.__dict__.get("_dataclass_fields_cache")
+        found: Any = owner.__dict__.get("_dataclass_fields_cache")
         if found is None:
             import dataclasses
 
@@ -89,7 +104,27 @@ class _DataclassFields:
             twin: Any = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
             found = twin.__dataclass_fields__
             owner._dataclass_fields_cache = found
-        return found
+        return found  # type: ignore[no-any-return]
+
+
+class _Signature:
+    """Builds ``__signature__`` of a record when somebody first asks for it."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> Signature:
+        from inspect import Parameter, Signature
+
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=owner._defaults.get(name, Parameter.empty),
+                    annotation=kind,
+                )
+                for name, kind in owner._annotations.items()
+            ],
+            return_annotation="None",
+        )
 
 
 @dataclass_transform(frozen_default=True)
@@ -100,6 +135,12 @@ class Record:
     assigned value is the default. ``__post_init__`` runs after the fields are set and may write
     normalised values through ``self.__dict__``.
 
+    Attributes
+    ----------
+    field_names : tuple of str
+        Of the class, in order. (Not ``_fields``: with that help() takes it for a named tuple, and
+        shows what is private.)
+
     Raises
     ------
     TypeError
@@ -108,7 +149,7 @@ class Record:
         On setting or deleting an attribute.
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[tuple[str, ...]] = ()
     _field_set: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
     _annotations: ClassVar[dict[str, Any]] = {}
@@ -118,6 +159,7 @@ class Record:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
         __dataclass_fields__ = _DataclassFields()
+        __signature__ = _Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -127,22 +169,24 @@ class Record:
             if str(kind).startswith(("ClassVar", "typing.ClassVar")):
                 continue
             annotations[name] = kind
-            if name in cls.__dict__:
-                if isinstance(cls.__dict__[name], _MUTABLE):
-                    raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
-                defaults[name] = getattr(cls, name)
-                if isinstance(cls.__dict__[name], later):  # type: ignore[arg-type]
-                    cls._later = (*cls._later, name)
+            own = cls.__dict__.get(name, _NOTHING)
+            if isinstance(own, later):  # type: ignore[arg-type]
+                cls._later = (*cls._later, name)
+                own = own.default if own.given else _NOTHING
+            elif isinstance(own, _MUTABLE):
+                raise TypeError(f"the default of {cls.__name__}.{name} is mutable")
+            if own is not _NOTHING:
+                defaults[name] = own
             elif defaults and name not in defaults:
                 raise TypeError(f"{cls.__name__}.{name} without default follows one with default")
         cls._annotations = annotations
         cls._defaults = defaults
-        cls._fields = tuple(annotations)
+        cls.field_names = tuple(annotations)
         cls._field_set = frozenset(annotations)
-        cls.__match_args__ = cls._fields  # type: ignore[attr-defined, misc]
+        type.__setattr__(cls, "__match_args__", cls.field_names)  # not for checkers: they know
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = self._fields
+        names = self.field_names
         state = self.__dict__
         state.update(self._defaults)
         if args:
@@ -166,7 +210,7 @@ class Record:
         from ..errors import ArgumentTypeError
         from .checks import hint
 
-        names = self._fields
+        names = self.field_names
         call = f"{type(self).__name__}()"
         if len(args) > len(names):
             raise ArgumentTypeError(
@@ -190,7 +234,7 @@ class Record:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"{type(self).__name__} is frozen: cannot set {name!r}; "
-            f"make a changed copy with dataclasses.replace"
+            f"make a changed copy with its replace()"
         )
 
     def __delattr__(self, name: str) -> None:
@@ -199,28 +243,28 @@ class Record:
     def _values(self) -> tuple[Any, ...]:
         for name in self._later:
             getattr(self, name)
-        return tuple(map(self.__dict__.__getitem__, self._fields))
+        return tuple(map(self.__dict__.__getitem__, self.field_names))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return self._values() == other._values()
+        return self._values() == other._values()  # pyright: ignore[reportAttributeAccessIssue]
 
     def __hash__(self) -> int:
         return hash((type(self), self._values()))
 
     def __repr__(self) -> str:
-        values = zip(self._fields, self._values(), strict=True)
+        values = zip(self.field_names, self._values(), strict=True)
         inner = ", ".join(f"{name}={value!r}" for name, value in values)
         return f"{type(self).__name__}({inner})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._values()
 
-    def _replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
-        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
+        return type(self)(**{**dict(zip(self.field_names, self._values(), strict=True)), **changes})
 
-    __replace__ = _replace
+    __replace__ = replace

@@ -109,14 +109,15 @@ def read_evaluator(args: Namespace) -> Any:
         what = "--train" if args.train is not None else "--supernet"
         if args.out is None:
             raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
-        settings = {} if args.epochs is None else {"epochs": args.epochs}
+        settings: Any = {} if args.epochs is None else {"epochs": args.epochs}
         if args.supernet is not None:
             from ..evaluators.by_supernet import SupernetEvaluator
 
             return SupernetEvaluator(args.supernet, args.out, **settings)
         from ..evaluators.by_training import TrainingEvaluator
 
-        return TrainingEvaluator(args.train, args.out, **settings)
+        dataset: Any = args.train
+        return TrainingEvaluator(dataset, args.out, **settings)
     if args.out is not None or args.epochs is not None:
         raise ArgumentError("--out and --epochs need --train or --supernet")
     return None

@@ -181,7 +181,7 @@ def _evaluate(args: Namespace) -> int:
     space = SearchSpace(named) if isinstance(named, str) else named
     rows = [read_row(space, text) for text in args.network]
     columns = flash.evaluate(space, args.target, rows, predictor=args.predictor)
-    values = {name: column.tolist() for name, column in columns.items() if column is not None}
+    values = {name: column.tolist() for name, column in columns.items()}
     if args.json:
         values["index"] = [space.index(row) for row in rows]
         values["architecture"] = [space.decode(row).to_dict() for row in rows]
@@ -343,7 +343,7 @@ def _indented(value: Any, by: str = "  ") -> list[str]:
 
 
 def _info(args: Namespace) -> int:
-    from .buildinfo import build_info
+    from ..buildinfo import build_info
 
     facts = build_info(packages=True)
     if args.json:

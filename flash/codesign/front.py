@@ -13,7 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core.front import Front
+from .._core.front.front import Front
 from ..base.names import FRONT_STOPPED_BY, N_METRICS
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from .joint import Codesign
 
 __all__ = ["JointFront"]

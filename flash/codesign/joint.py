@@ -13,10 +13,10 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from time import perf_counter
 
-from .._core import compile as core
-from .._core.exact import Query, Search
-from .._core.joint import join, total_of
-from .._core.shgo import explore
+from .._core.design.joint import join, total_of
+from .._core.model import compile as core
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
 from ..base.names import STOPPED_BY, Column, Metric
 from ..base.record import Record, later
 from ..errors import ArgumentError
@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
@@ -163,7 +163,7 @@ class Codesign:
                 continue
             real, halves = self._judge(choices, found)
             if real is not None:
-                self.best = found._replace(choice=real)
+                self.best = found.replace(choice=real)
                 continue
             if self.best is None:  # so that all others have something to beat
                 self.best = self._solve(halves[0][:1])
@@ -216,7 +216,7 @@ class Codesign:
         variant, rows, objective, metrics = solver.best
         own, bits = self.decode(tables, variant, rows)
         found = Found(tuple(choices[0]), variant, own, bits, objective, metrics, rows)
-        found = found._replace(totals=self._totals(tables, found))
+        found = found.replace(totals=self._totals(tables, found))
         if self.stopped is not None and len(choices) == 1:
             self.best = found
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query
+from .._core.search.exact import Query
 from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..results.result import SearchResult
     from ..solving.options import Device, Options
     from ..spaces.space import SearchSpace
@@ -176,7 +177,7 @@ def joint_columns(
 
 def accelerator_of(
     space: SearchSpace, design: DesignSpace, choice: tuple[int, ...], bits: tuple[int, ...]
-) -> dict[str, Any]:
+) -> Accelerator:
     """Return an accelerator as a result shows it: an option for each part, bits of each cell."""
     used = design.used(choice)
     accelerators = design.feasible if design.size <= COUNTED else design.size

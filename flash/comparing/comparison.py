@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults
-from ..base.record import Record
+from ..base.checks import choice, faults, public
+from ..base.record import Generic, Record
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from typing_extensions import TypeVar
 
+    from ..networks.architecture import Architecture
+    from ..networks.cell_networks import Net
     from ..results.result import SearchResult
+
+    N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
+else:
+    N = None
 
 __all__ = ["Comparison"]
 
 FORMAT = 1
 
 
-class Comparison(Record):
+@public
+class Comparison(Record, Generic[N]):
     """Runs of several methods on one problem.
 
     Parameters
@@ -39,7 +47,7 @@ class Comparison(Record):
         Whether Ctrl-C ended the comparison: these are the runs that were done.
     """
 
-    runs: dict[str, tuple[SearchResult, ...]]
+    runs: Mapping[str, tuple[SearchResult[N], ...]]
     optimum: float | None
     baseline: str
     skipped: dict[str, str]
@@ -98,7 +106,7 @@ class Comparison(Record):
             )
         return out
 
-    def _gap(self, run: SearchResult) -> float | None:
+    def _gap(self, run: SearchResult[Any]) -> float | None:
         if self.optimum is None or run.objective is None or not self.optimum:
             return None
         return max(0.0, self.optimum - run.objective) / abs(self.optimum)
@@ -156,7 +164,7 @@ class Comparison(Record):
         return json_text(self.to_dict(), path)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> Comparison:
+    def from_json(cls, source: str | os.PathLike[str]) -> Comparison[N]:
         """Read a comparison from JSON text (it starts with a brace) or from a file.
 
         Raises

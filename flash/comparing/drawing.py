@@ -36,7 +36,7 @@ def check(path: str) -> None:
     _pyplot()
 
 
-def save(comparison: Comparison, path: str) -> None:
+def save(comparison: Comparison[Any], path: str) -> None:
     """Write the plot to a file."""
     import io
 
@@ -47,7 +47,7 @@ def save(comparison: Comparison, path: str) -> None:
         write_bytes_atomic(path, buffer.getvalue())
 
 
-def draw(comparison: Comparison) -> Figure:
+def draw(comparison: Comparison[Any]) -> Figure:
     """Draw the median of each method's runs with the middle half of them; return the Figure."""
     pyplot = _pyplot()
     figure: Figure
@@ -68,7 +68,7 @@ def draw(comparison: Comparison) -> Figure:
     return figure
 
 
-def _curve(axis: Any, comparison: Comparison, method: str, column: int) -> None:
+def _curve(axis: Any, comparison: Comparison[Any], method: str, column: int) -> None:
     import numpy as np
 
     from .statistics import _steps

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
-from ..base.names import BUDGETS
+from ..base.checks import choice, integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces.network_space import NetworkSpace
 from .comparison import Comparison
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar, overload
 
+    from ..evaluators import Evaluator
+    from ..hardware.target import Target
+    from ..networks.architecture import Architecture
+    from ..networks.cell_networks import Net
+    from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
+    from ..searching import Judge
+    from ..spaces.network_space import NetworkSpace
+    from ..spaces.space import SearchSpace
+
+    N = TypeVar("N", bound=Net)
 
 __all__ = ["CORE", "compare", "unfit_core"]
 
@@ -22,22 +32,85 @@ DESIGNING = ("hao",)  # methods that choose the accelerator too
 MAX_SEEDS = 1000
 
 
-def compare(
-    space: Any,
-    target: Any,
+if TYPE_CHECKING:
+
+    @overload
+    def compare(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        *,
+        methods: Sequence[str] | None = None,
+        seeds: int | Sequence[int] = 10,
+        baseline: str = "random",
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
+        max_evals: int | None = None,
+        time_limit_s: float | None = None,
+        callback: Callable[[SearchResult], object] | None = None,
+        progress: bool = False,
+        codesign: bool = False,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] = "accuracy",
+        journal: str | os.PathLike[str] | None = None,
+    ) -> Comparison: ...
+    @overload
+    def compare(
+        space: NetworkSpace[N],
+        target: Target | str | os.PathLike[str],
+        *,
+        methods: Sequence[str] | None = None,
+        seeds: int | Sequence[int] = 10,
+        baseline: str = "random",
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[N] | None = None,
+        max_evals: int | None = None,
+        time_limit_s: float | None = None,
+        callback: Callable[[SearchResult[N]], object] | None = None,
+        progress: bool = False,
+        codesign: bool = False,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] = "accuracy",
+        journal: str | os.PathLike[str] | None = None,
+    ) -> Comparison[N]: ...
+
+
+@public
+def compare(  # noqa: C901, PLR0915
+    space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str],
     *,
     methods: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 10,
     baseline: str = "random",
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    evaluator: Any = None,
+    evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
     max_evals: int | None = None,
     time_limit_s: float | None = None,
-    callback: Callable[[SearchResult], Any] | None = None,
+    callback: Callable[[SearchResult[Any]], object] | None = None,
     progress: bool = False,
     codesign: bool = False,
-    **problem: Any,
-) -> Comparison:
+    max_latency_ms: float | None = None,
+    max_energy_mj: float | None = None,
+    max_area_mm2: float | None = None,
+    max_params: float | None = None,
+    max_macs: float | None = None,
+    min_accuracy: float | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    objective: str | Mapping[str, float] = "accuracy",
+    journal: str | os.PathLike[str] | None = None,
+) -> Comparison[Any]:
     """Run several methods on the same problem, and compare what they found and what it took.
 
     Parameters
@@ -62,8 +135,10 @@ def compare(
     codesign : bool, default False
         Compare what chooses the accelerator too: flash's own methods, with ``codesign=True``, and
         "hao", which is left out otherwise.
-    **problem
-        Budgets, min_accuracy, predictor, objective and journal, as for `flash.search`.
+    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs, min_accuracy
+        Budgets, as for `flash.search`.
+    predictor, objective, journal
+        As for `flash.search`.
 
     Returns
     -------
@@ -84,12 +159,16 @@ def compare(
     from ..searching import search
 
     space = any_space(space)
-    accepted = {*BUDGETS, "predictor", "objective", "journal"}
-    for name in problem:
-        if name not in accepted:
-            choice("argument", name, sorted(accepted))
-    predictor = as_predictor(problem.pop("predictor", None), space.family)
-    journal = problem.pop("journal", None)
+    problem: dict[str, Any] = {
+        "max_latency_ms": max_latency_ms,
+        "max_energy_mj": max_energy_mj,
+        "max_area_mm2": max_area_mm2,
+        "max_params": max_params,
+        "max_macs": max_macs,
+        "min_accuracy": min_accuracy,
+        "objective": objective,
+    }
+    predictor = as_predictor(predictor, space.family)
     judge = as_evaluator(evaluator, predictor)
     numbers = _seeds(seeds)
     known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
@@ -120,11 +199,11 @@ def compare(
     usual = max_evals
     if max_evals is None and time_limit_s is None:
         usual = min(1000, judge.usual_evals)
-    runs: dict[str, tuple[SearchResult, ...]] = {}
+    runs: dict[str, tuple[SearchResult[Any], ...]] = {}
     optimum: float | None = None
     interrupted = False
     for name in wanted:
-        own: list[SearchResult] = []
+        own: list[SearchResult[Any]] = []
         for seed in numbers:
             if name in CORE:
                 result = search(
@@ -169,7 +248,7 @@ def compare(
     return Comparison(runs, optimum, baseline, skipped, interrupted)
 
 
-def _optimum(result: SearchResult) -> float | None:
+def _optimum(result: SearchResult[Any]) -> float | None:
     """Return the proven optimum that a certified result tells."""
     from ..methods._outcome import KNOWN
 
@@ -205,7 +284,7 @@ def _seeds(seeds: Any) -> list[int]:
     return list(range(integer("seeds", seeds, 1, MAX_SEEDS)))
 
 
-def _tell(name: str, seed: int, result: SearchResult) -> None:
+def _tell(name: str, seed: int, result: SearchResult[Any]) -> None:
     import sys
 
     objective = "nothing" if result.objective is None else f"{result.objective:.6g}"

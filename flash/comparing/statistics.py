@@ -7,6 +7,7 @@ from ..base.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from ..results.result import SearchResult
 
@@ -38,7 +39,7 @@ class Efforts(Record):
         return sum(getattr(self, what)) / n if (n := sum(self.successes)) else None
 
 
-def efforts(runs: Sequence[SearchResult], quality: float | None) -> Efforts:
+def efforts(runs: Sequence[SearchResult[Any]], quality: float | None) -> Efforts:
     """Return samples, evaluations and seconds until an objective of at least `quality`."""
     steps = []
     successes = []
@@ -57,30 +58,30 @@ def efforts(runs: Sequence[SearchResult], quality: float | None) -> Efforts:
     )
 
 
-def _all(run: SearchResult) -> tuple[int, int, float]:
+def _all(run: SearchResult[Any]) -> tuple[int, int, float]:
     """Return samples, evaluations and seconds of a whole run."""
     if run.samples is None or run.spent_s is None:
         return run.nfev, run.nfev, run.elapsed_s
     return run.samples, run.nfev, run.spent_s
 
 
-def _steps(run: SearchResult) -> tuple[tuple[int, int, float, float], ...]:
+def _steps(run: SearchResult[Any]) -> tuple[tuple[int, int, float, float], ...]:
     if run.trace or run.objective is None:
         return run.trace
     return ((run.nfev, run.nfev, run.elapsed_s, run.objective),)  # flash's own methods
 
 
-def best_after(run: SearchResult, evaluations: float) -> float:
+def best_after(run: SearchResult[Any], evaluations: float) -> float:
     """Return a run's objective after so many evaluations, NaN where it had none yet."""
     return _best(run, 1, evaluations)
 
 
-def best_by(run: SearchResult, seconds: float) -> float:
+def best_by(run: SearchResult[Any], seconds: float) -> float:
     """Return a run's objective after so many seconds, NaN where it had none yet."""
     return _best(run, 2, seconds)
 
 
-def _best(run: SearchResult, column: int, most: float) -> float:
+def _best(run: SearchResult[Any], column: int, most: float) -> float:
     best = float("nan")
     for step in _steps(run):
         if step[column] > most:

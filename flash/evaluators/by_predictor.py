@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..base.names import Metric
 from . import Evaluator
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PredictorEvaluator"]
 
 
+@public
 class PredictorEvaluator(Evaluator):
     """Evaluates by an accuracy predictor, or by NN-Degree.
 

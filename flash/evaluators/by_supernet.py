@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..base.names import MAXIMA, Metric
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
@@ -15,14 +15,30 @@ from . import Evaluator
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, TypedDict, Unpack
 
     from numpy.typing import NDArray
 
     from ..solving.ground import Ground
     from ..supernet.drawing import Pools
     from ..supernet.scoring import Supernet
+    from ..training.data import Dataset, Pair
+    from ..training.loop import Recipe
     from .task import Task
+
+    class Settings(TypedDict, total=False):
+        test: Pair | None
+        test_fraction: float
+        epochs: int | None
+        batch_size: int | None
+        recipe: Recipe | Mapping[str, Any] | None
+        sampling: str
+        subnets: int | None
+        start: str | os.PathLike[str] | None
+        seed: int
+        device: str
+        progress: bool
+
 
 __all__ = ["SupernetEvaluator"]
 
@@ -32,6 +48,7 @@ TAKEN = (
 )
 
 
+@public
 class SupernetEvaluator(Evaluator):
     """Evaluates subnets of a supernet, batch norms recalibrated: milliseconds each.
 
@@ -61,11 +78,11 @@ class SupernetEvaluator(Evaluator):
 
     def __init__(
         self,
-        supernet: Any,
+        supernet: Supernet | Dataset,
         out: str | os.PathLike[str] | None = None,
         *,
         calibration: int = 128,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> None:
         for name in settings:
             if name not in TAKEN:
@@ -80,18 +97,19 @@ class SupernetEvaluator(Evaluator):
         self.pools: Pools | None = None
         self.dataset: Any = None
         self.folder = ""
-        if hasattr(supernet, "recalibrate"):
+        trained: Any = supernet
+        if hasattr(trained, "recalibrate"):
             if out is not None or settings:
                 raise ArgumentError("out and settings belong to a dataset, got a trained supernet")
-            self.supernet = supernet
-            self.folder = supernet.folder
+            self.supernet = trained
+            self.folder = trained.folder
         else:
             given: object = out
             if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
                 raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
             self.dataset = supernet
             self.folder = os.fspath(given)
-        self.settings = settings
+        self.settings: dict[str, Any] = {**settings}
         self.name = "supernet"
 
     def unfit(self, space: Any) -> str | None:
@@ -193,7 +211,7 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
     from ..solving.ground import TableGround
 
     if isinstance(ground, TableGround):
-        from .._core.exact import Query, Search
+        from .._core.search.exact import Query, Search
         from ..results.conflicts import least_budgets, refusal
 
         core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)

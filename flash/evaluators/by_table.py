@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from ..base.checks import choice, shown
+from ..base.checks import choice, public, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..spaces.network_space import NetworkSpace
 from . import EvaluationError, Evaluator
@@ -28,6 +28,7 @@ INF = float("inf")
 CHUNK = 64  # networks charged at a time on the way to the optimum
 
 
+@public
 class TableEvaluator(Evaluator):
     """Evaluates by a table of real accuracies, in the style of NAS-Bench.
 

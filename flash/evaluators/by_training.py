@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from ..base.checks import integer, parse_json, read_text, shown
+from ..base.checks import integer, parse_json, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import network_from_dict
 from ..spaces.network_space import NetworkSpace
@@ -14,13 +14,28 @@ from . import Evaluator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, TypedDict, Unpack
 
     from numpy.typing import NDArray
 
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork
     from ..solving.ground import Ground
+    from ..training.data import Dataset, Pair
+    from ..training.loop import Recipe
+
+    class Settings(TypedDict, total=False):
+        test: Pair | None
+        test_fraction: float
+        epochs: int | None
+        batch_size: int | None
+        recipe: Recipe | Mapping[str, Any] | None
+        repeats: int
+        seed: int
+        device: str
+        progress: bool
+
 
 __all__ = ["TrainingEvaluator"]
 
@@ -30,6 +45,7 @@ TAKEN = (
 )
 
 
+@public
 class TrainingEvaluator(Evaluator):
     """Evaluates by training on a dataset, for a `SearchSpace` and for `PNASCells`.
 
@@ -57,7 +73,12 @@ class TrainingEvaluator(Evaluator):
     usual_evals = 50
 
     def __init__(
-        self, dataset: Any, out: str | os.PathLike[str], *, workers: int = 1, **settings: Any
+        self,
+        dataset: Dataset,
+        out: str | os.PathLike[str],
+        *,
+        workers: int = 1,
+        **settings: Unpack[Settings],
     ) -> None:
         given: object = out
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
@@ -74,7 +95,7 @@ class TrainingEvaluator(Evaluator):
         self.folder = os.fspath(out)
         self.workers = integer("workers", workers, 1, 1024)
         self.chunk = 8 * self.workers  # processes that train start anew for each chunk
-        self.settings = settings
+        self.settings: dict[str, Any] = {**settings}
         self.name = f"training on {dataset}" if isinstance(dataset, str) else "training"
         self._networks: list[Architecture | CellNetwork] | None = None
         self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}

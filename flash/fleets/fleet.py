@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -32,6 +32,7 @@ FEW = 32  # devices that one thread answers sooner than several
 LISTED = 10  # bad targets that an error spells out
 
 
+@public
 class FleetResult(list["SearchResult"]):
     """The results of `search` over a list of targets, in their order: a list with tables.
 
@@ -175,7 +176,7 @@ def search_fleet(
         )
         # a function, or whoever listens, is called from one thread only
         alone = options.callback is not None or callable(given["objective"])
-        options = options._replace(progress=False)
+        options = options.replace(progress=False)
 
         def answer(device: Device) -> SearchResult:
             if options.codesign:

@@ -7,9 +7,9 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
-from .._core import compile as core
-from .._core.exact import Query
+from .._core.costing import batch
+from .._core.model import compile as core
+from .._core.search.exact import Query
 from ..base.names import TERMS, Metric
 from ..codesign.front import JointFront
 from ..codesign.joint import Codesign
@@ -23,7 +23,7 @@ from .run import best_first, summary, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
     from numpy import ndarray
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
 __all__ = ["Accelerators", "facts_in", "find_codesign"]
 
 
-class Accelerators(Sequences["Mapping[str, Any]"]):
+class Accelerators(Sequences["Accelerator"]):
     """The accelerators of a front's points, as `SearchResult.accelerator`, each made when it is
     asked for."""
 

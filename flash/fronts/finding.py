@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.checks import choice, integer, number, shown
+from ..base.checks import choice, integer, number, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -28,6 +28,7 @@ __all__ = ["FrontEvent", "ParetoFront", "pareto"]
 INF = float("inf")
 
 
+@public
 def pareto(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
@@ -44,7 +45,7 @@ def pareto(
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
     threads: int | None = None,
-    callback: Callable[[FrontEvent], Any] | None = None,
+    callback: Callable[[FrontEvent], object] | None = None,
     progress: bool = False,
 ) -> ParetoFront:
     """Find every trade-off between two to four objectives that no network of a space betters.

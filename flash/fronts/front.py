@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, number
+from ..base.checks import choice, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, cached
 from ..errors import ArgumentError
@@ -13,14 +13,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, overload
+    from typing import Any, Literal, overload
 
-    from numpy import ndarray
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..problem.compiling import Problem
+    from ..results.accelerator import Accelerator
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 else:
@@ -34,6 +38,7 @@ __all__ = ["QUANTISED", "FrontEvent", "ParetoFront"]
 QUANTISED = "quantised_nn_degree"  # what is compared where bits are chosen without a predictor
 
 
+@suggesting
 class FrontEvent(Record):
     """What a callback of `pareto` sees: return True from the callback to stop.
 
@@ -51,6 +56,31 @@ class FrontEvent(Record):
     elapsed_s: float
 
 
+class _Metric:
+    """A metric of a front's points as an attribute; there is none where it has no such metric."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, front: None, owner: type) -> _Metric: ...
+    @overload
+    def __get__(self, front: ParetoFront, owner: type) -> NDArray[Any]: ...  # noqa: F811
+    def __get__(self, front: ParetoFront | None, owner: type) -> _Metric | NDArray[Any]:  # noqa: F811
+        if front is None:
+            return self
+        if self.name not in front.metrics:
+            raise AttributeError(self.name)
+        return front.metrics[self.name]
+
+    def __repr__(self) -> str:  # help() shows it
+        return "<array of shape (n,)>"
+
+
+@public
 class ParetoFront(Record):
     """The networks that no other of the space betters in every objective at once.
 
@@ -101,15 +131,15 @@ class ParetoFront(Record):
     budgets: Mapping[str, float]
     epsilon: float
     predicted: bool
-    x: ndarray[Any, Any]
-    metrics: Mapping[str, ndarray[Any, Any]]
+    x: NDArray[np.int64]
+    metrics: Mapping[str, NDArray[Any]]
     stopped: str | None = None
     message: str = ""
     least: Mapping[str, float] | None = None
     weighed: int = 0
     elapsed_s: float = 0.0
-    chosen: ndarray[Any, Any] | None = None
-    cell_bits: ndarray[Any, Any] | None = None
+    chosen: NDArray[np.int64] | None = None
+    cell_bits: NDArray[np.int64] | None = None
 
     @property
     def complete(self) -> bool:
@@ -136,20 +166,44 @@ class ParetoFront(Record):
     def __bool__(self) -> bool:
         return len(self) > 0
 
-    def __getattr__(self, name: str) -> Any:
-        metrics = self.__dict__.get("metrics")
-        if metrics is not None and name in metrics:
-            return metrics[name]
-        raise AttributeError(
-            f"{type(self).__name__} has no attribute {name!r}"
-            + (f"; its metrics are {', '.join(metrics)}" if metrics else "")
-        )
+    nn_degree = _Metric("NN-Degree of each point.")
+    accuracy = _Metric("Predicted accuracy of each point, in [0, 1]; with a predictor.")
+    score = _Metric("What the predictor's accuracy rises with; with a predictor.")
+    quantised_nn_degree = _Metric("NN-Degree at the bits chosen; where there is such a choice.")
+    latency_ms = _Metric("Latency of each point in milliseconds.")
+    energy_mj = _Metric("Energy of each point in millijoules, where the target models it.")
+    area_mm2 = _Metric("Area of each point in square millimetres, where the target models it.")
+    params = _Metric("Parameters of each point.")
+    macs = _Metric("Multiply-accumulates of each point.")
+
+    if not TYPE_CHECKING:  # a checker knows by itself which attributes there are
+
+        def __getattr__(self, name):
+            metrics = self.__dict__.get("metrics") or ()
+            if name in metrics:
+                return metrics[name]
+            own = getattr(type(self), name, None)
+            if own is not None and not isinstance(own, _Metric):  # a property that failed
+                return object.__getattribute__(self, name)
+            from ..base.missing import NoAttributeError
+
+            more = f"; its metrics are {', '.join(metrics)}" if metrics else ""
+            raise NoAttributeError(type(self).__name__, name, self, more)
+
+    def __dir__(self) -> list[str]:
+        metrics = self.__dict__.get("metrics") or ()
+        lacking = {
+            name
+            for name, own in vars(ParetoFront).items()
+            if isinstance(own, _Metric) and name not in metrics
+        }
+        return [name for name in super().__dir__() if name not in lacking]
 
     @overload
     def __getitem__(self, key: int) -> SearchResult: ...
     @overload
     def __getitem__(self, key: slice) -> list[SearchResult]: ...  # noqa: F811
-    def __getitem__(self, key: Any) -> Any:  # noqa: F811
+    def __getitem__(self, key: int | slice) -> SearchResult | list[SearchResult]:  # noqa: F811
         if isinstance(key, slice):
             return [self._result(i) for i in range(*key.indices(len(self)))]
         at = range(len(self))[key]  # an IndexError beyond the ends
@@ -185,7 +239,7 @@ class ParetoFront(Record):
         return Architectures(self.space, self.x)
 
     @cached
-    def accelerators(self) -> Sequence[Mapping[str, Any]] | None:
+    def accelerators(self) -> Sequence[Accelerator] | None:
         """The accelerators, as `SearchResult.accelerator`, each made when it is asked for; None
         without codesign."""
         if self.chosen is None or self.cell_bits is None:
@@ -195,7 +249,7 @@ class ParetoFront(Record):
         design = self.target.design_space(self.space.family)
         return Accelerators(self.space, design, self.chosen, self.cell_bits, self.x)
 
-    def values(self, objective: str) -> ndarray[Any, Any]:
+    def values(self, objective: str) -> NDArray[Any]:
         """Return an objective of all points, shape (n,): what the front compares.
 
         Without a predictor "accuracy" stands for NN-Degree.
@@ -305,7 +359,11 @@ class ParetoFront(Record):
 
         return frame(self)
 
-    def plot(self, engine: str = "matplotlib") -> Any:
+    @overload
+    def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+    @overload
+    def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...  # noqa: F811
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:  # noqa: F811
         """Draw the front and its knee.
 
         Parameters

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query
-from .._core.front import Front
+from .._core.front.front import Front
+from .._core.search.exact import Query
 from ..base.names import FRONT_STOPPED_BY, N_METRICS, TERMS, Metric
 from ..problem.compiling import nn_degrees
 from ..results.result import NOTHING, ended

@@ -6,9 +6,9 @@ from .target import KINDS, Target, as_target, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from .costing import Cost, LayerCost, flags_for
+    from .costing import Cost as Cost
+    from .costing import LayerCost as LayerCost
+    from .costing import flags_for as flags_for
 
 __all__ = [
     "KINDS",
@@ -21,10 +21,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load what only costs of single networks need when it is asked for."""
-    if name in ("Cost", "LayerCost", "flags_for"):
-        from . import costing
+if not TYPE_CHECKING:
 
-        return getattr(costing, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        """Load what only costs of single networks need when it is asked for."""
+        if name in ("Cost", "LayerCost", "flags_for"):
+            from . import costing
+
+            return getattr(costing, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

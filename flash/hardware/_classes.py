@@ -59,7 +59,7 @@ def as_in_class(
     target: Target, family: str, totals: Sequence[float], number: int
 ) -> dict[str, float]:
     """Return the costs of a network's totals with the factors of another class."""
-    from .._core.compile import Model
+    from .._core.model.compile import Model
     from ..base.names import COSTS, Metric
     from . import KINDS
 

@@ -143,7 +143,7 @@ class Nvml:
     source = "NVML (whole board, idle power included)"
 
     def __init__(self) -> None:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingImports]
 
         pynvml.nvmlInit()
         self.handle = pynvml.nvmlDeviceGetHandleByIndex(0)

@@ -226,7 +226,7 @@ def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
             torch.onnx.export(
                 module.eval(),
                 (x,),
-                out,
+                out,  # pyright: ignore[reportArgumentType]
                 input_names=["input"],
                 output_names=["output"],
                 dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},

@@ -272,7 +272,7 @@ def _inverse(a: Array, known: Array, noise: float, strength: float, drawn: Array
     precision[~seen] = max(noise, 1e-3) ** 2
     b = a * unit
     inverse = np.linalg.inv(b.T @ b + np.diag(precision))
-    return np.asarray(inverse * np.outer(unit, unit))
+    return np.asarray(inverse * np.outer(unit, unit), np.float64)
 
 
 def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..base.checks import choice, integer, names, real, shown, table, text
 from ..base.names import COST_COLUMNS, COSTS
 from ..errors import FormatError
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "check_values", "numbers"]
+__all__ = ["check", "check_late", "check_values", "numbers"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
@@ -124,6 +124,42 @@ def check(
         "design": design,
         **{key: dict(table(f"{where}: {key}", data.get(key, {}))) for key in NOTES},
     }
+
+
+def check_late(
+    where: str, key: str, value: Any, fields: Mapping[str, Any], module: ModuleType
+) -> Any:
+    """Return one of the fields that tell of the calibration, as `check` does, but by itself.
+
+    Parameters
+    ----------
+    where : str
+        What to call the file in errors.
+    key : str
+        "calibrated_ranges", "intervals" or one of `NOTES`.
+    value
+        What the file holds there, parsed.
+    fields : dict
+        What `check` returned of the rest of the file.
+    module : module
+        The target's kind.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        As `check`.
+    """
+    coefficients = fields["coefficients"]
+    if key == "intervals":
+        return _intervals(where, value, coefficients, module)
+    if key == "calibrated_ranges":
+        table(f"{where}: {key}", value, coefficients)
+        return {
+            name: _ranges(f"{where}: {key}.{name}", one, module.FEATURES)
+            for name, one in value.items()
+        }
+    _plain(f"{where}: {key}", value, [MAX_NOTES])
+    return dict(table(f"{where}: {key}", value))
 
 
 def _coefficients(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, json_text, number, parse_json, read_text
+from ..base.checks import integer, json_text, number, parse_json, public, read_text
 from ..base.plain import (
     AMOUNT,
     ANY,
@@ -23,6 +23,7 @@ from ._timing import Refused, lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 __all__ = ["Measurement"]
@@ -47,6 +48,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
+@public
 class Measurement(Record):
     """What one network took, and under which conditions.
 
@@ -136,10 +138,10 @@ class Measurement(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""
-        return dict(zip(self._fields, self._values(), strict=True))
+        return dict(zip(self.field_names, self._values(), strict=True))
 
     @classmethod
-    def from_dict(cls, data: Any, where: str = "the measurement") -> Measurement:
+    def from_dict(cls, data: Mapping[str, Any], where: str = "the measurement") -> Measurement:
         """Make a record from plain data.
 
         Raises

@@ -15,16 +15,13 @@ from ._terms import terms, totals
 from .costing import cost, family_and_network
 
 if TYPE_CHECKING:
-    from ..networks.architecture import Architecture
-    from ..networks.network import Network
+    from ..networks.cell_networks import Net
     from . import Target
 
 __all__ = ["distances", "interval"]
 
 
-def interval(
-    target: Target, net: Architecture | Network, level: float
-) -> dict[str, tuple[float, float]]:
+def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
     """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
     level = float(number("level", level, 0.5, 0.99))
     found = {}
@@ -36,7 +33,7 @@ def interval(
     return found
 
 
-def _beside(target: Target, net: Architecture | Network) -> dict[str, tuple[float, float]]:
+def _beside(target: Target, net: Net) -> dict[str, tuple[float, float]]:
     """Return between which costs a network lies whose class has no run: those that the nearest
     classes with one would give it. Empty where its class has a run."""
     family, network = family_and_network(net)
@@ -60,7 +57,7 @@ def _beside(target: Target, net: Architecture | Network) -> dict[str, tuple[floa
     return result
 
 
-def distances(target: Target, net: Architecture | Network) -> dict[str, float]:
+def distances(target: Target, net: Net) -> dict[str, float]:
     """Return for each metric the network's leverage over the greatest of the calibration.
 
     Above 1 the network is made up unlike any that was measured.
@@ -72,9 +69,7 @@ def distances(target: Target, net: Architecture | Network) -> dict[str, float]:
     }
 
 
-def _widths(
-    target: Target, net: Architecture | Network, level: float
-) -> dict[str, tuple[float, float, float]]:
+def _widths(target: Target, net: Net, level: float) -> dict[str, tuple[float, float, float]]:
     """Return (value, half width of its logarithm, leverage) of each metric with intervals."""
     family, network = family_and_network(net)
     tables = (target.intervals or {}).get(target.set_for(family))

@@ -15,7 +15,20 @@ from ..networks.network import Network
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
+    from typing import Any, Protocol, TypeAlias
+
+    import torch
+
+    from ..networks.cell_networks import Net
+
+    class Found(Protocol):
+        """A SearchResult, or what else has an architecture."""
+
+        @property
+        def architecture(self) -> Net | None: ...
+
+    # What users pass as a network; a path is that of an ONNX model or of JSON.
+    Subject: TypeAlias = Architecture | Network | Found | torch.nn.Module | str | os.PathLike[str]
 
 __all__ = ["Sample", "as_net", "is_module", "label", "listed", "samples"]
 

@@ -130,7 +130,8 @@ def series_item(
             raise
         subject, title = None, os.path.basename(os.fsdecode(net)) if onnx else type(net).__name__
         if is_module(net):
-            title += f"-{sum(p.numel() for p in net.parameters())}"
+            module: Any = net
+            title += f"-{sum(p.numel() for p in module.parameters())}"
     else:
         if isinstance(found, Architecture):
             subject = {"architecture": found.to_dict()}

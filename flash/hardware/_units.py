@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.compile import Model
+from .._core.model.compile import Model
 from ..base.names import N_METRICS, Column
 
 __all__ = ["UNIT", "unit_models"]
@@ -28,7 +28,7 @@ def unit_models(kind: str, array: tuple[float, ...]) -> list[tuple[dict[int, int
         peaks = [i for i, name in enumerate(names) if name in maxima]
         found = _made[kind, array] = []
         while plain or peaks:
-            chosen = dict(zip(plain, _SUMS, strict=False))
+            chosen: dict[int, int] = dict(zip(plain, _SUMS, strict=False))
             del plain[: len(_SUMS)]
             if peaks:
                 chosen[peaks.pop()] = Column.PEAK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..base.checks import choice, shown
+from ..base.checks import choice, public, shown
 from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
@@ -16,23 +16,26 @@ from .costing import family_and_network
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from ..networks.network import Network
+    from ._measurement import Measurement
+    from ._samples import Subject
 
 __all__ = ["calibrate", "equal_layers", "layer_ranges"]
 
 _PRIORS = ("base", "none")
 
 
+@public
 def calibrate(
     base: Target | str | os.PathLike[str],
-    networks: Any,
+    networks: Measurement | str | os.PathLike[str] | Iterable[Measurement | Subject],
     *,
-    latency_ms: Sequence[float] | None = None,
-    energy_mj: Sequence[float] | None = None,
-    area_mm2: Sequence[float] | None = None,
+    latency_ms: Iterable[float] | None = None,
+    energy_mj: Iterable[float] | None = None,
+    area_mm2: Iterable[float] | None = None,
     name: str | None = None,
     prior: str = "base",
     input_shape: Sequence[int] = (3, 32, 32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public, suggesting
 from ..base.names import Column
 from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
@@ -10,7 +11,7 @@ from ._flags import flags_for, flags_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..networks.architecture import Architecture
+    from ..networks.cell_networks import Net
     from ..networks.network import Layer, Network
     from . import Target
 
@@ -19,6 +20,7 @@ __all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "oper
 MAX_KEPT = 8  # costs that a network keeps
 
 
+@suggesting
 class LayerCost(Record):
     """One row's share of a network's cost (see `Cost.by_layer`).
 
@@ -37,6 +39,7 @@ class LayerCost(Record):
     area_mm2: float | None
 
 
+@public
 class Cost(Record):
     """What a network costs on a target.
 
@@ -64,7 +67,7 @@ class Cost(Record):
     flags: tuple[str, ...] = later(())
 
 
-def cost(target: Target, net: Architecture | Network) -> Cost:
+def cost(target: Target, net: Net) -> Cost:
     """Charge one network; see `Target.cost`.
 
     A network keeps its costs on the last few targets: neither of them changes.
@@ -81,7 +84,7 @@ def cost(target: Target, net: Architecture | Network) -> Cost:
     return result
 
 
-def _cost(target: Target, net: Architecture | Network) -> Cost:
+def _cost(target: Target, net: Net) -> Cost:
     family, network = family_and_network(net)
     counted = charged(network)
     lacking = unit_missing(target, counted)

@@ -8,8 +8,8 @@ configurations within the limits count. A kind's module says what its options ar
 
 from __future__ import annotations
 
-from .._core import compile as core
-from .._core.designs import fitting, undominated
+from .._core.design.designs import fitting, undominated
+from .._core.model import compile as core
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from . import KINDS
@@ -133,7 +133,7 @@ class DesignSpace(Record):
         bits : of all of a network's numbers, where the target has that choice
         """
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
-        return self.target._replace(design=None, intervals=None, **fields)
+        return self.target.replace(design=None, intervals=None, **fields)
 
     # What the solver needs
 
@@ -264,6 +264,7 @@ def prune(parts: Sequence[Part], limits: Mapping[str, int]) -> list[list[int]]:
                 kept = undominated([(goods, [()] * len(goods))], [])
                 fitting = [fitting[i] for (i,) in kept]
             # fastest first
-            fitting.sort(key=lambda k: -better[k][0] * better[k][1] * better[k][2])
+            fast = better
+            fitting.sort(key=lambda k: -fast[k][0] * fast[k][1] * fast[k][2])
         result.append(fitting)
     return result

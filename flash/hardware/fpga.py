@@ -31,7 +31,7 @@ and which share of it a design may take (``usable``).
 from __future__ import annotations
 
 from ..base.checks import choice, integer, real, table
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -260,10 +260,12 @@ def design_parts(
     from .designs import Part
 
     parts = []
-    names = (*BETTER, "mac")
+    names: tuple[str, ...] = (*BETTER, "mac")
     for name in needs(family):
         own = design["families"].get(family, design)[name]
-        options = [dict(zip(names, row, strict=True)) for row in product(*(own[n] for n in names))]
+        options: list[dict[str, Any]] = [
+            dict(zip(names, row, strict=True)) for row in product(*(own[n] for n in names))
+        ]
         parts.append(
             Part(
                 name,

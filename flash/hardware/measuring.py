@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import read_text, shown, write_text_atomic
+from ..base.checks import public, read_text, shown, write_text_atomic
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._measurement import Measurement
 from ._series import (
@@ -24,7 +24,11 @@ from ._timing import FORMAT, SETTINGS, Journal, Refused, measure_series
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar, overload
+
+    from ._samples import Subject
+
+    T = TypeVar("T", bound=Subject)
 
 __all__ = ["Measurement", "export_measuring", "measure", "script"]
 
@@ -32,8 +36,49 @@ __all__ = ["Measurement", "export_measuring", "measure", "script"]
 _SCRIPT = ("_conditions", "_timing", "_onnxruntime")
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def measure(
+        net: Subject,
+        *,
+        runtime: str = "torch",
+        threads: int = 1,
+        device: str = "cpu",
+        batch: int = 1,
+        dtype: str = "float32",
+        clock: str = "wall",
+        input_shape: Sequence[int] | None = None,
+        time_limit_s: float = 10.0,
+        passes: int = 6,
+        pin: bool = True,
+        seed: int = 0,
+        path: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> Measurement: ...
+    @overload
+    def measure(
+        net: list[T] | tuple[T, ...],
+        *,
+        runtime: str = "torch",
+        threads: int = 1,
+        device: str = "cpu",
+        batch: int = 1,
+        dtype: str = "float32",
+        clock: str = "wall",
+        input_shape: Sequence[int] | None = None,
+        time_limit_s: float = 10.0,
+        passes: int = 6,
+        pin: bool = True,
+        seed: int = 0,
+        path: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> list[Measurement]: ...
+
+
+@public
 def measure(
-    net: Any,
+    net: Subject | list[T] | tuple[T, ...],
     *,
     runtime: str = "torch",
     threads: int = 1,
@@ -48,7 +93,7 @@ def measure(
     seed: int = 0,
     path: str | os.PathLike[str] | None = None,
     progress: bool = False,
-) -> Any:
+) -> Measurement | list[Measurement]:
     """Run networks for real and return how long they take.
 
     Parameters
@@ -98,7 +143,8 @@ def measure(
         that are complete, as it does for KeyboardInterrupt; so does the journal.
     """
     single = not is_list(net)
-    nets = [net] if single else list(net)
+    given: Any = net
+    nets = [given] if single else list(given)
     if not 1 <= len(nets) <= MAX_NETWORKS:
         raise ArgumentError(f"net must be 1 to {MAX_NETWORKS} networks, got {len(nets)}")
     settings = checked_settings(
@@ -157,6 +203,7 @@ def script() -> str:
     import re
 
     parts = ["#!/usr/bin/env python3"]
+    main = ""
     folder = os.path.dirname(__file__)
     for name in reversed(_SCRIPT):
         text = read_text(os.path.join(folder, name + ".py"), "flash's own file")
@@ -171,8 +218,9 @@ def script() -> str:
     return re.sub(r"^from \._\w+ import .*\n", "", joined, flags=re.MULTILINE)
 
 
+@public
 def export_measuring(
-    nets: Any,
+    nets: Subject | Sequence[Subject],
     folder: str | os.PathLike[str],
     *,
     threads: int = 1,
@@ -210,7 +258,8 @@ def export_measuring(
     """
     import json
 
-    listed = list(nets) if is_list(nets) else [nets]
+    given: Any = nets
+    listed = list(given) if is_list(given) else [given]
     if not 1 <= len(listed) <= MAX_NETWORKS:
         raise ArgumentError(f"nets must be 1 to {MAX_NETWORKS} networks, got {len(listed)}")
     settings = checked_settings(

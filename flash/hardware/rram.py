@@ -44,7 +44,7 @@ idle power of a layer's own tiles lies in E.
 
 from __future__ import annotations
 
-from .._core.tables import Classes, square_root
+from .._core.tables.tables import Classes, square_root
 from ..base.checks import integer, real, table, text
 
 TYPE_CHECKING = False

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import os
 
-from .._core import compile as core
-from ..base.checks import choice, faults, json_text, parse_json, read_text, shipped, shown
+from .._core.model import compile as core
+from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
-from ..base.record import Record, cached
-from ..errors import ArgumentError, ArgumentTypeError
+from ..base.record import Record, cached, deferred, later
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..networks.architecture import Architecture
-    from ..networks.network import Network
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..networks.cell_networks import Net
+    from ..spaces.space import SearchSpace
     from .costing import Cost
     from .designs import DesignSpace
 
 __all__ = ["KINDS", "Target", "as_target", "targets"]
 
 
-class _Kinds(dict):  # type: ignore[type-arg]
+class _Kinds(dict[str, "Any"]):
     """The kinds of model by name; the module of one is loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> Any:
@@ -48,11 +51,13 @@ FORMAT = 1
 _loaded: dict[str, Target] = {}
 
 
+@public
 def targets() -> tuple[str, ...]:
     """Return the names of the targets that come with flash."""
     return tuple(sorted(name[:-5] for name in os.listdir(shipped()) if name.endswith(".json")))
 
 
+@public
 class Target(Record):
     """A hardware target: a kind of cost model with its coefficients.
 
@@ -86,14 +91,14 @@ class Target(Record):
     coefficients: dict[str, dict[str, dict[str, float]]]
     links: dict[str, dict[str, Any]]
     sets: dict[str, tuple[str, ...]]
-    calibrated_ranges: dict[str, Any]
+    calibrated_ranges: dict[str, Any] = later()
     not_calibrated_families: tuple[str, ...] = ()
-    intervals: dict[str, dict[str, dict[str, Any]]] | None = None
-    residuals: dict[str, Any] | None = None
-    provenance: dict[str, Any] | None = None
+    intervals: dict[str, dict[str, dict[str, Any]]] | None = later(None)
+    residuals: dict[str, Any] | None = later(None)
+    provenance: dict[str, Any] | None = later(None)
     units: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None
-    ablation: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = later(None)
     design: dict[str, Any] | None = None
 
     @classmethod
@@ -122,9 +127,7 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        choice("target", path, targets(), " or the path of a .json file")
-        file = shipped(path + ".json")
-        target = _loaded[path] = cls.from_dict(parse_json(read_text(file, "target"), file), file)
+        target = _loaded[path] = _read_shipped(path)
         return target
 
     @classmethod
@@ -144,8 +147,8 @@ class Target(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
-        fields = {name: self.__dict__[name] for name in self._fields}
-        return {"format": FORMAT, **{k: _copied(v) for k, v in fields.items() if v is not None}}
+        fields = zip(self.field_names, self._values(), strict=True)
+        return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
@@ -242,7 +245,7 @@ class Target(Record):
         return {}
 
     def columns(self, family: str) -> int:
-        """Return a bit per table column that the model fills (see flash/_core/problem.h)."""
+        """Return a bit per table column that the model fills (see flash/_core/tables/problem.h)."""
         name = self.set_for(family)
         filled = self._filled.get(name)
         if filled is None:
@@ -261,7 +264,7 @@ class Target(Record):
             )
         return filled
 
-    def cost(self, net: Architecture | Network) -> Cost:
+    def cost(self, net: Net) -> Cost:
         """Charge one network.
 
         Parameters
@@ -284,9 +287,7 @@ class Target(Record):
 
         return cost(self, net)
 
-    def interval(
-        self, net: Architecture | Network, level: float = 0.9
-    ) -> dict[str, tuple[float, float]]:
+    def interval(self, net: Net, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """Return prediction intervals of a network's costs.
 
         Parameters
@@ -312,7 +313,9 @@ class Target(Record):
 
         return interval(self, net, level)
 
-    def costs(self, space: Any, indices: Any) -> dict[str, Any]:
+    def costs(
+        self, space: SearchSpace | str | os.PathLike[str], indices: ArrayLike
+    ) -> dict[str, NDArray[np.float64]]:
         """Charge many configurations of a space.
 
         Parameters
@@ -334,7 +337,7 @@ class Target(Record):
 
 def _refuse_missing(target: Target, family: str) -> None:
     """Refuse a family of networks that the accelerator has no unit for."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
 
     units = (target.parameters or {}).get("units", {})
     lacking = [name for name in KINDS[target.kind].needs(family) if name not in units]
@@ -343,6 +346,41 @@ def _refuse_missing(target: Target, family: str) -> None:
             f"target {target.name!r} has no {lacking[0]} unit, which {family} needs "
             f"(it has {', '.join(units)})"
         )
+
+
+def _read_shipped(name: str) -> Target:
+    """Return a target that comes with flash: of its file what a search needs.
+
+    The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
+    """
+    from ._format import check, check_late
+
+    file = shipped(name + ".json")
+    also = " or the path of a .json file"
+    try:
+        text = read_text(file, "target")
+    except (OSError, FormatError):
+        choice("target", name, targets(), also)
+        raise
+    # The keys of the top level begin a line after one blank; what stands deeper has more of them.
+    first, *others = text.strip().removesuffix("}").split(',\n "')
+    parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
+    late = [key for key in Target._later if key in parts]
+    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
+    with faults():
+        fields = check(file, parse_json(",".join(now) + "}", file), KINDS, FORMAT)
+    if fields["name"] != name:  # in other letters, where names of files have no case
+        choice("target", name, targets(), also)
+
+    def read(key: str) -> Any:
+        value = parse_json(parts[key], file)[key]
+        with faults():
+            return check_late(file, key, value, fields, KINDS[fields["kind"]])
+
+    def reader(key: str) -> Any:
+        return deferred(lambda: read(key))
+
+    return Target(**{**fields, **{key: reader(key) for key in late}})
 
 
 def as_target(value: Any) -> Target:

@@ -146,7 +146,8 @@ def least_latency(
     size = np.maximum(most, 1.0)[:, None]
     constraints = [LinearConstraint(one_each, 1.0, 1.0)]
     if len(most):
-        constraints.append(LinearConstraint(taken / size, -np.inf, most / size[:, 0]))
+        limit: Any = most / size[:, 0]
+        constraints.append(LinearConstraint(taken / size, -np.inf, limit))
     found = milp(
         cost / scale,
         constraints=constraints,

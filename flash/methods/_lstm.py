@@ -61,6 +61,7 @@ class LSTM(Surrogate):
         adam = torch.optim.Adam(member.parameters(), lr=self.RATE)
         size = min(self.BATCH, len(mine))
         batches = max(1, len(mine) // size)
+        order = mine
         for step in range(self.STEPS):
             if step % batches == 0:
                 order = rng.permutation(mine)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from .._core.exact import Query, Search
-from .._core.shgo import explore
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
 from ..base.record import Record
-from ..results.result import ended, no_result, result_at, verdict
+from ..results.result import SearchResult, ended, no_result, result_at, verdict
 from ..solving.ground import TableGround
 
 TYPE_CHECKING = False

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import compile as core
+from .._core.model import compile as core
 from ..base.names import Column, Metric
 from ..predictors.quantisation import quantised
 from ..solving.ground import TableGround
@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .._core.exact import Query
+    from .._core.search.exact import Query
     from ..evaluators import Evaluator
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
     from ._task import Task
 
@@ -193,6 +194,7 @@ class AcceleratorGround(TableGround):
         return found
 
     def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
+        """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
         from ..codesign.joint import Codesign
         from ..problem.compiling import MACS, PARAMS, SCORE
 
@@ -210,7 +212,8 @@ class AcceleratorGround(TableGround):
             return (run.bound if run.bound < float("inf") else None), False
         return (-float("inf") if run.best is None else run.best.objective), True
 
-    def accelerator(self, row: tuple[int, ...]) -> dict[str, Any]:
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator:
+        """Return a row's accelerator as a result shows it."""
         from ..codesign.run import accelerator_of
 
         _, choice = self.solved(row)

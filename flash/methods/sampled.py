@@ -142,7 +142,7 @@ def _solve(task: Task, predictor: AccuracyPredictor) -> NDArray[np.int64] | None
     """Return the best network by a predictor, by the exact solver."""
     from time import perf_counter
 
-    from .._core.exact import Query, Search
+    from .._core.search.exact import Query, Search
     from ..problem.compiling import MACS, PARAMS, compile_problem
 
     ground = task.ground

@@ -192,6 +192,7 @@ class MLP(Surrogate):
         size = min(self.BATCH, n)
         batches = max(1, n // size)
         place = np.arange(members)[:, None]
+        order = which
         for step in range(self.STEPS):
             if step % batches == 0:
                 order = rng.permuted(which, axis=1)

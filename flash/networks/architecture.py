@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, shown
+from ..base.checks import choice, integer, json_text, known_keys, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .families import (
+    FAMILIES,
+    MAX_CELLS,
+    MAX_CLASSES,
+    MAX_DEPTH,
+    MAX_EXPANSION,
+    MAX_KERNEL,
+    MAX_RESOLUTION,
+    MAX_SEED,
+    MAX_SKIPS,
+    MAX_STAGES,
+    MAX_WIDTH,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,21 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
 
-FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
 
-# Limits keep a hostile file from asking for a network that no machine could hold.
-MAX_WIDTH = 1 << 20
-MAX_DEPTH = 1000
-MAX_SKIPS = 1 << 40
-MAX_CELLS = 32  # as the compiled core has: of a space, and of any network of cells
-MAX_STAGES = 7
-MAX_EXPANSION = 1 << 10
-MAX_KERNEL = 31
-MAX_RESOLUTION = 1 << 13
-MAX_CLASSES = 1 << 24
-MAX_SEED = (1 << 64) - 1
-
-
+@public
 class Cell(Record):
     """One cell (stage) of a network.
 
@@ -81,12 +81,13 @@ class Cell(Record):
 
     def to_dict(self) -> dict[str, int]:
         """Return the fields as a dictionary; expansion and kernel only where not 1 and 3."""
-        values = dict(zip(self._fields, self._values(), strict=True))
+        values = dict(zip(self.field_names, self._values(), strict=True))
         if (self.expansion, self.kernel) == (1, 3):
             del values["expansion"], values["kernel"]
         return values
 
 
+@public
 class Architecture(Record):
     """A network as its cells; `network` spells it out as layers.
 
@@ -307,7 +308,7 @@ class Architecture(Record):
         """
         from ..base.plain import ANY, made
 
-        return made(cls, "the architecture", data, dict.fromkeys(cls._fields, ANY))
+        return made(cls, "the architecture", data, dict.fromkeys(cls.field_names, ANY))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the architecture as JSON text, and write it where a path is given."""
@@ -321,7 +322,7 @@ class Architecture(Record):
         return cls.from_dict(parsed(source, "the architecture file"))
 
 
-def _cells(given: object) -> tuple[Cell, ...]:
+def _cells(given: Any) -> tuple[Cell, ...]:
     if isinstance(given, (Cell, str)) or not hasattr(given, "__iter__"):
         raise ArgumentTypeError(f"cells must be a list of Cell, got {shown(given)}")
     cells = []
@@ -334,7 +335,7 @@ def _cells(given: object) -> tuple[Cell, ...]:
             continue
         if not hasattr(cell, "keys"):
             raise ArgumentTypeError(f"cells[{number}] must be a Cell, got {shown(cell)}")
-        known_keys(f"cells[{number}]", cell, Cell._fields)
+        known_keys(f"cells[{number}]", cell, Cell.field_names)
         try:
             cells.append(Cell(**cell))
         except ArgumentError as error:

@@ -8,22 +8,24 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, shown
+from ..base.checks import choice, integer, json_text, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from .architecture import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH, Architecture
+from .architecture import Architecture
+from .families import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     import torch
 
     from .network import Network
 
-    Block = tuple[int, int, str, str]
+    Block: TypeAlias = tuple[int, int, str, str]
+    Net: TypeAlias = "Architecture | CellNetwork | Network"
 
 __all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical", "network_from_dict"]
 
@@ -51,6 +53,7 @@ PNASNET_5: tuple[Block, ...] = (
 )
 
 
+@public
 class CellNetwork(Record):
     """A network that repeats one cell: three stages, each but the first starting with stride 2.
 
@@ -84,11 +87,22 @@ class CellNetwork(Record):
     odd pixels (the same parameters and MACs). The defaults are the search's proxy (N=2, F=24).
     """
 
-    blocks: Sequence[Any]
+    blocks: Sequence[Block]
     repeats: int = 2
     filters: int = 24
     resolution: int = 32
     num_classes: int = 10
+
+    if TYPE_CHECKING:  # operators may be given by their numbers
+
+        def __init__(
+            self,
+            blocks: Sequence[Sequence[int | str]],
+            repeats: int = 2,
+            filters: int = 24,
+            resolution: int = 32,
+            num_classes: int = 10,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__
@@ -128,7 +142,7 @@ class CellNetwork(Record):
 
     def canonical(self) -> CellNetwork:
         """Return the equal network whose cell is in canonical form: see `canonical`."""
-        return self._replace(blocks=canonical(self.blocks))
+        return self.replace(blocks=canonical(self.blocks))
 
     @cached
     def _network(self) -> Network:
@@ -222,7 +236,7 @@ class CellNetwork(Record):
         from ..base.plain import ANY, made
 
         where = "the cell network"
-        found = made(cls, where, data, dict.fromkeys(cls._fields, ANY), also=("family",))
+        found = made(cls, where, data, dict.fromkeys(cls.field_names, ANY), also=("family",))
         if data.get("family", found.family) != found.family:
             raise FormatError(f"{where} needs the family {found.family!r}")
         return found
@@ -252,7 +266,7 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
     return Architecture.from_dict(data)
 
 
-def _blocks(given: object) -> tuple[Block, ...]:
+def _blocks(given: Any) -> tuple[Block, ...]:
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise ArgumentTypeError(f"blocks must be a list of blocks, got {shown(given)}")
     found: list[Block] = []

@@ -7,7 +7,7 @@ its formula here is a reconstruction, since the paper's body could not be read. 
 
 from __future__ import annotations
 
-from ..base.checks import choice, shown
+from ..base.checks import choice, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .architecture import Architecture
 from .topology import CellTopology, of_architecture, of_network
@@ -15,12 +15,14 @@ from .topology import CellTopology, of_architecture, of_network
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeVar, overload
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from .network import Network
+    from .cell_networks import Net
+
+    T = TypeVar("T", bound=Net)
 
 __all__ = ["cell_degree_fixed", "degree_fixed", "density", "nn_degree", "nn_mass"]
 
@@ -51,8 +53,23 @@ def cell_degree_fixed(width_sum: int, convs: int, links: int) -> int:
     return round(width_sum * (SCALE / convs)) + round(links * (SCALE / width_sum))
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def nn_degree(net: Net, *, counting: str = "links") -> float: ...
+    @overload
+    def nn_degree(
+        net: list[T] | tuple[T, ...], *, counting: str = "links"
+    ) -> NDArray[np.float64]: ...
+    @overload
+    def nn_degree(
+        net: ArrayLike, depths: ArrayLike, links: ArrayLike, *, counting: str = "links"
+    ) -> float | NDArray[np.float64]: ...
+
+
+@public
 def nn_degree(
-    net: Any,
+    net: Net | list[Any] | tuple[Any, ...] | ArrayLike,
     depths: ArrayLike | None = None,
     links: ArrayLike | None = None,
     *,
@@ -114,11 +131,12 @@ def nn_degree(
     if isinstance(net, (list, tuple)):
         import numpy as np
 
-        return np.array([nn_degree(one, counting=counting) for one in net], dtype=float)
-    return degree_fixed(net, counting) * QUANTUM
+        nets: Any = net
+        return np.array([nn_degree(one, counting=counting) for one in nets], dtype=float)
+    return degree_fixed(net, counting) * QUANTUM  # type: ignore[arg-type]
 
 
-def degree_fixed(net: Architecture | Network, counting: str = "links") -> int:
+def degree_fixed(net: Net, counting: str = "links") -> int:
     """Return NN-Degree in units of 2**-36, an exact integer."""
     return sum(
         cell_degree_fixed(
@@ -128,7 +146,24 @@ def degree_fixed(net: Architecture | Network, counting: str = "links") -> int:
     )
 
 
-def nn_mass(net: Any, depths: ArrayLike | None = None, links: ArrayLike | None = None) -> Any:
+if TYPE_CHECKING:
+
+    @overload
+    def nn_mass(net: Net) -> float: ...
+    @overload
+    def nn_mass(net: list[T] | tuple[T, ...]) -> NDArray[np.float64]: ...
+    @overload
+    def nn_mass(
+        net: ArrayLike, depths: ArrayLike, links: ArrayLike
+    ) -> float | NDArray[np.float64]: ...
+
+
+@public
+def nn_mass(
+    net: Net | list[Any] | tuple[Any, ...] | ArrayLike,
+    depths: ArrayLike | None = None,
+    links: ArrayLike | None = None,
+) -> Any:
     """Return NN-Mass, the sum over cells of ``density * width * depth``.
 
     Parameters
@@ -152,14 +187,17 @@ def nn_mass(net: Any, depths: ArrayLike | None = None, links: ArrayLike | None =
     if isinstance(net, (list, tuple)):
         import numpy as np
 
-        return np.array([nn_mass(one) for one in net], dtype=float)
+        nets: Any = net
+        return np.array([nn_mass(one) for one in nets], dtype=float)
     total = 0.0
     for cell in _topology(net):
         total += cell.mass
     return total
 
 
-def density(net: Any, depths: ArrayLike | None = None, links: ArrayLike | None = None) -> Any:
+def density(
+    net: Net | ArrayLike, depths: ArrayLike | None = None, links: ArrayLike | None = None
+) -> tuple[float, ...] | NDArray[np.float64]:
     """Return the density of long-range links of each cell: those used over those possible.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The rules of the four families: widths, strides, links and residuals (layers: `_builders`).
+"""The four families: their limits, widths, strides, links and residuals (layers: `builders`).
 
 densenet      concatenation cells with drawn long-range links (DTC cells of SLDGroup/NN_Mass,
               arXiv 1910.00780), pre-activation
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .architecture import Architecture
 
 __all__ = [
+    "FAMILIES",
     "MOBILENET_WIDTHS",
     "cell_inputs",
     "default_cells",
@@ -27,6 +28,20 @@ __all__ = [
     "stride_of_cell",
     "used_links",
 ]
+
+FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
+
+# Limits keep a hostile file from asking for a network that no machine could hold.
+MAX_WIDTH = 1 << 20
+MAX_DEPTH = 1000
+MAX_SKIPS = 1 << 40
+MAX_CELLS = 32  # as the compiled core has: of a space, and of any network of cells
+MAX_STAGES = 7
+MAX_EXPANSION = 1 << 10
+MAX_KERNEL = 31
+MAX_RESOLUTION = 1 << 13
+MAX_CLASSES = 1 << 24
+MAX_SEED = (1 << 64) - 1
 
 MOBILENET_WIDTHS = (16, 24, 32, 64, 96, 160, 320)
 _MOBILENET_STRIDES = {False: (1, 1, 2, 2, 1, 2, 1), True: (1, 2, 2, 2, 1, 2, 1)}

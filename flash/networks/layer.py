@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -34,6 +34,7 @@ _COUNTS = (
 _SIDED = ("kernel", "stride", "padding", "dilation")
 
 
+@public
 class Layer(Record):
     """One row of a network's table.
 
@@ -105,7 +106,35 @@ class Layer(Record):
     dilation_width: int | None = None
     padding_end: Sequence[int] | None = None
 
-    def __post_init__(self) -> None:
+    if TYPE_CHECKING:  # a pair stands for two fields
+
+        def __init__(
+            self,
+            kind: str,
+            in_channels: int,
+            out_channels: int,
+            height: int = 1,
+            width: int = 1,
+            kernel: int | Sequence[int] = 1,
+            stride: int | Sequence[int] = 1,
+            groups: int = 1,
+            padding: int | Sequence[int] | None = None,
+            inputs: Sequence[int] | None = None,
+            norm: bool | str = False,
+            bias: bool = False,
+            cell: int | None = None,
+            activation: str | None = None,
+            mode: str | None = None,
+            channels: int | None = None,
+            dilation: int | Sequence[int] = 1,
+            kernel_width: int | None = None,
+            stride_width: int | None = None,
+            padding_width: int | None = None,
+            dilation_width: int | None = None,
+            padding_end: Sequence[int] | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:  # noqa: C901
         state = self.__dict__
         kind = self.kind
         if kind not in KINDS:
@@ -294,7 +323,7 @@ class Layer(Record):
         if self._plain:
             usual["padding"] = self._default_padding(self.kernel, self.dilation)
         data: dict[str, Any] = {}
-        for name in self._fields:
+        for name in self.field_names:
             value = self.__dict__[name]
             if name not in usual or value != usual[name]:
                 data[name] = list(value) if isinstance(value, tuple) else value
@@ -311,7 +340,7 @@ def _two(name: str, value: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def row_numbers(inputs: object) -> tuple[int, ...]:
+def row_numbers(inputs: Any) -> tuple[int, ...]:
     """Return the row numbers of a layer's inputs, checked."""
     if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
         raise ArgumentTypeError(f"inputs must be a list of row numbers, got {shown(inputs)}")

@@ -15,6 +15,7 @@ from ..base.checks import (
     integer,
     json_text,
     known_keys,
+    public,
     shown,
 )
 from ..base.record import Record, cached
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Layer", "Network"]
 
 
+@public
 class Network(Record):
     """A table of layers, with its connections.
 
@@ -59,7 +61,7 @@ class Network(Record):
             if number == MAX_LAYERS:
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
             if layer.inputs is None:
-                layer = layer._replace(inputs=(number - 1,))
+                layer = layer.replace(inputs=(number - 1,))
             expected = _shape_in(number, layer, shapes, self.input_shape)
             got = (layer.in_channels, layer.height, layer.width)
             if got != expected:
@@ -107,7 +109,7 @@ class Network(Record):
             if number == MAX_LAYERS:
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
             data = given.to_dict() if isinstance(given, Layer) else given
-            data = dict(known_keys(where, data, Layer._fields))
+            data = dict(known_keys(where, data, Layer.field_names))
             if image is None:
                 image = _first_shape(where, data)
             try:
@@ -252,20 +254,10 @@ class Network(Record):
         return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
-        head: tuple[str, ...] = (
-            "row",
-            "kind",
-            "in",
-            "out",
-            "k",
-            "s",
-            "groups",
-            "reads",
-            "params",
-            "macs",
-            "from",
-        )
-        lines = [head]
+        head = (
+            "row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs", "from"
+        )  # fmt: skip
+        lines: list[tuple[str, ...]] = [head]
         for number, layer in enumerate(self.layers):
             side = f"{layer.height}x{layer.width}"
             window = (_sides(layer.kernel_size), _sides(layer.strides))
@@ -281,7 +273,7 @@ class Network(Record):
         return "\n".join(text)
 
 
-def _shape(shape: object) -> tuple[int, int, int]:
+def _shape(shape: Any) -> tuple[int, int, int]:
     if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"

@@ -1,8 +1,8 @@
 """What a network is charged for: its operations, row by row, made once and kept with it.
 
-Which rows of a network a target charges for (the same rule in flash/_core/blocks.pxd and in the
-fits of benchmarks/calibration): convolutions and linear layers; concatenations of several inputs;
-additions, once per input after the first; poolings; and norms that cannot be folded into a
+Which rows of a network a target charges for (the same rule in flash/_core/model/families.pxd and in
+the fits of benchmarks/calibration): convolutions and linear layers; concatenations of several
+inputs; additions, once per input after the first; poolings; and norms that cannot be folded into a
 convolution, those that follow an addition or a concatenation and those on the output of a row that
 is no convolution. All other norms and the activations are free, or a part of their convolution. A
 kind of target may give some of these no features.

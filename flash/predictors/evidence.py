@@ -177,7 +177,7 @@ class Evidence(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""
-        data = dict(zip(self._fields, self._values(), strict=True))
+        data = dict(zip(self.field_names, self._values(), strict=True))
         data["spread"] = [list(row) for row in self.spread]
         data["report"] = self.report.to_dict()
         return {key: list(v) if isinstance(v, tuple) else v for key, v in data.items()}

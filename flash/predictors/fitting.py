@@ -174,7 +174,7 @@ def fit_degree(degrees: Array, accuracies: Array) -> tuple[float, float, float]:
     done = least_squares(
         lambda p: curve(p)[0] - target,
         np.clip(best, low + 1e-6, high - 1e-6),
-        lambda p: curve(p)[1],
+        lambda p: curve(p)[1],  # pyright: ignore[reportArgumentType]
         bounds=(low, high),
         x_scale=(0.1, 0.2, 1.0),
         max_nfev=30,

@@ -11,6 +11,7 @@ from ..base.checks import (
     known_keys,
     number,
     parse_json,
+    public,
     read_text,
     shipped,
     shown,
@@ -21,10 +22,16 @@ from ..errors import ArgumentError, ArgumentTypeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeVar, overload
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..networks.cell_networks import Net
     from .evidence import Evidence, Report
     from .score import TopologyScore
+
+    T = TypeVar("T", bound=Net)
 
 __all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 
@@ -34,6 +41,7 @@ _KEYS = {"nn-degree": ("a", "b", "c"), "topology": ("score",)}  # of a file, bes
 _MORE = ("provenance", "evidence")  # which may be missing
 
 
+@public
 class AccuracyPredictor(Record):
     """Accuracy as a function of a network's topology, fitted on trained networks.
 
@@ -90,7 +98,7 @@ class AccuracyPredictor(Record):
     @classmethod
     def fit(
         cls,
-        architectures: Sequence[Any],
+        architectures: Sequence[Net],
         accuracies: Sequence[float],
         kind: str = "topology",
         *,
@@ -144,7 +152,14 @@ class AccuracyPredictor(Record):
         a, b, c = self._degree_form()
         return 1.0 / (a + math.exp(min(700.0, b / degree + c)))
 
-    def predict(self, architectures: Any) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def predict(self, architectures: Net) -> float: ...
+        @overload
+        def predict(self, architectures: list[T] | tuple[T, ...]) -> NDArray[np.float64]: ...
+
+    def predict(self, architectures: Net | list[Any] | tuple[Any, ...]) -> Any:
         """Return predicted accuracies.
 
         Parameters
@@ -162,7 +177,8 @@ class AccuracyPredictor(Record):
             If networks lie outside of what the predictor was fitted on: see `extrapolates`.
         """
         many = isinstance(architectures, (list, tuple))
-        nets = list(architectures) if many else [architectures]
+        given: Any = architectures
+        nets = list(given) if many else [given]
         result = [self._predicted(net) for net in nets]
         if self.evidence is not None:
             outside = [n for n, net in enumerate(nets) if self._beyond(net)]
@@ -174,7 +190,16 @@ class AccuracyPredictor(Record):
 
         return np.array(result, dtype=float)
 
-    def interval(self, architectures: Any, level: float = 0.9) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def interval(self, architectures: Net, level: float = 0.9) -> tuple[float, float]: ...
+        @overload
+        def interval(
+            self, architectures: list[T] | tuple[T, ...], level: float = 0.9
+        ) -> NDArray[np.float64]: ...
+
+    def interval(self, architectures: Net | list[Any] | tuple[Any, ...], level: float = 0.9) -> Any:
         """Return intervals that hold an unseen network's accuracy with the given probability.
 
         Parameters
@@ -201,8 +226,9 @@ class AccuracyPredictor(Record):
         if self.evidence is None:
             raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
         many = isinstance(architectures, (list, tuple))
+        given: Any = architectures
         ends = []
-        for net in architectures if many else [architectures]:
+        for net in given if many else [given]:
             z, x = self._logit_and_design(net)
             half = self.evidence.half_width(x, level)
             ends.append((logistic(z - half), logistic(z + half)))
@@ -212,7 +238,14 @@ class AccuracyPredictor(Record):
 
         return np.array(ends, dtype=float).reshape(-1, 2)
 
-    def extrapolates(self, architectures: Any) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def extrapolates(self, architectures: Net) -> bool: ...
+        @overload
+        def extrapolates(self, architectures: list[T] | tuple[T, ...]) -> NDArray[np.bool_]: ...
+
+    def extrapolates(self, architectures: Net | list[Any] | tuple[Any, ...]) -> Any:
         """Return whether networks lie outside of what the predictor was fitted on.
 
         True for a family that was not among the fitted ones, for numbers far outside the fitted

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._core.compile import totals_of
-from ..base.checks import integer
+from .._core.model.compile import totals_of
+from ..base.checks import integer, public
 from ..errors import ArgumentError
 from ..hardware._terms import terms
 from ..hardware._units import UNIT, unit_models
@@ -16,7 +16,7 @@ from ..spaces.index import row_at, rows_of
 from .compiling import as_space
 
 if TYPE_CHECKING:
-    from typing import Any
+    import os
 
     from ..hardware._fitting import Array
     from ..hardware.target import Target
@@ -30,8 +30,13 @@ MOST = 5000
 _NEAR = 1e-2  # of the normal matrix before the first choice: what is known of each coefficient
 
 
+@public
 def calibration_design(
-    space: Any, target: Any = "cpu-x86", n: int = 25, *, seed: int = 0
+    space: SearchSpace | str | os.PathLike[str],
+    target: Target | str | os.PathLike[str] = "cpu-x86",
+    n: int = 25,
+    *,
+    seed: int = 0,
 ) -> list[Architecture]:
     """Choose networks of a space to measure for a calibration.
 

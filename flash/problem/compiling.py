@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from .._core import compile as core
-from ..base.checks import choice
+from .._core.model import compile as core
+from ..base.checks import choice, public
 from ..base.names import Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
-from ..networks.architecture import FAMILIES
+from ..networks.families import FAMILIES
 from ..predictors.predictor import AccuracyPredictor
 from ..spaces.index import row_of
 from ..spaces.space import SearchSpace
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from typing import Any
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
+    from ..predictors.predictor import AccuracyPredictor
 
 __all__ = [
     "MACS",
@@ -58,6 +59,7 @@ def as_space(value: Any) -> SearchSpace:
     return _spaces[value]
 
 
+@public
 class Problem(Record):
     """A compiled problem: a space, a target and a predictor, and the tables made of them.
 
@@ -71,7 +73,7 @@ class Problem(Record):
     model : Model
         The target's cost model in the core's form.
     tables : Tables
-        One row per cell choice and class of global choices (see flash/_core/problem.h).
+        One row per cell choice and class of global choices (see flash/_core/tables/problem.h).
     """
 
     space: SearchSpace
@@ -176,6 +178,6 @@ def nn_degrees(problem: Problem, scores: Any, variants: Any, rows: Any) -> Any:
         return scores
     import numpy as np
 
-    from .._core import batch
+    from .._core.costing import batch
 
     return np.asarray(batch.evaluate(problem.plain.tables, variants, rows)[Metric.SCORE])

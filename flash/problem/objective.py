@@ -139,7 +139,7 @@ def as_objective(
             "objective must be 'accuracy', a dict of exponents or a function, "
             f"got {type(value).__name__}"
         ) from None
-    exponents = dict.fromkeys(TERMS, 0.0)
+    exponents: dict[str, float] = dict.fromkeys(TERMS, 0.0)
     for key, exponent in given.items():
         name = choice("objective", key, TERMS)
         exponents[name] = float(number(f"objective[{key!r}]", exponent, -1e6, 1e6))

@@ -7,8 +7,17 @@ from ..base.plain import COUNT, TABLE, Check, fields, list_of, table_of, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Sequence
+    from typing import Any, TypedDict
+
+    class Accelerator(TypedDict):
+        """What a co-design chose: see `SearchResult.accelerator`."""
+
+        values: dict[str, dict[str, Any]]
+        resources: dict[str, Sequence[int]]
+        cell_bits: Sequence[int]
+        joint: int
+
 
 __all__ = ["accelerator_lines", "read_accelerator"]
 
@@ -20,7 +29,7 @@ PARTS: dict[str, Check] = {
 }
 
 
-def read_accelerator(name: str, value: Any) -> dict[str, Any]:
+def read_accelerator(name: str, value: Any) -> Accelerator:
     """Return an accelerator of plain data, checked.
 
     Raises
@@ -29,11 +38,15 @@ def read_accelerator(name: str, value: Any) -> dict[str, Any]:
         If a key is unknown or missing, or a value not accepted.
     """
     found = fields(name, value, PARTS, join=".")
-    found["resources"] = {key: list(both) for key, both in found["resources"].items()}
-    return {**found, "cell_bits": list(found["cell_bits"])}
+    return {
+        "values": found["values"],
+        "resources": {key: list(both) for key, both in found["resources"].items()},
+        "cell_bits": list(found["cell_bits"]),
+        "joint": found["joint"],
+    }
 
 
-def accelerator_lines(accelerator: Mapping[str, Any]) -> list[str]:
+def accelerator_lines(accelerator: Accelerator) -> list[str]:
     """Return the lines of a screen: what each part is, and what they take together."""
     from .screen import table
 

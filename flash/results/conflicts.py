@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.exact import Query, Search
+from .._core.search.exact import Query, Search
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import limits_of, limits_on
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .._core.tables import Tables
+    from .._core.tables.tables import Tables
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
 

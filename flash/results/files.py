@@ -73,10 +73,10 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def to_dict(result: SearchResult) -> dict[str, Any]:
+def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result as plain data."""
     data: dict[str, Any] = {"format": FORMAT}
-    for name, value in zip(result._fields, result._values(), strict=True):
+    for name, value in zip(result.field_names, result._values(), strict=True):
         data[name] = list(value) if isinstance(value, tuple) else value
     data["trace"] = [list(step) for step in result.trace]
     data["space"] = result.space.to_dict()
@@ -88,7 +88,7 @@ def to_dict(result: SearchResult) -> dict[str, Any]:
     return data
 
 
-def from_dict(data: Mapping[str, Any]) -> SearchResult:
+def from_dict(data: Mapping[str, Any]) -> SearchResult[Any]:
     """Return the result that plain data describes, checked; its network twice."""
     result = made(SearchResult, WHERE, data, CHECKS, also=DERIVED, version=FORMAT)
     with faults(WHERE):

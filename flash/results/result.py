@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..base.extras import require
-from ..base.record import Record, cached, deferred, later
+from ..base.record import Generic, Record, cached, deferred, later
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -15,11 +16,18 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from typing_extensions import TypeVar
 
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
+    from ..networks.cell_networks import CellNetwork, Net
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
+    from .accelerator import Accelerator
+
+    N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
+else:
+    N = None
 
 __all__ = [
     "NOTHING",
@@ -36,7 +44,8 @@ PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
 
 
-class SearchResult(Record):
+@public
+class SearchResult(Record, Generic[N]):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -96,7 +105,7 @@ class SearchResult(Record):
         range", and of the search. Worked out when first asked for.
     """
 
-    space: SearchSpace | NetworkSpace
+    space: SearchSpace | NetworkSpace[N]
     target: str
     budgets: Mapping[str, float]
     status: str
@@ -121,7 +130,7 @@ class SearchResult(Record):
     least: Mapping[str, float] | None = None
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
-    accelerator: Mapping[str, Any] | None = None
+    accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
     flags: tuple[str, ...] = later(())
@@ -132,8 +141,8 @@ class SearchResult(Record):
             self.__dict__["upper_bound"] = None
 
     @cached
-    def architecture(self) -> Architecture | None:
-        """The network found, or None; of a `NetworkSpace` a Network."""
+    def architecture(self) -> N | None:
+        """The network found, or None: an Architecture, of a `NetworkSpace` what it decodes to."""
         return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
     @cached
@@ -182,7 +191,7 @@ class SearchResult(Record):
         return to_dict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult:
+    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult[N]:
         """Make a result from plain data.
 
         Raises
@@ -204,7 +213,7 @@ class SearchResult(Record):
         return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult:
+    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult[N]:
         """Read a result from JSON text (it starts with a brace) or from a file.
 
         Raises
@@ -236,23 +245,25 @@ class SearchResult(Record):
         """
         self._found("to_onnx()").to_onnx(path, **options)
 
-    def _found(self, what: str) -> Architecture:
+    def _found(self, what: str) -> Architecture | CellNetwork:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
         if not hasattr(self.architecture, what.removesuffix("()")):
             raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
-        return self.architecture
+        return self.architecture  # type: ignore[return-value]
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
 
         Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
         """
+
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
         return frame
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
+
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
@@ -268,7 +279,7 @@ class SearchResult(Record):
         left.axvline(100, color="tab:red")
         left.invert_yaxis()
         left.set(xlabel="budget used [%]", xlim=(0, 110))
-        cells = self.architecture.cells
+        cells = getattr(self.architecture, "cells", ())
         places = range(1, len(cells) + 1)
         right.bar([p - 0.2 for p in places], [c.width for c in cells], 0.4, label="width")
         right.set(xlabel="cell", ylabel="width [channels]", xticks=list(places))
@@ -291,7 +302,7 @@ def result_at(
     charged: Callable[[], Target] | None = None,
     notes: tuple[str, ...] = (),
     **fields: Any,
-) -> SearchResult:
+) -> SearchResult[Any]:
     """Return the result of a network that was found: every searcher's.
 
     Parameters
@@ -340,7 +351,7 @@ def no_result(
     message: str = NOTHING,
     stopped: str | None = None,
     **fields: Any,
-) -> SearchResult:
+) -> SearchResult[Any]:
     """Return the result where no network was found.
 
     Parameters
@@ -388,7 +399,7 @@ def ended(stopped: str | None, otherwise: str = "") -> str:
     return otherwise if stopped is None else f"; {stopped} ended the search"
 
 
-def frame_row(result: SearchResult) -> dict[str, Any]:
+def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
     row = {
         name: value
@@ -397,6 +408,7 @@ def frame_row(result: SearchResult) -> dict[str, Any]:
     }
     row["space"] = result.space.family
     row.update(result.budgets)
-    for number, cell in enumerate(getattr(result.architecture, "cells", ())):
+    cells: Any = getattr(result.architecture, "cells", ())
+    for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
     return row

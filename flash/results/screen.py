@@ -25,7 +25,7 @@ LABELS = {
 _BAR = 24  # characters of a full bar
 
 
-def screen(result: SearchResult) -> str:
+def screen(result: SearchResult[Any]) -> str:
     """Return the text of ``print(result)``."""
     lines = [f"{result.space.family} on {result.target}: {result.status}"]
     if result.x is None:
@@ -66,7 +66,7 @@ def _percent(part: float, whole: float) -> float:
     return 99.9 if percent >= 100 and part < whole else percent
 
 
-def used_percent(result: SearchResult) -> list[tuple[str, float]]:
+def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
     """Return (label, percent used) of each upper budget."""
     return [
         (LABELS[field], _percent(getattr(result, field), result.budgets[budget]))
@@ -75,7 +75,7 @@ def used_percent(result: SearchResult) -> list[tuple[str, float]]:
     ]
 
 
-def _headline(result: SearchResult) -> str:
+def _headline(result: SearchResult[Any]) -> str:
     parts = []
     if result.accuracy is not None:
         parts.append(f"accuracy {100 * result.accuracy:.2f} %")
@@ -86,7 +86,7 @@ def _headline(result: SearchResult) -> str:
     return ", ".join(parts)
 
 
-def _cell_lines(result: SearchResult) -> list[str]:
+def _cell_lines(result: SearchResult[Any]) -> list[str]:
     from ..networks.network import Network
 
     found: Any = result.architecture
@@ -110,7 +110,7 @@ def _cell_lines(result: SearchResult) -> list[str]:
         rows[0] += ["NN-Degree", "share"]
         for row, degree in zip(rows[1:], result.cell_degrees, strict=True):
             row += [f"{degree:.6g}", f"{100 * degree / total:.0f} %"]
-    bits = (result.accelerator or {}).get("cell_bits")
+    bits = () if result.accelerator is None else result.accelerator["cell_bits"]
     if bits:
         for row, one in zip(rows, ["bits", *bits], strict=True):
             row.append(str(one))
@@ -130,7 +130,7 @@ def table(rows: list[list[str]], left: int = 0) -> list[str]:
     ]
 
 
-def _cost_lines(result: SearchResult) -> list[str]:
+def _cost_lines(result: SearchResult[Any]) -> list[str]:
     rows = []
     for budget, field in LIMITED.items():
         value, unit = getattr(result, field), UNITS.get(field, "")
@@ -148,7 +148,7 @@ def _cost_lines(result: SearchResult) -> list[str]:
     return table(rows, 1) if rows else []
 
 
-def _refusal_lines(result: SearchResult) -> list[str]:
+def _refusal_lines(result: SearchResult[Any]) -> list[str]:
     lines = [result.message] if result.message else []
     if result.least:
         rows = [["budget", "given", "could be at least", ""]]
@@ -169,7 +169,7 @@ def _refusal_lines(result: SearchResult) -> list[str]:
     return [*lines, ""]
 
 
-def _proof_line(result: SearchResult) -> str:
+def _proof_line(result: SearchResult[Any]) -> str:
     of = f"of {count(result.space.size)} configurations"
     if result.accelerator is not None:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"

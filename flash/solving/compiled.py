@@ -220,7 +220,8 @@ class Scorer:
         except Exception as error:  # numba's own checks of numpy, llvmlite, the environment
             self.drop(f"numba cannot be imported: {_line(error)}")
             return
-        if numba.config.DISABLE_JIT:
+        config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage]
+        if config.DISABLE_JIT:
             self.drop("NUMBA_DISABLE_JIT is set")
             return
         columns = tuple((name, column.dtype.str, column.ndim) for name, column in data.items())

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
+from .._core.costing import batch
 from ..base.names import Metric
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError, FlashError

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .._core import batch
+from .._core.costing import batch
 from ..base.names import N_METRICS
 from ..errors import FlashError
 from ..problem.compiling import MACS, PARAMS, compile_problem
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .._core.exact import Query
+    from .._core.search.exact import Query
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
+    from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ground", "NetworkGround", "TableGround", "ground_of"]
@@ -97,7 +98,7 @@ class Ground:
             degree = None
         return {"nn_degree": degree, "params": net.params, "macs": net.macs}
 
-    def accelerator(self, row: tuple[int, ...]) -> dict[str, Any] | None:
+    def accelerator(self, row: tuple[int, ...]) -> Accelerator | None:
         """Return a row's accelerator as a result has it, where each network has its own."""
         return None
 

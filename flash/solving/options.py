@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.exact import Query
+from .._core.search.exact import Query
 from ..base.checks import choice, integer, number, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError

@@ -245,7 +245,7 @@ def _of_search_space(space: SearchSpace) -> Backbone:
         for block in range(int(largest(space.depths[cell]))):
             filters, expands = width, True
             kernels: tuple[int, ...] = (3,)
-            if space.expansions is not None:
+            if space.expansions is not None and space.kernels is not None:
                 choices = values(space.expansions[cell])
                 filters = entering * max(choices)
                 kernels = tuple(sorted(values(space.kernels[cell])))

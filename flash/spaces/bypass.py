@@ -13,7 +13,7 @@ subsampled.
 
 from __future__ import annotations
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.architecture import Architecture, Cell
 from ..networks.families import residual_blocks, stem_width, stride_of_cell
@@ -23,13 +23,14 @@ from .network_space import NetworkSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ..networks.network import Network
+    from .space import SearchSpace
 
 __all__ = ["BypassSpace"]
 
@@ -37,6 +38,7 @@ MAX_LEVELS = 256
 _USUAL = Architecture("resnet", [Cell(16, 2, 16), Cell(32, 2, 32), Cell(64, 2, 64)])
 
 
+@public
 class BypassSpace(NetworkSpace):
     """Every layer of a network with a choice of filters, removed ones bypassed.
 
@@ -62,7 +64,7 @@ class BypassSpace(NetworkSpace):
 
     def __init__(
         self,
-        backbone: Any = None,
+        backbone: Architecture | SearchSpace | Mapping[str, Any] | None = None,
         levels: int = 4,
         expansions: Sequence[int] | None = None,
         kernels: Sequence[int] | None = None,

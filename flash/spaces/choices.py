@@ -5,16 +5,21 @@ Both have a length and are indexed by choice number; a range is never spelled ou
 
 from __future__ import annotations
 
-from ..base.checks import integer, known_keys, number, shown
+from ..base.checks import integer, known_keys, number, public, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from numpy.typing import NDArray
+
     Choices: TypeAlias = "tuple[Any, ...] | Range"
+    # What users give for a variable, and for one of each cell.
+    Given: TypeAlias = "float | Sequence[float] | Range | NDArray[Any] | Mapping[str, Any]"
+    PerCell: TypeAlias = "Given | Sequence[Given]"
 
 __all__ = [
     "MAX_CHOICES",
@@ -33,6 +38,7 @@ __all__ = [
 MAX_CHOICES = 1 << 20
 
 
+@public
 class Range(Record):
     """The values low, low + step, ... up to high, both ends included.
 
@@ -206,7 +212,7 @@ def parse(
     """
     value = _as_list(value)
     if hasattr(value, "keys"):
-        known_keys(name, value, Range._fields)
+        known_keys(name, value, Range.field_names)
         try:
             value = Range(**value)
         except (ArgumentError, ArgumentTypeError) as error:

@@ -64,7 +64,7 @@ def encode(space: SearchSpace, architecture: Any) -> tuple[int, ...]:
                 f"skips {where} must be one of {shown(space.skips[number])}, got {cell.skips}"
             )
         row.append(skips)
-        if space.expansions is not None:
+        if space.expansions is not None and space.kernels is not None:
             row.append(_found(f"expansion {where}", space.expansions[number], cell.expansion))
             row.append(_found(f"kernel {where}", space.kernels[number], cell.kernel))
     surplus = len(space.lengths) - GLOBALS - len(row)

@@ -24,7 +24,7 @@ _PER_CELL = ("depths", "skips", "widths", "expansions", "kernels")
 def to_dict(space: SearchSpace) -> dict[str, Any]:
     """Return plain data; a variable that is alike in all cells is written once."""
     data: dict[str, Any] = {}
-    for name in space._fields:
+    for name in space.field_names:
         value = getattr(space, name)
         if value is None:
             continue
@@ -39,7 +39,7 @@ def to_dict(space: SearchSpace) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
     """Make a space from plain data; every fault is a FormatError."""
-    return made(SearchSpace, where, data, dict.fromkeys(SearchSpace._fields, ANY))
+    return made(SearchSpace, where, data, dict.fromkeys(SearchSpace.field_names, ANY))
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

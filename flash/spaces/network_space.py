@@ -8,6 +8,7 @@ cell.
 from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, shown
+from ..base.record import Generic
 from ..errors import ArgumentError
 from .index import digits_of, number_of
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, ClassVar, Self
 
+    import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import TypeVar
 
+    from ..networks.cell_networks import Net
     from ..networks.network import Network
+
+    N = TypeVar("N", bound=Net, default=Network, covariant=True)
+else:
+    N = None
 
 __all__ = ["HOMES", "NetworkSpace", "network_space"]
 
@@ -30,10 +38,10 @@ HOMES: dict[str, tuple[str, str]] = {
     "bypass": ("flash.spaces.bypass", "BypassSpace"),
 }
 MAX_KEPT = 1 << 16  # networks whose costs a space keeps
-_shared: dict[str, NetworkSpace] = {}
+_shared: dict[str, NetworkSpace[Any]] = {}
 
 
-class NetworkSpace:
+class NetworkSpace(Generic[N]):
     """A space whose networks are made one at a time: base of those of other papers.
 
     A subclass sets `family`, `lengths`, `variables` and `groups`, and says how a row becomes a
@@ -75,11 +83,11 @@ class NetworkSpace:
         """Return the network of a row, or None where nothing of the image reaches the end."""
         raise NotImplementedError
 
-    def canonical(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows that stand for all that are the same network, shape (n, variables)."""
         return rows
 
-    def is_member(self, rows: NDArray[Any]) -> NDArray[Any] | None:
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """Return which rows may be an answer; None: all of them. Others are steps on the way."""
         return None
 
@@ -125,7 +133,7 @@ class NetworkSpace:
             for name, value, length in zip(self.variables, i, self.lengths, strict=True)
         )
 
-    def decode(self, i: int | str | Sequence[int]) -> Network:
+    def decode(self, i: int | str | Sequence[int]) -> N:
         """Return the network of a flat index in [0, size), a row of choice indices, or a name.
 
         Raises
@@ -140,7 +148,7 @@ class NetworkSpace:
                 f"{self.name(row)!r} of {self.family} is no network: "
                 "nothing of the image reaches its end"
             )
-        return net
+        return net  # type: ignore[return-value]
 
     def sample_indices(self, n: int, seed: int = 0) -> list[int]:
         """Return `n` distinct flat indices: see `SearchSpace.sample_indices`."""
@@ -148,10 +156,10 @@ class NetworkSpace:
 
         return SearchSpace.sample_indices(self, n, seed)  # type: ignore[arg-type]
 
-    def sample(self, n: int, seed: int = 0) -> list[Network]:
+    def sample(self, n: int, seed: int = 0) -> list[N]:
         """Return networks of `n` distinct flat indices, without those that are no network."""
         nets = [self.network(self.row(i)) for i in self.sample_indices(n, seed)]
-        return [net for net in nets if net is not None]
+        return [net for net in nets if net is not None]  # type: ignore[misc]
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -183,7 +191,7 @@ class NetworkSpace:
             return cls(**given)
 
 
-def network_space(value: str | Mapping[str, Any]) -> NetworkSpace:
+def network_space(value: str | Mapping[str, Any]) -> NetworkSpace[Any]:
     """Return a space of another paper by its family's name, or from plain data.
 
     Raises
@@ -196,7 +204,7 @@ def network_space(value: str | Mapping[str, Any]) -> NetworkSpace:
     if isinstance(value, str) and family in _shared:
         return _shared[family]
     module, name = HOMES[family]
-    found: type[NetworkSpace] = getattr(__import__(module, fromlist=[name]), name)
+    found: type[NetworkSpace[Any]] = getattr(__import__(module, fromlist=[name]), name)
     space = found.from_dict(data)
     if isinstance(value, str):
         _shared[family] = space

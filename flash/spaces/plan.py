@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from ..networks.architecture import FAMILIES
-from ..networks.families import default_width, stride_of_cell
+from ..networks.families import FAMILIES, default_width, stride_of_cell
 from .choices import caps, values
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ way, which are no part of the space.
 
 from __future__ import annotations
 
-from ..base.checks import integer, shown
+from ..base.checks import integer, public, shown
 from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import MAX_BLOCKS, OPERATORS, CellNetwork, canonical_codes
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..networks.network import Network
+    from .choices import Range
 
     Codes = tuple[tuple[int, int], ...]
 
 __all__ = ["PNASCells"]
 
 
-class PNASCells(NetworkSpace):
+@public
+class PNASCells(NetworkSpace[CellNetwork]):
     """Cells of blocks: each adds two operators' results, inputs growing with the block.
 
     Block b (from 0) reads two of b + 2 values (the two previous cells, the blocks before it) by two
@@ -60,7 +63,7 @@ class PNASCells(NetworkSpace):
 
     def __init__(
         self,
-        blocks: Any = 5,
+        blocks: int | Sequence[int] | Range = 5,
         repeats: int = 2,
         filters: int = 24,
         resolution: int = 32,
@@ -96,9 +99,9 @@ class PNASCells(NetworkSpace):
         choices = [int(count) for count in self.blocks]
         return (*choices, *(one for one in range(1, self.most) if one not in choices))
 
-    def is_member(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which rows are in the space: not those of steps."""
-        found: NDArray[Any] = rows[:, 0] < len(self.blocks)
+        found: NDArray[np.bool_] = rows[:, 0] < len(self.blocks)
         return found
 
     @cached
@@ -185,7 +188,7 @@ class PNASCells(NetworkSpace):
             row += [x >> 3, y >> 3, x & 7, y & 7]
         return (*row, *[0] * (len(self.lengths) - len(row)))
 
-    def canonical(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the canonical forms of cells: see `cell_networks.canonical`."""
         import numpy as np
 
@@ -194,7 +197,7 @@ class PNASCells(NetworkSpace):
 
     # Networks
 
-    def decode(self, i: int | str | Sequence[int]) -> CellNetwork:  # type: ignore[override]
+    def decode(self, i: int | str | Sequence[int]) -> CellNetwork:
         """Return the network of a flat index in [0, size), a row of choice indices, or a name.
 
         Raises
@@ -234,7 +237,7 @@ class PNASCells(NetworkSpace):
         """Return the layers of the network of a row of choice indices."""
         return self.decode(row).network()
 
-    def sample(self, n: int, seed: int = 0) -> list[CellNetwork]:  # type: ignore[override]
+    def sample(self, n: int, seed: int = 0) -> list[CellNetwork]:
         """Return networks of `n` distinct flat indices; two of them may be equal cells."""
         return [self.decode(i) for i in self.sample_indices(n, seed)]
 

@@ -9,10 +9,10 @@ entries of surplus cells are 0 and count nothing.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, shown
+from ..base.checks import choice, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError
-from ..networks.architecture import (
+from ..networks.families import (
     FAMILIES,
     MAX_CELLS,
     MAX_CLASSES,
@@ -23,39 +23,24 @@ from ..networks.architecture import (
     MAX_SEED,
     MAX_STAGES,
     MAX_WIDTH,
-    Architecture,
+    default_cells,
+    default_width,
 )
-from ..networks.families import default_cells, default_width
 from .choices import Range, largest, parse, per_cell
-from .codec import decode, encode
-from .index import GLOBALS, flat_of
+from .index import GLOBALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypedDict, Unpack
+    from typing import Any, TypeAlias
 
-    from .._core import compile as core
-    from .choices import Choices
+    from .._core.model import compile as core
+    from ..networks.architecture import Architecture
+    from .choices import Choices, Given, PerCell
     from .plan import Plan
 
-    Row = tuple[int, ...]
-
-    class Keywords(TypedDict, total=False):
-        width_multipliers: Any
-        cells: Any
-        resolution: Any
-        num_classes: int | None
-        depths: Any
-        skips: Any
-        widths: Any
-        link_seed: int
-
-    class MobileKeywords(Keywords, total=False):
-        expansions: Any
-        kernels: Any
-
+    Row: TypeAlias = tuple[int, ...]
 
 __all__ = ["DenseNet", "MobileNetV2", "Range", "ResNet", "SearchSpace", "WideResNet"]
 
@@ -86,6 +71,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+@public
 class SearchSpace(Record):
     """A family of networks and the choices that are open.
 
@@ -129,16 +115,33 @@ class SearchSpace(Record):
     """
 
     family: str
-    width_multipliers: Any = None
-    cells: Any = None
-    resolution: Any = 32
-    num_classes: int | None = None
-    depths: Any = None
-    skips: Any = None
-    widths: Any = None
-    expansions: Any = None
-    kernels: Any = None
+    width_multipliers: Choices | None = None
+    cells: Choices = None  # type: ignore[assignment]
+    resolution: Choices = 32  # type: ignore[assignment]
+    num_classes: int = None  # type: ignore[assignment]
+    depths: tuple[Choices, ...] = None  # type: ignore[assignment]
+    skips: tuple[Choices, ...] = None  # type: ignore[assignment]
+    widths: tuple[Choices, ...] | None = None
+    expansions: tuple[Choices, ...] | None = None
+    kernels: tuple[Choices, ...] | None = None
     link_seed: int = 0
+
+    if TYPE_CHECKING:  # what is given is more than what the fields hold
+
+        def __init__(
+            self,
+            family: str,
+            width_multipliers: Given | None = None,
+            cells: Given | None = None,
+            resolution: Given = 32,
+            num_classes: int | None = None,
+            depths: PerCell | None = None,
+            skips: PerCell | None = None,
+            widths: PerCell | None = None,
+            expansions: PerCell | None = None,
+            kernels: PerCell | None = None,
+            link_seed: int = 0,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__
@@ -146,9 +149,11 @@ class SearchSpace(Record):
         mobile = self.family == "mobilenet-v2"
         sizes = state["resolution"] = parse("resolution", self.resolution, 1, MAX_RESOLUTION)
         imagenet = largest(sizes) > 64
-        classes = (1000 if imagenet else 10) if self.num_classes is None else self.num_classes
+        classes = state["num_classes"]
+        classes = (1000 if imagenet else 10) if classes is None else classes
         state["num_classes"] = integer("num_classes", classes, 1, MAX_CLASSES)
-        counts = default_cells(self.family, imagenet) if self.cells is None else self.cells
+        counts = state["cells"]
+        counts = default_cells(self.family, imagenet) if counts is None else counts
         state["cells"] = parse("cells", counts, 1, MAX_STAGES if mobile else MAX_CELLS)
         most = int(largest(state["cells"]))
         if self.widths is None:
@@ -192,7 +197,7 @@ class SearchSpace(Record):
     @cached
     def factors(self) -> Choices:
         """Choices of the width multiplier; one of no effect where widths are free."""
-        return self.width_multipliers if self.widths is None else (1,)
+        return (1,) if self.width_multipliers is None else self.width_multipliers
 
     @cached
     def cell_choices(self) -> tuple[tuple[Choices, ...], ...]:
@@ -255,6 +260,8 @@ class SearchSpace(Record):
 
     def index(self, row: Sequence[int]) -> int:
         """Return the flat index of a row of choice indices (entries of surplus cells count not)."""
+        from .index import flat_of
+
         return flat_of(self, row)
 
     def decode(self, i: int | Sequence[int]) -> Architecture:
@@ -265,6 +272,8 @@ class SearchSpace(Record):
         ArgumentError, ArgumentTypeError
             If the index or an entry of the row is out of range.
         """
+        from .codec import decode
+
         return decode(self, i)
 
     def encode(self, architecture: Architecture) -> Row:
@@ -275,6 +284,8 @@ class SearchSpace(Record):
         ArgumentError
             If the architecture is not in the space; the message says why.
         """
+        from .codec import encode
+
         return encode(self, architecture)
 
     def sample_indices(self, n: int, seed: int = 0) -> list[int]:
@@ -340,7 +351,7 @@ class SearchSpace(Record):
     @cached
     def core_plan(self) -> core.Plan:
         """`plan` in the core's form; read once, spaces never change."""
-        from .._core import compile as core
+        from .._core.model import compile as core
 
         return core.Plan(self.plan())
 
@@ -385,38 +396,126 @@ class SearchSpace(Record):
 # Functions named as what they make: `isinstance(space, SearchSpace)` is the one type there is.
 
 
-def DenseNet(**choices: Unpack[Keywords]) -> SearchSpace:
+@public
+def DenseNet(
+    *,
+    width_multipliers: Given | None = None,
+    cells: Given | None = None,
+    resolution: Given = 32,
+    num_classes: int | None = None,
+    depths: PerCell | None = None,
+    skips: PerCell | None = None,
+    widths: PerCell | None = None,
+    link_seed: int = 0,
+) -> SearchSpace:
     """Return a space of concatenation cells: `SearchSpace` of family "densenet".
 
     Without arguments: width multipliers 1, 2, 3; 3 cells; depths 5 to 30; links up to
     j * ceil(width / 32) channels with j = 0..127; CIFAR-sized. 110,578,630,656 configurations.
     """
-    return SearchSpace("densenet", **choices)
+    return SearchSpace(
+        "densenet",
+        width_multipliers,
+        cells,
+        resolution,
+        num_classes,
+        depths,
+        skips,
+        widths,
+        link_seed=link_seed,
+    )
 
 
-def ResNet(**choices: Unpack[Keywords]) -> SearchSpace:
+@public
+def ResNet(
+    *,
+    width_multipliers: Given | None = None,
+    cells: Given | None = None,
+    resolution: Given = 32,
+    num_classes: int | None = None,
+    depths: PerCell | None = None,
+    skips: PerCell | None = None,
+    widths: PerCell | None = None,
+    link_seed: int = 0,
+) -> SearchSpace:
     """Return a space of basic blocks, post-activation: `SearchSpace` of family "resnet".
 
     Without arguments: width multipliers 1, 2, 3; 3 cells of 1 to 18 blocks; residuals of
     j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
     """
-    return SearchSpace("resnet", **choices)
+    return SearchSpace(
+        "resnet",
+        width_multipliers,
+        cells,
+        resolution,
+        num_classes,
+        depths,
+        skips,
+        widths,
+        link_seed=link_seed,
+    )
 
 
-def WideResNet(**choices: Unpack[Keywords]) -> SearchSpace:
+@public
+def WideResNet(
+    *,
+    width_multipliers: Given | None = None,
+    cells: Given | None = None,
+    resolution: Given = 32,
+    num_classes: int | None = None,
+    depths: PerCell | None = None,
+    skips: PerCell | None = None,
+    widths: PerCell | None = None,
+    link_seed: int = 0,
+) -> SearchSpace:
     """Return a space of basic blocks, pre-activation: `SearchSpace` of family "wide-resnet".
 
     Without arguments: width multipliers 1, 2, 4, 6, 8, 10; 3 cells of 1 to 6 blocks; residuals of
     j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
     """
-    return SearchSpace("wide-resnet", **choices)
+    return SearchSpace(
+        "wide-resnet",
+        width_multipliers,
+        cells,
+        resolution,
+        num_classes,
+        depths,
+        skips,
+        widths,
+        link_seed=link_seed,
+    )
 
 
-def MobileNetV2(**choices: Unpack[MobileKeywords]) -> SearchSpace:
+@public
+def MobileNetV2(
+    *,
+    width_multipliers: Given | None = None,
+    cells: Given | None = None,
+    resolution: Given = 32,
+    num_classes: int | None = None,
+    depths: PerCell | None = None,
+    skips: PerCell | None = None,
+    widths: PerCell | None = None,
+    expansions: PerCell | None = None,
+    kernels: PerCell | None = None,
+    link_seed: int = 0,
+) -> SearchSpace:
     """Return a space of inverted residuals: `SearchSpace` of family "mobilenet-v2".
 
     Without arguments: width multipliers 0.5 to 1.5 in steps of 0.25; 7 stages of 1 to 4 blocks,
     each with its expansion (2, 3, 4, 6), its kernel (3, 5, 7) and whole residuals or none;
     CIFAR-sized.
     """
-    return SearchSpace("mobilenet-v2", **choices)
+    return SearchSpace(
+        "mobilenet-v2",
+        width_multipliers,
+        cells,
+        resolution,
+        num_classes,
+        depths,
+        skips,
+        widths,
+        expansions,
+        kernels,
+        link_seed=link_seed,
+    )

@@ -125,7 +125,8 @@ def cut_architecture(supernet: SupernetModule, arch: Any, subnet: Subnet) -> Arc
     pairs: list[tuple[nn.Module, Elastic]] = [(module.stem, supernet.stem)]
     for slot, block in zip(supernet.backbone.slots, supernet.blocks, strict=True):
         if slot.cell < len(arch.cells) and slot.block < arch.cells[slot.cell].depth:
-            pairs += _pairs(module.cells[slot.cell][slot.block].body, block)
+            cells: Any = module.cells
+            pairs += _pairs(cells[slot.cell][slot.block].body, block)
     _copy(pairs)
     _copy_head(module.head, supernet.heads[str(subnet.cells)])
     _like(module, supernet)
@@ -137,7 +138,8 @@ def cut_subnet(supernet: SupernetModule, subnet: Subnet) -> BypassModule:
     with torch.random.fork_rng(devices=[]):
         module = BypassModule(supernet, subnet)
     pairs: list[tuple[nn.Module, Elastic]] = [(module.stem, supernet.stem)]
-    for own, block in zip(module.blocks, supernet.blocks, strict=True):
+    blocks: Any = zip(module.blocks, supernet.blocks, strict=True)
+    for own, block in blocks:
         body = [*own.first] if own.family == "mobilenet-v2" and own.first is not None else []
         if own.family == "mobilenet-v2":
             body += [own.last] if own.last is not None else []

@@ -96,6 +96,7 @@ def fit(
     elif start is not None:
         module.load_state_dict(load_state(checkpoint_of(start), place)["module"])
     began = time.perf_counter()
+    spent_now = spent
     for epoch in range(done, recipe.epochs):
         try:
             loss = train_epoch(supernet, optimizer, recipe, drawing, epoch, sampling, subnets)
@@ -124,7 +125,7 @@ def fit(
         tell(Epoch(epoch + 1, recipe.epochs, loss, state["seconds"]))
         spent_now = state["seconds"]
     supernet.train_loss = loss
-    supernet.seconds = spent if done == recipe.epochs else spent_now
+    supernet.seconds = spent_now
     module.eval()
 
 

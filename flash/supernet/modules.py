@@ -44,7 +44,7 @@ class ElasticNorm(nn.BatchNorm2d):
     own: Any = None
     measures = False
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Normalise the first channels."""
         count = x.shape[1]
         weight, bias = self.weight[:count], self.bias[:count]
@@ -52,9 +52,11 @@ class ElasticNorm(nn.BatchNorm2d):
             mean, variance = self.own = (x.new_zeros(count), x.new_ones(count))
             training, momentum = True, 1.0
         else:
-            mean, variance = self.own or (self.running_mean[:count], self.running_var[:count])
+            kept: Any = (self.running_mean, self.running_var)
+            mean, variance = self.own or (kept[0][:count], kept[1][:count])
             training, momentum = self.training and self.own is None, self.momentum
-        return functional.batch_norm(x, mean, variance, weight, bias, training, momentum, self.eps)
+        known: Any = momentum
+        return functional.batch_norm(x, mean, variance, weight, bias, training, known, self.eps)
 
 
 class Elastic(nn.Module):
@@ -167,7 +169,7 @@ class ElasticBlock(nn.Module):
         """Return what the block hands on, for a `Unit` or a `MixedUnit`."""
         if self.family == "mobilenet-v2":
             return self._inverted(x, unit)
-        mixed = unit if isinstance(unit, MixedUnit) else None
+        mixed = _mixed(unit)
         h = x
         if unit.filters:
             h = self.first(x, unit.filters, None, mixed and mixed.entering)
@@ -181,7 +183,7 @@ class ElasticBlock(nn.Module):
         return _hand_on(y, h, 1, unit, "last")
 
     def _inverted(self, x: Tensor, unit: Any) -> Tensor:
-        mixed = unit if isinstance(unit, MixedUnit) else None
+        mixed = _mixed(unit)
         if not unit.made:
             return subsampled(x, self.slot.stride)[:, : unit.out]
         h = x
@@ -198,6 +200,10 @@ class ElasticBlock(nn.Module):
             h = h * mixed.inner
         y = _add(self.project(h, unit.made), x, unit)
         return _hand_on(y, x, self.slot.stride, unit, "last")
+
+
+def _mixed(unit: Any) -> Any:
+    return unit if isinstance(unit, MixedUnit) else None
 
 
 def _add(y: Tensor, x: Tensor, unit: Any) -> Tensor:

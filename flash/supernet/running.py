@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, known_keys, shown
+from ..base.checks import choice, integer, known_keys, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import MAX_SEED
+from ..networks.families import MAX_SEED
 from ..spaces.backbones import backbone_of
 from ..spaces.bypass import BypassSpace
 from ..training.ledger import Ledger
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..spaces.space import SearchSpace
-    from ..training.data import Images
+    from ..training.data import Dataset, Images, Pair
     from .drawing import Pools
     from .scoring import Supernet
 
@@ -30,11 +30,12 @@ __all__ = ["EPOCHS", "as_supernet_space", "train_supernet"]
 EPOCHS = 30  # where nothing else is asked for
 
 
+@public
 def train_supernet(
     space: SearchSpace | BypassSpace | str | Mapping[str, Any],
-    dataset: Any,
+    dataset: Dataset,
     *,
-    test: Any = None,
+    test: Pair | None = None,
     test_fraction: float = 0.2,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -118,7 +119,7 @@ def train_supernet(
         if value is not None:
             integer(name, value, low)
     if recipe is not None and not isinstance(recipe, Recipe):
-        known_keys("recipe", recipe, Recipe._fields)
+        known_keys("recipe", recipe, Recipe.field_names)
     if out is not None and not os.fspath(out):
         raise ArgumentError("out must be the path of a folder, got ''")
     torch = require("flash.train_supernet", "train", "torch")
@@ -170,13 +171,13 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
 
     if isinstance(space, BypassSpace):
         return space
-    if isinstance(space, str) and space in FAMILIES:
-        space = {"family": space}
-    if hasattr(space, "keys"):
-        if space.get("family") == "bypass":
-            return BypassSpace.from_dict(space)
+    named = isinstance(space, str) and space in FAMILIES
+    given: Any = {"family": space} if named else space
+    if hasattr(given, "keys"):
+        if given.get("family") == "bypass":
+            return BypassSpace.from_dict(given)
         own = {"resolution": images.side, "num_classes": images.classes}
-        return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
+        return SearchSpace.from_dict({**own, **known_keys("space", given, SearchSpace.field_names)})
     return as_space(space)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, parse_json, read_text, shown
+from ..base.checks import integer, parse_json, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..spaces.backbones import Subnet, backbone_of, plan
 from ..spaces.bypass import BypassSpace
@@ -14,16 +14,23 @@ from .epochs import one_thread
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
+    import torch
+
+    from ..networks.architecture import Architecture
     from ..spaces.space import SearchSpace
-    from ..training.data import Images
+    from ..training.data import Dataset, Images, Pair
+
+    # An architecture of the families; a flat index, a name, or a row of choice indices.
+    Chosen: TypeAlias = Architecture | int | str | Sequence[int]
 
 __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
 
 CALIBRATION = 128  # images by which batch norms are recalibrated
 
 
+@public
 class Supernet:
     """One set of weights for all networks of a space: what `flash.train_supernet` returns.
 
@@ -59,7 +66,8 @@ class Supernet:
         self.backbone = backbone_of(space)
         place = torch.device(device)
         self.module = build_module(self.backbone, seed)
-        self.module.to(place, memory_format=layout_of(place))
+        layout: Any = {"memory_format": layout_of(place)}
+        self.module.to(place, **layout)
         self.images = images
         common: dict[str, Any] = statistics_of(images)
         side = self.backbone.resolution
@@ -78,9 +86,9 @@ class Supernet:
     def load(
         cls,
         folder: str | os.PathLike[str],
-        dataset: Any,
+        dataset: Dataset,
         *,
-        test: Any = None,
+        test: Pair | None = None,
         test_fraction: float = 0.2,
         space: SearchSpace | BypassSpace | None = None,
         device: str = "auto",
@@ -144,7 +152,7 @@ class Supernet:
         self.module.eval()
         self.train_loss, self.seconds = state["train_loss"], state["seconds"]
 
-    def subnet(self, network: Any) -> Subnet:
+    def subnet(self, network: Chosen) -> Subnet:
         """Return which part of the supernet a network is.
 
         Parameters
@@ -153,20 +161,21 @@ class Supernet:
             An architecture of the families; of a space with names a name; a flat index, or a row of
             choice indices.
         """
+        given: Any = network
         if isinstance(self.space, BypassSpace):
-            if not isinstance(network, (int, str)) and not hasattr(network, "__len__"):
+            if not isinstance(given, (int, str)) and not hasattr(given, "__len__"):
                 raise ArgumentTypeError(
                     "network must be a row of choice indices, a flat index or a name of the "
-                    f"bypass space, got {shown(network)}"
+                    f"bypass space, got {shown(given)}"
                 )
-            return self.space.subnet(self.space.row(network))
-        if hasattr(network, "cells"):
-            return plan(self.backbone, network)
-        if isinstance(network, int):
-            return plan(self.backbone, self.space.decode(network))
-        return subnet_of(self.space, self.backbone, network)
+            return self.space.subnet(self.space.row(given))
+        if hasattr(given, "cells"):
+            return plan(self.backbone, given)
+        if isinstance(given, int):
+            return plan(self.backbone, self.space.decode(given))
+        return subnet_of(self.space, self.backbone, given)
 
-    def cut(self, network: Any) -> Any:
+    def cut(self, network: Chosen) -> torch.nn.Module:
         """Return a subnet as a module of its own, with a copy of the supernet's weights.
 
         Batch norms have the supernet's statistics, those of many subnets: `recalibrate` it, or
@@ -177,10 +186,11 @@ class Supernet:
         subnet = self.subnet(network)
         if isinstance(self.space, BypassSpace):
             return cut_subnet(self.module, subnet)
-        arch = network if hasattr(network, "cells") else self.space.decode(network)
+        given: Any = network
+        arch = given if hasattr(given, "cells") else self.space.decode(given)
         return cut_architecture(self.module, arch, subnet)
 
-    def recalibrate(self, module: Any, images: int = CALIBRATION) -> Any:
+    def recalibrate(self, module: torch.nn.Module, images: int = CALIBRATION) -> torch.nn.Module:
         """Set the batch norms of a cut subnet to the statistics of training images.
 
         Parameters
@@ -205,7 +215,11 @@ class Supernet:
         return module.eval()
 
     def score(
-        self, networks: Sequence[Any], *, images: int | None = None, calibration: int = CALIBRATION
+        self,
+        networks: Sequence[Chosen],
+        *,
+        images: int | None = None,
+        calibration: int = CALIBRATION,
     ) -> list[float]:
         """Return the accuracy of each network with the supernet's weights, on the test images.
 

@@ -39,7 +39,7 @@ HISTOGRAMS = ("nn_degree", "score", *COSTS, *COUNTS)  # what may have one
 def to_dict(result: SweepResult) -> dict[str, Any]:
     """Return a result as plain data."""
     data: dict[str, Any] = {"format": FORMAT}
-    data |= dict(zip(result._fields, result._values(), strict=True))
+    data |= dict(zip(result.field_names, result._values(), strict=True))
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)
     data["top"] = [one.to_dict() for one in result.top]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.checks import public, suggesting
 from ..base.record import Record
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Histogram", "SweepResult"]
 
 
+@suggesting
 class Histogram(Record):
     """How often a metric fell into each bin.
 
@@ -42,6 +44,7 @@ class Histogram(Record):
         return (*(self.low + step * k for k in range(n)), self.high)
 
 
+@public
 class SweepResult(Record):
     """The outcome of a sweep. Prints as one screen.
 
@@ -94,7 +97,7 @@ class SweepResult(Record):
     feasible: int
     top: tuple[SearchResult, ...]
     histograms: dict[str, Histogram] | None = None
-    front: dict[str, tuple[Any, ...]] | None = None
+    front: dict[str, tuple[float, ...]] | None = None
     out: str | None = None
     rows: int | None = None
     remade: tuple[str, ...] = ()

@@ -20,7 +20,8 @@ class Chunk:
     def __init__(self, job: Job, first: int, last: int, where: Any) -> None:
         import numpy as np
 
-        from .._core import batch, stream
+        from .._core.costing import batch
+        from .._core.sweep import stream
         from ..base.seeds import stream as stream_of
 
         self.job = job
@@ -127,7 +128,7 @@ class Chunk:
     def _front(self, kept: Any) -> list[tuple[Any, ...]]:
         import numpy as np
 
-        from .._core.stream import nondominated
+        from .._core.sweep.stream import nondominated
 
         if not len(kept):
             return []

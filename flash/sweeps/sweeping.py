@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import choice, integer, number, shown
+from ..base.checks import choice, integer, number, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -40,6 +40,7 @@ HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: th
 LARGEST = 2**63
 
 
+@public
 def sweep(
     space: SearchSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
@@ -65,7 +66,7 @@ def sweep(
     resume: bool = True,
     yes: bool = False,
     progress: bool = False,
-    callback: Callable[[SweepEvent], Any] | None = None,
+    callback: Callable[[SweepEvent], object] | None = None,
 ) -> SweepResult:
     """Look at every configuration of a space, or at a sample of it.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import zlib
 
-from .._core import sweep as core
-from .._core.exact import Query
+from .._core.search.exact import Query
+from .._core.sweep import sweep as core
 from ..base.names import COSTS, COUNTS, N_METRICS, TERMS, Metric
 from ..base.record import Record, cached
 from ..hardware.target import Target
@@ -89,7 +89,7 @@ def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[
     """Return the points that no other dominates, sorted; of equals the smallest index."""
     import numpy as np
 
-    from .._core.stream import nondominated
+    from .._core.sweep.stream import nondominated
 
     if not points:
         return []
@@ -131,7 +131,7 @@ class Job(Record):
     @cached
     def ranges(self) -> tuple[list[float], list[float]]:
         """Low end and 1 / width of the bins of each metric's histogram."""
-        from .._core.stream import metric_ranges
+        from .._core.sweep.stream import metric_ranges
 
         lows, highs = metric_ranges(self.problem.tables)
         bins = self.plan["bins"]

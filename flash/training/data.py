@@ -12,11 +12,20 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import os
+    from typing import Any, Protocol, TypeAlias
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    Array = NDArray[Any]
+    Array: TypeAlias = NDArray[Any]
+
+    class Items(Protocol):
+        """A torch dataset: (image, label) by number."""
+
+        def __getitem__(self, index: Any, /) -> Any: ...
+
+    Pair: TypeAlias = "tuple[ArrayLike, ArrayLike] | Items"
+    Dataset: TypeAlias = "str | os.PathLike[str] | Pair"
 
 __all__ = ["DATASETS", "Images", "read"]
 
@@ -143,7 +152,7 @@ def _digits() -> tuple[Array, Array]:
     require("the dataset 'digits'", "train", "sklearn")
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    found: Any = load_digits()
     return found.images.astype(np.float32), found.target.astype(np.int64)
 
 

@@ -103,7 +103,7 @@ class Recipe(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary."""
-        return {name: self.__dict__[name] for name in self._fields}
+        return {name: self.__dict__[name] for name in self.field_names}
 
 
 def fit(

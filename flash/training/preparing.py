@@ -56,7 +56,7 @@ def recipe_of(
         usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
         given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
     changes = {"epochs": epochs, "batch_size": batch_size}
-    plan = given._replace(**{name: one for name, one in changes.items() if one is not None})
+    plan = given.replace(**{name: one for name, one in changes.items() if one is not None})
     if plan.batch_size > count:
         raise ArgumentError(
             f"batch_size must be at most the {count} training images, got {plan.batch_size}"
@@ -72,7 +72,9 @@ def networks_of(
         space = {"family": space}
     if hasattr(space, "keys"):
         own = {"resolution": images.side, "num_classes": images.classes}
-        space = SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace._fields)})
+        space = SearchSpace.from_dict(
+            {**own, **known_keys("space", space, SearchSpace.field_names)}
+        )
     elif isinstance(space, (str, os.PathLike)):
         if not os.fspath(space).endswith((".toml", ".json")):
             choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")

@@ -136,7 +136,7 @@ class TrainingResult(Record):
             "noise": self.noise,
             "networks": [
                 {
-                    **{name: getattr(one, name) for name in one._fields},
+                    **{name: getattr(one, name) for name in one.field_names},
                     "architecture": one.architecture.to_dict(),
                 }
                 for one in self.samples

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, known_keys, shown
+from ..base.checks import integer, known_keys, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import MAX_SEED
+from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
 from .ledger import Ledger
 from .loop import Recipe
@@ -31,19 +31,20 @@ if TYPE_CHECKING:
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork
     from ..spaces.space import SearchSpace
-    from .data import Images
+    from .data import Dataset, Images, Pair
 
 __all__ = ["train"]
 
 MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
-def train(
+@public
+def train(  # noqa: C901
     space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
-    dataset: Any,
+    dataset: Dataset,
     n: int = 25,
     *,
-    test: Any = None,
+    test: Pair | None = None,
     test_fraction: float = 0.2,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -145,7 +146,7 @@ def train(
     if callback is not None and not callable(callback):
         raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
     if recipe is not None and not isinstance(recipe, Recipe):
-        known_keys("recipe", recipe, Recipe._fields)
+        known_keys("recipe", recipe, Recipe.field_names)
     for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
         if value is not None:
             integer(name, value, low)

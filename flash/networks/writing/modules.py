@@ -131,7 +131,8 @@ class DenseCell(nn.Module):
                 made.append(x)
             if tap.takers:
                 given = tap(x)
-                for place, (taker, _) in enumerate(tap.takers):  # torch.fx follows an index only
+                # torch.fx follows an index only
+                for place, (taker, _) in enumerate(tap.takers):  # pyright: ignore[reportArgumentType]
                     pieces[taker].append(given[place])
         return x
 
@@ -150,10 +151,13 @@ class _Tap(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return one tensor per taker, some perhaps of no channels."""
-        pieces: tuple[Tensor, ...] = x.index_select(1, self.channels).split(self.sizes, 1)
+        chosen: Any = self.channels
+        pieces: tuple[Tensor, ...] = x.index_select(1, chosen).split(self.sizes, 1)
         return pieces
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, state_dict: Any, prefix: str, *args: Any
+    ) -> None:
         _refuse_other_links(self, "channels", state_dict, prefix, args[-1])
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -212,7 +216,9 @@ class Block(nn.Module):
             y = y + (x if self.mask is None else x * self.mask)
         return y if self.act is None else self.act(y)
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, state_dict: Any, prefix: str, *args: Any
+    ) -> None:
         _refuse_other_links(self, "mask", state_dict, prefix, args[-1])
         super()._load_from_state_dict(state_dict, prefix, *args)
 

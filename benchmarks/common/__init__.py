@@ -1,0 +1,1 @@
+"""What all rooms share: the cases that are measured, timing in turns, files."""

@@ -1,0 +1,1 @@
+"""How true the hardware models and accuracy predictors are: judged on what they never saw."""

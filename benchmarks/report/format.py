@@ -1,0 +1,87 @@
+"""How figures are written: tables, times, shares, ratios with their intervals."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+
+WORDS = {"accuracy": "accuracy", "latency_ms": "latency", "energy_mj": "energy",
+         "area_mm2": "area"}  # fmt: skip
+
+
+def goals(objectives: Iterable[str]) -> str:
+    """Return the names of a front's objectives."""
+    return ", ".join(WORDS.get(one, one) for one in objectives)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def ms(seconds: float | None) -> str:
+    """Return a time in milliseconds, three digits."""
+    return "" if seconds is None else f"{1e3 * seconds:.3g}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time with its unit: whole milliseconds, or hundredths of a second."""
+    return f"{1e3 * seconds:.0f} ms" if seconds < 1.0 else f"{seconds:.2f} s"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return "0" if share == 0.0 else f"{100 * share:.2g} %"
+
+
+def power(n: int) -> str:
+    """Return a round number, as short as it goes: 1e8."""
+    return f"{n:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def median(rows: Sequence[Mapping[str, Any]], key: str) -> float:
+    """Return the median of one entry of each row."""
+    return float(statistics.median(row[key] for row in rows))
+
+
+def triple(found: Sequence[float | None] | None, scale: float = 1.0) -> str:
+    """Return a figure with its interval."""
+    if found is None:
+        return "-"
+    ratio, low, high = (None if one is None else scale * one for one in found)
+    ends = ["" if one is None else f"{one:.3g}" for one in (low, high)]
+    return f"{ratio:.3g} [{ends[0]}, {ends[1]}]"
+
+
+def verdict(found: Sequence[float | None] | None, claimed: float) -> str:
+    """Return what a ratio with its interval says of a claim."""
+    if found is None:
+        return "not to be told: one of the two never came there"
+    ratio, low, high = found
+    if low is not None and low > 1.0:
+        within = high is None or high >= claimed
+        return "reproduced" if within else "reproduced in kind, less in size"
+    if high is not None and high < 1.0:
+        return "refuted: more"
+    if high is not None and high < claimed:
+        return "refuted in size; no difference shown"
+    return f"not shown ({ratio:.2g}, interval includes 1)"
+
+
+def covered(line: Mapping[str, Any]) -> float | None:
+    """Return the share of unseen networks within 90 % intervals, in percent, where it is known.
+
+    The mean over draws before their median, which few networks make coarse.
+    """
+    kinds = ("mean_coverage", "covered, mean", "coverage", "covered")
+    value = next((line[k] for kind in kinds for k in line if k.startswith(kind)), None)
+    if isinstance(value, list):
+        value = value[0]
+    return None if value is None else 100.0 * value if value <= 1.0 else float(value)

@@ -1,0 +1,37 @@
+"""How searches grow with cells and choices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.report.format import ms, table
+from benchmarks.report.measuring import run_suite
+from benchmarks.report.section import Section, of_one
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def write(told: list[dict[str, Any]]) -> str:
+    """Return the times by the space's size."""
+    rows = []
+    for one in told:
+        if "kind" not in one:
+            continue
+        what = (
+            f"{one['cells']} cells"
+            if one["kind"] == "cells"
+            else f"3 cells of {one['depths']} x {one['skips']} choices"
+        )
+        worst = max(one["whole"])
+        done = f"{one['proven']} of {one['n']}"
+        row = (what, f"{one['size']:.2g}", ms(one["compile"]), ms(one["median"]), ms(worst), done)
+        rows.append(row)
+    return (
+        "## Scaling\n\nDenseNet x rram, all three budgets at one quantile (30 to 70 %); by cells "
+        "with width multiplier 1, by choices with 1, 2 and 3.\n\n"
+        + table(("space", "size", "compile, ms", "search, median ms", "worst", "proven"), rows)
+    )
+
+
+SECTION = Section(of_one("scaling", write), run_suite, ("scaling",))

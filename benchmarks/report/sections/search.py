@@ -1,0 +1,118 @@
+"""How long a proven search takes, and where its time goes."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from benchmarks.common.cases import FOUR_CELLS, MAIN, PREDICTED
+from benchmarks.report.format import median, ms, table
+from benchmarks.report.measuring import run_suite
+from benchmarks.report.section import Section, of_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from benchmarks.report.section import Line, Told
+
+MOBILE = "mobilenet-v2 x cpu-x86"
+
+
+def write(told: list[dict[str, Any]]) -> str:
+    """Return the times of whole calls and of their parts."""
+    rows = []
+    for one in told:
+        name = one["case"] + (", weighted product" if one["kind"] == "product" else "")
+        runs = one["rows"]
+        whole = [run["whole"] for run in runs]
+        binding = one.get("binding")
+        rows.append(
+            (
+                name,
+                f"{one['size']:.2g}",
+                len(runs),
+                binding or "",
+                ms(statistics.median(whole)),
+                ms(max(whole)),
+                ms(median(runs, "least")),
+                *(ms(median(runs, key)) for key in ("compile", "shgo", "solver", "exact_alone")),
+                f"{median(runs, 'nodes'):.0f}",
+                sum(run["proven"] for run in runs),
+            )
+        )
+    head = (
+        "case",
+        "size",
+        "n",
+        "budgets that bind jointly",
+        "whole call, median ms",
+        "worst",
+        "median of the least",
+        "compile",
+        "SHGO",
+        "SHGO and proof",
+        "exact alone",
+        "nodes",
+        "proven",
+    )
+    text = (
+        "## Search\n\nWhole calls of `flash.search` in a warm process, tables rebuilt in each; "
+        "medians of repeated calls for each set of budgets, then median and worst of them. Least: "
+        "of each set's calls the shortest, which nothing else on the machine held up. Parts are "
+        "solver calls, with the tables given.\n\n" + table(head, rows)
+    )
+    for one in told:
+        if one["case"] in (MAIN, FOUR_CELLS) and one["kind"] == "budgets":
+            text += f"\n{one['case']}, by width multiplier of the optimum:\n\n" + _by_class(one)
+    return text
+
+
+def _by_class(one: dict[str, Any]) -> str:
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for run in one["rows"]:
+        groups.setdefault(run["variant"], []).append(run)
+    rows = [
+        (
+            variant,
+            len(runs),
+            ms(median(runs, "whole")),
+            ms(max(run["whole"] for run in runs)),
+            f"{median(runs, 'nodes'):.0f}",
+            f"{median(runs, 'weighed'):,.0f}",
+        )
+        for variant, runs in sorted(groups.items(), key=str)
+    ]
+    head = ("variant", "budgets", "median ms", "worst ms", "nodes", "configurations weighed")
+    return table(head, rows)
+
+
+def claims(told: Told) -> Iterator[Line]:
+    """Yield the times that searches must keep, and that all are proven."""
+    suite = told.get("search")
+    wanted = (
+        (MAIN, "budgets", 0.5, 5.0),
+        (FOUR_CELLS, "budgets", 1.0, None),
+        (MOBILE, "budgets", 20.0, None),
+        (PREDICTED, "budgets", 2.0, None),
+        (MAIN, "product", 3.0, None),
+    )
+    for case, kind, limit, worst in wanted:
+        name = f"{case}, {'weighted product' if kind == 'product' else 'whole call'}"
+        required = f"median at most {limit} ms" + (f", worst {worst} ms" if worst else "")
+        found = [one for one in suite or () if one["case"] == case and one["kind"] == kind]
+        if not found:
+            yield name, required, None, None
+            continue
+        times = [1e3 * row["whole"] for row in found[0]["rows"]]
+        middle = statistics.median(times)
+        holds = middle <= limit and (worst is None or max(times) <= worst)
+        text = f"{middle:.3g} ms, worst {max(times):.3g} ms ({len(times)})"
+        yield name, required, text, holds
+    rows = [row for one in suite or () for row in one["rows"]]
+    proven = sum(row["proven"] for row in rows)
+    every = f"{proven} of {len(rows)}" if rows else None
+    yield "answers proven, all cases", "all", every, proven == len(rows)
+
+
+SECTION = Section(of_one("search", write), run_suite, ("search",), claims=claims)

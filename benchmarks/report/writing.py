@@ -1,0 +1,118 @@
+"""Joins the sections to RESULTS.md: what is required and what was measured, then each in turn."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.common.files import PICTURES, write_bytes
+from benchmarks.report.contents import CLAIMED, FRAGMENTS, SECTIONS
+from benchmarks.report.format import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from benchmarks.report.section import Told
+
+HEAD = """# Results
+
+Written by `python -m benchmarks.report`; not edited by hand. Times are wall times on a shared
+machine: what is compared was measured in turns, in one run, and a claim is a ratio.
+"""
+
+
+class Claim(NamedTuple):
+    """One line of what the project must show: texts, ready to print."""
+
+    what: str
+    required: str
+    measured: str
+    verdict: str
+
+
+def claims(told: Told) -> list[Claim]:
+    """Return all claims; those without a measurement say so."""
+    found = []
+    for section in CLAIMED:
+        for what, required, measured, holds in section.claims(told):
+            if measured is None:
+                found.append(Claim(what, required, "not measured", "-"))
+            else:
+                verdict = "holds" if holds else "**missed**"
+                found.append(Claim(what, required, measured, verdict))
+    return found
+
+
+def write_report(fragments: Path, out: Path, build: str) -> None:
+    """Write RESULTS.md and its pictures from what fragments there are."""
+    every = {}
+    for fragment in FRAGMENTS:
+        path = fragments / f"{fragment}.json"
+        if path.exists():
+            every[fragment] = json.loads(path.read_text())
+    told = {fragment: one["told"] for fragment, one in every.items()}
+    for section in SECTIONS.values():
+        for name, path in section.kept.items():
+            if path.exists():
+                told[name] = json.loads(path.read_text())
+    pictures = {
+        name: picture
+        for section in SECTIONS.values()
+        for name, picture in section.draw(told).items()
+    }
+    for name, picture in pictures.items():
+        write_bytes(out / PICTURES / name, picture)
+    parts = [HEAD, _machine(every), _stale(every, build)]
+    parts += ["## What it must show\n", table(("claim", *Claim._fields[1:]), claims(told))]
+    parts += [section.write(told, pictures) for section in SECTIONS.values()]
+    parts.append(_sections(every))
+    text = "\n".join(part for part in parts if part).rstrip() + "\n"
+    write_bytes(out / "RESULTS.md", text.encode())
+    print(f"wrote {out / 'RESULTS.md'}")
+
+
+def _machine(every: dict[str, Any]) -> str:
+    """Return what the sections were measured on: machines that differ are told apart."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    packages: dict[str, set[str]] = {}
+    for section, fragment in every.items():
+        one = fragment["machine"]
+        for name, number in one["packages"].items():
+            if number != "not installed":
+                packages.setdefault(name, set()).add(number)
+        facts = (
+            f"{one['processor']}, {one['cores']} cores, {one['platform']}",
+            f"{one['python']}, flash {one['flash']}, kernels: {one['simd']}",
+            f"{one['compiler']}, flags `{one['flags']}`, switches {one['switches']}",
+        )
+        groups.setdefault(facts, []).append(section)
+    lines = []
+    for number, (group, named) in enumerate(groups.items()):
+        last = f" ({', '.join(named)})" if number else ""
+        lines += [f"- {fact}{last}" for fact in group]
+    lines.append("- " + ", ".join(f"{k} {' and '.join(sorted(v))}" for k, v in packages.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _stale(every: dict[str, Any], build: str) -> str:
+    old = [section for section, fragment in every.items() if fragment["build"] != build]
+    if not old:
+        return ""
+    return f"Measured with another build than {build}: {', '.join(old)} (last table).\n"
+
+
+def _sections(every: dict[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            one["date"],
+            one.get("commit") or "",
+            one["build"],
+            f"{one['seconds']:.0f}",
+            f"{one['load']:.1f}" if one["load"] else "",
+        )
+        for name, one in every.items()
+    ]
+    head = ("section", "date", "commit", "build", "took, s", "load at its end")
+    return "## Sections\n\n" + table(head, rows)

@@ -1,0 +1,1 @@
+"""What flash's core does, as a good user of numpy, numba or polars would write it."""

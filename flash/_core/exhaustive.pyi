@@ -1,8 +1,0 @@
-from flash._core.exact import Query, _Point
-from flash._core.tables import Tables
-
-__all__ = ("enumerate_best",)
-
-def enumerate_best(
-    tables: Tables, query: Query, count: bool = False
-) -> tuple[_Point | None, int | None]: ...

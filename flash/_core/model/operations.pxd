@@ -1,0 +1,324 @@
+"""What a target charges for: the operations of a network and their features.
+
+Each kind of target turns an operation into features (its hardware's structure: array tiles, padded
+channel blocks); a column's cost is a sum of feature times coefficient, rounded once to fixed point.
+The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
+"""
+
+from libc.math cimport INFINITY, rint, sqrt
+from libc.stdint cimport int64_t
+
+from flash._core.kernels.kernels cimport flash_terms
+from flash._core.tables.problem cimport (
+    COL_LATENCY, COL_LATENCY_IN, COL_LEAK, COL_LEAK_IN, flash_joined,
+)
+
+
+cdef enum:
+    OP_CONV              # also a linear layer: kernel 1 on one position
+    OP_ELEMENTWISE       # a pass over out_channels maps: concatenation, a norm that can't be folded
+    OP_ADD               # out_channels maps added to others
+    OP_POOL              # of out_channels maps
+
+cdef enum:
+    KIND_RRAM
+    KIND_CPU             # also a GPU: the same counts
+    KIND_SYSTOLIC
+    KIND_FPGA
+
+cdef enum:
+    VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
+
+cdef enum:
+    COST_COLUMNS = 12    # score (unused here) ... peak, in the order of problem.h
+    MAX_FEATURES = 32
+
+
+cdef struct Op:
+    int kind
+    int64_t kernel, in_channels, out_channels, groups, height, width   # of the output
+    int64_t kernel_width
+    int64_t begun_height, begun_width   # positions, a last one that has only begun among them
+    int64_t reads        # positions of the input
+    int64_t padded       # the same with its padding
+
+
+cdef struct Unit:        # of an FPGA; into is 0 where it has none of the kind, -1 where another
+                         # model charges for its layers
+    double into, out     # channels (depthwise: taps, channels) at once
+    double bits          # of its multipliers
+    double weights, maps     # room of its buffers, in bits
+
+
+cdef struct CostModel:
+    int kind
+    int n_features
+    int vectors          # the vector kernels have all that it charges for
+    int64_t rows, columns    # of a systolic array; of an RRAM tile
+    int64_t subarray, each   # of RRAM: side in cells, columns a weight
+    Unit unit[3]             # of an FPGA: convolutions, depthwise ones, pointwise ones; of a systolic
+                             # array the buffers of the first
+    double bits              # of an FPGA's numbers in memory
+    double bits_per_cycle    # of the memory; 0: operands are there in time
+    flash_terms terms
+
+
+cdef inline int place(CostModel* model, array) except -1:
+    """What a layer is laid on: see `Model`."""
+    cdef Unit* unit
+    cdef int i
+    if model.kind != KIND_FPGA:
+        model.rows = array[0]
+        model.columns = array[1]
+        model.subarray = 128
+        model.each = 8
+        if len(array) == 4:      # RRAM: side of a subarray, columns a weight
+            model.subarray = array[2]
+            model.each = array[3]
+        elif len(array) == 6:    # systolic: the memory
+            model.bits = array[2]
+            model.bits_per_cycle = array[3]
+            model.unit[0].weights = array[4]
+            model.unit[0].maps = array[5]
+        return 0
+    model.bits = array[0]
+    model.bits_per_cycle = array[1]
+    for i in range(3):
+        unit = &model.unit[i]
+        unit.into = array[5 * i + 2]
+        unit.out = array[5 * i + 3]
+        unit.bits = array[5 * i + 4]
+        unit.weights = array[5 * i + 5]
+        unit.maps = array[5 * i + 6]
+    return 0
+
+
+cdef inline void read_op(const int64_t* ops, Op* op) noexcept nogil:
+    op.kind = <int> ops[0]
+    op.kernel, op.in_channels, op.out_channels, op.groups = ops[1], ops[2], ops[3], ops[4]
+    op.height, op.width, op.kernel_width = ops[5], ops[6], ops[7]
+    op.begun_height, op.begun_width, op.reads, op.padded = ops[8], ops[9], ops[10], ops[11]
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline double rram_features(const Op* op, int64_t tile, int64_t sub, int64_t each,
+                                 double* f) noexcept nogil:
+    """Twenty counts of a layer on square tiles of 2 x 2 elements of sub x sub cells, `each` columns
+    a weight; see hardware/rram.py. Depthwise groups are ignored (written as dense). Returns by how
+    many steps it leaks more, for the rows of subarrays that its last element needs."""
+    cdef int64_t r = op.kernel * op.kernel_width * op.in_channels, c = each * op.out_channels
+    cdef int64_t positions = op.height * op.width, pe = tile // 2, inside = pe // sub
+    cdef int64_t tr = ceil_div(r, tile), tc = ceil_div(c, tile)
+    cdef int64_t pr = ceil_div(r, pe), pc = ceil_div(c, pe)
+    cdef int64_t sr = ceil_div(r, sub), sc = ceil_div(c, sub)
+    cdef int64_t copies = ((2 if pr == 1 else 1) * (2 if pc == 1 else 1)
+                           * max(1, inside // sr) * max(1, inside // sc))
+    cdef int64_t rest_r = r - (tr - 1) * tile, rest_c = c - (tc - 1) * tile, more_sr
+    cdef int64_t wc = c, wsc = sc, wpc = pc, levels = 0
+    # what rows that work twice have: all but a last element with one column of subarrays
+    cdef int64_t alone = sc - (pc - 1) * inside == 1
+    cdef int64_t full_c = c, full_sc = sc, full_pc = pc
+    cdef double p = <double> positions, roots
+    if copies > 1 or rest_r > pe:
+        rest_r = 0
+    if copies == 1 and rest_c <= pe:
+        wc += rest_c
+        wsc += ceil_div(rest_c, sub)
+        wpc += 1
+        full_c, full_sc, full_pc = wc, wsc, wpc
+    elif alone:
+        full_c, full_sc, full_pc = (pc - 1) * pe, sc - 1, pc - 1
+    more_sr = ceil_div(rest_r, sub)
+    while (<int64_t> 1 << levels) < tr:
+        levels += 1
+    roots = rooted(r, sr, sub) * <double> wc + rooted(rest_r, more_sr, sub) * <double> full_c
+    f[0] = <double> (tr * tc)
+    f[1] = p / <double> copies
+    f[2] = p if pr > 1 else 0.0
+    f[3] = p * <double> (op.out_channels * ((2 * levels + 4) // 5))
+    f[4] = p * <double> r
+    f[5] = p * <double> op.out_channels
+    f[6] = p * <double> min(r, tile)
+    f[7] = p * <double> min(op.out_channels, tile // each)
+    f[8] = p * (<double> r / <double> tr)
+    f[9] = p * (<double> op.out_channels / <double> tc)
+    f[10] = p * <double> (sr * wsc + more_sr * full_sc)
+    f[11] = p * <double> (sr * wc + more_sr * full_c)
+    f[12] = p * <double> (r * wsc + rest_r * full_sc)
+    f[13] = p * roots
+    f[14] = f[11] if op.in_channels == 3 else 0.0
+    f[15] = p * <double> (r * tc)
+    f[16] = p * <double> (op.out_channels * tr)
+    f[17] = p * <double> (r * wpc + rest_r * full_pc)
+    f[18] = <double> ceil_div(op.padded * op.in_channels, 2048)
+    f[19] = <double> tr
+    # the adders between an element's rows of subarrays: as many as the last full stage has. The
+    # simulator leaves a layer copied 16 times what the one before had: to a first one, all
+    levels = 1
+    while 2 * levels <= (inside if copies == 16 else sr - (pr - 1) * inside):
+        levels *= 2
+    return <double> (levels - 1)
+
+
+cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
+    """Square roots of the rows that work in each of sr subarrays, added up."""
+    if r == 0:
+        return 0.0
+    return <double> (sr - 1) * sqrt(<double> sub) + sqrt(<double> (r - (sr - 1) * sub))
+
+
+cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
+    """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
+    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
+    cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
+    cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
+    cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
+    cdef double weights = <double> (k2 * padded) * <double> out
+    cdef int k
+    for k in range(17):
+        f[k] = 0.0
+    if op.kind == OP_ADD:
+        f[13] = maps
+        f[16] = 1.0
+        return
+    if op.kind == OP_POOL:
+        f[14] = maps * <double> k2
+        f[15] = 1.0
+        return
+    if op.kind == OP_ELEMENTWISE:
+        f[5] = maps
+        f[6] = f[5] if op.out_channels % 16 else 0.0
+        f[15] = 1.0
+        return
+    if op.groups > 1 and g == 1:
+        f[3] = p * <double> (k2 * out)
+        f[4] = <double> (k2 * out)
+    else:
+        f[0] = p * weights if k2 > 1 else 0.0
+        f[1] = p * <double> (out * ceil_div(g, 16))
+        f[2] = (weights - 65536.0) * <double> op.height if weights > 65536.0 else 0.0
+        f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
+        f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
+        f[11] = <double> (k2 * g) * <double> op.out_channels
+    f[8] = maps if op.out_channels % 16 else 0.0
+    f[9] = 1.0
+    f[12] = maps
+
+
+cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
+    """Positions along a side padded by kernel // 2, a last one that has only begun among them."""
+    return max(1, ceil_div(side + 2 * (kernel // 2) - kernel, stride) + 1)
+
+
+cdef inline double up(double count, double each) noexcept nogil:
+    """ceil(count / each), exact below 2^53."""
+    cdef double share = count / each, whole
+    if share >= 4503599627370496.0:
+        return share
+    whole = <double> <int64_t> share
+    return whole + 1.0 if whole < share else whole
+
+
+cdef inline void systolic_features(const Op* op, int64_t rows, int64_t columns,
+                                   double* f) noexcept nogil:
+    """Cycles of a convolution on a systolic array, output- and weight-stationary; groups one after
+    the other; see hardware/systolic.py."""
+    cdef double taps = <double> (op.kernel * op.kernel_width * (op.in_channels // op.groups))
+    cdef int64_t outs = op.out_channels // op.groups
+    cdef double spots = <double> op.begun_height * <double> op.begun_width
+    cdef double across = <double> ceil_div(outs, columns), g = <double> op.groups
+    cdef double fill = <double> (2 * rows + columns - 2)
+    f[0] = g * (up(spots, <double> rows) * across * (taps + <double> (rows + columns - 2)) - 1.0)
+    f[1] = g * (up(taps, <double> rows) * across * (spots + fill) - 1.0)
+
+
+cdef inline double traffic(const Unit* unit, double weights, double inputs,
+                           double outputs) noexcept nogil:
+    """Bits moved: where neither fits its buffer, one is read again for each part of the other."""
+    return min(inputs * up(weights, unit.weights) + weights,
+               weights * up(inputs, unit.maps) + inputs) + outputs
+
+
+cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """Cycles, bits moved and MACs of a convolution on its unit; see hardware/fpga.py."""
+    cdef double k2 = <double> (op.kernel * op.kernel_width), groups = <double> op.groups
+    cdef double into = <double> (op.in_channels if op.groups == 1 else op.in_channels // op.groups)
+    cdef double out = <double> op.out_channels
+    cdef double spots = <double> op.height * <double> op.width
+    cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
+    cdef int single = op.groups > 1 and op.in_channels == op.groups
+    cdef const Unit* unit = &model.unit[1 if single else 0]
+    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into != 0.0:
+        unit = &model.unit[2]
+    if unit.into < 0.0:
+        f[0] = f[1] = f[2] = f[3] = 0.0
+        return
+    f[2] = weights * spots
+    f[3] = 1.0
+    weights *= model.bits
+    inputs = <double> op.reads * <double> op.in_channels * model.bits
+    outputs = spots * out * model.bits
+    if unit.into == 0.0:   # refused before; never free
+        f[0] = f[1] = INFINITY
+        return
+    moved = traffic(unit, weights, inputs, outputs)
+    if single:
+        cycles = up(k2, unit.into) * up(out, unit.out)
+    else:
+        cycles = k2 * groups * up(into, unit.into) * up(out / groups, unit.out)
+    cycles *= spots * (up(model.bits, unit.bits) * up(model.bits, unit.bits))
+    f[0] = max(cycles, moved / model.bits_per_cycle)
+    f[1] = moved
+
+
+cdef inline void wait_for_memory(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """Cycles of a systolic array are at least those of its traffic."""
+    cdef double weights = (<double> (op.kernel * op.kernel_width * (op.in_channels // op.groups))
+                           * <double> op.out_channels * model.bits)
+    cdef double inputs = <double> op.reads * <double> op.in_channels * model.bits
+    cdef double outputs = (<double> op.height * <double> op.width * <double> op.out_channels
+                           * model.bits)
+    cdef double least = traffic(&model.unit[0], weights, inputs, outputs) / model.bits_per_cycle
+    f[0] = max(f[0], least)
+    f[1] = max(f[1], least)
+
+
+cdef inline double features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    """What a kind counts of an operation that is none of a processor's; returns by how many steps
+    it leaks more while it works."""
+    if model.kind == KIND_RRAM:
+        return rram_features(op, model.rows, model.subarray, model.each, f)
+    if model.kind == KIND_FPGA:
+        fpga_features(model, op, f)
+        return 0.0
+    systolic_features(op, model.rows, model.columns, f)
+    if model.bits_per_cycle > 0.0:
+        wait_for_memory(model, op, f)
+    return 0.0
+
+
+cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
+    """Adds what the operation costs to the columns, in whole units."""
+    cdef double f[32]
+    cdef double cost, leaking = 0.0
+    cdef int i, k
+    if model.kind == KIND_CPU:
+        cpu_features(op, f)
+    elif op.kind != OP_CONV:
+        return
+    else:
+        leaking = 1.0 + features_of(model, op, f) * model.terms.leak
+    i = 0
+    while i < model.terms.n:   # in the order of their columns
+        k = model.terms.column[i]
+        cost = 0.0
+        while i < model.terms.n and model.terms.column[i] == k:
+            cost += model.terms.weight[i] * f[model.terms.feature[i]]
+            i += 1
+        column[k] = flash_joined(k, column[k], rint(cost * model.terms.per_unit[k]))
+        if model.terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
+            column[COL_LEAK if k == COL_LATENCY else COL_LEAK_IN] += rint(
+                cost * leaking * model.terms.per_unit[k])

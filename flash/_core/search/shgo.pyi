@@ -1,0 +1,6 @@
+from flash._core.search.exact import Search
+
+__all__ = ("explore", "multistart")
+
+def explore(search: Search, seed: int = 0) -> None: ...
+def multistart(search: Search, seed: int, max_evals: int) -> None: ...

@@ -1,6 +1,0 @@
-from flash._core.exact import Search
-
-__all__ = ("explore", "multistart")
-
-def explore(search: Search, seed: int = 0) -> None: ...
-def multistart(search: Search, seed: int, max_evals: int) -> None: ...

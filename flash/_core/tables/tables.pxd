@@ -1,0 +1,37 @@
+"""The compiled problem as a Python object."""
+
+from libc.stdint cimport int16_t, int64_t
+
+from flash._core.kernels.kernels cimport flash_kernels, flash_packed
+from flash._core.tables.problem cimport flash_class, flash_problem
+
+cdef class Classes:
+    cdef int n, n_direct
+    cdef double* bound
+    cdef flash_class* of
+    cdef void* memory
+    cdef int16_t* direct
+    cdef int reserve(self, int n) except -1
+    cdef int check(self) except -1
+
+
+cdef Classes classes_of(classes)
+
+
+cdef class Tables:
+    cdef flash_problem problem
+    cdef void* block          # all rows, one piece of memory
+    cdef size_t block_size
+    cdef void* small          # variants and cells
+    cdef object classes       # keeps the links' arrays alive
+    cdef int ranged           # the cells' low and high are known
+    cdef void* packing        # of batches (packing.pxd), made when one is large
+    cdef const flash_packed* packed
+    cdef int unpackable
+    cdef int64_t evaluated    # configurations before
+    cdef double* reserve(self, size_t n_numbers) except NULL
+    cdef int shape(self, object cells_of) except -1
+    cdef int set_links(self, dict links) except -1
+    cdef int check(self) except -1
+
+cdef const flash_kernels* kernels() noexcept nogil

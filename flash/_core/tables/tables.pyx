@@ -1,0 +1,474 @@
+# distutils: sources = flash/_core/kernels/kernels.c
+"""The compiled problem: rows per cell choice, classes, boundaries and links.
+
+`Tables` owns the memory that every solver reads. Columns are arrays of integers held in doubles
+(see problem.h), one after another, so that a kernel streams them and a row is one index.
+"""
+
+import os
+
+from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
+                             PyObject_GetBuffer)
+from libc.math cimport INFINITY, ceil, isfinite, sqrt
+from libc.stdint cimport int16_t, int64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+from flash._core.kernels.kernels cimport flash_choose_kernels, flash_kernels
+from flash._core.tables.problem cimport (
+    COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_MAX_CELLS,
+    FLASH_MAX_STATES, FLASH_METRICS, flash_cell, flash_class, flash_joined, flash_links,
+    flash_variant,
+)
+
+__all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
+           "Tables", "build_info", "simd", "square_root")
+
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define FLASH_COMPILER "clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define FLASH_COMPILER "gcc " __VERSION__
+    #elif defined(_MSC_VER)
+    #define FLASH_TEXT_(x) #x
+    #define FLASH_TEXT(x) FLASH_TEXT_(x)
+    #define FLASH_COMPILER "msvc " FLASH_TEXT(_MSC_VER)
+    #else
+    #define FLASH_COMPILER "unknown"
+    #endif
+    """
+    const char* FLASH_BUILD_FLAGS
+    const char* FLASH_BUILD_SWITCHES
+    const char* FLASH_CYTHON
+    const char* FLASH_COMPILER
+
+
+def build_info():
+    """Return how this core was compiled: compiler, flags, switches, cython."""
+    return {
+        "compiler": FLASH_COMPILER.decode(),
+        "flags": FLASH_BUILD_FLAGS.decode(),
+        "switches": FLASH_BUILD_SWITCHES.decode(),
+        "cython": FLASH_CYTHON.decode(),
+    }
+
+
+COLUMNS = ("score", "latency", "latency_in", "latency_out", "energy", "energy_in", "energy_out",
+           "leak", "leak_in", "scale", "area", "peak", "params", "macs")
+METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+MAX_CELLS = FLASH_MAX_CELLS
+MAX_STATES = FLASH_MAX_STATES
+cdef int DIRECT = 4096
+cdef int CLASS = sizeof(flash_class) // sizeof(double)
+MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
+
+_VARIANTS = ("auto", "baseline", "avx2", "avx512")
+
+
+cdef const flash_kernels* choose() except NULL:
+    """The kernels that the environment asks for; a KernelsError where there are none."""
+    cdef str name = os.environ.get("FLASH_SIMD", "") or "auto"
+    cdef bytes text = name.encode("utf-8", "replace")  # named: C reads its bytes
+    cdef const flash_kernels* found = flash_choose_kernels(text)
+    if found == NULL:
+        from ...errors import KernelsError
+
+        here = [one for one in _VARIANTS if flash_choose_kernels(one.encode()) != NULL]
+        why = "this build on this processor has no such kernels" if name in _VARIANTS else \
+            "there are no such kernels"
+        raise KernelsError(f"the environment variable FLASH_SIMD is {name!r}: {why}; "
+                           f"accepted here: {', '.join(here)}, or unset it")
+    return found
+
+
+cdef const flash_kernels* chosen = choose()
+
+# One block is kept between searches: fresh pages cost more than the tables themselves.
+cdef void* spare = NULL
+cdef size_t spare_size = 0
+cdef size_t SPARE_LIMIT = 16 << 20
+
+
+cdef const flash_kernels* kernels() noexcept nogil:
+    return chosen
+
+
+def simd() -> str:
+    """The instruction set that the vector kernels use in this process."""
+    return chosen.name.decode()
+
+
+cdef int64_t read(object data, double* out, int64_t room) except -1:
+    """Copies a contiguous buffer of float64; how many there are."""
+    cdef Py_buffer view
+    cdef int64_t n, i
+    PyObject_GetBuffer(data, &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
+    n = view.len // <int64_t> sizeof(double)
+    try:
+        if view.itemsize != sizeof(double) or view.format[0] != b"d":
+            raise ValueError("columns must be contiguous float64")
+        memcpy(out, view.buf, min(n, room) * sizeof(double))
+    finally:
+        PyBuffer_Release(&view)
+    for i in range(min(n, room)):
+        if not isfinite(out[i]):
+            raise ValueError("columns must hold numbers that are finite")
+    return n
+
+
+cdef class Classes:
+    """What depends on the scale: tuples (bound, factors of the latency of inputs and of outputs, of
+    the energy of inputs and of outputs, of the outputs' latency where it leaks, area)."""
+
+    def __init__(self, classes):
+        cdef int i, k
+        cdef double own[7]
+        self.reserve(len(classes))
+        for i in range(self.n):
+            if len(classes[i]) != 7:
+                raise ValueError(f"classes: each has 7 numbers, got {len(classes[i])}")
+            for k in range(7):
+                own[k] = classes[i][k]
+            self.bound[i] = own[0]
+            memcpy(&self.of[i], own + 1, 6 * sizeof(double))
+        self.check()
+
+    @staticmethod
+    def of_grid(double cycles_per_tile, double leak_out, double constant, double per_row,
+                double per_col, int most):
+        """The classes of a square chip of tiles: see flash/hardware/rram.py.
+
+        Parameters
+        ----------
+        cycles_per_tile : float
+            Of the clock, that a word takes to cross a tile.
+        leak_out : float
+            By what factor the outputs' latency leaks more than it takes.
+        constant, per_row, per_col : float
+            The area of the bus.
+        most : int
+            Rows of the largest grid; a larger chip has its class.
+        """
+        cdef Classes self = Classes.__new__(Classes)
+        cdef flash_class* of
+        cdef int rows, cols, far, near, i = 0
+        if not 1 <= most < 16384:
+            raise ValueError(f"most: 1 to 16383 rows are accepted, got {most}")
+        self.reserve(2 * most - 1)
+        for rows in range(1, most + 1):
+            for cols in range(max(1, rows - 1), rows + 1):
+                far = (cols + 1) // 2
+                near = max(0, rows // 2 - 1)
+                self.bound[i] = <double> rows * cols
+                of = &self.of[i]
+                of.latency_in = rows * ceil(cycles_per_tile * far)
+                of.latency_out = cols * ceil(cycles_per_tile * near)
+                of.energy_in = far
+                of.energy_out = near
+                of.leak_out = leak_out * of.latency_out
+                of.area = constant + per_row * rows + per_col * cols
+                i += 1
+        self.bound[self.n - 1] = INFINITY
+        self.check()
+        return self
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, int i):
+        cdef const double* own
+        if i < 0:
+            i += self.n
+        if not 0 <= i < self.n:
+            raise IndexError(f"class {i} of {self.n}")
+        own = <const double*> &self.of[i]
+        return (self.bound[i], own[0], own[1], own[2], own[3], own[4], own[5])
+
+    cdef int reserve(self, int n) except -1:
+        if not 1 <= n < 32768:
+            raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
+        self.n = n
+        self.bound = <double*> malloc(n * sizeof(double))
+        self.memory = calloc(1, n * sizeof(flash_class) + 64)
+        if self.bound == NULL or self.memory == NULL:
+            raise MemoryError
+        self.of = <flash_class*> ((<size_t> self.memory + 63) & ~<size_t> 63)
+        return 0
+
+    cdef int check(self) except -1:
+        """Refuses what does not rise, and finds the class of small scales once."""
+        cdef int i, k, scale
+        cdef const double* own
+        for i in range(self.n):
+            own = <const double*> &self.of[i]
+            for k in range(6):   # written so that NaN is refused
+                if not own[k] >= ((own - CLASS)[k] if i else 0.0):
+                    raise ValueError("classes: numbers must not be negative nor fall")
+            if i and not self.bound[i] > self.bound[i - 1]:
+                raise ValueError("classes: bounds must rise")
+        if self.bound[self.n - 1] != INFINITY:
+            raise ValueError("classes: the last must have no bound")
+        # scales up to a few thousand find their class at once, others by bisection
+        self.n_direct = <int> min(DIRECT, self.bound[self.n - 2] if self.n > 1 else 0.0)
+        self.direct = <int16_t*> malloc((self.n_direct + 1) * sizeof(int16_t))
+        if self.direct == NULL:
+            raise MemoryError
+        i = 0
+        for scale in range(self.n_direct):
+            while scale > self.bound[i]:
+                i += 1
+            self.direct[scale] = i
+        return 0
+
+    def __dealloc__(self):
+        free(self.bound)
+        free(self.memory)
+        free(self.direct)
+
+
+cdef Classes classes_of(classes):
+    """Classes, from themselves or from tuples; None of none."""
+    if isinstance(classes, Classes):
+        return classes
+    return Classes(classes) if classes else None
+
+
+cdef class Tables:
+    """A compiled problem. Made by `from_arrays` or by the compile module; immutable."""
+
+    def __dealloc__(self):
+        global spare, spare_size
+        if self.block != NULL:
+            if self.block_size > spare_size and self.block_size <= SPARE_LIMIT:
+                free(spare)
+                spare = self.block
+                spare_size = self.block_size
+            else:
+                free(self.block)
+        free(self.small)
+        free(self.packing)
+
+    cdef double* reserve(self, size_t n_numbers) except NULL:
+        """One block for all rows."""
+        global spare, spare_size
+        cdef size_t size = (n_numbers * sizeof(double) + 63) & ~<size_t> 63
+        if spare != NULL and spare_size >= size:
+            self.block = spare
+            self.block_size = spare_size
+            spare = NULL
+            spare_size = 0
+        else:
+            self.block_size = size
+            self.block = malloc(size)
+            if self.block == NULL:
+                raise MemoryError(f"tables of {size:,} bytes")
+        return <double*> self.block
+
+    cdef int shape(self, object cells_of) except -1:
+        """Room for the variants' cells; cells_of: number of cells per variant."""
+        cdef int n = len(cells_of), total = sum(cells_of), i, j = 0
+        cdef flash_cell* cell
+        self.small = calloc(1, n * sizeof(flash_variant) + total * sizeof(flash_cell))
+        if self.small == NULL:
+            raise MemoryError
+        self.problem.n_variants = n
+        self.problem.variants = <flash_variant*> self.small
+        cell = <flash_cell*> (self.problem.variants + n)
+        for i in range(n):
+            if not 1 <= cells_of[i] <= FLASH_MAX_CELLS:
+                raise ValueError(f"a network has 1 to {MAX_CELLS} cells, got {cells_of[i]}")
+            self.problem.variants[i].n_cells = cells_of[i]
+            self.problem.variants[i].cells = cell + j
+            j += cells_of[i]
+        return 0
+
+    cdef int set_links(self, dict links) except -1:
+        cdef flash_links* l = &self.problem.links
+        cdef Classes classes = links.get("classes")
+        cdef int k
+        if len(links["quantum"]) != FLASH_METRICS:
+            raise ValueError(f"quantum: {FLASH_METRICS} numbers are needed")
+        for k in range(FLASH_METRICS):
+            l.quantum[k] = links["quantum"][k]
+        l.leakage = links.get("leakage", 0.0)
+        l.area_per_scale = links.get("area_per_scale", 0.0)
+        l.modelled = links["modelled"]
+        l.score_link, l.link_a, l.link_b, l.link_c = links.get("score", (0, 0.0, 0.0, 0.0))
+        l.log_macs, l.log_params = links.get("logs", (0.0, 0.0))
+        if classes is not None:
+            self.classes = classes
+            l.n_steps = classes.n
+            l.n_direct = classes.n_direct
+            l.class_at = classes.direct
+            l.scale_max = classes.bound
+            l.of = classes.of
+        l.linked = l.n_steps > 0 or l.leakage != 0.0 or l.area_per_scale != 0.0
+        return 0
+
+    @staticmethod
+    def from_arrays(list variants, dict links):
+        """Tables from plain numbers.
+
+        Parameters
+        ----------
+        variants : list of (constant, cells)
+            constant: one number per column. cells: list of (states, columns, boundaries), where
+            columns and boundaries map a column's number to a buffer of float64; every row of a
+            state is contiguous and boundaries are (states of the previous cell, states).
+        links : dict
+            quantum (one per metric), modelled (bits), leakage, area_per_scale, classes (see
+            `Classes`), score (kind, a, b, c).
+        """
+        cdef Tables self = Tables.__new__(Tables)
+        cdef size_t need = 0
+        cdef double* at
+        cdef int i, c, k, before
+        cdef int64_t n
+        cdef flash_cell* cell
+        self.shape([len(cells) for _, cells in variants])
+        for _, cells in variants:
+            for _, columns, boundaries in cells:
+                need += sum(len(x) for x in columns.values())
+                need += sum(len(x) for x in boundaries.values())
+        at = self.reserve(need + 1)
+        for i, (constant, cells) in enumerate(variants):
+            if len(constant) != FLASH_COLUMNS:
+                raise ValueError(f"constants: {FLASH_COLUMNS} numbers are needed, "
+                                 f"got {len(constant)}")
+            for k in range(FLASH_COLUMNS):
+                self.problem.variants[i].constant[k] = constant[k]
+            before = 1
+            for c, (states, columns, boundaries) in enumerate(cells):
+                cell = &self.problem.variants[i].cells[c]
+                cell.states = states
+                cell.rows = len(next(iter(columns.values())))
+                cell.space_rows = cell.rows
+                cell.incoming = 1
+                if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
+                    raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
+                cell.dims = [1, 1, 1, states, cell.rows // states]
+                for k, data in columns.items():
+                    n = read(data, at, cell.rows)
+                    if n != cell.rows:
+                        raise ValueError(f"cell {c}: column {COLUMNS[k]} has {n} rows, "
+                                         f"others {cell.rows}")
+                    cell.column[k] = at
+                    at += n
+                    self.problem.present |= 1 << k
+                cell.joined = len(boundaries) > 0
+                for k, data in boundaries.items():
+                    n = read(data, at, before * states)
+                    if n != before * states:
+                        raise ValueError(f"cell {c}: boundary {COLUMNS[k]} has {n} numbers")
+                    cell.boundary[k] = at
+                    at += n
+                before = states
+        links = dict(links, classes=classes_of(links.get("classes")))
+        self.set_links(links)
+        self.check()
+        return self
+
+    cdef int check(self) except -1:
+        """All columns everywhere or nowhere; totals exact."""
+        cdef int i, c, k, s
+        cdef double low, high, total, least, most, lowest
+        cdef flash_variant* v
+        cdef flash_links* l = &self.problem.links
+        if not isfinite(l.log_params) or not isfinite(l.log_macs):
+            raise ValueError("logs: factors must be finite")
+        if self.problem.links.n_steps and not self.problem.present >> COL_SCALE & 1:
+            raise ValueError("classes need the column scale")
+        if l.area_per_scale < 0.0 or not isfinite(l.area_per_scale):
+            raise ValueError("area_per_scale must be a number that is not negative")
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            if v.constant[COL_PEAK] != 0.0:
+                raise ValueError("column peak has no constant: nothing adds up to it")
+            for k in range(FLASH_COLUMNS):
+                total = abs(v.constant[k])
+                lowest = v.constant[k]
+                for c in range(v.n_cells):
+                    if v.cells[c].boundary[k] != NULL and v.cells[c].column[k] == NULL:
+                        raise ValueError(f"column {COLUMNS[k]} has boundaries but no rows")
+                    if v.cells[c].boundary[k] != NULL and k == COL_PEAK:
+                        raise ValueError("column peak has no boundaries: nothing adds up to it")
+                    if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
+                        raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
+                    if v.cells[c].column[k] == NULL:
+                        continue
+                    if not self.ranged:
+                        chosen.range(v.cells[c].rows, v.cells[c].column[k], &v.cells[c].low[k],
+                                     &v.cells[c].high[k])
+                    low = v.cells[c].low[k]
+                    high = v.cells[c].high[k]
+                    lowest += low
+                    total = flash_joined(k, total, max(abs(low), abs(high)))
+                    if k == COL_PEAK and high > v.cells[v.peak_cell].high[k]:
+                        v.peak_cell = c
+                    if v.cells[c].boundary[k] != NULL:
+                        s = v.cells[c].states * (v.cells[c - 1].states if c else 1)
+                        chosen.range(s, v.cells[c].boundary[k], &least, &most)
+                        total += max(abs(least), abs(most))
+                        low = min(low, least)
+                    if not isfinite(low) or not isfinite(high):
+                        raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
+                    if low < 0.0 and k != COL_SCORE:
+                        raise ValueError(f"column {COLUMNS[k]} holds a negative number")
+                if lowest <= 0.0 and (k == COL_PARAMS and l.log_params != 0.0
+                                      or k == COL_MACS and l.log_macs != 0.0):
+                    raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
+                if not total < MAX_TOTAL:
+                    raise OverflowError(f"totals of column {COLUMNS[k]} reach 2^53 units")
+        return 0
+
+    @property
+    def rows(self) -> tuple:
+        """Rows per cell, for each variant."""
+        cdef flash_variant* v
+        out = []
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            out.append(tuple([v.cells[c].rows for c in range(v.n_cells)]))
+        return tuple(out)
+
+    @property
+    def space_rows(self) -> tuple:
+        """Rows of the search space per cell: where neighbours are coupled, table row r stands
+        for row ``r % space_rows``."""
+        cdef flash_variant* v
+        out = []
+        for i in range(self.problem.n_variants):
+            v = &self.problem.variants[i]
+            out.append(tuple([v.cells[c].space_rows for c in range(v.n_cells)]))
+        return tuple(out)
+
+    def column(self, int variant, int cell, int column):
+        """One column of one cell as bytes of float64, or None where it is absent."""
+        cdef flash_cell* c
+        if not 0 <= variant < self.problem.n_variants:
+            raise IndexError("variant")
+        if not 0 <= cell < self.problem.variants[variant].n_cells:
+            raise IndexError("cell")
+        c = &self.problem.variants[variant].cells[cell]
+        if not 0 <= column < FLASH_COLUMNS:
+            raise IndexError("column")
+        if c.column[column] == NULL:
+            return None
+        return (<char*> c.column[column])[:c.rows * sizeof(double)]
+
+    @property
+    def size(self) -> int:
+        """Configurations."""
+        total = 0
+        for rows in self.rows:
+            n = 1
+            for r in rows:
+                n *= r
+            total += n
+        return total
+
+
+def square_root(double x) -> float:
+    """For what a search loads: the module math is one more file to load at every start."""
+    return sqrt(x)

@@ -1,0 +1,351 @@
+"""The command line as a user types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import flash
+from flash.cli.main import main
+from flash.results.result import SearchResult
+from flash.spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from twins.processes import Run
+
+SEARCH = ("search", "densenet", "rram", "--max-latency-ms", "4", "--max-energy-mj", "0.04",
+          "--max-area-mm2", "70")  # fmt: skip
+BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
+
+
+def same(one: SearchResult, other: SearchResult) -> bool:
+    """Equal but for the time they took."""
+    return one.replace(elapsed_s=0.0) == other.replace(elapsed_s=0.0)
+
+
+@pytest.mark.processes
+def test_the_installed_script_runs_the_main_job(tmp_path: Path) -> None:
+    script = Path(sysconfig.get_path("scripts")) / "flash"
+    done = subprocess.run([script, *SEARCH], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "densenet on rram: OPTIMAL" in done.stdout
+    assert "proven optimal: of 110,578,630,656 configurations" in done.stdout
+    assert "latency" in done.stdout
+
+
+def test_help_has_an_example_for_each_command(cli: Run) -> None:
+    text = cli("--help").stdout
+    assert text == cli().stdout == cli("-h").stdout
+    for command in ("search", "evaluate", "targets", "info"):
+        assert f"    flash {command} " in text
+        own = cli(command, "--help").stdout
+        assert f"  flash {command} " in own
+        assert "--json" in own
+
+
+def test_the_examples_of_the_help_run(cli: Run, tmp_path: Path) -> None:
+    SearchSpace("densenet").decode(5).to_json(tmp_path / "net.json")
+    text = cli("--help").stdout + cli("search", "--help").stdout + cli("evaluate", "--help").stdout
+    examples = re.findall(
+        r"^ +flash ((?:search|pareto|evaluate|targets|info) .*)$", text, re.MULTILINE
+    )
+    assert len(examples) >= 10
+    flash.search("densenet", "rram").to_json(tmp_path / "result.json")
+    (tmp_path / "fleet").mkdir()
+    flash.Target.load("rram").to_json(tmp_path / "fleet" / "device.json")
+    np.save(tmp_path / "rows.npy", np.zeros((5, 9), np.uint8))
+    for example in examples:
+        if "--out" in example and find_spec("pyarrow") is None:
+            continue
+        cli(*example.split())
+
+
+def test_version(cli: Run) -> None:
+    assert cli("--version").stdout.split() == ["flash", flash.__version__]
+
+
+def test_search_prints_what_the_function_returns(cli: Run) -> None:
+    data = json.loads(cli(*SEARCH, "--json").stdout)
+    assert same(SearchResult.from_dict(data), flash.search("densenet", "rram", **BUDGETS))
+
+
+def test_search_writes_a_file(cli: Run, tmp_path: Path) -> None:
+    done = cli(*SEARCH, "--json", "out.json")
+    assert "OPTIMAL" in done.stdout
+    written = SearchResult.from_json(tmp_path / "out.json")
+    assert same(written, flash.search("densenet", "rram", **BUDGETS))
+
+
+def test_search_several_targets(cli: Run) -> None:
+    data = json.loads(cli("search", "resnet", "rram", "cpu-x86", "--json").stdout)
+    assert [SearchResult.from_dict(one).target for one in data] == ["rram", "cpu-x86"]
+    assert cli("search", "resnet", "rram", "cpu-x86").stdout.count("proven optimal") == 2
+
+
+def test_search_options_are_those_of_the_function(cli: Run, tmp_path: Path) -> None:
+    space = SearchSpace("densenet", cells=[2, 3], depths=flash.Range(5, 9),
+                        skips=flash.Range(0, 15, unit="width/32"),
+                        width_multipliers=[1, 2])  # fmt: skip
+    space.save(tmp_path / "space.toml")
+    options = ("--max-params", "2e6", "--method", "exact", "--seed", "7", "--json")
+    expected = flash.search(space, "rram", max_params=2_000_000, method="exact", seed=7)
+    for words in (
+        ("search", str(tmp_path / "space.toml"), "rram"),
+        ("search", "densenet", "rram", "--cells", "2,3", "--depths", "5:9", "--skips", "0:15@32",
+         "--width-multipliers", "1,2"),
+        ("search", "densenet", "--cells=2,3", "rram", "--depths=5:9", "--skips=0:15@32",
+         "--width-multipliers=1,2"),
+    ):  # fmt: skip
+        found = SearchResult.from_json(cli(*words, *options).stdout)
+        assert same(found, expected)
+    assert expected.method == "exact"
+    assert expected.seed == 7
+
+
+def test_search_per_cell_choices(cli: Run) -> None:
+    text = cli("search", "densenet", "rram", "--depths", "5:9/6/7,8", "--skips", "0/0:10:5/3",
+               "--json").stdout  # fmt: skip
+    expected = SearchSpace("densenet", depths=(flash.Range(5, 9), 6, [7, 8]),
+                           skips=(0, flash.Range(0, 10, 5), 3))  # fmt: skip
+    assert SearchResult.from_json(text).space == expected
+
+
+def test_search_free_widths(cli: Run) -> None:
+    text = cli("search", "densenet", "rram", "--widths", "8,16", "--depths", "5:6", "--skips", "0",
+               "--json").stdout  # fmt: skip
+    expected = SearchSpace("densenet", widths=[8, 16], depths=flash.Range(5, 6), skips=0)
+    assert SearchResult.from_json(text).space == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--objective", "accuracy=1,latency_ms=-1"),
+        ("--objective", "accuracy=1", "--objective", "latency_ms=-1"),
+        ("--objective", '{"accuracy": 1, "latency_ms": -1}'),
+    ],
+)
+def test_search_weighted_product(words: tuple[str, ...], cli: Run) -> None:
+    expected = flash.search("densenet", "rram", objective={"accuracy": 1, "latency_ms": -1})
+    assert same(SearchResult.from_json(cli(*SEARCH[:3], *words, "--json").stdout), expected)
+
+
+def test_search_without_the_certificate(cli: Run) -> None:
+    found = SearchResult.from_json(cli(*SEARCH, "--no-certify", "--json").stdout)
+    assert found.status == "FEASIBLE"
+    assert not found.proven
+    assert found.gap is not None
+
+
+def test_nothing_found_is_exit_code_1(cli: Run) -> None:
+    done = cli("search", "densenet", "rram", "--max-latency-ms", "1e-6", code=1)
+    assert "INFEASIBLE" in done.stdout
+    assert "cannot be met" in done.stdout
+    data = cli("search", "densenet", "rram", "--max-latency-ms", "1e-6", "--json", code=1).stdout
+    assert SearchResult.from_json(data).status == "INFEASIBLE"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("serach densenet rram", "did you mean 'search'"),
+        ("search densnet rram", "did you mean 'densenet'"),
+        ("search densnet rram --cells 3", "did you mean 'densenet'"),
+        ("search densenet rrram", "did you mean 'rram'"),
+        ("search densenet", "TARGET"),
+        ("search", "SPACE"),
+        ("search densenet rram --max-latency 4", "did you mean '--max-latency-ms'"),
+        ("search densenet rram --max-latency-ms", "expected one argument"),
+        ("search densenet rram --max-latency-ms fast", "fast"),
+        ("search densenet rram --max-latency-ms nan", "max_latency_ms"),
+        ("search densenet rram --max-latency-ms 0", "max_latency_ms"),
+        ("search densenet rram --max-latency-ms=-1", "max_latency_ms"),
+        ("search densenet rram --max-area-mm2 inf", "max_area_mm2"),
+        ("search densenet rram --max-params 0.0", "max_params"),
+        ("search densenet rram --max-macs 1e999", "max_macs"),
+        ("search densenet cpu-x86 --max-area-mm2 5", "area"),
+        ("search densenet rram --min-accuracy 0.9", "min_accuracy"),
+        ("search densenet rram --method shog", "did you mean 'shgo'"),
+        ("search densenet rram --objective speed", "speed"),
+        ("search densenet rram --objective accuracy=x", "accuracy=x"),
+        ("search densenet rram --objective accuracy=1,accuracy=2", "once"),
+        ('search densenet rram --objective {"accuracy":', "JSON"),
+        ("search densenet rram --objective latncy_ms=-1", "did you mean 'latency_ms'"),
+        ("search densenet rram --seed x", "seed"),
+        ("search densenet rram --seed=-1", "seed"),
+        ("search densenet rram --time-limit-s 0", "time_limit_s"),
+        ("search densenet rram --max-evals 0", "max_evals"),
+        ("search densenet rram --depths 9:5", "depths"),
+        ("search densenet rram --depths 5:x", "--depths"),
+        ("search densenet rram --depths 5:9:1:1", "--depths"),
+        ("search densenet rram --depths 5@32", "--depths"),
+        ("search densenet rram --depths 5/6", "depths"),
+        ("search densenet rram --widths 8 --width-multipliers 1", "width"),
+        ("search densenet rram --kernels 3", "kernels"),
+        ("search missing.toml rram", "missing.toml"),
+        ("search densenet missing.json", "missing.json"),
+        ("search densenet rram --predictor missing.json", "missing.json"),
+        ("search bad.toml rram", "bad.toml"),
+        ("search bad.json rram", "bad.json"),
+        ("search densenet bad.json", "bad.json"),
+        ("evaluate densenet rram", "NETWORK"),
+        ("evaluate densenet rram -1", "NETWORK"),
+        ("evaluate densenet rram 999999999999999999999", "NETWORK"),
+        ("evaluate densenet rram 0,0", "row"),
+        ("evaluate densenet rram 9,0,0,0,0,0,0,0,0", "width_multiplier"),
+        ("evaluate densenet rram missing.json", "missing.json"),
+        ("evaluate densenet rram bad.json", "bad.json"),
+        ("evaluate densenet rram other.json", "family"),
+        ("evaluate densenet rram none.json", "no network"),
+        ("evaluate densenet rrram 0", "did you mean 'rram'"),
+        ("targets rrram", "did you mean 'rram'"),
+        ("targets bad.json", "bad.json"),
+        ("info surplus", "surplus"),
+        ("search densenet rram --max-latency-ms 4ms", "'4ms'\n"),
+        ("search densenet rram --max-latency-ms 4,5", "'4,5'\n"),
+        ("search densenet rram --seed 1e3", "'1e3'\n"),
+        ("search densenet rram --json folder", "error: folder: "),
+        ("search densenet rram --json none/x.json", "error: none/x.json: No such"),
+        ("search densenet rram --json=", "--json must be the path"),
+        ("search folder rram", "or a .toml or .json file"),
+        ("search folder.toml rram", "folder.toml: "),
+        ("search densenet folder.json", "folder.json: "),
+        ("search densenet rram --predictor folder", "folder: "),
+        ("search nan.json rram", "'nan.json' holds NaN"),
+        ("search twice.json rram", "'twice.json' has the key 'family' twice"),
+        ("search deep.json rram", "'deep.json' is nested too deeply"),
+        ("search latin.json rram", "'latin.json' is not UTF-8"),
+        ("search types.toml rram", "'types.toml': cells must be"),
+        ("search densenet latin.json", "'latin.json' is not UTF-8"),
+        ("evaluate densenet rram x", "NETWORK must be a flat index, a row"),
+        ("evaluate densenet rram 1.5", "NETWORK must be a flat index, a row"),
+        ("evaluate densenet rram folder", "folder: "),
+        ("evaluate densenet rram list.json", "'list.json': the architecture must be"),
+        ("evaluate densenet rram cell.json", "'cell.json': "),
+        ("evaluate densenet rram deep.json", "'deep.json' is nested too deeply"),
+        ("targets folder.json", "folder.json: "),
+        ("targets folder", "or the path of a .json file"),
+    ],
+)
+def test_bad_usage_is_exit_code_2(words: str, text: str, cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("family = [")
+    (tmp_path / "bad.json").write_text('{"family": ')
+    (tmp_path / "none.json").write_text('{"architecture": null}')
+    SearchSpace("resnet").decode(0).to_json(tmp_path / "other.json")
+    for name in ("folder", "folder.toml", "folder.json"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "nan.json").write_text('{"family": "resnet", "cells": NaN}')
+    (tmp_path / "twice.json").write_text('{"family": "resnet", "family": "resnet"}')
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "latin.json").write_bytes(b'{"\xe9": 1}')
+    (tmp_path / "types.toml").write_text('family = "resnet"\ncells = "3"\n')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "cell.json").write_text('{"family": "resnet", "cells": [{"width": "x"}]}')
+    done = cli(*words.split(), code=2)
+    assert done.stdout == ""
+    assert text in done.stderr
+    assert "error: " in done.stderr
+    assert len(done.stderr) < 1000
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_evaluate_reproduces_the_search(cli: Run, tmp_path: Path) -> None:
+    found = flash.search("densenet", "rram", **BUDGETS)
+    assert found.architecture is not None
+    assert found.x is not None
+    found.to_json(tmp_path / "result.json")
+    found.architecture.to_json(tmp_path / "net.json")
+    networks = (str(found.index), ",".join(map(str, found.x)), "result.json", "net.json")
+    data = json.loads(cli("evaluate", "densenet", "rram", *networks, "--json").stdout)
+    assert len(data) == 4
+    for one in data:
+        assert one["architecture"] == found.architecture.to_dict()
+        for name in ("nn_degree", "latency_ms", "energy_mj", "area_mm2"):
+            assert one[name] == getattr(found, name)
+    assert data[0]["index"] == data[1]["index"] == found.index
+    lines = cli("evaluate", "densenet", "rram", *networks).stdout.splitlines()
+    assert len(lines) == 5
+    assert {"network", "nn_degree", "latency_ms", "energy_mj", "area_mm2"} <= set(lines[0].split())
+    assert lines[3].startswith("result.json")
+
+
+def test_evaluate_takes_the_choices_of_a_space(cli: Run) -> None:
+    words = ("evaluate", "resnet", "cpu-x86", "0", "--cells", "2", "--depths", "2:3", "--json")
+    (data,) = json.loads(cli(*words).stdout)
+    expected = SearchSpace("resnet", cells=2, depths=flash.Range(2, 3)).decode(0)
+    assert data["architecture"] == expected.to_dict()
+    assert data["latency_ms"] == flash.Target.load("cpu-x86").cost(expected).latency_ms
+
+
+def test_targets(cli: Run) -> None:
+    rows = [line.split()[0] for line in cli("targets").stdout.splitlines()]
+    assert rows == ["name", *flash.targets()]
+    data = json.loads(cli("targets", "--json").stdout)
+    assert [one["name"] for one in data] == list(flash.targets())
+    for name in flash.targets():
+        text = cli("targets", name).stdout
+        assert "provenance:" in text
+        assert "residuals:" in text
+        one = json.loads(cli("targets", name, "--json").stdout)
+        assert one["name"] == name
+        assert one["kind"]
+        assert one["metrics"]
+
+
+def test_info(cli: Run) -> None:
+    facts = json.loads(cli("info", "--json").stdout)
+    assert facts["version"] == flash.__version__
+    assert facts["location"] == str(Path(flash.__file__).parent)
+    for name in ("compiler", "flags", "switches", "cython", "python", "platform"):
+        assert facts[name]
+    text = cli("info").stdout
+    for name, value in facts.items():
+        assert re.search(rf"^{name} +{re.escape(value)}$", text, re.MULTILINE)
+
+
+def test_ctrl_c_prints_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = flash.search("densenet", "rram", **BUDGETS).replace(
+        status="FEASIBLE", proven=False, stopped="interrupt"
+    )
+    monkeypatch.setattr(flash, "search", lambda *_, **__: best)
+    assert main(list(SEARCH)) == 130
+    assert "stopped by interrupt" in capsys.readouterr().out
+
+
+def test_ctrl_c_before_anything_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flash, "search", interrupted)
+    assert main(list(SEARCH)) == 130
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "flash: interrupted\n"
+
+
+@pytest.mark.processes
+def test_a_reader_that_leaves_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "flash", *SEARCH],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

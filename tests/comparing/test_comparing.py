@@ -1,0 +1,180 @@
+"""flash.compare: tables, intervals, the shell, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from twins.places import ACCURACIES
+
+import flash
+from flash import Comparison
+from flash.comparing import statistics
+from flash.errors import ArgumentError, ArgumentTypeError
+from flash.evaluators.by_function import FunctionEvaluator
+from flash.results.result import SearchResult
+from flash.solving.ground import ground_of
+from flash.spaces.nas_bench import NasBenchMacro
+
+if TYPE_CHECKING:
+    from twins.processes import Run
+
+PART = ACCURACIES / "nas_bench_macro.csv"
+SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=[3, 4], skips=[0, 8], cells=2)
+
+
+def test_a_comparison(tmp_path: Path) -> None:
+    seen: list[SearchResult] = []
+    found = flash.compare(
+        SMALL, "cpu-x86", seeds=3, max_evals=20, max_params=8e4, callback=seen.append
+    )
+    best = flash.search(SMALL, "cpu-x86", max_params=8e4)
+    assert found.optimum == best.objective
+    assert list(found.runs) == ["shgo", *[name for name in found.runs if name != "shgo"]]
+    assert set(found.skipped) == {"flash", "hao"}
+    assert [run.seed for run in found.runs["random"]] == [0, 1, 2]
+    assert len(seen) == 3 * len(found.runs)
+    twin = flash.search(SMALL, "cpu-x86", method="evolution", seed=1, max_evals=20, max_params=8e4)
+    assert found.runs["evolution"][1].x == twin.x
+    rows = {row["method"]: row for row in found.rows()}
+    assert rows["shgo"]["gap"] == (0.0, 0.0, 0.0)
+    assert rows["random"]["fewer"][0] == 1.0
+    assert "proven optimum" in str(found)
+    path = tmp_path / "comparison.json"
+    found.to_json(path)
+    assert Comparison.from_json(path) == found
+    assert len(found.to_frame()) == len(seen)
+    pytest.importorskip("matplotlib")
+    figure = found.plot()
+    assert [axis.get_xlabel() for axis in figure.axes] == ["evaluations", "time [s]"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"methods": "random"}, "methods must be a list"),
+        ({"methods": []}, "methods must be at least one"),
+        ({"methods": ["randon"]}, "did you mean 'random'"),
+        ({"methods": ["evolution"]}, "baseline must be one of the methods compared"),
+        ({"methods": ["random", "flash"]}, "methods: flash: method 'flash' fits a predictor"),
+        ({"seeds": 0}, "seeds must be an integer"),
+        ({"seeds": [1, 1]}, "seeds must be different"),
+        ({"max_latency": 3}, "did you mean 'max_latency_ms'"),
+        ({"options": {"evolve": {}}}, "options must be one of"),
+    ],
+)
+def test_bad_arguments_of_compare(given: dict[str, Any], message: str) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
+        flash.compare(SMALL, "cpu-x86", **given)
+
+
+def test_compare_from_the_shell(cli: Run) -> None:
+    done = cli("compare", "nas-bench-macro", "cpu-x86", "--table", str(PART), "--skip-missing",
+               "--methods", "random,fp-nas", "--seeds", "2", "--max-evals", "4",
+               "--option", "fp-nas.samples=4", "--json")  # fmt: skip
+    data = json.loads(done.stdout)
+    assert [row["method"] for row in data["rows"]] == ["random", "fp-nas"]
+    assert "fp-nas, seed 1: " in done.stderr
+    error = cli("compare", "densenet", "rram", "--train", "digits", code=2)
+    assert "--train needs --out" in error.stderr
+    error = cli("compare", "densenet", "rram", "--option", "samples=4", code=2)
+    assert "must name a method" in error.stderr
+
+
+def test_a_comparison_where_nothing_fits(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--max-latency-ms", "1e-6", "--seeds", "1", "--quiet")
+    done = cli(*words, "--methods", "random,evolution", "--max-evals", "20", code=1)
+    assert "max_latency_ms would have to be at least" in done.stdout
+
+
+def test_a_plot_is_checked_before_the_runs(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--plot")
+    assert "a .png, .svg or .pdf file" in cli(*words, "front.txt", code=2).stderr
+    assert "in a folder that exists" in cli(*words, "none/front.png", code=2).stderr
+
+
+def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:
+    calls = 0
+
+    def impatient(nets: list[Any]) -> list[float]:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return [0.5 + 1e-9 * net.params for net in nets]
+
+    given: dict[str, Any] = {
+        "evaluator": FunctionEvaluator(impatient), "max_evals": 32, "seeds": 2,
+        "methods": ["random", "evolution", "parsec"],
+    }  # fmt: skip
+    found = flash.compare(SMALL, "cpu-x86", **given)
+    assert found.interrupted
+    assert len(found.runs["random"]) == 2  # two chunks of 16 each
+    assert set(found.runs) == {"random"}
+    assert found.skipped == {
+        "evolution": "interrupted, 0 of 2 seeds done",
+        "parsec": "interrupted, 0 of 2 seeds done",
+    }
+    assert "left out: parsec: interrupted" in str(found)
+    kept = tmp_path / "comparison.json"
+    found.to_json(kept)
+    assert flash.Comparison.from_json(kept) == found
+    calls = 4
+    with pytest.raises(KeyboardInterrupt):
+        flash.compare(SMALL, "cpu-x86", **given)
+
+
+def test_what_one_run_charged_costs_the_next_as_much() -> None:
+    space = NasBenchMacro()
+    target = flash.Target.load("cpu-x86")
+    first, second = ground_of(space, target), ground_of(space, target)
+    rows = first.draw(np.random.default_rng(0), 20)
+    assert (first.charge(rows)[1:] == first.charge(rows)[1:]).all()
+    assert first.saved_s == 0.0
+    second.charge(rows)
+    assert second.saved_s > 0.0
+    once = second.saved_s
+    second.charge(rows)
+    assert second.saved_s == once
+
+
+def run_of(*steps: tuple[int, float], nfev: int) -> SearchResult:
+    trace = tuple((2 * n, n, n / 10, value) for n, value in steps)
+    return SearchResult(
+        SMALL, "cpu-x86", {}, "FEASIBLE", "", x=(0,) * len(SMALL.lengths),
+        objective=steps[-1][1], nfev=nfev, elapsed_s=0.0, trace=trace,
+        samples=3 * nfev, spent_s=nfev / 10,
+    )  # fmt: skip
+
+
+def test_expected_effort_counts_the_runs_that_fail() -> None:
+    runs = [run_of((1, 0.1), (10, 0.9), nfev=20), run_of((5, 0.5), nfev=30)]
+    found = statistics.efforts(runs, 0.8)
+    assert found.reached == 0.5
+    assert found.expected("evaluations") == 10 + 30  # over one success
+    assert found.expected("samples") == 20 + 3 * 30  # all that the failing run asked for
+    assert found.expected("seconds") == pytest.approx(1.0 + 3.0)
+    assert statistics.efforts(runs, 1.5).expected("evaluations") is None
+    both = statistics.efforts(runs, 0.5)
+    assert both.expected("evaluations") == (10 + 5) / 2
+    assert statistics.best_after(runs[0], 9) == 0.1
+    assert np.isnan(statistics.best_after(runs[1], 4))
+    assert statistics.best_by(runs[0], 0.99) == 0.1
+    assert statistics.best_by(runs[0], 1.0) == 0.9
+
+
+def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(200):
+        mean, low, high = statistics.interval(rng.normal(1.0, 1.0, size=20).tolist())
+        assert low <= mean <= high
+        held += low <= 1.0 <= high
+    assert 175 <= held <= 199  # percentiles of 20 hold a little less than 95 %
+    same = statistics.efforts([run_of((n, 0.9), nfev=n) for n in (8, 10, 12)], 0.5)
+    found = statistics.ratio(same, same, "evaluations")
+    assert found is not None
+    assert found[1] < 1.0 == found[0] < found[2]

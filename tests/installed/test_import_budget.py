@@ -1,0 +1,88 @@
+"""What a process loads: `import flash` costs nothing, and a search little more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from twins.processes import Run
+
+# Imported by nothing on the way from `import flash` to a printed SearchResult. (`json`, which a
+# target's file needs, brings `re` and `enum`.)
+HEAVY = {
+    "numpy", "scipy", "torch", "numba", "matplotlib", "pandas", "onnx", "dask",
+    "dataclasses", "inspect", "typing", "pathlib", "argparse", "importlib.metadata", "tomllib",
+    "difflib", "warnings", "logging", "unittest", "multiprocessing", "concurrent.futures",
+}  # fmt: skip
+BUDGETS = "max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0"
+LOADED = "import sys\nbefore = set(sys.modules)\n{}\nprint(*sorted(set(sys.modules) - before))"
+# The peak of this process alone; ru_maxrss would start from that of the parent.
+PEAK = """
+try:
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+except OSError:
+    import resource, sys
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak //= 1024 if sys.platform == "darwin" else 1
+print(peak)
+"""
+
+
+def loaded(python: Run, code: str) -> set[str]:
+    """Modules that `code` adds to those of a bare interpreter."""
+    return set(python("-c", LOADED.format(code)).stdout.splitlines()[-1].split())
+
+
+def test_import_loads_nothing_but_flash(python: Run) -> None:
+    names = loaded(python, "import flash")
+    foreign = {name for name in names if name.split(".")[0] not in ("flash", "cython_runtime")}
+    assert {name for name in foreign if not name.startswith("_cython")} <= {"__future__"}
+
+
+@pytest.mark.parametrize("space", ["densenet", "resnet", "wide-resnet"])
+def test_a_search_loads_nothing_heavy(space: str, python: Run) -> None:
+    code = f"import flash\nprint(flash.search('{space}', 'rram', {BUDGETS}))"
+    assert not loaded(python, code) & HEAVY
+
+
+def test_a_search_brings_no_part_of_the_standard_library_that_takes_long(python: Run) -> None:
+    """Each would be paid for at every start: collections alone is a sixteenth of Python's own."""
+    names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
+    foreign = {name for name in names if name.split(".")[0] not in ("flash", "cython_runtime")}
+    assert {name for name in foreign if not name.startswith("_cython")} <= {
+        "__future__", "_json", "_operator"
+    }  # fmt: skip
+
+
+def test_a_search_loads_the_target_s_kind_of_model_alone(python: Run) -> None:
+    names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
+    kinds = {"rram", "cpu", "gpu", "systolic", "fpga"}
+    assert {name.split(".")[-1] for name in names if "hardware." in name} & kinds == {"rram"}
+
+
+def test_a_search_on_a_cpu_loads_nothing_heavy(python: Run) -> None:
+    code = "import flash\nprint(flash.search('mobilenet-v2', 'cpu-x86', max_latency_ms=20.0))"
+    assert not loaded(python, code) & HEAVY
+
+
+def test_a_refusal_loads_nothing_heavy(python: Run) -> None:
+    code = "import flash\nprint(flash.search('densenet', 'rram', max_latency_ms=1e-6))"
+    assert not loaded(python, code) & HEAVY
+
+
+def test_the_command_line_loads_nothing_heavy_but_argparse(python: Run) -> None:
+    words = ("search", "densenet", "rram", "--max-latency-ms", "4", "--max-area-mm2", "70")
+    log = python("-X", "importtime", "-m", "flash", *words).stderr
+    names = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if "|" in line}
+    assert "flash.cli.main" in names
+    # python -m itself loads runpy, and with it pkgutil, typing and warnings.
+    assert not names & (HEAVY - {"argparse", "typing", "warnings", "inspect"})
+
+
+def test_a_search_stays_within_50_mib(python: Run) -> None:
+    bare = int(python("-c", PEAK).stdout)
+    code = f"import flash\nflash.search('densenet', 'rram', {BUDGETS})\n{PEAK}"
+    assert int(python("-c", code).stdout) - bare < 50 * 1024

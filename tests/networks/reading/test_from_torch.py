@@ -1,0 +1,297 @@
+"""Network.from_torch: counts against torch's own, structure, and what is not known."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from twins import torch_models as models  # noqa: E402
+
+import flash  # noqa: E402
+from flash.errors import ArgumentError, ArgumentTypeError, UnknownOperatorsError  # noqa: E402
+from flash.networks.architecture import FAMILIES, Architecture, Cell  # noqa: E402
+from flash.networks.network import Network  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+SMALL = (3, 32, 32)
+
+
+@pytest.mark.parametrize("name", models.PUBLISHED)
+def test_imagenet_models(name: str) -> None:
+    module = models.imagenet(name)
+    net = Network.from_torch(module, (3, 224, 224))
+    assert (net.params, net.macs) == models.counted(module, (3, 224, 224))
+    assert net.params == models.PUBLISHED[name]
+    assert Network.from_dict(net.to_dict()) == net
+
+
+@pytest.mark.parametrize("name", models.CIFAR)
+def test_cifar_models(name: str) -> None:
+    module = models.cifar(name)
+    net = Network.from_torch(module)
+    assert (net.params, net.macs) == models.counted(module, SMALL)
+    assert module.training
+    kinds = [layer.kind for layer in net.layers]
+    joins = {"resnet20": 9, "wide_resnet": 3, "densenet": 12, "mobilenet_v2": 10}
+    assert kinds.count("concat" if name == "densenet" else "add") == joins[name]
+    assert Network.from_torch(module) == net
+
+
+def test_the_same_on_the_meta_device() -> None:
+    module = models.cifar("mobilenet_v2")
+    real = Network.from_torch(module)
+    assert Network.from_torch(module.to("meta")) == real
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("resolution", [32, 96])
+@pytest.mark.parametrize("skips", [0, 5, 40, 1000])
+def test_what_to_torch_built_comes_back(family: str, resolution: int, skips: int) -> None:
+    more = {"expansion": 3, "kernel": 5} if family == "mobilenet-v2" else {}
+    cells = [Cell(16, 5, skips, **more), Cell(24, 4, skips, **more), Cell(24, 3, skips, **more)]
+    arch = Architecture(family, cells, resolution, 7, 3)
+    net = Network.from_torch(arch.to_torch(), (3, resolution, resolution))
+    assert net == arch.network()
+    assert flash.nn_degree(net) == flash.nn_degree(arch)
+    assert flash.nn_mass(net) == pytest.approx(flash.nn_mass(arch), rel=1e-12)
+
+
+def read(*parts: nn.Module, shape: tuple[int, int, int] = (4, 16, 16)) -> Network:
+    module = nn.Sequential(*parts)
+    net = Network.from_torch(module, shape)
+    assert (net.params, net.macs) == models.counted(module, shape)
+    with torch.no_grad():
+        out = module.eval()(torch.zeros(1, *shape))
+    last = net.layers[-1]
+    assert last.out_channels * last.out_height * last.out_width == out.numel()
+    return net
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(4, 6, 3, 2, 1),
+        nn.Conv2d(4, 8, (1, 7), padding=(0, 3), groups=2, bias=False),
+        nn.Conv2d(4, 8, (7, 1), stride=(2, 1)),
+        nn.Conv2d(4, 8, 3, padding=4, dilation=(4, 2)),
+        nn.Conv2d(4, 4, 5, groups=4, padding="same", dilation=2),
+        nn.Conv2d(4, 4, (2, 4), padding="same"),
+        nn.Conv2d(4, 4, 3, padding="valid"),
+        nn.Conv2d(4, 4, 3, padding=2, padding_mode="reflect"),
+        nn.Conv2d(4, 4, 16),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_convolutions(conv: nn.Conv2d) -> None:
+    net = read(conv)
+    with torch.no_grad():
+        out = conv(torch.zeros(1, 4, 16, 16))
+    layer = net.layers[0]
+    assert (layer.out_channels, layer.out_height, layer.out_width) == tuple(out.shape[1:])
+    assert layer.kernel_size == conv.kernel_size
+    assert layer.strides == conv.stride
+    assert layer.dilations == conv.dilation
+    assert Network.from_dict(net.to_dict()) == net
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3, 2, 1),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.MaxPool2d((1, 3), (1, 2), dilation=2),
+        nn.AvgPool2d(3, 2, 1),
+        nn.AvgPool2d(5, 4, ceil_mode=True),
+        nn.AdaptiveAvgPool2d(1),
+        nn.AdaptiveAvgPool2d((1, 1)),
+        nn.AdaptiveAvgPool2d(4),
+        nn.AdaptiveAvgPool2d((3, 5)),
+        nn.AdaptiveMaxPool2d(1),
+        nn.ZeroPad2d((1, 0, 2, 0)),
+    ],
+    ids=str,
+)
+def test_pools(pool: nn.Module) -> None:
+    net = read(pool, nn.Conv2d(4, 5, 1))
+    with torch.no_grad():
+        out = pool(torch.zeros(1, 4, 16, 16))
+    assert (net.layers[-1].out_height, net.layers[-1].out_width) == tuple(out.shape[2:])
+
+
+def test_norms_and_activations_find_their_layer() -> None:
+    net = read(
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU6(),
+        nn.Dropout2d(),
+        nn.Conv2d(8, 8, 3),
+        nn.Hardswish(),
+        nn.BatchNorm2d(8),
+        nn.BatchNorm2d(8, affine=False),
+        nn.Flatten(),
+        nn.Linear(8 * 144, 12),
+        nn.BatchNorm1d(12),
+        nn.ReLU(),
+        nn.Linear(12, 3, bias=False),
+        nn.Softmax(1),
+    )
+    rows = [(row.kind, row.norm, row.activation) for row in net.layers]
+    assert rows == [
+        ("conv", "both", "relu"),
+        ("conv", False, None),
+        ("concat", "output", None),  # after an activation, before a flattened map: its own row
+        ("linear", "output", "relu"),
+        ("linear", False, None),
+    ]
+
+
+class Odd(nn.Module):
+    """A module of one function."""
+
+    def __init__(self, function: Any, **parts: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x: Any) -> Any:
+        return self.function(self, x)
+
+
+def conv(into: int = 4, out: int = 4, **more: Any) -> nn.Conv2d:
+    return nn.Conv2d(into, out, 3, padding=1, **more)
+
+
+def test_a_norm_that_two_read_is_a_row_of_its_own() -> None:
+    def forward(m: Any, x: Any) -> Any:
+        y = torch.relu(m.bn(x))
+        return m.a(y) + m.b(y)
+
+    net = Network.from_torch(Odd(forward, bn=nn.BatchNorm2d(4), a=conv(), b=conv()), (4, 8, 8))
+    assert [(row.kind, row.norm) for row in net.layers] == [
+        ("concat", "output"),
+        ("conv", False),
+        ("conv", False),
+        ("add", False),
+    ]
+    assert net.layers[3].inputs == (1, 2)
+
+
+def test_split_concat_and_gate() -> None:
+    def forward(m: Any, x: Any) -> Any:
+        a, b = x.chunk(2, 1)
+        y = torch.cat([a, m.a(b)], 1)
+        y = y * torch.sigmoid(m.s(y.mean([2, 3], keepdim=True)))  # squeeze and excitation
+        n, c, h, w = y.shape
+        y = y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)  # channel shuffle
+        return m.b(y[:, 1:3, ::2, ::2] if y.shape[2] < 4 else y[:, [0, 2]])
+
+    module = Odd(forward, a=conv(2, 2), b=conv(2, 5), s=nn.Conv2d(4, 4, 1))
+    net = Network.from_torch(module, (4, 8, 8))
+    assert (net.params, net.macs) == models.counted(module, (4, 8, 8))
+    assert [row.kind for row in net.layers] == [
+        "concat", "conv", "concat", "pool", "conv", "concat", "conv",
+    ]  # fmt: skip
+    assert net.layers[0].channels == net.layers[5].channels == 2
+    assert (net.layers[2].inputs, net.layers[2].channels) == ((1, -1), 2)
+
+
+def test_flow_that_depends_on_values_is_followed() -> None:
+    def forward(m: Any, x: Any) -> Any:
+        return m.a(x) if x.sum() <= 0 else m.b(x)
+
+    net = Network.from_torch(Odd(forward, a=conv(), b=conv(out=9)), (4, 80, 80))
+    assert [row.out_channels for row in net.layers] == [4]
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (lambda m, x: nn.functional.interpolate(m.a(x), scale_factor=2), "interpolate"),
+        (lambda m, x: m.t(m.a(x)), "conv_transpose2d at t"),
+        (lambda m, x: nn.functional.layer_norm(m.a(x), [8, 8]), "layer_norm"),
+        (lambda m, x: torch.fft.fft(m.a(x)).real, "fft_fft"),
+        (lambda m, x: m.a(x).permute(0, 2, 3, 1), "permute"),
+        (lambda m, x: m.a(x) * m.g.weight.view(1, 4, 1, 1), "mul"),
+        (lambda m, x: m.p(m.a(x)), "prelu at p"),
+        (lambda m, x: torch.stack([x, m.a(x)]), "stack"),
+        (lambda m, x: m.l(x), "linear at l"),
+        (lambda m, x: torch.cat([x, m.a(x)], 2), "cat .along dimension 2"),
+        (lambda m, x: torch.cat([x, torch.zeros(1, 1, 8, 8)], 1), "cat .with a constant"),
+        (lambda m, x: m.a(x) + x[:, :1], "add .of shapes"),
+        (lambda m, x: nn.functional.adaptive_avg_pool2d(m.a(x), 20), "adaptive_avg_pool2d"),
+    ],
+)
+def test_unknown_operators_are_named(function: Any, named: str) -> None:
+    module = Odd(
+        function,
+        a=conv(),
+        t=nn.ConvTranspose2d(4, 4, 3),
+        p=nn.PReLU(4),
+        l=nn.Linear(8, 3),
+        g=nn.Linear(4, 1),
+    )
+    with pytest.raises(UnknownOperatorsError, match=named) as caught:
+        Network.from_torch(module, (4, 8, 8))
+    assert "Supported: 2-d convolution" in str(caught.value)
+
+
+def test_all_unknown_operators_are_listed() -> None:
+    module = nn.Sequential(nn.GroupNorm(2, 4), conv(), nn.Upsample(scale_factor=2))
+    with pytest.raises(UnknownOperatorsError, match="group_norm at 0, interpolate at 2"):
+        Network.from_torch(module, (4, 8, 8))
+
+
+def test_shared_weights_warn() -> None:
+    one = conv()
+    with pytest.warns(UserWarning, match=r"uses 0.weight, 0.bias more than once"):
+        net = Network.from_torch(nn.Sequential(one, one), (4, 8, 8))
+    assert net.params == 2 * (4 * 4 * 9 + 4)
+
+
+def test_bad_input() -> None:
+    with pytest.raises(ArgumentTypeError, match=r"module must be a torch\.nn\.Module, got 3"):
+        Network.from_torch(3)
+    with pytest.raises(ArgumentError, match="input_shape must be"):
+        Network.from_torch(conv(), (3, 32))
+    with pytest.raises(ArgumentError, match=r"must run on an image of 3 x 8 x 8, got Runtime"):
+        Network.from_torch(nn.Sequential(conv()), (3, 8, 8))
+    with pytest.raises(ArgumentError, match="must call functions of torch"):
+        Network.from_torch(nn.Identity())
+
+
+def test_a_module_is_left_as_it_was() -> None:
+    module = models.cifar("wide_resnet")
+    module.bn.eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    modes = [part.training for part in module.modules()]
+    Network.from_torch(module)
+    assert [part.training for part in module.modules()] == modes
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+def test_costs_of_imported_networks() -> None:
+    net = Network.from_torch(models.cifar("mobilenet_v2"))
+    for name in ("rram", "cpu-x86"):
+        cost = flash.Target.load(name).cost(net)
+        assert cost.latency_ms > 0
+        assert len(cost.by_layer) == len(net)
+        assert sum(layer.latency_ms for layer in cost.by_layer) == pytest.approx(cost.latency_ms)
+
+
+def test_compiled_modules_are_unwrapped() -> None:
+    module = models.cifar("resnet20")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compiled = torch.compile(module)
+    assert Network.from_torch(compiled) == Network.from_torch(module)

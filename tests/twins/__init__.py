@@ -1,0 +1,1 @@
+"""What several tests share: reference twins, random problems, places, processes."""
