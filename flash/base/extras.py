@@ -33,10 +33,11 @@ def require(what: str, extra: str, *packages: str) -> Any:
     """
     found = []
     for package in packages:
+        top = package.partition(".")[0]
         try:
+            __import__(top)  # also where a part of it was imported before it went
             found.append(__import__(package, fromlist=["__name__"]))
         except ImportError as error:
-            top = package.partition(".")[0]
             raise MissingExtraError(
                 f"{what} needs {DISTRIBUTIONS.get(top, top)}: pip install 'flash-nas[{extra}]'"
             ) from error

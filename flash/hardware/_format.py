@@ -9,18 +9,18 @@ units, provenance, description, model, features.
 
 from __future__ import annotations
 
-from ..base.checks import hint, known_keys, shown
+from ..base.checks import choice, integer, names, real, shown, table, text
 from ..base.names import COST_COLUMNS, COSTS
 from ..errors import FormatError
 from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "integer", "names_of", "number", "one_of", "plain", "table", "text"]
+__all__ = ["check", "plain"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
@@ -40,8 +40,8 @@ MAX_TEXT = 10_000
 
 
 def check(
-    data: Any,
     where: str,
+    data: Any,
     kinds: Mapping[str, ModuleType],
     version: int,
     complete: bool = True,
@@ -50,10 +50,10 @@ def check(
 
     Parameters
     ----------
-    data : mapping
-        A target file, parsed.
     where : str
         What to call it in errors: its path.
+    data : mapping
+        A target file, parsed.
     kinds : dict of str to module
         The kinds of model there are.
     version : int
@@ -63,45 +63,45 @@ def check(
 
     Raises
     ------
-    FormatError
+    ArgumentError, ArgumentTypeError
         Where anything is not as it should be: names the key, what came and what is accepted.
     """
-    table(data, where, KEYS, REQUIRED)
-    if integer(data["format"], f"{where}: format", 0, 2**31) != version:
+    table(where, data, KEYS, REQUIRED)
+    if integer(f"{where}: format", data["format"], 0, 2**31) != version:
         raise FormatError(f"{where}: format must be {version}, got {data['format']}")
-    name = text(data["name"], f"{where}: name", 100)
+    name = text(f"{where}: name", data["name"], 100)
     if not name.strip() or not name.isprintable():
         raise FormatError(f"{where}: name must be printable text, got {shown(name)}")
-    module = kinds[one_of(data["kind"], f"{where}: kind", kinds)]
+    module = kinds[choice(f"{where}: kind", data["kind"], kinds)]
     if hasattr(module, "refuse_older"):  # before its features are found to be others
         module.refuse_older(data, where)
     if "features" in data:
-        names_of(data["features"], f"{where}: features", module.FEATURES)
+        names(f"{where}: features", data["features"], module.FEATURES)
     accepted = tuple(column for column in COST_COLUMNS if column in module.COLUMNS)
-    coefficients = _coefficients(data["coefficients"], where, module.FEATURES, accepted)
-    links = table(data.get("links", {}), f"{where}: links", coefficients)
+    coefficients = _coefficients(where, data["coefficients"], module.FEATURES, accepted)
+    links = table(f"{where}: links", data.get("links", {}), coefficients)
     if module.LINKS and len(links) < len(coefficients):
         missing = next(key for key in coefficients if key not in links)
         raise FormatError(f"{where}: links lacks the key {missing!r}, a set of coefficients")
-    parameters = table(data.get("parameters", {}), f"{where}: parameters")
+    parameters = table(f"{where}: parameters", data.get("parameters", {}))
     budget = [MAX_NOTES]
-    plain(parameters, f"{where}: parameters", budget)
+    plain(f"{where}: parameters", parameters, budget)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
-        module.check_parameters(parameters, f"{where}: parameters")
+        module.check_parameters(f"{where}: parameters", parameters)
     fields = {
         "name": name,
         "kind": data["kind"],
-        "description": text(data.get("description", ""), f"{where}: description"),
+        "description": text(f"{where}: description", data.get("description", ""), MAX_TEXT),
         "coefficients": coefficients,
         "links": {
-            key: module.check_links(links.get(key, {}), f"{where}: links.{key}")
+            key: module.check_links(f"{where}: links.{key}", links.get(key, {}))
             for key in coefficients
         },
-        "sets": _sets(data.get("sets", {}), where, coefficients),
-        "not_calibrated_families": names_of(
-            data.get("not_calibrated_families", ()),
+        "sets": _sets(where, data.get("sets", {}), coefficients),
+        "not_calibrated_families": names(
             f"{where}: not_calibrated_families",
+            data.get("not_calibrated_families", ()),
             FAMILIES,
         ),
         "parameters": dict(parameters),
@@ -109,27 +109,27 @@ def check(
     if complete:
         from ._notes import LATE, check_late
 
-        plain(data.get("model", {}), f"{where}: model", budget)
+        plain(f"{where}: model", data.get("model", {}), budget)
         for key in LATE:
-            fields[key] = check_late(key, data, where, fields, module, budget)
+            fields[key] = check_late(where, key, data, fields, module, budget)
     return fields
 
 
 def _coefficients(
-    data: Any, where: str, features: tuple[str, ...], columns: tuple[str, ...]
+    where: str, data: Any, features: tuple[str, ...], columns: tuple[str, ...]
 ) -> dict[str, dict[str, dict[str, float]]]:
     where = f"{where}: coefficients"
-    sets = table(data, where)
+    sets = table(where, data)
     if not 1 <= len(sets) <= MAX_SETS:
         raise FormatError(f"{where} must hold 1 to {MAX_SETS} sets, got {len(sets)}")
     result: dict[str, dict[str, dict[str, float]]] = {}
     for name, one in sets.items():
-        at = f"{where}.{text(name, f'{where}: the name of a set', 100)}"
+        at = f"{where}.{text(f'{where}: the name of a set', name, 100)}"
         result[name] = {}
-        for column, values in table(one, at, columns, ("latency_ms",)).items():
+        for column, values in table(at, one, columns, ("latency_ms",)).items():
             result[name][column] = {
-                feature: number(value, f"{at}.{column}.{feature}", 0.0, MAX_COEFFICIENT)
-                for feature, value in table(values, f"{at}.{column}", features).items()
+                feature: real(f"{at}.{column}.{feature}", value, 0.0, MAX_COEFFICIENT)
+                for feature, value in table(f"{at}.{column}", values, features).items()
             }
             if column in COSTS and not any(result[name][column].values()):
                 raise FormatError(f"{at}.{column} must hold a coefficient above 0, got none")
@@ -146,11 +146,11 @@ def _coefficients(
     return result
 
 
-def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _sets(where: str, data: Any, coefficients: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     where = f"{where}: sets"
     result: dict[str, tuple[str, ...]] = {}
-    for name, families in table(data, where, coefficients).items():
-        result[name] = names_of(families, f"{where}.{name}", FAMILIES)
+    for name, families in table(where, data, coefficients).items():
+        result[name] = names(f"{where}.{name}", families, FAMILIES)
     listed = [family for families in result.values() for family in families]
     for family in FAMILIES:
         if listed.count(family) > 1:
@@ -160,69 +160,7 @@ def _sets(data: Any, where: str, coefficients: Mapping[str, Any]) -> dict[str, t
     return result
 
 
-# Pieces, also for the kinds' own links
-
-
-def table(
-    data: Any, where: str, accepted: Iterable[str] | None = None, required: Iterable[str] = ()
-) -> Mapping[str, Any]:
-    """Return `data` if it is a table with known keys and none missing."""
-    if not isinstance(data, dict):
-        raise FormatError(f"{where} must be a table of names, got {shown(data)}")
-    if accepted is not None:
-        known_keys(where, data, accepted)
-    for key in required:
-        if key not in data:
-            raise FormatError(f"{where} lacks the key {key!r}{hint(key, map(str, data))}")
-    return data
-
-
-def text(value: Any, where: str, longest: int = MAX_TEXT) -> str:
-    """Return `value` if it is text of at most `longest` characters."""
-    if not isinstance(value, str) or len(value) > longest:
-        raise FormatError(
-            f"{where} must be text of at most {longest} characters, got {shown(value)}"
-        )
-    return value
-
-
-def one_of(value: Any, where: str, accepted: Iterable[str]) -> str:
-    """Return `value` if it is one of the accepted names."""
-    accepted = tuple(accepted)
-    if not isinstance(value, str) or value not in accepted:
-        raise FormatError(
-            f"{where} must be one of {', '.join(map(repr, accepted))}, "
-            f"got {shown(value)}{hint(value, accepted)}"
-        )
-    return value
-
-
-def names_of(value: Any, where: str, accepted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `value` as a tuple if it is a list of accepted names, none twice."""
-    if not isinstance(value, (list, tuple)):
-        raise FormatError(f"{where} must be a list of names, got {shown(value)}")
-    for name in value:
-        one_of(name, where, accepted)
-    if len(set(value)) != len(value):
-        raise FormatError(f"{where} must hold no name twice, got {shown(value)}")
-    return tuple(value)
-
-
-def number(value: Any, where: str, low: float, high: float) -> float:
-    """Return `value` as a float if it is a number from `low` to `high`: no boolean, no NaN."""
-    if type(value) not in (int, float) or not low <= value <= high:
-        raise FormatError(f"{where} must be a number from {low:g} to {high:g}, got {shown(value)}")
-    return float(value)
-
-
-def integer(value: Any, where: str, low: int, high: int) -> int:
-    """Return `value` if it is an integer from `low` to `high`."""
-    if type(value) is not int or not low <= value <= high:
-        raise FormatError(f"{where} must be an integer from {low} to {high}, got {shown(value)}")
-    return value
-
-
-def plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
+def plain(where: str, value: Any, budget: list[int], depth: int = 0) -> None:
     """Refuse anything but short JSON values, and more of them than a description needs."""
     budget[0] -= 1
     if budget[0] < 0 or depth > MAX_DEPTH:
@@ -233,17 +171,17 @@ def plain(value: Any, where: str, budget: list[int], depth: int = 0) -> None:
     if kind is dict:
         for key, one in value.items():
             if type(key) is not str or len(key) > MAX_TEXT:
-                text(key, f"{where}: a key")
-            plain(one, where, budget, depth + 1)
+                text(f"{where}: a key", key, MAX_TEXT)
+            plain(where, one, budget, depth + 1)
     elif kind in (list, tuple):
         for one in value:
-            plain(one, where, budget, depth + 1)
+            plain(where, one, budget, depth + 1)
     elif kind is str:
         if len(value) > MAX_TEXT:
-            text(value, where)
+            text(where, value, MAX_TEXT)
     elif (
         value is not None
         and kind is not bool
         and (kind not in (int, float) or not -1e300 <= value <= 1e300)
     ):
-        number(value, f"{where}: a number in it", -1e300, 1e300)
+        real(f"{where}: a number in it", value, -1e300, 1e300)

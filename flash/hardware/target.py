@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .._core.model.compile import Model
-from ..base.checks import choice, json_text, parse_json, public, read_text, shipped, shown
+from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
@@ -142,7 +142,8 @@ class Target(Record):
         """
         from ._format import check
 
-        return cls(**check(data, where, KINDS, FORMAT))
+        with faults():
+            return cls(**check(where, data, KINDS, FORMAT))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
@@ -372,7 +373,8 @@ def _read_shipped(name: str) -> Target:
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
     now = [parts[key][1:-1] for key in parts if key in NEEDED]
     data = parse_json(",".join([first, *now]) + "}", file)
-    fields = check(data, file, KINDS, FORMAT, complete=False)
+    with faults():
+        fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
         choice("target", name, targets(), also)
 
@@ -381,7 +383,8 @@ def _read_shipped(name: str) -> Target:
             from ._notes import check_late
 
             one = parse_json(parts.get(key, "{}"), file)
-            return check_late(key, one, file, fields, KINDS[fields["kind"]], [MAX_NOTES])
+            with faults():
+                return check_late(file, key, one, fields, KINDS[fields["kind"]], [MAX_NOTES])
 
         return deferred(read)
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from ..base.checks import (
     choice,
+    faults,
     integer,
     json_text,
     known_keys,
-    parse_json,
     public,
-    read_text,
     shown,
 )
 from ..base.record import Record, cached
@@ -235,15 +234,13 @@ class Network(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys("the network", data, ("input_shape", "layers"))
-        if "layers" not in data:
-            raise FormatError("the network lacks the key 'layers'")
-        try:
-            return cls.from_layers(data["layers"], data.get("input_shape"))
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the network: {error}") from None
+        from ..base.plain import ANY, fields
+
+        where = "the network"
+        checks = dict.fromkeys(("layers", "input_shape"), ANY)
+        given = fields(where, data, checks, optional=("input_shape",))
+        with faults(where):
+            return cls.from_layers(**given)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""
@@ -252,10 +249,9 @@ class Network(Record):
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Network:
         """Read a network from JSON text (it starts with a brace) or from a file."""
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        text = read_text(source, "the network file")
-        return cls.from_dict(parse_json(text, f"the network file {shown(str(source))}"))
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
         lines = self._rows()

@@ -6,6 +6,7 @@ import os
 
 from ..base.checks import (
     choice,
+    faults,
     json_text,
     known_keys,
     number,
@@ -16,7 +17,7 @@ from ..base.checks import (
     shown,
 )
 from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ __all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 
 KINDS = ("topology", "nn-degree")
 _FORMAT = 1
-_KEYS = {
-    "nn-degree": ("format", "kind", "a", "b", "c"),
-    "topology": ("format", "kind", "score"),
-}
+_KEYS = {"nn-degree": ("a", "b", "c"), "topology": ("score",)}  # of a file, beside those of all
+_MORE = ("provenance", "evidence")  # which may be missing
 
 
 @public
@@ -314,37 +313,41 @@ class AccuracyPredictor(Record):
         """Return the predictor in a JSON file; FormatError if it is none."""
         where = os.fspath(path)
         data = parse_json(read_text(path, "predictor"), where)
-        try:
-            return cls._from_dict(where, data)
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"{where}: {error}") from None
+        return cls.from_dict(data, where)
 
     @classmethod
-    def _from_dict(cls, where: str, data: Any) -> AccuracyPredictor:
-        every = {key for keys in _KEYS.values() for key in keys}
-        known_keys(where, data, (*sorted(every), "provenance", "evidence"))
-        kind = choice("kind", data.get("kind"), KINDS)
-        known_keys(where, data, (*_KEYS[kind], "provenance", "evidence"))
-        missing = [key for key in _KEYS[kind] if key not in data]
-        if missing:
-            raise ArgumentError(f"{missing[0]} is missing")
-        if data["format"] != _FORMAT:
-            raise ArgumentError(f"format must be {_FORMAT}")
-        provenance = data.get("provenance", {})
-        if not isinstance(provenance, dict):
-            raise ArgumentTypeError("provenance must be an object")
-        evidence = None
-        if data.get("evidence") is not None:
-            from .evidence import Evidence
+    def from_dict(cls, data: Any, where: str = "the predictor") -> AccuracyPredictor:
+        """Return the predictor that a parsed file describes.
 
-            size = (7, 7) if kind == "topology" else (3, 1)
-            evidence = Evidence.from_dict(data["evidence"], *size)
-        if kind == "topology":
-            from .score import TopologyScore
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted; the message names the key,
+            after `where`.
+        """
+        from ..base.plain import ANY, TABLE, TEXT, fields, maybe
+        from .evidence import Evidence
+        from .score import TopologyScore
 
-            score = TopologyScore.from_dict(data["score"])
-            return cls(topology=score, provenance=provenance, evidence=evidence)
-        return cls(data["a"], data["b"], data["c"], provenance=provenance, evidence=evidence)
+        known_keys(where, data, ("format", "kind", *_KEYS["nn-degree"], *_KEYS["topology"], *_MORE))
+        with faults():
+            kind = choice(f"{where}: kind", data.get("kind"), KINDS)
+        size = (7, 7) if kind == "topology" else (3, 1)
+        checks = {
+            "kind": TEXT,
+            **dict.fromkeys(("a", "b", "c"), ANY),  # the predictor itself looks at them
+            "score": lambda name, value: TopologyScore.from_dict(value, name),
+            "provenance": TABLE,
+            "evidence": maybe(lambda name, value: Evidence.from_dict(value, *size, name)),
+        }
+        own = {key: checks[key] for key in ("kind", *_KEYS[kind], *_MORE)}
+        given = fields(where, data, own, optional=_MORE, version=_FORMAT)
+        given.pop("kind")
+        given.setdefault("provenance", {})
+        if "score" in given:
+            given["topology"] = given.pop("score")
+        with faults(where):
+            return cls(**given)
 
     def _degree_form(self) -> tuple[float, float, float]:
         if self.a is None or self.b is None or self.c is None:

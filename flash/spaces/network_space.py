@@ -7,9 +7,9 @@ cell.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, known_keys, shown
+from ..base.checks import choice, faults, integer, shown
 from ..base.record import Generic
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..errors import ArgumentError
 from .index import digits_of, number_of
 
 TYPE_CHECKING = False
@@ -188,15 +188,13 @@ class NetworkSpace(Generic[N]):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make a space from plain data; FormatError if a key is unknown or a value not accepted."""
-        given = dict(data)
-        given.pop("family", None)
-        known_keys("the space", given, cls().options())
-        try:
+        from ..base.plain import ANY, fields
+
+        where = "the space"
+        options = dict.fromkeys(cls().options(), ANY)
+        given = fields(where, data, options, optional=options, also=("family",))
+        with faults(where):
             return cls(**given)
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the space: {error}") from None
 
 
 def network_space(value: str | Mapping[str, Any]) -> NetworkSpace[Any]:

@@ -319,7 +319,9 @@ def test_a_stride_of_zero_in_a_branch() -> None:
     outputs = [helper.make_tensor_value_info("a", TensorProto.FLOAT, None)]
     branch = helper.make_graph([conv(output="a", strides=[0, 1])], "b", [], outputs)
     with pytest.raises(UnknownOperatorsError, match="If"):
-        read([node("If", "yes", then_branch=branch, else_branch=branch), node("If", "x", "z")], made)
+        read(
+            [node("If", "yes", then_branch=branch, else_branch=branch), node("If", "x", "z")], made
+        )
 
 
 def test_opsets_and_inputs() -> None:
