@@ -3,7 +3,8 @@
  * A network is one row per cell. A row holds one number per column; the totals of a
  * configuration are the sums of its rows, its boundaries and a constant, but for the peak, which
  * is their maximum. Every number is an integer held in a double (fixed point, see `quantum`) and
- * every total stays below 2^53, so sums are exact in any order and in any grouping. Metrics are fixed formulas of the totals.
+ * every total stays below 2^53, and so does an area with its peak: sums are exact in any order and
+ * in any grouping. Metrics are fixed formulas of the totals.
  */
 #ifndef FLASH_PROBLEM_H
 #define FLASH_PROBLEM_H
@@ -13,6 +14,7 @@
 
 #define FLASH_MAX_CELLS 32
 #define FLASH_MAX_STATES 64
+#define FLASH_DIMS 5 /* variables of a cell */
 #define FLASH_COLUMNS 14
 enum {
     COL_SCORE,       /* NN-Degree or a predictor's additive score */
@@ -39,7 +41,7 @@ typedef struct {
     int32_t states;                  /* hand-on states (free widths); 1 without coupling */
     int32_t joined;                  /* it has boundaries */
     int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
-    int32_t dims[5];                 /* choices per variable, most significant first */
+    int32_t dims[FLASH_DIMS];                 /* choices per variable, most significant first */
     int64_t space_rows;              /* rows of the search space: row r stands for r % space_rows */
     double *column[FLASH_COLUMNS];   /* rows numbers each; NULL where the column is absent */
     double low[FLASH_COLUMNS], high[FLASH_COLUMNS]; /* of each column */
@@ -61,6 +63,12 @@ typedef struct {
     double padding[2]; /* a cache line */
 } flash_class;
 
+enum {
+    LINK_SCORE,       /* the accuracy is the score */
+    LINK_EXPONENTIAL, /* 1 / (a + exp(b / score + c)) */
+    LINK_LOGISTIC     /* a / (1 + exp(-score)) */
+};
+
 typedef struct {
     int32_t n_direct;             /* scales below it find their class in class_at */
     const int16_t *class_at;
@@ -72,8 +80,7 @@ typedef struct {
     int32_t linked; /* any of these: costs are no plain sums */
     double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
     int32_t modelled;              /* bit m: metric m is known */
-    int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
-                           2: a / (1 + exp(-score)) */
+    int32_t score_link;            /* from the score to the accuracy: LINK_... */
     double link_a, link_b, link_c;
     double log_macs, log_params; /* what the logarithm of each adds to the score; 0 where nothing */
 } flash_links;
@@ -175,9 +182,9 @@ static inline void flash_metrics(const flash_links *l, const double *x, double *
 
 static inline double flash_accuracy(const flash_links *l, double score)
 {
-    if (!l->score_link)
+    if (l->score_link == LINK_SCORE)
         return score;
-    if (l->score_link == 2)
+    if (l->score_link == LINK_LOGISTIC)
         return l->link_a / (1.0 + exp(-score));
     return 1.0 / (l->link_a + exp(l->link_b / score + l->link_c));
 }
