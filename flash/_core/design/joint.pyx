@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from flash._core.kernels.kernels cimport flash_kernels
+from flash._core.kernels.kernels cimport PACK_LINE, flash_kernels
 from flash._core.tables.problem cimport (
     COL_PEAK, FLASH_COLUMNS, M_LATENCY, M_PARAMS, flash_cell, flash_class, flash_joined,
     flash_links, flash_problem, flash_variant,
@@ -21,6 +21,11 @@ __all__ = ("join", "total_of")
 cdef enum:
     COSTS = 0b111111111110   # columns: latency ... peak
     PIECE = 256          # rows at a time, which stay in the innermost cache
+
+
+cdef inline int64_t whole_lines(int64_t rows) noexcept nogil:
+    """Numbers of a column with what fills its last cache line."""
+    return (rows + PACK_LINE - 1) & ~<int64_t> (PACK_LINE - 1)
 
 
 cdef struct Choices:     # tables of a part's options
@@ -64,7 +69,7 @@ def join(Tables base not None, list parts not None) -> Tables:
             at += choices[i].n
             for j in range(choices[i].n):
                 one = parts[i][j]
-                if not alike(&one.problem, &base.problem):
+                if not same_rows(&one.problem, &base.problem):
                     raise ValueError("parts: tables of another space")
                 costs &= one.problem.present
                 choices[i].option[j] = &one.problem
@@ -81,7 +86,7 @@ def join(Tables base not None, list parts not None) -> Tables:
             for c in range(base.problem.variants[v].n_cells):
                 for k in range(FLASH_COLUMNS):
                     if costs >> k & 1:
-                        need += (base.problem.variants[v].cells[c].rows + 7) & ~7
+                        need += whole_lines(base.problem.variants[v].cells[c].rows)
         at = NULL if alone else self.reserve(need)
         for v in range(base.problem.n_variants):
             self.problem.variants[v].constant = base.problem.variants[v].constant
@@ -100,7 +105,7 @@ def join(Tables base not None, list parts not None) -> Tables:
                         cell.high[k] = first.variants[v].cells[c].high[k]
                         continue
                     cell.column[k] = at
-                    at += (cell.rows + 7) & ~7
+                    at += whole_lines(cell.rows)
                     with nogil:
                         join_up(choices, n_parts, v, c, k, cell.rows, cell.column[k])
                         kernel.range(cell.rows, cell.column[k], &cell.low[k], &cell.high[k])
@@ -111,7 +116,7 @@ def join(Tables base not None, list parts not None) -> Tables:
     return self
 
 
-cdef inline int alike(const flash_problem* a, const flash_problem* b) noexcept nogil:
+cdef inline int same_rows(const flash_problem* a, const flash_problem* b) noexcept nogil:
     """Whether two problems have the same rows."""
     cdef int v, c
     if a.n_variants != b.n_variants:

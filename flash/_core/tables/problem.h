@@ -3,8 +3,8 @@
  * A network is one row per cell. A row holds one number per column; the totals of a
  * configuration are the sums of its rows, its boundaries and a constant, but for the peak, which
  * is their maximum. Every number is an integer held in a double (fixed point, see `quantum`) and
- * every total stays below 2^53, so sums are exact in any order and in any grouping. Metrics are
- * fixed formulas of the totals.
+ * every total stays below 2^53, and so does an area with its peak: sums are exact in any order and
+ * in any grouping. Metrics are fixed formulas of the totals.
  */
 #ifndef FLASH_PROBLEM_H
 #define FLASH_PROBLEM_H

@@ -23,6 +23,7 @@ cdef extern from "tables/problem.h" nogil:
         FLASH_METRICS
         FLASH_MAX_CELLS
         FLASH_MAX_STATES
+        FLASH_VARIABLES
         COL_SCORE
         COL_LATENCY
         COL_LATENCY_IN
