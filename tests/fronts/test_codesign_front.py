@@ -108,6 +108,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, derandomize=True, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(CASES))
 def test_equals_looking_at_everything(seed: int, case: tuple[str, str]) -> None:
