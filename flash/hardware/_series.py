@@ -83,9 +83,9 @@ def checked_settings(
 def checked_shape(given: Sequence[int] | None) -> tuple[int, int, int] | None:
     if given is None:
         return None
-    from ..networks.network import _shape
+    from ..networks.network import image_shape
 
-    return _shape(given)
+    return image_shape(given)
 
 
 def require_runtime(runtime: str) -> None:

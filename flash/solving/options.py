@@ -73,11 +73,10 @@ class Options(Record):
             name = wanted.name(predictor is not None)
             return unsearched(space, device, name, self.method, self.seed)
         extra = count_columns((*limits_on(limits), *wanted.metrics))
-        known = bool(device.target._models)
+        known = device.target.compiled
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
-            device.target._models.clear()
-            device.target._network_links.clear()
+            device.target.forget()
         query = Query(limits, device.least, wanted.exponents)
         run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
         run.listen(self.callback, self.progress, stop)
