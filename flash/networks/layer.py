@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, public, shown
+from ..base.checks import choice, flag, integer, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -168,8 +168,7 @@ class Layer(Record):
             state["norm"] = "output"
         elif self.norm is not False:
             choice("norm", self.norm, NORMS)
-        if not isinstance(self.bias, bool):
-            raise ArgumentTypeError(f"bias must be True or False, got {shown(self.bias)}")
+        flag("bias", self.bias)
         if self.cell is not None:
             state["cell"] = integer("cell", self.cell, 0, MAX_LAYERS)
         if self.activation is not None:

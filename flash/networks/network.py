@@ -52,7 +52,7 @@ class Network(Record):
     input_shape: tuple[int, int, int] = (3, 32, 32)
 
     def __post_init__(self) -> None:
-        self.__dict__["input_shape"] = _shape(self.input_shape)
+        self.__dict__["input_shape"] = image_shape(self.input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
         for number, layer in enumerate(self.layers):
@@ -101,7 +101,7 @@ class Network(Record):
         listed: object = layers
         if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
-        image = None if input_shape is None else _shape(input_shape)
+        image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
         for number, given in enumerate(layers):
@@ -170,7 +170,7 @@ class Network(Record):
         require("from_torch()", "torch", "torch")
         from .reading.torch_module import read_module
 
-        return read_module(module, _shape(input_shape))
+        return read_module(module, image_shape(input_shape))
 
     @classmethod
     def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
@@ -285,7 +285,7 @@ class Network(Record):
         return lines
 
 
-def _shape(shape: Any) -> tuple[int, int, int]:
+def image_shape(shape: Any) -> tuple[int, int, int]:
     if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"
@@ -356,7 +356,7 @@ def _first_shape(where: str, data: dict[str, Any]) -> tuple[int, int, int]:
     for key in ("in_channels", "height", "width"):
         if key not in data:
             raise FormatError(f"{where} lacks {key!r}, and there is no input_shape to tell it")
-    return _shape((data["in_channels"], data["height"], data["width"]))
+    return image_shape((data["in_channels"], data["height"], data["width"]))
 
 
 def _complete(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, known_keys, public, shown
-from ..errors import ArgumentError, ArgumentTypeError
+from ..base.checks import choice, integer, known_keys, listener, public
+from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
 from ..spaces.backbones import backbone_of
 from ..spaces.bypass import BypassSpace
@@ -113,8 +113,7 @@ def train_supernet(
         integer("subnets", subnets, 1, 1 << 20)
         if sampling != "ordered-dropout":
             raise ArgumentError(f"subnets belongs to ordered-dropout, got {subnets}")
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
+    listener("callback", callback)
     for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
         if value is not None:
             integer(name, value, low)

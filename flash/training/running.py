@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, known_keys, public, shown
+from ..base.checks import integer, known_keys, listener, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
@@ -39,7 +39,7 @@ MAX_WORKERS, MAX_REPEATS = 1024, 1000
 
 
 @public
-def train(  # noqa: C901
+def train(
     space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
     dataset: Dataset,
     n: int = 25,
@@ -143,8 +143,7 @@ def train(  # noqa: C901
             raise ArgumentTypeError(f"executor must be an Executor, got {shown(executor)}")
         if workers is not None:
             raise ArgumentError("workers cannot be used with an executor, which has its own")
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {shown(callback)}")
+    listener("callback", callback)
     if recipe is not None and not isinstance(recipe, Recipe):
         known_keys("recipe", recipe, Recipe.field_names)
     for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
