@@ -17,8 +17,9 @@ from flash._core.search.tolerances cimport (
     BOUND_SLACK, CONSTRAINT_SLACK, LOG_OF_NOTHING, LOG_TERMS_SLACK, NARROW_CHORD,
 )
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC, M_MACS, M_PARAMS,
-    M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links, flash_query, flash_try, flash_variant,
+    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC,
+    M_MACS, M_PARAMS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links,
+    flash_query, flash_try, flash_variant,
 )
 
 

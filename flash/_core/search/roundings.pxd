@@ -101,8 +101,9 @@ cdef inline int power_of_two(double x) noexcept nogil:
 
 cdef inline void learn_all(const flash_problem* problem, int needed, VariantFacts* facts,
                            int* shows) noexcept nogil:
-    """The facts of all variants, of the columns that are needed; shows[k]: in the score, latency, energy and area, whether one unit
-    more of the column always shows in the reported metric, whatever the others add to it."""
+    """The facts of all variants, of the columns that are needed; shows[k]: in the score, latency,
+    energy and area, whether one unit more of the column always shows in the reported metric,
+    whatever the others add to it."""
     cdef const flash_links* links = &problem.links
     cdef double most[N_COLUMNS]
     cdef double top[N_METRICS]
