@@ -237,7 +237,7 @@ class Network(Record):
         from ..base.plain import ANY, fields
 
         where = "the network"
-        checks = dict.fromkeys(("layers", "input_shape"), ANY)
+        checks = {"layers": ANY, "input_shape": ANY}
         given = fields(where, data, checks, optional=("input_shape",))
         with faults(where):
             return cls.from_layers(**given)
