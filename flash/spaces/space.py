@@ -478,8 +478,8 @@ def WideResNet(
     """Return a space of basic blocks, pre-activation: `SearchSpace` of family "wide-resnet".
 
     The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 4, 6, 8, 10;
-    3 cells of 1 to 6 blocks; residuals of j * ceil(width / 32) channels with j = 0..32; CIFAR-
-    sized.
+    3 cells of 1 to 6 blocks; residuals of j * ceil(width / 32) channels with j = 0..32;
+    CIFAR-sized.
     """
     return SearchSpace(
         "wide-resnet",
@@ -511,8 +511,8 @@ def MobileNetV2(
     """Return a space of inverted residuals: `SearchSpace` of family "mobilenet-v2".
 
     The keywords are those of `SearchSpace`. Without arguments: width multipliers 0.5 to 1.5 in
-    steps of 0.25; 7 stages of 1 to 4 blocks, each with its expansion (2, 3, 4, 6), its kernel (3,
-    5, 7) and whole residuals or none; CIFAR-sized.
+    steps of 0.25; 7 stages of 1 to 4 blocks, each with its expansion (2, 3, 4, 6), its kernel
+    (3, 5, 7) and whole residuals or none; CIFAR-sized.
     """
     return SearchSpace(
         "mobilenet-v2",
