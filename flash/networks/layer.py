@@ -147,7 +147,8 @@ class Layer(Record):
             state["norm"] = "output"
         elif self.norm is not False:
             choice("norm", self.norm, NORMS)
-        flag("bias", self.bias)
+        if self.bias is not False:
+            flag("bias", self.bias)
         if self.cell is not None:
             state["cell"] = integer("cell", self.cell, 0, MAX_LAYERS)
         if self.activation is not None:
