@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pandas import DataFrame
 
+    from .base.html import Row
     from .hardware.target import Target
     from .predictors.predictor import AccuracyPredictor
     from .problem.compiling import Problem
@@ -33,6 +34,7 @@ __all__ = ["Table", "evaluate"]
 CHUNK = 1 << 18  # rows of a row group
 SHARE = 1 << 17  # configurations of a thread's turn: about a millisecond
 FLAT = 1 << 13  # flat indices of a thread's turn: they and their rows stay in its own caches
+SHOWN = 20  # rows in a notebook
 ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
@@ -44,6 +46,17 @@ class Table(dict[str, "NDArray[Any]"]):
     def rows(self) -> int:
         """Rows of the table."""
         return len(next(iter(self.values()))) if self else 0
+
+    def _repr_html_(self) -> str:
+        from .base.html import page
+
+        n = self.rows
+        some = range(n) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
+        rows: list[Row] = [["", *self]]
+        rows += [[str(i), *(f"{column[i]:.6g}" for column in self.values())] for i in some]
+        if n > SHOWN:
+            rows.insert(1 + SHOWN // 2, f"... {n - SHOWN:,} more ...")
+        return page([(rows, 1, True), f"{n:,} rows"])
 
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame that shares the columns."""

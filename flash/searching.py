@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from . import _core as _core  # first: it opens what a search needs
 from .base.checks import integer, public
 from .hardware.target import as_target
 from .problem.compiling import as_space
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .base.checks import Several
     from .evaluators import Evaluator
     from .fleets.fleet import FleetResult
     from .hardware.target import Target
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from .spaces.space import SearchSpace
 
     N = TypeVar("N", bound=Net)
-    T = TypeVar("T", bound=Target | str | os.PathLike[str])
+    Named: TypeAlias = Target | str | os.PathLike[str]
     Columns: TypeAlias = dict[str, NDArray[Any]]
     Judge: TypeAlias = Callable[[list[N]], ArrayLike]
 
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     @overload
     def search(
         space: SearchSpace | str | os.PathLike[str],
-        target: Target | str | os.PathLike[str],
+        target: Named,
         *,
         max_latency_ms: float | None = None,
         max_energy_mj: float | None = None,
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     @overload
     def search(
         space: NetworkSpace[N],
-        target: Target | str | os.PathLike[str],
+        target: Named,
         *,
         max_latency_ms: float | None = None,
         max_energy_mj: float | None = None,
@@ -95,7 +97,7 @@ if TYPE_CHECKING:
     @overload
     def search(
         space: SearchSpace | str | os.PathLike[str],
-        target: list[T] | tuple[T, ...],
+        target: Several[Named],
         *,
         max_latency_ms: float | Sequence[float | None] | None = None,
         max_energy_mj: float | Sequence[float | None] | None = None,
@@ -124,7 +126,7 @@ if TYPE_CHECKING:
 @public
 def search(
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
-    target: Target | str | os.PathLike[str] | Sequence[Target | str | os.PathLike[str]],
+    target: Target | str | os.PathLike[str] | Several[Target | str | os.PathLike[str]],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,
     max_energy_mj: float | Sequence[float | None] | None = None,

@@ -13,11 +13,20 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     T = TypeVar("T", bound=Callable[..., Any])
+    X = TypeVar("X", covariant=True)
+
+    class Several(Protocol[X]):
+        """A list or a tuple, and no text: of that only texts can be asked for."""
+
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[X]: ...
+        def __contains__(self, value: object, /) -> bool: ...
+
 
 __all__ = [
     "choice",

@@ -59,7 +59,7 @@ UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
 
 MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])
 BUDGETS = (*MAXIMA, "min_accuracy")
-BUDGET_OF = dict(zip(TERMS, ("min_accuracy", *MAXIMA), strict=True))
+BUDGET_OF: dict[str, str] = dict(zip(TERMS, ("min_accuracy", *MAXIMA), strict=True))
 METRIC_OF = {budget: k for k, budget in enumerate(BUDGET_OF.values())}  # that a budget limits
 
 

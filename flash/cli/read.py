@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["SPACE", "option", "read_objective", "read_row", "read_space", "read_space_data"]
 
 # What `flash train` takes where no space is named.
-SMALL_SPACE = {
+SMALL_SPACE: dict[str, Any] = {
     "family": "densenet",
     "width_multipliers": [0.25, 0.5, 1],
     "depths": {"low": 2, "high": 6},

@@ -64,6 +64,10 @@ class JointFront:
         Sums compared; accelerators solved; sets whose least was tried.
     """
 
+    weighed: int
+    solved: int
+    probed: int
+
     def __init__(
         self,
         codesign: Codesign,
@@ -88,7 +92,7 @@ class JointFront:
         self.tables: Tables | None = None  # of an accelerator: all have the same rows
         self.stopped: str | None = None
         self.weighed = self.solved = self.probed = 0
-        self.done = 0.0
+        self.done: float = 0.0
         self._new = False
         self._share = 0.0
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .._core.tables.tables import Tables
     from ..hardware.designs import DesignSpace
     from ..predictors.predictor import AccuracyPredictor
+    from ..predictors.quantisation import Effects
     from ..spaces.space import SearchSpace
 
     Choices = Sequence[tuple[int, ...]]
@@ -103,6 +104,11 @@ class Codesign:
         Configurations weighed, sets looked at.
     """
 
+    nfev: int
+    nodes: int
+    bits: tuple[int, ...]
+    effects: Effects
+
     def __init__(
         self,
         space: SearchSpace,
@@ -125,7 +131,7 @@ class Codesign:
         self.notify = notify
         self.seed = seed
         self.best: Found | None = None
-        self.bound = INF
+        self.bound: float = INF
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
         self.plan = space.core_plan

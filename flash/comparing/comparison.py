@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from typing_extensions import TypeVar
 
+    from ..base.html import Part
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..results.result import SearchResult
@@ -118,11 +119,20 @@ class Comparison(Record, Generic[N]):
         return [[best_after(run, n) for n in points] for run in self.runs[method]]
 
     def __str__(self) -> str:
-        from ..results.screen import table
+        from ..results.screen import text
 
+        return text(self._parts())
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        return page(self._parts())
+
+    def _parts(self) -> list[Part]:
         first = next(iter(self.runs.values()))[0]
-        lines = [f"{first.space.family} on {first.target}, {first.objective_name}"]
-        lines[0] += "".join(f", {name} {value:g}" for name, value in first.budgets.items())
+        head = f"{first.space.family} on {first.target}, {first.objective_name}"
+        head += "".join(f", {name} {value:g}" for name, value in first.budgets.items())
+        lines: list[Part] = [head]
         if self.optimum is not None:
             lines.append(f"proven optimum {self.optimum:.6g}")
         if not self.success:
@@ -133,7 +143,7 @@ class Comparison(Record, Generic[N]):
         rows = [titles]
         for row in self.rows():
             rows.append(_line(row))
-        lines += ["", *table(rows, 1), ""]
+        lines += ["", (rows, 1, True), ""]
         seeds = max(len(runs) for runs in self.runs.values())
         lines.append(
             f"{seeds} seed{'s' * (seeds > 1)}; objective: median; gap: mean; in brackets 95 % "
@@ -141,7 +151,7 @@ class Comparison(Record, Generic[N]):
             f"fewer: evaluations of {self.baseline} over the method's"
         )
         lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
-        return "\n".join(lines)
+        return lines
 
     __repr__ = __str__
 

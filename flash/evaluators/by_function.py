@@ -38,8 +38,8 @@ class FunctionEvaluator(Evaluator):
         self, function: Callable[[list[Any]], Any], name: str | None = None, chunk: int = 16
     ) -> None:
         self.function = function
-        self.name = name or str(getattr(function, "__name__", "function"))
-        self.chunk = chunk
+        self.name: str = name or str(getattr(function, "__name__", "function"))
+        self.chunk: int | None = chunk
 
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]

@@ -39,7 +39,7 @@ class PredictorEvaluator(Evaluator):
     def __init__(self, predictor: AccuracyPredictor | None = None) -> None:
         self.predictor = predictor
         self.score = "nn_degree" if predictor is None else "accuracy"
-        self.name = "nn-degree" if predictor is None else f"predictor ({predictor.kind})"
+        self.name: str = "nn-degree" if predictor is None else f"predictor ({predictor.kind})"
 
     def facts(self) -> dict[str, Any]:
         given = self.predictor

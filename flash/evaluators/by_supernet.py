@@ -74,7 +74,7 @@ class SupernetEvaluator(Evaluator):
     """
 
     usual_evals = 500
-    chunk = 16
+    chunk: int | None = 16
 
     def __init__(
         self,
@@ -92,11 +92,11 @@ class SupernetEvaluator(Evaluator):
                     f"a SupernetEvaluator takes no {name!r}{hint(name, TAKEN)}; "
                     f"it takes {', '.join(TAKEN)}"
                 )
-        self.calibration = integer("calibration", calibration, 2)
+        self.calibration: int = integer("calibration", calibration, 2)
         self.supernet: Supernet | None = None
         self.pools: Pools | None = None
         self.dataset: Any = None
-        self.folder = ""
+        self.folder: str = ""
         trained: Any = supernet
         if hasattr(trained, "recalibrate"):
             if out is not None or settings:

@@ -67,7 +67,7 @@ class TableEvaluator(Evaluator):
         if isinstance(table, (str, os.PathLike)):
             self.path: str | None = os.fspath(table)
             given = read_table(table, name, accuracy, seconds)
-            self.name = f"table {os.path.basename(self.path)}"
+            self.name: str = f"table {os.path.basename(self.path)}"
         elif hasattr(table, "items"):
             from ..base.checks import number
 
@@ -89,9 +89,11 @@ class TableEvaluator(Evaluator):
                 raise FormatError(
                     f"{where}: the accuracy of {key!r} must be from 0 to {scale:g}, got {value!r}"
                 )
-        self.accuracies = {key: (value / scale, spent) for key, (value, spent) in given.items()}
+        self.accuracies: dict[str, tuple[float, float]] = {
+            key: (value / scale, spent) for key, (value, spent) in given.items()
+        }
         self.missing = missing
-        self.usual_evals = min(1000, len(given))
+        self.usual_evals: int = min(1000, len(given))
         self._places: dict[Any, dict[tuple[int, ...], tuple[float, float]]] = {}
 
     def __len__(self) -> int:

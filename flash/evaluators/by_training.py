@@ -92,11 +92,11 @@ class TrainingEvaluator(Evaluator):
                     f"it takes {', '.join(TAKEN)}"
                 )
         self.dataset = dataset
-        self.folder = os.fspath(out)
-        self.workers = integer("workers", workers, 1, 1024)
-        self.chunk = 8 * self.workers  # processes that train start anew for each chunk
+        self.folder: str = os.fspath(out)
+        self.workers: int = integer("workers", workers, 1, 1024)
+        self.chunk: int | None = 8 * self.workers  # processes that train start anew for each chunk
         self.settings: dict[str, Any] = {**settings}
-        self.name = f"training on {dataset}" if isinstance(dataset, str) else "training"
+        self.name: str = f"training on {dataset}" if isinstance(dataset, str) else "training"
         self._networks: list[Architecture | CellNetwork] | None = None
         self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
 

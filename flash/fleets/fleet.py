@@ -51,6 +51,12 @@ class FleetResult(list["SearchResult"]):
 
         return screen(self)
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from .text import parts
+
+        return page(parts(self))
+
     def __repr__(self) -> str:
         return f"<{len(self):,} search results, {sum(r.proven for r in self):,} proven>"
 

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from ..base.extras import require
 from ..base.names import UNITS
-from ..results.screen import duration, quantity, table
+from ..results.screen import duration, quantity, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..base.html import Part, Row
     from ..results.result import SearchResult
     from .fleet import FleetResult
 
-__all__ = ["frame", "screen"]
+__all__ = ["frame", "parts", "screen"]
 
 SHOWN = 20  # results on a screen
 
 
 def screen(fleet: FleetResult) -> str:
     """Return the text of ``print(results)``: one line a device, the first and the last of many."""
+    return text(parts(fleet))
+
+
+def parts(fleet: FleetResult) -> list[Part]:
+    """Return what many results show: lines of text, and a table."""
     if not len(fleet):
-        return "no results"
+        return ["no results"]
     n = len(fleet)
     some = list(range(n)) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
     names = ["target", "status", fleet[0].objective_name, *UNITS]
-    rows = [names]
+    rows: list[Row] = [names]
     for i in some:
         one = fleet[i]
         row = [one.target, one.status, _shown(one, "objective")]
         rows.append(row + [_shown(one, name, unit) for name, unit in UNITS.items()])
-    lines = [line.rstrip() for line in table(rows, 2)]
     if n > len(some):
-        lines.insert(1 + SHOWN // 2, f"... {n - len(some):,} more ...")
+        rows.insert(1 + SHOWN // 2, f"... {n - len(some):,} more ...")
     proven = sum(one.proven for one in fleet)
     found = sum(one.success for one in fleet)
-    lines += ["", f"{n:,} devices, {proven:,} proven, {found:,} with a network; "
-              + duration(fleet.elapsed_s)]  # fmt: skip
-    return "\n".join(lines)
+    told = f"{n:,} devices, {proven:,} proven, {found:,} with a network; "
+    return [(rows, 2, True), "", told + duration(fleet.elapsed_s)]
 
 
 def _shown(result: SearchResult, name: str, unit: str = "") -> str:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, Literal, overload
+    from typing import Any, ClassVar, Literal, overload
 
     import numpy as np
     from matplotlib.figure import Figure
@@ -166,15 +166,25 @@ class ParetoFront(Record):
     def __bool__(self) -> bool:
         return len(self) > 0
 
-    nn_degree = _Metric("NN-Degree of each point.")
-    accuracy = _Metric("Predicted accuracy of each point, in [0, 1]; with a predictor.")
-    score = _Metric("What the predictor's accuracy rises with; with a predictor.")
-    quantised_nn_degree = _Metric("NN-Degree at the bits chosen; where there is such a choice.")
-    latency_ms = _Metric("Latency of each point in milliseconds.")
-    energy_mj = _Metric("Energy of each point in millijoules, where the target models it.")
-    area_mm2 = _Metric("Area of each point in square millimetres, where the target models it.")
-    params = _Metric("Parameters of each point.")
-    macs = _Metric("Multiply-accumulates of each point.")
+    nn_degree: ClassVar[_Metric] = _Metric("NN-Degree of each point.")
+    accuracy: ClassVar[_Metric] = _Metric(
+        "Predicted accuracy of each point, in [0, 1]; with a predictor."
+    )
+    score: ClassVar[_Metric] = _Metric(
+        "What the predictor's accuracy rises with; with a predictor."
+    )
+    quantised_nn_degree: ClassVar[_Metric] = _Metric(
+        "NN-Degree at the bits chosen; where there is such a choice."
+    )
+    latency_ms: ClassVar[_Metric] = _Metric("Latency of each point in milliseconds.")
+    energy_mj: ClassVar[_Metric] = _Metric(
+        "Energy of each point in millijoules, where the target models it."
+    )
+    area_mm2: ClassVar[_Metric] = _Metric(
+        "Area of each point in square millimetres, where the target models it."
+    )
+    params: ClassVar[_Metric] = _Metric("Parameters of each point.")
+    macs: ClassVar[_Metric] = _Metric("Multiply-accumulates of each point.")
 
     if not TYPE_CHECKING:  # a checker knows by itself which attributes there are
 
@@ -230,6 +240,12 @@ class ParetoFront(Record):
         from .text import screen
 
         return screen(self)
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from .text import parts
+
+        return page(parts(self))
 
     @cached
     def architectures(self) -> Sequence[Architecture]:

@@ -8,7 +8,7 @@ from ..base.extras import require
 from ..base.names import BUDGET_OF, COSTS, TERMS, UNITS
 from ..problem.objective import PLAIN, as_objective
 from ..results.result import PROVEN, SearchResult, result_at
-from ..results.screen import duration, quantity, table
+from ..results.screen import duration, quantity, text
 from ..spaces.index import rows_of
 from .front import QUANTISED
 
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+    from ..base.html import Part
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..problem.objective import Objective
     from ..spaces.space import SearchSpace
     from .front import ParetoFront
 
-__all__ = ["Architectures", "best_within", "frame", "nothing_within", "result_of", "screen"]
+__all__ = [
+    "Architectures",
+    "best_within",
+    "frame",
+    "nothing_within",
+    "parts",
+    "result_of",
+    "screen",
+]
 
 SHOWN = 9  # points on a screen
 
@@ -186,8 +195,13 @@ def nothing_within(
 
 def screen(front: ParetoFront) -> str:
     """Return the text of ``print(front)``."""
+    return text(parts(front))
+
+
+def parts(front: ParetoFront) -> list[Part]:
+    """Return what a front shows: lines of text, and tables."""
     title = " against ".join(front.objectives)
-    lines = [f"{front.space.family} on {front.target.name}: {title}: {front.status}"]
+    lines: list[Part] = [f"{front.space.family} on {front.target.name}: {title}: {front.status}"]
     n = len(front)
     if n:
         at = sorted({round(k * (n - 1) / (SHOWN - 1)) for k in range(SHOWN)} | {front.knee_index})
@@ -198,12 +212,11 @@ def screen(front: ParetoFront) -> str:
             cells = [quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in metrics]
             cells += [column[number] for column in more.values()]
             rows.append([str(i), *cells, "knee" if i == front.knee_index else ""])
-        lines += ["", *(line.rstrip() for line in table(rows, 0)), ""]
-        lines += accelerator_screen(front, at)
+        lines += ["", (rows, 0, True), "", *accelerator_parts(front, at)]
     lines.append(front.message)
     lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
     lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
-    return "\n".join(lines)
+    return lines
 
 
 def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]]:
@@ -228,8 +241,8 @@ def lettered(chosen: Sequences[tuple[int, ...]]) -> dict[tuple[int, ...], str]:
     return {choice: chr(ord("A") + k) for k, choice in enumerate(dict.fromkeys(chosen))}
 
 
-def accelerator_screen(front: ParetoFront, at: Sequences[int]) -> list[str]:
-    """Return the lines of a screen that say what the accelerators of its points are."""
+def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:
+    """Return the part of a screen that says what the accelerators of its points are."""
     if front.chosen is None:
         return []
     design = front.target.design_space(front.space.family)
@@ -239,7 +252,7 @@ def accelerator_screen(front: ParetoFront, at: Sequences[int]) -> list[str]:
             rows = rows or [["", "", *values]]
             rows.append([letter, part, *map(str, values.values())])
             letter = ""
-    return [*table(rows, 2), ""]
+    return [(rows, 2, True), ""]
 
 
 def frame(front: ParetoFront) -> DataFrame:

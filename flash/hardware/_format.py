@@ -20,27 +20,19 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "check_late", "check_values", "numbers"]
+__all__ = ["check", "plain"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
-NOTES = ("units", "parameters", "residuals", "ablation", "provenance")
+NEEDED = (  # by a search, or small
+    *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters"
+)  # fmt: skip
+NOTES = ("units", "residuals", "ablation", "provenance")
 KEYS = (
-    *REQUIRED,
-    "links",
-    "sets",
-    "calibrated_ranges",
-    "intervals",
-    "not_calibrated_families",
-    "description",
-    "model",
-    "features",
-    "design",
+    *NEEDED,
+    *("calibrated_ranges", "intervals", "model", "features", "design"),
     *NOTES,
 )
-NETWORK_RANGES = (*COSTS, "tiles", "macs", "params", "layers")
-LAYER_RANGES = ("in_channels", "out_channels", "kernel", "positions")
 MAX_SETS = 16
-MAX_NUMBERS = 4096
 MAX_COEFFICIENT = 1e9
 MAX_NOTES = 20_000  # values in all of a file's descriptive parts
 MAX_DEPTH = 12
@@ -52,6 +44,7 @@ def check(
     data: Any,
     kinds: Mapping[str, ModuleType],
     version: int,
+    complete: bool = True,
 ) -> dict[str, Any]:
     """Return the fields of a `Target` from parsed data.
 
@@ -65,6 +58,8 @@ def check(
         The kinds of model there are.
     version : int
         The format that is read.
+    complete : bool
+        Whether those too that no search needs: see `_notes`.
 
     Raises
     ------
@@ -85,23 +80,16 @@ def check(
     accepted = tuple(column for column in COST_COLUMNS if column in module.COLUMNS)
     coefficients = _coefficients(where, data["coefficients"], module.FEATURES, accepted)
     links = table(f"{where}: links", data.get("links", {}), coefficients)
-    ranges = table(f"{where}: calibrated_ranges", data.get("calibrated_ranges", {}), coefficients)
     if module.LINKS and len(links) < len(coefficients):
         missing = next(key for key in coefficients if key not in links)
         raise FormatError(f"{where}: links lacks the key {missing!r}, a set of coefficients")
-    budget = [MAX_NOTES]
-    for key in ("model", *NOTES):
-        _plain(f"{where}: {key}", data.get(key, {}), budget)
     parameters = table(f"{where}: parameters", data.get("parameters", {}))
+    budget = [MAX_NOTES]
+    plain(f"{where}: parameters", parameters, budget)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(f"{where}: parameters", parameters)
-    design = data.get("design")
-    if design is not None:
-        if not hasattr(module, "check_design"):
-            raise FormatError(f"{where}: design is not known of kind {data['kind']!r}")
-        design = module.check_design(f"{where}: design", design)
-    return {
+    fields = {
         "name": name,
         "kind": data["kind"],
         "description": text(f"{where}: description", data.get("description", ""), MAX_TEXT),
@@ -111,55 +99,20 @@ def check(
             for key in coefficients
         },
         "sets": _sets(where, data.get("sets", {}), coefficients),
-        "calibrated_ranges": {
-            key: _ranges(f"{where}: calibrated_ranges.{key}", one, module.FEATURES)
-            for key, one in ranges.items()
-        },
-        "intervals": _intervals(where, data.get("intervals", {}), coefficients, module),
         "not_calibrated_families": names(
             f"{where}: not_calibrated_families",
             data.get("not_calibrated_families", ()),
             FAMILIES,
         ),
-        "design": design,
-        **{key: dict(table(f"{where}: {key}", data.get(key, {}))) for key in NOTES},
+        "parameters": dict(parameters),
     }
+    if complete:
+        from ._notes import LATE, check_late
 
-
-def check_late(
-    where: str, key: str, value: Any, fields: Mapping[str, Any], module: ModuleType
-) -> Any:
-    """Return one of the fields that tell of the calibration, as `check` does, but by itself.
-
-    Parameters
-    ----------
-    where : str
-        What to call the file in errors.
-    key : str
-        "calibrated_ranges", "intervals" or one of `NOTES`.
-    value
-        What the file holds there, parsed.
-    fields : dict
-        What `check` returned of the rest of the file.
-    module : module
-        The target's kind.
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError
-        As `check`.
-    """
-    coefficients = fields["coefficients"]
-    if key == "intervals":
-        return _intervals(where, value, coefficients, module)
-    if key == "calibrated_ranges":
-        table(f"{where}: {key}", value, coefficients)
-        return {
-            name: _ranges(f"{where}: {key}.{name}", one, module.FEATURES)
-            for name, one in value.items()
-        }
-    _plain(f"{where}: {key}", value, [MAX_NOTES])
-    return dict(table(f"{where}: {key}", value))
+        plain(f"{where}: model", data.get("model", {}), budget)
+        for key in LATE:
+            fields[key] = check_late(where, key, data, fields, module, budget)
+    return fields
 
 
 def _coefficients(
@@ -207,89 +160,7 @@ def _sets(where: str, data: Any, coefficients: Mapping[str, Any]) -> dict[str, t
     return result
 
 
-def _ranges(where: str, data: Any, features: tuple[str, ...]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    parts = {"network": NETWORK_RANGES, "layer": LAYER_RANGES, "features": features}
-    table(where, data, (*parts, "tiles"))
-    if "tiles" in data:  # of each run
-        result["tiles"] = numbers(f"{where}.tiles", data["tiles"], 0.0, 1e300, rising=True)
-    for part, known in parts.items():
-        if part == "features" and part not in data:
-            continue
-        result[part] = {}
-        for name, ends in table(f"{where}.{part}", data.get(part, {}), known).items():
-            low, high = numbers(f"{where}.{part}.{name}", ends, 0.0, 1e300, length=2)
-            result[part][name] = (low, high)
-    return result
-
-
-def _intervals(
-    where: str, data: Any, coefficients: Mapping[str, Any], module: ModuleType
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the tables of prediction intervals; see `flash.hardware._fitting.interval_table`."""
-    where = f"{where}: intervals"
-    keys = ("terms", "scores", "most", "inverse")
-    result: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, metrics in table(where, data, coefficients).items():
-        result[name] = {}
-        modelled = [metric for metric in COSTS if metric in coefficients[name]]
-        for metric, one in table(f"{where}.{name}", metrics, modelled).items():
-            at = f"{where}.{name}.{metric}"
-            table(at, one, keys, keys)
-            known = [f"{c}.{f}" for c in module.COLUMNS for f in module.FEATURES]
-            terms = names(f"{at}.terms", one["terms"], tuple(known))
-            rows = one["inverse"]
-            if not isinstance(rows, (list, tuple)) or len(rows) != len(terms):
-                raise FormatError(f"{at}.inverse must hold a row for each of the terms")
-            result[name][metric] = {
-                "terms": terms,
-                "scores": numbers(f"{at}.scores", one["scores"], 0.0, 1e3),
-                "most": real(f"{at}.most", one["most"], 0.0, 1e300),
-                "inverse": [_row(f"{at}.inverse", row, len(terms)) for row in rows],
-            }
-    return result
-
-
-def _row(where: str, data: Any, length: int) -> list[float]:
-    if not isinstance(data, (list, tuple)) or len(data) != length:
-        raise FormatError(f"{where} must be square, {length} numbers a row, got {shown(data)}")
-    row = [float(v) for v in data if type(v) in (int, float) and -1e300 <= v <= 1e300]
-    if len(row) < length:  # one is not: name it
-        return [real(where, one, -1e300, 1e300) for one in data]
-    return row
-
-
-# Pieces, also for the kinds' own parameters
-
-
-def numbers(
-    where: str,
-    value: Any,
-    low: float,
-    high: float,
-    *,
-    length: int | None = None,
-    rising: bool = False,
-) -> list[float]:
-    """Return `value` as floats if it is a list of numbers that never fall, or always rise."""
-    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_NUMBERS:
-        raise FormatError(
-            f"{where} must be a list of 1 to {MAX_NUMBERS} numbers, got {shown(value)}"
-        )
-    if length is not None and len(value) != length:
-        raise FormatError(f"{where} must hold {length} numbers, got {len(value)}")
-    before = low - 1.0
-    for one in value:
-        if type(one) not in (int, float) or not low <= one <= high:
-            real(f"{where}: each entry", one, low, high)
-        if one < before or (rising and one == before):
-            what = "rise" if rising else "not fall"
-            raise FormatError(f"{where} must {what}, got {shown(one)} after {shown(before)}")
-        before = one
-    return [float(one) for one in value]
-
-
-def _plain(where: str, value: Any, budget: list[int], depth: int = 0) -> None:
+def plain(where: str, value: Any, budget: list[int], depth: int = 0) -> None:
     """Refuse anything but short JSON values, and more of them than a description needs."""
     budget[0] -= 1
     if budget[0] < 0 or depth > MAX_DEPTH:
@@ -301,10 +172,10 @@ def _plain(where: str, value: Any, budget: list[int], depth: int = 0) -> None:
         for key, one in value.items():
             if type(key) is not str or len(key) > MAX_TEXT:
                 text(f"{where}: a key", key, MAX_TEXT)
-            _plain(where, one, budget, depth + 1)
+            plain(where, one, budget, depth + 1)
     elif kind in (list, tuple):
         for one in value:
-            _plain(where, one, budget, depth + 1)
+            plain(where, one, budget, depth + 1)
     elif kind is str:
         if len(value) > MAX_TEXT:
             text(where, value, MAX_TEXT)
@@ -314,15 +185,3 @@ def _plain(where: str, value: Any, budget: list[int], depth: int = 0) -> None:
         and (kind not in (int, float) or not -1e300 <= value <= 1e300)
     ):
         real(f"{where}: a number in it", value, -1e300, 1e300)
-
-
-def check_values(where: str, values: Any, accepted: Any) -> tuple[Any, ...]:
-    """Return a dimension's values: different names, or whole numbers up to `accepted`."""
-    if not isinstance(values, (list, tuple)) or not 1 <= len(values) <= 64:
-        raise FormatError(f"{where} must be a list of 1 to 64 values, got {values!r}")
-    if not isinstance(accepted, int):
-        return names(where, values, accepted)
-    found = [integer(where, value, 1, accepted) for value in values]
-    if len(set(found)) != len(found):
-        raise FormatError(f"{where} must hold no value twice, got {values!r}")
-    return tuple(found)

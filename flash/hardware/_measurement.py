@@ -109,6 +109,17 @@ class Measurement(Record):
         return hash((self.name, self.median_ms))
 
     def __str__(self) -> str:
+        head, told = self._told()
+        return "\n".join([head, *(f"{name:11}{text}" for name, text in told.items())])
+
+    def _repr_html_(self) -> str:
+        from ..base.html import facts, page
+
+        head, told = self._told()
+        return page([head, facts(told)])
+
+    def _told(self) -> tuple[str, dict[str, str]]:
+        """Return a headline and the facts that a screen shows."""
         facts = self.conditions
         batch = int(facts.get("batch", 1))
         unit = "image" if batch == 1 else f"batch of {batch} images"
@@ -119,22 +130,20 @@ class Measurement(Record):
         noise = "unknown" if self.noise_pct is None else f"{self.noise_pct:.2g} %"
         pinned = facts.get("pinned_to")
         where = f", on processor {', '.join(map(str, pinned))}" if pinned else ", not pinned"
-        lines = [
-            f"{self.name}: {self.median_ms:.4g} ms per {unit}",
-            f"quartiles  {self.q1_ms:.4g} to {self.q3_ms:.4g} ms, least {self.min_ms:.4g} ms",
-            f"noise      {noise} between halves of the passes",
-            f"clocks     {self.wall_ms:.4g} ms on the wall, {self.cpu_ms:.4g} ms of the processor",
-            f"runs       {self.runs} in {self.passes} passes, after {self.warmup_runs} to warm up"
+        return f"{self.name}: {self.median_ms:.4g} ms per {unit}", {
+            "quartiles": f"{self.q1_ms:.4g} to {self.q3_ms:.4g} ms, least {self.min_ms:.4g} ms",
+            "noise": f"{noise} between halves of the passes",
+            "clocks": f"{self.wall_ms:.4g} ms on the wall, {self.cpu_ms:.4g} ms of the processor",
+            "runs": f"{self.runs} in {self.passes} passes, after {self.warmup_runs} to warm up"
             + ("" if self.settled else " (not settled: more time would help)"),
-            f"energy     {energy}",
-            f"runtime    {self.runtime} on {self.device}, {facts.get('threads')} threads{where}, "
+            "energy": energy,
+            "runtime": f"{self.runtime} on {self.device}, {facts.get('threads')} threads{where}, "
             f"{facts.get('dtype')}",
-            f"machine    {facts.get('device_name') or facts.get('cpu')}, "
+            "machine": f"{facts.get('device_name') or facts.get('cpu')}, "
             f"governor {facts.get('governor') or 'unknown'}",
-            f"load       {facts.get('load_before')} before, {facts.get('load_after')} after",
-            f"versions   {versions}",
-        ]
-        return "\n".join(lines)
+            "load": f"{facts.get('load_before')} before, {facts.get('load_after')} after",
+            "versions": versions,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal record."""

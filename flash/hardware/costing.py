@@ -66,6 +66,17 @@ class Cost(Record):
     by_layer: tuple[LayerCost, ...] = later(())
     flags: tuple[str, ...] = later(())
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from ..base.names import COSTS
+
+        names = [name for name in COSTS if getattr(self, name) is not None]
+        rows = [["layer", *names]]
+        for one in (*self.by_layer, self):
+            name = one.name if isinstance(one, LayerCost) else "in all"
+            rows.append([name, *(f"{getattr(one, column):.6g}" for column in names)])
+        return page([(rows, 1, True), *(f"note: {flag}" for flag in self.flags)])
+
 
 def cost(target: Target, net: Net) -> Cost:
     """Charge one network; see `Target.cost`.

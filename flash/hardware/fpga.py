@@ -219,7 +219,7 @@ def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
 
 def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked: values of each dimension, for all units or one of them."""
-    from ._format import check_values
+    from ._notes import check_values
 
     table(where, data, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
     result: dict[str, Any] = _check_units(where, data)
@@ -235,7 +235,7 @@ def check_design(where: str, data: Any) -> dict[str, Any]:
 
 def _check_units(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of every unit's dimensions: its own, or those for all units."""
-    from ._format import check_values
+    from ._notes import check_values
 
     result: dict[str, Any] = {}
     most = dict(zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True))

@@ -24,11 +24,10 @@ from ._timing import FORMAT, SETTINGS, Journal, Refused, measure_series
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, TypeVar, overload
+    from typing import Any, overload
 
+    from ..base.checks import Several
     from ._samples import Subject
-
-    T = TypeVar("T", bound=Subject)
 
 __all__ = ["Measurement", "export_measuring", "measure", "script"]
 
@@ -38,6 +37,24 @@ _SCRIPT = ("_conditions", "_timing", "_onnxruntime")
 
 if TYPE_CHECKING:
 
+    @overload
+    def measure(
+        net: Several[Subject],
+        *,
+        runtime: str = "torch",
+        threads: int = 1,
+        device: str = "cpu",
+        batch: int = 1,
+        dtype: str = "float32",
+        clock: str = "wall",
+        input_shape: Sequence[int] | None = None,
+        time_limit_s: float = 10.0,
+        passes: int = 6,
+        pin: bool = True,
+        seed: int = 0,
+        path: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> list[Measurement]: ...
     @overload
     def measure(
         net: Subject,
@@ -56,29 +73,11 @@ if TYPE_CHECKING:
         path: str | os.PathLike[str] | None = None,
         progress: bool = False,
     ) -> Measurement: ...
-    @overload
-    def measure(
-        net: list[T] | tuple[T, ...],
-        *,
-        runtime: str = "torch",
-        threads: int = 1,
-        device: str = "cpu",
-        batch: int = 1,
-        dtype: str = "float32",
-        clock: str = "wall",
-        input_shape: Sequence[int] | None = None,
-        time_limit_s: float = 10.0,
-        passes: int = 6,
-        pin: bool = True,
-        seed: int = 0,
-        path: str | os.PathLike[str] | None = None,
-        progress: bool = False,
-    ) -> list[Measurement]: ...
 
 
 @public
 def measure(
-    net: Subject | list[T] | tuple[T, ...],
+    net: Subject | Several[Subject],
     *,
     runtime: str = "torch",
     threads: int = 1,
@@ -220,7 +219,7 @@ def script() -> str:
 
 @public
 def export_measuring(
-    nets: Subject | Sequence[Subject],
+    nets: Subject | Several[Subject],
     folder: str | os.PathLike[str],
     *,
     threads: int = 1,

@@ -171,7 +171,7 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
 def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked."""
     from ..errors import FormatError
-    from ._format import check_values
+    from ._notes import check_values
 
     table(where, data, (*DIMENSIONS, "adc_area_mm2", "references"), (*DIMENSIONS, "adc_area_mm2"))
     result: dict[str, Any] = {

@@ -83,7 +83,7 @@ def array(parameters: dict[str, Any], where: str) -> tuple[float, ...]:
 
 def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked."""
-    from ._format import check_values
+    from ._notes import check_values
 
     needed = ("rows", "columns", "dataflow")
     table(where, data, (*needed, *BUFFERS, "limits"), (*needed, "limits"))

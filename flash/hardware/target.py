@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from .._core.model import compile as core
+from .._core.model.compile import Model
 from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
@@ -96,10 +96,10 @@ class Target(Record):
     intervals: dict[str, dict[str, dict[str, Any]]] | None = later(None)
     residuals: dict[str, Any] | None = later(None)
     provenance: dict[str, Any] | None = later(None)
-    units: dict[str, str] | None = None
+    units: dict[str, str] | None = later(None)
     parameters: dict[str, Any] | None = None
     ablation: dict[str, Any] | None = later(None)
-    design: dict[str, Any] | None = None
+    design: dict[str, Any] | None = later(None)
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -157,6 +157,12 @@ class Target(Record):
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from ._page import parts
+
+        return page(parts(self))
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The costs that this target models."""
@@ -190,7 +196,7 @@ class Target(Record):
         return "default" if "default" in self.coefficients else next(iter(self.coefficients))
 
     @cached
-    def _models(self) -> dict[str, core.Model]:
+    def _models(self) -> dict[str, Model]:
         return {}
 
     @cached
@@ -221,7 +227,7 @@ class Target(Record):
             links = self._network_links[name] = kind.links(self.links.get(name, {}))
         return links
 
-    def model(self, family: str) -> core.Model:
+    def model(self, family: str) -> Model:
         """Return the compiled cost model for a family: coefficients, units and links."""
         name = self.set_for(family)
         model = self._models.get(name)
@@ -231,7 +237,7 @@ class Target(Record):
             model = self._models[name] = self.model_on(family, self.array)
         return model
 
-    def model_on(self, family: str, array: tuple[float, ...]) -> core.Model:
+    def model_on(self, family: str, array: tuple[float, ...]) -> Model:
         """Return the cost model for a family with layers laid on something else: see `array`."""
         kind = KINDS[self.kind]
         table = self.coefficients[self.set_for(family)]
@@ -248,7 +254,7 @@ class Target(Record):
         known = [Metric.SCORE, Metric.PARAMS, Metric.MACS]  # on every target
         known += [k for k, one in enumerate(COSTS, Metric.LATENCY) if one in table]
         links["modelled"] = sum(1 << k for k in known)
-        return core.Model(self.kind, rows, kind.QUANTUM, links, array)
+        return Model(self.kind, rows, kind.QUANTUM, links, array)
 
     @cached
     def _filled(self) -> dict[str, int]:
@@ -363,7 +369,7 @@ def _read_shipped(name: str) -> Target:
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
-    from ._format import check, check_late
+    from ._format import MAX_NOTES, NEEDED, check
 
     file = shipped(name + ".json")
     also = " or the path of a .json file"
@@ -375,22 +381,24 @@ def _read_shipped(name: str) -> Target:
     # The keys of the top level begin a line after one blank; what stands deeper has more of them.
     first, *others = text.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
-    late = [key for key in Target._later if key in parts]
-    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
+    now = [parts[key][1:-1] for key in parts if key in NEEDED]
+    data = parse_json(",".join([first, *now]) + "}", file)
     with faults():
-        fields = check(file, parse_json(",".join(now) + "}", file), KINDS, FORMAT)
+        fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
         choice("target", name, targets(), also)
 
-    def read(key: str) -> Any:
-        value = parse_json(parts[key], file)[key]
-        with faults():
-            return check_late(file, key, value, fields, KINDS[fields["kind"]])
+    def late(key: str) -> Any:
+        def read() -> Any:
+            from ._notes import check_late
 
-    def reader(key: str) -> Any:
-        return deferred(lambda: read(key))
+            one = parse_json(parts.get(key, "{}"), file)
+            with faults():
+                return check_late(file, key, one, fields, KINDS[fields["kind"]], [MAX_NOTES])
 
-    return Target(**{**fields, **{key: reader(key) for key in late}})
+        return deferred(read)
+
+    return Target(**fields, **{key: late(key) for key in Target._later})
 
 
 def as_target(value: Any) -> Target:

@@ -49,11 +49,11 @@ class Answers:
     def __init__(
         self, merit: Floats, likely: Floats, accuracy: Floats, excess: Floats, metrics: Floats
     ) -> None:
-        self.merit = merit
-        self.likely = likely
-        self.accuracy = accuracy
-        self.excess = excess
-        self.metrics = metrics
+        self.merit: Floats = merit
+        self.likely: Floats = likely
+        self.accuracy: Floats = accuracy
+        self.excess: Floats = excess
+        self.metrics: Floats = metrics
 
 
 class Best:
@@ -64,10 +64,10 @@ class Best:
     def __init__(
         self, key: tuple[Any, ...], row: tuple[int, ...], accuracy: float, metrics: Floats
     ) -> None:
-        self.key = key
-        self.row = row
-        self.accuracy = accuracy
-        self.metrics = metrics
+        self.key: tuple[Any, ...] = key
+        self.row: tuple[int, ...] = row
+        self.accuracy: float = accuracy
+        self.metrics: Floats = metrics
 
     @property
     def merit(self) -> float:

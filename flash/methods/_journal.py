@@ -50,7 +50,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self._lines: dict[tuple[int, ...], tuple[float, float]] = {}
         head = {"format": FORMAT, **json.loads(json.dumps(facts))}
         lines = self._read()

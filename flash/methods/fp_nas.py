@@ -88,14 +88,14 @@ class Distribution:
         digits: list[tuple[int, int] | None] | None = None,
     ) -> None:
         self.columns = columns
-        self.digits = digits or [None] * len(columns)
+        self.digits: list[tuple[int, int] | None] = digits or [None] * len(columns)
         self._last = None if digits is None else lengths - 1
         sizes = [
             int(np.prod(lengths[one])) if digit is None else digit[1]
             for one, digit in zip(columns, self.digits, strict=True)
         ]
         most = max(sizes, default=1)
-        self.logits = np.full((len(columns), most), -np.inf)
+        self.logits: NDArray[np.float64] = np.full((len(columns), most), -np.inf)
         self._rows = np.zeros((len(columns), most, len(lengths)), dtype=np.int64)
         for f, (one, size) in enumerate(zip(columns, sizes, strict=True)):
             self.logits[f, :size] = 0.0
@@ -115,7 +115,7 @@ class Distribution:
         p /= total
         self.p = p
         logits[p == 0.0] = 0.0
-        self.entropy = float(np.log(total).sum() - (p * logits).sum())
+        self.entropy: float = float(np.log(total).sum() - (p * logits).sum())
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (rows of choice indices, choice of each factor), shapes (n, ...)."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .._core.search.exact import Query
     from ..evaluators import Evaluator
+    from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..results.accelerator import Accelerator
@@ -87,7 +88,7 @@ class AcceleratorGround(TableGround):
         self, space: SearchSpace, target: Target, predictor: AccuracyPredictor | None
     ) -> None:
         super().__init__(space, target, predictor)
-        self.design = target.design_space(space.family)
+        self.design: DesignSpace = target.design_space(space.family)
         self.predictor = predictor
         cells = len(space.cell_choices)
         self.effects = quantised(self.design, predictor, cells)
@@ -101,17 +102,17 @@ class AcceleratorGround(TableGround):
         self._group([globals_, *([*one, self.variables + c] for c, one in enumerate(own))])
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         options = self.design.pruned
-        self.options = [
+        self.options: list[list[dict[str, Any]]] = [
             [part.options[k] for k in own]
             for part, own in zip(self.design.parts, options, strict=True)
         ]
         self.numbers = options
-        self.uses = [
+        self.uses: list[NDArray[np.int64]] = [
             np.array([part.uses[k] for k in own], dtype=np.int64).reshape(len(own), -1)
             for part, own in zip(self.design.parts, options, strict=True)
         ]
         parameters = target.parameters or {}
-        self.bits_per_cycle = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]
+        self.bits_per_cycle: Any = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         metrics = super().charge(rows[:, : self.variables])

@@ -29,9 +29,11 @@ from . import Option
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from numpy.typing import NDArray
 
+    from ..hardware.target import Target
     from ._task import Task
 
     Rows = NDArray[np.int64]
@@ -62,7 +64,7 @@ class Descent:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.groups = task.groups
+        self.groups: tuple[NDArray[np.int64], ...] = task.groups
         self.wanted = 1  # networks of the next step
         self._ground = task.ground
         if task.options.get("measure"):
@@ -116,6 +118,12 @@ class Descent:
 
 class MeasuredGround(Ground):
     """A ground whose latencies are measured here, each network's once."""
+
+    space: Any
+    target: Target
+    lengths: NDArray[np.int64]
+    groups: tuple[NDArray[np.int64], ...]
+    distinct: int
 
     def __init__(self, ground: Ground) -> None:
         self.base = ground

@@ -154,11 +154,11 @@ class Blocks:
 
     def __init__(self, space: PNASCells) -> None:
         self.space = space
-        self.levels = space.most
+        self.levels: int = space.most
         self.simplest = USUAL_FIRST
         kinds = np.tile(np.array([0, 0, 1, 1]), (space.most, 1))
         # one embedding of inputs and one of operators, as in the paper
-        self.vocabulary = Vocabulary(kinds, (space.most + 1, 8), (False, False))
+        self.vocabulary: Vocabulary = Vocabulary(kinds, (space.most + 1, 8), (False, False))
 
     def first(self, rng: np.random.Generator) -> Rows:
         """Return all cells of one block that differ, in random order."""
@@ -204,16 +204,20 @@ class Runs:
         # cells are the groups that have the same choices; what is left, cells share
         usual = max(shapes, key=shapes.count, default=())
         alike = shapes.count(usual) > 1
-        self.cells = [group for group, shape in zip(groups, shapes, strict=True) if shape == usual]
+        self.cells: list[NDArray[np.int64]] = [
+            group for group, shape in zip(groups, shapes, strict=True) if shape == usual
+        ]
         self.cells = self.cells if alike else []
         chosen = {id(group) for group in self.cells}
-        self.heads = [group for group in groups if id(group) not in chosen]
-        self.shape = usual if alike else ()
-        self.lengths = task.lengths
-        self.levels = max(1, len(self.cells)) + len(self.heads)
-        self.choices = prod(self.shape)
-        self.head_shapes = [tuple(task.lengths[group].tolist()) for group in self.heads]
-        self.simplest = self.choices
+        self.heads: list[NDArray[np.int64]] = [group for group in groups if id(group) not in chosen]
+        self.shape: tuple[int, ...] = usual if alike else ()
+        self.lengths: NDArray[np.int64] = task.lengths
+        self.levels: int = max(1, len(self.cells)) + len(self.heads)
+        self.choices: int = prod(self.shape)
+        self.head_shapes: list[tuple[int, ...]] = [
+            tuple(task.lengths[group].tolist()) for group in self.heads
+        ]
+        self.simplest: int = self.choices
         for shape in self.head_shapes:
             self.simplest *= prod(shape)
         self._speak(task.ground.tabled)
@@ -227,7 +231,7 @@ class Runs:
             for column, variable in enumerate(step.tolist()):
                 kinds[place, column] = len(sizes)
                 sizes.append(int(self.lengths[variable]))
-        self.vocabulary = Vocabulary(kinds, sizes, [ordered] * len(sizes))
+        self.vocabulary: Vocabulary = Vocabulary(kinds, sizes, [ordered] * len(sizes))
         self.steps = steps
 
     def first(self, rng: np.random.Generator) -> Rows:

@@ -49,8 +49,8 @@ class Vocabulary:
         self, kinds: NDArray[np.int64], sizes: Sequence[int], ordered: Sequence[bool]
     ) -> None:
         self.kinds = kinds
-        self.sizes = tuple(sizes)
-        self.bases = tuple(
+        self.sizes: tuple[int, ...] = tuple(sizes)
+        self.bases: tuple[NDArray[np.float64], ...] = tuple(
             _hats(size) if order and size > KNOTS else np.eye(size)
             for size, order in zip(sizes, ordered, strict=True)
         )
@@ -65,7 +65,7 @@ class Vocabulary:
                 self.slots.append((column, kind, at[column, kind]))
                 end += width
         self._at = at
-        self.features = end
+        self.features: int = end
 
     def sums(self, tokens: Tokens) -> Floats:
         """Return how often each number, or what it is made of, occurs, shape (n, features)."""

@@ -214,6 +214,18 @@ class CellNetwork(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        rows = [["block", "input 1", "operator 1", "input 2", "operator 2"]]
+        rows += [
+            [str(number), str(first), left, str(second), right]
+            for number, (first, second, left, right) in enumerate(self.blocks)
+        ]
+        stages = f"3 stages of {self.repeats} cells, {self.filters} channels in the first"
+        size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
+        return page([self.family, (rows, 0, True), f"{stages}; {size}"])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
         return {

@@ -237,7 +237,7 @@ class Network(Record):
         from ..base.plain import ANY, fields
 
         where = "the network"
-        checks = dict.fromkeys(("layers", "input_shape"), ANY)
+        checks = {"layers": ANY, "input_shape": ANY}
         given = fields(where, data, checks, optional=("input_shape",))
         with faults(where):
             return cls.from_layers(**given)
@@ -254,6 +254,24 @@ class Network(Record):
         return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
+        lines = self._rows()
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        text = [
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        ]
+        return "\n".join([*text, self._totals()])
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        return page([(self._rows(), 0, True), self._totals()])
+
+    def _totals(self) -> str:
+        return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Return titles and the layers."""
         head = (
             "row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs", "from"
         )  # fmt: skip
@@ -264,13 +282,7 @@ class Network(Record):
             counts = (f"{layer.params:,}", f"{layer.macs:,}")
             texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
             lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        text = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        ]
-        text.append(f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs")
-        return "\n".join(text)
+        return lines
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:

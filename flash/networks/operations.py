@@ -43,6 +43,9 @@ class Charged:
         A layer too large to be counted in 62 bits.
     """
 
+    layers: Sequence[Layer]
+    input_shape: tuple[int, int, int]
+
     __slots__ = ("family", "input_shape", "layers", "packed", "rows", "too_large")
 
     def __init__(self, net: Network) -> None:
@@ -50,15 +53,15 @@ class Charged:
 
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
-        self.rows = [_operations(layers, layer) for layer in layers]
+        self.rows: list[list[Operation]] = [_operations(layers, layer) for layer in layers]
         packed = array("q")
         for row in self.rows:
             for one in row:
                 packed.extend(one)
-        self.packed = packed
+        self.packed: array[int] = packed
         linked = any(one.kind == "concat" and one.cell is not None for one in layers)
         self.family = "densenet" if linked else ""
-        self.too_large = None
+        self.too_large: int | None = None
         for number, row in enumerate(self.rows):
             kind, kernel, into, out, *_, across, _, _, _, _ = row[-1] if row else (ADD, *(0,) * 11)
             if kind == CONV and kernel * across * into * out > MAX_PRODUCT:

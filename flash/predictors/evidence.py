@@ -71,15 +71,28 @@ class Report(Record):
         )
 
     def __str__(self) -> str:
+        head, rows, verdict = self._parts()
+        lines = [f"{name:12}{error:>10}{rank:>8}" for name, error, rank in rows]
+        return "\n".join([head, *lines, verdict])
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        head, rows, verdict = self._parts()
+        return page([head, (rows, 1, True), verdict])
+
+    def _parts(self) -> tuple[str, list[tuple[str, str, str]], str]:
         several = f" ({self.distinct} distinct)" if self.distinct != self.networks else ""
-        lines = [f"left-out errors on {self.networks} networks{several}"]
-        lines.append(f"{'':12}{'error':>10}{'rank':>8}")
+        rows = [("", "error", "rank")]
         for row in self.rows:
             rank = "-" if row.rank is None else f"{row.rank:.3f}"
-            lines.append(f"{row.name:12}{100 * row.mae:8.2f} %{rank:>8}")
+            rows.append((row.name, f"{100 * row.mae:.2f} %", rank))
         verdict = "better than" if self.earns_its_keep else "NOT better than"
-        lines.append(f"the predictor is {verdict} every baseline")
-        return "\n".join(lines)
+        return (
+            f"left-out errors on {self.networks} networks{several}",
+            rows,
+            f"the predictor is {verdict} every baseline",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal report."""

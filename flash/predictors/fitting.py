@@ -61,7 +61,7 @@ class Linear:
 
     def __init__(self, designs: Array, targets: Array) -> None:
         n = len(designs)
-        self.centre = designs.mean(axis=0)
+        self.centre: Array = designs.mean(axis=0)
         x = designs - self.centre
         scale = np.sqrt((x**2).mean(axis=0))
         # A constant column tells nothing; its rounding must not be blown up to a feature.
@@ -79,12 +79,12 @@ class Linear:
         weight /= weight.sum()
         keep = weight @ shrink
         gain = weight @ (1.0 / (s**2 + PRIOR[:, None]))
-        self.coefficients = np.where(constant, 0.0, vt.T @ (s * gain * along) / scale)
-        self.intercept = float(targets.mean() - self.coefficients @ self.centre)
+        self.coefficients: Array = np.where(constant, 0.0, vt.T @ (s * gain * along) / scale)
+        self.intercept: float = float(targets.mean() - self.coefficients @ self.centre)
         back = vt / scale
-        self.spread = (back.T * gain) @ back
+        self.spread: Array = (back.T * gain) @ back
         self.spread[constant, :] = self.spread[:, constant] = 0.0
-        self.hat = (u * keep) @ u.T + 1.0 / n
+        self.hat: Array = (u * keep) @ u.T + 1.0 / n
         self.constant = constant
 
 

@@ -300,6 +300,16 @@ class AccuracyPredictor(Record):
 
         return logistic(score)
 
+    def _repr_html_(self) -> str:
+        from ..base.html import facts, page
+
+        if self.topology is not None:
+            numbers = self.topology.to_dict()
+        else:
+            numbers = {"a": self.a, "b": self.b, "c": self.c}
+        told = "" if self.report is None else self.report._repr_html_()
+        return page([f"accuracy predictor of kind {self.kind}", facts(numbers)]) + told
+
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""
         data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypedDict
 
+    from ..base.html import Part
+
     class Accelerator(TypedDict):
         """What a co-design chose: see `SearchResult.accelerator`."""
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
         joint: int
 
 
-__all__ = ["accelerator_lines", "read_accelerator"]
+__all__ = ["accelerator_parts", "read_accelerator"]
 
 PARTS: dict[str, Check] = {
     "values": TABLE,
@@ -46,15 +48,13 @@ def read_accelerator(name: str, value: Any) -> Accelerator:
     }
 
 
-def accelerator_lines(accelerator: Accelerator) -> list[str]:
-    """Return the lines of a screen: what each part is, and what they take together."""
-    from .screen import table
-
+def accelerator_parts(accelerator: Accelerator) -> list[Part]:
+    """Return what a screen shows: what each part is, and what they take together."""
     values = accelerator["values"]
     names = list(dict.fromkeys(name for one in values.values() for name in one))
     rows = [["accelerator", *names]]
     rows += [[part, *(str(one.get(name, "")) for name in names)] for part, one in values.items()]
-    lines = table(rows, 1)
+    lines: list[Part] = [(rows, 1, True)]
     if accelerator["resources"]:
         used = (
             f"{name} {own:,} of {most:,}" for name, (own, most) in accelerator["resources"].items()

@@ -33,10 +33,10 @@ class Event:
     def __init__(
         self, objective: float | None, upper_bound: float | None, nfev: int, elapsed_s: float
     ) -> None:
-        self.objective = objective
-        self.upper_bound = upper_bound
-        self.nfev = nfev
-        self.elapsed_s = elapsed_s
+        self.objective: float | None = objective
+        self.upper_bound: float | None = upper_bound
+        self.nfev: int = nfev
+        self.elapsed_s: float = elapsed_s
 
     def __repr__(self) -> str:
         return (
@@ -67,7 +67,7 @@ class Listener:
         self.callback = callback
         self.progress = progress
         self.started = started
-        self.ended = False
+        self.ended: bool = False
         self._next_line_s = 0.0
 
     def tell(self, objective: float | None, bound: float | None, nfev: int) -> bool:

@@ -6,11 +6,13 @@ from ..base.names import BUDGETS, MAXIMA, METRIC_OF, TERMS, UNITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from ..base.html import Part, Row
     from .result import SearchResult
 
-__all__ = ["count", "quantity", "screen", "table", "used_percent"]
+__all__ = ["count", "parts", "quantity", "screen", "table", "text", "used_percent"]
 
 # What each budget limits, and as a reader calls it.
 LIMITED = {budget: TERMS[METRIC_OF[budget]] for budget in BUDGETS}
@@ -27,22 +29,35 @@ _BAR = 24  # characters of a full bar
 
 def screen(result: SearchResult[Any]) -> str:
     """Return the text of ``print(result)``."""
-    lines = [f"{result.space.family} on {result.target}: {result.status}"]
-    if result.x is None:
-        lines += _refusal_lines(result)
-    else:
-        lines += [_headline(result), "", *_cell_lines(result), "", *_cost_lines(result), ""]
-        if result.accelerator is not None:
-            from .accelerator import accelerator_lines
+    return text(parts(result))
 
-            lines += [*accelerator_lines(result.accelerator), ""]
+
+def text(parts: Iterable[Part]) -> str:
+    """Return the parts of a screen (see `flash.base.html`) as text."""
+    lines: list[str] = []
+    for part in parts:
+        lines += [part] if isinstance(part, str) else table(part[0], part[1])
+    return "\n".join(lines)
+
+
+def parts(result: SearchResult[Any]) -> list[Part]:
+    """Return what a result shows: lines of text, and tables."""
+    lines: list[Part] = [f"{result.space.family} on {result.target}: {result.status}"]
+    if result.x is None:
+        lines += _refusal(result)
+    else:
+        lines += [_headline(result), "", *_cells(result), "", *_costs(result), ""]
+        if result.accelerator is not None:
+            from .accelerator import accelerator_parts
+
+            lines += [*accelerator_parts(result.accelerator), ""]
     lines.append(_proof_line(result))
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
     effort = "1 evaluation" if result.nfev == 1 else f"{count(result.nfev)} evaluations"
     lines.append(f"{result.method}, {effort}, {duration(result.elapsed_s)}, seed {result.seed}")
     lines += [f"note: {flag}" for flag in result.flags]
-    return "\n".join(lines)
+    return lines
 
 
 def count(value: int) -> str:
@@ -86,7 +101,7 @@ def _headline(result: SearchResult[Any]) -> str:
     return ", ".join(parts)
 
 
-def _cell_lines(result: SearchResult[Any]) -> list[str]:
+def _cells(result: SearchResult[Any]) -> list[Part]:
     from ..networks.network import Network
 
     found: Any = result.architecture
@@ -115,14 +130,19 @@ def _cell_lines(result: SearchResult[Any]) -> list[str]:
         for row, one in zip(rows, ["bits", *bits], strict=True):
             row.append(str(one))
     size = f"images of {found.resolution} x {found.resolution}, {found.num_classes} classes"
-    return [*table(rows), size]
+    return [(rows, 0, True), size]
 
 
-def table(rows: list[list[str]], left: int = 0) -> list[str]:
+def table(rows: Sequence[Row], left: int = 0) -> list[str]:
     """Align columns: the first `left` to the left, all others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [
+        max(map(len, column))
+        for column in zip(*(row for row in rows if not isinstance(row, str)), strict=True)
+    ]
     return [
-        "  ".join(
+        row
+        if isinstance(row, str)
+        else "  ".join(
             cell.ljust(width) if number < left else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
@@ -130,7 +150,7 @@ def table(rows: list[list[str]], left: int = 0) -> list[str]:
     ]
 
 
-def _cost_lines(result: SearchResult[Any]) -> list[str]:
+def _costs(result: SearchResult[Any]) -> list[Part]:
     rows = []
     for budget, field in LIMITED.items():
         value, unit = getattr(result, field), UNITS.get(field, "")
@@ -145,11 +165,11 @@ def _cost_lines(result: SearchResult[Any]) -> list[str]:
         elif limit is not None:
             row[2] = f"at least {quantity(limit)}"
         rows.append(row)
-    return table(rows, 1) if rows else []
+    return [(rows, 1, False)] if rows else []
 
 
-def _refusal_lines(result: SearchResult[Any]) -> list[str]:
-    lines = [result.message] if result.message else []
+def _refusal(result: SearchResult[Any]) -> list[Part]:
+    lines: list[Part] = [result.message] if result.message else []
     if result.least:
         rows = [["budget", "given", "could be at least", ""]]
         for budget, least in result.least.items():
@@ -165,7 +185,7 @@ def _refusal_lines(result: SearchResult[Any]) -> list[str]:
                     "cannot be met" if beyond else "",
                 ]
             )
-        lines += ["", *table(rows, 1)]
+        lines += ["", (rows, 1, True)]
     return [*lines, ""]
 
 

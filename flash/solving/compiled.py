@@ -143,13 +143,15 @@ class Scorer:
     """
 
     def __init__(self, function: Callable[[Any], Any], wish: bool | None, limit_s: float) -> None:
-        self.own = _is_compiled(function)
+        self.own: bool = _is_compiled(function)
         self.given = function
         self.plain: Callable[[Any], Any] = getattr(function, "py_func", function)
         self.compiled: Callable[..., Any] | None = None
-        self.checked = 0
-        self.note = ""
-        self.start = False  # to be compiled for the first batch, whose columns name its arguments
+        self.checked: int = 0
+        self.note: str = ""
+        self.start: bool = (
+            False  # to be compiled for the first batch, whose columns name its arguments
+        )
         reason = self._why_not(wish, limit_s)
         if reason is None:
             self.start = True

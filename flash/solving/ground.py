@@ -187,8 +187,8 @@ class NetworkGround(Ground):
         self.space = space
         self.target = target
         self.score = score
-        self.lengths = np.array(space.lengths, dtype=np.int64)
-        self.distinct = space.size
+        self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
+        self.distinct: int = space.size
         self._group(space.groups)
         kept = space.charged
         key = (id(target), None if score is None else id(getattr(score, "__self__", score)))

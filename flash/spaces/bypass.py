@@ -60,6 +60,14 @@ class BypassSpace(NetworkSpace):
         If an argument is not accepted.
     """
 
+    lengths: tuple[int, ...]
+    variables: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...]
+    architecture: Architecture
+    levels: int
+    expansions: tuple[int, ...] | None
+    kernels: tuple[int, ...] | None
+
     family = "bypass"
 
     def __init__(
@@ -70,7 +78,7 @@ class BypassSpace(NetworkSpace):
         kernels: Sequence[int] | None = None,
     ) -> None:
         self.architecture = arch = _largest(backbone)
-        self.levels = integer("levels", levels, 1, MAX_LEVELS)
+        self.levels: int = integer("levels", levels, 1, MAX_LEVELS)
         mobile = arch.family == "mobilenet-v2"
         for name, given in (("expansions", expansions), ("kernels", kernels)):
             if given is not None and not mobile:

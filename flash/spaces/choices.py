@@ -175,6 +175,8 @@ def _is_number(value: object) -> bool:
 
 def _as_list(value: Any) -> Any:
     """Turn a numpy array or a Python range into a list; leave all else."""
+    if isinstance(value, Range):  # asking for what it lacks would load how that is told
+        return value
     if isinstance(value, range):
         if len(value) > MAX_CHOICES:
             raise ArgumentError(f"a range must have at most {MAX_CHOICES} values, got {value!r}")
@@ -211,7 +213,7 @@ def parse(
         If there is no choice, one twice, too many, or one that is not accepted.
     """
     value = _as_list(value)
-    if hasattr(value, "keys"):
+    if not isinstance(value, Range) and hasattr(value, "keys"):
         known_keys(name, value, Range.field_names)
         try:
             value = Range(**value)

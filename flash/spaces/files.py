@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["from_dict", "load", "save", "to_dict"]
+    from ..base.html import Part
+    from .choices import Choices
 
+__all__ = ["from_dict", "load", "parts", "save", "to_dict"]
+
+LISTED = 12  # choices in a notebook
 _GLOBAL = ("width_multipliers", "cells", "resolution")
 _PER_CELL = ("depths", "skips", "widths", "expansions", "kernels")
 
@@ -35,6 +39,28 @@ def to_dict(space: SearchSpace) -> dict[str, Any]:
             value = plain(value[0]) if alike else [plain(one) for one in value]
         data[name] = value
     return data
+
+
+def parts(space: SearchSpace) -> list[Part]:
+    """Return what a space shows in a notebook: its choices, those per cell cell by cell."""
+    rows: list[list[str]] = []
+    for name in (*_GLOBAL, "num_classes", "link_seed"):
+        value = getattr(space, name)
+        if value is not None:
+            rows.append([name, str(value) if isinstance(value, int) else _told(value)])
+    wide = [(name, getattr(space, name)) for name in _PER_CELL if getattr(space, name) is not None]
+    cells = [["", *(f"cell {number}" for number in range(1, len(wide[0][1]) + 1))]]
+    cells += [[name, *map(_told, choices)] for name, choices in wide]
+    return [space.family, (rows, 2, False), (cells, 1, True), f"{space.size:,} configurations"]
+
+
+def _told(choices: Choices) -> str:
+    if isinstance(choices, tuple):
+        more = "" if len(choices) <= LISTED else f", ... ({len(choices)} in all)"
+        return ", ".join(map(str, choices[:LISTED])) + more
+    step = "" if choices.step == 1 else f", step {choices.step}"
+    unit = "" if choices.unit is None else f" x {choices.unit}"
+    return f"{choices.low} to {choices.high}{step}{unit}"
 
 
 def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:

@@ -29,9 +29,9 @@ class NasBenchMacro(NetworkSpace):
     """
 
     family = "nas-bench-macro"
-    lengths = (3,) * 8
-    variables = tuple([f"block_{position}" for position in range(8)])
-    groups = tuple([(position,) for position in range(8)])
+    lengths: tuple[int, ...] = (3,) * 8
+    variables: tuple[str, ...] = tuple([f"block_{position}" for position in range(8)])
+    groups: tuple[tuple[int, ...], ...] = tuple([(position,) for position in range(8)])
 
     def name(self, row: Sequence[int]) -> str:
         return "".join(map(str, row))
@@ -57,9 +57,9 @@ class NasBench201(NetworkSpace):
     """
 
     family = "nas-bench-201"
-    lengths = (5,) * 6
-    variables = tuple([f"edge_{source}_to_{node}" for node, source in EDGES])
-    groups = ((0,), (1, 2), (3, 4, 5))
+    lengths: tuple[int, ...] = (5,) * 6
+    variables: tuple[str, ...] = tuple([f"edge_{source}_to_{node}" for node, source in EDGES])
+    groups: tuple[tuple[int, ...], ...] = ((0,), (1, 2), (3, 4, 5))
 
     def name(self, row: Sequence[int]) -> str:
         texts = [f"{OPERATIONS[op]}~{source}" for op, (_, source) in zip(row, EDGES, strict=True)]

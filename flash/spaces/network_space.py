@@ -187,6 +187,12 @@ class NetworkSpace(Generic[N]):
         inner = ", ".join(f"{name}={shown(value)}" for name, value in self.options().items())
         return f"{type(self).__name__}({inner})"
 
+    def _repr_html_(self) -> str:
+        from ..base.html import facts, page
+
+        options = {name: shown(value) for name, value in self.options().items()}
+        return page([self.family, facts(options), f"{self.size:,} rows"])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `network_space` makes an equal space."""
         return {"family": self.family, **self.options()}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..networks.network import Network
-    from .choices import Range
+    from .choices import Choices, Range
 
     Codes = tuple[tuple[int, int], ...]
 
@@ -59,6 +59,14 @@ class PNASCells(NetworkSpace[CellNetwork]):
     paper; that equal cells are told by their graph is a reconstruction.
     """
 
+    lengths: tuple[int, ...]
+    variables: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...]
+    repeats: int
+    filters: int
+    resolution: int
+    num_classes: int
+
     family = "pnas"
 
     def __init__(
@@ -69,11 +77,11 @@ class PNASCells(NetworkSpace[CellNetwork]):
         resolution: int = 32,
         num_classes: int = 10,
     ) -> None:
-        self.blocks = parse("blocks", blocks, 1, MAX_BLOCKS)
+        self.blocks: Choices = parse("blocks", blocks, 1, MAX_BLOCKS)
         usual = CellNetwork(((0, 0, 4, 4),), repeats, filters, resolution, num_classes)
         self.repeats, self.filters = usual.repeats, usual.filters
         self.resolution, self.num_classes = usual.resolution, usual.num_classes
-        self.most = max(int(count) for count in self.blocks)
+        self.most: int = max(int(count) for count in self.blocks)
         lengths: list[int] = [len(self.blocks)]
         names = ["blocks"]
         for block in range(self.most):
@@ -81,7 +89,10 @@ class PNASCells(NetworkSpace[CellNetwork]):
             names += [f"{kind}_{block}" for kind in ("input_1", "input_2", "op_1", "op_2")]
         self.lengths, self.variables = tuple(lengths), tuple(names)
         starts = range(1, len(lengths), 4)
-        self.groups = ((0,), *(tuple(range(start, start + 4)) for start in starts))
+        self.groups = (
+            (0,),
+            *(tuple(range(start, start + 4)) for start in starts),
+        )
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that make an equal space, as plain data."""

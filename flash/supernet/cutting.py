@@ -22,6 +22,12 @@ __all__ = ["BypassModule", "cut_architecture", "cut_subnet"]
 class BypassBlock(nn.Module):
     """A block of kept filters only, with the channels that are passed on around them."""
 
+    unit: Unit
+    family: str
+    stride: int
+    first: Any
+    last: Any
+
     def __init__(self, family: str, slot: Slot, unit: Unit) -> None:
         super().__init__()
         self.unit, self.family, self.stride = unit, family, slot.stride
@@ -88,7 +94,7 @@ class BypassModule(nn.Module):
         kernel = 7 if big and family != "mobilenet-v2" else 3
         norm, activation = (None, None) if family == "wide-resnet" else ("output", "relu")
         activation = "relu6" if family == "mobilenet-v2" else activation
-        self.stem = conv_unit(3, subnet.stem, kernel, 2 if big else 1, norm, activation)
+        self.stem: Any = conv_unit(3, subnet.stem, kernel, 2 if big else 1, norm, activation)
         if kernel == 7:
             self.stem.add_module("pool", nn.MaxPool2d(3, 2, 1))
         self.blocks = nn.ModuleList(

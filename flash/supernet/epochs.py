@@ -113,17 +113,17 @@ def fit(
                 f"{recipe.learning_rate} may do; {epoch} of {recipe.epochs} epochs are kept in "
                 f"{supernet.folder!r}"
             )
+        spent_now = spent + time.perf_counter() - began
         state = {
             "key": key,
             "module": module.state_dict(),
             "optimizer": optimizer.state_dict(),
             "epochs": epoch + 1,
-            "seconds": spent + time.perf_counter() - began,
+            "seconds": spent_now,
             "train_loss": loss,
         }
         save_state(checkpoint, state)
-        tell(Epoch(epoch + 1, recipe.epochs, loss, state["seconds"]))
-        spent_now = state["seconds"]
+        tell(Epoch(epoch + 1, recipe.epochs, loss, spent_now))
     supernet.train_loss = loss
     supernet.seconds = spent_now
     module.eval()

@@ -29,6 +29,9 @@ class MixedUnit:
         Which images expand, where not all do.
     """
 
+    filters: int
+    made: int
+
     __slots__ = (
         "entering", "expands", "filters", "inner", "kept_first", "kept_last", "kernel", "made",
         "passed_first", "passed_last", "residual",
@@ -39,10 +42,10 @@ class MixedUnit:
         numbers = torch.tensor(units, device=device)
         entering, first, inner, last, out, kernel, expands = numbers.unbind(1)
         self.filters, self.made = slot.filters, slot.made
-        self.kernel = kernel if mobile else None
-        self.entering = below(entering, slot.entering)
-        self.kept_first = below(first, slot.filters)
-        self.kept_last = below(last, slot.made)
+        self.kernel: Any | None = kernel if mobile else None
+        self.entering: Any = below(entering, slot.entering)
+        self.kept_first: Any = below(first, slot.filters)
+        self.kept_last: Any = below(last, slot.made)
         if mobile:  # passed channels go round the whole block
             self.passed_first, self.inner = None, self.kept_first
             self.passed_last = _between(last, torch.minimum(out, entering), slot.made)
@@ -60,9 +63,9 @@ class MixedUnit:
                 elif count:
                     residual[image, torch.tensor(unit.residual)] = 1.0
             residual = residual.to(device)
-        self.residual = residual
+        self.residual: Any | None = residual
         all_expand = bool(expands.all())
-        self.expands = None if all_expand else expands.bool()[:, None, None, None]
+        self.expands: Any | None = None if all_expand else expands.bool()[:, None, None, None]
 
 
 def below(count: Tensor, most: int) -> Tensor:
@@ -83,14 +86,16 @@ class Mixed:
     def __init__(self, backbone: Backbone, subnets: list[Subnet], device: Any) -> None:
         mobile = backbone.family == "mobilenet-v2"
         stems = torch.tensor([one.stem for one in subnets], device=device)
-        self.stem = below(stems, backbone.stem)
-        self.units = [
+        self.stem: Any = below(stems, backbone.stem)
+        self.units: list[MixedUnit] = [
             MixedUnit(slot, [one.units[place] for one in subnets], device, mobile)
             for place, slot in enumerate(backbone.slots)
         ]
-        self.cells = torch.tensor([one.cells for one in subnets], device=device)
-        self.width = torch.tensor([one.width for one in subnets], device=device)
-        self.features = torch.tensor([features_width(one.width) for one in subnets], device=device)
+        self.cells: Any = torch.tensor([one.cells for one in subnets], device=device)
+        self.width: Any = torch.tensor([one.width for one in subnets], device=device)
+        self.features: Any = torch.tensor(
+            [features_width(one.width) for one in subnets], device=device
+        )
 
 
 def mix(backbone: Backbone, subnets: list[Subnet], device: Any) -> Mixed:

@@ -74,6 +74,12 @@ class Elastic(nn.Module):
         One filter per channel that enters.
     """
 
+    kernel: int
+    stride: int
+    depthwise: bool
+    normed: str | None
+    activation: str | None
+
     def __init__(
         self,
         entering: int,
@@ -89,7 +95,9 @@ class Elastic(nn.Module):
         self.weight = nn.Parameter(torch.empty(shape))
         self.kernel, self.stride, self.depthwise = kernel, stride, depthwise
         self.normed, self.activation = norm, activation
-        self.norm = ElasticNorm(entering if norm == "input" else filters) if norm else None
+        self.norm: ElasticNorm | None = (
+            ElasticNorm(entering if norm == "input" else filters) if norm else None
+        )
 
     def forward(
         self, x: Tensor, filters: int, kernel: Any = None, present: Tensor | None = None
@@ -147,23 +155,26 @@ class Elastic(nn.Module):
 class ElasticBlock(nn.Module):
     """A block of the backbone: basic (both kinds of resnet) or inverted residual."""
 
+    slot: Slot
+    family: str
+
     def __init__(self, family: str, slot: Slot) -> None:
         super().__init__()
         self.slot, self.family = slot, family
         if family == "mobilenet-v2":
             hidden = slot.filters
             if slot.expands:
-                self.expand = Elastic(slot.entering, hidden, 1, activation="relu6")
-            self.depthwise = Elastic(
+                self.expand: Elastic = Elastic(slot.entering, hidden, 1, activation="relu6")
+            self.depthwise: Elastic = Elastic(
                 hidden, hidden, slot.kernels[-1], slot.stride, activation="relu6", depthwise=True
             )
-            self.project = Elastic(hidden, slot.made, 1, activation=None)
+            self.project: Elastic = Elastic(hidden, slot.made, 1, activation=None)
             return
         wide = family == "wide-resnet"
         norm = "input" if wide else "output"
-        self.first = Elastic(slot.entering, slot.filters, 3, slot.stride, norm)
+        self.first: Elastic = Elastic(slot.entering, slot.filters, 3, slot.stride, norm)
         # post-activation: what follows the last norm is the sum, then the activation
-        self.last = Elastic(slot.filters, slot.made, 3, 1, norm, "relu" if wide else None)
+        self.last: Elastic = Elastic(slot.filters, slot.made, 3, 1, norm, "relu" if wide else None)
 
     def forward(self, x: Tensor, unit: Any) -> Tensor:
         """Return what the block hands on, for a `Unit` or a `MixedUnit`."""
@@ -251,12 +262,12 @@ class Head(nn.Module):
 
     def __init__(self, backbone: Backbone, width: int) -> None:
         super().__init__()
-        self.family = backbone.family
+        self.family: str = backbone.family
         if self.family == "mobilenet-v2":
-            self.features = Elastic(width, features_width(width), 1, activation="relu6")
+            self.features: Elastic = Elastic(width, features_width(width), 1, activation="relu6")
             width = features_width(width)
         elif self.family == "wide-resnet":
-            self.norm = ElasticNorm(width)
+            self.norm: ElasticNorm = ElasticNorm(width)
         self.linear = nn.Linear(width, backbone.num_classes)
 
     def forward(self, x: Tensor, subnet: Any) -> Tensor:
@@ -290,7 +301,7 @@ class SupernetModule(nn.Module):
         activation = {"resnet": "relu", "mobilenet-v2": "relu6", "wide-resnet": None}[family]
         kernel = 7 if big and family != "mobilenet-v2" else 3
         norm = None if family == "wide-resnet" else "output"
-        self.stem = Elastic(3, backbone.stem, kernel, 2 if big else 1, norm, activation)
+        self.stem: Elastic = Elastic(3, backbone.stem, kernel, 2 if big else 1, norm, activation)
         self.pool = nn.MaxPool2d(3, 2, 1) if kernel == 7 else None
         self.blocks = nn.ModuleList(ElasticBlock(family, slot) for slot in backbone.slots)
         self.heads = nn.ModuleDict(

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import torch
 
     from ..networks.architecture import Architecture
+    from ..spaces.backbones import Backbone
     from ..spaces.space import SearchSpace
     from ..training.data import Dataset, Images, Pair
+    from .modules import SupernetModule
 
     # An architecture of the families; a flat index, a name, or a row of choice indices.
     Chosen: TypeAlias = Architecture | int | str | Sequence[int]
@@ -47,6 +49,11 @@ class Supernet:
         Of training, over all runs that it took.
     """
 
+    space: SearchSpace | BypassSpace
+    folder: str
+    device: str
+    seed: int
+
     def __init__(
         self,
         space: SearchSpace | BypassSpace,
@@ -63,15 +70,15 @@ class Supernet:
         from .modules import build_module
 
         self.space, self.folder, self.device, self.seed = space, folder, device, seed
-        self.backbone = backbone_of(space)
+        self.backbone: Backbone = backbone_of(space)
         place = torch.device(device)
-        self.module = build_module(self.backbone, seed)
+        self.module: SupernetModule = build_module(self.backbone, seed)
         layout: Any = {"memory_format": layout_of(place)}
         self.module.to(place, **layout)
         self.images = images
         common: dict[str, Any] = statistics_of(images)
         side = self.backbone.resolution
-        self.data = {
+        self.data: dict[str, Any] = {
             name: torch.from_numpy(
                 scaled(getattr(images, name), side, common)
                 if name.endswith("x")
@@ -79,8 +86,8 @@ class Supernet:
             ).to(place)
             for name in ("train_x", "train_y", "test_x", "test_y")
         }
-        self.train_loss = float("nan")
-        self.seconds = 0.0
+        self.train_loss: float = float("nan")
+        self.seconds: float = 0.0
 
     @classmethod
     def load(

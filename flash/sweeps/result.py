@@ -125,6 +125,12 @@ class SweepResult(Record):
 
         return screen(self)
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+        from .text import parts
+
+        return page(parts(self))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.
 

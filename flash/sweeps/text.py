@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from ..results.screen import count, duration, quantity, table
+from ..results.screen import count, duration, quantity, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..base.html import Part
     from .result import SweepResult
 
-__all__ = ["screen"]
+__all__ = ["parts", "screen"]
 
 
 def screen(result: SweepResult) -> str:
     """Return the text of ``print(sweep_result)``."""
+    return text(parts(result))
+
+
+def parts(result: SweepResult) -> list[Part]:
+    """Return what a sweep's result shows: lines of text, and a table."""
     what = "all" if result.sample is None else "a sample of"
     looked = f"{count(result.count)} of {count(result.size)}"
-    lines = [
+    lines: list[Part] = [
         f"{result.space.family} on {result.target}: {what} {count(result.size)} configurations"
         if result.complete
         else f"{result.space.family} on {result.target}: {looked} configurations",
@@ -38,7 +44,7 @@ def screen(result: SweepResult) -> str:
             ]
             for rank, one in enumerate(result.top[:10], 1)
         ]
-        lines += ["", *table([titles, *rows])]
+        lines += ["", ([titles, *rows], 0, True)]
         if len(result.top) > 10:
             lines.append(f"... and {len(result.top) - 10} more")
     if result.front is not None:
@@ -50,4 +56,4 @@ def screen(result: SweepResult) -> str:
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
     lines += ["", f"{duration(result.elapsed_s)}"]
-    return "\n".join(lines)
+    return lines

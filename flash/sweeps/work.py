@@ -55,8 +55,8 @@ class Reduction:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
-        self.count = 0
-        self.feasible = 0
+        self.count: int = 0
+        self.feasible: int = 0
         self.top: list[Point] = []
         self.histogram: list[int] = [0] * (N_METRICS * plan["bins"])
         self.front: list[tuple[Any, ...]] = []  # (index, metrics, accuracy)

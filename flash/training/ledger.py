@@ -57,7 +57,7 @@ class Ledger:
             for name in os.listdir(self._path("checkpoints")):
                 if name.endswith(".part"):  # of a process that was killed while it wrote
                     os.unlink(self._path("checkpoints", name))
-            self.lines = read_lines(self._path("results.jsonl"), repair=True)
+            self.lines: list[dict[str, Any]] = read_lines(self._path("results.jsonl"), repair=True)
             if self.lines and not resume:
                 raise ArgumentError(
                     f"out must be a new folder where resume is False, got {folder!r} with "

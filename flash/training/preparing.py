@@ -56,7 +56,8 @@ def recipe_of(
     count = len(images.train_y)
     if not isinstance(given, Recipe):
         usual = 128 if count >= 10_000 else min(64, max(2, count // 10))
-        given = Recipe(**{"batch_size": usual, "augment": images.augment, **(given or {})})
+        own: dict[str, Any] = {"batch_size": usual, "augment": images.augment, **(given or {})}
+        given = Recipe(**own)
     changes = {"epochs": epochs, "batch_size": batch_size}
     plan = given.replace(**{name: one for name, one in changes.items() if one is not None})
     if plan.batch_size > count:

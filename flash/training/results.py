@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from ..base.html import Part
     from ..networks.cell_networks import CellNetwork
 
 __all__ = ["TrainedNetwork", "TrainingResult"]
@@ -144,8 +145,18 @@ class TrainingResult(Record):
         }
 
     def __str__(self) -> str:
+        from ..results.screen import text
+
+        return text(self._parts())
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        return page(self._parts())
+
+    def _parts(self) -> list[Part]:
         from ..networks.degree import nn_degree
-        from ..results.screen import duration, table
+        from ..results.screen import duration
 
         rows = [["network", "width", "depth", "skips", "params", "NN-Degree", "accuracy"]]
         groups = self._groups()
@@ -163,7 +174,7 @@ class TrainingResult(Record):
             index = str(groups[number][0].index)
             numbers = [f"{arch.params:,}", f"{nn_degree(arch):.5g}", f"{100 * means[number]:.2f} %"]
             rows.append([index, *columns, *numbers])
-        lines = table(rows)
+        lines: list[Part] = [(rows, 0, True)]
         if len(order) > 25:
             lines.append(f"... and {len(order) - 25} more")
         spent = duration(sum(one.seconds for one in self.samples))
@@ -172,4 +183,4 @@ class TrainingResult(Record):
             f"{len(self.samples)} trainings, {spent} in all, kept in {self.folder}"
             + ("" if noise is None else f"; noise of accuracy {100 * noise:.2f} points")
         )
-        return "\n".join(lines)
+        return lines

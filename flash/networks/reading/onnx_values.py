@@ -31,7 +31,7 @@ class File:
     """
 
     def __init__(self, cells: str | None) -> None:
-        self.listing = Listing()
+        self.listing: Listing = Listing()
         self.batch = 1
         self.dims: dict[str, tuple[int, ...]] = {}  # of constants
         self.constants: dict[str, Any] = {}  # their values, where small

@@ -54,13 +54,13 @@ class Operation:
         shape: tuple[int, int, int] | None = None,
         **fields: Any,
     ) -> None:
-        self.shape = shape
-        self.kind = kind
-        self.inputs = tuple(inputs)
-        self.output = output
-        self.path = path
-        self.cell = cell
-        self.fields = fields
+        self.shape: tuple[int, int, int] | None = shape
+        self.kind: str = kind
+        self.inputs: tuple[int, ...] = tuple(inputs)
+        self.output: int = output
+        self.path: str = path
+        self.cell: int | None = cell
+        self.fields: dict[str, Any] = fields
 
 
 class Listing:
@@ -68,7 +68,7 @@ class Listing:
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
-        self.values = IMAGE + 1
+        self.values: int = IMAGE + 1
         self._unknown: dict[str, None] = {}
 
     def add(

@@ -105,7 +105,7 @@ class Recorder(TorchFunctionMode):
 
     def __init__(self, image: Tensor, known: dict[int, tuple[str, Tensor]]) -> None:
         super().__init__()
-        self.listing = Listing()
+        self.listing: Listing = Listing()
         self.known = known
         self.shared: list[str] = []
         self._used: set[int] = set()

@@ -67,7 +67,7 @@ class ArchitectureModule(nn.Module):
             cells.append(kind(arch, number, channels))
             channels = cell.width
         self.cells = nn.ModuleList(cells)
-        self.head = _head(arch, channels)
+        self.head: Any = _head(arch, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape (batch, num_classes)."""
@@ -95,7 +95,7 @@ class DenseCell(nn.Module):
         # per source layer: the channels taken, and how many of them by which later layer
         taken: list[list[int]] = [[] for _ in range(cell.depth)]
         takers: list[list[tuple[int, int]]] = [[] for _ in range(cell.depth)]
-        self.whole_until = -1  # the last layer that takes every candidate
+        self.whole_until: int = -1  # the last layer that takes every candidate
         for layer in range(cell.depth):
             links = arch.links_into(number, layer)
             if len(links) == cell.width * (layer - 1) > 0:
@@ -201,7 +201,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
-        self.has_residual = bool(links)
+        self.has_residual: bool = bool(links)
         mask = None
         if 0 < len(links) < width:
             mask = torch.zeros(1, width, 1, 1)

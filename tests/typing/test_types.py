@@ -1,0 +1,255 @@
+"""What a type checker knows of the public names: mypy and pyright read this file too.
+
+`assert_type` does nothing here; the checkers refuse it where their type is another. What would take
+long is for them alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import flash
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from flash.hardware.costing import LayerCost
+    from flash.networks.cell_networks import Block
+    from flash.predictors.evidence import Report
+    from flash.results.accelerator import Accelerator
+    from flash.results.event import Event
+    from flash.spaces.choices import Choices
+    from flash.spaces.network_space import NetworkSpace
+    from flash.sweeps.result import Histogram
+    from flash.training.results import TrainingResult
+
+SPACE = flash.DenseNet(depths=flash.Range(5, 8), skips=[1, 2])
+
+
+def test_search_of_one_target() -> None:
+    result = flash.search(SPACE, "rram", max_latency_ms=4.0)
+    assert_type(result, flash.SearchResult)
+    assert_type(result.architecture, flash.Architecture | None)
+    assert_type(result.latency_ms, float | None)
+    assert_type(result.params, int | None)
+    assert_type(result.x, tuple[int, ...] | None)
+    assert_type(result.gap, float | None)
+    assert_type(result.proven, bool)
+    assert_type(result.status, str)
+    assert_type(result.budgets, Mapping[str, float])
+    assert_type(result.index, int | None)
+    assert_type(result.flags, tuple[str, ...])
+    assert_type(result.replace(seed=1), flash.SearchResult)
+    assert_type(flash.SearchResult.from_json(result.to_json()), flash.SearchResult)
+    assert result.architecture is not None
+    assert_type(result.architecture.cells[0].width, int)
+    assert_type(result.architecture.network().layers[0].kernel, int)
+    if TYPE_CHECKING:
+        assert_type(result.accelerator, Accelerator | None)
+        assert_type(result.to_torch(), torch.nn.Module)
+        assert_type(result.to_frame(), DataFrame)
+        assert_type(result.plot(), Figure)
+
+
+def test_search_of_many_targets() -> None:
+    fleet = flash.search(SPACE, ["rram", flash.Target.load("cpu-x86")], max_latency_ms=[4.0, None])
+    assert_type(fleet, flash.FleetResult)
+    assert_type(fleet[0], flash.SearchResult)
+    assert_type(fleet.elapsed_s, float)
+    assert_type([one.status for one in fleet], list[str])
+    assert [one.target for one in fleet] == ["rram", "cpu-x86"]
+
+
+def test_search_of_another_paper_s_space() -> None:
+    space = flash.PNASCells(blocks=1)
+    assert_type(space.decode(0), flash.CellNetwork)
+    assert_type(space.blocks, "Choices")
+    result = flash.search(space, "cpu-x86", method="random", max_evals=3)
+    assert_type(result, flash.SearchResult[flash.CellNetwork])
+    assert_type(result.architecture, flash.CellNetwork | None)
+    found: flash.SearchResult[flash.CellNetwork] = result  # at run time it is the class itself
+    assert isinstance(found, flash.SearchResult)
+    assert result.architecture is not None
+    assert_type(result.architecture.blocks, Sequence["Block"])
+
+
+def score(data: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    return -data["latency_ms"]
+
+
+def stop(event: Event) -> bool:
+    return event.nfev > 10
+
+
+def test_functions_that_are_given() -> None:
+    found = flash.search(SPACE, "rram", objective=score, compile_objective=False, callback=stop)
+    assert_type(found, flash.SearchResult)
+    weighed = flash.search(SPACE, "rram", objective={"accuracy": 1, "latency_ms": -1})
+    assert_type(weighed, flash.SearchResult)
+
+
+def test_spaces() -> None:
+    assert_type(SPACE, flash.SearchSpace)
+    assert_type(SPACE.size, int)
+    assert_type(SPACE.depths, tuple["Choices", ...])
+    assert_type(SPACE.num_classes, int)
+    assert_type(SPACE.bounds, list[tuple[int, int]])
+    assert_type(SPACE.decode(0), flash.Architecture)
+    assert_type(SPACE.decode((0,) * 9), flash.Architecture)
+    assert_type(SPACE.sample(2), list[flash.Architecture])
+    mobile = flash.MobileNetV2(depths=(1, [1, 2], flash.Range(1, 2), 1, 1, 1, 1), kernels=[3, 5])
+    assert_type(mobile, flash.SearchSpace)
+    assert_type(flash.SearchSpace.from_dict(mobile.to_dict()), flash.SearchSpace)
+    bypass = flash.BypassSpace()
+    assert_type(bypass.decode(bypass.largest), flash.Network)
+    assert_type(bypass.sample(1), list[flash.Network])
+    assert_type(flash.Range(1, 5)[0], float)
+
+
+def test_evaluate(tmp_path: Path) -> None:
+    table = flash.evaluate(SPACE, "rram", np.arange(5))
+    assert_type(table, flash.Table)
+    assert_type(table["latency_ms"], NDArray[Any])
+    assert_type(table.rows, int)
+    rows = flash.evaluate(SPACE, "rram", iter([[0, 1], [2]]), out=tmp_path / "rows.parquet")
+    assert_type(rows, int)
+    assert rows == 3
+
+
+def test_fronts() -> None:
+    front = flash.pareto(SPACE, "rram", ["accuracy", "latency_ms"])
+    assert_type(front, flash.ParetoFront)
+    assert_type(front[0], flash.SearchResult)
+    assert_type(front[:2], list[flash.SearchResult])
+    assert_type(front.knee, flash.SearchResult)
+    assert_type(front.at(max_latency_ms=2.0), flash.SearchResult)
+    assert_type(front.latency_ms, NDArray[Any])
+    assert_type(front.x, NDArray[np.int64])
+    assert_type(front.architectures[0], flash.Architecture)
+    assert_type(list(front), list[flash.SearchResult])
+    assert_type(front.hypervolume(), float)
+    if TYPE_CHECKING:
+        assert_type(front.accelerators, Sequence[Accelerator] | None)
+        assert_type(front.plot(), Figure)
+        assert_type(front.plot("matplotlib"), Figure)
+
+
+def test_sweeps() -> None:
+    swept = flash.sweep(SPACE, "rram", top=3, max_latency_ms=4.0)
+    assert_type(swept, flash.SweepResult)
+    assert_type(swept.top, tuple[flash.SearchResult, ...])
+    assert_type(swept.best, flash.SearchResult | None)
+    assert_type(swept.count, int)
+    if TYPE_CHECKING:
+        assert_type(swept.histograms, dict[str, Histogram] | None)
+
+
+def test_comparisons() -> None:
+    told = flash.compare(SPACE, "rram", methods=["random"], seeds=1, max_evals=5)
+    assert_type(told, flash.Comparison)
+    assert_type(told.runs["random"][0], flash.SearchResult)
+    assert_type(told.optimum, float | None)
+    space = flash.PNASCells(blocks=1)
+    other = flash.compare(space, "cpu-x86", methods=["random"], seeds=1, max_evals=3)
+    assert_type(other, flash.Comparison[flash.CellNetwork])
+    assert_type(other.runs["random"][0].architecture, flash.CellNetwork | None)
+
+
+def test_hardware() -> None:
+    target = flash.Target.load("rram")
+    network = SPACE.decode(0)
+    assert_type(flash.targets(), tuple[str, ...])
+    assert_type(target.metrics, tuple[str, ...])
+    assert_type(target.cost(network), flash.Cost)
+    assert_type(target.cost(network).energy_mj, float | None)
+    assert_type(target.interval(network), dict[str, tuple[float, float]])
+    assert_type(target.costs(SPACE, [0, 1])["latency_ms"], NDArray[np.float64])
+    chosen = flash.calibration_design(SPACE, "cpu-x86", 2)
+    assert_type(chosen, list[flash.Architecture])
+    if TYPE_CHECKING:
+        assert_type(target.cost(network).by_layer, tuple[LayerCost, ...])
+        assert_type(flash.measure(network), flash.Measurement)
+        assert_type(flash.measure(chosen), list[flash.Measurement])
+        assert_type(flash.measure("net.onnx", runtime="onnxruntime"), flash.Measurement)
+        assert_type(flash.export_measuring(chosen, "folder"), str)
+        assert_type(flash.calibrate("cpu-x86", flash.measure(chosen)), flash.Target)
+        assert_type(flash.calibrate(target, chosen, latency_ms=[1.0, 2.0]), flash.Target)
+        assert_type(flash.calibrate(target, "measurements.jsonl"), flash.Target)
+
+
+def test_networks() -> None:
+    one, other = SPACE.sample(2)
+    assert_type(one.params, int)
+    assert_type(one.network(), flash.Network)
+    assert_type(one.network().layers[0], flash.Layer)
+    assert_type(flash.nn_degree(one), float)
+    assert_type(flash.nn_degree([one, other]), NDArray[np.float64])
+    assert_type(flash.nn_degree([16, 32], [3, 4], [0, 5]), float | NDArray[np.float64])
+    assert_type(flash.nn_mass(one), float)
+    assert_type(flash.nn_mass((one, other)), NDArray[np.float64])
+    layer = flash.Layer("conv", 3, 8, 32, 32, kernel=(3, 1), padding=(1, 0))
+    assert_type(layer.kernel, int)
+    cells = [flash.Cell(16, 3, skips=4), flash.Cell(width=32, depth=3)]
+    assert_type(flash.Architecture("densenet", cells), flash.Architecture)
+    assert_type(flash.CellNetwork([(0, 0, "sep3x3", "identity"), (1, 2, 0, 4)]), flash.CellNetwork)
+    if TYPE_CHECKING:
+        assert_type(one.to_torch(), torch.nn.Module)
+
+
+def test_predictors() -> None:
+    nets = flash.DenseNet().sample(12, seed=1)
+    fitted = flash.AccuracyPredictor.fit(nets, [0.8 + 0.01 * n for n in range(12)])
+    assert_type(fitted, flash.AccuracyPredictor)
+    assert_type(fitted.predict(nets[0]), float)
+    assert_type(fitted.predict(nets), NDArray[np.float64])
+    assert_type(fitted.interval(nets[0]), tuple[float, float])
+    assert_type(fitted.interval(nets), NDArray[np.float64])
+    assert_type(fitted.extrapolates(nets[0]), bool)
+    assert_type(fitted.extrapolates(nets), NDArray[np.bool_])
+    if TYPE_CHECKING:
+        assert_type(fitted.report, Report | None)
+
+
+def test_what_else_there_is() -> None:
+    assert_type(flash.__version__, str)
+    assert_type(flash.build_info(), dict[str, str])
+    table = flash.TableEvaluator({"0": 0.5})
+    assert_type(table.name, str)
+    assert_type(flash.PredictorEvaluator().name, str)
+    assert issubclass(flash.FlashError, Exception)
+
+
+if TYPE_CHECKING:
+
+    def trainings(path: os.PathLike[str], images: NDArray[np.float32], space: NetworkSpace) -> None:
+        assert_type(flash.train("densenet", "digits"), TrainingResult)
+        assert_type(flash.train(SPACE.sample(3), (images, [0, 1])), TrainingResult)
+        trained = flash.train(SPACE, path, callback=lambda one: one.accuracy)
+        assert_type(trained.accuracies, list[float])
+        supernet = flash.train_supernet("resnet", "digits", epochs=1)
+        assert_type(supernet, flash.Supernet)
+        assert_type(supernet.score([0, 1]), list[float])
+        assert_type(supernet.cut(0), torch.nn.Module)
+        by_training = flash.TrainingEvaluator("digits", "folder", epochs=3)
+        by_supernet = flash.SupernetEvaluator(supernet)
+        assert_type(by_training.workers, int)
+        found = flash.search(space, "cpu-x86", method="random", evaluator=by_supernet)
+        assert_type(found, flash.SearchResult[flash.Network])
+
+    def mistakes() -> None:
+        result = flash.search(SPACE, "rram")
+        flash.search(SPACE, "rram", max_latencyms=4)  # type: ignore[call-overload]
+        flash.search(SPACE, "rram", max_latency_ms=[4.0])  # type: ignore[call-overload]
+        _ = result.latencyms  # type: ignore[attr-defined]
+        _ = flash.serach  # type: ignore[attr-defined]
+        _ = flash.pareto(SPACE, "rram").latencyms  # type: ignore[attr-defined]
+        result.latency_ms = 3.0  # type: ignore[misc]
+        flash.DenseNet(depts=3)  # type: ignore[call-arg]
