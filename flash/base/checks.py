@@ -36,6 +36,7 @@ __all__ = [
     "integer",
     "json_text",
     "known_keys",
+    "listener",
     "names",
     "number",
     "parse_json",
@@ -166,16 +167,20 @@ def choice(name: str, value: object, accepted: Iterable[str], also: str = "") ->
 
 def _kind(low: float | None, high: float | None, above: float | None, noun: str) -> str:
     if above is not None:
-        tail = f" above {above}" + (f", at most {high}" if high is not None else "")
+        tail = f" above {_end(above)}" + (f", at most {_end(high)}" if high is not None else "")
     elif low is not None and high is not None:
-        tail = f" from {low} to {high}"
+        return f"{noun.replace(' finite', '')} from {_end(low)} to {_end(high)}"
     elif low is not None:
-        tail = f" of at least {low}"
+        tail = f" of at least {_end(low)}"
     elif high is not None:
-        tail = f" of at most {high}"
+        tail = f" of at most {_end(high)}"
     else:
         tail = ""
     return noun + tail
+
+
+def _end(limit: float) -> str:
+    return f"{limit:g}" if type(limit) is float else str(limit)
 
 
 def _is_scalar(value: object, method: str) -> bool:
@@ -249,22 +254,21 @@ def number(
         If it is no number, NaN, infinite or out of range.
     """
     noun = "a finite number"
-    result: int | float | None = value
-    if type(value) is not float:
-        if type(value) is not int:
-            result = _converted(value, "__index__")
-            if result is None:
-                result = _converted(value, "__float__")
-            if result is None:
-                raise ArgumentTypeError(
-                    f"{name} must be {_kind(low, high, above, noun)}, "
-                    f"got {shown(value)} ({type(value).__name__})"
-                )
+    result: int | float | None = value if type(value) in (int, float) else None
+    if result is None:
+        result = _converted(value, "__index__")
+    if result is None:
+        result = _converted(value, "__float__")
+    if result is None:
+        raise ArgumentTypeError(
+            f"{name} must be {_kind(low, high, above, noun)}, "
+            f"got {shown(value)} ({type(value).__name__})"
+        )
+    if above is not None:  # of these all become floats
         try:
-            _ = result + 0.0  # type: ignore[operator]
+            _ = result + 0.0
         except OverflowError:
-            result = float("inf")
-    assert result is not None
+            result = INF
     if (
         not -INF < result < INF
         or (low is not None and result < low)
@@ -277,13 +281,24 @@ def number(
 
 def real(name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
     """Return `number` as a float."""
-    return float(number(name, value, low, high))
+    try:
+        return float(number(name, value, low, high))
+    except OverflowError:
+        kind = _kind(low, high, None, "a finite number")
+        raise ArgumentError(f"{name} must be {kind}, got {shown(value)}") from None
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return `value` if it is true or false, as plain data have it."""
+    """Return `value` if it is True or False."""
     if value is not True and value is not False:
-        raise ArgumentTypeError(f"{name} must be true or false, got {shown(value)}")
+        raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+    return value
+
+
+def listener(name: str, value: Any) -> Any:
+    """Return `value` if it can be called, or is None."""
+    if value is not None and not callable(value):
+        raise ArgumentTypeError(f"{name} must be callable, got {type(value).__name__}")
     return value
 
 

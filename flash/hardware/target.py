@@ -203,6 +203,16 @@ class Target(Record):
     def _network_links(self) -> dict[str, dict[str, Any]]:
         return {}
 
+    @property
+    def compiled(self) -> bool:
+        """Whether cost models of it are kept: a search of it has nothing to make anew."""
+        return bool(self._models)
+
+    def forget(self) -> None:
+        """Drop the cost models that are kept; they are made again where they are asked for."""
+        self._models.clear()
+        self._network_links.clear()
+
     def costs_among(self, metrics: Any) -> dict[str, Any]:
         """Return the costs that this target models, by name, of metrics in the core's order."""
         known, values = self.metrics, zip(COSTS, metrics[Metric.ALL_COSTS], strict=True)

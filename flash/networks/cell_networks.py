@@ -39,6 +39,7 @@ OPERATORS = (
     "max3x3",
     "dil3x3",
 )
+FAMILY = "pnas"
 MAX_BLOCKS = 8
 MAX_REPEATS = 64
 IMAGENET_STEM = 96  # channels of the first convolution: PNASNet-5 as released
@@ -119,7 +120,7 @@ class CellNetwork(Record):
     @property
     def family(self) -> str:
         """Always "pnas"."""
-        return "pnas"
+        return FAMILY
 
     @property
     def is_imagenet(self) -> bool:
@@ -248,10 +249,9 @@ class CellNetwork(Record):
         from ..base.plain import ANY, made
 
         where = "the cell network"
-        found = made(cls, where, data, dict.fromkeys(cls.field_names, ANY), also=("family",))
-        if data.get("family", found.family) != found.family:
-            raise FormatError(f"{where} needs the family {found.family!r}")
-        return found
+        if isinstance(data, dict) and data.get("family", FAMILY) != FAMILY:
+            raise FormatError(f"{where} needs the family {FAMILY!r}, got {shown(data['family'])}")
+        return made(cls, where, data, dict.fromkeys(cls.field_names, ANY), also=("family",))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""
@@ -273,7 +273,7 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
     FormatError
         If a key is unknown or missing, or a value not accepted.
     """
-    if hasattr(data, "get") and data.get("family") == "pnas":
+    if hasattr(data, "get") and data.get("family") == FAMILY:
         return CellNetwork.from_dict(data)
     return Architecture.from_dict(data)
 

@@ -16,6 +16,7 @@ from ..base.checks import (
     shipped,
     shown,
 )
+from ..base.names import Link
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -179,7 +180,7 @@ class AccuracyPredictor(Record):
         many = isinstance(architectures, (list, tuple))
         given: Any = architectures
         nets = list(given) if many else [given]
-        result = [self._predicted(net) for net in nets]
+        result = [self.predict_one(net) for net in nets]
         if self.evidence is not None:
             outside = [n for n, net in enumerate(nets) if self._beyond(net)]
             if outside:
@@ -266,10 +267,23 @@ class AccuracyPredictor(Record):
 
         return np.array([self._beyond(net) for net in architectures], dtype=bool)
 
+    def predict_one(self, net: Net) -> float:
+        """Return the predicted accuracy of one network, without `predict`'s warning."""
+        if self.topology is None:
+            from ..networks.degree import nn_degree
+
+            return self.predict_degree(nn_degree(net))
+        from .cell_terms import terms_of
+        from .score import logistic
+
+        return logistic(self.topology.score(terms_of(net)))
+
     @property
     def link(self) -> tuple[int, float, float, float]:
         """The core's link from its score, NN-Degree or a topology's, to accuracy."""
-        return (1, *self._degree_form()) if self.topology is None else (2, 1.0, 0.0, 0.0)
+        if self.topology is not None:
+            return (Link.LOGISTIC, 1.0, 0.0, 0.0)
+        return (Link.DEGREE, *self._degree_form())
 
     @property
     def terms(self) -> tuple[float, ...] | None:
@@ -356,16 +370,6 @@ class AccuracyPredictor(Record):
                 f"got {self.kind!r}"
             )
         return self.a, self.b, self.c
-
-    def _predicted(self, net: Any) -> float:
-        if self.topology is None:
-            from ..networks.degree import nn_degree
-
-            return self.predict_degree(nn_degree(net))
-        from .cell_terms import terms_of
-        from .score import logistic
-
-        return logistic(self.topology.score(terms_of(net)))
 
     def _logit_and_design(self, net: Any) -> tuple[float, list[float]]:
         """Return the predicted logit, and what the evidence judges its variance by."""

@@ -8,7 +8,7 @@ cell.
 from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, shown
-from ..base.record import Generic
+from ..base.record import Generic, cached
 from ..errors import ArgumentError
 from .index import digits_of, number_of
 
@@ -90,6 +90,18 @@ class NetworkSpace(Generic[N]):
     def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """Return which rows may be an answer; None: all of them. Others are steps on the way."""
         return None
+
+    # What is kept with a space, for all runs on it
+
+    @cached
+    def charged(self) -> dict[Any, Any]:
+        """Costs of networks by target and score, so that another run charges nothing twice."""
+        return {}
+
+    @cached
+    def terms(self) -> dict[tuple[int, ...], Any]:
+        """What predictors read off networks, by row."""
+        return {}
 
     # What follows
 

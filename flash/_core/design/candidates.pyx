@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 __all__ = ("fitting", "undominated")
 
@@ -61,60 +61,20 @@ def undominated(parts, limits) -> list:
         If there are more than 2^20, or if it takes more than 2^30 comparisons.
     """
     cdef Archive a
-    cdef int64_t* numbers
-    cdef int64_t* at
+    cdef void* numbers
     cdef int64_t prefix[MOST_NUMBERS]
     cdef int64_t room[MOST_LIMITS]
     cdef int32_t chosen[MOST_PARTS]
     cdef int p, r, i
-    cdef int64_t need = 0
+    cdef size_t need
     if not 1 <= len(parts) <= MOST_PARTS or len(limits) > MOST_LIMITS:
         raise ValueError(f"parts: 1 to {MOST_PARTS} are accepted, and at most {MOST_LIMITS} limits")
-    a.n_parts = <int> len(parts)
-    a.resources = <int> len(limits)
-    a.dims = 0
-    for better, uses in parts:
-        if not better or len(better) != len(uses):
-            raise ValueError("parts: each needs an option, and as many uses")
-        if {len(row) for row in better} != {len(better[0])}:
-            raise ValueError("parts: a part's options have as many numbers each")
-        refuse_uses(uses, a.resources)
-        need += len(better) * (len(better[0]) + a.resources)
-        a.dims += <int> len(better[0])
-    if a.dims > MOST_NUMBERS:
-        raise ValueError(f"parts: at most {MOST_NUMBERS} numbers in all, got {a.dims}")
-    numbers = <int64_t*> malloc((need + a.n_parts * a.resources) * sizeof(int64_t)
-                                + a.n_parts * sizeof(Part)
-                                + len(parts[len(parts) - 1][0]) * sizeof(int32_t))
+    need = size_up(parts, len(limits), &a)
+    numbers = malloc(need)
     if numbers == NULL:
         raise MemoryError
-    a.n = a.room = a.work = 0
-    a.full = NOT_FULL
-    a.better = NULL
-    a.option = NULL
     try:
-        a.part = <Part*> numbers
-        at = <int64_t*> (a.part + a.n_parts)
-        for p in range(a.n_parts):
-            better, uses = parts[p]
-            a.part[p].n = <int> len(better)
-            a.part[p].dims = <int> len(better[0])
-            a.part[p].better = at
-            for row in better:
-                for x in row:
-                    at[0] = x
-                    at += 1
-            a.part[p].uses = at
-            for row in uses:
-                for x in row:
-                    at[0] = x
-                    at += 1
-        a.floor = at
-        for p in range(a.n_parts):
-            for r in range(a.resources):
-                at[0] = sum([min([row[r] for row in uses]) for _, uses in parts[p + 1:]])
-                at += 1
-        a.kept = <int32_t*> at
+        read_parts(parts, numbers, &a)
         for r in range(a.resources):
             room[r] = limits[r]
         with nogil:
@@ -133,6 +93,55 @@ def undominated(parts, limits) -> list:
         free(numbers)
         free(a.better)
         free(a.option)
+
+
+cdef size_t size_up(parts, int resources, Archive* a) except 0:
+    """An empty archive; bytes of what `read_parts` reads."""
+    cdef size_t numbers = 0
+    memset(a, 0, sizeof(Archive))
+    a.n_parts = <int> len(parts)
+    a.resources = resources
+    for better, uses in parts:
+        if not better or len(better) != len(uses):
+            raise ValueError("parts: each needs an option, and as many uses")
+        if {len(row) for row in better} != {len(better[0])}:
+            raise ValueError("parts: a part's options have as many numbers each")
+        refuse_uses(uses, resources)
+        numbers += len(better) * (len(better[0]) + resources)
+        a.dims += <int> len(better[0])
+    if a.dims > MOST_NUMBERS:
+        raise ValueError(f"parts: at most {MOST_NUMBERS} numbers in all, got {a.dims}")
+    return ((numbers + a.n_parts * resources) * sizeof(int64_t) + a.n_parts * sizeof(Part)
+            + len(parts[len(parts) - 1][0]) * sizeof(int32_t))
+
+
+cdef int read_parts(parts, void* memory, Archive* a) except -1:
+    """All numbers: the parts', what the later ones take at least, and room for the last options."""
+    cdef int64_t* at
+    cdef int p, r
+    a.part = <Part*> memory
+    at = <int64_t*> (a.part + a.n_parts)
+    for p in range(a.n_parts):
+        better, uses = parts[p]
+        a.part[p].n = <int> len(better)
+        a.part[p].dims = <int> len(better[0])
+        a.part[p].better = at
+        for row in better:
+            for x in row:
+                at[0] = x
+                at += 1
+        a.part[p].uses = at
+        for row in uses:
+            for x in row:
+                at[0] = x
+                at += 1
+    a.floor = at
+    for p in range(a.n_parts):
+        for r in range(a.resources):
+            at[0] = sum([min([row[r] for row in uses]) for _, uses in parts[p + 1:]])
+            at += 1
+    a.kept = <int32_t*> at
+    return 0
 
 
 cdef int refuse_uses(uses, int resources) except -1:

@@ -148,8 +148,8 @@ cdef inline flash_points points_of(const Cloud* cloud, int alike) noexcept nogil
     out.alike = alike
     out.key = cloud.key
     out.code = cloud.code
-    out.from_ = cloud.first
-    out.per = cloud.per
+    out.from_ = &cloud.first[0]
+    out.per = &cloud.per[0]
     out.record = cloud.record
     out.stride = cloud.stride
     return out

@@ -139,8 +139,8 @@ cdef inline void corners_of(const Task* t, const double* gain, const double* los
                             double* out) noexcept nogil:
     """Scores, negative, at the corners; of what helps the totals are in `gain`, else in `loss`."""
     cdef const flash_links* l = &t.problem.links
-    cdef const double* low = t.stage.low
-    cdef const double* high = t.stage.high
+    cdef const double* low = &t.stage.low[0]
+    cdef const double* high = &t.stage.high[0]
     cdef double macs[2]
     cdef double params[2]
     cdef double score = l.quantum[M_SCORE] * gain[COL_SCORE], x

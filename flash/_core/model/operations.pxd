@@ -32,8 +32,13 @@ cdef enum:               # features that a kind counts; those of a processor tha
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
 
+cdef enum:               # units of an FPGA
+    UNIT_CONVOLUTIONS
+    UNIT_DEPTHWISE
+    UNIT_POINTWISE       # where it has one of its own; else the first does them
+    FPGA_UNITS
+
 cdef enum:
-    FPGA_UNITS = 3       # convolutions, depthwise ones, pointwise ones
     UNIT_NUMBERS = 5     # of each in a `Model`'s array, after ARRAY_HEAD others
     ARRAY_HEAD = 2
 
@@ -260,9 +265,10 @@ cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) 
     cdef double spots = <double> op.height * <double> op.width
     cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
     cdef int single = op.groups > 1 and op.in_channels == op.groups
-    cdef const Unit* unit = &model.unit[1 if single else 0]
-    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into != 0.0:
-        unit = &model.unit[2]
+    cdef const Unit* unit = &model.unit[UNIT_DEPTHWISE if single else UNIT_CONVOLUTIONS]
+    if (not single and k2 == 1.0 and op.groups == 1
+            and model.unit[UNIT_POINTWISE].into != 0.0):
+        unit = &model.unit[UNIT_POINTWISE]
     if unit.into < 0.0:
         f[0] = f[1] = f[2] = f[3] = 0.0
         return

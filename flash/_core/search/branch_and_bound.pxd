@@ -22,7 +22,6 @@ from flash._core.search.lagrangian cimport (
 from flash._core.search.node_queue cimport pop, push
 from flash._core.search.relaxation cimport CONSTRAINTS, SCALE_ABOVE, Form, additive
 from flash._core.search.row_lists cimport List, Lists, copy, drop, empty, release, sample, take
-from flash._core.search.tolerances cimport CONSTRAINT_SLACK
 from flash._core.tables.problem cimport (
     COL_SCALE, FLASH_COLUMNS, M_SCORE, N_CELLS, N_COLUMNS, N_STATES, flash_variant,
 )
@@ -172,7 +171,7 @@ cdef inline Lists* keep_fitting(SolverState* solver, const flash_variant* v, Lis
         if not m.active[r] or not counts(solver, &m.form[r]):
             continue
         value = solver.value
-        room = m.right[r] + CONSTRAINT_SLACK * (1.0 + fabs(m.right[r])) - m.form[r].c
+        room = m.right[r] + m.slack[r] - m.form[r].c
         for c in range(out.n_cells):
             top[c] = most_slack(solver, &m.form[r], &out.cell[c], value)
             room += top[c]

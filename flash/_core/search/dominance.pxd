@@ -5,9 +5,7 @@ from libc.string cimport memcpy, memmove
 
 from flash._core.search.exact cimport SolverState
 from flash._core.search.row_lists cimport List
-from flash._core.tables.problem cimport (
-    COL_AREA, COL_ENERGY, COL_LATENCY, COL_SCORE, FLASH_COLUMNS, flash_cell,
-)
+from flash._core.tables.problem cimport COL_SCORE, FLASH_COLUMNS, flash_cell
 
 
 cdef struct Entry:
@@ -69,7 +67,10 @@ cdef inline void sort(Entry* entry, int64_t n, Entry* spare) noexcept nogil:
 cdef inline int dominates(const SolverState* solver, const flash_cell* cell, const List* list,
                           int32_t a, int32_t b) noexcept nogil:
     """Row a makes row b superfluous: nowhere worse, and strictly better in something reported
-    (or, all of that equal, first in the order of indices)."""
+    (or, all of that equal, first in the order of indices).
+
+    What is always reported: a class factor may be 0, a peak be hidden by another cell's, and
+    rounding hide the difference."""
     cdef int k, strict = 0
     cdef double x, y
     if list.id != NULL:
@@ -84,9 +85,7 @@ cdef inline int dominates(const SolverState* solver, const flash_cell* cell, con
             continue
         if solver.direction[k] == 0 or (x < y) == (solver.direction[k] > 0):
             return 0
-        # what is always reported: a factor may be 0, and a peak be hidden by another cell's
-        if k == COL_SCORE or k == COL_LATENCY or k == COL_ENERGY or k == COL_AREA:
-            strict = 1
+        strict |= solver.shows[k]
     return strict or a < b
 
 

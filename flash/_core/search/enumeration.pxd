@@ -6,7 +6,6 @@ to come falls short of the incumbent, or what it uses of a constraint with the l
 exceeds the right side.
 """
 
-from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t
 
 from flash._core.search.dominance cimport Entry, distinct, sort, undominated
@@ -16,7 +15,7 @@ from flash._core.search.exact cimport (
 from flash._core.search.lagrangian cimport Relaxation
 from flash._core.search.relaxation cimport CONSTRAINTS, Form, additive
 from flash._core.search.row_lists cimport List, Lists, flash_give, flash_take
-from flash._core.search.tolerances cimport CONSTRAINT_SLACK, HUGE
+from flash._core.search.tolerances cimport HUGE
 from flash._core.tables.problem cimport (
     COL_SCORE, FLASH_COLUMNS, M_SCORE, N_CELLS, N_STATES, flash_cell, flash_follows, flash_try,
     flash_variant,
@@ -150,7 +149,7 @@ cdef inline void set_limits(Enumeration* e, const Relaxation* m) noexcept nogil:
     for k in range(CONSTRAINTS):
         if m.active[k]:
             e.limit[e.n_limits] = k
-            e.right[e.n_limits] = m.right[k] + CONSTRAINT_SLACK * (1.0 + fabs(m.right[k]))
+            e.right[e.n_limits] = m.right[k] + m.slack[k]
             e.n_limits += 1
     for r in range(e.n_limits):
         e.base[r] = e.form[e.limit[r]].c

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from flash._core.kernels.kernels cimport flash_kernels
 from flash._core.search.relaxation cimport CONSTRAINTS
+from flash._core.search.roundings cimport VariantFacts
 from flash._core.search.row_lists cimport Lists, flash_pool, release, sample, whole
 from flash._core.search.tolerances cimport BOUND_SLACK, HUGE
 from flash._core.tables.problem cimport (
@@ -54,6 +55,8 @@ cdef struct SolverState:
     int64_t thin         # rows a list is thinned to, for SHGO and while multipliers are sought
     int bound_only       # roots are bounded and kept
     int needed           # bit k: a budget or the objective depends on column k
+    VariantFacts* facts  # per variant: of prove and bound_roots
+    int shows[N_COLUMNS] # a unit more of a column always shows in what orders answers
     int unusual          # an exponent rewards a cost: no row dominates another
     int direction[N_COLUMNS]     # of each column: more is better (1), less is (-1), or neither (0)
     int64_t nodes, dual_evaluations, leaves, next_check

@@ -17,6 +17,7 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from flash._core.search.branch_and_bound cimport close_gap
 from flash._core.search.node_queue cimport push
+from flash._core.search.roundings cimport VariantFacts, learn_all
 from flash._core.search.row_lists cimport flash_drain
 from flash._core.search.tolerances cimport LINK_SLACK
 from flash._core.tables.problem cimport (
@@ -133,6 +134,7 @@ cdef class Search:
         solver.value = <double*> malloc((solver.room + 16) * sizeof(double))
         solver.chosen = <int32_t*> malloc((solver.room + 16) * sizeof(int32_t))
         solver.thin_of = <Lists**> calloc(tables.problem.n_variants, sizeof(void*))
+        solver.facts = <VariantFacts*> calloc(tables.problem.n_variants, sizeof(VariantFacts))
         if incumbent is not None:
             solver.best.found = 1
             solver.best.variant = FOREIGN if incumbent[2] else LAST
@@ -143,8 +145,8 @@ cdef class Search:
         spare_pool = NULL
         if solver.pool == NULL:
             solver.pool = <flash_pool*> calloc(1, sizeof(flash_pool))
-        if (solver.pool == NULL or solver.thin_of == NULL or solver.value == NULL
-                or solver.chosen == NULL):
+        if (solver.pool == NULL or solver.thin_of == NULL or solver.facts == NULL
+                or solver.value == NULL or solver.chosen == NULL):
             raise MemoryError
         solver.pool.failed = 0
         solver.pool.refusal = 0
@@ -157,6 +159,7 @@ cdef class Search:
         for i in range(self.solver.problem.n_variants if self.solver.thin_of != NULL else 0):
             release(self.solver.thin_of[i])
         free(self.solver.thin_of)
+        free(self.solver.facts)
         if spare_pool == NULL and self.solver.pool != NULL and self.solver.pool.held < SPARE_LIMIT:
             spare_pool = self.solver.pool
         elif self.solver.pool != NULL:
@@ -187,6 +190,7 @@ cdef class Search:
         cdef SolverState* solver = &self.solver
         if not self.started:
             self.started = 1
+            learn_all(solver.problem, solver.needed, solver.facts, solver.shows)
             memset(&root, 0, sizeof(root))
             root.bound = INFINITY
             root.scale_high = INFINITY

@@ -1,6 +1,6 @@
 """Complete enumeration: the yardstick that a proven answer is held against."""
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -9,7 +9,7 @@ from flash._core.kernels.kernels cimport FLASH_PARTS, PART_SCORE, flash_kernels,
 from flash._core.search.exact cimport Query
 from flash._core.search.relaxation cimport additive
 from flash._core.search.row_parts cimport parts_of, row_parts
-from flash._core.search.tolerances cimport STREAM_SLACK
+from flash._core.search.tolerances cimport STREAM_SLACK, UNITS_SLACK
 from flash._core.tables.problem cimport (
     COL_SCALE, FLASH_COLUMNS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, OVER_BUDGET, flash_cell,
     flash_feasible, flash_follows, flash_joined, flash_links, flash_metrics, flash_objective,
@@ -98,7 +98,8 @@ cdef inline double needed_score(const flash_point* best, const flash_parts* p) n
     cdef double need = -INFINITY
     if best.found:
         need = best.metric[M_SCORE] - p.own[PART_SCORE]
-        need -= STREAM_SLACK * (1.0 + (need if need > 0.0 else -need))
+        need -= STREAM_SLACK * (1.0 + fabs(need)) + UNITS_SLACK * (
+            fabs(best.metric[M_SCORE]) + fabs(p.own[PART_SCORE]))
     return need
 
 

@@ -17,8 +17,9 @@ from flash._core.search.last_cell cimport (
     LIMITS, SPARE, FlatEnumeration, finish, index_last, link_last, match,
 )
 from flash._core.search.relaxation cimport CONSTRAINTS, Form, additive
+from flash._core.search.roundings cimport power_of_two
 from flash._core.search.row_lists cimport List, Lists, flash_give, flash_take
-from flash._core.search.tolerances cimport CONSTRAINT_SLACK, HUGE, SUM_SLACK
+from flash._core.search.tolerances cimport CONSTRAINT_SLACK, HUGE
 from flash._core.tables.problem cimport (
     COL_SCORE, FLASH_COLUMNS, LINK_NONE, M_MACS, M_PARAMS, M_SCORE, N_CELLS, N_COLUMNS,
     flash_query, flash_variant,
@@ -28,6 +29,13 @@ from flash._core.tables.problem cimport (
 cdef enum:
     STRIDE = 1024        # rows between looks at the limits
     PRICED = 0           # the limit that is the constraints' sum, weighed by their multipliers
+
+
+cdef inline int sure_scores(const SolverState* solver, const flash_variant* v) noexcept nogil:
+    """Whether a score from two parts is as good as that of the total, relatively: parts of both
+    signs that are no exact numbers may leave nothing but rounding."""
+    return (solver.facts[v - solver.problem.variants].score_size == 0.0
+            or power_of_two(solver.problem.links.quantum[M_SCORE]))
 
 
 cdef inline int siftable(const SolverState* solver, const flash_variant* v,
@@ -40,7 +48,8 @@ cdef inline int siftable(const SolverState* solver, const flash_variant* v,
         return 0
     if q.product and (solver.unusual or solver.problem.links.score_link != LINK_NONE
                       or q.exponent[M_PARAMS] != 0.0 or q.exponent[M_MACS] != 0.0
-                      or not additive(&solver.problem.links)):
+                      or not additive(&solver.problem.links)
+                      or not sure_scores(solver, v)):
         return 0
     for c in range(lists.n_cells):
         if lists.cell[c].states > 1 or v.cells[c].joined:
@@ -218,8 +227,8 @@ cdef inline double own_points(FlatEnumeration* e, const Relaxation* m) noexcept 
         points = line.c
         for k in range(FLASH_COLUMNS):
             points += line.w[k] * e.v.constant[k]
-            e.slack += fabs(line.w[k]) * max(fabs(m.box.low[k]), fabs(m.box.high[k]))
-    e.slack *= SUM_SLACK
+            e.slack += fabs(line.w[k]) * m.size[k]
+    e.slack = e.slack * m.sum_slack + m.log_loss
     return points
 
 
@@ -234,7 +243,7 @@ cdef inline void set_limits(FlatEnumeration* e, const Relaxation* m, const doubl
     for r in range(CONSTRAINTS):
         if not m.active[r]:
             continue
-        e.right[e.n_limits] = m.right[r] + CONSTRAINT_SLACK * (1.0 + fabs(m.right[r]))
+        e.right[e.n_limits] = m.right[r] + m.slack[r]
         e.base[e.n_limits] = m.form[r].c
         for k in range(FLASH_COLUMNS):
             weights[e.n_limits * FLASH_COLUMNS + k] = m.form[r].w[k]

@@ -11,13 +11,15 @@ from flash._core.search.relaxation cimport (
     CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, UPPER_ENDS, Box, Form, add, additive, apply,
     clear, log_accuracy, lower_forms, metric_range, most, upper_forms,
 )
+from flash._core.search.roundings cimport VariantFacts, log_size
 from flash._core.search.row_lists cimport Lists
 from flash._core.search.tolerances cimport (
-    CONSTRAINT_SLACK, LOG_OF_NOTHING, NARROW_CHORD, SUM_SLACK,
+    BOUND_SLACK, CONSTRAINT_SLACK, LOG_OF_NOTHING, LOG_TERMS_SLACK, NARROW_CHORD,
 )
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_SCALE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC, M_MACS, M_PARAMS,
-    M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links, flash_query, flash_try, flash_variant,
+    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC,
+    M_MACS, M_PARAMS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links,
+    flash_query, flash_try, flash_variant,
 )
 
 
@@ -53,12 +55,25 @@ cdef struct Relaxation:  # a node's linear bounds
     Form objective       # >= the objective on the box
     Form form[CONSTRAINTS]       # constraints form <= right, scaled to a unit right side
     double right[CONSTRAINTS]
+    double slack[CONSTRAINTS]    # what sums of a left side may have lost by rounding
     int active[CONSTRAINTS]      # others hold for all rows of the node
     double limit[CONSTRAINTS]    # right sides before scaling
     Box box              # of the totals of what the node stands for
     Box hull             # of the totals of all its rows
+    double size[N_COLUMNS]       # of each total: no more absolute values add up to it
+    double sum_slack     # of the terms' sizes (roundings.pxd)
+    double log_loss      # what logarithms in the objective lost, where that is not little
     double metric_low[N_METRICS]
     double metric_high[N_METRICS]
+
+
+cdef inline double size_of(const Relaxation* m, const Form* f) noexcept nogil:
+    """What the absolute values of its terms add up to at most."""
+    cdef double size = fabs(f.c)
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        size += fabs(f.w[k]) * m.size[k]
+    return size
 
 
 cdef inline void constrain(Relaxation* m, int which, double sign, const Form* form,
@@ -75,6 +90,9 @@ cdef inline void constrain(Relaxation* m, int which, double sign, const Form* fo
     add(f, sign / scale, form)
     m.right[which] = sign * right / scale
     m.active[which] = most(f, &m.hull) > m.right[which]
+    if m.active[which]:
+        m.slack[which] = max(CONSTRAINT_SLACK * (1.0 + fabs(m.right[which])),
+                             m.sum_slack * (fabs(m.right[which]) + size_of(m, f)))
 
 
 cdef inline int narrow(Box* box, int column, double low, double high) noexcept nogil:
@@ -182,6 +200,30 @@ cdef inline void add_cost_term(double e, int k, const double* at, Relaxation* m)
         add(&m.objective, e * slope, &m.lower[k])
 
 
+cdef inline void set_sizes(const VariantFacts* facts, Relaxation* m) noexcept nogil:
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        m.size[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
+    m.size[COL_SCORE] = max(m.size[COL_SCORE], facts.score_size)
+    m.sum_slack = facts.sum_slack
+
+
+cdef inline double lost_logarithms(const flash_links* links, const flash_query* q,
+                                   const Relaxation* m) noexcept nogil:
+    """What the logarithms of an objective may have lost; 0 where BOUND_SLACK covers it anyway."""
+    cdef double size = 0.0, one
+    cdef int k
+    if q.product:
+        for k in range(FLASH_METRICS):
+            if q.exponent[k] != 0.0 and m.metric_low[k] > 0.0:
+                one = max(fabs(log(m.metric_low[k])), fabs(log(m.metric_high[k])))
+                size += fabs(q.exponent[k]) * (1.0 + one)
+    if not additive(links):
+        size += fabs(m.objective.w[COL_SCORE] / links.quantum[M_SCORE]) * log_size(
+            links, m.box.high[COL_PARAMS], m.box.high[COL_MACS])
+    return LOG_TERMS_SLACK * size if LOG_TERMS_SLACK * size > BOUND_SLACK else 0.0
+
+
 cdef inline int relax(SolverState* solver, const Node* node, const double* at,
                       Relaxation* m) noexcept nogil:
     """The node's linear relaxation over m.box, the ranges of its rows' totals; false where no
@@ -193,6 +235,7 @@ cdef inline int relax(SolverState* solver, const Node* node, const double* at,
     cdef int k
     if not narrow_box(solver, node, m):
         return 0
+    set_sizes(&solver.facts[node.variant], m)
     lower_forms(links, &m.box, at, m.lower)
     upper_forms(links, &m.box, at, m.upper)
     metric_range(links, &m.box, m.metric_low, m.metric_high)
@@ -205,6 +248,7 @@ cdef inline int relax(SolverState* solver, const Node* node, const double* at,
     constrain(m, SCALE_BELOW, -1.0, &scale, node.scale_low)
     if not q.product:
         m.objective = m.upper[M_SCORE]
+        m.log_loss = lost_logarithms(links, q, m)
         return 1
     clear(&m.objective)
     for k in range(FLASH_METRICS):
@@ -214,6 +258,7 @@ cdef inline int relax(SolverState* solver, const Node* node, const double* at,
             add_score_term(links, q.exponent[k], at, m)
         else:
             add_cost_term(q.exponent[k], k, at, m)
+    m.log_loss = lost_logarithms(links, q, m)
     return 1
 
 
@@ -221,7 +266,7 @@ cdef inline void weigh_columns(const Relaxation* m, const double* multiplier,
                                DualPoint* dual) noexcept nogil:
     """The Lagrangian's column weights: objective less multiplier times constraint.
 
-    The terms' own size times SUM_SLACK is added: what their sums may have lost by rounding.
+    What their sums may have lost by rounding is added, by the terms' own sizes.
     """
     cdef int r, k
     cdef double size = fabs(m.objective.c)
@@ -238,9 +283,9 @@ cdef inline void weigh_columns(const Relaxation* m, const double* multiplier,
                 dual.weight[k] -= multiplier[r] * m.form[r].w[k]
                 terms[k] += multiplier[r] * fabs(m.form[r].w[k])
     for k in range(FLASH_COLUMNS):
-        size += terms[k] * max(fabs(m.box.low[k]), fabs(m.box.high[k]))
+        size += terms[k] * m.size[k]
     if size < INFINITY:
-        dual.constant += SUM_SLACK * size
+        dual.constant += m.sum_slack * size + m.log_loss
 
 
 cdef inline void offer_rows(SolverState* solver, int variant, const Lists* lists,

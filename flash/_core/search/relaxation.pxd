@@ -13,7 +13,8 @@ from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
     FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC, LINK_NONE, M_AREA, M_ENERGY, M_LATENCY, M_MACS,
-    M_PARAMS, M_SCORE, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_links, flash_metrics,
+    M_PARAMS, M_SCORE, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_links,
+    flash_metrics,
 )
 
 

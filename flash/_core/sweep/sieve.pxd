@@ -24,7 +24,22 @@ cdef enum:
     KEPT_BYTES = 1 << 24     # of the columns of all classes; those beyond are made anew each time
     MEMORY = KEPT_BYTES + (1 << 20)      # with those of a tile and what no class changes
     SCORE_TOP = 32000        # units of the scores' range
-    PIECE = 64               # rows are made from a multiple of it on: cache lines of every column
+    ALIGNED_ROWS = 64        # rows are made from a multiple of it on: cache lines of every column
+    SHARED_FIXED = 4         # columns that are the same in every class, beside the plain ones: the
+                             # score, the scale, energy and leaking
+    SHARED_FLOATS = 9        # six metrics, leaking, scale and peak
+    CLASS_FIXED = 3          # of a class: latency; energy; leaking
+    CLASS_FLOATS = 3
+    LINE_BYTES = 64          # of a cache line
+
+cdef extern from *:
+    """
+    #include "kernels/kernels.h"
+    _Static_assert(SWEEP_STRIDE * (FLASH_COLUMNS * 8 + 4 + (4 + SWEEP_PLAIN) * 2 + 9 * 4)
+                       + 64 * (FLASH_COLUMNS + 2) <= 1 << 20,
+                   "sieve.pxd has too little room for a tile");
+    """
+
 
 cdef struct ClassRows:            # a tile's in one class
     flash_sieve sieve
@@ -131,7 +146,7 @@ cdef inline void make_shared(const FixedPoint* f, const flash_kernels* kernel, c
 
 cdef inline void* carve(void** memory, size_t bytes) noexcept nogil:
     """Bytes from a cache line on."""
-    cdef size_t at = (<size_t> memory[0] + 63) & ~<size_t> 63
+    cdef size_t at = (<size_t> memory[0] + LINE_BYTES - 1) & ~<size_t> (LINE_BYTES - 1)
     memory[0] = <void*> (at + bytes)
     return <void*> at
 
@@ -144,25 +159,28 @@ cdef inline void place_tile(void** memory, Tile* b) noexcept nogil:
 
 
 cdef inline size_t size_of_rows(int n_fixed, int n_float) noexcept nogil:
-    return SWEEP_STRIDE * (n_fixed * sizeof(int16_t) + n_float * sizeof(float)) + 64
+    return SWEEP_STRIDE * (n_fixed * sizeof(int16_t) + n_float * sizeof(float)) + LINE_BYTES
 
 
 cdef inline int start_sieve(const FixedPoint* f, int valued, void* memory, Sieve* s) noexcept nogil:
     """Room for columns, in MEMORY bytes after the tile's; 0 where memory is short."""
     cdef int classes = f.links.n_steps, i
+    cdef size_t each
     s.valued = valued
     s.classes = classes > 0 and (f.leaks or valued or f.place[M_LATENCY] >= 0
                                  or f.place[M_ENERGY] >= 0)
-    s.shared.memory = carve(&memory, size_of_rows(4 + f.n_plain, 9 if valued else 0))
+    s.shared.memory = carve(&memory, size_of_rows(SHARED_FIXED + f.n_plain,
+                                                   SHARED_FLOATS if valued else 0))
     if not s.classes:
         return 1
-    s.room = <int> min(classes, KEPT_BYTES // <int64_t> size_of_rows(3, 3 if valued else 0) - 1)
+    each = size_of_rows(CLASS_FIXED, CLASS_FLOATS if valued else 0)
+    s.room = <int> min(classes, KEPT_BYTES // <int64_t> each - 1)
     s.kept = <ClassRows*> calloc(s.room + 1, sizeof(ClassRows))
     s.of = <ClassRows**> calloc(classes, sizeof(ClassRows*))
     if s.kept == NULL or s.of == NULL:
         return 0
     for i in range(s.room + 1):
-        s.kept[i].memory = carve(&memory, size_of_rows(3, 3 if valued else 0))
+        s.kept[i].memory = carve(&memory, each)
     return 1
 
 
@@ -196,7 +214,8 @@ cdef inline const ClassRows* rows_of_class(const FixedPoint* f, const flash_kern
         s.of[g] = rows
         s.n_kept += 1
     at = rows.memory
-    make_rows(f, kernel, &s.tile, &f.links.of[g], 1, s.valued, begin & -PIECE, end, rows, &at)
+    make_rows(f, kernel, &s.tile, &f.links.of[g], 1, s.valued, begin & -ALIGNED_ROWS, end, rows,
+              &at)
     return rows
 
 

@@ -103,13 +103,8 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
     global spare
     cdef Run r
     cdef void* memory
-    cdef int c, k, failed = 0
-    cdef int64_t i
-    if not 0 <= variant < tables.problem.n_variants:
-        raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
-    for c in range(tables.problem.variants[variant].n_cells):
-        if tables.problem.variants[variant].cells[c].joined:
-            raise ValueError("boundaries are not enumerated")
+    cdef int failed = 0
+    refuse_variant(tables, variant)
     if top < 0 or bins < 0:
         raise ValueError("top and bins must not be negative")
     if bins and (low is None or per_bin is None or low.shape[0] != FLASH_METRICS
@@ -147,13 +142,7 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
             failed = not enumerate_range(&r, memory, first, last)
         if failed:
             raise MemoryError
-        points = []
-        c = r.layout.v.n_cells
-        for i in range(r.best.n):
-            points.append((variant, tuple([r.best.point[i].row[k] for k in range(c)]),
-                           r.best.point[i].objective,
-                           tuple([r.best.point[i].metric[k] for k in range(FLASH_METRICS)])))
-        return (r.feasible, r.weighed, points,
+        return (r.feasible, r.weighed, points_of(&r),
                 PyBytes_FromStringAndSize(
                     <char*> r.histogram, <size_t> FLASH_METRICS * bins * sizeof(int64_t)))
     finally:
@@ -167,6 +156,30 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
         free(r.chosen)
         free(r.may_meet)
         free(r.histogram)
+
+
+cdef int refuse_variant(Tables tables, int variant) except -1:
+    cdef int c
+    if not 0 <= variant < tables.problem.n_variants:
+        raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
+    for c in range(tables.problem.variants[variant].n_cells):
+        if tables.problem.variants[variant].cells[c].joined:
+            raise ValueError("boundaries are not enumerated")
+    return 0
+
+
+cdef list points_of(const Run* r):
+    """The best configurations: (variant, rows, objective, metrics)."""
+    cdef const flash_point* point
+    cdef int64_t i
+    cdef int k
+    points = []
+    for i in range(r.best.n):
+        point = &r.best.point[i]
+        points.append((r.variant, tuple([point.row[k] for k in range(r.layout.v.n_cells)]),
+                       point.objective,
+                       tuple([point.metric[k] for k in range(FLASH_METRICS)])))
+    return points
 
 
 cdef double least_score(const flash_links* links, double accuracy) noexcept nogil:
