@@ -33,10 +33,16 @@ def left_out(config: pytest.Config, mark: str) -> bool:
     return f"not {mark}" in config.option.markexpr
 
 
+class _NoTorch:
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError("torch is left out", name=name)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Hide torch where it is left out: what needs it and lacks the mark fails or is skipped."""
     if left_out(config, "torch"):
-        sys.modules["torch"] = None  # type: ignore[assignment]
+        sys.meta_path.insert(0, _NoTorch())
 
 
 @pytest.hookimpl(tryfirst=True)

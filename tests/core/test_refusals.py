@@ -166,6 +166,7 @@ assert failed["compiled"] and failed["swept"], failed
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit on memory that is kept")
 @pytest.mark.skipif("sanitize" in build_info()["switches"], reason="sanitizers need address space")
 def test_short_memory_is_an_error_and_no_more() -> None:
