@@ -76,7 +76,7 @@ def test_a_network_module_is_taken() -> None:
         (lambda d: d["inverse"][0].pop(), "inverse must be square"),
         (
             lambda d: d["inverse"].__setitem__(0, ["x"] * len(d["terms"])),
-            "inverse must be a finite numb",
+            "inverse must be a finite",
         ),
     ],
 )

@@ -206,7 +206,7 @@ WRONG: list[tuple[Change, str]] = [
     (put(*LINKS, "cycles_per_tile", 0.0), "cycles_per_tile must be a finite number from 1e-06"),
     (
         put(*LINKS, "cycles_per_tile", 1e4),
-        "cycles_per_tile must be a finite number from 1e-06 to 1000",
+        "_per_tile must be a finite number from 1e-06 to 1000",
     ),
     (put(*LINKS, "cycles_per_tile", "0.1"), "cycles_per_tile must be a finite number"),
     (drop(*LINKS, "leakage_step"), "densenet lacks the key 'leakage_step'"),
@@ -222,7 +222,7 @@ WRONG: list[tuple[Change, str]] = [
     (put("calibrated_ranges", "default", "tiles", [3, 3]), "tiles must rise, got 3 after 3"),
     (
         put("calibrated_ranges", "default", "tiles", [4, "5"]),
-        "tiles: each entry must be a finite number",
+        "each entry must be a finite number",
     ),
     (put("calibrated_ranges", "default", "tiles", 0, math.nan), "tiles: each entry must be"),
     (put("calibrated_ranges", "default", "tiles", {}), "tiles must be a list"),
