@@ -55,11 +55,15 @@ directives = {
     "linetrace": coverage,
     "autotestdict": False,
 }
+with open("flash/_version.py", encoding="utf-8") as file:
+    version = file.read().split('"')[1]
+
 # For `flash info`.
 macros = [
     ("FLASH_BUILD_FLAGS", f'"{shlex.join(flags)}"'),
     ("FLASH_BUILD_SWITCHES", f'"{" ".join(sorted(on)).lower()}"'),
     ("FLASH_CYTHON", f'"{Cython.__version__}"'),
+    ("FLASH_VERSION", f'"{version}"'),
 ]
 if coverage:
     macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1")]
@@ -113,6 +117,10 @@ outside = {name: os.environ.get(name) for name in ("CC", "CFLAGS", "CPPFLAGS", "
 key = f"{crc32(repr((directives, flags, macros, outside, sys.version)).encode()):08x}"
 
 
+# Of a processor's features as /proc/cpuinfo names them, those that a compiler may use.
+INSTRUCTIONS = r"\b(?:s*sse\w*|avx\w*|fma\w*|bmi\w*|f16c|movbe|abm|adx|sve\w*|asimd\w*)\b"
+
+
 class Build(build_ext):
     """Builds in place, an editable install's too, from the folder of these switches and flags."""
 
@@ -124,6 +132,16 @@ class Build(build_ext):
     def copy_extensions_to_source(self) -> None:
         self.force = True  # those in place may be newer and yet of other flags
         super().copy_extensions_to_source()
+
+    def run(self) -> None:
+        super().run()
+        mark = os.path.join("" if self.inplace else self.build_lib, "flash/_core/native.txt")
+        if native and os.path.exists("/proc/cpuinfo"):  # flash refuses it where one is lacking
+            with open("/proc/cpuinfo", encoding="utf-8") as cpu, open(mark, "w") as file:
+                has = next(line for line in cpu if line.startswith(("flags", "Features")))
+                file.write(" ".join(re.findall(INSTRUCTIONS, has)) + "\n")
+        elif os.path.exists(mark):
+            os.remove(mark)
 
 
 setup(

@@ -146,17 +146,11 @@ def _require_core() -> None:
     from _imp import extension_suffixes
     from os.path import exists
 
-    folder = __path__[0] + "/_core/search"
-    if not any(exists(f"{folder}/exact{suffix}") for suffix in extension_suffixes()):
-        import sys
+    folder = __path__[0] + "/_core"
+    if not any(exists(f"{folder}/search/exact{suffix}") for suffix in extension_suffixes()):
+        from .base.core_missing import core_missing
 
-        from .errors import CoreMissingError
-
-        raise CoreMissingError(
-            f"flash's compiled core is missing in {folder} (python {sys.version.split()[0]}). "
-            "Build it with `pip install flash-nas`, or in a checkout `pip install -e .` "
-            "(needs a C compiler)."
-        )
+        raise core_missing(folder)
 
 
 _require_core()

@@ -1,5 +1,6 @@
 """Checks shared by every public entry: each error names the argument, the value and what would do.
 
+A check takes the name first, then the value, then what is accepted; it returns the value.
 Numbers of numpy and others are accepted through ``__index__`` and ``__float__``, so that nothing
 heavy is imported to recognise them; booleans, NaN and arrays are not numbers here.
 """
@@ -13,6 +14,7 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
     from typing import Any, Protocol, TypeVar
 
     T = TypeVar("T", bound=Callable[..., Any])
@@ -28,21 +30,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choice",
+    "faults",
+    "flag",
     "hint",
     "integer",
     "json_text",
     "known_keys",
+    "listener",
+    "names",
     "number",
     "parse_json",
     "public",
     "read_text",
+    "real",
     "shipped",
     "shown",
     "suggesting",
+    "table",
+    "text",
     "write_bytes_atomic",
     "write_text_atomic",
 ]
 
+INF = float("inf")
 MAX_FILE_BYTES = 1 << 26
 
 
@@ -157,16 +167,20 @@ def choice(name: str, value: object, accepted: Iterable[str], also: str = "") ->
 
 def _kind(low: float | None, high: float | None, above: float | None, noun: str) -> str:
     if above is not None:
-        tail = f" above {above}" + (f", at most {high}" if high is not None else "")
+        tail = f" above {_end(above)}" + (f", at most {_end(high)}" if high is not None else "")
     elif low is not None and high is not None:
-        tail = f" from {low} to {high}"
+        return f"{noun.replace(' finite', '')} from {_end(low)} to {_end(high)}"
     elif low is not None:
-        tail = f" of at least {low}"
+        tail = f" of at least {_end(low)}"
     elif high is not None:
-        tail = f" of at most {high}"
+        tail = f" of at most {_end(high)}"
     else:
         tail = ""
     return noun + tail
+
+
+def _end(limit: float) -> str:
+    return f"{limit:g}" if type(limit) is float else str(limit)
 
 
 def _is_scalar(value: object, method: str) -> bool:
@@ -254,16 +268,105 @@ def number(
         try:
             _ = result + 0.0
         except OverflowError:
-            result = float("inf")
+            result = INF
     if (
-        result != result
-        or result in (float("inf"), float("-inf"))
+        not -INF < result < INF
         or (low is not None and result < low)
         or (high is not None and result > high)
         or (above is not None and result <= above)
     ):
         raise ArgumentError(f"{name} must be {_kind(low, high, above, noun)}, got {shown(value)}")
     return result
+
+
+def real(name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
+    """Return `number` as a float."""
+    try:
+        return float(number(name, value, low, high))
+    except OverflowError:
+        kind = _kind(low, high, None, "a finite number")
+        raise ArgumentError(f"{name} must be {kind}, got {shown(value)}") from None
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if value is not True and value is not False:
+        raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+    return value
+
+
+def listener(name: str, value: Any) -> Any:
+    """Return `value` if it can be called, or is None."""
+    if value is not None and not callable(value):
+        raise ArgumentTypeError(f"{name} must be callable, got {type(value).__name__}")
+    return value
+
+
+def text(name: str, value: Any, longest: int | None = None) -> str:
+    """Return `value` if it is text, of at most `longest` characters."""
+    if not isinstance(value, str) or (longest is not None and len(value) > longest):
+        most = "" if longest is None else f" of at most {longest} characters"
+        raise ArgumentTypeError(f"{name} must be text{most}, got {shown(value)}")
+    return value
+
+
+def names(name: str, value: Any, accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `value` as a tuple if it is a list of accepted names, none twice."""
+    if not isinstance(value, (list, tuple)):
+        raise ArgumentTypeError(f"{name} must be a list of names, got {shown(value)}")
+    for one in value:
+        choice(name, one, accepted)
+    if len(set(value)) != len(value):
+        raise ArgumentError(f"{name} must hold no name twice, got {shown(value)}")
+    return tuple(value)
+
+
+def table(
+    name: str, value: Any, accepted: Iterable[str] | None = None, required: Iterable[str] = ()
+) -> Mapping[str, Any]:
+    """Return `value` if it is a table, of accepted keys only and with all those required.
+
+    Raises
+    ------
+    FormatError
+        Otherwise; the message names the key.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"{name} must be a table of names, got {shown(value)}")
+    if accepted is not None:
+        known_keys(name, value, accepted)
+    for key in required:
+        if key not in value:
+            raise FormatError(f"{name} lacks the key {key!r}{hint(key, map(str, value))}")
+    return value
+
+
+class faults:
+    """Within it an argument that is not accepted is a FormatError: plain data hold it.
+
+    where: what the data are; it comes before the message, where that does not begin with it.
+    """
+
+    def __init__(self, where: str = "") -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, (ArgumentError, ArgumentTypeError)):
+            return
+        message = str(error)
+        if not message.startswith(self.where):
+            message = f"{self.where}: {message}"
+        elif isinstance(error, FormatError):
+            return  # all is said
+        raise FormatError(message) from None
 
 
 def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["need_pyarrow", "require"]
+__all__ = ["install", "need_pyarrow", "require", "terminal_bars"]
 
 # Where a package's distribution is named otherwise.
 DISTRIBUTIONS = {"distributed": "dask", "pynvml": "nvidia-ml-py", "sklearn": "scikit-learn"}
@@ -33,14 +33,33 @@ def require(what: str, extra: str, *packages: str) -> Any:
     """
     found = []
     for package in packages:
+        top = package.partition(".")[0]
         try:
+            __import__(top)  # also where a part of it was imported before it went
             found.append(__import__(package, fromlist=["__name__"]))
         except ImportError as error:
-            top = package.partition(".")[0]
             raise MissingExtraError(
-                f"{what} needs {DISTRIBUTIONS.get(top, top)}: pip install 'flash-nas[{extra}]'"
+                f"{what} needs {DISTRIBUTIONS.get(top, top)}: {install(extra)}"
             ) from error
     return found[0]
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f"pip install 'flash-nas[{extra}]'"
+
+
+def terminal_bars() -> Any:
+    """Return rich.progress where standard error is a terminal and rich is there, else None."""
+    import sys
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+    try:
+        import rich.progress
+    except ImportError:
+        return None
+    return rich.progress
 
 
 def need_pyarrow() -> Any:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
         def to_json(self, path: str | None = None) -> str: ...
 
 
-__all__ = ["add_json", "add_problem", "budgets_of", "check_json", "names_of", "print_result"]
+__all__ = [
+    "add_json",
+    "add_problem",
+    "budgets_of",
+    "check_json",
+    "names_of",
+    "print_json",
+    "print_result",
+]
 
 
 def add_problem(parser: ArgumentParser) -> None:
@@ -48,6 +56,13 @@ def check_json(args: Namespace) -> None:
     """Refuse an empty path before any work."""
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
+
+
+def print_json(data: Any) -> None:
+    """Print plain data."""
+    import json
+
+    print(json.dumps(data, indent=1, allow_nan=False))
 
 
 def print_result(args: Namespace, result: Result) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import ArgumentError, FlashError
+from .common import print_json
 from .options import (
     BUDGETS,
     HELP,
@@ -82,12 +83,6 @@ def _dispatch(argv: list[str]) -> int:
 def _fail(message: str) -> int:
     print(f"flash: error: {message}", file=sys.stderr)
     return USAGE
-
-
-def _print_json(data: Any) -> None:
-    import json
-
-    print(json.dumps(data, indent=1, allow_nan=False))
 
 
 # search
@@ -171,7 +166,7 @@ def _evaluate(args: Namespace) -> int:
             raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
         told = evaluate_file(args)
         if args.json:
-            _print_json(told)
+            print_json(told)
         else:
             print(f"{told['rows']:,} rows in {told['out']}")
         return FOUND
@@ -186,7 +181,7 @@ def _evaluate(args: Namespace) -> int:
         values["index"] = [space.index(row) for row in rows]
         values["architecture"] = [space.decode(row).to_dict() for row in rows]
         networks = zip(*values.values(), strict=True)
-        _print_json([dict(zip(values, one, strict=True)) for one in networks])
+        print_json([dict(zip(values, one, strict=True)) for one in networks])
         return FOUND
     from ..results.screen import quantity, table
 
@@ -250,7 +245,7 @@ def _train(args: Namespace) -> int:
         progress=not args.quiet,
     )
     if args.json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
         print(result)
     return FOUND
@@ -281,7 +276,7 @@ def _targets(args: Namespace) -> int:
     )
     facts = [{field: _plain(getattr(one, field)) for field in fields} for one in found]
     if args.json:
-        _print_json(facts if args.target is None else facts[0])
+        print_json(facts if args.target is None else facts[0])
     elif args.target is None:
         rows = [_listed(one) for one in facts]
         titles = ["name", "kind", "metrics", "networks", "held-out error %", "their macs"]
@@ -347,7 +342,7 @@ def _info(args: Namespace) -> int:
 
     facts = build_info(packages=True)
     if args.json:
-        _print_json(facts)
+        print_json(facts)
     else:
         width = max(map(len, facts))
         print("\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items()))

@@ -154,10 +154,10 @@ def measure(args: Namespace) -> int:
     _tell_finished(out)
     found = flash.measure(nets, **settings, dtype=args.dtype, path=out, progress=not args.quiet)
     if args.json:
-        from .main import _print_json
+        from .common import print_json
 
         data = [one.to_dict() for one in found]
-        _print_json(data if len(nets) > 1 else data[0])
+        print_json(data if len(nets) > 1 else data[0])
     elif len(nets) == 1:
         print(found[0])
     else:
@@ -227,9 +227,9 @@ def calibrate(args: Namespace) -> int:
     for one in caught:
         print(f"flash: warning: {one.message}", file=sys.stderr)
     if args.json:
-        from .main import _print_json
+        from .common import print_json
 
-        _print_json(target.to_dict())
+        print_json(target.to_dict())
     else:
         print("\n".join(screen(target)))
         print(f"written to {out}")

@@ -63,8 +63,7 @@ def search_codesign(
     """
     target, wanted, limits = device.target, device.wanted, device.limits
     if stop:
-        name = wanted.name(predictor is not None)
-        return unsearched(space, device, name, options.method, options.seed)
+        return unsearched(space, device, predictor is not None, options.method, options.seed)
     design = target.design_space(space.family)
     rewarded = reward(wanted.exponents)
     if rewarded is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, public
+from ..base.checks import choice, faults, public
 from ..base.record import Generic, Record
+from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ else:
     N = None
 
 __all__ = ["Comparison"]
+
+FORMAT = 1
 
 
 @public
@@ -155,7 +158,7 @@ class Comparison(Record, Generic[N]):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: the rows and every run."""
         return {
-            "format": 1,
+            "format": FORMAT,
             "baseline": self.baseline,
             "optimum": self.optimum,
             "skipped": dict(self.skipped),
@@ -179,33 +182,34 @@ class Comparison(Record, Generic[N]):
         FormatError
             If it is no comparison.
         """
-        from ..base.checks import known_keys, parse_json, read_text
-        from ..errors import FormatError
+        from ..base.plain import FLAG, REAL, TEXT, by, list_of, made, maybe, parsed, table_of
         from ..results.result import SearchResult
 
-        given = source if isinstance(source, str) and source.lstrip().startswith("{") else None
-        data = parse_json(given if given is not None else read_text(source, "the comparison"))
-        keys = ("format", "baseline", "optimum", "skipped", "interrupted", "rows", "runs")
-        known_keys("the comparison", data, keys)
-        if data.get("format") != 1 or not data.get("runs"):
-            raise FormatError("the comparison must have format 1 and runs")
-        runs: dict[str, Any] = {
-            name: tuple(SearchResult.from_dict(run) for run in many)
-            for name, many in data["runs"].items()
+        where = "the comparison"
+        checks = {
+            "runs": table_of(list_of(by(SearchResult.from_dict))),
+            "optimum": maybe(REAL),
+            "baseline": TEXT,
+            "skipped": table_of(TEXT),
+            "interrupted": FLAG,
         }
-        return cls(
-            runs,
-            data.get("optimum"),
-            choice("baseline", data["baseline"], runs),
-            dict(data.get("skipped") or {}),
-            data.get("interrupted") is True,
-        )
+        data = parsed(source, where)
+        found = made(cls, where, data, checks, also=("rows",), version=FORMAT)
+        if not found.runs or not all(found.runs.values()):
+            raise FormatError(f"{where} must hold runs of each method")
+        with faults(where):
+            choice("baseline", found.baseline, found.runs)
+        return found
 
     def to_frame(self) -> DataFrame:
         """Return one row per run as a pandas DataFrame."""
-        from pandas import concat
+        from ..base.extras import require
 
-        return concat([run.to_frame() for runs in self.runs.values() for run in runs])
+        pandas = require("to_frame()", "plot", "pandas")
+        frame: DataFrame = pandas.concat(
+            [run.to_frame() for runs in self.runs.values() for run in runs]
+        )
+        return frame
 
     def plot(self) -> Figure:
         """Draw quality against evaluations and against time; return the matplotlib Figure."""

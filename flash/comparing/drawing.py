@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.extras import require
+from .statistics import EVALUATIONS, OBJECTIVE, SECONDS, steps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def draw(comparison: Comparison[Any]) -> Figure:
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     first = next(iter(comparison.runs.values()))[0]
     for number, (axis, column, label) in enumerate(
-        zip(axes, (1, 2), ("evaluations", "time [s]"), strict=True)
+        zip(axes, (EVALUATIONS, SECONDS), ("evaluations", "time [s]"), strict=True)
     ):
         for method in comparison.runs:
             _curve(axis, comparison, method, column)
@@ -71,12 +72,9 @@ def draw(comparison: Comparison[Any]) -> Figure:
 def _curve(axis: Any, comparison: Comparison[Any], method: str, column: int) -> None:
     import numpy as np
 
-    from .statistics import _steps
-
-    runs = [_steps(run) for run in comparison.runs[method]]
-    ends = [
-        max(run.nfev if column == 1 else run.elapsed_s, 1e-9) for run in comparison.runs[method]
-    ]
+    results = comparison.runs[method]
+    runs = [steps_of(run) for run in results]
+    ends = [max(run.nfev if column == EVALUATIONS else run.elapsed_s, 1e-9) for run in results]
     starts = [step[column] for steps in runs for step in steps if step[column] > 0]
     if not starts:
         return
@@ -84,7 +82,7 @@ def _curve(axis: Any, comparison: Comparison[Any], method: str, column: int) -> 
     values = np.full((len(runs), POINTS), np.nan)
     for line, steps in zip(values, runs, strict=True):
         for step in steps:
-            line[grid >= step[column]] = step[3]
+            line[grid >= step[column]] = step[OBJECTIVE]
     kept = np.mean(~np.isnan(values), axis=0) >= 0.5
     if not kept.any():
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import choice, integer, public, shown
+from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces.network_space import NetworkSpace
 from .comparison import Comparison
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 
 
 @public
-def compare(  # noqa: C901, PLR0915
+def compare(
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,
@@ -153,8 +154,7 @@ def compare(  # noqa: C901, PLR0915
         If Ctrl-C came before the baseline was done once.
     """
     from ..evaluators import as_evaluator
-    from ..methods import METHODS
-    from ..methods.running import any_space, unfit
+    from ..methods.running import any_space
     from ..predictors.predictor import as_predictor
     from ..searching import search
 
@@ -167,85 +167,125 @@ def compare(  # noqa: C901, PLR0915
         "max_macs": max_macs,
         "min_accuracy": min_accuracy,
         "objective": objective,
+        "time_limit_s": time_limit_s,
     }
     predictor = as_predictor(predictor, space.family)
     judge = as_evaluator(evaluator, predictor)
     numbers = _seeds(seeds)
-    known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
-    named = methods is not None
-    usual_methods = ["shgo", *DESIGNING] if codesign else list(METHODS)
-    wanted = usual_methods if methods is None else _names(methods, known)
-    if codesign and baseline == "random":
-        baseline = DESIGNING[0]
-    if not codesign and not named and not judge.expensive and not isinstance(space, NetworkSpace):
-        wanted = ["shgo", *wanted]
-    if choice("baseline", baseline, known) not in wanted:
-        raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
-    given = options or {}
-    for name in given:
-        choice("options", name, known)
-    skipped: dict[str, str] = {}
-    for name in list(wanted):
-        why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
-        if why is None and name in DESIGNING and not codesign:
-            why = f"method {name!r} chooses the accelerator too: compare it with codesign=True"
-        if why is not None:
-            if named:
-                raise ArgumentError(f"methods: {name}: {why}")
-            skipped[name] = why
-            wanted.remove(name)
-    if baseline not in wanted:
-        raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
-    usual = max_evals
+    field = _field(space, judge, methods, baseline, options or {}, codesign)
     if max_evals is None and time_limit_s is None:
-        usual = min(1000, judge.usual_evals)
-    runs: dict[str, tuple[SearchResult[Any], ...]] = {}
-    optimum: float | None = None
-    interrupted = False
-    for name in wanted:
-        own: list[SearchResult[Any]] = []
-        for seed in numbers:
-            if name in CORE:
-                result = search(
-                    space,
-                    target,
-                    method=name,
-                    predictor=predictor,
-                    seed=seed,
-                    codesign=codesign,
-                    time_limit_s=time_limit_s,
-                    **problem,
-                )
-            else:
-                result = search(
-                    space, target, method=name, evaluator=judge, options=given.get(name),
-                    journal=journal, seed=seed, time_limit_s=time_limit_s, max_evals=usual,
-                    certify=optimum is None, **problem,
-                )  # fmt: skip
-            if result.stopped == "interrupt":
-                interrupted = True
-                break
-            if optimum is None:
-                optimum = _optimum(result)
-            own.append(result)
-            if progress:
-                _tell(name, seed, result)
-            if callback is not None:
-                callback(result)
-        if own:
-            runs[name] = tuple(own)
-        if interrupted:
-            for left in wanted[wanted.index(name) :]:
-                done = len(runs.get(left, ()))
-                skipped[left] = f"interrupted, {done} of {len(numbers)} seeds done"
-            break
-    if baseline not in runs:
+        max_evals = min(1000, judge.usual_evals)
+
+    def answer(name: str, seed: int, certify: bool) -> SearchResult[Any]:
+        if name in CORE:
+            own: dict[str, Any] = {"predictor": predictor, "codesign": codesign}
+        else:
+            own = {
+                "evaluator": judge,
+                "options": field.options.get(name),
+                "journal": journal,
+                "max_evals": max_evals,
+                "certify": certify,
+            }
+        return search(space, target, method=name, seed=seed, **own, **problem)
+
+    def tell(name: str, seed: int, result: SearchResult[Any]) -> None:
+        if progress:
+            _print(name, seed, result)
+        if callback is not None:
+            callback(result)
+
+    found = _rounds(field, numbers, answer, tell)
+    if field.baseline not in found.runs:
         stop = KeyboardInterrupt()
-        stop.add_note(f"before {baseline!r}, which others are compared with, was done once")
+        stop.add_note(f"before {field.baseline!r}, which others are compared with, was done once")
         if journal is not None or hasattr(judge, "folder"):
             stop.add_note("the evaluations are kept, and the same call goes on from there")
         raise stop
-    return Comparison(runs, optimum, baseline, skipped, interrupted)
+    return found
+
+
+class Field(Record):
+    """Who takes part: methods in their order, those left out and why, options by method."""
+
+    methods: list[str]
+    baseline: str
+    skipped: dict[str, str]
+    options: Mapping[str, Any]
+
+
+def _field(
+    space: Any,
+    judge: Evaluator,
+    methods: Any,
+    baseline: str,
+    options: Mapping[str, Any],
+    codesign: bool,
+) -> Field:
+    """Return which methods are compared: those named, or all that fit."""
+    from ..methods import METHODS
+
+    known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
+    if codesign and baseline == "random":
+        baseline = DESIGNING[0]
+    if methods is not None:
+        wanted = _names(methods, known)
+    elif codesign:
+        wanted = ["shgo", *DESIGNING]
+    else:
+        wanted = list(METHODS)
+        if unfit_core(space, judge) is None:
+            wanted = ["shgo", *wanted]
+    if choice("baseline", baseline, known) not in wanted:
+        raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
+    for name in options:
+        choice("options", name, known)
+    reasons = {name: _unfit(name, space, judge, codesign) for name in wanted}
+    skipped = {name: why for name, why in reasons.items() if why is not None}
+    if methods is not None:
+        for name, why in skipped.items():
+            raise ArgumentError(f"methods: {name}: {why}")
+    if baseline in skipped:
+        raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
+    return Field([name for name in wanted if name not in skipped], baseline, skipped, options)
+
+
+def _unfit(name: str, space: Any, judge: Evaluator, codesign: bool) -> str | None:
+    """Return why a method does not take part, or None where it does."""
+    from ..methods.running import unfit
+
+    why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
+    if why is None and name in DESIGNING and not codesign:
+        return f"method {name!r} chooses the accelerator too: compare it with codesign=True"
+    return why
+
+
+def _rounds(
+    field: Field,
+    seeds: list[int],
+    answer: Callable[[str, int, bool], SearchResult[Any]],
+    tell: Callable[[str, int, SearchResult[Any]], None],
+) -> Comparison[Any]:
+    """Run every method with every seed, until all are done or Ctrl-C.
+
+    The optimum is asked for (`answer`'s third argument) until one is known.
+    """
+    runs: dict[str, tuple[SearchResult[Any], ...]] = {}
+    optimum: float | None = None
+    skipped = dict(field.skipped)
+    for place, name in enumerate(field.methods):
+        for seed in seeds:
+            result = answer(name, seed, optimum is None)
+            if result.stopped == "interrupt":
+                for left in field.methods[place:]:
+                    done = len(runs.get(left, ()))
+                    skipped[left] = f"interrupted, {done} of {len(seeds)} seeds done"
+                return Comparison(runs, optimum, field.baseline, skipped, True)
+            if optimum is None:
+                optimum = _optimum(result)
+            runs[name] = (*runs.get(name, ()), result)
+            tell(name, seed, result)
+    return Comparison(runs, optimum, field.baseline, skipped, False)
 
 
 def _optimum(result: SearchResult[Any]) -> float | None:
@@ -284,7 +324,7 @@ def _seeds(seeds: Any) -> list[int]:
     return list(range(integer("seeds", seeds, 1, MAX_SEEDS)))
 
 
-def _tell(name: str, seed: int, result: SearchResult[Any]) -> None:
+def _print(name: str, seed: int, result: SearchResult[Any]) -> None:
     import sys
 
     objective = "nothing" if result.objective is None else f"{result.objective:.6g}"

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
     from ..results.result import SearchResult
 
-__all__ = ["Efforts", "best_after", "best_by", "efforts", "interval", "median", "ratio"]
+__all__ = [
+    "Efforts",
+    "best_after",
+    "best_by",
+    "efforts",
+    "interval",
+    "median",
+    "ratio",
+    "steps_of",
+]
+
+SAMPLES, EVALUATIONS, SECONDS, OBJECTIVE = range(4)  # of a step of `SearchResult.trace`
 
 DRAWS = 2000
 Triple = tuple[float, float, float]
@@ -44,16 +55,16 @@ def efforts(runs: Sequence[SearchResult[Any]], quality: float | None) -> Efforts
     steps = []
     successes = []
     for run in runs:
-        own = _steps(run)
+        own = steps_of(run)
         found = None
         if quality is not None:
-            found = next((step for step in own if step[3] >= quality), None)
+            found = next((step for step in own if step[OBJECTIVE] >= quality), None)
         successes.append(found is not None)
         steps.append(found or (*_all(run), 0.0))
     return Efforts(
-        [float(step[0]) for step in steps],
-        [float(step[1]) for step in steps],
-        [float(step[2]) for step in steps],
+        [float(step[SAMPLES]) for step in steps],
+        [float(step[EVALUATIONS]) for step in steps],
+        [float(step[SECONDS]) for step in steps],
         successes,
     )
 
@@ -65,28 +76,29 @@ def _all(run: SearchResult[Any]) -> tuple[int, int, float]:
     return run.samples, run.nfev, run.spent_s
 
 
-def _steps(run: SearchResult[Any]) -> tuple[tuple[int, int, float, float], ...]:
+def steps_of(run: SearchResult[Any]) -> tuple[tuple[int, int, float, float], ...]:
+    """Return a run's trace: of flash's own methods, which keep none, its end."""
     if run.trace or run.objective is None:
         return run.trace
-    return ((run.nfev, run.nfev, run.elapsed_s, run.objective),)  # flash's own methods
+    return ((run.nfev, run.nfev, run.elapsed_s, run.objective),)
 
 
 def best_after(run: SearchResult[Any], evaluations: float) -> float:
     """Return a run's objective after so many evaluations, NaN where it had none yet."""
-    return _best(run, 1, evaluations)
+    return _best(run, EVALUATIONS, evaluations)
 
 
 def best_by(run: SearchResult[Any], seconds: float) -> float:
     """Return a run's objective after so many seconds, NaN where it had none yet."""
-    return _best(run, 2, seconds)
+    return _best(run, SECONDS, seconds)
 
 
 def _best(run: SearchResult[Any], column: int, most: float) -> float:
     best = float("nan")
-    for step in _steps(run):
+    for step in steps_of(run):
         if step[column] > most:
             break
-        best = step[3]
+        best = step[OBJECTIVE]
     return best
 
 

@@ -51,7 +51,7 @@ class PredictorEvaluator(Evaluator):
             from ..networks.degree import nn_degree
 
             return float(nn_degree(net))
-        return self.predictor._predicted(net)
+        return self.predictor.predict_one(net)
 
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]

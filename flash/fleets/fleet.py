@@ -84,13 +84,11 @@ class FleetResult(list["SearchResult"]):
         FormatError
             If it is no JSON array of search results.
         """
-        from ..base.checks import parse_json, read_text
+        from ..base.plain import parsed
         from ..errors import FormatError
         from ..results.result import SearchResult
 
-        if not (isinstance(source, str) and source.lstrip().startswith("[")):
-            source = read_text(source, "the results' file")
-        data = parse_json(source)
+        data = parsed(source, "the results' file", "[")
         if not isinstance(data, list):
             raise FormatError(f"the results must be a JSON array, got {shown(data)}")
         return cls([SearchResult.from_dict(one) for one in data])

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from ..base import checks as check
+from ..base.checks import faults, integer, real
 from ..base.names import BUDGETS, COSTS, COUNTS, STOPS
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..base.plain import (
+    ANY,
+    COUNT,
+    FLAG,
+    NUMBER,
+    REAL,
+    TABLE,
+    TEXT,
+    Check,
+    by,
+    fields,
+    list_of,
+    maybe,
+    one_of,
+    table_of,
+    within,
+)
+from ..errors import FormatError
 from ..hardware.target import Target
+from ..spaces.index import COUNT as COUNT_OF_CELLS
+from ..spaces.index import checked_row
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
 from .front import QUANTISED, ParetoFront
@@ -14,6 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from ..hardware.designs import DesignSpace
 
 __all__ = ["from_dict", "to_dict"]
 
@@ -50,64 +71,51 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
-    derived = ("format", "status", "complete", "knee", "accelerators")
-    check.known_keys(WHERE, data, (*ParetoFront.field_names, *derived))
-    for key in ("format", *ParetoFront.field_names):
-        if key not in data and key not in ("chosen", "cell_bits"):
-            raise FormatError(f"{WHERE} lacks the key {key!r}")
-    if data["format"] != FORMAT:
-        raise FormatError(f"{WHERE} has format {data['format']!r}; this flash reads {FORMAT}")
-    try:
-        return _checked(data)
-    except FormatError:
-        raise
-    except (ArgumentError, ArgumentTypeError) as error:
-        raise FormatError(f"{WHERE}: {error}") from None
+    given = fields(WHERE, data, CHECKS, optional=CHOSEN, also=DERIVED, version=FORMAT)
+    space, target, predicted = given["space"], given["target"], given["predicted"]
+    n = len(given["x"])
+    with faults(WHERE):
+        given["objectives"] = read_objectives(given["objectives"], target)
+        given["x"] = _array([checked_row(space, row) for row in given["x"]], len(space.lengths))
+        if any(given.get(name) is not None for name in CHOSEN):
+            _choose(given, target.design_space(space.family))
+        bits = given.get("cell_bits")
+        names = ["nn_degree", *(["accuracy", "score"] if predicted else [])]
+        if bits is not None and bits.shape[1] and not predicted:
+            names.append(QUANTISED)
+        names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
+        columns = {name: list_of(LARGE if name in COUNTS else REAL, n) for name in names}
+        metrics = fields(f"{WHERE}: metrics", given["metrics"], columns, join=".")
+        given["metrics"] = {
+            name: _array(column, kind="i8" if name in COUNTS else "f8")
+            for name, column in metrics.items()
+        }
+        return ParetoFront(**given)
 
 
-def _checked(data: Mapping[str, Any]) -> ParetoFront:
-    space = SearchSpace.from_dict(data["space"])
-    target = Target.from_dict(data["target"], f"{WHERE}: target")
-    objectives = read_objectives(data["objectives"], target)
-    for name in ("budgets", "least"):
-        if not (name == "least" and data[name] is None):
-            for key, value in check.known_keys(name, data[name], BUDGETS).items():
-                check.number(f"{name}.{key}", value)
-    if not isinstance(data["predicted"], bool):
-        raise FormatError(f"{WHERE}: predicted must be true or false")
-    if not isinstance(data["message"], str):
-        raise FormatError(f"{WHERE}: message must be a text")
-    if data["stopped"] is not None:
-        check.choice("stopped", data["stopped"], STOPS)
-    x = _rows(data["x"], space)
-    chosen, bits = _choices(data, space, target, x)
-    names = ["nn_degree", *(["accuracy", "score"] if data["predicted"] else [])]
-    if bits is not None and bits.shape[1] and not data["predicted"]:
-        names.append(QUANTISED)
-    names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
-    given = check.known_keys("metrics", data["metrics"], names)
-    metrics = {}
-    for name in names:
-        if name not in given:
-            raise FormatError(f"{WHERE}: metrics lacks {name!r}")
-        metrics[name] = _column(name, given[name], len(x))
-    return ParetoFront(
-        space,
-        target,
-        objectives,
-        dict(data["budgets"]),
-        float(check.number("epsilon", data["epsilon"], 0.0, 1.0)),
-        data["predicted"],
-        x,
-        metrics,
-        data["stopped"],
-        data["message"],
-        None if data["least"] is None else dict(data["least"]),
-        check.integer("weighed", data["weighed"], 0),
-        float(check.number("elapsed_s", data["elapsed_s"], 0.0)),
-        chosen,
-        bits,
-    )
+def _target(name: str, value: Any) -> Target:
+    return Target.from_dict(value, name)
+
+
+DERIVED = ("status", "complete", "knee", "accelerators")  # from the rest: for other readers
+CHOSEN = ("chosen", "cell_bits")  # of a front with codesign only
+LARGE = within(integer, 0, (1 << 63) - 1)
+CHECKS: dict[str, Check] = {
+    "space": by(SearchSpace.from_dict),
+    "target": _target,
+    "objectives": ANY,  # the target says which there are
+    "budgets": table_of(NUMBER, BUDGETS),
+    "epsilon": within(real, 0.0, 1.0),
+    "predicted": FLAG,
+    "x": list_of(list_of(ANY)),  # the space says what rows it has
+    "metrics": TABLE,
+    "stopped": maybe(one_of(STOPS)),
+    "message": TEXT,
+    "least": maybe(table_of(NUMBER, BUDGETS)),
+    "weighed": COUNT,
+    "elapsed_s": within(real, 0.0),
+    **dict.fromkeys(CHOSEN, maybe(list_of(list_of(COUNT)))),
+}
 
 
 def _accelerators(front: ParetoFront) -> list[dict[str, Any]] | None:
@@ -119,72 +127,50 @@ def _accelerators(front: ParetoFront) -> list[dict[str, Any]] | None:
     return [{"chosen": list(one), "values": design.describe(one)} for one in distinct]
 
 
-def _choices(
-    data: Mapping[str, Any], space: SearchSpace, target: Target, x: Any
-) -> tuple[Any, Any]:
-    """Return the accelerators and bits of a front's points, checked; (None, None) without."""
-    import numpy as np
-
-    chosen: Any = data.get("chosen")
-    bits: Any = data.get("cell_bits")
-    if chosen is None and bits is None:
-        return None, None
-    design = target.design_space(space.family)
+def _choose(given: dict[str, Any], design: DesignSpace) -> None:
+    """Check the accelerators and bits of a front's points, and make arrays of them."""
+    space, x = given["space"], given["x"]
     cells = max(map(int, space.cells)) if design.cell_bits else 0
-    for name, rows, width in (("chosen", chosen, len(design.parts)), ("cell_bits", bits, cells)):
-        if not isinstance(rows, list) or len(rows) != len(x):
+    for name, width in zip(CHOSEN, (len(design.parts), cells), strict=True):
+        rows = given.get(name)
+        if rows is None or len(rows) != len(x):
             raise FormatError(f"{WHERE}: {name} must be a list of {len(x)} rows")
-        for row in rows:
-            if not isinstance(row, list) or len(row) != width:
-                raise FormatError(f"{WHERE}: {name} must hold lists of {width} numbers")
-    given: Any = chosen
-    for row in given:
-        for part, option in zip(design.parts, row, strict=True):
-            check.integer("chosen", option, 0, len(part.options) - 1)
-        short = design.shortage(row)
-        if short is not None:
-            raise FormatError(f"{WHERE}: chosen {row} does not fit the device: {short}")
-    for row, own in zip(bits, x.tolist(), strict=True):
-        count = int(space.cells[own[1]])
-        for c, one in enumerate(row):
-            known = design.cell_bits if c < count else (0,)
-            if check.integer("cell_bits", one, 0) not in known:
-                raise FormatError(
-                    f"{WHERE}: cell_bits must hold {', '.join(map(str, known))}, got {one}"
-                )
-    made = (
-        np.array(chosen, dtype=np.int64).reshape(len(x), len(design.parts)),
-        np.array(bits, dtype=np.int64).reshape(len(x), cells),
-    )
-    for column in made:
-        column.flags.writeable = False
-    return made
+        if any(len(row) != width for row in rows):
+            raise FormatError(f"{WHERE}: {name} must hold lists of {width} numbers")
+    for row in given["chosen"]:
+        _fits(row, design)
+    if cells:
+        for bits, row in zip(given["cell_bits"], x.tolist(), strict=True):
+            _known_bits(bits, int(space.cells[row[COUNT_OF_CELLS]]), design.cell_bits)
+    given["chosen"] = _array(given["chosen"], len(design.parts))
+    given["cell_bits"] = _array(given["cell_bits"], cells)
 
 
-def _rows(rows: Any, space: SearchSpace) -> Any:
+def _fits(row: tuple[int, ...], design: DesignSpace) -> None:
+    """Refuse options that there are not, and accelerators that the device has no room for."""
+    for part, option in zip(design.parts, row, strict=True):
+        integer("chosen", option, 0, len(part.options) - 1)
+    short = design.shortage(row)
+    if short is not None:
+        raise FormatError(f"{WHERE}: chosen {list(row)} does not fit the device: {short}")
+
+
+def _known_bits(bits: tuple[int, ...], cells: int, accepted: tuple[int, ...]) -> None:
+    """Refuse bits that there are not, and bits of cells that a network does not have."""
+    for c, one in enumerate(bits):
+        known = accepted if c < cells else (0,)
+        if one not in known:
+            raise FormatError(
+                f"{WHERE}: cell_bits must hold {', '.join(map(str, known))}, got {one}"
+            )
+
+
+def _array(values: Any, width: int | None = None, kind: str = "i8") -> Any:
+    """Return an array that nobody writes to; of rows of a width where that is given."""
     import numpy as np
 
-    from ..spaces.index import checked_row
-
-    if not isinstance(rows, list):
-        raise FormatError(f"{WHERE}: x must be a list of rows, got {check.shown(rows)}")
-    for row in rows:
-        if not isinstance(row, list):
-            raise FormatError(f"{WHERE}: x must hold lists, got {check.shown(row)}")
-        checked_row(space, row)
-    x = np.array(rows, dtype=np.int64).reshape(len(rows), len(space.lengths))
-    x.flags.writeable = False
-    return x
-
-
-def _column(name: str, values: Any, n: int) -> Any:
-    import numpy as np
-
-    if not isinstance(values, list) or len(values) != n:
-        raise FormatError(f"{WHERE}: metrics.{name} must be a list of {n} numbers")
-    read = check.integer if name in COUNTS else check.number
-    for value in values:
-        read(f"metrics.{name}", value)
-    column = np.array(values, dtype=np.int64 if name in COUNTS else np.float64)
-    column.flags.writeable = False
-    return column
+    found = np.array(values, dtype=kind)
+    if width is not None:
+        found = found.reshape(len(values), width)
+    found.flags.writeable = False
+    return found

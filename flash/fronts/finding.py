@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.checks import choice, integer, number, public, shown
+from ..base.checks import choice, flag, integer, listener, number, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -101,26 +101,15 @@ def pareto(
     target = as_target(target)
     predictor = as_predictor(predictor, space.family)
     goals = read_objectives(objectives, target)
-    budgets, limits = read_budgets(
-        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
-    )
-    least = -INF
-    if min_accuracy is not None:
-        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
-        if predictor is None:
-            raise ArgumentError(
-                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
-            )
-        budgets["min_accuracy"] = least
+    costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    budgets, limits, least = read_budgets(costs, min_accuracy, target, predictor is not None)
     epsilon = float(number("epsilon", epsilon, 0.0, 1.0))
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     if threads is not None:
         integer("threads", threads, 1, 4096)
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
-    for name, flag in (("codesign", codesign), ("progress", progress)):
-        if flag is not True and flag is not False:
-            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+    listener("callback", callback)
+    flag("codesign", codesign)
+    flag("progress", progress)
     if codesign:
         from .codesign import find_codesign
 

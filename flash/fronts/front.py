@@ -421,14 +421,9 @@ class ParetoFront(Record):
 
         The file is either complete or not there.
         """
-        import json
+        from ..base.checks import json_text
 
-        from ..base.checks import write_text_atomic
-
-        text = json.dumps(self.to_dict(), allow_nan=False)
-        if path is not None:
-            write_text_atomic(path, text + "\n")
-        return text
+        return json_text(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> ParetoFront:
@@ -439,11 +434,9 @@ class ParetoFront(Record):
         FormatError
             If it is no JSON of a front.
         """
-        from ..base.checks import parse_json, read_text
+        from ..base.plain import parsed
 
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        return cls.from_dict(parse_json(read_text(source, "the front's file")))
+        return cls.from_dict(parsed(source, "the front's file"))
 
     @cached
     def problem(self) -> Problem:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import (
-    integer,
-    json_text,
-    known_keys,
-    number,
-    parse_json,
-    public,
-    read_text,
-    shown,
+from ..base.checks import integer, json_text, number, parse_json, public, read_text
+from ..base.plain import (
+    AMOUNT,
+    ANY,
+    COUNT,
+    TABLE,
+    TEXT,
+    Check,
+    made,
+    maybe,
+    parsed,
+    within,
 )
 from ..base.record import Record
-from ..errors import ArgumentTypeError, FlashError, FormatError
+from ..errors import FormatError
 from ._timing import Refused, lines_of
 
 TYPE_CHECKING = False
@@ -24,6 +27,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["Measurement"]
+
+
+def _conditions(name: str, value: Any) -> dict[str, Any]:
+    """Check conditions: a table, whose batch is a number where there is one."""
+    integer(f"{name}.batch", TABLE(name, value).get("batch", 1), 1)
+    return dict(value)
+
+
+CHECKS: dict[str, Check] = {
+    **dict.fromkeys(("name", "runtime", "device"), TEXT),
+    **dict.fromkeys(("median_ms", "q1_ms", "q3_ms", "min_ms", "wall_ms"), within(number, above=0)),
+    **dict.fromkeys(("cpu_ms", "noise_pct"), maybe(AMOUNT)),
+    **dict.fromkeys(("runs", "passes", "warmup_runs"), COUNT),
+    "settled": ANY,
+    "energy_mj": maybe(AMOUNT),
+    "energy_source": TEXT,
+    "conditions": _conditions,
+    "subject": maybe(TABLE),
+}
 
 
 @public
@@ -136,29 +158,7 @@ class Measurement(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys(where, data, cls.field_names)
-        for name in cls.field_names:
-            if name not in data and name not in cls._defaults:
-                raise FormatError(f"{where} lacks the key {name!r}")
-        try:
-            for name in ("median_ms", "q1_ms", "q3_ms", "min_ms", "wall_ms"):
-                number(name, data[name], above=0)
-            for name in ("cpu_ms", "noise_pct", "energy_mj"):
-                if data[name] is not None:
-                    number(name, data[name], 0)
-            for name in ("runs", "passes", "warmup_runs"):
-                integer(name, data[name], 0)
-            for name in ("name", "runtime", "device", "energy_source"):
-                if not isinstance(data[name], str):
-                    raise ArgumentTypeError(f"{name} must be text, got {shown(data[name])}")
-            if not isinstance(data["conditions"], dict):
-                raise ArgumentTypeError(
-                    f"conditions must be a table, got {shown(data['conditions'])}"
-                )
-            integer("batch", data["conditions"].get("batch", 1), 1)
-        except FlashError as error:
-            raise FormatError(f"{where}: {error}") from None
-        return cls(**data)
+        return made(cls, where, data, CHECKS)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the record as JSON text, and write it where a path is given."""
@@ -167,9 +167,7 @@ class Measurement(Record):
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Measurement:
         """Read a record from JSON text (it starts with a brace) or from a file."""
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        return cls.from_dict(parse_json(read_text(source, "the measurement"), str(source)))
+        return cls.from_dict(parsed(source, "the measurement"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> list[Measurement]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, number, shown
-from ..errors import ArgumentError, ArgumentTypeError, FlashError
+from ..base.checks import choice, flag, integer, number
+from ..errors import ArgumentError, FlashError
 from ._timing import SETTINGS
 
 TYPE_CHECKING = False
@@ -65,11 +65,9 @@ def checked_settings(
         "clock": choice("clock", clock, CLOCKS),
         "time_limit_s": float(number("time_limit_s", time_limit_s, high=1e6, above=0)),
         "passes": integer("passes", passes, 1, 1000),
-        "pin": pin,
+        "pin": flag("pin", pin),
         "seed": integer("seed", seed, 0, 2**32 - 1),
     }
-    if not isinstance(pin, bool):
-        raise ArgumentTypeError(f"pin must be True or False, got {shown(pin)}")
     if clock == "cpu" and (device != "cpu" or threads != 1):
         raise ArgumentError("clock must be 'wall' for CUDA or several threads, got 'cpu'")
     if runtime == "onnxruntime" and dtype != "float32":
@@ -83,9 +81,9 @@ def checked_settings(
 def checked_shape(given: Sequence[int] | None) -> tuple[int, int, int] | None:
     if given is None:
         return None
-    from ..networks.network import _shape
+    from ..networks.network import image_shape
 
-    return _shape(given)
+    return image_shape(given)
 
 
 def require_runtime(runtime: str) -> None:

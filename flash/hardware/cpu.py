@@ -33,6 +33,8 @@ that folds norms, fuses activations and adds in place has coefficients for the f
 
 from __future__ import annotations
 
+from ..base.checks import table
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -65,11 +67,9 @@ QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()
 
 
-def check_links(data: Any, where: str) -> dict[str, Any]:
+def check_links(where: str, data: Any) -> dict[str, Any]:
     """Return the links of a target file, checked: there are none."""
-    from ._format import table
-
-    return dict(table(data, where, LINKS))
+    return dict(table(where, data, LINKS))
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ configurations within the limits count. A kind's module says what its options ar
 
 from __future__ import annotations
 
-from .._core.design.designs import fitting, undominated
+from .._core.design.candidates import fitting, undominated
 from .._core.model import compile as core
 from ..base.record import Record, cached
 from ..errors import ArgumentError

@@ -30,6 +30,7 @@ and which share of it a design may take (``usable``).
 
 from __future__ import annotations
 
+from ..base.checks import choice, integer, real, table
 from ..networks.families import FAMILIES
 
 TYPE_CHECKING = False
@@ -52,11 +53,9 @@ BRAM_BITS, PORT_BITS = 36_864, 72
 ACCUMULATOR = 32
 
 
-def check_links(data: Any, where: str) -> dict[str, Any]:
+def check_links(where: str, data: Any) -> dict[str, Any]:
     """Return the links of a target file, checked: there are none."""
-    from ._format import table
-
-    return dict(table(data, where, LINKS))
+    return dict(table(where, data, LINKS))
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
@@ -74,23 +73,22 @@ def array(parameters: Mapping[str, Any], where: str) -> tuple[float, ...]:
         If `parameters` lack something, or hold what no device has.
     """
     from ..errors import FormatError
-    from ._format import integer, number, table
 
     names = ("clock_mhz", "bandwidth_gb_s", "bits", "resources", "units")
-    table(parameters, where, None, names)
-    clock = number(parameters["clock_mhz"], f"{where}.clock_mhz", 1.0, 10_000.0)
-    speed = number(parameters["bandwidth_gb_s"], f"{where}.bandwidth_gb_s", 1e-3, 10_000.0)
+    table(where, parameters, None, names)
+    clock = real(f"{where}.clock_mhz", parameters["clock_mhz"], 1.0, 10_000.0)
+    speed = real(f"{where}.bandwidth_gb_s", parameters["bandwidth_gb_s"], 1e-3, 10_000.0)
     limits(parameters, where)
-    units = table(parameters["units"], f"{where}.units", UNITS)
+    units = table(f"{where}.units", parameters["units"], UNITS)
     if not units:
         raise FormatError(f"{where}.units must hold one of {', '.join(UNITS)}, got none")
-    numbers = [float(integer(parameters["bits"], f"{where}.bits", 1, 16))]
+    numbers = [float(integer(f"{where}.bits", parameters["bits"], 1, 16))]
     numbers.append(speed * 8e3 / clock)
     for name in UNITS:
         if name not in units:
             numbers += [0.0, 1.0, 1.0, 1.0, 1.0]
             continue
-        numbers += core_unit(check_unit(units[name], f"{where}.units.{name}"))
+        numbers += core_unit(check_unit(f"{where}.units.{name}", units[name]))
     return tuple(numbers)
 
 
@@ -121,28 +119,24 @@ def core_unit(unit: Mapping[str, Any]) -> tuple[float, ...]:
     )
 
 
-def check_unit(data: Any, where: str) -> Mapping[str, Any]:
+def check_unit(where: str, data: Any) -> Mapping[str, Any]:
     """Return a unit's values, checked."""
-    from ._format import integer, one_of, table
-
-    table(data, where, (*BETTER, "mac"), (*BETTER, "mac"))
-    one_of(data["mac"], f"{where}.mac", KINDS_OF_MAC)
+    table(where, data, (*BETTER, "mac"), (*BETTER, "mac"))
+    choice(f"{where}.mac", data["mac"], KINDS_OF_MAC)
     for name, most in zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True):
-        integer(data[name], f"{where}.{name}", 1, most)
+        integer(f"{where}.{name}", data[name], 1, most)
     checked: Mapping[str, Any] = data
     return checked
 
 
 def limits(parameters: Mapping[str, Any], where: str) -> dict[str, int]:
     """Return how much of each resource a design may take."""
-    from ._format import integer, number, table
-
-    own = table(parameters.get("resources"), f"{where}.resources", RESOURCES, RESOURCES)
-    share = table(parameters.get("usable", {}), f"{where}.usable", RESOURCES)
+    own = table(f"{where}.resources", parameters.get("resources"), RESOURCES, RESOURCES)
+    share = table(f"{where}.usable", parameters.get("usable", {}), RESOURCES)
     return {
         name: int(
-            integer(own[name], f"{where}.resources.{name}", 1, MOST[name])
-            * number(share.get(name, 1.0), f"{where}.usable.{name}", 0.01, 1.0)
+            integer(f"{where}.resources.{name}", own[name], 1, MOST[name])
+            * real(f"{where}.usable.{name}", share.get(name, 1.0), 0.01, 1.0)
         )
         for name in RESOURCES
     }
@@ -183,7 +177,7 @@ def total(units: Mapping[str, Any]) -> dict[str, int]:
     return {name: sum(one[k] for one in each) for k, name in enumerate(RESOURCES)}
 
 
-def check_parameters(parameters: Mapping[str, Any], where: str) -> None:
+def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
     """Refuse units that the device has no room for.
 
     Raises
@@ -223,36 +217,36 @@ def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
 # Design spaces: see designs.py
 
 
-def check_design(data: Any, where: str) -> dict[str, Any]:
+def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked: values of each dimension, for all units or one of them."""
-    from ._format import check_values, table
+    from ._notes import check_values
 
-    table(data, where, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
-    result: dict[str, Any] = _check_units(data, where)
-    result["cell_bits"] = check_values(data.get("cell_bits", [8]), f"{where}.cell_bits", 16)
-    own = table(data.get("families", {}), f"{where}.families", FAMILIES)
+    table(where, data, (*BETTER, "mac", "cell_bits", *UNITS, "families"))
+    result: dict[str, Any] = _check_units(where, data)
+    result["cell_bits"] = check_values(f"{where}.cell_bits", data.get("cell_bits", [8]), 16)
+    own = table(f"{where}.families", data.get("families", {}), FAMILIES)
     result["families"] = {
-        family: _check_units({**data, **table(one, at, UNITS)}, at)
+        family: _check_units(at, {**data, **table(at, one, UNITS)})
         for family, one in own.items()
         for at in [f"{where}.families.{family}"]
     }
     return result
 
 
-def _check_units(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _check_units(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of every unit's dimensions: its own, or those for all units."""
-    from ._format import check_values, table
+    from ._notes import check_values
 
     result: dict[str, Any] = {}
     most = dict(zip(BETTER, (1024, 1024, 16, 65_536, 65_536), strict=True))
     for name in UNITS:
-        own = table(data.get(name, {}), f"{where}.{name}", (*BETTER, "mac"))
+        own = table(f"{where}.{name}", data.get(name, {}), (*BETTER, "mac"))
         result[name] = {}
         for key in (*BETTER, "mac"):
             at = f"{where}.{name}.{key}" if key in own else f"{where}.{key}"
             values = own.get(key, data.get(key))
             result[name][key] = check_values(
-                values, at, KINDS_OF_MAC if key == "mac" else most[key]
+                at, values, KINDS_OF_MAC if key == "mac" else most[key]
             )
     return result
 

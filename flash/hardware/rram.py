@@ -45,6 +45,7 @@ idle power of a layer's own tiles lies in E.
 from __future__ import annotations
 
 from .._core.tables.tables import Classes, square_root
+from ..base.checks import integer, real, table, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def refuse_older(data: Mapping[str, Any], where: str) -> None:
         )
 
 
-def check_links(data: Any, where: str) -> dict[str, Any]:
+def check_links(where: str, data: Any) -> dict[str, Any]:
     """Return the links of a target file, checked; see the module for what they say.
 
     Raises
@@ -123,10 +124,8 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
     FormatError
         If a key is missing or unknown, or a number not accepted.
     """
-    from ._format import number, table
-
-    table(data, where, LINKS, LINKS)
-    area = table(data["grid_area_mm2"], f"{where}.grid_area_mm2", GRID_AREA, GRID_AREA)
+    table(where, data, LINKS, LINKS)
+    area = table(f"{where}.grid_area_mm2", data["grid_area_mm2"], GRID_AREA, GRID_AREA)
     limits = {
         "cycles_per_tile": (1e-6, 1e3),
         "leakage_w_per_tile": (0.0, 1e9),
@@ -135,10 +134,9 @@ def check_links(data: Any, where: str) -> dict[str, Any]:
     }
     return {
         "grid_area_mm2": {
-            name: number(area[name], f"{where}.grid_area_mm2.{name}", 0.0, 1e9)
-            for name in GRID_AREA
+            name: real(f"{where}.grid_area_mm2.{name}", area[name], 0.0, 1e9) for name in GRID_AREA
         },
-        **{name: number(data[name], f"{where}.{name}", *ends) for name, ends in limits.items()},
+        **{name: real(f"{where}.{name}", data[name], *ends) for name, ends in limits.items()},
     }
 
 
@@ -153,32 +151,31 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
         and 256, or too large for the tile's elements.
     """
     from ..errors import FormatError
-    from ._format import integer
 
-    tile = integer(parameters.get("tile", 512), f"{where}.tile", min(TILES), max(TILES))
+    tile = integer(f"{where}.tile", parameters.get("tile", 512), min(TILES), max(TILES))
     if tile not in TILES:
         raise FormatError(f"{where}.tile must be one of {', '.join(map(str, TILES))}, got {tile}")
-    side = integer(parameters.get("subarray", 128), f"{where}.subarray", 32, 256)
+    side = integer(f"{where}.subarray", parameters.get("subarray", 128), 32, 256)
     if side not in SUBARRAYS or side > tile // 2:
         raise FormatError(
             f"{where}.subarray must be one of {', '.join(map(str, SUBARRAYS))}, and at most half "
             f"the tile, got {side}"
         )
-    each = integer(parameters.get("columns_per_weight", 8), f"{where}.columns_per_weight", 1, 64)
+    each = integer(f"{where}.columns_per_weight", parameters.get("columns_per_weight", 8), 1, 64)
     return tile, tile, side, each
 
 
 # Design spaces: see designs.py
 
 
-def check_design(data: Any, where: str) -> dict[str, Any]:
+def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked."""
     from ..errors import FormatError
-    from ._format import check_values, number, table, text
+    from ._notes import check_values
 
-    table(data, where, (*DIMENSIONS, "adc_area_mm2", "references"), (*DIMENSIONS, "adc_area_mm2"))
+    table(where, data, (*DIMENSIONS, "adc_area_mm2", "references"), (*DIMENSIONS, "adc_area_mm2"))
     result: dict[str, Any] = {
-        name: check_values(data[name], f"{where}.{name}", 1 << 12) for name in DIMENSIONS
+        name: check_values(f"{where}.{name}", data[name], 1 << 12) for name in DIMENSIONS
     }
     for name, known in (("tile", TILES), ("subarray", SUBARRAYS), ("bits_per_cell", (1, 2, 4, 8))):
         for value in result[name]:
@@ -186,10 +183,10 @@ def check_design(data: Any, where: str) -> dict[str, Any]:
                 raise FormatError(
                     f"{where}.{name} must hold {', '.join(map(str, known))} only, got {value}"
                 )
-    result["adc_area_mm2"] = number(data["adc_area_mm2"], f"{where}.adc_area_mm2", 0.0, 1e3)
-    own = table(data.get("references", {}), f"{where}.references")
+    result["adc_area_mm2"] = real(f"{where}.adc_area_mm2", data["adc_area_mm2"], 0.0, 1e3)
+    own = table(f"{where}.references", data.get("references", {}))
     result["references"] = {
-        name: text(one, f"{where}.references.{name}", 100) for name, one in own.items()
+        name: text(f"{where}.references.{name}", one, 100) for name, one in own.items()
     }
     return result
 

@@ -26,6 +26,8 @@ buffers, and how many processing elements (``pes``) and kibibytes (``sram_kib``)
 
 from __future__ import annotations
 
+from ..base.checks import integer, real, table
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +46,9 @@ DATAFLOWS = ("os", "ws")
 RESOURCES = ("pes", "sram_kib")
 
 
-def check_links(data: Any, where: str) -> dict[str, Any]:
+def check_links(where: str, data: Any) -> dict[str, Any]:
     """Return the links of a target file, checked: there are none."""
-    from ._format import table
-
-    return dict(table(data, where, LINKS))
+    return dict(table(where, data, LINKS))
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
@@ -65,36 +65,34 @@ def array(parameters: dict[str, Any], where: str) -> tuple[float, ...]:
     FormatError
         If `parameters` lack them, or they are no integers of 1 to 65536.
     """
-    from ._format import integer, number, table
-
     names = ("array_rows", "array_columns")
-    table(parameters, where, None, names)
-    sides = tuple(integer(parameters[n], f"{where}.{n}", 1, MAX_SIDE) for n in names)
+    table(where, parameters, None, names)
+    sides = tuple(integer(f"{where}.{n}", parameters[n], 1, MAX_SIDE) for n in names)
     if "bandwidth_gb_s" not in parameters:
         return sides
-    table(parameters, where, None, MEMORY)
-    speed = number(parameters["bandwidth_gb_s"], f"{where}.bandwidth_gb_s", 1e-3, 1e5)
-    clock = number(parameters["clock_ghz"], f"{where}.clock_ghz", 1e-3, 100.0)
-    bits = integer(parameters["bits"], f"{where}.bits", 1, 64)
-    rooms = [8192.0 * integer(parameters[n], f"{where}.{n}", 1, 1 << 24) for n in BUFFERS]
+    table(where, parameters, None, MEMORY)
+    speed = real(f"{where}.bandwidth_gb_s", parameters["bandwidth_gb_s"], 1e-3, 1e5)
+    clock = real(f"{where}.clock_ghz", parameters["clock_ghz"], 1e-3, 100.0)
+    bits = integer(f"{where}.bits", parameters["bits"], 1, 64)
+    rooms = [8192.0 * integer(f"{where}.{n}", parameters[n], 1, 1 << 24) for n in BUFFERS]
     return (*sides, float(bits), 8.0 * speed / clock, *rooms)
 
 
 # Design spaces: see designs.py
 
 
-def check_design(data: Any, where: str) -> dict[str, Any]:
+def check_design(where: str, data: Any) -> dict[str, Any]:
     """Return a design space, checked."""
-    from ._format import check_values, integer, table
+    from ._notes import check_values
 
     needed = ("rows", "columns", "dataflow")
-    table(data, where, (*needed, *BUFFERS, "limits"), (*needed, "limits"))
-    limits = table(data["limits"], f"{where}.limits", RESOURCES)
+    table(where, data, (*needed, *BUFFERS, "limits"), (*needed, "limits"))
+    limits = table(f"{where}.limits", data["limits"], RESOURCES)
     return {
-        **{n: check_values(data[n], f"{where}.{n}", MAX_SIDE) for n in needed[:2]},
-        "dataflow": check_values(data["dataflow"], f"{where}.dataflow", DATAFLOWS),
-        **{n: check_values(data[n], f"{where}.{n}", 1 << 24) for n in BUFFERS if n in data},
-        "limits": {n: integer(limits[n], f"{where}.limits.{n}", 1, 1 << 32) for n in limits},
+        **{n: check_values(f"{where}.{n}", data[n], MAX_SIDE) for n in needed[:2]},
+        "dataflow": check_values(f"{where}.dataflow", data["dataflow"], DATAFLOWS),
+        **{n: check_values(f"{where}.{n}", data[n], 1 << 24) for n in BUFFERS if n in data},
+        "limits": {n: integer(f"{where}.limits.{n}", limits[n], 1, 1 << 32) for n in limits},
     }
 
 

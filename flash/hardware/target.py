@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from .._core.model import compile as core
-from ..base.checks import choice, json_text, parse_json, public, read_text, shipped, shown
+from .._core.model.compile import Model
+from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
@@ -96,10 +96,10 @@ class Target(Record):
     intervals: dict[str, dict[str, dict[str, Any]]] | None = later(None)
     residuals: dict[str, Any] | None = later(None)
     provenance: dict[str, Any] | None = later(None)
-    units: dict[str, str] | None = None
+    units: dict[str, str] | None = later(None)
     parameters: dict[str, Any] | None = None
     ablation: dict[str, Any] | None = later(None)
-    design: dict[str, Any] | None = None
+    design: dict[str, Any] | None = later(None)
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -142,7 +142,8 @@ class Target(Record):
         """
         from ._format import check
 
-        return cls(**check(data, where, KINDS, FORMAT))
+        with faults():
+            return cls(**check(where, data, KINDS, FORMAT))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
@@ -195,12 +196,22 @@ class Target(Record):
         return "default" if "default" in self.coefficients else next(iter(self.coefficients))
 
     @cached
-    def _models(self) -> dict[str, core.Model]:
+    def _models(self) -> dict[str, Model]:
         return {}
 
     @cached
     def _network_links(self) -> dict[str, dict[str, Any]]:
         return {}
+
+    @property
+    def compiled(self) -> bool:
+        """Whether cost models of it are kept: a search of it has nothing to make anew."""
+        return bool(self._models)
+
+    def forget(self) -> None:
+        """Drop the cost models that are kept; they are made again where they are asked for."""
+        self._models.clear()
+        self._network_links.clear()
 
     def costs_among(self, metrics: Any) -> dict[str, Any]:
         """Return the costs that this target models, by name, of metrics in the core's order."""
@@ -216,7 +227,7 @@ class Target(Record):
             links = self._network_links[name] = kind.links(self.links.get(name, {}))
         return links
 
-    def model(self, family: str) -> core.Model:
+    def model(self, family: str) -> Model:
         """Return the compiled cost model for a family: coefficients, units and links."""
         name = self.set_for(family)
         model = self._models.get(name)
@@ -226,7 +237,7 @@ class Target(Record):
             model = self._models[name] = self.model_on(family, self.array)
         return model
 
-    def model_on(self, family: str, array: tuple[float, ...]) -> core.Model:
+    def model_on(self, family: str, array: tuple[float, ...]) -> Model:
         """Return the cost model for a family with layers laid on something else: see `array`."""
         kind = KINDS[self.kind]
         table = self.coefficients[self.set_for(family)]
@@ -243,7 +254,7 @@ class Target(Record):
         known = [Metric.SCORE, Metric.PARAMS, Metric.MACS]  # on every target
         known += [k for k, one in enumerate(COSTS, Metric.LATENCY) if one in table]
         links["modelled"] = sum(1 << k for k in known)
-        return core.Model(self.kind, rows, kind.QUANTUM, links, array)
+        return Model(self.kind, rows, kind.QUANTUM, links, array)
 
     @cached
     def _filled(self) -> dict[str, int]:
@@ -358,7 +369,7 @@ def _read_shipped(name: str) -> Target:
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
-    from ._format import check, check_late
+    from ._format import MAX_NOTES, NEEDED, check
 
     file = shipped(name + ".json")
     also = " or the path of a .json file"
@@ -370,20 +381,24 @@ def _read_shipped(name: str) -> Target:
     # The keys of the top level begin a line after one blank; what stands deeper has more of them.
     first, *others = text.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
-    late = [key for key in Target._later if key in parts]
-    now = [first, *(parts[key][1:-1] for key in parts if key not in late)]
-    fields = check(parse_json(",".join(now) + "}", file), file, KINDS, FORMAT)
+    now = [parts[key][1:-1] for key in parts if key in NEEDED]
+    data = parse_json(",".join([first, *now]) + "}", file)
+    with faults():
+        fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
         choice("target", name, targets(), also)
 
-    def read(key: str) -> Any:
-        value = parse_json(parts[key], file)[key]
-        return check_late(key, value, file, fields, KINDS[fields["kind"]])
+    def late(key: str) -> Any:
+        def read() -> Any:
+            from ._notes import check_late
 
-    def reader(key: str) -> Any:
-        return deferred(lambda: read(key))
+            one = parse_json(parts.get(key, "{}"), file)
+            with faults():
+                return check_late(file, key, one, fields, KINDS[fields["kind"]], [MAX_NOTES])
 
-    return Target(**{**fields, **{key: reader(key) for key in late}})
+        return deferred(read)
+
+    return Target(**fields, **{key: late(key) for key in Target._later})
 
 
 def as_target(value: Any) -> Target:

@@ -7,7 +7,7 @@ done, and ``OPTIONS``, the options it takes. To add a method: write its module a
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, number, shown
+from ..base.checks import choice, flag, integer, number, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -87,9 +87,7 @@ class Option(Record):
     def check(self, name: str, value: Any) -> Any:
         """Return a value that the option accepts."""
         if isinstance(self.default, bool):
-            if value is not True and value is not False:
-                raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
-            return value
+            return flag(name, value)
         if isinstance(self.default, str):
             return choice(name, value, self.choices)
         if isinstance(self.default, int):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 
-from ..base.checks import integer, number
+from ..base.checks import real
+from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Journal"]
 
 FORMAT = 1
+CHECKS: dict[str, Check] = {  # of a line
+    "row": list_of(COUNT),
+    "accuracy": REAL,
+    "seconds": within(real, 0.0),
+}
 
 
 class Journal:
@@ -72,17 +78,8 @@ class Journal:
         return read_lines(self.path, repair=True)
 
     def _keep(self, where: str, line: dict[str, Any]) -> None:
-        try:
-            row = tuple(integer("row", value, 0) for value in line["row"])
-            entry = (
-                float(number("accuracy", line["accuracy"])),
-                float(number("seconds", line["seconds"], 0)),
-            )
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"{where} is no evaluation: {error}") from None
-        except ArgumentError as error:
-            raise FormatError(f"{where}: {error}") from None
-        self._lines[row] = entry
+        found = fields(where, line, CHECKS)
+        self._lines[found["row"]] = (found["accuracy"], found["seconds"])
 
     def recall(self, rows: NDArray[np.int64]) -> list[tuple[float, float] | None]:
         """Return (accuracy, seconds) of each row, None where it was never evaluated."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.checks import choice, number
+from ..base.checks import choice
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..evaluators import as_evaluator
@@ -75,17 +75,11 @@ class Ready(Record):
         why = None if refuse is None else refuse(target)
         if why is not None:
             raise ArgumentError(why)
-        given, limits = read_budgets(costs, target)
-        least = -INF
-        if min_accuracy is not None:
-            least = float(number("min_accuracy", min_accuracy, above=0.0, high=1.0))
-            if self.judge.score != "accuracy":
-                raise ArgumentError(
-                    "min_accuracy needs a predictor or an evaluator of accuracies: without one the "
-                    "score is NN-Degree, no accuracy"
-                )
-            given["min_accuracy"] = least
-        wanted = as_objective(self.objective, target, self.predictor, self.compile_objective)
+        scored = self.judge.score == "accuracy"
+        given, limits, least = read_budgets(
+            costs, min_accuracy, target, scored, "predictor or an evaluator of accuracies"
+        )
+        wanted = as_objective(self.objective, target, self.compile_objective)
         return Device(target, given, limits, least, wanted)
 
     def search(
@@ -94,8 +88,7 @@ class Ready(Record):
         """Search for one device; `stop`: whether Ctrl-C ended the search of one before it."""
         method, judge, common = self.method, self.judge, self.common
         if stop:
-            name = device.wanted.name(judge.score == "accuracy")
-            return unsearched(self.space, device, name, method, common.seed)
+            return unsearched(self.space, device, judge.score == "accuracy", method, common.seed)
         evals = common.evals
         if evals is None and common.deadline == INF and not METHODS[method].ends:
             evals = judge.usual_evals

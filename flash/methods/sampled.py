@@ -128,9 +128,8 @@ def _fit(known: list[tuple[Any, float]], kind: str) -> AccuracyPredictor | None:
 def _score(space: Any, predictor: AccuracyPredictor, row: list[int]) -> float:
     """Return what orders predictions; what is read off a network is kept with the space."""
     if predictor.topology is None:
-        return predictor._predicted(space.network(row))
-    kept = space.__dict__.setdefault("_terms", {})
-    key = tuple(row)
+        return predictor.predict_one(space.network(row))
+    kept, key = space.terms, tuple(row)
     if key not in kept:
         from ..predictors.cell_terms import terms_of
 

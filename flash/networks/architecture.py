@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import (
-    choice,
-    integer,
-    json_text,
-    known_keys,
-    parse_json,
-    public,
-    read_text,
-    shown,
-)
+from ..base.checks import choice, integer, json_text, known_keys, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import (
@@ -327,16 +318,9 @@ class Architecture(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys("the architecture", data, cls.field_names)
-        for key in ("family", "cells"):
-            if key not in data:
-                raise FormatError(f"the architecture lacks the key {key!r}")
-        try:
-            return cls(**data)
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the architecture: {error}") from None
+        from ..base.plain import ANY, made
+
+        return made(cls, "the architecture", data, dict.fromkeys(cls.field_names, ANY))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the architecture as JSON text, and write it where a path is given."""
@@ -345,10 +329,9 @@ class Architecture(Record):
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Architecture:
         """Read an architecture from JSON text (it starts with a brace) or from a file."""
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        text = read_text(source, "the architecture file")
-        return cls.from_dict(parse_json(text, f"the architecture file {shown(str(source))}"))
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the architecture file"))
 
 
 def _cells(given: Any) -> tuple[Cell, ...]:

@@ -8,16 +8,7 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import (
-    choice,
-    integer,
-    json_text,
-    known_keys,
-    parse_json,
-    public,
-    read_text,
-    shown,
-)
+from ..base.checks import choice, integer, json_text, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import Architecture
@@ -48,6 +39,7 @@ OPERATORS = (
     "max3x3",
     "dil3x3",
 )
+FAMILY = "pnas"
 MAX_BLOCKS = 8
 MAX_REPEATS = 64
 IMAGENET_STEM = 96  # channels of the first convolution: PNASNet-5 as released
@@ -128,7 +120,7 @@ class CellNetwork(Record):
     @property
     def family(self) -> str:
         """Always "pnas"."""
-        return "pnas"
+        return FAMILY
 
     @property
     def is_imagenet(self) -> bool:
@@ -254,13 +246,12 @@ class CellNetwork(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        data = dict(known_keys("the cell network", data, ("family", *cls.field_names)))
-        if data.pop("family", "pnas") != "pnas" or "blocks" not in data:
-            raise FormatError("the cell network needs the family 'pnas' and the key 'blocks'")
-        try:
-            return cls(**data)
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the cell network: {error}") from None
+        from ..base.plain import ANY, made
+
+        where = "the cell network"
+        if isinstance(data, dict) and data.get("family", FAMILY) != FAMILY:
+            raise FormatError(f"{where} needs the family {FAMILY!r}, got {shown(data['family'])}")
+        return made(cls, where, data, dict.fromkeys(cls.field_names, ANY), also=("family",))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""
@@ -269,10 +260,9 @@ class CellNetwork(Record):
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> CellNetwork:
         """Read a network from JSON text (it starts with a brace) or from a file."""
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        text = read_text(source, "the cell network's file")
-        return cls.from_dict(parse_json(text, f"the file {shown(str(source))}"))
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the cell network's file"))
 
 
 def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
@@ -283,7 +273,7 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
     FormatError
         If a key is unknown or missing, or a value not accepted.
     """
-    if hasattr(data, "get") and data.get("family") == "pnas":
+    if hasattr(data, "get") and data.get("family") == FAMILY:
         return CellNetwork.from_dict(data)
     return Architecture.from_dict(data)
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from ..base.checks import (
     choice,
+    faults,
     integer,
     json_text,
     known_keys,
-    parse_json,
     public,
-    read_text,
     shown,
 )
 from ..base.record import Record, cached
@@ -53,7 +52,7 @@ class Network(Record):
     input_shape: tuple[int, int, int] = (3, 32, 32)
 
     def __post_init__(self) -> None:
-        self.__dict__["input_shape"] = _shape(self.input_shape)
+        self.__dict__["input_shape"] = image_shape(self.input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
         for number, layer in enumerate(self.layers):
@@ -102,7 +101,7 @@ class Network(Record):
         listed: object = layers
         if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
-        image = None if input_shape is None else _shape(input_shape)
+        image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
         for number, given in enumerate(layers):
@@ -171,7 +170,7 @@ class Network(Record):
         require("from_torch()", "torch", "torch")
         from .reading.torch_module import read_module
 
-        return read_module(module, _shape(input_shape))
+        return read_module(module, image_shape(input_shape))
 
     @classmethod
     def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
@@ -235,15 +234,13 @@ class Network(Record):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        known_keys("the network", data, ("input_shape", "layers"))
-        if "layers" not in data:
-            raise FormatError("the network lacks the key 'layers'")
-        try:
-            return cls.from_layers(data["layers"], data.get("input_shape"))
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the network: {error}") from None
+        from ..base.plain import ANY, fields
+
+        where = "the network"
+        checks = {"layers": ANY, "input_shape": ANY}
+        given = fields(where, data, checks, optional=("input_shape",))
+        with faults(where):
+            return cls.from_layers(**given)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""
@@ -252,10 +249,9 @@ class Network(Record):
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Network:
         """Read a network from JSON text (it starts with a brace) or from a file."""
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        text = read_text(source, "the network file")
-        return cls.from_dict(parse_json(text, f"the network file {shown(str(source))}"))
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
         lines = self._rows()
@@ -289,7 +285,7 @@ class Network(Record):
         return lines
 
 
-def _shape(shape: Any) -> tuple[int, int, int]:
+def image_shape(shape: Any) -> tuple[int, int, int]:
     if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"
@@ -337,30 +333,37 @@ def _joined(
         return taken or channels, height, width
     if kind not in ("add", "concat"):
         raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
-    offered = 0
-    for row in inputs[1:]:
-        shape = image if row < 0 else shapes[row]
-        offered += shape[0]
-        fits = shape[1:] == (height, width)
-        if kind == "add":
-            fits = fits and (shape[0] == channels if taken is None else shape[0] >= taken)
-        if not fits:
+    own = (channels, height, width)
+    others = [image if row < 0 else shapes[row] for row in inputs[1:]]
+    for row, shape in zip(inputs[1:], others, strict=True):
+        if not _fits(kind, shape, own, taken):
             raise ArgumentError(
-                f"{where}: {_names((row,))} must fit {_size((channels, height, width))}, "
-                f"got {_size(shape)}"
+                f"{where}: {_names((row,))} must fit {_size(own)}, got {_size(shape)}"
             )
+    if kind == "add":
+        return own
+    offered = sum(shape[0] for shape in others)
+    if taken is not None and taken > offered:
+        raise ArgumentError(f"{where}: channels must be at most {offered}, got {taken}")
+    return channels + (offered if taken is None else taken), height, width
+
+
+def _fits(
+    kind: str, shape: tuple[int, int, int], own: tuple[int, int, int], taken: int | None
+) -> bool:
+    """Whether a map joins that of the first input; taken: how many of its channels are added."""
+    if shape[1:] != own[1:]:
+        return False
     if kind == "concat":
-        if taken is not None and taken > offered:
-            raise ArgumentError(f"{where}: channels must be at most {offered}, got {taken}")
-        channels += offered if taken is None else taken
-    return channels, height, width
+        return True
+    return shape[0] == own[0] if taken is None else shape[0] >= taken
 
 
 def _first_shape(where: str, data: dict[str, Any]) -> tuple[int, int, int]:
     for key in ("in_channels", "height", "width"):
         if key not in data:
             raise FormatError(f"{where} lacks {key!r}, and there is no input_shape to tell it")
-    return _shape((data["in_channels"], data["height"], data["width"]))
+    return image_shape((data["in_channels"], data["height"], data["width"]))
 
 
 def _complete(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import integer, known_keys, number, shown
+from ..base.checks import faults, integer, number, real, shown
 from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,28 +100,23 @@ class Report(Record):
         return {"networks": self.networks, "distinct": self.distinct, "rows": rows}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+    def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Report:
         """Make a report from plain data."""
-        keys = ("networks", "distinct", "rows")
-        known_keys("report", data, keys)
-        _all_there("report", data, keys)
-        rows = []
-        given = data["rows"]
-        if not isinstance(given, dict) or not given:
-            raise FormatError(f"report['rows'] must be a table of rows, got {shown(given)}")
-        for name, row in given.items():
-            where = f"report[{name!r}]"
-            _all_there(where, known_keys(where, row, ("mae", "rank")), ("mae", "rank"))
-            rank = row["rank"]
-            rows.append(
-                ReportRow(
-                    name,
-                    float(number(f"{where}['mae']", row["mae"], 0.0, 1.0)),
-                    None if rank is None else float(number(f"{where}['rank']", rank, -1.01, 1.01)),
-                )
-            )
-        distinct = integer("report['distinct']", data["distinct"], 1)
-        return cls(tuple(rows), integer("report['networks']", data["networks"], distinct), distinct)
+        from ..base.plain import COUNT, fields, maybe, table_of, within
+
+        row = {"mae": within(real, 0.0, 1.0), "rank": maybe(within(real, -1.01, 1.01))}
+        checks = {
+            "networks": COUNT,
+            "distinct": within(integer, 1),
+            "rows": table_of(lambda name, value: fields(name, value, row, join=".")),
+        }
+        given = fields(where, data, checks, join=".")
+        if not given["rows"]:
+            raise FormatError(f"{where}.rows must be a table of rows, got none")
+        with faults():
+            integer(f"{where}.networks", given["networks"], given["distinct"])
+        rows = [ReportRow(name, **values) for name, values in given["rows"].items()]
+        return cls(tuple(rows), given["networks"], given["distinct"])
 
 
 class Evidence(Record):
@@ -201,30 +196,30 @@ class Evidence(Record):
         return {key: list(v) if isinstance(v, tuple) else v for key, v in data.items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], size: int, numbers: int) -> Evidence:
+    def from_dict(
+        cls, data: Mapping[str, Any], size: int, numbers: int, where: str = "evidence"
+    ) -> Evidence:
         """Make a record from plain data: `size` numbers in x, `numbers` to be judged by."""
-        known_keys("evidence", data, cls.field_names)
-        _all_there("evidence", data, cls.field_names)
-        spread = data["spread"]
-        if not isinstance(spread, list) or len(spread) != size:
-            raise FormatError(f"evidence['spread'] must be {size} lists, got {shown(spread)}")
-        scores = _floats("scores", data["scores"], None)
-        if not scores or list(scores) != sorted(scores) or scores[0] < 0.0:
-            raise FormatError("evidence['scores'] must be rising numbers of at least 0")
-        families = data["families"]
-        if not isinstance(families, list) or not all(isinstance(f, str) for f in families):
-            raise FormatError(f"evidence['families'] must be names, got {shown(families)}")
-        return cls(
-            scores,
-            _floats("centre", data["centre"], size),
-            tuple([_floats("spread", row, size) for row in spread]),
-            float(number("evidence['base']", data["base"], 0.0)),
-            float(number("evidence['widest']", data["widest"], 0.0)),
-            _floats("low", data["low"], numbers),
-            _floats("high", data["high"], numbers),
-            tuple(families),
-            Report.from_dict(data["report"]),
+        from ..base.plain import REAL, TEXT, list_of, made, within
+
+        found = made(
+            cls,
+            where,
+            data,
+            {
+                "scores": list_of(within(real, 0.0)),
+                "centre": list_of(REAL, size),
+                "spread": list_of(list_of(REAL, size), size),
+                **dict.fromkeys(("base", "widest"), within(real, 0.0)),
+                **dict.fromkeys(("low", "high"), list_of(REAL, numbers)),
+                "families": list_of(TEXT),
+                "report": lambda name, value: Report.from_dict(value, name),
+            },
+            join=".",
         )
+        if not found.scores or list(found.scores) != sorted(found.scores):
+            raise FormatError(f"{where}.scores must be rising numbers of at least 0")
+        return found
 
 
 def level_of(level: object) -> float:
@@ -233,16 +228,3 @@ def level_of(level: object) -> float:
     if not 0.0 < value < 1.0:
         raise ArgumentError(f"level must be between 0 and 1, got {shown(level)}")
     return value
-
-
-def _floats(name: str, given: object, count: int | None) -> tuple[float, ...]:
-    if not isinstance(given, list) or (count is not None and len(given) != count):
-        many = "numbers" if count is None else f"{count} numbers"
-        raise ArgumentTypeError(f"evidence[{name!r}] must be {many}, got {shown(given)}")
-    return tuple([float(number(f"evidence[{name!r}]", value)) for value in given])
-
-
-def _all_there(where: str, data: Mapping[str, Any], keys: Sequence[str]) -> None:
-    for key in keys:
-        if key not in data:
-            raise FormatError(f"{where} lacks {key!r}")

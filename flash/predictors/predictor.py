@@ -6,6 +6,7 @@ import os
 
 from ..base.checks import (
     choice,
+    faults,
     json_text,
     known_keys,
     number,
@@ -15,8 +16,9 @@ from ..base.checks import (
     shipped,
     shown,
 )
+from ..base.names import Link
 from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +38,8 @@ __all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 
 KINDS = ("topology", "nn-degree")
 _FORMAT = 1
-_KEYS = {
-    "nn-degree": ("format", "kind", "a", "b", "c"),
-    "topology": ("format", "kind", "score"),
-}
+_KEYS = {"nn-degree": ("a", "b", "c"), "topology": ("score",)}  # of a file, beside those of all
+_MORE = ("provenance", "evidence")  # which may be missing
 
 
 @public
@@ -180,7 +180,7 @@ class AccuracyPredictor(Record):
         many = isinstance(architectures, (list, tuple))
         given: Any = architectures
         nets = list(given) if many else [given]
-        result = [self._predicted(net) for net in nets]
+        result = [self.predict_one(net) for net in nets]
         if self.evidence is not None:
             outside = [n for n, net in enumerate(nets) if self._beyond(net)]
             if outside:
@@ -267,10 +267,23 @@ class AccuracyPredictor(Record):
 
         return np.array([self._beyond(net) for net in architectures], dtype=bool)
 
+    def predict_one(self, net: Net) -> float:
+        """Return the predicted accuracy of one network, without `predict`'s warning."""
+        if self.topology is None:
+            from ..networks.degree import nn_degree
+
+            return self.predict_degree(nn_degree(net))
+        from .cell_terms import terms_of
+        from .score import logistic
+
+        return logistic(self.topology.score(terms_of(net)))
+
     @property
     def link(self) -> tuple[int, float, float, float]:
         """The core's link from its score, NN-Degree or a topology's, to accuracy."""
-        return (1, *self._degree_form()) if self.topology is None else (2, 1.0, 0.0, 0.0)
+        if self.topology is not None:
+            return (Link.LOGISTIC, 1.0, 0.0, 0.0)
+        return (Link.DEGREE, *self._degree_form())
 
     @property
     def terms(self) -> tuple[float, ...] | None:
@@ -314,37 +327,41 @@ class AccuracyPredictor(Record):
         """Return the predictor in a JSON file; FormatError if it is none."""
         where = os.fspath(path)
         data = parse_json(read_text(path, "predictor"), where)
-        try:
-            return cls._from_dict(where, data)
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"{where}: {error}") from None
+        return cls.from_dict(data, where)
 
     @classmethod
-    def _from_dict(cls, where: str, data: Any) -> AccuracyPredictor:
-        every = {key for keys in _KEYS.values() for key in keys}
-        known_keys(where, data, (*sorted(every), "provenance", "evidence"))
-        kind = choice("kind", data.get("kind"), KINDS)
-        known_keys(where, data, (*_KEYS[kind], "provenance", "evidence"))
-        missing = [key for key in _KEYS[kind] if key not in data]
-        if missing:
-            raise ArgumentError(f"{missing[0]} is missing")
-        if data["format"] != _FORMAT:
-            raise ArgumentError(f"format must be {_FORMAT}")
-        provenance = data.get("provenance", {})
-        if not isinstance(provenance, dict):
-            raise ArgumentTypeError("provenance must be an object")
-        evidence = None
-        if data.get("evidence") is not None:
-            from .evidence import Evidence
+    def from_dict(cls, data: Any, where: str = "the predictor") -> AccuracyPredictor:
+        """Return the predictor that a parsed file describes.
 
-            size = (7, 7) if kind == "topology" else (3, 1)
-            evidence = Evidence.from_dict(data["evidence"], *size)
-        if kind == "topology":
-            from .score import TopologyScore
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted; the message names the key,
+            after `where`.
+        """
+        from ..base.plain import ANY, TABLE, TEXT, fields, maybe
+        from .evidence import Evidence
+        from .score import TopologyScore
 
-            score = TopologyScore.from_dict(data["score"])
-            return cls(topology=score, provenance=provenance, evidence=evidence)
-        return cls(data["a"], data["b"], data["c"], provenance=provenance, evidence=evidence)
+        known_keys(where, data, ("format", "kind", *_KEYS["nn-degree"], *_KEYS["topology"], *_MORE))
+        with faults():
+            kind = choice(f"{where}: kind", data.get("kind"), KINDS)
+        size = (7, 7) if kind == "topology" else (3, 1)
+        checks = {
+            "kind": TEXT,
+            **dict.fromkeys(("a", "b", "c"), ANY),  # the predictor itself looks at them
+            "score": lambda name, value: TopologyScore.from_dict(value, name),
+            "provenance": TABLE,
+            "evidence": maybe(lambda name, value: Evidence.from_dict(value, *size, name)),
+        }
+        own = {key: checks[key] for key in ("kind", *_KEYS[kind], *_MORE)}
+        given = fields(where, data, own, optional=_MORE, version=_FORMAT)
+        given.pop("kind")
+        given.setdefault("provenance", {})
+        if "score" in given:
+            given["topology"] = given.pop("score")
+        with faults(where):
+            return cls(**given)
 
     def _degree_form(self) -> tuple[float, float, float]:
         if self.a is None or self.b is None or self.c is None:
@@ -353,16 +370,6 @@ class AccuracyPredictor(Record):
                 f"got {self.kind!r}"
             )
         return self.a, self.b, self.c
-
-    def _predicted(self, net: Any) -> float:
-        if self.topology is None:
-            from ..networks.degree import nn_degree
-
-            return self.predict_degree(nn_degree(net))
-        from .cell_terms import terms_of
-        from .score import logistic
-
-        return logistic(self.topology.score(terms_of(net)))
 
     def _logit_and_design(self, net: Any) -> tuple[float, list[float]]:
         """Return the predicted logit, and what the evidence judges its variance by."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import known_keys, number
+from ..base.checks import number, table
 from ..base.record import Record
-from ..errors import FormatError
 from .cell_terms import BASIS, TOTALS
 
 TYPE_CHECKING = False
@@ -86,16 +85,20 @@ class TopologyScore(Record):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TopologyScore:
+    def from_dict(cls, data: Mapping[str, Any], where: str = "score") -> TopologyScore:
         """Make a score from plain data; FormatError names what is missing or unknown."""
-        known_keys("score", data, ("intercept", "cell", "totals"))
-        found = []
-        for key, names in (("cell", BASIS), ("totals", TOTALS)):
-            given = known_keys(f"score[{key!r}]", data.get(key), names)
-            missing = [name for name in names if name not in given]
-            if missing:
-                raise FormatError(f"score[{key!r}] lacks {missing[0]!r}")
-            found.append([given[name] for name in names])
-        if "intercept" not in data:
-            raise FormatError("score lacks 'intercept'")
-        return cls(data["intercept"], *found)
+        from ..base.plain import ANY, Check, made
+
+        def numbers(names: tuple[str, ...]) -> Check:
+            def checked(name: str, value: Any) -> list[Any]:
+                given = table(name, value, names, names)
+                return [given[one] for one in names]
+
+            return checked
+
+        checks: dict[str, Check] = {
+            "intercept": ANY,  # the score itself looks at the numbers
+            "cell": numbers(BASIS),
+            "totals": numbers(TOTALS),
+        }
+        return made(cls, where, data, checks, join=".")

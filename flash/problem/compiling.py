@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from .._core.model import compile as core
+from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
+from .._core.model.compile import totals_of as core_totals
 from ..base.checks import choice, public
-from ..base.names import Column, Metric
+from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
@@ -79,8 +80,8 @@ class Problem(Record):
     space: SearchSpace
     target: Target
     predictor: AccuracyPredictor | None
-    plan: core.Plan
-    model: core.Model
+    plan: Plan
+    model: Model
     tables: Tables
 
     def own_rows(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
@@ -139,12 +140,12 @@ def compile_problem(
     """
     model = target.model(space.family)
     plan = space.core_plan
-    link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+    link = predictor.link if predictor is not None else NO_LINK
     terms = predictor.terms if predictor is not None else None
     if terms is not None:
         extra |= PARAMS | MACS
     try:
-        tables = core.compile_tables(
+        tables = compile_tables(
             plan, model, SCORE | target.columns(space.family) | extra, link, terms
         )
     except (ValueError, OverflowError) as error:
@@ -152,20 +153,18 @@ def compile_problem(
     return Problem(space, target, predictor, plan, model, tables)
 
 
-def facts_of(
-    plan: core.Plan, model: core.Model, variant: int, rows: Sequence[int]
-) -> dict[str, Any]:
+def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     """Return what a network is beside its costs, without tables, as a `SearchResult` has it.
 
     Any model of the family will do: nn_degree, params, macs and cell_degrees don't depend on it.
     rows: the space's own row of each cell.
     """
-    totals, degrees = core.totals_of(plan, model, variant, rows)
+    totals, degrees = core_totals(plan, model, variant, rows)
     return {
-        "nn_degree": totals[Column.SCORE] * core.SCORE_UNIT,
+        "nn_degree": totals[Column.SCORE] * SCORE_UNIT,
         "params": int(totals[Column.PARAMS]),
         "macs": int(totals[Column.MACS]),
-        "cell_degrees": tuple([degree * core.SCORE_UNIT for degree in degrees]),
+        "cell_degrees": tuple([degree * SCORE_UNIT for degree in degrees]),
     }
 
 

@@ -68,9 +68,7 @@ class Objective(Record):
             if e
         )
 
-    def report(
-        self, value: float, predictor: AccuracyPredictor | None = None, degree: float | None = None
-    ) -> float:
+    def report(self, value: float, predictor: AccuracyPredictor | None = None) -> float:
         """Return a reported number from the core's (the product is compared by its logarithm)."""
         if self.exponents is None:
             return value if predictor is None else predictor.accuracy_of(value)
@@ -84,9 +82,30 @@ PLAIN = Objective()
 
 
 def read_budgets(
-    values: Sequence[float | None], target: Target
-) -> tuple[dict[str, float], list[float]]:
-    """Return the upper budgets by name, and as limits in the core's order."""
+    values: Sequence[float | None],
+    min_accuracy: Any,
+    target: Target,
+    scored: bool,
+    scorer: str = "predictor",
+) -> tuple[dict[str, float], list[float], float]:
+    """Return all budgets by name, and as the core has them.
+
+    Parameters
+    ----------
+    values : sequence of float or None
+        The upper ones, in the order of `MAXIMA`.
+    min_accuracy : float or None
+    target : Target
+    scored : bool
+        Whether scores are accuracies.
+    scorer : str
+        What makes them such, for errors.
+
+    Returns
+    -------
+    tuple of (dict, list of float, float)
+        Budgets by name, limits in the core's order, and the least accuracy: -inf where any will do.
+    """
     budgets: dict[str, float] = {}
     for name, term, value in zip(MAXIMA, TERMS[Metric.LIMITED], values, strict=True):
         if value is None:
@@ -100,7 +119,14 @@ def read_budgets(
                 f"{name} cannot be used: target {target.name!r} does not model {term} "
                 f"(it models {', '.join(target.metrics)})"
             )
-    return budgets, limits_of(budgets)
+    least = -INF
+    if min_accuracy is not None:
+        least = budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        if not scored:
+            raise ArgumentError(
+                f"min_accuracy needs a {scorer}: without one the score is NN-Degree, no accuracy"
+            )
+    return budgets, limits_of(budgets), least
 
 
 def limits_of(budgets: Mapping[str, float], free: str | None = None) -> list[float]:
@@ -117,9 +143,7 @@ def limits_on(limits: Sequence[float]) -> tuple[int, ...]:
     return tuple([k for k, limit in enumerate(limits) if limit < INF])
 
 
-def as_objective(
-    value: Any, target: Target, predictor: AccuracyPredictor | None, compiled: bool | None = None
-) -> Objective:
+def as_objective(value: Any, target: Target, compiled: bool | None = None) -> Objective:
     """Return an Objective from what users pass."""
     if compiled is not None and compiled is not True and compiled is not False:
         raise ArgumentTypeError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import integer, known_keys, shown
-from ..errors import FormatError
+from ..base.checks import integer
+from ..base.plain import COUNT, TABLE, Check, fields, list_of, table_of, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["accelerator_parts", "read_accelerator"]
 
-KEYS = ("values", "resources", "cell_bits", "joint")
+PARTS: dict[str, Check] = {
+    "values": TABLE,
+    "resources": table_of(list_of(COUNT)),
+    "cell_bits": list_of(within(integer, 1)),
+    "joint": within(integer, 1),
+}
 
 
-def read_accelerator(value: Any) -> Accelerator:
+def read_accelerator(name: str, value: Any) -> Accelerator:
     """Return an accelerator of plain data, checked.
 
     Raises
@@ -34,24 +39,12 @@ def read_accelerator(value: Any) -> Accelerator:
     FormatError
         If a key is unknown or missing, or a value not accepted.
     """
-    table = known_keys("accelerator", value, KEYS)
-    for key in KEYS:
-        if key not in table:
-            raise FormatError(f"accelerator lacks the key {key!r}")
-    for key in KEYS[:2]:
-        if not isinstance(table[key], dict):
-            raise FormatError(f"accelerator.{key} must be a table, got {shown(table[key])}")
-    for name, one in (("cell_bits", table["cell_bits"]), *table["resources"].items()):
-        if not isinstance(one, (list, tuple)):
-            raise FormatError(f"accelerator: {name} must be a list, got {shown(one)}")
+    found = fields(name, value, PARTS, join=".")
     return {
-        "values": table["values"],
-        "resources": {
-            name: [integer(f"accelerator.resources.{name}", one, 0) for one in both]
-            for name, both in table["resources"].items()
-        },
-        "cell_bits": [integer("accelerator.cell_bits", one, 1) for one in table["cell_bits"]],
-        "joint": integer("accelerator.joint", table["joint"], 1),
+        "values": found["values"],
+        "resources": {key: list(both) for key, both in found["resources"].items()},
+        "cell_bits": list(found["cell_bits"]),
+        "joint": found["joint"],
     }
 
 

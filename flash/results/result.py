@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base.checks import public
 from ..base.extras import require
 from ..base.record import Generic, Record, cached, deferred, later
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ __all__ = [
     "verdict",
 ]
 
-_FORMAT = 1
 PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
 
@@ -193,17 +192,9 @@ class SearchResult(Record, Generic[N]):
         ``architecture``, ``index``, ``gap`` and ``success`` follow from the rest: they are there
         for other readers.
         """
-        data: dict[str, Any] = {"format": _FORMAT}
-        for name, value in zip(self.field_names, self._values(), strict=True):
-            data[name] = list(value) if isinstance(value, tuple) else value
-        data["trace"] = [list(step) for step in self.trace]
-        data["space"] = self.space.to_dict()
-        data["budgets"] = dict(self.budgets)
-        data["least"] = None if self.least is None else dict(self.least)
-        data["accelerator"] = None if self.accelerator is None else dict(self.accelerator)
-        data["index"], data["gap"], data["success"] = self.index, self.gap, self.success
-        data["architecture"] = self.architecture and self.architecture.to_dict()
-        return data
+        from .files import to_dict
+
+        return to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SearchResult[N]:
@@ -214,28 +205,9 @@ class SearchResult(Record, Generic[N]):
         FormatError
             If a key is unknown or missing, or a value not accepted.
         """
-        from ..base.checks import known_keys
+        from .files import from_dict
 
-        where = "the search result"
-        derived = ("format", "architecture", "index", "gap", "success")
-        known_keys(where, data, (*cls.field_names, *derived))
-        for key in ("format", "architecture", *cls.field_names):
-            if key not in data and key not in cls._defaults:
-                raise FormatError(f"{where} lacks the key {key!r}")
-        try:
-            result = cls(
-                **{name: _read(name, data[name]) for name in cls.field_names if name in data}
-            )
-            found = result.architecture
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"{where}: {error}") from None
-        if data["format"] != _FORMAT:
-            raise FormatError(f"{where} has format {data['format']!r}; this flash reads {_FORMAT}")
-        if data["architecture"] != (found and found.to_dict()):
-            raise FormatError(f"{where}: x and architecture are not the same network")
-        return result
+        return from_dict(data)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the result as JSON text, and write it where a path is given.
@@ -255,11 +227,9 @@ class SearchResult(Record, Generic[N]):
         FormatError
             If it is no JSON of a search result.
         """
-        from ..base.checks import parse_json, read_text
+        from ..base.plain import parsed
 
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        return cls.from_dict(parse_json(read_text(source, "the result file")))
+        return cls.from_dict(parsed(source, "the result file"))
 
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return the network found as a torch module: see `Architecture.to_torch`.
@@ -448,78 +418,3 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
     return row
-
-
-def _read(name: str, value: Any) -> Any:  # noqa: C901
-    """Check one field of plain data; the architecture is checked by decoding it."""
-    from ..base import checks as check
-    from ..base.names import BUDGETS, STATUSES, STOPS
-
-    if name == "space":
-        return _read_space(value)
-    if name == "status":
-        return check.choice(name, value, STATUSES)
-    if name in ("budgets", "least"):
-        if value is None and name == "least":
-            return None
-        table = check.known_keys(name, value, BUDGETS)
-        return {key: check.number(f"{name}.{key}", table[key]) for key in table}
-    if name in ("target", "message", "objective_name", "method"):
-        if not isinstance(value, str):
-            raise FormatError(f"{name} must be a text, got {check.shown(value)}")
-        return value
-    if name == "proven":
-        if not isinstance(value, bool):
-            raise FormatError(f"{name} must be true or false, got {check.shown(value)}")
-        return value
-    if name in ("seed", "nfev"):
-        return check.integer(name, value, 0)
-    if name == "elapsed_s":
-        return check.number(name, value, 0)
-    if name in ("x", "cell_degrees", "flags", "trace"):
-        if value is None and name == "x":
-            return None
-        if not isinstance(value, (list, tuple)):
-            raise FormatError(f"{name} must be a list, got {check.shown(value)}")
-        if name == "x":
-            return tuple(check.integer("x", item, 0) for item in value)
-        if name == "cell_degrees":
-            return tuple(check.number(name, item) for item in value)
-        if name == "trace":
-            return tuple(_read_step(item) for item in value)
-        return tuple(_read("message", item) for item in value)
-    if value is None:
-        return None
-    if name == "accelerator":
-        from .accelerator import read_accelerator
-
-        return read_accelerator(value)
-    if name == "stopped":
-        return check.choice(name, value, STOPS)
-    if name in ("params", "macs", "samples"):
-        return check.integer(name, value, 0)
-    return check.number(name, value, 0 if name == "spent_s" else None)
-
-
-def _read_step(item: Any) -> tuple[int, int, float, float]:
-    from ..base.checks import integer, number, shown
-
-    if not isinstance(item, (list, tuple)) or len(item) != 4:
-        raise FormatError(f"trace must be lists of four numbers, got {shown(item)}")
-    asked, nfev, seconds, objective = item
-    return (
-        integer("trace", asked, 0),
-        integer("trace", nfev, 0),
-        number("trace", seconds, 0),
-        number("trace", objective),
-    )
-
-
-def _read_space(value: Any) -> Any:
-    """Return a space of either kind from plain data."""
-    from ..spaces.network_space import HOMES, network_space
-    from ..spaces.space import SearchSpace
-
-    if hasattr(value, "get") and value.get("family") in HOMES:
-        return network_space(value)
-    return SearchSpace.from_dict(value)

@@ -12,6 +12,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleT
 import numpy as np
 
 from ..base.checks import shown
+from ..base.extras import install
 from .callers import caller_of
 
 TYPE_CHECKING = False
@@ -215,7 +216,7 @@ class Scorer:
             import numba
         except ImportError as error:
             if error.name == "numba":
-                self.drop("numba is not installed (pip install 'flash-nas[numba]')")
+                self.drop(f"numba is not installed ({install('numba')})")
             else:
                 self.drop(f"numba cannot be imported: {_line(error)}")
             return

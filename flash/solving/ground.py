@@ -190,8 +190,7 @@ class NetworkGround(Ground):
         self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
         self.distinct: int = space.size
         self._group(space.groups)
-        # kept with the space: another run on it charges nothing twice
-        kept = space.__dict__.setdefault("_charged", {})
+        kept = space.charged
         key = (id(target), None if score is None else id(getattr(score, "__self__", score)))
         if key not in kept:
             if len(kept) >= 8:

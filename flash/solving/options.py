@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .._core.search.exact import Query
-from ..base.checks import choice, integer, number, shown
+from ..base.checks import choice, flag, integer, listener, number
 from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import no_result
@@ -70,14 +70,12 @@ class Options(Record):
 
         wanted, limits = device.wanted, device.limits
         if stop:
-            name = wanted.name(predictor is not None)
-            return unsearched(space, device, name, self.method, self.seed)
+            return unsearched(space, device, predictor is not None, self.method, self.seed)
         extra = count_columns((*limits_on(limits), *wanted.metrics))
-        known = bool(device.target._models)
+        known = device.target.compiled
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
-            device.target._models.clear()
-            device.target._network_links.clear()
+            device.target.forget()
         query = Query(limits, device.least, wanted.exponents)
         run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
         run.listen(self.callback, self.progress, stop)
@@ -85,15 +83,15 @@ class Options(Record):
 
 
 def unsearched(
-    space: Any, device: Device, objective_name: str, method: str, seed: int
-) -> SearchResult:
-    """Return the result of a device that Ctrl-C left no time for."""
+    space: Any, device: Device, predicted: bool, method: str, seed: int
+) -> SearchResult[Any]:
+    """Return the result of a device that Ctrl-C left no time for; predicted: of accuracies."""
     return no_result(
         space,
         device.target,
         device.budgets,
         stopped="interrupt",
-        objective_name=objective_name,
+        objective_name=device.wanted.name(predicted),
         method=method,
         seed=seed,
     )
@@ -108,16 +106,8 @@ def check_device(
     compile_objective: bool | None,
 ) -> Device:
     """Return a device of what users pass; values: the budgets from latency to MACs."""
-    budgets, limits = read_budgets(values, target)
-    least = -INF
-    if min_accuracy is not None:
-        least = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
-        if predictor is None:
-            raise ArgumentError(
-                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
-            )
-        budgets["min_accuracy"] = least
-    wanted = as_objective(objective, target, predictor, compile_objective)
+    budgets, limits, least = read_budgets(values, min_accuracy, target, predictor is not None)
+    wanted = as_objective(objective, target, compile_objective)
     return Device(target, budgets, limits, least, wanted)
 
 
@@ -134,17 +124,13 @@ class Common(Record):
 
 def check_common(given: Mapping[str, Any]) -> Common:
     """Return what every method takes of what users pass, by name."""
-    callback = given["callback"]
     for name in ("certify", "progress"):
-        flag = given[name]
-        if flag is not True and flag is not False:
-            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
+        flag(name, given[name])
     seed = integer("seed", given["seed"], 0, 2**64 - 1)
     limit, evals = given["time_limit_s"], given["max_evals"]
     deadline = INF if limit is None else number("time_limit_s", limit, above=0.0)
     evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
+    callback = listener("callback", given["callback"])
     return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
 
 
@@ -158,9 +144,7 @@ def check_options(given: Mapping[str, Any]) -> Options:
     common = check_common(given)
     if callable(given["objective"]) and method != "shgo":
         raise ArgumentError("an objective function is searched by method 'shgo' only")
-    codesign = given["codesign"]
-    if codesign is not True and codesign is not False:
-        raise ArgumentTypeError(f"codesign must be True or False, got {shown(codesign)}")
+    codesign = flag("codesign", given["codesign"])
     if codesign and callable(given["objective"]):
         raise ArgumentError("codesign takes no objective function: it would prove nothing by it")
     evals = -1 if common.evals is None else common.evals

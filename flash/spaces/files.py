@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import known_keys, parse_json, read_text, shown, write_text_atomic
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..base.checks import parse_json, read_text, shown, write_text_atomic
+from ..base.plain import ANY, made
+from ..errors import ArgumentError, FormatError
 from .choices import plain
 from .space import SearchSpace
 
@@ -64,13 +65,7 @@ def _told(choices: Choices) -> str:
 
 def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
     """Make a space from plain data; every fault is a FormatError."""
-    known_keys(where, data, SearchSpace.field_names)
-    if "family" not in data:
-        raise FormatError(f"{where} lacks the key 'family'")
-    try:
-        return SearchSpace(**data)
-    except (ArgumentError, ArgumentTypeError) as error:
-        raise FormatError(f"{where}: {error}") from None
+    return made(SearchSpace, where, data, dict.fromkeys(SearchSpace.field_names, ANY))
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

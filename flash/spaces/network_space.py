@@ -7,9 +7,9 @@ cell.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, known_keys, shown
-from ..base.record import Generic
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..base.checks import choice, faults, integer, shown
+from ..base.record import Generic, cached
+from ..errors import ArgumentError
 from .index import digits_of, number_of
 
 TYPE_CHECKING = False
@@ -90,6 +90,18 @@ class NetworkSpace(Generic[N]):
     def is_member(self, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """Return which rows may be an answer; None: all of them. Others are steps on the way."""
         return None
+
+    # What is kept with a space, for all runs on it
+
+    @cached
+    def charged(self) -> dict[Any, Any]:
+        """Costs of networks by target and score, so that another run charges nothing twice."""
+        return {}
+
+    @cached
+    def terms(self) -> dict[tuple[int, ...], Any]:
+        """What predictors read off networks, by row."""
+        return {}
 
     # What follows
 
@@ -188,15 +200,13 @@ class NetworkSpace(Generic[N]):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make a space from plain data; FormatError if a key is unknown or a value not accepted."""
-        given = dict(data)
-        given.pop("family", None)
-        known_keys("the space", given, cls().options())
-        try:
+        from ..base.plain import ANY, fields
+
+        where = "the space"
+        options = dict.fromkeys(cls().options(), ANY)
+        given = fields(where, data, options, optional=options, also=("family",))
+        with faults(where):
             return cls(**given)
-        except FormatError:
-            raise
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise FormatError(f"the space: {error}") from None
 
 
 def network_space(value: str | Mapping[str, Any]) -> NetworkSpace[Any]:

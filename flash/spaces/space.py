@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from .._core.model import compile as core
+    from .._core.model.compile import Plan as CorePlan
     from ..networks.architecture import Architecture
     from .choices import Choices, Given, PerCell
     from .plan import Plan
@@ -355,11 +355,11 @@ class SearchSpace(Record):
         return make_plan(self)
 
     @cached
-    def core_plan(self) -> core.Plan:
+    def core_plan(self) -> CorePlan:
         """`plan` in the core's form; read once, spaces never change."""
-        from .._core.model import compile as core
+        from .._core.model.compile import Plan as CorePlan
 
-        return core.Plan(self.plan())
+        return CorePlan(self.plan())
 
     # Files
 
@@ -445,7 +445,7 @@ def ResNet(
     widths: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of basic blocks, post-activation: `SearchSpace` of family "resnet".
+    """Return a space of basic blocks, post-activation: a `SearchSpace` of family "resnet".
 
     The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 3; 3 cells
     of 1 to 18 blocks; residuals of j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
@@ -475,7 +475,7 @@ def WideResNet(
     widths: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of basic blocks, pre-activation: `SearchSpace` of family "wide-resnet".
+    """Return a space of basic blocks, pre-activation: a `SearchSpace` of family "wide-resnet".
 
     The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 4, 6, 8, 10;
     3 cells of 1 to 6 blocks; residuals of j * ceil(width / 32) channels with j = 0..32;
@@ -508,7 +508,7 @@ def MobileNetV2(
     kernels: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of inverted residuals: `SearchSpace` of family "mobilenet-v2".
+    """Return a space of inverted residuals: a `SearchSpace` of family "mobilenet-v2".
 
     The keywords are those of `SearchSpace`. Without arguments: width multipliers 0.5 to 1.5 in
     steps of 0.25; 7 stages of 1 to 4 blocks, each with its expansion (2, 3, 4, 6), its kernel

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks.writing.modules import ArchitectureModule, _unit
+from ..networks.writing.modules import ArchitectureModule, conv_unit
 from ..spaces.backbones import Slot, Subnet, Unit, features_width
 from .modules import Elastic, SupernetModule, subsampled
 
@@ -37,18 +37,18 @@ class BypassBlock(nn.Module):
                 hidden = unit.filters
                 parts = []
                 if unit.expands:
-                    parts.append(_unit(unit.entering, hidden, 1, 1, "output", "relu6"))
+                    parts.append(conv_unit(unit.entering, hidden, 1, 1, "output", "relu6"))
                 stride, kernel = slot.stride, unit.kernel
-                parts.append(_unit(hidden, hidden, kernel, stride, "output", "relu6", hidden))
+                parts.append(conv_unit(hidden, hidden, kernel, stride, "output", "relu6", hidden))
                 self.first = nn.Sequential(*parts)
-                self.last = _unit(hidden, unit.made, 1, 1, "output")
+                self.last = conv_unit(hidden, unit.made, 1, 1, "output")
             return
         norm = "input" if family == "wide-resnet" else "output"
         if unit.filters:
-            self.first = _unit(unit.entering, unit.filters, 3, slot.stride, norm, "relu")
+            self.first = conv_unit(unit.entering, unit.filters, 3, slot.stride, norm, "relu")
         if unit.made:
             after = None if family == "resnet" and unit.residual else "relu"
-            self.last = _unit(unit.inner, unit.made, 3, 1, norm, after)
+            self.last = conv_unit(unit.inner, unit.made, 3, 1, norm, after)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the channels handed on."""
@@ -94,7 +94,7 @@ class BypassModule(nn.Module):
         kernel = 7 if big and family != "mobilenet-v2" else 3
         norm, activation = (None, None) if family == "wide-resnet" else ("output", "relu")
         activation = "relu6" if family == "mobilenet-v2" else activation
-        self.stem: Any = _unit(3, subnet.stem, kernel, 2 if big else 1, norm, activation)
+        self.stem: Any = conv_unit(3, subnet.stem, kernel, 2 if big else 1, norm, activation)
         if kernel == 7:
             self.stem.add_module("pool", nn.MaxPool2d(3, 2, 1))
         self.blocks = nn.ModuleList(
@@ -104,7 +104,9 @@ class BypassModule(nn.Module):
         parts: list[tuple[str, nn.Module]] = []
         width = subnet.width
         if family == "mobilenet-v2":
-            parts.append(("features", _unit(width, features_width(width), 1, 1, "output", "relu6")))
+            parts.append(
+                ("features", conv_unit(width, features_width(width), 1, 1, "output", "relu6"))
+            )
             width = features_width(width)
         elif family == "wide-resnet":
             parts += [("norm", nn.BatchNorm2d(width)), ("act", nn.ReLU(inplace=True))]

@@ -171,11 +171,9 @@ class SweepResult(Record):
         FormatError
             If it is no JSON of a sweep's result.
         """
-        from ..base.checks import parse_json, read_text
+        from ..base.plain import parsed
 
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.from_dict(parse_json(source))
-        return cls.from_dict(parse_json(read_text(source, "the result file")))
+        return cls.from_dict(parsed(source, "the result file"))
 
     def to_frame(self) -> DataFrame:
         """Return the best ones as a pandas DataFrame, best first: see `SearchResult.to_frame`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 
+from ..base.extras import terminal_bars
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,16 +25,12 @@ def display(wanted: bool, total: int, done: int) -> Iterator[Callable[[SweepEven
     if not wanted or sys.stderr is None:
         yield lambda event: None
         return
-    if sys.stderr.isatty():
-        try:
-            import rich.progress
-        except ImportError:
-            pass
-        else:
-            with _bar(rich, total, done) as show:
-                yield show
-            return
-    yield _lines()
+    progress = terminal_bars()
+    if progress is None:
+        yield _lines()
+        return
+    with _bar(progress, total, done) as show:
+        yield show
 
 
 def _told(event: SweepEvent) -> str:
@@ -58,8 +56,9 @@ def _lines() -> Callable[[SweepEvent], None]:
 
 
 @contextmanager
-def _bar(rich: Any, total: int, done: int) -> Iterator[Callable[[SweepEvent], None]]:
-    progress = rich.progress
+def _bar(progress: Any, total: int, done: int) -> Iterator[Callable[[SweepEvent], None]]:
+    from rich.console import Console
+
     columns = (
         progress.TextColumn("sweep"),
         progress.BarColumn(),
@@ -68,7 +67,7 @@ def _bar(rich: Any, total: int, done: int) -> Iterator[Callable[[SweepEvent], No
         progress.TimeRemainingColumn(),
         progress.TextColumn("{task.description}"),
     )
-    console = rich.console.Console(stderr=True)
+    console = Console(stderr=True)
     with progress.Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=total, completed=done)
         yield lambda event: bars.update(task, completed=event.count, description=_told(event))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import choice, integer, number, public, shown
+from ..base.checks import choice, flag, integer, listener, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -138,50 +138,13 @@ def sweep(
     space = as_space(space)
     target = as_target(target)
     predictor = as_predictor(predictor, space.family)
-    budgets, limits = read_budgets(
-        (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs), target
-    )
-    if min_accuracy is not None:
-        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
-        if predictor is None:
-            raise ArgumentError(
-                "min_accuracy needs a predictor: without one the score is NN-Degree, no accuracy"
-            )
+    costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    budgets, limits, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
     if callable(objective):
         raise ArgumentError(
             "objective must be 'accuracy' or a dict of exponents: a sweep takes no function"
         )
-    wanted = as_objective(objective, target, predictor)
-    top = integer("top", top, 0, MAX_TOP)
-    front = _front_of(pareto, target.metrics)
-    size = space.size
-    sample = None if sample is None else integer("sample", sample, 1, 2**62)
-    seed = integer("seed", seed, 0, 2**64 - 1)
-    as_rows = not (where is None and front is None and sample is None and out is None)
-    if as_rows and size >= LARGEST:
-        raise ArgumentError(
-            f"where, pareto, sample and out need a space of fewer than 2^63 configurations; this "
-            f"one has {size:.3g}"
-        )
-    looked_at = size if sample is None else min(sample, size)
-    if bins is None:
-        bins = 64 if as_rows or looked_at <= HISTOGRAMS else 0
-    bins = integer("bins", bins, 0, MAX_BINS)
-    chunk = CHUNK if chunk is None else integer("chunk", chunk, 1, UNIT_ROWS)
-    for name, flag in (("resume", resume), ("yes", yes), ("progress", progress)):
-        if flag is not True and flag is not False:
-            raise ArgumentTypeError(f"{name} must be True or False, got {shown(flag)}")
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback must be callable, got {type(callback).__name__}")
-    if executor is not None and not hasattr(executor, "submit"):
-        raise ArgumentTypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
-        )
-    threads = (os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096)
-    extra = count_columns((*limits_on(limits), *wanted.metrics))
-    # of a huge space larger ones: a scheduler has to hand out some ten thousands, not millions
-    counted = min(MAX_UNIT, max(UNIT, size >> 16))
-    unit = UNIT_ROWS if as_rows else UNIT_EXACT if bins else counted
+    wanted = as_objective(objective, target)
     plan: dict[str, Any] = {
         "space": space.to_dict(),
         "target": target.to_dict(),
@@ -189,30 +152,78 @@ def sweep(
         "limits": [None if one == INF else one for one in limits],
         "min_accuracy": budgets.get("min_accuracy"),
         "exponents": None if wanted.exponents is None else list(wanted.exponents),
-        "rows": as_rows,
-        "extra": PARAMS | MACS if as_rows or bins else extra,
-        "top": top,
-        "bins": bins,
-        "pareto": None if front is None else list(front),
-        "sample": None if sample is None else min(sample, size),
-        "seed": seed if sample is not None else 0,
-        "where": where,
-        # small sweeps are parted finer, for threads to share them
-        "unit": max(chunk, min(unit, looked_at // 16 // chunk * chunk)) if as_rows else unit,
-        "chunk": chunk,
+        **_kept(space, target, top, pareto, sample, seed, where, out is not None, bins, chunk),
     }
+    columns = count_columns((*limits_on(limits), *wanted.metrics))
+    plan["extra"] = PARAMS | MACS if plan["rows"] or plan["bins"] else columns
     settings = Settings(
         plan=plan,
         out=None if out is None else os.path.abspath(os.fspath(out)),
-        executor=executor,
-        threads=threads,
-        resume=resume,
-        yes=yes,
-        progress=progress,
-        callback=callback,
+        executor=_executor(executor),
+        threads=(os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096),
+        resume=flag("resume", resume),
+        yes=flag("yes", yes),
+        progress=flag("progress", progress),
+        callback=listener("callback", callback),
         started=started,
     )
     return run(settings, budgets, wanted)
+
+
+def _kept(
+    space: SearchSpace,
+    target: Target,
+    top: Any,
+    pareto: Any,
+    sample: Any,
+    seed: Any,
+    where: str | None,
+    written: bool,
+    bins: Any,
+    chunk: Any,
+) -> dict[str, Any]:
+    """Return the part of a plan that says which configurations are looked at and what is kept."""
+    top = integer("top", top, 0, MAX_TOP)
+    front = _front_of(pareto, target.metrics)
+    size = space.size
+    sample = None if sample is None else min(size, integer("sample", sample, 1, 2**62))
+    seed = integer("seed", seed, 0, 2**64 - 1)
+    as_rows = not (where is None and front is None and sample is None and not written)
+    if as_rows and size >= LARGEST:
+        raise ArgumentError(
+            f"where, pareto, sample and out need a space of fewer than 2^63 configurations; this "
+            f"one has {size:.3g}"
+        )
+    looked_at = size if sample is None else sample
+    if bins is None:
+        bins = 64 if as_rows or looked_at <= HISTOGRAMS else 0
+    bins = integer("bins", bins, 0, MAX_BINS)
+    chunk = CHUNK if chunk is None else integer("chunk", chunk, 1, UNIT_ROWS)
+    if as_rows:  # small sweeps are parted finer, for threads to share them
+        unit = max(chunk, min(UNIT_ROWS, looked_at // 16 // chunk * chunk))
+    elif bins:
+        unit = UNIT_EXACT
+    else:  # larger ones of a huge space: a scheduler is to hand out some ten thousands, no millions
+        unit = min(MAX_UNIT, max(UNIT, size >> 16))
+    return {
+        "rows": as_rows,
+        "top": top,
+        "bins": bins,
+        "pareto": None if front is None else list(front),
+        "sample": sample,
+        "seed": seed if sample is not None else 0,
+        "where": where,
+        "unit": unit,
+        "chunk": chunk,
+    }
+
+
+def _executor(value: Any) -> Any:
+    if value is not None and not hasattr(value, "submit"):
+        raise ArgumentTypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(value).__name__}"
+        )
+    return value
 
 
 def _front_of(pareto: Any, metrics: Sequence[str]) -> tuple[str, ...] | None:

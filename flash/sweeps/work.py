@@ -113,7 +113,7 @@ class Job(Record):
     @cached
     def predictor(self) -> AccuracyPredictor | None:
         text = self.plan["predictor"]
-        return None if text is None else AccuracyPredictor._from_dict("the plan", json.loads(text))
+        return None if text is None else AccuracyPredictor.from_dict(json.loads(text), "the plan")
 
     @cached
     def problem(self) -> Problem:

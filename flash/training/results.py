@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import known_keys
+from ..base.checks import real
+from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, within
 from ..base.record import Record
-from ..errors import FormatError
 from ..networks.architecture import Architecture
 from ..networks.cell_networks import network_from_dict
 
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from ..networks.cell_networks import CellNetwork
 
 __all__ = ["TrainedNetwork", "TrainingResult"]
+
+
+CHECKS: dict[str, Check] = {  # of a line of results.jsonl
+    **dict.fromkeys(("index", "repeat", "seed"), COUNT),
+    "architecture": by(network_from_dict),
+    "accuracy": within(real, 0.0, 1.0),
+    **dict.fromkeys(("loss", "train_loss"), maybe(REAL)),
+    "seconds": AMOUNT,
+    "conditions": TABLE,
+}
 
 
 class TrainedNetwork(Record):
@@ -63,14 +73,7 @@ class TrainedNetwork(Record):
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> TrainedNetwork:
         """Make one from a line of a run's ``results.jsonl``; FormatError if it is none."""
-        data = dict(known_keys("the result", line, ("format", *cls.field_names)))
-        if data.pop("format", None) != 1:
-            raise FormatError("the result must have format 1")
-        for name in cls.field_names:
-            if name not in data:
-                raise FormatError(f"the result lacks the key {name!r}")
-        data["architecture"] = network_from_dict(data["architecture"])
-        return cls(**data)
+        return made(cls, "the result", line, CHECKS, version=1)
 
 
 class TrainingResult(Record):

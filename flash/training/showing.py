@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 
+from ..base.extras import terminal_bars
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,16 +33,12 @@ def display(wanted: bool, total: int, done: int, epochs: int) -> Iterator[Show]:
     if not wanted:
         yield lambda event: None
         return
-    if sys.stderr is not None and sys.stderr.isatty():
-        try:
-            import rich.progress
-        except ImportError:
-            pass
-        else:
-            with _bars(rich, total, done, epochs) as show:
-                yield show
-            return
-    yield _lines(total, done)
+    progress = terminal_bars()
+    if progress is None:
+        yield _lines(total, done)
+        return
+    with _bars(progress, total, done, epochs) as show:
+        yield show
 
 
 def _lines(total: int, done: int) -> Show:
@@ -59,9 +57,10 @@ def _lines(total: int, done: int) -> Show:
 
 
 @contextmanager
-def _bars(rich: Any, total: int, done: int, epochs: int) -> Iterator[Show]:
-    console = rich.console.Console(stderr=True)
-    progress = rich.progress
+def _bars(progress: Any, total: int, done: int, epochs: int) -> Iterator[Show]:
+    from rich.console import Console
+
+    console = Console(stderr=True)
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),

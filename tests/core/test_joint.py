@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twins.reference import AREA, COLUMNS, ENERGY, LATENCY, PARAMS, PEAK, SCALE, SCORE
 
 import flash
-from flash._core.design.designs import fitting, undominated
+from flash._core.design.candidates import fitting, undominated
 from flash._core.design.joint import join, total_of
 from flash._core.search.exact import Query, Search
 from flash._core.tables.tables import Tables

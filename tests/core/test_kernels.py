@@ -14,6 +14,8 @@ from twins.processes import environment
 
 from flash._core.tables.tables import simd
 
+pytestmark = pytest.mark.processes
+
 SETS = ("baseline", "avx2", "avx512")
 
 # Everything that passes through a kernel: tables of random spaces, and searches of random tables.

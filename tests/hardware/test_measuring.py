@@ -37,6 +37,7 @@ def runtime(name: str) -> str:
     return name
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ["torch", "onnxruntime"])
 def test_a_network_is_measured(name: str) -> None:
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
@@ -56,6 +57,7 @@ def test_a_network_is_measured(name: str) -> None:
         assert os.sched_getaffinity(0) == affinity
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ["torch", "onnxruntime"])
 def test_more_work_takes_longer(name: str) -> None:
     """By processor time, and by far: 200 times the multiply-accumulates."""
@@ -65,6 +67,7 @@ def test_more_work_takes_longer(name: str) -> None:
     assert small.conditions["clock"] == "cpu"
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ["torch", "onnxruntime"])
 def test_modules_and_tables_are_measured(name: str) -> None:
     runtime(name)
@@ -138,6 +141,7 @@ def test_odd_windows_become_modules_of_the_right_shapes() -> None:
     assert tuple(out.shape[1:]) == (last.out_channels, last.out_height, last.out_width)
 
 
+@pytest.mark.torch
 def test_the_onnx_model_computes_what_the_module_does() -> None:
     runtime("onnxruntime")
     import numpy as np
@@ -162,6 +166,7 @@ def test_the_onnx_model_computes_what_the_module_does() -> None:
 # Series and journals
 
 
+@pytest.mark.torch
 def test_a_list_gives_a_list_and_a_journal(tmp_path: Path) -> None:
     runtime("torch")
     path = tmp_path / "journal.jsonl"
@@ -195,6 +200,7 @@ class Failing:
         pass
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error: device lost"), KeyboardInterrupt()])
 def test_what_is_finished_is_handed_out(
     error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -266,6 +272,7 @@ def test_files_without_measurements_are_refused(tmp_path: Path) -> None:
 # Bad input
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("net", "options", "message"),
     [
@@ -315,6 +322,7 @@ def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
             flash.measure(NET, runtime=name)
 
 
+@pytest.mark.torch
 def test_an_onnx_file_that_is_none_is_told(tmp_path: Path) -> None:
     runtime("onnxruntime")
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
@@ -342,6 +350,8 @@ def run(path: str, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.torch
+@pytest.mark.processes
 def test_measuring_elsewhere_and_calibrating_here(tmp_path: Path) -> None:
     runtime("onnxruntime")
     nets = [NET, OTHER, Architecture("resnet", [Cell(16, 2, 16)], resolution=8)]
@@ -372,6 +382,8 @@ def test_measuring_elsewhere_and_calibrating_here(tmp_path: Path) -> None:
     assert target.cost(NET).latency_ms > 0
 
 
+@pytest.mark.torch
+@pytest.mark.processes
 def test_a_broken_model_elsewhere_keeps_the_others(tmp_path: Path) -> None:
     runtime("onnxruntime")
     folder = tmp_path / "board"

@@ -88,6 +88,7 @@ def chain(random_: random.Random) -> tuple[Any, Any, list[list[float]]]:
     return layers, {"family": "mobilenetv2"}, []
 
 
+@pytest.mark.processes
 @needs_scripts
 def test_cpu_coefficients_are_recovered(tmp_path: Path) -> None:
     random_ = random.Random(0)
@@ -119,6 +120,7 @@ def test_cpu_coefficients_are_recovered(tmp_path: Path) -> None:
     assert network["macs"] == (min(macs), max(macs))
 
 
+@pytest.mark.processes
 @needs_scripts
 def test_a_network_that_does_not_fit_its_family_is_refused(tmp_path: Path) -> None:
     layers = [conv_row(3, 16, 3, 1, 32), {**conv_row(16, 10, 1, 1, 1), "type": "fc"}]
@@ -254,6 +256,7 @@ def random_costs(seed: int) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
+@pytest.mark.processes
 @needs_scripts
 def test_rram_coefficients_are_recovered(tmp_path: Path) -> None:
     known = random_costs(1)
@@ -285,6 +288,7 @@ def test_rram_coefficients_are_recovered(tmp_path: Path) -> None:
     assert target.residuals["default"]["splits"] == 40
 
 
+@pytest.mark.processes
 @needs_scripts
 def test_rram_of_another_tile_is_recovered(tmp_path: Path) -> None:
     """Where the floorplanner chooses a bus, its words, its energy and the floor are fitted too."""
@@ -303,6 +307,7 @@ def test_rram_of_another_tile_is_recovered(tmp_path: Path) -> None:
         assert error["max_pct"] < 0.01, metric
 
 
+@pytest.mark.processes
 @needs_scripts
 @pytest.mark.parametrize("tile", [512, 1024])
 def test_intervals_of_rram_are_of_what_it_charges(
@@ -345,6 +350,7 @@ def test_intervals_of_rram_are_of_what_it_charges(
             assert columns @ values == pytest.approx(runs.total_latency * 1e-6, rel=1e-6)
 
 
+@pytest.mark.processes
 @needs_scripts
 @pytest.mark.parametrize(
     ("column", "rule"), [("tiles", "tiles"), ("speedup", "weight duplication")]

@@ -407,7 +407,7 @@ def test_links_of_any_numbers(
         "leakage_step": step,
         "leak_out": out,
     }
-    checked = rram.check_links(data, "links")
+    checked = rram.check_links("links", data)
     assert checked == data
     classes = rram.links(checked)["classes"]
     for k in range(7):

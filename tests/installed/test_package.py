@@ -11,6 +11,7 @@ import sys
 from importlib.metadata import metadata, version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from twins.places import ROOT
 
@@ -77,6 +78,48 @@ def test_without_its_core_it_says_how_to_build_it(tmp_path: Path) -> None:
     assert CoreMissingError.__name__ in done.stderr
     assert "pip install" in done.stderr, last
     assert issubclass(CoreMissingError, ImportError)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("other", "missing in .*; there is exact.cpython-27m-vax.so, for another Python or system"),
+        ("native", "can't be used: built for a processor that has avx9999, vax_float"),
+        ("version", "can't be used: it is of flash .*, and this is 9.9"),
+        ("gone", "can't be used: .*shgo"),
+        ("cut", "can't be used: .*shgo.*"),
+    ],
+)
+def test_a_core_of_another_build_is_refused(tmp_path: Path, spoil: str, said: str) -> None:
+    """Before anything of it could crash, and with what to do."""
+    flash_here = tmp_path / "flash"
+    shutil.copytree(PACKAGE, flash_here, ignore=shutil.ignore_patterns("__pycache__"))
+    core = flash_here / "_core"
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    if spoil == "other":
+        (core / "search" / f"exact{suffix}").rename(core / "search" / "exact.cpython-27m-vax.so")
+    elif spoil == "native":
+        (core / "native.txt").write_text("avx9999 vax_float\n")
+        if not Path("/proc/cpuinfo").exists():
+            pytest.skip("a processor's features are known on Linux only")
+    elif spoil == "version":
+        (flash_here / "_version.py").write_text('__version__ = "9.9"\n')
+    elif spoil == "gone":
+        (core / "search" / f"shgo{suffix}").unlink()
+    else:
+        (core / "search" / f"shgo{suffix}").write_bytes(b"\x7fELF")
+    path = f"import sys; sys.path.append({str(Path(np.__file__).parents[1])!r}); "
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"{path}import flash; flash.search"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"{CoreMissingError.__name__}: flash's compiled core" in done.stderr
+    assert re.search(said, done.stderr), done.stderr
+    assert "pip install" in done.stderr
 
 
 def test_public_names_exist_and_no_module_hides_a_function() -> None:

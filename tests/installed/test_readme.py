@@ -14,8 +14,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+NUMBERS = [
+    pytest.param(i, marks=pytest.mark.torch if "TrainingEvaluator" in block else ())
+    for i, block in enumerate(BLOCKS)
+]
+
+
 @pytest.mark.processes
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_python_examples(number: int, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BLOCKS[number]], cwd=tmp_path, capture_output=True, text=True

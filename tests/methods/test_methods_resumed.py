@@ -127,7 +127,7 @@ def test_a_journal_belongs_to_one_space_and_evaluator(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     for line, message in (
         ('{"row": [0], "accuracy": "high", "seconds": 0}', "accuracy must be a finite number"),
-        ('{"row": [0], "seconds": 0}', "line 2 is no evaluation"),
+        ('{"row": [0], "seconds": 0}', "line 2 lacks the key 'accuracy'"),
         ("[]", "line 2 is no JSON object"),
     ):
         path.write_text("\n".join([lines[0], line, ""]))

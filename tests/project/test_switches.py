@@ -13,7 +13,7 @@ from twins.processes import environment
 
 pytest.importorskip("Cython")
 pytest.importorskip("setuptools")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 LEAF = """
 cdef extern from *:

@@ -161,7 +161,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         ("elapsed_s", -1.0, "elapsed_s"),
         ("message", 3, "message"),
         ("stopped", "bored", "stopped"),
-        ("flags", [1], "must be a text"),
+        ("flags", [1], "must be text"),
         ("cell_degrees", ["a"], "cell_degrees"),
         ("least", 3, "least"),
         ("format", 2, "format"),

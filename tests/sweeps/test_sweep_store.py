@@ -133,6 +133,7 @@ def kill_a_sweep(folder: Path, after_s: float) -> None:
     process.stdout.close()
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_killed_at_random_moments(tmp_path: Path, whole: Any) -> None:
     """FLASH_KILLS=20 for more of them."""

@@ -5,19 +5,30 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from flash._core.costing.packing cimport add_logarithms, all_of, packed
-from flash._core.kernels.kernels cimport FLASH_LAYERS, flash_kernels, flash_network, flash_packed
+from flash._core.kernels.kernels cimport (
+    FLASH_LAYERS, PACK_LINE, flash_kernels, flash_network, flash_packed,
+)
 from flash._core.model.compile cimport Model, Plan, PlanCell
 from flash._core.model.families cimport SHAPE_COLUMNS
 from flash._core.model.layers cimport Spot, network_of, spot_of
 from flash._core.model.operations cimport KIND_RRAM
 from flash._core.model.rows cimport network_totals, score_scale
 from flash._core.tables.problem cimport (
-    FLASH_MAX_CELLS, FLASH_METRICS, N_COLUMNS, flash_metrics, flash_problem, flash_totals,
-    flash_variant,
+    FLASH_MAX_CELLS, FLASH_METRICS, N_COLUMNS, N_METRICS, flash_metrics, flash_problem,
+    flash_totals, flash_variant,
 )
-from flash._core.tables.tables cimport Tables, kernels
+from flash._core.tables.tables cimport Tables, cells_within, kernels
 
 __all__ = ("evaluate", "evaluate_layers")
+
+cdef enum:
+    LINE_BYTES = 64      # of a cache line
+    LAYER_NUMBERS = 5    # of a layer, as kernels.charge takes it
+
+
+cdef inline Py_ssize_t whole_lines(Py_ssize_t n) noexcept nogil:
+    """Numbers with those that fill the last cache line."""
+    return (n + PACK_LINE - 1) & ~<Py_ssize_t> (PACK_LINE - 1)
 
 
 def evaluate(Tables tables not None, const int32_t[::1] variant not None,
@@ -41,21 +52,22 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     Once batches are large beside the tables these are laid out anew, a row in one cache line or, if
     it is too long, in two. The copy, about as large as the tables, is kept with them.
     """
-    cdef Py_ssize_t i, n = variant.shape[0], width = row.shape[1], plane = (n + 7) & ~7
+    cdef Py_ssize_t i, n = variant.shape[0], width = row.shape[1], plane = whole_lines(n)
     cdef const flash_packed* pack = NULL
     cdef const int32_t* r = NULL
     cdef const flash_kernels* kernel = kernels()
     cdef double x[N_COLUMNS]
-    cdef double m[6]
+    cdef double m[N_METRICS]
     cdef int k, wrong = 0
     cdef Py_ssize_t first
     cdef double* out
     if row.shape[0] != n:
         raise ValueError(f"row must have {n} entries, got {row.shape[0]}")
     # not cleared, and from a cache line on
-    buffer = PyByteArray_FromStringAndSize(NULL, (6 * plane + 8) * sizeof(double))
+    buffer = PyByteArray_FromStringAndSize(
+        NULL, (FLASH_METRICS * plane + PACK_LINE) * sizeof(double))
     out = <double*> PyByteArray_AS_STRING(buffer)
-    first = (-(<Py_ssize_t> out) & 63) // <Py_ssize_t> sizeof(double)
+    first = (-(<Py_ssize_t> out) & (LINE_BYTES - 1)) // <Py_ssize_t> sizeof(double)
     out += first
     if n and width:
         r = &row[0, 0]
@@ -69,7 +81,7 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
     if pack == NULL:
         with nogil:
             for i in range(n):
-                if not fits(&tables.problem, variant[i], r + i * width, width):
+                if not in_range(&tables.problem, variant[i], r + i * width, width):
                     wrong = 1
                     break
                 flash_totals(&tables.problem.variants[variant[i]], r + i * width, x)
@@ -78,13 +90,13 @@ def evaluate(Tables tables not None, const int32_t[::1] variant not None,
                     out[k * plane + i] = m[k]
     if wrong:
         for i in range(n):
-            check(tables, variant[i], row[i])
+            refuse_range(tables, variant[i], row[i])
     view = memoryview(buffer).cast("d")
     return [view[first + k * plane:first + k * plane + n] for k in range(FLASH_METRICS)]
 
 
-cdef inline bint fits(const flash_problem* problem, int32_t variant, const int32_t* row,
-                      Py_ssize_t width) noexcept nogil:
+cdef inline bint in_range(const flash_problem* problem, int32_t variant, const int32_t* row,
+                          Py_ssize_t width) noexcept nogil:
     cdef int c
     if not 0 <= variant < problem.n_variants or width < problem.variants[variant].n_cells:
         return False
@@ -94,7 +106,7 @@ cdef inline bint fits(const flash_problem* problem, int32_t variant, const int32
     return True
 
 
-cdef int check(Tables tables, int32_t variant, const int32_t[::1] row) except -1:
+cdef int refuse_range(Tables tables, int32_t variant, const int32_t[::1] row) except -1:
     cdef flash_variant* v
     cdef int c
     if not 0 <= variant < tables.problem.n_variants:
@@ -135,27 +147,28 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
     cdef flash_network* net
     cdef int k, c
     cdef double x[SHAPE_COLUMNS]
-    cdef double m[6]
+    cdef double m[N_METRICS]
     cdef double[:, ::1] out
     cdef const flash_kernels* kernel = kernels()
     if row.shape[0] != n:
         raise ValueError(f"row must have {n} entries, got {row.shape[0]}")
     holder.set_links(model.links)
-    buffer = bytearray(max(1, n) * 6 * sizeof(double))
-    out = memoryview(buffer).cast("d", (6, max(1, n)))
+    buffer = bytearray(max(1, n) * FLASH_METRICS * sizeof(double))
+    out = memoryview(buffer).cast("d", (FLASH_METRICS, max(1, n)))
     start = <const PlanCell**> malloc(plan.n_variants * sizeof(void*))
     counts = <int*> malloc(plan.n_variants * sizeof(int))
     spots = <Spot*> malloc(plan.n_variants * FLASH_MAX_CELLS * sizeof(Spot))
     net = <flash_network*> calloc(1, sizeof(flash_network))
-    room = malloc(5 * FLASH_LAYERS * sizeof(double) + 64)
+    room = malloc(LAYER_NUMBERS * FLASH_LAYERS * sizeof(double) + LINE_BYTES)
     try:
         if start == NULL or counts == NULL or spots == NULL or net == NULL or room == NULL:
             raise MemoryError
-        layer = <double*> ((<size_t> room + 63) & ~<size_t> 63)   # whole cache lines are read
+        # whole cache lines are read
+        layer = <double*> ((<size_t> room + LINE_BYTES - 1) & ~<size_t> (LINE_BYTES - 1))
         net.unit = score_scale()
         for k in range(plan.n_variants):
             start[k] = cells
-            counts[k] = plan.counts[k]
+            counts[k] = cells_within(plan.counts[k])
             for c in range(counts[k]):
                 spot_of(plan, k, c, counts[k], cells, spots + k * FLASH_MAX_CELLS + c)
             cells += counts[k]
@@ -190,4 +203,5 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
         free(spots)
         free(net)
         free(room)
-    return [memoryview(buffer).cast("d")[k * max(1, n):k * max(1, n) + n] for k in range(6)]
+    view = memoryview(buffer).cast("d")
+    return [view[k * max(1, n):k * max(1, n) + n] for k in range(FLASH_METRICS)]

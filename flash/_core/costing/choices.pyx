@@ -6,10 +6,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from flash._core.costing.packing cimport add_logarithms, all_of, packed
-from flash._core.kernels.kernels cimport flash_columns, flash_kernels, flash_packed, flash_reading
+from flash._core.kernels.kernels cimport (
+    FLASH_COUNTS, PLACES_CELLS, READ_CHOICES, flash_columns, flash_kernels, flash_packed,
+    flash_reading,
+)
 from flash._core.tables.problem cimport (
-    FLASH_METRICS, M_MACS, M_PARAMS, N_COLUMNS, flash_links, flash_metrics, flash_problem,
-    flash_totals,
+    FLASH_METRICS, M_MACS, M_PARAMS, N_COLUMNS, N_METRICS, flash_links, flash_metrics,
+    flash_problem, flash_totals,
 )
 from flash._core.tables.tables cimport Tables, kernels
 
@@ -24,8 +27,15 @@ ctypedef fused Choice:
     int64_t
 
 cdef enum:
-    BLOCK = 1024         # configurations whose rows and metrics stay in a core's own caches
-    WORDS = 32           # choices that the eight-wide kernel takes
+    AT_A_TIME = 1024     # configurations whose rows and metrics stay in a core's own caches
+    PLANE = AT_A_TIME + 8    # of their metrics: kernels write beyond the last
+    LINE_BYTES = 64      # of a cache line
+    GLOBALS = 3          # choices before those of the cells: width, number of cells, resolution
+    OUTPUTS = 4          # metrics that are not told as integers
+    TERMS = 9            # numbers of a row: its cells', and the variant's, the last
+    VARIANT = 8
+    MOST_WORD = 32767    # choices of a variable, and strides, are 16-bit
+    NO_MEMORY = -2       # of block_by_block
 
 
 cdef struct Strides:
@@ -79,19 +89,19 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
     cdef int64_t at = first, wrong = -1, variants
     cdef int k, width = <int> lengths.shape[0], kind = sizeof(Choice)
     cdef void* room
-    if each < 1 or width < 3 or (width - 3) % each or choices.shape[1] != width:
+    if each < 1 or width < GLOBALS or (width - GLOBALS) % each or choices.shape[1] != width:
         raise ValueError(f"rows must have {width} choices")
     if not 0 <= first <= last <= choices.shape[0]:
         raise ValueError(f"range {first}..{last} of {choices.shape[0]}")
     to.metric[M_PARAMS] = to.metric[M_MACS] = NULL   # told as integers
-    for k in range(4):
+    for k in range(OUTPUTS):
         to.metric[k] = NULL
         if out[k] is not None:
             plane = out[k]
             if plane.shape[0] < last:
                 raise ValueError("out is too short")
             to.metric[k] = &plane[0] if last else NULL
-    for k in range(2):
+    for k in range(FLASH_COUNTS):
         counts = macs if k else params
         if counts.shape[0] < last:
             raise ValueError("params or macs is too short")
@@ -101,7 +111,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
         raise ValueError(f"{variants} variants, and tables of {problem.n_variants}")
     strides.width = width
     strides.each = each
-    strides.cells = (width - 3) // each
+    strides.cells = (width - GLOBALS) // each
     for k in range(problem.n_variants):
         if problem.variants[k].n_cells > strides.cells:
             raise ValueError("rows are too short")
@@ -117,7 +127,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
         stride(&strides, &lengths[0], free_widths)
         if Choice is int8_t or Choice is int16_t or Choice is int32_t or Choice is int64_t:
             kind = -kind
-        if (kernel.from_choices != NULL and pack != NULL and pack.n_cells <= 8
+        if (kernel.from_choices != NULL and pack != NULL and pack.n_cells <= PLACES_CELLS
                 and readable(&strides, kind, &reading)):
             with nogil:
                 at = kernel.from_choices(pack, &reading, &choices[0, 0], first, last, &to)
@@ -127,7 +137,7 @@ def evaluate_choices(Tables tables not None, const Choice[:, ::1] choices not No
         # what is left: another machine, another layout, or the first choice out of range
         with nogil:
             wrong = block_by_block(problem, pack, kernel, &strides, &choices[0, 0], at, last, &to)
-        if wrong == -2:
+        if wrong == NO_MEMORY:
             raise MemoryError
         return wrong
     finally:
@@ -138,39 +148,40 @@ cdef void stride(Strides* s, const int64_t* lengths, bint free_widths) noexcept 
     cdef int k, c
     for k in range(s.width - 1, -1, -1):
         s.limit[k] = <uint64_t> lengths[k]
-        c = (k - 3) % s.each if k >= 3 else k
-        if k == 2 or k >= 3 and c == s.each - 1:
+        c = (k - GLOBALS) % s.each if k >= GLOBALS else k
+        if k == GLOBALS - 1 or k >= GLOBALS and c == s.each - 1:
             s.own[k] = 1
         else:
             s.own[k] = <int32_t> (s.own[k + 1] * lengths[k + 1])
-        if k >= 3 and c == 0:
-            c = (k - 3) // s.each
+        if k >= GLOBALS and c == 0:
+            c = (k - GLOBALS) // s.each
             s.handed[c] = <int32_t> (s.own[k] * lengths[k]) if free_widths and c else 0
 
 
 cdef bint readable(const Strides* s, int kind, flash_reading* r) noexcept nogil:
     """Whether the eight-wide kernel takes such rows, and how it does."""
-    cdef int[9] terms
+    cdef int[TERMS] terms
     cdef int k, c
-    if s.width > WORDS:
+    if s.width > READ_CHOICES:
         return False
     memset(r, 0, sizeof(flash_reading))
     r.width = s.width
     r.kind = kind
     r.pairs = 1
-    for k in range(9):
+    for k in range(TERMS):
         terms[k] = 0
     for k in range(s.width):
-        if s.limit[k] > 32767:
+        if s.limit[k] > MOST_WORD:
             return False
         r.limit[k] = <uint16_t> s.limit[k]
         if s.limit[k] == 1:
             continue
-        c = 8 if k < 3 else (k - 3) // s.each
-        if c < 8 or k < 3:
+        c = VARIANT if k < GLOBALS else (k - GLOBALS) // s.each
+        if c < VARIANT or k < GLOBALS:
             if not term(r, terms, c, k, s.own[k]):
                 return False
-        if k >= 3 and (k - 3) % s.each == 0 and c < 7 and c + 1 < s.cells and s.handed[c + 1]:
+        if (k >= GLOBALS and (k - GLOBALS) % s.each == 0 and c + 1 < min(VARIANT, s.cells)
+                and s.handed[c + 1]):
             if not term(r, terms, c + 1, k, s.handed[c + 1]):
                 return False
     return True
@@ -179,7 +190,7 @@ cdef bint readable(const Strides* s, int kind, flash_reading* r) noexcept nogil:
 cdef bint term(flash_reading* r, int* terms, int number, int word, int64_t times) noexcept nogil:
     """One more choice in a row's number."""
     cdef int pair = terms[number] // 2, place = 2 * number + terms[number] % 2
-    if pair > 1 or times > 32767:
+    if pair > 1 or times > MOST_WORD:
         return False
     r.word[pair][place] = <int16_t> word
     r.times[pair][place] = <int16_t> times
@@ -205,7 +216,7 @@ cdef void add_logarithms_of(const flash_links* links, int64_t first, int64_t las
 cdef int64_t block_by_block(const flash_problem* problem, const flash_packed* pack,
                             const flash_kernels* kernel, const Strides* s, const Choice* choices,
                             int64_t first, int64_t last, const flash_columns* to) noexcept nogil:
-    """The place of the first choice out of its range, -1, or -2 where memory lacks."""
+    """The place of the first choice out of its range, -1, or NO_MEMORY."""
     cdef int64_t i, n, at = first, wrong = -1
     cdef int c, k, bad, last_one, cells = s.cells, width = s.width
     cdef int32_t number, before
@@ -214,16 +225,16 @@ cdef int64_t block_by_block(const flash_problem* problem, const flash_packed* pa
     cdef int32_t* variant
     cdef double* metrics
     cdef double x[N_COLUMNS]
-    cdef double m[6]
-    cdef void* room = malloc((6 * (BLOCK + 8) * sizeof(double))
-                             + (BLOCK + 16) * (cells + 1) * sizeof(int32_t) + 128)
+    cdef double m[N_METRICS]
+    cdef void* room = malloc(FLASH_METRICS * PLANE * sizeof(double)
+                             + (AT_A_TIME + 16) * (cells + 1) * sizeof(int32_t) + 2 * LINE_BYTES)
     if room == NULL:
-        return -2
-    metrics = <double*> ((<size_t> room + 63) & ~<size_t> 63)
-    rows = <int32_t*> (metrics + 6 * (BLOCK + 8))
-    variant = rows + (BLOCK + 8) * cells
+        return NO_MEMORY
+    metrics = <double*> ((<size_t> room + LINE_BYTES - 1) & ~<size_t> (LINE_BYTES - 1))
+    rows = <int32_t*> (metrics + FLASH_METRICS * PLANE)
+    variant = rows + PLANE * cells
     while at < last and wrong < 0:
-        n = min(BLOCK, last - at)
+        n = min(AT_A_TIME, last - at)
         bad = 0
         for i in range(n):
             own = choices + (at + i) * width
@@ -239,7 +250,7 @@ cdef int64_t block_by_block(const flash_problem* problem, const flash_packed* pa
             own = choices + (at + i) * width
             variant[i] = (<int32_t> own[0] * s.own[0] + <int32_t> own[1] * s.own[1]
                           + <int32_t> own[2])
-            k = 3
+            k = GLOBALS
             before = 0
             for c in range(cells):
                 number = before * s.handed[c]
@@ -250,20 +261,20 @@ cdef int64_t block_by_block(const flash_problem* problem, const flash_packed* pa
                     k += 1
                 rows[i * cells + c] = number
         if pack != NULL and cells >= pack.n_cells:
-            all_of(kernel, pack, n, variant, rows, cells, BLOCK + 8, metrics)
-            add_logarithms(&problem.links, n, BLOCK + 8, metrics)
+            all_of(kernel, pack, n, variant, rows, cells, PLANE, metrics)
+            add_logarithms(&problem.links, n, PLANE, metrics)
         else:
             for i in range(n):
                 flash_totals(&problem.variants[variant[i]], rows + i * cells, x)
                 flash_metrics(&problem.links, x, m)
                 for k in range(FLASH_METRICS):
-                    metrics[k * (BLOCK + 8) + i] = m[k]
-        for k in range(4):
+                    metrics[k * PLANE + i] = m[k]
+        for k in range(OUTPUTS):
             if to.metric[k] != NULL:
-                memcpy(to.metric[k] + at, metrics + k * (BLOCK + 8), n * sizeof(double))
-        for k in range(2):
+                memcpy(to.metric[k] + at, metrics + k * PLANE, n * sizeof(double))
+        for k in range(FLASH_COUNTS):
             for i in range(n):
-                to.count[k][at + i] = <int64_t> metrics[(4 + k) * (BLOCK + 8) + i]
+                to.count[k][at + i] = <int64_t> metrics[(M_PARAMS + k) * PLANE + i]
         at += n
     free(room)
     return wrong

@@ -8,16 +8,26 @@ from libc.string cimport memcpy, memset
 
 from flash._core.kernels.kernels cimport (
     FOLD_ENERGY, FOLD_ENERGY_IN, FOLD_LATENCY, FOLD_LATENCY_IN, FOLD_LEAK, FOLD_LEAK_IN,
-    FOLD_NUMBERS, FOLD_PEAK, FOLD_SCORE, PACK_DIRECT, PACK_FEW, PACK_FOLDED, PACK_PLAIN, PACK_WIDE,
-    SPLIT_ENERGY_OUT, SPLIT_LATENCY_OUT, SPLIT_MACS, flash_kernels, flash_packed, flash_places,
+    FOLD_NUMBERS, FOLD_PEAK, FOLD_SCORE, N_FOLDED, PACK_DIRECT, PACK_FEW, PACK_FOLDED, PACK_LINE,
+    PACK_PLAIN, PACK_WIDE, PLACES_CELLS, SPLIT_ENERGY_OUT, SPLIT_LATENCY_OUT, SPLIT_MACS,
+    flash_kernels, flash_packed, flash_places,
 )
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
-    FLASH_COLUMNS, FLASH_MAX_CELLS, M_MACS, M_PARAMS, N_COLUMNS, flash_cell, flash_class_of,
-    flash_joined, flash_links, flash_problem, flash_variant,
+    FLASH_COLUMNS, FLASH_MAX_CELLS, M_MACS, M_PARAMS, N_CELLS, N_COLUMNS, flash_cell,
+    flash_class_of, flash_joined, flash_links, flash_problem, flash_variant,
 )
 from flash._core.tables.tables cimport Tables, kernels
+
+
+cdef extern from * nogil:
+    """
+    #define MOST_EXACT 9007199254740992.0 /* 2^53: integers up to it are doubles */
+    #define LEAST_FOLD 4.0 /* so that what is folded, over it, is below 2^51: kernels round that */
+    """
+    const double MOST_EXACT
+    const double LEAST_FOLD
 
 
 cdef enum:
@@ -26,8 +36,8 @@ cdef enum:
     FAR = 1 << 16            # numbers that a core's own caches hold
     MAX_BUCKETS = 1 << 14    # of scales beyond the first few thousand
     MAX_BITS = 52            # of a folded column: kernels make doubles of its totals
-    LINE = 8                 # numbers of a cache line
-    GROUP = 8                # cells of a flash_places
+    MAX_COARSE = 12          # a bucket of scales has at most 2^12
+    LAST_ROWS = 12           # configurations whose rows are copied: see all_of
 
 
 cdef struct Extents:         # of the totals of all variants
@@ -46,11 +56,12 @@ cdef inline const flash_packed* packed(Tables tables, int64_t n):
                 lines += tables.problem.variants[t].cells[c].rows
         tables.evaluated += n
         if tables.evaluated >= lines // WORTHWHILE:
-            pack(tables, lines)
+            pack_tables(tables, lines)
     return tables.packed
 
 
-cdef inline bint plan(const flash_problem* problem, Extents* x, flash_packed* p) noexcept nogil:
+cdef inline bint choose_layout(const flash_problem* problem, Extents* x,
+                               flash_packed* p) noexcept nogil:
     """Chooses the layout; whether there is one."""
     cdef const flash_links* links = &problem.links
     cdef bint scaled
@@ -64,7 +75,7 @@ cdef inline bint plan(const flash_problem* problem, Extents* x, flash_packed* p)
     p.n_variants = problem.n_variants
     p.links = links
     extents(problem, x)
-    for k in range(LINE):
+    for k in range(PACK_LINE):
         p.summed[k] = ~<uint64_t> 0
     if links.n_steps:
         p.coarse = buckets(links, x.high[COL_SCALE])
@@ -76,12 +87,12 @@ cdef inline bint plan(const flash_problem* problem, Extents* x, flash_packed* p)
         if some(x, COL_PEAK):
             p.layout = PACK_WIDE
         elif scaled or some(x, COL_ENERGY) or some(x, COL_AREA):
-            p.layout = PACK_PLAIN if joins(x, p) else PACK_WIDE
+            p.layout = PACK_PLAIN if folds_scale(x, p) else PACK_WIDE
         else:
             p.layout = PACK_FEW
     p.shift = 4 if p.layout == PACK_WIDE else 2 if p.layout == PACK_FEW else 3
     if p.layout == PACK_WIDE:
-        p.summed[COL_PEAK % LINE] = 0
+        p.summed[COL_PEAK % PACK_LINE] = 0
     return True
 
 
@@ -108,7 +119,7 @@ cdef inline void extents(const flash_problem* problem, Extents* x) noexcept nogi
 cdef inline int buckets(const flash_links* links, double scale) noexcept nogil:
     """The power of two of the classes' buckets, each of at most two classes; -1 where none fits."""
     cdef int k
-    for k in range(12, -1, -1):
+    for k in range(MAX_COARSE, -1, -1):
         if scale / <double> (<int64_t> 1 << k) < MAX_BUCKETS and separate(links, k, scale):
             return k
     return -1
@@ -125,14 +136,14 @@ cdef inline bint separate(const flash_links* links, int coarse, double scale) no
     return True
 
 
-cdef inline bint joins(const Extents* x, flash_packed* p) noexcept nogil:
+cdef inline bint folds_scale(const Extents* x, flash_packed* p) noexcept nogil:
     """Whether a double holds parameters and scale."""
-    p.fold = 4.0             # the kernels round what is below 2^51
+    p.fold = LEAST_FOLD
     while p.fold <= 2.0 * x.high[COL_SCALE]:
         p.fold *= 2.0
     p.unfold = 1.0 / p.fold
     return (x.low[COL_SCALE] >= 0.0 and x.low[COL_PARAMS] >= 0.0
-            and (x.high[COL_PARAMS] + 1.0) * p.fold <= 9007199254740992.0)
+            and (x.high[COL_PARAMS] + 1.0) * p.fold <= MOST_EXACT)
 
 
 cdef inline int bits(double x) noexcept nogil:
@@ -145,8 +156,8 @@ cdef inline int bits(double x) noexcept nogil:
 cdef inline bint folds(const flash_problem* problem, const Extents* x,
                        flash_packed* p) noexcept nogil:
     """Whether eight integers hold the totals, and where they do."""
-    cdef double[2] leaks
-    cdef double[FOLD_NUMBERS] above
+    cdef double[2] leaks                     # of latency, of the inputs' latency
+    cdef double[N_FOLDED] above
     cdef int k, t
     if some(x, COL_AREA) or not leaks_beyond(problem, leaks):
         return False
@@ -180,8 +191,7 @@ cdef inline bint folds(const flash_problem* problem, const Extents* x,
             and splits(p, SPLIT_MACS, FOLD_ENERGY, FOLD_PEAK, x.high[COL_MACS]))
 
 
-cdef inline bint splits(flash_packed* p, int which, int high, int low,
-                        double total) noexcept nogil:
+cdef inline bint splits(flash_packed* p, int which, int high, int low, double total) noexcept nogil:
     """Whether two numbers' room below their cuts holds a column: all its cells' low parts, and what
     they leave."""
     cdef int split = min(MAX_BITS, <int> p.cut[low] - bits(<double> (p.n_cells - 1)))
@@ -232,30 +242,31 @@ cdef inline double number(const flash_cell* cell, int column, int64_t row) noexc
     return cell.column[column][row] if cell.column[column] != NULL else 0.0
 
 
-cdef inline void pack(Tables tables, int64_t lines) noexcept nogil:
+cdef inline void pack_tables(Tables tables, int64_t lines) noexcept nogil:
     cdef const flash_problem* problem = &tables.problem
     cdef const flash_links* links = &problem.links
     cdef Extents x
     cdef flash_packed planned
     cdef flash_packed* p
     cdef flash_places* part
+    cdef flash_places* own
     cdef double* line
     cdef int16_t* class_at
     cdef int64_t s, scales = 0, n_coarse = 0
     cdef int c, t, groups
     cdef size_t size
-    if (kernels().from_tables == NULL or not plan(problem, &x, &planned)
+    if (kernels().from_tables == NULL or not choose_layout(problem, &x, &planned)
             or lines > MAX_NUMBERS >> planned.shift):
         tables.unpackable = True
         return
     if links.n_steps:
         scales = min(PACK_DIRECT, <int64_t> x.high[COL_SCALE] + 1)
         n_coarse = (<int64_t> x.high[COL_SCALE] >> planned.coarse) + 1
-    groups = (planned.n_cells + GROUP - 1) // GROUP
+    groups = (planned.n_cells + PLACES_CELLS - 1) // PLACES_CELLS
     size = (lines << planned.shift) * sizeof(double) + sizeof(flash_packed)
     size += problem.n_variants * groups * sizeof(flash_places)
     size += (PACK_DIRECT + n_coarse) * sizeof(int16_t)
-    tables.packing = calloc(1, size + LINE * sizeof(double))
+    tables.packing = calloc(1, size + PACK_LINE * sizeof(double))
     if tables.packing == NULL:
         return
     line = <double*> ((<size_t> tables.packing + 63) & ~<size_t> 63)
@@ -274,9 +285,10 @@ cdef inline void pack(Tables tables, int64_t lines) noexcept nogil:
     s = 1
     for t in range(problem.n_variants):
         for c in range(problem.variants[t].n_cells):
-            part[t * groups + c // GROUP].first[c % GROUP] = s << p.shift
-            part[t * groups + c // GROUP].limit[c % GROUP] = problem.variants[t].cells[c].rows
-            part[t * groups + c // GROUP].need[c % GROUP] = -1
+            own = part + t * groups + c // PLACES_CELLS
+            own.first[c % PLACES_CELLS] = s << p.shift
+            own.limit[c % PLACES_CELLS] = problem.variants[t].cells[c].rows
+            own.need[c % PLACES_CELLS] = -1
             side_by_side(p, &problem.variants[t], c, line + (s << p.shift))
             s += problem.variants[t].cells[c].rows
     tables.packed = p
@@ -369,7 +381,7 @@ cdef inline int all_of(const flash_kernels* kernel, const flash_packed* pack, Py
                        Py_ssize_t plane, double* out) noexcept nogil:
     """Whether a configuration is out of range. The last ones' rows are copied: a kernel reads
     whole vectors of them."""
-    cdef int32_t rows[12 * FLASH_MAX_CELLS]
+    cdef int32_t rows[LAST_ROWS * N_CELLS]
     cdef Py_ssize_t i, whole = (n - 8) & ~3 if n > 8 else 0
     for i in range(whole, n):
         memcpy(rows + (i - whole) * FLASH_MAX_CELLS, row + i * width,

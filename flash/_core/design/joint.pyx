@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from flash._core.kernels.kernels cimport flash_kernels
+from flash._core.kernels.kernels cimport PACK_LINE, flash_kernels
 from flash._core.tables.problem cimport (
     COL_PEAK, FLASH_COLUMNS, M_LATENCY, M_PARAMS, flash_cell, flash_class, flash_joined,
     flash_links, flash_problem, flash_variant,
@@ -20,10 +20,15 @@ __all__ = ("join", "total_of")
 
 cdef enum:
     COSTS = 0b111111111110   # columns: latency ... peak
-    PIECE = 256          # rows at a time, which stay in the innermost cache
+    ROWS_AT_A_TIME = 256 # which stay in the innermost cache
 
 
-cdef struct Choices:     # tables of a part's options
+cdef inline int64_t whole_lines(int64_t rows) noexcept nogil:
+    """Numbers of a column with what fills its last cache line."""
+    return (rows + PACK_LINE - 1) & ~<int64_t> (PACK_LINE - 1)
+
+
+cdef struct Options:     # tables of a part's options
     int n
     const flash_problem** option
 
@@ -43,75 +48,90 @@ def join(Tables base not None, list parts not None) -> Tables:
     cdef Tables self = Tables.__new__(Tables)
     cdef Tables one
     cdef const flash_kernels* kernel = kernels()
-    cdef const flash_problem* first
-    cdef Choices* choices
-    cdef flash_cell* cell
-    cdef int v, c, k, i, j, costs = COSTS, n_parts = <int> len(parts), alone
+    cdef Options* options
+    cdef int v, c, i, j, costs = COSTS, n_parts = <int> len(parts), alone
     cdef int64_t need = 0
     cdef double* at
     if not parts or not all(parts):
         raise ValueError("parts: each needs an option")
     alone = n_parts == 1 and len(parts[0]) == 1
-    choices = <Choices*> malloc(n_parts * sizeof(Choices)
+    options = <Options*> malloc(n_parts * sizeof(Options)
                                 + sum(map(len, parts)) * sizeof(void*))
-    if choices == NULL:
+    if options == NULL:
         raise MemoryError
     try:
-        at = <double*> (choices + n_parts)
+        at = <double*> (options + n_parts)
         for i in range(n_parts):
-            choices[i].n = <int> len(parts[i])
-            choices[i].option = <const flash_problem**> at
-            at += choices[i].n
-            for j in range(choices[i].n):
+            options[i].n = <int> len(parts[i])
+            options[i].option = <const flash_problem**> at
+            at += options[i].n
+            for j in range(options[i].n):
                 one = parts[i][j]
-                if not alike(&one.problem, &base.problem):
+                if not same_rows(&one.problem, &base.problem):
                     raise ValueError("parts: tables of another space")
                 costs &= one.problem.present
-                choices[i].option[j] = &one.problem
-                if not linked_alike(&one.problem.links, &choices[0].option[0].links, n_parts > 1):
+                options[i].option[j] = &one.problem
+                if not linked_alike(&one.problem.links, &options[0].option[0].links, n_parts > 1):
                     raise ValueError("parts: their totals become metrics in different ways")
-        first = choices[0].option[0]
         self.shape([base.problem.variants[v].n_cells for v in range(base.problem.n_variants)])
         self.problem.present = (base.problem.present & ~COSTS) | costs
         self.problem.links = base.problem.links
-        least_links(choices, n_parts, &self.problem.links)
+        least_links(options, n_parts, &self.problem.links)
         one = parts[0][0]
         self.classes = (base, one if alone else one.classes)   # keeps their arrays alive
         for v in range(base.problem.n_variants):
             for c in range(base.problem.variants[v].n_cells):
-                for k in range(FLASH_COLUMNS):
-                    if costs >> k & 1:
-                        need += (base.problem.variants[v].cells[c].rows + 7) & ~7
+                need += count_of(costs) * whole_lines(base.problem.variants[v].cells[c].rows)
         at = NULL if alone else self.reserve(need)
         for v in range(base.problem.n_variants):
             self.problem.variants[v].constant = base.problem.variants[v].constant
             for c in range(base.problem.variants[v].n_cells):
-                cell = &self.problem.variants[v].cells[c]
-                cell[0] = base.problem.variants[v].cells[c]
-                for k in range(FLASH_COLUMNS):
-                    if not COSTS >> k & 1:
-                        continue
-                    cell.column[k] = NULL
-                    if not costs >> k & 1:
-                        continue
-                    if alone:
-                        cell.column[k] = first.variants[v].cells[c].column[k]
-                        cell.low[k] = first.variants[v].cells[c].low[k]
-                        cell.high[k] = first.variants[v].cells[c].high[k]
-                        continue
-                    cell.column[k] = at
-                    at += (cell.rows + 7) & ~7
-                    with nogil:
-                        join_up(choices, n_parts, v, c, k, cell.rows, cell.column[k])
-                        kernel.range(cell.rows, cell.column[k], &cell.low[k], &cell.high[k])
+                self.problem.variants[v].cells[c] = base.problem.variants[v].cells[c]
+                with nogil:
+                    at = join_cell(options, n_parts, v, c, costs, alone, kernel,
+                                   &self.problem.variants[v].cells[c], at)
     finally:
-        free(choices)
+        free(options)
     self.ranged = 1
     self.check()
     return self
 
 
-cdef inline int alike(const flash_problem* a, const flash_problem* b) noexcept nogil:
+cdef inline int count_of(int columns) noexcept nogil:
+    """How many of the columns' bits are set."""
+    cdef int n = 0
+    while columns:
+        columns &= columns - 1
+        n += 1
+    return n
+
+
+cdef inline double* join_cell(const Options* options, int n_parts, int v, int c, int costs,
+                              int alone, const flash_kernels* kernel, flash_cell* cell,
+                              double* at) noexcept nogil:
+    """A cell's columns of costs: `costs` of them, those of the only option where it stands alone,
+    else joined and written to `at`. Returns where the next cell's go."""
+    cdef const flash_cell* first = &options[0].option[0].variants[v].cells[c]
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        if not COSTS >> k & 1:
+            continue
+        cell.column[k] = NULL
+        if not costs >> k & 1:
+            continue
+        if alone:
+            cell.column[k] = first.column[k]
+            cell.low[k] = first.low[k]
+            cell.high[k] = first.high[k]
+            continue
+        cell.column[k] = at
+        at += whole_lines(cell.rows)
+        join_up(options, n_parts, v, c, k, cell.rows, cell.column[k])
+        kernel.range(cell.rows, cell.column[k], &cell.low[k], &cell.high[k])
+    return at
+
+
+cdef inline int same_rows(const flash_problem* a, const flash_problem* b) noexcept nogil:
     """Whether two problems have the same rows."""
     cdef int v, c
     if a.n_variants != b.n_variants:
@@ -140,9 +160,9 @@ cdef inline int linked_alike(const flash_links* a, const flash_links* b, int who
         and memcmp(a.of, b.of, a.n_steps * sizeof(flash_class)) == 0)
 
 
-cdef inline void least_links(const Choices* choices, int n_parts, flash_links* out) noexcept nogil:
+cdef inline void least_links(const Options* options, int n_parts, flash_links* out) noexcept nogil:
     """What costs become: as the first option's, and no more than with any other."""
-    cdef const flash_links* own = &choices[0].option[0].links
+    cdef const flash_links* own = &options[0].option[0].links
     cdef int part, j, k
     out.n_direct = own.n_direct
     out.class_at = own.class_at
@@ -154,27 +174,27 @@ cdef inline void least_links(const Choices* choices, int n_parts, flash_links* o
     for k in range(M_LATENCY, M_PARAMS):
         out.quantum[k] = own.quantum[k]
     for part in range(n_parts):
-        for j in range(choices[part].n):
-            own = &choices[part].option[j].links
+        for j in range(options[part].n):
+            own = &options[part].option[j].links
             out.leakage = min(out.leakage, own.leakage)
             out.area_per_scale = min(out.area_per_scale, own.area_per_scale)
 
 
-cdef inline void join_up(const Choices* choices, int n_parts, int v, int c, int k, int64_t n,
+cdef inline void join_up(const Options* options, int n_parts, int v, int c, int k, int64_t n,
                          double* out) noexcept nogil:
     """out = the sum, or the peak, over the parts of the least of their options."""
-    cdef double least[PIECE]
+    cdef double least[ROWS_AT_A_TIME]
     cdef const double* column
     cdef int64_t start = 0, m, i
     cdef int part, j
     while start < n:
-        m = min(<int64_t> PIECE, n - start)
+        m = min(<int64_t> ROWS_AT_A_TIME, n - start)
         for part in range(n_parts):
-            column = choices[part].option[0].variants[v].cells[c].column[k] + start
-            if choices[part].n > 1:
+            column = options[part].option[0].variants[v].cells[c].column[k] + start
+            if options[part].n > 1:
                 memcpy(least, column, m * sizeof(double))
-                for j in range(1, choices[part].n):
-                    column = choices[part].option[j].variants[v].cells[c].column[k] + start
+                for j in range(1, options[part].n):
+                    column = options[part].option[j].variants[v].cells[c].column[k] + start
                     for i in range(m):
                         least[i] = column[i] if column[i] < least[i] else least[i]
                 column = least

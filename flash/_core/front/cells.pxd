@@ -6,16 +6,17 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from flash._core.front.cloud cimport Cloud, discard, points_of
-from flash._core.front.join cimport Pause, join
+from flash._core.front.join cimport Pause, join_clouds
 from flash._core.front.keys cimport bounded, by_goals, by_missing, rest_of
 from flash._core.front.sift cimport Waiting, by_sums, claim, sift
 from flash._core.front.task cimport (
-    KEEP, SHIFT, Task, has_logarithms, hopeless, rows_of, totals, variant_of,
+    EASE_INWARD, KEEP, MOST_STEEP, OUT_OF_MEMORY, SHIFT, Task, has_logarithms, hopeless, rows_of,
+    totals, variant_of,
 )
 from flash._core.kernels.kernels cimport FLASH_POINTS, flash_lanes, flash_points, flash_stage
 from flash._core.tables.problem cimport (
-    COL_SCORE, FLASH_COLUMNS, M_SCORE, N_COLUMNS, flash_cell, flash_follows, flash_links,
-    flash_variant,
+    COL_SCORE, FLASH_COLUMNS, LINK_EXPONENTIAL, LINK_LOGISTIC, M_SCORE, N_COLUMNS, N_STATES,
+    flash_cell, flash_follows, flash_links, flash_variant,
 )
 
 
@@ -54,25 +55,25 @@ cdef inline void choose_steps(Task* t, const flash_variant* v) noexcept nogil:
     t.epsilon = exp(0.5 * whole) - 1.0
     for k in range(FLASH_COLUMNS):
         t.slack[k] = t.loose[k]
-        t.step[k] = exp(share) * (1.0 - 1e-12)
+        t.step[k] = exp(share) * EASE_INWARD
     rest_of(v, 0, -1, low, high)
     score = l.quantum[M_SCORE] * (low[COL_SCORE] + v.constant[COL_SCORE])
     if has_logarithms(l):
-        if l.score_link == 2 and not bounded(t, M_SCORE):
-            t.shift = share * (1.0 - 1e-12)
+        if l.score_link == LINK_LOGISTIC and not bounded(t, M_SCORE):
+            t.shift = share * EASE_INWARD
     elif t.slack[COL_SCORE] == KEEP:
         pass
-    elif l.score_link == 2:
+    elif l.score_link == LINK_LOGISTIC:
         t.slack[COL_SCORE] = SHIFT
-        t.step[COL_SCORE] = share * (1.0 - 1e-12) / l.quantum[M_SCORE]
+        t.step[COL_SCORE] = share * EASE_INWARD / l.quantum[M_SCORE]
     elif not score > 0.0 or not positive(v):
         t.slack[COL_SCORE] = KEEP
-    elif l.score_link == 1:
+    elif l.score_link == LINK_EXPONENTIAL:
         # accuracy rises by at most this power of the score, steepest where it is least
         score *= exp(-whole)
         steep = exp(l.link_b / score + l.link_c)
-        steep = l.link_b / score * (steep / (l.link_a + steep) if steep < 1e300 else 1.0)
-        t.step[COL_SCORE] = exp(share / max(1.0, steep)) * (1.0 - 1e-12)
+        steep = l.link_b / score * (steep / (l.link_a + steep) if steep < MOST_STEEP else 1.0)
+        t.step[COL_SCORE] = exp(share / max(1.0, steep)) * EASE_INWARD
 
 
 cdef inline int64_t future(const flash_variant* v, int c, int64_t state) noexcept nogil:
@@ -107,8 +108,8 @@ cdef inline void take_row(Task* t, const flash_cell* cell, int64_t row,
     rows_of(t, made)[0] = <int32_t> row
 
 
-cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
-                         Cloud* out) noexcept nogil:
+cdef inline void undominated_rows(Task* t, const flash_variant* v, int c, int64_t state,
+                                  Cloud* out) noexcept nogil:
     """The rows of a cell in a state that no other dominates. Of many some come first: most of the
     others are dominated by one of them."""
     cdef const flash_cell* cell = &v.cells[c]
@@ -129,12 +130,12 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     if each > MANY_ROWS and not has_logarithms(t.stage.links):
         for i in range(FEW_ROWS):
             take_row(t, cell, first + i * each // FEW_ROWS, &waiting)
-        if t.stopped != 4:
+        if t.stopped != OUT_OF_MEMORY:
             sift(t, out, &waiting)
     some = points_of(out, 0)
     for i in range(out.blocks):
         blocks[i] = <int32_t> i
-    for b in range((each + FLASH_POINTS - 1) // FLASH_POINTS if t.stopped != 4 else 0):
+    for b in range((each + FLASH_POINTS - 1) // FLASH_POINTS if t.stopped != OUT_OF_MEMORY else 0):
         i = first + b * FLASH_POINTS
         count = <int> min(<int64_t> FLASH_POINTS, first + each - i)
         alive = (<uint32_t> 1 << count) - 1
@@ -147,7 +148,7 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
         for l in range(count):
             if alive >> l & 1:
                 take_row(t, cell, i + l, &waiting)
-    if t.stopped != 4:
+    if t.stopped != OUT_OF_MEMORY:
         sift(t, out, &waiting)
     by_sums(t, out)
     free(waiting.record)
@@ -156,72 +157,91 @@ cdef inline void rows_in(Task* t, const flash_variant* v, int c, int64_t state,
     t.stage = stage
 
 
+cdef inline void start_cloud(Task* t, const flash_variant* v, Cloud* out,
+                             Waiting* waiting) noexcept nogil:
+    """One sum, of no rows: the constants."""
+    cdef char* start = claim(t, waiting)
+    cdef int k
+    if start == NULL:
+        return
+    memset(start, 0, t.stride)
+    for k in range(t.n_columns):
+        totals(start)[k] = v.constant[t.column[k]]
+    by_missing(t, v, 0, -1)
+    sift(t, out, waiting)
+    by_sums(t, out)
+
+
+cdef inline void join_state(Task* t, const flash_variant* v, int c, int64_t state,
+                            const Cloud* before, Cloud* out, Waiting* waiting,
+                            Pause pause) noexcept nogil:
+    """The rows of cell c in a state join the sums of the cells before it that they may follow."""
+    cdef Cloud rows
+    cdef double offset[N_COLUMNS]
+    cdef int64_t g
+    cdef int k
+    memset(&rows, 0, sizeof(rows))
+    undominated_rows(t, v, c, state, &rows)
+    for g in range(v.cells[c - 1].states if c else 1):
+        if c and (future(v, c - 1, g) != g
+                  or not flash_follows(&v.cells[c - 1], g, &v.cells[c], state)):
+            continue
+        for k in range(FLASH_COLUMNS):
+            offset[k] = 0.0
+            if v.cells[c].boundary[k] != NULL:
+                offset[k] = v.cells[c].boundary[k][g * v.cells[c].states + state]
+        join_clouds(t, &before[g], &rows, offset, out, waiting, pause)
+    discard(&rows)
+
+
 cdef inline void join_cells(Task* t, int variant, Cloud* found, Waiting* kept,
                             Pause pause) noexcept nogil:
-    """One variant, cell by cell, by groups of states."""
+    """One variant, cell by cell, by groups of states.
+
+    before[g]: the sums of the cells so far that hand on group g, of which no other dominates one
+    whatever the missing cells bring. With the last cell all go to `found`, and wait in `kept`.
+    """
     cdef const flash_variant* v = &t.problem.variants[variant]
-    cdef Cloud before[64]
-    cdef Cloud after[64]
-    cdef Cloud rows
+    cdef Cloud before[N_STATES]
+    cdef Cloud after[N_STATES]
     cdef Waiting waiting
-    cdef Waiting* wait
-    cdef double offset[N_COLUMNS]
-    cdef int64_t s, g, f
-    cdef int c, k
-    cdef char* start
+    cdef int64_t s, f
+    cdef int c, final
     memset(before, 0, sizeof(before))
-    memset(after, 0, sizeof(after))
-    memset(&rows, 0, sizeof(rows))
     memset(&waiting, 0, sizeof(waiting))
     t.variant = variant
     t.n_rows = 0
     t.done = 0.0
     t.whole = v.n_cells
     choose_steps(t, v)
-    start = claim(t, &waiting)
-    if start != NULL:
-        memset(start, 0, t.stride)
-        for k in range(t.n_columns):
-            totals(start)[k] = v.constant[t.column[k]]
-        by_missing(t, v, 0, -1)
-        sift(t, before, &waiting)
-        by_sums(t, before)
+    start_cloud(t, v, before, &waiting)
     for c in range(v.n_cells):
+        final = c + 1 == v.n_cells
         t.n_rows = c + 1
-        if c + 1 < v.n_cells:
-            by_missing(t, v, c + 1, -1)
-        else:
+        if final:
             by_goals(t)
-        for g in range(64):
-            memset(&after[g], 0, sizeof(Cloud))
+        else:
+            by_missing(t, v, c + 1, -1)
+        memset(after, 0, sizeof(after))
         for f in range(v.cells[c].states):      # groups after, each from all its states
             for s in range(v.cells[c].states):
-                if future(v, c, s) != f or t.stopped == 4:
+                if future(v, c, s) != f or t.stopped == OUT_OF_MEMORY:
                     continue
-                rows_in(t, v, c, s, &rows)
-                t.before = 0 if t.stage.final else found.n + kept.n
-                for g in range(v.cells[c - 1].states if c else 1):
-                    if c and (future(v, c - 1, g) != g
-                              or not flash_follows(&v.cells[c - 1], g, &v.cells[c], s)):
-                        continue
-                    for k in range(FLASH_COLUMNS):
-                        offset[k] = 0.0
-                        if v.cells[c].boundary[k] != NULL:
-                            offset[k] = v.cells[c].boundary[k][g * v.cells[c].states + s]
-                    wait = kept if t.stage.final else &waiting
-                    join(t, &before[g], &rows, offset, found if t.stage.final else &after[f],
-                         wait, pause)
-                discard(&rows)
-            if t.stage.final and t.epsilon > 0.0 and t.stopped != 4:
+                t.before = 0 if final else found.n + kept.n
+                join_state(t, v, c, s, before, found if final else &after[f],
+                           kept if final else &waiting, pause)
+            if t.stopped == OUT_OF_MEMORY:
+                continue
+            if final and t.epsilon > 0.0:
                 sift(t, found, kept)
-            elif not t.stage.final and t.stopped != 4:
+            elif not final:
                 sift(t, &after[f], &waiting)
                 by_sums(t, &after[f])
-        for g in range(64):
-            discard(&before[g])
-            before[g] = after[g]
+        for s in range(N_STATES):
+            discard(&before[s])
+            before[s] = after[s]
         t.done = c + 1
         t.share = 0.0
-    for g in range(64):
-        discard(&before[g])
+    for s in range(N_STATES):
+        discard(&before[s])
     free(waiting.record)

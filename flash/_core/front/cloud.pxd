@@ -9,22 +9,15 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from flash._core.kernels.kernels cimport FLASH_POINTS, flash_code, flash_points
+from flash._core.kernels.kernels cimport FLASH_CODES, FLASH_POINTS, N_KEYS, flash_code, flash_points
 
 
 cdef enum:
-    GROUP = 8            # nodes of a level in one of the next
-    LEVELS = 12
-    MOST_KEYS = 14       # FLASH_KEYS, as a size that Cython must know
-    CODES = 65534        # of a key: as flash_code has them
-    SAMPLE = 64          # points that tell along which key others are halved
-    FEW_GUESSES = 15     # and where
+    FANOUT = 8           # nodes of a level in one of the next
+    LEVELS = 12          # eight to the twelfth blocks are more than any memory holds
+    SPREAD_SAMPLE = 64   # points that tell along which key others are halved
+    GUESSES = 15         # and where
     TELLING = 4          # keys, the first, that points are arranged by: the others follow them
-
-cdef extern from *:
-    """
-    _Static_assert(FLASH_KEYS == 14, "cloud.pxd has another number of keys");
-    """
 
 
 cdef struct Cloud:
@@ -33,10 +26,10 @@ cdef struct Cloud:
     int64_t n
     int64_t blocks
     char* record         # one per point
-    double* key          # (blocks, keys, 16); beyond the last point: infinity
+    double* key          # (blocks, keys, FLASH_POINTS); beyond the last point: infinity
     int16_t* code        # the same, or NULL: see flash_points
-    double first[MOST_KEYS]
-    double per[MOST_KEYS]
+    double first[N_KEYS]
+    double per[N_KEYS]
     int n_levels
     int64_t nodes[LEVELS]
     double* low[LEVELS]  # (nodes, keys)
@@ -67,8 +60,8 @@ cdef inline double most_of(const double* x, int64_t n) noexcept nogil:
     return out
 
 
-cdef inline int pack(Cloud* cloud, int keys, int64_t n, const int32_t* order,
-                     const double* key, int coded) noexcept nogil:
+cdef inline int pack(Cloud* cloud, int keys, int64_t n, const int32_t* order, const double* key,
+                     int coded) noexcept nogil:
     """Blocks and their pyramid for points in an order; key: (points, keys). 0 without memory."""
     cdef int64_t b, i, j, total = 0, size
     cdef int d, level
@@ -84,9 +77,9 @@ cdef inline int pack(Cloud* cloud, int keys, int64_t n, const int32_t* order,
         cloud.nodes[cloud.n_levels] = size
         cloud.n_levels += 1
         total += size
-        if size <= GROUP:
+        if size <= FANOUT:
             break
-        size = (size + GROUP - 1) // GROUP
+        size = (size + FANOUT - 1) // FANOUT
     cloud.key = <double*> malloc((cloud.blocks * FLASH_POINTS * keys + 1) * sizeof(double))
     cloud.low[0] = <double*> malloc((2 * total * keys + 1) * sizeof(double))
     if coded:
@@ -113,10 +106,10 @@ cdef inline int pack(Cloud* cloud, int keys, int64_t n, const int32_t* order,
     for level in range(1, cloud.n_levels):
         for b in range(cloud.nodes[level]):
             at = cloud.low[level] + b * keys
-            memcpy(at, cloud.low[level - 1] + b * GROUP * keys, keys * sizeof(double))
-            memcpy(cloud.high[level] + b * keys, cloud.high[level - 1] + b * GROUP * keys,
+            memcpy(at, cloud.low[level - 1] + b * FANOUT * keys, keys * sizeof(double))
+            memcpy(cloud.high[level] + b * keys, cloud.high[level - 1] + b * FANOUT * keys,
                    keys * sizeof(double))
-            for i in range(b * GROUP + 1, min((b + 1) * GROUP, cloud.nodes[level - 1])):
+            for i in range(b * FANOUT + 1, min((b + 1) * FANOUT, cloud.nodes[level - 1])):
                 for d in range(keys):
                     at[d] = min(at[d], cloud.low[level - 1][i * keys + d])
                     cloud.high[level][b * keys + d] = max(cloud.high[level][b * keys + d],
@@ -138,7 +131,7 @@ cdef inline void encode(Cloud* cloud) noexcept nogil:
         for i in range(cloud.nodes[level]):
             cloud.first[d] = min(cloud.first[d], cloud.low[level][i * cloud.keys + d])
             high = max(high, cloud.high[level][i * cloud.keys + d])
-        cloud.per[d] = CODES / (high - cloud.first[d]) if high > cloud.first[d] else 1.0
+        cloud.per[d] = FLASH_CODES / (high - cloud.first[d]) if high > cloud.first[d] else 1.0
     for _b in range(cloud.blocks):
         for d in range(cloud.keys):
             for i in range(FLASH_POINTS):
@@ -155,14 +148,14 @@ cdef inline flash_points points_of(const Cloud* cloud, int alike) noexcept nogil
     out.alike = alike
     out.key = cloud.key
     out.code = cloud.code
-    out.from_ = cloud.first
-    out.per = cloud.per
+    out.from_ = &cloud.first[0]
+    out.per = &cloud.per[0]
     out.record = cloud.record
     out.stride = cloud.stride
     return out
 
 
-cdef inline int within(int keys, const double* a, const double* b) noexcept nogil:
+cdef inline int no_worse(int keys, const double* a, const double* b) noexcept nogil:
     cdef int d
     for d in range(keys):
         if a[d] > b[d]:
@@ -170,7 +163,7 @@ cdef inline int within(int keys, const double* a, const double* b) noexcept nogi
     return 1
 
 
-cdef inline int lower(int keys, const double* a, const double* b) noexcept nogil:
+cdef inline int less_in_any(int keys, const double* a, const double* b) noexcept nogil:
     cdef int d
     for d in range(keys):
         if a[d] < b[d]:
@@ -178,10 +171,10 @@ cdef inline int lower(int keys, const double* a, const double* b) noexcept nogil
     return 0
 
 
-cdef inline int surely(int keys, int alone, int alike, const double* high,
-                       const double* low) noexcept nogil:
+cdef inline int surely_dominates(int keys, int alone, int alike, const double* high,
+                                 const double* low) noexcept nogil:
     """Whether a box dominates another whole: only where keys `alone` decide."""
-    return alone and within(keys, high, low) and (alike or lower(keys, high, low))
+    return alone and no_worse(keys, high, low) and (alike or less_in_any(keys, high, low))
 
 
 cdef inline int64_t relevant(const Cloud* cloud, int alone, int alike, const double* low,
@@ -201,17 +194,17 @@ cdef inline int64_t relevant(const Cloud* cloud, int alone, int alike, const dou
             continue
         i = first[level]
         first[level] += 1
-        if not within(keys, cloud.low[level] + i * keys, high):
+        if not no_worse(keys, cloud.low[level] + i * keys, high):
             continue
-        if surely(keys, alone, alike, cloud.high[level] + i * keys, low):
+        if surely_dominates(keys, alone, alike, cloud.high[level] + i * keys, low):
             return -1
         if level == 0:
             found[n] = <int32_t> i
             n += 1
             continue
         level -= 1
-        first[level] = i * GROUP
-        last[level] = min((i + 1) * GROUP, cloud.nodes[level])
+        first[level] = i * FANOUT
+        last[level] = min((i + 1) * FANOUT, cloud.nodes[level])
     return n
 
 
@@ -222,9 +215,9 @@ cdef inline int64_t among(const Cloud* cloud, int alone, int alike, const double
     cdef int64_t i, count = 0
     cdef int keys = cloud.keys
     for i in range(n):
-        if not within(keys, cloud.low[0] + <int64_t> of[i] * keys, high):
+        if not no_worse(keys, cloud.low[0] + <int64_t> of[i] * keys, high):
             continue
-        if surely(keys, alone, alike, cloud.high[0] + <int64_t> of[i] * keys, low):
+        if surely_dominates(keys, alone, alike, cloud.high[0] + <int64_t> of[i] * keys, low):
             return -1
         found[count] = of[i]
         count += 1
@@ -233,9 +226,9 @@ cdef inline int64_t among(const Cloud* cloud, int alone, int alike, const double
 
 cdef inline void spread(int keys, int64_t n, const double* key, const int32_t* order,
                         double* width) noexcept nogil:
-    cdef double low[MOST_KEYS]
-    cdef double high[MOST_KEYS]
-    cdef int64_t i = 0, step = (n + SAMPLE - 1) // SAMPLE
+    cdef double low[N_KEYS]
+    cdef double high[N_KEYS]
+    cdef int64_t i = 0, step = (n + SPREAD_SAMPLE - 1) // SPREAD_SAMPLE
     cdef int d
     cdef double x
     for d in range(min(keys, TELLING)):
@@ -251,8 +244,8 @@ cdef inline void spread(int keys, int64_t n, const double* key, const int32_t* o
         width[d] = high[d] - low[d]
 
 
-cdef inline int64_t split(const double* key, int keys, double pivot, int equal, int64_t n,
-                          int32_t* order, int32_t* above) noexcept nogil:
+cdef inline int64_t partition_at(const double* key, int keys, double pivot, int equal, int64_t n,
+                                 int32_t* order, int32_t* above) noexcept nogil:
     """Puts what is below a pivot first, or at most equal to it; how much that is. Branches here
     could not be foreseen."""
     cdef int64_t i, count = 0
@@ -272,9 +265,9 @@ cdef inline int64_t split(const double* key, int keys, double pivot, int equal, 
 cdef inline double guess(const double* key, int keys, int64_t n, int64_t left,
                          const int32_t* order) noexcept nogil:
     """One of n keys, with about `left` below it."""
-    cdef double few[FEW_GUESSES]
+    cdef double few[GUESSES]
     cdef double x
-    cdef int64_t m = min(n, <int64_t> FEW_GUESSES), i, j
+    cdef int64_t m = min(n, <int64_t> GUESSES), i, j
     for i in range(m):
         x = key[<int64_t> order[i * n // m] * keys]
         j = i
@@ -292,21 +285,21 @@ cdef inline void divide(const double* key, int keys, int64_t n, int64_t left, in
     cdef double pivot
     while True:
         pivot = guess(key, keys, n - low, left - low, order + low)
-        count = low + split(key, keys, pivot, 0, n - low, order + low, room)
+        count = low + partition_at(key, keys, pivot, 0, n - low, order + low, room)
         if left < count:
             n = count
             continue
         low = count
         if left == low:
             return
-        low += split(key, keys, pivot, 1, n - low, order + low, room)
+        low += partition_at(key, keys, pivot, 1, n - low, order + low, room)
         if left <= low:
             return
 
 
-cdef inline void halve(int keys, int64_t n, const double* key, int32_t* order,
-                       const double* whole, int32_t* room) noexcept nogil:
-    cdef double width[MOST_KEYS]
+cdef inline void halve(int keys, int64_t n, const double* key, int32_t* order, const double* whole,
+                       int32_t* room) noexcept nogil:
+    cdef double width[N_KEYS]
     cdef double best
     cdef int64_t left
     cdef int d, widest
@@ -328,10 +321,11 @@ cdef inline void halve(int keys, int64_t n, const double* key, int32_t* order,
         n -= left
 
 
-cdef inline void arrange(int keys, int64_t n, const double* key, int32_t* order) noexcept nogil:
+cdef inline void arrange_points(int keys, int64_t n, const double* key,
+                                int32_t* order) noexcept nogil:
     """Orders points so that blocks, and groups of them, are near each other: halves along the
     widest key, relative to the whole. Without memory they stay as they are."""
-    cdef double whole[MOST_KEYS]
+    cdef double whole[N_KEYS]
     cdef int32_t* room
     if n <= FLASH_POINTS:
         return

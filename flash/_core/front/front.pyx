@@ -19,7 +19,10 @@ from flash._core.front.cells cimport join_cells
 from flash._core.front.cloud cimport Cloud, discard
 from flash._core.front.keys cimport by_goals, choose_columns
 from flash._core.front.sift cimport Waiting, claim, flash_clock, sift
-from flash._core.front.task cimport Task, known_of, rows_of, spelled, totals, variant_of
+from flash._core.front.task cimport (
+    INTERRUPTED, NEW_POINT, OUT_OF_MEMORY, OUT_OF_TIME, Task, known_of, rows_of, spelled, totals,
+    variant_of,
+)
 from flash._core.search.exact cimport Query
 from flash._core.tables.problem cimport FLASH_COLUMNS, FLASH_METRICS, N_COLUMNS, flash_metrics
 from flash._core.tables.tables cimport Tables, kernels
@@ -71,6 +74,8 @@ cdef class Front:
                  callback=None):
         cdef Task* t = &self.task
         cdef int k
+        if t.problem != NULL:
+            raise ValueError("a front is made once")
         self.tables = tables
         self.query = query
         self.callback = callback
@@ -115,7 +120,7 @@ cdef class Front:
         with nogil:
             self.admit()
             for v in range(self.task.problem.n_variants):
-                if self.task.stopped == 2 or self.task.stopped == 4:
+                if self.task.stopped == NEW_POINT or self.task.stopped == OUT_OF_MEMORY:
                     break
                 self.task.epsilon = epsilon
                 join_cells(&self.task, v, &self.found, &self.waiting, pause)
@@ -123,13 +128,13 @@ cdef class Front:
                 self.task.done = 0.0
             self.task.epsilon = 0.0
             by_goals(&self.task)
-            if self.task.stopped != 4 and self.task.stopped != 2:
+            if self.task.stopped != OUT_OF_MEMORY and self.task.stopped != NEW_POINT:
                 sift(&self.task, &self.found, &self.waiting)
             self.task.epsilon = epsilon
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        if self.task.stopped == 4:
+        if self.task.stopped == OUT_OF_MEMORY:
             raise MemoryError(f"a front of {self.found.n + self.waiting.n:,} points so far")
 
     cdef void admit(self) noexcept nogil:
@@ -227,13 +232,13 @@ cdef int pause(Task* t) noexcept nogil:
     now = flash_clock()
     # what it has must still be sifted, and reported
     if now + AFTER * t.each * t.held >= t.deadline:
-        t.stopped = 1
+        t.stopped = OUT_OF_TIME
     elif now >= t.next_look:
         t.next_look = now + INTERVAL
         with gil:
             interrupted = notify(t)
         if interrupted:
-            t.stopped = 3
+            t.stopped = INTERRUPTED
     return t.stopped
 
 

@@ -4,25 +4,24 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from flash._core.front.cloud cimport (
-    GROUP, MOST_KEYS, Cloud, among, discard, pack, points_of, relevant,
-)
+from flash._core.front.cloud cimport FANOUT, Cloud, among, discard, pack, points_of, relevant
 from flash._core.front.sift cimport Waiting, claim, sift
 from flash._core.front.task cimport (
-    Task, corners_of, eased_keys, eased_totals, has_logarithms, hopeless, keys_between, rows_of,
-    totals, variant_of, wary,
+    NEW_POINT, OUT_OF_MEMORY, RUNNING, Task, corners_of, eased_keys, eased_totals, has_logarithms,
+    hopeless, keys_between, rows_of, totals, variant_of, wary,
 )
-from flash._core.kernels.kernels cimport FLASH_POINTS, flash_lanes, flash_points, flash_stage
+from flash._core.kernels.kernels cimport (
+    FLASH_POINTS, N_KEYS, flash_lanes, flash_points, flash_stage,
+)
 from flash._core.tables.problem cimport (
-    FLASH_COLUMNS, M_SCORE, N_COLUMNS, flash_joined, flash_metrics,
+    FLASH_COLUMNS, M_SCORE, N_COLUMNS, N_METRICS, flash_joined, flash_metrics,
 )
 
 
 cdef enum:
-    FEW = 64             # points of a sample
-    FEW_KEYS = 896       # all of their keys
-    BATCH = 4096         # sums that wait, at least, before they join a cloud
-    MANY = 24            # blocks whose corners are looked at together
+    SAMPLE_POINTS = 64   # of a sample
+    WAITING_LEAST = 4096 # sums that wait, at least, before they join a cloud
+    CORNER_BLOCKS = 24   # blocks whose corners are looked at together
 
 
 cdef struct Join:
@@ -37,8 +36,8 @@ cdef struct Join:
     flash_lanes lanes    # these
 
 
-cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* out,
-                        double* key, int32_t* order) noexcept nogil:
+cdef inline void sample_cloud(const Task* t, const Cloud* cloud, int64_t few, Cloud* out,
+                              double* key, int32_t* order) noexcept nogil:
     """Every so many points; key and order have room for `few`."""
     cdef int64_t i, j, n = min(few, cloud.n)
     cdef int d
@@ -56,7 +55,7 @@ cdef inline void sample(const Task* t, const Cloud* cloud, int64_t few, Cloud* o
         discard(out)
 
 
-cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other,
+cdef inline void sum_of(const Task* t, const Join* j, int64_t one, int64_t other,
                         double* x) noexcept nogil:
     """All totals of two points."""
     cdef const double* left = totals(j.a.record + (other if j.turned else one) * t.stride)
@@ -69,14 +68,14 @@ cdef inline void summed(const Task* t, const Join* j, int64_t one, int64_t other
         x[k] = flash_joined(k, left[i], right[i]) + j.offset[k]
 
 
-cdef inline int add(Task* t, const Join* j, int64_t one, int64_t other,
-                    Waiting* waiting) noexcept nogil:
+cdef inline int add_sum(Task* t, const Join* j, int64_t one, int64_t other,
+                        Waiting* waiting) noexcept nogil:
     """A sum waits to join, unless no completion of it meets the budgets."""
     cdef double x[N_COLUMNS]
     cdef char* made
     cdef int64_t a = other if j.turned else one, b = one if j.turned else other
     cdef int k
-    summed(t, j, one, other, x)
+    sum_of(t, j, one, other, x)
     if hopeless(t, x, x):
         return 1
     made = claim(t, waiting)
@@ -124,8 +123,8 @@ cdef inline int lanes_of(const Task* t, const Join* j, int64_t point, int64_t bl
     cdef const Cloud* many = j.a if j.turned else j.b
     cdef const flash_stage* s = &t.stage
     cdef double x[N_COLUMNS]
-    cdef double key[MOST_KEYS]
-    cdef double m[6]
+    cdef double key[N_KEYS]
+    cdef double m[N_METRICS]
     cdef int l, d, k, n = <int> min(<int64_t> FLASH_POINTS, many.n - block * FLASH_POINTS)
     t.kernels.joined(s, one.key + point // FLASH_POINTS * one.keys * FLASH_POINTS
                      + point % FLASH_POINTS, many.key + block * many.keys * FLASH_POINTS,
@@ -169,7 +168,7 @@ cdef inline void corners_apart(const Cloud* out, int64_t n, const int32_t* list,
 cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
                             const flash_lanes* lanes) noexcept nogil:
     """Chooses of the n nearest blocks those that may dominate one of the sums."""
-    cdef double most[MOST_KEYS]
+    cdef double most[N_KEYS]
     cdef int keys = t.stage.n_keys, d, l
     cdef int64_t i, near
     for d in range(keys):
@@ -182,11 +181,11 @@ cdef inline int64_t closest(const Task* t, int64_t n, const Join* j, int count,
     return near
 
 
-cdef inline int blocks_of(Task* t, Join* j, int64_t a, int64_t b, int64_t n,
-                          const Cloud* out, Waiting* waiting) noexcept nogil:
+cdef inline int blocks_of(Task* t, Join* j, int64_t a, int64_t b, int64_t n, const Cloud* out,
+                          Waiting* waiting) noexcept nogil:
     """The sums of block a and block b that the cloud does not dominate, by its n nearest blocks."""
-    cdef double low[MOST_KEYS]
-    cdef double high[MOST_KEYS]
+    cdef double low[N_KEYS]
+    cdef double high[N_KEYS]
     cdef flash_lanes* lanes = &j.lanes
     cdef flash_points points = points_of(out, t.epsilon > 0.0)
     cdef int keys = t.stage.n_columns, l, count
@@ -199,7 +198,7 @@ cdef inline int blocks_of(Task* t, Join* j, int64_t a, int64_t b, int64_t n,
     n = among(out, t.stage.final, t.epsilon > 0.0, low, high, n, j.near, j.nearer)
     if n < 0:
         return 1
-    if n >= MANY:
+    if n >= CORNER_BLOCKS:
         corners_apart(out, n, j.nearer, j.corner)
     for i in range(one * FLASH_POINTS,
                    min((one + 1) * FLASH_POINTS, j.b.n if j.turned else j.a.n)):
@@ -207,12 +206,12 @@ cdef inline int blocks_of(Task* t, Join* j, int64_t a, int64_t b, int64_t n,
         t.weighed += count
         near = n
         list = j.nearer
-        if n >= MANY:
+        if n >= CORNER_BLOCKS:
             near = closest(t, n, j, count, lanes)
             list = j.chosen
         alive = t.kernels.covered(&t.stage, &points, lanes, count, near, list, &perhaps)
         for l in range(count):
-            if alive >> l & 1 and not add(t, j, i, block * FLASH_POINTS + l, waiting):
+            if alive >> l & 1 and not add_sum(t, j, i, block * FLASH_POINTS + l, waiting):
                 return 0
     return 1
 
@@ -223,9 +222,9 @@ cdef inline void look_for_new(Task* t, Cloud* out, Waiting* waiting) noexcept no
     if not (t.stage.final and t.only_new and waiting.n) or t.stopped:
         return
     sift(t, out, waiting)
-    for i in range(out.n if t.stopped == 0 else 0):
+    for i in range(out.n if t.stopped == RUNNING else 0):
         if variant_of(t, out.record + i * t.stride)[0] >= 0:
-            t.stopped = 2
+            t.stopped = NEW_POINT
             return
 
 
@@ -237,7 +236,7 @@ cdef inline int room_for(Task* t, Join* j, const Cloud* out) noexcept nogil:
     j.chosen = <int32_t*> malloc((out.blocks + 1) * sizeof(int32_t))
     j.corner = <double*> malloc((out.blocks * t.stage.n_keys + 1) * sizeof(double))
     if j.near == NULL or j.nearer == NULL or j.chosen == NULL or j.corner == NULL:
-        t.stopped = 4
+        t.stopped = OUT_OF_MEMORY
         return 0
     return 1
 
@@ -255,12 +254,12 @@ ctypedef int (*Pause)(Task*) noexcept nogil
 cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                           Pause pause) noexcept nogil:
     """Group by group; `pause` looks at the limits in between."""
-    cdef double low[MOST_KEYS]
-    cdef double high[MOST_KEYS]
+    cdef double low[N_KEYS]
+    cdef double high[N_KEYS]
     cdef int keys = t.stage.n_columns
     cdef int la = 1 if j.a.n_levels > 1 else 0, lb = 1 if j.b.n_levels > 1 else 0
     cdef int64_t ga, gb, a, b, n
-    cdef int64_t wa = GROUP if la else 1, wb = GROUP if lb else 1
+    cdef int64_t wa = FANOUT if la else 1, wb = FANOUT if lb else 1
     if not room_for(t, j, out):
         return
     for ga in range(j.a.nodes[la]):
@@ -278,12 +277,12 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                 for b in range(gb * wb, min((gb + 1) * wb, j.b.blocks)):
                     if not blocks_of(t, j, a, b, n, out, waiting):
                         return
-            if waiting.n > BATCH and waiting.n > out.n:
+            if waiting.n > WAITING_LEAST and waiting.n > out.n:
                 t.held += out.n + waiting.n
                 if pause != NULL and pause(t):
                     return
                 sift(t, out, waiting)
-                if t.stopped == 4 or not room_for(t, j, out):
+                if t.stopped == OUT_OF_MEMORY or not room_for(t, j, out):
                     return
         if pause != NULL:
             t.share = <double> (ga + 1) / j.a.nodes[la]
@@ -293,8 +292,8 @@ cdef inline void all_sums(Task* t, Join* j, Cloud* out, Waiting* waiting,
                 return
 
 
-cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* offset, Cloud* out,
-                      Waiting* waiting, Pause pause) noexcept nogil:
+cdef inline void join_clouds(Task* t, const Cloud* a, const Cloud* b, const double* offset,
+                             Cloud* out, Waiting* waiting, Pause pause) noexcept nogil:
     """Adds to a cloud, and to what waits to join it, the sums of a's and b's points.
 
     A sample comes first: what is far from the front is then left out block by block. Once the
@@ -302,33 +301,33 @@ cdef inline void join(Task* t, const Cloud* a, const Cloud* b, const double* off
     """
     cdef Join j
     cdef Cloud few_a, few_b
-    cdef double key[FEW_KEYS]
-    cdef int32_t order[FEW]
+    cdef double key[SAMPLE_POINTS * N_KEYS]
+    cdef int32_t order[SAMPLE_POINTS]
     cdef int whole = 0
-    if a.n == 0 or b.n == 0 or t.stopped == 4 or t.stopped == 2:
+    if a.n == 0 or b.n == 0 or t.stopped == OUT_OF_MEMORY or t.stopped == NEW_POINT:
         return
     memset(&j, 0, sizeof(Join))
     memset(&few_a, 0, sizeof(Cloud))
     memset(&few_b, 0, sizeof(Cloud))
     memcpy(j.offset, offset, sizeof(j.offset))
-    if not t.stopped and <double> a.n * b.n <= 4.0 * FEW * FEW:
+    if not t.stopped and <double> a.n * b.n <= 4.0 * SAMPLE_POINTS * SAMPLE_POINTS:
         j.a = a
         j.b = b
         all_sums(t, &j, out, waiting, pause)
         whole = not t.stopped
     if not whole:
-        sample(t, a, FEW, &few_a, key, order)
-        sample(t, b, FEW, &few_b, key, order)
+        sample_cloud(t, a, SAMPLE_POINTS, &few_a, key, order)
+        sample_cloud(t, b, SAMPLE_POINTS, &few_b, key, order)
         j.turned = 0
         if few_a.n and few_b.n:
             j.a = &few_a
             j.b = &few_b
             all_sums(t, &j, out, waiting, NULL)
             look_for_new(t, out, waiting)
-            if waiting.n > FEW and not t.stopped:
+            if waiting.n > SAMPLE_POINTS and not t.stopped:
                 sift(t, out, waiting)
         else:
-            t.stopped = 4
+            t.stopped = OUT_OF_MEMORY
         if not t.stopped:
             j.a = a
             j.b = b

@@ -4,19 +4,21 @@ from libc.math cimport INFINITY, fabs, log
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from flash._core.front.task cimport COST, GAIN, KEEP, Task, has_logarithms
+from flash._core.front.task cimport (
+    COST, DOUBLE_STEP, GAIN, KEEP, SCORE_ROUNDING, Task, has_logarithms,
+)
 from flash._core.kernels.kernels cimport FLASH_AT_MOST, FLASH_BY_SCALE, flash_stage
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
-    FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE,
-    N_COLUMNS, flash_class, flash_joined, flash_links, flash_metrics, flash_variant,
+    FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE, N_COLUMNS,
+    N_METRICS, flash_class, flash_joined, flash_links, flash_metrics, flash_variant,
 )
 
 
 cdef enum:
-    ROUNDINGS = 5        # of operations on the way to a metric, at most
-    ROUGHLY = 64         # the same of what sums of rows are compared by, generously
+    METRIC_ROUNDINGS = 5 # of operations on the way to a metric, at most
+    KEY_ROUNDINGS = 64   # the same of what sums of rows are compared by, generously
 
 
 cdef inline void rest_of(const flash_variant* v, int first, int but, double* low,
@@ -148,7 +150,7 @@ cdef inline void greatest(const Task* t, double* top) noexcept nogil:
     """A bound of each metric's size."""
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
-    cdef double m[6]
+    cdef double m[N_METRICS]
     cdef int v, k
     for k in range(FLASH_METRICS):
         top[k] = 0.0
@@ -174,12 +176,12 @@ cdef inline void choose_columns(Task* t) noexcept nogil:
     memset(used, 0, sizeof(used))
     memset(fixed, 0, sizeof(fixed))
     greatest(t, t.top)
-    t.margin = 1e-13 * t.top[M_SCORE]
+    t.margin = SCORE_ROUNDING * t.top[M_SCORE]
     for k in range(FLASH_COLUMNS):
-        t.shows[k] = least_share(l, k) > ROUNDINGS * 2.0 ** -52 * t.top[metric_of(k)]
+        t.shows[k] = least_share(l, k) > METRIC_ROUNDINGS * DOUBLE_STEP * t.top[metric_of(k)]
     s.links = l
     for m in range(FLASH_METRICS):
-        s.margin[m] = ROUGHLY * 2.0 ** -52 * t.top[m] * (1.0 + t.epsilon)
+        s.margin[m] = KEY_ROUNDINGS * DOUBLE_STEP * t.top[m] * (1.0 + t.epsilon)
         if not is_goal(t, m) and not bounded(t, m):
             continue
         s.counts |= 1 << m

@@ -18,11 +18,40 @@ from libc.string cimport memcpy
 
 from flash._core.kernels.kernels cimport FLASH_AT_MOST, FLASH_BY_SCALE, flash_kernels, flash_stage
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, M_LATENCY,
-    M_PARAMS, M_SCORE, N_COLUMNS, flash_accuracy, flash_joined, flash_links, flash_metrics,
-    flash_problem, flash_query,
+    COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS,
+    LINK_LOGISTIC, LINK_NONE, M_LATENCY, M_PARAMS, M_SCORE, N_COLUMNS, N_METRICS, flash_accuracy,
+    flash_joined, flash_links, flash_metrics, flash_problem, flash_query,
 )
 
+
+cdef extern from * nogil:
+    """
+    #define DOUBLE_STEP 0x1p-52 /* from 1.0 to the next double */
+    /* A step by which keys are eased is this factor of what epsilon allows, so that the rounding
+     * of exp, log1p and of the easing itself takes no point out of epsilon's reach; and where a
+     * score is told back from an accuracy, it is so much higher. */
+    #define EASE_INWARD (1.0 - 1e-12)
+    #define EASE_OUTWARD (1.0 + 1e-12)
+    /* Parts of a score with logarithms that it is rounded by, at most: of the greatest score's
+     * size where two are compared, of the terms' size where one is bounded. */
+    #define SCORE_ROUNDING 1e-13
+    #define TERM_ROUNDING 1e-14
+    #define MOST_STEEP 1e300 /* beyond it a quotient of two such numbers is 1 */
+    """
+    const double DOUBLE_STEP
+    const double EASE_INWARD
+    const double EASE_OUTWARD
+    const double SCORE_ROUNDING
+    const double TERM_ROUNDING
+    const double MOST_STEEP
+
+
+cdef enum:               # why a search stopped
+    RUNNING = 0
+    OUT_OF_TIME = 1
+    NEW_POINT = 2        # which was all that was asked for
+    INTERRUPTED = 3
+    OUT_OF_MEMORY = 4
 
 cdef enum:
     KEEP = 0             # how much worse in a column a sum may be than one that it stands for: not,
@@ -40,14 +69,14 @@ cdef struct Task:
     int n_cells          # rows of a record
     int64_t stride
     int n_goals
-    int goal[6]          # metrics
+    int goal[N_METRICS]          # metrics
     double epsilon
     int loose[N_COLUMNS]         # how each column may be eased
     int slack[N_COLUMNS]         # and is, while the variant's cells are joined
     double step[N_COLUMNS]
     flash_stage stage    # how points are compared now
     int shows[N_COLUMNS]         # a unit less of a column always shows in what orders answers
-    double top[6]        # of each metric's size
+    double top[N_METRICS]        # of each metric's size
     const double* known  # metrics of points from elsewhere, (n, 6): records of variant -1
     int limited          # there are budgets
     int only_new         # a point that none of them dominates is all that is asked for
@@ -55,7 +84,7 @@ cdef struct Task:
     int n_rows           # cells joined
     double margin        # more than the rounding of a score with logarithms
     double shift         # how much less of it a sum may have, while cells are joined
-    int stopped          # 0 running, 1 time, 3 interrupted, 4 no memory
+    int stopped          # RUNNING, OUT_OF_TIME ...
     double deadline
     double each          # seconds that sifting took for a point
     int64_t held         # points to sift before the search can end
@@ -110,8 +139,8 @@ cdef inline void corners_of(const Task* t, const double* gain, const double* los
                             double* out) noexcept nogil:
     """Scores, negative, at the corners; of what helps the totals are in `gain`, else in `loss`."""
     cdef const flash_links* l = &t.problem.links
-    cdef const double* low = t.stage.low
-    cdef const double* high = t.stage.high
+    cdef const double* low = &t.stage.low[0]
+    cdef const double* high = &t.stage.high[0]
     cdef double macs[2]
     cdef double params[2]
     cdef double score = l.quantum[M_SCORE] * gain[COL_SCORE], x
@@ -158,8 +187,8 @@ cdef inline void keys_of(const Task* t, const char* record, double* out) noexcep
     """What a record is compared by."""
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
-    cdef double m[6]
-    cdef double n[6]
+    cdef double m[N_METRICS]
+    cdef double n[N_METRICS]
     if known_of(t, record) != NULL:
         key_of_each(t, known_of(t, record), NULL, 0.0, out)
         return
@@ -174,15 +203,15 @@ cdef inline void keys_of(const Task* t, const char* record, double* out) noexcep
         corners_of(t, x, x, out)
 
 
-cdef inline void keys_between(const Task* t, const double* low, const double* high,
-                              double* least, double* most) noexcept nogil:
+cdef inline void keys_between(const Task* t, const double* low, const double* high, double* least,
+                              double* most) noexcept nogil:
     """Keys that no totals between low and high have less than, and more than."""
     cdef const flash_links* l = &t.problem.links
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
     cdef double z[N_COLUMNS]
-    cdef double m[6]
-    cdef double n[6]
+    cdef double m[N_METRICS]
+    cdef double n[N_METRICS]
     completed(low, t.stage.low, x)
     completed(high, t.stage.low, y)
     flash_metrics(l, x, m)
@@ -222,13 +251,13 @@ cdef inline int earlier(const Task* t, const char* a, const char* b) noexcept no
     return 0
 
 
-cdef inline int before(const Task* t, const char* a, const char* b) noexcept nogil:
+cdef inline int comes_before(const Task* t, const char* a, const char* b) noexcept nogil:
     """Whether a comes before b in the order of answers whatever the other cells are, where a is
     worse in nothing that is compared."""
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
-    cdef double m[6]
-    cdef double n[6]
+    cdef double m[N_METRICS]
+    cdef double n[N_METRICS]
     cdef int k, less = 0
     if t.stage.final:
         metrics_of(t, a, m)
@@ -273,7 +302,7 @@ cdef inline void eased_totals(const Task* t, double* x, int64_t apart) noexcept 
 
 cdef inline void eased_goals(const Task* t, double* key) noexcept nogil:
     """The same of goals once all cells are joined."""
-    cdef double step = (1.0 + t.epsilon) * (1.0 - 1e-12)
+    cdef double step = (1.0 + t.epsilon) * EASE_INWARD
     cdef int d
     for d in range(t.n_goals):
         if t.goal[d] == M_SCORE:
@@ -294,17 +323,17 @@ cdef inline void eased_keys(const Task* t, double* key) noexcept nogil:
 cdef inline double eased_score(const Task* t, double score) noexcept nogil:
     """The least score, or somewhat more, of an accuracy 1 + epsilon times lower."""
     cdef const flash_links* l = &t.problem.links
-    cdef double step = (1.0 + t.epsilon) * (1.0 - 1e-12), least
-    if l.score_link == 0:
+    cdef double step = (1.0 + t.epsilon) * EASE_INWARD, least
+    if l.score_link == LINK_NONE:
         return score / step if score > 0.0 else score
-    if l.score_link == 2:   # log(1 + exp(-z)) grows by less than z falls
-        return score - log1p(t.epsilon) * (1.0 - 1e-12)
+    if l.score_link == LINK_LOGISTIC:   # log(1 + exp(-z)) grows by less than z falls
+        return score - log1p(t.epsilon) * EASE_INWARD
     if score <= 0.0 or not l.link_b > 0.0:
         return score
     # a + exp(b / s' + c) = step (a + exp(b / score + c))
     least = step * (l.link_a + exp(l.link_b / score + l.link_c)) - l.link_a
     least = l.link_b / (log(least) - l.link_c)
-    return min(score, least * (1.0 + 1e-12)) if least > 0.0 else score
+    return min(score, least * EASE_OUTWARD) if least > 0.0 else score
 
 
 cdef inline double end_of_score(const flash_links* l, const double* least, const double* most,
@@ -321,7 +350,7 @@ cdef inline double end_of_score(const flash_links* l, const double* least, const
         term = l.log_params * log(gain[COL_PARAMS] if l.log_params > 0.0 else loss[COL_PARAMS])
         slack += fabs(score) + fabs(term)
         score += term
-    return score + direction * 1e-14 * slack
+    return score + direction * TERM_ROUNDING * slack
 
 
 cdef inline int hopeless(const Task* t, const double* low, const double* high) noexcept nogil:
@@ -330,7 +359,7 @@ cdef inline int hopeless(const Task* t, const double* low, const double* high) n
     cdef const flash_links* l = &t.problem.links
     cdef double x[N_COLUMNS]
     cdef double y[N_COLUMNS]
-    cdef double m[6]
+    cdef double m[N_METRICS]
     cdef int k
     if not t.limited:
         return 0

@@ -186,7 +186,7 @@ TARGET static inline __attribute__((always_inline)) void KERNEL(add_up)(
         p->summed + last % (8 / BATCH_ABREAST) * BATCH_ABREAST);
 #pragma GCC unroll 2
     for (int first = 0; first < BATCH_ABREAST; first += 2) {
-        KERNEL(some_longs) sum[2][16 / BATCH_ABREAST], most[2];
+        KERNEL(some_longs) sum[2][PACK_LONGEST / BATCH_ABREAST], most[2];
 #pragma GCC unroll 2
         for (int u = 0; u < 2; u++) {
             const KERNEL(some_longs) *own
@@ -233,9 +233,10 @@ TARGET static inline __attribute__((always_inline)) void KERNEL(metrics)(
     const int32_t *next, int64_t plane, double *out)
 {
     const flash_links *l = p->links;
-    const int cells = p->n_cells, apart = 8 * chunks;
+    const int cells = p->n_cells, apart = PLACES_CELLS * chunks;
     for (int64_t i = 0; i < n; i += BATCH_ABREAST, place += BATCH_ABREAST * apart) {
-        KERNEL(some) x[16] = {{0.0}}, y[8], g[8] = {{0.0}}, m[FLASH_METRICS];
+        KERNEL(some) x[PACK_LONGEST] = {{0.0}}, y[PACK_LINE], g[PACK_LINE] = {{0.0}};
+        KERNEL(some) m[FLASH_METRICS];
         for (int u = 0; next && u < BATCH_ABREAST; u++, next += apart)
             for (int c = 0; c < cells; c++) {
                 __builtin_prefetch(p->memory + next[c], 0, 2);
@@ -269,10 +270,10 @@ TARGET static int KERNEL(by_some)(const flash_packed *p, int64_t n, const int32_
                                   const int32_t *row, int64_t width, int64_t plane, double *out)
 {
     int32_t room[2][PACK_BLOCK * FLASH_MAX_CELLS] __attribute__((aligned(64)));
-    const int chunks = (p->n_cells + 7) / 8;
+    const int chunks = (p->n_cells + PLACES_CELLS - 1) / PLACES_CELLS;
     int wrong = 0;
     for (int b = 0; b < 2; b++) /* the last group may lack some */
-        memset(room[b], 0, PACK_BLOCK * chunks * 8 * sizeof(**room));
+        memset(room[b], 0, PACK_BLOCK * chunks * PLACES_CELLS * sizeof(**room));
     for (int64_t i = 0, m = 0, b = 0;; b = !b) {
         /* a block's rows are fetched while the one before it is worked on */
         const int64_t next = i + m, left = n - next < PACK_BLOCK ? n - next : PACK_BLOCK;

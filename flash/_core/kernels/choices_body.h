@@ -223,7 +223,7 @@ TARGET static inline __attribute__((always_inline)) void KERNEL(block_of)(
     const flash_packed *p, int layout, int cells, int64_t n, const int32_t *place,
     const int32_t *next, int64_t i, const flash_columns *to)
 {
-    __m512d y[PACK_BLOCK / 8][16];
+    __m512d y[PACK_BLOCK / 8][PACK_LONGEST];
     for (int64_t j = 0; j < n; j += 8) {
         for (int u = 0; next && u < 8; u++)
             for (int c = 0; c < cells; c++) {
@@ -247,33 +247,33 @@ TARGET static void KERNEL(block)(const flash_packed *p, int64_t n, const int32_t
 {
     if (!p->far)
         next = NULL;
-#define BLOCK(layout, cells) KERNEL(block_of)(p, layout, cells, n, place, next, i, to)
+#define FIXED(layout, cells) KERNEL(block_of)(p, layout, cells, n, place, next, i, to)
     if (p->layout == PACK_FEW)
-        BLOCK(PACK_FEW, p->n_cells);
+        FIXED(PACK_FEW, p->n_cells);
     else if (p->layout == PACK_WIDE)
-        BLOCK(PACK_WIDE, p->n_cells);
+        FIXED(PACK_WIDE, p->n_cells);
     else if (p->layout == PACK_PLAIN && p->n_cells == 3)
-        BLOCK(PACK_PLAIN, 3);
+        FIXED(PACK_PLAIN, 3);
     else if (p->layout == PACK_PLAIN)
-        BLOCK(PACK_PLAIN, p->n_cells);
+        FIXED(PACK_PLAIN, p->n_cells);
     else if (p->n_cells == 2)
-        BLOCK(PACK_FOLDED, 2);
+        FIXED(PACK_FOLDED, 2);
     else if (p->n_cells == 3)
-        BLOCK(PACK_FOLDED, 3);
+        FIXED(PACK_FOLDED, 3);
     else if (p->n_cells == 4)
-        BLOCK(PACK_FOLDED, 4);
+        FIXED(PACK_FOLDED, 4);
     else if (p->n_cells == 7)
-        BLOCK(PACK_FOLDED, 7);
+        FIXED(PACK_FOLDED, 7);
     else
-        BLOCK(PACK_FOLDED, p->n_cells);
-#undef BLOCK
+        FIXED(PACK_FOLDED, p->n_cells);
+#undef FIXED
 }
 
 TARGET static inline __attribute__((always_inline)) int64_t KERNEL(choices_of)(
     const flash_packed *p, const flash_reading *r, int kind, const void *choices, int64_t first,
     int64_t last, const flash_columns *to)
 {
-    int32_t room[2][8 * PACK_BLOCK] __attribute__((aligned(64)));
+    int32_t room[2][PLACES_CELLS * PACK_BLOCK] __attribute__((aligned(64)));
     const int64_t size = (int64_t)r->width * (kind < 0 ? -kind : kind);
     int64_t i = first, n = 0;
     memset(room, 0, sizeof room); /* the last group may lack some */
@@ -320,10 +320,10 @@ TARGET static int KERNEL(from_tables)(const flash_packed *p, int64_t n, const in
                                       const int32_t *row, int64_t width, int64_t plane,
                                       double *out)
 {
-    int32_t room[2][8 * PACK_BLOCK] __attribute__((aligned(64)));
+    int32_t room[2][PLACES_CELLS * PACK_BLOCK] __attribute__((aligned(64)));
     flash_columns to = {{NULL}, {NULL, NULL}};
     int wrong = 0;
-    if (p->n_cells > 8 || p->layout == PACK_FEW || p->layout == PACK_PLAIN)
+    if (p->n_cells > PLACES_CELLS || p->layout == PACK_FEW || p->layout == PACK_PLAIN)
         return KERNEL(by_some)(p, n, variant, row, width, plane, out);
     for (int k = 0; k < FLASH_METRICS; k++)
         to.metric[k] = out + k * plane;

@@ -159,18 +159,11 @@ TARGET static void KERNEL(keyed)(const flash_stage *s, flash_lanes *lanes)
 #define MOST(a, b) FLASH_SELECT((a) > (b), a, b)
 #define CHOICE(mask, a, b) FLASH_SELECT(mask, a, b)
 #include "front_pair.h"
-#undef PAIR_KIND
-#undef PAIR
-#undef REAL
-#undef MASK
-#undef OF
-#undef MOST
-#undef CHOICE
 
-/* A register holds the codes of GROUP candidates, each one's sixteen times: one for each point of a
- * block. Where registers are small two of them hold one candidate's. */
+/* A register holds the codes of this many candidates, each one's sixteen times: one for each point
+ * of a block. Where registers are small two of them hold one candidate's. */
 #if WIDTH == 8
-#define GROUP 2
+#define CANDIDATES 2
 typedef int16_t KERNEL(codes) __attribute__((vector_size(64)));
 typedef __mmask32 KERNEL(fits); /* bit 16 * candidate + point: no code was larger so far */
 #define ALL_FIT (~(__mmask32)0)
@@ -181,7 +174,7 @@ typedef __mmask32 KERNEL(fits); /* bit 16 * candidate + point: no code was large
 #define REPEATED(code)                                                                          \
     ((KERNEL(codes))_mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(code))))
 #else
-#define GROUP 1
+#define CANDIDATES 1
 typedef int16_t KERNEL(codes) __attribute__((vector_size(32)));
 typedef int16_t KERNEL(loose_codes) __attribute__((vector_size(32), aligned(2), may_alias));
 typedef KERNEL(codes) KERNEL(fits); /* not zero where a code was larger */
@@ -222,7 +215,7 @@ TARGET static inline __attribute__((always_inline)) void
 KERNEL(spread_codes)(const double *key, double from, double per, KERNEL(codes) *own)
 {
 #if WIDTH == 8
-    const __m512d least = _mm512_set1_pd(-1.0), most = _mm512_set1_pd(65534.0);
+    const __m512d least = _mm512_set1_pd(-1.0), most = _mm512_set1_pd(FLASH_CODES);
     __m256i half[2];
     for (int i = 0; i < 2; i++) {
         __m512d x = _mm512_sub_pd(_mm512_loadu_pd(key + 8 * i), _mm512_set1_pd(from));
@@ -230,10 +223,10 @@ KERNEL(spread_codes)(const double *key, double from, double per, KERNEL(codes) *
         half[i] = _mm512_cvttpd_epi32(x);
     }
     __m512i wide = _mm512_inserti64x4(_mm512_castsi256_si512(half[0]), half[1], 1);
-    wide = _mm512_sub_epi32(wide, _mm512_set1_epi32(32767));
+    wide = _mm512_add_epi32(wide, _mm512_set1_epi32(FLASH_FIRST_CODE));
     wide = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(wide));
     __m512i place = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(1), 1);
-    for (int g = 0; g < FLASH_POINTS / GROUP; g++) {
+    for (int g = 0; g < FLASH_POINTS / CANDIDATES; g++) {
         own[g] = (KERNEL(codes))_mm512_permutexvar_epi16(place, wide);
         place = _mm512_add_epi16(place, _mm512_set1_epi16(2));
     }
@@ -295,7 +288,7 @@ KERNEL(covered_by)(const flash_stage *s, const flash_points *of, const int first
                    uint32_t *perhaps)
 {
     const int32_t keys = of->keys;
-    KERNEL(codes) own[FLASH_KEYS][FLASH_POINTS / GROUP];
+    KERNEL(codes) own[FLASH_KEYS][FLASH_POINTS / CANDIDATES];
     uint32_t alive = (1u << count) - 1, maybe = 0;
     for (int32_t d = 0; d < keys; d++)
         KERNEL(spread_codes)(lanes->key[d], of->from[d], of->per[d], own[d]);
@@ -305,9 +298,9 @@ KERNEL(covered_by)(const flash_stage *s, const flash_points *of, const int first
         uint32_t hits[FLASH_POINTS], hit = 0; /* points for each candidate; candidates */
         for (int d = 0; d < first; d++)
             point[d] = REPEATED(code + d * FLASH_POINTS);
-        for (int g = 0; g < FLASH_POINTS / GROUP; g++) {
+        for (int g = 0; g < FLASH_POINTS / CANDIDATES; g++) {
             KERNEL(fits) fits = ALL_FIT;
-            if (!(alive >> g * GROUP & ((1u << GROUP) - 1)))
+            if (!(alive >> g * CANDIDATES & ((1u << CANDIDATES) - 1)))
                 continue;
             for (int d = 0; d < first; d++)
                 fits = FITS(fits, point[d], own[d][g]);
@@ -316,9 +309,10 @@ KERNEL(covered_by)(const flash_stage *s, const flash_points *of, const int first
             uint32_t bits = FITTING(fits);
             if (!bits)
                 continue;
-            for (int l = 0; l < GROUP; l++) {
-                hits[g * GROUP + l] = GROUP == 1 ? bits : bits >> l * FLASH_POINTS & 0xFFFF;
-                hit |= (uint32_t)(hits[g * GROUP + l] != 0) << (g * GROUP + l);
+            for (int l = 0; l < CANDIDATES; l++) {
+                hits[g * CANDIDATES + l]
+                    = CANDIDATES == 1 ? bits : bits >> l * FLASH_POINTS & 0xFFFF;
+                hit |= (uint32_t)(hits[g * CANDIDATES + l] != 0) << (g * CANDIDATES + l);
             }
         }
         hit &= alive;
@@ -339,7 +333,7 @@ KERNEL(covered_by)(const flash_stage *s, const flash_points *of, const int first
     *perhaps = maybe;
     return alive;
 }
-#undef GROUP
+#undef CANDIDATES
 #undef ALL_FIT
 #undef FITS
 #undef FITTING

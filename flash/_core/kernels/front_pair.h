@@ -1,4 +1,7 @@
-/* Whether one sum of rows is surely no worse than others whatever the cells bring that are still
+/* Included once for each type, with these defined and undefined again: PAIR_KIND, PAIR (of the
+ * function and of its name), REAL, MASK, OF (what there is of the candidates), MOST, CHOICE.
+ *
+ * Whether one sum of rows is surely no worse than others whatever the cells bring that are still
  * missing: for one candidate, and, in vectors, for several (REAL, MASK). `at`: the first of them.
  * With less of the scale the class is no higher, so the candidates' classes, from `least` on and up
  * to `most`, bound both. Between two ends what depends on them is linear. Better: in a goal, by
@@ -93,3 +96,10 @@ PAIR_KIND MASK PAIR(surely)(const flash_stage *s, const double *a, const double 
     *other = less;
     return pass;
 }
+#undef PAIR_KIND
+#undef PAIR
+#undef REAL
+#undef MASK
+#undef OF
+#undef MOST
+#undef CHOICE

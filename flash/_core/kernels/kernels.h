@@ -7,11 +7,12 @@
 
 #include <stdint.h>
 
+#define PLACES_CELLS 8
 /* Where a variant's cells, eight at a time, have their rows. */
 typedef struct {
-    int32_t first[8]; /* of row 0, in numbers */
-    uint32_t limit[8]; /* rows; 0 beyond the cells */
-    int32_t need[8];  /* all bits, or none beyond the cells */
+    int32_t first[PLACES_CELLS];  /* of row 0, in numbers */
+    uint32_t limit[PLACES_CELLS]; /* rows; 0 beyond the cells */
+    int32_t need[PLACES_CELLS];   /* all bits, or none beyond the cells */
 } flash_places;
 
 /* Tables for batches: a row is one line of 4, 8 or 16 numbers. Constants are in the first cell's
@@ -22,8 +23,10 @@ typedef struct {
  * folded, where there are classes and no areas: eight integers of two columns each, so that a row
  *   is still one cache line;
  * wide, where neither holds the totals: all columns in their order, as doubles. */
-#define PACK_DIRECT 4096
-#define PACK_BLOCK 32
+#define PACK_DIRECT 4096 /* scales below it find their class at once */
+#define PACK_BLOCK 32    /* configurations located before any is worked on */
+#define PACK_LINE 8      /* numbers of a cache line */
+#define PACK_LONGEST (2 * PACK_LINE) /* numbers of the longest row */
 enum { PACK_FEW, PACK_PLAIN, PACK_FOLDED, PACK_WIDE };
 /* A folded row's integers: from bit `cut` on the column of this name (of the score what is above
  * `base`, of leaks what is above the latencies), below it another one or a part of it: a split
@@ -55,23 +58,33 @@ typedef struct {
     uint64_t split[FOLD_SPLITS];
 } flash_packed;
 
+_Static_assert(FOLD_NUMBERS == PACK_LINE && FLASH_COLUMNS <= PACK_LONGEST,
+               "a folded row is one cache line, a wide one two");
+_Static_assert(sizeof(flash_class) == PACK_LINE * sizeof(double), "a class is one cache line");
+
+#define READ_CHOICES 32 /* of a row: 16-bit lanes of the widest register */
 /* How a row of at most 32 choice indices tells its variant and its cells' rows: a row's number is
  * the sum of two choices times their strides, or of four. Cells are the first eight numbers, the
  * variant is the ninth. */
 typedef struct {
     int32_t width, kind, pairs; /* kind: a choice's bytes, negative if it is signed */
-    uint16_t limit[32];         /* choices of each variable */
-    int16_t word[2][32], times[2][32]; /* number j: words 2 j and 2 j + 1 of each pair */
+    uint16_t limit[READ_CHOICES]; /* choices of each variable */
+    /* number j: words 2 j and 2 j + 1 of each pair */
+    int16_t word[2][READ_CHOICES], times[2][READ_CHOICES];
 } flash_reading;
 
+#define FLASH_COUNTS 2
 /* Where metrics go; those that are NULL nowhere. */
 typedef struct {
     double *metric[FLASH_METRICS];
-    int64_t *count[2]; /* params, macs */
+    int64_t *count[FLASH_COUNTS]; /* params, macs */
 } flash_columns;
 
-#define FLASH_COSTS 12 /* columns up to the peak */
-#define FLASH_TERMS 384
+#define FLASH_COSTS (COL_PEAK + 1) /* columns up to the peak */
+#define FLASH_FEATURES 32          /* of an operation, at most */
+#define FLASH_RRAM_COUNTS 20       /* what the vector kernels count of a layer on an RRAM chip, */
+#define FLASH_CPU_COUNTS 10        /* and on a processor */
+#define FLASH_TERMS (FLASH_COSTS * FLASH_FEATURES)
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
     int32_t n;
@@ -104,7 +117,7 @@ typedef struct {
     int32_t place[FLASH_COLUMNS];         /* of each of these in a record */
     int32_t corners;                      /* of the score, in place of the first keys */
     int32_t n_keys, kind[FLASH_KEYS];     /* a metric or FLASH_BY_SCALE */
-    int32_t counts, goals;                /* bits: metrics that are compared, those to be improved */
+    int32_t counts, goals; /* bits: metrics that are compared, those to be improved */
     double low[FLASH_COLUMNS], high[FLASH_COLUMNS]; /* what the missing cells bring */
     double margin[FLASH_METRICS];         /* more than metrics are rounded by */
 } flash_stage;
@@ -142,12 +155,14 @@ typedef struct {
     int64_t stride;
 } flash_points;
 
+#define FLASH_CODES 65534 /* the largest code, less FLASH_FIRST_CODE: what is beyond has it, too */
+#define FLASH_FIRST_CODE (-32767) /* of `from`; what is below has the one before it */
 static inline int16_t flash_code(double key, double from, double per)
 {
     double code = (key - from) * per;
-    code = code < 65534.0 ? code : 65534.0;
+    code = code < FLASH_CODES ? code : FLASH_CODES;
     code = code > -1.0 ? code : -1.0;
-    return (int16_t)((int)code - 32767);
+    return (int16_t)((int)code + FLASH_FIRST_CODE);
 }
 
 #define PAIR_KIND static inline
@@ -158,13 +173,6 @@ static inline int16_t flash_code(double key, double from, double per)
 #define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define CHOICE(mask, a, b) ((mask) ? (a) : (b))
 #include "front_pair.h"
-#undef PAIR_KIND
-#undef PAIR
-#undef REAL
-#undef MASK
-#undef OF
-#undef MOST
-#undef CHOICE
 
 /* Whether a point dominates one of sixteen sums; 2 where it is not worse than it in anything, and
  * less in some column. */
@@ -206,7 +214,8 @@ static inline int flash_dominates(const flash_stage *s, const flash_points *of, 
 }
 
 #define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
-#define FLASH_RUNS 260
+/* A cell has at most six, the stem and the head three. */
+#define FLASH_RUNS (8 * FLASH_MAX_CELLS + 4)
 typedef struct {
     int32_t n_runs, n_cells;
     double params; /* of norms and biases */
@@ -232,11 +241,12 @@ enum {
     PART_PEAK,
     FLASH_PARTS
 };
+#define FLASH_POWERS 4
 typedef struct {
     double own[FLASH_PARTS];
     flash_class of;
     double max_latency, max_energy, max_area;
-    double least, exponent[4]; /* of a product: of score, latency, energy, area */
+    double least, exponent[FLASH_POWERS]; /* of a product: of score, latency, energy, area */
 } flash_parts;
 
 /* Rows of a cell: positions one after another. At position i the first n_runs[i] lines take a shape

@@ -2,22 +2,44 @@
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from flash._core.tables.problem cimport N_COLUMNS, flash_class, flash_links
+from flash._core.tables.problem cimport N_CELLS, N_COLUMNS, N_METRICS, flash_class, flash_links
 
 cdef enum:               # as the headers have them: sizes that Cython must know
-    N_PARTS = 12
-    N_PLAIN = 7
+    N_PARTS = 12         # columns of the last cell's rows
+    N_POWERS = 4         # exponents of a product of these
+    N_PLAIN = 7          # budgets on plain sums
+    N_MIXED = 3          # totals in a column of the sieve
+    N_LOGS = 16          # logarithms at a time
+    N_POINTS = 16        # of a block of a front
+    N_KEYS = 14          # that they are compared by
+    N_COSTS = 12         # columns that operations are charged to
+    N_FEATURES = 32      # of an operation
+    N_TERMS = 384        # coefficients of a target
+    N_RUNS = 260         # of a network's layers
+    N_FOLDED = 8         # integers of a folded row
+    N_SPLITS = 3         # columns in two parts
+    N_PLACES = 8         # cells of a flash_places
+    N_CHOICES = 32       # of a row that the eight-wide kernel takes
+    N_COUNTS = 2         # metrics that are integers
 
 cdef extern from *:
     """
     #include "kernels/kernels.h"
-    _Static_assert(FLASH_PARTS == 12 && SWEEP_PLAIN == 7,
-                   "kernels.pxd has another number of parts or plain budgets");
+    _Static_assert(FLASH_PARTS == 12 && FLASH_POWERS == 4 && SWEEP_PLAIN == 7 && SWEEP_MIXED == 3
+                       && SWEEP_LOGS == 16 && FLASH_POINTS == 16 && FLASH_KEYS == 14
+                       && FLASH_COSTS == 12 && FLASH_FEATURES == 32 && FLASH_TERMS == 384
+                       && FLASH_RUNS == 260 && FOLD_NUMBERS == 8 && FOLD_SPLITS == 3
+                       && PLACES_CELLS == 8 && READ_CHOICES == 32 && FLASH_COUNTS == 2,
+                   "kernels.pxd has other sizes than the headers");
     """
 
 cdef extern from "kernels/kernels.h" nogil:
     enum:
+        PLACES_CELLS
         PACK_DIRECT
+        PACK_LINE
+        READ_CHOICES
+        FLASH_COUNTS
         PACK_FEW
         PACK_PLAIN
         PACK_FOLDED
@@ -36,9 +58,9 @@ cdef extern from "kernels/kernels.h" nogil:
         SPLIT_MACS
 
     ctypedef struct flash_places:
-        int32_t first[8]
-        uint32_t limit[8]
-        int32_t need[8]
+        int32_t first[N_PLACES]
+        uint32_t limit[N_PLACES]
+        int32_t need[N_PLACES]
 
     ctypedef struct flash_packed:
         const double* memory
@@ -54,22 +76,22 @@ cdef extern from "kernels/kernels.h" nogil:
         const int16_t* class_at
         const flash_links* links
         double base
-        uint64_t cut[8]
-        uint64_t below[8]
-        uint64_t summed[8]
-        uint64_t split[3]
+        uint64_t cut[N_FOLDED]
+        uint64_t below[N_FOLDED]
+        uint64_t summed[N_FOLDED]
+        uint64_t split[N_SPLITS]
 
     ctypedef struct flash_reading:
         int32_t width
         int32_t kind
         int32_t pairs
-        uint16_t limit[32]
-        int16_t word[2][32]
-        int16_t times[2][32]
+        uint16_t limit[N_CHOICES]
+        int16_t word[2][N_CHOICES]
+        int16_t times[2][N_CHOICES]
 
     ctypedef struct flash_columns:
-        double* metric[6]
-        int64_t* count[2]
+        double* metric[N_METRICS]
+        int64_t* count[N_COUNTS]
 
     ctypedef struct flash_stacking:
         int64_t lines
@@ -79,14 +101,16 @@ cdef extern from "kernels/kernels.h" nogil:
 
     ctypedef struct flash_terms:
         int32_t n
-        int32_t feature[384]
-        int32_t column[384]
-        double weight[384]
-        double per_unit[12]
+        int32_t feature[N_TERMS]
+        int32_t column[N_TERMS]
+        double weight[N_TERMS]
+        double per_unit[N_COSTS]
         double leak
 
     enum:
+        FLASH_CPU_COUNTS
         FLASH_POINTS
+        FLASH_CODES
         FLASH_LAYERS
         FLASH_RUNS
         FLASH_BY_SCALE
@@ -100,16 +124,16 @@ cdef extern from "kernels/kernels.h" nogil:
         int32_t place[N_COLUMNS]
         int32_t corners
         int32_t n_keys
-        int32_t kind[N_COLUMNS]
+        int32_t kind[N_KEYS]
         int32_t counts
         int32_t goals
         double low[N_COLUMNS]
         double high[N_COLUMNS]
-        double margin[6]
+        double margin[N_METRICS]
 
     ctypedef struct flash_lanes:
-        double total[N_COLUMNS][16]
-        double key[N_COLUMNS][16]
+        double total[N_COLUMNS][N_POINTS]
+        double key[N_KEYS][N_POINTS]
         int32_t known
 
     ctypedef struct flash_points:
@@ -142,10 +166,10 @@ cdef extern from "kernels/kernels.h" nogil:
         int32_t n_cells
         double params
         double unit
-        double width[32]
-        double convolutions[32]
-        double links[32]
-        flash_run run[260]
+        double width[N_CELLS]
+        double convolutions[N_CELLS]
+        double links[N_CELLS]
+        flash_run run[N_RUNS]
 
     enum:
         PART_SCORE
@@ -169,7 +193,7 @@ cdef extern from "kernels/kernels.h" nogil:
         double max_energy
         double max_area
         double least
-        double exponent[4]
+        double exponent[N_POWERS]
 
     enum:
         SWEEP_PLAIN
@@ -180,6 +204,8 @@ cdef extern from "kernels/kernels.h" nogil:
         SWEEP_CHUNK
     const double SWEEP_LOG_ERROR
     const double SWEEP_SLACK
+    const double SWEEP_LOWERED
+    const double SWEEP_SHARES
 
     ctypedef struct flash_sieve:
         const int16_t* score
@@ -202,24 +228,24 @@ cdef extern from "kernels/kernels.h" nogil:
         uint16_t by[N_PLAIN]
 
     ctypedef struct flash_values:
-        const float* metric[6]
+        const float* metric[N_METRICS]
         const float* leaking
         const float* scale
         const float* peak
         float linear
-        float power[6]
+        float power[N_METRICS]
         int32_t leaks
 
     ctypedef struct flash_level:
-        float metric[6]
+        float metric[N_METRICS]
         float leaking
         float scale
         float peak
         float need
 
     ctypedef struct flash_mix:
-        const double* total[3]
-        double factor[3]
+        const double* total[N_MIXED]
+        double factor[N_MIXED]
         double offset
         double per_unit
 
@@ -228,7 +254,8 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*stack)(const flash_stacking*, int64_t, int64_t, const double*, const double*,
                       const double*, int, double, double*) noexcept nogil
         void (*scale_round)(int64_t, const double*, double, double, double*) noexcept nogil
-        double (*weigh)(int64_t, int32_t, const double* const*, const double*, double*) noexcept nogil
+        double (*weigh)(int64_t, int32_t, const double* const*, const double*,
+                        double*) noexcept nogil
         void (*range)(int64_t, const double*, double*, double*) noexcept nogil
         void (*span)(int64_t, const double*, const double*, double*, double*) noexcept nogil
         int64_t (*find)(int64_t, const double*, double) noexcept nogil

@@ -77,7 +77,8 @@ TARGET static void KERNEL(scale_round)(int64_t n, const double *x, double scale,
     int64_t j = 0;
 #ifdef FLASH_VECTORS
     for (; j + LANES <= n; j += LANES)
-        *(flash_loose *)(out + j) = offset + ((*(const flash_loose *)(x + j) * scale + magic) - magic);
+        *(flash_loose *)(out + j)
+            = offset + ((*(const flash_loose *)(x + j) * scale + magic) - magic);
 #endif
     for (; j < n; j++)
         out[j] = offset + ((x[j] * scale + magic) - magic);
@@ -183,7 +184,8 @@ TARGET static int64_t KERNEL(select)(int64_t n, const double *value, double leas
     return count;
 }
 
-/* out = rint(2^36 * score), |score| < 2^15; a plain loop, whose roots every compiler makes vectors */
+/* out = rint(2^36 * score), |score| < 2^15; a plain loop, whose roots every compiler makes
+ * vectors */
 TARGET static void KERNEL(topology)(int64_t n, const double *deep,
                                     const double *spatial, const double *count,
                                     const double *params, const double *coefficient,

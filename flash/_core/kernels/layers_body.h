@@ -109,7 +109,7 @@ TARGET static int KERNEL(rram_eight)(const flash_terms *terms, const double *in_
                                      const double *positions, const double *padded,
                                      double *const *column)
 {
-    VECTOR f[20], cost[FLASH_COSTS];
+    VECTOR f[FLASH_RRAM_COUNTS], cost[FLASH_COSTS];
     MASK late = {0};
     for (int j = 0; j < 8; j += WIDTH) {
         VECTOR steps = KERNEL(rram_counts)(
@@ -165,7 +165,7 @@ TARGET INLINE void KERNEL(put)(VECTOR a, int k, const MASK *live, VECTOR *sum, M
 TARGET INLINE void KERNEL(add)(const flash_terms *terms, int rram, const double *layer,
                                const MASK *live, VECTOR *sum, MASK *late)
 {
-    VECTOR f[20], leaking = ALL(1.0);
+    VECTOR f[FLASH_RRAM_COUNTS], leaking = ALL(1.0);
     VECTOR area = LOOSE(layer);
     const VECTOR into = LOOSE(layer + FLASH_LAYERS);
     const VECTOR out = LOOSE(layer + 2 * FLASH_LAYERS);

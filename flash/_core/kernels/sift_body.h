@@ -32,17 +32,17 @@ TARGET static int64_t KERNEL(fitting)(int64_t n, int32_t n_limits, const double 
     energy = X(ENERGY) + (X(ENERGY_IN) * g->energy_in + X(ENERGY_OUT) * g->energy_out)          \
              + X(LEAKAGE)                                                                       \
                    * (X(LEAK) + (X(LEAK_IN) * g->latency_in + X(LATENCY_OUT) * g->leak_out));
-#define ONE(k) (column[PART_##k * stride] + p->own[PART_##k])
-#define MANY(k) (*(const flash_loose *)(column + PART_##k * stride) + p->own[PART_##k])
+#define OF_ONE(k) (column[PART_##k * stride] + p->own[PART_##k])
+#define OF_LANES(k) (*(const flash_loose *)(column + PART_##k * stride) + p->own[PART_##k])
 
 TARGET static inline void KERNEL(costs_at)(const double *column, int64_t stride,
                                            const flash_parts *p, double *costs)
 {
     double latency, energy, peak = column[PART_PEAK * stride];
-    COSTS_OF(ONE)
+    COSTS_OF(OF_ONE)
     costs[0] = latency;
     costs[1] = energy;
-    costs[2] = ONE(AREA) + (peak > p->own[PART_PEAK] ? peak : p->own[PART_PEAK]);
+    costs[2] = OF_ONE(AREA) + (peak > p->own[PART_PEAK] ? peak : p->own[PART_PEAK]);
 }
 
 #ifdef FLASH_VECTORS
@@ -51,10 +51,10 @@ TARGET static inline void KERNEL(costs_of)(const double *column, int64_t stride,
 {
     flash_doubles latency, energy, peak = *(const flash_loose *)(column + PART_PEAK * stride);
     const flash_doubles other = FLASH_ALL(p->own[PART_PEAK]);
-    COSTS_OF(MANY)
+    COSTS_OF(OF_LANES)
     costs[0] = latency;
     costs[1] = energy;
-    costs[2] = MANY(AREA) + FLASH_SELECT(peak > other, peak, other);
+    costs[2] = OF_LANES(AREA) + FLASH_SELECT(peak > other, peak, other);
 }
 #endif
 
@@ -102,6 +102,9 @@ TARGET static inline flash_doubles KERNEL(rough_log)(flash_doubles x)
 }
 #endif
 
+#ifndef SIFT_LEAST
+#define SIFT_LEAST 1e-300 /* what is at most this has no rough logarithm */
+#endif
 /* the positions that, added to the other cells' part, may reach a logarithm of the product of
  * `least`. Costs of 0 are always chosen. */
 TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column, int64_t stride,
@@ -113,14 +116,14 @@ TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column,
     for (; i + LANES <= n; i += LANES) {
         flash_doubles costs[3], sum = FLASH_ALL(0.0);
         flash_doubles score = *(const flash_loose *)(column + i) + p->own[PART_SCORE];
-        flash_longs hit = (score <= 1e-300);
+        flash_longs hit = (score <= SIFT_LEAST);
         KERNEL(costs_of)(column + i, stride, p, costs);
         if (power[0] != 0.0)
             sum += KERNEL(rough_log)(score) * power[0];
         for (int k = 0; k < 3; k++)
             if (power[k + 1] != 0.0) {
                 sum += KERNEL(rough_log)(costs[k]) * power[k + 1];
-                hit |= costs[k] <= 1e-300;
+                hit |= costs[k] <= SIFT_LEAST;
             }
         hit |= sum >= p->least;
         FLASH_CHOOSE(hit, i, chosen, count);
@@ -140,5 +143,5 @@ TARGET static int64_t KERNEL(promising_product)(int64_t n, const double *column,
     return count;
 }
 #undef COSTS_OF
-#undef ONE
-#undef MANY
+#undef OF_ONE
+#undef OF_LANES

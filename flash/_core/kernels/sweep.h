@@ -6,7 +6,7 @@
  * between the two it is weighed exactly.
  *
  * What a class multiplies is multiplied once per row and class (sieve.pxd): the rows of a
- * block are the same for many combinations of the other cells, and so are the classes. */
+ * tile are the same for many combinations of the other cells, and so are the classes. */
 #ifndef FLASH_SWEEP_H
 #define FLASH_SWEEP_H
 
@@ -14,16 +14,21 @@
 
 #include <stdint.h>
 
-#define SWEEP_PLAIN 7 /* budgets on plain sums, and the least accuracy as one */
+#define SWEEP_PLAIN 7 /* budgets on plain sums at most, the least accuracy among them */
 #define SWEEP_TOP 30000
 #define SWEEP_MOST 32767 /* of a column's number; rooms are less */
-#define SWEEP_SLACK 1e-6 /* of a unit: rooms and rows are computed in float64, with less error */
-#define SWEEP_LOG_ERROR 1.5e-4 /* of a logarithm to base 2 */
-#define SWEEP_ROWS 4096  /* of a block */
+/* Of a unit: more than float64 rounds a room, or a row's number, by. Rooms are widened by the one,
+ * rows lowered by the other. */
+#define SWEEP_SLACK 1e-6
+#define SWEEP_LOWERED 1e-7
+#define SWEEP_LOG_ERROR 1.5e-4 /* of sixteen_logs: of a logarithm to base 2 */
+#define SWEEP_ROWS 4096  /* of a tile (tile.pxd) */
 #define SWEEP_STRIDE 4160 /* columns are apart by no multiple of 4096 bytes */
 #define SWEEP_CHUNK 256 /* rows that are measured at a time */
+#define SWEEP_LOGS 16   /* logarithms at a time */
+#define SWEEP_SHARES 65536.0 /* 16 bits: what a weight of the sieve's columns is a share of */
 
-/* A block's rows in one class: columns of SWEEP_STRIDE numbers, from a cache line on. */
+/* A tile's rows in one class: columns of SWEEP_STRIDE numbers, from a cache line on. */
 typedef struct {
     const int16_t *score;
     const int16_t *plain[SWEEP_PLAIN];
@@ -43,7 +48,7 @@ typedef struct {
     uint16_t by_score, by_energy, by[SWEEP_PLAIN];
 } flash_gate;
 
-/* A block's rows in one class for an objective that is no plain score: of each metric what adds up,
+/* A tile's rows in one class for an objective that is no plain score: of each metric what adds up,
  * in the metric's units, as float32, and what else the energy and the area need. What is compared:
  * linear * score + sum of power * log2(metric). */
 typedef struct {
@@ -57,10 +62,11 @@ typedef struct {
     float need; /* by how much, the constant parts taken off */
 } flash_level;
 
+#define SWEEP_MIXED 3
 /* A row's number of a column: a sum of three totals, from `offset` on, in units of 1 / per_unit. */
 typedef struct {
-    const double *total[3];
-    double factor[3];
+    const double *total[SWEEP_MIXED];
+    double factor[SWEEP_MIXED];
     double offset, per_unit;
 } flash_mix;
 

@@ -250,7 +250,7 @@ TARGET static void KERNEL(mix_fixed)(const flash_mix *m, int64_t from, int64_t t
     const double p = m->factor[0], q = m->factor[1], r = m->factor[2];
     const double offset = m->offset, per_unit = m->per_unit;
     for (int64_t i = from; i < to; i++) {
-        double x = (a[i] * p + (b[i] * q + c[i] * r) - offset) * per_unit - 1e-7;
+        double x = (a[i] * p + (b[i] * q + c[i] * r) - offset) * per_unit - SWEEP_LOWERED;
         x = x < most ? x : most;
         out[i] = (int16_t)(int32_t)(x > 0.0 ? x : 0.0);
     }
@@ -349,7 +349,7 @@ TARGET static inline __attribute__((always_inline)) flash_floats KERNEL(larger_p
 
 TARGET static void KERNEL(sixteen_logs)(const float *x, float *out)
 {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < SWEEP_LOGS; i++)
 #ifdef FLASH_VECTORS
         out[i] = ((const float *)x)[i];
     *(flash_floats *)out = KERNEL(log_of)(*(const flash_floats *)out);

@@ -17,12 +17,17 @@ cdef struct PlanCell:
     const int64_t* kernel
 
 
-cdef struct Work:
+cdef enum:
+    TOPOLOGY_TERMS = 4           # coefficients of a topology score's terms of a cell
+    PATH_ARRAYS = 6              # of Work: path to count
+
+cdef struct Work:                # room for the rows of any cell, and what is known of one's columns
+    int64_t longest, deepest     # lines and positions of a cell, at most
     int32_t* depth_number        # of each depth, -1 where it is no choice
-    double* shape                # SHAPE_COLUMNS x shapes
+    double* shape                # see rows.pxd
     int64_t* n_runs              # of each position: lines that take their own shape
     int64_t* drawn               # links of the saturated positions
-    int rising                   # they are the first ones
+    int rising                   # these lines are the first ones
     const double* terms          # the topology score's coefficients, or NULL: NN-Degree
     double* path                 # of each line, for the topology score: see topology.pxd
     double* previous

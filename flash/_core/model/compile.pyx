@@ -16,24 +16,27 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE
 from flash._core.model.families cimport SHAPE_COLUMNS, Place
 from flash._core.model.operations cimport (
-    COST_COLUMNS, KIND_CPU, KIND_FPGA, KIND_RRAM, KIND_SYSTOLIC, VECTOR_FEATURES, Op, charge,
-    place, read_op,
+    KIND_CPU, KIND_FPGA, KIND_RRAM, KIND_SYSTOLIC, Op, add_cost, features_at_most, read_array,
+    read_op,
 )
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN,
     COL_MACS, COL_PARAMS, COL_PEAK, COL_SCORE, FLASH_COLUMNS, FLASH_MAX_STATES, FLASH_METRICS,
-    N_COLUMNS, flash_cell, flash_joined, flash_metrics,
+    M_AREA, M_ENERGY, M_LATENCY, N_CELLS, N_COLUMNS, N_METRICS, flash_cell, flash_joined,
+    flash_metrics,
 )
-from flash._core.tables.tables cimport Tables, classes_of
+from flash._core.tables.tables cimport Tables, cells_within, classes_of
 
 __all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
 
 cdef enum:
     OP_NUMBERS = 12  # of a packed operation
 
+cdef int64_t MOST_ROWS = 1 << 30     # of a cell: places in packed tables are 32-bit
 cdef double EXACT = 2.0 ** 53
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
 KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC,
@@ -45,21 +48,25 @@ cdef class Model:
 
     def __init__(self, str kind, coefficients, quantum, dict links, array=(512, 512)):
         """coefficients: per feature a tuple of numbers, one per column from score to peak (those of
-        leaking latency are not read: `leak_step` of the links tells them from latency's); quantum: what a unit of each of the six metrics is worth, powers of two; array: rows and
-        columns of what a layer is laid on, the systolic array (and bits, bits per cycle, room for
-        weights and for inputs in bits) or the RRAM tile (and the side of a subarray, columns a
-        weight); of an FPGA (bits, bits per cycle, five numbers of each unit)."""
+        leaking latency are not read: `leak_step` of the links tells them from latency's); quantum:
+        what a unit of each of the six metrics is worth, powers of two; array: rows and columns of
+        what a layer is laid on, the systolic array (and bits, bits per cycle, room for weights and
+        for inputs in bits) or the RRAM tile (and the side of a subarray, columns a weight); of an
+        FPGA (bits, bits per cycle, five numbers of each unit)."""
         cdef int i, k, n
-        if any([len(row) != COST_COLUMNS for row in coefficients]):
-            raise ValueError(f"coefficients: each feature needs {COST_COLUMNS} numbers")
+        if any([len(row) != N_COSTS for row in coefficients]):
+            raise ValueError(f"coefficients: each feature needs {N_COSTS} numbers")
         self.model.kind = KINDS[kind]
+        n = features_at_most(self.model.kind)
+        if len(coefficients) > n:
+            raise ValueError(f"coefficients: {kind} has {n} features, got {len(coefficients)}")
         self.model.n_features = len(coefficients)
-        place(&self.model, array)
+        read_array(&self.model, array)
         self.model.vectors = (self.model.rows == 512 and self.model.subarray == 128
                               and self.model.each == 8 if self.model.kind == KIND_RRAM
                               else self.model.kind == KIND_CPU)
         n = 0
-        for k in range(1, COST_COLUMNS):
+        for k in range(1, N_COSTS):
             if k == COL_LEAK or k == COL_LEAK_IN:
                 continue
             for i in range(self.model.n_features):
@@ -67,17 +74,18 @@ cdef class Model:
                     self.model.terms.feature[n] = i
                     self.model.terms.column[n] = k
                     self.model.terms.weight[n] = coefficients[i][k]
-                    if self.model.kind == KIND_CPU and i >= VECTOR_FEATURES:
+                    if self.model.kind == KIND_CPU and i >= FLASH_CPU_COUNTS:
                         self.model.vectors = 0
                     n += 1
         self.model.terms.n = n
-        for k in range(COST_COLUMNS):
+        for k in range(N_COSTS):
             self.model.terms.per_unit[k] = 1.0
         for k in range(COL_LATENCY, COL_LATENCY_OUT + 1):
-            self.model.terms.per_unit[k] = 1.0 / quantum[1]
+            self.model.terms.per_unit[k] = 1.0 / quantum[M_LATENCY]
         for k in range(COL_ENERGY, COL_ENERGY_OUT + 1):
-            self.model.terms.per_unit[k] = 1.0 / quantum[2]
-        self.model.terms.per_unit[COL_AREA] = self.model.terms.per_unit[COL_PEAK] = 1.0 / quantum[3]
+            self.model.terms.per_unit[k] = 1.0 / quantum[M_ENERGY]
+        for k in (COL_AREA, COL_PEAK):
+            self.model.terms.per_unit[k] = 1.0 / quantum[M_AREA]
         self.model.terms.leak = links.get("leak_step", 0.0)
         self.links = dict(links, quantum=tuple(quantum),
                           classes=classes_of(links.get("classes")))
@@ -90,7 +98,7 @@ cdef class Model:
         layer. kind 0:
         convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
         cdef Op op
-        cdef double column[COST_COLUMNS]
+        cdef double column[N_COSTS]
         out = []
         for one in ops:
             (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
@@ -100,13 +108,13 @@ cdef class Model:
             op.reads = one[10] if len(one) > 10 else op.height * op.width
             op.padded = one[11] if len(one) > 11 else op.reads
             memset(column, 0, sizeof(column))
-            charge(&self.model, &op, column)
-            out.append(tuple([column[k] for k in range(COST_COLUMNS)]))
+            add_cost(&self.model, &op, column)
+            out.append(tuple([column[k] for k in range(N_COSTS)]))
         return out
 
     def total(self, ops not None):
-        """Sums of the columns of operations packed one after another, twelve numbers each: integers,
-        as exact as those of `charge` added up. Of the peak it is the greatest.
+        """Sums of the columns of operations packed one after another, twelve numbers each:
+        integers, as exact as those of `charge` added up. Of the peak it is the greatest.
 
         The buffer is asked for by hand: a typed memoryview would make the module import
         collections, which every start of a process would pay for.
@@ -123,8 +131,8 @@ cdef class Model:
 
     cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers):
         cdef Op op
-        cdef double column[COST_COLUMNS]
-        cdef double total[COST_COLUMNS]
+        cdef double column[N_COSTS]
+        cdef double total[N_COSTS]
         cdef double largest = 0.0
         cdef Py_ssize_t i, n = numbers // OP_NUMBERS
         cdef int k
@@ -135,18 +143,18 @@ cdef class Model:
             for i in range(n):
                 read_op(&ops[OP_NUMBERS * i], &op)
                 memset(column, 0, sizeof(column))
-                charge(&self.model, &op, column)
-                for k in range(COST_COLUMNS):
+                add_cost(&self.model, &op, column)
+                for k in range(N_COSTS):
                     total[k] = flash_joined(k, total[k], column[k])
                     largest = max(largest, total[k])
         if largest < EXACT:  # so that no addition was rounded: nothing charged is negative
-            return tuple([<int64_t> total[k] for k in range(COST_COLUMNS)])
-        exact = [0] * COST_COLUMNS
+            return tuple([<int64_t> total[k] for k in range(N_COSTS)])
+        exact = [0] * N_COSTS
         for i in range(n):
             read_op(&ops[OP_NUMBERS * i], &op)
             memset(column, 0, sizeof(column))
-            charge(&self.model, &op, column)
-            for k in range(COST_COLUMNS):
+            add_cost(&self.model, &op, column)
+            for k in range(N_COSTS):
                 exact[k] = (max(exact[k], int(column[k])) if k == COL_PEAK
                             else exact[k] + int(column[k]))
         return tuple(exact)
@@ -155,7 +163,7 @@ cdef class Model:
         """The reported metrics of column totals."""
         cdef Tables holder = Tables.__new__(Tables)
         cdef double x[N_COLUMNS]
-        cdef double m[6]
+        cdef double m[N_METRICS]
         cdef int k
         if len(total) != FLASH_COLUMNS:
             raise ValueError(f"total: {FLASH_COLUMNS} numbers are needed, got {len(total)}")
@@ -166,6 +174,14 @@ cdef class Model:
         return tuple([m[k] for k in range(FLASH_METRICS)])
 
 
+cdef int64_t* copied(numbers, int64_t* to) except NULL:
+    """Copies numbers; where the next ones go."""
+    for x in numbers:
+        to[0] = x
+        to += 1
+    return to
+
+
 cdef class Plan:
     """A space's choices as C arrays: what `SearchSpace.plan()` returns, read once."""
 
@@ -174,6 +190,8 @@ cdef class Plan:
         cdef PlanCell* cell
         cdef int64_t* number
         family, classes, variants = plan
+        if self.cells != NULL:
+            raise ValueError("plan: it is made once")
         counts = [len(cells) for _, _, cells in variants]
         need = 0
         for _, _, cells in variants:
@@ -184,14 +202,14 @@ cdef class Plan:
         self.classes = classes
         self.n_variants = len(variants)
         self.counts = counts
-        self.cells = <PlanCell*> calloc(sum(counts), sizeof(PlanCell))
-        self.numbers = <int64_t*> malloc(need * sizeof(int64_t))
-        self.resolution = <int64_t*> malloc(len(variants) * sizeof(int64_t))
+        self.cells = <PlanCell*> calloc(sum(counts) + 1, sizeof(PlanCell))
+        self.numbers = <int64_t*> malloc((need + 1) * sizeof(int64_t))
+        self.resolution = <int64_t*> malloc((len(variants) + 1) * sizeof(int64_t))
         if self.cells == NULL or self.numbers == NULL or self.resolution == NULL:
             raise MemoryError
         cell = self.cells
         number = self.numbers
-        for i, (offset, resolution, cells) in enumerate(variants):
+        for i, (_, resolution, cells) in enumerate(variants):
             self.resolution[i] = resolution
             for stride, widths, depths, skips, expansions, kernel_sizes in cells:
                 cell.stride = stride
@@ -201,28 +219,21 @@ cdef class Plan:
                 cell.n_expansions = len(expansions)
                 cell.n_kernels = len(kernel_sizes)
                 cell.width = number
-                for x in widths:
-                    number[0] = x
-                    number += 1
+                number = copied(widths, number)
                 cell.depth = number
-                for x in depths:
-                    number[0] = x
-                    number += 1
-                    if x > cell.deepest:
-                        cell.deepest = x
+                number = copied(depths, number)
+                cell.deepest = max(depths)
+                if min(depths) < 1:
+                    raise ValueError(f"plan: depths are at least 1, got {min(depths)}")
                 cell.skip = number
                 for row in skips:
-                    for x in row:
-                        number[0] = x
-                        number += 1
+                    number = copied(row, number)
+                if number - cell.skip != cell.n_widths * cell.n_skips:
+                    raise ValueError("plan: each width needs as many skips")
                 cell.expansion = number
-                for x in expansions:
-                    number[0] = x
-                    number += 1
+                number = copied(expansions, number)
                 cell.kernel = number
-                for x in kernel_sizes:
-                    number[0] = x
-                    number += 1
+                number = copied(kernel_sizes, number)
                 cell += 1
 
     def __dealloc__(self):
@@ -252,129 +263,175 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
     """
     cdef Tables tables = Tables.__new__(Tables)
     cdef Work work
-    cdef Place at
-    cdef const PlanCell* cells = plan.cells
-    cdef const PlanCell* cell
-    cdef flash_cell* table
-    cdef double* at_row[N_COLUMNS]
-    cdef double* memory
-    cdef size_t need = 0
-    cdef double[4] coefficient
-    cdef int64_t lines, longest = 0, deepest = 0, i, j, rows, incoming
-    cdef int v, c, k, n_columns = 0, n_cells, part, n_parts
-    cdef Model own
-    cdef double factor, shift
-    if parts is None:
-        parts = [[(model, 1.0, 0.0)]] * max(plan.counts)
-    if terms is not None and (not wanted >> COL_PARAMS & 1 or not wanted >> COL_MACS & 1):
-        raise ValueError("terms: a topology's score needs the columns params and macs")
-    n_parts = <int> len(parts[0])
-    if len(parts) < max(plan.counts) or {len(of_cell) for of_cell in parts} != {n_parts}:
-        raise ValueError(f"parts: {max(plan.counts)} cells need lists of one length, "
-                         f"got lengths {[len(of_cell) for of_cell in parts]}")
+    cdef double[TOPOLOGY_TERMS] coefficient
+    cdef size_t need
+    cdef int k
+    parts = parts_of_cells(plan, model, wanted, terms, parts)
     tables.shape(plan.counts)
-    for k in range(FLASH_COLUMNS):
-        n_columns += wanted >> k & 1
     tables.problem.present = wanted
-    for v in range(plan.n_variants):
-        n_cells = tables.problem.variants[v].n_cells
-        for c in range(n_cells):
-            cell = cells + c
-            table = &tables.problem.variants[v].cells[c]
-            incoming = cells[c - 1].n_widths if c else 1
-            lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-            rows = cell.n_widths * n_parts * cell.n_depths * lines
-            if incoming * cell.n_widths > FLASH_MAX_STATES:
-                raise ValueError(f"widths: {incoming} x {cell.n_widths} pairs of neighbouring "
-                                 f"widths; at most {FLASH_MAX_STATES} are supported")
-            table.states = <int32_t> (incoming * cell.n_widths)
-            table.rows = incoming * rows
-            table.space_rows = rows
-            table.dims = [<int32_t> cell.n_widths, <int32_t> cell.n_depths,
-                          <int32_t> cell.n_skips, <int32_t> cell.n_expansions,
-                          <int32_t> cell.n_kernels]
-            if table.rows > 1 << 30:
-                raise ValueError(f"cell {c} has {table.rows:,} rows; at most 2^30 are supported")
-            need += n_columns * (((table.rows + 7) & ~7) + 8)
-            longest = max(longest, lines)
-            deepest = max(deepest, cell.deepest)
-        cells += n_cells
-    memory = tables.reserve(need)
-    work.depth_number = <int32_t*> malloc((deepest + 1) * sizeof(int32_t))
-    work.shape = <double*> malloc((SHAPE_COLUMNS * (3 * longest + deepest + 1) + longest)
-                                  * sizeof(double))
-    work.terms = NULL
+    memset(&work, 0, sizeof(work))
+    need = size_up(tables, plan, <int> len(parts[0]), &work)
     if terms is not None:
-        for k in range(4):
+        for k in range(TOPOLOGY_TERMS):
             coefficient[k] = terms[3 + k]
         work.terms = coefficient
-    work.path = <double*> malloc(6 * longest * sizeof(double))
-    work.previous = work.path + longest
-    work.earlier = work.path + 2 * longest
-    work.deep = work.path + 3 * longest
-    work.spatial = work.path + 4 * longest
-    work.count = work.path + 5 * longest
-    work.n_runs = <int64_t*> malloc(2 * (deepest + 1) * sizeof(int64_t))
-    work.drawn = work.n_runs + deepest + 1
-    cells = plan.cells
     try:
-        if NULL in (work.depth_number, work.shape, work.n_runs, work.path):
-            raise MemoryError
-        for v in range(plan.n_variants):
-            n_cells = tables.problem.variants[v].n_cells
-            if terms is not None:
-                tables.problem.variants[v].constant[COL_SCORE] = rint(terms[0] * score_scale())
-            for c in range(n_cells):
-                cell = cells + c
-                table = &tables.problem.variants[v].cells[c]
-                lines = cell.n_skips * cell.n_expansions * cell.n_kernels
-                for k in range(FLASH_COLUMNS):
-                    if wanted >> k & 1:
-                        table.column[k] = memory
-                        memory += (table.rows + 7) & ~7
-                for i in range(deepest + 1):
-                    work.depth_number[i] = -1
-                for i in range(cell.n_depths):
-                    work.depth_number[cell.depth[i]] = <int32_t> i
-                place_of(plan.family, plan.resolution[v], plan.classes, c, n_cells, cells, &at)
-                incoming = cells[c - 1].n_widths if c else 1
-                for k in range(FLASH_COLUMNS):
-                    work.low[k] = INFINITY
-                    work.high[k] = -INFINITY
-                for j in range(incoming):
-                    for i in range(cell.n_widths):
-                        at.width = cell.width[i]
-                        at.before = cells[c - 1].width[j] if c else entering(&at)
-                        for part in range(n_parts):
-                            own, factor, shift = parts[c][part]
-                            rows = cell.n_depths * lines
-                            for k in range(FLASH_COLUMNS):
-                                at_row[k] = NULL
-                                if table.column[k] != NULL:
-                                    at_row[k] = table.column[k] + (
-                                        ((j * cell.n_widths + i) * n_parts + part) * rows)
-                            with nogil:
-                                fill(&own.model, &at, cell, i, &work, at_row)
-                                if factor != 1.0 or shift != 0.0:
-                                    rescore(at_row[COL_SCORE], rows, factor, shift * score_scale())
-                table.incoming = <int32_t> incoming
-                memcpy(table.low, work.low, sizeof(work.low))
-                memcpy(table.high, work.high, sizeof(work.high))
-            cells += n_cells
+        start_work(&work)
+        fill_tables(tables, plan, parts, tables.reserve(need), &work,
+                    0.0 if terms is None else rint(terms[0] * score_scale()))
     finally:
-        free(work.depth_number)
-        free(work.shape)
-        free(work.n_runs)
-        free(work.path)
+        drop_work(&work)
     links = dict(model.links)
     links["score"] = score
     if terms is not None:
         links["logs"] = terms[1:3]
     tables.set_links(links)
     # scores that were changed are looked through once more
-    tables.ranged = n_parts == 1 and all([of_cell[0][1:] == (1.0, 0.0) for of_cell in parts])
+    tables.ranged = len(parts[0]) == 1 and all([of_cell[0][1:] == (1.0, 0.0) for of_cell in parts])
     tables.check()
     return tables
+
+
+cdef list parts_of_cells(Plan plan, Model model, int wanted, terms, parts):
+    """What charges each cell: see `compile_tables`."""
+    if parts is None:
+        parts = [[(model, 1.0, 0.0)]] * max(plan.counts)
+    if terms is not None and (not wanted >> COL_PARAMS & 1 or not wanted >> COL_MACS & 1):
+        raise ValueError("terms: a topology's score needs the columns params and macs")
+    if len(parts) < max(plan.counts) or {len(of_cell) for of_cell in parts} != {len(parts[0])}:
+        raise ValueError(f"parts: {max(plan.counts)} cells need lists of one length, "
+                         f"got lengths {[len(of_cell) for of_cell in parts]}")
+    return list(parts)
+
+
+cdef inline int64_t lines_of(const PlanCell* cell) noexcept nogil:
+    """Rows of a width and a depth."""
+    return cell.n_skips * cell.n_expansions * cell.n_kernels
+
+
+cdef inline int64_t whole_lines(int64_t rows) noexcept nogil:
+    """Numbers of a column with what fills its last cache line."""
+    return (rows + PACK_LINE - 1) & ~<int64_t> (PACK_LINE - 1)
+
+
+cdef size_t size_up(Tables tables, Plan plan, int n_parts, Work* work) except? 0:
+    """Rows, states and choices of all cells; how many numbers they take, and the largest of them.
+    """
+    cdef const PlanCell* cells = plan.cells
+    cdef const PlanCell* cell
+    cdef flash_cell* table
+    cdef size_t need = 0
+    cdef int64_t lines, rows, incoming
+    cdef int v, c, k, n_columns = 0
+    for k in range(FLASH_COLUMNS):
+        n_columns += tables.problem.present >> k & 1
+    for v in range(plan.n_variants):
+        for c in range(tables.problem.variants[v].n_cells):
+            cell = cells + c
+            table = &tables.problem.variants[v].cells[c]
+            incoming = cells[c - 1].n_widths if c else 1
+            lines = lines_of(cell)
+            rows = cell.n_widths * n_parts * cell.n_depths * lines
+            if incoming * cell.n_widths > FLASH_MAX_STATES:
+                raise ValueError(f"widths: {incoming} x {cell.n_widths} pairs of neighbouring "
+                                 f"widths; at most {FLASH_MAX_STATES} are supported")
+            table.states = <int32_t> (incoming * cell.n_widths)
+            table.incoming = <int32_t> incoming
+            table.rows = incoming * rows
+            table.space_rows = rows
+            table.dims = [<int32_t> cell.n_widths, <int32_t> cell.n_depths,
+                          <int32_t> cell.n_skips, <int32_t> cell.n_expansions,
+                          <int32_t> cell.n_kernels]
+            if table.rows > MOST_ROWS:
+                raise ValueError(f"cell {c} has {table.rows:,} rows; at most 2^30 are supported")
+            need += n_columns * (whole_lines(table.rows) + PACK_LINE)
+            work.longest = max(work.longest, lines)
+            work.deepest = max(work.deepest, cell.deepest)
+        cells += tables.problem.variants[v].n_cells
+    return need
+
+
+cdef int start_work(Work* work) except -1:
+    """Room for the largest cell; the counts are there. `drop_work` frees it, whole or in part."""
+    cdef int64_t longest = work.longest, positions = work.deepest + 1
+    work.depth_number = <int32_t*> malloc(positions * sizeof(int32_t))
+    # first, other and rest of each column: see rows.pxd
+    work.shape = <double*> malloc((SHAPE_COLUMNS * (3 * longest + positions) + longest)
+                                  * sizeof(double))
+    work.path = <double*> malloc(PATH_ARRAYS * longest * sizeof(double))
+    work.n_runs = <int64_t*> malloc(2 * positions * sizeof(int64_t))
+    if NULL in (work.depth_number, work.shape, work.path, work.n_runs):
+        raise MemoryError
+    work.previous = work.path + longest
+    work.earlier = work.path + 2 * longest
+    work.deep = work.path + 3 * longest
+    work.spatial = work.path + 4 * longest
+    work.count = work.path + 5 * longest
+    work.drawn = work.n_runs + positions
+    return 0
+
+
+cdef void drop_work(Work* work) noexcept:
+    free(work.depth_number)
+    free(work.shape)
+    free(work.n_runs)
+    free(work.path)
+
+
+cdef int fill_tables(Tables tables, Plan plan, list parts, double* memory, Work* work,
+                     double intercept) except -1:
+    """All rows, in memory for as many numbers as `size_up` told."""
+    cdef const PlanCell* cells = plan.cells
+    cdef flash_cell* table
+    cdef Place at
+    cdef int v, c, k, n_cells
+    for v in range(plan.n_variants):
+        n_cells = tables.problem.variants[v].n_cells
+        tables.problem.variants[v].constant[COL_SCORE] = intercept
+        for c in range(n_cells):
+            table = &tables.problem.variants[v].cells[c]
+            for k in range(FLASH_COLUMNS):
+                if tables.problem.present >> k & 1:
+                    table.column[k] = memory
+                    memory += whole_lines(table.rows)
+            place_of(plan.family, plan.resolution[v], plan.classes, c, n_cells, cells, &at)
+            fill_cell(&at, cells + c, cells + c - 1 if c else NULL, parts[c], work, table)
+        cells += n_cells
+    return 0
+
+
+cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list of_cell,
+                   Work* work, flash_cell* table) except -1:
+    """A cell's rows: by the width that comes in, its own width, its part, then as `fill` has them.
+    """
+    cdef double* at_row[N_COLUMNS]
+    cdef int64_t n_parts = len(of_cell), rows = cell.n_depths * lines_of(cell), first, i, j
+    cdef int k, part
+    cdef Model own
+    cdef double factor, shift
+    for i in range(work.deepest + 1):
+        work.depth_number[i] = -1
+    for i in range(cell.n_depths):
+        work.depth_number[cell.depth[i]] = <int32_t> i
+    for k in range(FLASH_COLUMNS):
+        work.low[k] = INFINITY
+        work.high[k] = -INFINITY
+    for j in range(table.incoming):
+        for i in range(cell.n_widths):
+            at.width = cell.width[i]
+            at.before = before.width[j] if before != NULL else entering(at)
+            for part in range(n_parts):
+                own, factor, shift = of_cell[part]
+                first = ((j * cell.n_widths + i) * n_parts + part) * rows
+                for k in range(FLASH_COLUMNS):
+                    at_row[k] = table.column[k] + first if table.column[k] != NULL else NULL
+                with nogil:
+                    fill(&own.model, at, cell, i, work, at_row)
+                    if factor != 1.0 or shift != 0.0:
+                        rescore(at_row[COL_SCORE], rows, factor, shift * score_scale())
+    memcpy(table.low, work.low, sizeof(work.low))
+    memcpy(table.high, work.high, sizeof(work.high))
+    return 0
 
 
 cdef inline void rescore(double* score, int64_t n, double factor, double shift) noexcept nogil:
@@ -393,12 +450,12 @@ def totals_of(Plan plan not None, Model model not None, int variant, rows):
     """
     cdef const PlanCell* cells = plan.cells
     cdef double x[SHAPE_COLUMNS]
-    cdef double degrees[32]
-    cdef int32_t row[32]
+    cdef double degrees[N_CELLS]
+    cdef int32_t row[N_CELLS]
     cdef int v, c, k, n_cells
     if not 0 <= variant < plan.n_variants:
         raise IndexError(f"variant {variant} is not in 0..{plan.n_variants - 1}")
-    n_cells = plan.counts[variant]
+    n_cells = cells_within(plan.counts[variant])
     for v in range(variant):
         cells += <int> plan.counts[v]
     for c in range(n_cells):
@@ -406,6 +463,6 @@ def totals_of(Plan plan not None, Model model not None, int variant, rows):
         if not 0 <= row[c] < (cells[c].n_widths * cells[c].n_depths * cells[c].n_skips
                               * cells[c].n_expansions * cells[c].n_kernels):
             raise IndexError(f"row {row[c]} of cell {c}")
-    network_totals(&model.model, plan.family, plan.resolution[variant], plan.classes, n_cells, cells,
-                   row, x, degrees)
+    network_totals(&model.model, plan.family, plan.resolution[variant], plan.classes, n_cells,
+                   cells, row, x, degrees)
     return tuple([x[k] for k in range(FLASH_COLUMNS)]), tuple([degrees[c] for c in range(n_cells)])

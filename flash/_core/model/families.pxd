@@ -1,4 +1,5 @@
-"""The four families' building blocks as operations: what flash/networks/families.py says, in numbers.
+"""The four families' building blocks as operations: what flash/networks/families.py says, in
+numbers.
 
 A cell is a sequence of positions (layers of a concatenation cell, blocks of the others). The
 first position takes the previous cell's output and its stride; all others are alike but for the
@@ -8,8 +9,8 @@ links that a concatenation cell's layer may draw.
 from libc.stdint cimport int64_t
 
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, begun,
-    charge,
+    KIND_CPU, KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost,
+    begun,
 )
 from flash._core.tables.problem cimport COL_MACS, COL_PARAMS
 
@@ -38,9 +39,9 @@ cdef struct Place:       # where a cell stands
     int64_t width
 
 
-cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t into, int64_t out,
-                      int64_t groups, int64_t side, int64_t norm, int bias, int64_t before,
-                      int64_t stride) noexcept nogil:
+cdef inline void add_conv(const CostModel* model, double* x, int64_t kernel, int64_t into,
+                          int64_t out, int64_t groups, int64_t side, int64_t norm, int bias,
+                          int64_t before, int64_t stride) noexcept nogil:
     """Adds one convolution to the columns x; norm: channels normalised with it; before: side of its
     input."""
     cdef Op op
@@ -59,14 +60,14 @@ cdef inline void conv(const CostModel* model, double* x, int64_t kernel, int64_t
                                         if model.kind == KIND_SYSTOLIC else side)
     op.reads = before * before
     op.padded = (before + 2 * (kernel // 2)) * (before + 2 * (kernel // 2))
-    charge(model, &op, x)
+    add_cost(model, &op, x)
     weights = <double> (kernel * kernel * each) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
     x[COL_MACS] += weights * <double> (side * side)
 
 
-cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t kernel,
-                           int64_t channels, int64_t side) noexcept nogil:
+cdef inline void add_pass(const CostModel* model, double* x, int kind, int64_t kernel,
+                          int64_t channels, int64_t side) noexcept nogil:
     """Adds a pass over maps: elementwise, an addition or a pool; side: of what it writes."""
     cdef Op op
     if model.kind != KIND_CPU:
@@ -79,12 +80,12 @@ cdef inline void pass_over(const CostModel* model, double* x, int kind, int64_t 
     op.width = side
     op.begun_height = op.begun_width = side
     op.reads = op.padded = side * side
-    charge(model, &op, x)
+    add_cost(model, &op, x)
 
 
-cdef inline void sweep_maps(const CostModel* model, double* x, int64_t channels,
-                            int64_t side) noexcept nogil:
-    pass_over(model, x, OP_ELEMENTWISE, 1, channels, side)
+cdef inline void add_maps(const CostModel* model, double* x, int64_t channels,
+                          int64_t side) noexcept nogil:
+    add_pass(model, x, OP_ELEMENTWISE, 1, channels, side)
 
 
 cdef inline int64_t half(int64_t side, int64_t stride) noexcept nogil:
@@ -96,21 +97,21 @@ cdef inline int carries(const Place* at, int first) noexcept nogil:
     return not first or (at.stride == 1 and at.before == at.width)
 
 
-cdef inline void position(const CostModel* model, const Place* at, int first, int64_t links,
-                          int64_t expansion, int64_t kernel, double* x) noexcept nogil:
+cdef inline void add_position(const CostModel* model, const Place* at, int first, int64_t links,
+                              int64_t expansion, int64_t kernel, double* x) noexcept nogil:
     """Adds one position to x[SHAPE_COLUMNS]. links: drawn channels, or residual channels."""
     cdef int64_t w = at.width, into = at.before if first else at.width
     cdef int64_t stride = at.stride if first else 1
     cdef int64_t outer = half(at.side, at.stride), side = at.side if first else outer, hidden
     if at.family == DENSENET:
         if first:
-            conv(model, x, 3, into, w, 1, outer,
-                 0 if at.first and not at.imagenet else into, 0, at.side, stride)
+            add_conv(model, x, 3, into, w, 1, outer,
+                     0 if at.first and not at.imagenet else into, 0, at.side, stride)
         else:
-            conv(model, x, 3, w + links, w, 1, outer, w + links, 0, outer, 1)
+            add_conv(model, x, 3, w + links, w, 1, outer, w + links, 0, outer, 1)
             if links:
-                sweep_maps(model, x, w + links, outer)   # the concatenation
-                sweep_maps(model, x, w + links, outer)   # its norm
+                add_maps(model, x, w + links, outer)   # the concatenation
+                add_maps(model, x, w + links, outer)   # its norm
         x[COL_LINKS] += <double> (w * links)
         x[COL_WIDTH] += <double> w
         return
@@ -119,49 +120,49 @@ cdef inline void position(const CostModel* model, const Place* at, int first, in
     if at.family == MOBILENET_V2:
         hidden = into * expansion
         if expansion > 1:
-            conv(model, x, 1, into, hidden, 1, side, hidden, 0, side, 1)
+            add_conv(model, x, 1, into, hidden, 1, side, hidden, 0, side, 1)
             x[COL_WIDTH] += <double> hidden
-        conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, 0, side, stride)
-        conv(model, x, 1, hidden, w, 1, outer, w, 0, outer, 1)
+        add_conv(model, x, kernel, hidden, hidden, hidden, outer, hidden, 0, side, stride)
+        add_conv(model, x, 1, hidden, w, 1, outer, w, 0, outer, 1)
         x[COL_WIDTH] += <double> (hidden + w)
     else:
-        conv(model, x, 3, into, w, 1, outer, into if at.family == WIDE_RESNET else w, 0, side,
-             stride)
-        conv(model, x, 3, w, w, 1, outer, w, 0, outer, 1)
+        add_conv(model, x, 3, into, w, 1, outer, into if at.family == WIDE_RESNET else w, 0, side,
+                 stride)
+        add_conv(model, x, 3, w, w, 1, outer, w, 0, outer, 1)
         x[COL_WIDTH] += <double> (2 * w)
         if links and at.family == WIDE_RESNET:
-            sweep_maps(model, x, w, outer)   # the norm after an addition can't be folded
+            add_maps(model, x, w, outer)   # the norm after an addition can't be folded
     if links:
-        pass_over(model, x, OP_ADD, 1, links, outer)
+        add_pass(model, x, OP_ADD, 1, links, outer)
     x[COL_LINKS] += <double> (links * w)
 
 
-cdef inline void ends(const CostModel* model, const Place* at, double* x) noexcept nogil:
+cdef inline void add_ends(const CostModel* model, const Place* at, double* x) noexcept nogil:
     """Adds the stem (first cell) and the head (last cell) to x."""
     cdef int64_t w = at.width, side = half(at.side, at.stride), whole = at.resolution, stem, head
     cdef int64_t halved = half(whole, 2)
     if at.first and not (at.family == DENSENET and not at.imagenet):
         stem = stem_width(at)
         if at.family == MOBILENET_V2:
-            conv(model, x, 3, 3, stem, 1, halved if at.imagenet else whole, stem, 0, whole,
-                 2 if at.imagenet else 1)
+            add_conv(model, x, 3, 3, stem, 1, halved if at.imagenet else whole, stem, 0, whole,
+                     2 if at.imagenet else 1)
         elif at.imagenet:
-            conv(model, x, 7, 3, stem, 1, halved, 0 if at.family == WIDE_RESNET else stem, 0, whole,
-                 2)
-            pass_over(model, x, OP_POOL, 3, stem, half(halved, 2))
+            add_conv(model, x, 7, 3, stem, 1, halved, 0 if at.family == WIDE_RESNET else stem, 0,
+                     whole, 2)
+            add_pass(model, x, OP_POOL, 3, stem, half(halved, 2))
         else:
-            conv(model, x, 3, 3, stem, 1, whole, 0 if at.family == WIDE_RESNET else stem, 0, whole,
-                 1)
+            add_conv(model, x, 3, 3, stem, 1, whole, 0 if at.family == WIDE_RESNET else stem, 0,
+                     whole, 1)
     if not at.last:
         return
     head = w
     if at.family == MOBILENET_V2:
         head = 4 * w if 4 * w > 1280 else 1280
-        conv(model, x, 1, w, head, 1, side, head, 0, side, 1)
+        add_conv(model, x, 1, w, head, 1, side, head, 0, side, 1)
     elif at.family != RESNET:
         x[COL_PARAMS] += 2.0 * <double> w   # the norm before the pool, folded or counted above
-    pass_over(model, x, OP_POOL, side, head, 1)
-    conv(model, x, 1, head, at.classes, 1, 1, 0, 1, 1, 1)
+    add_pass(model, x, OP_POOL, side, head, 1)
+    add_conv(model, x, 1, head, at.classes, 1, 1, 0, 1, 1, 1)
 
 
 cdef inline int64_t stem_width(const Place* at) noexcept nogil:

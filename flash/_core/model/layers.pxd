@@ -32,14 +32,14 @@ cdef inline void spot_of(Plan plan, int variant, int c, int n_cells, const PlanC
     spot.rows = cell.n_widths * cell.n_depths * spot.lines
 
 
-cdef inline double around(double area) noexcept nogil:
+cdef inline double padding_of(double area) noexcept nogil:
     """The padding of a square kernel of so many taps."""
     return <double> (<int64_t> (sqrt(fabs(area)) + 0.5) // 2)
 
 
-cdef inline void run(flash_network* net, double area, double into, double out, double side,
-                     int64_t count, double into_step=0.0, double out_step=0.0,
-                     double before=0.0) noexcept nogil:
+cdef inline void add_run(flash_network* net, double area, double into, double out, double side,
+                         int64_t count, double into_step=0.0, double out_step=0.0,
+                         double before=0.0) noexcept nogil:
     """before: side of the input, where it is another than the output's."""
     cdef flash_run* r = &net.run[net.n_runs]
     r.area = area
@@ -49,7 +49,7 @@ cdef inline void run(flash_network* net, double area, double into, double out, d
     r.out_step = out_step
     r.side = side
     before = side if before == 0.0 else before
-    r.padded = (before + 2.0 * around(area)) * (before + 2.0 * around(area))
+    r.padded = (before + 2.0 * padding_of(area)) * (before + 2.0 * padding_of(area))
     r.count = <int32_t> count
     net.n_runs += count > 0
 
@@ -60,14 +60,14 @@ cdef inline void concatenating(flash_network* net, const Spot* spot, int64_t bef
     cdef double side = <double> spot.outer, wide = <double> w, most = <double> (w + cap)
     cdef int64_t rising = min(depth - 1, (cap + w - 1) // w), rest = depth - 1 - rising, links
     links = w * (rising * (rising - 1) // 2) + rest * cap
-    run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
-    run(net, 9.0, wide, wide, side, rising, wide)
-    run(net, 9.0, most, wide, side, rest)
+    add_run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
+    add_run(net, 9.0, wide, wide, side, rising, wide)
+    add_run(net, 9.0, most, wide, side, rest)
     if sweeps:           # the concatenation and its norm, of layers that draw any
-        run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
-        run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
+        add_run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
+        add_run(net, 0.0, 0.0, 2.0 * wide, side, rising - 1, 0.0, wide)
         if cap:
-            run(net, 0.0, 0.0, most, side, 2 * rest)
+            add_run(net, 0.0, 0.0, most, side, 2 * rest)
     net.params += 2.0 * <double> ((0 if spot.at.first and not spot.at.imagenet else before)
                                   + (depth - 1) * w + links)
     net.links[net.n_cells] = wide * <double> links
@@ -79,10 +79,10 @@ cdef inline void residual(flash_network* net, const Spot* spot, int64_t before, 
                           int64_t depth, int64_t links, bint sweeps) noexcept nogil:
     cdef double side = <double> spot.outer, wide = <double> w
     cdef int64_t carrying = depth - (0 if spot.at.stride == 1 and before == w else 1)
-    run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
-    run(net, 9.0, wide, wide, side, 2 * depth - 1)
+    add_run(net, 9.0, <double> before, wide, side, 1, 0.0, 0.0, <double> spot.at.side)
+    add_run(net, 9.0, wide, wide, side, 2 * depth - 1)
     if sweeps and links and spot.at.family == WIDE_RESNET:
-        run(net, 0.0, 0.0, wide, side, carrying)
+        add_run(net, 0.0, 0.0, wide, side, carrying)
     net.params += 2.0 * <double> (2 * depth * w
                                   + (before - w if spot.at.family == WIDE_RESNET else 0))
     net.links[net.n_cells] = <double> (carrying * links) * wide
@@ -98,14 +98,14 @@ cdef inline void inverted(flash_network* net, const Spot* spot, int64_t before, 
     cdef double size = <double> (kernel * kernel), widths
     cdef int64_t carrying = depth - (0 if spot.at.stride == 1 and before == w else 1)
     if expansion > 1:
-        run(net, 1.0, <double> before, first, <double> spot.at.side, 1)
-        run(net, 1.0, wide, hidden, side, depth - 1)
+        add_run(net, 1.0, <double> before, first, <double> spot.at.side, 1)
+        add_run(net, 1.0, wide, hidden, side, depth - 1)
     # a single channel's convolution is a dense one
-    run(net, -size if first > 1.0 else size, first, first, side, 1, 0.0, 0.0,
-        <double> spot.at.side)
-    run(net, -size if hidden > 1.0 else size, hidden, hidden, side, depth - 1)
-    run(net, 1.0, first, wide, side, 1)
-    run(net, 1.0, hidden, wide, side, depth - 1)
+    add_run(net, -size if first > 1.0 else size, first, first, side, 1, 0.0, 0.0,
+            <double> spot.at.side)
+    add_run(net, -size if hidden > 1.0 else size, hidden, hidden, side, depth - 1)
+    add_run(net, 1.0, first, wide, side, 1)
+    add_run(net, 1.0, hidden, wide, side, depth - 1)
     widths = ((2.0 if expansion > 1 else 1.0) * (first + <double> (depth - 1) * hidden)
               + <double> depth * wide)
     net.params += 2.0 * widths
@@ -140,7 +140,7 @@ cdef inline void network_of(const CostModel* model, int n_cells, const Spot* spo
             at = spot.at
             at.width = w
             before = entering(&at)
-            stem(net, &at)
+            add_stem(net, &at)
         if spot.at.family == DENSENET:
             concatenating(net, spot, before, w, depth, links, sweeps)
         elif spot.at.family == MOBILENET_V2:
@@ -156,21 +156,21 @@ cdef inline void network_of(const CostModel* model, int n_cells, const Spot* spo
     head = <double> w
     if spot.at.family == MOBILENET_V2:
         head = max(4.0 * head, 1280.0)
-        run(net, 1.0, <double> w, head, <double> spot.outer, 1)
+        add_run(net, 1.0, <double> w, head, <double> spot.outer, 1)
         net.params += 2.0 * head
     elif spot.at.family != RESNET:
         net.params += 2.0 * head
-    run(net, 1.0, head, <double> spot.at.classes, 1.0, 1)
+    add_run(net, 1.0, head, <double> spot.at.classes, 1.0, 1)
     net.params += <double> spot.at.classes
 
 
-cdef inline void stem(flash_network* net, const Place* at) noexcept nogil:
+cdef inline void add_stem(flash_network* net, const Place* at) noexcept nogil:
     cdef double out
     if at.family == DENSENET and not at.imagenet:
         return
     out = <double> stem_width(at)
-    run(net, 49.0 if at.imagenet and at.family != MOBILENET_V2 else 9.0, 3.0, out,
-        <double> half(at.resolution, 2 if at.imagenet else 1), 1, 0.0, 0.0,
-        <double> at.resolution)
+    add_run(net, 49.0 if at.imagenet and at.family != MOBILENET_V2 else 9.0, 3.0, out,
+            <double> half(at.resolution, 2 if at.imagenet else 1), 1, 0.0, 0.0,
+            <double> at.resolution)
     if at.family != WIDE_RESNET:
         net.params += 2.0 * out

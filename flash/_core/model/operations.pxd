@@ -8,7 +8,7 @@ The features' plain twins are in tests/reference.py; what they mean is told in h
 from libc.math cimport INFINITY, rint, sqrt
 from libc.stdint cimport int64_t
 
-from flash._core.kernels.kernels cimport flash_terms
+from flash._core.kernels.kernels cimport N_FEATURES, flash_terms
 from flash._core.tables.problem cimport (
     COL_LATENCY, COL_LATENCY_IN, COL_LEAK, COL_LEAK_IN, flash_joined,
 )
@@ -26,12 +26,28 @@ cdef enum:
     KIND_SYSTOLIC
     KIND_FPGA
 
-cdef enum:
-    VECTOR_FEATURES = 10   # those of a processor that layers_body.h has
+cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
+    RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
+    CPU_FEATURES = 17
+    SYSTOLIC_FEATURES = 2
+    FPGA_FEATURES = 4
+
+cdef enum:               # units of an FPGA
+    UNIT_CONVOLUTIONS
+    UNIT_DEPTHWISE
+    UNIT_POINTWISE       # where it has one of its own; else the first does them
+    FPGA_UNITS
 
 cdef enum:
-    COST_COLUMNS = 12    # score (unused here) ... peak, in the order of problem.h
-    MAX_FEATURES = 32
+    UNIT_NUMBERS = 5     # of each in a `Model`'s array, after ARRAY_HEAD others
+    ARRAY_HEAD = 2
+
+cdef extern from *:
+    """
+    #include "kernels/kernels.h"
+    _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17,
+                   "operations.pxd counts other features than the kernels");
+    """
 
 
 cdef struct Op:
@@ -56,14 +72,13 @@ cdef struct CostModel:
     int vectors          # the vector kernels have all that it charges for
     int64_t rows, columns    # of a systolic array; of an RRAM tile
     int64_t subarray, each   # of RRAM: side in cells, columns a weight
-    Unit unit[3]             # of an FPGA: convolutions, depthwise ones, pointwise ones; of a systolic
-                             # array the buffers of the first
+    Unit unit[FPGA_UNITS]    # of an FPGA; of a systolic array the buffers of the first
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
     flash_terms terms
 
 
-cdef inline int place(CostModel* model, array) except -1:
+cdef inline int read_array(CostModel* model, array) except -1:
     """What a layer is laid on: see `Model`."""
     cdef Unit* unit
     cdef int i
@@ -83,13 +98,13 @@ cdef inline int place(CostModel* model, array) except -1:
         return 0
     model.bits = array[0]
     model.bits_per_cycle = array[1]
-    for i in range(3):
+    for i in range(FPGA_UNITS):
         unit = &model.unit[i]
-        unit.into = array[5 * i + 2]
-        unit.out = array[5 * i + 3]
-        unit.bits = array[5 * i + 4]
-        unit.weights = array[5 * i + 5]
-        unit.maps = array[5 * i + 6]
+        unit.into = array[UNIT_NUMBERS * i + ARRAY_HEAD]
+        unit.out = array[UNIT_NUMBERS * i + ARRAY_HEAD + 1]
+        unit.bits = array[UNIT_NUMBERS * i + ARRAY_HEAD + 2]
+        unit.weights = array[UNIT_NUMBERS * i + ARRAY_HEAD + 3]
+        unit.maps = array[UNIT_NUMBERS * i + ARRAY_HEAD + 4]
     return 0
 
 
@@ -178,7 +193,7 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
     cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
     cdef double weights = <double> (k2 * padded) * <double> out
     cdef int k
-    for k in range(17):
+    for k in range(CPU_FEATURES):
         f[k] = 0.0
     if op.kind == OP_ADD:
         f[13] = maps
@@ -250,9 +265,10 @@ cdef inline void fpga_features(const CostModel* model, const Op* op, double* f) 
     cdef double spots = <double> op.height * <double> op.width
     cdef double weights = k2 * into * out, inputs, outputs, moved, cycles
     cdef int single = op.groups > 1 and op.in_channels == op.groups
-    cdef const Unit* unit = &model.unit[1 if single else 0]
-    if not single and k2 == 1.0 and op.groups == 1 and model.unit[2].into != 0.0:
-        unit = &model.unit[2]
+    cdef const Unit* unit = &model.unit[UNIT_DEPTHWISE if single else UNIT_CONVOLUTIONS]
+    if (not single and k2 == 1.0 and op.groups == 1
+            and model.unit[UNIT_POINTWISE].into != 0.0):
+        unit = &model.unit[UNIT_POINTWISE]
     if unit.into < 0.0:
         f[0] = f[1] = f[2] = f[3] = 0.0
         return
@@ -300,9 +316,18 @@ cdef inline double features_of(const CostModel* model, const Op* op, double* f) 
     return 0.0
 
 
-cdef inline void charge(const CostModel* model, const Op* op, double* column) noexcept nogil:
+cdef inline int features_at_most(int kind) noexcept nogil:
+    """How many features a kind has."""
+    if kind == KIND_RRAM:
+        return RRAM_FEATURES
+    if kind == KIND_CPU:
+        return CPU_FEATURES
+    return SYSTOLIC_FEATURES if kind == KIND_SYSTOLIC else FPGA_FEATURES
+
+
+cdef inline void add_cost(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """Adds what the operation costs to the columns, in whole units."""
-    cdef double f[32]
+    cdef double f[N_FEATURES]
     cdef double cost, leaking = 0.0
     cdef int i, k
     if model.kind == KIND_CPU:

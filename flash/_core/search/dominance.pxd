@@ -3,11 +3,9 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memmove
 
-from flash._core.search.exact cimport Worker
+from flash._core.search.exact cimport SolverState
 from flash._core.search.row_lists cimport List
-from flash._core.tables.problem cimport (
-    COL_AREA, COL_ENERGY, COL_LATENCY, COL_SCORE, FLASH_COLUMNS, flash_cell,
-)
+from flash._core.tables.problem cimport COL_SCORE, FLASH_COLUMNS, flash_cell
 
 
 cdef struct Entry:
@@ -66,10 +64,13 @@ cdef inline void sort(Entry* entry, int64_t n, Entry* spare) noexcept nogil:
         memcpy(entry, source, n * sizeof(Entry))
 
 
-cdef inline int dominates(const Worker* w, const flash_cell* cell, const List* list, int32_t a,
-                          int32_t b) noexcept nogil:
+cdef inline int dominates(const SolverState* solver, const flash_cell* cell, const List* list,
+                          int32_t a, int32_t b) noexcept nogil:
     """Row a makes row b superfluous: nowhere worse, and strictly better in something reported
-    (or, all of that equal, first in the order of indices)."""
+    (or, all of that equal, first in the order of indices).
+
+    What is always reported: a class factor may be 0, a peak be hidden by another cell's, and
+    rounding hide the difference."""
     cdef int k, strict = 0
     cdef double x, y
     if list.id != NULL:
@@ -82,33 +83,32 @@ cdef inline int dominates(const Worker* w, const flash_cell* cell, const List* l
         y = cell.column[k][b]
         if x == y:
             continue
-        if w.direction[k] == 0 or (x < y) == (w.direction[k] > 0):
+        if solver.direction[k] == 0 or (x < y) == (solver.direction[k] > 0):
             return 0
-        # what is always reported: a factor may be 0, and a peak be hidden by another cell's
-        if k == COL_SCORE or k == COL_LATENCY or k == COL_ENERGY or k == COL_AREA:
-            strict = 1
+        strict |= solver.shows[k]
     return strict or a < b
 
 
-cdef inline int64_t undominated(const Worker* w, const flash_cell* cell, const List* list,
+cdef inline int64_t undominated(const SolverState* solver, const flash_cell* cell, const List* list,
                                 int64_t start, int64_t stop, Entry* entry,
                                 Entry* spare) noexcept nogil:
     """The rows of one state that no other row makes superfluous, as entries by falling score."""
     cdef int64_t i, j, n = stop - start, kept = 0
     for i in range(n):
         entry[i].at = <int32_t> (start + i)
-        entry[i].value = list.column[COL_SCORE][start + i] if list.column[COL_SCORE] != NULL else 0.0
+        entry[i].value = (list.column[COL_SCORE][start + i]
+                          if list.column[COL_SCORE] != NULL else 0.0)
     sort(entry, n, spare)
     for i in range(n):
         j = kept - 1
-        while j >= 0 and not dominates(w, cell, list, entry[j].at, entry[i].at):
+        while j >= 0 and not dominates(solver, cell, list, entry[j].at, entry[i].at):
             j -= 1
         if j >= 0:
             continue
         # among equal scores a later row may make an earlier one superfluous
         j = kept - 1
         while j >= 0 and entry[j].value == entry[i].value:
-            if dominates(w, cell, list, entry[i].at, entry[j].at):
+            if dominates(solver, cell, list, entry[i].at, entry[j].at):
                 kept -= 1
                 memmove(&entry[j], &entry[j + 1], (kept - j) * sizeof(Entry))
             j -= 1
@@ -117,7 +117,7 @@ cdef inline int64_t undominated(const Worker* w, const flash_cell* cell, const L
     return kept
 
 
-cdef inline int64_t distinct(const Worker* w, const flash_cell* cell, const List* list,
+cdef inline int64_t distinct(const SolverState* solver, const flash_cell* cell, const List* list,
                              Entry* entry, int64_t n) noexcept nogil:
     """Drops rows that a row of equal value just before them makes superfluous: choices that make
     the same network."""
@@ -125,7 +125,7 @@ cdef inline int64_t distinct(const Worker* w, const flash_cell* cell, const List
     for i in range(n):
         j = kept - 1
         while j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value and not dominates(
-                w, cell, list, entry[j].at, entry[i].at):
+                solver, cell, list, entry[j].at, entry[i].at):
             j -= 1
         if j >= 0 and j >= kept - RUN and entry[j].value == entry[i].value:
             continue

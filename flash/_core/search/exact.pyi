@@ -5,7 +5,9 @@ from typing_extensions import disjoint_base
 
 from flash._core.tables.tables import Tables
 
-__all__ = ("Query", "Search")
+__all__ = ("STOPS", "Query", "Search")
+
+STOPS: tuple[str | None, ...]
 
 # (variant, rows, objective, metrics)
 _Point: TypeAlias = tuple[int, tuple[int, ...], float, tuple[float, ...]]
@@ -49,3 +51,4 @@ class Search:
     def offer(self, variant: int, row: Sequence[int]) -> int: ...
     def prove(self) -> None: ...
     def bound_roots(self) -> None: ...
+    def refuse_memory(self, block: int) -> None: ...

@@ -1,6 +1,6 @@
 """Complete enumeration: the yardstick that a proven answer is held against."""
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -9,10 +9,11 @@ from flash._core.kernels.kernels cimport FLASH_PARTS, PART_SCORE, flash_kernels,
 from flash._core.search.exact cimport Query
 from flash._core.search.relaxation cimport additive
 from flash._core.search.row_parts cimport parts_of, row_parts
+from flash._core.search.tolerances cimport STREAM_SLACK, UNITS_SLACK
 from flash._core.tables.problem cimport (
-    COL_SCALE, FLASH_COLUMNS, M_SCORE, N_COLUMNS, flash_cell, flash_feasible, flash_follows,
-    flash_joined, flash_links, flash_metrics, flash_objective, flash_point, flash_problem,
-    flash_query, flash_state_of, flash_try, flash_variant,
+    COL_SCALE, FLASH_COLUMNS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, OVER_BUDGET, flash_cell,
+    flash_feasible, flash_follows, flash_joined, flash_links, flash_metrics, flash_objective,
+    flash_point, flash_problem, flash_query, flash_state_of, flash_try, flash_variant,
 )
 from flash._core.tables.tables cimport Tables, kernels
 
@@ -71,12 +72,14 @@ def enumerate_best(Tables tables not None, Query query not None, bint count=Fals
     if best.found:
         answer = (best.variant, tuple([best.row[k] for k in range(
             tables.problem.variants[best.variant].n_cells)]), best.objective,
-            tuple([best.metric[k] for k in range(6)]))
+            tuple([best.metric[k] for k in range(N_METRICS)]))
     return answer, feasible if count else None
 
 
-cdef int streams(const flash_problem* problem, const flash_query* query, int variant) noexcept nogil:
-    """The vector comparison knows scores, latency, energy and area, of cells that are not joined."""
+cdef int streams(const flash_problem* problem, const flash_query* query,
+                 int variant) noexcept nogil:
+    """The vector comparison knows scores, latency, energy and area, of cells that are not joined.
+    """
     cdef const flash_variant* v = &problem.variants[variant]
     return not query.product and v.n_cells > 1 and additive(&problem.links) and apart(v)
 
@@ -90,13 +93,23 @@ cdef int apart(const flash_variant* v) noexcept nogil:
     return 1
 
 
+cdef inline double needed_score(const flash_point* best, const flash_parts* p) noexcept nogil:
+    """A score that a row must add to the other cells' to match the best, outward."""
+    cdef double need = -INFINITY
+    if best.found:
+        need = best.metric[M_SCORE] - p.own[PART_SCORE]
+        need -= STREAM_SLACK * (1.0 + fabs(need)) + UNITS_SLACK * (
+            fabs(best.metric[M_SCORE]) + fabs(p.own[PART_SCORE]))
+    return need
+
+
 cdef void stream_variant(const flash_problem* problem, const flash_query* query, int variant,
                          int32_t* chosen, const double* linked, flash_point* best) noexcept nogil:
     """linked: the last cell's rows as the sifting kernel takes them, after their scores."""
     cdef const flash_variant* v = &problem.variants[variant]
     cdef const flash_cell* last = &v.cells[v.n_cells - 1]
     cdef const flash_kernels* kernel = kernels()
-    cdef int32_t row[32]
+    cdef int32_t row[N_CELLS]
     cdef double start[N_COLUMNS]
     cdef double need
     cdef int64_t i, n
@@ -105,18 +118,14 @@ cdef void stream_variant(const flash_problem* problem, const flash_query* query,
     while True:
         join_all_but_last(v, row, start)
         parts_of(&problem.links, query, start, last.low[COL_SCALE], &p)
-        need = -INFINITY
-        if best.found:
-            need = best.metric[M_SCORE] - p.own[PART_SCORE]
-            need -= 1e-9 * (1.0 + (need if need > 0.0 else -need))
+        need = needed_score(best, &p)
         n = kernel.meeting(last.rows, linked, last.rows, &p, chosen)
         for i in range(n):
             if linked[chosen[i]] < need:
                 continue
             row[v.n_cells - 1] = chosen[i]
             flash_try(problem, query, variant, row, best)
-            need = best.metric[M_SCORE] - p.own[PART_SCORE] if best.found else need
-            need -= 1e-9 * (1.0 + (need if need > 0.0 else -need))
+            need = needed_score(best, &p)
         row[v.n_cells - 1] = 0
         if not advance(v, row):
             return
@@ -138,10 +147,10 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
     cdef int quick = v.n_cells > 1 and apart(v)
     cdef const flash_cell* last = &v.cells[v.n_cells - 1]
     cdef const flash_links* links = &problem.links
-    cdef int32_t row[32]
+    cdef int32_t row[N_CELLS]
     cdef double start[N_COLUMNS]
     cdef double x[N_COLUMNS]
-    cdef double m[6]
+    cdef double m[N_METRICS]
     cdef int k
     cdef int64_t feasible = 0, i
     memset(row, 0, sizeof(row))
@@ -164,7 +173,7 @@ cdef int64_t enumerate_variant(const flash_problem* problem, const flash_query* 
             for i in range(last.rows):
                 row[v.n_cells - 1] = <int32_t> i
                 if follows(v, row):
-                    feasible += flash_try(problem, query, variant, row, best) >= 0
+                    feasible += flash_try(problem, query, variant, row, best) != OVER_BUDGET
             row[v.n_cells - 1] = 0
         if not advance(v, row):
             return feasible

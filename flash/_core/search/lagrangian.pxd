@@ -1,270 +1,413 @@
-"""Bounding a node: its linear model, the Lagrangian dual over it, and the rows that it rules out."""
+"""Bounding a node: its linear relaxation, and the Lagrangian dual over it."""
 
 from libc.math cimport INFINITY, fabs, log
 from libc.stdint cimport int32_t
 
 from flash._core.search.exact cimport (
-    CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, Node, Scan, Worker, spent, threshold,
+    DualPoint, Node, SolverState, spent, threshold,
 )
-from flash._core.search.inner_problem cimport scan
+from flash._core.search.inner_problem cimport evaluate_dual
 from flash._core.search.relaxation cimport (
-    Box, Form, add, additive, apply, clear, log_accuracy, lower_forms, metric_range, most,
-    upper_forms,
+    CONSTRAINTS, LOWER_ENDS, SCALE_ABOVE, SCALE_BELOW, UPPER_ENDS, Box, Form, add, additive, apply,
+    clear, log_accuracy, lower_forms, metric_range, most, upper_forms,
 )
+from flash._core.search.roundings cimport VariantFacts, log_size
 from flash._core.search.row_lists cimport Lists
+from flash._core.search.tolerances cimport (
+    BOUND_SLACK, CONSTRAINT_SLACK, LOG_OF_NOTHING, LOG_TERMS_SLACK, NARROW_CHORD,
+)
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_SCALE, FLASH_COLUMNS, FLASH_METRICS, M_MACS, M_PARAMS, M_SCORE,
-    N_COLUMNS, flash_links, flash_query, flash_try, flash_variant,
+    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC,
+    M_MACS, M_PARAMS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links,
+    flash_query, flash_try, flash_variant,
 )
 
 
 cdef enum:
-    ROUNDS = 48          # price updates in a node
+    ROUNDS = 48          # multiplier updates in a node
+    PATIENCE = 2         # of them without a gain, before steps are halved
+
+cdef extern from *:
+    """
+    #define FLASH_DEFLECTION 0.3
+    #define FLASH_GAIN 1e-9
+    #define FLASH_FAIR_GAIN 1e-3
+    #define FLASH_LAST_SHARE 0.05
+    #define FLASH_FIRST_TARGET 0.02
+    #define FLASH_FLAT 1e-24
+    #define FLASH_LEAST_SCORE_SHARE 1e-3
+    #define FLASH_UNIT 1e-300
+    """
+    # how subgradient steps go: none of it can make a bound wrong
+    const double DEFLECTION "FLASH_DEFLECTION"           # of the last direction, kept in the next
+    const double GAIN "FLASH_GAIN"                       # relative: less of it is none
+    const double FAIR_GAIN "FLASH_FAIR_GAIN"             # of the gap: less of it is a stall
+    const double LAST_SHARE "FLASH_LAST_SHARE"           # of Polyak's step: shorter ones end it
+    const double FIRST_TARGET "FLASH_FIRST_TARGET"       # below the bound, without an incumbent
+    const double FLAT "FLASH_FLAT"                       # squared norm: no direction is left
+    const double LEAST_SCORE_SHARE "FLASH_LEAST_SCORE_SHARE"     # where a tangent may touch
+    const double UNIT "FLASH_UNIT"                       # right sides below it are not scaled by
 
 
-cdef struct Model:       # a node's linear bounds
-    Form lower[6]
-    Form upper[6]
+cdef struct Relaxation:  # a node's linear bounds
+    Form lower[N_METRICS]
+    Form upper[N_METRICS]
     Form objective       # >= the objective on the box
-    Form form[14]        # constraints form <= right, scaled to a unit right side
-    double right[14]
-    int active[14]
-    double limit[14]     # right sides before scaling
+    Form form[CONSTRAINTS]       # constraints form <= right, scaled to a unit right side
+    double right[CONSTRAINTS]
+    double slack[CONSTRAINTS]    # what sums of a left side may have lost by rounding
+    int active[CONSTRAINTS]      # others hold for all rows of the node
+    double limit[CONSTRAINTS]    # right sides before scaling
     Box box              # of the totals of what the node stands for
     Box hull             # of the totals of all its rows
-    double metric_low[6]
-    double metric_high[6]
+    double size[N_COLUMNS]       # of each total: no more absolute values add up to it
+    double sum_slack     # of the terms' sizes (roundings.pxd)
+    double log_loss      # what logarithms in the objective lost, where that is not little
+    double metric_low[N_METRICS]
+    double metric_high[N_METRICS]
 
 
-cdef inline void limit(Model* m, int which, double sign, const Form* form, double right) noexcept nogil:
+cdef inline double size_of(const Relaxation* m, const Form* f) noexcept nogil:
+    """What the absolute values of its terms add up to at most."""
+    cdef double size = fabs(f.c)
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        size += fabs(f.w[k]) * m.size[k]
+    return size
+
+
+cdef inline void constrain(Relaxation* m, int which, double sign, const Form* form,
+                           double right) noexcept nogil:
     """Constraint `which`: sign * form <= sign * right, unless the box already implies it."""
     cdef Form* f = &m.form[which]
     cdef double scale
     m.active[which] = 0
     if right == INFINITY or right == -INFINITY:
         return
-    scale = fabs(right) if fabs(right) > 1e-300 else 1.0
+    scale = fabs(right) if fabs(right) > UNIT else 1.0
     m.limit[which] = scale
     clear(f)
     add(f, sign / scale, form)
     m.right[which] = sign * right / scale
     m.active[which] = most(f, &m.hull) > m.right[which]
+    if m.active[which]:
+        m.slack[which] = max(CONSTRAINT_SLACK * (1.0 + fabs(m.right[which])),
+                             m.sum_slack * (fabs(m.right[which]) + size_of(m, f)))
 
 
-cdef inline int within(Box* box, int column, const Node* node, int metric,
-                       const flash_query* q) noexcept nogil:
-    """Narrows the box to the node's interval of a metric that is a total; false where none is left."""
-    box.low[column] = max(box.low[column], node.low[metric])
-    box.high[column] = min(box.high[column], min(node.high[metric], q.maximum[metric]))
+cdef inline int narrow(Box* box, int column, double low, double high) noexcept nogil:
+    """Narrows a total's range; false where none is left."""
+    box.low[column] = max(box.low[column], low)
+    box.high[column] = min(box.high[column], high)
     return box.low[column] <= box.high[column]
 
 
-cdef inline int build(Worker* w, Node* node, const double* at, Model* m) noexcept nogil:
-    """The node's linear model; false where no configuration of it can be feasible and as good."""
-    cdef const flash_links* links = &w.problem.links
-    cdef const flash_query* q = w.query
-    cdef Form scale
-    cdef int k
-    cdef double high, low, slope, reference, e
+cdef inline int narrow_box(const SolverState* solver, const Node* node,
+                           Relaxation* m) noexcept nogil:
+    """The totals that the node stands for, as far as its intervals are of totals; false where it
+    stands for none."""
+    cdef const flash_links* links = &solver.problem.links
+    cdef const flash_query* q = solver.query
     m.hull = m.box
     if not additive(links):
-        if not within(&m.box, COL_PARAMS, node, M_PARAMS, q) or not within(
-                &m.box, COL_MACS, node, M_MACS, q):
+        if not narrow(&m.box, COL_PARAMS, node.low[M_PARAMS],
+                      min(node.high[M_PARAMS], q.maximum[M_PARAMS])):
+            return 0
+        if not narrow(&m.box, COL_MACS, node.low[M_MACS],
+                      min(node.high[M_MACS], q.maximum[M_MACS])):
             return 0
     if links.n_steps or links.leakage > 0.0:
-        if node.scale_low > m.box.low[COL_SCALE]:
-            m.box.low[COL_SCALE] = node.scale_low
-        if node.scale_high < m.box.high[COL_SCALE]:
-            m.box.high[COL_SCALE] = node.scale_high
-        if m.box.low[COL_SCALE] > m.box.high[COL_SCALE]:
-            return 0
+        return narrow(&m.box, COL_SCALE, node.scale_low, node.scale_high)
+    return 1
+
+
+cdef inline int constrain_metric(const SolverState* solver, const Node* node, int k,
+                                 Relaxation* m) noexcept nogil:
+    """Metric k's interval as constraints on its lines, and its range cut to it; false where no
+    configuration of the node has a metric in it."""
+    cdef double high = min(node.high[k], solver.query.maximum[k]), low = node.low[k]
+    if k == M_SCORE and solver.score_least > low:
+        low = solver.score_least
+    if (m.metric_low[k] > high + CONSTRAINT_SLACK * fabs(high)
+            or m.metric_high[k] < low - CONSTRAINT_SLACK * fabs(low)):
+        return 0
+    constrain(m, UPPER_ENDS + k, 1.0, &m.lower[k], high)
+    constrain(m, LOWER_ENDS + k, -1.0, &m.upper[k], low)
+    if k == M_SCORE and not solver.query.product and m.metric_high[k] < threshold(solver):
+        return 0
+    if high < m.metric_high[k]:
+        m.metric_high[k] = high
+    if low > m.metric_low[k]:
+        m.metric_low[k] = low
+    return 1
+
+
+cdef inline double touching(const Form* upper, const double* at, double low,
+                            double high) noexcept nogil:
+    """Where a tangent touches: at the totals `at` if they are given, else midway; within the range.
+    """
+    cdef double reference = 0.5 * (low + high)
+    if at != NULL:
+        reference = apply(upper, at)
+        reference = low if reference < low else high if reference > high else reference
+    return reference
+
+
+cdef inline void add_score_term(const flash_links* links, double e, const double* at,
+                                Relaxation* m) noexcept nogil:
+    """objective += a line above e * log(accuracy): concave in the score, so its tangent where it is
+    wanted high (e > 0), its chord where it is not."""
+    cdef double low = m.metric_low[M_SCORE], high = m.metric_high[M_SCORE]
+    cdef double reference, slope
+    if links.score_link != LINK_LOGISTIC and low <= 0.0:
+        if e < 0.0 or high <= 0.0:
+            m.objective.c = INFINITY
+            return
+        low = LEAST_SCORE_SHARE * high
+    if e > 0.0:
+        reference = touching(&m.upper[M_SCORE], at, low, high)
+        low = log_accuracy(links, reference, &slope)
+        m.objective.c += e * (low - slope * reference)
+        add(&m.objective, e * slope, &m.upper[M_SCORE])
+        return
+    slope = 0.0
+    reference = low
+    low = log_accuracy(links, reference, &slope)
+    if low < LOG_OF_NOTHING:     # an accuracy may be 0
+        m.objective.c = INFINITY
+        return
+    slope = ((log_accuracy(links, high, &slope) - low) / (high - reference)
+             if high > reference else 0.0)
+    m.objective.c += e * (low - slope * reference)
+    add(&m.objective, e * slope, &m.lower[M_SCORE])
+
+
+cdef inline void add_cost_term(double e, int k, const double* at, Relaxation* m) noexcept nogil:
+    """objective += a line above e * log(metric k): a chord below the logarithm where the cost is
+    wanted low (e < 0), a tangent above it where it is rewarded."""
+    cdef double low = m.metric_low[k], high = m.metric_high[k]
+    cdef double reference, slope
+    if low <= 0.0 and (e < 0.0 or high <= 0.0):
+        m.objective.c = INFINITY     # nothing bounds what may be 0
+    elif e > 0.0:
+        reference = touching(&m.upper[k], at, low, high)
+        m.objective.c += e * (log(reference) - 1.0)
+        add(&m.objective, e / reference, &m.upper[k])
+    else:
+        slope = ((log(high) - log(low)) / (high - low)
+                 if high > low * (1.0 + NARROW_CHORD) else 0.0)
+        m.objective.c += e * (log(low) - slope * low)
+        add(&m.objective, e * slope, &m.lower[k])
+
+
+cdef inline void set_sizes(const VariantFacts* facts, Relaxation* m) noexcept nogil:
+    cdef int k
+    for k in range(FLASH_COLUMNS):
+        m.size[k] = max(fabs(m.box.low[k]), fabs(m.box.high[k]))
+    m.size[COL_SCORE] = max(m.size[COL_SCORE], facts.score_size)
+    m.sum_slack = facts.sum_slack
+
+
+cdef inline double lost_logarithms(const flash_links* links, const flash_query* q,
+                                   const Relaxation* m) noexcept nogil:
+    """What the logarithms of an objective may have lost; 0 where BOUND_SLACK covers it anyway."""
+    cdef double size = 0.0, one
+    cdef int k
+    if q.product:
+        for k in range(FLASH_METRICS):
+            if q.exponent[k] != 0.0 and m.metric_low[k] > 0.0:
+                one = max(fabs(log(m.metric_low[k])), fabs(log(m.metric_high[k])))
+                size += fabs(q.exponent[k]) * (1.0 + one)
+    if not additive(links):
+        size += fabs(m.objective.w[COL_SCORE] / links.quantum[M_SCORE]) * log_size(
+            links, m.box.high[COL_PARAMS], m.box.high[COL_MACS])
+    return LOG_TERMS_SLACK * size if LOG_TERMS_SLACK * size > BOUND_SLACK else 0.0
+
+
+cdef inline int relax(SolverState* solver, const Node* node, const double* at,
+                      Relaxation* m) noexcept nogil:
+    """The node's linear relaxation over m.box, the ranges of its rows' totals; false where no
+    configuration of it can be feasible and as good as the incumbent. at: totals where lines should
+    be tight, or NULL."""
+    cdef const flash_links* links = &solver.problem.links
+    cdef const flash_query* q = solver.query
+    cdef Form scale
+    cdef int k
+    if not narrow_box(solver, node, m):
+        return 0
+    set_sizes(&solver.facts[node.variant], m)
     lower_forms(links, &m.box, at, m.lower)
     upper_forms(links, &m.box, at, m.upper)
     metric_range(links, &m.box, m.metric_low, m.metric_high)
     for k in range(FLASH_METRICS):
-        high = node.high[k] if node.high[k] < q.maximum[k] else q.maximum[k]
-        low = node.low[k]
-        if k == M_SCORE and w.score_least > low:
-            low = w.score_least
-        if (m.metric_low[k] > high + 1e-11 * fabs(high)
-                or m.metric_high[k] < low - 1e-11 * fabs(low)):
+        if not constrain_metric(solver, node, k, m):
             return 0
-        limit(m, k, 1.0, &m.lower[k], high)
-        limit(m, LOWER_ENDS + k, -1.0, &m.upper[k], low)
-        if (k == M_SCORE and not q.product
-                and m.metric_high[k] < threshold(w)):
-            return 0
-        if high < m.metric_high[k]:
-            m.metric_high[k] = high
-        if low > m.metric_low[k]:
-            m.metric_low[k] = low
     clear(&scale)
     scale.w[COL_SCALE] = 1.0
-    limit(m, SCALE_ABOVE, 1.0, &scale, node.scale_high)
-    limit(m, SCALE_BELOW, -1.0, &scale, node.scale_low)
+    constrain(m, SCALE_ABOVE, 1.0, &scale, node.scale_high)
+    constrain(m, SCALE_BELOW, -1.0, &scale, node.scale_low)
     if not q.product:
         m.objective = m.upper[M_SCORE]
+        m.log_loss = lost_logarithms(links, q, m)
         return 1
     clear(&m.objective)
     for k in range(FLASH_METRICS):
-        e = q.exponent[k]
-        if e == 0.0:
+        if q.exponent[k] == 0.0:
             continue
-        low = m.metric_low[k]
-        high = m.metric_high[k]
         if k == M_SCORE:
-            if links.score_link != 2 and low <= 0.0:
-                if e < 0.0 or high <= 0.0:
-                    m.objective.c = INFINITY
-                    continue
-                low = 1e-3 * high
-            if e > 0.0:
-                reference = 0.5 * (low + high)
-                if at != NULL:
-                    reference = apply(&m.upper[k], at)
-                    reference = low if reference < low else high if reference > high else reference
-                low = log_accuracy(links, reference, &slope)
-                m.objective.c += e * (low - slope * reference)
-                add(&m.objective, e * slope, &m.upper[k])
-                continue
-            slope = 0.0
-            reference = low
-            low = log_accuracy(links, reference, &slope)
-            if low < -650.0:   # an accuracy may be 0
-                m.objective.c = INFINITY
-                continue
-            slope = ((log_accuracy(links, high, &slope) - low) / (high - reference)
-                     if high > reference else 0.0)
-            m.objective.c += e * (low - slope * reference)
-            add(&m.objective, e * slope, &m.lower[k])
-        elif low <= 0.0 and (e < 0.0 or high <= 0.0):
-            m.objective.c = INFINITY   # nothing bounds what may be 0
-        elif e > 0.0:
-            reference = 0.5 * (low + high)
-            if at != NULL:
-                reference = apply(&m.upper[k], at)
-                reference = low if reference < low else high if reference > high else reference
-            m.objective.c += e * (log(reference) - 1.0)
-            add(&m.objective, e / reference, &m.upper[k])
+            add_score_term(links, q.exponent[k], at, m)
         else:
-            slope = (log(high) - log(low)) / (high - low) if high > low * (1.0 + 1e-12) else 0.0
-            m.objective.c += e * (log(low) - slope * low)
-            add(&m.objective, e * slope, &m.lower[k])
+            add_cost_term(q.exponent[k], k, at, m)
+    m.log_loss = lost_logarithms(links, q, m)
     return 1
 
 
-cdef inline void weigh_prices(Model* m, const double* price, Scan* out) noexcept nogil:
-    """The Lagrangian's column weights: objective less price times constraint.
+cdef inline void weigh_columns(const Relaxation* m, const double* multiplier,
+                               DualPoint* dual) noexcept nogil:
+    """The Lagrangian's column weights: objective less multiplier times constraint.
 
-    The terms' own size times 1e-14 is added: what their sums may have lost by rounding.
+    What their sums may have lost by rounding is added, by the terms' own sizes.
     """
     cdef int r, k
     cdef double size = fabs(m.objective.c)
     cdef double terms[N_COLUMNS]   # of each column, added up
-    out.constant = m.objective.c
+    dual.constant = m.objective.c
     for k in range(FLASH_COLUMNS):
-        out.weight[k] = m.objective.w[k]
+        dual.weight[k] = m.objective.w[k]
         terms[k] = fabs(m.objective.w[k])
     for r in range(CONSTRAINTS):
-        if m.active[r] and price[r] > 0.0:
-            out.constant += price[r] * (m.right[r] - m.form[r].c)
-            size += price[r] * (fabs(m.right[r]) + fabs(m.form[r].c))
+        if m.active[r] and multiplier[r] > 0.0:
+            dual.constant += multiplier[r] * (m.right[r] - m.form[r].c)
+            size += multiplier[r] * (fabs(m.right[r]) + fabs(m.form[r].c))
             for k in range(FLASH_COLUMNS):
-                out.weight[k] -= price[r] * m.form[r].w[k]
-                terms[k] += price[r] * fabs(m.form[r].w[k])
+                dual.weight[k] -= multiplier[r] * m.form[r].w[k]
+                terms[k] += multiplier[r] * fabs(m.form[r].w[k])
     for k in range(FLASH_COLUMNS):
-        size += terms[k] * max(fabs(m.box.low[k]), fabs(m.box.high[k]))
+        size += terms[k] * m.size[k]
     if size < INFINITY:
-        out.constant += 1e-14 * size
+        dual.constant += m.sum_slack * size + m.log_loss
 
 
-cdef inline void attempt(Worker* w, int variant, const Lists* lists, const int32_t* arg) noexcept nogil:
-    cdef int32_t row[32]
+cdef inline void offer_rows(SolverState* solver, int variant, const Lists* lists,
+                            const int32_t* at) noexcept nogil:
+    """Weighs the configuration of the lists' rows `at`: it may be the new incumbent."""
+    cdef int32_t row[N_CELLS]
     cdef int c
     for c in range(lists.n_cells):
-        row[c] = arg[c] if lists.cell[c].id == NULL else lists.cell[c].id[arg[c]]
-    if not spent(w):
-        flash_try(w.problem, w.query, variant, row, &w.best)
+        row[c] = at[c] if lists.cell[c].id == NULL else lists.cell[c].id[at[c]]
+    if not spent(solver):
+        flash_try(solver.problem, solver.query, variant, row, &solver.best)
 
 
-cdef inline double seek_prices(Worker* w, const flash_variant* v, int variant, const Lists* lists,
-                        const Lists* every, Model* m, double* price, Scan* out) noexcept nogil:
-    """Lowers the dual bound by deflected subgradient steps; price: start in, best out.
+cdef inline int dual_at(SolverState* solver, const flash_variant* v, int variant,
+                        const Lists* lists, const Relaxation* m, const double* multiplier,
+                        DualPoint* dual) noexcept nogil:
+    """The dual function at these multipliers, its own rows offered; false where there are no rows.
+    """
+    weigh_columns(m, multiplier, dual)
+    evaluate_dual(solver, v, lists, dual)
+    if dual.bound == -INFINITY:
+        return 0
+    offer_rows(solver, variant, lists, dual.arg)
+    return 1
+
+
+cdef inline int step_down(const SolverState* solver, const Relaxation* m, const DualPoint* dual,
+                          double best, double share, double* multiplier,
+                          double* direction) noexcept nogil:
+    """A deflected subgradient step of Polyak's length, times `share`; false where no direction is
+    left.
+
+    A multiplier rises where its constraint is broken at the rows that attain the bound.
+    """
+    cdef double target = (threshold(solver) if solver.best.found
+                          else best - FIRST_TARGET * fabs(best))
+    cdef double norm = 0.0, slack, step, g
+    cdef int r
+    for r in range(CONSTRAINTS):
+        if not m.active[r]:
+            continue
+        slack = apply(&m.form[r], dual.total) - m.right[r]
+        g = slack + DEFLECTION * direction[r]
+        if multiplier[r] <= 0.0 and g < 0.0:
+            g = 0.0
+        direction[r] = g
+        norm += g * g
+    if norm < FLAT:
+        return 0
+    step = share * (dual.bound - target) / norm
+    for r in range(CONSTRAINTS):
+        if m.active[r]:
+            multiplier[r] += step * direction[r]
+            if multiplier[r] < 0.0:
+                multiplier[r] = 0.0
+    return 1
+
+
+cdef inline double missing_of(SolverState* solver, const flash_variant* v, const Lists* lists,
+                              const Lists* every, DualPoint* dual) noexcept nogil:
+    """By how much all rows promise more than the thinned ones, which promise too little. Where all
+    rows do so too, dual.refuted is set; else `dual` is that of the thinned ones again."""
+    cdef double promised = dual.bound
+    evaluate_dual(solver, v, every, dual)
+    if dual.bound < threshold(solver):
+        dual.refuted = 1
+        return 0.0
+    promised = dual.bound - promised
+    evaluate_dual(solver, v, lists, dual)
+    return promised
+
+
+cdef inline double lower_dual(SolverState* solver, const flash_variant* v, int variant,
+                              const Lists* lists, const Lists* every, const Relaxation* m,
+                              double* multiplier, DualPoint* dual) noexcept nogil:
+    """Lowers the dual bound by deflected subgradient steps; multiplier: start in, best out.
 
     Where `lists` are thinned, `every` holds all rows: what they lack is allowed for where they
     promise too little. If all rows promise too little as well, the node is refuted.
     """
-    cdef double best = INFINITY, target, step, norm, share = 1.0, slack
-    cdef double p[14]
-    cdef double direction[14]
-    cdef double g, missing = 0.0
+    cdef double best = INFINITY, share = 1.0, missing = 0.0
+    cdef double p[CONSTRAINTS]           # where the dual function is evaluated next
+    cdef double direction[CONSTRAINTS]
     cdef int r, _round, stall = 0
-    out.refuted = 0
+    dual.refuted = 0
     for r in range(CONSTRAINTS):
-        p[r] = price[r] if m.active[r] else 0.0
+        p[r] = multiplier[r] if m.active[r] else 0.0
         direction[r] = 0.0
-    if not m.objective.c < INFINITY:
+    if not m.objective.c < INFINITY:     # no multipliers make it finite
         for r in range(CONSTRAINTS):
-            price[r] = 0.0
-        weigh_prices(m, price, out)
-        scan(w, v, lists, out)
-        if out.bound == -INFINITY:
-            return -INFINITY
-        attempt(w, variant, lists, out.arg)
-        return out.bound
+            multiplier[r] = 0.0
+        return dual.bound if dual_at(solver, v, variant, lists, m, multiplier, dual) else -INFINITY
     for _round in range(ROUNDS):
-        weigh_prices(m, p, out)
-        scan(w, v, lists, out)
-        if out.bound == -INFINITY:
+        # best: the least bound so far, that of `multiplier`
+        if not dual_at(solver, v, variant, lists, m, p, dual):
             return -INFINITY
-        attempt(w, variant, lists, out.arg)
-        if _round == 0 and every != NULL and out.bound < threshold(w):
-            missing = out.bound
-            scan(w, v, every, out)
-            if out.bound < threshold(w):
-                out.refuted = 1
-                return out.bound
-            missing = out.bound - missing
-            scan(w, v, lists, out)
-        out.bound += missing
-        if out.bound < best - 1e-9 * fabs(best) or best == INFINITY:
-            if best - out.bound < 1e-3 * (best - threshold(w)):
+        if _round == 0 and every != NULL and dual.bound < threshold(solver):
+            missing = missing_of(solver, v, lists, every, dual)
+            if dual.refuted:
+                return dual.bound
+        dual.bound += missing
+        if dual.bound < best - GAIN * fabs(best) or best == INFINITY:
+            if best - dual.bound < FAIR_GAIN * (best - threshold(solver)):
                 stall += 1
             else:
                 stall = 0
-            best = out.bound
+            best = dual.bound
             for r in range(CONSTRAINTS):
-                price[r] = p[r]
+                multiplier[r] = p[r]
         else:
             stall += 1
-        if best < threshold(w):
+        if best < threshold(solver):
             break
-        if stall >= 2:
+        if stall >= PATIENCE:            # from the best again, with shorter steps
             share *= 0.5
             stall = 0
-            if share < 0.05:
+            if share < LAST_SHARE:
                 break
             for r in range(CONSTRAINTS):
-                p[r] = price[r]
+                p[r] = multiplier[r]
                 direction[r] = 0.0
             continue
-        target = threshold(w) if w.best.found else best - 0.02 * fabs(best)
-        norm = 0.0
-        for r in range(CONSTRAINTS):
-            if not m.active[r]:
-                continue
-            slack = apply(&m.form[r], out.total) - m.right[r]
-            g = slack + 0.3 * direction[r]
-            if p[r] <= 0.0 and g < 0.0:
-                g = 0.0
-            direction[r] = g
-            norm += g * g
-        if norm < 1e-24:
+        if not step_down(solver, m, dual, best, share, p, direction):
             break
-        step = share * (out.bound - target) / norm
-        for r in range(CONSTRAINTS):
-            if m.active[r]:
-                p[r] += step * direction[r]
-                if p[r] < 0.0:
-                    p[r] = 0.0
     return best

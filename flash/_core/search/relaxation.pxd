@@ -8,15 +8,25 @@ factors' upper ends; what remains is linear in the totals, hence additive over r
 
 from libc.math cimport INFINITY, exp, fabs, log, log1p
 
+from flash._core.search.tolerances cimport HUGE, LOGARITHM_SLACK, NARROW
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
-    FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE,
-    N_COLUMNS, flash_class, flash_class_of, flash_links, flash_metrics,
+    FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC, LINK_NONE, M_AREA, M_ENERGY, M_LATENCY, M_MACS,
+    M_PARAMS, M_SCORE, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_links,
+    flash_metrics,
 )
 
 
-cdef struct Form:  # sum_k w[k] * total[k] + c
+cdef enum:               # a node's linear constraints, by place
+    UPPER_ENDS = 0       # of each metric: its lower line <= the node's or the budget's upper end
+    LOWER_ENDS = N_METRICS               # its upper line >= the node's lower end
+    SCALE_ABOVE = 2 * N_METRICS
+    SCALE_BELOW = 2 * N_METRICS + 1
+    CONSTRAINTS = 2 * N_METRICS + 2
+
+
+cdef struct Form:        # sum_k w[k] * total[k] + c
     double w[N_COLUMNS]
     double c
 
@@ -24,6 +34,14 @@ cdef struct Form:  # sum_k w[k] * total[k] + c
 cdef struct Box:
     double low[N_COLUMNS]   # of the totals
     double high[N_COLUMNS]
+
+
+cdef extern from *:
+    """
+    #define FLASH_LARGE_EXPONENT 700.0
+    """
+    # above it exp() is near its end, and what is added to it is lost
+    const double LARGE_EXPONENT "FLASH_LARGE_EXPONENT"
 
 
 cdef inline double apply(const Form* f, const double* total) noexcept nogil:
@@ -140,7 +158,7 @@ cdef inline void log_line(Form* f, double factor, int column, const Box* box,
     at both ends of the box, or the chord over the box. Neither errs by more than the other."""
     cdef double low = box.low[column], high = box.high[column], middle, slope
     if (factor > 0.0) == (side > 0):
-        middle = (high - low) / log(high / low) if high > low * (1.0 + 1e-9) else low
+        middle = (high - low) / log(high / low) if high > low * (1.0 + NARROW) else low
         f.w[column] += factor / middle
         f.c += factor * (log(middle) - 1.0)
         return
@@ -149,7 +167,8 @@ cdef inline void log_line(Form* f, double factor, int column, const Box* box,
     f.c += factor * (log(low) - slope * low)
 
 
-cdef inline void score_form(const flash_links* links, const Box* box, int side, Form* f) noexcept nogil:
+cdef inline void score_form(const flash_links* links, const Box* box, int side,
+                            Form* f) noexcept nogil:
     """A line above (side 1) or below (-1) the score."""
     f.w[COL_SCORE] = links.quantum[M_SCORE]
     if links.log_params != 0.0:
@@ -170,8 +189,8 @@ cdef inline void metric_range(const flash_links* links, const Box* box, double* 
         low[M_SCORE] += links.log_macs * log(box.high[COL_MACS] / box.low[COL_MACS])
         high[M_SCORE] -= links.log_macs * log(box.high[COL_MACS] / box.low[COL_MACS])
     if links.log_params != 0.0 or links.log_macs != 0.0:   # logarithms round
-        low[M_SCORE] -= 1e-12 * (1.0 + fabs(low[M_SCORE]))
-        high[M_SCORE] += 1e-12 * (1.0 + fabs(high[M_SCORE]))
+        low[M_SCORE] -= LOGARITHM_SLACK * (1.0 + fabs(low[M_SCORE]))
+        high[M_SCORE] += LOGARITHM_SLACK * (1.0 + fabs(high[M_SCORE]))
 
 
 cdef enum:               # places in flash_class
@@ -261,15 +280,15 @@ cdef inline double log_accuracy(const flash_links* links, double score,
                                 double* slope) noexcept nogil:
     """log of the linked score and its derivative; concave in the score for all links."""
     cdef double z
-    if links.score_link == 2:
+    if links.score_link == LINK_LOGISTIC:
         z = exp(-score)
-        slope[0] = z / (1.0 + z) if z < 1e300 else 1.0
-        return log(links.link_a) - (log1p(z) if z < 1e300 else -score)
-    if links.score_link == 0:
+        slope[0] = z / (1.0 + z) if z < HUGE else 1.0
+        return log(links.link_a) - (log1p(z) if z < HUGE else -score)
+    if links.score_link == LINK_NONE:
         slope[0] = 1.0 / score
         return log(score)
     z = links.link_b / score + links.link_c
-    if z > 700.0:      # the accuracy is exp(-z), or 0
+    if z > LARGE_EXPONENT:     # the accuracy is exp(-z), or 0
         slope[0] = links.link_b / (score * score)
         return -z
     z = exp(z)

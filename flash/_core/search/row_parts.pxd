@@ -7,11 +7,17 @@ from flash._core.kernels.kernels cimport (
     FLASH_PARTS, N_PARTS, PART_AREA, PART_ENERGY, PART_LATENCY, PART_LEAK, PART_LEAKAGE,
     PART_LEAK_IN, PART_PEAK, PART_SCORE, flash_parts,
 )
+from flash._core.search.tolerances cimport PART_SLACK
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_LATENCY, COL_LEAK, COL_LEAK_IN, COL_PEAK, COL_SCALE, COL_SCORE,
     FLASH_COLUMNS, M_AREA, M_ENERGY, M_LATENCY, M_SCORE, N_COLUMNS, flash_class_of, flash_links,
     flash_query,
 )
+
+
+cdef enum:
+    PRODUCT_METRICS = 4  # that count in a product which is sifted: score, latency, energy, area
+    KINDS = 3            # of a cost: what no class scales, its inputs, its outputs
 
 
 cdef inline void row_parts(const flash_links* links, double* const* column, int64_t i,
@@ -33,7 +39,7 @@ cdef inline void parts_of_totals(const flash_links* links, const double* x,
     cdef double ms = links.quantum[M_LATENCY], mj = links.quantum[M_ENERGY]
     cdef int k
     own[PART_SCORE] = links.quantum[M_SCORE] * x[COL_SCORE]
-    for k in range(3):
+    for k in range(KINDS):
         own[PART_LATENCY + k] = ms * x[COL_LATENCY + k]
         own[PART_ENERGY + k] = mj * x[COL_ENERGY + k]
     own[PART_LEAK] = ms * x[COL_LEAK]
@@ -53,8 +59,8 @@ cdef inline void parts_of(const flash_links* links, const flash_query* q, const 
     if links.n_steps:
         p.of = links.of[flash_class_of(links, x[COL_SCALE] + least_scale)]
     p.own[PART_AREA] += p.of.area
-    p.max_latency = q.maximum[M_LATENCY] * (1.0 + 1e-12)
-    p.max_energy = q.maximum[M_ENERGY] * (1.0 + 1e-12)
-    p.max_area = q.maximum[M_AREA] * (1.0 + 1e-12)
-    for k in range(4):
+    p.max_latency = q.maximum[M_LATENCY] * (1.0 + PART_SLACK)
+    p.max_energy = q.maximum[M_ENERGY] * (1.0 + PART_SLACK)
+    p.max_area = q.maximum[M_AREA] * (1.0 + PART_SLACK)
+    for k in range(PRODUCT_METRICS):
         p.exponent[k] = q.exponent[k]

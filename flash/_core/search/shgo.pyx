@@ -14,13 +14,13 @@ The pool, the steps and the order of moves are fixed: the same problem gives the
 
 from libc.math cimport INFINITY, fabs, pow
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from flash._core.search.dominance cimport Entry, sort
-from flash._core.search.exact cimport Search, Worker, thin_rows
+from flash._core.search.exact cimport RUNNING, Search, SolverState, short_of_memory, thin_rows
 from flash._core.search.local_search cimport (
-    Around, Point, appraise, pause_if_due, refine, summed, weigh_point,
+    NO_BUDGET, OVER_BUDGET_MERIT, LatticePoint, Neighbourhood, appraise, pause_if_due, refine,
+    summed, weigh_point,
 )
 from flash._core.search.relaxation cimport Box, metric_range
 from flash._core.search.row_lists cimport Lists, flash_give, flash_take
@@ -28,16 +28,34 @@ from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
     FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE,
-    N_COLUMNS, flash_class, flash_class_of, flash_joined, flash_links, flash_metrics,
-    flash_problem, flash_totals, flash_variant,
+    N_CELLS, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_joined, flash_links,
+    flash_metrics, flash_problem, flash_totals, flash_variant,
 )
 
 __all__ = ("explore", "multistart")
 
 
 cdef enum:
-    POOL = 24            # minimisers kept
-    STARTS = 3           # of them refined
+    POOL = 24            # minimisers kept of a variant
+    STARTS = 3           # of all of them refined
+    MOST_LEVELS = 6      # of an axis: rows of a cell in the complex
+    LARGEST = 9          # cells of a complex: the star of a vertex has 2^n corners
+    TURNS = 2            # of the search for a price: shares are set anew between them
+    HALVINGS = 6         # of the price's logarithm in a turn
+
+cdef extern from *:
+    """
+    #define FLASH_PRICE_RANGE 1e-4
+    #define FLASH_HIGHEST_PRICE 64.0
+    #define FLASH_PRICE_STEP 0.75
+    #define FLASH_MOST_EXCESS 1e6
+    #define FLASH_TIGHTENING 3.0
+    """
+    const double PRICE_RANGE "FLASH_PRICE_RANGE"         # of the highest price: the lowest tried
+    const double HIGHEST_PRICE "FLASH_HIGHEST_PRICE"     # times the scores' spread by the costs'
+    const double PRICE_STEP "FLASH_PRICE_STEP"           # of an axis, in powers of two
+    const double MOST_EXCESS "FLASH_MOST_EXCESS"         # of a budget that a share looks at,
+    const double TIGHTENING "FLASH_TIGHTENING"           # and to what power
 
 
 cdef struct Prices:      # of each column's unit
@@ -55,11 +73,11 @@ cdef double middling(const Lists* lists, const flash_variant* v, int column) noe
     return total
 
 
-cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const double* share,
-                    const double* total, Prices* prices) noexcept nogil:
+cdef void prices_of(SolverState* solver, const Lists* lists, const flash_variant* v,
+                    const double* share, const double* total, Prices* prices) noexcept nogil:
     """What each column's unit costs, by shares of the budgets' metrics, and what it scores, near
     these totals."""
-    cdef const flash_links* links = &w.problem.links
+    cdef const flash_links* links = &solver.problem.links
     cdef const flash_class* of
     cdef double at[N_COLUMNS]
     cdef double leaking
@@ -90,7 +108,7 @@ cdef void prices_of(Worker* w, const Lists* lists, const flash_variant* v, const
     weight[COL_MACS] = share[M_MACS]
 
 
-cdef void best_rows(Worker* w, const Lists* lists, const Prices* prices, double price,
+cdef void best_rows(SolverState* solver, const Lists* lists, const Prices* prices, double price,
                     int32_t* row) noexcept nogil:
     """In each cell the row with the most score less price times composite cost."""
     cdef const double* column[N_COLUMNS]
@@ -105,8 +123,11 @@ cdef void best_rows(Worker* w, const Lists* lists, const Prices* prices, double 
                 column[n] = lists.cell[c].column[k]
                 used[n] = prices.gain[k] - price * prices.cost[k]
                 n += 1
-        top = w.kernels.weigh(lists.cell[c].n, n, column, used, w.value)
-        row[c] = lists.cell[c].id[w.kernels.find(lists.cell[c].n, w.value, top)]
+        if not n:            # nothing tells them apart
+            row[c] = lists.cell[c].id[0]
+            continue
+        top = solver.kernels.weigh(lists.cell[c].n, n, column, used, solver.value)
+        row[c] = lists.cell[c].id[solver.kernels.find(lists.cell[c].n, solver.value, top)]
 
 
 cdef void to_space(const flash_variant* v, int32_t* row) noexcept nogil:
@@ -115,160 +136,216 @@ cdef void to_space(const flash_variant* v, int32_t* row) noexcept nogil:
         row[c] = <int32_t> (row[c] % v.cells[c].space_rows)
 
 
-cdef double critical_price(Worker* w, const Lists* lists, int variant, double* share,
+cdef double critical_price(SolverState* solver, const Lists* lists, int variant, double* share,
                            Prices* prices, double high) noexcept nogil:
     """The least price at which the cells' best rows meet the budgets, to a factor of 1.2; shares
     move towards the budgets that are tight there."""
-    cdef const flash_variant* v = &w.problem.variants[variant]
+    cdef const flash_variant* v = &solver.problem.variants[variant]
     cdef double low, middle, price = high
     cdef double total[N_COLUMNS]
-    cdef double metric[6]
-    cdef Point p
+    cdef double metric[N_METRICS]
+    cdef LatticePoint p
     cdef int turn, k, _step
     p.variant = variant
-    for turn in range(2):
-        prices_of(w, lists, v, share, total if turn else NULL, prices)
-        low = high * 1e-4
+    for turn in range(TURNS):
+        prices_of(solver, lists, v, share, total if turn else NULL, prices)
+        low = high * PRICE_RANGE
         price = high
-        for _step in range(6):
+        for _step in range(HALVINGS):
             middle = (low * price) ** 0.5
-            best_rows(w, lists, prices, middle, p.row)
+            best_rows(solver, lists, prices, middle, p.row)
             to_space(v, p.row)
-            if weigh_point(w, &p) > -1e9:
+            if weigh_point(solver, &p) > OVER_BUDGET_MERIT:
                 price = middle
             else:
                 low = middle
-        if turn == 1:
+        if turn == TURNS - 1:
             break
-        best_rows(w, lists, prices, low, p.row)
+        best_rows(solver, lists, prices, low, p.row)
         flash_totals(v, p.row, total)
-        flash_metrics(&w.problem.links, total, metric)
+        flash_metrics(&solver.problem.links, total, metric)
         for k in range(1, FLASH_METRICS):
-            if share[k] > 0.0 and w.query.maximum[k] < INFINITY:
-                share[k] *= pow(min(metric[k] / w.query.maximum[k], 1e6), 3.0)
+            if share[k] > 0.0 and solver.query.maximum[k] < INFINITY:
+                share[k] *= pow(
+                    min(metric[k] / solver.query.maximum[k], MOST_EXCESS), TIGHTENING)
     return price
 
 
-cdef int coarse(Worker* w, int variant, Point* pool) noexcept nogil:
-    """The complex of one combination of global choices; how many minimisers went to the pool."""
-    cdef const flash_variant* v = &w.problem.variants[variant]
-    cdef Lists* lists = thin_rows(w, variant)
-    cdef double share[6]
-    cdef Prices prices
-    cdef double low, high, s_span = 0.0, z_span = 0.0, price, least_z, most_z
-    cdef int n = v.n_cells, m, k, c, i, count, kept = 0, budgets = 0
-    cdef int32_t axis[8][32]
-    cdef int plain = summed(v)
-    cdef double* merit
-    cdef Point corner
-    cdef double share_of[32][6][N_COLUMNS]   # what an axis' row adds to the totals
-    cdef double partial[33][N_COLUMNS]       # of the cells from one on
-    cdef const double* own
-    cdef int stride[32]
-    cdef int digit[32]
+cdef struct Complex:     # the product of the cells' axes: n cells, m rows each
+    int n
+    int m
+    int count            # vertices: m^n
+    int32_t axis[MOST_LEVELS][N_CELLS]   # rows of the space
+    int stride[N_CELLS]  # from a vertex to the next on a cell's axis
+    double* merit        # of each vertex
+
+
+cdef inline int levels_of(int n) noexcept nogil:
+    """Rows of an axis where there are n cells."""
+    if n > LARGEST:
+        return 1
+    return MOST_LEVELS if n <= 3 else 5 if n == 4 else 4 if n == 5 else 3 if n <= 7 else 2
+
+
+cdef inline void first_shares(SolverState* solver, const flash_variant* v, const Lists* lists,
+                              double* share) noexcept nogil:
+    """What part of a price each metric's unit bears: by the budgets, and where there are none, or
+    a product decides, by the metrics of a middling configuration."""
+    cdef int k, budgets = 0
     for k in range(FLASH_METRICS):
         share[k] = 0.0
-        if k and w.query.maximum[k] < INFINITY:
-            share[k] = 1.0 / (w.query.maximum[k] + 1e-300)
+        if k and solver.query.maximum[k] < INFINITY:
+            share[k] = 1.0 / (solver.query.maximum[k] + NO_BUDGET)
             budgets += 1
-    if w.query.product or not budgets:
-        mean_shares(w, v, lists, share)
-    prices_of(w, lists, v, share, NULL, &prices)
-    for c in range(n):
-        least_z = most_z = 0.0
+    if solver.query.product or not budgets:
+        mean_shares(solver, v, lists, share)
+
+
+cdef inline double spread_price(const SolverState* solver, const Lists* lists,
+                                const Prices* prices) noexcept nogil:
+    """A price at which the rows' costs differ as much as their scores."""
+    cdef double low, high, least, most, of_scores = 0.0, of_costs = 0.0
+    cdef int c, k
+    for c in range(lists.n_cells):
+        least = most = 0.0
         for k in range(FLASH_COLUMNS):
             if lists.cell[c].column[k] != NULL and (prices.cost[k] > 0.0 or prices.gain[k] != 0.0):
-                w.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
-                s_span += (high - low) * fabs(prices.gain[k])
-                least_z += low * prices.cost[k]
-                most_z += high * prices.cost[k]
-        z_span += most_z - least_z
-    price = s_span / z_span if z_span > 0.0 else 0.0
-    price = critical_price(w, lists, variant, share, &prices, 64.0 * price)
-    m = 6 if n <= 3 else 5 if n == 4 else 4 if n == 5 else 3 if n <= 7 else 2
-    if n > 9:   # the star of a vertex has 2^n corners
-        m = 1
-    for i in range(m):
-        best_rows(w, lists, &prices, price * pow(2.0, 0.75 * (<double> i - 0.5 * (m - 1))), axis[i])
-        to_space(v, axis[i])
-    corner.variant = variant
-    count = 1
-    for c in range(n):
-        stride[c] = count
-        count *= m
-        for i in range(m):
-            for k in range(FLASH_COLUMNS):
-                share_of[c][i][k] = (v.cells[c].column[k][axis[i][c]]
-                                     if plain and v.cells[c].column[k] != NULL else 0.0)
-    merit = <double*> malloc(count * sizeof(double))
-    for k in range(FLASH_COLUMNS):
-        partial[n][k] = v.constant[k]
-    for c in range(n):
+                solver.kernels.range(lists.cell[c].n, lists.cell[c].column[k], &low, &high)
+                of_scores += (high - low) * fabs(prices.gain[k])
+                least += low * prices.cost[k]
+                most += high * prices.cost[k]
+        of_costs += most - least
+    return of_scores / of_costs if of_costs > 0.0 else 0.0
+
+
+cdef inline void set_axes(SolverState* solver, const flash_variant* v, int variant,
+                          const Lists* lists, Complex* x) noexcept nogil:
+    """Each cell's rows from frugal to lavish, around the price at which the budgets are just met.
+    """
+    cdef double share[N_METRICS]
+    cdef Prices prices
+    cdef double price
+    cdef int c, i
+    first_shares(solver, v, lists, share)
+    prices_of(solver, lists, v, share, NULL, &prices)
+    price = spread_price(solver, lists, &prices)
+    price = critical_price(solver, lists, variant, share, &prices, HIGHEST_PRICE * price)
+    x.n = v.n_cells
+    x.m = levels_of(x.n)
+    x.count = 1
+    for i in range(x.m):
+        best_rows(solver, lists, &prices,
+                  price * pow(2.0, PRICE_STEP * (<double> i - 0.5 * (x.m - 1))), x.axis[i])
+        to_space(v, x.axis[i])
+    for c in range(x.n):
+        x.stride[c] = x.count
+        x.count *= x.m
+
+
+cdef inline int next_vertex(const Complex* x, int* digit) noexcept nogil:
+    """Counts on, the first cell's digit fastest; which digit is the last that changed."""
+    cdef int c
+    for c in range(x.n):
+        digit[c] += 1
+        if digit[c] < x.m:
+            return c
         digit[c] = 0
-    c = n - 1   # the cells from the last down to this one are to be added up anew
-    for i in range(count):
-        while c >= 0:
-            corner.row[c] = axis[digit[c]][c]
-            own = share_of[c][digit[c]]
+    return x.n - 1
+
+
+cdef inline void set_merits(SolverState* solver, const flash_variant* v, int variant,
+                            Complex* x) noexcept nogil:
+    """The merit of every vertex."""
+    cdef double own[N_CELLS][MOST_LEVELS][N_COLUMNS]     # what an axis' row adds to the totals
+    cdef double partial[N_CELLS + 1][N_COLUMNS]  # totals of the cells from one on
+    cdef const double* more
+    cdef LatticePoint corner
+    cdef int digit[N_CELLS]
+    cdef int c, i, k, plain = summed(v)
+    corner.variant = variant
+    for c in range(x.n):
+        digit[c] = 0
+        for i in range(x.m):
+            for k in range(FLASH_COLUMNS):
+                own[c][i][k] = (v.cells[c].column[k][x.axis[i][c]]
+                                if plain and v.cells[c].column[k] != NULL else 0.0)
+    for k in range(FLASH_COLUMNS):
+        partial[x.n][k] = v.constant[k]
+    c = x.n - 1
+    for i in range(x.count):
+        while c >= 0:    # those of the cells after c are as they were
+            corner.row[c] = x.axis[digit[c]][c]
+            more = own[c][digit[c]]
             for k in range(N_COLUMNS):
-                partial[c][k] = partial[c + 1][k] + own[k]
-            partial[c][COL_PEAK] = max(partial[c + 1][COL_PEAK], own[COL_PEAK])
+                partial[c][k] = partial[c + 1][k] + more[k]
+            partial[c][COL_PEAK] = max(partial[c + 1][COL_PEAK], more[COL_PEAK])
             c -= 1
-        merit[i] = (appraise(w, variant, corner.row, partial[0], -INFINITY) if plain
-                    else weigh_point(w, &corner))
-        for c in range(n):
-            digit[c] += 1
-            if digit[c] < m:
-                break
-            digit[c] = 0
-    for i in range(count):
-        for c in range(n):
-            digit[c] = i // stride[c] % m
-        if kept < POOL and is_minimiser(merit, i, n, m, stride, digit):
+        x.merit[i] = (appraise(solver, variant, corner.row, partial[0], -INFINITY) if plain
+                      else weigh_point(solver, &corner))
+        c = next_vertex(x, digit)
+
+
+cdef int coarse(SolverState* solver, int variant, LatticePoint* pool) noexcept nogil:
+    """The complex of one combination of global choices; how many minimisers went to the pool."""
+    cdef const flash_variant* v = &solver.problem.variants[variant]
+    cdef Lists* lists = thin_rows(solver, variant)
+    cdef Complex x
+    cdef int digit[N_CELLS]
+    cdef int c, i, kept = 0
+    if lists == NULL:
+        return 0
+    set_axes(solver, v, variant, lists, &x)
+    x.merit = <double*> flash_take(solver.pool, x.count * sizeof(double))
+    if x.merit == NULL:
+        return 0
+    set_merits(solver, v, variant, &x)
+    for i in range(x.count):
+        for c in range(x.n):
+            digit[c] = i // x.stride[c] % x.m
+        if kept < POOL and is_minimiser(&x, i, digit):
             pool[kept].variant = variant
-            pool[kept].merit = merit[i]
-            for c in range(n):
-                pool[kept].row[c] = axis[digit[c]][c]
+            pool[kept].merit = x.merit[i]
+            for c in range(x.n):
+                pool[kept].row[c] = x.axis[digit[c]][c]
             kept += 1
-    free(merit)
+    flash_give(solver.pool, x.merit)
     return kept
 
 
-cdef int is_minimiser(const double* merit, int at, int n, int m, const int* stride,
-                      const int* digit) noexcept nogil:
+cdef int is_minimiser(const Complex* x, int at, const int* digit) noexcept nogil:
     """No vertex of the star is better, and of equals none comes first."""
     cdef int subset, c, up, down, offset
-    if m == 1:
+    if x.m == 1:
         return 1
-    for subset in range(1, 1 << n):
+    for subset in range(1, 1 << x.n):    # the axes along which all digits go up, or all down
         up = down = 1
         offset = 0
-        for c in range(n):
+        for c in range(x.n):
             if subset >> c & 1:
-                offset += stride[c]
-                up &= digit[c] < m - 1
+                offset += x.stride[c]
+                up &= digit[c] < x.m - 1
                 down &= digit[c] > 0
-        if up and merit[at + offset] > merit[at]:
+        if up and x.merit[at + offset] > x.merit[at]:
             return 0
-        if down and merit[at - offset] >= merit[at]:
+        if down and x.merit[at - offset] >= x.merit[at]:
             return 0
     return 1
 
 
-cdef void mean_shares(Worker* w, const flash_variant* v, const Lists* lists,
+cdef void mean_shares(SolverState* solver, const flash_variant* v, const Lists* lists,
                       double* share) noexcept nogil:
     """Shares by the metrics of a middling configuration, times the product's exponents."""
     cdef double total[N_COLUMNS]
-    cdef double metric[6]
-    cdef int32_t row[32]
+    cdef double metric[N_METRICS]
+    cdef int32_t row[N_CELLS]
     cdef double e
     cdef int c, k
     for c in range(lists.n_cells):
         row[c] = lists.cell[c].id[lists.cell[c].n // 2]
     flash_totals(v, row, total)
-    flash_metrics(&w.problem.links, total, metric)
+    flash_metrics(&solver.problem.links, total, metric)
     for k in range(1, FLASH_METRICS):
-        e = -w.query.exponent[k] if w.query.product else 1.0
+        e = -solver.query.exponent[k] if solver.query.product else 1.0
         if metric[k] > 0.0 and e > 0.0:
             share[k] += e / metric[k]
 
@@ -277,8 +354,8 @@ cdef double most_score(const flash_problem* problem, int variant) noexcept nogil
     """No configuration of the variant scores more."""
     cdef const flash_variant* v = &problem.variants[variant]
     cdef Box box
-    cdef double low[6]
-    cdef double high[6]
+    cdef double low[N_METRICS]
+    cdef double high[N_METRICS]
     cdef int c, k
     for k in range(FLASH_COLUMNS):
         box.low[k] = box.high[k] = v.constant[k]
@@ -292,37 +369,60 @@ cdef double most_score(const flash_problem* problem, int variant) noexcept nogil
     return high[M_SCORE]
 
 
-cdef void run(Worker* w) noexcept nogil:
-    cdef int n_variants = w.problem.n_variants, n = 0, i, j, first
-    cdef Point* pool = <Point*> flash_take(w.pool, n_variants * POOL * sizeof(Point))
-    cdef Entry* order = <Entry*> flash_take(w.pool, 2 * n_variants * sizeof(Entry))
-    cdef Around* around = <Around*> flash_take(w.pool, sizeof(Around))
-    cdef Point swap
-    for i in range(n_variants):   # those that could score most first: others may then be left out
+cdef void order_variants(SolverState* solver, Entry* order) noexcept nogil:
+    """Those that could score most first: others may then be left out. order: twice their number.
+    """
+    cdef int i, n = solver.problem.n_variants
+    for i in range(n):
         order[i].at = i
-        order[i].value = 0.0 if w.query.product else most_score(w.problem, i)
-    sort(order, n_variants, order + n_variants)
-    for i in range(n_variants):
-        if w.best.found and not w.query.product and (
-                w.best.objective > order[i].value):
+        order[i].value = 0.0 if solver.query.product else most_score(solver.problem, i)
+    sort(order, n, order + n)
+
+
+cdef int fill_pool(SolverState* solver, const Entry* order, LatticePoint* pool) noexcept nogil:
+    """The variants' minimisers; how many."""
+    cdef int i, n = 0
+    for i in range(solver.problem.n_variants):
+        if solver.best.found and not solver.query.product and (
+                solver.best.objective > order[i].value):
             break
-        n += coarse(w, order[i].at, pool + n)
-        if pause_if_due(w):
+        n += coarse(solver, order[i].at, pool + n)
+        if pause_if_due(solver) or short_of_memory(solver):
             break
+    return n
+
+
+cdef void refine_best(SolverState* solver, LatticePoint* pool, int n,
+                      Neighbourhood* around) noexcept nogil:
+    """Local search from the pool's best; of equals the first."""
+    cdef LatticePoint swap
+    cdef int i, j, first
     for i in range(n if n < STARTS else STARTS):
-        first = i
+        first = i        # pool[:i] are refined already
         for j in range(i + 1, n):
             if pool[j].merit > pool[first].merit:
                 first = j
         swap = pool[i]
         pool[i] = pool[first]
         pool[first] = swap
-        if w.limits.stopped:
+        if solver.limits.stopped:
             break
-        refine(w, &pool[i], around)
-    flash_give(w.pool, around)
-    flash_give(w.pool, order)
-    flash_give(w.pool, pool)
+        refine(solver, &pool[i], around)
+
+
+cdef void explore_complexes(SolverState* solver) noexcept nogil:
+    """Coarse and fine search; the best configuration is the solver's incumbent."""
+    cdef int n_variants = solver.problem.n_variants
+    cdef LatticePoint* pool = <LatticePoint*> flash_take(
+        solver.pool, n_variants * POOL * sizeof(LatticePoint))
+    cdef Entry* order = <Entry*> flash_take(solver.pool, 2 * n_variants * sizeof(Entry))
+    cdef Neighbourhood* around = <Neighbourhood*> flash_take(solver.pool, sizeof(Neighbourhood))
+    if pool != NULL and order != NULL and around != NULL:
+        order_variants(solver, order)
+        refine_best(solver, pool, fill_pool(solver, order, pool), around)
+    flash_give(solver.pool, around)
+    flash_give(solver.pool, order)
+    flash_give(solver.pool, pool)
 
 
 def explore(Search search not None, seed=0) -> None:
@@ -334,9 +434,9 @@ def explore(Search search not None, seed=0) -> None:
     seed : int
         Not used: nothing is drawn at random. Taken so that every method is called alike.
     """
-    cdef Worker* w = &search.w
+    cdef SolverState* solver = &search.solver
     with nogil:
-        run(w)
+        explore_complexes(solver)
     search.raise_error()
 
 
@@ -346,25 +446,28 @@ def multistart(Search search not None, int seed, int64_t max_evals) -> None:
     Starts at random rows of random variants and refines each, until `max_evals` configurations
     have been weighed.
     """
-    cdef Worker* w = &search.w
-    cdef Point p
-    cdef unsigned long long state = seed * 2654435761 + 88172645463325252
-    cdef Around* around = <Around*> flash_take(w.pool, sizeof(Around))
+    cdef SolverState* solver = &search.solver
+    cdef LatticePoint p
+    cdef unsigned long long state = seed * 2654435761 + 88172645463325252    # xorshift64
+    cdef Neighbourhood* around = <Neighbourhood*> flash_take(solver.pool, sizeof(Neighbourhood))
     cdef int c
-    cdef int64_t saved = w.limits.max_leaves
-    w.limits.max_leaves = max_evals
-    while w.leaves < max_evals and not w.limits.stopped:
+    cdef int64_t saved = solver.limits.max_leaves
+    if around == NULL:
+        search.raise_error()
+    solver.limits.max_leaves = max_evals
+    while solver.leaves < max_evals and not solver.limits.stopped:
         state ^= state << 13
         state ^= state >> 7
         state ^= state << 17
-        p.variant = <int> ((state >> 11) % w.problem.n_variants)
-        for c in range(w.problem.variants[p.variant].n_cells):
+        p.variant = <int> ((state >> 11) % solver.problem.n_variants)
+        for c in range(solver.problem.variants[p.variant].n_cells):
             state ^= state << 13
             state ^= state >> 7
             state ^= state << 17
-            p.row[c] = <int32_t> ((state >> 11) % w.problem.variants[p.variant].cells[c].space_rows)
-        weigh_point(w, &p)
-        refine(w, &p, around)
-    flash_give(w.pool, around)
-    w.limits.max_leaves = saved
-    w.limits.stopped = 0
+            p.row[c] = <int32_t> (
+                (state >> 11) % solver.problem.variants[p.variant].cells[c].space_rows)
+        weigh_point(solver, &p)
+        refine(solver, &p, around)
+    flash_give(solver.pool, around)
+    solver.limits.max_leaves = saved
+    solver.limits.stopped = RUNNING

@@ -10,7 +10,7 @@ cdef struct Best:
     int64_t n, room
 
 
-cdef inline int offer(Best* best, const flash_point* point, int n_cells) noexcept nogil:
+cdef inline int offer_best(Best* best, const flash_point* point, int n_cells) noexcept nogil:
     """Whether it is among the best; then it is kept."""
     cdef int64_t i = 0, child
     if best.n < best.room:

@@ -5,17 +5,42 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t
 from libc.string cimport memset
 
 from flash._core.kernels.kernels cimport (
-    N_PLAIN, SWEEP_MOST, SWEEP_SLACK, SWEEP_TOP, flash_gate, flash_mix,
+    N_PLAIN, SWEEP_LOWERED, SWEEP_MOST, SWEEP_SHARES, SWEEP_SLACK, SWEEP_TOP, flash_gate, flash_mix,
 )
-from flash._core.sweep.tile cimport SCALES, Block, Layout, Piece, is_sorted
+from flash._core.sweep.tile cimport SCALES, Layout, Piece, Tile, is_sorted
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
-    FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE,
-    N_COLUMNS, flash_accuracy, flash_area, flash_cell, flash_class, flash_class_of, flash_joined,
-    flash_links, flash_metrics, flash_problem, flash_query, flash_variant,
+    FLASH_COLUMNS, FLASH_METRICS, LINK_EXPONENTIAL, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS,
+    M_SCORE, N_COLUMNS, N_METRICS, flash_accuracy, flash_area, flash_cell, flash_class,
+    flash_class_of, flash_joined, flash_links, flash_metrics, flash_problem, flash_query,
+    flash_variant,
 )
 
+
+cdef extern from * nogil:
+    """
+    /* A budget binds where it is at most the greatest total, and this part of it more: more than
+     * both are rounded by. One that seems to bind and does not costs time only. */
+    #define SWEEP_BINDING 1e-9
+    /* Accuracies of a unit of the score more and less that are nearer each other are not told
+     * apart: more than an accuracy is rounded by. */
+    #define SWEEP_SAME_ACCURACY 1e-13
+    /* The least score is told from the least accuracy by bisection: by what part of it the two may
+     * differ, at most. */
+    #define SWEEP_SCORE_OUTWARD 2e-9
+    /* By this factor a unit of energy is more than a unit of leaking at the greatest scale, so that
+     * no rounding makes the scale's number exceed 16 bits. */
+    #define SWEEP_ROOMIER 1.001
+    """
+    const double SWEEP_BINDING
+    const double SWEEP_SAME_ACCURACY
+    const double SWEEP_SCORE_OUTWARD
+    const double SWEEP_ROOMIER
+
+cdef enum:
+    SHARE_MOST = 65535   # of a column or a weight of 16 bits without a sign
+    MOST_UNSURE = 1000   # units: where rounding loses more, the sieve would tell too little
 
 cdef enum:               # what a column holds of a row: a metric (what adds up of it), or
     USE_PEAKED = 6       # the area with the row's own peak
@@ -25,12 +50,12 @@ cdef enum:               # what a column holds of a row: a metric (what adds up 
     USE_PEAK = 9
 
 cdef struct Plain:       # a budget on a sum
-    int use              # the score: what it is below the block's highest
+    int use              # the score: what it is below the tile's highest
     double limit         # in units of the use's columns; inf where free
     double per_unit
 
 
-cdef struct Frame:       # what a variant's blocks have in common
+cdef struct FixedPoint:  # what a variant's tiles have in common
     const flash_links* links
     flash_class none     # where there are no classes
     int n_plain
@@ -41,10 +66,10 @@ cdef struct Frame:       # what a variant's blocks have in common
     double per_scale
     int leaks            # the energy is no plain sum, but holds scale times leaking
     double energy_limit, energy_per_unit, leaking_per_unit, scale_per_unit
-    int16_t sure
+    int16_t sure         # units of slack that no rounding takes away
 
 
-cdef inline const flash_class* class_of(const Frame* f, int g) noexcept nogil:
+cdef inline const flash_class* class_of(const FixedPoint* f, int g) noexcept nogil:
     return &f.links.of[g] if f.links.n_steps else &f.none
 
 
@@ -54,7 +79,7 @@ cdef struct Spent:       # what totals of some cells come to in a class, in unit
     double area          # without peaks and what the class itself has
 
 
-cdef inline void spend(const Frame* f, const flash_class* of, const double* x,
+cdef inline void spend(const FixedPoint* f, const flash_class* of, const double* x,
                        Spent* spent) noexcept nogil:
     spent.latency = x[COL_LATENCY] + (of.latency_in * x[COL_LATENCY_IN]
                                       + of.latency_out * x[COL_LATENCY_OUT])
@@ -65,7 +90,7 @@ cdef inline void spend(const Frame* f, const flash_class* of, const double* x,
     spent.area = x[COL_AREA] + f.per_scale * x[COL_SCALE]
 
 
-cdef inline void mix_of(const Frame* f, const flash_class* of, int use, double* const* column,
+cdef inline void mix_of(const FixedPoint* f, const flash_class* of, int use, double* const* column,
                         flash_mix* mix) noexcept nogil:
     """The columns that a use adds up, in class `of`."""
     cdef int first, second, third
@@ -95,8 +120,8 @@ cdef inline void mix_of(const Frame* f, const flash_class* of, int use, double* 
     mix.total[2] = column[third]
 
 
-cdef inline void range_of_totals(const flash_problem* problem, const flash_variant* v,
-                                 double* low, double* high) noexcept nogil:
+cdef inline void range_of_totals(const flash_problem* problem, const flash_variant* v, double* low,
+                                 double* high) noexcept nogil:
     cdef int c, k
     for k in range(FLASH_COLUMNS):
         low[k] = high[k] = v.constant[k]
@@ -122,7 +147,7 @@ cdef inline int is_beyond(const flash_problem* problem, const flash_variant* v, 
     if score_least == -INFINITY:
         return 0
     return (links.log_params != 0.0 or links.log_macs != 0.0
-            or links.score_link == 1 and low[COL_SCORE] <= 0.0)
+            or links.score_link == LINK_EXPONENTIAL and low[COL_SCORE] <= 0.0)
 
 
 cdef inline double room_of(double limit, double top) noexcept nogil:
@@ -131,7 +156,7 @@ cdef inline double room_of(double limit, double top) noexcept nogil:
     return x if x > 0.0 else 1.0
 
 
-cdef inline void add_plain(Frame* f, int use, double limit, double span) noexcept nogil:
+cdef inline void add_plain(FixedPoint* f, int use, double limit, double span) noexcept nogil:
     """span: what SWEEP_TOP units stand for."""
     cdef Plain* p = &f.plain[f.n_plain]
     p.use = use
@@ -141,7 +166,7 @@ cdef inline void add_plain(Frame* f, int use, double limit, double span) noexcep
     f.n_plain += 1
 
 
-cdef inline double add_score(Frame* f, double least, double low, double high) noexcept nogil:
+cdef inline double add_score(FixedPoint* f, double least, double low, double high) noexcept nogil:
     """What rounding loses of the score, in units; inf where the link does not tell a unit from the
     next."""
     cdef double q = f.links.quantum[M_SCORE], span = high - low, step
@@ -149,12 +174,13 @@ cdef inline double add_score(Frame* f, double least, double low, double high) no
         span = 1.0
     add_plain(f, M_SCORE, -least / q, span)
     step = span / SWEEP_TOP * q
-    if not flash_accuracy(f.links, least + step) > flash_accuracy(f.links, least - step) + 1e-13:
+    if not (flash_accuracy(f.links, least + step)
+            > flash_accuracy(f.links, least - step) + SWEEP_SAME_ACCURACY):
         return INFINITY
-    return 1.0 + 2e-9 * fabs(least) / step    # what the limit is outward by is small
+    return 1.0 + SWEEP_SCORE_OUTWARD * fabs(least) / step
 
 
-cdef inline double add_leaking(Frame* f, double limit, double most, double leaking,
+cdef inline double add_leaking(FixedPoint* f, double limit, double most, double leaking,
                                double scale) noexcept nogil:
     """The units of an energy that leaks, of the greatest energy, leaking and scale; what rounding
     loses of it, in units."""
@@ -162,18 +188,18 @@ cdef inline double add_leaking(Frame* f, double limit, double most, double leaki
     cdef double step = room_of(leaking, leaking) / SWEEP_TOP   # of leaking: no total saturates
     cdef double unit = room_of(limit, most) / SWEEP_TOP
     # a unit of leaking at the greatest scale: at most one of energy, so that 16 bits hold the scale
-    unit = max(unit, leak * scale * step * 1.001)
+    unit = max(unit, leak * scale * step * SWEEP_ROOMIER)
     f.leaks = 1
     f.energy_limit = limit
     f.energy_per_unit = 1.0 / unit
     f.leaking_per_unit = 1.0 / step
-    f.scale_per_unit = 65536.0 * leak * step / unit
+    f.scale_per_unit = SWEEP_SHARES * leak * step / unit
     # a rounding down each: of a row's energy; of its leaking and that of the other cells; of its
     # scale and theirs, half a unit at most; of the product
     return 1.0 + 2.0 * leak * scale * step / unit + 2.0 * 0.5 + 1.0
 
 
-cdef inline int add_area(Frame* f, const Layout* l, double limit, double span, int bound,
+cdef inline int add_area(FixedPoint* f, const Layout* l, double limit, double span, int bound,
                          int weighed) noexcept nogil:
     """An area is within its budget where it is so with the other cells' peak and with the row's
     own. The former depends on the scale alone where rows do not differ in COL_AREA. Returns whether
@@ -192,17 +218,37 @@ cdef inline int add_area(Frame* f, const Layout* l, double limit, double span, i
     return bound and peaks
 
 
-cdef inline int make_frame(const flash_problem* problem, const flash_query* query,
-                           const Layout* l, double score_least, Frame* f) noexcept nogil:
-    """0 where only exact arithmetic will do."""
-    cdef const flash_links* links = &problem.links
+cdef inline double add_budget(FixedPoint* f, const Layout* l, const flash_query* query, int k,
+                              double most, const double* high, int* peaked) noexcept nogil:
+    """The units of a metric's budget, if it binds or if its use weighs in the objective; what
+    rounding loses of it, in units. most: the metric's greatest, in units of the columns."""
+    cdef double limit = query.maximum[k] / f.links.quantum[k]
+    cdef int bound = limit <= most * (1.0 + SWEEP_BINDING) + 1.0     # else it never binds
+    cdef int weighed = query.product and query.exponent[k] < 0.0
     cdef Spent greatest
+    if not bound and not weighed:
+        return 1.0
+    if k == M_ENERGY and f.links.leakage > 0.0:
+        spend(f, class_of(f, flash_class_of(f.links, high[COL_SCALE])), high, &greatest)
+        return add_leaking(f, limit, most, greatest.leaking, high[COL_SCALE])
+    if k == M_AREA:
+        peaked[0] = add_area(f, l, limit, room_of(limit, most), bound, weighed)
+    else:
+        add_plain(f, k, limit, room_of(limit, most))
+    return 1.0
+
+
+cdef inline int make_fixed_point(const flash_problem* problem, const flash_query* query,
+                                 const Layout* l, double score_least, FixedPoint* f) noexcept nogil:
+    """The units of every budget that may bind, and from how many on a slack is sure; 0 where only
+    exact arithmetic will do."""
+    cdef const flash_links* links = &problem.links
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
-    cdef double most[6]
+    cdef double most[N_METRICS]
     cdef double limit, error = 1.0
-    cdef int k, bound, weighed, peaked = 0
-    memset(f, 0, sizeof(Frame))
+    cdef int k, peaked = 0
+    memset(f, 0, sizeof(FixedPoint))
     f.links = links
     for k in range(USES):
         f.place[k] = -1
@@ -211,30 +257,18 @@ cdef inline int make_frame(const flash_problem* problem, const flash_query* quer
         return 0
     f.per_area = 1.0 / links.quantum[M_AREA]
     f.per_scale = links.area_per_scale * f.per_area
-    spend(f, class_of(f, flash_class_of(links, high[COL_SCALE])), high, &greatest)
     flash_metrics(links, high, most)
     if score_least > -INFINITY:
         error = max(error, add_score(f, score_least, low[COL_SCORE], high[COL_SCORE]))
     for k in range(M_LATENCY, FLASH_METRICS):
-        limit = query.maximum[k] / links.quantum[k]
         most[k] /= links.quantum[k]
-        bound = limit <= most[k] * (1.0 + 1e-9) + 1.0     # else it never binds
-        weighed = query.product and query.exponent[k] < 0.0
-        if not bound and not weighed:
-            continue
-        if k == M_ENERGY and links.leakage > 0.0:
-            error = max(error, add_leaking(f, limit, most[k], greatest.leaking,
-                                           high[COL_SCALE]))
-        elif k == M_AREA:
-            peaked = add_area(f, l, limit, room_of(limit, most[k]), bound, weighed)
-        else:
-            add_plain(f, k, limit, room_of(limit, most[k]))
+        error = max(error, add_budget(f, l, query, k, most[k], high, &peaked))
     if peaked:      # the last one: fit_area leaves it out where it can
         limit = query.maximum[M_AREA] / links.quantum[M_AREA]
         add_plain(f, USE_PEAKED, limit, room_of(limit, most[M_AREA]))
-    if error > 1000.0:
+    if error > MOST_UNSURE:
         return 0
-    f.sure = <int16_t> (error + 2.0)
+    f.sure = <int16_t> (error + 2.0)     # and the rounding up of a room (room_in)
     return 1
 
 
@@ -261,9 +295,9 @@ cdef inline int16_t need_of(double x) noexcept nogil:
                       else <int32_t> floor(x))
 
 
-cdef inline void open_gate(const Frame* f, const Block* b, const double* x,
+cdef inline void open_gate(const FixedPoint* f, const Tile* b, const double* x,
                            flash_gate* gate) noexcept nogil:
-    """What combination x of the other cells leaves to a block's rows in any class."""
+    """What combination x of the other cells leaves to a tile's rows in any class."""
     cdef const Plain* p
     cdef int i
     for i in range(f.n_plain):
@@ -275,11 +309,11 @@ cdef inline void open_gate(const Frame* f, const Block* b, const double* x,
         elif p.use == M_MACS:
             gate.room[i] = plain_room(p, x[COL_MACS])
     if f.leaks:
-        gate.scale = share_of(x[COL_SCALE] * f.scale_per_unit - 1e-7, 65535.0)
+        gate.scale = share_of(x[COL_SCALE] * f.scale_per_unit - SWEEP_LOWERED, SHARE_MOST)
 
 
-cdef inline void turn_gate(const Frame* f, const flash_class* of, const Spent* spent, double peak,
-                           flash_gate* gate) noexcept nogil:
+cdef inline void turn_gate(const FixedPoint* f, const flash_class* of, const Spent* spent,
+                           double peak, flash_gate* gate) noexcept nogil:
     """The same in one class, of what they spend there."""
     cdef double area = spent.area + of.area * f.per_area
     cdef int i = f.place[M_LATENCY]
@@ -289,7 +323,7 @@ cdef inline void turn_gate(const Frame* f, const flash_class* of, const Spent* s
     if i >= 0:
         gate.room[i] = plain_room(&f.plain[i], spent.energy)
     if f.leaks:
-        gate.leaking = share_of(spent.leaking * f.leaking_per_unit - 1e-7, SWEEP_MOST)
+        gate.leaking = share_of(spent.leaking * f.leaking_per_unit - SWEEP_LOWERED, SWEEP_MOST)
         gate.room_energy = room_in((f.energy_limit - spent.energy) * f.energy_per_unit)
     i = f.place[M_AREA]
     if i >= 0:
@@ -299,7 +333,7 @@ cdef inline void turn_gate(const Frame* f, const flash_class* of, const Spent* s
         gate.room[i] = plain_room(&f.plain[i], area)
 
 
-cdef inline int64_t fit_area(const Frame* f, const Block* b, double budget, const double* x,
+cdef inline int64_t fit_area(const FixedPoint* f, const Tile* b, double budget, const double* x,
                              const Piece* piece, flash_gate* gate) noexcept nogil:
     """The rows of a piece up to a scale that is too much for the area: to the bit.
 

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from flash._core.search.exact cimport Query
 from flash._core.sweep.tile cimport own_rows, own_width
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, M_SCORE, N_COLUMNS,
+    COL_MACS, COL_PARAMS, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, M_SCORE, N_COLUMNS, N_METRICS,
     flash_accuracy, flash_feasible, flash_joined, flash_links, flash_metrics, flash_objective,
     flash_variant,
 )
@@ -129,13 +129,13 @@ def metric_ranges(Tables tables not None):
     """Between which values each metric lies: lists of 6 lows and 6 highs, over all variants."""
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
-    cdef double m[6]
-    cdef double n[6]
+    cdef double m[N_METRICS]
+    cdef double n[N_METRICS]
     cdef const flash_variant* v
     cdef const flash_links* links = &tables.problem.links
     cdef int i, c, k
-    lows = [INFINITY] * 6
-    highs = [-INFINITY] * 6
+    lows = [INFINITY] * FLASH_METRICS
+    highs = [-INFINITY] * FLASH_METRICS
     for i in range(tables.problem.n_variants):
         v = &tables.problem.variants[i]
         for k in range(FLASH_COLUMNS):
@@ -222,8 +222,8 @@ def weigh(Tables tables not None, Query query not None, metrics not None,
     written. accuracy: the linked score, where it is wanted.
     """
     cdef const double[::1] own
-    cdef const double* column[6]
-    cdef double m[6]
+    cdef const double* column[N_METRICS]
+    cdef double m[N_METRICS]
     cdef int64_t i, n = feasible.shape[0]
     cdef int k
     cdef bint linked = accuracy is not None

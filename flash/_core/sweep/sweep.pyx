@@ -1,7 +1,7 @@
 """Complete enumeration under budgets: how many configurations meet them, and the best of those.
 
 Every configuration is looked at, but for those whose scale alone breaks the area's budget: the rows
-of a block (tile.pxd) stream past each combination of the other cells in 15-bit fixed point,
+of a tile (tile.pxd) stream past each combination of the other cells in 15-bit fixed point,
 rounded so that a row is in, out or uncertain (sweep.h).
 What is uncertain or may be among the best is weighed exactly, in problem.h's one definition; so
 counts and answers are exact, and the same for every instruction set.
@@ -15,20 +15,35 @@ from libc.string cimport memset
 
 from flash._core.kernels.kernels cimport SWEEP_CHUNK, SWEEP_ROWS
 from flash._core.search.exact cimport Query
-from flash._core.sweep.fixed_point cimport make_frame
-from flash._core.sweep.float_objective cimport make_valued, set_powers
-from flash._core.sweep.sieve cimport MEMORY, carve, drop_sieve, fill_sieve, place_block, start_sieve
+from flash._core.sweep.fixed_point cimport make_fixed_point
+from flash._core.sweep.float_objective cimport make_float_objective, set_powers
+from flash._core.sweep.sieve cimport MEMORY, carve, drop_sieve, fill_sieve, place_tile, start_sieve
 from flash._core.sweep.tile cimport (
-    Layout, build, build_last, drop_last, is_sorted, lay_out, own_rows, own_width,
+    Layout, drop_last, fill_tile, is_sorted, lay_out, own_rows, own_width, take_last,
 )
-from flash._core.sweep.tile_pass cimport MEASURED, SIEVED, WEIGHED, Run, pass_block, raise_need
+from flash._core.sweep.tile_pass cimport MEASURED, SIEVED, WEIGHED, Run, pass_tile, raise_need
 from flash._core.tables.problem cimport (
-    FLASH_COLUMNS, FLASH_METRICS, N_COLUMNS, flash_accuracy, flash_cell, flash_joined, flash_links,
-    flash_point, flash_variant,
+    FLASH_COLUMNS, FLASH_METRICS, LINK_EXPONENTIAL, LINK_LOGISTIC, LINK_NONE, N_CELLS, N_COLUMNS,
+    flash_accuracy, flash_cell, flash_joined, flash_links, flash_point, flash_variant,
 )
 from flash._core.tables.tables cimport Tables, kernels
 
 __all__ = ("count_range", "outer_sizes")
+
+cdef extern from * nogil:
+    """
+    /* Scores between which the least one is looked for. Beyond 745 exp(-score) is 0 or infinite. */
+    #define MOST_SCORE 1e300
+    #define LEAST_SCORE 1e-300
+    #define MOST_LOGIT 745.0
+    """
+    const double MOST_SCORE
+    const double LEAST_SCORE
+    const double MOST_LOGIT
+
+cdef enum:
+    BISECTIONS = 200     # more than halve any range of doubles down to neighbours
+    SPARE_BYTES = 64     # that kernels read or write beyond the last row
 
 # The memory of a call is kept for the next one: fresh pages cost more than what is put there.
 cdef void* spare = NULL
@@ -88,16 +103,12 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
     global spare
     cdef Run r
     cdef void* memory
-    cdef int c, k, failed = 0
-    cdef int64_t i
-    if not 0 <= variant < tables.problem.n_variants:
-        raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
-    for c in range(tables.problem.variants[variant].n_cells):
-        if tables.problem.variants[variant].cells[c].joined:
-            raise ValueError("boundaries are not enumerated")
+    cdef int failed = 0
+    refuse_variant(tables, variant)
     if top < 0 or bins < 0:
         raise ValueError("top and bins must not be negative")
-    if bins and (low.shape[0] != FLASH_METRICS or per_bin.shape[0] != FLASH_METRICS):
+    if bins and (low is None or per_bin is None or low.shape[0] != FLASH_METRICS
+                 or per_bin.shape[0] != FLASH_METRICS):
         raise ValueError("low and per_bin must have 6 numbers")
     memset(&r, 0, sizeof(r))
     r.problem = &tables.problem
@@ -109,7 +120,7 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
     if not 0 <= first <= last or not <double> last <= r.layout.outer_count:
         raise ValueError(f"outer combinations are 0..{r.layout.outer_count:.0f}, "
                          f"got {first}..{last}")
-    r.frame.links = &r.problem.links
+    r.fixed.links = &r.problem.links
     r.how = WEIGHED if exact else MEASURED if bins or not sieves(&r) else SIEVED
     r.bins = bins
     if bins:
@@ -117,9 +128,9 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
         r.per_bin = &per_bin[0]
     r.best.room = top
     r.best.point = <flash_point*> calloc(max(1, top), sizeof(flash_point))
-    r.chosen = <int32_t*> malloc((SWEEP_ROWS + 64) * sizeof(int32_t))
-    r.may_meet = <uint8_t*> calloc(SWEEP_ROWS // 8 + 64, 1)
-    r.histogram = <int64_t*> calloc(6 * bins + 1, sizeof(int64_t))
+    r.chosen = <int32_t*> malloc((SWEEP_ROWS + SPARE_BYTES) * sizeof(int32_t))
+    r.may_meet = <uint8_t*> calloc(SWEEP_ROWS // 8 + SPARE_BYTES, 1)
+    r.histogram = <int64_t*> calloc(<size_t> FLASH_METRICS * bins + 1, sizeof(int64_t))
     memory = spare if spare != NULL else malloc(MEMORY)
     spare = NULL
     try:
@@ -131,14 +142,9 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
             failed = not enumerate_range(&r, memory, first, last)
         if failed:
             raise MemoryError
-        points = []
-        c = r.layout.v.n_cells
-        for i in range(r.best.n):
-            points.append((variant, tuple([r.best.point[i].row[k] for k in range(c)]),
-                           r.best.point[i].objective,
-                           tuple([r.best.point[i].metric[k] for k in range(FLASH_METRICS)])))
-        return (r.feasible, r.weighed, points,
-                PyBytes_FromStringAndSize(<char*> r.histogram, 6 * bins * sizeof(int64_t)))
+        return (r.feasible, r.weighed, points_of(&r),
+                PyBytes_FromStringAndSize(
+                    <char*> r.histogram, <size_t> FLASH_METRICS * bins * sizeof(int64_t)))
     finally:
         if spare == NULL:
             spare = memory
@@ -152,21 +158,45 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
         free(r.histogram)
 
 
+cdef int refuse_variant(Tables tables, int variant) except -1:
+    cdef int c
+    if not 0 <= variant < tables.problem.n_variants:
+        raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
+    for c in range(tables.problem.variants[variant].n_cells):
+        if tables.problem.variants[variant].cells[c].joined:
+            raise ValueError("boundaries are not enumerated")
+    return 0
+
+
+cdef list points_of(const Run* r):
+    """The best configurations: (variant, rows, objective, metrics)."""
+    cdef const flash_point* point
+    cdef int64_t i
+    cdef int k
+    points = []
+    for i in range(r.best.n):
+        point = &r.best.point[i]
+        points.append((r.variant, tuple([point.row[k] for k in range(r.layout.v.n_cells)]),
+                       point.objective,
+                       tuple([point.metric[k] for k in range(FLASH_METRICS)])))
+    return points
+
+
 cdef double least_score(const flash_links* links, double accuracy) noexcept nogil:
     """A score below which no accuracy reaches the least one asked for (see exact.pyx)."""
-    cdef double low = -1e300, high = 1e300, middle
+    cdef double low = -MOST_SCORE, high = MOST_SCORE, middle
     cdef int _step
     if accuracy == -INFINITY:
         return -INFINITY
-    if links.score_link == 0:
+    if links.score_link == LINK_NONE:
         return accuracy
-    if links.score_link == 1:
-        low = 1e-300
+    if links.score_link == LINK_EXPONENTIAL:
+        low = LEAST_SCORE
     else:
-        low = -745.0
-        high = 745.0
-    for _step in range(200):
-        middle = 0.5 * (low + high) if links.score_link == 2 else sqrt(low) * sqrt(high)
+        low = -MOST_LOGIT
+        high = MOST_LOGIT
+    for _step in range(BISECTIONS):
+        middle = 0.5 * (low + high) if links.score_link == LINK_LOGISTIC else sqrt(low) * sqrt(high)
         if flash_accuracy(links, middle) < accuracy:
             low = middle
         else:
@@ -175,13 +205,13 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
 
 
 cdef int sieves(Run* r) noexcept nogil:
-    """Whether the sieve can do it; its frame is made then."""
+    """Whether the sieve can do it; its fixed point is made then."""
     cdef const flash_links* links = &r.problem.links
     cdef double score = least_score(links, r.query.min_accuracy)
     r.valued = r.query.product or links.log_params != 0.0 or links.log_macs != 0.0
-    if r.valued and not make_valued(r.problem, r.query, r.variant, &r.value):
+    if r.valued and not make_float_objective(r.problem, r.query, r.variant, &r.value):
         return 0
-    return make_frame(r.problem, r.query, &r.layout, score, &r.frame)
+    return make_fixed_point(r.problem, r.query, &r.layout, score, &r.fixed)
 
 
 cdef int enumerate_range(Run* r, void* memory, int64_t first, int64_t last) noexcept nogil:
@@ -189,11 +219,11 @@ cdef int enumerate_range(Run* r, void* memory, int64_t first, int64_t last) noex
     cdef Layout* l = &r.layout
     cdef int64_t part, width
     cdef int by_scale = is_sorted(r.problem)
-    if not build_last(l, by_scale, &r.last):
+    if not take_last(l, by_scale, &r.last):
         return 0
-    place_block(&memory, &r.sieve.block)
+    place_tile(&memory, &r.sieve.tile)
     if r.how == SIEVED:
-        if not start_sieve(&r.frame, r.valued, memory, &r.sieve):
+        if not start_sieve(&r.fixed, r.valued, memory, &r.sieve):
             return 0
         set_powers(&r.value, &r.sieve.shared.values)
     else:
@@ -202,10 +232,10 @@ cdef int enumerate_range(Run* r, void* memory, int64_t first, int64_t last) noex
         for width in range(l.incoming):
             r.part = part
             r.width = width
-            if not build(l, part, width, by_scale, &r.sieve.block):
+            if not fill_tile(l, part, width, by_scale, &r.sieve.tile):
                 return 0
             if r.how == SIEVED:
-                fill_sieve(&r.frame, r.kernel, &r.sieve)
+                fill_sieve(&r.fixed, r.kernel, &r.sieve)
             stream(r, first, last)
     return 1
 
@@ -221,7 +251,7 @@ cdef inline int64_t start_of(Run* r, int64_t place, double* total) noexcept nogi
     """Totals of a combination of the outer cells but the last one; the width it hands on."""
     cdef const Layout* l = &r.layout
     cdef const flash_cell* cell
-    cdef int64_t own[32]
+    cdef int64_t own[N_CELLS]
     cdef int64_t n, width = 0
     cdef int j, k
     for j in range(l.n_outer - 2, -1, -1):
@@ -242,7 +272,7 @@ cdef inline int64_t start_of(Run* r, int64_t place, double* total) noexcept nogi
 
 
 cdef void stream(Run* r, int64_t first, int64_t last) noexcept nogil:
-    """All outer combinations of a range past one block, the last cell's rows by scale."""
+    """All outer combinations of a range past one tile, the last cell's rows by scale."""
     cdef const Layout* l = &r.layout
     cdef const flash_cell* cell
     cdef const double* own
@@ -254,7 +284,7 @@ cdef void stream(Run* r, int64_t first, int64_t last) noexcept nogil:
         return
     if not l.n_outer:
         start_of(r, 0, x)
-        pass_block(r, x)
+        pass_tile(r, x)
         return
     c = l.outer[l.n_outer - 1]
     cell = &l.v.cells[c]
@@ -271,4 +301,4 @@ cdef void stream(Run* r, int64_t first, int64_t last) noexcept nogil:
             own = r.last.total + N_COLUMNS * i
             for k in range(FLASH_COLUMNS):
                 x[k] = flash_joined(k, begun[k], own[k])
-            pass_block(r, x)
+            pass_tile(r, x)

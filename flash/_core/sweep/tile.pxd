@@ -1,9 +1,9 @@
-"""Blocks: rows that many combinations of the other cells share, sorted by scale.
+"""Tiles: rows that many combinations of the other cells share, sorted by scale.
 
-A variant's cells are parted into inner and outer ones. A block holds all combinations of the inner
+A variant's cells are parted into inner and outer ones. A tile holds all combinations of the inner
 cells' rows, or of a part of one of them; a sweep streams it past every combination of the outer
 cells' rows. Where the class depends on the scale, cells whose scale varies least are inner: then a
-block falls into few classes. The rows of the last outer cell are taken by scale, too: one
+tile falls into few classes. The rows of the last outer cell are taken by scale, too: one
 combination after the other then meets the same classes, whose columns are in the caches.
 """
 
@@ -14,30 +14,30 @@ from libc.string cimport memset
 
 from flash._core.kernels.kernels cimport SWEEP_ROWS
 from flash._core.tables.problem cimport (
-    COL_SCALE, FLASH_COLUMNS, N_COLUMNS, flash_cell, flash_class_of, flash_joined, flash_links,
-    flash_problem, flash_variant,
+    COL_SCALE, FLASH_COLUMNS, N_CELLS, N_COLUMNS, flash_cell, flash_class_of, flash_joined,
+    flash_links, flash_problem, flash_variant,
 )
 
 
 cdef enum:
-    BLOCK_FEW = 1024     # rows of a block; with fewer, a cell is parted
+    FEW_ROWS = 1024     # rows of a tile; with fewer, a cell is parted
     SCALES = 1 << 20     # scales up to it are looked up
 
 
 cdef struct Layout:
     const flash_variant* v
     int n_outer, n_inner
-    int outer[32]
-    int inner[32]
-    int parted           # the inner cell of which a block has a part; -1: none
+    int outer[N_CELLS]
+    int inner[N_CELLS]
+    int parted           # the inner cell of which a tile has a part; -1: none
     int64_t part_rows
     int64_t parts
     int64_t incoming     # widths that may come in to the first inner cell
-    int64_t rows         # of a whole block
+    int64_t rows         # of a whole tile
     double outer_count   # combinations of the outer cells
 
 
-cdef struct Block:           # its columns and `own` have room for SWEEP_STRIDE numbers each
+cdef struct Tile:           # its columns and `own` have room for SWEEP_STRIDE numbers each
     int64_t rows
     int32_t* own             # position -> combination, in the sorted order
     double* column[N_COLUMNS]        # totals of the inner cells' rows
@@ -73,11 +73,11 @@ cdef inline int is_coupled(const flash_variant* v) noexcept nogil:
 
 cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) noexcept nogil:
     cdef const flash_variant* v = &problem.variants[variant]
-    cdef int order[32]
-    cdef double key[32]
+    cdef int order[N_CELLS]
+    cdef double key[N_CELLS]
     cdef double spare
     cdef int c, j, taken, coupled = is_coupled(v)
-    cdef int is_inner[32]
+    cdef int is_inner[N_CELLS]
     cdef int64_t rows
     l.v = v
     for c in range(v.n_cells):
@@ -110,7 +110,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
             if coupled:
                 l.incoming = max(1, v.cells[c].incoming)
             continue
-        if l.rows < BLOCK_FEW:
+        if l.rows < FEW_ROWS:
             is_inner[c] = 1
             l.parted = c
             l.part_rows = SWEEP_ROWS // l.rows
@@ -133,7 +133,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
             l.outer_count *= <double> own_rows(&v.cells[c])
 
 
-cdef inline int64_t rows_of(const Layout* l, int c, int64_t part) noexcept nogil:
+cdef inline int64_t rows_in_part(const Layout* l, int c, int64_t part) noexcept nogil:
     cdef int64_t rows = own_rows(&l.v.cells[c])
     if c != l.parted:
         return rows
@@ -147,7 +147,7 @@ cdef inline void inner_rows(const Layout* l, int64_t part, int64_t width, int64_
     cdef int64_t n, own
     for j in range(l.n_inner - 1, -1, -1):
         c = l.inner[j]
-        n = rows_of(l, c, part)
+        n = rows_in_part(l, c, part)
         row[c] = <int32_t> (combination % n + (part * l.part_rows if c == l.parted else 0))
         combination //= n
     for j in range(l.n_inner):
@@ -189,11 +189,12 @@ cdef inline int sort_by_scale(int64_t n, const double* scale, int32_t* own,
     return 1
 
 
-cdef inline void join_rows(const Layout* l, int k, const int32_t* row, Block* block) noexcept nogil:
+cdef inline void total_column(const Layout* l, int k, const int32_t* row,
+                              Tile* tile) noexcept nogil:
     """A column: its totals over the inner cells. row: the cells' rows of each combination."""
     cdef const double* column
-    cdef double* out = block.column[k]
-    cdef int64_t n = block.rows, i
+    cdef double* out = tile.column[k]
+    cdef int64_t n = tile.rows, i
     cdef int j
     for j in range(l.n_inner):
         column = l.v.cells[l.inner[j]].column[k]
@@ -202,45 +203,45 @@ cdef inline void join_rows(const Layout* l, int k, const int32_t* row, Block* bl
         if column == NULL:
             break
         for i in range(n):
-            out[i] = flash_joined(k, out[i], column[row[j * n + block.own[i]]])
-    block.low[k] = INFINITY
-    block.high[k] = -INFINITY
+            out[i] = flash_joined(k, out[i], column[row[j * n + tile.own[i]]])
+    tile.low[k] = INFINITY
+    tile.high[k] = -INFINITY
     for i in range(n):
-        block.low[k] = min(block.low[k], out[i])
-        block.high[k] = max(block.high[k], out[i])
+        tile.low[k] = min(tile.low[k], out[i])
+        tile.high[k] = max(tile.high[k], out[i])
 
 
-cdef inline int build(const Layout* l, int64_t part, int64_t width, int by_scale,
-                      Block* block) noexcept nogil:
-    """A block's rows; 0 where memory is short."""
+cdef inline int fill_tile(const Layout* l, int64_t part, int64_t width, int by_scale,
+                          Tile* tile) noexcept nogil:
+    """A tile's rows; 0 where memory is short."""
     cdef int64_t n = 1, i
     cdef int j, k, done = 1
-    cdef int32_t own[32]
+    cdef int32_t own[N_CELLS]
     cdef int32_t* row
     for j in range(l.n_inner):
-        n *= rows_of(l, l.inner[j], part)
-    block.rows = n
+        n *= rows_in_part(l, l.inner[j], part)
+    tile.rows = n
     row = <int32_t*> malloc((l.n_inner * n + 1) * sizeof(int32_t))
     if row == NULL:
         return 0
     for i in range(n):
-        block.own[i] = <int32_t> i
+        tile.own[i] = <int32_t> i
         inner_rows(l, part, width, i, own)
         for j in range(l.n_inner):
             row[j * n + i] = own[l.inner[j]]
-    block.sorted = 0
+    tile.sorted = 0
     if by_scale:
-        join_rows(l, COL_SCALE, row, block)
-        block.sorted = block.high[COL_SCALE] < SCALES
-    if block.sorted:
-        done = sort_by_scale(n, block.column[COL_SCALE], block.own, &block.below)
+        total_column(l, COL_SCALE, row, tile)
+        tile.sorted = tile.high[COL_SCALE] < SCALES
+    if tile.sorted:
+        done = sort_by_scale(n, tile.column[COL_SCALE], tile.own, &tile.below)
     for k in range(FLASH_COLUMNS if done else 0):
-        join_rows(l, k, row, block)
+        total_column(l, k, row, tile)
     free(row)
     return done
 
 
-cdef inline int build_last(const Layout* l, int by_scale, Last* last) noexcept nogil:
+cdef inline int take_last(const Layout* l, int by_scale, Last* last) noexcept nogil:
     """The last outer cell's rows, if there is one; 0 where memory is short."""
     cdef const flash_cell* cell
     cdef int64_t n, i, width
@@ -276,33 +277,33 @@ cdef inline void drop_last(Last* last) noexcept nogil:
     free(last.below)
 
 
-cdef inline int64_t at_most(const Block* block, double scale) noexcept nogil:
+cdef inline int64_t at_most(const Tile* tile, double scale) noexcept nogil:
     """How many of the first rows have at most this scale; rows are sorted by it."""
     if scale < 0.0:
         return 0
-    if scale >= block.high[COL_SCALE]:
-        return block.rows
-    return block.below[<int64_t> scale]
+    if scale >= tile.high[COL_SCALE]:
+        return tile.rows
+    return tile.below[<int64_t> scale]
 
 
-cdef struct Piece:           # rows [begin, end) of a block, which are in one class
+cdef struct Piece:           # rows [begin, end) of a tile, which are in one class
     int64_t begin, end
     int g
     double most              # no scale of them is above it
 
 
-cdef inline void next_piece(const flash_links* links, const Block* block, double scale,
+cdef inline void next_piece(const flash_links* links, const Tile* tile, double scale,
                             Piece* piece) noexcept nogil:
     """The rows from the end of a piece on that are in one class with cells of this scale."""
     piece.begin = piece.end
-    piece.end = block.rows
-    piece.most = block.high[COL_SCALE]
+    piece.end = tile.rows
+    piece.most = tile.high[COL_SCALE]
     piece.g = 0
     if not links.n_steps:
         return
-    piece.g = flash_class_of(links, scale + block.column[COL_SCALE][piece.begin])
-    if not block.sorted:
+    piece.g = flash_class_of(links, scale + tile.column[COL_SCALE][piece.begin])
+    if not tile.sorted:
         piece.end = piece.begin + 1
     elif piece.g < links.n_steps - 1:
         piece.most = min(piece.most, links.scale_max[piece.g] - scale)
-        piece.end = at_most(block, piece.most)
+        piece.end = at_most(tile, piece.most)

@@ -3,7 +3,8 @@
  * A network is one row per cell. A row holds one number per column; the totals of a
  * configuration are the sums of its rows, its boundaries and a constant, but for the peak, which
  * is their maximum. Every number is an integer held in a double (fixed point, see `quantum`) and
- * every total stays below 2^53, so sums are exact in any order and in any grouping. Metrics are fixed formulas of the totals.
+ * every total stays below 2^53, and so does an area with its peak: sums are exact in any order and
+ * in any grouping. Metrics are fixed formulas of the totals.
  */
 #ifndef FLASH_PROBLEM_H
 #define FLASH_PROBLEM_H
@@ -13,6 +14,7 @@
 
 #define FLASH_MAX_CELLS 32
 #define FLASH_MAX_STATES 64
+#define FLASH_VARIABLES 5 /* of a cell: what its rows are numbered by */
 #define FLASH_COLUMNS 14
 enum {
     COL_SCORE,       /* NN-Degree or a predictor's additive score */
@@ -34,12 +36,22 @@ enum {
 #define FLASH_METRICS 6
 enum { M_SCORE, M_LATENCY, M_ENERGY, M_AREA, M_PARAMS, M_MACS };
 
+/* What makes an accuracy of a score. */
+enum {
+    LINK_NONE,       /* the score itself */
+    LINK_EXPONENTIAL, /* 1 / (a + exp(b / score + c)) */
+    LINK_LOGISTIC    /* a / (1 + exp(-score)) */
+};
+
+/* What weighing a configuration tells. */
+enum { OVER_BUDGET = -1, FEASIBLE = 0, NEW_BEST = 1 };
+
 typedef struct {
     int64_t rows;                    /* states * rows per state; rows of a state are contiguous */
     int32_t states;                  /* hand-on states (free widths); 1 without coupling */
     int32_t joined;                  /* it has boundaries */
     int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
-    int32_t dims[5];                 /* choices per variable, most significant first */
+    int32_t dims[FLASH_VARIABLES];   /* choices per variable, most significant first */
     int64_t space_rows;              /* rows of the search space: row r stands for r % space_rows */
     double *column[FLASH_COLUMNS];   /* rows numbers each; NULL where the column is absent */
     double low[FLASH_COLUMNS], high[FLASH_COLUMNS]; /* of each column */
@@ -72,8 +84,7 @@ typedef struct {
     int32_t linked; /* any of these: costs are no plain sums */
     double quantum[FLASH_METRICS]; /* what one unit of a column is worth */
     int32_t modelled;              /* bit m: metric m is known */
-    int32_t score_link; /* accuracy: 0: score; 1: 1 / (a + exp(b / score + c));
-                           2: a / (1 + exp(-score)) */
+    int32_t score_link;            /* of the accuracy: a LINK_... */
     double link_a, link_b, link_c;
     double log_macs, log_params; /* what the logarithm of each adds to the score; 0 where nothing */
 } flash_links;
@@ -175,9 +186,9 @@ static inline void flash_metrics(const flash_links *l, const double *x, double *
 
 static inline double flash_accuracy(const flash_links *l, double score)
 {
-    if (!l->score_link)
+    if (l->score_link == LINK_NONE)
         return score;
-    if (l->score_link == 2)
+    if (l->score_link == LINK_LOGISTIC)
         return l->link_a / (1.0 + exp(-score));
     return 1.0 / (l->link_a + exp(l->link_b / score + l->link_c));
 }
@@ -267,8 +278,8 @@ static inline int flash_precedes(const flash_point *a, const flash_point *b, int
     return 0;
 }
 
-/* Weighs one configuration against the best so far: 1 if it is the new best, 0 if it is feasible,
- * -1 if it breaks a budget. The point's objective and metrics are filled in. */
+/* Weighs one configuration against the best so far: NEW_BEST, FEASIBLE or OVER_BUDGET. The point's
+ * objective and metrics are filled in. */
 static inline int flash_weigh(const flash_problem *p, const flash_query *q, int32_t variant,
                               const int32_t *row, flash_point *point, flash_point *best)
 {
@@ -277,18 +288,18 @@ static inline int flash_weigh(const flash_problem *p, const flash_query *q, int3
     flash_totals(v, row, total);
     flash_metrics(&p->links, total, point->metric);
     if (!flash_feasible(&p->links, q, point->metric))
-        return -1;
+        return OVER_BUDGET;
     point->objective = flash_objective(&p->links, q, point->metric);
     if (best->found && point->objective < best->objective)
-        return 0;
+        return FEASIBLE;
     point->variant = variant;
     point->found = 1;
     for (int c = 0; c < v->n_cells; c++)
         point->row[c] = row[c];
     if (!flash_precedes(point, best, v->n_cells))
-        return 0;
+        return FEASIBLE;
     *best = *point;
-    return 1;
+    return NEW_BEST;
 }
 
 static inline int flash_try(const flash_problem *p, const flash_query *q, int32_t variant,

@@ -7,12 +7,13 @@ cdef enum:               # as problem.h has them: sizes that Cython must know
     N_METRICS = 6
     N_CELLS = 32         # at most
     N_STATES = 64        # at most
+    N_VARIABLES = 5
 
 cdef extern from *:
     """
     #include "tables/problem.h"
     _Static_assert(FLASH_COLUMNS == 14 && FLASH_METRICS == 6 && FLASH_MAX_CELLS == 32
-                       && FLASH_MAX_STATES == 64,
+                       && FLASH_MAX_STATES == 64 && FLASH_VARIABLES == 5,
                    "problem.pxd has other sizes than problem.h");
     """
 
@@ -22,6 +23,7 @@ cdef extern from "tables/problem.h" nogil:
         FLASH_METRICS
         FLASH_MAX_CELLS
         FLASH_MAX_STATES
+        FLASH_VARIABLES
         COL_SCORE
         COL_LATENCY
         COL_LATENCY_IN
@@ -42,12 +44,18 @@ cdef extern from "tables/problem.h" nogil:
         M_AREA
         M_PARAMS
         M_MACS
+        LINK_NONE
+        LINK_EXPONENTIAL
+        LINK_LOGISTIC
+        OVER_BUDGET
+        FEASIBLE
+        NEW_BEST
 
     ctypedef struct flash_cell:
         int64_t rows
         int32_t states
         int32_t incoming
-        int32_t dims[5]
+        int32_t dims[N_VARIABLES]
         int64_t space_rows
         double* column[N_COLUMNS]
         int32_t joined
@@ -78,7 +86,7 @@ cdef extern from "tables/problem.h" nogil:
         double leakage
         double area_per_scale
         int32_t linked
-        double quantum[6]
+        double quantum[N_METRICS]
         int32_t modelled
         int32_t score_link
         double link_a
@@ -88,10 +96,10 @@ cdef extern from "tables/problem.h" nogil:
         double log_macs
 
     ctypedef struct flash_query:
-        double maximum[6]
+        double maximum[N_METRICS]
         double min_accuracy
         int32_t product
-        double exponent[6]
+        double exponent[N_METRICS]
 
     ctypedef struct flash_problem:
         int32_t n_variants
@@ -102,9 +110,9 @@ cdef extern from "tables/problem.h" nogil:
     ctypedef struct flash_point:
         int32_t found
         int32_t variant
-        int32_t row[32]
+        int32_t row[N_CELLS]
         double objective
-        double metric[6]
+        double metric[N_METRICS]
 
     int flash_class_of(const flash_links* links, double scale) noexcept
     const flash_class* flash_class_at(const flash_links* links, const double* total) noexcept

@@ -3,7 +3,7 @@
 from libc.stdint cimport int16_t, int64_t
 
 from flash._core.kernels.kernels cimport flash_kernels, flash_packed
-from flash._core.tables.problem cimport flash_class, flash_problem
+from flash._core.tables.problem cimport flash_cell, flash_class, flash_problem, flash_variant
 
 cdef class Classes:
     cdef int n, n_direct
@@ -16,6 +16,7 @@ cdef class Classes:
 
 
 cdef Classes classes_of(classes)
+cdef int cells_within(int n) except -1
 
 
 cdef class Tables:
@@ -32,6 +33,10 @@ cdef class Tables:
     cdef double* reserve(self, size_t n_numbers) except NULL
     cdef int shape(self, object cells_of) except -1
     cdef int set_links(self, dict links) except -1
+    cdef size_t size_up(self, list variants) except? 0
+    cdef double* take_cell(self, flash_cell* cell, int c, int before, columns, boundaries,
+                           double* at) except NULL
     cdef int check(self) except -1
+    cdef double check_column(self, flash_variant* v, int k) except -1.0
 
 cdef const flash_kernels* kernels() noexcept nogil

@@ -11,6 +11,7 @@ __all__ = (
     "MAX_TOTAL",
     "METRICS",
     "Tables",
+    "VERSION",
     "build_info",
     "simd",
     "square_root",
@@ -22,6 +23,7 @@ _Cell: TypeAlias = tuple[int, Mapping[int, Buffer], Mapping[int, Buffer]]
 _Variant: TypeAlias = tuple[Sequence[float], Sequence[_Cell]]
 
 COLUMNS: tuple[str, ...]
+VERSION: str
 METRICS: tuple[str, ...]
 MAX_CELLS: int
 MAX_STATES: int

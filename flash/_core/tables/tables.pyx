@@ -16,13 +16,16 @@ from libc.string cimport memcpy
 
 from flash._core.kernels.kernels cimport flash_choose_kernels, flash_kernels
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_MAX_CELLS,
-    FLASH_MAX_STATES, FLASH_METRICS, flash_cell, flash_class, flash_joined, flash_links,
+    COL_AREA, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_MAX_CELLS,
+    FLASH_MAX_STATES, FLASH_METRICS, N_COLUMNS, flash_cell, flash_class, flash_joined, flash_links,
     flash_variant,
 )
 
 __all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
-           "Tables", "build_info", "simd", "square_root")
+           "Tables", "VERSION", "build_info", "simd", "square_root")
+
+cdef extern from "tables/memory.h":
+    void* flash_memory(size_t size) noexcept nogil
 
 cdef extern from *:
     """
@@ -41,6 +44,7 @@ cdef extern from *:
     const char* FLASH_BUILD_FLAGS
     const char* FLASH_BUILD_SWITCHES
     const char* FLASH_CYTHON
+    const char* FLASH_VERSION
     const char* FLASH_COMPILER
 
 
@@ -54,13 +58,27 @@ def build_info():
     }
 
 
+VERSION = FLASH_VERSION.decode()   # of flash, when this was compiled
 COLUMNS = ("score", "latency", "latency_in", "latency_out", "energy", "energy_in", "energy_out",
            "leak", "leak_in", "scale", "area", "peak", "params", "macs")
 METRICS = ("score", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
 MAX_CELLS = FLASH_MAX_CELLS
 MAX_STATES = FLASH_MAX_STATES
-cdef int DIRECT = 4096
-cdef int CLASS = sizeof(flash_class) // sizeof(double)
+cdef enum:
+    DIRECT = 4096        # scales below it, at most, find their class at once
+    CLASS_FACTORS = 6    # numbers of a class: latency_in ... area, as flash_class has them
+    CLASS_NUMBERS = 8    # with its padding
+    MOST_CLASSES = 32767     # their numbers are 16-bit
+    MOST_GRID = 16383    # rows of a grid: each but the first has two classes
+    LINE_BYTES = 64      # of a cache line
+
+cdef extern from *:
+    """
+    _Static_assert(sizeof(flash_class) == 8 * sizeof(double)
+                       && offsetof(flash_class, area) == 5 * sizeof(double),
+                   "tables.pyx has another flash_class");
+    """
+
 MAX_TOTAL = 2.0 ** 53   # beyond it sums of integers in doubles are no longer exact
 
 _VARIANTS = ("auto", "baseline", "avx2", "avx512")
@@ -87,7 +105,19 @@ cdef const flash_kernels* chosen = choose()
 # One block is kept between searches: fresh pages cost more than the tables themselves.
 cdef void* spare = NULL
 cdef size_t spare_size = 0
-cdef size_t SPARE_LIMIT = 16 << 20
+cdef size_t SPARE_LIMIT = 16 << 20   # bytes
+
+
+cdef inline size_t whole_lines(size_t size) noexcept nogil:
+    """Bytes with those that fill the last cache line."""
+    return (size + LINE_BYTES - 1) & ~<size_t> (LINE_BYTES - 1)
+
+
+cdef int cells_within(int n) except -1:
+    """The cells of a network, or an error where the core has no room for them."""
+    if not 1 <= n <= FLASH_MAX_CELLS:
+        raise ValueError(f"a network has 1 to {MAX_CELLS} cells, got {n}")
+    return n
 
 
 cdef const flash_kernels* kernels() noexcept nogil:
@@ -123,15 +153,16 @@ cdef class Classes:
 
     def __init__(self, classes):
         cdef int i, k
-        cdef double own[7]
+        cdef double own[1 + CLASS_FACTORS]       # the bound comes first
         self.reserve(len(classes))
         for i in range(self.n):
-            if len(classes[i]) != 7:
-                raise ValueError(f"classes: each has 7 numbers, got {len(classes[i])}")
-            for k in range(7):
+            if len(classes[i]) != 1 + CLASS_FACTORS:
+                raise ValueError(f"classes: each has {1 + CLASS_FACTORS} numbers, "
+                                 f"got {len(classes[i])}")
+            for k in range(1 + CLASS_FACTORS):
                 own[k] = classes[i][k]
             self.bound[i] = own[0]
-            memcpy(&self.of[i], own + 1, 6 * sizeof(double))
+            memcpy(&self.of[i], own + 1, CLASS_FACTORS * sizeof(double))
         self.check()
 
     @staticmethod
@@ -153,8 +184,8 @@ cdef class Classes:
         cdef Classes self = Classes.__new__(Classes)
         cdef flash_class* of
         cdef int rows, cols, far, near, i = 0
-        if not 1 <= most < 16384:
-            raise ValueError(f"most: 1 to 16383 rows are accepted, got {most}")
+        if not 1 <= most <= MOST_GRID:
+            raise ValueError(f"most: 1 to {MOST_GRID} rows are accepted, got {most}")
         self.reserve(2 * most - 1)
         for rows in range(1, most + 1):
             for cols in range(max(1, rows - 1), rows + 1):
@@ -186,14 +217,16 @@ cdef class Classes:
         return (self.bound[i], own[0], own[1], own[2], own[3], own[4], own[5])
 
     cdef int reserve(self, int n) except -1:
-        if not 1 <= n < 32768:
-            raise ValueError(f"classes: 1 to 32767 are accepted, got {n}")
+        if not 1 <= n <= MOST_CLASSES:
+            raise ValueError(f"classes: 1 to {MOST_CLASSES} are accepted, got {n}")
+        if self.memory != NULL:
+            raise ValueError("classes: they are made once")
         self.n = n
         self.bound = <double*> malloc(n * sizeof(double))
-        self.memory = calloc(1, n * sizeof(flash_class) + 64)
+        self.memory = calloc(1, n * sizeof(flash_class) + LINE_BYTES)
         if self.bound == NULL or self.memory == NULL:
             raise MemoryError
-        self.of = <flash_class*> ((<size_t> self.memory + 63) & ~<size_t> 63)
+        self.of = <flash_class*> whole_lines(<size_t> self.memory)
         return 0
 
     cdef int check(self) except -1:
@@ -202,15 +235,17 @@ cdef class Classes:
         cdef const double* own
         for i in range(self.n):
             own = <const double*> &self.of[i]
-            for k in range(6):   # written so that NaN is refused
-                if not own[k] >= ((own - CLASS)[k] if i else 0.0):
+            for k in range(CLASS_FACTORS):   # written so that NaN is refused
+                if not own[k] >= ((own - CLASS_NUMBERS)[k] if i else 0.0):
                     raise ValueError("classes: numbers must not be negative nor fall")
             if i and not self.bound[i] > self.bound[i - 1]:
                 raise ValueError("classes: bounds must rise")
         if self.bound[self.n - 1] != INFINITY:
             raise ValueError("classes: the last must have no bound")
         # scales up to a few thousand find their class at once, others by bisection
-        self.n_direct = <int> min(DIRECT, self.bound[self.n - 2] if self.n > 1 else 0.0)
+        self.n_direct = 0
+        if self.n > 1 and self.bound[self.n - 2] > 0.0:
+            self.n_direct = <int> min(<double> DIRECT, self.bound[self.n - 2])
         self.direct = <int16_t*> malloc((self.n_direct + 1) * sizeof(int16_t))
         if self.direct == NULL:
             raise MemoryError
@@ -252,7 +287,7 @@ cdef class Tables:
     cdef double* reserve(self, size_t n_numbers) except NULL:
         """One block for all rows."""
         global spare, spare_size
-        cdef size_t size = (n_numbers * sizeof(double) + 63) & ~<size_t> 63
+        cdef size_t size = whole_lines(max(n_numbers, <size_t> 1) * sizeof(double))
         if spare != NULL and spare_size >= size:
             self.block = spare
             self.block_size = spare_size
@@ -260,7 +295,7 @@ cdef class Tables:
             spare_size = 0
         else:
             self.block_size = size
-            self.block = malloc(size)
+            self.block = flash_memory(size)
             if self.block == NULL:
                 raise MemoryError(f"tables of {size:,} bytes")
         return <double*> self.block
@@ -276,11 +311,9 @@ cdef class Tables:
         self.problem.variants = <flash_variant*> self.small
         cell = <flash_cell*> (self.problem.variants + n)
         for i in range(n):
-            if not 1 <= cells_of[i] <= FLASH_MAX_CELLS:
-                raise ValueError(f"a network has 1 to {MAX_CELLS} cells, got {cells_of[i]}")
-            self.problem.variants[i].n_cells = cells_of[i]
+            self.problem.variants[i].n_cells = cells_within(cells_of[i])
             self.problem.variants[i].cells = cell + j
-            j += cells_of[i]
+            j += self.problem.variants[i].n_cells
         return 0
 
     cdef int set_links(self, dict links) except -1:
@@ -321,17 +354,10 @@ cdef class Tables:
             `Classes`), score (kind, a, b, c).
         """
         cdef Tables self = Tables.__new__(Tables)
-        cdef size_t need = 0
         cdef double* at
         cdef int i, c, k, before
-        cdef int64_t n
-        cdef flash_cell* cell
         self.shape([len(cells) for _, cells in variants])
-        for _, cells in variants:
-            for _, columns, boundaries in cells:
-                need += sum(len(x) for x in columns.values())
-                need += sum(len(x) for x in boundaries.values())
-        at = self.reserve(need + 1)
+        at = self.reserve(self.size_up(variants))
         for i, (constant, cells) in enumerate(variants):
             if len(constant) != FLASH_COLUMNS:
                 raise ValueError(f"constants: {FLASH_COLUMNS} numbers are needed, "
@@ -340,7 +366,25 @@ cdef class Tables:
                 self.problem.variants[i].constant[k] = constant[k]
             before = 1
             for c, (states, columns, boundaries) in enumerate(cells):
+                at = self.take_cell(&self.problem.variants[i].cells[c], c, before, columns,
+                                    boundaries, at)
+                before = states
+        links = dict(links, classes=classes_of(links.get("classes")))
+        self.set_links(links)
+        self.check()
+        return self
+
+    cdef size_t size_up(self, list variants) except? 0:
+        """States and rows of all cells; how many numbers their columns and boundaries have."""
+        cdef size_t need = 0
+        cdef int i, c, before
+        cdef flash_cell* cell
+        for i, (_, cells) in enumerate(variants):
+            before = 1
+            for c, (states, columns, boundaries) in enumerate(cells):
                 cell = &self.problem.variants[i].cells[c]
+                if not columns:
+                    raise ValueError(f"cell {c} has no columns")
                 cell.states = states
                 cell.rows = len(next(iter(columns.values())))
                 cell.space_rows = cell.rows
@@ -348,31 +392,40 @@ cdef class Tables:
                 if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
                     raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
                 cell.dims = [1, 1, 1, states, cell.rows // states]
-                for k, data in columns.items():
-                    n = read(data, at, cell.rows)
-                    if n != cell.rows:
-                        raise ValueError(f"cell {c}: column {COLUMNS[k]} has {n} rows, "
-                                         f"others {cell.rows}")
-                    cell.column[k] = at
-                    at += n
-                    self.problem.present |= 1 << k
-                cell.joined = len(boundaries) > 0
-                for k, data in boundaries.items():
-                    n = read(data, at, before * states)
-                    if n != before * states:
-                        raise ValueError(f"cell {c}: boundary {COLUMNS[k]} has {n} numbers")
-                    cell.boundary[k] = at
-                    at += n
+                need += <size_t> cell.rows * len(columns) + before * states * len(boundaries)
                 before = states
-        links = dict(links, classes=classes_of(links.get("classes")))
-        self.set_links(links)
-        self.check()
-        return self
+        return need
+
+    cdef double* take_cell(self, flash_cell* cell, int c, int before, columns, boundaries,
+                           double* at) except NULL:
+        """A cell's columns and its boundaries with `before` states; where the next ones go."""
+        cdef int k
+        cdef int64_t n
+        for k, data in columns.items():
+            if not 0 <= k < FLASH_COLUMNS:
+                raise ValueError(f"cell {c}: there is no column {k}")
+            n = read(data, at, cell.rows)
+            if n != cell.rows:
+                raise ValueError(f"cell {c}: column {COLUMNS[k]} has {n} rows, "
+                                 f"others {cell.rows}")
+            cell.column[k] = at
+            at += n
+            self.problem.present |= 1 << k
+        cell.joined = len(boundaries) > 0
+        for k, data in boundaries.items():
+            if not 0 <= k < FLASH_COLUMNS:
+                raise ValueError(f"cell {c}: there is no column {k}")
+            n = read(data, at, before * cell.states)
+            if n != before * cell.states:
+                raise ValueError(f"cell {c}: boundary {COLUMNS[k]} has {n} numbers")
+            cell.boundary[k] = at
+            at += n
+        return at
 
     cdef int check(self) except -1:
         """All columns everywhere or nowhere; totals exact."""
-        cdef int i, c, k, s
-        cdef double low, high, total, least, most, lowest
+        cdef int i, k
+        cdef double total[N_COLUMNS]
         cdef flash_variant* v
         cdef flash_links* l = &self.problem.links
         if not isfinite(l.log_params) or not isfinite(l.log_macs):
@@ -386,41 +439,52 @@ cdef class Tables:
             if v.constant[COL_PEAK] != 0.0:
                 raise ValueError("column peak has no constant: nothing adds up to it")
             for k in range(FLASH_COLUMNS):
-                total = abs(v.constant[k])
-                lowest = v.constant[k]
-                for c in range(v.n_cells):
-                    if v.cells[c].boundary[k] != NULL and v.cells[c].column[k] == NULL:
-                        raise ValueError(f"column {COLUMNS[k]} has boundaries but no rows")
-                    if v.cells[c].boundary[k] != NULL and k == COL_PEAK:
-                        raise ValueError("column peak has no boundaries: nothing adds up to it")
-                    if (v.cells[c].column[k] != NULL) != (self.problem.present >> k & 1):
-                        raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
-                    if v.cells[c].column[k] == NULL:
-                        continue
-                    if not self.ranged:
-                        chosen.range(v.cells[c].rows, v.cells[c].column[k], &v.cells[c].low[k],
-                                     &v.cells[c].high[k])
-                    low = v.cells[c].low[k]
-                    high = v.cells[c].high[k]
-                    lowest += low
-                    total = flash_joined(k, total, max(abs(low), abs(high)))
-                    if k == COL_PEAK and high > v.cells[v.peak_cell].high[k]:
-                        v.peak_cell = c
-                    if v.cells[c].boundary[k] != NULL:
-                        s = v.cells[c].states * (v.cells[c - 1].states if c else 1)
-                        chosen.range(s, v.cells[c].boundary[k], &least, &most)
-                        total += max(abs(least), abs(most))
-                        low = min(low, least)
-                    if not isfinite(low) or not isfinite(high):
-                        raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
-                    if low < 0.0 and k != COL_SCORE:
-                        raise ValueError(f"column {COLUMNS[k]} holds a negative number")
-                if lowest <= 0.0 and (k == COL_PARAMS and l.log_params != 0.0
-                                      or k == COL_MACS and l.log_macs != 0.0):
-                    raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
-                if not total < MAX_TOTAL:
+                total[k] = self.check_column(v, k)
+                if not total[k] < MAX_TOTAL:
                     raise OverflowError(f"totals of column {COLUMNS[k]} reach 2^53 units")
+            # of a chip's area they are added up before anything is rounded (flash_area)
+            if not total[COL_AREA] + total[COL_PEAK] < MAX_TOTAL:
+                raise OverflowError("totals of columns area and peak reach 2^53 units together")
         return 0
+
+    cdef double check_column(self, flash_variant* v, int k) except -1.0:
+        """A column of a variant: its cells' extremes; what no total's size exceeds."""
+        cdef int c, s
+        cdef double low, high, least, most
+        cdef double total = abs(v.constant[k]), lowest = v.constant[k]
+        cdef flash_links* l = &self.problem.links
+        cdef flash_cell* cell
+        for c in range(v.n_cells):
+            cell = &v.cells[c]
+            if cell.boundary[k] != NULL and cell.column[k] == NULL:
+                raise ValueError(f"column {COLUMNS[k]} has boundaries but no rows")
+            if cell.boundary[k] != NULL and k == COL_PEAK:
+                raise ValueError("column peak has no boundaries: nothing adds up to it")
+            if (cell.column[k] != NULL) != (self.problem.present >> k & 1):
+                raise ValueError(f"column {COLUMNS[k]} is missing in a cell")
+            if cell.column[k] == NULL:
+                continue
+            if not self.ranged:
+                chosen.range(cell.rows, cell.column[k], &cell.low[k], &cell.high[k])
+            low = cell.low[k]
+            high = cell.high[k]
+            lowest += low
+            total = flash_joined(k, total, max(abs(low), abs(high)))
+            if k == COL_PEAK and high > v.cells[v.peak_cell].high[k]:
+                v.peak_cell = c
+            if cell.boundary[k] != NULL:
+                s = cell.states * (v.cells[c - 1].states if c else 1)
+                chosen.range(s, cell.boundary[k], &least, &most)
+                total += max(abs(least), abs(most))
+                low = min(low, least)
+            if not isfinite(low) or not isfinite(high):
+                raise ValueError(f"column {COLUMNS[k]} holds a number that is not finite")
+            if low < 0.0 and k != COL_SCORE:
+                raise ValueError(f"column {COLUMNS[k]} holds a negative number")
+        if lowest <= 0.0 and (k == COL_PARAMS and l.log_params != 0.0
+                              or k == COL_MACS and l.log_macs != 0.0):
+            raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
+        return total
 
     @property
     def rows(self) -> tuple:

@@ -24,6 +24,8 @@ from .onnx_values import File
 from .operations import IMAGE, Listing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..network import Network
 
 __all__ = ["read_onnx"]
@@ -215,6 +217,19 @@ def _array(tensor: Any) -> Any:
         raise FormatError(f"initializer {shown(tensor.name)} cannot be read: {error}") from None
 
 
+def _divisible(nodes: Iterable[Any]) -> None:
+    """Make every stride at least 1: onnx up to 1.20 divides by it, and the process ends.
+
+    A window with a stride of 0 is refused later, where it is read from the model itself.
+    """
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.name == "strides":
+                attribute.ints[:] = [max(1, stride) for stride in attribute.ints]
+            elif attribute.HasField("g"):
+                _divisible(attribute.g.node)
+
+
 def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]]:
     """Return the shapes that onnx infers, with a batch of 1 where it is open.
 
@@ -226,6 +241,7 @@ def _inferred(model: ModelProto, image: str) -> dict[str, tuple[int | None, ...]
     graph, source = skeleton.graph, model.graph
     graph.name = "skeleton"
     graph.node.extend(source.node)
+    _divisible(graph.node)
     graph.output.extend(source.output)
     small = [tensor for tensor in source.initializer if _is_small(tensor)]
     held = {tensor.name for tensor in small}

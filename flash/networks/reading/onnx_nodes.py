@@ -221,9 +221,7 @@ def _gather(file: File, node: Any) -> None:
         return file.unknown("not of channels by a constant list")
     chosen = [int(one) + (total if one < 0 else 0) for one in indices.tolist()]
     if any(not 0 <= one < total for one in chosen):
-        raise FormatError(
-            f"Gather at {file._path}: indices must be below {total}, got {chosen[:8]}"
-        )
+        raise FormatError(f"Gather at {file.path}: indices must be below {total}, got {chosen[:8]}")
     _pick(file, chosen)
     return None
 
@@ -242,7 +240,7 @@ def _split(file: File, node: Any) -> None:
         sizes = [each] * (count - 1) + [total - each * (count - 1)]
     if len(sizes) != count or sum(sizes) != total or min(sizes) < 0:
         raise FormatError(
-            f"Split at {file._path}: sizes must be {count} that add up to {total}, got {sizes[:8]}"
+            f"Split at {file.path}: sizes must be {count} that add up to {total}, got {sizes[:8]}"
         )
     start = 0
     for place, size in enumerate(sizes):
@@ -262,7 +260,7 @@ def _slice(file: File, node: Any) -> None:
     axes = list(range(len(starts))) if parts[2] is None else [int(one) % 4 for one in parts[2]]
     steps = [1] * len(starts) if parts[3] is None else _ints(parts[3])
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
-        raise FormatError(f"Slice at {file._path}: starts, ends, axes and steps do not fit")
+        raise FormatError(f"Slice at {file.path}: starts, ends, axes and steps do not fit")
     chosen = {
         axis: range(int(shape[axis] or 0))[slice(start, end, step)]
         for start, end, axis, step in zip(starts, ends, axes, steps, strict=True)

@@ -44,21 +44,21 @@ class File:
         self._biasable: dict[int, Any] = {}  # linear layers and convolutions without a bias
         self.readers: dict[str, int] = {}  # how many nodes read a value
         self._node: Any = None
-        self._path = ""
+        self.path = ""
         self._cell: int | None = None
 
     @property
     def at(self) -> str:
         """Operator and name of the node, for errors."""
-        return f"{self._node.op_type} at {self._path}"
+        return f"{self._node.op_type} at {self.path}"
 
     def begin(self, node: Any, name: str) -> None:
         """Say which node comes next."""
         self._node = node
-        self._path = name.strip("/").replace("/", ".")
+        self.path = name.strip("/").replace("/", ".")
         self._cell = None
-        if self._cells and self._path.startswith(self._cells):
-            digits = self._path[len(self._cells) :].partition(".")[0]
+        if self._cells and self.path.startswith(self._cells):
+            digits = self.path[len(self._cells) :].partition(".")[0]
             if digits.isdecimal() and len(digits) < 7:
                 self._cell = int(digits)
 
@@ -70,7 +70,7 @@ class File:
 
     def unknown(self, why: str) -> None:
         """Note the node as one that no layer stands for."""
-        self.listing.unknown(self._node.op_type, self._node.name or self._path, why)
+        self.listing.unknown(self._node.op_type, self._node.name or self.path, why)
         for one in self._node.output:
             self.numbers[one] = None
 
@@ -81,7 +81,7 @@ class File:
         known = None
         if shape is not None and len(shape) == 4 and None not in shape:
             known = (int(shape[1] or 0), int(shape[2] or 0), int(shape[3] or 0))
-        number = self.listing.add(kind, inputs, self._path, self._cell, shape=known, **fields)
+        number = self.listing.add(kind, inputs, self.path, self._cell, shape=known, **fields)
         self.numbers[name] = number
         if fields.get("bias") is False:
             self._biasable[number] = self.listing.operations[-1]

@@ -109,9 +109,9 @@ class DenseCell(nn.Module):
                     takers[source].append((layer, len(channels)))
             width = cell.width + len(links) if layer else in_channels
             if bare and layer == 0:
-                layers.append(_unit(width, cell.width, 3, stride))
+                layers.append(conv_unit(width, cell.width, 3, stride))
             else:
-                layers.append(_unit(width, cell.width, 3, stride, "input", "relu"))
+                layers.append(conv_unit(width, cell.width, 3, stride, "input", "relu"))
             stride = 1
         self.layers = nn.ModuleList(layers)
         self.taps = nn.ModuleList(
@@ -234,7 +234,7 @@ def _refuse_other_links(
         errors.append(f"{prefix}{name}: these weights have links of another link_seed or skips")
 
 
-def _unit(
+def conv_unit(
     in_channels: int,
     out_channels: int,
     kernel: int,
@@ -262,11 +262,11 @@ def _stem(arch: Architecture) -> tuple[nn.Module, int]:
     family, big = arch.family, arch.is_imagenet
     channels = stem_width(family, arch.cells[0].width, big)
     if family == "mobilenet-v2":
-        return _unit(3, channels, 3, 2 if big else 1, "output", "relu6"), channels
+        return conv_unit(3, channels, 3, 2 if big else 1, "output", "relu6"), channels
     if family == "densenet" and not big:
         return nn.Sequential(), channels
     norm, activation = (None, None) if family == "wide-resnet" else ("output", "relu")
-    stem = _unit(3, channels, 7 if big else 3, 2 if big else 1, norm, activation)
+    stem = conv_unit(3, channels, 7 if big else 3, 2 if big else 1, norm, activation)
     if big:
         stem.add_module("pool", nn.MaxPool2d(3, 2, 1))
     return stem, channels
@@ -279,21 +279,21 @@ def _body(
     width = cell.width
     if arch.family == "resnet":
         return nn.Sequential(
-            _unit(in_channels, width, 3, stride, "output", "relu"),
+            conv_unit(in_channels, width, 3, stride, "output", "relu"),
             # with a residual the activation follows the sum
-            _unit(width, width, 3, 1, "output", None if residual else "relu"),
+            conv_unit(width, width, 3, 1, "output", None if residual else "relu"),
         )
     if arch.family == "wide-resnet":
         return nn.Sequential(
-            _unit(in_channels, width, 3, stride, "input", "relu"),
-            _unit(width, width, 3, 1, "input", "relu"),
+            conv_unit(in_channels, width, 3, stride, "input", "relu"),
+            conv_unit(width, width, 3, 1, "input", "relu"),
         )
     hidden = in_channels * cell.expansion
     units = []
     if cell.expansion > 1:
-        units.append(_unit(in_channels, hidden, 1, 1, "output", "relu6"))
-    units.append(_unit(hidden, hidden, cell.kernel, stride, "output", "relu6", groups=hidden))
-    units.append(_unit(hidden, width, 1, 1, "output"))
+        units.append(conv_unit(in_channels, hidden, 1, 1, "output", "relu6"))
+    units.append(conv_unit(hidden, hidden, cell.kernel, stride, "output", "relu6", groups=hidden))
+    units.append(conv_unit(hidden, width, 1, 1, "output"))
     return nn.Sequential(*units)
 
 
@@ -301,7 +301,7 @@ def _head(arch: Architecture, channels: int) -> nn.Sequential:
     parts: list[tuple[str, nn.Module]] = []
     if arch.family == "mobilenet-v2":
         wide = max(1280, 4 * arch.cells[-1].width)
-        parts.append(("features", _unit(channels, wide, 1, 1, "output", "relu6")))
+        parts.append(("features", conv_unit(channels, wide, 1, 1, "output", "relu6")))
         channels = wide
     elif arch.family in ("densenet", "wide-resnet"):
         parts += [("norm", nn.BatchNorm2d(channels)), ("act", nn.ReLU(inplace=True))]

@@ -313,6 +313,17 @@ def test_inconsistent_files(nodes: list[Any], text: str) -> None:
         read(nodes, made)
 
 
+def test_a_stride_of_zero_in_a_branch() -> None:
+    """Old onnx divides by it where it infers shapes, and takes the process with it."""
+    made = weights(w=floats(6, 4, 3, 3), yes=np.array(True))
+    outputs = [helper.make_tensor_value_info("a", TensorProto.FLOAT, None)]
+    branch = helper.make_graph([conv(output="a", strides=[0, 1])], "b", [], outputs)
+    with pytest.raises(UnknownOperatorsError, match="If"):
+        read(
+            [node("If", "yes", then_branch=branch, else_branch=branch), node("If", "x", "z")], made
+        )
+
+
 def test_opsets_and_inputs() -> None:
     made = weights(w=floats(6, 4, 3, 3))
     with pytest.raises(FormatError, match=r"must be of opset 13 to .*, got 12"):

@@ -2,18 +2,29 @@
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 __all__ = ("fitting", "undominated")
 
-cdef int MOST = 1 << 20         # accelerators
 cdef int64_t PATIENCE = 1 << 30  # comparisons: some seconds
+
+cdef enum:
+    MOST_KEPT = 1 << 20  # accelerators
+    MOST_PARTS = 16      # of one
+    MOST_LIMITS = 16
+    MOST_NUMBERS = 256   # of one, that more of is never worse
+
+cdef enum:               # why a search ended early
+    NOT_FULL = 0
+    NO_MEMORY = 1
+    TOO_MANY = 2
+    TOO_MUCH_WORK = 3
 
 
 cdef struct Part:
-    int n, dims
-    const int64_t* better
-    const int64_t* uses
+    int n, dims          # options, and numbers of each
+    const int64_t* better    # n x dims
+    const int64_t* uses      # n x resources
 
 
 cdef struct Archive:
@@ -25,7 +36,7 @@ cdef struct Archive:
     const int64_t* floor # of each depth: what the parts after it take at least
     int32_t* kept        # options of the last part, for what is left of the resources
     int64_t work         # comparisons
-    int full             # 1: no memory; 2: too many; 3: too much work
+    int full             # NOT_FULL, NO_MEMORY ...
 
 
 def undominated(parts, limits) -> list:
@@ -50,64 +61,29 @@ def undominated(parts, limits) -> list:
         If there are more than 2^20, or if it takes more than 2^30 comparisons.
     """
     cdef Archive a
-    cdef int64_t* numbers
-    cdef int64_t* at
-    cdef int64_t prefix[256]
-    cdef int64_t room[16]
-    cdef int32_t chosen[16]
+    cdef void* numbers
+    cdef int64_t prefix[MOST_NUMBERS]
+    cdef int64_t room[MOST_LIMITS]
+    cdef int32_t chosen[MOST_PARTS]
     cdef int p, r, i
-    cdef int64_t need = 0
-    if not 1 <= len(parts) <= 16 or len(limits) > 16:
-        raise ValueError("parts: 1 to 16 are accepted, and at most 16 limits")
-    a.n_parts = <int> len(parts)
-    a.resources = <int> len(limits)
-    a.dims = 0
-    for better, uses in parts:
-        if not better or len(better) != len(uses):
-            raise ValueError("parts: each needs an option, and as many uses")
-        need += len(better) * (len(better[0]) + a.resources)
-        a.dims += <int> len(better[0])
-    if a.dims > 256:
-        raise ValueError(f"parts: at most 256 numbers in all, got {a.dims}")
-    numbers = <int64_t*> malloc((need + a.n_parts * a.resources) * sizeof(int64_t)
-                                + a.n_parts * sizeof(Part)
-                                + len(parts[len(parts) - 1][0]) * sizeof(int32_t))
+    cdef size_t need
+    if not 1 <= len(parts) <= MOST_PARTS or len(limits) > MOST_LIMITS:
+        raise ValueError(f"parts: 1 to {MOST_PARTS} are accepted, and at most {MOST_LIMITS} limits")
+    need = size_up(parts, len(limits), &a)
+    numbers = malloc(need)
     if numbers == NULL:
         raise MemoryError
-    a.n = a.room = a.work = a.full = 0
-    a.better = NULL
-    a.option = NULL
     try:
-        a.part = <Part*> numbers
-        at = <int64_t*> (a.part + a.n_parts)
-        for p in range(a.n_parts):
-            better, uses = parts[p]
-            a.part[p].n = <int> len(better)
-            a.part[p].dims = <int> len(better[0])
-            a.part[p].better = at
-            for row in better:
-                for x in row:
-                    at[0] = x
-                    at += 1
-            a.part[p].uses = at
-            for row in uses:
-                for x in row:
-                    at[0] = x
-                    at += 1
-        a.floor = at
-        for p in range(a.n_parts):
-            for r in range(a.resources):
-                at[0] = sum([min([row[r] for row in uses]) for _, uses in parts[p + 1:]])
-                at += 1
-        a.kept = <int32_t*> at
+        read_parts(parts, numbers, &a)
         for r in range(a.resources):
             room[r] = limits[r]
         with nogil:
             extend(&a, 0, prefix, room, chosen, 0)
-        if a.full == 1:
+        if a.full == NO_MEMORY:
             raise MemoryError
-        if a.full == 2:
-            raise OverflowError(f"more than {MOST:,} configurations that no other is as good as")
+        if a.full == TOO_MANY:
+            raise OverflowError(
+                f"more than {MOST_KEPT:,} configurations that no other is as good as")
         if a.full:
             raise OverflowError("too many configurations to compare: " + " x ".join(
                 [str(len(better)) for better, _ in parts]) + " options")
@@ -119,11 +95,67 @@ def undominated(parts, limits) -> list:
         free(a.option)
 
 
+cdef size_t size_up(parts, int resources, Archive* a) except 0:
+    """An empty archive; bytes of what `read_parts` reads."""
+    cdef size_t numbers = 0
+    memset(a, 0, sizeof(Archive))
+    a.n_parts = <int> len(parts)
+    a.resources = resources
+    for better, uses in parts:
+        if not better or len(better) != len(uses):
+            raise ValueError("parts: each needs an option, and as many uses")
+        if {len(row) for row in better} != {len(better[0])}:
+            raise ValueError("parts: a part's options have as many numbers each")
+        refuse_uses(uses, resources)
+        numbers += len(better) * (len(better[0]) + resources)
+        a.dims += <int> len(better[0])
+    if a.dims > MOST_NUMBERS:
+        raise ValueError(f"parts: at most {MOST_NUMBERS} numbers in all, got {a.dims}")
+    return ((numbers + a.n_parts * resources) * sizeof(int64_t) + a.n_parts * sizeof(Part)
+            + len(parts[len(parts) - 1][0]) * sizeof(int32_t))
+
+
+cdef int read_parts(parts, void* memory, Archive* a) except -1:
+    """All numbers: the parts', what the later ones take at least, and room for the last options."""
+    cdef int64_t* at
+    cdef int p, r
+    a.part = <Part*> memory
+    at = <int64_t*> (a.part + a.n_parts)
+    for p in range(a.n_parts):
+        better, uses = parts[p]
+        a.part[p].n = <int> len(better)
+        a.part[p].dims = <int> len(better[0])
+        a.part[p].better = at
+        for row in better:
+            for x in row:
+                at[0] = x
+                at += 1
+        a.part[p].uses = at
+        for row in uses:
+            for x in row:
+                at[0] = x
+                at += 1
+    a.floor = at
+    for p in range(a.n_parts):
+        for r in range(a.resources):
+            at[0] = sum([min([row[r] for row in uses]) for _, uses in parts[p + 1:]])
+            at += 1
+    a.kept = <int32_t*> at
+    return 0
+
+
+cdef int refuse_uses(uses, int resources) except -1:
+    for row in uses:
+        if len(row) != resources:
+            raise ValueError(f"uses: {resources} limits need as many numbers, got {len(row)}")
+    return 0
+
+
 cdef int extend(Archive* a, int p, int64_t* prefix, const int64_t* room, int32_t* chosen,
                 int done) noexcept nogil:
     """Chooses part p and those after it; prefix: the `done` numbers of the parts before."""
     cdef const Part* part = &a.part[p]
-    cdef int64_t left[16]
+    cdef int64_t left[MOST_LIMITS]
     cdef int i, r, d, q, fits, n = part.n
     if p + 1 == a.n_parts:
         n = locally_best(a, part, room)
@@ -133,7 +165,7 @@ cdef int extend(Archive* a, int p, int64_t* prefix, const int64_t* room, int32_t
             memcpy(prefix + done, part.better + a.kept[i] * part.dims,
                    part.dims * sizeof(int64_t))
             if not beaten(a, prefix):
-                keep(a, prefix, chosen)
+                keep_one(a, prefix, chosen)
         else:
             fits = 1
             for r in range(a.resources):
@@ -212,7 +244,7 @@ cdef inline int beaten(Archive* a, const int64_t* x) noexcept nogil:
     cdef int k
     a.work += a.n
     if a.work > PATIENCE:
-        a.full = 3
+        a.full = TOO_MUCH_WORK
     for i in range(a.n - 1, -1, -1):
         k = 0
         while k < a.dims and a.better[i * a.dims + k] >= x[k]:
@@ -222,7 +254,7 @@ cdef inline int beaten(Archive* a, const int64_t* x) noexcept nogil:
     return 0
 
 
-cdef inline void keep(Archive* a, const int64_t* x, const int32_t* chosen) noexcept nogil:
+cdef inline void keep_one(Archive* a, const int64_t* x, const int32_t* chosen) noexcept nogil:
     """Adds one, and drops those that it is better than."""
     cdef int64_t i, n = 0
     cdef int k
@@ -238,8 +270,8 @@ cdef inline void keep(Archive* a, const int64_t* x, const int32_t* chosen) noexc
                    a.n_parts * sizeof(int32_t))
         n += 1
     a.n = n
-    if n == MOST:
-        a.full = 2
+    if n == MOST_KEPT:
+        a.full = TOO_MANY
         return
     if n == a.room:
         a.room = 2 * n + 64
@@ -255,7 +287,7 @@ cdef inline void keep(Archive* a, const int64_t* x, const int32_t* chosen) noexc
 cdef inline void* grown(void* memory, size_t size, Archive* a) noexcept nogil:
     cdef void* more = realloc(memory, size)
     if more == NULL:
-        a.full = 1
+        a.full = NO_MEMORY
         return memory
     return more
 
@@ -267,33 +299,38 @@ def fitting(uses, limits) -> int:
     """
     cdef int64_t* numbers
     cdef int64_t* at
-    cdef int64_t room[16]
-    cdef int32_t sizes[16]
+    cdef int64_t room[MOST_LIMITS]
+    cdef int32_t sizes[MOST_PARTS]
     cdef int64_t count = 0
     cdef int p, r, n_parts = <int> len(uses), resources = <int> len(limits)
-    if not 1 <= n_parts <= 16 or resources > 16:
-        raise ValueError("uses: 1 to 16 parts are accepted, and at most 16 limits")
+    if not 1 <= n_parts <= MOST_PARTS or resources > MOST_LIMITS:
+        raise ValueError(f"uses: 1 to {MOST_PARTS} parts are accepted, "
+                         f"and at most {MOST_LIMITS} limits")
+    for rows in uses:
+        refuse_uses(rows, resources)
     numbers = <int64_t*> malloc((sum(map(len, uses)) * resources + 1) * sizeof(int64_t))
     if numbers == NULL:
         raise MemoryError
-    at = numbers
-    for p in range(n_parts):
-        sizes[p] = <int32_t> len(uses[p])
-        for row in uses[p]:
-            for x in row:
-                at[0] = x
-                at += 1
-    for r in range(resources):
-        room[r] = limits[r]
-    with nogil:
-        count = count_fitting(numbers, sizes, n_parts, resources, room)
-    free(numbers)
-    return count
+    try:
+        at = numbers
+        for p in range(n_parts):
+            sizes[p] = <int32_t> len(uses[p])
+            for row in uses[p]:
+                for x in row:
+                    at[0] = x
+                    at += 1
+        for r in range(resources):
+            room[r] = limits[r]
+        with nogil:
+            count = count_fitting(numbers, sizes, n_parts, resources, room)
+        return count
+    finally:
+        free(numbers)
 
 
 cdef int64_t count_fitting(const int64_t* uses, const int32_t* sizes, int n_parts, int resources,
                            const int64_t* room) noexcept nogil:
-    cdef int64_t left[16]
+    cdef int64_t left[MOST_LIMITS]
     cdef int64_t count = 0
     cdef int i, r, fits
     for i in range(sizes[0]):

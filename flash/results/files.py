@@ -1,0 +1,100 @@
+"""A search's result as plain data."""
+
+from __future__ import annotations
+
+from ..base.checks import faults
+from ..base.names import BUDGETS, STATUSES, STOPS
+from ..base.plain import (
+    AMOUNT,
+    COUNT,
+    FLAG,
+    NUMBER,
+    TEXT,
+    Check,
+    by,
+    list_of,
+    made,
+    maybe,
+    one_of,
+    row_of,
+    table_of,
+)
+from ..errors import FormatError
+from .accelerator import read_accelerator
+from .result import SearchResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["from_dict", "to_dict"]
+
+FORMAT = 1
+WHERE = "the search result"
+DERIVED = ("architecture", "index", "gap", "success")  # from the rest: for other readers
+
+
+def space_of(value: Any) -> Any:
+    """Return a space of either kind from plain data."""
+    from ..spaces.network_space import HOMES, network_space
+    from ..spaces.space import SearchSpace
+
+    if isinstance(value, dict) and value.get("family") in tuple(HOMES):
+        return network_space(value)
+    return SearchSpace.from_dict(value)
+
+
+CHECKS: dict[str, Check] = {
+    "space": by(space_of),
+    "target": TEXT,
+    "budgets": table_of(NUMBER, BUDGETS),
+    "status": one_of(STATUSES),
+    "message": TEXT,
+    "x": maybe(list_of(COUNT)),
+    **dict.fromkeys(
+        ("nn_degree", "accuracy", "latency_ms", "energy_mj", "area_mm2"), maybe(NUMBER)
+    ),
+    **dict.fromkeys(("params", "macs"), maybe(COUNT)),
+    **dict.fromkeys(("objective", "upper_bound"), maybe(NUMBER)),
+    "objective_name": TEXT,
+    "proven": FLAG,
+    "method": TEXT,
+    **dict.fromkeys(("seed", "nfev"), COUNT),
+    "elapsed_s": AMOUNT,
+    "stopped": maybe(one_of(STOPS)),
+    "least": maybe(table_of(NUMBER, BUDGETS)),
+    "cell_degrees": list_of(NUMBER),
+    "trace": list_of(row_of(COUNT, COUNT, AMOUNT, NUMBER)),
+    "accelerator": maybe(read_accelerator),
+    "samples": maybe(COUNT),
+    "spent_s": maybe(AMOUNT),
+    "flags": list_of(TEXT),
+}
+
+
+def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
+    """Return a result as plain data."""
+    data: dict[str, Any] = {"format": FORMAT}
+    for name, value in zip(result.field_names, result._values(), strict=True):
+        data[name] = list(value) if isinstance(value, tuple) else value
+    data["trace"] = [list(step) for step in result.trace]
+    data["space"] = result.space.to_dict()
+    data["budgets"] = dict(result.budgets)
+    data["least"] = None if result.least is None else dict(result.least)
+    data["accelerator"] = None if result.accelerator is None else dict(result.accelerator)
+    data["index"], data["gap"], data["success"] = result.index, result.gap, result.success
+    data["architecture"] = result.architecture and result.architecture.to_dict()
+    return data
+
+
+def from_dict(data: Mapping[str, Any]) -> SearchResult[Any]:
+    """Return the result that plain data describes, checked; its network twice."""
+    result = made(SearchResult, WHERE, data, CHECKS, also=DERIVED, version=FORMAT)
+    with faults(WHERE):
+        found = result.architecture
+    if "architecture" not in data:
+        raise FormatError(f"{WHERE} lacks the key 'architecture'")
+    if data["architecture"] != (found and found.to_dict()):
+        raise FormatError(f"{WHERE}: x and architecture are not the same network")
+    return result
