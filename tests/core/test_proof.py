@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-import reference
+from twins import reference
 
 from flash._core.search.exact import Query, Search
 from flash._core.search.exhaustive import enumerate_best

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import AREA, COLUMNS, LATENCY, PEAK, SCORE
+from twins.reference import AREA, COLUMNS, LATENCY, PEAK, SCORE
 
 from flash._core.costing.batch import evaluate_layers
 from flash._core.design.candidates import fitting, undominated
