@@ -15,6 +15,7 @@ HEAVY = {
     "numpy", "scipy", "torch", "numba", "matplotlib", "pandas", "onnx", "dask",
     "dataclasses", "inspect", "typing", "pathlib", "argparse", "importlib.metadata", "tomllib",
     "difflib", "warnings", "logging", "unittest", "multiprocessing", "concurrent.futures",
+    "flash.base.html", "flash.base.missing",
 }  # fmt: skip
 BUDGETS = "max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0"
 LOADED = "import sys\nbefore = set(sys.modules)\n{}\nprint(*sorted(set(sys.modules) - before))"
