@@ -108,14 +108,7 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
         return part if isinstance(node.op, ast.UAdd) else ("neg", part)
     if isinstance(node, ast.Compare):
         operands = [_number(read(one), text) for one in (node.left, *node.comparators)]
-        signs = []
-        for one in node.ops:
-            if type(one) not in _COMPARE:
-                raise ArgumentError(
-                    f"where {shown(text)}: accepted comparisons are {' '.join(_COMPARE.values())}"
-                )
-            signs.append(_COMPARE[type(one)])
-        return ("compare", tuple(signs), *operands)
+        return ("compare", _signs(node, text), *operands)
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
         return (
             _SIGNS[type(node.op)],
@@ -123,22 +116,40 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
             _number(read(node.right), text),
         )
     if isinstance(node, ast.Name):
-        if node.id not in columns:
-            raise ArgumentError(
-                f"where {shown(text)} names an unknown column {shown(node.id)}"
-                f"{hint(node.id, columns)}; the columns are {', '.join(columns)}"
-            )
-        used.append(node.id)
-        return ("column", node.id)
+        return _column(node.id, columns, used, text)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        value = float(node.value)  # type: ignore[arg-type]
-        if value - value != 0.0:
-            raise ArgumentError(f"where {shown(text)} holds a number that is not finite")
-        return ("number", value)
+        return _literal(node.value, text)
     raise ArgumentError(
         f"where {shown(text)}: {shown(ast.unparse(node))} is not understood; accepted are columns, "
         "numbers, comparisons, and, or, not, + - * / and parentheses"
     )
+
+
+def _signs(node: ast.Compare, text: str) -> tuple[str, ...]:
+    """Return the signs of a comparison, which may be a chain."""
+    for one in node.ops:
+        if type(one) not in _COMPARE:
+            raise ArgumentError(
+                f"where {shown(text)}: accepted comparisons are {' '.join(_COMPARE.values())}"
+            )
+    return tuple(_COMPARE[type(one)] for one in node.ops)
+
+
+def _column(name: str, columns: tuple[str, ...], used: list[str], text: str) -> tuple[Any, ...]:
+    if name not in columns:
+        raise ArgumentError(
+            f"where {shown(text)} names an unknown column {shown(name)}"
+            f"{hint(name, columns)}; the columns are {', '.join(columns)}"
+        )
+    used.append(name)
+    return ("column", name)
+
+
+def _literal(value: Any, text: str) -> tuple[Any, ...]:
+    found = float(value)
+    if found - found != 0.0:
+        raise ArgumentError(f"where {shown(text)} holds a number that is not finite")
+    return ("number", found)
 
 
 def _conditions(parts: list[tuple[Any, ...]], text: str) -> None:

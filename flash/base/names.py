@@ -14,6 +14,7 @@ __all__ = [
     "FRONT_STOPPED_BY",
     "MAXIMA",
     "METRIC_OF",
+    "NO_LINK",
     "N_METRICS",
     "STATUSES",
     "STOPPED_BY",
@@ -21,6 +22,7 @@ __all__ = [
     "TERMS",
     "UNITS",
     "Column",
+    "Link",
     "Metric",
 ]
 
@@ -59,6 +61,15 @@ MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])
 BUDGETS = (*MAXIMA, "min_accuracy")
 BUDGET_OF: dict[str, str] = dict(zip(TERMS, ("min_accuracy", *MAXIMA), strict=True))
 METRIC_OF = {budget: k for k, budget in enumerate(BUDGET_OF.values())}  # that a budget limits
+
+
+class Link:
+    """Numbers of the core's ways from a score to an accuracy."""
+
+    NONE, DEGREE, LOGISTIC = range(3)
+
+
+NO_LINK = (Link.NONE, 0.0, 0.0, 0.0)  # scores are reported as they are
 
 STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
 STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")  # what ends a search early

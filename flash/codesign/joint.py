@@ -17,7 +17,7 @@ from .._core.design.joint import join, total_of
 from .._core.model import compile as core
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
-from ..base.names import STOPPED_BY, Column, Metric
+from ..base.names import NO_LINK, STOPPED_BY, Column, Metric
 from ..base.record import Record, later
 from ..errors import ArgumentError
 from ..predictors.quantisation import quantised, worth_having
@@ -135,7 +135,7 @@ class Codesign:
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
         self.plan = space.core_plan
-        self.link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+        self.link = predictor.link if predictor is not None else NO_LINK
         self.terms = predictor.terms if predictor is not None else None
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space.cell_choices))
@@ -305,7 +305,7 @@ class Codesign:
         bits = self.design.cell_bits
         own = [models[bits.index(one)] for one in self.bits] or models
         effects = [[(1.0, 0.0)] * len(own)] * len(self.effects) if plain else self.effects
-        link = (0, 0.0, 0.0, 0.0) if plain else self.link
+        link = NO_LINK if plain else self.link
         terms = None if plain else self.terms
         parts = [
             [(model, *effect) for model, effect in zip(own, of_cell, strict=True)]

@@ -115,7 +115,7 @@ def result_of(
         from .codesign import facts_in
 
         accelerator, facts = front.accelerators[i], facts_in(front, x)
-    wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target, None)
+    wanted = PLAIN if goal == "accuracy" else as_objective({goal: -1.0}, front.target)
     if goal != "accuracy":
         value = wanted.report(-log(values[goal]))
     else:

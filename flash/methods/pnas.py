@@ -73,7 +73,7 @@ def run(task: Task) -> None:
         if not len(parents):
             return
         found = growth.expand(parents, most, task.rng)
-        climb.evaluate(climb.affordable(found[climb.order(found, level)], beam))
+        climb.evaluate(climb.affordable(found[climb.order(found)], beam))
 
 
 class _Climb:
@@ -137,7 +137,7 @@ class _Climb:
         order = np.lexsort((self.excess[may], -self.merit[may]))
         return self.rows[may[order[:n]]]
 
-    def order(self, rows: Rows, level: int) -> NDArray[np.int64]:
+    def order(self, rows: Rows) -> NDArray[np.int64]:
         """Return the order of promise of rows: by a surrogate fitted to all that is known."""
         known = np.isfinite(self.merit)
         merit = self.merit[known]

@@ -79,7 +79,7 @@ class Ready(Record):
         given, limits, least = read_budgets(
             costs, min_accuracy, target, scored, "predictor or an evaluator of accuracies"
         )
-        wanted = as_objective(self.objective, target, self.predictor, self.compile_objective)
+        wanted = as_objective(self.objective, target, self.compile_objective)
         return Device(target, given, limits, least, wanted)
 
     def search(

@@ -134,11 +134,29 @@ class Layer(Record):
             padding_end: Sequence[int] | None = None,
         ) -> None: ...
 
-    def __post_init__(self) -> None:  # noqa: C901
+    def __post_init__(self) -> None:
         state = self.__dict__
         kind = self.kind
         if kind not in KINDS:
             choice("kind", kind, KINDS)
+        self._check_counts()
+        self._check_padding()
+        if self.inputs is not None:
+            state["inputs"] = row_numbers(self.inputs)
+        if self.norm is True:
+            state["norm"] = "output"
+        elif self.norm is not False:
+            choice("norm", self.norm, NORMS)
+        if self.bias is not False:
+            flag("bias", self.bias)
+        if self.cell is not None:
+            state["cell"] = integer("cell", self.cell, 0, MAX_LAYERS)
+        if self.activation is not None:
+            choice("activation", self.activation, ACTIVATIONS)
+        self._check_operation()
+
+    def _check_counts(self) -> None:
+        state = self.__dict__
         for name in _SIDED:
             if type(state[name]) in (tuple, list):
                 state[name], state[f"{name}_width"] = _two(name, state[name])
@@ -149,6 +167,9 @@ class Layer(Record):
         for name in ("kernel", "stride", "dilation"):
             if state[f"{name}_width"] is not None:
                 self._check_width(name, 1)
+
+    def _check_padding(self) -> None:
+        state = self.__dict__
         if self.padding is None:
             across = self._default_padding(*self._across("kernel", "dilation"))
             state["padding"] = self._default_padding(self.kernel, self.dilation)
@@ -162,28 +183,6 @@ class Layer(Record):
             bottom, right = _two("padding_end", self.padding_end)
             end = tuple(integer("padding_end", side, 0, MAX_SIDE) for side in (bottom, right))
             state["padding_end"] = None if end == self.paddings[:2] else end
-        if self.inputs is not None:
-            state["inputs"] = row_numbers(self.inputs)
-        if self.norm is True:
-            state["norm"] = "output"
-        elif self.norm is not False:
-            choice("norm", self.norm, NORMS)
-        flag("bias", self.bias)
-        if self.cell is not None:
-            state["cell"] = integer("cell", self.cell, 0, MAX_LAYERS)
-        if self.activation is not None:
-            choice("activation", self.activation, ACTIVATIONS)
-        if kind == "pool":
-            state["mode"] = choice("mode", self.mode or "avg", MODES)
-        elif self.mode is not None:
-            raise ArgumentError(f"mode belongs to a pool, got {shown(self.mode)} for a {kind}")
-        if self.channels is not None:
-            if kind not in ("add", "concat"):
-                raise ArgumentError(
-                    f"channels belongs to add and concat, got {shown(self.channels)} for a {kind}"
-                )
-            state["channels"] = integer("channels", self.channels, 1, self.out_channels)
-        self._check_operation()
 
     def _check_width(self, name: str, low: int) -> None:
         key = f"{name}_width"
@@ -203,6 +202,21 @@ class Layer(Record):
         return 0 if even_pool else dilation * (kernel // 2)
 
     def _check_operation(self) -> None:
+        """Check what some kinds of layers have and others have not."""
+        state, kind = self.__dict__, self.kind
+        if kind == "pool":
+            state["mode"] = choice("mode", self.mode or "avg", MODES)
+        elif self.mode is not None:
+            raise ArgumentError(f"mode belongs to a pool, got {shown(self.mode)} for a {kind}")
+        if self.channels is not None:
+            if kind not in ("add", "concat"):
+                raise ArgumentError(
+                    f"channels belongs to add and concat, got {shown(self.channels)} for a {kind}"
+                )
+            state["channels"] = integer("channels", self.channels, 1, self.out_channels)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
         kind = self.kind
         if kind == "conv":
             if self.in_channels % self.groups or self.out_channels % self.groups:

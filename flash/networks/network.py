@@ -237,7 +237,7 @@ class Network(Record):
         from ..base.plain import ANY, fields
 
         where = "the network"
-        checks = dict.fromkeys(("layers", "input_shape"), ANY)
+        checks = {"layers": ANY, "input_shape": ANY}
         given = fields(where, data, checks, optional=("input_shape",))
         with faults(where):
             return cls.from_layers(**given)
@@ -333,23 +333,30 @@ def _joined(
         return taken or channels, height, width
     if kind not in ("add", "concat"):
         raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
-    offered = 0
-    for row in inputs[1:]:
-        shape = image if row < 0 else shapes[row]
-        offered += shape[0]
-        fits = shape[1:] == (height, width)
-        if kind == "add":
-            fits = fits and (shape[0] == channels if taken is None else shape[0] >= taken)
-        if not fits:
+    own = (channels, height, width)
+    others = [image if row < 0 else shapes[row] for row in inputs[1:]]
+    for row, shape in zip(inputs[1:], others, strict=True):
+        if not _fits(kind, shape, own, taken):
             raise ArgumentError(
-                f"{where}: {_names((row,))} must fit {_size((channels, height, width))}, "
-                f"got {_size(shape)}"
+                f"{where}: {_names((row,))} must fit {_size(own)}, got {_size(shape)}"
             )
+    if kind == "add":
+        return own
+    offered = sum(shape[0] for shape in others)
+    if taken is not None and taken > offered:
+        raise ArgumentError(f"{where}: channels must be at most {offered}, got {taken}")
+    return channels + (offered if taken is None else taken), height, width
+
+
+def _fits(
+    kind: str, shape: tuple[int, int, int], own: tuple[int, int, int], taken: int | None
+) -> bool:
+    """Whether a map joins that of the first input; taken: how many of its channels are added."""
+    if shape[1:] != own[1:]:
+        return False
     if kind == "concat":
-        if taken is not None and taken > offered:
-            raise ArgumentError(f"{where}: channels must be at most {offered}, got {taken}")
-        channels += offered if taken is None else taken
-    return channels, height, width
+        return True
+    return shape[0] == own[0] if taken is None else shape[0] >= taken
 
 
 def _first_shape(where: str, data: dict[str, Any]) -> tuple[int, int, int]:

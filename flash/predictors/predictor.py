@@ -16,6 +16,7 @@ from ..base.checks import (
     shipped,
     shown,
 )
+from ..base.names import Link
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -280,7 +281,9 @@ class AccuracyPredictor(Record):
     @property
     def link(self) -> tuple[int, float, float, float]:
         """The core's link from its score, NN-Degree or a topology's, to accuracy."""
-        return (1, *self._degree_form()) if self.topology is None else (2, 1.0, 0.0, 0.0)
+        if self.topology is not None:
+            return (Link.LOGISTIC, 1.0, 0.0, 0.0)
+        return (Link.DEGREE, *self._degree_form())
 
     @property
     def terms(self) -> tuple[float, ...] | None:

@@ -124,7 +124,7 @@ def effects(bits: Sequence[int], predictor: AccuracyPredictor | None, cells: int
             )
     if predictor is None:
         own = [(known.kept[one], 0.0) for one in bits]
-    elif predictor.link[0] == 2:
+    elif predictor.topology is not None:
         own = [(1.0, 0.0 - known.shift[one]) for one in bits]
     else:
         _, a, _, c = predictor.link

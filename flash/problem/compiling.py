@@ -7,7 +7,7 @@ import os
 from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
 from .._core.model.compile import totals_of as core_totals
 from ..base.checks import choice, public
-from ..base.names import Column, Metric
+from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
@@ -140,7 +140,7 @@ def compile_problem(
     """
     model = target.model(space.family)
     plan = space.core_plan
-    link = predictor.link if predictor is not None else (0, 0.0, 0.0, 0.0)
+    link = predictor.link if predictor is not None else NO_LINK
     terms = predictor.terms if predictor is not None else None
     if terms is not None:
         extra |= PARAMS | MACS

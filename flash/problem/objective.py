@@ -68,9 +68,7 @@ class Objective(Record):
             if e
         )
 
-    def report(
-        self, value: float, predictor: AccuracyPredictor | None = None, degree: float | None = None
-    ) -> float:
+    def report(self, value: float, predictor: AccuracyPredictor | None = None) -> float:
         """Return a reported number from the core's (the product is compared by its logarithm)."""
         if self.exponents is None:
             return value if predictor is None else predictor.accuracy_of(value)
@@ -145,9 +143,7 @@ def limits_on(limits: Sequence[float]) -> tuple[int, ...]:
     return tuple([k for k, limit in enumerate(limits) if limit < INF])
 
 
-def as_objective(
-    value: Any, target: Target, predictor: AccuracyPredictor | None, compiled: bool | None = None
-) -> Objective:
+def as_objective(value: Any, target: Target, compiled: bool | None = None) -> Objective:
     """Return an Objective from what users pass."""
     if compiled is not None and compiled is not True and compiled is not False:
         raise ArgumentTypeError(

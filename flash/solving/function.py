@@ -204,7 +204,7 @@ def _explore(ask: _Batches) -> None:
     try:
         pool: list[tuple[float, NDArray[Any]]] = []
         for first in np.ndindex(*(int(n) for n in lengths[:GLOBALS])):
-            pool += _coarse(ask, lengths, np.array(first), run.seed)
+            pool += _coarse(ask, lengths, np.array(first))
         pool.sort(key=lambda item: -item[0])
         for _, row in pool[:STARTS]:
             _refine(ask, lengths, row)
@@ -215,7 +215,7 @@ def _explore(ask: _Batches) -> None:
 
 
 def _coarse(
-    ask: _Batches, lengths: NDArray[Any], first: NDArray[Any], seed: int
+    ask: _Batches, lengths: NDArray[Any], first: NDArray[Any]
 ) -> list[tuple[float, NDArray[Any]]]:
     """Minimisers of a lattice with few levels per variable, for one set of global choices."""
     inner = lengths[GLOBALS:]

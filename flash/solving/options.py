@@ -107,7 +107,7 @@ def check_device(
 ) -> Device:
     """Return a device of what users pass; values: the budgets from latency to MACs."""
     budgets, limits, least = read_budgets(values, min_accuracy, target, predictor is not None)
-    wanted = as_objective(objective, target, predictor, compile_objective)
+    wanted = as_objective(objective, target, compile_objective)
     return Device(target, budgets, limits, least, wanted)
 
 

@@ -219,26 +219,8 @@ def parse(
             value = Range(**value)
         except (ArgumentError, ArgumentTypeError) as error:
             raise type(error)(f"{name}: {error}") from None
-    ends: tuple[Any, ...]
-    if isinstance(value, Range):
-        if value.unit is not None and not unit:
-            raise ArgumentError(f"{name} takes no unit (only skips do), got {value!r}")
-        if above is None and not value._is_whole():
-            raise ArgumentTypeError(f"{name} must be integers, got {value!r}")
-        ends = (value[0], value[len(value) - 1])
-    elif isinstance(value, (list, tuple)):
-        if not 1 <= len(value) <= MAX_CHOICES:
-            raise ArgumentError(f"{name} must be 1 to {MAX_CHOICES} choices, got {len(value)}")
-        ends = tuple(value)
-    elif _is_number(value):
-        ends = (value,)
-    else:
-        raise ArgumentTypeError(
-            f"{name} must be a number, a list of numbers or a Range, "
-            f"got {shown(value)} ({type(value).__name__})"
-        )
     checked: list[float] = []
-    for one in ends:
+    for one in _ends(name, value, above is None, unit):
         if above is None:
             checked.append(integer(name, one, low, high))
         else:
@@ -253,6 +235,26 @@ def parse(
         twice = next(one for one in checked if checked.count(one) > 1)
         raise ArgumentError(f"{name} must hold each choice once, got {shown(twice)} twice")
     return tuple(checked)
+
+
+def _ends(name: str, value: Any, whole: bool, unit: bool) -> tuple[Any, ...]:
+    """Return the values to be checked: all that are listed, of a Range its ends."""
+    if isinstance(value, Range):
+        if value.unit is not None and not unit:
+            raise ArgumentError(f"{name} takes no unit (only skips do), got {value!r}")
+        if whole and not value._is_whole():
+            raise ArgumentTypeError(f"{name} must be integers, got {value!r}")
+        return (value[0], value[len(value) - 1])
+    if isinstance(value, (list, tuple)):
+        if not 1 <= len(value) <= MAX_CHOICES:
+            raise ArgumentError(f"{name} must be 1 to {MAX_CHOICES} choices, got {len(value)}")
+        return tuple(value)
+    if _is_number(value):
+        return (value,)
+    raise ArgumentTypeError(
+        f"{name} must be a number, a list of numbers or a Range, "
+        f"got {shown(value)} ({type(value).__name__})"
+    )
 
 
 def per_cell(name: str, value: Any, cells: int, **limits: Any) -> tuple[Choices, ...]:

@@ -414,10 +414,11 @@ def DenseNet(
     widths: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of concatenation cells: `SearchSpace` of family "densenet", with its keywords.
+    """Return a space of concatenation cells: `SearchSpace` of family "densenet".
 
-    Without arguments: width multipliers 1, 2, 3; 3 cells; depths 5 to 30; links up to
-    j * ceil(width / 32) channels with j = 0..127; CIFAR-sized. 110,578,630,656 configurations.
+    The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 3; 3 cells;
+    depths 5 to 30; links up to j * ceil(width / 32) channels with j = 0..127; CIFAR-sized.
+    110,578,630,656 configurations.
     """
     return SearchSpace(
         "densenet",
@@ -444,10 +445,10 @@ def ResNet(
     widths: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of basic blocks, post-activation: `SearchSpace` of family "resnet", with its keywords.
+    """Return a space of basic blocks, post-activation: a `SearchSpace` of family "resnet".
 
-    Without arguments: width multipliers 1, 2, 3; 3 cells of 1 to 18 blocks; residuals of
-    j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
+    The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 3; 3 cells
+    of 1 to 18 blocks; residuals of j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
     """
     return SearchSpace(
         "resnet",
@@ -474,10 +475,11 @@ def WideResNet(
     widths: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of basic blocks, pre-activation: `SearchSpace` of family "wide-resnet", with its keywords.
+    """Return a space of basic blocks, pre-activation: a `SearchSpace` of family "wide-resnet".
 
-    Without arguments: width multipliers 1, 2, 4, 6, 8, 10; 3 cells of 1 to 6 blocks; residuals of
-    j * ceil(width / 32) channels with j = 0..32; CIFAR-sized.
+    The keywords are those of `SearchSpace`. Without arguments: width multipliers 1, 2, 4, 6, 8, 10;
+    3 cells of 1 to 6 blocks; residuals of j * ceil(width / 32) channels with j = 0..32;
+    CIFAR-sized.
     """
     return SearchSpace(
         "wide-resnet",
@@ -506,11 +508,11 @@ def MobileNetV2(
     kernels: PerCell | None = None,
     link_seed: int = 0,
 ) -> SearchSpace:
-    """Return a space of inverted residuals: `SearchSpace` of family "mobilenet-v2", with its keywords.
+    """Return a space of inverted residuals: a `SearchSpace` of family "mobilenet-v2".
 
-    Without arguments: width multipliers 0.5 to 1.5 in steps of 0.25; 7 stages of 1 to 4 blocks,
-    each with its expansion (2, 3, 4, 6), its kernel (3, 5, 7) and whole residuals or none;
-    CIFAR-sized.
+    The keywords are those of `SearchSpace`. Without arguments: width multipliers 0.5 to 1.5 in
+    steps of 0.25; 7 stages of 1 to 4 blocks, each with its expansion (2, 3, 4, 6), its kernel
+    (3, 5, 7) and whole residuals or none; CIFAR-sized.
     """
     return SearchSpace(
         "mobilenet-v2",

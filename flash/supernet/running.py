@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, known_keys, listener, public
+from ..base.checks import choice, integer, public
 from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
 from ..spaces.backbones import backbone_of
@@ -104,7 +104,7 @@ def train_supernet(
     """
     from ..base.extras import require
     from ..training import data as data_module
-    from ..training.preparing import device_of, digest
+    from ..training.preparing import check_training, device_of, digest
     from .scoring import Supernet
 
     integer("seed", seed, 0, MAX_SEED)
@@ -113,14 +113,7 @@ def train_supernet(
         integer("subnets", subnets, 1, 1 << 20)
         if sampling != "ordered-dropout":
             raise ArgumentError(f"subnets belongs to ordered-dropout, got {subnets}")
-    listener("callback", callback)
-    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
-        if value is not None:
-            integer(name, value, low)
-    if recipe is not None and not isinstance(recipe, Recipe):
-        known_keys("recipe", recipe, Recipe.field_names)
-    if out is not None and not os.fspath(out):
-        raise ArgumentError("out must be the path of a folder, got ''")
+    check_training(epochs, batch_size, recipe, out, callback)
     torch = require("flash.train_supernet", "train", "torch")
     place = device_of(torch, device)
     images = data_module.read(dataset, test, test_fraction, seed)
@@ -166,7 +159,7 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
     """Return the space that a supernet is for, from what users pass."""
     from ..networks.architecture import FAMILIES
     from ..problem.compiling import as_space
-    from ..spaces.space import SearchSpace
+    from ..training.preparing import space_at
 
     if isinstance(space, BypassSpace):
         return space
@@ -175,8 +168,7 @@ def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
     if hasattr(given, "keys"):
         if given.get("family") == "bypass":
             return BypassSpace.from_dict(given)
-        own = {"resolution": images.side, "num_classes": images.classes}
-        return SearchSpace.from_dict({**own, **known_keys("space", given, SearchSpace.field_names)})
+        return space_at(given, images)
     return as_space(space)
 
 

@@ -144,7 +144,7 @@ def sweep(
         raise ArgumentError(
             "objective must be 'accuracy' or a dict of exponents: a sweep takes no function"
         )
-    wanted = as_objective(objective, target, predictor)
+    wanted = as_objective(objective, target)
     plan: dict[str, Any] = {
         "space": space.to_dict(),
         "target": target.to_dict(),

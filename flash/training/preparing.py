@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, known_keys, shown
+from ..base.checks import choice, integer, known_keys, listener, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
 from ..networks.cell_networks import CellNetwork
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from .data import Images
 
 __all__ = [
+    "check_training",
     "conditions_of",
     "device_of",
     "digest",
     "facts_of",
     "networks_of",
     "recipe_of",
+    "space_at",
     "statistics_of",
 ]
 
@@ -65,6 +67,25 @@ def recipe_of(
     return plan
 
 
+def check_training(epochs: Any, batch_size: Any, recipe: Any, out: Any, callback: Any) -> None:
+    """Check what every training takes, before data are read."""
+    listener("callback", callback)
+    if recipe is not None and not isinstance(recipe, Recipe):
+        known_keys("recipe", recipe, Recipe.field_names)
+    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
+        if value is not None:
+            integer(name, value, low)
+    if out is not None and not os.fspath(out):
+        raise ArgumentError("out must be the path of a folder, got ''")
+
+
+def space_at(space: Any, images: Images) -> SearchSpace:
+    """Return a space of plain data, at the images' size and number of classes where it does not
+    say them."""
+    own = {"resolution": images.side, "num_classes": images.classes}
+    return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace.field_names)})
+
+
 def networks_of(
     space: object, n: int, seed: int, images: Images
 ) -> tuple[dict[str, Any] | None, list[Architecture | CellNetwork]]:
@@ -72,10 +93,7 @@ def networks_of(
     if isinstance(space, str) and space in FAMILIES:
         space = {"family": space}
     if hasattr(space, "keys"):
-        own = {"resolution": images.side, "num_classes": images.classes}
-        space = SearchSpace.from_dict(
-            {**own, **known_keys("space", space, SearchSpace.field_names)}
-        )
+        space = space_at(space, images)
     elif isinstance(space, (str, os.PathLike)):
         if not os.fspath(space).endswith((".toml", ".json")):
             choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, known_keys, listener, public, shown
+from ..base.checks import integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
@@ -12,6 +12,7 @@ from .ledger import Ledger
 from .loop import Recipe
 from .pool import processors
 from .preparing import (
+    check_training,
     conditions_of,
     device_of,
     digest,
@@ -24,7 +25,7 @@ from .results import TrainedNetwork, TrainingResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
@@ -143,14 +144,7 @@ def train(
             raise ArgumentTypeError(f"executor must be an Executor, got {shown(executor)}")
         if workers is not None:
             raise ArgumentError("workers cannot be used with an executor, which has its own")
-    listener("callback", callback)
-    if recipe is not None and not isinstance(recipe, Recipe):
-        known_keys("recipe", recipe, Recipe.field_names)
-    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
-        if value is not None:
-            integer(name, value, low)
-    if out is not None and not os.fspath(out):
-        raise ArgumentError("out must be the path of a folder, got ''")
+    check_training(epochs, batch_size, recipe, out, callback)
     torch = require("flash.train", "train", "torch")
     place = device_of(torch, device)
     images = data_module.read(dataset, test, test_fraction, seed)
@@ -163,22 +157,12 @@ def train(
     conditions = conditions_of(torch, place, plan, images)
 
     with Ledger(folder, facts, resume) as ledger:
-        lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
-        jobs = []
-        for index, arch in enumerate(networks):
-            for repeat in range(repeats):
-                line = lines.get((index, repeat))
-                if line is None:
-                    jobs.append(_job(ledger, key, index, repeat, arch, seed, keep_weights))
-                elif line["architecture"] != arch.to_dict():
-                    raise ArgumentError(
-                        f"out must be a folder of its own for each run: network {index} in "
-                        f"{folder!r} is another"
-                    )
+        jobs = [
+            _job(ledger, key, index, repeat, arch, seed, keep_weights)
+            for index, repeat, arch in _unfinished(ledger, networks, repeats)
+        ]
         wanted = len(networks) * repeats
         if jobs:
-            if workers is None:
-                workers = 1 if place != "cpu" else processors()
             common = {
                 "data": os.path.join(folder, "data"),
                 "folder": folder,
@@ -188,7 +172,8 @@ def train(
                 "run": f"{folder} {key} {os.urandom(8).hex()}",
                 **statistics_of(images),
             }
-            pool = workers if executor is None else executor
+            usual = 1 if place != "cpu" else processors()
+            pool = executor if executor is not None else workers or usual
             _run(ledger, images, jobs, common, pool, conditions, wanted, progress, callback)
         kept = [
             TrainedNetwork.from_dict(line)
@@ -196,6 +181,23 @@ def train(
             if line["index"] < len(networks) and line["repeat"] < repeats
         ]
     return TrainingResult(tuple(kept), folder)
+
+
+def _unfinished(
+    ledger: Ledger, networks: list[Architecture | CellNetwork], repeats: int
+) -> Iterator[tuple[int, int, Architecture | CellNetwork]]:
+    """Yield (index, repeat, network) of each training that the folder does not hold."""
+    lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
+    for index, arch in enumerate(networks):
+        for repeat in range(repeats):
+            line = lines.get((index, repeat))
+            if line is None:
+                yield index, repeat, arch
+            elif line["architecture"] != arch.to_dict():
+                raise ArgumentError(
+                    f"out must be a folder of its own for each run: network {index} in "
+                    f"{ledger.folder!r} is another"
+                )
 
 
 def _run(

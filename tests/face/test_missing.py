@@ -17,7 +17,7 @@ from flash.errors import ArgumentTypeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Run
+    from twins.processes import Run
 
 RRAM = flash.Target.load("rram")
 SPACE = flash.DenseNet(depths=flash.Range(5, 8), skips=[1, 2])

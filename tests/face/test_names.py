@@ -19,7 +19,7 @@ from flash.errors import ArgumentTypeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Run
+    from twins.processes import Run
 
 NAMES = [name for name in flash.__all__ if name != "__version__"]
 CLASSES = [name for name in NAMES if isinstance(getattr(flash, name), type)]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-import reference
+from twins import reference
 
 from flash._core.search.exact import Query, Search
 from flash._core.search.exhaustive import enumerate_best
@@ -22,7 +22,9 @@ SCALE, PARAMS = reference.SCALE, reference.PARAMS
 
 
 def tables(cells: list[dict[int, list[int]]], constant: int = 0, **links: Any) -> Tables:
-    made = [(1, {k: array("d", map(float, x)) for k, x in cell.items()}, {}) for cell in cells]
+    made: list[Any] = [
+        (1, {k: array("d", map(float, x)) for k, x in cell.items()}, {}) for cell in cells
+    ]
     own = [float(constant), *[0.0] * (len(reference.COLUMNS) - 1)]
     return Tables.from_arrays([(own, made)], {"quantum": (1.0,) * 6, "modelled": 63, **links})
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from problems import TableProblem, make
+from twins.problems import TableProblem, make
 
 import flash
 from flash._core.search.exact import STOPS, Query, Search

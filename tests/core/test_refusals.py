@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import AREA, COLUMNS, LATENCY, PEAK, SCORE
+from twins.reference import AREA, COLUMNS, LATENCY, PEAK, SCORE
 
 from flash._core.costing.batch import evaluate_layers
 from flash._core.design.candidates import fitting, undominated
@@ -109,9 +109,12 @@ def test_options_of_uneven_length_are_refused() -> None:
 
 
 SHORT = """
-import resource, sys
-import numpy as np
+import resource
 from math import inf
+
+import numpy as np
+
+import flash
 from flash._core.design.candidates import undominated
 from flash._core.front.front import Front
 from flash._core.search.exact import Query
@@ -159,7 +162,6 @@ for run in (compiled, swept, front, kept):
         finally:
             resource.setrlimit(resource.RLIMIT_AS, free)
         assert found is None or found == run(), run
-
 assert failed["compiled"] and failed["swept"], failed
 """
 
