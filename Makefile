@@ -65,7 +65,7 @@ unit: $(TESTING)
 	$(BIN)/$(PYTEST)
 
 unit-quick: $(TESTING)
-	$(BIN)/$(PYTEST) -m "not (slow or torch or processes)"
+	$(BIN)/$(PYTEST) -m "not slow and not torch and not processes"
 
 # What only a wheel can show: the sdist builds and holds the tests, the wheel made from it holds the
 # whole package and runs with nothing but what it depends on, away from the source tree. What its
@@ -106,7 +106,7 @@ sanitize: $(TESTING)
 	FLASH_SANITIZE=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
 	export LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)"
 	export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-	$(abspath $(BIN))/$(PYTEST) -m "not (slow or torch)" $(SOLVING)
+	$(abspath $(BIN))/$(PYTEST) -m "not slow and not torch" $(SOLVING)
 
 minimum:
 	@$(call copy,build/minimum)

@@ -28,9 +28,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def left_out(config: pytest.Config, mark: str) -> bool:
+    """Return whether ``-m`` says ``not mark``."""
+    return f"not {mark}" in config.option.markexpr
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide torch where it is left out: a test that needs it unmarked fails or is skipped."""
-    if "not torch" in config.option.markexpr:
+    """Hide torch where it is left out: what needs it and lacks the mark fails or is skipped."""
+    if left_out(config, "torch"):
         sys.modules["torch"] = None  # type: ignore[assignment]
 
 
@@ -51,7 +56,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _starts_no_processes(pytestconfig: pytest.Config) -> None:
     """Refuse other processes where they are left out."""
-    if "not processes" in pytestconfig.option.markexpr:
+    if left_out(pytestconfig, "processes"):
         sys.addaudithook(_refuse)
 
 

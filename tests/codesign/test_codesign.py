@@ -70,6 +70,7 @@ def everything(
     return best, count
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.integers(0, 10**6),
@@ -194,6 +195,7 @@ def test_an_incumbent_from_elsewhere() -> None:
     assert better.best is None
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from(("fpga-zu3eg", "fpga-z7020", "systolic-dram")))
 def test_resources_never_exceed_a_device(seed: int, name: str) -> None:

@@ -26,6 +26,7 @@ PART = ACCURACIES / "nas_bench_macro.csv"
 SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=[3, 4], skips=[0, 8], cells=2)
 
 
+@pytest.mark.slow
 def test_a_comparison(tmp_path: Path) -> None:
     seen: list[SearchResult] = []
     found = flash.compare(

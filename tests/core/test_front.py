@@ -144,6 +144,7 @@ def test_equals_all_pairs(kind: str) -> None:
     assert kind == "infeasible" or max(sizes) > 5
 
 
+@pytest.mark.slow
 @settings(max_examples=200, derandomize=True)
 @given(st.randoms(use_true_random=False), st.sampled_from(KINDS))
 def test_equals_all_pairs_on_any_problem(random: Random, kind: str) -> None:
@@ -228,6 +229,7 @@ def larger(random: Random, cells: int, rows: int, kind: str) -> TableProblem:
     return TableProblem([([0.0] * len(COLUMNS), made)], links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "classes", "logarithms"])
 @pytest.mark.parametrize("goals", [(0, 1), (0, 1, 2), (2, 1, 3, 0)])
 def test_equals_enumeration_of_many(kind: str, goals: tuple[int, ...]) -> None:
@@ -412,6 +414,7 @@ def test_ties_where_scores_are_no_goal(seed: str) -> None:
     check(problem, some_goals(random, problem))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, derandomize=True)
 @given(
     st.randoms(use_true_random=False),

@@ -88,6 +88,7 @@ def test_refusals() -> None:
         fitting([], [])
 
 
+@pytest.mark.slow
 def test_too_many_to_compare() -> None:
     """Options of which each is better at something: too much work for some seconds."""
     part = ([(k, 3000 - k) for k in range(3000)], [()] * 3000)

@@ -85,6 +85,7 @@ def test_a_search_by_a_table(method: str) -> None:
     assert space.name(found.x) in str(found)
 
 
+@pytest.mark.slow
 def test_the_optimum_of_a_table_is_that_of_looking_through_it() -> None:
     names = list(part().accuracies)[:40]
     table = TableEvaluator({n: part().accuracies[n][0] for n in names}, missing="skip")
@@ -304,7 +305,9 @@ def test_training_is_kept_and_gone_on_with(tmp_path: Path) -> None:
 # comparing
 
 
-@pytest.mark.parametrize("family", ["pnas", "nas-bench-macro", "nas-bench-201"])
+@pytest.mark.parametrize(
+    "family", [pytest.param("pnas", marks=pytest.mark.torch), "nas-bench-macro", "nas-bench-201"]
+)
 def test_results_of_spaces_of_other_papers(family: str, tmp_path: Path) -> None:
     found = flash.search(family, "cpu-x86", method="random", max_evals=3)
     text = str(found)
@@ -315,7 +318,6 @@ def test_results_of_spaces_of_other_papers(family: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="has no cells to plot"):
         found.plot()
     if family == "pnas":
-        pytest.importorskip("torch")
         assert sum(p.numel() for p in found.to_torch().parameters()) == found.params
     else:
         with pytest.raises(ArgumentError, match="is a table of layers"):

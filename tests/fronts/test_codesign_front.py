@@ -105,6 +105,7 @@ def front_of(metrics: np.ndarray, goals: list[int]) -> np.ndarray:
 CASES = [(name, family) for name in ("fpga-zu3eg", "rram", "systolic-dram") for family in FAMILIES]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, derandomize=True, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(CASES))
 def test_equals_looking_at_everything(seed: int, case: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twins import reference
@@ -117,6 +118,7 @@ def test_cpu_features(
     assert charged(kind, operation) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.integers(1, 12),

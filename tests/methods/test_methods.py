@@ -103,6 +103,7 @@ def test_max_evals_is_never_exceeded(method: str, limit: int) -> None:
     assert found.success
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in CHEAP if name not in DESCENTS])
 def test_the_time_limit_and_the_callback_end_a_search(
     method: str, monkeypatch: pytest.MonkeyPatch
@@ -132,6 +133,7 @@ def test_the_time_limit_and_the_callback_end_a_search(
     assert [event.nfev for event in events] == sorted(event.nfev for event in events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", VARIED, ids=lambda space: space.family)
 @pytest.mark.parametrize("method", CHEAP)
 def test_methods_approach_the_optimum_of_small_spaces(method: str, space: Any) -> None:
@@ -214,6 +216,7 @@ def test_the_trace_tells_every_improvement_in_order() -> None:
     assert SearchResult.from_json(found.to_json()).trace == found.trace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name in CHEAP if name not in BRIEF])
 def test_work_per_evaluation_is_a_few_array_operations(
     method: str, monkeypatch: pytest.MonkeyPatch

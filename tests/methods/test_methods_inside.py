@@ -142,6 +142,7 @@ def test_fp_nas_asks_for_fewer_as_it_becomes_sure() -> None:
     assert set(sizes[:-1]) == {16}
 
 
+@pytest.mark.slow
 def test_flash_fits_a_predictor_and_proves_by_it() -> None:
     best = max(range(SMALL.size), key=lambda i: SMALL.decode(i).params)
     found = flash.search(SMALL, "cpu-x86", method="flash", evaluator=fake)

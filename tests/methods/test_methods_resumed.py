@@ -153,6 +153,7 @@ def test_an_evaluator_that_fails(answer: Callable[[Any], Any], message: str) -> 
         flash.search(SMALL, "cpu-x86", method="random", max_evals=5, evaluator=answer)
 
 
+@pytest.mark.slow
 def test_an_expensive_evaluator_is_never_asked_twice() -> None:
     seen: set[Any] = set()
 

@@ -101,6 +101,7 @@ def test_what_cells_share_is_a_level_of_its_own() -> None:
     assert growth.levels == 3
 
 
+@pytest.mark.slow
 def test_more_simple_networks_than_an_integer_holds() -> None:
     lengths = [1 << 20, 1 << 21, 1 << 22, 1 << 23, 5, 5]
     growth = Runs(Space(lengths, [[0], [1], [2], [3], [4], [5]], True))  # type: ignore[arg-type]
@@ -144,6 +145,7 @@ def test_it_finds_good_cells_by_levels() -> None:
     assert (read.x, read.space) == (result.x, SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", pytest.param("lstm", marks=pytest.mark.torch)])
 def test_other_surrogates(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "lstm":
@@ -163,6 +165,7 @@ def test_max_evals_is_shared_out_among_the_levels() -> None:
     assert len(SMALL.decode(result.x).blocks) == 3
 
 
+@pytest.mark.slow
 def test_budgets_hold() -> None:
     free = search(max_evals=60)
     limit = 0.8 * free.params

@@ -42,6 +42,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_ranks_longer_cells_than_it_has_seen(name: str) -> None:
     tokens, values = cells(150, (1, 2, 3), seed=1)
@@ -56,6 +57,7 @@ def test_it_ranks_longer_cells_than_it_has_seen(name: str) -> None:
     assert error < 0.6 * np.abs(values.mean() - truth).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_seeds_scales_and_odd_data(name: str) -> None:
     tokens, values = cells(30, (1, 2), seed=4)

@@ -120,6 +120,7 @@ def test_compiled_and_plain_agree(function: Any, space: Any) -> None:
     assert again == compiled.replace(elapsed_s=again.elapsed_s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("predictor", [None, flash.AccuracyPredictor(1.03, 60.0, -3.0)])
 @pytest.mark.parametrize("without", [(), ("energy_mj",), ("area_mm2",), ("energy_mj", "area_mm2")])
 def test_compiled_for_what_the_target_models(without: tuple[str, ...], predictor: Any) -> None:

@@ -116,6 +116,7 @@ def test_any_threads_and_chunks() -> None:
 FRONT = ("accuracy", "latency_ms", "area_mm2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [FRONT, ("latency_ms", "params"), (*FRONT, "energy_mj")])
 @pytest.mark.parametrize("predictor", [None, flash.AccuracyPredictor(1.02, 30.0, -2.5)])
 def test_front(names: tuple[str, ...], predictor: Any) -> None:
@@ -166,6 +167,7 @@ def test_predictors(predictor: Any) -> None:
         assert "score" in result.histograms
 
 
+@pytest.mark.slow
 def test_samples() -> None:
     whole = flash.sweep(SPACE, "rram", sample=SPACE.size * 2)
     assert whole.size == SPACE.size
