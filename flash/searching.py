@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from . import _core as _core  # first: it opens what a search needs
 from .base.checks import integer, public
 from .hardware.target import as_target
 from .problem.compiling import as_space
