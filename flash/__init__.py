@@ -147,10 +147,10 @@ def __dir__() -> list[str]:
 
 # What a search imports, each after what it needs itself; packages end in a dot.
 _WAY = (
-    *("_version", "errors.", "base.", "base.checks", "base.record", "_core."),
-    *("networks.", "networks.families", "spaces."),
+    *("_version", "errors.", "base.", "base.checks", "base.record", "base.names"),
+    *("_core.", "networks.", "networks.families", "spaces."),
     *("spaces.index", "spaces.choices", "spaces.plan", "spaces.space", "hardware.target"),
-    *("hardware.", "hardware._format", "hardware.rram", "problem.", "problem.compiling"),
+    *("hardware.", "hardware._format", "problem.", "problem.compiling"),
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),
 )
