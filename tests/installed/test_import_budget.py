@@ -64,6 +64,37 @@ def test_a_search_loads_the_target_s_kind_of_model_alone(python: Run) -> None:
     assert {name.split(".")[-1] for name in names if "hardware." in name} & kinds == {"rram"}
 
 
+def test_a_search_looks_for_none_of_its_modules_but_the_target_s_kind(python: Run) -> None:
+    """`flash._WAY` lists those of a search in an order in which each finds what it imports."""
+    code = f"import flash\nflash.search('densenet', 'rram', {BUDGETS})"
+    log = python("-X", "importtime", "-c", code).stderr
+    found = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if "|" in line}
+    assert {name for name in found if name.startswith("flash")} == {"flash", "flash.hardware.rram"}
+
+
+def test_opened_modules_are_as_if_imported(python: Run) -> None:
+    code = f"""
+import flash, sys
+flash.search('densenet', 'rram', {BUDGETS})
+opened = [f"flash.{{name.removesuffix('.')}}" for name in flash._WAY]
+for name in opened:
+    module = sys.modules[name]
+    above, _, own = name.rpartition(".")
+    assert getattr(sys.modules[above], own) is module, name
+    assert module.__spec__.name == module.__name__ == name
+    assert bool(module.__spec__.submodule_search_locations) == hasattr(module, "__path__")
+    assert (module.__package__ == name) == hasattr(module, "__path__"), name
+    assert not getattr(module.__spec__, "_initializing", False), name
+import importlib
+import flash.spaces.files, flash._core.search.exhaustive, flash._core.tables.tables as core
+assert flash.spaces.files.SearchSpace is flash.SearchSpace
+assert core.Tables is sys.modules["flash._core.tables.tables"].Tables
+for name in opened:
+    assert importlib.import_module(name) is sys.modules[name]
+"""
+    python("-c", code)
+
+
 def test_a_search_on_a_cpu_loads_nothing_heavy(python: Run) -> None:
     code = "import flash\nprint(flash.search('mobilenet-v2', 'cpu-x86', max_latency_ms=20.0))"
     assert not loaded(python, code) & HEAVY
