@@ -24,7 +24,7 @@ import hashlib, json
 from random import Random
 import numpy as np
 from twins.problems import FAMILIES, hard, make, space
-import flash
+import flash, flash.networks.architecture
 from flash._core.costing import batch
 from flash._core.search.exact import Query, Search
 from flash._core.search.exhaustive import enumerate_best
