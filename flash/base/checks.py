@@ -169,7 +169,7 @@ def _kind(low: float | None, high: float | None, above: float | None, noun: str)
     if above is not None:
         tail = f" above {_end(above)}" + (f", at most {_end(high)}" if high is not None else "")
     elif low is not None and high is not None:
-        return f"{noun.replace(' finite', '')} from {_end(low)} to {_end(high)}"
+        tail = f" from {_end(low)} to {_end(high)}"
     elif low is not None:
         tail = f" of at least {_end(low)}"
     elif high is not None:

@@ -82,10 +82,15 @@ def prepare_compare(parser: ArgumentParser) -> None:
 
 def read_any_space(args: Namespace) -> Any:
     """Return the space that SPACE and the options name: of either kind."""
-    from ..spaces.network_space import HOMES
+    from ..networks.families import FAMILIES
     from .options import read_space
 
-    return args.space if args.space in HOMES else read_space(args)
+    if args.space not in FAMILIES:
+        from ..spaces.network_space import HOMES
+
+        if args.space in HOMES:
+            return args.space
+    return read_space(args)
 
 
 def read_evaluator(args: Namespace) -> Any:

@@ -10,7 +10,7 @@ from .options import BUDGETS, read_objective
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
     from typing import Any
 
     from ..hardware.target import Target
@@ -21,7 +21,7 @@ __all__ = ["add_options", "search_folder"]
 FOUND, NOTHING, INTERRUPTED = 0, 1, 130
 
 
-def add_options(parser: ArgumentParser) -> None:
+def add_options(parser: Any) -> None:
     """Add what `flash search` takes for many devices."""
     add = parser.add_argument
     add("--targets", metavar="DIR",
@@ -32,7 +32,7 @@ def add_options(parser: ArgumentParser) -> None:
         '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
     add("--threads", type=int, metavar="N", help="for several targets (all processors)")
     # TARGET may be absent: argparse would take none where an option follows SPACE
-    parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
+    parser.intermixed = True
 
 
 def search_folder(args: Namespace) -> int:

@@ -15,7 +15,7 @@ from .options import (
     BUDGETS,
     HELP,
     USAGE,
-    parser,
+    read,
     read_objective,
     read_row,
     read_space,
@@ -77,7 +77,7 @@ def _dispatch(argv: list[str]) -> int:
         from ..base.checks import choice
 
         choice("COMMAND", command, _COMMANDS)  # raises, with the nearest name
-    return _COMMANDS[command](parser(command).parse_args(argv[1:]))
+    return _COMMANDS[command](read(command, argv[1:]))
 
 
 def _fail(message: str) -> int:
@@ -89,7 +89,7 @@ def _fail(message: str) -> int:
 
 
 def _search(args: Namespace) -> int:
-    import flash
+    from .. import search  # first: it opens what reading a space needs, too
 
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
@@ -104,7 +104,7 @@ def _search(args: Namespace) -> int:
     budgets = {name: getattr(args, name) for name in BUDGETS}
     from .compare import read_any_space, read_evaluator, read_options
 
-    answer = flash.search(
+    answer = search(
         read_any_space(args),
         args.target[0] if len(args.target) == 1 else args.target,
         **budgets,

@@ -8,8 +8,8 @@ from .read import SPACE, option, read_objective, read_row, read_space, read_spac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
-    from typing import NoReturn
+    from argparse import ArgumentParser, Namespace
+    from typing import Any, NoReturn
 
 __all__ = [
     "BUDGETS",
@@ -18,6 +18,7 @@ __all__ = [
     "add_budgets",
     "option",
     "parser",
+    "read",
     "read_objective",
     "read_row",
     "read_space",
@@ -86,6 +87,13 @@ def _bare_parser(command: str) -> ArgumentParser:
     import argparse
 
     class Parser(argparse.ArgumentParser):
+        intermixed = False  # places may stand between options
+
+        def parse_args(self, *given: Any) -> Any:  # type: ignore[override]
+            if self.intermixed:
+                return self.parse_intermixed_args(*given)
+            return super().parse_args(*given)
+
         def error(self, message: str) -> NoReturn:
             from ..base.checks import hint
 
@@ -223,6 +231,18 @@ def parser(command: str) -> ArgumentParser:
     made = _bare_parser(command)
     _PREPARE[command](made)
     return made
+
+
+def read(command: str, words: list[str]) -> Namespace:
+    """Return what the words after a command say."""
+    from .words import UnclearError, Words
+
+    plain: Any = Words()
+    try:
+        _PREPARE[command](plain)
+        return plain.read(words)  # type: ignore[no-any-return]
+    except UnclearError:
+        return parser(command).parse_args(words)
 
 
 _PREPARE = {

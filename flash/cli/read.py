@@ -43,7 +43,7 @@ def option(name: str) -> str:
 
 def read_space(args: Namespace) -> str | SearchSpace:
     """Return the space: a name where that is all, else an object of what the options say."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
 
     if args.space in FAMILIES and all(getattr(args, key) is None for key in SPACE):
         return str(args.space)
@@ -54,7 +54,7 @@ def read_space(args: Namespace) -> str | SearchSpace:
 
 def read_space_data(args: Namespace) -> dict[str, Any]:
     """Return the space as plain data: what its name or file and the options say, and no more."""
-    from ..networks.architecture import FAMILIES
+    from ..networks.families import FAMILIES
     from ..spaces.space import SearchSpace
 
     name = args.space

@@ -134,9 +134,11 @@ class Codesign:
         self.bound: float = INF
         self.stopped: str | None = None
         self.nfev = self.nodes = 0
-        self.plan = space.core_plan
-        self.link = predictor.link if predictor is not None else NO_LINK
-        self.terms = predictor.terms if predictor is not None else None
+        self.plan: core.Plan = space.core_plan
+        self.link: tuple[int, float, float, float] = (
+            predictor.link if predictor is not None else NO_LINK
+        )
+        self.terms: tuple[float, ...] | None = predictor.terms if predictor is not None else None
         self.bits, self.effects = worth_having(
             design.cell_bits, quantised(design, predictor, len(space.cell_choices))
         )

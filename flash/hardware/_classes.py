@@ -7,8 +7,6 @@ the classes beside it that have a run.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
 from ..base.record import Record
 
 TYPE_CHECKING = False
@@ -43,16 +41,25 @@ def unseen_class(target: Target, family: str, scale: float) -> Unseen | None:
     classes = target.network_links(family).get("classes")
     if not seen or not classes:
         return None
-    bounds = [one[0] for one in classes]
-    own = bisect_left(bounds, scale)
-    known = {bisect_left(bounds, one) for one in seen}
-    if own in known:
+    own = _class_of(classes, scale)
+    before = classes[own - 1][0] if own else float("-inf")
+    if any(before < one <= classes[own][0] for one in seen):
         return None
+    known = {_class_of(classes, one) for one in seen}
     below = max((k for k in known if k < own), default=None)
     above = min((k for k in known if k > own), default=None)
-    first = int(bounds[own - 1]) + 1 if own else 1
-    last = int(bounds[own]) if bounds[own] < float("inf") else 2**31
+    first = int(before) + 1 if own else 1
+    last = int(classes[own][0]) if classes[own][0] < float("inf") else 2**31
     return Unseen(first, last, below, above)
+
+
+def _class_of(classes: Sequence[Sequence[float]], scale: float) -> int:
+    """Return the first class whose bound is not below a total; no module is loaded for it."""
+    low, high = 0, len(classes)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if classes[middle][0] < scale else (low, middle)
+    return low
 
 
 def as_in_class(

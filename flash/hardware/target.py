@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
 from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
@@ -45,7 +46,7 @@ class _Kinds(dict[str, "Any"]):
         return [self[name] for name in self]
 
 
-KINDS = _Kinds(dict.fromkeys(("rram", "cpu", "gpu", "systolic", "fpga")))
+KINDS = _Kinds(dict.fromkeys(CORE_KINDS))
 FORMAT = 1
 
 _loaded: dict[str, Target] = {}

@@ -125,7 +125,7 @@ class Task:
         self.cost_s: float = 0.0
         self.best: Best | None = None
         self.trace: list[tuple[int, int, float, float]] = []
-        self.limits = list(limits)
+        self.limits: list[float] = list(limits)
         self._limited = [k for k in limits_on(limits) if k != Metric.SCORE]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}

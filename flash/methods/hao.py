@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..predictors.quantisation import Effects
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
     from ._task import Task
@@ -91,14 +92,14 @@ class AcceleratorGround(TableGround):
         self.design: DesignSpace = target.design_space(space.family)
         self.predictor = predictor
         cells = len(space.cell_choices)
-        self.effects = quantised(self.design, predictor, cells)
-        self.bits = self.design.cell_bits or (8,)
-        self.variables = len(self.lengths)
+        self.effects: Effects = quantised(self.design, predictor, cells)
+        self.bits: tuple[int, ...] = self.design.cell_bits or (8,)
+        self.variables: int = len(self.lengths)
         self.cells = cells
         globals_, *own = space.groups
         self.variables_of = [np.array(one) for one in own]  # of each cell
         self.lengths = np.concatenate([self.lengths, np.full(cells, len(self.bits))])
-        self.distinct = space.size * len(self.bits) ** cells
+        self.distinct: int = space.size * len(self.bits) ** cells
         self._group([globals_, *([*one, self.variables + c] for c, one in enumerate(own))])
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         options = self.design.pruned

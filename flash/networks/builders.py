@@ -1,8 +1,8 @@
-"""Layers of an architecture: one generator per family (their rules: `families`)."""
+"""Layers of an architecture: of concatenation cells, and of addition cells (rules: `families`)."""
 
 from __future__ import annotations
 
-from .families import residual_blocks, stem_width, stride_of_cell
+from .families import STYLES, convolutions, residual_blocks, stem_width, stride_of_cell
 from .network import Layer, Network
 
 TYPE_CHECKING = False
@@ -63,17 +63,11 @@ class _Table:
 def build(arch: Architecture) -> Network:
     """Return the network of an architecture."""
     table = _Table(arch.resolution)
-    generator = {
-        "densenet": _densenet,
-        "resnet": _resnet,
-        "wide-resnet": _wide_resnet,
-        "mobilenet-v2": _mobilenet_v2,
-    }[arch.family]
-    generator(arch, table)
+    (_concatenations if arch.family == "densenet" else _additions)(arch, table)
     return Network(tuple(table.rows), (3, arch.resolution, arch.resolution))
 
 
-def _densenet(arch: Architecture, table: _Table) -> None:
+def _concatenations(arch: Architecture, table: _Table) -> None:
     if arch.is_imagenet:
         table.conv(arch.cells[0].width, 7, 2, norm="output", activation="relu")
         table.max_pool()
@@ -104,57 +98,30 @@ def _densenet(arch: Architecture, table: _Table) -> None:
     table.tail(arch.num_classes, norm="input", activation="relu")
 
 
-def _resnet(arch: Architecture, table: _Table) -> None:
-    first = arch.cells[0].width
-    if arch.is_imagenet:
-        table.conv(first, 7, 2, norm="output", activation="relu")
+def _additions(arch: Architecture, table: _Table) -> None:
+    norm, activation, after = STYLES[arch.family]
+    mobile, big = arch.family == "mobilenet-v2", arch.is_imagenet
+    more: dict[str, Any] = {"norm": norm, "activation": activation}
+    stem = stem_width(arch.family, arch.cells[0].width, big)
+    wide = big and not mobile
+    table.conv(stem, 7 if wide else 3, 2 if big else 1, **(more if norm == "output" else {}))
+    if wide:
         table.max_pool()
-    else:
-        table.conv(first, 3, norm="output", activation="relu")
     for number, cell in enumerate(arch.cells):
         table.cell = number
         for source, stride, skips in _blocks(arch, number, cell, table):
-            table.conv(cell.width, 3, stride, norm="output", activation="relu")
-            table.conv(cell.width, 3, norm="output", activation=None if skips else "relu")
+            block, strided = convolutions(arch.family, table.channels, cell)
+            for place, (_, out, kernel, groups) in enumerate(block):
+                own = dict(more, groups=groups)
+                if norm == "output" and place + 1 == len(block):
+                    own["activation"] = None if skips else after
+                table.conv(out, kernel, stride if place == strided else 1, **own)
             if skips:
-                table.residual(source, skips, "relu")
-    table.tail(arch.num_classes)
-
-
-def _wide_resnet(arch: Architecture, table: _Table) -> None:
-    if arch.is_imagenet:
-        table.conv(stem_width("wide-resnet", 0, True), 7, 2)
-        table.max_pool()
-    else:
-        table.conv(stem_width("wide-resnet", 0, False), 3)
-    for number, cell in enumerate(arch.cells):
-        table.cell = number
-        for source, stride, skips in _blocks(arch, number, cell, table):
-            table.conv(cell.width, 3, stride, norm="input", activation="relu")
-            table.conv(cell.width, 3, norm="input", activation="relu")
-            if skips:
-                table.residual(source, skips, None)
-    table.tail(arch.num_classes, norm="input", activation="relu")
-
-
-def _mobilenet_v2(arch: Architecture, table: _Table) -> None:
-    stem = stem_width("mobilenet-v2", arch.cells[0].width, False)
-    table.conv(stem, 3, 2 if arch.is_imagenet else 1, norm="output", activation="relu6")
-    for number, cell in enumerate(arch.cells):
-        table.cell = number
-        for source, stride, skips in _blocks(arch, number, cell, table):
-            hidden = table.channels * cell.expansion
-            if cell.expansion > 1:
-                table.conv(hidden, 1, norm="output", activation="relu6")
-            table.conv(
-                hidden, cell.kernel, stride, groups=hidden, norm="output", activation="relu6"
-            )
-            table.conv(cell.width, 1, norm="output")
-            if skips:
-                table.residual(source, skips, None)
-    table.cell = None
-    table.conv(max(1280, 4 * arch.cells[-1].width), 1, norm="output", activation="relu6")
-    table.tail(arch.num_classes)
+                table.residual(source, skips, after)
+    if mobile:
+        table.cell = None
+        table.conv(max(1280, 4 * arch.cells[-1].width), 1, **more)
+    table.tail(arch.num_classes, **(more if norm == "input" else {}))
 
 
 def _blocks(

@@ -74,7 +74,7 @@ def nn_degree(
     links: ArrayLike | None = None,
     *,
     counting: str = "links",
-) -> Any:
+) -> float | NDArray[np.float64]:
     """Return NN-Degree, the sum over cells of ``w + SC / (w d)``.
 
     Parameters
@@ -163,7 +163,7 @@ def nn_mass(
     net: Net | list[Any] | tuple[Any, ...] | ArrayLike,
     depths: ArrayLike | None = None,
     links: ArrayLike | None = None,
-) -> Any:
+) -> float | NDArray[np.float64]:
     """Return NN-Mass, the sum over cells of ``density * width * depth``.
 
     Parameters
@@ -268,7 +268,7 @@ def _degree_of_arrays(
     depth: NDArray[np.float64],
     link: NDArray[np.float64],
     counting: str,
-) -> Any:
+) -> float | NDArray[np.float64]:
     import numpy as np
 
     total = width * depth
@@ -294,6 +294,6 @@ def _density_of_arrays(
     return np.divide(link, possible, out=np.zeros(link.shape), where=possible > 0)
 
 
-def _scalar(array: Any) -> Any:
+def _scalar(array: Any) -> float | NDArray[np.float64]:
     """Return a float for an array of no dimension, else the array."""
     return float(array) if array.ndim == 0 else array

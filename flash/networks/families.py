@@ -1,10 +1,14 @@
-"""The four families: their limits, widths, strides, links and residuals (layers: `builders`).
+"""The four families: their limits, widths, strides, blocks, links and residuals.
 
 densenet      concatenation cells with drawn long-range links (DTC cells of SLDGroup/NN_Mass,
               arXiv 1910.00780), pre-activation
 resnet        basic blocks with whole or partial residuals, post-activation
 wide-resnet   the same, pre-activation (arXiv 1605.07146)
 mobilenet-v2  inverted residuals (arXiv 1801.04381)
+
+What a block of an addition cell (all but densenet's) is made of stands here once, in `convolutions`
+and `STYLES`: layers (`builders`), torch modules (`writing.modules`), NN-Degree (`topology`) and the
+predictors' terms follow from it. The compiled core has its own: flash/_core/model/families.pxd.
 
 No convolution has a bias; padding is kernel // 2. A block carries its residual only where its
 stride is 1 and its input and output widths agree: a stride block has no shortcut at all.
@@ -14,12 +18,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .architecture import Architecture
+    from .architecture import Architecture, Cell
+
+    Convolution = tuple[int, int, int, int]  # channels in, channels out, kernel, groups
 
 __all__ = [
     "FAMILIES",
     "MOBILENET_WIDTHS",
+    "STYLES",
     "cell_inputs",
+    "convolutions",
     "default_cells",
     "default_width",
     "make_divisible",
@@ -46,6 +54,14 @@ MAX_SEED = (1 << 64) - 1
 MOBILENET_WIDTHS = (16, 24, 32, 64, 96, 160, 320)
 _MOBILENET_STRIDES = {False: (1, 1, 2, 2, 1, 2, 1), True: (1, 2, 2, 2, 1, 2, 1)}
 _BASE = {"densenet": (16, 32), "resnet": (16, 64), "wide-resnet": (16, 64)}
+# Where a convolution has its norm and activation (on its input: pre-activation, with another before
+# the head), which activation, and which follows a block, that is its sum where it has a residual.
+STYLES: dict[str, tuple[str, str, str | None]] = {
+    "densenet": ("input", "relu", None),
+    "resnet": ("output", "relu", "relu"),
+    "wide-resnet": ("input", "relu", None),
+    "mobilenet-v2": ("output", "relu6", None),
+}
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -87,6 +103,21 @@ def cell_inputs(arch: Architecture, cell: int) -> int:
     if cell:
         return arch.cells[cell - 1].width
     return stem_width(arch.family, arch.cells[0].width, arch.is_imagenet)
+
+
+def convolutions(family: str, enters: int, cell: Cell) -> tuple[tuple[Convolution, ...], int]:
+    """Return an addition cell's block as its convolutions, and which of them takes the stride.
+
+    enters: the channels that the block reads.
+    """
+    width = cell.width
+    if family == "mobilenet-v2":
+        hidden = enters * cell.expansion
+        depthwise = ((hidden, hidden, cell.kernel, hidden), (hidden, width, 1, 1))
+        if cell.expansion == 1:
+            return depthwise, 0
+        return ((enters, hidden, 1, 1), *depthwise), 1
+    return ((enters, width, 3, 1), (width, width, 3, 1)), 0
 
 
 def residual_blocks(arch: Architecture, cell: int) -> range:

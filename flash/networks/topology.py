@@ -9,7 +9,7 @@ layers, and is long-range; one with as many is a parallel branch, and is not.
 from __future__ import annotations
 
 from ..base.record import Record
-from .families import cell_inputs, residual_blocks, used_links
+from .families import cell_inputs, convolutions, residual_blocks, used_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,21 +60,19 @@ def of_architecture(arch: Architecture) -> list[CellTopology]:
             continue
         blocks = len(residual_blocks(arch, number))
         taken = min(cell.skips, width)
-        if arch.family == "mobilenet-v2":
-            hidden = width * cell.expansion
-            layers = 2 if cell.expansion == 1 else 3
-            first = cell_inputs(arch, number) * cell.expansion
-            width_sum = (layers - 1) * (first + hidden * (depth - 1)) + width * depth
-            possible = 2 * width + hidden
-            mass = (width + 2 * hidden) * taken / possible
-        else:
-            layers, possible = 2, width
-            width_sum = 2 * width * depth
-            mass = 2 * width * taken / possible
+        first, _ = convolutions(arch.family, cell_inputs(arch, number), cell)
+        other, _ = convolutions(arch.family, width, cell)  # all later blocks are alike
+        width_sum, nodes = 0, []
+        for (_, out, _, _), (into, later, _, _) in zip(first, other, strict=True):
+            width_sum += out + (depth - 1) * later
+            nodes.append(into)
+        nodes = _nodes(nodes, other[0][3], other[-1][2])
+        possible = _linkable(nodes)
+        mass = sum(nodes) * taken / possible
         result.append(
             CellTopology(
                 width_sum,
-                layers * depth,
+                len(first) * depth,
                 blocks * taken * width,
                 blocks * taken,
                 blocks * possible if taken else 0,
@@ -192,8 +190,7 @@ def _block(network: Network, end: int, source: int, depths: list[int]) -> tuple[
     """Return (channels of the block's nodes, channels that could be linked over a layer).
 
     The block is what lies on the main path between the row that the residual comes from and the
-    row that it is added to. One of a depthwise and a pointwise convolution counts as published for
-    MobileNetV2, with an expansion layer of the input's width before them.
+    row that it is added to.
     """
     shortcut = {-1}
     while source >= 0:
@@ -207,7 +204,26 @@ def _block(network: Network, end: int, source: int, depths: list[int]) -> tuple[
         end = _main_and_skips(layer, depths)[0]
     path.reverse()
     nodes = [layer.in_channels for layer in path]
-    if len(path) == 2 and path[0].groups == path[0].in_channels and path[1].kernel == 1:
-        nodes.insert(0, nodes[0])
-    possible = sum(out * (len(nodes) - 1 - j) for j, out in enumerate(nodes[:-1]))
-    return sum(nodes), possible
+    if path:
+        nodes = _nodes(nodes, path[0].groups, path[-1].kernel)
+    return sum(nodes), _linkable(nodes)
+
+
+def _nodes(entering: list[int], groups: int, last: int) -> list[int]:
+    """Return the channels that enter a block's convolutions, for its NN-Mass.
+
+    One of a depthwise and a pointwise convolution counts as published for MobileNetV2, with an
+    expansion layer of the input's width before them. groups: of the first; last: the last's kernel.
+    """
+    if len(entering) == 2 and groups == entering[0] and last == 1:
+        return [entering[0], *entering]
+    return entering
+
+
+def _linkable(nodes: list[int]) -> int:
+    """Return how many channels could be linked over a layer of a block."""
+    over, below = 0, 0
+    for out in nodes[:-1]:
+        below += out
+        over += below
+    return over

@@ -12,7 +12,15 @@ from __future__ import annotations
 from ..base.record import Record
 from ..errors import ArgumentTypeError
 from ..networks.architecture import Architecture
-from ..networks.families import cell_inputs, residual_blocks, stem_width, stride_of_cell, used_links
+from ..networks.families import (
+    STYLES,
+    cell_inputs,
+    convolutions,
+    residual_blocks,
+    stem_width,
+    stride_of_cell,
+    used_links,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,14 +127,16 @@ def terms_of(net: object) -> NetworkTerms:
 def _of_architecture(arch: Architecture) -> NetworkTerms:
     side, macs, last = arch.resolution, 0, len(arch.cells) - 1
     stem = stem_width(arch.family, arch.cells[0].width, arch.is_imagenet)
+    concatenates = arch.family == "densenet"
+    pre_activated = STYLES[arch.family][0] == "input"
     if arch.is_imagenet:
         side = _half(side, 2)
     convs = params = 0
-    if arch.family != "densenet" or arch.is_imagenet:
+    if not concatenates or arch.is_imagenet:
         weights = (49 if arch.is_imagenet and arch.family != "mobilenet-v2" else 9) * 3 * stem
         convs, params, macs = 1, weights, weights * side * side
-        if arch.family != "wide-resnet":
-            params += 2 * stem  # there the first block normalises what it reads
+        if concatenates or not pre_activated:
+            params += 2 * stem  # else the first block normalises what it reads
     if arch.is_imagenet and arch.family != "mobilenet-v2":
         side = _half(side, 2)
     made = []
@@ -134,7 +144,7 @@ def _of_architecture(arch: Architecture) -> NetworkTerms:
         stride = stride_of_cell(arch.family, number, arch.is_imagenet)
         before, side = side, _half(side, stride)
         head = [convs, params] if number == 0 else [0, 0]
-        pick = _concatenation if arch.family == "densenet" else _addition
+        pick = _concatenation if concatenates else _addition
         terms, cost = pick(arch, number, before, side)
         macs += cost
         depth, spatial = terms.depth + head[0], terms.spatial + head[0]
@@ -146,7 +156,7 @@ def _of_architecture(arch: Architecture) -> NetworkTerms:
                 size += width * wide + 2 * wide
                 macs += width * wide * side * side
                 count, depth, width = count + 1, depth + 1.0, wide
-            elif arch.family != "resnet":
+            elif pre_activated:
                 size += 2 * width
             size += (width + 1) * arch.num_classes
             macs += width * arch.num_classes
@@ -190,25 +200,22 @@ def concatenation_depth(width: int, depth: int, skips: int) -> float:
 
 def _addition(arch: Architecture, number: int, before: int, side: int) -> tuple[CellTerms, int]:
     """Return the own numbers of a cell of residual blocks, and its MACs."""
-    cell, enters = arch.cells[number], cell_inputs(arch, number)
-    width, depth, area = cell.width, cell.depth, side * side
+    cell = arch.cells[number]
+    width, depth, normed = cell.width, cell.depth, STYLES[arch.family][0] == "output"
     blocks = len(residual_blocks(arch, number))
     path = depth - blocks * (0.5 * (min(cell.skips, width) / width))
-    if arch.family == "mobilenet-v2":
-        each, wide = 2 + (cell.expansion > 1), int(cell.kernel > 1)
-        params = macs = 0
-        for channels, count, seen in ((enters, 1, before * before), (width, depth - 1, area)):
-            hidden = channels * cell.expansion
-            grow = channels * hidden if cell.expansion > 1 else 0
-            rest = hidden * cell.kernel**2 + hidden * width
-            norms = 2 * (hidden * (each - 1) + width)
-            params += count * (grow + rest + norms)
-            macs += count * (grow * seen + rest * area)
-        return CellTerms(each * depth, params, each * path, wide * path), macs
-    weights = 9 * width * (enters + (2 * depth - 1) * width)
-    norms = enters + (2 * depth - 1) * width if arch.family == "wide-resnet" else 2 * depth * width
-    deep = 2 * path
-    return CellTerms(2 * depth, weights + 2 * norms, deep, deep), weights * area
+    params = macs = convs = wide = 0
+    for enters, count, seen in ((cell_inputs(arch, number), 1, before), (width, depth - 1, side)):
+        block, strided = convolutions(arch.family, enters, cell)
+        convs, wide, area = len(block), 0, seen * seen
+        for place, (into, out, kernel, groups) in enumerate(block):
+            if place == strided:
+                area = side * side
+            wide += kernel > 1
+            weights = kernel * kernel * (into // groups) * out
+            params += count * (weights + 2 * (out if normed else into))
+            macs += count * weights * area
+    return CellTerms(convs * depth, params, convs * path, wide * path), macs
 
 
 def _of_network(network: Network) -> NetworkTerms:

@@ -160,7 +160,9 @@ class AccuracyPredictor(Record):
         @overload
         def predict(self, architectures: list[T] | tuple[T, ...]) -> NDArray[np.float64]: ...
 
-    def predict(self, architectures: Net | list[Any] | tuple[Any, ...]) -> Any:
+    def predict(
+        self, architectures: Net | list[Any] | tuple[Any, ...]
+    ) -> float | NDArray[np.float64]:
         """Return predicted accuracies.
 
         Parameters
@@ -200,7 +202,9 @@ class AccuracyPredictor(Record):
             self, architectures: list[T] | tuple[T, ...], level: float = 0.9
         ) -> NDArray[np.float64]: ...
 
-    def interval(self, architectures: Net | list[Any] | tuple[Any, ...], level: float = 0.9) -> Any:
+    def interval(
+        self, architectures: Net | list[Any] | tuple[Any, ...], level: float = 0.9
+    ) -> tuple[float, float] | NDArray[np.float64]:
         """Return intervals that hold an unseen network's accuracy with the given probability.
 
         Parameters
@@ -246,7 +250,9 @@ class AccuracyPredictor(Record):
         @overload
         def extrapolates(self, architectures: list[T] | tuple[T, ...]) -> NDArray[np.bool_]: ...
 
-    def extrapolates(self, architectures: Net | list[Any] | tuple[Any, ...]) -> Any:
+    def extrapolates(
+        self, architectures: Net | list[Any] | tuple[Any, ...]
+    ) -> bool | NDArray[np.bool_]:
         """Return whether networks lie outside of what the predictor was fitted on.
 
         True for a family that was not among the fitted ones, for numbers far outside the fitted

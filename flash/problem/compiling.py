@@ -12,7 +12,6 @@ from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import Target
 from ..networks.families import FAMILIES
-from ..predictors.predictor import AccuracyPredictor
 from ..spaces.index import row_of
 from ..spaces.space import SearchSpace
 

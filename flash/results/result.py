@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.extras import require
 from ..base.record import Generic, Record, cached, deferred, later
 from ..errors import ArgumentError
 
@@ -264,11 +263,15 @@ class SearchResult(Record, Generic[N]):
         Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
         """
 
+        from ..base.extras import require
+
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
         return frame
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
+
+        from ..base.extras import require
 
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.network import Network
     from ..predictors.predictor import AccuracyPredictor
+    from ..problem.compiling import Problem
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
 
@@ -130,9 +131,9 @@ class TableGround(Ground):
     ) -> None:
         self.space = space
         self.target = target
-        self.problem = compile_problem(space, target, predictor, PARAMS | MACS)
-        self.lengths = np.array(space.lengths, dtype=np.int64)
-        self.distinct = space.size
+        self.problem: Problem = compile_problem(space, target, predictor, PARAMS | MACS)
+        self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
+        self.distinct: int = space.size
         self._group(space.groups)
         each = space.variables_per_cell
         self._used = np.array([GLOBALS + int(cells) * each for cells in space.cells])

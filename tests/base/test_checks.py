@@ -57,7 +57,7 @@ def test_number_accepts(value: Any) -> None:
     "value", [float("nan"), float("inf"), -float("inf"), np.nan, 0, 2.5, 10**400]
 )
 def test_number_refuses_range(value: Any) -> None:
-    with pytest.raises(ArgumentError, match="x must be a number from 1 to 2, got"):
+    with pytest.raises(ArgumentError, match="x must be a finite number from 1 to 2, got"):
         check.number("x", value, 1, 2)
     with pytest.raises(ArgumentError):
         check.number("x", value, above=0, high=2)

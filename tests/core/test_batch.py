@@ -19,6 +19,7 @@ import flash.networks.architecture
 from flash._core.costing import batch
 from flash._core.tables.tables import METRICS, Tables
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.networks.families import FAMILIES as CELL_FAMILIES
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 from flash.spaces.index import rows_of
 
@@ -262,7 +263,7 @@ def test_layers_beyond_a_pass(
 
 
 @pytest.mark.parametrize("target_name", ["rram", "cpu-x86"])
-@pytest.mark.parametrize("family", flash.networks.architecture.FAMILIES)
+@pytest.mark.parametrize("family", CELL_FAMILIES)
 def test_layer_by_layer(family: str, target_name: str) -> None:
     """Without tables, bit for bit the same: and both what `Target.cost` says."""
     target = flash.Target.load(target_name)

@@ -25,6 +25,7 @@ from flash._core.costing import batch
 from flash._core.search.exact import Query
 from flash._core.sweep import stream, sweep
 from flash._core.tables.tables import Tables
+from flash.networks.families import FAMILIES as CELL_FAMILIES
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 UNJOINED = tuple(f for f in FAMILIES if f not in ("boundaries", "everything"))
@@ -243,7 +244,7 @@ def test_energy_that_mostly_leaks() -> None:
         assert swept(tables, query, 0)[0] == swept(tables, query, 0, exact=True)[0]
 
 
-@pytest.mark.parametrize("family", flash.networks.architecture.FAMILIES)
+@pytest.mark.parametrize("family", CELL_FAMILIES)
 @pytest.mark.parametrize("target", ["rram", "cpu-x86"])
 def test_spaces(family: str, target: str) -> None:
     """Real tables, too many to weigh in Python: all of them, by the batch."""
@@ -344,7 +345,7 @@ def test_places_of_a_random_order() -> None:
 
 
 def test_places_are_those_of_the_space() -> None:
-    for family in flash.networks.architecture.FAMILIES:
+    for family in CELL_FAMILIES:
         for seed in range(5):
             space = random_space(Random(f"place{family}{seed}"), family)
             problem = compile_problem(space, flash.Target.load("cpu-x86"))

@@ -31,10 +31,11 @@ from flash._core.search.exhaustive import enumerate_best
 from flash._core.search.shgo import explore
 from flash._core.tables.tables import COLUMNS, Tables, simd
 from flash.problem.compiling import MACS, PARAMS, compile_problem
+from flash.networks.families import FAMILIES as CELL_FAMILIES
 from flash.spaces.index import rows_of
 seen = hashlib.sha256()
 for seed in range(8):
-    for family in flash.networks.architecture.FAMILIES:
+    for family in CELL_FAMILIES:
         for name in ("rram", "cpu-x86"):
             one = space(Random(f"{family}{seed}"), family)
             problem = compile_problem(one, flash.Target.load(name), None, PARAMS | MACS)

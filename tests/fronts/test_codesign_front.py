@@ -22,6 +22,7 @@ from flash.codesign.front import JointFront
 from flash.codesign.joint import Codesign, quantised
 from flash.errors import ArgumentError
 from flash.hardware import Target
+from flash.networks.families import FAMILIES
 from flash.problem.compiling import MACS, PARAMS
 from flash.spaces.index import table_rows
 
@@ -101,11 +102,7 @@ def front_of(metrics: np.ndarray, goals: list[int]) -> np.ndarray:
     return metrics[kept][:, :4]
 
 
-CASES = [
-    (name, family)
-    for name in ("fpga-zu3eg", "rram", "systolic-dram")
-    for family in flash.networks.architecture.FAMILIES
-]
+CASES = [(name, family) for name in ("fpga-zu3eg", "rram", "systolic-dram") for family in FAMILIES]
 
 
 @pytest.mark.slow

@@ -207,7 +207,7 @@ GOOD: dict[str, Any] = {"networks": MIXED[:3], "latency_ms": [1.0, 2.0, 3.0]}
         ({"base": "cpu-arm"}, "target must be one of"),
         ({"name": 3}, "name must be text, got 3"),
         ({"name": ""}, "name must be printable text, got ''"),
-        ({"provenance": {"x": math.nan}}, "provenance: a number in it must be a number"),
+        ({"provenance": {"x": math.nan}}, "provenance: a number in it must be a finite number"),
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -70,11 +70,14 @@ def test_a_network_module_is_taken() -> None:
         (lambda d: d.pop("scores"), "lacks the key 'scores'"),
         (lambda d: d.update(scores=[]), "scores must be a list of 1"),
         (lambda d: d.update(scores=[2.0, 1.0]), "scores must not fall"),
-        (lambda d: d.update(most=-1.0), "most must be a number from 0"),
+        (lambda d: d.update(most=-1.0), "most must be a finite number from 0"),
         (lambda d: d.update(terms=["latency_ms.nothing"]), "terms must be one of"),
         (lambda d: d["inverse"].pop(), "inverse must hold a row for each of the terms"),
         (lambda d: d["inverse"][0].pop(), "inverse must be square"),
-        (lambda d: d["inverse"].__setitem__(0, ["x"] * len(d["terms"])), "inverse must be a numb"),
+        (
+            lambda d: d["inverse"].__setitem__(0, ["x"] * len(d["terms"])),
+            "inverse must be a finite",
+        ),
     ],
 )
 def test_intervals_of_a_file_are_checked(change: Any, message: str) -> None:

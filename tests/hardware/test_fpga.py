@@ -17,6 +17,7 @@ import flash
 from flash.errors import ArgumentError, FormatError
 from flash.hardware import Target, fpga
 from flash.networks.architecture import Architecture, Cell
+from flash.networks.families import FAMILIES
 from flash.networks.network import Layer, Network
 
 DEVICES = ("fpga-k26", "fpga-u200", "fpga-z7020", "fpga-zu3eg", "fpga-zu7ev", "fpga-zu9eg")
@@ -122,7 +123,7 @@ def test_shipped_devices(name: str) -> None:
     limits = fpga.limits(target.parameters or {}, "")
     used = fpga.total((target.parameters or {})["units"])
     assert all(used[key] <= limits[key] for key in limits)
-    for family in flash.networks.architecture.FAMILIES:
+    for family in FAMILIES:
         assert target.design_space(family).least_shortage() is None
         result = flash.search(family, name)
         assert result.status == "OPTIMAL"
@@ -137,10 +138,10 @@ def test_shipped_devices(name: str) -> None:
         ({"resources": {"dsp": 100, "lut": 70560, "bram": 216}},
          "do not fit the device: dsp: 228 needed, 80 usable, 148 short"),
         ({"resources": None}, "resources must be a table"),
-        ({"usable": {"dsp": 1.5}}, "usable.dsp must be a number from 0.01 to 1"),
+        ({"usable": {"dsp": 1.5}}, "usable.dsp must be a finite number from 0.01 to 1"),
         ({"bits": 0}, "bits must be an integer from 1 to 16"),
-        ({"clock_mhz": -1}, "clock_mhz must be a number"),
-        ({"bandwidth_gb_s": float("nan")}, "must be a number"),
+        ({"clock_mhz": -1}, "clock_mhz must be a finite number"),
+        ({"bandwidth_gb_s": float("nan")}, "must be a finite number"),
         ({"units": {}}, "units must hold one of conv, depthwise, pointwise"),
         ({"units": {"conv": {"into": 8}}}, "units.conv lacks the key 'out'"),
         ({"units": {"softmax": {}}}, "softmax"),

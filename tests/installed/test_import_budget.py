@@ -15,6 +15,7 @@ HEAVY = {
     "numpy", "scipy", "torch", "numba", "matplotlib", "pandas", "onnx", "dask",
     "dataclasses", "inspect", "typing", "pathlib", "argparse", "importlib.metadata", "tomllib",
     "difflib", "warnings", "logging", "unittest", "multiprocessing", "concurrent.futures",
+    "flash.base.html", "flash.base.missing",
 }  # fmt: skip
 BUDGETS = "max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0"
 LOADED = "import sys\nbefore = set(sys.modules)\n{}\nprint(*sorted(set(sys.modules) - before))"
@@ -61,6 +62,37 @@ def test_a_search_loads_the_target_s_kind_of_model_alone(python: Run) -> None:
     names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
     kinds = {"rram", "cpu", "gpu", "systolic", "fpga"}
     assert {name.split(".")[-1] for name in names if "hardware." in name} & kinds == {"rram"}
+
+
+def test_a_search_looks_for_none_of_its_modules_but_the_target_s_kind(python: Run) -> None:
+    """`flash._WAY` lists those of a search in an order in which each finds what it imports."""
+    code = f"import flash\nflash.search('densenet', 'rram', {BUDGETS})"
+    log = python("-X", "importtime", "-c", code).stderr
+    found = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if "|" in line}
+    assert {name for name in found if name.startswith("flash")} == {"flash", "flash.hardware.rram"}
+
+
+def test_opened_modules_are_as_if_imported(python: Run) -> None:
+    code = f"""
+import flash, sys
+flash.search('densenet', 'rram', {BUDGETS})
+opened = [f"flash.{{name.removesuffix('.')}}" for name in flash._WAY]
+for name in opened:
+    module = sys.modules[name]
+    above, _, own = name.rpartition(".")
+    assert getattr(sys.modules[above], own) is module, name
+    assert module.__spec__.name == module.__name__ == name
+    assert bool(module.__spec__.submodule_search_locations) == hasattr(module, "__path__")
+    assert (module.__package__ == name) == hasattr(module, "__path__"), name
+    assert not getattr(module.__spec__, "_initializing", False), name
+import importlib
+import flash.spaces.files, flash._core.search.exhaustive, flash._core.tables.tables as core
+assert flash.spaces.files.SearchSpace is flash.SearchSpace
+assert core.Tables is sys.modules["flash._core.tables.tables"].Tables
+for name in opened:
+    assert importlib.import_module(name) is sys.modules[name]
+"""
+    python("-c", code)
 
 
 def test_a_search_on_a_cpu_loads_nothing_heavy(python: Run) -> None:

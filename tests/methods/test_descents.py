@@ -18,6 +18,7 @@ from flash.methods._task import Stop, Task
 from flash.methods.hurricane import _front, operator_pools, split
 from flash.methods.netadapt import _one_layer
 from flash.methods.netadapt_v2 import Descent, _several_layers
+from flash.problem.objective import PLAIN
 from flash.solving.ground import ground_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def task_of(
     limits = [INF, more.pop("latency", INF), INF, INF, INF, macs]
     judge = evaluator or FunctionEvaluator(by_macs)
     return Task(
-        ground_of(space, flash.Target.load(target)), judge, flash.problem.objective.PLAIN, limits,
+        ground_of(space, flash.Target.load(target)), judge, PLAIN, limits,
         options=options_for(method, more.pop("options", None)), **more,
     )  # fmt: skip
 

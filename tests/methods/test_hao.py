@@ -18,6 +18,7 @@ from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency, undominated, unit_latencies, workload
 from flash.methods.hao import AcceleratorGround, front_of
+from flash.networks.families import FAMILIES
 
 INF = float("inf")
 
@@ -72,7 +73,7 @@ def test_dropped_options_are_dominated(rows: list[tuple[int, int, int]]) -> None
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10**6), st.sampled_from(flash.networks.architecture.FAMILIES))
+@given(st.integers(0, 10**6), st.sampled_from(FAMILIES))
 def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     """For all numbers of bits alike: those of the accelerator as an ordinary target."""
     random = Random(seed)

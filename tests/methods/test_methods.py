@@ -30,6 +30,7 @@ from flash.methods import METHODS, module_of, options_for
 from flash.methods import _task as task_module
 from flash.methods._task import Stop, Task
 from flash.predictors.predictor import as_predictor
+from flash.problem.objective import PLAIN
 from flash.results.result import SearchResult
 from flash.solving.ground import TableGround, ground_of
 from flash.spaces.network_space import NetworkSpace
@@ -111,7 +112,7 @@ def test_the_time_limit_and_the_callback_end_a_search(
     monkeypatch.setattr(task_module, "perf_counter", lambda: float(next(clock)))
     ground = ground_of(SMALL, flash.Target.load("rram"))
     task = Task(
-        ground, flash.PredictorEvaluator(), flash.problem.objective.PLAIN, [np.inf] * 6,
+        ground, flash.PredictorEvaluator(), PLAIN, [np.inf] * 6,
         options=options_for(method, None), ends_at=40.0,
     )  # fmt: skip
     with pytest.raises(Stop) as stop:

@@ -21,6 +21,7 @@ import flash
 import flash.sweeps.sweeping
 from flash import Range
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.networks.families import FAMILIES
 from flash.predictors.predictor import as_predictor
 
 SPACE = flash.DenseNet(depths=Range(3, 9), skips=[0, 16, 40], cells=3)
@@ -76,7 +77,7 @@ def test_counts_the_best_and_histograms() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_spaces_drawn(random: Random) -> None:
-    family = random.choice(flash.networks.architecture.FAMILIES)
+    family = random.choice(FAMILIES)
     space = random_space(random, family, 3000)
     target = random.choice(["rram", "cpu-x86"])
     table = flash.evaluate(space, target, list(range(space.size)))

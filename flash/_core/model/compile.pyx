@@ -19,8 +19,7 @@ from libc.string cimport memcpy, memset
 from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE
 from flash._core.model.families cimport SHAPE_COLUMNS, Place
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_FPGA, KIND_RRAM, KIND_SYSTOLIC, Op, add_cost, features_at_most, read_array,
-    read_op,
+    KIND_CPU, KIND_RRAM, Op, add_cost, features_at_most, kinds, read_array, read_op,
 )
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
@@ -39,8 +38,7 @@ cdef enum:
 cdef int64_t MOST_ROWS = 1 << 30     # of a cell: places in packed tables are 32-bit
 cdef double EXACT = 2.0 ** 53
 SCORE_UNIT = 2.0 ** -36  # of NN-Degree in tables
-KINDS = {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC,
-         "fpga": KIND_FPGA}
+KINDS = kinds()
 
 
 cdef class Model:

@@ -1,5 +1,5 @@
 """The four families' building blocks as operations: what flash/networks/families.py says, in
-numbers.
+numbers. layers.pxd lists the same ones for the vector kernels.
 
 A cell is a sequence of positions (layers of a concatenation cell, blocks of the others). The
 first position takes the previous cell's output and its stride; all others are alike but for the
@@ -141,7 +141,7 @@ cdef inline void add_ends(const CostModel* model, const Place* at, double* x) no
     """Adds the stem (first cell) and the head (last cell) to x."""
     cdef int64_t w = at.width, side = half(at.side, at.stride), whole = at.resolution, stem, head
     cdef int64_t halved = half(whole, 2)
-    if at.first and not (at.family == DENSENET and not at.imagenet):
+    if at.first and has_stem(at):
         stem = stem_width(at)
         if at.family == MOBILENET_V2:
             add_conv(model, x, 3, 3, stem, 1, halved if at.imagenet else whole, stem, 0, whole,
@@ -163,6 +163,33 @@ cdef inline void add_ends(const CostModel* model, const Place* at, double* x) no
         x[COL_PARAMS] += 2.0 * <double> w   # the norm before the pool, folded or counted above
     add_pass(model, x, OP_POOL, side, head, 1)
     add_conv(model, x, 1, head, at.classes, 1, 1, 0, 1, 1, 1)
+
+
+cdef inline int has_stem(const Place* at) noexcept nogil:
+    """Whether a convolution comes before the network's first cell."""
+    return at.family != DENSENET or at.imagenet
+
+
+cdef inline double convolutions(const Place* at, int64_t positions,
+                                int64_t expansion) noexcept nogil:
+    """How many convolutions so many positions have."""
+    if at.family == DENSENET:
+        return <double> positions
+    if at.family == MOBILENET_V2 and expansion > 1:
+        return <double> (3 * positions)
+    return <double> (2 * positions)
+
+
+cdef inline double spatial_convolutions(const Place* at, int64_t kernel) noexcept nogil:
+    """How many of a block's convolutions have a kernel above 1."""
+    if at.family == MOBILENET_V2:
+        return 1.0 if kernel > 1 else 0.0
+    return 2.0
+
+
+cdef inline double head_convolutions(const Place* at) noexcept nogil:
+    """How many convolutions follow the network's last cell."""
+    return 1.0 if at.family == MOBILENET_V2 else 0.0
 
 
 cdef inline int64_t stem_width(const Place* at) noexcept nogil:

@@ -2,7 +2,9 @@
 
 Each kind of target turns an operation into features (its hardware's structure: array tiles, padded
 channel blocks); a column's cost is a sum of feature times coefficient, rounded once to fixed point.
-The features' plain twins are in tests/reference.py; what they mean is told in hardware/.
+The features' plain twins are in tests/twins/reference.py; what they mean is told in hardware/.
+
+To add a kind: its number and its name in `kinds`, its features here, its module in hardware/.
 """
 
 from libc.math cimport INFINITY, rint, sqrt
@@ -314,6 +316,12 @@ cdef inline double features_of(const CostModel* model, const Op* op, double* f) 
     if model.bits_per_cycle > 0.0:
         wait_for_memory(model, op, f)
     return 0.0
+
+
+cdef inline dict kinds():
+    """The kinds by name: what target files say, and the modules of flash/hardware."""
+    return {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC,
+            "fpga": KIND_FPGA}
 
 
 cdef inline int features_at_most(int kind) noexcept nogil:

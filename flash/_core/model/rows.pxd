@@ -8,7 +8,7 @@ from flash._core.kernels.kernels cimport N_COSTS, flash_kernels, flash_stacking
 from flash._core.model.compile cimport PlanCell, Work
 from flash._core.model.families cimport (
     COL_LINKS, COL_WIDTH, DENSENET, MOBILENET_V2, SHAPE_COLUMNS, Place, add_ends, add_position,
-    carries, half, stem_width,
+    carries, convolutions, half, has_stem, stem_width,
 )
 from flash._core.model.operations cimport KIND_CPU, KIND_RRAM, CostModel
 from flash._core.model.topology cimport extend_paths, score_rows
@@ -65,7 +65,7 @@ cdef inline void place_of(int family, int64_t resolution, int64_t classes, int c
 
 cdef inline int64_t entering(const Place* at) noexcept nogil:
     """Channels that enter the first cell."""
-    if at.family == DENSENET and not at.imagenet:
+    if not has_stem(at):
         return 3
     return stem_width(at)
 
@@ -334,15 +334,6 @@ cdef inline void widen_range(const Filling* f, int64_t n, const double* first, c
 cdef inline double degree(double width_sum, double convs, double links) noexcept nogil:
     """NN-Degree of a cell in units of 2^-36: the mean width plus links per channel."""
     return rint(width_sum * (score_scale() / convs)) + rint(links * (score_scale() / width_sum))
-
-
-cdef inline double convolutions(const Place* at, int64_t positions,
-                                int64_t expansion) noexcept nogil:
-    if at.family == DENSENET:
-        return <double> positions
-    if at.family == MOBILENET_V2 and expansion > 1:
-        return <double> (3 * positions)
-    return <double> (2 * positions)
 
 
 cdef inline double score_scale() noexcept nogil:

@@ -9,7 +9,9 @@ from libc.stdint cimport int64_t
 
 from flash._core.kernels.kernels cimport flash_kernels
 from flash._core.model.compile cimport PlanCell, Work
-from flash._core.model.families cimport DENSENET, MOBILENET_V2, Place
+from flash._core.model.families cimport (
+    DENSENET, Place, convolutions, has_stem, head_convolutions, spatial_convolutions,
+)
 
 
 cdef inline void extend_paths(const Place* at, const int64_t* skip, int64_t layer, Work* work,
@@ -34,9 +36,9 @@ cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const 
                             const double* params, double* out) noexcept nogil:
     """The rows of one depth, in the score's units."""
     cdef int64_t j, step = cell.n_expansions * cell.n_kernels, expansion, kept
-    cdef double stem = 1.0 if at.first and (at.family != DENSENET or at.imagenet) else 0.0
-    cdef double tail = 1.0 if at.last and at.family == MOBILENET_V2 else 0.0
-    cdef double path, each, wide, blocks
+    cdef double stem = 1.0 if at.first and has_stem(at) else 0.0
+    cdef double tail = head_convolutions(at) if at.last else 0.0
+    cdef double path, each = 0.0, wide = 0.0, blocks
     cdef double* deep = work.deep
     cdef double* spatial = work.spatial
     cdef double* count = work.count
@@ -50,11 +52,10 @@ cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const 
         kept = skip[j // step]
         kept = kept if kept < at.width else at.width
         path = <double> depth - blocks * (0.5 * (<double> kept / <double> at.width))
-        each = wide = 2.0
-        if at.family == MOBILENET_V2:
+        if step > 1 or j == 0:   # else the lines' blocks are alike
             expansion = cell.expansion[j // cell.n_kernels % cell.n_expansions]
-            each = 3.0 if expansion > 1 else 2.0
-            wide = 1.0 if cell.kernel[j % cell.n_kernels] > 1 else 0.0
+            each = convolutions(at, 1, expansion)
+            wide = spatial_convolutions(at, cell.kernel[j % cell.n_kernels])
         deep[j] = each * path + stem + tail
         spatial[j] = wide * path + stem
         count[j] = each * <double> depth + stem + tail

@@ -44,7 +44,7 @@ class File:
         self._biasable: dict[int, Any] = {}  # linear layers and convolutions without a bias
         self.readers: dict[str, int] = {}  # how many nodes read a value
         self._node: Any = None
-        self.path = ""
+        self.path: str = ""
         self._cell: int | None = None
 
     @property

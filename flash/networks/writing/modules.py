@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architecture import Architecture
-from ..families import residual_blocks, stem_width, stride_of_cell
+from ..families import STYLES, convolutions, residual_blocks, stem_width, stride_of_cell
 
 __all__ = ["AdditionCell", "ArchitectureModule", "Block", "DenseCell", "build_module"]
 
@@ -173,7 +173,7 @@ class AdditionCell(nn.Sequential):
         for block in range(cell.depth):
             links = arch.links_into(number, block) if block in carries else ()
             body = _body(arch, number, in_channels, stride, bool(links))
-            after = "relu" if links and arch.family == "resnet" else None
+            after = STYLES[arch.family][2] if links else None
             blocks.append(Block(body, cell.width, links, after))
             in_channels, stride = cell.width, 1
         super().__init__(*blocks)
@@ -265,7 +265,10 @@ def _stem(arch: Architecture) -> tuple[nn.Module, int]:
         return conv_unit(3, channels, 3, 2 if big else 1, "output", "relu6"), channels
     if family == "densenet" and not big:
         return nn.Sequential(), channels
-    norm, activation = (None, None) if family == "wide-resnet" else ("output", "relu")
+    norm: str | None = "output"
+    activation: str | None = "relu"
+    if family != "densenet" and STYLES[family][0] == "input":  # the first block has its norm
+        norm = activation = None
     stem = conv_unit(3, channels, 7 if big else 3, 2 if big else 1, norm, activation)
     if big:
         stem.add_module("pool", nn.MaxPool2d(3, 2, 1))
@@ -275,25 +278,15 @@ def _stem(arch: Architecture) -> tuple[nn.Module, int]:
 def _body(
     arch: Architecture, number: int, in_channels: int, stride: int, residual: bool
 ) -> nn.Sequential:
-    cell = arch.cells[number]
-    width = cell.width
-    if arch.family == "resnet":
-        return nn.Sequential(
-            conv_unit(in_channels, width, 3, stride, "output", "relu"),
-            # with a residual the activation follows the sum
-            conv_unit(width, width, 3, 1, "output", None if residual else "relu"),
-        )
-    if arch.family == "wide-resnet":
-        return nn.Sequential(
-            conv_unit(in_channels, width, 3, stride, "input", "relu"),
-            conv_unit(width, width, 3, 1, "input", "relu"),
-        )
-    hidden = in_channels * cell.expansion
+    norm, activation, after = STYLES[arch.family]
+    block, strided = convolutions(arch.family, in_channels, arch.cells[number])
     units = []
-    if cell.expansion > 1:
-        units.append(conv_unit(in_channels, hidden, 1, 1, "output", "relu6"))
-    units.append(conv_unit(hidden, hidden, cell.kernel, stride, "output", "relu6", groups=hidden))
-    units.append(conv_unit(hidden, width, 1, 1, "output"))
+    for place, (into, out, kernel, groups) in enumerate(block):
+        act: str | None = activation
+        if norm == "output" and place + 1 == len(block):
+            act = None if residual else after  # with a residual it follows the sum
+        own = stride if place == strided else 1
+        units.append(conv_unit(into, out, kernel, own, norm, act, groups=groups))
     return nn.Sequential(*units)
 
 
@@ -303,7 +296,7 @@ def _head(arch: Architecture, channels: int) -> nn.Sequential:
         wide = max(1280, 4 * arch.cells[-1].width)
         parts.append(("features", conv_unit(channels, wide, 1, 1, "output", "relu6")))
         channels = wide
-    elif arch.family in ("densenet", "wide-resnet"):
+    elif STYLES[arch.family][0] == "input":
         parts += [("norm", nn.BatchNorm2d(channels)), ("act", nn.ReLU(inplace=True))]
     parts += [
         ("pool", nn.AdaptiveAvgPool2d(1)),
