@@ -2,7 +2,7 @@
 
 Switches (environment variables, set to 1; each is recorded and shown by `flash info`):
 
-FLASH_DEBUG     no optimisation, debug symbols, bounds and overflow checks in the core
+FLASH_DEBUG     no optimisation, debug symbols, bounds checks; an integer that overflows is a trap
 FLASH_SANITIZE  address and undefined-behaviour sanitizers (run Python with libasan preloaded)
 FLASH_COVERAGE  line tracing, for coverage's Cython plugin
 FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
@@ -42,6 +42,9 @@ else:
         flags.append("-march=native")
     if debug or sanitize or coverage:
         flags.append("-g")
+    if debug:  # not Cython's overflowcheck: it fails on enums whose values are worked out
+        flags += ["-fno-wrapv", "-fsanitize=signed-integer-overflow"]
+        flags.append("-fsanitize-undefined-trap-on-error")
     if sanitize:
         flags += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 
@@ -51,7 +54,6 @@ directives = {
     "wraparound": False,
     "initializedcheck": checked,
     "cdivision": True,
-    "overflowcheck": debug,
     "linetrace": coverage,
     "autotestdict": False,
 }

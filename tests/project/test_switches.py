@@ -22,6 +22,16 @@ cdef extern from *:
 
 switches = FLASH_BUILD_SWITCHES.decode()
 flags = FLASH_BUILD_FLAGS.decode()
+
+cdef enum:
+    CELLS = 1 << 2
+    ROOM = 2 * CELLS + 1
+
+cdef int rooms[ROOM]
+
+def twice(int n):
+    rooms[ROOM - 1] = n
+    return <int> (2 * rooms[ROOM - 1])
 """
 TOLD = "from flash._core.leaf import flags, switches; print(switches, flags, sep='\\n')"
 
@@ -37,11 +47,19 @@ def built(folder: Path, *switches: str) -> tuple[str, str, int]:
     return said[0], said[1], done.stdout.count("building 'flash._core.leaf'")
 
 
+def overflows(folder: Path) -> int:
+    """Return how a process ends in which an integer of the core overflows."""
+    code = "from flash._core.leaf import twice; assert twice(2**30) == -(2**31)"
+    env = {**environment(), "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=env).returncode
+
+
 def test_each_set_of_switches_is_what_is_in_place_after_its_build(tmp_path: Path) -> None:
     core = tmp_path / "flash" / "_core"
     core.mkdir(parents=True)
     shutil.copy(ROOT / "setup.py", tmp_path)
     (core.parent / "__init__.py").touch()
+    (core.parent / "_version.py").write_text('__version__ = "0.0"\n')
     (core / "__init__.py").touch()
     (core / "leaf.pyx").write_text(LEAF)
 
@@ -50,8 +68,10 @@ def test_each_set_of_switches_is_what_is_in_place_after_its_build(tmp_path: Path
     switches, flags, compiled = built(tmp_path, "FLASH_DEBUG")
     assert (switches, compiled) == ("debug", 1)
     assert flags != usual
+    assert overflows(tmp_path) < 0  # a signal
     switches, flags, compiled = built(tmp_path)
     assert (switches, flags, compiled) == ("", usual, 0)  # from the folder of the first build
+    assert overflows(tmp_path) == 0
 
     (core / "leaf.pyx").write_text(LEAF + "changed = True\n")
     assert built(tmp_path)[2] == 1
