@@ -144,11 +144,13 @@ def check(seed: int) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32))
 def test_columns_equal_those_of_rows(seed: int) -> None:
     check(seed)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32), st.data())
 def test_the_first_choice_out_of_its_range_is_found(seed: int, data: Any) -> None:
     case = Case(seed)

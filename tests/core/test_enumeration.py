@@ -174,6 +174,7 @@ def check_large(problem: TableProblem, top: int, step: int) -> int:
     return int(feasible)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["plain", "classes", "leakage", "peaks", "logarithms"])
 def test_blocks_past_other_cells(family: str) -> None:
     found = 0

@@ -152,6 +152,7 @@ def test_equals_all_pairs_on_any_problem(random: Random, kind: str) -> None:
     check(problem, some_goals(random, problem))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, derandomize=True)
 @given(
     st.randoms(use_true_random=False),
@@ -237,6 +238,7 @@ def test_equals_enumeration_of_many(kind: str, goals: tuple[int, ...]) -> None:
     assert compared(larger(Random(f"{kind}{goals}"), 3, 60, kind), kind, goals) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "classes", "logarithms"])
 def test_equals_enumeration_of_many_rows(kind: str) -> None:
     """Of cells with so many rows some are looked at first."""
@@ -322,6 +324,7 @@ def steep(random: Random, kind: str) -> tuple[TableProblem, tuple[int, ...]]:
     return TableProblem([([0.0] * len(COLUMNS), made)], links), (0, goal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["inputs", "outputs", "energy of inputs", "energy of outputs", "leaking", "area"]
 )

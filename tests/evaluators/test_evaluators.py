@@ -186,6 +186,7 @@ def test_the_formats_of_a_table_say_the_same(tmp_path: Path) -> None:
         read_table(tmp_path / "missing.csv")
 
 
+@pytest.mark.slow
 def test_a_parquet_table(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

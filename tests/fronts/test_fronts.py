@@ -41,6 +41,7 @@ def front3() -> ParetoFront:
     return flash.pareto(SMALL, "rram", ("accuracy", "latency_ms", "energy_mj"))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(
     st.randoms(use_true_random=False),

@@ -119,6 +119,7 @@ def test_a_design_weighs_what_a_target_charges() -> None:
         assert (share.sum(axis=1) >= 1 - 1e-9).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_a_design_tells_more_than_a_random_draw(name: str) -> None:
     """By the determinant of the normal matrix, and by how far the loneliest network is."""

@@ -77,6 +77,7 @@ def decoded(space: SearchSpace, variant: int, rows: list[int]) -> Architecture:
     return space.decode(chosen)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(spaces(), st.sampled_from(TARGETS))
 def test_equals_the_compiled_core(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:

@@ -146,6 +146,7 @@ def said(flags: tuple[str, ...]) -> list[str]:
     return [flag for flag in flags if flag.startswith("no run of ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_class_that_a_default_space_reaches_has_a_run_or_a_flag(
@@ -173,6 +174,7 @@ def test_every_class_that_a_default_space_reaches_has_a_run_or_a_flag(
     assert len(unseen) < len(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_intervals_span_the_classes_beside_one_without_a_run(family: str, name: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twins.problems import space as draw_space
 
 import flash
+from flash._core.search.exact import Query
 from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
@@ -106,7 +107,7 @@ def test_its_answer_is_what_the_exact_solver_sees() -> None:
     design = ground.design
     for row, (score, latency) in zip(rows.tolist(), metrics[:2].T, strict=True):
         choice = ground.solved(tuple(row))[1]
-        run = Codesign(space, design, None, flash._core.search.exact.Query([INF] * 6), 0b11)
+        run = Codesign(space, design, None, Query([INF] * 6), 0b11)
         run.bits, run.effects = ground.bits, ground.effects
         tables = run.compile([choice])
         variant, *own = ground.places(ground.network_row(row))
@@ -170,6 +171,7 @@ def test_refusals(given: dict[str, Any], text: str) -> None:
         flash.search("resnet", **{"target": "fpga-zu3eg", "method": "hao", **given})
 
 
+@pytest.mark.slow
 def test_comparing() -> None:
     options = {"hao": {"subgraphs": 8, "samples": 8}}
     both = flash.compare(

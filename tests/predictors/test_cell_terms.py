@@ -29,6 +29,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
     return Architecture(family, chosen, draw(st.integers(1, 230)), draw(st.integers(1, 1000)))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(architectures())
 def test_an_architecture_and_its_network_are_read_alike(arch: Architecture) -> None:

@@ -243,6 +243,7 @@ def test_functions_that_numba_compiled_before() -> None:
     assert same(result, search(over_items))
 
 
+@pytest.mark.slow
 def test_changed_globals_are_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     first = search(with_helpers)

@@ -90,6 +90,7 @@ def listed(space: SearchSpace) -> list[Architecture]:
     return result
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(spaces(), st.data())
 def test_numbering_equals_enumeration(space: SearchSpace, data: st.DataObject) -> None:

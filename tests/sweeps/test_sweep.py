@@ -96,6 +96,7 @@ def test_spaces_drawn(random: Random) -> None:
         assert [one.index for one in result.top] == expected["index"][:7].tolist()
 
 
+@pytest.mark.slow
 def test_any_threads_and_chunks() -> None:
     whole = flash.sweep(SPACE, "rram", **BUDGETS, top=20, bins=16)
     for threads in (1, 2, 8):
