@@ -34,7 +34,7 @@ def build_info(packages: bool = False) -> dict[str, str]:
     from ._core.tables.tables import simd
     from ._version import __version__
 
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.abspath(__file__))
     facts = {"version": __version__, "location": package}
     facts.update(core())
     facts["switches"] = facts.get("switches") or "none"
