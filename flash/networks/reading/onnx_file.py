@@ -218,7 +218,7 @@ def _array(tensor: Any) -> Any:
 
 
 def _divisible(nodes: Iterable[Any]) -> None:
-    """Make every stride at least 1: onnx up to 1.20 divides by it, and the process ends.
+    """Make every stride at least 1: onnx up to 1.21 divides by it, and the process ends.
 
     A window with a stride of 0 is refused later, where it is read from the model itself.
     """
