@@ -2,9 +2,9 @@
 
     python -m benchmarks.suites.bench_costing [--json FILE]
 
-Networks of torchvision's shapes (tests/torch_models.py) are read by `Network.from_torch`, which
-lists their operations once; "operations" is that part of the import. Given are the least of 20
-rounds, in microseconds, and per layer of the network.
+Networks of torchvision's shapes (tests/twins/torch_models.py) are read by `Network.from_torch`,
+which lists their operations once; "operations" is that part of the import. Given are the least of
+20 rounds, in microseconds, and per layer of the network.
 """
 
 from __future__ import annotations

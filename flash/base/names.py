@@ -1,6 +1,6 @@
 """Names that the whole package shares, each list of them once: metrics, columns, budgets, ends.
 
-Their orders are those of the compiled core (flash/_core/problem.h).
+Their orders are those of the compiled core (flash/_core/tables/problem.h).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command line: ``flash COMMAND``, of which `_cli_options.HELP` is the list.
+"""The command line: ``flash COMMAND``, of which `options.HELP` is the list.
 
 Each command takes what its function takes, and does no more than read the arguments and print.
 Exit codes: 0 done, 1 no network meets the budgets, 2 an argument is not accepted, 130 Ctrl-C.

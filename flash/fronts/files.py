@@ -72,25 +72,30 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
     given = fields(WHERE, data, CHECKS, optional=CHOSEN, also=DERIVED, version=FORMAT)
-    space, target, predicted = given["space"], given["target"], given["predicted"]
-    n = len(given["x"])
+    space, target = given["space"], given["target"]
     with faults(WHERE):
         given["objectives"] = read_objectives(given["objectives"], target)
         given["x"] = _array([checked_row(space, row) for row in given["x"]], len(space.lengths))
         if any(given.get(name) is not None for name in CHOSEN):
             _choose(given, target.design_space(space.family))
-        bits = given.get("cell_bits")
-        names = ["nn_degree", *(["accuracy", "score"] if predicted else [])]
-        if bits is not None and bits.shape[1] and not predicted:
-            names.append(QUANTISED)
-        names += [name for name in COSTS if name in target.metrics] + list(COUNTS)
-        columns = {name: list_of(LARGE if name in COUNTS else REAL, n) for name in names}
-        metrics = fields(f"{WHERE}: metrics", given["metrics"], columns, join=".")
-        given["metrics"] = {
-            name: _array(column, kind="i8" if name in COUNTS else "f8")
-            for name, column in metrics.items()
-        }
+        given["metrics"] = _columns(given)
         return ParetoFront(**given)
+
+
+def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics of a front's points, checked, as arrays: all that it has, in order."""
+    bits, predicted = given.get("cell_bits"), given["predicted"]
+    names = ["nn_degree", *(["accuracy", "score"] if predicted else [])]
+    if bits is not None and bits.shape[1] and not predicted:
+        names.append(QUANTISED)
+    names += [name for name in COSTS if name in given["target"].metrics] + list(COUNTS)
+    n = len(given["x"])
+    checks = {name: list_of(LARGE if name in COUNTS else REAL, n) for name in names}
+    metrics = fields(f"{WHERE}: metrics", given["metrics"], checks, join=".")
+    return {
+        name: _array(column, kind="i8" if name in COUNTS else "f8")
+        for name, column in metrics.items()
+    }
 
 
 def _target(name: str, value: Any) -> Target:

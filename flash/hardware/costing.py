@@ -1,4 +1,4 @@
-"""What one network costs on a target: its layers charged one by one, by the rule of _operations."""
+"""What one network costs on a target: its layers charged one by one, by the rule of operations."""
 
 from __future__ import annotations
 

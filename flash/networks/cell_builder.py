@@ -1,4 +1,4 @@
-"""Layers of a `CellNetwork`; its torch twin is `export.cell_modules`."""
+"""Layers of a `CellNetwork`; its torch twin is `writing.cell_modules`."""
 
 from __future__ import annotations
 

@@ -262,7 +262,6 @@ class SearchResult(Record, Generic[N]):
 
         Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
         """
-
         from ..base.extras import require
 
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
@@ -270,7 +269,6 @@ class SearchResult(Record, Generic[N]):
 
     def plot(self) -> Figure:
         """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
-
         from ..base.extras import require
 
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
