@@ -59,7 +59,7 @@ stubs: $(TESTING)
 	$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED)
 
 pyright: $(TESTING)
-	$(BIN)/pyright --pythonpath $(abspath $(BIN))/python
+	$(BIN)/pyright --project . --pythonpath $(abspath $(BIN))/python
 
 unit: $(TESTING)
 	$(BIN)/$(PYTEST)
