@@ -18,6 +18,7 @@ import re
 import shlex
 import sys
 from glob import glob
+from multiprocessing import get_start_method
 from zlib import crc32
 
 import Cython
@@ -106,7 +107,15 @@ extensions = [
 made_by = repr((directives, Cython.__version__))
 generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
-modules = cythonize(extensions, compiler_directives=directives, build_dir=generated)
+# Packing sources needs no C files; made then, by another Cython, they would be newer than all built.
+packing = set(sys.argv) & {"sdist", "egg_info", "dist_info"}
+modules = extensions
+if not packing:
+    forks = get_start_method() == "fork"  # a process started anew would run this file
+    at_once = (os.cpu_count() or 1) if forks else 0
+    modules = cythonize(
+        extensions, nthreads=at_once, compiler_directives=directives, build_dir=generated
+    )
 for module in modules:
     named = {os.path.normpath(path) for path in [*module.depends, *module.sources]}
     module.depends = sorted(named.union(*(within[path] for path in named & within.keys())))
