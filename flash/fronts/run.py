@@ -149,7 +149,7 @@ def columns(
     x = choices_at(problem.space, problem.tables.space_rows, variant, row)
     predictor, scores = problem.predictor, metric[:, Metric.SCORE].copy()
     out: dict[str, ndarray[Any, Any]] = {
-        "nn_degree": np.array(nn_degrees(problem, scores, *places_of(problem.space, x)))
+        "nn_degree": np.array(nn_degrees(problem, scores, lambda: places_of(problem.space, x)))
     }
     if predictor is not None:
         accuracies = [predictor.accuracy_of(s) for s in scores.tolist()]

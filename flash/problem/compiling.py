@@ -17,7 +17,7 @@ from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
     from typing import Any
 
     from .._core.tables.tables import Tables
@@ -167,13 +167,14 @@ def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dic
     }
 
 
-def nn_degrees(problem: Problem, scores: Any, variants: Any, rows: Any) -> Any:
+def nn_degrees(problem: Problem, scores: Any, places: Callable[[], tuple[Any, Any]]) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are a topology's.
 
-    variants, rows: their places in tables, as arrays (`places_of`).
+    places: returns their places in tables, as arrays (`places_of`); called only then.
     """
     if problem.of_degrees:
         return scores
+    variants, rows = places()
     import numpy as np
 
     from .._core.costing import batch

@@ -94,7 +94,7 @@ class _Batches:
         limits = np.array(self.limits[Metric.LIMITED])[:, None]
         fits = np.all(metrics[Metric.LIMITED] <= limits, axis=0)
         scores = metrics[Metric.SCORE]
-        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, scores, *places)}
+        data: dict[str, Any] = {"nn_degree": nn_degrees(problem, scores, lambda: places)}
         if problem.predictor is not None:
             predict = problem.predictor.accuracy_of
             data["accuracy"] = np.array([predict(float(g)) for g in scores])

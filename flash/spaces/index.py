@@ -57,11 +57,12 @@ def number_of(digits: Sequence[Any], lengths: Sequence[int]) -> Any:
 
 def digits_of(number: Any, lengths: Sequence[int]) -> list[Any]:
     """Return the mixed-radix digits of a number."""
-    digits = []
-    for length in reversed(lengths):
-        number, digit = divmod(number, length)
-        digits.append(digit)
-    return digits[::-1]
+    digits = [0] * len(lengths)
+    for k in range(len(lengths) - 1, -1, -1):  # of integers faster than divmod
+        length = lengths[k]
+        digits[k] = number % length
+        number = number // length
+    return digits
 
 
 # Between flat index and row of choice indices

@@ -63,9 +63,8 @@ class Chunk:
         import numpy as np
 
         if name == "nn_degree":
-            return nn_degrees(
-                self.job.problem, self.metrics[Metric.SCORE], self.variants, self.rows
-            )
+            scores = self.metrics[Metric.SCORE]
+            return nn_degrees(self.job.problem, scores, lambda: (self.variants, self.rows))
         if name == "accuracy":
             return self.accuracy
         column = self.metrics[TERMS.index(name)]
