@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from ..problem.compiling import Problem
+    from ..results.conflicts import Explanation
 
-__all__ = ["best_first", "find", "summary", "teller"]
+__all__ = ["best_first", "explained", "find", "summary", "teller"]
 
 
 def find(
@@ -56,14 +57,14 @@ def find(
         print(file=sys.stderr)
     stopped = "interrupt" if interrupted else FRONT_STOPPED_BY[core.stopped]
     x, metrics = columns(problem, core, goals)
-    known: dict[str, float] | None = None
+    why: dict[str, Any] = {}
     if len(x) or stopped:
         message = summary(len(x), stopped, epsilon)
     else:
-        from ..results.conflicts import least_budgets, refusal
+        from ..results.conflicts import why_not
 
-        known = least_budgets(problem, budgets)
-        message = refusal(budgets, known)
+        known = why_not(problem.space, problem.target, problem.predictor, budgets)
+        message, why = known.message, explained(known)
     return ParetoFront(
         problem.space,
         problem.target,
@@ -75,10 +76,19 @@ def find(
         metrics,
         stopped,
         message,
-        known,
-        core.weighed,
-        perf_counter() - started,
+        weighed=core.weighed,
+        elapsed_s=perf_counter() - started,
+        **why,
     )
+
+
+def explained(known: Explanation) -> dict[str, Any]:
+    """Return what a front has of why it is empty, but for the message."""
+    return {
+        "least": known.least,
+        "conflicts": known.conflicts,
+        "remedies": known.remedies,
+    }
 
 
 def summary(points: int, stopped: str | None, epsilon: float, where: str = "") -> str:

@@ -52,6 +52,11 @@ class Objective(Record):
             return (Metric.SCORE,)
         return tuple([k for k, exponent in enumerate(self.exponents) if exponent])
 
+    @property
+    def of_score(self) -> bool:
+        """Whether the score itself is maximised."""
+        return self.exponents is None and self.function is None
+
     def name(self, predicted: bool, quantised: bool = False) -> str:
         """What is maximised, in words; quantised: NN-Degree by the bits that are chosen."""
         if self.function is not None:
