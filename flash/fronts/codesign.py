@@ -18,7 +18,7 @@ from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns, fac
 from ..problem.objective import limits_on
 from ..spaces.index import COUNT, choices_at, places_of, rows_of
 from .front import QUANTISED, FrontEvent, ParetoFront
-from .run import best_first, explained, summary, teller
+from .run import best_first, explained, reaching, summary, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def find_codesign(
         import sys
 
         print(file=sys.stderr)
-    x, chosen, bits, metrics = _columns(run, predictor, search, goals)
+    x, chosen, bits, metrics = _columns(run, predictor, search, goals, least)
     why: dict[str, Any] = {}
     stopped = search.stopped
     if short is not None:
@@ -141,11 +141,13 @@ def _columns(
     predictor: AccuracyPredictor | None,
     search: JointFront,
     goals: tuple[str, ...],
+    floor: float,
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Return rows of choices, options' numbers, bits and metrics, best first by each goal."""
     space, design = run.space, run.design
     metric = search.metrics
     order = best_first(metric, goals)
+    order = order[reaching(predictor, metric[:, Metric.SCORE], floor)[order]]
     own, bits = search.decoded()
     metric = metric[order]
     plain = _networks(space, design)

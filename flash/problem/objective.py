@@ -73,6 +73,15 @@ class Objective(Record):
             if e
         )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may not have meant: a cost that the objective rewards."""
+        return tuple(
+            f"the objective rewards a larger {term} (exponent {e:g}): did you mean {-e:g}?"
+            for term, e in zip(TERMS, self.exponents or (), strict=False)
+            if term in COSTS and e > 0.0
+        )
+
     def report(self, value: float, predictor: AccuracyPredictor | None = None) -> float:
         """Return a reported number from the core's (the product is compared by its logarithm)."""
         if self.exponents is None:
@@ -126,11 +135,11 @@ def read_budgets(
             )
     least = -INF
     if min_accuracy is not None:
-        least = budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
         if not scored:
             raise ArgumentError(
                 f"min_accuracy needs a {scorer}: without one the score is NN-Degree, no accuracy"
             )
+        least = budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
     return budgets, limits_of(budgets), least
 
 

@@ -99,8 +99,18 @@ def _headline(result: SearchResult[Any]) -> str:
     if result.nn_degree is not None:
         parts.append(f"NN-Degree {result.nn_degree:.6g}")
     if result.objective_name not in ("accuracy", "nn_degree") and result.objective is not None:
-        parts.append(f"{result.objective_name} {result.objective:.6g}")
+        cost = _least_cost(result)
+        if cost:
+            parts.append(f"{LABELS[cost]} {quantity(getattr(result, cost), UNITS.get(cost, ''))}")
+        else:
+            parts.append(f"{result.objective_name} {result.objective:.6g}")
     return ", ".join(parts)
+
+
+def _least_cost(result: SearchResult[Any]) -> str:
+    """Return the cost that the objective is the reciprocal of, or nothing."""
+    name = result.objective_name.removesuffix("^-1")
+    return name if name != result.objective_name and getattr(result, name, None) else ""
 
 
 def _cells(result: SearchResult[Any]) -> list[Part]:
@@ -214,12 +224,15 @@ def _proof_line(result: SearchResult[Any]) -> str:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
+    better = f"a higher {label}"
+    if _least_cost(result):
+        better = f"a lower {LABELS[_least_cost(result)]}"
     if result.x is None:
         if result.proven:
             return f"proven: {of}, none meets the budgets"
         return "not proven: the search ended before it found a network, or that there is none"
     if result.proven:
-        return f"proven optimal: {of}, none{within} has a higher {label}"
+        return f"proven optimal: {of}, none{within} has {better}"
     if result.upper_bound is None or result.gap is None:
         return f"not proven: there is no upper bound on {label}"
     return (

@@ -145,6 +145,7 @@ class Run:
             method=method,
             nfev=nfev,
             binding=self._binding(value) if proven and self.budgets else None,
+            notes=self.wanted.notes,
         )
 
     def _binding(self, value: float) -> Callable[[], Any]:
