@@ -202,7 +202,8 @@ def test_compiled_by_numba() -> None:
 def test_a_rewarded_cost_is_noted() -> None:
     result = flash.search("densenet", "rram", objective={"latency_ms": 1})
     assert any("did you mean -1?" in flag for flag in result.flags)
-    assert not flash.search("densenet", "rram", objective={"accuracy": 1}).flags
+    plain = flash.search("densenet", "rram", objective={"accuracy": 1})
+    assert not any("did you mean" in flag for flag in plain.flags)
 
 
 def test_words_of_a_least_cost() -> None:
