@@ -61,7 +61,8 @@ def test_from_layers_fills_in_what_inputs_tell() -> None:
             {"kind": "concat", "inputs": [4, 0, 1], "channels": 20},
             {"kind": "pool", "kernel": 2, "stride": 2},
             {"kind": "linear", "out_channels": 10, "bias": True},
-        ]
+        ],
+        outputs=[3, 7],
     )
     assert [layer.in_channels for layer in net.layers] == [3, 16, 16, 32, 16, 36, 36, 36 * 256]
     assert net.layers[6].height == 32
