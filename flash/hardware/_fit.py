@@ -10,7 +10,6 @@ import numpy as np
 
 from ..base.checks import shown
 from ..errors import ArgumentError, CalibrationWarning
-from ..networks.counting import counting_layers
 from . import KINDS
 from ._fitting import choose_strength, drawn_to, fit_relative, interval_table, leave_out, summary
 from ._terms import Terms, terms, totals
@@ -224,7 +223,7 @@ def equal_layers(networks: Sequence[Network]) -> list[int]:
                     one.out_height,
                     one.out_width,
                 )
-                for one in counting_layers(net)
+                for one in net.counting_layers
                 if one.kind in ("conv", "linear")
             ),
             n,
@@ -241,8 +240,8 @@ def layer_ranges(networks: Sequence[Network]) -> dict[str, Any]:
     dict
         The parts "network" and "layer" of a target's calibrated ranges.
     """
-    layers = [layer for net in networks for layer in counting_layers(net) if layer.weights]
-    counted = [sum(layer.weights > 0 for layer in counting_layers(net)) for net in networks]
+    layers = [layer for net in networks for layer in net.counting_layers if layer.weights]
+    counted = [sum(layer.weights > 0 for layer in net.counting_layers) for net in networks]
     return {
         "network": {
             "macs": _bounds([net.macs for net in networks]),

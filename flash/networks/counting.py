@@ -19,30 +19,7 @@ if TYPE_CHECKING:
 
     from .layer import Layer
 
-__all__ = ["counted_inputs", "counting", "counting_layers", "every_row", "need_connections"]
-
-
-def counted_inputs(net: Network) -> list[tuple[int, ...] | None] | None:
-    """Return the inputs that each row counts with, None for a row that does not count.
-
-    Returns
-    -------
-    list of (tuple of int or None), or None
-        None where every row counts with all its inputs: the usual case.
-    """
-    kept = net.__dict__
-    if "_counted" not in kept:
-        kept["_counted"] = _found(net) if net.connected else None
-    found: list[tuple[int, ...] | None] | None = kept["_counted"]
-    return found
-
-
-def counting_layers(net: Network) -> Sequence[Layer]:
-    """Return the layers that count, as they are in the table."""
-    found = counted_inputs(net)
-    if found is None:
-        return net.layers
-    return [layer for layer, inputs in zip(net.layers, found, strict=True) if inputs is not None]
+__all__ = ["counted_inputs", "counting", "every_row", "need_connections"]
 
 
 def counting(net: Network) -> Network:
@@ -51,7 +28,7 @@ def counting(net: Network) -> Network:
     Additions of which one input is left are that input. Zeros that a row other than an addition
     reads stay in its table, as rows that read the image.
     """
-    found = counted_inputs(net)
+    found = net.counted
     if found is None:
         return net
     made: Network | None = net.__dict__.get("_counting")
@@ -65,7 +42,7 @@ def every_row(net: Network) -> Network:
 
     Zeros become a pass over what they read: a pool of kernel 1.
     """
-    if counted_inputs(net) is None:
+    if net.counted is None:
         return net
     made: Network | None = net.__dict__.get("_every_row")
     if made is None:
@@ -92,7 +69,10 @@ def need_connections(net: Network, what: str) -> None:
         )
 
 
-def _found(net: Network) -> list[tuple[int, ...] | None] | None:
+def counted_inputs(net: Network) -> list[tuple[int, ...] | None] | None:
+    """Return the inputs that each row counts with; see `Network.counted`."""
+    if not net.connected:
+        return None
     layers = net.layers
     last = len(layers) - 1
     outputs = net.outputs or (last,)
@@ -158,6 +138,6 @@ def _reduced(net: Network, found: Sequence[tuple[int, ...] | None]) -> Network:
         input_shape=net.input_shape,
         outputs=None if ends == (len(rows) - 1,) else ends,
         connected=True,
-        _counted=None,
+        counted=None,
     )
     return made

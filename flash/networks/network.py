@@ -242,21 +242,35 @@ class Network(Record):
         return read_onnx(source)
 
     @cached
+    def counted(self) -> list[tuple[int, ...] | None] | None:
+        """Of each row the inputs that it counts with, None for one that does not count.
+
+        None where every row counts with all its inputs, the usual case.
+        """
+        from .counting import counted_inputs
+
+        return counted_inputs(self)
+
+    @property
+    def counting_layers(self) -> Sequence[Layer]:
+        """The layers that count, as they are in the table."""
+        if self.counted is None:
+            return self.layers
+        pairs = zip(self.layers, self.counted, strict=True)
+        return [layer for layer, inputs in pairs if inputs is not None]
+
+    @cached
     def params(self) -> int:
         """Parameters of the layers that count: weights, biases, batch norms.
 
         A weight that several rows use counts once.
         """
-        from .counting import counting_layers
-
-        return sum(layer.params for layer in counting_layers(self))
+        return sum(layer.params for layer in self.counting_layers)
 
     @cached
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and linear layers that count, for one image."""
-        from .counting import counting_layers
-
-        return sum(layer.macs for layer in counting_layers(self))
+        return sum(layer.macs for layer in self.counting_layers)
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -314,9 +328,7 @@ class Network(Record):
         return page([(self._rows(), 0, True), self._totals()])
 
     def _totals(self) -> str:
-        from .counting import counted_inputs
-
-        out = sum(inputs is None for inputs in counted_inputs(self) or ())
+        out = sum(inputs is None for inputs in self.counted or ())
         left = f"; layers that do not count: {out}" if out else ""
         return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs{left}"
 

@@ -11,8 +11,6 @@ and neither do zeros, nor adding them.
 
 from __future__ import annotations
 
-from .counting import counted_inputs
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +54,7 @@ class Charged:
     def __init__(self, net: Network) -> None:
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
-        found = counted_inputs(net)
+        found = net.counted
         if found is None:
             found = [_inputs(layer, net.connected) for layer in layers]
         self.counts: list[bool] = [inputs is not None for inputs in found]

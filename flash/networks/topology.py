@@ -9,7 +9,6 @@ layers, and is long-range; one with as many is a parallel branch, and is not.
 from __future__ import annotations
 
 from ..base.record import Record
-from .counting import counting, need_connections
 from .families import cell_inputs, convolutions, residual_blocks, used_links
 
 TYPE_CHECKING = False
@@ -85,6 +84,8 @@ def of_architecture(arch: Architecture) -> list[CellTopology]:
 
 def of_network(network: Network) -> list[CellTopology]:
     """Return the sums of each cell of a network, from its connections and the layers that count."""
+    from .counting import counting, need_connections
+
     need_connections(network, "NN-Degree")
     network = counting(network)
     layers = network.layers
