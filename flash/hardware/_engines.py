@@ -145,7 +145,9 @@ def _norm(channels: int, flat: bool) -> nn.Module:
 def _activated(x: Tensor, layer: Layer) -> Tensor:
     if layer.activation is None:
         return x
-    return nn.functional.relu6(x) if layer.activation == "relu6" else nn.functional.relu(x)
+    function: Any = getattr(nn.functional, layer.activation)
+    result: Tensor = function(x, dim=1) if "softmax" in layer.activation else function(x)
+    return result
 
 
 def _pooled(x: Tensor, layer: Layer) -> Tensor:

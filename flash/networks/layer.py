@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["KINDS", "MAX_CHANNELS", "MAX_LAYERS", "MAX_SIDE", "Layer", "row_numbers"]
+__all__ = ["ACTIVATIONS", "KINDS", "MAX_CHANNELS", "MAX_LAYERS", "MAX_SIDE", "Layer", "row_numbers"]
 
 KINDS = ("conv", "linear", "pool", "add", "concat")
-ACTIVATIONS = ("relu", "relu6")
+ACTIVATIONS = (
+    *("relu", "relu6"),  # which all targets were calibrated with
+    *("celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax"),
+    *("logsigmoid", "mish", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh"),
+)
 MODES = ("avg", "max", "global_avg", "zero")
 NORMS = ("input", "output", "both")
 MAX_CHANNELS = 1 << 40
@@ -62,7 +66,9 @@ class Layer(Record):
         One parameter per output channel (conv and linear).
     cell : int, optional
         The cell that the row belongs to; None for stem and head.
-    activation : {None, "relu", "relu6"}
+    activation : {None, "relu", "relu6", "silu", "gelu", "hardswish", ...}
+        By the names of torch.nn.functional. None of them changes a count; see `Cost.flags` for what
+        a target says of them.
     mode : {None, "avg", "max", "global_avg", "zero"}
         Of a pool, where the default is "avg". "zero" hands on zeros: an edge of a cell that does
         nothing, where it is executed all the same. What it reads is not needed for them.

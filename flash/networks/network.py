@@ -179,8 +179,9 @@ class Network(Record):
         Network
             Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
             poolings, additions and concatenations, with batch norms as the `norm` of the layer
-            that they belong to. Activations, dropout and reshaping cost nothing and are left out
-            (relu and relu6 are noted). A product of two maps, as in squeeze and excitation, stands
+            that they belong to. Activations are noted with the layer that they follow, where it has
+            a place for them (`Layer.activation`). Dropout and reshaping cost nothing and are left
+            out. A product of two maps, as in squeeze and excitation, stands
             for its larger factor, and the other is handed out, so that it counts. A weight that is
             used more than once counts where it is used first, and what weights are computed of,
             such as gains, counts with them: `Layer.extra_params`. Cells are told by modules with an

@@ -109,7 +109,7 @@ def row(**fields: Any) -> list[dict[str, Any]]:
         (row(kind="conv", out_channels=3, norm="batch"), ArgumentError, "norm must be one of"),
         (row(kind="conv", out_channels=3, norm=1), ArgumentTypeError, "norm must be one of"),
         (row(kind="conv", out_channels=3, bias=1), ArgumentTypeError, "bias must be True"),
-        (row(kind="conv", out_channels=3, activation="gelu"), ArgumentError, "activation must"),
+        (row(kind="conv", out_channels=3, activation="swiss"), ArgumentError, "activation must"),
         (row(kind="conv", out_channels=3, mode="avg"), ArgumentError, "mode belongs to a pool"),
         (row(kind="conv", out_channels=3, channels=1), ArgumentError, "channels belongs to"),
         (row(kind="pool", mode="sum"), ArgumentError, "mode must be one of"),

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from ...errors import ArgumentError, ArgumentTypeError
+from ..layer import ACTIVATIONS
 from ..network import Layer, Network
-from .operations import IMAGE
+from .operations import IMAGE, Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .operations import Operation
-
     Shape = tuple[int, int, int]
     Part = tuple[int, int]
 
 __all__ = ["assemble"]
 
-NOTED = ("relu", "relu6")
+SELF_GATED = {"sigmoid": "silu", "hardsigmoid": "hardswish"}
 NORMED = ("conv", "linear")  # rows that take a norm on their output
 
 
@@ -80,6 +79,7 @@ def assemble(
     """
     if returned is None:
         returned = [operation.output for operation in operations[-1:]]
+    operations = _joined_gates(operations, returned)
     table = _Table(operations, image)
     table.returned = set(returned)
     for operation in operations:
@@ -92,6 +92,27 @@ def assemble(
     if not outputs:
         raise ArgumentError("the network must have at least one layer, got none")
     return Network.from_layers([row.fields for row in table.rows], image, outputs)
+
+
+def _joined_gates(operations: Sequence[Operation], returned: Sequence[int]) -> list[Operation]:
+    """Return operations in which a value times its own sigmoid is one activation: silu."""
+    readers: dict[int, list[Operation]] = {}
+    for one in operations:
+        for value in one.inputs:
+            readers.setdefault(value, []).append(one)
+    result: list[Operation] = []
+    joined: dict[int, Operation] = {}  # by the number of the product
+    for one in operations:
+        name = SELF_GATED.get(one.fields.get("name") or "") if one.kind == "act" else None
+        gates = readers.get(one.output, []) if name and one.output not in returned else []
+        if len(gates) == 1 and gates[0].kind == "gate":
+            gate = gates[0]
+            if sorted(gate.inputs) == sorted((*one.inputs, one.output)):
+                whole = Operation("act", one.inputs, gate.output, one.path, one.cell, name=name)
+                joined[gate.output] = whole
+                continue
+        result.append(joined.get(one.output, one))
+    return result
 
 
 class _Table:
@@ -153,7 +174,7 @@ class _Table:
             fields["norm"] = "input"
             extra = fields.get("extra_params", 0) + self.values[operation.inputs[0]].extra
             fields["extra_params"] = extra
-            if act in NOTED:
+            if act in ACTIVATIONS:
                 fields["activation"] = act
         return self._append(operation, fields, (row,))
 
@@ -274,7 +295,8 @@ class _Table:
             if not made.activated:
                 made.activated = True
                 pre = made.fields.get("norm") == "input"
-                if name in NOTED and not pre and made.fields["kind"] != "pool":
+                plain = made.fields["kind"] != "pool" or name not in ("relu", "relu6")
+                if name in ACTIVATIONS and not pre and plain:
                     made.fields.setdefault("activation", name)
         return value
 
@@ -369,7 +391,7 @@ class _Table:
         if value.norm:
             fields["norm"] = "output"
             fields["extra_params"] = value.extra
-            if value.act in NOTED:
+            if value.act in ACTIVATIONS:
                 fields["activation"] = value.act
         made = self._joined(value, fields)
         result = _Value([self._part(made)], value.cell)
@@ -379,8 +401,6 @@ class _Table:
 
     def _joined(self, value: _Value, fields: dict[str, Any]) -> int:
         """Add the row that joins a value's parts."""
-        from .operations import Operation
-
         if not sum(taken for _, taken in value.parts):
             raise ArgumentError("it must read at least one channel, got none")
         parts = list(value.parts)

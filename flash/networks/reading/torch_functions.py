@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..layer import ACTIVATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -125,12 +127,13 @@ def _norm(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], resu
 def _act(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
     number = _source(recorder, args, kwargs)[1]
     plain = name.rstrip("_")
+    noted: str | None
     if plain in ("hardtanh", "clamp", "clip"):
         bounds = ("min_val", "max_val") if plain == "hardtanh" else ("min", "max")
         low, high = (_take(args, kwargs, k + 1, key) for k, key in enumerate(bounds))
-        noted = {(0, 6): "relu6", (0, None): "relu"}.get((low, high))
+        noted = {(0, 6): "relu6", (0, None): "relu"}.get((low, high), "hardtanh")
     else:
-        noted = plain if plain in ("relu", "relu6") else None
+        noted = plain if plain in ACTIVATIONS else None
     if number is None:
         return recorder.listing.unknown(name, recorder.path, "its image is a constant")
     return recorder.add("act", [number], result, name=noted)

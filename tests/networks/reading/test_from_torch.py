@@ -148,11 +148,29 @@ def test_norms_and_activations_find_their_layer() -> None:
     rows = [(row.kind, row.norm, row.activation) for row in net.layers]
     assert rows == [
         ("conv", "both", "relu"),
-        ("conv", False, None),
+        ("conv", False, "hardswish"),
         ("concat", "output", None),  # after an activation, before a flattened map: its own row
         ("linear", "output", "relu"),
-        ("linear", False, None),
+        ("linear", False, "softmax"),
     ]
+
+
+def test_activations_are_noted_by_name() -> None:
+    gated = Odd(lambda m, x: x * x.sigmoid())
+    parts = [
+        nn.SiLU(),
+        nn.GELU(),
+        gated,
+        nn.Hardtanh(-2, 2),
+        nn.Tanh(),
+        nn.ReLU6(),
+        Odd(lambda m, x: -x),
+    ]
+    module = nn.Sequential(*[one for part in parts for one in (conv(), part)])
+    net = Network.from_torch(module, IMAGE)
+    noted = [layer.activation for layer in net.layers]
+    assert noted == ["silu", "gelu", "silu", "hardtanh", "tanh", "relu6", None]
+    assert Network.from_dict(net.to_dict()) == net
 
 
 class Odd(nn.Module):
