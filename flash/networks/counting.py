@@ -2,10 +2,11 @@
 
 A row counts where an output of the network is made of it. A row is made of what it reads; zeros (a
 pool of mode "zero") are made of nothing, and an addition is not made of those of its inputs that
-are zeros. So a branch that nobody reads does not count, nor does one whose result is zeroed, while
-a convolution of zeros does where its result is read. Parameters, MACs, NN-Degree, NN-Mass and
-predictors take the rows that count. So do costs, but for targets whose runtime executes every row
-as it is written (``Target.runs_every_row``): of these every row is charged.
+are zeros: where one is left, it is no addition. So a branch that nobody reads does not count, nor
+does one whose result is zeroed, while a convolution of zeros does where its result is read.
+Parameters, MACs, NN-Degree, NN-Mass and predictors take the rows that count. So do costs, but for
+targets whose runtime executes every row as it is written (``Target.runs_every_row``): of these
+every row is charged.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ __all__ = ["counted_inputs", "counting", "every_row", "need_connections"]
 def counting(net: Network) -> Network:
     """Return the network of the rows that count: itself where all do.
 
-    Additions of which one input is left are that input. Zeros that a row other than an addition
-    reads stay in its table, as rows that read the image.
+    Zeros that a row other than an addition reads stay in its table, as rows that read the image.
     """
     found = net.counted
     if found is None:
@@ -95,6 +95,25 @@ def counted_inputs(net: Network) -> list[tuple[int, ...] | None] | None:
         for row in inputs:
             if row >= 0:
                 wanted[row] = True
+    return _without_sums_of_one(layers, found, outputs)
+
+
+def _without_sums_of_one(
+    layers: Sequence[Layer], found: list[tuple[int, ...] | None], outputs: Sequence[int]
+) -> list[tuple[int, ...] | None]:
+    """Let rows read what is left of a sum of which one input is left."""
+    places: dict[int, int] = {}
+    for number, inputs in enumerate(found):
+        if inputs is None:
+            continue
+        inputs = tuple(places.get(row, row) for row in inputs)
+        layer = layers[number]
+        one = layer.kind == "add" and len(inputs) == 1 < len(layer.inputs or ())
+        if one and not layer.norm and number not in outputs:
+            places[number] = inputs[0]
+            found[number] = None
+        else:
+            found[number] = inputs
     return found
 
 
@@ -117,12 +136,8 @@ def _reduced(net: Network, found: Sequence[tuple[int, ...] | None]) -> Network:
         if inputs is not None:
             inputs = tuple(places[row] for row in inputs)
             if layer.kind == "add" and len(inputs) < len(layer.inputs or ()):
-                layer = layer.replace(
-                    inputs=inputs, channels=layer.channels if len(inputs) > 1 else None
-                )
-                if len(inputs) == 1 and not layer.norm:
-                    places[number] = inputs[0]  # a sum of one
-                    continue
+                channels = layer.channels if len(inputs) > 1 else None
+                layer = layer.replace(inputs=inputs, channels=channels)
             elif inputs != layer.inputs:
                 layer = layer.replace(inputs=inputs)
         elif number in read or number in outputs:  # zeros
