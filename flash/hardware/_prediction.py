@@ -36,7 +36,7 @@ def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, f
 def _beside(target: Target, net: Net) -> dict[str, tuple[float, float]]:
     """Return between which costs a network lies whose class has no run: those that the nearest
     classes with one would give it. Empty where its class has a run."""
-    family, network = family_and_network(net)
+    family, network = family_and_network(net, target)
     totals = target.model(family).total(charged(network).packed)
     gap = unseen_class(target, family, float(totals[Column.SCALE]))
     if gap is None:
@@ -71,7 +71,7 @@ def distances(target: Target, net: Net) -> dict[str, float]:
 
 def _widths(target: Target, net: Net, level: float) -> dict[str, tuple[float, float, float]]:
     """Return (value, half width of its logarithm, leverage) of each metric with intervals."""
-    family, network = family_and_network(net)
+    family, network = family_and_network(net, target)
     tables = (target.intervals or {}).get(target.set_for(family))
     if not tables:
         return {}

@@ -117,7 +117,7 @@ def calibrate(
             )
     if not metrics:
         raise ArgumentError("networks must all have the same costs measured, got none in common")
-    charged = [family_and_network(one.net) for one in found]
+    charged = [family_and_network(one.net, model) for one in found]
     sets: dict[str, list[int]] = {}
     for n, (family, _) in enumerate(charged):
         sets.setdefault(model.set_for(family), []).append(n)

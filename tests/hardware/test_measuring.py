@@ -142,6 +142,25 @@ def test_odd_windows_become_modules_of_the_right_shapes() -> None:
 
 
 @pytest.mark.torch
+def test_activations_and_zeros_of_a_network_are_run() -> None:
+    torch = pytest.importorskip("torch")
+    from flash.hardware._engines import TableModule
+    from flash.networks.layer import ACTIVATIONS
+
+    x = torch.randn(2, 4, 5, 5)
+    for name in ACTIVATIONS:
+        made = TableModule(
+            Network.from_layers([{"kind": "pool", "kernel": 1, "activation": name}], (4, 5, 5))
+        )
+        more = {"dim": 1} if name.endswith("softmax") else {}
+        assert torch.equal(made(x), getattr(torch.nn.functional, name)(x, **more))
+    zero = [{"kind": "pool", "mode": "zero", "kernel": 1, "stride": stride} for stride in (1, 2)]
+    several = Network.from_layers([zero[0], {**zero[1], "inputs": [-1]}], (4, 5, 5), [0, 1])
+    assert [tuple(one.shape) for one in TableModule(several)(x)] == [(2, 4, 5, 5), (2, 4, 3, 3)]
+    assert not any(one.any() for one in TableModule(several)(x))
+
+
+@pytest.mark.torch
 def test_the_onnx_model_computes_what_the_module_does() -> None:
     runtime("onnxruntime")
     import numpy as np
