@@ -59,6 +59,10 @@ FEATURES = (
     "joins",
 )
 FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
+ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the rest are numbers
+    ("kernels", "passes", "joins"),
+    ("macs_spatial", "macs_depthwise", "macs_pointwise"),
+)
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
 GROUPED = True

@@ -7,9 +7,10 @@ launch of each: `kernels` (convolutions with what is launched beside them), `joi
 
 from __future__ import annotations
 
-from .cpu import COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
+from .cpu import ALIKE, COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
 
 __all__ = [
+    "ALIKE",
     "COLUMNS",
     "FEATURES",
     "GROUPED",
