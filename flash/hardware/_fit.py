@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.checks import shown
-from ..errors import ArgumentError, CalibrationWarning
+from ..errors import ArgumentError
 from . import KINDS
+from ._doubts import doubts_of_fit, warn
 from ._fitting import (
     FOLDS,
     Prior,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "equal_layers", "layer_ranges"]
 
 UNITS = 200.0  # measured over predicted: beyond it the unit is doubted
+FASTER = 20.0  # the same of a device so much faster than the base that hardly any is as fast
 STRAY = 50.0  # the same of one network over all others
 MOST_LISTED = 500  # networks whose residuals are written out
 
@@ -61,12 +62,13 @@ class Fit:
         self.values: dict[str, list[list[float]]] = {}
         self.alike: dict[str, list[str]] = {}
         self.held: dict[str, list[str]] = {}
+        self.doubts: list[str] = []
         self.groups = equal_layers(networks)
         first: dict[bytes, int] = {}
         keys = [first.setdefault(row.tobytes(), n) for n, row in enumerate(self.features)]
         twins = [n for n, key in enumerate(keys) if key != n and self.groups[key] == self.groups[n]]
         if twins:
-            _warn(
+            warn(
                 f"{len(twins)} of {len(networks)} networks are charged like another one "
                 f"([{twins[0]}] like [{keys[twins[0]]}]): they are left out together"
             )
@@ -112,7 +114,14 @@ class Fit:
             self.intervals[metric] = {"terms": [".".join(one) for one in found.names], **table}
             covered = np.abs(np.log(np.maximum(left / y, 1e-9)))
             facts["worst"] = self.found[int(np.argmax(covered))].name
+        self._wonder(doubts_of_fit(metric, self.found, y, left, predicted))
         self.values[metric] = [y.tolist(), predicted.tolist(), left.tolist()]
+
+    def _wonder(self, doubts: list[str]) -> None:
+        """Warn, and keep for the flags of searches."""
+        for one in doubts:
+            warn(one)
+        self.doubts += doubts
 
     def _prior(self, y: Array, found: Terms, known: Array, with_prior: bool) -> tuple[Prior, float]:
         """Return what is drawn to the base's coefficients or left at them, and how strongly."""
@@ -159,7 +168,7 @@ class Fit:
             return
         self.held[metric] = held
         if not told:
-            _warn(
+            warn(
                 f"{metric}: hardly any network determines the coefficients of {', '.join(held)}, "
                 f"which stay those of {self.base.name}, times the factor of all"
             )
@@ -178,23 +187,42 @@ class Fit:
     def _doubt(self, metric: str, y: Array, found: Terms, known: Array) -> None:
         """Warn where measurements cannot be what they are said to be."""
         if len(set(self.groups)) > 1 and (y == y[0]).all():
-            _warn(f"{metric} is {y[0]:g} for all {len(y)} networks: nothing can be fitted to it")
+            self._wonder(
+                [f"{metric} is {y[0]:g} for all {len(y)} networks: nothing can be fitted to it"]
+            )
         if not known.any():
             return
         ratio = y / np.maximum(found.offset + found.columns @ known, 1e-300)
         usual = float(np.median(ratio))
-        if not 1 / UNITS <= usual <= UNITS:
-            _warn(
-                f"{metric} is {usual:.3g} times what {self.base.name} predicts: is it in "
-                f"{_unit(metric)}?"
+        if usual > UNITS or usual < self._least(metric, y):
+            self._wonder(
+                [
+                    f"{metric} is {usual:.3g} times what {self.base.name} predicts: is it in "
+                    f"{_unit(metric)}?"
+                ]
             )
         stray = [n for n, r in enumerate(ratio) if not 1 / STRAY <= r / usual <= STRAY]
         if stray:
             some = ", ".join(f"[{n}]" for n in stray[:5])
-            _warn(
-                f"{metric}{some}{' ...' if len(stray) > 5 else ''} is more than {STRAY:g} times "
-                f"off from the others, compared with {self.base.name}: is it in {_unit(metric)}?"
+            self._wonder(
+                [
+                    f"{metric}{some}{' ...' if len(stray) > 5 else ''} is more than {STRAY:g} "
+                    f"times off from the others, compared with {self.base.name}: is it in "
+                    f"{_unit(metric)}?"
+                ]
             )
+
+    def _least(self, metric: str, y: Array) -> float:
+        """Return below what share of the base's prediction the unit is doubted.
+
+        Times in seconds of a device that is 24 times slower are 1/42 of it; so are those of one
+        that is 42 times faster, if that leaves it a speed that its kind has.
+        """
+        fastest = getattr(KINDS[self.base.kind], "FASTEST_MACS_PER_MS", None)
+        if metric != "latency_ms" or fastest is None:
+            return 1 / UNITS
+        rate = float(np.median([net.macs for net in self.networks] / y))
+        return 1 / FASTER if rate > fastest else 1 / UNITS
 
     def _count(self, metric: str, y: Array, found: Terms, with_prior: bool) -> bool:
         """Warn where there are too few networks, or too alike, for the coefficients; say if
@@ -206,7 +234,7 @@ class Fit:
         rest = f"{'drawn to ' if with_prior else ''}those of {self.base.name}"
         distinct = len(set(self.groups))
         if distinct < len(names):
-            _warn(
+            warn(
                 f"{metric}: {distinct} different networks for {len(names)} coefficients, which "
                 f"are {rest} where the networks do not tell"
             )
@@ -217,7 +245,7 @@ class Fit:
             some = [n for n, w in zip(names, np.abs(alike).max(axis=1), strict=True) if w > 1e-3]
             self.alike[metric] = some
             if not with_prior:
-                _warn(
+                warn(
                     f"{metric}: the networks do not tell apart the coefficients of "
                     f"{', '.join(some)}, which are {rest}"
                 )
@@ -254,6 +282,8 @@ class Fit:
         facts["strength"] = {m: one["strength"] for m, one in self.notes.items()}
         if self.alike:
             facts["not_told_apart"] = self.alike
+        if self.doubts:
+            facts["doubts"] = self.doubts
         if self.held:
             facts["kept_from_the_base"] = self.held
         noise = [one.noise_pct for one in self.found if one.noise_pct is not None]
@@ -336,14 +366,3 @@ def _unit(metric: str) -> str:
     return {"ms": "milliseconds", "mj": "millijoules", "mm2": "square millimetres"}[
         metric.rsplit("_", 1)[1]
     ]
-
-
-def _warn(message: str) -> None:
-    import sys
-
-    # at the line of the user's call, however deep this is
-    depth, frame = 1, sys._getframe(0).f_back
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("flash."):
-        frame, depth = frame.f_back, depth + 1
-    depth += 1
-    warnings.warn(message, CalibrationWarning, stacklevel=depth)

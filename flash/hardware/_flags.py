@@ -45,14 +45,20 @@ def flags_for(
     tuple of str
         One sentence each; empty where all is within.
     """
-    flags = []
     known = (target.residuals or {}).get(target.set_for(architecture_family))
-    if isinstance(known, dict) and known.get("networks") == 0:
+    known = known if isinstance(known, dict) else {}
+    flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
+    if known.get("networks") == 0:
         flags.append(
             f"{target.name} is not calibrated: its costs are estimated from its specification"
         )
     elif architecture_family in target.not_calibrated_families:
-        fitted = [one for families in target.sets.values() for one in families]
+        fitted = [
+            one
+            for families in target.sets.values()
+            for one in families
+            if one not in target.not_calibrated_families
+        ]
         flags.append(
             f"{architecture_family} on {target.name} is not calibrated: its costs are read from "
             f"coefficients fitted on {', '.join(fitted) or 'other networks'}"
