@@ -134,8 +134,8 @@ def series_item(
         from ._doubts import warn
 
         warn(
-            f"net[{place}] ({title}) can be measured, but flash cannot read its layers, and a "
-            f"calibration will leave it out: {unread}"
+            f"flash cannot read the layers of net[{place}] ({title}), and a calibration will "
+            f"leave its measurement out: {unread}"
         )
     else:
         if isinstance(found, Architecture):
