@@ -333,9 +333,11 @@ def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_onnx_file_that_is_none_is_told(tmp_path: Path) -> None:
     runtime("onnxruntime")
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises((ArgumentError, DeviceError)):
-        with pytest.warns(CalibrationWarning, match=r"cannot read the layers of .*bad.onnx"):
-            flash.measure(tmp_path / "bad.onnx", runtime="onnxruntime", **QUICK)
+    with (
+        pytest.raises((ArgumentError, DeviceError)),
+        pytest.warns(CalibrationWarning, match=r"cannot read the layers of .*bad.onnx"),
+    ):
+        flash.measure(tmp_path / "bad.onnx", runtime="onnxruntime", **QUICK)
     with pytest.raises(FileNotFoundError):
         flash.measure(tmp_path / "none.onnx", runtime="onnxruntime", **QUICK)
 
