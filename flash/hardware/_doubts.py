@@ -152,7 +152,7 @@ def doubts_of_fit(
             doubts.append(f"{told}: the fit says little")
         elif metric == "latency_ms" and error > limit:
             doubts.append(f"{told}, and measurements by {float(np.median(noise)):.3g} % only")
-        elif error > POOR_PCT and error > NO_BETTER * measured:
+        elif error > POOR_PCT and 0.01 < NO_BETTER * measured < error:
             doubts.append(f"{told}, as by one number for all ({measured:.3g} %)")
     drift = _drift(found, y / predicted, predicted)
     if drift is not None:

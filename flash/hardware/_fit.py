@@ -128,8 +128,6 @@ class Fit:
         prior = Prior(known, self._likely(found, known))
         of = found.columns, y, found.offset
         strength = choose_strength(*of, self.groups, prior) if with_prior else 0.0
-        if math.isinf(strength):
-            return prior, strength
         noise = noise_of(leave_out(*of, self.groups, prior, strength, FOLDS), y)
         if with_prior:
             prior = prior.replace(noise=noise)

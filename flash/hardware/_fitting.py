@@ -57,8 +57,11 @@ _LEAST = 1e-9  # of a prediction over its measurement: a logarithm is taken
 _NORMAL = 1.4826  # standard deviation over the median of absolute errors, of normal ones
 LEAST_NOISE = 1e-3  # of a measurement, relative
 TIMES = 30.0  # as often the prior a coefficient costs the pull what the noise of a network does
-DOUBT = 3.0  # a coefficient uncertain by as many times the prior is left at it ...
-SURE = 4.0  # ... unless it is as many times its uncertainty
+DOUBT = 1.0  # a coefficient that is uncertain by as many times the prior is left at it ...
+SURE = 4.0  # ... unless it is found to be as many times its uncertainty
+# Of a network of another kind: by how many times the error within the set a share of the metric
+# may be off, and one that is e times as large as any measured, or has what none of them had
+KAPPA, GAMMA = 10.0, 3.0
 
 
 class Prior(Record):
@@ -195,29 +198,20 @@ def undetermined(
 ) -> Mask:
     """Return which coefficients hardly any network determines, shape (p,).
 
-    Those whose standard error by the fit is above `DOUBT` times the prior (its unit, where the
-    prior is 0), unless they are far above it; one after the other, the most uncertain first, for
-    of two that rise together one is enough. What no network has is among them.
+    Those whose part of the metric, `DOUBT` times as large as by the prior (or where that is 0, as
+    is likely), would be lost in the noise of all networks; unless the fit sees so much more of it
+    that it is not. What no network has is among them.
     """
     a = columns / y[:, None]
-    known = drawn_to(columns, y, offset, prior)
-    unit, seen = _units(a, known, prior)
+    unit, seen = _units(a, drawn_to(columns, y, offset, prior), prior)
     if math.isinf(noise):
         return np.ones(len(unit), bool)
-    pull = _pull(a, known, prior, min(strength, 1e9))
-    held = ~seen
-    while not held.all():
-        now = prior.replace(held=held)
-        ratio = (fit_relative(columns, y, offset, now, strength) / unit)[~held]
-        system = np.vstack([(a * unit)[:, ~held], np.diag(pull[~held])])
-        spread = np.linalg.pinv(system.T @ system, 1e-12, hermitian=True)
-        error = noise * np.sqrt(np.maximum(np.diag(spread), 0.0))
-        doubted = np.where((error > DOUBT) & (ratio < SURE * error), error, 0.0)
-        if not doubted.any():
-            break
-        held = held.copy()
-        held[np.flatnonzero(~held)[int(doubted.argmax())]] = True
-    return held
+    part = np.sqrt((a * a).sum(axis=0)) * unit
+    error = np.where(seen, noise / np.maximum(part, 1e-300), math.inf)
+    if math.isinf(strength):
+        return error > DOUBT
+    ratio = fit_relative(columns, y, offset, prior.replace(held=~seen), strength) / unit
+    return ~seen | ((error > DOUBT) & (ratio < SURE * error))
 
 
 def noise_of(left_out: Array, y: Array) -> float:
@@ -360,7 +354,9 @@ def interval_table(
     own = np.einsum("ij,jk,ik->i", a, inverse, a)
     # what the leverage was before the network itself was among the rows
     own = np.minimum(own, _MOST_OWN)
-    h = own / (1.0 - own)
+    kinds = _kinds(columns / y[:, None], known)
+    inverse = inverse + kinds
+    h = own / (1.0 - own) + np.einsum("ij,jk,ik->i", a, kinds, a)
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
     return {
@@ -368,6 +364,20 @@ def interval_table(
         "most": float(f"{h.max():.6g}"),
         "inverse": [[float(f"{v:.6g}") for v in row] for row in inverse],
     }
+
+
+def _kinds(a: Array, known: Array) -> Array:
+    """Return what adds to the leverage of a network of another kind.
+
+    A cost model is a little wrong for every kind of layer, which the fit makes up for as far as
+    the measured networks have them in the same proportions. So the square of the distance between
+    a network's shares of the metric, by feature, and their mean over the measured ones, times
+    `KAPPA` squared: in units of the noise, for a model that errs little within its set is expected
+    to err little beyond it.
+    """
+    mean = (a * known).mean(axis=0)
+    apart = KAPPA * (np.eye(len(known)) - mean[:, None]) * known
+    return np.asarray(apart.T @ apart)
 
 
 def _inverse(
@@ -393,10 +403,13 @@ def _inverse(
     return np.asarray(inverse * np.outer(unit, unit), np.float64)
 
 
-def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:
+def interval_width(
+    table: dict[str, Any], row: Array | None, level: float, beyond: float = 0.0
+) -> tuple[float, float]:
     """Return (half width of ln(metric), leverage) of a network.
 
-    row: its columns over its prediction, shape (p,); None for one without leverage. With fewer
+    row: its columns over its prediction, shape (p,); None for one without leverage; beyond: what
+    adds to that (see `flash.hardware._prediction`). With fewer
     than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
     their mean square takes over where it is wider.
     """
@@ -412,5 +425,5 @@ def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tu
         spread = float(np.sqrt((scores**2).mean()))
         width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
     leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
-    leverage = max(0.0, leverage)
+    leverage = max(0.0, leverage) + beyond
     return width * math.sqrt(1.0 + leverage), leverage

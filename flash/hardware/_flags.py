@@ -127,7 +127,24 @@ def flags_of(
     side = max(counted.input_shape[1:])
     flags = flags_for(target, family, known, channels, kernel, side)
     flags += _flags_of_groups(target, family, layers)
-    return flags + _flags_of_features(target, family, counted)
+    flags += _flags_of_features(target, family, counted)
+    return flags + _flags_of_distance(target, family, counted, costs)
+
+
+def _flags_of_distance(
+    target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """Say that a network is unlike those of the calibration."""
+    if not target.intervals:
+        return ()
+    from ._prediction import distances_of
+
+    return tuple(
+        f"{metric}: unlike any network that {target.name} was calibrated on (distance {far:.3g}, "
+        "of the farthest of them 1): its interval is wide"
+        for metric, far in distances_of(target, family, counted, costs).items()
+        if far > 1.0
+    )
 
 
 def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tuple[str, ...]:

@@ -83,8 +83,9 @@ def test_no_coefficient_is_drawn_from_one_network() -> None:
 def test_a_narrow_set_does_not_make_other_networks_worse(
     name: str, settings: dict[str, int]
 ) -> None:
-    """Of another device, fitted to one family: the others are about as good as by the base times
-    a factor, or better, and MobileNetV2 says of the ResNets no worse than the base itself."""
+    """Of another device, fitted to one family: of the others it says no worse than the base does,
+    as it is or times a factor (once 6,700 and 13,000 % off), and MobileNetV2 says of the ResNets no
+    worse than the base itself."""
     truth = Target.load("cpu-x86-torch")
     own = SearchSpace(name, **settings)
     nets = flash.calibration_design(own, CPU)
@@ -100,7 +101,7 @@ def test_a_narrow_set_does_not_make_other_networks_worse(
     assert error(found, own.sample(20, seed=4)) < 0.05
     for other in {"densenet", "resnet", "wide-resnet", "mobilenet-v2"} - {name}:
         nets = SearchSpace(other).sample(20, seed=4)
-        assert error(found, nets) <= 1.5 * error(CPU, nets, factor)
+        assert error(found, nets) <= max(error(CPU, nets), error(CPU, nets, factor))
     if name == "mobilenet-v2":
         nets = [one for f in ("resnet", "wide-resnet") for one in SearchSpace(f).sample(40, seed=1)]
         assert error(found, nets) <= error(CPU, nets)
