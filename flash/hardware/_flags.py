@@ -139,11 +139,16 @@ def _flags_of_distance(
         return ()
     from ._prediction import distances_of
 
-    return tuple(
-        f"{metric}: unlike any network that {target.name} was calibrated on (distance {far:.3g}, "
-        "of the farthest of them 1): its interval is wide"
-        for metric, far in distances_of(target, family, counted, costs).items()
-        if far > 1.0
+    far = [
+        f"{one:.3g} in {metric}"
+        for metric, one in distances_of(target, family, counted, costs).items()
+        if one > 1.0
+    ]
+    if not far:
+        return ()
+    return (
+        f"unlike any network that {target.name} was calibrated on: its distance is "
+        f"{', '.join(far)} (of the farthest of them 1), and its intervals are wide",
     )
 
 
