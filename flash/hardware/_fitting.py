@@ -60,8 +60,11 @@ TIMES = 30.0  # as often the prior a coefficient costs the pull what the noise o
 DOUBT = 1.0  # a coefficient that is uncertain by as many times the prior is left at it ...
 SURE = 4.0  # ... unless it is found to be as many times its uncertainty
 # Of a network of another kind: by how many times the error within the set a share of the metric
-# may be off, and one that is e times as large as any measured, or has what none of them had
-KAPPA, GAMMA = 10.0, 3.0
+# may be off, ...
+KAPPA = 10.0
+# ... and how much farther it is, in parts of the farthest measured, where it is e times as large as
+# any of them, or has what none of them had
+GAMMA = 0.5
 
 
 class Prior(Record):
@@ -348,17 +351,23 @@ def interval_table(
     that they lack.
     """
     error = np.abs(log_ratio(left_out, y))
-    noise = float(np.median(error))
-    inverse = _inverse(columns / y[:, None], known, noise, strength, drawn, unsure)
+    inverse, doubted = _inverse(columns / y[:, None], known, strength, drawn, unsure)
     a = columns / np.maximum(left_out, _LEAST * y)[:, None]
     own = np.einsum("ij,jk,ik->i", a, inverse, a)
     # what the leverage was before the network itself was among the rows
     own = np.minimum(own, _MOST_OWN)
     kinds = _kinds(columns / y[:, None], known)
-    inverse = inverse + kinds
-    h = own / (1.0 - own) + np.einsum("ij,jk,ik->i", a, kinds, a)
+    plain = own / (1.0 - own) + np.einsum("ij,jk,ik->i", a, kinds, a)
     _, place = np.unique(np.asarray(groups), return_inverse=True)
+    h, unit = plain, 1.0
+    for _ in range(
+        3
+    ):  # a share of what was not measured may be wrong by itself: in units of scores
+        score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+        unit = max(float(np.median(score)), 1e-3 * float(np.median(error)), 1e-6)
+        h = plain + (a**2 @ doubted**2) / unit**2
     score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+    inverse = inverse + kinds + np.diag((doubted / unit) ** 2)
     return {
         "scores": [float(f"{s:.6g}") for s in np.sort(score)],
         "most": float(f"{h.max():.6g}"),
@@ -381,26 +390,18 @@ def _kinds(a: Array, known: Array) -> Array:
 
 
 def _inverse(
-    a: Array,
-    known: Array,
-    noise: float,
-    strength: float,
-    drawn: Array | None,
-    unsure: Array | None,
-) -> Array:
-    """Return the inverse of a' a, in which an unmeasured coefficient is uncertain by itself."""
+    a: Array, known: Array, strength: float, drawn: Array | None, unsure: Array | None
+) -> tuple[Array, Array]:
+    """Return the inverse of a' a of what was measured, and by how much the others may be wrong."""
     unit, seen = _units(a, np.zeros(len(known)) if drawn is None else drawn)
-    doubtful = np.where(seen, 0.0, known) if unsure is None else unsure
-    seen = seen & (doubtful <= 0.0)
+    doubted = np.where(seen, 0.0, known) if unsure is None else unsure
+    seen = seen & (doubted <= 0.0)
     precision = np.full(len(unit), min(max(strength, 1e-6), 1e9) * len(a))
     precision[seen & (known == 0)] = 1e12  # held at zero by the fit, on the edge of what it may be
     b = (a * unit)[:, seen]
     inverse = np.zeros((len(unit), len(unit)))
     inverse[np.ix_(seen, seen)] = np.linalg.inv(b.T @ b + np.diag(precision[seen]))
-    # In units of the noise: a share s of the prediction may be wrong by s.
-    inverse += np.diag(np.where(seen, 0.0, 1.0 / max(noise, 1e-3) ** 2))
-    unit = np.where(seen, unit, np.maximum(doubtful, 1e-30))
-    return np.asarray(inverse * np.outer(unit, unit), np.float64)
+    return np.asarray(inverse * np.outer(unit, unit), np.float64), np.where(seen, 0.0, doubted)
 
 
 def interval_width(
@@ -408,8 +409,8 @@ def interval_width(
 ) -> tuple[float, float]:
     """Return (half width of ln(metric), leverage) of a network.
 
-    row: its columns over its prediction, shape (p,); None for one without leverage; beyond: what
-    adds to that (see `flash.hardware._prediction`). With fewer
+    row: its columns over its prediction, shape (p,); None for one without leverage; beyond: how far
+    it lies outside of what was measured, squared (see `flash.hardware._prediction`). With fewer
     than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
     their mean square takes over where it is wider.
     """
@@ -425,5 +426,6 @@ def interval_width(
         spread = float(np.sqrt((scores**2).mean()))
         width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
     leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
-    leverage = max(0.0, leverage) + beyond
-    return width * math.sqrt(1.0 + leverage), leverage
+    leverage = max(0.0, leverage)
+    more = GAMMA**2 * max(table["most"], 1.0) * beyond if beyond else 0.0
+    return width * math.sqrt(1.0 + leverage + more), leverage

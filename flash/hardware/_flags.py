@@ -22,6 +22,7 @@ def flags_for(
     max_channels: int | None = None,
     kernel: int | None = None,
     resolution: int | None = None,
+    min_channels: int | None = None,
 ) -> tuple[str, ...]:
     """Return what lies outside the range that a target was calibrated in.
 
@@ -39,6 +40,8 @@ def flags_for(
         The largest kernel side.
     resolution : int, optional
         Height and width of the image in pixels.
+    min_channels : int, optional
+        The fewest channels that a convolution writes.
 
     Returns
     -------
@@ -78,6 +81,10 @@ def flags_for(
             low, high = min(low, layer["out_channels"][0]), max(high, layer["out_channels"][1])
         if max_channels > high:
             flags.append(_outside("channels", max_channels, low, high))
+    if min_channels is not None and "out_channels" in layer:
+        low, high = layer["out_channels"]
+        if min_channels < low:
+            flags.append(_outside("channels", min_channels, low, high))
     if kernel is not None and "kernel" in layer and kernel > layer["kernel"][1]:
         flags.append(_outside("kernel", kernel, *layer["kernel"]))
     if resolution is not None and "positions" in layer:
@@ -120,12 +127,14 @@ def flags_of(
         "layers": len(weighted),
     }
     channels = kernel = 0
+    fewest = None
     for layer in weighted:
         if layer.kind == "conv":
+            fewest = min(fewest or layer.out_channels, layer.out_channels)
             channels = max(channels, layer.in_channels, layer.out_channels)
             kernel = max(kernel, *layer.kernel_size)
     side = max(counted.input_shape[1:])
-    flags = flags_for(target, family, known, channels, kernel, side)
+    flags = flags_for(target, family, known, channels, kernel, side, fewest)
     flags += _flags_of_groups(target, family, layers)
     flags += _flags_of_features(target, family, counted)
     return flags + _flags_of_distance(target, family, counted, costs)

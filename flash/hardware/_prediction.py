@@ -3,8 +3,9 @@
 Of a network with the value v of a metric the interval is ``v exp(-w)`` to ``v exp(w)`` with
 ``w = width(level) sqrt(1 + h + b)``. The width is that of networks like the measured ones; h, a
 quadratic form of the network's columns over v, says how unlike the measured ones it is made up
-(see `flash.hardware._fitting.interval_table`); b how much larger it is, by v and by its largest
-layer's positions, and whether it has a feature that none of them had (`_beyond`).
+(see `flash.hardware._fitting.interval_table`); b, `GAMMA` squared times the greatest h of a
+measured network times `_beyond`, how much larger it is, and whether it has what none of them had.
+Its distance is the root of h, over that greatest one, and `_beyond`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..base.names import Column
 from ..networks.operations import charged
 from . import KINDS
 from ._classes import as_in_class, unseen_class
-from ._fitting import GAMMA, interval_width
+from ._fitting import interval_width
 from ._terms import terms, totals
 from .costing import cost, family_and_network
 
@@ -43,7 +44,7 @@ def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, f
     own = {metric: getattr(costs, metric) for metric in target.metrics}
     found = {}
     beside = _beside(target, family, charged(network), own)
-    for metric, (value, width, _) in _widths(target, family, charged(network), own, level).items():
+    for metric, (value, width, *_) in _widths(target, family, charged(network), own, level).items():
         half = min(width, 700.0)  # an exponential that is still a number
         low, high = beside.get(metric, (value, value))
         found[metric] = (low * float(np.exp(-half)), high * float(np.exp(half)))
@@ -87,21 +88,23 @@ def distances_of(
     """Return the same of what a network is charged for, with its costs."""
     tables = (target.intervals or {}).get(target.set_for(family), {})
     return {
-        metric: math.sqrt(apart / max(tables[metric]["most"], 1e-12))
-        for metric, (_, _, apart) in _widths(target, family, counted, own, 0.9).items()
+        metric: math.sqrt(leverage / max(tables[metric]["most"], 1e-12) + beyond)
+        for metric, (_, _, leverage, beyond) in _widths(target, family, counted, own, 0.9).items()
     }
 
 
 def _widths(
     target: Target, family: str, counted: Charged, own: Mapping[str, float | None], level: float
-) -> dict[str, tuple[float, float, float]]:
-    """Return (value, half width of its logarithm, h + b) of each metric with intervals."""
+) -> dict[str, tuple[float, float, float, float]]:
+    """Return (value, half width of its logarithm, h, `_beyond`) of each metric with intervals."""
     place = target.set_for(family)
     tables = (target.intervals or {}).get(place)
     if not tables:
         return {}
     features = totals(target.kind, [counted], target.array)
     ranges = target.calibrated_ranges.get(place) or {}
+    scale = float(target.model(family).total(counted.packed)[Column.SCALE])
+    new_class = unseen_class(target, family, scale) is not None
     result = {}
     for metric, table in tables.items():
         value = own.get(metric)
@@ -111,9 +114,9 @@ def _widths(
         found = terms(target, family, metric, features, latency, [counted])
         columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
         row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
-        beyond = _beyond(target, ranges, metric, value, counted, features[0])
-        width, apart = interval_width(table, np.array(row), level, beyond)
-        result[metric] = (value, width, apart)
+        beyond = _beyond(target, ranges, metric, value, counted, features[0]) + new_class
+        width, leverage = interval_width(table, np.array(row), level, beyond)
+        result[metric] = (value, width, leverage, beyond)
     return result
 
 
@@ -125,7 +128,7 @@ def _beyond(
     counted: Charged,
     features: Array,
 ) -> float:
-    """Return what a network's size and features add to its leverage.
+    """Return how far a network lies outside of what was measured, squared.
 
     The squares of the logarithms of how many times its value, and its largest layer's positions,
     lie outside the calibrated range; and 1 where it has a feature that no measured network had.
@@ -143,4 +146,4 @@ def _beyond(
     )
     size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
     area = math.log(max(positions / most, 1.0))
-    return GAMMA**2 * (size**2 + area**2 + lacking)
+    return size**2 + area**2 + lacking
