@@ -333,8 +333,11 @@ def result_at(
     status, message = said
 
     def flags() -> tuple[str, ...]:
-        hardware = target if charged is None else charged()
-        return notes + hardware.cost(space.decode(row)).flags
+        if charged is None:
+            return notes + target.cost(space.decode(row)).flags
+        from ..hardware.costing import flags_at
+
+        return notes + flags_at(charged(), space.decode(row), target.costs_among(metrics))
 
     return SearchResult(
         space,

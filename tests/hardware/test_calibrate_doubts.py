@@ -201,3 +201,17 @@ def test_what_cannot_be_read_is_left_out_by_name() -> None:
     assert found.residuals["default"]["networks"] == 23
     with pytest.raises(ArgumentError, match="layers that flash can read, got none: Vision"):
         flash.calibrate(CPU, [ms[3]])
+
+
+def test_flags_of_a_codesign_are_of_the_answer() -> None:
+    """Its network has fewer bits: what `Target.cost` says of it with all of them is not the point."""
+    base = Target.load("fpga-zu3eg")
+    nets = [n for n in SearchSpace("densenet").sample(600, seed=0) if base.cost(n).latency_ms < 7]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        found = flash.calibrate(base, nets[:25], latency_ms=latencies(base, nets[:25]))
+    low, high = found.calibrated_ranges["default"]["network"]["latency_ms"]
+    result = flash.search("densenet", found, max_latency_ms=5.0, codesign=True)
+    assert result.latency_ms is not None
+    assert low <= result.latency_ms <= high
+    assert not any(flag.startswith("latency_ms ") for flag in result.flags)
