@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from ..networks.network import Layer, Network
     from . import Target
 
-__all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
+__all__ = [
+    "Cost",
+    "LayerCost",
+    "cost",
+    "family_and_network",
+    "flags_at",
+    "flags_for",
+    "operations",
+]
 
 MAX_KEPT = 8  # costs that a network keeps
 
@@ -120,6 +128,15 @@ def _cost(target: Target, net: Net) -> Cost:
             lambda: flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
         ),
     )
+
+
+def flags_at(target: Target, net: Net, costs: dict[str, float | None]) -> tuple[str, ...]:
+    """Return what lies outside the calibrated range of a network whose costs are known to be others
+    than `cost` says: of one with fewer bits."""
+    family, network = family_and_network(net, target)
+    counted = charged(network)
+    totals = target.model(family).total(counted.packed)
+    return flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
 
 
 def unit_missing(target: Target, counted: Charged) -> str | None:

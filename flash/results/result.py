@@ -371,8 +371,13 @@ def result_at(
         return hardware().interval(space.decode(row))
 
     def flags() -> tuple[str, ...]:
-        own = notes + hardware().cost(space.decode(row)).flags
-        return own + tuple(_crossed(budgets, result.intervals or {}))
+        if charged is None:
+            own = target.cost(space.decode(row)).flags
+        else:
+            from ..hardware.costing import flags_at
+
+            own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
+        return notes + own + tuple(_crossed(budgets, result.intervals or {}))
 
     result: SearchResult[Any] = SearchResult(
         space,

@@ -14,7 +14,13 @@ import pytest
 
 import flash
 from flash import Architecture, Cell, Measurement, Network
-from flash.errors import ArgumentError, ArgumentTypeError, DeviceError, FormatError
+from flash.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CalibrationWarning,
+    DeviceError,
+    FormatError,
+)
 from flash.hardware import _series
 from flash.hardware.measuring import script
 
@@ -92,9 +98,10 @@ def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
         def forward(self, x: Any) -> Any:
             return torch.fft.fft2(x).abs().sum((2, 3))
 
-    found = flash.measure(Odd(), **QUICK)
+    with pytest.warns(CalibrationWarning, match=r"cannot read the layers of net\[0\] \(Odd-0\)"):
+        found = flash.measure(Odd(), **QUICK)
     assert found.subject is None
-    with pytest.raises(ArgumentError, match=r"networks\[0\] \(Odd-0\) does not say what was meas"):
+    with pytest.raises(ArgumentError, match="layers that flash can read, got none: Odd-0"):
         flash.calibrate("cpu-x86", [found])
 
 
@@ -345,7 +352,10 @@ def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_onnx_file_that_is_none_is_told(tmp_path: Path) -> None:
     runtime("onnxruntime")
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises((ArgumentError, DeviceError)):
+    with (
+        pytest.raises((ArgumentError, DeviceError)),
+        pytest.warns(CalibrationWarning, match=r"cannot read the layers of .*bad.onnx"),
+    ):
         flash.measure(tmp_path / "bad.onnx", runtime="onnxruntime", **QUICK)
     with pytest.raises(FileNotFoundError):
         flash.measure(tmp_path / "none.onnx", runtime="onnxruntime", **QUICK)
