@@ -40,6 +40,7 @@ __all__ = [
     "names",
     "number",
     "parse_json",
+    "path_of",
     "public",
     "read_text",
     "real",
@@ -458,19 +459,45 @@ def shipped(*names: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", *names)
 
 
+def path_of(name: str, value: Any) -> str:
+    """Return the text of a path: of a string or an ``os.PathLike`` that no system would refuse.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is none (a number would be a file descriptor), or holds what no path may hold.
+    """
+    path: Any = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise ArgumentTypeError(
+            f"{name} must be a path, got {shown(value)} ({type(value).__name__})"
+        )
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"{name} {shown(path)} is no path: {error}") from None
+    if b"\0" in encoded:
+        raise ArgumentError(f"{name} {shown(path)} is no path: it holds a null character")
+    return path
+
+
 def read_text(path: str | os.PathLike[str], what: str) -> str:
     """Read a UTF-8 text file of at most 64 MiB.
 
     Raises
     ------
     FormatError
-        If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
+        If it is larger, or not UTF-8, or `path` holds what no path may hold. A missing file stays a
+        FileNotFoundError.
+    ArgumentTypeError
+        If `path` is no path.
     """
     try:
-        with open(path, "rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-    except ValueError as error:  # a null or another character that no path has
-        raise FormatError(f"{what} {shown(os.fspath(path))} is no path: {error}") from None
+        path_of(what, path)
+    except ArgumentError as error:
+        raise FormatError(str(error)) from None
+    with open(path, "rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
     try:
@@ -498,7 +525,7 @@ def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
 
 def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that it is either complete or not there; nothing else is left."""
-    path = os.fspath(path)
+    path = path_of("path", path)
     part = f"{path}.{os.urandom(6).hex()}.part"
     try:
         with open(part, "xb") as file:

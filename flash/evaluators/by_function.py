@@ -41,6 +41,10 @@ class FunctionEvaluator(Evaluator):
         self.name: str = name or str(getattr(function, "__name__", "function"))
         self.chunk: int | None = chunk
 
+    @property
+    def title(self) -> str:
+        return f"function {self.name}"
+
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], None]:

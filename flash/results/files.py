@@ -69,6 +69,7 @@ CHECKS: dict[str, Check] = {
     "accelerator": maybe(read_accelerator),
     "samples": maybe(COUNT),
     "spent_s": maybe(AMOUNT),
+    "scored_by": maybe(TEXT),
     "flags": list_of(TEXT),
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork, Net
+    from ..predictors.predictor import AccuracyPredictor
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
     from .accelerator import Accelerator
@@ -99,6 +100,9 @@ class SearchResult(Record, Generic[N]):
     spent_s : float or None
         Of other papers' methods: their own time and what the evaluations cost when they were made,
         those from a table or a journal too.
+    scored_by : str or None
+        What told `accuracy`: "predictor (topology)", "table nb.csv", "function f"; None where it is
+        NN-Degree alone, and in files of older versions.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", and of the search. Worked out when first asked for.
@@ -132,6 +136,7 @@ class SearchResult(Record, Generic[N]):
     accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
+    scored_by: str | None = None
     flags: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
@@ -308,6 +313,7 @@ def result_at(
     *,
     charged: Callable[[], Target] | None = None,
     notes: tuple[str, ...] = (),
+    predictor: AccuracyPredictor | None = None,
     **fields: Any,
 ) -> SearchResult[Any]:
     """Return the result of a network that was found: every searcher's.
@@ -327,6 +333,8 @@ def result_at(
         design space.
     notes : tuple of str
         Flags of the search itself.
+    predictor : AccuracyPredictor, optional
+        What told accuracies.
     **fields
         All else that is known: `Problem.facts`, the objective, how the search went.
     """
@@ -334,8 +342,15 @@ def result_at(
 
     def flags() -> tuple[str, ...]:
         hardware = target if charged is None else charged()
-        return notes + hardware.cost(space.decode(row)).flags
+        told = notes + hardware.cost(space.decode(row)).flags
+        if predictor is None:
+            return told
+        from ..predictors.trust import trust
 
+        return told + trust(predictor, space, row, budgets, hardware, fields["accuracy"]).flags
+
+    if predictor is not None:
+        fields.setdefault("scored_by", predictor.title)
     return SearchResult(
         space,
         target.name,

@@ -185,6 +185,7 @@ class Run:
             row,
             metrics,
             verdict(proven, stopped, "best found" + ended(stopped, "; not proven")),
+            predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=score,
             upper_bound=score if proven else self._bound(bound),
