@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._core.search.exact import Query, Search
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..problem.compiling import compile_problem, count_columns
-from ..problem.objective import limits_of, limits_on
+from ..problem.objective import least_of, limits_of, limits_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def least_budgets(problem: Problem, budgets: Mapping[str, float]) -> dict[str, f
 
 def others_of(budgets: Mapping[str, float], name: str) -> tuple[list[float], float]:
     """Return the limits and the least accuracy of all budgets but one."""
-    least = budgets.get("min_accuracy", -INF) if name != "min_accuracy" else -INF
+    least = least_of(budgets.get("min_accuracy")) if name != "min_accuracy" else -INF
     return limits_of(budgets, name), least
 
 
