@@ -34,6 +34,8 @@ __all__ = [
     "flag",
     "hint",
     "integer",
+    "is_list",
+    "items",
     "json_text",
     "known_keys",
     "listener",
@@ -301,6 +303,43 @@ def listener(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ArgumentTypeError(f"{name} must be callable, got {type(value).__name__}")
     return value
+
+
+def is_list(value: object) -> bool:
+    """Whether a value has a length and can be gone through: lists, arrays; no text.
+
+    An array without dimensions and a range beyond any memory have the methods, and no length.
+    """
+    if isinstance(value, (str, bytes)):
+        return False
+    given: Any = value
+    try:
+        len(given), iter(given)
+    except Exception:  # whatever a hostile ``__len__`` raises
+        return False
+    return True
+
+
+def items(name: str, value: Any, most: int) -> list[Any]:
+    """Return what a list, an array or an iterator holds, if that is no text and at most `most`.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it cannot be gone through, or does not end by then.
+    """
+    from itertools import islice
+
+    try:
+        if isinstance(value, (str, bytes)) or hasattr(value, "keys"):
+            raise TypeError
+        found = list(islice(value, most + 1))
+    except TypeError:
+        kind = type(value).__name__
+        raise ArgumentTypeError(f"{name} must be a list, got {shown(value)} ({kind})") from None
+    if len(found) > most:
+        raise ArgumentError(f"{name} must hold at most {most:,}, got more")
+    return found
 
 
 def text(name: str, value: Any, longest: int | None = None) -> str:

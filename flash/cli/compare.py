@@ -65,7 +65,8 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("target", metavar="TARGET", help="name or file of a target")
     add("--methods", metavar="A,B", help="which, with commas between (all that fit)")
     add("--seeds", type=int, default=10, metavar="N", help="runs of each method (10)")
-    add("--baseline", default="random", metavar="NAME", help="what others are compared with")
+    add("--baseline", metavar="NAME",
+        help="what others are compared with (random, or the first)")  # fmt: skip
     add_budgets(parser)
     add("--codesign", action="store_true", help="compare what chooses the accelerator too")
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")

@@ -13,6 +13,7 @@ from ..base.checks import (
     choice,
     faults,
     integer,
+    is_list,
     json_text,
     known_keys,
     public,
@@ -55,6 +56,8 @@ class Network(Record):
         self.__dict__["input_shape"] = image_shape(self.input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
+        if not (hasattr(self.layers, "__next__") or is_list(self.layers)):
+            raise ArgumentTypeError(f"layers must be a list of Layer, got {shown(self.layers)}")
         for number, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"layers[{number}] must be a Layer, got {shown(layer)}")
@@ -99,7 +102,7 @@ class Network(Record):
             If a value is not accepted or shapes disagree; the message names the row.
         """
         listed: object = layers
-        if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
+        if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
         image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
@@ -286,7 +289,7 @@ class Network(Record):
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:
-    if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
+    if not is_list(shape):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"
         )

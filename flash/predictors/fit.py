@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.checks import number, shown
+from ..base.checks import is_list, number, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import Architecture
 from ..networks.degree import nn_degree
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST", "fit", "fit_values", "means"]
 
+MOST = 1_000_000
 LEAST = {"topology": 8, "nn-degree": 3}
 
 
@@ -169,7 +170,7 @@ def _row(name: str, y: Array, predicted: Array, proxy: Array | None) -> ReportRo
 
 def _checked(architectures: Any, accuracies: Any) -> tuple[Sequence[Any], Array]:
     for name, given in (("architectures", architectures), ("accuracies", accuracies)):
-        if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__len__"):
+        if isinstance(given, dict) or not is_list(given):
             raise ArgumentTypeError(
                 f"{name} must be a list, got {shown(given)} ({type(given).__name__})"
             )
@@ -178,6 +179,8 @@ def _checked(architectures: Any, accuracies: Any) -> tuple[Sequence[Any], Array]
             "architectures and accuracies must be of one length, "
             f"got {len(architectures)} and {len(accuracies)}"
         )
+    if len(architectures) > MOST:
+        raise ArgumentError(f"architectures must be at most {MOST:,}, got {len(architectures):,}")
     y = [float(number(f"accuracies[{n}]", value)) for n, value in enumerate(accuracies)]
     outside = [n for n, value in enumerate(y) if not 0.0 <= value <= 1.0]
     if outside:

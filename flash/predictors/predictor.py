@@ -92,9 +92,11 @@ class AccuracyPredictor(Record):
             if (self.a, self.b, self.c) != (None, None, None):
                 raise ArgumentError("a, b and c belong to kind 'nn-degree', not to a topology")
             return
-        number("a", self.a, above=0.0)
-        number("b", self.b, above=0.0)
-        number("c", self.c, low=-500.0, high=500.0)
+        self.__dict__.update(
+            a=number("a", self.a, above=0.0),
+            b=number("b", self.b, above=0.0),
+            c=number("c", self.c, low=-500.0, high=500.0),
+        )
         if self._of_degree(1e300) > 1.0 + 1e-12:
             raise ArgumentError(
                 "a and c must keep accuracies at most 1 (a + exp(c) >= 1), "
@@ -173,7 +175,7 @@ class AccuracyPredictor(Record):
 
     def predict_degree(self, degree: float) -> float:
         """Return the accuracy in [0, 1] for one NN-Degree, at least 0 (kind "nn-degree" only)."""
-        return self._of_degree(number("degree", degree, 0.0))
+        return self._of_degree(real("degree", degree, 0.0))
 
     def _of_degree(self, degree: float) -> float:
         import math

@@ -141,7 +141,7 @@ class SearchResult(Record, Generic[N]):
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
-        if bound is not None and bound - bound != 0:  # no finite bound is no bound
+        if isinstance(bound, float) and bound - bound != 0:  # no finite bound is no bound
             self.__dict__["upper_bound"] = None
 
     @cached
