@@ -98,9 +98,9 @@ def test_arguments_are_looked_at_before_the_first_evaluation(given: dict[str, An
         asked.extend(nets)
         return [0.5] * len(nets)
 
-    more: dict[str, Any] = {"target": "rram", "methods": ["random", "evolution"], "seeds": 2}
+    more: dict[str, Any] = {"target": "rram", "methods": ["random", "evolution"], "max_evals": 20}
     with pytest.raises((ArgumentError, ArgumentTypeError)):
-        flash.compare(SMALL, evaluator=judge, max_evals=20, **{**more, **given})
+        flash.compare(SMALL, evaluator=judge, **{**more, "seeds": 2, **given})
     assert not asked
 
 
