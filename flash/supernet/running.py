@@ -98,7 +98,7 @@ def train_supernet(
         If an argument or the data are not accepted, the folder is another run's, or memory is too
         small for the batch: before anything is trained.
     MissingExtraError
-        If torch is not installed (``pip install 'flash-nas[train]'``).
+        If torch is not installed (the extra ``train``).
     TrainingError
         If memory ran out, or the loss is no number any more; what was finished stays.
     """

@@ -124,7 +124,7 @@ def train(
     ArgumentError, ArgumentTypeError, FormatError
         If an argument or the data are not accepted: before anything is trained.
     MissingExtraError
-        If torch is not installed (``pip install 'flash-nas[train]'``).
+        If torch is not installed (the extra ``train``).
     TrainingError
         If a network cannot be trained, such as for want of memory.
     OSError
