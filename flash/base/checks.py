@@ -56,6 +56,21 @@ __all__ = [
 ]
 
 INF = float("inf")
+# What is also said of an accepted name, and is nearer to another by its letters.
+MEANT = {"gpu": "cuda", "nvidia": "cuda"}
+# Keys by which the files of flash are told apart: what a file is that is read as another.
+KINDS_OF_FILES = {
+    "a search result": ("status", "x", "objective_name"),
+    "a comparison": ("runs", "baseline"),
+    "a front": ("objectives", "metrics", "epsilon"),
+    "the result of a sweep": ("feasible", "histograms"),
+    "a measurement": ("median_ms", "runtime"),
+    "a target": ("kind", "coefficients", "links"),
+    "an accuracy predictor": ("kind", "provenance", "evidence"),
+    "an architecture": ("family", "cells", "link_seed", "num_classes"),
+    "a cell network": ("family", "blocks", "repeats"),
+    "a network": ("layers", "input_shape"),
+}
 MAX_FILE_BYTES = 1 << 26
 
 
@@ -140,8 +155,19 @@ def hint(value: object, accepted: Iterable[str]) -> str:
     import difflib
 
     names = {name.lower(): name for name in accepted}
-    found = difflib.get_close_matches(value[:100].lower(), names, 1, 0.5)
+    given = value[:100].lower()
+    if MEANT.get(given) in names:
+        found = [MEANT[given]]
+    else:
+        found = difflib.get_close_matches(given, names, 1, 0.5)
+    if not found and len(given) > 2:  # "rpi4" of raspberry-pi-4: its letters, in their order
+        found = sorted([name for name in names if _abbreviates(given, name)], key=len)
     return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def _abbreviates(given: str, name: str) -> bool:
+    letters = iter(name)
+    return name[:1] == given[:1] and all(letter in letters for letter in given)
 
 
 def choice(name: str, value: object, accepted: Iterable[str], also: str = "") -> str:
@@ -423,6 +449,12 @@ def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, A
     keys: Iterable[object] = data.keys()
     for key in keys:
         if key not in accepted:
+            for kind, marks in KINDS_OF_FILES.items():
+                own = all(mark in data for mark in marks)
+                if own and not all(mark in accepted for mark in marks):
+                    raise FormatError(
+                        f"{where} is {kind}; what is read here has the keys {', '.join(accepted)}"
+                    )
             raise FormatError(
                 f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
                 f"accepted: {', '.join(accepted)}"

@@ -268,6 +268,10 @@ def export_measuring(
     )
     shape = checked_shape(input_shape)
     series = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
+    if not all(isinstance(item["source"], (str, os.PathLike)) for item in series):
+        from ..base.extras import require
+
+        require("export_measuring(), which writes ONNX models,", "onnx", "torch", "onnx")
     if os.path.isdir(at) and os.listdir(at):
         raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
     os.makedirs(at, exist_ok=True)

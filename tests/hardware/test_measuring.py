@@ -322,6 +322,13 @@ def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
             flash.measure(NET, runtime=name)
 
 
+def test_an_export_names_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"export_measuring\(\), which .* needs torch: pip"):
+        flash.export_measuring(NET, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.torch
 def test_an_onnx_file_that_is_none_is_told(tmp_path: Path) -> None:
     runtime("onnxruntime")
