@@ -131,6 +131,7 @@ def _found(
         best.metrics,
         verdict(proven, stopped, "best so far" + ended(stopped), PROVEN),
         charged=lambda: design.target_of(best.choice),
+        predictor=predictor,
         accuracy=None if predictor is None else predictor.accuracy_of(best.metrics[Metric.SCORE]),
         objective=score,
         upper_bound=bound,

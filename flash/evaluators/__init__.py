@@ -51,6 +51,11 @@ class Evaluator:
     chunk: int | None = None
     usual_evals: int = 1000
 
+    @property
+    def title(self) -> str:
+        """What results call it."""
+        return self.name
+
     def unfit(self, space: Any) -> str | None:
         """Return why it cannot evaluate networks of a space, or None where it can."""
         return None

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, path_of, public, shown
 from ..base.names import MAXIMA, Metric
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
@@ -105,7 +105,7 @@ class SupernetEvaluator(Evaluator):
             self.folder = trained.folder
         else:
             given: object = out
-            if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+            if not isinstance(given, (str, os.PathLike)) or not path_of("out", given):
                 raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
             self.dataset = supernet
             self.folder = os.fspath(given)

@@ -109,6 +109,8 @@ def calibrate(
     title = f"{model.name}-calibrated" if name is None else name
     if not isinstance(title, str):
         raise ArgumentTypeError(f"name must be text, got {shown(title)}")
+    if provenance is not None and not isinstance(provenance, dict):
+        raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
     given = {"latency_ms": latency_ms, "energy_mj": energy_mj, "area_mm2": area_mm2}
     found = samples(networks, given, input_shape)
     if not found:

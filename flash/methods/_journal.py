@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..base.checks import real
+from ..base.checks import path_of, real
 from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
 
@@ -50,7 +50,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
-        self.path: str = os.fspath(path)
+        self.path: str = path_of("journal", path)
         self._lines: dict[tuple[int, ...], tuple[float, float]] = {}
         head = {"format": FORMAT, **json.loads(json.dumps(facts))}
         lines = self._read()

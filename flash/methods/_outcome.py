@@ -67,6 +67,7 @@ def outcome(
         "objective_name": task.objective.name(
             task.evaluator.score == "accuracy", quantised=task.ground.designs
         ),
+        "scored_by": task.evaluator.title if task.evaluator.score == "accuracy" else None,
         "method": method,
         "seed": seed,
         "nfev": task.nfev,
@@ -105,6 +106,7 @@ def _found(
         row,
         best.metrics.tolist(),
         verdict(optimal, fields["stopped"], otherwise),
+        predictor=task.predictor,
         accuracy=best.accuracy if task.evaluator.score == "accuracy" else None,
         objective=task.reported(best.merit),
         upper_bound=None if bound is None else task.reported(bound),

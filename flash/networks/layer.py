@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, public, shown
+from ..base.checks import choice, flag, integer, is_list, items, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -148,8 +148,8 @@ class Layer(Record):
 
     def __post_init__(self) -> None:
         state = self.__dict__
-        kind = self.kind
-        if kind not in KINDS:
+        kind: Any = self.kind
+        if not isinstance(kind, str) or kind not in KINDS:
             choice("kind", kind, KINDS)
         self._check_counts()
         self._check_padding()
@@ -371,8 +371,10 @@ def _two(name: str, value: Any) -> tuple[Any, Any]:
 
 def row_numbers(inputs: Any) -> tuple[int, ...]:
     """Return the row numbers of a layer's inputs, checked."""
-    if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
+    if not (hasattr(inputs, "__next__") or is_list(inputs)):
         raise ArgumentTypeError(f"inputs must be a list of row numbers, got {shown(inputs)}")
+    if not isinstance(inputs, (list, tuple)):
+        inputs = items("inputs", inputs, MAX_LAYERS)
     rows = tuple(
         row if type(row) is int and row >= -1 else integer("inputs", row, -1) for row in inputs
     )

@@ -17,6 +17,7 @@ from ..base.checks import (
     faults,
     flag,
     integer,
+    is_list,
     json_text,
     known_keys,
     public,
@@ -72,6 +73,8 @@ class Network(Record):
         flag("connected", self.connected)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
+        if not (hasattr(self.layers, "__next__") or is_list(self.layers)):
+            raise ArgumentTypeError(f"layers must be a list of Layer, got {shown(self.layers)}")
         for number, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"layers[{number}] must be a Layer, got {shown(layer)}")
@@ -127,7 +130,7 @@ class Network(Record):
             If `outputs` is not given and rows are read by nobody: they do not count.
         """
         listed: object = layers
-        if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
+        if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
         image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
@@ -349,7 +352,7 @@ class Network(Record):
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:
-    if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
+    if not is_list(shape):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"
         )

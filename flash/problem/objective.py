@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
 
-__all__ = ["PLAIN", "Objective", "as_objective", "limits_of", "limits_on", "read_budgets"]
+__all__ = [
+    "PLAIN",
+    "Objective",
+    "as_objective",
+    "least_of",
+    "limits_of",
+    "limits_on",
+    "read_budgets",
+]
 
 LARGEST = 1.7976931348623157e308  # a product beyond the range of floats is reported as this
 INF = float("inf")
 # Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
 LEAST = 1e-100
+# Every prediction is at least this: predictors cap what they take the exponential of, at 700 (the
+# core goes on to 0). So such a budget is none.
+LEAST_ACCURACY = 9.85967654375977e-305
 
 
 class Objective(Record):
@@ -139,8 +150,14 @@ def read_budgets(
             raise ArgumentError(
                 f"min_accuracy needs a {scorer}: without one the score is NN-Degree, no accuracy"
             )
-        least = budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        least = least_of(budgets["min_accuracy"])
     return budgets, limits_of(budgets), least
+
+
+def least_of(min_accuracy: float | None) -> float:
+    """Return the least accuracy as the core has it: -inf where any will do."""
+    return -INF if min_accuracy is None or min_accuracy <= LEAST_ACCURACY else min_accuracy
 
 
 def limits_of(budgets: Mapping[str, float], free: str | None = None) -> list[float]:

@@ -17,7 +17,7 @@ from .._core.search.shgo import explore
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..base.record import Record
 from ..problem.compiling import compile_problem, count_columns
-from ..problem.objective import limits_of
+from ..problem.objective import least_of, limits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _accuracy(predictor: AccuracyPredictor | None, score: float) -> float:
 
 def limits_and_floor(budgets: Mapping[str, float]) -> tuple[list[float], float]:
     """Return budgets as upper limits in the core's order and the least accuracy."""
-    return limits_of(budgets), budgets.get("min_accuracy", -INF)
+    return limits_of(budgets), least_of(budgets.get("min_accuracy"))
 
 
 def why_not(

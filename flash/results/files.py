@@ -71,6 +71,7 @@ CHECKS: dict[str, Check] = {
     "accelerator": maybe(read_accelerator),
     "samples": maybe(COUNT),
     "spent_s": maybe(AMOUNT),
+    "scored_by": maybe(TEXT),
     "flags": list_of(TEXT),
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
     **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),

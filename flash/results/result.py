@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork, Net
+    from ..predictors.predictor import AccuracyPredictor
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
     from .accelerator import Accelerator
@@ -103,6 +104,9 @@ class SearchResult(Record, Generic[N]):
     spent_s : float or None
         Of other papers' methods: their own time and what the evaluations cost when they were made,
         those from a table or a journal too.
+    scored_by : str or None
+        What told `accuracy`: "predictor (topology)", "table nb.csv", "function f"; None where it is
+        NN-Degree alone, and in files of older versions.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", of the search, and of a budget that the cost's interval crosses.
@@ -157,6 +161,7 @@ class SearchResult(Record, Generic[N]):
     accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
+    scored_by: str | None = None
     flags: tuple[str, ...] = later(())
     intervals: Mapping[str, tuple[float, float]] | None = later(None)
     conflicts: tuple[Mapping[str, float], ...] = later(())
@@ -165,7 +170,7 @@ class SearchResult(Record, Generic[N]):
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
-        if bound is not None and bound - bound != 0:  # no finite bound is no bound
+        if isinstance(bound, float) and bound - bound != 0:  # no finite bound is no bound
             self.__dict__["upper_bound"] = None
 
     @cached
@@ -338,6 +343,7 @@ def result_at(
     charged: Callable[[], Target] | None = None,
     notes: tuple[str, ...] = (),
     binding: Callable[[], Mapping[str, Mapping[str, float]] | None] | None = None,
+    predictor: AccuracyPredictor | None = None,
     **fields: Any,
 ) -> SearchResult[Any]:
     """Return the result of a network that was found: every searcher's.
@@ -359,6 +365,8 @@ def result_at(
         Flags of the search itself.
     binding : callable, optional
         Returns what is known of the binding budgets.
+    predictor : AccuracyPredictor, optional
+        What told accuracies.
     **fields
         All else that is known: `Problem.facts`, the objective, how the search went.
     """
@@ -377,8 +385,15 @@ def result_at(
             from ..hardware.costing import flags_at
 
             own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
-        return notes + own + tuple(_crossed(budgets, result.intervals or {}))
+        told = notes + own + tuple(_crossed(budgets, result.intervals or {}))
+        if predictor is None:
+            return told
+        from ..predictors.trust import trust
 
+        return told + trust(predictor, space, row, budgets, hardware(), fields["accuracy"]).flags
+
+    if predictor is not None:
+        fields.setdefault("scored_by", predictor.title)
     result: SearchResult[Any] = SearchResult(
         space,
         target.name,

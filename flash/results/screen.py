@@ -94,8 +94,12 @@ def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
 
 def _headline(result: SearchResult[Any]) -> str:
     parts = []
-    if result.accuracy is not None:
-        parts.append(f"accuracy {100 * result.accuracy:.2f} %")
+    told = result.scored_by or ""
+    if result.accuracy is not None and _is_score(result):
+        parts.append(f"score {result.accuracy:.6g} ({told})")
+    elif result.accuracy is not None:
+        ranked = f" by a {told}" if told.endswith("ranks") else ""
+        parts.append(f"accuracy {100 * result.accuracy:.2f} %{ranked}")
     if result.nn_degree is not None:
         parts.append(f"NN-Degree {result.nn_degree:.6g}")
     if result.objective_name not in ("accuracy", "nn_degree") and result.objective is not None:
@@ -111,6 +115,11 @@ def _least_cost(result: SearchResult[Any]) -> str:
     """Return the cost that the objective is the reciprocal of, or nothing."""
     name = result.objective_name.removesuffix("^-1")
     return name if name != result.objective_name and getattr(result, name, None) else ""
+
+
+def _is_score(result: SearchResult[Any]) -> bool:
+    """Whether what is maximised comes from a user's own function: nobody knows what it is."""
+    return (result.scored_by or "").startswith("function ")
 
 
 def _cells(result: SearchResult[Any]) -> list[Part]:
@@ -224,6 +233,7 @@ def _proof_line(result: SearchResult[Any]) -> str:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
+    label = "score" if label == "accuracy" and _is_score(result) else label
     better = f"a higher {label}"
     if _least_cost(result):
         better = f"a lower {LABELS[_least_cost(result)]}"

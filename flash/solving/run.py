@@ -7,6 +7,7 @@ from time import perf_counter
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import STOPPED_BY, Metric
+from ..problem.objective import least_of
 from ..results.result import SearchResult, ended, no_result, result_at, verdict
 from ..spaces.index import row_of, rows_of
 
@@ -187,7 +188,7 @@ class Run:
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""
-        least = self.budgets.get("min_accuracy", -INF)
+        least = least_of(self.budgets.get("min_accuracy"))
         core = Search(self.problem.tables, Query(self.limits, least), time_limit_s=1.0)
         core.prove()
         return core.best is not None or core.stopped != 0
@@ -212,6 +213,7 @@ class Run:
             row,
             metrics,
             verdict(proven, stopped, "best found" + ended(stopped, "; not proven")),
+            predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=score,
             upper_bound=score if proven else self._bound(bound),

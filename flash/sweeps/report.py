@@ -93,6 +93,7 @@ def _best(
             problem.row(variant, rows),
             metrics,
             verdict(proven, None, f"number {rank} of {found.feasible:,} within the budgets", ALL),
+            predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=wanted.report(value, predictor),
             upper_bound=bound,

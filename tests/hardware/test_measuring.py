@@ -344,8 +344,15 @@ def test_cuda_that_is_not_there_is_refused() -> None:
 def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, extra in (("torch", "torch"), ("onnxruntime", "onnx")):
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(ImportError, match=rf"needs {name}: pip install 'flash-nas\[{extra}\]'"):
+        with pytest.raises(ImportError, match=rf"needs {name}: pip install '\.\[{extra}\]'"):
             flash.measure(NET, runtime=name)
+
+
+def test_an_export_names_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"export_measuring\(\), which .* needs torch: pip"):
+        flash.export_measuring(NET, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.torch
