@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "append_bytes",
     "choice",
     "faults",
     "flag",
@@ -489,6 +490,37 @@ def json_text(
     if path is not None:
         write_text_atomic(path, text + "\n")
     return text
+
+
+def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
+    """Append to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    sync : bool
+        Whether it is on the disk when this returns, or only handed to the system.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written (a full disk); it names the file, which is as it was.
+    """
+    size = os.path.getsize(path) if os.path.exists(path) else None
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+    except OSError as error:
+        try:
+            if size is None:
+                os.unlink(path)
+            else:
+                os.truncate(path, size)
+        except OSError:
+            pass  # what is left is cut off when it is read
+        raise type(error)(error.errno, error.strerror, path) from None
 
 
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
