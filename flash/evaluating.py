@@ -6,7 +6,7 @@ import os
 
 from ._core.costing import batch
 from ._core.costing import choices as choices_core
-from .base.checks import integer, public, shown
+from .base.checks import integer, public, shown, writable
 from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
@@ -154,6 +154,8 @@ def evaluate(
     stream = hasattr(choices, "__next__")
     if stream and out is None:
         raise ArgumentError("choices can be an iterator only where out names a file for the rows")
+    if out is not None:
+        out = writable("out", out)
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     if out is None:
         return _evaluate(problem, choices, threads)

@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import ExitStack, contextmanager
 
-from ..base.checks import append_bytes, real
+from ..base.checks import append_bytes, real, writable
 from ..base.lock import Held, Lock
 from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
@@ -48,7 +48,7 @@ def held(journal: str | os.PathLike[str] | None, folder: str | None) -> Iterator
     with ExitStack() as locks:
         try:
             if journal is not None:
-                path = os.fspath(journal)
+                path = writable("journal", journal)
                 locks.enter_context(Lock(f"{path}.lock", f"journal: {path!r}", again=True))
             if folder is not None:
                 os.makedirs(folder, exist_ok=True)
