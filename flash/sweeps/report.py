@@ -40,7 +40,7 @@ def report(
         if store.result is None:
             store.result = _plain(found)
         store.finish(store.result)
-        found = Reduction(settings.plan)
+        found = Reduction(job)
         found.add(store.result)
     plan = settings.plan
     return SweepResult(
@@ -83,6 +83,7 @@ def _best(
     problem, predictor = job.problem, job.problem.predictor
     whole = found.count == job.space.size and job.plan["where"] is None
     bound = wanted.report(found.top[0][2], predictor) if whole else None
+    within = f"{found.feasible:,} configurations are within the budgets"
     results = []
     for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
         proven = whole and rank == 1
@@ -92,7 +93,7 @@ def _best(
             budgets,
             problem.row(variant, rows),
             metrics,
-            verdict(proven, None, f"number {rank} of {found.feasible:,} within the budgets", ALL),
+            verdict(proven, None, f"number {rank} of the networks; {within}", ALL),
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=wanted.report(value, predictor),
             upper_bound=bound,

@@ -63,11 +63,13 @@ class SweepResult(Record):
     size : int
         Configurations that the sweep has.
     count : int
-        Those looked at; `size` where it ran to its end.
+        Configurations looked at; `size` where it ran to its end.
     feasible : int
-        Those within all budgets, for which `where` holds.
+        Configurations within all budgets, for which `where` holds. (Several may be the same
+        network: choices of skips beyond a cell's width are.)
     top : tuple of SearchResult
-        The best, best first.
+        The best networks, best first, each once: of the configurations looked at that give the
+        same one, that of smallest index.
     histograms : dict of str to Histogram, or None
         Of each metric, over the feasible ones; "score" is what a predictor's accuracy is made of.
         None where they were not asked for.

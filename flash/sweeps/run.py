@@ -92,11 +92,31 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
         need_pyarrow()
         store = Store(settings.out, plan, job.units, settings.resume)
     with store or nullcontext():
-        reduction = Reduction(plan)
+        reduction = Reduction(job)
         stopped = None
+        if store is not None:
+            _forget_repeats(store, job)
         if store is None or store.result is None or len(store.done) < job.units:
             stopped = _Running(settings, job, store, reduction, wanted).go()
         return report(settings, job, store, reduction, budgets, wanted, stopped)
+
+
+def _forget_repeats(store: Store, job: Job) -> None:
+    """Do again what an older flash found, if its best are the same network several times.
+
+    They may have left no room for others. Parts are the same, byte for byte.
+    """
+
+    def short(found: dict[str, Any]) -> bool:
+        points = found["top"]
+        return len(points) == job.plan["top"] and len(job.distinct(points)) < len(points)
+
+    if store.result is None:
+        for unit in [unit for unit, data in store.done.items() if short(data)]:
+            del store.done[unit]
+    elif short(store.result):
+        store.result = None
+        store.done.clear()
 
 
 def _estimate(settings: Settings, job: Job) -> None:
@@ -235,8 +255,9 @@ class _Running:
             "chunk": FIRST_LOOK,
             "seed": 0,
         }
-        found = Reduction(plan)
-        found.add(Job(plan).run(0))
+        job = Job(plan)
+        found = Reduction(job)
+        found.add(job.run(0))
         return found.least
 
     def _least(self) -> float:

@@ -25,7 +25,7 @@ def parts(result: SweepResult) -> list[Part]:
         f"{result.space.family} on {result.target}: {what} {count(result.size)} configurations"
         if result.complete
         else f"{result.space.family} on {result.target}: {looked} configurations",
-        f"{count(result.feasible)} within the budgets"
+        f"{count(result.feasible)} configuration{'s' * (result.feasible != 1)} within the budgets"
         + (f" where {result.where}" if result.where else ""),
     ]
     if result.top:
