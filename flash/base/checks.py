@@ -266,11 +266,10 @@ def number(
             f"{name} must be {_kind(low, high, above, noun)}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
-    if above is not None:  # of these all become floats
-        try:
-            _ = result + 0.0
-        except OverflowError:
-            result = INF
+    try:
+        _ = result + 0.0
+    except OverflowError:  # an integer that no float holds
+        result = INF
     if (
         not -INF < result < INF
         or (low is not None and result < low)

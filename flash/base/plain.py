@@ -32,6 +32,7 @@ __all__ = [
     "COUNT",
     "FLAG",
     "NUMBER",
+    "POSITIVE",
     "REAL",
     "TABLE",
     "TEXT",
@@ -123,7 +124,8 @@ TABLE: Check = any_table
 NUMBER: Check = any_number  # stays an integer where it is one
 REAL: Check = real
 AMOUNT = within(any_number, 0)
-COUNT = within(integer, 0)
+POSITIVE = within(any_number, above=0)
+COUNT = within(integer, 0, (1 << 64) - 1)
 
 
 # Reading

@@ -9,6 +9,7 @@ from ..base.plain import (
     COUNT,
     FLAG,
     NUMBER,
+    POSITIVE,
     TEXT,
     Check,
     by,
@@ -21,6 +22,7 @@ from ..base.plain import (
 )
 from ..errors import FormatError
 from .accelerator import read_accelerator
+from .consistent import agree
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -48,7 +50,7 @@ def space_of(value: Any) -> Any:
 CHECKS: dict[str, Check] = {
     "space": by(space_of),
     "target": TEXT,
-    "budgets": table_of(NUMBER, BUDGETS),
+    "budgets": table_of(POSITIVE, BUDGETS),
     "status": one_of(STATUSES),
     "message": TEXT,
     "x": maybe(list_of(COUNT)),
@@ -93,6 +95,7 @@ def from_dict(data: Mapping[str, Any]) -> SearchResult[Any]:
     result = made(SearchResult, WHERE, data, CHECKS, also=DERIVED, version=FORMAT)
     with faults(WHERE):
         found = result.architecture
+        agree(WHERE, result)
     if "architecture" not in data:
         raise FormatError(f"{WHERE} lacks the key 'architecture'")
     if data["architecture"] != (found and found.to_dict()):

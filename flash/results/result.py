@@ -39,6 +39,7 @@ __all__ = [
     "verdict",
 ]
 
+INF = float("inf")
 PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
 
@@ -166,7 +167,8 @@ class SearchResult(Record, Generic[N]):
         above = max(0.0, self.upper_bound - self.objective)
         if above == 0.0:
             return 0.0
-        return above / abs(self.objective) if self.objective else None
+        gap = above / abs(self.objective) if self.objective else INF
+        return gap if gap < INF else None
 
     def __hash__(self) -> int:
         return hash((self.target, self.status, self.x, self.objective, self.upper_bound))

@@ -39,7 +39,7 @@ def parts(result: SweepResult) -> list[Part]:
             [
                 str(rank),
                 quantity(one.objective if one.objective is not None else 0.0),
-                *(quantity(getattr(one, name)) for name in costs),
+                *(_told(getattr(one, name)) for name in costs),
                 *(quantity(value or 0) for value in (one.params, one.macs, one.index)),
             ]
             for rank, one in enumerate(result.top[:10], 1)
@@ -57,3 +57,7 @@ def parts(result: SweepResult) -> list[Part]:
         lines.append(f"stopped by {result.stopped}")
     lines += ["", f"{duration(result.elapsed_s)}"]
     return lines
+
+
+def _told(value: float | None) -> str:
+    return "-" if value is None else quantity(value)
