@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import faults
+import json
+
+from ..base.checks import faults, shown
 from ..base.names import BUDGETS, STATUSES, STOPS
 from ..base.plain import (
     AMOUNT,
@@ -39,12 +41,31 @@ DERIVED = ("architecture", "index", "gap", "success")  # from the rest: for othe
 
 def space_of(value: Any) -> Any:
     """Return a space of either kind from plain data."""
+    from ..networks.families import FAMILIES
     from ..spaces.network_space import HOMES, network_space
     from ..spaces.space import SearchSpace
 
-    if isinstance(value, dict) and value.get("family") in tuple(HOMES):
+    family = value.get("family") if isinstance(value, dict) else None
+    if family in tuple(HOMES):
         return network_space(value)
-    return SearchSpace.from_dict(value)
+    try:
+        return SearchSpace.from_dict(value)
+    except FormatError as error:
+        if not isinstance(family, str) or family in FAMILIES:
+            raise
+        raise FormatError(f"{error}; pass a space of your own as space=") from None
+
+
+def _same_space(space: Any) -> Check:
+    """Return a check that plain data are those of a space."""
+
+    def check(name: str, value: Any) -> Any:
+        own = json.loads(json.dumps(space.to_dict()))
+        if json.loads(json.dumps(value)) != own:
+            raise FormatError(f"{name} is not the space given: {shown(value)}, not {shown(own)}")
+        return space
+
+    return check
 
 
 CHECKS: dict[str, Check] = {
@@ -90,14 +111,15 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     return data
 
 
-def from_dict(data: Mapping[str, Any]) -> SearchResult[Any]:
+def from_dict(data: Mapping[str, Any], space: Any = None) -> SearchResult[Any]:
     """Return the result that plain data describes, checked; its network twice."""
-    result = made(SearchResult, WHERE, data, CHECKS, also=DERIVED, version=FORMAT)
+    checks = CHECKS if space is None else {**CHECKS, "space": _same_space(space)}
+    result = made(SearchResult, WHERE, data, checks, also=DERIVED, version=FORMAT)
     with faults(WHERE):
         found = result.architecture
-        agree(WHERE, result)
     if "architecture" not in data:
         raise FormatError(f"{WHERE} lacks the key 'architecture'")
     if data["architecture"] != (found and found.to_dict()):
         raise FormatError(f"{WHERE}: x and architecture are not the same network")
+    agree(WHERE, result)
     return result

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .choices import Choices
     from .space import SearchSpace
 
-__all__ = ["cell_at", "decode", "encode"]
+__all__ = ["cell_at", "cell_columns", "decode", "encode"]
 
 
 def decode(space: SearchSpace, i: Any) -> Architecture:
@@ -46,6 +46,33 @@ def cell_at(
     width = values.pop(0) if free else _width(space, factor, cell, resolution)
     skips = cap_at(space.skips[cell], own[1 + free], width, space.family != "densenet")
     return (width, values[0], skips, *values[2:])
+
+
+def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
+    """Return what the cells of many networks are, as columns: "cell0_width", "cell0_depth" ...
+
+    x: rows of choice indices, shape (n, variables). None stands where a network has no such cell.
+    """
+    import numpy as np
+
+    each, found = space.variables_per_cell, {}
+    for cell in range(len(space.cell_choices)):
+        start = GLOBALS + cell * each
+        places = [FACTOR, COUNT, RESOLUTION, *range(start, start + each)]
+        rows, which = np.unique(x[:, places], axis=0, return_inverse=True)
+        values = []
+        for factor, count, size, *own in rows.tolist():
+            there = cell < int(space.cells[count])
+            resolution = int(space.resolution[size])
+            values.append(
+                Cell(*cell_at(space, factor, resolution, cell, own)).to_dict() if there else {}
+            )
+        names = dict.fromkeys(key for one in values for key in one)
+        turn = which.ravel().tolist()
+        for key in names:
+            own_values = [one.get(key) for one in values]
+            found[f"cell{cell}_{key}"] = [own_values[k] for k in turn]
+    return found
 
 
 def encode(space: SearchSpace, architecture: Any) -> tuple[int, ...]:

@@ -180,8 +180,8 @@ class SweepResult(Record):
     def to_frame(self) -> DataFrame:
         """Return the best ones as a pandas DataFrame, best first: see `SearchResult.to_frame`."""
         from ..base.extras import require
+        from ..results.result import frame_row
 
         pandas = require("to_frame()", "plot", "pandas")
-        if not self.top:
-            return pandas.DataFrame()
-        return pandas.concat([one.to_frame() for one in self.top], ignore_index=True)
+        frame: DataFrame = pandas.DataFrame([frame_row(one) for one in self.top])
+        return frame

@@ -10,6 +10,7 @@ from twins.hostile import hostile
 
 import flash
 from flash.errors import FormatError
+from flash.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,3 +103,39 @@ def test_a_gap_that_no_number_holds() -> None:
     tiny = result.replace(objective=5e-324, upper_bound=1.0, proven=False, status="FEASIBLE")
     assert tiny.gap is None
     assert flash.SearchResult.from_json(tiny.to_json()) == tiny
+
+
+class Own(NetworkSpace[Any]):
+    """A space of a user's own."""
+
+    family, lengths, variables, groups = "my", (3, 2), ("w", "d"), ((0, 1),)
+
+    def __init__(self, classes: int = 10) -> None:
+        self.classes_ = classes
+
+    def options(self) -> dict[str, Any]:
+        return {"classes": self.classes_}
+
+    def name(self, row: Any) -> str:
+        return "-".join(map(str, row))
+
+    def network(self, row: Any) -> Any:
+        layers = [{"kind": "conv", "out_channels": 8 + int(row[0]), "kernel": 3}]
+        return flash.Network.from_layers(layers * (1 + int(row[1])), (3, 8, 8))
+
+
+def test_results_of_a_space_of_ones_own() -> None:
+    space = Own()
+    given: dict[str, Any] = {"evaluator": lambda nets: [0.5] * len(nets), "max_evals": 4}
+    found = flash.search(space, "cpu-x86", method="random", **given)
+    text = found.to_json()
+    read = flash.SearchResult.from_json(text, space=space)
+    assert read == found
+    assert read.space is space
+    with pytest.raises(FormatError, match="pass a space of your own as space="):
+        flash.SearchResult.from_json(text)
+    with pytest.raises(FormatError, match="space is not the space given"):
+        flash.SearchResult.from_json(text, space=Own(7))
+    compared = flash.compare(space, "cpu-x86", methods=["random"], seeds=1, **given)
+    again = flash.Comparison.from_json(compared.to_json(), space=space)
+    assert again.runs == compared.runs
