@@ -56,7 +56,8 @@ def to_dict(result: SweepResult) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> SweepResult:
     """Return the result that plain data describes, checked."""
-    result = SweepResult(**fields(WHERE, data, CHECKS, also=("complete",), version=FORMAT))
+    given = fields(WHERE, data, CHECKS, optional=OPTIONAL, also=("complete",), version=FORMAT)
+    result = SweepResult(**given)
     with faults(WHERE):
         integer("size", result.size, 0, result.space.size)
         integer("count", result.count, 0, result.size)
@@ -101,4 +102,6 @@ CHECKS: dict[str, Check] = {
     "remade": list_of(TEXT),
     "stopped": maybe(one_of(("callback",))),
     "elapsed_s": within(real, 0.0),
+    "message": maybe(TEXT),
 }
+OPTIONAL = ("message",)  # older files have none

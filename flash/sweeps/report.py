@@ -62,7 +62,26 @@ def report(
         () if store is None else tuple(store.remade),
         stopped,
         perf_counter() - settings.started,
+        _why_not(job, found, budgets),
     )
+
+
+def _why_not(job: Job, found: Reduction, budgets: dict[str, float]) -> str | None:
+    """Return why no configuration is within the budgets, where that is proven of the whole space.
+
+    All were looked at, or one of the budgets alone is met by none.
+    """
+    if found.feasible or not budgets:
+        return None
+    from ..results.conflicts import least_budgets, refusal
+
+    least = least_budgets(job.problem, budgets)
+    every = found.count == job.space.size and job.plan["where"] is None
+    alone = any(
+        value < budgets[name] if name == "min_accuracy" else value > budgets[name]
+        for name, value in least.items()
+    )
+    return refusal(budgets, least) if every or alone else None
 
 
 def _plain(found: Reduction) -> dict[str, Any]:

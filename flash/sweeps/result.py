@@ -85,6 +85,8 @@ class SweepResult(Record):
     stopped : {None, "callback"}
         What ended it early.
     elapsed_s : float
+    message : str or None
+        Why nothing is within the budgets, where that is proven: what they would have to be.
     """
 
     space: SearchSpace
@@ -105,6 +107,7 @@ class SweepResult(Record):
     remade: tuple[str, ...] = ()
     stopped: str | None = None
     elapsed_s: float = 0.0
+    message: str | None = None
 
     @property
     def complete(self) -> bool:

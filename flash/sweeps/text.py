@@ -28,6 +28,8 @@ def parts(result: SweepResult) -> list[Part]:
         f"{count(result.feasible)} configuration{'s' * (result.feasible != 1)} within the budgets"
         + (f" where {result.where}" if result.where else ""),
     ]
+    if result.message:
+        lines.append(result.message)
     if result.top:
         costs = [
             name

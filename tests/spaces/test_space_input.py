@@ -78,6 +78,17 @@ def test_bad_ranges(args: tuple[Any, ...], error: type[Exception], text: str) ->
         ({"depths": Range(1, 5, unit="width/2")}, ArgumentError, "depths takes no unit"),
         ({"depths": {"low": 5, "hihg": 9}}, FormatError, "did you mean 'high'"),
         ({"depths": {"low": 9, "high": 5}}, ArgumentError, "depths: high of a Range"),
+        (
+            {"depths": "2:6"},
+            ArgumentTypeError,
+            r'write \{low = 2, high = 6\} \(JSON: \{"low": 2, "high": 6\}\), .* Range\(2, 6\)',
+        ),
+        (
+            {"skips": "0:64:2@32"},
+            ArgumentTypeError,
+            r'low = 0, high = 64, step = 2, unit = "width/32".* Range\(0, 64, 2, unit="width/32"\)',
+        ),
+        ({"depths": "some"}, ArgumentTypeError, r"a Range, got 'some' \(str\)$"),
         ({"depths": {"low": 9}}, ArgumentTypeError, "depths: .* 'high'"),
         ({"depths": range(10**12)}, ArgumentError, "at most 1048576 values"),
         ({"skips": -1}, ArgumentError, "skips must be an integer from 0"),

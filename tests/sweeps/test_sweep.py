@@ -193,6 +193,17 @@ def test_nothing_fits() -> None:
     result = flash.sweep(SPACE, "rram", max_latency_ms=1e-9)
     assert (result.feasible, result.top, result.best) == (0, (), None)
     assert "0 configurations within the budgets" in str(result)
+    assert flash.SweepResult.from_json(result.to_json()) == result
+    sought = flash.search(SPACE, "rram", max_latency_ms=1e-9)
+    assert result.message == sought.message
+    assert f"at least {sought.least['max_latency_ms']!r}" in str(result)  # type: ignore[index]
+    # of a sample too, where one budget alone says it; never because of a condition
+    sampled = flash.sweep(SPACE, "rram", max_latency_ms=1e-9, sample=20, where="macs > 0")
+    assert sampled.message == result.message
+    odd = flash.sweep(SPACE, "rram", max_latency_ms=2.0, where="macs < 0")
+    assert (odd.feasible, odd.message) == (0, None)
+    old = {name: value for name, value in odd.to_dict().items() if name != "message"}
+    assert flash.SweepResult.from_dict(old) == odd
     assert len(result.to_dict()["top"]) == 0
 
 
@@ -280,7 +291,7 @@ def test_command_line(cli: Run, tmp_path: Any) -> None:
     assert told["feasible"] == expected.feasible
     assert [one["x"] for one in told["top"]] == [list(one.x or ()) for one in expected.top]
     text = cli(*words, "--json", str(tmp_path / "sweep.json"), "--pareto", "macs,accuracy").stdout
-    assert f"{expected.feasible:,} within the budgets" in text
+    assert f"{expected.feasible:,} configurations within the budgets" in text
     assert json.loads((tmp_path / "sweep.json").read_text())["front"]
     assert cli(*words[:-6], "--max-latency-ms", "1e-9", code=1).stdout
     failed = cli("sweep", "densenet", "rram", "--cells", "4", code=2).stderr
