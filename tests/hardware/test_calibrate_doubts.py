@@ -204,7 +204,7 @@ def test_what_cannot_be_read_is_left_out_by_name() -> None:
 
 
 def test_flags_of_a_codesign_are_of_the_answer() -> None:
-    """Its network has fewer bits: what `Target.cost` says of it with all of them is not the point."""
+    """Its network has fewer bits: not what `Target.cost` says of it with all of them."""
     base = Target.load("fpga-zu3eg")
     nets = [n for n in SearchSpace("densenet").sample(600, seed=0) if base.cost(n).latency_ms < 7]
     with warnings.catch_warnings():
