@@ -29,17 +29,21 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "append_bytes",
     "choice",
     "faults",
     "flag",
     "hint",
     "integer",
+    "is_list",
+    "items",
     "json_text",
     "known_keys",
     "listener",
     "names",
     "number",
     "parse_json",
+    "path_of",
     "public",
     "read_text",
     "real",
@@ -48,11 +52,27 @@ __all__ = [
     "suggesting",
     "table",
     "text",
+    "writable",
     "write_bytes_atomic",
     "write_text_atomic",
 ]
 
 INF = float("inf")
+# What is also said of an accepted name, and is nearer to another by its letters.
+MEANT = {"gpu": "cuda", "nvidia": "cuda"}
+# Keys by which the files of flash are told apart: what a file is that is read as another.
+KINDS_OF_FILES = {
+    "a search result": ("status", "x", "objective_name"),
+    "a comparison": ("runs", "baseline"),
+    "a front": ("objectives", "metrics", "epsilon"),
+    "the result of a sweep": ("feasible", "histograms"),
+    "a measurement": ("median_ms", "runtime"),
+    "a target": ("kind", "coefficients", "links"),
+    "an accuracy predictor": ("kind", "provenance", "evidence"),
+    "an architecture": ("family", "cells", "link_seed", "num_classes"),
+    "a cell network": ("family", "blocks", "repeats"),
+    "a network": ("layers", "input_shape"),
+}
 MAX_FILE_BYTES = 1 << 26
 
 
@@ -137,8 +157,19 @@ def hint(value: object, accepted: Iterable[str]) -> str:
     import difflib
 
     names = {name.lower(): name for name in accepted}
-    found = difflib.get_close_matches(value[:100].lower(), names, 1, 0.5)
+    given = value[:100].lower()
+    if MEANT.get(given) in names:
+        found = [MEANT[given]]
+    else:
+        found = difflib.get_close_matches(given, names, 1, 0.5)
+    if not found and len(given) > 2:  # "rpi4" of raspberry-pi-4: its letters, in their order
+        found = sorted([name for name in names if _abbreviates(given, name)], key=len)
     return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def _abbreviates(given: str, name: str) -> bool:
+    letters = iter(name)
+    return name[:1] == given[:1] and all(letter in letters for letter in given)
 
 
 def choice(name: str, value: object, accepted: Iterable[str], also: str = "") -> str:
@@ -264,11 +295,10 @@ def number(
             f"{name} must be {_kind(low, high, above, noun)}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
-    if above is not None:  # of these all become floats
-        try:
-            _ = result + 0.0
-        except OverflowError:
-            result = INF
+    try:
+        _ = result + 0.0
+    except OverflowError:  # an integer that no float holds
+        result = INF
     if (
         not -INF < result < INF
         or (low is not None and result < low)
@@ -300,6 +330,43 @@ def listener(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ArgumentTypeError(f"{name} must be callable, got {type(value).__name__}")
     return value
+
+
+def is_list(value: object) -> bool:
+    """Whether a value has a length and can be gone through: lists, arrays; no text.
+
+    An array without dimensions and a range beyond any memory have the methods, and no length.
+    """
+    if isinstance(value, (str, bytes)):
+        return False
+    given: Any = value
+    try:
+        len(given), iter(given)
+    except Exception:  # whatever a hostile ``__len__`` raises
+        return False
+    return True
+
+
+def items(name: str, value: Any, most: int) -> list[Any]:
+    """Return what a list, an array or an iterator holds, if that is no text and at most `most`.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it cannot be gone through, or does not end by then.
+    """
+    from itertools import islice
+
+    try:
+        if isinstance(value, (str, bytes)) or hasattr(value, "keys"):
+            raise TypeError
+        found = list(islice(value, most + 1))
+    except TypeError:
+        kind = type(value).__name__
+        raise ArgumentTypeError(f"{name} must be a list, got {shown(value)} ({kind})") from None
+    if len(found) > most:
+        raise ArgumentError(f"{name} must hold at most {most:,}, got more")
+    return found
 
 
 def text(name: str, value: Any, longest: int | None = None) -> str:
@@ -383,6 +450,12 @@ def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, A
     keys: Iterable[object] = data.keys()
     for key in keys:
         if key not in accepted:
+            for kind, marks in KINDS_OF_FILES.items():
+                own = all(mark in data for mark in marks)
+                if own and not all(mark in accepted for mark in marks):
+                    raise FormatError(
+                        f"{where} is {kind}; what is read here has the keys {', '.join(accepted)}"
+                    )
             raise FormatError(
                 f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
                 f"accepted: {', '.join(accepted)}"
@@ -390,7 +463,12 @@ def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, A
     return data  # type: ignore[no-any-return]
 
 
-def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:
+def _scan(
+    text: str,
+    refuse_constant: Callable[[str], None],
+    unique: Callable[..., Any],
+    as_float: Callable[[str], float],
+) -> Any:
     """Scan JSON as `json.loads` does, with its scanner alone.
 
     ``import json`` brings in ``re`` and ``enum``: as long as half an interpreter takes to start.
@@ -405,7 +483,7 @@ def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..
         strict = True
         object_hook = None
         object_pairs_hook = staticmethod(unique)
-        parse_float = float
+        parse_float = staticmethod(as_float)
         parse_int = int
         parse_constant = staticmethod(refuse_constant)
         memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
@@ -420,11 +498,21 @@ def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..
             pass  # malformed: the whole module says where, and can raise its own error
     from json import loads
 
-    return loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+    return loads(
+        text, parse_constant=refuse_constant, object_pairs_hook=unique, parse_float=as_float
+    )
 
 
-def parse_json(text: str, where: str = "the JSON text") -> Any:
+def parse_json(text: str, where: str = "the JSON text", shipped: bool = False) -> Any:
     """Parse JSON strictly: no NaN or infinity, no key twice, no bottomless nesting.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What it is, for errors.
+    shipped : bool
+        Whether it comes with flash: its numbers are not looked at one by one then.
 
     Raises
     ------
@@ -435,6 +523,12 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
     def refuse_constant(name: str) -> None:
         raise FormatError(f"{where} holds {name}, which is no number")
 
+    def finite(digits: str) -> float:
+        value = float(digits)
+        if value - value != 0.0:
+            raise FormatError(f"{where} holds {digits[:40]}, which no double holds")
+        return value
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) != len(pairs):
@@ -444,7 +538,7 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
         return table
 
     try:
-        return _scan(text, refuse_constant, unique)
+        return _scan(text, refuse_constant, unique, float if shipped else finite)
     except RecursionError:
         raise FormatError(f"{where} is nested too deeply") from None
     except FormatError:
@@ -458,19 +552,45 @@ def shipped(*names: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", *names)
 
 
+def path_of(name: str, value: Any) -> str:
+    """Return the text of a path: of a string or an ``os.PathLike`` that no system would refuse.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is none (a number would be a file descriptor), or holds what no path may hold.
+    """
+    path: Any = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise ArgumentTypeError(
+            f"{name} must be a path, got {shown(value)} ({type(value).__name__})"
+        )
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"{name} {shown(path)} is no path: {error}") from None
+    if b"\0" in encoded:
+        raise ArgumentError(f"{name} {shown(path)} is no path: it holds a null character")
+    return path
+
+
 def read_text(path: str | os.PathLike[str], what: str) -> str:
     """Read a UTF-8 text file of at most 64 MiB.
 
     Raises
     ------
     FormatError
-        If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
+        If it is larger, or not UTF-8, or `path` holds what no path may hold. A missing file stays a
+        FileNotFoundError.
+    ArgumentTypeError
+        If `path` is no path.
     """
     try:
-        with open(path, "rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-    except ValueError as error:  # a null or another character that no path has
-        raise FormatError(f"{what} {shown(os.fspath(path))} is no path: {error}") from None
+        path_of(what, path)
+    except ArgumentError as error:
+        raise FormatError(str(error)) from None
+    with open(path, "rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
     try:
@@ -491,15 +611,97 @@ def json_text(
     return text
 
 
+def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
+    """Append to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    sync : bool
+        Whether it is on the disk when this returns, or only handed to the system.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written (a full disk); it names the file, which is as it was.
+    """
+    size = os.path.getsize(path) if os.path.exists(path) else None
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+    except OSError as error:
+        try:
+            if size is None:
+                os.unlink(path)
+            else:
+                os.truncate(path, size)
+        except OSError:
+            pass  # what is left is cut off when it is read
+        raise type(error)(error.errno, error.strerror, path) from None
+
+
+def writable(name: str, path: Any) -> str:
+    """Return a path at which a file can be written; an error before any work where none can.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If it is no path.
+    OSError
+        If it is a folder, or its folder is not there or takes no file; it names the path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentTypeError(f"{name} must be a path, got {shown(path)}")
+    given: str = os.fsdecode(path)
+    if not given:
+        raise ArgumentError(f"{name} must be a path, got ''")
+    try:
+        if os.path.isdir(given):
+            from errno import EISDIR
+
+            raise OSError(EISDIR, os.strerror(EISDIR))
+        if _is_special(given):
+            with open(given, "ab"):
+                pass
+        else:
+            part = _part_of(given)
+            with open(part, "xb"):
+                pass
+            os.unlink(part)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, given) from None
+    except ValueError as error:  # a null character
+        raise ArgumentError(f"{name} {shown(given)} is no path: {error}") from None
+    return given
+
+
+def _part_of(path: str) -> str:
+    return f"{path}.{os.urandom(6).hex()}.part"
+
+
+def _is_special(path: str) -> bool:
+    """Return whether a path is that of a device or a pipe, which nothing may replace."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file so that it is either complete or not there; nothing else is left."""
     write_bytes_atomic(path, text.encode("utf-8"))
 
 
 def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that it is either complete or not there; nothing else is left."""
-    path = os.fspath(path)
-    part = f"{path}.{os.urandom(6).hex()}.part"
+    """Write a file so that it is either complete or not there; nothing else is left.
+
+    What is no file, such as ``/dev/stdout``, is written to as it is.
+    """
+    path = path_of("path", path)
+    if _is_special(path):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    part = _part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(data)

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
+from .read import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "search_folder"]
 
-FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_options(parser: Any) -> None:
@@ -30,7 +31,7 @@ def add_options(parser: Any) -> None:
     add("--budgets", metavar="FILE",
         help="with --targets: JSON of budgets by device (file name without .json), like "
         '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
-    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    add("--threads", type=count, metavar="N", help="for several targets (all processors)")
     # TARGET may be absent: argparse would take none where an option follows SPACE
     parser.intermixed = True
 
@@ -43,7 +44,10 @@ def search_folder(args: Namespace) -> int:
         raise ArgumentError(
             f"--targets takes the place of TARGET, got both ({args.target[0]!r}, {args.targets!r})"
         )
+    from .common import check_json, finish
     from .compare import read_any_space, read_evaluator, read_options
+
+    check_json(args)
 
     space = read_any_space(args)
     targets = load_targets(args.targets)
@@ -79,12 +83,13 @@ def search_folder(args: Namespace) -> int:
 
     started = perf_counter()
     fleet = search_fleet(space, targets, costs, accuracy, given, args.threads, started, tell)
+    files = []
     if args.json not in (None, "-"):
         from ..base.checks import write_text_atomic
 
-        write_text_atomic(args.json, "\n".join(lines) + "\n")
-    if args.json != "-":
-        print(fleet)
+        files.append((args.json, lambda path: write_text_atomic(path, "\n".join(lines) + "\n")))
+    if not finish(None if args.json == "-" else str(fleet), *files):
+        return USAGE
     if any(result.stopped == "interrupt" for result in fleet):
         return INTERRUPTED
     return FOUND if all(result.success for result in fleet) else NOTHING

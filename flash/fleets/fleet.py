@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, items, public, shown
 from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..solving.options import Device
+    from ..spaces.network_space import NetworkSpace
 
 __all__ = ["FleetResult", "load_targets", "search_fleet"]
 
@@ -43,7 +44,7 @@ class FleetResult(list["SearchResult"]):
     """
 
     def __init__(self, results: Sequence[SearchResult] = (), elapsed_s: float = 0.0) -> None:
-        super().__init__(results)
+        super().__init__(items("results", results, 1 << 20))
         self.elapsed_s = elapsed_s
 
     def __str__(self) -> str:
@@ -76,8 +77,16 @@ class FleetResult(list["SearchResult"]):
         return text
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> FleetResult:
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[Any] | None = None
+    ) -> FleetResult:
         """Read results from JSON text (it starts with a bracket) or from a file.
+
+        Parameters
+        ----------
+        source : str or path
+        space : NetworkSpace, optional
+            As `SearchResult.from_dict` takes it.
 
         Raises
         ------
@@ -91,7 +100,7 @@ class FleetResult(list["SearchResult"]):
         data = parsed(source, "the results' file", "[")
         if not isinstance(data, list):
             raise FormatError(f"the results must be a JSON array, got {shown(data)}")
-        return cls([SearchResult.from_dict(one) for one in data])
+        return cls([SearchResult.from_dict(one, space) for one in data])
 
 
 def load_targets(folder: str | os.PathLike[str]) -> list[Target]:
@@ -161,7 +170,8 @@ def search_fleet(
         threads = integer("threads", threads, 1, 1024)
     stop: list[bool] = []
     budgets = (*costs, min_accuracy)
-    if isinstance(given["method"], str) and given["method"] not in METHODS:
+    own = isinstance(given["method"], str) and given["method"] in METHODS
+    if not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
         from ..methods.running import prepare
 
         progress = given["progress"]

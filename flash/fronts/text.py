@@ -7,8 +7,10 @@ from collections.abc import Sequence as Sequences
 from ..base.extras import require
 from ..base.names import BUDGET_OF, COSTS, TERMS, UNITS
 from ..problem.objective import PLAIN, as_objective
-from ..results.result import PROVEN, SearchResult, result_at
+from ..results.conflicts import Explanation, Oracle, explain
+from ..results.result import PROVEN, SearchResult, no_result, result_at
 from ..results.screen import duration, quantity, text
+from ..spaces.codec import cell_columns
 from ..spaces.index import rows_of
 from .front import QUANTISED
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    import numpy as np
     from numpy import ndarray
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from ..base.html import Part
@@ -154,6 +158,35 @@ def target_of(front: ParetoFront, i: int) -> Target:
     return front.target.design_space(front.space.family).target_of(tuple(front.chosen[i].tolist()))
 
 
+class _Points(Oracle):
+    """Asks the points of an exact front, which has a best network for every budget on what it
+    compares; names: the column of each budget."""
+
+    def __init__(self, front: ParetoFront, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self.front, self.names = front, names
+
+    def meets(self, budgets: Mapping[str, float]) -> bool:
+        return bool(self._within(budgets).any())
+
+    def least(self, name: str, others: Mapping[str, float]) -> float | None:
+        inside = self._within({o: v for o, v in others.items() if o != name})
+        if not inside.any():
+            return None
+        values = self.front.values(self.names[name])[inside]
+        value: float = (values.max() if name == "min_accuracy" else values.min()).item()
+        return value
+
+    def _within(self, budgets: Mapping[str, float]) -> NDArray[np.bool_]:
+        import numpy as np
+
+        inside = np.ones(len(self.front), dtype=bool)
+        for name, limit in budgets.items():
+            values = self.front.values(self.names[name])
+            inside &= values >= limit if name == "min_accuracy" else values <= limit
+        return inside
+
+
 def nothing_within(
     front: ParetoFront,
     names: Mapping[str, str],
@@ -161,35 +194,24 @@ def nothing_within(
     merged: Mapping[str, float],
 ) -> SearchResult:
     """Return the result of `at` where no point meets the budgets."""
-    import numpy as np
 
-    from ..results.conflicts import refusal
+    def why() -> Explanation:
+        if front.exact and len(front):
+            return explain(_Points(front, names), given)
+        return Explanation(merged, dict(front.least or {}), front.conflicts, front.remedies)
 
-    least: dict[str, float] = dict(front.least or {})
-    if front.exact and len(front):
-        for budget, name in names.items():
-            inside = np.ones(len(front), dtype=bool)
-            for other, column in names.items():
-                if other != budget:
-                    values = front.values(column)
-                    limit = given[other]
-                    inside &= values >= limit if column == "accuracy" else values <= limit
-            values = front.values(name)[inside] if inside.any() else front.values(name)
-            least[budget] = (values.max() if name == "accuracy" else values.min()).item()
     proven = front.exact
-    return SearchResult(
+    return no_result(
         front.space,
-        front.target.name,
+        front.target,
         merged,
-        "INFEASIBLE" if proven else "TIME_LIMIT" if front.stopped else "FEASIBLE",
-        refusal(merged, least) if proven else "no point of the front is within the budgets",
+        why if proven else None,
+        message="no point of the front is within the budgets",
         objective_name=goal_name(front, PLAIN),
-        proven=proven,
         method="pareto",
         nfev=front.weighed,
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
-        least=least if proven else None,
     )
 
 
@@ -260,19 +282,28 @@ def frame(front: ParetoFront) -> DataFrame:
     pandas = require("to_frame()", "plot", "pandas")
     data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
     data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
-    if front.accelerators is not None:
-        for i, one in enumerate(front.accelerators):
-            for part, values in one["values"].items():
-                for key, value in values.items():
-                    data.setdefault(f"{part}_{key}", [None] * len(front))[i] = value
-    cells: dict[str, list[Any]] = {}
-    for i, architecture in enumerate(front.architectures):
-        for number, cell in enumerate(architecture.cells):
-            for key, value in cell.to_dict().items():
-                column = cells.setdefault(f"cell{number}_{key}", [None] * len(front))
-                column[i] = value
-            if front.cell_bits is not None and front.cell_bits.shape[1]:
-                column = cells.setdefault(f"cell{number}_bits", [None] * len(front))
-                column[i] = int(front.cell_bits[i, number])
+    data |= accelerator_columns(front)
+    cells = cell_columns(front.space, front.x)
+    bits = front.cell_bits
+    if bits is not None and bits.shape[1]:
+        for number in range(bits.shape[1]):
+            used = [None if column is None else one for column, one in _both(cells, bits, number)]
+            cells[f"cell{number}_bits"] = used
     table: DataFrame = pandas.DataFrame({**data, **cells})
     return table
+
+
+def _both(cells: dict[str, list[Any]], bits: ndarray[Any, Any], number: int) -> Any:
+    return zip(cells[f"cell{number}_width"], bits[:, number].tolist(), strict=True)
+
+
+def accelerator_columns(front: ParetoFront) -> dict[str, list[Any]]:
+    """Return what each part of the points' accelerators is, as columns."""
+    if front.chosen is None:
+        return {}
+    design = front.target.design_space(front.space.family)
+    values = [design.describe(one) for one in options_of(front, range(len(front)))]
+    names = dict.fromkeys(
+        (part, key) for one in values for part, facts in one.items() for key in facts
+    )
+    return {f"{part}_{key}": [one.get(part, {}).get(key) for one in values] for part, key in names}

@@ -321,7 +321,7 @@ def equal_layers(networks: Sequence[Network]) -> list[int]:
                     one.out_height,
                     one.out_width,
                 )
-                for one in net.layers
+                for one in net.counting_layers
                 if one.kind in ("conv", "linear")
             ),
             n,
@@ -338,8 +338,8 @@ def layer_ranges(networks: Sequence[Network]) -> dict[str, Any]:
     dict
         The parts "network" and "layer" of a target's calibrated ranges.
     """
-    layers = [layer for net in networks for layer in net.layers if layer.weights]
-    counted = [sum(layer.weights > 0 for layer in net.layers) for net in networks]
+    layers = [layer for net in networks for layer in net.counting_layers if layer.weights]
+    counted = [sum(layer.weights > 0 for layer in net.counting_layers) for net in networks]
     return {
         "network": {
             "macs": _bounds([net.macs for net in networks]),

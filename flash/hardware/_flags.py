@@ -118,7 +118,7 @@ def flags_of(
     target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
 ) -> tuple[str, ...]:
     """Return what of a network lies outside; costs: those that the target gives it, and tiles."""
-    layers = counted.layers
+    layers = counted.counting
     weighted = [layer for layer in layers if layer.kind in ("conv", "linear")]
     known = {
         **costs,
@@ -135,7 +135,8 @@ def flags_of(
             kernel = max(kernel, *layer.kernel_size)
     side = max(counted.input_shape[1:])
     flags = flags_for(target, family, known, channels, kernel, side, fewest)
-    flags += _flags_of_groups(target, family, layers) + _flags_of_tile(target, counted)
+    flags += _flags_of_groups(target, family, layers) + _flags_of_activations(target, layers)
+    flags += _flags_of_tile(target, counted)
     flags += _flags_of_features(target, family, counted)
     return flags + _flags_of_distance(target, family, counted, costs)
 
@@ -184,6 +185,16 @@ def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tu
     if all(layer.groups == 1 for layer in layers):
         return ()
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
+
+
+def _flags_of_activations(target: Target, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Name the activations that cost nothing; relu and relu6 were in the networks measured."""
+    named = {one.activation for one in layers} - {None, "relu", "relu6"}
+    if not named:
+        return ()
+    return (
+        f"{target.name} charges nothing for the activations {', '.join(sorted(map(str, named)))}",
+    )
 
 
 def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ __all__ = ["distances", "distances_of", "interval"]
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
     """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
     level = float(number("level", level, 0.5, 0.99))
-    family, network = family_and_network(net)
+    family, network = family_and_network(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}
     found = {}
@@ -76,7 +76,7 @@ def _beside(
 
 def distances(target: Target, net: Net) -> dict[str, float]:
     """Return how far a network is from the measured ones, by metric; see `Target.distance`."""
-    family, network = family_and_network(net)
+    family, network = family_and_network(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}
     return distances_of(target, family, charged(network), own)

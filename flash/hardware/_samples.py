@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import number, parse_json, read_text, shown
+from ..base.checks import items, number, parse_json, path_of, read_text, shown
 from ..base.names import COSTS
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
@@ -119,11 +119,12 @@ def label(net: Architecture | Network) -> str:
     return f"network-{len(net.layers)}-{net.params}-{net.macs}"
 
 
+MOST = 1_000_000  # samples
+
+
 def listed(name: str, values: Any) -> list[Any]:
     """Return a list of what a caller passes as one: no text, no table, no single network."""
-    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
-        raise ArgumentTypeError(f"{name} must be a list, got {shown(values)}")
-    return list(values)
+    return items(name, values, MOST)
 
 
 def samples(
@@ -185,7 +186,7 @@ def samples(
 
 def _is_model(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is that of a network; else it is one of measurements."""
-    text = os.fsdecode(path)
+    text = path_of("networks", path)
     if not text.endswith(".json"):
         return text.endswith(".onnx")
     data = parse_json(read_text(text, "networks"), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base.checks import choice, flag, integer, number
+from ..base.checks import is_list as has_items
 from ..errors import ArgumentError, FlashError
 from ._timing import SETTINGS
 
@@ -36,8 +37,8 @@ def is_list(value: object) -> bool:
     from ._samples import is_module
 
     return (
-        hasattr(value, "__iter__")
-        and not isinstance(value, (str, bytes, os.PathLike, dict))
+        (hasattr(value, "__next__") or has_items(value))
+        and not isinstance(value, (os.PathLike, dict))
         and not is_module(value)
         and not hasattr(value, "layers")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..base.checks import choice, public, shown
+from ..base.checks import choice, public, shown, writable
 from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
@@ -105,10 +105,14 @@ def calibrate(
     >>> mine.interval(space.decode(12345))
     """
     model = as_target(base)
+    if path is not None:
+        writable("path", path)
     choice("prior", prior, _PRIORS)
     title = f"{model.name}-calibrated" if name is None else name
     if not isinstance(title, str):
         raise ArgumentTypeError(f"name must be text, got {shown(title)}")
+    if provenance is not None and not isinstance(provenance, dict):
+        raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
     given = {"latency_ms": latency_ms, "energy_mj": energy_mj, "area_mm2": area_mm2}
     found = samples(networks, given, input_shape)
     if not found:
@@ -126,7 +130,7 @@ def calibrate(
     doubts = refuse_kind(found, model.name, model.kind) + doubts_of_measuring(found)
     for doubt in doubts:
         warn(doubt)
-    charged = [family_and_network(one.net) for one in found]
+    charged = [family_and_network(one.net, model) for one in found]
     sets: dict[str, list[int]] = {}
     for n, (family, _) in enumerate(charged):
         sets.setdefault(model.set_for(family), []).append(n)

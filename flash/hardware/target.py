@@ -177,6 +177,12 @@ class Target(Record):
         numbers: tuple[float, ...] = KINDS[self.kind].array(self.parameters or {}, self.name)
         return numbers
 
+    @property
+    def runs_every_row(self) -> bool:
+        """Whether its runtime executes every row of a network, also what no output is made of: an
+        eager one. Others compile a network first, and leave such rows out."""
+        return bool((self.parameters or {}).get("runs_every_row", False))
+
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
 
@@ -407,7 +413,7 @@ def _read_shipped(name: str) -> Target:
     first, *others = text.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
     now = [parts[key][1:-1] for key in parts if key in NEEDED]
-    data = parse_json(",".join([first, *now]) + "}", file)
+    data = parse_json(",".join([first, *now]) + "}", file, shipped=True)
     with faults():
         fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case

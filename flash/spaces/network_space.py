@@ -7,7 +7,7 @@ cell.
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults, integer, shown
+from ..base.checks import choice, faults, integer, is_list, shown
 from ..base.record import Generic, cached
 from ..errors import ArgumentError
 from .index import digits_of, number_of
@@ -133,7 +133,7 @@ class NetworkSpace(Generic[N]):
         """
         if isinstance(i, str):
             return self.parse(i)
-        if isinstance(i, int) or not hasattr(i, "__len__"):
+        if isinstance(i, int) or not is_list(i):
             return tuple(digits_of(integer("i", i, 0, self.size - 1), self.lengths))
         if len(i) != len(self.lengths):
             raise ArgumentError(
@@ -162,7 +162,7 @@ class NetworkSpace(Generic[N]):
             )
         return net  # type: ignore[return-value]
 
-    def sample_indices(self, n: int, seed: int = 0) -> list[int]:
+    def sample_indices(self, n: int, seed: int = 0) -> NDArray[np.int64]:
         """Return `n` distinct flat indices: see `SearchSpace.sample_indices`."""
         from .space import SearchSpace
 
@@ -170,7 +170,7 @@ class NetworkSpace(Generic[N]):
 
     def sample(self, n: int, seed: int = 0) -> list[N]:
         """Return networks of `n` distinct flat indices, without those that are no network."""
-        nets = [self.network(self.row(i)) for i in self.sample_indices(n, seed)]
+        nets = [self.network(self.row(i)) for i in map(int, self.sample_indices(n, seed))]
         return [net for net in nets if net is not None]  # type: ignore[misc]
 
     def __eq__(self, other: object) -> bool:

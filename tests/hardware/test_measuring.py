@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twins.hostile import hostile
 
 import flash
 from flash import Architecture, Cell, Measurement, Network
@@ -149,6 +150,25 @@ def test_odd_windows_become_modules_of_the_right_shapes() -> None:
 
 
 @pytest.mark.torch
+def test_activations_and_zeros_of_a_network_are_run() -> None:
+    torch = pytest.importorskip("torch")
+    from flash.hardware._engines import TableModule
+    from flash.networks.layer import ACTIVATIONS
+
+    x = torch.randn(2, 4, 5, 5)
+    for name in ACTIVATIONS:
+        made = TableModule(
+            Network.from_layers([{"kind": "pool", "kernel": 1, "activation": name}], (4, 5, 5))
+        )
+        more = {"dim": 1} if name.endswith("softmax") else {}
+        assert torch.equal(made(x), getattr(torch.nn.functional, name)(x, **more))
+    zero = [{"kind": "pool", "mode": "zero", "kernel": 1, "stride": stride} for stride in (1, 2)]
+    several = Network.from_layers([zero[0], {**zero[1], "inputs": [-1]}], (4, 5, 5), [0, 1])
+    assert [tuple(one.shape) for one in TableModule(several)(x)] == [(2, 4, 5, 5), (2, 4, 3, 3)]
+    assert not any(one.any() for one in TableModule(several)(x))
+
+
+@pytest.mark.torch
 def test_the_onnx_model_computes_what_the_module_does() -> None:
     runtime("onnxruntime")
     import numpy as np
@@ -255,7 +275,13 @@ def test_a_record_is_one_screen_and_json(tmp_path: Path) -> None:
         ({"runs": 1.5}, "runs must be an integer of at least 0"),
         ({"name": None}, "name must be text, got None"),
         ({"conditions": []}, "conditions must be a table"),
-        ({"conditions": {"batch": 0}}, "batch must be an integer of at least 1"),
+        ({"conditions": {"batch": 0}}, "batch must be an integer from 1"),
+        ({"conditions": {"versions": 5}}, r"conditions\.versions must be a table"),
+        ({"conditions": {"pinned_to": 3}}, r"conditions\.pinned_to must be a list"),
+        ({"conditions": {"own": float("nan")}}, r"conditions\.own must be a finite number"),
+        ({"conditions": json.loads("[" * 50 + "]" * 50)}, "nested too deeply"),
+        ({"settled": 1}, "settled must be True or False"),
+        ({"subject": {"network": 1e999}}, "must be a finite number"),
         ({"mean_ms": 1.0}, "unknown key 'mean_ms'; did you mean"),
     ],
 )
@@ -271,9 +297,33 @@ def test_files_without_measurements_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         with pytest.raises(FormatError, match="holds no finished measurement"):
             Measurement.load(tmp_path / name)
+    (tmp_path / "d.jsonl").write_text("[" * 100_000 + "\n{}\n")
+    with pytest.raises(FormatError, match="line 1 is not JSON"):
+        Measurement.load(tmp_path / "d.jsonl")
     (tmp_path / "c.jsonl").write_text("x\n")
     with pytest.raises(FormatError, match="line 1 is not JSON"):
         Measurement.load(tmp_path / "c.jsonl")
+
+
+def test_a_record_with_whatever_is_wrong() -> None:
+    facts = {
+        "time": "then", "system": "Linux", "cpu": "x", "cpus": 2, "pinned_to": [1],
+        "governor": None, "max_khz": "3", "load_before": [0.1], "device_name": None,
+        "versions": {"torch": "2"}, "threads": 1, "batch": 1, "dtype": "float32", "clock": "wall",
+    }  # fmt: skip
+    text = json.dumps({**RECORD, "conditions": facts, "subject": {"architecture": NET.to_dict()}})
+    for wrong, changed in hostile(text):
+        try:
+            try:
+                read = Measurement.from_json(changed)
+            except FormatError:
+                continue
+            str(read)
+            read._repr_html_()
+            assert read.latency_ms > 0
+            assert Measurement.from_json(read.to_json()) == read
+        except Exception as error:
+            raise AssertionError(wrong) from error
 
 
 # Bad input
@@ -325,8 +375,15 @@ def test_cuda_that_is_not_there_is_refused() -> None:
 def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, extra in (("torch", "torch"), ("onnxruntime", "onnx")):
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(ImportError, match=rf"needs {name}: pip install 'flash-nas\[{extra}\]'"):
+        with pytest.raises(ImportError, match=rf"needs {name}: pip install '\.\[{extra}\]'"):
             flash.measure(NET, runtime=name)
+
+
+def test_an_export_names_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"export_measuring\(\), which .* needs torch: pip"):
+        flash.export_measuring(NET, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.torch
