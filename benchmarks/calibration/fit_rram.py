@@ -127,7 +127,7 @@ def own_floorplan(target: dict[str, Any], tile: int) -> dict[str, tuple[str, str
         f" Tiles of {tile} x {tile} cells, which NeuroSim's own floorplanner gives to networks "
         "with a layer of more than 64 output channels; to others it gives 512 x 512: rram."
     )
-    target["parameters"] |= {"tile": tile, "pe": tile // 2}
+    target["parameters"] |= {"tile": tile, "pe": tile // 2, "floorplan": "neurosim"}
     target["sets"] = {"default": FAMILIES}
     del target["design"]  # that of rram has chips on either tile
     shown = target["provenance"]

@@ -136,6 +136,7 @@ def flags_of(
     side = max(counted.input_shape[1:])
     flags = flags_for(target, family, known, channels, kernel, side, fewest)
     flags += _flags_of_groups(target, family, layers) + _flags_of_activations(target, layers)
+    flags += _flags_of_tile(target, counted)
     flags += _flags_of_features(target, family, counted)
     return flags + _flags_of_distance(target, family, counted, costs)
 
@@ -158,6 +159,21 @@ def _flags_of_distance(
     return (
         f"unlike any network that {target.name} was calibrated on: its distance is "
         f"{', '.join(far)} (of the farthest of them 1), and its intervals are wide",
+    )
+
+
+def _flags_of_tile(target: Target, counted: Charged) -> tuple[str, ...]:
+    """Say that a chip's floorplanner would give a network other tiles than the target's."""
+    from . import KINDS
+
+    parameters = target.parameters or {}
+    asked = getattr(KINDS[target.kind], "other_tile", None)
+    side = None if asked is None else asked(parameters, counted)
+    if side is None:
+        return ()
+    return (
+        f"the floorplanner gives this network tiles of {side} x {side} cells, and {target.name} "
+        f"holds for those of {parameters['tile']} x {parameters['tile']}",
     )
 
 

@@ -179,8 +179,8 @@ def samples(
     result = []
     for n, value in enumerate(items):
         net = as_net(value, f"networks[{n}]", input_shape)
-        values = {name: column[n] for name, column in checked.items()}
-        result.append(Sample(label(net), net, **values))
+        own: dict[str, Any] = {name: column[n] for name, column in checked.items()}
+        result.append(Sample(label(net), net, **own))
     return result
 
 

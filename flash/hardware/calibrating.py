@@ -117,6 +117,7 @@ def calibrate(
     found = samples(networks, given, input_shape)
     if not found:
         raise ArgumentError("networks must be at least one, got none")
+    found = _on_own_tiles(model, found)
     metrics = common(found)
     for metric in metrics:
         if metric not in KINDS[model.kind].COLUMNS:
@@ -167,6 +168,26 @@ def calibrate(
     if path is not None:
         result.to_json(path)
     return result
+
+
+def _on_own_tiles(model: Target, found: list[Sample]) -> list[Sample]:
+    """Return the networks that a chip's floorplanner gives the base's tiles; warn of the others."""
+    asked = getattr(KINDS[model.kind], "other_tile", None)
+    if asked is None:
+        return found
+    own = model.parameters or {}
+    tiles = [asked(own, family_and_network(one.net)[1]) for one in found]
+    others = [one.name for one, tile in zip(found, tiles, strict=True) if tile is not None]
+    if not others:
+        return found
+    told = f"{len(others)} of {len(found)} networks ({others[0]}{' ...' if others[1:] else ''})"
+    if len(others) == len(found):
+        raise ArgumentError(
+            f"networks must be given tiles of {own['tile']} cells by the floorplanner of "
+            f"{model.name}, got none that is"
+        )
+    warn(f"{told} are left out: the floorplanner gives them other tiles than {model.name} has")
+    return [one for one, tile in zip(found, tiles, strict=True) if tile is None]
 
 
 def _unseen(nets: list[Architecture | Network]) -> list[str]:

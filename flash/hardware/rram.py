@@ -4,7 +4,9 @@ A layer of R = kernel^2 * in_channels rows and C = 8 * out_channels columns (8-b
 column a bit) fills ``ceil(R/512) x ceil(C/512)`` tiles of 4x4 subarrays (128 x 128); a small layer
 is copied inside its tile (``copies``), and works on several of its P output positions at once. The
 side of a tile, 512 cells here, is the parameter `tile`; an element (PE) is half of it wide. Other
-parameters are `subarray` (128 here) and `columns_per_weight` (8).
+parameters are `subarray` (128 here) and `columns_per_weight` (8). With the parameter `floorplan`
+a rule names the tile of each network (see `floorplan` below), and the target holds for those that
+are given its own.
 
 ==========  =====================================================================================
 tiles       tiles of the layer; their total T selects the class of the chip (its tile grid)
@@ -45,7 +47,7 @@ idle power of a layer's own tiles lies in E.
 from __future__ import annotations
 
 from .._core.tables.tables import Classes, square_root
-from ..base.checks import integer, real, table, text
+from ..base.checks import choice, integer, real, table, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..networks.network import Network
+    from ..networks.operations import Charged
 
 FEATURES = (
     "tiles",
@@ -93,6 +96,7 @@ SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
 CONVERTED = ("subarrays", "columns", "roots", "image")  # energies that go with a converter's
 DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
 OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
+FLOORPLANS = ("neurosim",)  # rules that name a network's tile: see `floorplan`
 MAX_SIDE = 256  # rows of the largest grid: two billion weights; a larger chip has its factors
 
 
@@ -291,7 +295,28 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
     }
 
 
-def floorplan(net: Network) -> int:
+def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
+    """Check the rule by which tiles are given to networks, where a target names one.
+
+    Raises
+    ------
+    ArgumentError
+        If `floorplan` is none of `FLOORPLANS`.
+    """
+    if "floorplan" in parameters:
+        choice(f"{where}.floorplan", parameters["floorplan"], FLOORPLANS)
+
+
+def other_tile(parameters: Mapping[str, Any], net: Network | Charged) -> int | None:
+    """Return the side of the tile that a target's floorplanner gives a network, in cells, where it
+    is not the target's own; None where it is, or where the tile is fixed."""
+    if "floorplan" not in parameters:
+        return None
+    side = floorplan(net)
+    return None if side == parameters.get("tile", 512) else side
+
+
+def floorplan(net: Network | Charged) -> int:
     """Return the side of the tile that NeuroSim's own floorplanner gives a network, in cells.
 
     512 where every layer has at most 64 output channels (512 columns of cells), else 1024: a rule

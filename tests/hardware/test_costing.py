@@ -357,7 +357,7 @@ def test_activations_that_cost_nothing_are_named_once() -> None:
 def test_flags() -> None:
     rram, cpu = Target.load("rram"), Target.load("cpu-x86")
     tiny = rram.cost(Architecture("densenet", [Cell(1, 1)])).flags
-    assert len(tiny) == 8
+    assert len(tiny) == 9
     assert tiny[-1].startswith("unlike any network that rram was calibrated on: its distance is ")
     assert any(flag.startswith("latency_ms 0.0") for flag in tiny)
     assert any(flag.startswith("no run of rram has 2 tiles") for flag in tiny)

@@ -9,6 +9,8 @@ import pytest
 from twins import reference
 
 import flash
+from flash import SearchSpace
+from flash.errors import ArgumentError, CalibrationWarning
 from flash.hardware import Target, rram, targets
 from flash.hardware._prediction import distances
 from flash.networks.architecture import FAMILIES, Architecture, Cell
@@ -168,6 +170,32 @@ def test_floorplan() -> None:
         assert rram.floorplan(arch.network()) == tile
     arch = Architecture("resnet", [Cell(8, 1, 0)], num_classes=100)
     assert rram.floorplan(arch.network()) == 1024
+
+
+def test_a_network_on_other_tiles_is_flagged_and_left_out() -> None:
+    """rram-1024 says which rule names the tile; the tile of rram is fixed."""
+    target = Target.load("rram-1024")
+    assert target.parameters
+    assert target.parameters["floorplan"] == "neurosim"
+    nets = SearchSpace("resnet").sample(30, seed=1)
+    fits = [rram.floorplan(net.network()) == 1024 for net in nets]
+    assert 0 < sum(fits) < 30
+    for net, fit in zip(nets, fits, strict=True):
+        told = any(flag.startswith("the floorplanner gives") for flag in target.cost(net).flags)
+        assert told != fit
+        assert not any("floorplanner" in flag for flag in Target.load("rram").cost(net).flags)
+    y = [target.cost(net).latency_ms for net in nets]
+    with pytest.warns(CalibrationWarning, match=f"{30 - sum(fits)} of 30 networks .* are left out"):
+        found = flash.calibrate(target, nets, latency_ms=y)
+    assert found.residuals
+    assert found.residuals["default"]["networks"] == sum(fits)
+    small = [net for net, fit in zip(nets, fits, strict=True) if not fit]
+    with pytest.raises(ArgumentError, match="must be given tiles of 1024 cells"):
+        flash.calibrate(target, small, latency_ms=[1.0] * len(small))
+    with pytest.raises(ArgumentError, match="floorplan must be one of 'neurosim', got 'mine'"):
+        Target.from_dict(
+            target.to_dict() | {"parameters": {**target.parameters, "floorplan": "mine"}}
+        )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
