@@ -124,13 +124,20 @@ def series_item(
         )
     try:
         found = as_net(net, f"net[{place}]", shape)
-    except FlashError:
+    except FlashError as error:
         if not onnx and not is_module(net):
             raise
+        unread = str(error)
         subject, title = None, os.path.basename(os.fsdecode(net)) if onnx else type(net).__name__
         if is_module(net):
             module: Any = net
             title += f"-{sum(p.numel() for p in module.parameters())}"
+        from ._doubts import warn
+
+        warn(
+            f"flash cannot read the layers of net[{place}] ({title}), and a calibration will "
+            f"leave its measurement out: {unread}"
+        )
     else:
         if isinstance(found, Architecture):
             subject = {"architecture": found.to_dict()}

@@ -63,6 +63,11 @@ class Objective(Record):
             return (Metric.SCORE,)
         return tuple([k for k, exponent in enumerate(self.exponents) if exponent])
 
+    @property
+    def of_score(self) -> bool:
+        """Whether the score itself is maximised."""
+        return self.exponents is None and self.function is None
+
     def name(self, predicted: bool, quantised: bool = False) -> str:
         """What is maximised, in words; quantised: NN-Degree by the bits that are chosen."""
         if self.function is not None:
@@ -77,6 +82,15 @@ class Objective(Record):
             term if e == 1.0 and not self.shift else f"{term}^{ldexp(e, -self.shift):g}"
             for term, e in zip((score, *TERMS[1:]), self.exponents, strict=True)
             if e
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may not have meant: a cost that the objective rewards."""
+        return tuple(
+            f"the objective rewards a larger {term} (exponent {e:g}): did you mean {-e:g}?"
+            for term, e in zip(TERMS, self.exponents or (), strict=False)
+            if term in COSTS and e > 0.0
         )
 
     def report(self, value: float, predictor: AccuracyPredictor | None = None) -> float:
@@ -132,12 +146,12 @@ def read_budgets(
             )
     least = -INF
     if min_accuracy is not None:
-        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
-        least = least_of(budgets["min_accuracy"])
         if not scored:
             raise ArgumentError(
                 f"min_accuracy needs a {scorer}: without one the score is NN-Degree, no accuracy"
             )
+        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        least = least_of(budgets["min_accuracy"])
     return budgets, limits_of(budgets), least
 
 
