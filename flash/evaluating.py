@@ -6,7 +6,7 @@ import os
 
 from ._core.costing import batch
 from ._core.costing import choices as choices_core
-from .base.checks import integer, path_of, public, shown
+from .base.checks import integer, path_of, public, shown, writable
 from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
@@ -154,6 +154,8 @@ def evaluate(
     stream = hasattr(choices, "__next__")
     if stream and out is None:
         raise ArgumentError("choices can be an iterator only where out names a file for the rows")
+    if out is not None:
+        out = writable("out", out)
     problem = compile_problem(space, target, predictor, PARAMS | MACS)
     if out is None:
         return _evaluate(problem, choices, threads)
@@ -185,7 +187,8 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
         params, macs = np.empty(len(array), np.int64), np.empty(len(array), np.int64)
         fill = _fill if array.ndim == 2 else _fill_flat
         fill(problem, array, columns, params, macs, threads)
-    out = Table(nn_degree=_degrees(problem, choices, columns[Metric.SCORE], threads))
+    given = choices if array is None else array
+    out = Table(nn_degree=_degrees(problem, given, columns[Metric.SCORE], threads))
     if problem.predictor is not None:
         out["accuracy"] = accuracies_of(problem, columns[Metric.SCORE])
     out.update(problem.target.costs_among(columns))
@@ -198,6 +201,11 @@ def _integers(space: SearchSpace, choices: Any) -> Any:
     """Return choices as an array that the core reads in place; None for all else."""
     import numpy as np
 
+    if isinstance(choices, (list, tuple, range)):
+        try:  # at once: one by one takes fifty times as long
+            choices = np.asarray(choices)
+        except (ValueError, OverflowError, MemoryError):
+            return None  # the slow way says what is wrong
     if not isinstance(choices, np.ndarray) or choices.dtype.kind not in "iu":
         return None
     if choices.ndim == 2 and choices.dtype not in (np.uint32, np.uint64):

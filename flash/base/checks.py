@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "append_bytes",
     "choice",
     "faults",
     "flag",
@@ -51,6 +52,7 @@ __all__ = [
     "suggesting",
     "table",
     "text",
+    "writable",
     "write_bytes_atomic",
     "write_text_atomic",
 ]
@@ -293,11 +295,10 @@ def number(
             f"{name} must be {_kind(low, high, above, noun)}, "
             f"got {shown(value)} ({type(value).__name__})"
         )
-    if above is not None:  # of these all become floats
-        try:
-            _ = result + 0.0
-        except OverflowError:
-            result = INF
+    try:
+        _ = result + 0.0
+    except OverflowError:  # an integer that no float holds
+        result = INF
     if (
         not -INF < result < INF
         or (low is not None and result < low)
@@ -462,7 +463,12 @@ def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, A
     return data  # type: ignore[no-any-return]
 
 
-def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..., Any]) -> Any:
+def _scan(
+    text: str,
+    refuse_constant: Callable[[str], None],
+    unique: Callable[..., Any],
+    as_float: Callable[[str], float],
+) -> Any:
     """Scan JSON as `json.loads` does, with its scanner alone.
 
     ``import json`` brings in ``re`` and ``enum``: as long as half an interpreter takes to start.
@@ -477,7 +483,7 @@ def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..
         strict = True
         object_hook = None
         object_pairs_hook = staticmethod(unique)
-        parse_float = float
+        parse_float = staticmethod(as_float)
         parse_int = int
         parse_constant = staticmethod(refuse_constant)
         memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
@@ -492,11 +498,21 @@ def _scan(text: str, refuse_constant: Callable[[str], None], unique: Callable[..
             pass  # malformed: the whole module says where, and can raise its own error
     from json import loads
 
-    return loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+    return loads(
+        text, parse_constant=refuse_constant, object_pairs_hook=unique, parse_float=as_float
+    )
 
 
-def parse_json(text: str, where: str = "the JSON text") -> Any:
+def parse_json(text: str, where: str = "the JSON text", shipped: bool = False) -> Any:
     """Parse JSON strictly: no NaN or infinity, no key twice, no bottomless nesting.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What it is, for errors.
+    shipped : bool
+        Whether it comes with flash: its numbers are not looked at one by one then.
 
     Raises
     ------
@@ -507,6 +523,12 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
     def refuse_constant(name: str) -> None:
         raise FormatError(f"{where} holds {name}, which is no number")
 
+    def finite(digits: str) -> float:
+        value = float(digits)
+        if value - value != 0.0:
+            raise FormatError(f"{where} holds {digits[:40]}, which no double holds")
+        return value
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) != len(pairs):
@@ -516,7 +538,7 @@ def parse_json(text: str, where: str = "the JSON text") -> Any:
         return table
 
     try:
-        return _scan(text, refuse_constant, unique)
+        return _scan(text, refuse_constant, unique, float if shipped else finite)
     except RecursionError:
         raise FormatError(f"{where} is nested too deeply") from None
     except FormatError:
@@ -589,15 +611,97 @@ def json_text(
     return text
 
 
+def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
+    """Append to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    sync : bool
+        Whether it is on the disk when this returns, or only handed to the system.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written (a full disk); it names the file, which is as it was.
+    """
+    size = os.path.getsize(path) if os.path.exists(path) else None
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+    except OSError as error:
+        try:
+            if size is None:
+                os.unlink(path)
+            else:
+                os.truncate(path, size)
+        except OSError:
+            pass  # what is left is cut off when it is read
+        raise type(error)(error.errno, error.strerror, path) from None
+
+
+def writable(name: str, path: Any) -> str:
+    """Return a path at which a file can be written; an error before any work where none can.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If it is no path.
+    OSError
+        If it is a folder, or its folder is not there or takes no file; it names the path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentTypeError(f"{name} must be a path, got {shown(path)}")
+    given: str = os.fsdecode(path)
+    if not given:
+        raise ArgumentError(f"{name} must be a path, got ''")
+    try:
+        if os.path.isdir(given):
+            from errno import EISDIR
+
+            raise OSError(EISDIR, os.strerror(EISDIR))
+        if _is_special(given):
+            with open(given, "ab"):
+                pass
+        else:
+            part = _part_of(given)
+            with open(part, "xb"):
+                pass
+            os.unlink(part)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, given) from None
+    except ValueError as error:  # a null character
+        raise ArgumentError(f"{name} {shown(given)} is no path: {error}") from None
+    return given
+
+
+def _part_of(path: str) -> str:
+    return f"{path}.{os.urandom(6).hex()}.part"
+
+
+def _is_special(path: str) -> bool:
+    """Return whether a path is that of a device or a pipe, which nothing may replace."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file so that it is either complete or not there; nothing else is left."""
     write_bytes_atomic(path, text.encode("utf-8"))
 
 
 def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that it is either complete or not there; nothing else is left."""
+    """Write a file so that it is either complete or not there; nothing else is left.
+
+    What is no file, such as ``/dev/stdout``, is written to as it is.
+    """
     path = path_of("path", path)
-    part = f"{path}.{os.urandom(6).hex()}.part"
+    if _is_special(path):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    part = _part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(data)

@@ -7,7 +7,7 @@ by them: every fault is a `FormatError` that says where.
 
 from __future__ import annotations
 
-from ..errors import ArgumentTypeError, FormatError
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .checks import choice, faults, flag, integer, known_keys, parse_json, read_text, real, shown
 from .checks import number as any_number
 from .checks import table as any_table
@@ -32,6 +32,7 @@ __all__ = [
     "COUNT",
     "FLAG",
     "NUMBER",
+    "POSITIVE",
     "REAL",
     "TABLE",
     "TEXT",
@@ -43,6 +44,7 @@ __all__ = [
     "one_of",
     "parsed",
     "part",
+    "plain",
     "row_of",
     "table_of",
     "within",
@@ -112,6 +114,32 @@ def table_of(check: Check, accepted: Iterable[str] | None = None) -> Check:
     return checked
 
 
+DEEPEST = 32  # tables and lists within each other
+
+
+def plain(name: str, value: Any, depth: int = 0) -> Any:
+    """Accept what JSON has: tables and lists of text, finite numbers, true, false and null."""
+    if depth > DEEPEST:
+        raise ArgumentTypeError(f"{name} is nested too deeply")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            plain(f"{name}.{any_text(name, key)}", one, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            plain(name, one, depth + 1)
+    elif value is not None and not isinstance(value, (str, bool)):
+        any_number(name, value)
+    return value
+
+
+def whole(name: str, value: Any) -> int:
+    """Accept an integer from 0 that 64 bits hold."""
+    found = integer(name, value, 0)
+    if found >> 64:
+        raise ArgumentError(f"{name} must be an integer that 64 bits hold, got {shown(value)}")
+    return found
+
+
 def ANY(name: str, value: Any) -> Any:
     """Accept anything: what reads it knows more."""
     return value
@@ -123,7 +151,8 @@ TABLE: Check = any_table
 NUMBER: Check = any_number  # stays an integer where it is one
 REAL: Check = real
 AMOUNT = within(any_number, 0)
-COUNT = within(integer, 0)
+POSITIVE = within(any_number, above=0)
+COUNT: Check = whole
 
 
 # Reading

@@ -8,6 +8,7 @@ from .options import BUDGETS, add_budgets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     class Result(Protocol):
@@ -21,6 +22,7 @@ __all__ = [
     "add_problem",
     "budgets_of",
     "check_json",
+    "finish",
     "names_of",
     "print_json",
     "print_result",
@@ -53,9 +55,13 @@ def add_json(parser: ArgumentParser) -> None:
 
 
 def check_json(args: Namespace) -> None:
-    """Refuse an empty path before any work."""
+    """Refuse a path where nothing can be written, before any work."""
     if args.json == "":
         raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    if args.json not in (None, "-"):
+        from ..base.checks import writable
+
+        writable("--json", args.json)
 
 
 def print_json(data: Any) -> None:
@@ -65,11 +71,39 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, indent=1, allow_nan=False))
 
 
-def print_result(args: Namespace, result: Result) -> None:
-    """Print a result, and write it where --json says."""
+def print_result(
+    args: Namespace, result: Result, *more: tuple[str, Callable[[str], object]]
+) -> bool:
+    """Print a result, and write it where --json says, then what else is to be written: `finish`."""
     if args.json == "-":
-        print(result.to_json())
-        return
+        return finish(result.to_json(), *more)
     if args.json is not None:
-        result.to_json(args.json)
-    print(result)
+        more = ((args.json, result.to_json), *more)
+    return finish(str(result), *more)
+
+
+def finish(text: str | None, *files: tuple[str, Callable[[str], object]]) -> bool:
+    """Print, then write each file: whatever fails, the others are written.
+
+    Returns whether all of them were; of each that was not, standard error says why. A failure to
+    print is raised when they are written.
+    """
+    import sys
+
+    failed: OSError | None = None
+    if text is not None:
+        try:
+            print(text, flush=True)
+        except OSError as error:  # the reader has left, or the disk is full
+            failed = error
+    good = True
+    for path, write in files:
+        try:
+            write(path)
+        except Exception as error:  # what drawing raises is many things
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            print(f"flash: error: {path}: {why} ({type(error).__name__})", file=sys.stderr)
+            good = False
+    if failed is not None:
+        raise failed
+    return good

@@ -19,7 +19,7 @@ __all__ = [
     "read_options",
 ]
 
-FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 EXAMPLES = """\
 examples:
@@ -157,10 +157,10 @@ def compare(args: Namespace) -> int:
     """Run ``flash compare``; return the exit code."""
     import flash
 
+    from .common import check_json, print_result
     from .options import BUDGETS, read_objective
 
-    if args.json == "":
-        raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    check_json(args)
     options: dict[str, dict[str, Any]] = {}
     for name, value in read_options(args.option).items():
         method, _, own = name.partition(".")
@@ -188,13 +188,13 @@ def compare(args: Namespace) -> int:
         journal=args.journal,
         **{name: getattr(args, name) for name in BUDGETS},
     )
+    pictures = []
     if args.plot is not None:
         from ..comparing.drawing import save
 
-        save(result, args.plot)
-    if args.json not in (None, "-"):
-        result.to_json(args.json)
-    print(result.to_json() if args.json == "-" else result)
+        pictures.append((args.plot, lambda path: save(result, path)))
+    if not print_result(args, result, *pictures):
+        return USAGE
     if result.interrupted:
         return INTERRUPTED
     return FOUND if result.success else NOTHING

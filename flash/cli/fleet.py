@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "search_folder"]
 
-FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_options(parser: Any) -> None:
@@ -44,7 +44,10 @@ def search_folder(args: Namespace) -> int:
         raise ArgumentError(
             f"--targets takes the place of TARGET, got both ({args.target[0]!r}, {args.targets!r})"
         )
+    from .common import check_json, finish
     from .compare import read_any_space, read_evaluator, read_options
+
+    check_json(args)
 
     space = read_any_space(args)
     targets = load_targets(args.targets)
@@ -80,12 +83,13 @@ def search_folder(args: Namespace) -> int:
 
     started = perf_counter()
     fleet = search_fleet(space, targets, costs, accuracy, given, args.threads, started, tell)
+    files = []
     if args.json not in (None, "-"):
         from ..base.checks import write_text_atomic
 
-        write_text_atomic(args.json, "\n".join(lines) + "\n")
-    if args.json != "-":
-        print(fleet)
+        files.append((args.json, lambda path: write_text_atomic(path, "\n".join(lines) + "\n")))
+    if not finish(None if args.json == "-" else str(fleet), *files):
+        return USAGE
     if any(result.stopped == "interrupt" for result in fleet):
         return INTERRUPTED
     return FOUND if all(result.success for result in fleet) else NOTHING

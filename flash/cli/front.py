@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pareto", "prepare_pareto"]
 
-FOUND, NOTHING, INTERRUPTED = 0, 1, 130
+FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
 PICTURES = (".html", ".png", ".svg", ".pdf")
 
 EXAMPLES = """\
@@ -56,8 +56,10 @@ def pareto(args: Namespace) -> int:
     if args.plot is not None and not args.plot.endswith(PICTURES):
         raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
     if args.plot is not None:
+        from ..base.checks import writable
         from ..fronts.plot import figure_of
 
+        writable("--plot", args.plot)
         figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
     front = flash.pareto(
         read_space(args),
@@ -71,11 +73,13 @@ def pareto(args: Namespace) -> int:
         threads=args.threads,
         progress=args.progress,
     )
-    print_result(args, front)
+    pictures = []
     if args.plot is not None and len(front):
         from ..fronts.plot import save
 
-        save(front, args.plot)
+        pictures.append((args.plot, lambda path: save(front, path)))
+    if not print_result(args, front, *pictures):
+        return USAGE
     if front.stopped == "interrupt":
         return INTERRUPTED
     return FOUND if len(front) else NOTHING

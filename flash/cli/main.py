@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import ArgumentError, FlashError
-from .common import print_json
+from .common import check_json, print_json
 from .options import (
     BUDGETS,
     HELP,
@@ -91,8 +91,7 @@ def _fail(message: str) -> int:
 def _search(args: Namespace) -> int:
     from .. import search  # first: it opens what reading a space needs, too
 
-    if args.json == "":
-        raise ArgumentError("--json must be the path of a file, or without one, got ''")
+    check_json(args)
     if args.targets is not None:
         from .fleet import search_folder
 
@@ -123,23 +122,31 @@ def _search(args: Namespace) -> int:
         threads=args.threads,
     )
     results: list[SearchResult] = answer if isinstance(answer, list) else [answer]
-    if args.json is not None:
-        text = (
-            results[0].to_json()
-            if len(results) == 1
-            else "[" + ",\n".join(result.to_json() for result in results) + "]"
-        )
-        if args.json == "-":
-            print(text)
-        else:
-            from ..base.checks import write_text_atomic
-
-            write_text_atomic(args.json, text + "\n")
-    if args.json != "-":
-        print("\n\n".join(map(str, results)))
+    if not _told(args, results):
+        return USAGE
     if any(result.stopped == "interrupt" for result in results):
         return INTERRUPTED
     return FOUND if all(result.success for result in results) else NOTHING
+
+
+def _told(args: Namespace, results: list[SearchResult]) -> bool:
+    """Print results, then write them where --json says; false where that failed."""
+    if args.json is None:
+        print("\n\n".join(map(str, results)))
+        return True
+    from ..base.checks import write_text_atomic
+    from .common import finish
+
+    text = (
+        results[0].to_json()
+        if len(results) == 1
+        else "[" + ",\n".join(result.to_json() for result in results) + "]"
+    )
+    if args.json == "-":
+        print(text)
+        return True
+    screen = "\n\n".join(map(str, results))
+    return finish(screen, (args.json, lambda path: write_text_atomic(path, text + "\n")))
 
 
 # pareto
@@ -200,7 +207,8 @@ def _sweep(args: Namespace) -> int:
     from .sweep import sweep
 
     result = sweep(args)
-    print_result(args, result)
+    if not print_result(args, result):
+        return USAGE
     return FOUND if result.feasible else NOTHING
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from ..errors import ArgumentError
-from .options import read_row, read_space
+from .options import USAGE, read_row, read_space
 from .read import count, seconds
 
 TYPE_CHECKING = False
@@ -203,8 +203,10 @@ def calibrate(args: Namespace) -> int:
     out = args.out or f"{name.replace(os.sep, '-')}.json"
     if not out.endswith(".json"):
         raise ArgumentError(f"--out must be a .json file, got {out!r}")
+    from ..base.checks import json_text, writable
     from ..hardware._measurement import Measurement
 
+    writable("--out", out)
     if args.source is not None:
         measured = [one for path in args.source for one in Measurement.load(path)]
     else:
@@ -223,16 +225,15 @@ def calibrate(args: Namespace) -> int:
             name=name,
             prior=args.prior,
             provenance=_conditions(measured),
-            path=out,
         )
     for one in caught:
         print(f"flash: warning: {one.message}", file=sys.stderr)
-    if args.json:
-        from .common import print_json
+    from .common import finish
 
-        print_json(target.to_dict())
-    else:
-        print("\n".join(screen(target)))
+    text = json_text(target.to_dict(), indent=1) if args.json else "\n".join(screen(target))
+    if not finish(text, (out, target.to_json)):
+        return USAGE
+    if not args.json:
         print(f"written to {out}")
     return 0
 

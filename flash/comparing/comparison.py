@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..results.result import SearchResult
+    from ..spaces.network_space import NetworkSpace
 
     N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
 else:
@@ -187,8 +188,16 @@ class Comparison(Record, Generic[N]):
         return json_text(self.to_dict(), path)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> Comparison[N]:
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    ) -> Comparison[N]:
         """Read a comparison from JSON text (it starts with a brace) or from a file.
+
+        Parameters
+        ----------
+        source : str or path
+        space : NetworkSpace, optional
+            As `SearchResult.from_dict` takes it.
 
         Raises
         ------
@@ -200,7 +209,7 @@ class Comparison(Record, Generic[N]):
 
         where = "the comparison"
         checks = {
-            "runs": table_of(list_of(by(SearchResult.from_dict))),
+            "runs": table_of(list_of(by(lambda one: SearchResult.from_dict(one, space)))),
             "optimum": maybe(REAL),
             "baseline": TEXT,
             "skipped": table_of(TEXT),
@@ -219,8 +228,10 @@ class Comparison(Record, Generic[N]):
         from ..base.extras import require
 
         pandas = require("to_frame()", "plot", "pandas")
-        frame: DataFrame = pandas.concat(
-            [run.to_frame() for runs in self.runs.values() for run in runs]
+        from ..results.result import frame_row
+
+        frame: DataFrame = pandas.DataFrame(
+            [frame_row(run) for runs in self.runs.values() for run in runs]
         )
         return frame
 

@@ -27,6 +27,7 @@ def check(path: str) -> None:
     """Check what a plot needs, before hours of runs."""
     import os
 
+    from ..base.checks import writable
     from ..errors import ArgumentError
 
     folder, name = os.path.split(path)
@@ -34,6 +35,7 @@ def check(path: str) -> None:
         raise ArgumentError(f"--plot must be a .png, .svg or .pdf file, got {path!r}")
     if folder and not os.path.isdir(folder):
         raise ArgumentError(f"--plot must be in a folder that exists, got {path!r}")
+    writable("--plot", path)
     _pyplot()
 
 

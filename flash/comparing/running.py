@@ -165,6 +165,7 @@ def compare(
         If Ctrl-C came before the baseline was done once.
     """
     from ..evaluators import as_evaluator
+    from ..methods._journal import held
     from ..methods.running import any_space
     from ..predictors.predictor import as_predictor
     from ..searching import search
@@ -216,7 +217,8 @@ def compare(
         if callback is not None:
             callback(result)
 
-    found = _rounds(field, numbers, answer, tell)
+    with held(journal, judge.held):
+        found = _rounds(field, numbers, answer, tell)
     if field.baseline not in found.runs:
         stop = KeyboardInterrupt()
         stop.add_note(f"before {field.baseline!r}, which others are compared with, was done once")

@@ -43,6 +43,8 @@ class Evaluator:
         Networks that are evaluated between two looks at the time limit; None: all at once.
     usual_evals : int
         Evaluations of a method that would not end by itself, where no limit is given.
+    held : str or None
+        A folder in which nobody else may work during a search.
     """
 
     name: str = ""
@@ -50,6 +52,7 @@ class Evaluator:
     expensive: bool = True
     chunk: int | None = None
     usual_evals: int = 1000
+    held: str | None = None
 
     @property
     def title(self) -> str:

@@ -93,11 +93,11 @@ class TrainingEvaluator(Evaluator):
                 )
         self.dataset = dataset
         self.folder: str = os.fspath(out)
+        self.held: str | None = self.folder
         self.workers: int = integer("workers", workers, 1, 1024)
         self.chunk: int | None = 8 * self.workers  # processes that train start anew for each chunk
         self.settings: dict[str, Any] = {**settings}
         self.name: str = f"training on {dataset}" if isinstance(dataset, str) else "training"
-        self._networks: list[Architecture | CellNetwork] | None = None
         self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
 
     def unfit(self, space: Any) -> str | None:
@@ -156,11 +156,9 @@ class TrainingEvaluator(Evaluator):
             self._found[net] = (accuracy, spent[net])
 
     def _listed(self, path: str) -> list[Architecture | CellNetwork]:
-        if self._networks is None:
-            self._networks = []
-            if os.path.exists(path):
-                data = parse_json(read_text(path, "the list of networks"), path)
-                if not isinstance(data, list):
-                    raise FormatError(f"{path} must be a list of networks, got {shown(data)}")
-                self._networks = [network_from_dict(one) for one in data]
-        return self._networks
+        if not os.path.exists(path):
+            return []
+        data = parse_json(read_text(path, "the list of networks"), path)
+        if not isinstance(data, list):
+            raise FormatError(f"{path} must be a list of networks, got {shown(data)}")
+        return [network_from_dict(one) for one in data]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..solving.options import Device
+    from ..spaces.network_space import NetworkSpace
 
 __all__ = ["FleetResult", "load_targets", "search_fleet"]
 
@@ -76,8 +77,16 @@ class FleetResult(list["SearchResult"]):
         return text
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> FleetResult:
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[Any] | None = None
+    ) -> FleetResult:
         """Read results from JSON text (it starts with a bracket) or from a file.
+
+        Parameters
+        ----------
+        source : str or path
+        space : NetworkSpace, optional
+            As `SearchResult.from_dict` takes it.
 
         Raises
         ------
@@ -91,7 +100,7 @@ class FleetResult(list["SearchResult"]):
         data = parsed(source, "the results' file", "[")
         if not isinstance(data, list):
             raise FormatError(f"the results must be a JSON array, got {shown(data)}")
-        return cls([SearchResult.from_dict(one) for one in data])
+        return cls([SearchResult.from_dict(one, space) for one in data])
 
 
 def load_targets(folder: str | os.PathLike[str]) -> list[Target]:

@@ -9,6 +9,7 @@ from ..base.plain import (
     COUNT,
     FLAG,
     NUMBER,
+    POSITIVE,
     REAL,
     TABLE,
     TEXT,
@@ -112,7 +113,7 @@ CHECKS: dict[str, Check] = {
     "space": by(SearchSpace.from_dict),
     "target": _target,
     "objectives": ANY,  # the target says which there are
-    "budgets": table_of(NUMBER, BUDGETS),
+    "budgets": table_of(POSITIVE, BUDGETS),
     "epsilon": within(real, 0.0, 1.0),
     "predicted": FLAG,
     "x": list_of(list_of(ANY)),  # the space says what rows it has

@@ -10,6 +10,7 @@ from ..problem.objective import PLAIN, as_objective
 from ..results.conflicts import Explanation, Oracle, explain
 from ..results.result import PROVEN, SearchResult, no_result, result_at
 from ..results.screen import duration, quantity, text
+from ..spaces.codec import cell_columns
 from ..spaces.index import rows_of
 from .front import QUANTISED
 
@@ -281,19 +282,28 @@ def frame(front: ParetoFront) -> DataFrame:
     pandas = require("to_frame()", "plot", "pandas")
     data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
     data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
-    if front.accelerators is not None:
-        for i, one in enumerate(front.accelerators):
-            for part, values in one["values"].items():
-                for key, value in values.items():
-                    data.setdefault(f"{part}_{key}", [None] * len(front))[i] = value
-    cells: dict[str, list[Any]] = {}
-    for i, architecture in enumerate(front.architectures):
-        for number, cell in enumerate(architecture.cells):
-            for key, value in cell.to_dict().items():
-                column = cells.setdefault(f"cell{number}_{key}", [None] * len(front))
-                column[i] = value
-            if front.cell_bits is not None and front.cell_bits.shape[1]:
-                column = cells.setdefault(f"cell{number}_bits", [None] * len(front))
-                column[i] = int(front.cell_bits[i, number])
+    data |= accelerator_columns(front)
+    cells = cell_columns(front.space, front.x)
+    bits = front.cell_bits
+    if bits is not None and bits.shape[1]:
+        for number in range(bits.shape[1]):
+            used = [None if column is None else one for column, one in _both(cells, bits, number)]
+            cells[f"cell{number}_bits"] = used
     table: DataFrame = pandas.DataFrame({**data, **cells})
     return table
+
+
+def _both(cells: dict[str, list[Any]], bits: ndarray[Any, Any], number: int) -> Any:
+    return zip(cells[f"cell{number}_width"], bits[:, number].tolist(), strict=True)
+
+
+def accelerator_columns(front: ParetoFront) -> dict[str, list[Any]]:
+    """Return what each part of the points' accelerators is, as columns."""
+    if front.chosen is None:
+        return {}
+    design = front.target.design_space(front.space.family)
+    values = [design.describe(one) for one in options_of(front, range(len(front)))]
+    names = dict.fromkeys(
+        (part, key) for one in values for part, facts in one.items() for key in facts
+    )
+    return {f"{part}_{key}": [one.get(part, {}).get(key) for one in values] for part, key in names}

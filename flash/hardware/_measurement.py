@@ -7,14 +7,17 @@ import os
 from ..base.checks import integer, json_text, number, parse_json, path_of, public, read_text
 from ..base.plain import (
     AMOUNT,
-    ANY,
     COUNT,
+    FLAG,
     TABLE,
     TEXT,
     Check,
+    list_of,
     made,
     maybe,
     parsed,
+    plain,
+    table_of,
     within,
 )
 from ..base.record import Record
@@ -29,10 +32,26 @@ if TYPE_CHECKING:
 __all__ = ["Measurement"]
 
 
+CONDITIONS: dict[str, Check] = {  # those that are shown or computed with; others may be anything
+    **dict.fromkeys(("batch", "threads", "cpus"), within(integer, 1, 1 << 31)),
+    **dict.fromkeys(("time", "system", "dtype", "clock"), TEXT),
+    **dict.fromkeys(("cpu", "governor", "device_name"), maybe(TEXT)),
+    "pinned_to": maybe(list_of(COUNT)),
+    "versions": table_of(TEXT),
+}
+
+
 def _conditions(name: str, value: Any) -> dict[str, Any]:
-    """Check conditions: a table, whose batch is a number where there is one."""
-    integer(f"{name}.batch", TABLE(name, value).get("batch", 1), 1)
-    return dict(value)
+    """Check conditions: a table of plain data, of known kinds where flash knows the key."""
+    found = dict(TABLE(name, plain(name, value)))
+    for key, check in CONDITIONS.items():
+        if key in found:
+            check(f"{name}.{key}", found[key])
+    return found
+
+
+def _subject(name: str, value: Any) -> Any:
+    return TABLE(name, plain(name, value))
 
 
 CHECKS: dict[str, Check] = {
@@ -40,11 +59,11 @@ CHECKS: dict[str, Check] = {
     **dict.fromkeys(("median_ms", "q1_ms", "q3_ms", "min_ms", "wall_ms"), within(number, above=0)),
     **dict.fromkeys(("cpu_ms", "noise_pct"), maybe(AMOUNT)),
     **dict.fromkeys(("runs", "passes", "warmup_runs"), COUNT),
-    "settled": ANY,
+    "settled": FLAG,
     "energy_mj": maybe(AMOUNT),
     "energy_source": TEXT,
     "conditions": _conditions,
-    "subject": maybe(TABLE),
+    "subject": maybe(_subject),
 }
 
 
@@ -89,7 +108,7 @@ class Measurement(Record):
     q3_ms: float
     min_ms: float
     wall_ms: float
-    cpu_ms: float
+    cpu_ms: float | None
     noise_pct: float | None
     runs: int
     passes: int
@@ -127,13 +146,14 @@ class Measurement(Record):
         energy = self.energy_source
         if self.energy_mj is not None:
             energy = f"{self.energy_mj:.4g} mJ, {self.energy_source}"
+        own = "unknown" if self.cpu_ms is None else f"{self.cpu_ms:.4g} ms"
         noise = "unknown" if self.noise_pct is None else f"{self.noise_pct:.2g} %"
         pinned = facts.get("pinned_to")
         where = f", on processor {', '.join(map(str, pinned))}" if pinned else ", not pinned"
         return f"{self.name}: {self.median_ms:.4g} ms per {unit}", {
             "quartiles": f"{self.q1_ms:.4g} to {self.q3_ms:.4g} ms, least {self.min_ms:.4g} ms",
             "noise": f"{noise} between halves of the passes",
-            "clocks": f"{self.wall_ms:.4g} ms on the wall, {self.cpu_ms:.4g} ms of the processor",
+            "clocks": f"{self.wall_ms:.4g} ms on the wall, {own} of the processor",
             "runs": f"{self.runs} in {self.passes} passes, after {self.warmup_runs} to warm up"
             + ("" if self.settled else " (not settled: more time would help)"),
             "energy": energy,

@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
+    journal = None
     try:
         journal = Journal(given.out, settings)
         records = measure_series(manifest["networks"], open_engine, settings, journal, say)
@@ -116,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever a device does when it goes away
         say(f"{type(error).__name__}: {error}\nwhat is finished is in {given.out}")
         return 1
+    finally:
+        if journal is not None:
+            journal.close()
     for one in records:
         noise = "" if one["noise_pct"] is None else f"  noise {one['noise_pct']:.2g} %"
         print(f"{one['name'][:40]:40} {one['median_ms']:10.4g} ms{noise}")

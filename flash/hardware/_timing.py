@@ -16,6 +16,7 @@ import math
 import os
 import time
 
+from ..base.lock import Held, Lock
 from ._conditions import Pinned, conditions, energy_meter, load
 
 TYPE_CHECKING = False
@@ -160,14 +161,34 @@ def summarise(passes: list[dict[str, Any]], clock: str = "wall") -> dict[str, An
 
 
 class Journal:
-    """What was measured so far, in memory and, where a path is given, in a file."""
+    """What was measured so far, in memory and, where a path is given, in a file.
+
+    The file is held until the journal is closed: nobody else measures into it.
+    """
 
     def __init__(self, path: str | None, settings: dict[str, Any]) -> None:
         self.path = path
         self.passes: dict[str, list[dict[str, Any]]] = {}
         self.finished: dict[str, dict[str, Any]] = {}
+        self.lock: Lock | None = None
         if path is None:
             return
+        try:
+            self.lock = Lock(path + ".lock", path)
+        except Held as error:
+            raise Refused(f"{error}: wait for it, or give another file") from None
+        try:
+            self._open(path, settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others have the file."""
+        if self.lock is not None:
+            self.lock.close()
+
+    def _open(self, path: str, settings: dict[str, Any]) -> None:
         keep = {name: settings[name] for name in FIXED}
         head: dict[str, Any] | None = None
         for data in lines_of(path, repair=True) if os.path.exists(path) else ():
@@ -198,10 +219,13 @@ class Journal:
         """Append a line; when this returns it is on the disk."""
         if self.path is None:
             return
-        with open(self.path, "a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(data, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(self.path, "a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(data, allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:  # what was written of the line is cut off when it is read
+            raise type(error)(error.errno, error.strerror, self.path) from None
 
     def add_pass(self, key: str, one: dict[str, Any]) -> list[dict[str, Any]]:
         """Keep a pass and return all of the network."""
@@ -230,7 +254,7 @@ def lines_of(path: str, repair: bool = False) -> list[dict[str, Any]]:
     for number, line in enumerate(raw[:end].splitlines(), 1):
         try:
             data = json.loads(line.decode("utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(f"{path}: line {number} is not JSON") from None
         if not isinstance(data, dict):
             raise Refused(f"{path}: line {number} is no table")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..base.checks import choice, public, shown
+from ..base.checks import choice, public, shown, writable
 from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
@@ -105,6 +105,8 @@ def calibrate(
     >>> mine.interval(space.decode(12345))
     """
     model = as_target(base)
+    if path is not None:
+        writable("path", path)
     choice("prior", prior, _PRIORS)
     title = f"{model.name}-calibrated" if name is None else name
     if not isinstance(title, str):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Measurement", "export_measuring", "measure", "script"]
 
 # Modules whose sources, joined, are the script for another machine.
-_SCRIPT = ("_conditions", "_timing", "_onnxruntime")
+_SCRIPT = ("../base/lock", "_conditions", "_timing", "_onnxruntime")
 
 
 if TYPE_CHECKING:
@@ -159,7 +159,10 @@ def measure(
         journal = Journal(place, settings)
     except Refused as error:
         raise ArgumentError(f"path: {error}") from None
-    records = _run(series, settings, journal, progress)
+    try:
+        records = _run(series, settings, journal, progress)
+    finally:
+        journal.close()
     found = [Measurement.from_dict(one, one["name"]) for one in records]
     return found[0] if single else found
 
@@ -215,7 +218,7 @@ def script() -> str:
             parts.insert(2, body.strip("\n") + "\n")
     parts.append(main.strip("\n") + "\n")
     joined = "\n".join(parts)
-    return re.sub(r"^from \._\w+ import .*\n", "", joined, flags=re.MULTILINE)
+    return re.sub(r"^from \.[._a-z]+ import .*\n", "", joined, flags=re.MULTILINE)
 
 
 @public

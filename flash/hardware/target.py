@@ -413,7 +413,7 @@ def _read_shipped(name: str) -> Target:
     first, *others = text.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
     now = [parts[key][1:-1] for key in parts if key in NEEDED]
-    data = parse_json(",".join([first, *now]) + "}", file)
+    data = parse_json(",".join([first, *now]) + "}", file, shipped=True)
     with faults():
         fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack, contextmanager
 
-from ..base.checks import path_of, real
+from ..base.checks import append_bytes, path_of, real, writable
+from ..base.lock import Held, Lock
 from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "held"]
 
 FORMAT = 1
 CHECKS: dict[str, Check] = {  # of a line
@@ -29,6 +32,30 @@ CHECKS: dict[str, Check] = {  # of a line
     "accuracy": REAL,
     "seconds": within(real, 0.0),
 }
+
+
+@contextmanager
+def held(journal: str | os.PathLike[str] | None, folder: str | None) -> Iterator[None]:
+    """Let nobody else work with a journal, and in the folder of an evaluator, meanwhile.
+
+    Whoever holds them may again: several searches one after the other hold them throughout.
+
+    Raises
+    ------
+    ArgumentError
+        If another process or thread has one of them; the message says which.
+    """
+    with ExitStack() as locks:
+        try:
+            if journal is not None:
+                path = writable("journal", journal)
+                locks.enter_context(Lock(f"{path}.lock", f"journal: {path!r}", again=True))
+            if folder is not None:
+                os.makedirs(folder, exist_ok=True)
+                locks.enter_context(Lock(os.path.join(folder, "lock"), repr(folder), again=True))
+        except Held as error:
+            raise ArgumentError(f"{error}: wait for it, or take another") from None
+        yield
 
 
 class Journal:
@@ -98,13 +125,4 @@ class Journal:
             self._lines[tuple(line["row"])] = (line["accuracy"], line["seconds"])
 
     def _append(self, lines: list[dict[str, Any]]) -> None:
-        size = os.path.getsize(self.path) if os.path.exists(self.path) else 0
-        try:
-            with open(self.path, "ab") as file:
-                file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            if os.path.exists(self.path):
-                os.truncate(self.path, size)
-            raise
+        append_bytes(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())

@@ -18,7 +18,7 @@ from ..solving.options import Device, check_common, unsearched
 from ..spaces.network_space import HOMES, NetworkSpace, network_space
 from ..spaces.space import SearchSpace
 from . import METHODS, module_of, options_for
-from ._journal import Journal
+from ._journal import Journal, held
 from ._outcome import outcome
 from ._task import Stop, Task
 
@@ -86,6 +86,10 @@ class Ready(Record):
         self, device: Device, started: float, stop: list[bool] | None = None
     ) -> SearchResult:
         """Search for one device; `stop`: whether Ctrl-C ended the search of one before it."""
+        with held(self.journal, self.judge.held):
+            return self._search(device, started, stop)
+
+    def _search(self, device: Device, started: float, stop: list[bool] | None) -> SearchResult:
         method, judge, common = self.method, self.judge, self.common
         if stop:
             return unsearched(self.space, device, judge.score == "accuracy", method, common.seed)

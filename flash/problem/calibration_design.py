@@ -73,7 +73,7 @@ def calibration_design(
     """
     found, model = as_space(space), as_target(target)
     n = integer("n", n, 1, MOST)
-    indices = found.sample_indices(max(POOL, 2 * n), seed)
+    indices = [int(index) for index in found.sample_indices(max(POOL, 2 * n), seed)]
     if len(indices) <= n:
         return [found.decode(index) for index in indices]
     share, size = _shares(found, model, indices)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["accelerator_parts", "read_accelerator"]
 
 PARTS: dict[str, Check] = {
-    "values": TABLE,
-    "resources": table_of(list_of(COUNT)),
+    "values": table_of(TABLE),
+    "resources": table_of(list_of(COUNT, 2)),
     "cell_bits": list_of(within(integer, 1)),
     "joint": within(integer, 1),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..base.checks import faults
+import json
+
+from ..base.checks import faults, shown
 from ..base.names import BUDGETS, COSTS, STATUSES, STOPS
 from ..base.plain import (
     AMOUNT,
     COUNT,
     FLAG,
     NUMBER,
+    POSITIVE,
     TEXT,
     Check,
     by,
@@ -21,6 +24,7 @@ from ..base.plain import (
 )
 from ..errors import FormatError
 from .accelerator import read_accelerator
+from .consistent import agree
 from .result import SearchResult
 
 TYPE_CHECKING = False
@@ -39,18 +43,37 @@ DERIVED = ("architecture", "index", "gap", "success")  # from the rest: for othe
 
 def space_of(value: Any) -> Any:
     """Return a space of either kind from plain data."""
+    from ..networks.families import FAMILIES
     from ..spaces.network_space import HOMES, network_space
     from ..spaces.space import SearchSpace
 
-    if isinstance(value, dict) and value.get("family") in tuple(HOMES):
+    family = value.get("family") if isinstance(value, dict) else None
+    if family in tuple(HOMES):
         return network_space(value)
-    return SearchSpace.from_dict(value)
+    try:
+        return SearchSpace.from_dict(value)
+    except FormatError as error:
+        if not isinstance(family, str) or family in FAMILIES:
+            raise
+        raise FormatError(f"{error}; pass a space of your own as space=") from None
+
+
+def _same_space(space: Any) -> Check:
+    """Return a check that plain data are those of a space."""
+
+    def check(name: str, value: Any) -> Any:
+        own = json.loads(json.dumps(space.to_dict()))
+        if json.loads(json.dumps(value)) != own:
+            raise FormatError(f"{name} is not the space given: {shown(value)}, not {shown(own)}")
+        return space
+
+    return check
 
 
 CHECKS: dict[str, Check] = {
     "space": by(space_of),
     "target": TEXT,
-    "budgets": table_of(NUMBER, BUDGETS),
+    "budgets": table_of(POSITIVE, BUDGETS),
     "status": one_of(STATUSES),
     "message": TEXT,
     "x": maybe(list_of(COUNT)),
@@ -100,13 +123,15 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     return data
 
 
-def from_dict(data: Mapping[str, Any]) -> SearchResult[Any]:
+def from_dict(data: Mapping[str, Any], space: Any = None) -> SearchResult[Any]:
     """Return the result that plain data describes, checked; its network twice."""
-    result = made(SearchResult, WHERE, data, CHECKS, also=DERIVED, version=FORMAT)
+    checks = CHECKS if space is None else {**CHECKS, "space": _same_space(space)}
+    result = made(SearchResult, WHERE, data, checks, also=DERIVED, version=FORMAT)
     with faults(WHERE):
         found = result.architecture
     if "architecture" not in data:
         raise FormatError(f"{WHERE} lacks the key 'architecture'")
     if data["architecture"] != (found and found.to_dict()):
         raise FormatError(f"{WHERE}: x and architecture are not the same network")
+    agree(WHERE, result)
     return result

@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 EXPLAINED = ("message", "least", "conflicts", "remedies")
+INF = float("inf")
 PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
 
@@ -200,7 +201,8 @@ class SearchResult(Record, Generic[N]):
         above = max(0.0, self.upper_bound - self.objective)
         if above == 0.0:
             return 0.0
-        return above / abs(self.objective) if self.objective else None
+        gap = above / abs(self.objective) if self.objective else INF
+        return gap if gap < INF else None
 
     def __hash__(self) -> int:
         return hash((self.target, self.status, self.x, self.objective, self.upper_bound))
@@ -230,17 +232,26 @@ class SearchResult(Record, Generic[N]):
         return to_dict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchResult[N]:
+    def from_dict(
+        cls, data: Mapping[str, Any], space: NetworkSpace[N] | None = None
+    ) -> SearchResult[N]:
         """Make a result from plain data.
+
+        Parameters
+        ----------
+        data : dict
+        space : NetworkSpace, optional
+            What was searched, where it is a space of your own: files name it, and do not hold it.
 
         Raises
         ------
         FormatError
-            If a key is unknown or missing, or a value not accepted.
+            If a key is unknown or missing, a value not accepted, the result contradicts itself, or
+            is of another space.
         """
         from .files import from_dict
 
-        return from_dict(data)
+        return from_dict(data, space)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the result as JSON text, and write it where a path is given.
@@ -252,8 +263,16 @@ class SearchResult(Record, Generic[N]):
         return json_text(self.to_dict(), path, indent=1)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> SearchResult[N]:
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    ) -> SearchResult[N]:
         """Read a result from JSON text (it starts with a brace) or from a file.
+
+        Parameters
+        ----------
+        source : str or path
+        space : NetworkSpace, optional
+            As `from_dict` takes it.
 
         Raises
         ------
@@ -262,7 +281,7 @@ class SearchResult(Record, Generic[N]):
         """
         from ..base.plain import parsed
 
-        return cls.from_dict(parsed(source, "the result file"))
+        return cls.from_dict(parsed(source, "the result file"), space)
 
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return the network found as a torch module: see `Architecture.to_torch`.
@@ -493,13 +512,19 @@ def ended(stopped: str | None, otherwise: str = "") -> str:
     return otherwise if stopped is None else f"; {stopped} ended the search"
 
 
+# What has no single value, or takes longer to work out than the search took.
+_UNFRAMED = frozenset(
+    {
+        *("x", "budgets", "least", "cell_degrees", "trace", "accelerator", "flags"),
+        *("intervals", "conflicts", "remedies", "binding"),
+    }
+)
+
+
 def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
-    row = {
-        name: value
-        for name, value in result.to_dict().items()
-        if not isinstance(value, (dict, list)) and name not in ("format", "x", "least")
-    }
+    row = {name: getattr(result, name) for name in result.field_names if name not in _UNFRAMED}
+    row |= {"index": result.index, "gap": result.gap, "success": result.success}
     row["space"] = result.space.family
     row.update(result.budgets)
     cells: Any = getattr(result.architecture, "cells", ())

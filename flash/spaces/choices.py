@@ -253,8 +253,24 @@ def _ends(name: str, value: Any, whole: bool, unit: bool) -> tuple[Any, ...]:
         return (value,)
     raise ArgumentTypeError(
         f"{name} must be a number, a list of numbers or a Range, "
-        f"got {shown(value)} ({type(value).__name__})"
+        f"got {shown(value)} ({type(value).__name__}){_spelt(value)}"
     )
+
+
+def _spelt(value: Any) -> str:
+    """Return how a file and Python spell a range that is given as the command line has it."""
+    body, _, divisor = value.partition("@") if isinstance(value, str) else ("", "", "")
+    parts = body.split(":")
+    numbers = [*parts, divisor] if divisor else parts
+    if not 2 <= len(parts) <= 3 or not all(one.replace(".", "", 1).isdigit() for one in numbers):
+        return ""
+    fields = dict(zip(("low", "high", "step"), parts, strict=False))
+    if divisor:
+        fields["unit"] = f'"width/{divisor}"'
+    table = ", ".join(f"{name} = {one}" for name, one in fields.items())
+    call = ", ".join(one if name != "unit" else f"unit={one}" for name, one in fields.items())
+    json = table.replace(" = ", '": ').replace(", ", ', "')
+    return f'; write {{{table}}} (JSON: {{"{json}}}), in Python Range({call})'
 
 
 def per_cell(name: str, value: Any, cells: int, **limits: Any) -> tuple[Choices, ...]:

@@ -11,12 +11,13 @@ from .index import COUNT, FACTOR, GLOBALS, RESOLUTION, checked_row, row_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .choices import Choices
     from .space import SearchSpace
 
-__all__ = ["decode", "encode"]
+__all__ = ["cell_at", "cell_columns", "decode", "encode"]
 
 
 def decode(space: SearchSpace, i: Any) -> Architecture:
@@ -25,19 +26,53 @@ def decode(space: SearchSpace, i: Any) -> Architecture:
         row = checked_row(space, i)
     else:
         row = row_at(space, integer("i", i, 0, space.size - 1))
-    addition = space.family != "densenet"
     resolution = int(space.resolution[row[RESOLUTION]])
-    each, free = space.variables_per_cell, space.widths is not None
+    each = space.variables_per_cell
     cells = []
     for cell in range(int(space.cells[row[COUNT]])):
         own = row[GLOBALS + cell * each : GLOBALS + (cell + 1) * each]
-        values: list[Any] = [
-            one[index] for one, index in zip(space.cell_choices[cell], own, strict=True)
-        ]
-        width = values.pop(0) if free else _width(space, row[FACTOR], cell, resolution)
-        skips = cap_at(space.skips[cell], own[1 + free], width, addition)
-        cells.append(Cell(width, values[0], skips, *values[2:]))
+        cells.append(Cell(*cell_at(space, row[FACTOR], resolution, cell, own)))
     return Architecture(space.family, cells, resolution, space.classes, space.link_seed)
+
+
+def cell_at(
+    space: SearchSpace, factor: int, resolution: int, cell: int, own: Sequence[int]
+) -> tuple[int, ...]:
+    """Return a cell's width, depth, skips (and what else it has) of its own choice indices."""
+    values: list[Any] = [
+        one[index] for one, index in zip(space.cell_choices[cell], own, strict=True)
+    ]
+    free = space.widths is not None
+    width = values.pop(0) if free else _width(space, factor, cell, resolution)
+    skips = cap_at(space.skips[cell], own[1 + free], width, space.family != "densenet")
+    return (width, values[0], skips, *values[2:])
+
+
+def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
+    """Return what the cells of many networks are, as columns: "cell0_width", "cell0_depth" ...
+
+    x: rows of choice indices, shape (n, variables). None stands where a network has no such cell.
+    """
+    import numpy as np
+
+    each, found = space.variables_per_cell, {}
+    for cell in range(len(space.cell_choices)):
+        start = GLOBALS + cell * each
+        places = [FACTOR, COUNT, RESOLUTION, *range(start, start + each)]
+        rows, which = np.unique(x[:, places], axis=0, return_inverse=True)
+        values = []
+        for factor, count, size, *own in rows.tolist():
+            there = cell < int(space.cells[count])
+            resolution = int(space.resolution[size])
+            values.append(
+                Cell(*cell_at(space, factor, resolution, cell, own)).to_dict() if there else {}
+            )
+        names = dict.fromkeys(key for one in values for key in one)
+        turn = which.ravel().tolist()
+        for key in names:
+            own_values = [one.get(key) for one in values]
+            found[f"cell{cell}_{key}"] = [own_values[k] for k in turn]
+    return found
 
 
 def encode(space: SearchSpace, architecture: Any) -> tuple[int, ...]:

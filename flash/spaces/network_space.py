@@ -162,7 +162,7 @@ class NetworkSpace(Generic[N]):
             )
         return net  # type: ignore[return-value]
 
-    def sample_indices(self, n: int, seed: int = 0) -> list[int]:
+    def sample_indices(self, n: int, seed: int = 0) -> NDArray[np.int64]:
         """Return `n` distinct flat indices: see `SearchSpace.sample_indices`."""
         from .space import SearchSpace
 
@@ -170,7 +170,7 @@ class NetworkSpace(Generic[N]):
 
     def sample(self, n: int, seed: int = 0) -> list[N]:
         """Return networks of `n` distinct flat indices, without those that are no network."""
-        nets = [self.network(self.row(i)) for i in self.sample_indices(n, seed)]
+        nets = [self.network(self.row(i)) for i in map(int, self.sample_indices(n, seed))]
         return [net for net in nets if net is not None]  # type: ignore[misc]
 
     def __eq__(self, other: object) -> bool:

@@ -251,7 +251,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
 
     def sample(self, n: int, seed: int = 0) -> list[CellNetwork]:
         """Return networks of `n` distinct flat indices; two of them may be equal cells."""
-        return [self.decode(i) for i in self.sample_indices(n, seed)]
+        return [self.decode(i) for i in map(int, self.sample_indices(n, seed))]
 
     def name(self, row: Sequence[int]) -> str:
         """Return the text of a cell: "0.sep5x5+0.max3x3|1.sep7x7+1.max3x3" (input.operator)."""

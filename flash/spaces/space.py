@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .._core.model.compile import Plan as CorePlan
     from ..networks.architecture import Architecture
     from .choices import Choices, Given, PerCell
@@ -288,27 +291,32 @@ class SearchSpace(Record):
 
         return encode(self, architecture)
 
-    def sample_indices(self, n: int, seed: int = 0) -> list[int]:
+    def sample_indices(self, n: int, seed: int = 0) -> NDArray[np.int64]:
         """Return `n` distinct flat indices (all of them where the space has fewer).
 
         A shuffle stopped after n steps: the first m of n samples are the m samples of the same
         seed. Memory and time grow with n, not with the space.
+
+        Parameters
+        ----------
+        n : int
+            At most 10 million.
+        seed : int, default 0
+            The same seed gives the same indices, in any version.
+
+        Returns
+        -------
+        int64 array, shape (n,)
+            What `flash.evaluate` takes as it is. Of a space of 2^63 configurations or more: a list
+            of ints.
         """
-        from ..base.seeds import below, stream
+        from .sampling import indices
 
         n = min(integer("n", n, 0), self.size)
         if n > MAX_SAMPLE:
             raise ArgumentError(f"n must be at most {MAX_SAMPLE}, got {n}")
-        state = stream(integer("seed", seed, 0, MAX_SEED))
-        moved: dict[int, int] = {}
-        counter = 0
-        result = []
-        for place in range(n):
-            offset, counter = below(self.size - place, state, counter)
-            other = place + offset
-            result.append(moved.get(other, other))
-            moved[other] = moved.get(place, place)
-        return result
+        found: NDArray[np.int64] = indices(self.size, n, integer("seed", seed, 0, MAX_SEED))
+        return found
 
     def sample(self, n: int, seed: int = 0) -> list[Architecture]:
         """Return `n` architectures of distinct flat indices, drawn uniformly.
@@ -320,7 +328,7 @@ class SearchSpace(Record):
         seed : int, default 0
             The same seed gives the same architectures, in any version.
         """
-        return [self.decode(index) for index in self.sample_indices(n, seed)]
+        return [self.decode(index) for index in map(int, self.sample_indices(n, seed))]
 
     def _repr_html_(self) -> str:
         from ..base.html import page

@@ -7,6 +7,7 @@ from ..base.names import BUDGETS, COSTS, COUNTS, TERMS
 from ..base.plain import (
     COUNT,
     NUMBER,
+    POSITIVE,
     REAL,
     TEXT,
     Check,
@@ -55,11 +56,14 @@ def to_dict(result: SweepResult) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> SweepResult:
     """Return the result that plain data describes, checked."""
-    result = SweepResult(**fields(WHERE, data, CHECKS, also=("complete",), version=FORMAT))
+    given = fields(WHERE, data, CHECKS, optional=OPTIONAL, also=("complete",), version=FORMAT)
+    result = SweepResult(**given)
     with faults(WHERE):
         integer("size", result.size, 0, result.space.size)
         integer("count", result.count, 0, result.size)
         integer("feasible", result.feasible, 0, result.count)
+    if result.out is None and result.rows is not None:
+        raise FormatError(f"{WHERE}: rows are given, though out is null")
     if any(one.space != result.space for one in result.top):
         raise FormatError(f"{WHERE}: top holds a network of another space")
     if len({len(column) for column in (result.front or {}).values()}) > 1:
@@ -70,6 +74,8 @@ def from_dict(data: Mapping[str, Any]) -> SweepResult:
 def _front(name: str, value: Any) -> dict[str, tuple[Any, ...]]:
     """Check the columns of a front."""
     given = known_keys(name, value, ("index", "nn_degree", *TERMS))
+    if "index" not in given:
+        raise FormatError(f"{name} lacks the key 'index'")
     whole = ("index", *COUNTS)
     return {
         key: list_of(COUNT if key in whole else NUMBER)(f"{name}.{key}", given[key])
@@ -80,11 +86,12 @@ def _front(name: str, value: Any) -> dict[str, tuple[Any, ...]]:
 CHECKS: dict[str, Check] = {
     "space": by(SearchSpace.from_dict),
     "target": TEXT,
-    "budgets": table_of(NUMBER, BUDGETS),
+    "budgets": table_of(POSITIVE, BUDGETS),
     "objective_name": TEXT,
     "where": maybe(TEXT),
     "sample": maybe(within(integer, 1)),
-    **dict.fromkeys(("seed", "size", "count", "feasible"), COUNT),
+    "seed": COUNT,
+    **dict.fromkeys(("size", "count", "feasible"), within(integer, 0)),
     "top": list_of(by(SearchResult.from_dict)),
     "histograms": maybe(
         table_of(part(Histogram, {"low": REAL, "high": REAL, "counts": list_of(COUNT)}), HISTOGRAMS)
@@ -95,4 +102,6 @@ CHECKS: dict[str, Check] = {
     "remade": list_of(TEXT),
     "stopped": maybe(one_of(("callback",))),
     "elapsed_s": within(real, 0.0),
+    "message": maybe(TEXT),
 }
+OPTIONAL = ("message",)  # older files have none

@@ -40,7 +40,7 @@ def report(
         if store.result is None:
             store.result = _plain(found)
         store.finish(store.result)
-        found = Reduction(settings.plan)
+        found = Reduction(job)
         found.add(store.result)
     plan = settings.plan
     return SweepResult(
@@ -62,7 +62,24 @@ def report(
         () if store is None else tuple(store.remade),
         stopped,
         perf_counter() - settings.started,
+        _why_not(job, found, budgets),
     )
+
+
+def _why_not(job: Job, found: Reduction, budgets: dict[str, float]) -> str | None:
+    """Return why no configuration is within the budgets, where that is proven of the whole space.
+
+    All were looked at, or one of the budgets alone is met by none.
+    """
+    if found.feasible or not budgets:
+        return None
+    from ..results.conflicts import why_not
+
+    problem = job.problem
+    why = why_not(problem.space, problem.target, problem.predictor, budgets)
+    every = found.count == job.space.size and job.plan["where"] is None
+    alone = any(len(one) == 1 for one in why.conflicts)
+    return why.message if every or alone else None
 
 
 def _plain(found: Reduction) -> dict[str, Any]:
@@ -83,6 +100,7 @@ def _best(
     problem, predictor = job.problem, job.problem.predictor
     whole = found.count == job.space.size and job.plan["where"] is None
     bound = wanted.report(found.top[0][2], predictor) if whole else None
+    within = f"{found.feasible:,} configurations are within the budgets"
     results = []
     for rank, (variant, rows, value, metrics) in enumerate(found.top, 1):
         proven = whole and rank == 1
@@ -92,7 +110,7 @@ def _best(
             budgets,
             problem.row(variant, rows),
             metrics,
-            verdict(proven, None, f"number {rank} of {found.feasible:,} within the budgets", ALL),
+            verdict(proven, None, f"number {rank} of the networks; {within}", ALL),
             predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=wanted.report(value, predictor),

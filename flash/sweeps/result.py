@@ -63,11 +63,13 @@ class SweepResult(Record):
     size : int
         Configurations that the sweep has.
     count : int
-        Those looked at; `size` where it ran to its end.
+        Configurations looked at; `size` where it ran to its end.
     feasible : int
-        Those within all budgets, for which `where` holds.
+        Configurations within all budgets, for which `where` holds. (Several may be the same
+        network: choices of skips beyond a cell's width are.)
     top : tuple of SearchResult
-        The best, best first.
+        The best networks, best first, each once: of the configurations looked at that give the
+        same one, that of smallest index.
     histograms : dict of str to Histogram, or None
         Of each metric, over the feasible ones; "score" is what a predictor's accuracy is made of.
         None where they were not asked for.
@@ -83,6 +85,8 @@ class SweepResult(Record):
     stopped : {None, "callback"}
         What ended it early.
     elapsed_s : float
+    message : str or None
+        Why nothing is within the budgets, where that is proven: what they would have to be.
     """
 
     space: SearchSpace
@@ -103,6 +107,7 @@ class SweepResult(Record):
     remade: tuple[str, ...] = ()
     stopped: str | None = None
     elapsed_s: float = 0.0
+    message: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -178,8 +183,8 @@ class SweepResult(Record):
     def to_frame(self) -> DataFrame:
         """Return the best ones as a pandas DataFrame, best first: see `SearchResult.to_frame`."""
         from ..base.extras import require
+        from ..results.result import frame_row
 
         pandas = require("to_frame()", "plot", "pandas")
-        if not self.top:
-            return pandas.DataFrame()
-        return pandas.concat([one.to_frame() for one in self.top], ignore_index=True)
+        frame: DataFrame = pandas.DataFrame([frame_row(one) for one in self.top])
+        return frame

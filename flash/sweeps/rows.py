@@ -103,16 +103,29 @@ class Chunk:
         if not top:
             return []
         kept = kept[self.objective[kept] >= least]
-        if len(kept) > top:
-            values = self.objective[kept]
-            kept = kept[values >= np.partition(values, len(kept) - top)[len(kept) - top]]
+        values = self.objective[kept]
+        wanted = top
+        while True:  # more, where many of them are the same network
+            some = kept
+            if len(kept) > wanted:
+                place = len(kept) - wanted
+                some = kept[values >= np.partition(values, place)[place]]
+            points = list(self.job.distinct(self._points(some)).values())
+            if len(points) == top or len(some) == len(kept):
+                return points
+            wanted *= 4
+
+    def _points(self, kept: Any) -> list[Point]:
+        """Return rows as points, best first."""
+        import numpy as np
+
         # the last key counts first: see `work.order_of`
         costs = [cost[kept] for cost in self.metrics[Metric.ALL_COSTS]]
         score = self.metrics[Metric.SCORE][kept]
         order = np.lexsort((self.index[kept], -score, *costs[::-1], -self.objective[kept]))
         cells = self.job.problem.layout
         points = []
-        for i in kept[order[:top]].tolist():
+        for i in kept[order].tolist():
             variant = int(self.variants[i])
             points.append(
                 (

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Event
 from time import perf_counter
 
 from ..base.record import Record
-from ..errors import ArgumentError, SweepError
+from ..errors import ArgumentError, FlashError, SweepError
 from .work import Job, Reduction, Stopped, pack_plan, run_unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from concurrent.futures import Executor
     from typing import Any
 
@@ -74,6 +74,8 @@ class SweepEvent(Record):
 
 def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> SweepResult:
     """Run what is not finished, and report."""
+    from contextlib import nullcontext
+
     from ..base.conditions import as_predicate
     from .report import report
 
@@ -89,11 +91,32 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
 
         need_pyarrow()
         store = Store(settings.out, plan, job.units, settings.resume)
-    reduction = Reduction(plan)
-    stopped = None
-    if store is None or store.result is None or len(store.done) < job.units:
-        stopped = _Running(settings, job, store, reduction, wanted).go()
-    return report(settings, job, store, reduction, budgets, wanted, stopped)
+    with store or nullcontext():
+        reduction = Reduction(job)
+        stopped = None
+        if store is not None:
+            _forget_repeats(store, job)
+        if store is None or store.result is None or len(store.done) < job.units:
+            stopped = _Running(settings, job, store, reduction, wanted).go()
+        return report(settings, job, store, reduction, budgets, wanted, stopped)
+
+
+def _forget_repeats(store: Store, job: Job) -> None:
+    """Do again what an older flash found, if its best are the same network several times.
+
+    They may have left no room for others. Parts are the same, byte for byte.
+    """
+
+    def short(found: dict[str, Any]) -> bool:
+        points = found["top"]
+        return len(points) == job.plan["top"] and len(job.distinct(points)) < len(points)
+
+    if store.result is None:
+        for unit in [unit for unit, data in store.done.items() if short(data)]:
+            del store.done[unit]
+    elif short(store.result):
+        store.result = None
+        store.done.clear()
 
 
 def _estimate(settings: Settings, job: Job) -> None:
@@ -232,8 +255,9 @@ class _Running:
             "chunk": FIRST_LOOK,
             "seed": 0,
         }
-        found = Reduction(plan)
-        found.add(Job(plan).run(0))
+        job = Job(plan)
+        found = Reduction(job)
+        found.add(job.run(0))
         return found.least
 
     def _least(self) -> float:
@@ -241,7 +265,7 @@ class _Running:
 
     def _parts(self) -> Generator[dict[str, Any]]:
         """Yield each unit's result as it comes."""
-        from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ThreadPoolExecutor, wait
+        from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
         own: Executor | None = None
         executor: Executor | None = self.settings.executor
@@ -257,24 +281,46 @@ class _Running:
                     unit = next(self.waiting, None)
                     if unit is None:
                         break
-                    running[self._submit(executor, own is not None, packed, unit)] = unit
+                    with self._failing(own is None):
+                        running[self._submit(executor, own is not None, packed, unit)] = unit
                 if not running:
                     return
                 ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(ready, key=lambda one: running[one]):
                     del running[future]
-                    yield future.result()
-        except BrokenExecutor as error:
-            raise SweepError(
-                f"a worker of the executor died ({error}); what is finished is kept"
-                + (": the same call goes on with it" if self.store is not None else "")
-            ) from error
+                    with self._failing(own is None):
+                        part = future.result()
+                    yield part
         finally:
             self.stop.set()
             for future in running:
                 future.cancel()
             if own is not None:
                 own.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def _failing(self, elsewhere: bool) -> Iterator[None]:
+        """Make a SweepError of an executor's failure: a worker or a scheduler that is gone.
+
+        Of an executor that is not our own, every error that is none of flash's and no lack of
+        memory is one: each kind has its own, and a unit itself raises no other.
+        """
+        from concurrent.futures import BrokenExecutor
+
+        try:
+            yield
+        except BaseException as error:
+            died = isinstance(error, BrokenExecutor)
+            # asyncio's is no Exception, and that of concurrent.futures another class
+            cancelled = any(one.__name__ == "CancelledError" for one in type(error).__mro__)
+            foreign = elsewhere and isinstance(error, Exception)
+            if isinstance(error, (FlashError, MemoryError)) or not (died or cancelled or foreign):
+                raise
+            raise SweepError(
+                ("a worker of the executor died" if died else "the executor failed")
+                + f" ({type(error).__name__}: {error}); what is finished is kept"
+                + (": the same call goes on with it" if self.store is not None else "")
+            ) from error
 
     def _submit(self, executor: Executor, here: bool, packed: bytes, unit: int) -> Any:
         if not here:

@@ -3,6 +3,7 @@
     _manifest.json         the plan and, once complete, the result and each part's checksum
     _journal.jsonl         one line per finished unit, with its own checksum; gone once complete
     part-000000.parquet    one per unit, written under a temporary name and renamed
+    _lock                  held while a process writes here: see flash/base/lock.py
 
 A part's bytes depend on the plan and its unit alone, and the journal goes at the end: a folder that
 was killed and continued is the same, byte for byte, as one that was not.
@@ -14,15 +15,18 @@ import errno
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from ..base.checks import parse_json, read_text, shown, write_text_atomic
+from ..base.checks import append_bytes, parse_json, read_text, shown, write_text_atomic
 from ..base.extras import need_pyarrow
+from ..base.lock import Held, Lock
 from ..base.names import COUNTS
 from ..errors import ArgumentError, FormatError, SweepError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
     from typing import Any
 
     from .work import Job
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Store", "write_part"]
 
 FORMAT = 1
-MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"  # readers of datasets pass over them
+# readers of datasets pass over them
+MANIFEST, JOURNAL, LOCK = "_manifest.json", "_journal.jsonl", "_lock"
 
 
 def part_name(unit: int) -> str:
@@ -40,6 +45,24 @@ def part_name(unit: int) -> str:
 def _digest(path: str) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _written(folder: str, name: str) -> Iterator[None]:
+    """Make a SweepError of what goes wrong while a file of a sweep's folder is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "No space left" in str(error):
+            why, way_out = f"no space left for {name}", "once there is room"
+        elif not os.path.isdir(folder):
+            why, way_out = f"the folder is gone, {name} cannot be written", "where it is kept"
+        else:
+            why = f"{name} cannot be written ({error.strerror or error})"
+            way_out = "once that is mended"
+        raise SweepError(
+            f"{folder}: {why}; what is finished is kept: the same call goes on with it {way_out}"
+        ) from error
 
 
 def write_part(
@@ -58,7 +81,7 @@ def write_part(
         ]
     )
     rows = 0
-    try:
+    with _written(folder, part_name(unit)), _removed(part):
         with parquet.ParquetWriter(part, schema, compression="zstd", use_dictionary=False) as out:
 
             def write(columns: dict[str, Any]) -> None:
@@ -76,21 +99,21 @@ def write_part(
             "sha256": _digest(part),
         }
         os.replace(part, path)
-        return result
-    except OSError as error:
-        if error.errno == errno.ENOSPC or "No space left" in str(error):
-            raise SweepError(
-                f"{folder}: no space left for {part_name(unit)}; what is finished is kept: the "
-                "same call goes on with it once there is room"
-            ) from None
-        raise
+    return result
+
+
+@contextmanager
+def _removed(path: str) -> Iterator[None]:
+    """Leave no file there, whatever happens."""
+    try:
+        yield
     finally:
         with suppress(OSError):
-            os.unlink(part)
+            os.unlink(path)
 
 
 class Store:
-    """The folder of one sweep."""
+    """The folder of one sweep; a context manager, which holds it against other sweeps."""
 
     def __init__(self, folder: str, plan: dict[str, Any], units: int, resume: bool) -> None:
         self.folder = folder
@@ -99,18 +122,41 @@ class Store:
         self.done: dict[int, dict[str, Any]] = {}
         self.remade: list[str] = []
         self.result: dict[str, Any] | None = None
-        if self._open(resume):
-            self._check_parts()
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise ArgumentError(f"out must be a folder, {folder!r} is a file")
+        os.makedirs(folder, exist_ok=True)
+        try:
+            self._lock = Lock(self._path(LOCK), repr(folder))
+        except Held as error:
+            raise SweepError(
+                f"out: {error}: one sweep at a time writes into a folder; wait for it, or choose "
+                "another"
+            ) from None
+        try:
+            if self._open(resume):
+                self._check_parts()
+                self._refuse_strangers()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.close()
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
 
     def _open(self, resume: bool) -> bool:
         """Prepare a new folder, or read what is in it; true where something is finished."""
-        if os.path.exists(self.folder) and not os.path.isdir(self.folder):
-            raise ArgumentError(f"out must be a folder, {self.folder!r} is a file")
-        os.makedirs(self.folder, exist_ok=True)
-        names = sorted(os.listdir(self.folder))
+        names = [name for name in sorted(os.listdir(self.folder)) if name != LOCK]
         if MANIFEST not in names:
             # what a kill before the manifest was in place may leave
             left = [n for n in names if not (n.startswith(MANIFEST) and n.endswith(".part"))]
@@ -199,26 +245,44 @@ class Store:
                 self.remade.append(part["file"])
                 del self.done[unit]
 
+    def _refuse_strangers(self) -> None:
+        """Refuse files that readers of the dataset would count, and that no unit has written."""
+        own = {part_name(unit) for unit in range(self.units)}
+        for name in sorted(os.listdir(self.folder)):
+            if not name.startswith(("_", ".")) and name not in own:
+                raise SweepError(
+                    f"{self._path(name)} is not of this sweep, and readers of the dataset would "
+                    "count it: take it away, and the same call goes on"
+                )
+
+    def _refuse_lost(self, part: dict[str, Any]) -> None:
+        """Refuse to call complete what lost a part meanwhile."""
+        path = self._path(part["file"])
+        if not os.path.exists(path) or os.path.getsize(path) != part["bytes"]:
+            raise SweepError(
+                f"{path} was taken away or changed while the sweep ran; the same call makes it "
+                "again"
+            )
+
     def add(self, data: dict[str, Any]) -> None:
         """Record a finished unit; its part is in place."""
         self.done[data["unit"]] = data
         line = json.dumps({**data, "sha256": _checksum(data)}, allow_nan=False)
-        try:
-            with open(self._path(JOURNAL), "a", encoding="utf-8") as file:
-                if file.tell():
-                    file.write("\n")  # also after a line that was cut short
-                file.write(line)
-                file.flush()
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise SweepError(f"{self.folder}: no space left for {JOURNAL}") from None
-            raise
+        with _written(self.folder, JOURNAL):
+            path = self._path(JOURNAL)
+            # a new line also after one that was cut short
+            first = not os.path.exists(path) or not os.path.getsize(path)
+            append_bytes(path, (line if first else f"\n{line}").encode(), sync=False)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the final manifest; the journal goes."""
         self.result = result
-        # a worker that was killed in the middle leaves its own
-        self._clean([name for name in os.listdir(self.folder) if name.endswith(".tmp")])
+        with _written(self.folder, MANIFEST):
+            # a worker that was killed in the middle leaves its own
+            self._clean([name for name in os.listdir(self.folder) if name.endswith(".tmp")])
+            self._refuse_strangers()
+            for data in self.done.values():
+                self._refuse_lost(data["part"])
         self._write_manifest(result)
         with suppress(FileNotFoundError):
             os.unlink(self._path(JOURNAL))
@@ -233,14 +297,10 @@ class Store:
             "parts": [self.done[unit]["part"] for unit in sorted(self.done)] if result else [],
         }
         data["sha256"] = _checksum(data)
-        try:
+        with _written(self.folder, MANIFEST):
             write_text_atomic(
                 self._path(MANIFEST), json.dumps(data, indent=1, allow_nan=False) + "\n"
             )
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise SweepError(f"{self.folder}: no space left for {MANIFEST}") from None
-            raise
 
 
 def _checksum(data: Any) -> str:

@@ -84,7 +84,9 @@ def sweep(
     predictor, objective
         As `flash.search` takes them; an objective function is not accepted.
     top : int, default 100
-        How many of the best are kept, at most a million.
+        How many of the best networks are kept, at most a million. They are all different:
+        configurations that give the same network (choices of skips beyond a cell's width) count
+        once there, and all of them in counts.
     bins : int, optional
         Of each metric's histogram; 0: none. By default 64 where at most 2^28 configurations are
         looked at, or each is a row anyway; else none.

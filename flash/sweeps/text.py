@@ -25,9 +25,11 @@ def parts(result: SweepResult) -> list[Part]:
         f"{result.space.family} on {result.target}: {what} {count(result.size)} configurations"
         if result.complete
         else f"{result.space.family} on {result.target}: {looked} configurations",
-        f"{count(result.feasible)} within the budgets"
+        f"{count(result.feasible)} configuration{'s' * (result.feasible != 1)} within the budgets"
         + (f" where {result.where}" if result.where else ""),
     ]
+    if result.message:
+        lines.append(result.message)
     if result.top:
         costs = [
             name
@@ -39,7 +41,7 @@ def parts(result: SweepResult) -> list[Part]:
             [
                 str(rank),
                 quantity(one.objective if one.objective is not None else 0.0),
-                *(quantity(getattr(one, name)) for name in costs),
+                *(_told(getattr(one, name)) for name in costs),
                 *(quantity(value or 0) for value in (one.params, one.macs, one.index)),
             ]
             for rank, one in enumerate(result.top[:10], 1)
@@ -57,3 +59,7 @@ def parts(result: SweepResult) -> list[Part]:
         lines.append(f"stopped by {result.stopped}")
     lines += ["", f"{duration(result.elapsed_s)}"]
     return lines
+
+
+def _told(value: float | None) -> str:
+    return "-" if value is None else quantity(value)

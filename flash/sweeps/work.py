@@ -18,20 +18,24 @@ from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_problem
 from ..problem.objective import least_of
+from ..spaces.codec import cell_at
+from ..spaces.index import GLOBALS, digits_of
 from ..spaces.space import SearchSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     Point = tuple[int, tuple[int, ...], float, tuple[float, ...]]
+    Network = tuple[int | tuple[int, ...], ...]
 
 __all__ = ["Job", "Reduction", "job_of", "order_of", "pack_plan", "run_unit"]
 
 INF = float("inf")
 SLICE = 1 << 29  # configurations of one call of the core: a fraction of a second
 SLICE_EXACT = 1 << 25
+MOST_ROOM = 1 << 20  # points of one call, in search of as many different networks as are wanted
 
 _job: tuple[bytes, Job] | None = None
 
@@ -52,10 +56,17 @@ def order_of(point: Point) -> tuple[Any, ...]:
 
 
 class Reduction:
-    """What units found: counts, the best, histograms, a front. Merging is exact."""
+    """What units found: counts, the best, histograms, a front. Merging is exact.
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    Counts are of configurations, the best are different networks: of those that give the same one
+    (see `Job.network_of`) the first, which is the one of smallest index.
+    """
+
+    def __init__(self, job: Job) -> None:
+        plan = job.plan
+        self.job = job
         self.plan = plan
+        self._best: dict[Network, Point] = {}
         self.count: int = 0
         self.feasible: int = 0
         self.top: list[Point] = []
@@ -68,7 +79,8 @@ class Reduction:
         self.feasible += part["feasible"]
         if part["top"]:
             points = [(v, tuple(r), o, tuple(m)) for v, r, o, m in part["top"]]
-            self.top = sorted(self.top + points, key=order_of)[: self.plan["top"]]
+            self._best = self.job.distinct(points, self._best)
+            self.top = list(self._best.values())
         if part["histogram"]:
             self.histogram = [a + b for a, b in zip(self.histogram, part["histogram"], strict=True)]
         if part["front"]:
@@ -187,7 +199,7 @@ class Job(Record):
         stopping: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         """Run one unit; `write` takes each chunk of its rows as columns."""
-        reduction = Reduction(self.plan)
+        reduction = Reduction(self)
         if self.plan["rows"]:
             self._run_rows(unit, least, write, stopping, reduction)
         else:
@@ -215,18 +227,21 @@ class Job(Record):
             if stopping():
                 raise Stopped
             end = min(last, start + step)
+            enough, room = max(least, found.least), self._room[0]
             feasible, _, points, histogram = core.count_range(
                 self.problem.tables,
                 self.query,
                 variant,
                 start,
                 end,
-                top=self.plan["top"],
-                least=max(least, found.least),
+                top=room,
+                least=enough,
                 bins=bins,
                 low=array("d", low),
                 per_bin=array("d", per_bin),
             )
+            if self._ran_out(points, room):
+                points = self._further(variant, start, end, enough)
             found.add(
                 {
                     "count": (end - start) * inner,
@@ -236,6 +251,74 @@ class Job(Record):
                     "front": [],
                 }
             )
+
+    # The best are different networks
+
+    @cached
+    def _room(self) -> list[int]:
+        """How many points a call of the core is to keep: more where many are the same network."""
+        return [self.plan["top"]]
+
+    @cached
+    def _cells(self) -> dict[tuple[int, int, int], tuple[int, ...]]:
+        return {}
+
+    def network_of(self, variant: int, rows: tuple[int, ...]) -> Network:
+        """Return what tells the network of a place in the tables from all others of the space."""
+        space, known = self.space, self._cells
+        factor, _, size = digits_of(variant, space.lengths[:GLOBALS])
+        resolution, each = int(space.resolution[size]), space.variables_per_cell
+        found: list[int | tuple[int, ...]] = [resolution]
+        for cell, row in enumerate(self.problem.own_rows(variant, rows)):
+            at = (variant, cell, row)
+            one = known.get(at)
+            if one is None:
+                start = GLOBALS + cell * each
+                own = digits_of(row, space.lengths[start : start + each])
+                one = known[at] = cell_at(space, factor, resolution, cell, own)
+            found.append(one)
+        return tuple(found)
+
+    def distinct(
+        self, points: Iterable[Point], known: Mapping[Network, Point] | None = None
+    ) -> dict[Network, Point]:
+        """Return the best different networks of points and of those known, best first.
+
+        Each has the first of its points, which is the one of smallest index: in all else they are
+        equal.
+        """
+        best = dict(known or {})
+        for point in points:
+            network = self.network_of(point[0], point[1])
+            other = best.get(network)
+            if other is None or point[:2] < other[:2]:
+                best[network] = point
+        order = sorted(best.items(), key=lambda item: order_of(item[1]))
+        return dict(order[: self.plan["top"]])
+
+    def _ran_out(self, points: list[Point], room: int) -> bool:
+        """Whether points were cut off that may be networks among the best."""
+        top = self.plan["top"]
+        return top > 0 and room <= len(points) and len(self.distinct(points)) < top
+
+    def _further(self, variant: int, first: int, last: int, least: float) -> list[Point]:
+        """Return the best different networks of a range in which many points are the same one."""
+        while True:
+            room = self._room[0]
+            _, _, points, _ = core.count_range(
+                self.problem.tables, self.query, variant, first, last, top=room, least=least
+            )
+            if not self._ran_out(points, room):
+                return list(self.distinct(points).values())
+            if room >= MOST_ROOM and last - first > 1:
+                break
+            self._room[0] = 4 * room
+        middle = (first + last) // 2
+        best = self._further(variant, first, middle, least)
+        if len(best) == self.plan["top"]:
+            least = best[-1][2]
+        best += self._further(variant, middle, last, least)
+        return list(self.distinct(best).values())
 
     def _run_rows(
         self,

@@ -41,7 +41,7 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
     from ..evaluating import evaluate
     from ..spaces.index import row_at
 
-    indices = space.sample_indices(POOL, seed)
+    indices = [int(index) for index in space.sample_indices(POOL, seed)]
     if len(indices) <= n:
         return [space.decode(index) for index in indices]
     choices = np.array([row_at(space, index) for index in indices], dtype=float)

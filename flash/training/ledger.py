@@ -1,6 +1,7 @@
 """The folder of a training run: what it is, one JSON line per finished network, checkpoints.
 
     run.json            what is trained on what and how; a folder takes one run
+    lock                held while a process is at work in it
     results.jsonl       one line per finished network, in the order of finishing
     checkpoints/        the state of networks under way, after their last epoch
     weights/            state_dicts of finished networks, where asked for
@@ -14,8 +15,9 @@ from __future__ import annotations
 import json
 import os
 
-from ..base.checks import parse_json, read_text, write_text_atomic
-from ..errors import ArgumentError, FlashError, FormatError
+from ..base.checks import append_bytes, parse_json, read_text, write_text_atomic
+from ..base.lock import Held, Lock
+from ..errors import ArgumentError, FormatError, TrainingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,14 +46,17 @@ class Ledger:
     ------
     ArgumentError
         If the folder holds another run, or one that may not be gone on with.
-    FlashError
-        If another process is at work in it.
+    TrainingError
+        If another process or thread is at work in it; the message says which.
     """
 
     def __init__(self, folder: str, facts: dict[str, Any], resume: bool) -> None:
         self.folder = folder
         os.makedirs(os.path.join(folder, "checkpoints"), exist_ok=True)
-        self._lock = _lock(os.path.join(folder, "lock"), folder)
+        try:
+            self._lock = Lock(os.path.join(folder, "lock"), repr(folder))
+        except Held as error:
+            raise TrainingError(f"out: {error}: wait for it, or choose another folder") from None
         try:
             self._claim(facts)
             for name in os.listdir(self._path("checkpoints")):
@@ -98,16 +103,7 @@ class Ledger:
     def finish(self, line: dict[str, Any]) -> None:
         """Write one finished network, then drop its checkpoint."""
         path = self._path("results.jsonl")
-        size = os.path.getsize(path) if os.path.exists(path) else 0
-        try:
-            with open(path, "ab") as file:
-                file.write((json.dumps(line, allow_nan=False) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            if os.path.exists(path):
-                os.truncate(path, size)
-            raise
+        append_bytes(path, (json.dumps(line, allow_nan=False) + "\n").encode())
         self.lines.append(line)
         checkpoint = self.checkpoint(line["index"], line["repeat"])
         if os.path.exists(checkpoint):
@@ -115,9 +111,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let other processes have the folder."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -164,18 +158,3 @@ def read_lines(path: str, repair: bool = False) -> list[dict[str, Any]]:
 def _brief(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _lock(path: str, folder: str) -> Any:
-    """Hold a file that the system lets go of when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks here: two runs in one folder are the user's to avoid
-        return None
-    file = open(path, "a")  # noqa: SIM115 - held open as long as the lock
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise FlashError(f"another process is training in {folder!r}") from None
-    return file

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twins.hostile import hostile
 
 import flash
 from flash import Architecture, Cell, Measurement, Network
@@ -274,7 +275,13 @@ def test_a_record_is_one_screen_and_json(tmp_path: Path) -> None:
         ({"runs": 1.5}, "runs must be an integer of at least 0"),
         ({"name": None}, "name must be text, got None"),
         ({"conditions": []}, "conditions must be a table"),
-        ({"conditions": {"batch": 0}}, "batch must be an integer of at least 1"),
+        ({"conditions": {"batch": 0}}, "batch must be an integer from 1"),
+        ({"conditions": {"versions": 5}}, r"conditions\.versions must be a table"),
+        ({"conditions": {"pinned_to": 3}}, r"conditions\.pinned_to must be a list"),
+        ({"conditions": {"own": float("nan")}}, r"conditions\.own must be a finite number"),
+        ({"conditions": json.loads("[" * 50 + "]" * 50)}, "nested too deeply"),
+        ({"settled": 1}, "settled must be True or False"),
+        ({"subject": {"network": 1e999}}, "must be a finite number"),
         ({"mean_ms": 1.0}, "unknown key 'mean_ms'; did you mean"),
     ],
 )
@@ -290,9 +297,33 @@ def test_files_without_measurements_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         with pytest.raises(FormatError, match="holds no finished measurement"):
             Measurement.load(tmp_path / name)
+    (tmp_path / "d.jsonl").write_text("[" * 100_000 + "\n{}\n")
+    with pytest.raises(FormatError, match="line 1 is not JSON"):
+        Measurement.load(tmp_path / "d.jsonl")
     (tmp_path / "c.jsonl").write_text("x\n")
     with pytest.raises(FormatError, match="line 1 is not JSON"):
         Measurement.load(tmp_path / "c.jsonl")
+
+
+def test_a_record_with_whatever_is_wrong() -> None:
+    facts = {
+        "time": "then", "system": "Linux", "cpu": "x", "cpus": 2, "pinned_to": [1],
+        "governor": None, "max_khz": "3", "load_before": [0.1], "device_name": None,
+        "versions": {"torch": "2"}, "threads": 1, "batch": 1, "dtype": "float32", "clock": "wall",
+    }  # fmt: skip
+    text = json.dumps({**RECORD, "conditions": facts, "subject": {"architecture": NET.to_dict()}})
+    for wrong, changed in hostile(text):
+        try:
+            try:
+                read = Measurement.from_json(changed)
+            except FormatError:
+                continue
+            str(read)
+            read._repr_html_()
+            assert read.latency_ms > 0
+            assert Measurement.from_json(read.to_json()) == read
+        except Exception as error:
+            raise AssertionError(wrong) from error
 
 
 # Bad input

@@ -265,6 +265,21 @@ def test_a_killed_series_goes_on_where_it_was(tmp_path: Path, how: signal.Signal
     assert sum("measurement" in one for one in lines) == 4
 
 
+def test_a_journal_is_held_by_one_series(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal.jsonl")
+    journal = Journal(path, TEST)
+    journal.add_pass("a", a_pass(1.0))
+    before = Path(path).read_bytes()
+    with pytest.raises(Refused, match=rf"is in use by process {os.getpid()} on .* since 20"):
+        Journal(path, TEST)
+    assert Path(path).read_bytes() == before
+    journal.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["journal.jsonl"]
+    again = Journal(path, TEST)
+    assert again.passes["a"] == [a_pass(1.0)]
+    again.close()
+
+
 def test_a_journal_of_other_settings_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "journal.jsonl")
     Journal(path, TEST)
@@ -305,8 +320,10 @@ def test_a_full_disk_is_an_error_and_loses_no_line(
     journal = Journal(path, TEST)
     journal.add_pass("a", a_pass(1.0))
     journal.path = "/dev/full"
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         journal.add_pass("a", a_pass(2.0))
+    assert caught.value.filename == "/dev/full"
+    journal.close()
     assert len(Journal(path, TEST).passes["a"]) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,6 +116,77 @@ def test_by_an_evaluator_that_takes_time(
     assert 7 <= stopped.nfev <= 8  # one by one, or by twos
     assert stopped.spent_s is not None
     assert stopped.spent_s >= 7.0
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_journal_and_a_folder_are_held_by_one_search(tmp_path: Path, elsewhere: bool) -> None:
+    """By a comparison throughout, between its searches too."""
+    path = tmp_path / "journal.jsonl"
+    refused: list[str] = []
+
+    def other() -> None:
+        with pytest.raises(ArgumentError) as caught:
+            flash.search(
+                SMALL, "cpu-x86", method="random", evaluator=judge(fake), max_evals=3, journal=path
+            )
+        refused.append(str(caught.value))
+
+    def judge(function: Callable[[Any], Any]) -> FunctionEvaluator:
+        made = FunctionEvaluator(function, "fake")
+        made.held = str(tmp_path / "folder")
+        return made
+
+    def tried(nets: list[Any]) -> list[float]:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        return fake(nets)
+
+    given: dict[str, Any] = {"max_evals": 3, "journal": path}
+    if elsewhere:  # only the folder is the same
+        given["journal"] = None
+    methods = ["random", "evolution"]
+
+    def between(result: Any) -> None:
+        tried([])
+
+    flash.compare(
+        SMALL,
+        "cpu-x86",
+        methods=methods,
+        seeds=1,
+        evaluator=judge(tried),
+        callback=between,
+        **given,
+    )
+    assert len(refused) >= 3
+    held = "folder" if elsewhere else "journal"
+    for one in refused:
+        assert f"in use by process {os.getpid()} on " in one
+        assert held in one
+    assert not list(tmp_path.glob("**/*lock"))
+
+
+def test_a_full_disk_under_a_journal_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    calls = [0]
+
+    def full(fd: int) -> None:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    evaluator = FunctionEvaluator(fake, "fake", 4)
+    given: dict[str, Any] = {"method": "random", "max_evals": 12, "journal": path}
+    with pytest.raises(OSError, match="No space") as caught:
+        flash.search(SMALL, "cpu-x86", evaluator=evaluator, **given)
+    assert caught.value.filename == str(path)
+    assert "4 evaluations are kept" in caught.value.__notes__[0]
+    assert len(path.read_text().splitlines()) == 5
+    assert flash.search(SMALL, "cpu-x86", evaluator=evaluator, **given).nfev == 12
 
 
 def test_a_journal_belongs_to_one_space_and_evaluator(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 import flash
 from flash.errors import ArgumentError, FlashError, FormatError, MissingExtraError
+from flash.problem.compiling import facts_of
 from flash.results.result import SearchResult
+from flash.spaces.index import rows_of
 from flash.spaces.space import SearchSpace
 
 BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
@@ -43,6 +45,17 @@ def made(**changes: Any) -> SearchResult:
         "cell_degrees": (160.25, 240.0, 240.0),
     }
     return SearchResult(**{**fields, **changes})
+
+
+def true(**changes: Any) -> SearchResult:
+    """Return a result that says of its network what that has: as one in a file must."""
+    result = made(**changes)
+    if result.x is None:
+        nothing = ("nn_degree", "latency_ms", "energy_mj", "area_mm2", "params", "macs")
+        return result.replace(**dict.fromkeys((*nothing, "objective")), cell_degrees=())
+    space: Any = result.space
+    model = flash.Target.load("cpu-x86").model(space.family)
+    return result.replace(**facts_of(space.core_plan, model, *rows_of(space, result.x)))
 
 
 def refused(**changes: Any) -> SearchResult:
@@ -84,7 +97,7 @@ def test_gap() -> None:
 
 @pytest.mark.parametrize("bound", [math.inf, math.nan])
 def test_no_finite_bound_is_no_bound(bound: float) -> None:
-    result = made(proven=False, upper_bound=bound)
+    result = true(status="FEASIBLE", proven=False, upper_bound=bound)
     assert result.upper_bound is None
     assert "no upper bound" in str(result)
     assert SearchResult.from_json(result.to_json()) == result
@@ -105,14 +118,14 @@ def test_is_a_frozen_dataclass() -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        made(),
+        true(),
         refused(),
-        made(status="FEASIBLE", proven=False, upper_bound=700.5, stopped="max_evals"),
-        made(status="TIME_LIMIT", x=None, proven=False, stopped="time_limit_s"),
-        made(accuracy=0.93, objective=0.93, objective_name="accuracy", flags=("a note",)),
-        made(space=SearchSpace("densenet", cells=[2, 3], depths=(4, [5, 6], 7), skips=[0, 10**6]),
+        true(status="FEASIBLE", proven=False, upper_bound=700.5, stopped="max_evals"),
+        true(status="TIME_LIMIT", x=None, proven=False, stopped="time_limit_s"),
+        true(accuracy=0.93, objective=0.93, objective_name="accuracy", flags=("a note",)),
+        true(space=SearchSpace("densenet", cells=[2, 3], depths=(4, [5, 6], 7), skips=[0, 10**6]),
              x=(0, 1, 0, 0, 1, 1, 1, 0, 0)),
-        made(space=SearchSpace("mobilenet-v2"), target="cpu-x86", area_mm2=None, energy_mj=None,
+        true(space=SearchSpace("mobilenet-v2"), target="cpu-x86", area_mm2=None, energy_mj=None,
              x=(2, 0, 0) + (1, 1, 2, 0) * 7, cell_degrees=(1.0,) * 7),
     ],
 )  # fmt: skip

@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import flash
+from flash.base.seeds import below, stream
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.networks.architecture import FAMILIES, Architecture, Cell
 from flash.networks.families import default_width
+from flash.spaces import sampling
+from flash.spaces.index import row_at
 from flash.spaces.space import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
 
 FACTORIES = (DenseNet, ResNet, WideResNet, MobileNetV2)
@@ -255,18 +259,63 @@ def test_numpy_rows_and_indices() -> None:
 
 def test_samples_are_distinct_and_repeatable() -> None:
     space = DenseNet()
-    indices = space.sample_indices(3000, seed=1)
+    drawn = space.sample_indices(3000, seed=1)
+    assert drawn.dtype == np.int64
+    indices = drawn.tolist()
     assert len(set(indices)) == 3000
-    assert indices == space.sample_indices(3000, seed=1)
-    assert indices[:10] == space.sample_indices(10, seed=1)
-    assert indices != space.sample_indices(3000, seed=2)
+    assert indices == space.sample_indices(3000, seed=1).tolist()
+    assert indices[:10] == space.sample_indices(10, seed=1).tolist()
+    assert indices != space.sample_indices(3000, seed=2).tolist()
     assert space.sample(3, seed=1) == [space.decode(index) for index in indices[:3]]
-    assert space.sample_indices(3) == SAMPLED  # the same in every version
+    assert space.sample_indices(3).tolist() == SAMPLED  # the same in every version
     mean = sum(indices) / len(indices) / space.size
     assert abs(mean - 0.5) < 5 * (1 / 12 / 3000) ** 0.5
 
 
 SAMPLED = [72146860196, 42807657403, 87128050808]
+
+
+def shuffled(size: int, n: int, seed: int) -> list[int]:
+    """The plain twin: a shuffle stopped after n steps."""
+    state, counter = stream(seed), 0
+    places: dict[int, int] = {}
+    found = []
+    for k in range(n):
+        offset, counter = below(size - k, state, counter)
+        found.append(places.get(k + offset, k + offset))
+        places[k + offset] = places.get(k, k)
+    return found
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize("size", [1, 2, 37, 1000, 50_000, 2**40, 2**63 - 1, 2**63, 2**70])
+def test_samples_are_those_of_a_shuffle(
+    size: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "FEW", few)
+    for n in {0, 1, min(size, 300), min(size, 1000)}:
+        for seed in (0, 5, 2**64 - 1):
+            found = sampling.indices(size, n, seed)
+            assert list(found) == shuffled(size, n, seed)
+            assert isinstance(found, list) == (size >= 2**63)
+
+
+def test_lists_are_evaluated_as_arrays_are() -> None:
+    space = DenseNet()
+    indices = space.sample_indices(300, seed=2)
+    whole = flash.evaluate(space, "rram", indices)
+    rows = [row_at(space, int(i)) for i in indices]
+    for same in (indices.tolist(), tuple(indices.tolist()), rows, np.array(rows)):
+        found = flash.evaluate(space, "rram", same)
+        assert all(np.array_equal(found[name], whole[name]) for name in whole)
+    with pytest.raises(ArgumentError, match=r"choices\[1\] must be .*, got -1"):
+        flash.evaluate(space, "rram", [3, -1])
+    with pytest.raises(ArgumentError, match=r"choices\[0\] must be"):
+        flash.evaluate(space, "rram", [2**70])
+    with pytest.raises(ArgumentError, match="rows of different lengths"):
+        flash.evaluate(space, "rram", [[1], [1, 2]])
+    with pytest.raises(ArgumentTypeError, match=r"choices\[0\] must be an integer"):
+        flash.evaluate(space, "rram", [1.5])
 
 
 def test_sample_of_a_small_space_is_all_of_it() -> None:

@@ -85,6 +85,8 @@ def test_spaces_drawn(random: Random) -> None:
     if random.random() < 0.5:
         budgets["max_params"] = int(random.choice(table["params"].tolist()))
     expected = brute(space, target, budgets)
+    first = {space.decode(i): i for i in expected["index"][::-1].tolist()}
+    best = [i for i in expected["index"].tolist() if first[space.decode(i)] == i]
     for options in (
         {},
         {"threads": 2},
@@ -93,7 +95,7 @@ def test_spaces_drawn(random: Random) -> None:
     ):
         result = flash.sweep(space, target, **budgets, top=7, **options)
         assert result.feasible == len(expected["index"])
-        assert [one.index for one in result.top] == expected["index"][:7].tolist()
+        assert [one.index for one in result.top] == best[:7]
 
 
 @pytest.mark.slow
@@ -190,7 +192,18 @@ def test_samples() -> None:
 def test_nothing_fits() -> None:
     result = flash.sweep(SPACE, "rram", max_latency_ms=1e-9)
     assert (result.feasible, result.top, result.best) == (0, (), None)
-    assert "0 within the budgets" in str(result)
+    assert "0 configurations within the budgets" in str(result)
+    assert flash.SweepResult.from_json(result.to_json()) == result
+    sought = flash.search(SPACE, "rram", max_latency_ms=1e-9)
+    assert result.message == sought.message
+    assert f"at least {sought.least['max_latency_ms']!r}" in str(result)  # type: ignore[index]
+    # of a sample too, where one budget alone says it; never because of a condition
+    sampled = flash.sweep(SPACE, "rram", max_latency_ms=1e-9, sample=20, where="macs > 0")
+    assert sampled.message == result.message
+    odd = flash.sweep(SPACE, "rram", max_latency_ms=2.0, where="macs < 0")
+    assert (odd.feasible, odd.message) == (0, None)
+    old = {name: value for name, value in odd.to_dict().items() if name != "message"}
+    assert flash.SweepResult.from_dict(old) == odd
     assert len(result.to_dict()["top"]) == 0
 
 
@@ -218,7 +231,7 @@ def test_json_and_screen() -> None:
     assert len(data["top"]) == 12
     assert data["front"]["index"] == list(result.front["index"]) if result.front else False
     text = str(result)
-    assert f"{result.feasible:,} within the budgets" in text
+    assert f"{result.feasible:,} configurations within the budgets" in text
     assert "... and 2 more" in text
     assert "front: " in text
 
@@ -278,7 +291,7 @@ def test_command_line(cli: Run, tmp_path: Any) -> None:
     assert told["feasible"] == expected.feasible
     assert [one["x"] for one in told["top"]] == [list(one.x or ()) for one in expected.top]
     text = cli(*words, "--json", str(tmp_path / "sweep.json"), "--pareto", "macs,accuracy").stdout
-    assert f"{expected.feasible:,} within the budgets" in text
+    assert f"{expected.feasible:,} configurations within the budgets" in text
     assert json.loads((tmp_path / "sweep.json").read_text())["front"]
     assert cli(*words[:-6], "--max-latency-ms", "1e-9", code=1).stdout
     failed = cli("sweep", "densenet", "rram", "--cells", "4", code=2).stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import multiprocessing
 import os
 import signal
@@ -138,3 +140,50 @@ def test_no_scheduler(cli: Run) -> None:
     pytest.importorskip("distributed")
     failed = cli("sweep", "resnet", "rram", "--dask", "nonsense://x", code=2).stderr
     assert "--dask must be the address of a running scheduler" in failed
+
+
+class Failing(Inline):
+    """Runs three units, then fails as a cluster does whose scheduler died."""
+
+    def __init__(self, error: BaseException, at_once: bool) -> None:
+        self.error = error
+        self.at_once = at_once
+        self.left = 3
+
+    def submit(self, function: Any, /, *args: Any, **options: Any) -> Future[Any]:
+        if self.left:
+            self.left -= 1
+            return super().submit(function, *args, **options)
+        if self.at_once:
+            raise self.error
+        future: Future[Any] = Future()
+        future.set_exception(self.error)
+        return future
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [
+        concurrent.futures.CancelledError("scheduler"),
+        asyncio.CancelledError("scheduler"),
+        RuntimeError("cannot schedule new futures after shutdown"),
+        OSError("Timed out trying to connect"),
+    ],
+)
+def test_an_executor_that_fails_is_told(
+    tmp_path: Path, error: BaseException, at_once: bool
+) -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(SweepError, match=r"the executor failed .* the same call goes on") as caught:
+        flash.sweep(SPACE, "rram", **GIVEN, out=tmp_path / "rows", executor=Failing(error, at_once))
+    assert caught.value.__cause__ is error
+    flash.sweep(SPACE, "rram", **GIVEN, out=tmp_path / "rows")
+    flash.sweep(SPACE, "rram", **GIVEN, out=tmp_path / "whole")
+    assert bytes_of(tmp_path / "rows") == bytes_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("error", [MemoryError("short"), SweepError("no space left")])
+def test_errors_of_units_stay_what_they_are(error: Exception) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        flash.sweep(SPACE, "rram", **GIVEN, executor=Failing(error, False))

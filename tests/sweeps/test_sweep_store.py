@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -279,3 +280,85 @@ def test_without_pyarrow_the_extra_is_named(
     with pytest.raises(ImportError, match=r"needs pyarrow: pip install '\.\[parquet\]'"):
         run(tmp_path / "rows")
     assert not (tmp_path / "rows").exists()
+
+
+def test_a_second_sweep_is_refused_and_the_first_loses_nothing(tmp_path: Path, whole: Any) -> None:
+    told: list[str] = []
+
+    def second(event: Any) -> None:
+        with pytest.raises(SweepError) as caught:
+            run(tmp_path / "rows")
+        told.append(str(caught.value))
+
+    result = run(tmp_path / "rows", threads=2, callback=second)
+    assert len(told) > 5
+    assert f"rows' is in use by process {os.getpid()} on " in told[0]
+    assert "one sweep at a time" in told[0]
+    assert bytes_of(tmp_path / "rows") == whole[1]
+    assert result.top == whole[0].top
+
+
+@pytest.mark.processes
+def test_a_sweep_beside_that_of_another_process(tmp_path: Path, whole: Any) -> None:
+    slow = SCRIPT.replace(", out=", ", callback=lambda e: time.sleep(0.2), threads=1, out=")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time\n" + slow, str(tmp_path / "rows"), json.dumps(GIVEN)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "rows" / "_journal.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(SweepError, match=f"by process {process.pid} on "):
+        run(tmp_path / "rows")
+    assert process.communicate()[0] == "ready\ndone\n"
+    assert bytes_of(tmp_path / "rows") == whole[1]
+
+
+def test_a_lock_that_a_kill_left_blocks_nothing(tmp_path: Path, whole: Any) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "_lock").write_text('{"pid": 1, "host": "x", "since": "then"}\n')
+    run(tmp_path / "rows")
+    assert bytes_of(tmp_path / "rows") == whole[1]
+
+
+@pytest.mark.parametrize("what", ["folder", "part"])
+def test_what_vanishes_meanwhile_is_told(tmp_path: Path, whole: Any, what: str) -> None:
+    folder = tmp_path / "rows"
+
+    def take_away(event: Any) -> None:
+        if event.units == 3:
+            if what == "folder":
+                shutil.rmtree(folder)
+            else:
+                (folder / "part-000000.parquet").unlink()
+
+    message = "the folder is gone" if what == "folder" else r"part-000000\.parquet was taken away"
+    with pytest.raises(SweepError, match=message):
+        run(folder, threads=1, callback=take_away)
+    result = run(folder)
+    assert result.top == whole[0].top
+    assert bytes_of(folder) == whole[1]
+
+
+@pytest.mark.parametrize("name", ["part-999999.parquet", "copy.parquet", "notes.txt", "year=2020"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_readers_would_count_is_refused(tmp_path: Path, name: str, complete: bool) -> None:
+    folder = tmp_path / "rows"
+    run(folder, threads=1, callback=None if complete else lambda event: event.units == 3)
+    shutil.copy(folder / "part-000000.parquet", folder / name)
+    before = bytes_of(folder)
+    with pytest.raises(SweepError, match=rf"{name} is not of this sweep"):
+        run(folder)
+    assert bytes_of(folder) == before
+    (folder / name).rename(folder / f"_{name}")  # readers pass over it, and so do sweeps
+    assert run(folder).complete
+
+
+def test_what_comes_meanwhile_is_refused(tmp_path: Path) -> None:
+    def write(event: Any) -> None:
+        (tmp_path / "rows" / "other.parquet").write_bytes(b"")
+
+    with pytest.raises(SweepError, match=r"other\.parquet is not of this sweep"):
+        run(tmp_path / "rows", callback=write)
