@@ -18,6 +18,7 @@ from ..base.checks import (
     flag,
     integer,
     is_list,
+    items,
     json_text,
     known_keys,
     path_of,
@@ -137,6 +138,7 @@ class Network(Record):
         listed: object = layers
         if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
+        flag("connected", connected)
         image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
@@ -476,9 +478,8 @@ def _outputs(given: Any, count: int, connected: bool) -> tuple[int, ...] | None:
         return None
     if not connected:
         raise ArgumentError(f"outputs must be left out with connected=False, got {shown(given)}")
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise ArgumentTypeError(f"outputs must be a list of row numbers, got {shown(given)}")
-    rows = tuple(sorted({integer("outputs", row, 0, count - 1) for row in given}))
+    listed = items("outputs", given, MAX_LAYERS)
+    rows = tuple(sorted({integer("outputs", row, 0, count - 1) for row in listed}))
     if not rows:
         raise ArgumentError("outputs must name at least one row, got none")
     return None if rows == (count - 1,) else rows

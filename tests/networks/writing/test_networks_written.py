@@ -19,7 +19,7 @@ LAST = tuple(length - 1 for length in BYPASS.lengths)
 def networks() -> dict[str, Any]:
     return {
         "densenet": flash.DenseNet(depths=[5, 6]).decode(0),
-        "pnas": PNAS.decode((0,) * len(PNAS.lengths)),
+        "pnas": PNAS.decode("|".join(["0.sep3x3+1.max3x3"] * 5)),
         "bypass": BYPASS.decode(LAST),
         "bypass, without filters": BYPASS.decode((0,) * len(BYPASS.lengths)),
         "nas-bench-macro": network_space("nas-bench-macro").decode(5),
