@@ -22,7 +22,7 @@ from ..base.plain import (
     row_of,
     table_of,
 )
-from ..errors import FormatError
+from ..errors import ArgumentTypeError, FormatError
 from .accelerator import read_accelerator
 from .consistent import agree
 from .result import SearchResult
@@ -59,7 +59,15 @@ def space_of(value: Any) -> Any:
 
 
 def _same_space(space: Any) -> Check:
-    """Return a check that plain data are those of a space."""
+    """Return a check that plain data are those of a space, if it is one."""
+    from ..spaces.network_space import NetworkSpace
+    from ..spaces.space import SearchSpace
+
+    if not isinstance(space, (SearchSpace, NetworkSpace)):
+        raise ArgumentTypeError(
+            f"space must be a SearchSpace or a NetworkSpace, got {shown(space)} "
+            f"({type(space).__name__})"
+        )
 
     def check(name: str, value: Any) -> Any:
         own = json.loads(json.dumps(space.to_dict()))
