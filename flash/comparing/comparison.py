@@ -196,7 +196,7 @@ class Comparison(Record, Generic[N]):
 
         where = "the comparison"
         checks = {
-            "runs": table_of(list_of(by(lambda one: SearchResult.from_dict(one, space)))),
+            "runs": table_of(list_of(by(lambda one: SearchResult[N].from_dict(one, space)))),
             "optimum": maybe(REAL),
             "baseline": TEXT,
             "skipped": table_of(TEXT),
