@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base.checks import public
+from .base.checks import flag, public
 
 __all__ = ["build_info"]
 
@@ -43,7 +43,7 @@ def build_info(packages: bool = False) -> dict[str, str]:
     facts["platform"] = sys.platform
     if hasattr(os, "uname"):
         facts["platform"] += " " + os.uname().machine
-    if packages:
+    if flag("packages", packages):
         from importlib.metadata import PackageNotFoundError, version
 
         for name in _OPTIONAL:

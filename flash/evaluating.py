@@ -6,7 +6,7 @@ import os
 
 from ._core.costing import batch
 from ._core.costing import choices as choices_core
-from .base.checks import integer, public, shown, writable
+from .base.checks import integer, path_of, public, shown, writable
 from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
@@ -327,7 +327,7 @@ def _write(path: str | os.PathLike[str], tables: Iterable[Table], chunk: int = C
     parquet = need_pyarrow()
     import pyarrow
 
-    path = os.fspath(path)
+    path = path_of("path", path)
     part = f"{path}.{os.urandom(6).hex()}.tmp"
     rows = 0
     out = None

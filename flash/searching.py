@@ -245,7 +245,9 @@ def search(
         return search_fleet(space, target, costs, min_accuracy, given, threads, started)
     if threads is not None:
         integer("threads", threads, 1, 1024)
-    if isinstance(given["method"], str) and method not in METHODS:
+    asked: Any = method
+    plain = evaluator is None and options is None and journal is None
+    if not plain or not isinstance(asked, str) or method not in METHODS:
         from .methods.running import prepare
 
         ready = prepare(space, given)

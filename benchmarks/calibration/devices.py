@@ -1,9 +1,8 @@
 """NAS-Bench-201's networks and their measured latencies on six devices.
 
-A cell has four nodes; each pair is joined by an edge that does nothing, hands on, pools or
-convolves. Which edges a device executes is a fact of its runtime, told by the data (README.md): an
-eager runtime executes all of them, zeroed ones too, a converted model those whose end reaches the
-output.
+The networks are those of the public space. Which edges a device executes is a fact of its runtime,
+told by the data (README.md): an eager runtime executes all of them, zeroed ones too, a converted
+model those whose end reaches the output.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flash.networks.counting import every_row
 from flash.networks.network import Network
+from flash.spaces.nas_bench import EDGES, OPERATIONS, NasBench201
 
-EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
-CELLS, WIDTHS = 5, (16, 32, 64)
-CONVOLUTIONS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+SPACE = NasBench201()
 BIASES = 10  # the benchmark counts those of the linear layer as MACs
 
 
@@ -143,56 +142,13 @@ def twins(records: list[dict[str, Any]]) -> list[tuple[int, int]]:
 
 
 def network(edges: Edges, *, eager: bool) -> Network:
-    """Return a NAS-Bench-201 network.
+    """Return a NAS-Bench-201 network of the public space, as a device runs it.
 
-    eager: every edge is executed, a zeroed one as a pass over its maps (a pool of kernel 1);
-    otherwise the edges that do something and whose end reaches the output, a node without any
-    handing on its cell's input.
+    eager: every row is executed; otherwise those that the output is made of.
     """
-    rows: list[dict[str, Any]] = []
-
-    def add(kind: str, inputs: list[int], **fields: Any) -> int:
-        rows.append({"kind": kind, "inputs": inputs, **fields})
-        return len(rows) - 1
-
-    def conv(source: int, channels: int, kernel: int, stride: int = 1, *, norm: bool = True) -> int:
-        fields = {"kernel": kernel, "stride": stride, "norm": norm}
-        return add("conv", [source], out_channels=channels, **fields)
-
-    at = conv(-1, WIDTHS[0], 3)
-    for channels in WIDTHS:
-        if channels != WIDTHS[0]:
-            after = conv(conv(at, channels, 3, 2), channels, 3)
-            halved = add("pool", [at], kernel=2, stride=2)
-            at = add("add", [after, conv(halved, channels, 1, norm=False)])
-        for _ in range(CELLS):
-            at = _cell(edges, at, channels, add, conv, eager)
-    at = add("pool", [at], mode="global_avg", norm="input")
-    add("linear", [at], out_channels=BIASES, bias=True)
-    return Network.from_layers(rows, (3, 32, 32))
-
-
-def _cell(edges: Edges, source: int, channels: int, add: Any, conv: Any, eager: bool) -> int:
-    used = {3}
-    for (end, start), one in reversed(list(zip(EDGES, edges, strict=True))):
-        if end in used and one != "none":
-            used.add(start)
-    node = [source]
-    for end in (1, 2, 3):
-        made = []
-        for (last, start), one in zip(EDGES, edges, strict=True):
-            if last != end or (not eager and (one == "none" or end not in used)):
-                continue
-            if one in CONVOLUTIONS:
-                made.append(conv(node[start], channels, CONVOLUTIONS[one]))
-            elif one == "avg_pool_3x3":
-                made.append(add("pool", [node[start]], kernel=3, stride=1, padding=1))
-            elif one == "none":
-                made.append(add("pool", [node[start]], kernel=1, stride=1))
-            else:
-                made.append(node[start])
-        node.append(add("add", made) if len(made) > 1 else made[0] if made else source)
-    return node[3]
+    row = [OPERATIONS.index(one) for one in edges]
+    net = SPACE.decode(row)
+    return every_row(net) if eager else net
 
 
 def sample(records: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:

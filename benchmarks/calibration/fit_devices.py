@@ -57,6 +57,8 @@ def fitted(
     note: str,
     noise: Array,
     device: Device | None = None,
+    *,
+    eager: bool,
 ) -> dict[str, Any]:
     """Return a target's file, with the errors of networks held out and the noise floor.
 
@@ -80,6 +82,7 @@ def fitted(
         "name": name,
         "kind": kind,
         "description": note,
+        **({"parameters": {"runs_every_row": True}} if eager else {}),
         "units": {"latency_ms": "ms per image"},
         "features": list(features),
         "coefficients": {"default": {"latency_ms": named(features, coefficients, 1.0)}},
@@ -152,6 +155,7 @@ def main() -> None:
             "PyTorch in eager mode on one thread of an x86-64 server core, batch 1: every norm, "
             "activation and addition is a pass of its own.",
             np.log(halves[:, 0] / halves[:, 1]) / 2**0.5,
+            eager=True,
         )
     records = read(args.data)
     pairs = np.array(twins(records))
@@ -191,6 +195,7 @@ def main() -> None:
             "or grouped.",
             (both[:, 0] - both[:, 1]) / 2**0.5,
             device,
+            eager=device.eager,
         )
     for name, data in made.items():
         write_json(str(Path(args.out) / f"{name}.json"), data)

@@ -67,44 +67,28 @@ def simulated_rram(data: str, stem: str) -> tuple[list[Net], dict[str, list[floa
 
 
 def _rram_network(rows: Sequence[dict[str, str]], *, concat: bool) -> Network:
-    """Return convolutions side by side: each reads an image of its own, which costs nothing.
+    """Return the convolutions of NeuroSim's list, which has no connections.
 
-    NeuroSim's list has no connections. A table must have some, so every row but the last reads
-    the image through a free pass that gives it its shape.
+    concat: tells the densenet set from the default one, by a concatenation, which costs nothing.
     """
-    from flash.networks.network import Layer
-
-    return _Loose(
-        [
-            Layer(
-                "conv",
-                int(r["Cin"]),
-                int(r["Cout"]),
-                int(r["H"]),
-                int(r["W"]),
-                int(r["k"]),
-                int(r["stride"]),
-                padding=0,
-                inputs=(-1,),
-                cell=0,
-            )
-            for r in rows
-        ],
-        concat=concat,
-    )
-
-
-class _Loose(Network):
-    """Layers whose connections are not known: the shapes that they read are taken as said."""
-
-    def __init__(self, layers: list[Any], *, concat: bool) -> None:
-        if concat:  # tells the densenet set from the default one; a pass over one input is free
-            one = layers[0]
-            layers = [
-                *layers,
-                one.replace(kind="concat", kernel=1, stride=1, out_channels=one.in_channels),
-            ]
-        self.__dict__.update(layers=tuple(layers), input_shape=(3, 32, 32))
+    layers: list[dict[str, Any]] = [
+        {
+            "kind": "conv",
+            "in_channels": int(r["Cin"]),
+            "out_channels": int(r["Cout"]),
+            "height": int(r["H"]),
+            "width": int(r["W"]),
+            "kernel": int(r["k"]),
+            "stride": int(r["stride"]),
+            "padding": 0,
+            "cell": 0,
+        }
+        for r in rows
+    ]
+    if concat:
+        names = ("in_channels", "height", "width", "cell")
+        layers.append({"kind": "concat", **{name: layers[0][name] for name in names}})
+    return Network.from_layers(layers, (3, 32, 32), connected=False)
 
 
 def device(data: str, name: str) -> tuple[list[Net], dict[str, list[float]], str]:

@@ -35,12 +35,15 @@ __all__ = [
     "flag",
     "hint",
     "integer",
+    "is_list",
+    "items",
     "json_text",
     "known_keys",
     "listener",
     "names",
     "number",
     "parse_json",
+    "path_of",
     "public",
     "read_text",
     "real",
@@ -55,6 +58,21 @@ __all__ = [
 ]
 
 INF = float("inf")
+# What is also said of an accepted name, and is nearer to another by its letters.
+MEANT = {"gpu": "cuda", "nvidia": "cuda"}
+# Keys by which the files of flash are told apart: what a file is that is read as another.
+KINDS_OF_FILES = {
+    "a search result": ("status", "x", "objective_name"),
+    "a comparison": ("runs", "baseline"),
+    "a front": ("objectives", "metrics", "epsilon"),
+    "the result of a sweep": ("feasible", "histograms"),
+    "a measurement": ("median_ms", "runtime"),
+    "a target": ("kind", "coefficients", "links"),
+    "an accuracy predictor": ("kind", "provenance", "evidence"),
+    "an architecture": ("family", "cells", "link_seed", "num_classes"),
+    "a cell network": ("family", "blocks", "repeats"),
+    "a network": ("layers", "input_shape"),
+}
 MAX_FILE_BYTES = 1 << 26
 
 
@@ -139,8 +157,19 @@ def hint(value: object, accepted: Iterable[str]) -> str:
     import difflib
 
     names = {name.lower(): name for name in accepted}
-    found = difflib.get_close_matches(value[:100].lower(), names, 1, 0.5)
+    given = value[:100].lower()
+    if MEANT.get(given) in names:
+        found = [MEANT[given]]
+    else:
+        found = difflib.get_close_matches(given, names, 1, 0.5)
+    if not found and len(given) > 2:  # "rpi4" of raspberry-pi-4: its letters, in their order
+        found = sorted([name for name in names if _abbreviates(given, name)], key=len)
     return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def _abbreviates(given: str, name: str) -> bool:
+    letters = iter(name)
+    return name[:1] == given[:1] and all(letter in letters for letter in given)
 
 
 def choice(name: str, value: object, accepted: Iterable[str], also: str = "") -> str:
@@ -303,6 +332,43 @@ def listener(name: str, value: Any) -> Any:
     return value
 
 
+def is_list(value: object) -> bool:
+    """Whether a value has a length and can be gone through: lists, arrays; no text.
+
+    An array without dimensions and a range beyond any memory have the methods, and no length.
+    """
+    if isinstance(value, (str, bytes)):
+        return False
+    given: Any = value
+    try:
+        len(given), iter(given)
+    except Exception:  # whatever a hostile ``__len__`` raises
+        return False
+    return True
+
+
+def items(name: str, value: Any, most: int) -> list[Any]:
+    """Return what a list, an array or an iterator holds, if that is no text and at most `most`.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it cannot be gone through, or does not end by then.
+    """
+    from itertools import islice
+
+    try:
+        if isinstance(value, (str, bytes)) or hasattr(value, "keys"):
+            raise TypeError
+        found = list(islice(value, most + 1))
+    except TypeError:
+        kind = type(value).__name__
+        raise ArgumentTypeError(f"{name} must be a list, got {shown(value)} ({kind})") from None
+    if len(found) > most:
+        raise ArgumentError(f"{name} must hold at most {most:,}, got more")
+    return found
+
+
 def text(name: str, value: Any, longest: int | None = None) -> str:
     """Return `value` if it is text, of at most `longest` characters."""
     if not isinstance(value, str) or (longest is not None and len(value) > longest):
@@ -384,6 +450,12 @@ def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, A
     keys: Iterable[object] = data.keys()
     for key in keys:
         if key not in accepted:
+            for kind, marks in KINDS_OF_FILES.items():
+                own = all(mark in data for mark in marks)
+                if own and not all(mark in accepted for mark in marks):
+                    raise FormatError(
+                        f"{where} is {kind}; what is read here has the keys {', '.join(accepted)}"
+                    )
             raise FormatError(
                 f"{where} has an unknown key {shown(key)}{hint(key, accepted)}; "
                 f"accepted: {', '.join(accepted)}"
@@ -480,19 +552,45 @@ def shipped(*names: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", *names)
 
 
+def path_of(name: str, value: Any) -> str:
+    """Return the text of a path: of a string or an ``os.PathLike`` that no system would refuse.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is none (a number would be a file descriptor), or holds what no path may hold.
+    """
+    path: Any = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise ArgumentTypeError(
+            f"{name} must be a path, got {shown(value)} ({type(value).__name__})"
+        )
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"{name} {shown(path)} is no path: {error}") from None
+    if b"\0" in encoded:
+        raise ArgumentError(f"{name} {shown(path)} is no path: it holds a null character")
+    return path
+
+
 def read_text(path: str | os.PathLike[str], what: str) -> str:
     """Read a UTF-8 text file of at most 64 MiB.
 
     Raises
     ------
     FormatError
-        If it is larger, or not UTF-8. A missing file stays a FileNotFoundError.
+        If it is larger, or not UTF-8, or `path` holds what no path may hold. A missing file stays a
+        FileNotFoundError.
+    ArgumentTypeError
+        If `path` is no path.
     """
     try:
-        with open(path, "rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-    except ValueError as error:  # a null or another character that no path has
-        raise FormatError(f"{what} {shown(os.fspath(path))} is no path: {error}") from None
+        path_of(what, path)
+    except ArgumentError as error:
+        raise FormatError(str(error)) from None
+    with open(path, "rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
     try:
@@ -598,7 +696,7 @@ def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 
     What is no file, such as ``/dev/stdout``, is written to as it is.
     """
-    path = os.fspath(path)
+    path = path_of("path", path)
     if _is_special(path):
         with open(path, "wb") as file:
             file.write(data)

@@ -9,8 +9,8 @@ from ..errors import CoreMissingError
 __all__ = ["core_missing", "wanting"]
 
 CURE = (
-    "Build it with `pip install flash-nas`, or in a checkout `pip install -e .` "
-    "(needs a C compiler)."
+    "Build it in the folder of flash's sources: `pip install .`, or `pip install -e .` to use them "
+    "in place (needs a C compiler)."
 )
 
 

@@ -22,7 +22,7 @@ def require(what: str, extra: str, *packages: str) -> Any:
     what : str
         What needs them, for the message: ``"to_frame()"``.
     extra : str
-        Its name: ``pip install 'flash-nas[extra]'``.
+        Its name, as pyproject.toml has it.
     packages : str
         Modules by their dotted names, such as ``"pyarrow.parquet"``.
 
@@ -45,8 +45,11 @@ def require(what: str, extra: str, *packages: str) -> Any:
 
 
 def install(extra: str) -> str:
-    """Return the command that installs an extra."""
-    return f"pip install 'flash-nas[{extra}]'"
+    """Return the command that installs an extra.
+
+    Not by the distribution's name: it is on no index, and whoever took it there would be run.
+    """
+    return f"pip install '.[{extra}]' in the folder of flash's sources"
 
 
 def terminal_bars() -> Any:

@@ -71,7 +71,7 @@ class Link:
 
 NO_LINK = (Link.NONE, 0.0, 0.0, 0.0)  # scores are reported as they are
 
-STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT")
+STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND")
 STOPS = ("time_limit_s", "max_evals", "callback", "interrupt")  # what ends a search early
 # By the number with which the core says what ended it. A front that is only asked whether there is
 # a new point ends at one: number 2.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from .read import count, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def method_options(parser: ArgumentParser) -> None:
     add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
     add("--supernet", metavar="DATA",
         help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
-    add("--epochs", type=int, metavar="N", help="of each training (10), or of the supernet (30)")
+    add("--epochs", type=count, metavar="N", help="of each training (10), or of the supernet (30)")
     add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
     add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
     add("--option", action="append", metavar="O",
@@ -64,15 +65,16 @@ def prepare_compare(parser: ArgumentParser) -> None:
         "file")  # fmt: skip
     add("target", metavar="TARGET", help="name or file of a target")
     add("--methods", metavar="A,B", help="which, with commas between (all that fit)")
-    add("--seeds", type=int, default=10, metavar="N", help="runs of each method (10)")
-    add("--baseline", default="random", metavar="NAME", help="what others are compared with")
+    add("--seeds", type=count, default=10, metavar="N", help="runs of each method (10)")
+    add("--baseline", metavar="NAME",
+        help="what others are compared with (random, or the first)")  # fmt: skip
     add_budgets(parser)
     add("--codesign", action="store_true", help="compare what chooses the accelerator too")
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product")  # fmt: skip
-    add("--time-limit-s", type=float, metavar="S", help="of each run")
-    add("--max-evals", type=int, metavar="N", help="evaluations of each run (1000)")
+    add("--time-limit-s", type=seconds, metavar="S", help="of each run")
+    add("--max-evals", type=count, metavar="N", help="evaluations of each run (1000)")
     add("--plot", metavar="PATH", help="draw quality against evaluations and time")
     add("--quiet", action="store_true", help="show no progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
+from .read import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def add_options(parser: Any) -> None:
     add("--budgets", metavar="FILE",
         help="with --targets: JSON of budgets by device (file name without .json), like "
         '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
-    add("--threads", type=int, metavar="N", help="for several targets (all processors)")
+    add("--threads", type=count, metavar="N", help="for several targets (all processors)")
     # TARGET may be absent: argparse would take none where an option follows SPACE
     parser.intermixed = True
 

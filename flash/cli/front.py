@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from .common import add_json, add_problem, budgets_of, check_json, names_of, print_result
 from .options import read_space
+from .read import count, fraction, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def prepare_pareto(parser: ArgumentParser) -> None:
         "(accuracy,latency_ms)")  # fmt: skip
     add("--codesign", action="store_true",
         help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
-    add("--epsilon", type=float, default=0.0, metavar="E",
+    add("--epsilon", type=fraction, default=0.0, metavar="E",
         help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
-    add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
-    add("--threads", type=int, metavar="N", help="of no effect: a front is found on one thread")
+    add("--time-limit-s", type=seconds, metavar="S", help="stop after so many seconds")
+    add("--threads", type=count, metavar="N", help="of no effect: a front is found on one thread")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
     add_json(parser)

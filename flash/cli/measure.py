@@ -7,6 +7,7 @@ import sys
 
 from ..errors import ArgumentError
 from .options import USAGE, read_row, read_space
+from .read import count, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def _run_options(parser: ArgumentParser, runtime: str) -> None:
     group = parser.add_argument_group("measuring")
     add = group.add_argument
     add("--runtime", default=runtime, metavar="R", help=f"torch or onnxruntime ({runtime})")
-    add("--threads", type=int, default=1, metavar="N", help="threads (1)")
+    add("--threads", type=count, default=1, metavar="N", help="threads (1)")
     add("--device", default="cpu", metavar="D", help="cpu (default) or cuda")
-    add("--batch", type=int, default=1, metavar="N", help="images of one inference (1)")
+    add("--batch", type=count, default=1, metavar="N", help="images of one inference (1)")
     add("--clock", default="wall", metavar="C",
         help="wall (default), or cpu: processor time, for a busy machine")  # fmt: skip
-    add("--passes", type=int, default=6, metavar="N", help="passes over all networks (6)")
-    add("--time-limit-s", type=float, default=10.0, metavar="S", help="for each network (10)")
+    add("--passes", type=count, default=6, metavar="N", help="passes over all networks (6)")
+    add("--time-limit-s", type=seconds, default=10.0, metavar="S", help="for each network (10)")
     add("--no-pin", action="store_true", help="leave the choice of processors to the system")
     add("--quiet", action="store_true", help="do not show on standard error what is measured")
 
@@ -67,10 +68,10 @@ def prepare_measure(parser: ArgumentParser) -> None:
         help="a JSON file of an architecture, a network or a search result, an ONNX model, or "
         "with --space a flat index or a row of choice indices")  # fmt: skip
     add("--space", metavar="SPACE", help="choose from this space, as `flash search` takes it")
-    add("--n", type=int, metavar="N", help="how many networks of the space to choose (25)")
+    add("--n", type=count, metavar="N", help="how many networks of the space to choose (25)")
     add("--target", default="cpu-x86", metavar="TARGET",
         help="for whose calibration they are chosen (cpu-x86)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of the choice, weights and inputs")
+    add("--seed", type=count, default=0, metavar="N", help="of the choice, weights and inputs")
     add("--dtype", default="float32", metavar="T", help="float32, float16, bfloat16 (torch)")
     add("--out", metavar="FILE", help="journal, one JSON line per finished network")
     add("--export", metavar="DIR", help="write what measures on another machine, and stop")
@@ -90,8 +91,8 @@ def prepare_calibrate(parser: ArgumentParser) -> None:
         help="name or file of the target to start from (cpu-x86)")  # fmt: skip
     add("--from", dest="source", metavar="FILE", nargs="+", help="files of `flash measure`")
     add("--space", metavar="SPACE", help="choose networks of this space and measure them here")
-    add("--n", type=int, default=25, metavar="N", help="how many (25)")
-    add("--seed", type=int, default=0, metavar="N", help="of the choice, weights and inputs")
+    add("--n", type=count, default=25, metavar="N", help="how many (25)")
+    add("--seed", type=count, default=0, metavar="N", help="of the choice, weights and inputs")
     add("--name", metavar="NAME", help="of the new target (BASE-calibrated)")
     add("--prior", default="base", metavar="P",
         help="base (default) or none: what coefficients are drawn to where networks are "

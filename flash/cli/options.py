@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from .read import SPACE, option, read_objective, read_row, read_space, read_space_data
+from .read import (
+    SPACE,
+    amount_of,
+    count,
+    fraction,
+    option,
+    read_objective,
+    read_row,
+    read_space,
+    read_space_data,
+    seconds,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,13 +84,13 @@ of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
 """
 
 # Options of search that are keyword arguments of flash.search, and how their text is read.
-BUDGETS = {
-    "max_latency_ms": ("MS", "latency of one image, in milliseconds"),
-    "max_energy_mj": ("MJ", "energy of one image, in millijoules"),
-    "max_area_mm2": ("MM2", "chip area, in square millimetres"),
-    "max_params": ("N", "parameters"),
-    "max_macs": ("N", "multiply-accumulates of one image"),
-    "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor"),
+BUDGETS: dict[str, tuple[str, str, Any]] = {
+    "max_latency_ms": ("MS", "latency of one image, in milliseconds", amount_of("milliseconds")),
+    "max_energy_mj": ("MJ", "energy of one image, in millijoules", amount_of("millijoules")),
+    "max_area_mm2": ("MM2", "chip area, in square millimetres", amount_of("square millimetres")),
+    "max_params": ("N", "parameters, as 2e6 or 2M", count),
+    "max_macs": ("N", "multiply-accumulates of one image, as 3e8 or 300M", count),
+    "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor", fraction),
 }
 
 
@@ -137,9 +148,9 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--codesign", action="store_true",
         help="choose the accelerator too, where the target has a design space")  # fmt: skip
     add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")
-    add("--seed", type=int, default=0, metavar="N")
-    add("--time-limit-s", type=float, metavar="S", help="stop after so many seconds")
-    add("--max-evals", type=int, metavar="N", help="stop after so many evaluations")
+    add("--seed", type=count, default=0, metavar="N")
+    add("--time-limit-s", type=seconds, metavar="S", help="stop after so many seconds")
+    add("--max-evals", type=count, metavar="N", help="stop after so many evaluations")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
@@ -152,8 +163,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
 def add_budgets(parser: ArgumentParser) -> None:
     """Add an option for each budget."""
     group = parser.add_argument_group("budgets")
-    for name, (metavar, text) in BUDGETS.items():
-        group.add_argument(option(name), type=float, metavar=metavar, help=text)
+    for name, (metavar, text, kind) in BUDGETS.items():
+        group.add_argument(option(name), type=kind, metavar=metavar, help=text)
 
 
 def _prepare_pareto(parser: ArgumentParser) -> None:

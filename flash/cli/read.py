@@ -1,4 +1,4 @@
-"""The texts that stand for spaces, objectives and networks on the command line."""
+"""The texts that stand for numbers, spaces, objectives and networks on the command line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from ..errors import ArgumentError, ArgumentTypeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from typing import Any
 
     from ..spaces.space import SearchSpace
 
-__all__ = ["SPACE", "option", "read_objective", "read_row", "read_space", "read_space_data"]
+__all__ = [
+    "SPACE",
+    "amount_of",
+    "count",
+    "fraction",
+    "number",
+    "option",
+    "read_objective",
+    "read_row",
+    "read_space",
+    "read_space_data",
+    "seconds",
+]
 
 # What `flash train` takes where no space is named.
 SMALL_SPACE: dict[str, Any] = {
@@ -172,3 +185,65 @@ def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
         return space.encode(Architecture.from_dict(data))
     except (ArgumentError, ArgumentTypeError) as error:
         raise ArgumentError(f"{where}: {error}") from None
+
+
+# Numbers: counts as 1000, 1e6 or 2M, amounts in the unit that the option's name says
+
+SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def count(text: str) -> int:
+    """Return an integer: ``1000``, ``1e6``, ``2.5M`` (k, M and G are thousands, and so on)."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    scale = SUFFIXES.get(text[-1:].lower(), 1)
+    try:
+        value = float(text[:-1] if scale > 1 else text) * scale
+        if value == value // 1:  # neither a fraction nor NaN; of inf it is NaN
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise _refused("an integer, as 1000, 1e6 or 2M", text)
+
+
+def amount_of(unit: str) -> Callable[[str], float]:
+    """Return what reads a number of a unit, which the option's name says."""
+
+    def amount(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            raise _refused(f"a number of {unit}, as 4 or 0.5", text) from None
+
+    return amount
+
+
+def fraction(text: str) -> float:
+    """Return a number between 0 and 1; its range is looked at by who takes it."""
+    try:
+        return float(text)
+    except ValueError:
+        raise _refused("a number from 0 to 1, as 0.9", text) from None
+
+
+def number(text: str) -> float:
+    """Return a number without a unit."""
+    try:
+        return float(text)
+    except ValueError:
+        raise _refused("a number, as 0.1", text) from None
+
+
+seconds = amount_of("seconds")
+
+
+def _refused(accepted: str, text: str) -> Exception:
+    """Return the error that argparse shows as it is, and `words` takes for what it can't read."""
+    from argparse import ArgumentTypeError
+
+    class RefusedError(ArgumentTypeError, ValueError):
+        pass
+
+    return RefusedError(f"must be {accepted}, got {text!r}")

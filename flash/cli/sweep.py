@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError, FormatError
 from .common import add_json, add_problem, budgets_of, check_json, names_of
 from .options import read_objective, read_space
+from .read import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def prepare_evaluate(parser: ArgumentParser) -> None:
         "architecture or of a search result")  # fmt: skip
     add("--choices", metavar="FILE", help="rows of choice indices, or flat indices: a .npy file")
     add("--out", metavar="FILE", help="Parquet file for the rows of --choices")
-    add("--threads", type=int, metavar="N", help="all processors by default")
+    add("--threads", type=count, metavar="N", help="all processors by default")
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
 
 
@@ -62,19 +63,19 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     add("--objective", action="append", metavar="O",
         help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
         "or the same as JSON")  # fmt: skip
-    add("--top", type=int, default=100, metavar="N", help="how many of the best are kept (100)")
-    add("--bins", type=int, metavar="N",
+    add("--top", type=count, default=100, metavar="N", help="how many of the best are kept (100)")
+    add("--bins", type=count, metavar="N",
         help="bins of each metric's histogram; 0: none (64; none in long sweeps)")  # fmt: skip
     add("--pareto", metavar="NAMES",
         help="the front of two to four of accuracy, latency_ms, energy_mj, area_mm2, params, "
         "macs, by commas")  # fmt: skip
-    add("--sample", type=int, metavar="N", help="so many distinct ones, drawn uniformly")
-    add("--seed", type=int, default=0, metavar="N", help="of the sample")
+    add("--sample", type=count, metavar="N", help="so many distinct ones, drawn uniformly")
+    add("--seed", type=count, default=0, metavar="N", help="of the sample")
     add("--where", metavar="TEXT", help="a condition on columns: 'latency_ms < 2 and macs < 1e9'")
     add("--out", metavar="FOLDER", help="write the rows there, as a Parquet dataset")
-    add("--chunk", type=int, metavar="N", help="rows of a row group (262144)")
+    add("--chunk", type=count, metavar="N", help="rows of a row group (262144)")
     add("--no-resume", action="store_true", help="refuse a folder that holds a sweep")
-    add("--threads", type=int, metavar="N", help="all processors by default")
+    add("--threads", type=count, metavar="N", help="all processors by default")
     add("--dask", metavar="ADDRESS", help="run on a Dask cluster: tcp://scheduler:8786")
     add("--yes", action="store_true", help="go ahead where it is estimated to take long")
     add("--progress", action="store_true", help="show rate and time left on standard error")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .read import count, fraction, number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,18 +33,18 @@ def prepare_train(parser: ArgumentParser) -> None:
     add("--data", required=True, metavar="DATA",
         help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
         "perhaps test_images and test_labels")  # fmt: skip
-    add("--n", type=int, default=25, metavar="N", help="networks to train (25)")
-    add("--epochs", type=int, metavar="N", help="passes over the images (10)")
-    add("--batch-size", type=int, metavar="N", help="images a step")
-    add("--learning-rate", type=float, metavar="R", help="its peak (0.1)")
+    add("--n", type=count, default=25, metavar="N", help="networks to train (25)")
+    add("--epochs", type=count, metavar="N", help="passes over the images (10)")
+    add("--batch-size", type=count, metavar="N", help="images a step")
+    add("--learning-rate", type=number, metavar="R", help="its peak (0.1)")
     add("--augment", metavar="HOW", help="none, flip, shift or flip-shift")
     add("--precision", metavar="P", help="auto, float32 or bfloat16")
-    add("--test-fraction", type=float, default=0.2, metavar="F",
+    add("--test-fraction", type=fraction, default=0.2, metavar="F",
         help="share of each class held out where there are no test images (0.2)")  # fmt: skip
-    add("--repeats", type=int, default=1, metavar="N", help="trainings of each network")
-    add("--seed", type=int, default=0, metavar="N")
+    add("--repeats", type=count, default=1, metavar="N", help="trainings of each network")
+    add("--seed", type=count, default=0, metavar="N")
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
-    add("--workers", type=int, metavar="N", help="networks at a time")
+    add("--workers", type=count, metavar="N", help="networks at a time")
     add("--out", metavar="FOLDER", help="where the run is kept")
     add("--no-resume", action="store_true", help="refuse a folder with finished networks")
     add("--keep-weights", action="store_true", help="keep each network's weights")

@@ -9,19 +9,20 @@ from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
 from ..problem.objective import limits_on
-from ..results.conflicts import others_of, refusal, reported
 from ..results.result import ended, no_result, result_at, verdict
 from ..solving.options import unsearched
 from .joint import Codesign, joint_size, reward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..results.accelerator import Accelerator
+    from ..results.conflicts import Explanation
     from ..results.result import SearchResult
     from ..solving.options import Device, Options
     from ..spaces.space import SearchSpace
@@ -33,8 +34,8 @@ __all__ = [
     "PROVEN",
     "accelerator_of",
     "joint_columns",
-    "least_values",
     "search_codesign",
+    "why_not",
 ]
 
 INF = float("inf")
@@ -42,7 +43,6 @@ COUNTED = 10**7  # accelerators that are counted one by one: those that fit
 ANY = "network on any accelerator"
 NO_ROOM = "no accelerator fits the device"
 PROVEN = f"proven: no {ANY} within the budgets is better"
-PATIENCE_S = 1.0  # for each least value that explains a refusal
 
 
 def search_codesign(
@@ -131,6 +131,7 @@ def _found(
         best.metrics,
         verdict(proven, stopped, "best so far" + ended(stopped), PROVEN),
         charged=lambda: design.target_of(best.choice),
+        predictor=predictor,
         accuracy=None if predictor is None else predictor.accuracy_of(best.metrics[Metric.SCORE]),
         objective=score,
         upper_bound=bound,
@@ -150,16 +151,12 @@ def _nothing(
     started: float,
 ) -> SearchResult:
     """Return the result where nothing within the budgets was found."""
-    least, why = None, None
-    if run.stopped is None:
-        least = least_values(run, predictor, device.budgets)
-        why = refusal(device.budgets, least, ANY)
+    space, design, budgets = run.space, run.design, device.budgets
     return no_result(
-        run.space,
-        run.design.target,
-        device.budgets,
-        why,
-        least=least,
+        space,
+        design.target,
+        budgets,
+        (lambda: why_not(space, design, predictor, budgets)) if run.stopped is None else None,
         elapsed_s=perf_counter() - started,
         **fields,
     )
@@ -188,28 +185,47 @@ def accelerator_of(
     }
 
 
-def least_values(
-    run: Codesign, predictor: AccuracyPredictor | None, budgets: dict[str, float]
-) -> dict[str, float]:
-    """Return for each budget the least value it could have over all accelerators, the others as
-    given where they alone admit a network."""
-    found: dict[str, float] = {}
-    for name in budgets:
-        for others in (budgets, {}):
+def why_not(
+    space: SearchSpace,
+    design: DesignSpace,
+    predictor: AccuracyPredictor | None,
+    budgets: Mapping[str, float],
+) -> Explanation:
+    """Return why no network on any accelerator meets the budgets."""
+    from ..results.conflicts import Oracle, Undecided, explain, limits_and_floor
+
+    columns = joint_columns(design.target, space, predictor, 0)
+
+    class Joint(Oracle):
+        """Asks the solver of networks and accelerators."""
+
+        def meets(self, budgets: Mapping[str, float]) -> bool:
+            return self._best(budgets, None, 0) is not None
+
+        def least(self, name: str, others: Mapping[str, float]) -> float | None:
             k = METRIC_OF[name]
             exponents = [-1.0 if i == k else 0.0 for i in range(N_METRICS)] if k else None
-            least = Codesign(
-                run.space, run.design, predictor, Query(*others_of(others, name), exponents),
-                run.columns | count_columns((k,)), ends_at=perf_counter() + PATIENCE_S,
-            )  # fmt: skip
-            least.run()
-            if least.best is None or least.stopped is not None:
-                continue
-            told = reported(name, least.best.metrics[k], predictor)
-            if told is not None:
-                found[name] = told
-            break
-    return found
+            best = self._best({o: v for o, v in others.items() if o != name}, exponents, k)
+            if best is None:
+                return None
+            value = best.metrics[k]
+            if name == "min_accuracy":
+                return None if predictor is None else predictor.accuracy_of(value)
+            return int(value) if k in (Metric.PARAMS, Metric.MACS) else value
+
+        def _best(
+            self, budgets: Mapping[str, float], exponents: list[float] | None, k: int
+        ) -> Found | None:
+            query = Query(*limits_and_floor(budgets), exponents)
+            counted = count_columns((k, *limits_on(limits_and_floor(budgets)[0])))
+            ends_at = perf_counter() + self.patience()
+            run = Codesign(space, design, predictor, query, columns | counted, ends_at=ends_at)
+            run.run()
+            if run.stopped is not None and (exponents is not None or run.best is None):
+                raise Undecided
+            return run.best
+
+    return explain(Joint(), budgets, ANY)
 
 
 def _notify(

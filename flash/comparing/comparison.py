@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults, public
+from ..base.checks import choice, faults, integer, items, number, public
 from ..base.record import Generic, Record
 from ..errors import FormatError
 
@@ -74,8 +74,9 @@ class Comparison(Record, Generic[N]):
         Returns
         -------
         list of dict
-            "method", "seeds"; "objective": the median; "gap" to the proven optimum, relative:
-            (mean, low, high) or None; "reached": the share of seeds that reached the quality;
+            "method", "seeds"; "objective": the median; "gap": how much better the proven
+            optimum is than what was found, relative to that, as `SearchResult.gap` says it: (mean,
+            low, high) or None; "reached": the share of seeds that reached the quality;
             "evaluations", "samples" and "seconds" until then in expectation (see
             `flash.comparing.statistics.Efforts.expected`), None where no seed reached it; "fewer"
             and "faster": the baseline's evaluations and seconds over the method's, as (ratio, low,
@@ -83,6 +84,7 @@ class Comparison(Record, Generic[N]):
         """
         from . import statistics
 
+        seed = integer("seed", seed, 0)
         target = self.quality
         out = []
         base = statistics.efforts(self.runs[self.baseline], target)
@@ -109,15 +111,25 @@ class Comparison(Record, Generic[N]):
         return out
 
     def _gap(self, run: SearchResult[Any]) -> float | None:
-        if self.optimum is None or run.objective is None or not self.optimum:
+        """As `SearchResult.gap`: how much better the optimum is, relative to what was found."""
+        if self.optimum is None or not run.objective:
             return None
-        return max(0.0, self.optimum - run.objective) / abs(self.optimum)
+        return max(0.0, self.optimum - run.objective) / abs(run.objective)
 
     def curve(self, method: str, points: Sequence[int]) -> list[list[float]]:
-        """Return each run's objective after so many evaluations, NaN where it had none yet."""
+        """Return each run's objective after so many evaluations, NaN where it had none yet.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If the method was not compared, or `points` are no numbers of at least 0.
+        """
         from .statistics import best_after
 
-        return [[best_after(run, n) for n in points] for run in self.runs[method]]
+        choice("method", method, self.runs)
+        given = items("points", points, 1 << 20)
+        after = [number(f"points[{n}]", one, 0.0) for n, one in enumerate(given)]
+        return [[best_after(run, n) for n in after] for run in self.runs[method]]
 
     def __str__(self) -> str:
         from ..results.screen import text
@@ -147,7 +159,8 @@ class Comparison(Record, Generic[N]):
         lines += ["", (rows, 1, True), ""]
         seeds = max(len(runs) for runs in self.runs.values())
         lines.append(
-            f"{seeds} seed{'s' * (seeds > 1)}; objective: median; gap: mean; in brackets 95 % "
+            f"{seeds} seed{'s' * (seeds > 1)}; objective: median; gap: optimum / objective - 1, "
+            "its mean; in brackets 95 % "
             "bootstrap intervals;\nevaluations and time in expectation until the quality to reach; "
             f"fewer: evaluations of {self.baseline} over the method's"
         )

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, public, shown
+from ..base.checks import (
+    choice,
+    flag,
+    integer,
+    is_list,
+    items,
+    listener,
+    path_of,
+    public,
+    shown,
+)
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces.network_space import NetworkSpace
@@ -42,7 +52,7 @@ if TYPE_CHECKING:
         *,
         methods: Sequence[str] | None = None,
         seeds: int | Sequence[int] = 10,
-        baseline: str = "random",
+        baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
         max_evals: int | None = None,
@@ -67,7 +77,7 @@ if TYPE_CHECKING:
         *,
         methods: Sequence[str] | None = None,
         seeds: int | Sequence[int] = 10,
-        baseline: str = "random",
+        baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         evaluator: Evaluator | str | os.PathLike[str] | Judge[N] | None = None,
         max_evals: int | None = None,
@@ -94,7 +104,7 @@ def compare(
     *,
     methods: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 10,
-    baseline: str = "random",
+    baseline: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
     max_evals: int | None = None,
@@ -122,8 +132,9 @@ def compare(
         All that fit, by default; one that is named and does not fit is an error.
     seeds : int or sequence of int, default 10
         How many seeds (0, 1, ...), or which. A method without chance runs once for all.
-    baseline : str, default "random"
-        The method that others are compared with.
+    baseline : str, optional
+        The method that others are compared with: by default "random" where that takes part, else
+        the first.
     options : dict, optional
         Of each method, by its name.
     evaluator, max_evals, time_limit_s
@@ -173,7 +184,17 @@ def compare(
     predictor = as_predictor(predictor, space.family)
     judge = as_evaluator(evaluator, predictor)
     numbers = _seeds(seeds)
-    field = _field(space, judge, methods, baseline, options or {}, codesign)
+    flag("codesign", codesign)
+    flag("progress", progress)
+    listener("callback", callback)
+    if options is not None and not isinstance(options, dict):
+        raise ArgumentTypeError(
+            f"options must be a dict of dicts, one for each method, got {shown(options)}"
+        )
+    own_options = options or {}
+    field = _field(space, judge, methods, baseline, own_options, codesign)
+    given = {"evaluator": judge, "journal": journal, "max_evals": max_evals}
+    _check(field, space, target, {**problem, **given}, predictor, codesign)
     if max_evals is None and time_limit_s is None:
         max_evals = min(1000, judge.usual_evals)
 
@@ -207,6 +228,36 @@ def compare(
     return found
 
 
+def _check(
+    field: Field,
+    space: Any,
+    target: Any,
+    problem: Mapping[str, Any],
+    predictor: AccuracyPredictor | None,
+    codesign: bool,
+) -> None:
+    """Look at the arguments of every method, before the first of them is run."""
+    from ..base.names import MAXIMA
+    from ..hardware.target import as_target
+    from ..methods.running import prepare
+    from ..solving.options import check_device, check_options
+
+    plain = {"compile_objective": None, "certify": True, "seed": 0, "progress": False}
+    costs = [problem[name] for name in MAXIMA]
+    least = problem["min_accuracy"]
+    for name in field.methods:
+        given = {**plain, **problem, "method": name, "callback": None, "predictor": None}
+        if name in CORE:
+            given |= {"evaluator": None, "journal": None, "options": None, "codesign": codesign}
+            check_options(given)
+            check_device(as_target(target), costs, least, predictor, problem["objective"], None)
+        else:
+            given["options"] = field.options.get(name)
+            if given["journal"] is not None:
+                path_of("journal", given["journal"])
+            prepare(space, given).check(target, costs, least)
+
+
 class Field(Record):
     """Who takes part: methods in their order, those left out and why, options by method."""
 
@@ -220,7 +271,7 @@ def _field(
     space: Any,
     judge: Evaluator,
     methods: Any,
-    baseline: str,
+    baseline: str | None,
     options: Mapping[str, Any],
     codesign: bool,
 ) -> Field:
@@ -228,8 +279,6 @@ def _field(
     from ..methods import METHODS
 
     known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
-    if codesign and baseline == "random":
-        baseline = DESIGNING[0]
     if methods is not None:
         wanted = _names(methods, known)
     elif codesign:
@@ -238,18 +287,24 @@ def _field(
         wanted = list(METHODS)
         if unfit_core(space, judge) is None:
             wanted = ["shgo", *wanted]
-    if choice("baseline", baseline, known) not in wanted:
-        raise ArgumentError(f"baseline must be one of the methods compared, got {baseline!r}")
+    if baseline is not None and choice("baseline", baseline, known) not in wanted:
+        raise ArgumentError(
+            f"baseline must be one of the methods compared ({', '.join(wanted)}), got {baseline!r}"
+        )
     for name in options:
         choice("options", name, known)
     reasons = {name: _unfit(name, space, judge, codesign) for name in wanted}
     skipped = {name: why for name, why in reasons.items() if why is not None}
-    if methods is not None:
+    fitting = [name for name in wanted if name not in skipped]
+    if methods is not None or not fitting:
         for name, why in skipped.items():
             raise ArgumentError(f"methods: {name}: {why}")
+    if baseline is None:
+        usual = DESIGNING[0] if codesign else "random"
+        baseline = usual if usual in fitting else fitting[0]
     if baseline in skipped:
         raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
-    return Field([name for name in wanted if name not in skipped], baseline, skipped, options)
+    return Field(fitting, baseline, skipped, options)
 
 
 def _unfit(name: str, space: Any, judge: Evaluator, codesign: bool) -> str | None:
@@ -307,17 +362,18 @@ def unfit_core(space: Any, judge: Any) -> str | None:
 
 
 def _names(methods: Any, known: Sequence[str]) -> list[str]:
-    if isinstance(methods, str) or not hasattr(methods, "__iter__"):
+    if not (hasattr(methods, "__next__") or is_list(methods)):
         raise ArgumentTypeError(f"methods must be a list of names, got {shown(methods)}")
-    names = [choice("methods", name, known) for name in methods]
+    names = [choice("methods", name, known) for name in items("methods", methods, 99)]
     if not names:
         raise ArgumentError("methods must be at least one, got none")
     return list(dict.fromkeys(names))
 
 
 def _seeds(seeds: Any) -> list[int]:
-    if hasattr(seeds, "__len__") and not isinstance(seeds, str):
-        found = [integer("seeds", seed, 0, 2**64 - 1) for seed in seeds]
+    if is_list(seeds):
+        given = items("seeds", seeds, MAX_SEEDS)
+        found = [integer("seeds", seed, 0, 2**64 - 1) for seed in given]
         if not found or len(set(found)) < len(found):
             raise ArgumentError(
                 f"seeds must be different numbers, at least one, got {shown(seeds)}"

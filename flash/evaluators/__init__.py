@@ -54,6 +54,11 @@ class Evaluator:
     usual_evals: int = 1000
     held: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What results call it."""
+        return self.name
+
     def unfit(self, space: Any) -> str | None:
         """Return why it cannot evaluate networks of a space, or None where it can."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base.checks import shown
 from . import EvaluationError, Evaluator
 
 TYPE_CHECKING = False
@@ -41,6 +42,10 @@ class FunctionEvaluator(Evaluator):
         self.name: str = name or str(getattr(function, "__name__", "function"))
         self.chunk: int | None = chunk
 
+    @property
+    def title(self) -> str:
+        return f"function {self.name}"
+
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], None]:
@@ -48,11 +53,12 @@ class FunctionEvaluator(Evaluator):
         given = self.function(nets)
         try:
             found = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            found = np.empty(0)
-        if found.shape != (len(nets),):
+        except (TypeError, ValueError, OverflowError):
+            found = None
+        if found is None or found.shape != (len(nets),):
+            shape = "" if found is None else f", an array of shape {found.shape}"
             raise EvaluationError(
                 f"evaluator {self.name!r} must return one accuracy for each of {len(nets)} "
-                f"networks, got {type(given).__name__} of shape {np.shape(found)}"
+                f"networks, got {shown(given)} ({type(given).__name__}{shape})"
             )
         return found, None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import public
+from ..base.checks import json_text, public, shown
 from ..base.names import Metric
+from ..errors import ArgumentTypeError
 from . import Evaluator
 
 TYPE_CHECKING = False
@@ -37,13 +38,24 @@ class PredictorEvaluator(Evaluator):
     usual_evals = 10_000
 
     def __init__(self, predictor: AccuracyPredictor | None = None) -> None:
+        from ..predictors.predictor import AccuracyPredictor
+
+        if predictor is not None and not isinstance(predictor, AccuracyPredictor):
+            raise ArgumentTypeError(
+                f"predictor must be None or an AccuracyPredictor, got {shown(predictor)} "
+                f"({type(predictor).__name__})"
+            )
         self.predictor = predictor
         self.score = "nn_degree" if predictor is None else "accuracy"
         self.name: str = "nn-degree" if predictor is None else f"predictor ({predictor.kind})"
 
+    @property
+    def title(self) -> str:
+        return self.name if self.predictor is None else self.predictor.title
+
     def facts(self) -> dict[str, Any]:
         given = self.predictor
-        return {"evaluator": self.name, "predictor": given and given.to_json()}
+        return {"evaluator": self.name, "predictor": given and json_text(given.to_dict(), indent=2)}
 
     def of_network(self, net: Network) -> float:
         """Return the score of one network of a `NetworkSpace`."""

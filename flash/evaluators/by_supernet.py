@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, path_of, public, shown
 from ..base.names import MAXIMA, Metric
 from ..errors import ArgumentError, ArgumentTypeError
 from . import Evaluator
@@ -105,7 +105,7 @@ class SupernetEvaluator(Evaluator):
             self.folder = trained.folder
         else:
             given: object = out
-            if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+            if not isinstance(given, (str, os.PathLike)) or not path_of("out", given):
                 raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
             self.dataset = supernet
             self.folder = os.fspath(given)
@@ -212,13 +212,15 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
 
     if isinstance(ground, TableGround):
         from .._core.search.exact import Query, Search
-        from ..results.conflicts import least_budgets, refusal
+        from ..results.conflicts import why_not
 
         core = Search(ground.problem.tables, Query(task.limits, -np.inf), time_limit_s=1.0)
         core.prove()
         if core.best is None and not core.stopped:
             costs = {name: value for name, value in budgets.items() if name != "min_accuracy"}
-            raise ArgumentError(refusal(costs, least_budgets(ground.problem, costs)))
+            problem = ground.problem
+            why = why_not(problem.space, problem.target, problem.predictor, costs)
+            raise ArgumentError(why.message)
         return
     smallest = ground.canonical(np.zeros((1, len(ground.lengths)), dtype=np.int64))
     if task.excess(smallest)[0] > 0.0:

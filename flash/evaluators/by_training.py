@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from ..base.checks import integer, parse_json, public, read_text, shown
+from ..base.checks import integer, parse_json, path_of, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import network_from_dict
 from ..spaces.network_space import NetworkSpace
@@ -81,7 +81,7 @@ class TrainingEvaluator(Evaluator):
         **settings: Unpack[Settings],
     ) -> None:
         given: object = out
-        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        if not isinstance(given, (str, os.PathLike)) or not path_of("out", given):
             raise ArgumentTypeError(f"out must be the path of a folder, got {shown(given)}")
         for name in settings:
             if name not in TAKEN:

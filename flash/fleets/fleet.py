@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, items, public, shown
 from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -44,7 +44,7 @@ class FleetResult(list["SearchResult"]):
     """
 
     def __init__(self, results: Sequence[SearchResult] = (), elapsed_s: float = 0.0) -> None:
-        super().__init__(results)
+        super().__init__(items("results", results, 1 << 20))
         self.elapsed_s = elapsed_s
 
     def __str__(self) -> str:
@@ -170,7 +170,8 @@ def search_fleet(
         threads = integer("threads", threads, 1, 1024)
     stop: list[bool] = []
     budgets = (*costs, min_accuracy)
-    if isinstance(given["method"], str) and given["method"] not in METHODS:
+    own = isinstance(given["method"], str) and given["method"] in METHODS
+    if not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
         from ..methods.running import prepare
 
         progress = given["progress"]

@@ -13,13 +13,12 @@ from .._core.search.exact import Query
 from ..base.names import TERMS, Metric
 from ..codesign.front import JointFront
 from ..codesign.joint import Codesign
-from ..codesign.run import ANY, NO_ROOM, accelerator_of, joint_columns, least_values
+from ..codesign.run import NO_ROOM, accelerator_of, joint_columns, why_not
 from ..problem.compiling import MACS, PARAMS, SCORE, Problem, count_columns, facts_of
 from ..problem.objective import limits_on
-from ..results.conflicts import refusal
 from ..spaces.index import COUNT, choices_at, places_of, rows_of
 from .front import QUANTISED, FrontEvent, ParetoFront
-from .run import best_first, summary, teller
+from .run import best_first, explained, reaching, summary, teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,16 +107,16 @@ def find_codesign(
         import sys
 
         print(file=sys.stderr)
-    x, chosen, bits, metrics = _columns(run, predictor, search, goals)
-    known: dict[str, float] | None = None
+    x, chosen, bits, metrics = _columns(run, predictor, search, goals, least)
+    why: dict[str, Any] = {}
     stopped = search.stopped
     if short is not None:
         message = f"proven: {NO_ROOM}: {short}"
     elif len(x) or stopped:
         message = summary(len(x), stopped, epsilon, " on any accelerator")
     else:
-        known = least_values(run, predictor, budgets)
-        message = refusal(budgets, known, ANY)
+        known = why_not(space, design, predictor, budgets)
+        message, why = known.message, explained(known)
     return ParetoFront(
         space,
         target,
@@ -129,11 +128,11 @@ def find_codesign(
         metrics,
         stopped,
         message,
-        known,
-        search.weighed,
-        perf_counter() - started,
-        chosen,
-        bits,
+        weighed=search.weighed,
+        elapsed_s=perf_counter() - started,
+        chosen=chosen,
+        cell_bits=bits,
+        **why,
     )
 
 
@@ -142,11 +141,13 @@ def _columns(
     predictor: AccuracyPredictor | None,
     search: JointFront,
     goals: tuple[str, ...],
+    floor: float,
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Return rows of choices, options' numbers, bits and metrics, best first by each goal."""
     space, design = run.space, run.design
     metric = search.metrics
     order = best_first(metric, goals)
+    order = order[reaching(predictor, metric[:, Metric.SCORE], floor)[order]]
     own, bits = search.decoded()
     metric = metric[order]
     plain = _networks(space, design)

@@ -56,6 +56,8 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
         "stopped": front.stopped,
         "message": front.message,
         "least": None if front.least is None else dict(front.least),
+        "conflicts": [dict(one) for one in front.conflicts],
+        "remedies": [dict(one) for one in front.remedies],
         "weighed": front.weighed,
         "elapsed_s": front.elapsed_s,
         "x": front.x.tolist(),
@@ -72,7 +74,7 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
-    given = fields(WHERE, data, CHECKS, optional=CHOSEN, also=DERIVED, version=FORMAT)
+    given = fields(WHERE, data, CHECKS, optional=(*CHOSEN, *SETS), also=DERIVED, version=FORMAT)
     space, target = given["space"], given["target"]
     with faults(WHERE):
         given["objectives"] = read_objectives(given["objectives"], target)
@@ -104,6 +106,7 @@ def _target(name: str, value: Any) -> Target:
 
 
 DERIVED = ("status", "complete", "knee", "accelerators")  # from the rest: for other readers
+SETS = ("conflicts", "remedies")
 CHOSEN = ("chosen", "cell_bits")  # of a front with codesign only
 LARGE = within(integer, 0, (1 << 63) - 1)
 CHECKS: dict[str, Check] = {
@@ -120,6 +123,7 @@ CHECKS: dict[str, Check] = {
     "least": maybe(table_of(NUMBER, BUDGETS)),
     "weighed": COUNT,
     "elapsed_s": within(real, 0.0),
+    **dict.fromkeys(SETS, list_of(table_of(NUMBER, BUDGETS))),
     **dict.fromkeys(CHOSEN, maybe(list_of(list_of(COUNT)))),
 }
 

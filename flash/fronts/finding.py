@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.checks import choice, flag, integer, listener, number, public, shown
+from ..base.checks import choice, flag, integer, is_list, items, listener, number, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -127,12 +127,12 @@ def pareto(
 
 def read_objectives(value: Any, target: Target) -> tuple[str, ...]:
     """Return the objectives that users name, checked."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if not (hasattr(value, "__next__") or is_list(value)):
         raise ArgumentTypeError(
             f"objectives must be a sequence of two to four of {', '.join(TERMS)}, "
             f"got {shown(value)}"
         )
-    names = tuple(value)
+    names = tuple(items("objectives", value, 99))
     for name in names:
         choice("objectives", name, TERMS)
         if name in COSTS and name not in target.metrics:

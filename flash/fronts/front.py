@@ -123,6 +123,8 @@ class ParetoFront(Record):
     cell_bits : ndarray of int64, shape (n, cells), or None
         With it, the bits of each cell, 0 beyond a network's cells; no columns where there is no
         such choice.
+    conflicts, remedies : tuple of dict of str to float
+        Where no network meets the budgets: as in `SearchResult`.
     """
 
     space: SearchSpace
@@ -140,6 +142,8 @@ class ParetoFront(Record):
     elapsed_s: float = 0.0
     chosen: NDArray[np.int64] | None = None
     cell_bits: NDArray[np.int64] | None = None
+    conflicts: tuple[Mapping[str, float], ...] = ()
+    remedies: tuple[Mapping[str, float], ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, known_keys, number, shown
+from ..base.checks import choice, items, known_keys, number, shown
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
@@ -80,8 +80,8 @@ def _reference(reference: Any, names: Sequence[str]) -> ndarray[Any, Any]:
         given = [reference[name] for name in names]
     else:
         try:
-            given = list(reference)
-        except TypeError:
+            given = items("reference", reference, 99)
+        except ArgumentTypeError:
             raise ArgumentTypeError(
                 f"reference must be a mapping or a sequence of {len(names)} numbers, "
                 f"got {shown(reference)}"

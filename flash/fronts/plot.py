@@ -74,7 +74,8 @@ def _title(front: ParetoFront) -> str:
     kind = "front" if front.exact else "front, partial" if not front.complete else "front within"
     within = f" {100 * front.epsilon:g} %" if kind == "front within" else ""
     where = front.target.name + ("" if front.chosen is None else " and its accelerators")
-    return f"{front.space.family} on {where}: {kind}{within}, {len(front):,} points"
+    points = f"{len(front):,} point" + "s" * (len(front) != 1)
+    return f"{front.space.family} on {where}: {kind}{within}, {points}"
 
 
 def _sizes(front: ParetoFront, name: str, some: Any) -> Any:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
+    from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
+    from ..results.conflicts import Explanation
 
-__all__ = ["best_first", "find", "summary", "teller"]
+__all__ = ["best_first", "explained", "find", "reaching", "summary", "teller"]
 
 
 def find(
@@ -55,15 +57,15 @@ def find(
 
         print(file=sys.stderr)
     stopped = "interrupt" if interrupted else FRONT_STOPPED_BY[core.stopped]
-    x, metrics = columns(problem, core, goals)
-    known: dict[str, float] | None = None
+    x, metrics = columns(problem, core, goals, least)
+    why: dict[str, Any] = {}
     if len(x) or stopped:
         message = summary(len(x), stopped, epsilon)
     else:
-        from ..results.conflicts import least_budgets, refusal
+        from ..results.conflicts import why_not
 
-        known = least_budgets(problem, budgets)
-        message = refusal(budgets, known)
+        known = why_not(problem.space, problem.target, problem.predictor, budgets)
+        message, why = known.message, explained(known)
     return ParetoFront(
         problem.space,
         problem.target,
@@ -75,22 +77,33 @@ def find(
         metrics,
         stopped,
         message,
-        known,
-        core.weighed,
-        perf_counter() - started,
+        weighed=core.weighed,
+        elapsed_s=perf_counter() - started,
+        **why,
     )
+
+
+def explained(known: Explanation) -> dict[str, Any]:
+    """Return what a front has of why it is empty, but for the message."""
+    return {
+        "least": known.least,
+        "conflicts": known.conflicts,
+        "remedies": known.remedies,
+    }
 
 
 def summary(points: int, stopped: str | None, epsilon: float, where: str = "") -> str:
     """Return what a front's message says of its points; where: such as " on any accelerator"."""
     if not points:
         return NOTHING + ended(stopped)
+    some = f"{points:,} points" if points > 1 else "1 point"
     if stopped is not None:
-        return f"{points:,} points" + ended(stopped)
+        return some + ended(stopped)
     if epsilon:
-        return f"{points:,} points, within {100 * epsilon:g} % of every network{where}"
-    proof = f"proven: nothing{where} dominates any of them, and none is missing"
-    return f"{points:,} points, {proof}"
+        return f"{some}, within {100 * epsilon:g} % of every network{where}"
+    them = "any of them" if points > 1 else "it"
+    proof = f"proven: nothing{where} dominates {them}, and none is missing"
+    return f"{some}, {proof}"
 
 
 def _listener(
@@ -133,8 +146,21 @@ def best_first(metric: ndarray[Any, Any], goals: tuple[str, ...]) -> ndarray[Any
     return np.lexsort(keys[::-1])
 
 
+def reaching(predictor: AccuracyPredictor | None, scores: ndarray[Any, Any], floor: float) -> Any:
+    """Return which of the core's points have an accuracy of at least a floor.
+
+    The core tells a score back from it, with slack; what falls out here dominates nothing that
+    stays, for accuracy rises with the score.
+    """
+    import numpy as np
+
+    if predictor is None or floor == float("-inf"):
+        return np.ones(len(scores), dtype=bool)
+    return np.array([predictor.accuracy_of(s) >= floor for s in scores.tolist()], dtype=bool)
+
+
 def columns(
-    problem: Problem, core: Front, goals: tuple[str, ...]
+    problem: Problem, core: Front, goals: tuple[str, ...], floor: float
 ) -> tuple[ndarray[Any, Any], dict[str, ndarray[Any, Any]]]:
     """Return the points' rows of choices and metrics, best first by each goal in turn."""
     import numpy as np
@@ -144,6 +170,8 @@ def columns(
     variant = np.frombuffer(variants, dtype=np.int32)
     row = np.frombuffer(rows, dtype=np.int32).reshape(n, max(problem.layout))
     metric = np.frombuffer(values, dtype=np.float64).reshape(n, N_METRICS)
+    kept = reaching(problem.predictor, metric[:, Metric.SCORE], floor)
+    variant, row, metric = variant[kept], row[kept], metric[kept]
     order = best_first(metric, goals)
     variant, row, metric = variant[order], row[order], metric[order]
     x = choices_at(problem.space, problem.tables.space_rows, variant, row)

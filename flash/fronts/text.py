@@ -7,7 +7,8 @@ from collections.abc import Sequence as Sequences
 from ..base.extras import require
 from ..base.names import BUDGET_OF, COSTS, TERMS, UNITS
 from ..problem.objective import PLAIN, as_objective
-from ..results.result import PROVEN, SearchResult, result_at
+from ..results.conflicts import Explanation, Oracle, explain
+from ..results.result import PROVEN, SearchResult, no_result, result_at
 from ..results.screen import duration, quantity, text
 from ..spaces.codec import cell_columns
 from ..spaces.index import rows_of
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    import numpy as np
     from numpy import ndarray
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from ..base.html import Part
@@ -155,6 +158,35 @@ def target_of(front: ParetoFront, i: int) -> Target:
     return front.target.design_space(front.space.family).target_of(tuple(front.chosen[i].tolist()))
 
 
+class _Points(Oracle):
+    """Asks the points of an exact front, which has a best network for every budget on what it
+    compares; names: the column of each budget."""
+
+    def __init__(self, front: ParetoFront, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self.front, self.names = front, names
+
+    def meets(self, budgets: Mapping[str, float]) -> bool:
+        return bool(self._within(budgets).any())
+
+    def least(self, name: str, others: Mapping[str, float]) -> float | None:
+        inside = self._within({o: v for o, v in others.items() if o != name})
+        if not inside.any():
+            return None
+        values = self.front.values(self.names[name])[inside]
+        value: float = (values.max() if name == "min_accuracy" else values.min()).item()
+        return value
+
+    def _within(self, budgets: Mapping[str, float]) -> NDArray[np.bool_]:
+        import numpy as np
+
+        inside = np.ones(len(self.front), dtype=bool)
+        for name, limit in budgets.items():
+            values = self.front.values(self.names[name])
+            inside &= values >= limit if name == "min_accuracy" else values <= limit
+        return inside
+
+
 def nothing_within(
     front: ParetoFront,
     names: Mapping[str, str],
@@ -162,35 +194,24 @@ def nothing_within(
     merged: Mapping[str, float],
 ) -> SearchResult:
     """Return the result of `at` where no point meets the budgets."""
-    import numpy as np
 
-    from ..results.conflicts import refusal
+    def why() -> Explanation:
+        if front.exact and len(front):
+            return explain(_Points(front, names), given)
+        return Explanation(merged, dict(front.least or {}), front.conflicts, front.remedies)
 
-    least: dict[str, float] = dict(front.least or {})
-    if front.exact and len(front):
-        for budget, name in names.items():
-            inside = np.ones(len(front), dtype=bool)
-            for other, column in names.items():
-                if other != budget:
-                    values = front.values(column)
-                    limit = given[other]
-                    inside &= values >= limit if column == "accuracy" else values <= limit
-            values = front.values(name)[inside] if inside.any() else front.values(name)
-            least[budget] = (values.max() if name == "accuracy" else values.min()).item()
     proven = front.exact
-    return SearchResult(
+    return no_result(
         front.space,
-        front.target.name,
+        front.target,
         merged,
-        "INFEASIBLE" if proven else "TIME_LIMIT" if front.stopped else "FEASIBLE",
-        refusal(merged, least) if proven else "no point of the front is within the budgets",
+        why if proven else None,
+        message="no point of the front is within the budgets",
         objective_name=goal_name(front, PLAIN),
-        proven=proven,
         method="pareto",
         nfev=front.weighed,
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
-        least=least if proven else None,
     )
 
 

@@ -164,7 +164,7 @@ def energy_meter(device: str, folder: str = POWERCAP) -> tuple[Any, str]:
     try:
         meter = Nvml() if device == "cuda" else Rapl(folder)
     except ImportError:
-        return None, "absent: NVML needs nvidia-ml-py: pip install 'flash-nas[nvml]'"
+        return None, "absent: NVML needs nvidia-ml-py: pip install nvidia-ml-py"
     except PermissionError:
         return None, f"absent: the RAPL counters in {folder} may only be read by root"
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from torch import nn
 from ..base.checks import shown
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
+from ..networks.counting import need_connections
 from ..networks.network import Network
 from ._samples import as_net, is_module
 
@@ -73,6 +74,7 @@ class TableModule(nn.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
+        need_connections(network, "running a network")
         self.network = network
         self.operations, self.norms_in, self.norms_out = (nn.ModuleDict() for _ in range(3))
         for number, layer in enumerate(network.layers):
@@ -97,20 +99,22 @@ class TableModule(nn.Module):
             if layer.norm in ("output", "both"):
                 self.norms_out[str(number)] = _norm(layer.out_channels, flat)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         """Run the rows in order; what no later row reads is dropped."""
         image: Tensor = x
         values: list[Any] = []
         layers = self.network.layers
         last = {row: n for n, layer in enumerate(layers) for row in layer.inputs or ()}
+        outputs = self.network.outputs or (len(layers) - 1,)
+        last.update(dict.fromkeys(outputs, len(layers)))  # these stay
         for number, layer in enumerate(layers):
             read = [image if row < 0 else values[row] for row in layer.inputs or ()]
             values.append(self._row(str(number), layer, read))
             for row in layer.inputs or ():
                 if row >= 0 and last[row] == number:
                     values[row] = None
-        result: Tensor = values[-1]
-        return result
+        results: list[Any] = [values[row] for row in outputs]
+        return tuple(results) if len(results) > 1 else results[0]
 
     def _row(self, name: str, layer: Layer, read: list[Tensor]) -> Tensor:
         x = read[0]
@@ -141,12 +145,17 @@ def _norm(channels: int, flat: bool) -> nn.Module:
 def _activated(x: Tensor, layer: Layer) -> Tensor:
     if layer.activation is None:
         return x
-    return nn.functional.relu6(x) if layer.activation == "relu6" else nn.functional.relu(x)
+    function: Any = getattr(nn.functional, layer.activation)
+    result: Tensor = function(x, dim=1) if "softmax" in layer.activation else function(x)
+    return result
 
 
 def _pooled(x: Tensor, layer: Layer) -> Tensor:
     if layer.mode == "global_avg":
         return x.mean((2, 3), keepdim=True)
+    if layer.mode == "zero":  # executed, as an eager runtime executes an edge that does nothing
+        even = (layer.out_height, layer.out_width) == x.shape[2:]
+        return x * 0.0 if even else x.new_zeros(*x.shape[:2], layer.out_height, layer.out_width)
     pool = nn.functional.max_pool2d if layer.mode == "max" else nn.functional.avg_pool2d
     even = layer.paddings[:2] if _is_even(layer) else (0, 0)
     if any(2 * pad > side for pad, side in zip(even, layer.kernel_size, strict=True)):

@@ -4,8 +4,9 @@ A metric of a network is ``offset + columns @ coefficients``. Coefficients are n
 fitted to relative residuals (weights 1/y). With few samples they are drawn to a prior, the
 coefficients of a base target or of a specification, times one factor; how strongly is chosen by
 cross-validation. What is drawn are ratios to the prior: where features rise and fall together, the
-cost goes to those that the prior says matter. Networks of equal layers form a group, and a group
-is never on both sides of a split.
+cost goes to those that the prior says matter. A coefficient that hardly any network determines
+stays at the prior, whatever its strength. Networks of equal layers form a group, and a group is
+never on both sides of a split.
 
 A residual is ``predicted / measured - 1``.
 """
@@ -16,6 +17,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ..base.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STRENGTHS",
+    "Prior",
     "choose_strength",
     "drawn_to",
     "fit_relative",
@@ -36,6 +40,7 @@ __all__ = [
     "leave_out",
     "splits",
     "summary",
+    "undetermined",
 ]
 
 # Pull to the prior, per sample, of a coefficient that is twice what the prior says (or, where that
@@ -49,13 +54,53 @@ _FLOOR = 1e-10  # with a prior, that of columns which the networks do not tell a
 _MANY = 1000
 _MOST_OWN = 0.8  # leverage of a network in its own fit: more would make its error count for little
 _LEAST = 1e-9  # of a prediction over its measurement: a logarithm is taken
+_NORMAL = 1.4826  # standard deviation over the median of absolute errors, of normal ones
+LEAST_NOISE = 1e-3  # of a measurement, relative
+TIMES = 30.0  # as often the prior a coefficient costs the pull what the noise of a network does
+DOUBT = 1.0  # a coefficient that is uncertain by as many times the prior is left at it ...
+SURE = 4.0  # ... unless it is found to be as many times its uncertainty
+# Of a network of another kind: by how many times the error within the set a share of the metric
+# may be off, ...
+KAPPA = 10.0
+# ... and how much farther it is, in parts of the farthest measured, where it is e times as large as
+# any of them, or has what none of them had
+GAMMA = 0.5
+
+
+class Prior(Record):
+    """What coefficients are drawn to, but for one common factor.
+
+    Parameters
+    ----------
+    coefficients : array, shape (p,)
+    likely : array, shape (p,), optional
+        The most that each is likely to be: a scale for those that the prior is 0 for. By default
+        what makes a share of 1.
+    noise : float
+        Of a measurement, relative: the pull is at least as strong as it says.
+    held : array of bool, shape (p,), optional
+        Those that stay at the prior.
+    """
+
+    coefficients: Array
+    likely: Array | None = None
+    noise: float = 0.0
+    held: Mask | None = None
+
+    def doubtful(self, fitted: Array) -> Array:
+        """Return by how much those that are held may be wrong, 0 for the others, shape (p,)."""
+        if self.held is None:
+            return np.zeros(len(fitted))
+        total = float(self.coefficients.sum())
+        most = fitted if self.likely is None or not total else np.maximum(fitted, self.likely)
+        return np.where(self.held, most, 0.0)
 
 
 def fit_relative(
     columns: Array,
     y: Array,
     offset: Array | float = 0.0,
-    prior: Array | None = None,
+    prior: Array | Prior | None = None,
     strength: float = 0.0,
 ) -> Array:
     """Fit ``offset + columns @ coefficients = y`` with coefficients >= 0 and weights 1/y.
@@ -66,7 +111,7 @@ def fit_relative(
     y : array, shape (n,), positive
     offset : array, shape (n,), or 0
         What is known already.
-    prior : array, shape (p,), optional
+    prior : array, shape (p,), or Prior, optional
         Coefficients to be drawn to, but for one common factor; zeros by default.
     strength : float
         See `STRENGTHS`.
@@ -84,44 +129,100 @@ def fit_relative(
     from scipy.optimize import nnls
 
     a = columns / y[:, None]
-    b = 1.0 - np.broadcast_to(offset, y.shape) / y
+    b: Array = 1.0 - np.broadcast_to(offset, y.shape) / y
     known = np.zeros(a.shape[1]) if prior is None else drawn_to(columns, y, offset, prior)
     if math.isinf(strength):
         return known
-    unit, seen = _units(a, known)
-    system: Array = a * unit
+    unit, seen = _units(a, known, prior)
+    if isinstance(prior, Prior) and prior.held is not None:
+        seen = seen & ~prior.held
+        b = b - a[:, prior.held] @ known[prior.held]
+    system: Array = a[:, seen] * unit[seen]
     wanted: Array = np.asarray(b)
-    least: Array = np.zeros(len(unit))
+    least: Array = np.zeros(system.shape[1])
     if prior is not None or strength > 0.0:
-        pull = math.sqrt(max(strength, _FLOOR) * len(y))
-        middle: Array = np.where(known > 0, 1.0, 0.0)
-        system = np.vstack([system, pull * np.eye(len(unit))])
+        pull = _pull(a, known, prior, strength)[seen]
+        middle: Array = np.where(known[seen] > 0, 1.0, 0.0)
+        system = np.vstack([system, np.diag(pull)])
         wanted = np.concatenate([b, pull * middle])
         least = LEAST * middle * (strength > 0.0)
     if len(y) > _MANY:  # the same minimum from far fewer rows
         q, r = np.linalg.qr(system)
         system, wanted = np.asarray(r, float), np.asarray(q.T @ wanted, float)
-    found = (least + nnls(system, wanted - system @ least)[0]) * unit
-    return np.where(seen, found, known)
+    result = known.copy()
+    if seen.any():
+        result[seen] = (least + nnls(system, wanted - system @ least)[0]) * unit[seen]
+    return result
 
 
-def drawn_to(columns: Array, y: Array, offset: Array | float, prior: Array) -> Array:
+def drawn_to(columns: Array, y: Array, offset: Array | float, prior: Array | Prior) -> Array:
     """Return the prior times its factor: the median over the networks."""
-    share = (columns / y[:, None]) @ prior
+    known = prior.coefficients if isinstance(prior, Prior) else prior
+    return known * _factor(columns / y[:, None], y, offset, known)
+
+
+def _factor(a: Array, y: Array, offset: Array | float, known: Array) -> float:
+    share = a @ known
     wanted = 1.0 - np.broadcast_to(offset, y.shape) / y
     use = share > 0
-    factor = max(0.0, float(np.median(wanted[use] / share[use]))) if use.any() else 0.0
-    return prior * factor
+    return max(0.0, float(np.median(wanted[use] / share[use]))) if use.any() else 0.0
 
 
-def _units(a: Array, known: Array) -> tuple[Array, Mask]:
+def _units(a: Array, known: Array, prior: Array | Prior | None = None) -> tuple[Array, Mask]:
     """Return what coefficients are counted in, and which of them the networks tell anything of.
 
-    The prior, or where that is 0 what makes a share of 1.
+    The prior, or where that is 0 what makes a share of 1, at most what is likely.
     """
     scale = np.sqrt((a * a).mean(axis=0))
     seen = scale > 0
-    return np.where(known > 0, known, 1.0 / np.where(seen, scale, 1.0)), seen
+    unit = np.where(known > 0, known, 1.0 / np.where(seen, scale, 1.0))
+    if isinstance(prior, Prior) and prior.likely is not None:
+        total = float(prior.coefficients.sum())
+        most = prior.likely * (float(known.sum()) / total if total else 1.0)
+        unit = np.where((known > 0) | (most <= 0), unit, np.minimum(unit, most))
+    return unit, seen
+
+
+def _pull(a: Array, known: Array, prior: Array | Prior | None, strength: float) -> Array:
+    """Return how strongly each coefficient is drawn, shape (p,): what one unit too much costs."""
+    plain, _ = _units(a, known)
+    unit, _ = _units(a, known, prior)
+    pull = np.full(len(unit), math.sqrt(max(strength, _FLOOR) * len(a))) * unit / plain
+    return np.maximum(pull, prior.noise / TIMES if isinstance(prior, Prior) else 0.0)
+
+
+def undetermined(
+    columns: Array,
+    y: Array,
+    offset: Array | float,
+    prior: Prior,
+    strength: float,
+    noise: float,
+) -> Mask:
+    """Return which coefficients hardly any network determines, shape (p,).
+
+    Those whose part of the metric, `DOUBT` times as large as by the prior (or where that is 0, as
+    is likely), would be lost in the noise of all networks; unless the fit sees so much more of it
+    that it is not. What no network has is among them.
+    """
+    a = columns / y[:, None]
+    unit, seen = _units(a, drawn_to(columns, y, offset, prior), prior)
+    if math.isinf(noise):
+        return np.ones(len(unit), bool)
+    part = np.sqrt((a * a).sum(axis=0)) * unit
+    error = np.where(seen, noise / np.maximum(part, 1e-300), math.inf)
+    if math.isinf(strength):
+        return error > DOUBT
+    ratio = fit_relative(columns, y, offset, prior.replace(held=~seen), strength) / unit
+    return ~seen | ((error > DOUBT) & (ratio < SURE * error))
+
+
+def noise_of(left_out: Array, y: Array) -> float:
+    """Return the relative error of predictions for left-out networks, as a standard deviation;
+    infinite where none was left out."""
+    if np.isnan(left_out).any():
+        return math.inf
+    return max(LEAST_NOISE, _NORMAL * float(np.median(np.abs(log_ratio(left_out, y)))))
 
 
 def _folds(groups: Sequence[int] | Array, most: int) -> NDArray[np.int64]:
@@ -136,7 +237,7 @@ def leave_out(
     y: Array,
     offset: Array | float,
     groups: Sequence[int] | Array,
-    prior: Array | None,
+    prior: Array | Prior | None,
     strength: float,
     most: int = MOST_FOLDS,
 ) -> Array:
@@ -161,7 +262,7 @@ def choose_strength(
     y: Array,
     offset: Array | float,
     groups: Sequence[int] | Array,
-    prior: Array | None,
+    prior: Array | Prior | None,
 ) -> float:
     """Return the greatest strength that is about as good in cross-validation as the best one.
 
@@ -214,6 +315,7 @@ def interval_table(
     known: Array,
     strength: float = 0.0,
     drawn: Array | None = None,
+    unsure: Array | None = None,
 ) -> dict[str, Any]:
     """Return what `interval_width` needs, as plain data.
 
@@ -229,6 +331,9 @@ def interval_table(
         Of the pull to the prior: what it holds has little leverage.
     drawn : array, shape (p,), optional
         What they were drawn to: see `drawn_to`.
+    unsure : array, shape (p,), optional
+        By how much those that stand unmeasured may be wrong, 0 for the others; by default by as
+        much as they are.
 
     Returns
     -------
@@ -246,14 +351,23 @@ def interval_table(
     that they lack.
     """
     error = np.abs(log_ratio(left_out, y))
-    inverse = _inverse(columns / y[:, None], known, float(np.median(error)), strength, drawn)
+    inverse, doubted = _inverse(columns / y[:, None], known, strength, drawn, unsure)
     a = columns / np.maximum(left_out, _LEAST * y)[:, None]
     own = np.einsum("ij,jk,ik->i", a, inverse, a)
     # what the leverage was before the network itself was among the rows
     own = np.minimum(own, _MOST_OWN)
-    h = own / (1.0 - own)
+    kinds = _kinds(columns / y[:, None], known)
+    plain = own / (1.0 - own) + np.einsum("ij,jk,ik->i", a, kinds, a)
     _, place = np.unique(np.asarray(groups), return_inverse=True)
+    h, unit = plain, 1.0
+    for _ in range(
+        3
+    ):  # a share of what was not measured may be wrong by itself: in units of scores
+        score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+        unit = max(float(np.median(score)), 1e-3 * float(np.median(error)), 1e-6)
+        h = plain + (a**2 @ doubted**2) / unit**2
     score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+    inverse = inverse + kinds + np.diag((doubted / unit) ** 2)
     return {
         "scores": [float(f"{s:.6g}") for s in np.sort(score)],
         "most": float(f"{h.max():.6g}"),
@@ -261,24 +375,42 @@ def interval_table(
     }
 
 
-def _inverse(a: Array, known: Array, noise: float, strength: float, drawn: Array | None) -> Array:
-    """Return the inverse of a' a, in which an unmeasured coefficient is uncertain by itself."""
+def _kinds(a: Array, known: Array) -> Array:
+    """Return what adds to the leverage of a network of another kind.
+
+    A cost model is a little wrong for every kind of layer, which the fit makes up for as far as
+    the measured networks have them in the same proportions. So the square of the distance between
+    a network's shares of the metric, by feature, and their mean over the measured ones, times
+    `KAPPA` squared: in units of the noise, for a model that errs little within its set is expected
+    to err little beyond it.
+    """
+    mean = (a * known).mean(axis=0)
+    apart = KAPPA * (np.eye(len(known)) - mean[:, None]) * known
+    return np.asarray(apart.T @ apart)
+
+
+def _inverse(
+    a: Array, known: Array, strength: float, drawn: Array | None, unsure: Array | None
+) -> tuple[Array, Array]:
+    """Return the inverse of a' a of what was measured, and by how much the others may be wrong."""
     unit, seen = _units(a, np.zeros(len(known)) if drawn is None else drawn)
-    precision = np.zeros(len(unit))
-    precision[seen] = min(max(strength, 1e-6), 1e9) * len(a)
+    doubted = np.where(seen, 0.0, known) if unsure is None else unsure
+    seen = seen & (doubted <= 0.0)
+    precision = np.full(len(unit), min(max(strength, 1e-6), 1e9) * len(a))
     precision[seen & (known == 0)] = 1e12  # held at zero by the fit, on the edge of what it may be
-    # In units of the noise: a share s of the prediction may be wrong by s.
-    unit = np.where(seen, unit, np.maximum(known, 1e-30))
-    precision[~seen] = max(noise, 1e-3) ** 2
-    b = a * unit
-    inverse = np.linalg.inv(b.T @ b + np.diag(precision))
-    return np.asarray(inverse * np.outer(unit, unit), np.float64)
+    b = (a * unit)[:, seen]
+    inverse = np.zeros((len(unit), len(unit)))
+    inverse[np.ix_(seen, seen)] = np.linalg.inv(b.T @ b + np.diag(precision[seen]))
+    return np.asarray(inverse * np.outer(unit, unit), np.float64), np.where(seen, 0.0, doubted)
 
 
-def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tuple[float, float]:
+def interval_width(
+    table: dict[str, Any], row: Array | None, level: float, beyond: float = 0.0
+) -> tuple[float, float]:
     """Return (half width of ln(metric), leverage) of a network.
 
-    row: its columns over its prediction, shape (p,); None for one without leverage. With fewer
+    row: its columns over its prediction, shape (p,); None for one without leverage; beyond: how far
+    it lies outside of what was measured, squared (see `flash.hardware._prediction`). With fewer
     than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
     their mean square takes over where it is wider.
     """
@@ -295,4 +427,5 @@ def interval_width(table: dict[str, Any], row: Array | None, level: float) -> tu
         width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
     leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
     leverage = max(0.0, leverage)
-    return width * math.sqrt(1.0 + leverage), leverage
+    more = GAMMA**2 * max(table["most"], 1.0) * beyond if beyond else 0.0
+    return width * math.sqrt(1.0 + leverage + more), leverage

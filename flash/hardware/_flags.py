@@ -22,6 +22,7 @@ def flags_for(
     max_channels: int | None = None,
     kernel: int | None = None,
     resolution: int | None = None,
+    min_channels: int | None = None,
 ) -> tuple[str, ...]:
     """Return what lies outside the range that a target was calibrated in.
 
@@ -39,20 +40,28 @@ def flags_for(
         The largest kernel side.
     resolution : int, optional
         Height and width of the image in pixels.
+    min_channels : int, optional
+        The fewest channels that a convolution writes.
 
     Returns
     -------
     tuple of str
         One sentence each; empty where all is within.
     """
-    flags = []
     known = (target.residuals or {}).get(target.set_for(architecture_family))
-    if isinstance(known, dict) and known.get("networks") == 0:
+    known = known if isinstance(known, dict) else {}
+    flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
+    if known.get("networks") == 0:
         flags.append(
             f"{target.name} is not calibrated: its costs are estimated from its specification"
         )
     elif architecture_family in target.not_calibrated_families:
-        fitted = [one for families in target.sets.values() for one in families]
+        fitted = [
+            one
+            for families in target.sets.values()
+            for one in families
+            if one not in target.not_calibrated_families
+        ]
         flags.append(
             f"{architecture_family} on {target.name} is not calibrated: its costs are read from "
             f"coefficients fitted on {', '.join(fitted) or 'other networks'}"
@@ -72,6 +81,10 @@ def flags_for(
             low, high = min(low, layer["out_channels"][0]), max(high, layer["out_channels"][1])
         if max_channels > high:
             flags.append(_outside("channels", max_channels, low, high))
+    if min_channels is not None and "out_channels" in layer:
+        low, high = layer["out_channels"]
+        if min_channels < low:
+            flags.append(_outside("channels", min_channels, low, high))
     if kernel is not None and "kernel" in layer and kernel > layer["kernel"][1]:
         flags.append(_outside("kernel", kernel, *layer["kernel"]))
     if resolution is not None and "positions" in layer:
@@ -105,7 +118,7 @@ def flags_of(
     target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
 ) -> tuple[str, ...]:
     """Return what of a network lies outside; costs: those that the target gives it, and tiles."""
-    layers = counted.layers
+    layers = counted.counting
     weighted = [layer for layer in layers if layer.kind in ("conv", "linear")]
     known = {
         **costs,
@@ -114,14 +127,38 @@ def flags_of(
         "layers": len(weighted),
     }
     channels = kernel = 0
+    fewest = None
     for layer in weighted:
         if layer.kind == "conv":
+            fewest = min(fewest or layer.out_channels, layer.out_channels)
             channels = max(channels, layer.in_channels, layer.out_channels)
             kernel = max(kernel, *layer.kernel_size)
     side = max(counted.input_shape[1:])
-    flags = flags_for(target, family, known, channels, kernel, side)
-    flags += _flags_of_groups(target, family, layers)
-    return flags + _flags_of_features(target, family, counted)
+    flags = flags_for(target, family, known, channels, kernel, side, fewest)
+    flags += _flags_of_groups(target, family, layers) + _flags_of_activations(target, layers)
+    flags += _flags_of_features(target, family, counted)
+    return flags + _flags_of_distance(target, family, counted, costs)
+
+
+def _flags_of_distance(
+    target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """Say that a network is unlike those of the calibration."""
+    if not target.intervals:
+        return ()
+    from ._prediction import distances_of
+
+    far = [
+        f"{one:.3g} in {metric}"
+        for metric, one in distances_of(target, family, counted, costs).items()
+        if one > 1.0
+    ]
+    if not far:
+        return ()
+    return (
+        f"unlike any network that {target.name} was calibrated on: its distance is "
+        f"{', '.join(far)} (of the farthest of them 1), and its intervals are wide",
+    )
 
 
 def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -132,6 +169,16 @@ def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tu
     if all(layer.groups == 1 for layer in layers):
         return ()
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
+
+
+def _flags_of_activations(target: Target, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Name the activations that cost nothing; relu and relu6 were in the networks measured."""
+    named = {one.activation for one in layers} - {None, "relu", "relu6"}
+    if not named:
+        return ()
+    return (
+        f"{target.name} charges nothing for the activations {', '.join(sorted(map(str, named)))}",
+    )
 
 
 def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ units, provenance, description, model, features.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, names, real, shown, table, text
+from ..base.checks import choice, flag, integer, names, real, shown, table, text
 from ..base.names import COST_COLUMNS, COSTS
 from ..errors import FormatError
 from ..networks.families import FAMILIES
@@ -86,6 +86,7 @@ def check(
     parameters = table(f"{where}: parameters", data.get("parameters", {}))
     budget = [MAX_NOTES]
     plain(f"{where}: parameters", parameters, budget)
+    flag(f"{where}: parameters.runs_every_row", parameters.get("runs_every_row", False))
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(f"{where}: parameters", parameters)

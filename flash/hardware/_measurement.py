@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, json_text, number, parse_json, public, read_text
+from ..base.checks import integer, json_text, number, parse_json, path_of, public, read_text
 from ..base.plain import (
     AMOUNT,
     COUNT,
@@ -198,7 +198,7 @@ class Measurement(Record):
         FormatError
             If it is none of these, or holds no finished measurement.
         """
-        where = os.fsdecode(path)
+        where = path_of("path", path)
         if where.endswith(".json"):
             data = parse_json(read_text(path, "the measurements"), where)
             listed = data if isinstance(data, list) else [data]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import number, parse_json, read_text, shown
+from ..base.checks import items, number, parse_json, path_of, read_text, shown
 from ..base.names import COSTS
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..networks.cell_networks import Net
+    from ._measurement import Measurement
 
     class Found(Protocol):
         """A SearchResult, or what else has an architecture."""
@@ -37,6 +38,7 @@ class Sample(Record):
     """A network and its measured costs; None where one was not measured.
 
     noise_pct: by how much the latency of one half of the passes differs from the other's.
+    facts: how it was measured, of a record of that (see `_doubts`).
     """
 
     name: str
@@ -45,6 +47,7 @@ class Sample(Record):
     energy_mj: float | None = None
     area_mm2: float | None = None
     noise_pct: float | None = None
+    facts: dict[str, Any] | None = None
 
 
 def is_module(value: object) -> bool:
@@ -116,11 +119,12 @@ def label(net: Architecture | Network) -> str:
     return f"network-{len(net.layers)}-{net.params}-{net.macs}"
 
 
+MOST = 1_000_000  # samples
+
+
 def listed(name: str, values: Any) -> list[Any]:
     """Return a list of what a caller passes as one: no text, no table, no single network."""
-    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
-        raise ArgumentTypeError(f"{name} must be a list, got {shown(values)}")
-    return list(values)
+    return items(name, values, MOST)
 
 
 def samples(
@@ -153,7 +157,7 @@ def samples(
                 "networks must be either measurements, which hold their own values, or networks "
                 "with latency_ms, energy_mj or area_mm2 beside them, got a mixture"
             )
-        return [_of_measurement(one, n) for n, one in enumerate(items)]
+        return _of_measurements(items)
     if not columns:
         raise ArgumentError(
             "latency_ms, energy_mj or area_mm2 must be given with networks that are no "
@@ -182,22 +186,53 @@ def samples(
 
 def _is_model(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is that of a network; else it is one of measurements."""
-    text = os.fsdecode(path)
+    text = path_of("networks", path)
     if not text.endswith(".json"):
         return text.endswith(".onnx")
     data = parse_json(read_text(text, "networks"), text)
     return not (isinstance(data, list) or (isinstance(data, dict) and "median_ms" in data))
 
 
-def _of_measurement(one: Any, n: int) -> Sample:
-    if one.subject is None:
+def _of_measurements(items: Sequence[Measurement]) -> list[Sample]:
+    """Return the samples of measurements; those of what has no layers are left out."""
+    from ._doubts import warn
+
+    unread = [one.name for one in items if one.subject is None]
+    if len(unread) == len(items):
         raise ArgumentError(
-            f"networks[{n}] ({one.name}) does not say what was measured: pass the network, and "
-            "its latency_ms beside it"
+            f"networks must have layers that flash can read, got none: {', '.join(unread[:5])}; "
+            "a cost model counts layers, so nothing can be fitted to what has none"
         )
+    if unread:
+        warn(
+            f"{len(unread)} of {len(items)} measurements are left out, for flash cannot read the "
+            f"layers of what was measured: {', '.join(unread[:5])}{' ...' if unread[5:] else ''}"
+        )
+    return [_of_measurement(one, n) for n, one in enumerate(items) if one.subject is not None]
+
+
+def _of_measurement(one: Measurement, n: int) -> Sample:
     net = from_data(one.subject, f"networks[{n}]")
     energy = None if one.energy_mj is None else float(one.energy_mj)
-    return Sample(one.name, net, one.latency_ms, energy, None, one.noise_pct)
+    return Sample(one.name, net, one.latency_ms, energy, None, one.noise_pct, _facts(one))
+
+
+def _facts(one: Measurement) -> dict[str, Any]:
+    """Return how a network was measured: what its figures depend on, and what it was like."""
+    own = one.conditions
+    versions = own.get("versions")
+    alone = own.get("threads") == 1 and one.device == "cpu" and own.get("clock") == "wall"
+    return {
+        "runtime": one.runtime,
+        "device": one.device,
+        "processor": own.get("device_name") or own.get("cpu"),
+        **{k: own.get(k) for k in ("threads", "batch", "dtype", "clock", "governor", "max_khz")},
+        "version": versions.get(one.runtime) if isinstance(versions, dict) else None,
+        "time": own.get("time"),
+        "settled": bool(one.settled),
+        "slowed": one.median_ms / one.min_ms,
+        "waited": one.wall_ms / one.cpu_ms if alone and one.cpu_ms else None,
+    }
 
 
 def common(found: Iterable[Sample]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base.checks import choice, flag, integer, number
+from ..base.checks import is_list as has_items
 from ..errors import ArgumentError, FlashError
 from ._timing import SETTINGS
 
@@ -36,8 +37,8 @@ def is_list(value: object) -> bool:
     from ._samples import is_module
 
     return (
-        hasattr(value, "__iter__")
-        and not isinstance(value, (str, bytes, os.PathLike, dict))
+        (hasattr(value, "__next__") or has_items(value))
+        and not isinstance(value, (os.PathLike, dict))
         and not is_module(value)
         and not hasattr(value, "layers")
     )
@@ -123,13 +124,20 @@ def series_item(
         )
     try:
         found = as_net(net, f"net[{place}]", shape)
-    except FlashError:
+    except FlashError as error:
         if not onnx and not is_module(net):
             raise
+        unread = str(error)
         subject, title = None, os.path.basename(os.fsdecode(net)) if onnx else type(net).__name__
         if is_module(net):
             module: Any = net
             title += f"-{sum(p.numel() for p in module.parameters())}"
+        from ._doubts import warn
+
+        warn(
+            f"flash cannot read the layers of net[{place}] ({title}), and a calibration will "
+            f"leave its measurement out: {unread}"
+        )
     else:
         if isinstance(found, Architecture):
             subject = {"architecture": found.to_dict()}

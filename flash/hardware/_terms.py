@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.names import COST_COLUMNS, TERMS, Column, Metric
 from ..base.record import Record
-from ..networks.operations import charged, operations
+from ..networks.operations import Charged, charged
 from . import KINDS
 from ._units import UNIT, unit_models
 
@@ -72,11 +72,13 @@ def counts(
     return result
 
 
-def totals(kind: str, networks: Sequence[Network], array: tuple[float, ...] = (512, 512)) -> Array:
+def totals(
+    kind: str, networks: Sequence[Network | Charged], array: tuple[float, ...] = (512, 512)
+) -> Array:
     """Return the features of networks, shape (n, features): sums over their rows, or maxima."""
-    charged = [[one for row in operations(net) for one in row] for net in networks]
-    ends = np.cumsum([len(one) for one in charged])[:-1]
-    features = counts(kind, [one for listed in charged for one in listed], array)
+    listed = [[one for row in _counted(net).rows for one in row] for net in networks]
+    ends = np.cumsum([len(one) for one in listed])[:-1]
+    features = counts(kind, [one for rows in listed for one in rows], array)
     maxima = getattr(KINDS[kind], "MAXIMA", ())
     largest = np.array([name in maxima for name in KINDS[kind].FEATURES])
     return np.array(
@@ -87,13 +89,17 @@ def totals(kind: str, networks: Sequence[Network], array: tuple[float, ...] = (5
     )
 
 
-def leaking_shares(target: Target, family: str, networks: Sequence[Network]) -> Array:
+def _counted(net: Network | Charged) -> Charged:
+    return net if isinstance(net, Charged) else charged(net)
+
+
+def leaking_shares(target: Target, family: str, networks: Sequence[Network | Charged]) -> Array:
     """Return by what factor each network leaks more than its latency says, shape (n,)."""
     model = target.model(family)
     rest = [0, 0]  # no params, no MACs
     result = np.ones(len(networks))
     for i, net in enumerate(networks):
-        totals = list(model.total(charged(net).packed))
+        totals = list(model.total(_counted(net).packed))
         whole = _read(model, [*totals, *rest], "latency_ms")
         for k in (Column.ENERGY, Column.ENERGY_IN, Column.ENERGY_OUT):
             totals[k] = 0
@@ -129,7 +135,7 @@ def terms(
     metric: str,
     features: Array,
     latency_ms: Array | None = None,
-    networks: Sequence[Network] | None = None,
+    networks: Sequence[Network | Charged] | None = None,
 ) -> Terms:
     """Return a metric's columns for networks of given features.
 
@@ -189,7 +195,11 @@ def terms(
 
 
 def _largest(
-    target: Target, family: str, metric: str, features: Array, networks: Sequence[Network] | None
+    target: Target,
+    family: str,
+    metric: str,
+    features: Array,
+    networks: Sequence[Network | Charged] | None,
 ) -> Array:
     """Return the area that each network needs once, for its largest layer."""
     kind = KINDS[target.kind]
@@ -203,7 +213,7 @@ def _largest(
         return result
     model = target.model(family)
     unit: float = kind.QUANTUM[Metric.AREA]
-    return np.array([unit * model.total(charged(net).packed)[Column.PEAK] for net in networks])
+    return np.array([unit * model.total(_counted(net).packed)[Column.PEAK] for net in networks])
 
 
 def _read(model: Any, totals: list[float], metric: str) -> float:

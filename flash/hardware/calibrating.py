@@ -10,6 +10,7 @@ from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
 from . import KINDS, Target, as_target
+from ._doubts import conditions_of, doubts_of_measuring, refuse_kind, warn
 from ._fit import Fit, equal_layers, layer_ranges
 from ._samples import common, samples
 from .costing import family_and_network
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..networks.network import Network
     from ._measurement import Measurement
-    from ._samples import Subject
+    from ._samples import Sample, Subject
 
 __all__ = ["calibrate", "equal_layers", "layer_ranges"]
 
@@ -76,7 +77,8 @@ def calibrate(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If an argument is not accepted: NaN, zero, negative, lists of different lengths.
+        If an argument is not accepted: NaN, zero, negative, lists of different lengths, or
+        measurements of a processor for a target of another kind of hardware.
     FormatError
         If a file is not what it should be.
 
@@ -84,7 +86,10 @@ def calibrate(
     -----
     CalibrationWarning
         Where the unit looks wrong, networks are equal, fewer than coefficients or all of one
-        value, or coefficients cannot be told apart.
+        value, or coefficients cannot be told apart; where networks were measured under different
+        conditions, before their times had settled, on another kind of device than the base's, or
+        while the device was slowed down; where left-out networks are predicted badly. What speaks
+        against the whole target is kept in `residuals` ("doubts"), and a flag of each search.
 
     Notes
     -----
@@ -106,6 +111,8 @@ def calibrate(
     title = f"{model.name}-calibrated" if name is None else name
     if not isinstance(title, str):
         raise ArgumentTypeError(f"name must be text, got {shown(title)}")
+    if provenance is not None and not isinstance(provenance, dict):
+        raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
     given = {"latency_ms": latency_ms, "energy_mj": energy_mj, "area_mm2": area_mm2}
     found = samples(networks, given, input_shape)
     if not found:
@@ -119,7 +126,10 @@ def calibrate(
             )
     if not metrics:
         raise ArgumentError("networks must all have the same costs measured, got none in common")
-    charged = [family_and_network(one.net) for one in found]
+    doubts = refuse_kind(found, model.name, model.kind) + doubts_of_measuring(found)
+    for doubt in doubts:
+        warn(doubt)
+    charged = [family_and_network(one.net, model) for one in found]
     sets: dict[str, list[int]] = {}
     for n, (family, _) in enumerate(charged):
         sets.setdefault(model.set_for(family), []).append(n)
@@ -136,6 +146,7 @@ def calibrate(
             [charged[n][0] for n in chosen],
             [charged[n][1] for n in chosen],
         )
+        one.doubts += doubts
         for metric in metrics:
             one.fit(metric, with_prior=prior == "base")
         parts["coefficients"][place] = one.coefficients
@@ -150,7 +161,7 @@ def calibrate(
     data["description"] = (
         f"{', '.join(metrics)} fitted to {len(found)} measured networks, from {model.name}"
     )
-    data["provenance"] = _provenance(model, metrics, prior) | (provenance or {})
+    data["provenance"] = _provenance(model, metrics, prior, found) | (provenance or {})
     data.pop("ablation", None)
     result = Target.from_dict(data, "the calibrated target")
     if path is not None:
@@ -164,8 +175,12 @@ def _unseen(nets: list[Architecture | Network]) -> list[str]:
     return [f for f in FAMILIES if f not in families] if len(families) == len(nets) else []
 
 
-def _provenance(model: Target, metrics: Sequence[str], prior: str) -> dict[str, Any]:
+def _provenance(
+    model: Target, metrics: Sequence[str], prior: str, found: Sequence[Sample]
+) -> dict[str, Any]:
     import datetime
+
+    same, differ = conditions_of(found)
 
     kept = [metric for metric in model.metrics if metric not in metrics]
     return {
@@ -174,6 +189,8 @@ def _provenance(model: Target, metrics: Sequence[str], prior: str) -> dict[str, 
         "base": model.name,
         "prior": prior,
         **({"kept from the base": kept} if kept else {}),
+        **({"conditions": same} if same else {}),
+        **({"different conditions": differ} if differ else {}),
         "flash": __version__,
         "fitted": datetime.date.today().isoformat(),
     }

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from ..networks.network import Layer, Network
     from . import Target
 
-__all__ = ["Cost", "LayerCost", "cost", "family_and_network", "flags_for", "operations"]
+__all__ = [
+    "Cost",
+    "LayerCost",
+    "cost",
+    "family_and_network",
+    "flags_at",
+    "flags_for",
+    "operations",
+]
 
 MAX_KEPT = 8  # costs that a network keeps
 
@@ -96,7 +104,7 @@ def cost(target: Target, net: Net) -> Cost:
 
 
 def _cost(target: Target, net: Net) -> Cost:
-    family, network = family_and_network(net)
+    family, network = family_and_network(net, target)
     counted = charged(network)
     lacking = unit_missing(target, counted)
     if lacking is not None:
@@ -122,6 +130,15 @@ def _cost(target: Target, net: Net) -> Cost:
     )
 
 
+def flags_at(target: Target, net: Net, costs: dict[str, float | None]) -> tuple[str, ...]:
+    """Return what lies outside the calibrated range of a network whose costs are known to be others
+    than `cost` says: of one with fewer bits."""
+    family, network = family_and_network(net, target)
+    counted = charged(network)
+    totals = target.model(family).total(counted.packed)
+    return flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
+
+
 def unit_missing(target: Target, counted: Charged) -> str | None:
     """Return what an accelerator lacks for a network, or None."""
     from . import KINDS
@@ -133,8 +150,8 @@ def unit_missing(target: Target, counted: Charged) -> str | None:
     return found
 
 
-def family_and_network(net: object) -> tuple[str, Network]:
-    """Return whose coefficients a network takes, and its layers.
+def family_and_network(net: object, target: Target | None = None) -> tuple[str, Network]:
+    """Return whose coefficients a network takes, and its layers, as `target` runs them.
 
     An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
     a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
@@ -156,13 +173,17 @@ def family_and_network(net: object) -> tuple[str, Network]:
         family = net.family
     elif isinstance(net, Network):
         network = net
+        if target is not None and target.runs_every_row:
+            from ..networks.counting import every_row
+
+            network = every_row(net)
         counted = charged(network)
         family = counted.family
     else:
         from ..networks.cell_networks import CellNetwork
 
         if isinstance(net, CellNetwork):
-            return family_and_network(net.network())
+            return family_and_network(net.network(), target)
         raise ArgumentTypeError(
             f"net must be an Architecture or a Network, got {type(net).__name__}"
         )

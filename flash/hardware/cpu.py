@@ -59,6 +59,11 @@ FEATURES = (
     "joins",
 )
 FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
+ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the rest are numbers
+    ("kernels", "passes", "joins"),
+    ("macs_spatial", "macs_depthwise", "macs_pointwise"),
+)
+FASTEST_MACS_PER_MS = 3e8  # more than processors do of one image's layers
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
 GROUPED = True

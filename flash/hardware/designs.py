@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .._core.design.candidates import fitting, undominated
 from .._core.model import compile as core
+from ..base.checks import text
 from ..base.record import Record, cached
 from ..errors import ArgumentError
 from . import KINDS
@@ -232,6 +233,7 @@ def design_space(target: Target, family: str) -> DesignSpace:
         raise ArgumentError(
             f"target {target.name!r} has no design space: its hardware is not open to choice"
         )
+    text("family", family)
     kept: dict[str, DesignSpace] = target.__dict__.setdefault("_designs", {})
     if family not in kept:
         module = KINDS[target.kind]

@@ -7,10 +7,14 @@ launch of each: `kernels` (convolutions with what is launched beside them), `joi
 
 from __future__ import annotations
 
-from .cpu import COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
+from .cpu import ALIKE, COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
+
+FASTEST_MACS_PER_MS = 1e10  # more than graphics processors do of one image's layers
 
 __all__ = [
+    "ALIKE",
     "COLUMNS",
+    "FASTEST_MACS_PER_MS",
     "FEATURES",
     "GROUPED",
     "LINKS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import public, read_text, shown, write_text_atomic
+from ..base.checks import flag, items, path_of, public, read_text, shown, write_text_atomic
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._measurement import Measurement
 from ._series import (
@@ -143,23 +143,24 @@ def measure(
     """
     single = not is_list(net)
     given: Any = net
-    nets = [given] if single else list(given)
+    nets = [given] if single else items("net", given, MAX_NETWORKS)
     if not 1 <= len(nets) <= MAX_NETWORKS:
         raise ArgumentError(f"net must be 1 to {MAX_NETWORKS} networks, got {len(nets)}")
+    place = None if path is None else path_of("path", path)
+    flag("progress", progress)
     settings = checked_settings(
         runtime, threads, device, batch, dtype, clock, time_limit_s, passes, pin, seed
     )
     shape = checked_shape(input_shape)
     require_runtime(runtime)
-    items = [series_item(one, n, shape, settings) for n, one in enumerate(nets)]
+    series = [series_item(one, n, shape, settings) for n, one in enumerate(nets)]
     refuse_device(settings)
-    place = None if path is None else os.fspath(path)
     try:
         journal = Journal(place, settings)
     except Refused as error:
         raise ArgumentError(f"path: {error}") from None
     try:
-        records = _run(items, settings, journal, progress)
+        records = _run(series, settings, journal, progress)
     finally:
         journal.close()
     found = [Measurement.from_dict(one, one["name"]) for one in records]
@@ -261,20 +262,24 @@ def export_measuring(
     import json
 
     given: Any = nets
-    listed = list(given) if is_list(given) else [given]
+    listed = items("nets", given, MAX_NETWORKS) if is_list(given) else [given]
+    at = path_of("folder", folder)
     if not 1 <= len(listed) <= MAX_NETWORKS:
         raise ArgumentError(f"nets must be 1 to {MAX_NETWORKS} networks, got {len(listed)}")
     settings = checked_settings(
         "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
     )
     shape = checked_shape(input_shape)
-    items = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
-    at = os.fspath(folder)
+    series = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
+    if not all(isinstance(item["source"], (str, os.PathLike)) for item in series):
+        from ..base.extras import require
+
+        require("export_measuring(), which writes ONNX models,", "onnx", "torch", "onnx")
     if os.path.isdir(at) and os.listdir(at):
         raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
     os.makedirs(at, exist_ok=True)
     networks = []
-    for n, item in enumerate(items):
+    for n, item in enumerate(series):
         file = f"net_{n:04}.onnx"
         with open(os.path.join(at, file), "wb") as out:
             out.write(onnx_of(item, seed))

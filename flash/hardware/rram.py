@@ -302,7 +302,7 @@ def floorplan(net: Network) -> int:
     ----------
     net : Network
     """
-    weighted = (layer for layer in net.layers if layer.kind in ("conv", "linear"))
+    weighted = (layer for layer in net.counting_layers if layer.kind in ("conv", "linear"))
     widest = max((layer.out_channels for layer in weighted), default=0)
     return 512 if 8 * widest <= 512 else 1024
 

@@ -177,6 +177,12 @@ class Target(Record):
         numbers: tuple[float, ...] = KINDS[self.kind].array(self.parameters or {}, self.name)
         return numbers
 
+    @property
+    def runs_every_row(self) -> bool:
+        """Whether its runtime executes every row of a network, also what no output is made of: an
+        eager one. Others compile a network first, and leave such rows out."""
+        return bool((self.parameters or {}).get("runs_every_row", False))
+
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
 
@@ -319,7 +325,7 @@ class Target(Record):
         dict of str to (float, float)
             (low, high) of "latency_ms", "energy_mj", "area_mm2", as far as the target has them: a
             target without intervals returns an empty dictionary. They widen with the distance from
-            the measured networks; see `flash.hardware._fitting.interval_table`.
+            the measured networks: see `distance`.
 
         Raises
         ------
@@ -329,6 +335,30 @@ class Target(Record):
         from ._prediction import interval
 
         return interval(self, net, level)
+
+    def distance(self, net: Net) -> dict[str, float]:
+        """Return how far a network is from those that the target was calibrated on.
+
+        Parameters
+        ----------
+        net : Architecture or Network
+
+        Returns
+        -------
+        dict of str to float
+            Of "latency_ms", "energy_mj", "area_mm2", as far as the target has intervals: 1 is the
+            farthest of the networks it was calibrated on, seen from the others. Above 1 the network
+            is unlike anything measured: its layers take other shares of the cost, it is larger, or
+            it has what none of them had. Intervals widen with it, and `Cost.flags` say so.
+
+        Raises
+        ------
+        ArgumentTypeError, ArgumentError
+            As `cost`.
+        """
+        from ._prediction import distances
+
+        return distances(self, net)
 
     def costs(
         self, space: SearchSpace | str | os.PathLike[str], indices: ArrayLike

@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import ExitStack, contextmanager
 
-from ..base.checks import append_bytes, real, writable
+from ..base.checks import append_bytes, path_of, real, writable
 from ..base.lock import Held, Lock
 from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
@@ -77,7 +77,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
-        self.path: str = os.fspath(path)
+        self.path: str = path_of("journal", path)
         self._lines: dict[tuple[int, ...], tuple[float, float]] = {}
         head = {"format": FORMAT, **json.loads(json.dumps(facts))}
         lines = self._read()

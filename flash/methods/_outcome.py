@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 
 from .._core.search.exact import Query, Search
@@ -12,8 +13,10 @@ from ..solving.ground import TableGround
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from ..results.conflicts import Explanation
     from ..results.result import SearchResult
     from ._task import Best, Task
 
@@ -64,6 +67,7 @@ def outcome(
         "objective_name": task.objective.name(
             task.evaluator.score == "accuracy", quantised=task.ground.designs
         ),
+        "scored_by": task.evaluator.title if task.evaluator.score == "accuracy" else None,
         "method": method,
         "seed": seed,
         "nfev": task.nfev,
@@ -102,6 +106,7 @@ def _found(
         row,
         best.metrics.tolist(),
         verdict(optimal, fields["stopped"], otherwise),
+        predictor=task.predictor,
         accuracy=best.accuracy if task.evaluator.score == "accuracy" else None,
         objective=task.reported(best.merit),
         upper_bound=None if bound is None else task.reported(bound),
@@ -118,14 +123,13 @@ def _nothing(
 ) -> SearchResult:
     """The result of a run that found no network within the budgets."""
     ground, bound = task.ground, proof.bound
-    least, why = None, None
+    why: str | Callable[[], Explanation] | None = None
     if proof.empty:
         why = "proven: no network meets the budgets"
         if isinstance(ground, TableGround) and not ground.designs:
-            from ..results.conflicts import least_budgets, refusal
-
-            least = least_budgets(ground.problem, budgets)
-            why = refusal(budgets, least)
+            problem = ground.problem
+            asked = problem.space, problem.target, problem.predictor, budgets
+            why = partial(_why_not, *asked)
     return no_result(
         ground.space,
         ground.target,
@@ -133,10 +137,15 @@ def _nothing(
         why,
         message=f"{fields['method']} found no network within the budgets",
         upper_bound=None if bound is None or bound == -INF else task.reported(bound),
-        least=least,
         elapsed_s=perf_counter() - started,
         **fields,
     )
+
+
+def _why_not(*asked: Any) -> Explanation:
+    from ..results.conflicts import why_not
+
+    return why_not(*asked)
 
 
 def _proof(task: Task, certify: bool, stopped: str | None) -> Proof:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.checks import choice
+from ..base.checks import choice, flag, shown
 from ..base.record import Record
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..evaluators import as_evaluator
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
@@ -157,6 +157,18 @@ class Ready(Record):
         )
 
 
+def _unused(method: str, space: Any, given: Mapping[str, Any]) -> ArgumentError:
+    """Return the error of what flash's own methods do not take: it names those that do."""
+    name = next(name for name in ("evaluator", "options", "journal") if given[name] is not None)
+    judge = given["evaluator"] if callable(given["evaluator"]) else None
+    judge = as_evaluator(judge, None)
+    takers = [other for other in METHODS if unfit(other, space, judge) is None]
+    return ArgumentError(
+        f"{name} is not used by method {method!r}, which trains nothing; these methods take it: "
+        f"{', '.join(map(repr, takers)) or 'none that searches this space'}"
+    )
+
+
 def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
     """Check what `flash.search` takes, by name, except targets and budgets.
 
@@ -165,10 +177,19 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
     ArgumentError, ArgumentTypeError
         If an argument is not accepted, or the method cannot search the space by the evaluator.
     """
-    method = choice("method", given["method"], (*CORE, *METHODS))
-    if given.get("codesign"):
+    method = given["method"]
+    if not isinstance(method, str):
+        raise ArgumentTypeError(
+            f"method must be one of {', '.join(map(repr, (*CORE, *METHODS)))}, got "
+            f"{shown(method)} ({type(method).__name__}); one of your own is a module of "
+            "flash/methods: CONTRIBUTING.md says what it holds"
+        )
+    choice("method", method, (*CORE, *METHODS))
+    if flag("codesign", given.get("codesign", False)):
         raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {method!r}")
     space = any_space(space)
+    if method in CORE:
+        raise _unused(method, space, given)
     predictor = as_predictor(given["predictor"], space.family)
     judge = as_evaluator(given["evaluator"], predictor)
     why = unfit(method, space, judge)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, known_keys, public, shown
+from ..base.checks import choice, integer, is_list, json_text, known_keys, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import (
@@ -231,7 +231,7 @@ class Architecture(Record):
         """
         from ..base.extras import require
 
-        integer("seed", seed, 0, MAX_SEED)
+        seed = integer("seed", seed, 0, MAX_SEED)
         require("to_torch()", "torch", "torch")
         from .writing.modules import build_module
 
@@ -335,7 +335,7 @@ class Architecture(Record):
 
 
 def _cells(given: Any) -> tuple[Cell, ...]:
-    if isinstance(given, (Cell, str)) or not hasattr(given, "__iter__"):
+    if isinstance(given, (Cell, str)) or not (hasattr(given, "__next__") or is_list(given)):
         raise ArgumentTypeError(f"cells must be a list of Cell, got {shown(given)}")
     cells = []
     for number, cell in enumerate(given):

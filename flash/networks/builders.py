@@ -64,7 +64,9 @@ def build(arch: Architecture) -> Network:
     """Return the network of an architecture."""
     table = _Table(arch.resolution)
     (_concatenations if arch.family == "densenet" else _additions)(arch, table)
-    return Network(tuple(table.rows), (3, arch.resolution, arch.resolution))
+    net = Network(tuple(table.rows), (3, arch.resolution, arch.resolution))
+    net.__dict__["counted"] = None  # every row is read
+    return net
 
 
 def _concatenations(arch: Architecture, table: _Table) -> None:

@@ -8,7 +8,7 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, json_text, public, shown
+from ..base.checks import choice, integer, is_list, json_text, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import Architecture
@@ -175,7 +175,7 @@ class CellNetwork(Record):
         """
         from ..base.extras import require
 
-        integer("seed", seed, 0, MAX_SEED)
+        seed = integer("seed", seed, 0, MAX_SEED)
         require("to_torch()", "torch", "torch")
         from .writing.cell_modules import build_module
 
@@ -279,7 +279,7 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
 
 
 def _blocks(given: Any) -> tuple[Block, ...]:
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
+    if not (hasattr(given, "__next__") or is_list(given)):
         raise ArgumentTypeError(f"blocks must be a list of blocks, got {shown(given)}")
     found: list[Block] = []
     for number, block in enumerate(given):

@@ -29,6 +29,7 @@ __all__ = ["cell_degree_fixed", "degree_fixed", "density", "nn_degree", "nn_mass
 SCALE = 2.0**36
 QUANTUM = 2.0**-36
 MAX_ENTRY = 2.0**60
+MAX_ARRAY = 1 << 28
 
 
 def cell_degree_fixed(width_sum: int, convs: int, links: int) -> int:
@@ -245,8 +246,10 @@ def _arrays(
                 f"are given together, got {shown(given)}"
             )
         try:
+            if isinstance(given, range) and len(given) > MAX_ARRAY:
+                raise ValueError
             array = np.atleast_1d(np.asarray(given, dtype=np.float64))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ArgumentTypeError(
                 f"{name} must be numbers, got {shown(given)} ({type(given).__name__})"
             ) from None

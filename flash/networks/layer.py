@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, public, shown
+from ..base.checks import choice, flag, integer, is_list, items, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["KINDS", "MAX_CHANNELS", "MAX_LAYERS", "MAX_SIDE", "Layer", "row_numbers"]
+__all__ = ["ACTIVATIONS", "KINDS", "MAX_CHANNELS", "MAX_LAYERS", "MAX_SIDE", "Layer", "row_numbers"]
 
 KINDS = ("conv", "linear", "pool", "add", "concat")
-ACTIVATIONS = ("relu", "relu6")
-MODES = ("avg", "max", "global_avg")
+ACTIVATIONS = (
+    *("relu", "relu6"),  # which all targets were calibrated with
+    *("celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax"),
+    *("logsigmoid", "mish", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh"),
+)
+MODES = ("avg", "max", "global_avg", "zero")
 NORMS = ("input", "output", "both")
 MAX_CHANNELS = 1 << 40
 MAX_SIDE = 1 << 16
@@ -62,9 +66,12 @@ class Layer(Record):
         One parameter per output channel (conv and linear).
     cell : int, optional
         The cell that the row belongs to; None for stem and head.
-    activation : {None, "relu", "relu6"}
-    mode : {None, "avg", "max", "global_avg"}
-        Of a pool, where the default is "avg".
+    activation : {None, "relu", "relu6", "silu", "gelu", "hardswish", ...}
+        By the names of torch.nn.functional. None of them changes a count; see `Cost.flags` for what
+        a target says of them.
+    mode : {None, "avg", "max", "global_avg", "zero"}
+        Of a pool, where the default is "avg". "zero" hands on zeros: an edge of a cell that does
+        nothing, where it is executed all the same. What it reads is not needed for them.
     channels : int, optional
         Of add and concat: how many channels are taken from each (add) or from all (concat) of the
         inputs after the first. None: all of them. Which ones an architecture takes,
@@ -76,6 +83,9 @@ class Layer(Record):
     padding_end : (int, int), optional
         Zeros at the bottom and at the right, where these differ from those at the top and at the
         left.
+    extra_params : int, default 0
+        Parameters beside weights, bias and norm, such as gains of the weights; negative where some
+        of those are stored with another row, which counts them, and are used here again.
 
     Raises
     ------
@@ -105,6 +115,7 @@ class Layer(Record):
     padding_width: int | None = None
     dilation_width: int | None = None
     padding_end: Sequence[int] | None = None
+    extra_params: int = 0
 
     if TYPE_CHECKING:  # a pair stands for two fields
 
@@ -132,12 +143,13 @@ class Layer(Record):
             padding_width: int | None = None,
             dilation_width: int | None = None,
             padding_end: Sequence[int] | None = None,
+            extra_params: int = 0,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         state = self.__dict__
-        kind = self.kind
-        if kind not in KINDS:
+        kind: Any = self.kind
+        if not isinstance(kind, str) or kind not in KINDS:
             choice("kind", kind, KINDS)
         self._check_counts()
         self._check_padding()
@@ -154,6 +166,10 @@ class Layer(Record):
         if self.activation is not None:
             choice("activation", self.activation, ACTIVATIONS)
         self._check_operation()
+        extra = self.extra_params
+        if type(extra) is not int or extra != 0:
+            state["extra_params"] = 0
+            state["extra_params"] = integer("extra_params", extra, -self.params, MAX_CHANNELS)
 
     def _check_counts(self) -> None:
         state = self.__dict__
@@ -317,8 +333,8 @@ class Layer(Record):
 
     @property
     def params(self) -> int:
-        """Weights, biases and batch norm parameters (two per normalised channel)."""
-        count = self.weights + (self.out_channels if self.bias else 0)
+        """Weights, biases, batch norm parameters (two per normalised channel) and extra ones."""
+        count = self.weights + (self.out_channels if self.bias else 0) + self.extra_params
         if self.norm in ("input", "both"):
             count += 2 * self.in_channels
         if self.norm in ("output", "both"):
@@ -355,8 +371,10 @@ def _two(name: str, value: Any) -> tuple[Any, Any]:
 
 def row_numbers(inputs: Any) -> tuple[int, ...]:
     """Return the row numbers of a layer's inputs, checked."""
-    if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
+    if not (hasattr(inputs, "__next__") or is_list(inputs)):
         raise ArgumentTypeError(f"inputs must be a list of row numbers, got {shown(inputs)}")
+    if not isinstance(inputs, (list, tuple)):
+        inputs = items("inputs", inputs, MAX_LAYERS)
     rows = tuple(
         row if type(row) is int and row >= -1 else integer("inputs", row, -1) for row in inputs
     )

@@ -5,6 +5,9 @@ cycle. Where the order of things within a row matters: ``norm="input"`` is batch
 then the operation (pre-activation); ``norm="output"`` (or True) is the operation, batch norm,
 activation; ``"both"`` normalises and activates on either side; without a norm the activation
 follows the operation.
+
+Which rows count is told once (`counting`), for parameters, MACs, NN-Degree, predictors and costs:
+those that an output is made of.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from __future__ import annotations
 from ..base.checks import (
     choice,
     faults,
+    flag,
     integer,
+    is_list,
     json_text,
     known_keys,
     public,
@@ -41,6 +46,15 @@ class Network(Record):
         Each row's input shape must be what its inputs hand on.
     input_shape : (int, int, int), default (3, 32, 32)
         Channels, height and width of the image.
+    outputs : sequence of int, optional
+        Rows whose results are handed out; default the last one. What no output is made of is no
+        part of the network: it counts neither in `params` and `macs` nor in NN-Degree, in
+        predictors or in costs. A row is made of what it reads, but zeros (mode "zero") of nothing,
+        and a sum is not made of zeros. Of the targets those whose runtime executes every row, read
+        or not, charge every row (their ``runs_every_row``).
+    connected : bool, default True
+        False: a list of layers as simulators write it, of which nobody says what reads what. Such a
+        network has params, MACs and costs, every row counts, and what needs connections refuses it.
 
     Raises
     ------
@@ -50,36 +64,41 @@ class Network(Record):
 
     layers: Sequence[Layer]
     input_shape: tuple[int, int, int] = (3, 32, 32)
+    outputs: Sequence[int] | None = None
+    connected: bool = True
 
     def __post_init__(self) -> None:
-        self.__dict__["input_shape"] = image_shape(self.input_shape)
+        state = self.__dict__
+        state["input_shape"] = image_shape(self.input_shape)
+        flag("connected", self.connected)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
+        if not (hasattr(self.layers, "__next__") or is_list(self.layers)):
+            raise ArgumentTypeError(f"layers must be a list of Layer, got {shown(self.layers)}")
         for number, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"layers[{number}] must be a Layer, got {shown(layer)}")
             if number == MAX_LAYERS:
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
-            if layer.inputs is None:
-                layer = layer.replace(inputs=(number - 1,))
-            expected = _shape_in(number, layer, shapes, self.input_shape)
-            got = (layer.in_channels, layer.height, layer.width)
-            if got != expected:
-                raise ArgumentError(
-                    f"layers[{number}] ({layer.kind}) must read {_size(expected)} "
-                    f"from {_names(layer.inputs)}, got {_size(got)}"
-                )
-            rows.append(layer)
+            rows.append(
+                _connected(number, layer, shapes, self.input_shape)
+                if self.connected
+                else _loose(number, layer)
+            )
             shapes.append((layer.out_channels, layer.out_height, layer.out_width))
         if not rows:
             raise ArgumentError("layers must be at least one, got none")
-        self.__dict__["layers"] = tuple(rows)
+        state["layers"] = tuple(rows)
+        state["outputs"] = _outputs(self.outputs, len(rows), self.connected)
 
     @classmethod
     def from_layers(
         cls,
         layers: Iterable[Mapping[str, Any] | Layer],
         input_shape: Sequence[int] | None = None,
+        outputs: Sequence[int] | None = None,
+        *,
+        connected: bool = True,
     ) -> Network:
         """Make a network from a list of dictionaries, one per layer.
 
@@ -90,6 +109,13 @@ class Network(Record):
             width, and out_channels except for conv and linear; where it is given it must agree.
         input_shape : (int, int, int), optional
             Channels, height and width of the image; default what the first row says it reads.
+        outputs : sequence of int, optional
+            Rows whose results are handed out; default the last one. See `Network`.
+        connected : bool, default True
+            False: the rows' connections are not known, as in the layer lists of simulators. Each
+            row then says itself what it reads (in_channels, and height and width where these
+            matter), no row has inputs, an addition counts as one of two maps and a concatenation as
+            one of several.
 
         Raises
         ------
@@ -97,9 +123,14 @@ class Network(Record):
             If a row has an unknown key, or lacks one.
         ArgumentError, ArgumentTypeError
             If a value is not accepted or shapes disagree; the message names the row.
+
+        Warns
+        -----
+        UserWarning
+            If `outputs` is not given and rows are read by nobody: they do not count.
         """
         listed: object = layers
-        if isinstance(listed, str) or hasattr(listed, "keys") or not hasattr(listed, "__iter__"):
+        if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
         image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
@@ -110,10 +141,14 @@ class Network(Record):
                 raise ArgumentError(f"layers must be 1 to {MAX_LAYERS}, got more")
             data = given.to_dict() if isinstance(given, Layer) else given
             data = dict(known_keys(where, data, Layer.field_names))
-            if image is None:
+            if image is None and connected:
                 image = _first_shape(where, data)
             try:
-                layer = _complete(number, data, shapes, image)
+                if image is None or not connected:
+                    layer = _said(number, data)
+                    image = image or (layer.in_channels, layer.height, layer.width)
+                else:
+                    layer = _complete(number, data, shapes, image)
             except FormatError:
                 raise
             except ArgumentError as error:
@@ -122,10 +157,12 @@ class Network(Record):
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
             shapes.append((layer.out_channels, layer.out_height, layer.out_width))
-        net = cls(tuple(rows), image or (3, 32, 32))
+        net = cls(tuple(rows), image or (3, 32, 32), outputs, connected)
         from .operations import charged
 
         charged(net)  # now, so that the first cost of it takes microseconds
+        if outputs is None and connected:
+            _warn_of_unread(net)
         return net
 
     @classmethod
@@ -136,7 +173,7 @@ class Network(Record):
         ----------
         module : torch.nn.Module
             Is run once in evaluation mode, on zeros or on torch's meta device, and left as it
-            was.
+            was, with all that it keeps between calls.
         input_shape : (int, int, int), default (3, 32, 32)
             Channels, height and width of the image.
 
@@ -145,25 +182,26 @@ class Network(Record):
         Network
             Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
             poolings, additions and concatenations, with batch norms as the `norm` of the layer
-            that they belong to. Activations, dropout and reshaping cost nothing and are left out
-            (relu and relu6 are noted). A product of two maps, as in squeeze and excitation, stands
-            for its larger factor. Cells are told by modules with an attribute ``flash_cell``, as
-            `Architecture.to_torch` makes them; without it see `flash.nn_degree`.
+            that they belong to. Activations are noted with the layer that they follow, where it has
+            a place for them (`Layer.activation`). Dropout and reshaping cost nothing and are left
+            out. A product of two maps, as in squeeze and excitation, stands
+            for its larger factor, and the other is handed out, so that it counts. A weight that is
+            used more than once counts where it is used first, and what weights are computed of,
+            such as gains, counts with them: `Layer.extra_params`. Cells are told by modules with an
+            attribute ``flash_cell``, as `Architecture.to_torch` makes them; without it see
+            `flash.nn_degree`.
 
         Raises
         ------
         MissingExtraError
             If torch is not installed.
         UnknownOperatorsError
-            If the module does what no layer stands for; the message names each operator, the
-            submodule that calls it, and what is supported.
+            If the module does what no layer stands for, or reads what it computes where that cannot
+            be seen; the message names each operator, the submodule that calls it, and what is
+            supported.
         ArgumentError, ArgumentTypeError
-            If an argument is not accepted, or the module fails on an image of this shape.
-
-        Warns
-        -----
-        UserWarning
-            If a weight is used more than once: `params` counts it each time.
+            If an argument is not accepted, such as a scripted, traced or exported module, or the
+            module fails on an image of this shape.
         """
         from ..base.extras import require
 
@@ -208,14 +246,35 @@ class Network(Record):
         return read_onnx(source)
 
     @cached
+    def counted(self) -> list[tuple[int, ...] | None] | None:
+        """Of each row the inputs that it counts with, None for one that does not count.
+
+        None where every row counts with all its inputs, the usual case.
+        """
+        from .counting import counted_inputs
+
+        return counted_inputs(self)
+
+    @property
+    def counting_layers(self) -> Sequence[Layer]:
+        """The layers that count, as they are in the table."""
+        if self.counted is None:
+            return self.layers
+        pairs = zip(self.layers, self.counted, strict=True)
+        return [layer for layer, inputs in pairs if inputs is not None]
+
+    @cached
     def params(self) -> int:
-        """Parameters of all layers: weights, biases, batch norms."""
-        return sum(layer.params for layer in self.layers)
+        """Parameters of the layers that count: weights, biases, batch norms.
+
+        A weight that several rows use counts once.
+        """
+        return sum(layer.params for layer in self.counting_layers)
 
     @cached
     def macs(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers, for one image."""
-        return sum(layer.macs for layer in self.layers)
+        """Multiply-accumulates of convolutions and linear layers that count, for one image."""
+        return sum(layer.macs for layer in self.counting_layers)
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -223,7 +282,12 @@ class Network(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
         layers = [layer.to_dict() for layer in self.layers]
-        return {"input_shape": list(self.input_shape), "layers": layers}
+        data: dict[str, Any] = {"input_shape": list(self.input_shape), "layers": layers}
+        if not self.connected:
+            data["connected"] = False
+        elif self.outputs is not None or _unread(self):
+            data["outputs"] = list(self.outputs or (len(layers) - 1,))
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Network:
@@ -237,8 +301,8 @@ class Network(Record):
         from ..base.plain import ANY, fields
 
         where = "the network"
-        checks = {"layers": ANY, "input_shape": ANY}
-        given = fields(where, data, checks, optional=("input_shape",))
+        checks = {"layers": ANY, "input_shape": ANY, "outputs": ANY, "connected": ANY}
+        given = fields(where, data, checks, optional=("input_shape", "outputs", "connected"))
         with faults(where):
             return cls.from_layers(**given)
 
@@ -268,7 +332,9 @@ class Network(Record):
         return page([(self._rows(), 0, True), self._totals()])
 
     def _totals(self) -> str:
-        return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs"
+        out = sum(inputs is None for inputs in self.counted or ())
+        left = f"; layers that do not count: {out}" if out else ""
+        return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs{left}"
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Return titles and the layers."""
@@ -286,7 +352,7 @@ class Network(Record):
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:
-    if isinstance(shape, str) or not hasattr(shape, "__len__") or not hasattr(shape, "__iter__"):
+    if not is_list(shape):
         raise ArgumentTypeError(
             f"input_shape must be (channels, height, width), got {shown(shape)}"
         )
@@ -297,6 +363,78 @@ def image_shape(shape: Any) -> tuple[int, int, int]:
         integer("input_shape[0]", channels, 1, MAX_CHANNELS),
         integer("input_shape[1]", height, 1, MAX_SIDE),
         integer("input_shape[2]", width, 1, MAX_SIDE),
+    )
+
+
+def _connected(
+    number: int,
+    layer: Layer,
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> Layer:
+    """Return a row with its inputs, after a check of the shape that it reads."""
+    if layer.inputs is None:
+        layer = layer.replace(inputs=(number - 1,))
+    expected = _shape_in(number, layer, shapes, image)
+    got = (layer.in_channels, layer.height, layer.width)
+    if got == expected:
+        return layer
+    remedy = ""
+    if layer.inputs == (number - 1,):
+        remedy = "; pass connected=False for a list of layers whose connections are not known"
+        row = number - 1
+        channels, height, width = image if row < 0 else shapes[row]
+        if layer.kind == "linear" and height * width > 1 and channels == layer.in_channels:
+            remedy = f"; put a pool of mode 'global_avg' before it, or{remedy[1:]}"
+    raise ArgumentError(
+        f"layers[{number}] ({layer.kind}) must read {_size(expected)} "
+        f"from {_names(layer.inputs)}, got {_size(got)}{remedy}"
+    )
+
+
+def _loose(number: int, layer: Layer) -> Layer:
+    if layer.inputs is not None:
+        raise ArgumentError(
+            f"layers[{number}] ({layer.kind}): inputs must be left out with connected=False, got "
+            f"{_names(layer.inputs)}"
+        )
+    return layer
+
+
+def _outputs(given: Any, count: int, connected: bool) -> tuple[int, ...] | None:
+    """Return the rows handed out, None where it is the last one alone."""
+    if given is None:
+        return None
+    if not connected:
+        raise ArgumentError(f"outputs must be left out with connected=False, got {shown(given)}")
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise ArgumentTypeError(f"outputs must be a list of row numbers, got {shown(given)}")
+    rows = tuple(sorted({integer("outputs", row, 0, count - 1) for row in given}))
+    if not rows:
+        raise ArgumentError("outputs must name at least one row, got none")
+    return None if rows == (count - 1,) else rows
+
+
+def _unread(net: Network) -> list[int]:
+    """Return the rows that are read by nobody and are no output."""
+    read = {row for layer in net.layers for row in layer.inputs or ()}
+    read.update(net.outputs or (len(net.layers) - 1,))
+    return [row for row in range(len(net.layers)) if row not in read]
+
+
+def _warn_of_unread(net: Network) -> None:
+    unread = _unread(net)
+    if not unread:
+        return
+    import warnings
+
+    names = ", ".join(f"layers[{row}] ({net.layers[row].kind})" for row in unread[:3])
+    more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
+    warnings.warn(
+        f"no row reads {names}{more}: what no output is made of does not count; say in outputs "
+        "which rows are handed out",
+        UserWarning,
+        stacklevel=3,
     )
 
 
@@ -387,6 +525,19 @@ def _complete(
     elif "out_channels" not in data:
         raise FormatError(f"layers[{number}] ({kind}) lacks 'out_channels'")
     return Layer(**data)
+
+
+def _said(number: int, data: dict[str, Any]) -> Layer:
+    """Make a row of a list without connections: it says itself what it reads."""
+    kind = choice("kind", data.get("kind"), KINDS)
+    needed = ["in_channels", *(("out_channels",) if kind in ("conv", "linear") else ())]
+    if kind != "linear":
+        needed += ["height", "width"]
+    for name in needed:
+        if name not in data:
+            raise FormatError(f"layers[{number}] ({kind}) lacks {name!r}: connected=False")
+    data.setdefault("out_channels", data["in_channels"])
+    return _loose(number, Layer(**data))
 
 
 def _prefixed(where: str, error: Exception) -> str:

@@ -5,7 +5,8 @@ the fits of benchmarks/calibration): convolutions and linear layers; concatenati
 inputs; additions, once per input after the first; poolings; and norms that cannot be folded into a
 convolution, those that follow an addition or a concatenation and those on the output of a row that
 is no convolution. All other norms and the activations are free, or a part of their convolution. A
-kind of target may give some of these no features.
+kind of target may give some of these no features. Rows that do not count (`counting`) cost nothing,
+and neither do zeros, nor adding them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Charged:
         Of each layer: see `operations`.
     packed : memoryview of int64
         All of them one after another, twelve numbers each: what the core reads.
+    counts : list of bool
+        Which layers count.
     family : str
         "densenet" where a cell of the network holds a concatenation, else "".
     too_large : int or None
@@ -46,18 +49,25 @@ class Charged:
     layers: Sequence[Layer]
     input_shape: tuple[int, int, int]
 
-    __slots__ = ("family", "input_shape", "layers", "packed", "rows", "too_large")
+    __slots__ = ("counts", "family", "input_shape", "layers", "packed", "rows", "too_large")
 
     def __init__(self, net: Network) -> None:
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
-        self.rows: list[list[Operation]] = [_operations(layers, layer) for layer in layers]
+        found = net.counted
+        if found is None:
+            found = [_inputs(layer, net.connected) for layer in layers]
+        self.counts: list[bool] = [inputs is not None for inputs in found]
+        self.rows: list[list[Operation]] = [
+            [] if inputs is None else _operations(layers, layer, inputs)
+            for layer, inputs in zip(layers, found, strict=True)
+        ]
         numbers = [number for row in self.rows for one in row for number in one]
         # Not an array: that module brings collections, a fifth of what Python takes to start.
         self.packed = memoryview(bytearray(8 * len(numbers))).cast("q")
         for place, number in enumerate(numbers):
             self.packed[place] = number
-        linked = any(one.kind == "concat" and one.cell is not None for one in layers)
+        linked = any(one.kind == "concat" and one.cell is not None for one in self.counting)
         self.family = "densenet" if linked else ""
         self.too_large: int | None = None
         for number, row in enumerate(self.rows):
@@ -65,6 +75,11 @@ class Charged:
             if kind == CONV and kernel * across * into * out > MAX_PRODUCT:
                 self.too_large = number
                 break
+
+    @property
+    def counting(self) -> list[Layer]:
+        """The layers that count."""
+        return [layer for layer, counts in zip(self.layers, self.counts, strict=True) if counts]
 
 
 def charged(net: Network) -> Charged:
@@ -89,8 +104,14 @@ def operations(net: Network) -> list[list[Operation]]:
     return charged(net).rows
 
 
-def _operations(layers: Sequence[Layer], layer: Layer) -> list[Operation]:
-    inputs = layer.inputs or (-1,)
+def _inputs(layer: Layer, connected: bool) -> tuple[int, ...] | None:
+    """Return what a row reads; without connections a sum is one of two, as is a concatenation."""
+    if connected or layer.kind not in ("add", "concat"):
+        return tuple(layer.inputs or (-1,))
+    return (-1, -1)
+
+
+def _operations(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) -> list[Operation]:
     found: list[Operation] = []
     source = layers[inputs[0]] if inputs[0] >= 0 else None
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):

@@ -35,12 +35,21 @@ class Rows:
             return sources[0]
         return self.add("add", sources, self.channels[sources[0]])
 
-    def pool(self, source: int, kernel: int, stride: int) -> int:
+    def pool(self, source: int, kernel: int, stride: int, mode: str = "avg") -> int:
         """Add a pooling."""
-        return self.add("pool", [source], self.channels[source], kernel=kernel, stride=stride)
+        fields = {"kernel": kernel, "stride": stride, "mode": mode}
+        return self.add("pool", [source], self.channels[source], **fields)
 
-    def close(self, source: int, classes: int, norm: bool | str = False, side: int = 32) -> Network:
+    def close(
+        self,
+        source: int,
+        classes: int,
+        norm: bool | str = False,
+        side: int = 32,
+        activation: str | None = None,
+    ) -> Network:
         """Add global average pooling and the classifier; return the network."""
-        at = self.add("pool", [source], self.channels[source], mode="global_avg", norm=norm)
-        self.add("linear", [at], classes, out_channels=classes, bias=True)
-        return Network.from_layers(self.rows, (3, side, side))
+        more = {"mode": "global_avg", "norm": norm, "activation": activation}
+        at = self.add("pool", [source], self.channels[source], **more)
+        end = self.add("linear", [at], classes, out_channels=classes, bias=True)
+        return Network.from_layers(self.rows, (3, side, side), [end])

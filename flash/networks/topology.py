@@ -83,7 +83,11 @@ def of_architecture(arch: Architecture) -> list[CellTopology]:
 
 
 def of_network(network: Network) -> list[CellTopology]:
-    """Return the sums of each cell of a network, from its layers and connections."""
+    """Return the sums of each cell of a network, from its connections and the layers that count."""
+    from .counting import counting, need_connections
+
+    need_connections(network, "NN-Degree")
+    network = counting(network)
     layers = network.layers
     labels = _cells(network)
     depths = _depths(network)

@@ -3,8 +3,8 @@
 A random path starts at the last row and goes back to the image, at each join choosing a channel
 that it reads, all alike. The expected number of convolutions on it is a cell's mean depth: skips
 make it less than the number of layers, at once for one that carries few channels, and more the
-more it carries. Cells in sequence add up, which is what keeps a search provable. Rows that the last
-row does not depend on count for nothing.
+more it carries. Cells in sequence add up, which is what keeps a search provable. Which rows count
+is said in ``flash/networks/counting.py``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from ..networks.families import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..networks.network import Layer, Network
 
 __all__ = ["BASIS", "TOTALS", "CellTerms", "NetworkTerms", "terms_of"]
@@ -86,7 +84,7 @@ class NetworkTerms(Record):
     ----------
     cells : tuple of CellTerms
     macs, params : int
-        Of the rows that the last row depends on.
+        Of the rows that count: those of `Network`.
     """
 
     cells: tuple[CellTerms, ...]
@@ -219,18 +217,19 @@ def _addition(arch: Architecture, number: int, before: int, side: int) -> tuple[
 
 
 def _of_network(network: Network) -> NetworkTerms:
+    from ..networks.counting import counting, need_connections
+
+    need_connections(network, "a predictor")
+    network = counting(network)
     rows = network.layers
-    live = _live(network)
     last = len(rows) - 1
-    cells = _cells(network, live)
+    cells = _cells(network)
     here: dict[int, tuple[float, float, float]] = {-1: (0.0, 0.0, 0.0)}
     start, end = here[-1], here[-1]
     made: list[CellTerms] = []
     convs = params = macs = all_params = 0
     previous = 0
     for number, layer in enumerate(rows):
-        if not live[number]:
-            continue
         if cells[number] != previous:
             made.append(_grown(convs, params, start, end))
             start, convs, params, previous = end, 0, 0, cells[number]
@@ -240,7 +239,7 @@ def _of_network(network: Network) -> NetworkTerms:
             depth += 1.0
             if layer.kernel > 1:
                 spatial += 1.0
-        elif layer.kind == "pool" and layer.stride == 1 and layer.mode != "global_avg":
+        elif layer.kind == "pool" and layer.stride == 1 and layer.mode in ("avg", "max"):
             pools += 1.0
         params += layer.params
         all_params += layer.params
@@ -261,30 +260,18 @@ def _grown(
     return CellTerms(convs, params, depth, spatial, pools)
 
 
-def _live(network: Network) -> list[bool]:
-    """Return which rows the last one depends on."""
-    live = [False] * len(network.layers)
-    live[-1] = True
-    for number in range(len(live) - 1, -1, -1):
-        if live[number]:
-            for source in network.layers[number].inputs or ():
-                if source >= 0:
-                    live[source] = True
-    return live
-
-
-def _cells(network: Network, live: Sequence[bool]) -> list[int]:
+def _cells(network: Network) -> list[int]:
     """Return the cell of each row: by the labels, or else by the convolutions' output sizes."""
     labels = [layer.cell for layer in network.layers]
     labelled = any(label is not None for label in labels)
     found: list[int] = []
     mark: object = None
     cell = 0
-    for layer, label, counts in zip(network.layers, labels, live, strict=True):
+    for layer, label in zip(network.layers, labels, strict=True):
         now: object = label
-        if not labelled and counts and layer.kind == "conv":
+        if not labelled and layer.kind == "conv":
             now = (layer.out_height, layer.out_width)
-        if now is not None and counts and now != mark:
+        if now is not None and now != mark:
             cell += mark is not None
             mark = now
         found.append(cell)

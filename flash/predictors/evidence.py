@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Report", "ReportRow"]
 
+LEVEL = 0.01  # of the test against chance
 MARGIN = 0.1  # how far beyond the fitted range a single number may lie, as a share of the range
 
 
@@ -40,15 +41,20 @@ class Report(Record):
     Parameters
     ----------
     rows : tuple of ReportRow
-        The predictor; lines of log(params), log(MACs) and log(NN-Degree); the mean of the others.
+        The predictor; lines of log(params), log(MACs) and log(NN-Degree); "regression", a plain one
+        on log(MACs), log(params) and the number of convolutions; the mean of the others.
     networks : int
     distinct : int
         Networks that the predictor's features tell apart; equal ones are left out together.
+    chance : float or None
+        How often shuffled accuracies are ranked as well by a predictor fitted to them, from 0.001
+        to 1: a permutation test of 999 shuffles. None in files of older versions.
     """
 
     rows: tuple[ReportRow, ...]
     networks: int
     distinct: int
+    chance: float | None = None
 
     @property
     def mae(self) -> float:
@@ -62,13 +68,40 @@ class Report(Record):
 
     @property
     def earns_its_keep(self) -> bool:
-        """Whether it ranks better, and errs less, than every baseline (but its own input)."""
+        """Whether it ranks better, and errs less, than every baseline (but its own input), and
+        than chance would: `chance` is at most 0.01."""
+        return self.beats_chance and not self.better
+
+    @property
+    def beats_chance(self) -> bool:
+        """Whether shuffled accuracies are hardly ever ranked as well (at most 1 in 100 times)."""
+        return self.rank is not None and (self.chance is None or self.chance <= LEVEL)
+
+    @property
+    def better(self) -> tuple[str, ...]:
+        """Baselines, but its own input, that rank as well or err as little."""
         own, *others = self.rows
-        others = [row for row in others if row.name != own.name.replace("-", "_")]
-        return own.rank is not None and all(
-            own.mae < row.mae and own.rank > (-1.0 if row.rank is None else row.rank)
-            for row in others
-        )
+        names = []
+        for row in others:
+            beaten = (
+                own.rank is not None
+                and own.mae < row.mae
+                and own.rank > (-1.0 if row.rank is None else row.rank)
+            )
+            if not beaten and row.name != own.name.replace("-", "_"):
+                names.append(row.name)
+        return tuple(names)
+
+    @property
+    def verdict(self) -> str:
+        """What is to be said of it, as "better than every baseline"."""
+        if not self.beats_chance:
+            times = "" if self.chance is None else f" (shuffled accuracies: p = {self.chance:.2g})"
+            return f"NOT better than chance at ranking networks{times}"
+        if self.better:
+            do = "does" if len(self.better) == 1 else "do"
+            return f"NOT better than every baseline: {', '.join(self.better)} {do} as well"
+        return "better than every baseline"
 
     def __str__(self) -> str:
         head, rows, verdict = self._parts()
@@ -87,17 +120,17 @@ class Report(Record):
         for row in self.rows:
             rank = "-" if row.rank is None else f"{row.rank:.3f}"
             rows.append((row.name, f"{100 * row.mae:.2f} %", rank))
-        verdict = "better than" if self.earns_its_keep else "NOT better than"
         return (
             f"left-out errors on {self.networks} networks{several}",
             rows,
-            f"the predictor is {verdict} every baseline",
+            f"the predictor is {self.verdict}",
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal report."""
         rows = {row.name: {"mae": row.mae, "rank": row.rank} for row in self.rows}
-        return {"networks": self.networks, "distinct": self.distinct, "rows": rows}
+        data: dict[str, Any] = {"networks": self.networks, "distinct": self.distinct, "rows": rows}
+        return data if self.chance is None else {**data, "chance": self.chance}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Report:
@@ -110,13 +143,14 @@ class Report(Record):
             "distinct": within(integer, 1),
             "rows": table_of(lambda name, value: fields(name, value, row, join=".")),
         }
-        given = fields(where, data, checks, join=".")
+        checks["chance"] = within(real, 0.0, 1.0)
+        given = fields(where, data, checks, optional=("chance",), join=".")
         if not given["rows"]:
             raise FormatError(f"{where}.rows must be a table of rows, got none")
         with faults():
             integer(f"{where}.networks", given["networks"], given["distinct"])
         rows = [ReportRow(name, **values) for name, values in given["rows"].items()]
-        return cls(tuple(rows), given["networks"], given["distinct"])
+        return cls(tuple(rows), given["networks"], given["distinct"], given.get("chance"))
 
 
 class Evidence(Record):

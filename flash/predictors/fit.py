@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.checks import number, shown
+from ..base.checks import is_list, number, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import Architecture
 from ..networks.degree import nn_degree
 from .cell_terms import BASIS, TOTALS, terms_of
 from .degree_curve import gradient
 from .evidence import Evidence, Report, ReportRow
-from .fitting import fit_degree, fit_linear, groups_of, left_out, logit, spearman
+from .fitting import chance_of, fit_degree, fit_linear, groups_of, left_out, logit, spearman
 from .score import LARGEST, TopologyScore, logistic
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..networks.cell_networks import Net
+
     Array = NDArray[np.float64]
 
-__all__ = ["LEAST", "fit", "fit_values"]
+__all__ = ["LEAST", "fit", "fit_values", "means"]
 
+MOST = 1_000_000
 LEAST = {"topology": 8, "nn-degree": 3}
 
 
@@ -40,11 +43,25 @@ def fit(
     if len(families) and not all(isinstance(net, Architecture) for net in nets):
         families = ()  # imported networks are of any family
     values = np.array([one.design() for one in terms]).reshape(len(nets), len(BASIS) + len(TOTALS))
-    return fit_values(values, degrees, y, kind, families)
+    depths = np.array([float(sum(cell.convs for cell in one.cells)) for one in terms])
+    return fit_values(values, degrees, y, kind, families, depths)
+
+
+def means(nets: Any, accuracies: Any) -> tuple[tuple[Net, float], ...]:
+    """Return each network once, with the mean of its accuracies."""
+    found: dict[Net, list[float]] = {}
+    for net, accuracy in zip(nets, accuracies, strict=True):
+        found.setdefault(net, []).append(float(accuracy))
+    return tuple((net, sum(own) / len(own)) for net, own in found.items())
 
 
 def fit_values(
-    values: Array, degrees: Array, y: Array, kind: str, families: tuple[str, ...] = ()
+    values: Array,
+    degrees: Array,
+    y: Array,
+    kind: str,
+    families: tuple[str, ...] = (),
+    depths: Array | None = None,
 ) -> tuple[TopologyScore | tuple[float, float, float], Evidence]:
     """Fit to what was read of the networks.
 
@@ -58,6 +75,8 @@ def fit_values(
         Accuracies in [0, 1].
     kind : str
     families : tuple of str
+    depths : array, shape (n,), optional
+        Convolutions of each, for the plain regression among the baselines.
     """
     judged = values if kind == "topology" else degrees[:, None]
     groups = groups_of(values)
@@ -81,7 +100,10 @@ def fit_values(
     }
     rows = [_row(kind, y, z - errors, None)]
     rows += [_baseline(name, proxy, y, z, groups) for name, proxy in baselines.items()]
+    rows.append(_regression(values[:, len(BASIS) :], depths, y, groups))
     rows.append(_baseline("mean", np.ones(len(y)), y, z, groups))
+    linear = kind == "topology"
+    chance = chance_of(judged, z, groups if linear else groups_of(judged), linear)
     evidence = Evidence(
         scores=tuple(np.sort(np.abs(errors) / np.sqrt(variances)).tolist()),
         centre=tuple(centre),
@@ -91,7 +113,7 @@ def fit_values(
         low=tuple(judged.min(axis=0).tolist()),
         high=tuple(judged.max(axis=0).tolist()),
         families=families,
-        report=Report(tuple(rows), len(y), int(groups.max()) + 1),
+        report=Report(tuple(rows), len(y), int(groups.max()) + 1, chance),
     )
     return made, evidence
 
@@ -126,6 +148,20 @@ def _baseline(name: str, proxy: Array, y: Array, z: Array, groups: NDArray[np.in
     return _row(name, y, z - errors, proxy)
 
 
+def _regression(
+    totals: Array, depths: Array | None, y: Array, groups: NDArray[np.intp]
+) -> ReportRow:
+    """Return the row of a line through accuracies by log(MACs), log(parameters) and depth."""
+    columns = [*totals.T] if depths is None else [*totals.T, depths]
+    x = np.stack(columns, axis=1)
+    model = fit_linear(x, y)
+    errors, _ = left_out(model.hat, y - model.intercept - x @ model.coefficients, groups)
+    predicted = np.clip(y - errors, 0.0, 1.0)
+    rank = spearman(predicted, y)
+    error = float(np.abs(predicted - y).mean())
+    return ReportRow("regression", error, None if isnan(rank) else rank)
+
+
 def _row(name: str, y: Array, predicted: Array, proxy: Array | None) -> ReportRow:
     error = np.mean([abs(logistic(a) - b) for a, b in zip(predicted, y, strict=True)])
     rank = spearman(predicted if proxy is None else proxy, y)
@@ -134,7 +170,7 @@ def _row(name: str, y: Array, predicted: Array, proxy: Array | None) -> ReportRo
 
 def _checked(architectures: Any, accuracies: Any) -> tuple[Sequence[Any], Array]:
     for name, given in (("architectures", architectures), ("accuracies", accuracies)):
-        if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__len__"):
+        if isinstance(given, dict) or not is_list(given):
             raise ArgumentTypeError(
                 f"{name} must be a list, got {shown(given)} ({type(given).__name__})"
             )
@@ -143,6 +179,8 @@ def _checked(architectures: Any, accuracies: Any) -> tuple[Sequence[Any], Array]
             "architectures and accuracies must be of one length, "
             f"got {len(architectures)} and {len(accuracies)}"
         )
+    if len(architectures) > MOST:
+        raise ArgumentError(f"architectures must be at most {MOST:,}, got {len(architectures):,}")
     y = [float(number(f"accuracies[{n}]", value)) for n, value in enumerate(accuracies)]
     outside = [n for n, value in enumerate(y) if not 0.0 <= value <= 1.0]
     if outside:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EDGE",
     "Linear",
+    "chance_of",
     "fit_degree",
     "fit_linear",
     "groups_of",
@@ -29,6 +30,8 @@ __all__ = [
 
 EDGE = 1e-4  # accuracies count as at least this far from 0 and 1, where the logit has no end
 PRIOR = 2.0 ** np.arange(-6, 9)  # noise over prior variance of a standardised coefficient
+SHUFFLES = 999
+AT_ONCE = 1 << 20  # numbers of shuffled targets that are held at a time
 
 
 def logit(accuracies: Array) -> Array:
@@ -62,30 +65,19 @@ class Linear:
     def __init__(self, designs: Array, targets: Array) -> None:
         n = len(designs)
         self.centre: Array = designs.mean(axis=0)
-        x = designs - self.centre
-        scale = np.sqrt((x**2).mean(axis=0))
-        # A constant column tells nothing; its rounding must not be blown up to a feature.
-        constant = scale <= 1e-9 * (1.0 + np.abs(self.centre))
-        scale[constant] = 1.0
-        z = np.where(constant, 0.0, x / scale)
+        z, scale = _standardised(designs)
         u, s, vt = np.linalg.svd(z, full_matrices=False)
         t = targets - targets.mean()
         along = u.T @ t
-        shrink = s**2 / (s**2 + PRIOR[:, None])
-        # Evidence of each prior width, the noise integrated out.
-        left = np.maximum(t @ t - (along**2 * shrink).sum(axis=1), 1e-12 * (t @ t))
-        evidence = -0.5 * np.log1p(s**2 / PRIOR[:, None]).sum(axis=1) - 0.5 * (n - 1) * np.log(left)
-        weight = np.exp(evidence - evidence.max())
-        weight /= weight.sum()
+        shrink, weights = _weights(s, along[None], np.array([t @ t]), n)
+        weight = weights[0]
         keep = weight @ shrink
         gain = weight @ (1.0 / (s**2 + PRIOR[:, None]))
-        self.coefficients: Array = np.where(constant, 0.0, vt.T @ (s * gain * along) / scale)
+        self.coefficients: Array = vt.T @ (s * gain * along) / scale
         self.intercept: float = float(targets.mean() - self.coefficients @ self.centre)
         back = vt / scale
         self.spread: Array = (back.T * gain) @ back
-        self.spread[constant, :] = self.spread[:, constant] = 0.0
         self.hat: Array = (u * keep) @ u.T + 1.0 / n
-        self.constant = constant
 
 
 def fit_linear(designs: Array, targets: Array) -> Linear:
@@ -130,6 +122,103 @@ def left_out(hat: Array, residuals: Array, groups: NDArray[np.intp]) -> tuple[Ar
     return errors, variances
 
 
+def chance_of(designs: Array, targets: Array, groups: NDArray[np.intp], linear: bool) -> float:
+    """Return how often shuffled targets are ranked as well as these: a permutation test.
+
+    Networks that nothing tells apart enter as one, with the mean of their targets. Where they have
+    nothing to do with the targets, the value is at most p in a share p of all draws, for every p.
+
+    Parameters
+    ----------
+    designs : array, shape (n, features)
+    targets : array, shape (n,)
+    groups : array of int, shape (n,)
+        The same for networks that nothing tells apart.
+    linear : bool
+        True: what ranks is the left-out prediction of `fit_linear`, fitted to each shuffle anew.
+        False: the first feature itself.
+
+    Returns
+    -------
+    float
+        From 1 / (SHUFFLES + 1) to 1. The shuffles are always the same.
+    """
+    _, first = np.unique(groups, return_index=True)
+    count = np.bincount(groups)
+    y = np.bincount(groups, weights=targets) / count
+    order = np.lexsort(designs[first].T[::-1])  # not the order in which networks were given
+    y, x = y[order], designs[first][order]
+    places = _ranks(y) - 0.5 * (len(y) + 1)
+    random = np.random.default_rng(0)
+    step = max(1, AT_ONCE // len(y))
+    found: list[Array] = []
+    for start in range(0, SHUFFLES + 1, step):
+        size = min(step, SHUFFLES + 1 - start)
+        moved = random.permuted(np.tile(np.arange(len(y)), (size, 1)), axis=1)
+        if start == 0:
+            moved[0] = np.arange(len(y))
+        own = _ranks(x[:, 0])
+        if linear:
+            own = np.argsort(np.argsort(_left_out_of(x, y[moved]), axis=1), axis=1).astype(float)
+        found.append((own * places[moved]).sum(axis=1))
+    scores = np.concatenate(found)
+    room = 1e-9 * (1.0 + abs(scores[0]))
+    return float((scores >= scores[0] - room).sum()) / (SHUFFLES + 1)
+
+
+def _left_out_of(designs: Array, targets: Array) -> Array:
+    """Return left-out predictions of `fit_linear` for many targets, shape (many, n)."""
+    z, _ = _standardised(designs)
+    u, s, _ = np.linalg.svd(z, full_matrices=False)
+    mean = targets.mean(axis=1, keepdims=True)
+    t = targets - mean
+    along = t @ u
+    shrink, weight = _weights(s, along, (t**2).sum(axis=1), len(designs))
+    keep = weight @ shrink
+    fitted = (along * keep) @ u.T
+    room = np.maximum(1.0 - keep @ (u**2).T - 1.0 / len(designs), 1e-9)
+    return np.asarray(targets - (t - fitted) / room)
+
+
+def _standardised(designs: Array) -> tuple[Array, Array]:
+    """Return features of mean 0 and variance 1, and by what they were divided; 0 where constant."""
+    centre = designs.mean(axis=0)
+    x = designs - centre
+    scale = np.sqrt((x**2).mean(axis=0))
+    # A constant column tells nothing; its rounding must not be blown up to a feature.
+    constant = scale <= 1e-9 * (1.0 + np.abs(centre))
+    scale[constant] = np.inf
+    return x / scale, scale
+
+
+def _weights(s: Array, along: Array, square: Array, n: int) -> tuple[Array, Array]:
+    """Return what each prior width keeps of each direction, and its weight for each target.
+
+    Parameters
+    ----------
+    s : array, shape (directions,)
+        Singular values of the features.
+    along : array, shape (many, directions)
+        Targets less their mean, along each direction.
+    square : array, shape (many,)
+        Sums of their squares.
+    n : int
+        Networks.
+
+    Returns
+    -------
+    shrink : array, shape (widths, directions)
+    weight : array, shape (many, widths)
+        By the evidence of each width, the noise integrated out.
+    """
+    shrink = s**2 / (s**2 + PRIOR[:, None])
+    least = np.maximum(1e-12 * square, 1e-300)  # also of targets that hardly differ
+    left = np.maximum(square[:, None] - along**2 @ shrink.T, least[:, None])
+    evidence = -0.5 * np.log1p(s**2 / PRIOR[:, None]).sum(axis=1) - 0.5 * (n - 1) * np.log(left)
+    weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+    return shrink, weight / weight.sum(axis=1, keepdims=True)
+
+
 def fit_degree(degrees: Array, accuracies: Array) -> tuple[float, float, float]:
     """Fit ``accuracy = top / (share + (1 - share) exp(decay / g))`` by least squares of logits.
 
@@ -165,7 +254,7 @@ def fit_degree(degrees: Array, accuracies: Array) -> tuple[float, float, float]:
         e = np.exp(np.minimum(np.exp(decay) * inverse, 300.0))
         x = np.stack([np.ones_like(e), e], axis=1) * accuracies[:, None]
         a, g = np.linalg.lstsq(x, np.ones_like(e), rcond=None)[0]
-        if a + g <= 0.0:
+        if not 1e-9 < a + g < 1e300:  # accuracies that are hardly more than 0 give anything
             continue
         start = np.clip([1.0 / (a + g), a / (a + g), decay], low, high)
         cost = float(((curve(start)[0] - target) ** 2).sum())

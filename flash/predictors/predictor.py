@@ -13,11 +13,12 @@ from ..base.checks import (
     parse_json,
     public,
     read_text,
+    real,
     shipped,
     shown,
 )
 from ..base.names import Link
-from ..base.record import Record
+from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
@@ -39,7 +40,8 @@ __all__ = ["KINDS", "AccuracyPredictor", "as_predictor"]
 KINDS = ("topology", "nn-degree")
 _FORMAT = 1
 _KEYS = {"nn-degree": ("a", "b", "c"), "topology": ("score",)}  # of a file, beside those of all
-_MORE = ("provenance", "evidence")  # which may be missing
+_MORE = ("provenance", "evidence", "trained")  # which may be missing
+ONLY_RANKS = "only_ranks"  # of provenance: why a predicted value is no accuracy, in words
 
 
 @public
@@ -68,6 +70,8 @@ class AccuracyPredictor(Record):
         kind "topology"; instead of a, b and c.
     evidence : Evidence, optional
         What intervals and the report need; a predictor made by hand has none.
+    trained : sequence of (network, accuracy), optional
+        What it was fitted on, each network once, with the mean of its accuracies.
 
     Raises
     ------
@@ -81,16 +85,19 @@ class AccuracyPredictor(Record):
     provenance: dict[str, Any] | None = None
     topology: TopologyScore | None = None
     evidence: Evidence | None = None
+    trained: tuple[tuple[Net, float], ...] = later(())
 
     def __post_init__(self) -> None:
         if self.topology is not None:
             if (self.a, self.b, self.c) != (None, None, None):
                 raise ArgumentError("a, b and c belong to kind 'nn-degree', not to a topology")
             return
-        number("a", self.a, above=0.0)
-        number("b", self.b, above=0.0)
-        number("c", self.c, low=-500.0, high=500.0)
-        if self.predict_degree(1e300) > 1.0 + 1e-12:
+        self.__dict__.update(
+            a=number("a", self.a, above=0.0),
+            b=number("b", self.b, above=0.0),
+            c=number("c", self.c, low=-500.0, high=500.0),
+        )
+        if self._of_degree(1e300) > 1.0 + 1e-12:
             raise ArgumentError(
                 "a and c must keep accuracies at most 1 (a + exp(c) >= 1), "
                 f"got a={self.a}, c={self.c}"
@@ -116,7 +123,8 @@ class AccuracyPredictor(Record):
             In [0, 1], one per network.
         kind : {"topology", "nn-degree"}, default "topology"
         provenance : dict, optional
-            Kept with the predictor: plain JSON data.
+            Kept with the predictor: plain JSON data. The key "only_ranks" says, in words, why its
+            values are not the accuracies that networks reach: results repeat it.
 
         Raises
         ------
@@ -124,7 +132,7 @@ class AccuracyPredictor(Record):
             If an argument is not accepted: lengths differ, accuracies are no fractions or all
             equal, there are too few networks.
         """
-        from .fit import fit
+        from .fit import fit, means
         from .score import TopologyScore
 
         choice("kind", kind, KINDS)
@@ -132,9 +140,14 @@ class AccuracyPredictor(Record):
         if not isinstance(given, dict):
             raise ArgumentTypeError(f"provenance must be a dict, got {shown(provenance)}")
         numbers, evidence = fit(architectures, accuracies, kind)
+        more: Any = {
+            "provenance": given,
+            "evidence": evidence,
+            "trained": means(architectures, accuracies),
+        }
         if isinstance(numbers, TopologyScore):
-            return cls(topology=numbers, provenance=given, evidence=evidence)
-        return cls(*numbers, provenance=given, evidence=evidence)
+            return cls(topology=numbers, **more)
+        return cls(*numbers, **more)
 
     @property
     def kind(self) -> str:
@@ -142,16 +155,33 @@ class AccuracyPredictor(Record):
         return KINDS[0 if self.topology is not None else 1]
 
     @property
+    def title(self) -> str:
+        """What to call it: "predictor (topology)"; "... that only ranks" where it does."""
+        return f"predictor ({self.kind})" + (" that only ranks" if self.only_ranks else "")
+
+    @property
     def report(self) -> Report | None:
         """Errors on left-out networks beside simple baselines; None for one made by hand."""
         return None if self.evidence is None else self.evidence.report
 
+    @property
+    def only_ranks(self) -> str | None:
+        """Why its values rank networks and are not what they reach, in words; None where they are.
+
+        It is what `provenance` says under this name.
+        """
+        told = (self.provenance or {}).get(ONLY_RANKS)
+        return None if told is None else str(told)
+
     def predict_degree(self, degree: float) -> float:
-        """Return the accuracy in [0, 1] for one NN-Degree (kind "nn-degree" only)."""
+        """Return the accuracy in [0, 1] for one NN-Degree, at least 0 (kind "nn-degree" only)."""
+        return self._of_degree(real("degree", degree, 0.0))
+
+    def _of_degree(self, degree: float) -> float:
         import math
 
         a, b, c = self._degree_form()
-        return 1.0 / (a + math.exp(min(700.0, b / degree + c)))
+        return 1.0 / (a + math.exp(min(700.0, b / degree + c if degree > 0.0 else 700.0)))
 
     if TYPE_CHECKING:
 
@@ -182,11 +212,14 @@ class AccuracyPredictor(Record):
         many = isinstance(architectures, (list, tuple))
         given: Any = architectures
         nets = list(given) if many else [given]
-        result = [self.predict_one(net) for net in nets]
-        if self.evidence is not None:
-            outside = [n for n, net in enumerate(nets) if self._beyond(net)]
-            if outside:
-                self._warn(outside, len(nets))
+        result, outside = [], []
+        for n, net in enumerate(nets):
+            value, judged = self._reading(net)
+            result.append(value)
+            if self._beyond(net, judged):
+                outside.append(n)
+        if outside:
+            self._warn(outside, len(nets))
         if not many:
             return result[0]
         import numpy as np
@@ -225,23 +258,32 @@ class AccuracyPredictor(Record):
             If the predictor was made by hand: nothing is known of its errors.
         """
         from .evidence import level_of
-        from .score import logistic
 
         level = level_of(level)
-        if self.evidence is None:
-            raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
         many = isinstance(architectures, (list, tuple))
         given: Any = architectures
-        ends = []
-        for net in given if many else [given]:
-            z, x = self._logit_and_design(net)
-            half = self.evidence.half_width(x, level)
-            ends.append((logistic(z - half), logistic(z + half)))
+        ends = [self.interval_around(net, level) for net in (given if many else [given])]
         if not many:
             return ends[0]
         import numpy as np
 
         return np.array(ends, dtype=float).reshape(-1, 2)
+
+    def interval_around(
+        self, net: Any, level: float, accuracy: float | None = None
+    ) -> tuple[float, float]:
+        """Return `interval` of one network; `accuracy`: what a search says of it, of fewer bits."""
+        from math import log
+
+        from .score import logistic
+
+        if self.evidence is None:
+            raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
+        plain, judged = self._reading(net)
+        said = min(max(plain if accuracy is None else accuracy, 1e-12), 1.0 - 1e-12)
+        half = self.evidence.half_width(self._design(judged), level)
+        z = log(said / (1.0 - said))
+        return logistic(z - half), logistic(z + half)
 
     if TYPE_CHECKING:
 
@@ -275,14 +317,7 @@ class AccuracyPredictor(Record):
 
     def predict_one(self, net: Net) -> float:
         """Return the predicted accuracy of one network, without `predict`'s warning."""
-        if self.topology is None:
-            from ..networks.degree import nn_degree
-
-            return self.predict_degree(nn_degree(net))
-        from .cell_terms import terms_of
-        from .score import logistic
-
-        return logistic(self.topology.score(terms_of(net)))
+        return self._reading(net)[0]
 
     @property
     def link(self) -> tuple[int, float, float, float]:
@@ -301,7 +336,7 @@ class AccuracyPredictor(Record):
     def accuracy_of(self, score: float) -> float:
         """Return the accuracy in [0, 1] of the core's score: NN-Degree or a topology's."""
         if self.topology is None:
-            return self.predict_degree(score)
+            return self._of_degree(score)
         from .score import logistic
 
         return logistic(score)
@@ -318,6 +353,15 @@ class AccuracyPredictor(Record):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""
+        data = self.to_dict()
+        if self.trained:
+            data["trained"] = [
+                {"network": net.to_dict(), "accuracy": accuracy} for net, accuracy in self.trained
+            ]
+        return json_text(data, path, indent=2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what predicts, and its errors, as plain data; not the networks fitted on."""
         data: dict[str, Any] = {"format": _FORMAT, "kind": self.kind}
         if self.topology is not None:
             data["score"] = self.topology.to_dict()
@@ -326,14 +370,28 @@ class AccuracyPredictor(Record):
         data["provenance"] = dict(self.provenance or {})
         if self.evidence is not None:
             data["evidence"] = self.evidence.to_dict()
-        return json_text(data, path, indent=2)
+        return data
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AccuracyPredictor:
-        """Return the predictor in a JSON file; FormatError if it is none."""
+        """Return the predictor in a JSON file, or with "default" the one that comes with flash.
+
+        Parameters
+        ----------
+        path : path
+            "default": the predictor of densenet spaces, which only ranks (see `only_ranks`). A file
+            of that name is "./default".
+
+        Raises
+        ------
+        FormatError
+            If the file is no predictor.
+        """
+        if isinstance(path, str) and path == "default":
+            return _shipped("densenet")
+        text = read_text(path, "predictor")
         where = os.fspath(path)
-        data = parse_json(read_text(path, "predictor"), where)
-        return cls.from_dict(data, where)
+        return cls.from_dict(parse_json(text, where), where)
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "the predictor") -> AccuracyPredictor:
@@ -359,6 +417,7 @@ class AccuracyPredictor(Record):
             "score": lambda name, value: TopologyScore.from_dict(value, name),
             "provenance": TABLE,
             "evidence": maybe(lambda name, value: Evidence.from_dict(value, *size, name)),
+            "trained": ANY,  # read when somebody asks: there may be many large networks
         }
         own = {key: checks[key] for key in ("kind", *_KEYS[kind], *_MORE)}
         given = fields(where, data, own, optional=_MORE, version=_FORMAT)
@@ -366,6 +425,9 @@ class AccuracyPredictor(Record):
         given.setdefault("provenance", {})
         if "score" in given:
             given["topology"] = given.pop("score")
+        if "trained" in given:
+            listed = given["trained"]
+            given["trained"] = deferred(lambda: _trained_in(f"{where}: trained", listed))
         with faults(where):
             return cls(**given)
 
@@ -377,35 +439,36 @@ class AccuracyPredictor(Record):
             )
         return self.a, self.b, self.c
 
-    def _logit_and_design(self, net: Any) -> tuple[float, list[float]]:
-        """Return the predicted logit, and what the evidence judges its variance by."""
-        from math import log
-
+    def _reading(self, net: Any) -> tuple[float, list[float]]:
+        """Return the predicted accuracy, and what a network is judged by: it is read once."""
         if self.topology is not None:
             from .cell_terms import terms_of
+            from .score import logistic
 
             terms = terms_of(net)
-            return self.topology.score(terms), terms.design()
+            return logistic(self.topology.score(terms)), terms.design()
         from ..networks.degree import nn_degree
-        from .degree_curve import gradient
 
         degree = nn_degree(net)
-        y = self.predict_degree(degree)
-        edge = min(max(y, 1e-12), 1.0 - 1e-12)
-        return log(edge / (1.0 - edge)), gradient(*self._degree_form(), degree)
+        return self._of_degree(degree), [degree]
 
-    def _beyond(self, net: Any) -> bool:
+    def _design(self, judged: list[float]) -> list[float]:
+        """Return what the evidence judges the variance by, of what a network is judged by."""
+        if self.topology is not None:
+            return judged
+        from .degree_curve import gradient
+
+        return gradient(*self._degree_form(), judged[0])
+
+    def _beyond(self, net: Any, judged: list[float] | None = None) -> bool:
         if self.evidence is None:
             return False
         families = self.evidence.families
         if families and getattr(net, "family", families[0]) not in families:
             return True
-        x = self._logit_and_design(net)[1]
-        if self.topology is not None:
-            return self.evidence.beyond(x, x)
-        from ..networks.degree import nn_degree
-
-        return self.evidence.beyond([nn_degree(net)], x)
+        if judged is None:
+            judged = self._reading(net)[1]
+        return self.evidence.beyond(judged, self._design(judged))
 
     def _warn(self, outside: list[int], count: int) -> None:
         import warnings
@@ -420,6 +483,24 @@ class AccuracyPredictor(Record):
             NotCalibratedWarning,
             stacklevel=3,
         )
+
+
+def _trained_in(name: str, listed: Any) -> tuple[tuple[Net, float], ...]:
+    """Return the networks of a file with their accuracies."""
+    from ..base.plain import TABLE, fields, list_of, within
+    from ..networks.cell_networks import network_from_dict
+    from ..networks.network import Network
+
+    def one(name: str, value: Any) -> tuple[Net, float]:
+        checks = {"network": TABLE, "accuracy": within(real, 0.0, 1.0)}
+        given = fields(name, value, checks, join=".")
+        data = given["network"]
+        net = Network.from_dict(data) if "layers" in data else network_from_dict(data)
+        return net, given["accuracy"]
+
+    with faults(name):
+        found: tuple[tuple[Net, float], ...] = list_of(one)(name, listed)
+    return found
 
 
 def as_predictor(value: Any, family: str | None = None) -> AccuracyPredictor | None:

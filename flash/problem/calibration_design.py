@@ -72,7 +72,7 @@ def calibration_design(
     Plan. Inference 26, 1990).
     """
     found, model = as_space(space), as_target(target)
-    integer("n", n, 1, MOST)
+    n = integer("n", n, 1, MOST)
     indices = [int(index) for index in found.sample_indices(max(POOL, 2 * n), seed)]
     if len(indices) <= n:
         return [found.decode(index) for index in indices]

@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
 
-__all__ = ["PLAIN", "Objective", "as_objective", "limits_of", "limits_on", "read_budgets"]
+__all__ = [
+    "PLAIN",
+    "Objective",
+    "as_objective",
+    "least_of",
+    "limits_of",
+    "limits_on",
+    "read_budgets",
+]
 
 LARGEST = 1.7976931348623157e308  # a product beyond the range of floats is reported as this
 INF = float("inf")
 # Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
 LEAST = 1e-100
+# Every prediction is at least this: predictors cap what they take the exponential of, at 700 (the
+# core goes on to 0). So such a budget is none.
+LEAST_ACCURACY = 9.85967654375977e-305
 
 
 class Objective(Record):
@@ -52,6 +63,11 @@ class Objective(Record):
             return (Metric.SCORE,)
         return tuple([k for k, exponent in enumerate(self.exponents) if exponent])
 
+    @property
+    def of_score(self) -> bool:
+        """Whether the score itself is maximised."""
+        return self.exponents is None and self.function is None
+
     def name(self, predicted: bool, quantised: bool = False) -> str:
         """What is maximised, in words; quantised: NN-Degree by the bits that are chosen."""
         if self.function is not None:
@@ -66,6 +82,15 @@ class Objective(Record):
             term if e == 1.0 and not self.shift else f"{term}^{ldexp(e, -self.shift):g}"
             for term, e in zip((score, *TERMS[1:]), self.exponents, strict=True)
             if e
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may not have meant: a cost that the objective rewards."""
+        return tuple(
+            f"the objective rewards a larger {term} (exponent {e:g}): did you mean {-e:g}?"
+            for term, e in zip(TERMS, self.exponents or (), strict=False)
+            if term in COSTS and e > 0.0
         )
 
     def report(self, value: float, predictor: AccuracyPredictor | None = None) -> float:
@@ -121,12 +146,18 @@ def read_budgets(
             )
     least = -INF
     if min_accuracy is not None:
-        least = budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
         if not scored:
             raise ArgumentError(
                 f"min_accuracy needs a {scorer}: without one the score is NN-Degree, no accuracy"
             )
+        budgets["min_accuracy"] = number("min_accuracy", min_accuracy, above=0.0, high=1.0)
+        least = least_of(budgets["min_accuracy"])
     return budgets, limits_of(budgets), least
+
+
+def least_of(min_accuracy: float | None) -> float:
+    """Return the least accuracy as the core has it: -inf where any will do."""
+    return -INF if min_accuracy is None or min_accuracy <= LEAST_ACCURACY else min_accuracy
 
 
 def limits_of(budgets: Mapping[str, float], free: str | None = None) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..base.checks import faults, shown
-from ..base.names import BUDGETS, STATUSES, STOPS
+from ..base.names import BUDGETS, COSTS, STATUSES, STOPS
 from ..base.plain import (
     AMOUNT,
     COUNT,
@@ -36,6 +36,8 @@ __all__ = ["from_dict", "to_dict"]
 
 FORMAT = 1
 WHERE = "the search result"
+INTERVALS = (*COSTS, "accuracy")
+MARGINS = ("unlimited", "one_percent", "per_unit")
 DERIVED = ("architecture", "index", "gap", "success")  # from the rest: for other readers
 
 
@@ -92,7 +94,11 @@ CHECKS: dict[str, Check] = {
     "accelerator": maybe(read_accelerator),
     "samples": maybe(COUNT),
     "spent_s": maybe(AMOUNT),
+    "scored_by": maybe(TEXT),
     "flags": list_of(TEXT),
+    "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
+    **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
+    "binding": maybe(table_of(table_of(NUMBER, MARGINS), BUDGETS)),
 }
 
 
@@ -105,6 +111,12 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)
     data["least"] = None if result.least is None else dict(result.least)
+    data["conflicts"] = [dict(one) for one in result.conflicts]
+    data["remedies"] = [dict(one) for one in result.remedies]
+    if result.intervals is not None:
+        data["intervals"] = {name: list(ends) for name, ends in result.intervals.items()}
+    if result.binding is not None:
+        data["binding"] = {name: dict(one) for name, one in result.binding.items()}
     data["accelerator"] = None if result.accelerator is None else dict(result.accelerator)
     data["index"], data["gap"], data["success"] = result.index, result.gap, result.success
     data["architecture"] = result.architecture and result.architecture.to_dict()

@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     import torch
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork, Net
+    from ..predictors.predictor import AccuracyPredictor
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
     from .accelerator import Accelerator
+    from .conflicts import Explanation
 
     N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
 else:
@@ -39,6 +41,7 @@ __all__ = [
     "verdict",
 ]
 
+EXPLAINED = ("message", "least", "conflicts", "remedies")
 INF = float("inf")
 PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
@@ -60,9 +63,11 @@ class SearchResult(Record, Generic[N]):
         Name of the target.
     budgets : dict of str to float
         The budgets that were given: ``{"max_latency_ms": 4.0}``.
-    status : {"OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT"}
+    status : {"OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND"}
         OPTIMAL: proven. FEASIBLE: found, not proven. INFEASIBLE: no network meets the budgets.
         TIME_LIMIT: stopped by ``time_limit_s``, with the best so far where there is one.
+        NOT_FOUND: no network was found, nor proven that there is none, and something else than
+        the time ended the search.
     message : str
         The same in words.
     x : tuple of int or None
@@ -84,8 +89,8 @@ class SearchResult(Record, Generic[N]):
     stopped : {None, "time_limit_s", "max_evals", "callback", "interrupt"}
         What ended the search before it was done.
     least : dict of str to float or None
-        INFEASIBLE: the least value that each budget could have, all others as given where that
-        is known and over the whole space otherwise (of ``min_accuracy`` the greatest).
+        INFEASIBLE: the least value that each budget could have if it were the only one (of
+        ``min_accuracy`` the greatest); left out where that takes long to prove.
     cell_degrees : tuple of float
         What each cell contributes to `nn_degree`.
     trace : tuple of (int, int, float, float)
@@ -100,16 +105,40 @@ class SearchResult(Record, Generic[N]):
     spent_s : float or None
         Of other papers' methods: their own time and what the evaluations cost when they were made,
         those from a table or a journal too.
+    scored_by : str or None
+        What told `accuracy`: "predictor (topology)", "table nb.csv", "function f"; None where it is
+        NN-Degree alone, and in files of older versions.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
-        range", and of the search. Worked out when first asked for.
+        range", of the search, and of a budget that the cost's interval crosses.
+    intervals : dict of str to (float, float), or None
+        Between which values each cost lies in 90 % of networks like those of the calibration: see
+        `Target.interval`. Empty where the target has none; None where no network was found.
+    conflicts : tuple of dict of str to float
+        INFEASIBLE: the minimal sets of budgets that no network meets together. Of each budget the
+        value with which the rest of its set, as given, would leave a network: one of a set has to
+        give.
+    remedies : tuple of dict of str to float
+        INFEASIBLE: the minimal changes after which some network meets all budgets: any one of
+        them would do, and all of its budgets have to give together. Of several values none can be
+        less, the others as they are.
+    binding : dict of str to dict, or None
+        Proven optimal: the budgets without which a better network would be found. Of each
+        ``"unlimited"``, the objective without it; ``"one_percent"``, the objective with one per
+        cent more of it; ``"per_unit"``, what that gains for each unit of the budget. None where it
+        is not known.
+
+    Notes
+    -----
+    `message`, `least`, `flags` and what follows it are worked out when first asked for: they take
+    longer than the search. What can't be proven within seconds is left out.
     """
 
     space: SearchSpace | NetworkSpace[N]
     target: str
     budgets: Mapping[str, float]
     status: str
-    message: str
+    message: str = later()
     x: tuple[int, ...] | None = None
     nn_degree: float | None = None
     accuracy: float | None = None
@@ -127,17 +156,22 @@ class SearchResult(Record, Generic[N]):
     nfev: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
-    least: Mapping[str, float] | None = None
+    least: Mapping[str, float] | None = later(None)
     cell_degrees: tuple[float, ...] = ()
     trace: tuple[tuple[int, int, float, float], ...] = ()
     accelerator: Accelerator | None = None
     samples: int | None = None
     spent_s: float | None = None
+    scored_by: str | None = None
     flags: tuple[str, ...] = later(())
+    intervals: Mapping[str, tuple[float, float]] | None = later(None)
+    conflicts: tuple[Mapping[str, float], ...] = later(())
+    remedies: tuple[Mapping[str, float], ...] = later(())
+    binding: Mapping[str, Mapping[str, float]] | None = later(None)
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
-        if bound is not None and bound - bound != 0:  # no finite bound is no bound
+        if isinstance(bound, float) and bound - bound != 0:  # no finite bound is no bound
             self.__dict__["upper_bound"] = None
 
     @cached
@@ -327,6 +361,8 @@ def result_at(
     *,
     charged: Callable[[], Target] | None = None,
     notes: tuple[str, ...] = (),
+    binding: Callable[[], Mapping[str, Mapping[str, float]] | None] | None = None,
+    predictor: AccuracyPredictor | None = None,
     **fields: Any,
 ) -> SearchResult[Any]:
     """Return the result of a network that was found: every searcher's.
@@ -346,16 +382,38 @@ def result_at(
         design space.
     notes : tuple of str
         Flags of the search itself.
+    binding : callable, optional
+        Returns what is known of the binding budgets.
+    predictor : AccuracyPredictor, optional
+        What told accuracies.
     **fields
         All else that is known: `Problem.facts`, the objective, how the search went.
     """
     status, message = said
 
-    def flags() -> tuple[str, ...]:
-        hardware = target if charged is None else charged()
-        return notes + hardware.cost(space.decode(row)).flags
+    def hardware() -> Target:
+        return target if charged is None else charged()
 
-    return SearchResult(
+    def intervals() -> Mapping[str, tuple[float, float]]:
+        return hardware().interval(space.decode(row))
+
+    def flags() -> tuple[str, ...]:
+        if charged is None:
+            own = target.cost(space.decode(row)).flags
+        else:
+            from ..hardware.costing import flags_at
+
+            own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
+        told = notes + own + tuple(_crossed(budgets, result.intervals or {}))
+        if predictor is None:
+            return told
+        from ..predictors.trust import trust
+
+        return told + trust(predictor, space, row, budgets, hardware(), fields["accuracy"]).flags
+
+    if predictor is not None:
+        fields.setdefault("scored_by", predictor.title)
+    result: SearchResult[Any] = SearchResult(
         space,
         target.name,
         budgets,
@@ -363,16 +421,32 @@ def result_at(
         message,
         x=row,
         flags=deferred(flags),  # when somebody asks: it takes longer than the search
+        intervals=deferred(intervals),
+        binding=None if binding is None else deferred(binding),
         **target.costs_among(metrics),
         **fields,
     )
+    return result
+
+
+def _crossed(
+    budgets: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]
+) -> Iterator[str]:
+    """Yield a note for each budget that the interval of its cost crosses."""
+    for budget, limit in budgets.items():
+        low, high = intervals.get(budget.removeprefix("max_"), (0.0, 0.0))
+        if high > limit:
+            yield (
+                f"{budget} {limit:g} lies within the 90 % interval of the cost, {low:.4g} to "
+                f"{high:.4g}"
+            )
 
 
 def no_result(
     space: SearchSpace | NetworkSpace,
     target: Target,
     budgets: Mapping[str, float],
-    refusal: str | None = None,
+    refusal: str | Callable[[], Explanation] | None = None,
     *,
     message: str = NOTHING,
     stopped: str | None = None,
@@ -384,7 +458,7 @@ def no_result(
     ----------
     space, target, budgets
         What was searched.
-    refusal : str, optional
+    refusal : str, or callable that returns an Explanation, optional
         What is proven: that no network meets the budgets. Without it nothing is.
     message : str
         What is said where nothing is proven; what ended the search is added.
@@ -393,19 +467,34 @@ def no_result(
         All else that is known.
     """
     if refusal is None:
-        status, message = "TIME_LIMIT", message + ended(stopped, "; not proven")
+        status = "TIME_LIMIT" if stopped == "time_limit_s" else "NOT_FOUND"
+        fields["message"] = message + ended(stopped, "; not proven")
+    elif isinstance(refusal, str):
+        status, fields["message"] = "INFEASIBLE", refusal
     else:
-        status, message = "INFEASIBLE", refusal
+        status = "INFEASIBLE"
+        known: list[Explanation] = []
+        fields |= {name: _explained(name, refusal, known) for name in EXPLAINED}
     return SearchResult(
         space,
         target.name,
         budgets,
         status,
-        message,
         proven=refusal is not None,
         stopped=stopped,
         **fields,
     )
+
+
+def _explained(name: str, refusal: Callable[[], Explanation], known: list[Explanation]) -> Any:
+    """Return a field of an explanation that is made when the first of them is asked for."""
+
+    def read() -> Any:
+        if not known:
+            known.append(refusal())
+        return getattr(known[0], name)
+
+    return deferred(read)
 
 
 def verdict(

@@ -25,6 +25,7 @@ LABELS = {
     "accuracy": "accuracy",
 }
 _BAR = 24  # characters of a full bar
+_CHANGES = 4  # columns of a refusal's remedies
 
 
 def screen(result: SearchResult[Any]) -> str:
@@ -52,6 +53,7 @@ def parts(result: SearchResult[Any]) -> list[Part]:
 
             lines += [*accelerator_parts(result.accelerator), ""]
     lines.append(_proof_line(result))
+    lines += _binding(result)
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
     effort = "1 evaluation" if result.nfev == 1 else f"{count(result.nfev)} evaluations"
@@ -92,13 +94,32 @@ def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
 
 def _headline(result: SearchResult[Any]) -> str:
     parts = []
-    if result.accuracy is not None:
-        parts.append(f"accuracy {100 * result.accuracy:.2f} %")
+    told = result.scored_by or ""
+    if result.accuracy is not None and _is_score(result):
+        parts.append(f"score {result.accuracy:.6g} ({told})")
+    elif result.accuracy is not None:
+        ranked = f" by a {told}" if told.endswith("ranks") else ""
+        parts.append(f"accuracy {100 * result.accuracy:.2f} %{ranked}")
     if result.nn_degree is not None:
         parts.append(f"NN-Degree {result.nn_degree:.6g}")
     if result.objective_name not in ("accuracy", "nn_degree") and result.objective is not None:
-        parts.append(f"{result.objective_name} {result.objective:.6g}")
+        cost = _least_cost(result)
+        if cost:
+            parts.append(f"{LABELS[cost]} {quantity(getattr(result, cost), UNITS.get(cost, ''))}")
+        else:
+            parts.append(f"{result.objective_name} {result.objective:.6g}")
     return ", ".join(parts)
+
+
+def _least_cost(result: SearchResult[Any]) -> str:
+    """Return the cost that the objective is the reciprocal of, or nothing."""
+    name = result.objective_name.removesuffix("^-1")
+    return name if name != result.objective_name and getattr(result, name, None) else ""
+
+
+def _is_score(result: SearchResult[Any]) -> bool:
+    """Whether what is maximised comes from a user's own function: nobody knows what it is."""
+    return (result.scored_by or "").startswith("function ")
 
 
 def _cells(result: SearchResult[Any]) -> list[Part]:
@@ -168,25 +189,42 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
     return [(rows, 1, False)] if rows else []
 
 
+def _binding(result: SearchResult[Any]) -> list[Part]:
+    """Return a line for each budget that binds."""
+    name = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
+    return [
+        f"{budget} binds: 1 % more would buy {name} {one['one_percent']:.6g}, without it "
+        f"{one['unlimited']:.6g}"
+        for budget, one in (result.binding or {}).items()
+    ]
+
+
 def _refusal(result: SearchResult[Any]) -> list[Part]:
     lines: list[Part] = [result.message] if result.message else []
     if result.least:
-        rows = [["budget", "given", "could be at least", ""]]
-        for budget, least in result.least.items():
+        changes = result.remedies[:_CHANGES]
+        rows = [["budget", "given", "alone at least", *(_titles(len(changes)) or [""])]]
+        for budget, given in result.budgets.items():
             unit = UNITS.get(LIMITED[budget], "")
-            given = result.budgets.get(budget)
-            upper = budget in MAXIMA
-            beyond = given is not None and (least > given if upper else least < given)
-            rows.append(
-                [
-                    budget,
-                    "" if given is None else quantity(given, unit),
-                    ("" if upper else "at most ") + quantity(least, unit),
-                    "cannot be met" if beyond else "",
-                ]
-            )
+            least = result.least.get(budget)
+            alone = "" if budget in MAXIMA else "at most "
+            row = [budget, quantity(given, unit), ""]
+            row[2] = "" if least is None else alone + quantity(least, unit)
+            row += [quantity(one[budget], unit) if budget in one else "" for one in changes]
+            if not changes:
+                upper = budget in MAXIMA
+                beyond = least is not None and (least > given if upper else least < given)
+                row.append("cannot be met" if beyond else "")
+            rows.append(row)
         lines += ["", (rows, 1, True)]
     return [*lines, ""]
+
+
+def _titles(changes: int) -> list[str]:
+    """Return the titles of columns of changes, any one of which would do."""
+    return [
+        f"{'or ' * (n > 1)}change {n}" if changes > 1 else "change" for n in range(1, changes + 1)
+    ]
 
 
 def _proof_line(result: SearchResult[Any]) -> str:
@@ -195,12 +233,16 @@ def _proof_line(result: SearchResult[Any]) -> str:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
+    label = "score" if label == "accuracy" and _is_score(result) else label
+    better = f"a higher {label}"
+    if _least_cost(result):
+        better = f"a lower {LABELS[_least_cost(result)]}"
     if result.x is None:
         if result.proven:
             return f"proven: {of}, none meets the budgets"
         return "not proven: the search ended before it found a network, or that there is none"
     if result.proven:
-        return f"proven optimal: {of}, none{within} has a higher {label}"
+        return f"proven optimal: {of}, none{within} has {better}"
     if result.upper_bound is None or result.gap is None:
         return f"not proven: there is no upper bound on {label}"
     return (

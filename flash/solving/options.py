@@ -76,8 +76,12 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
-        query = Query(limits, device.least, wanted.exponents)
+        # The best network meets a floor of what is maximised, or none does: without one there is
+        # sooner something to prune by.
+        least = -INF if wanted.of_score else device.least
+        query = Query(limits, least, wanted.exponents)
         run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
+        run.floor = device.least
         run.listen(self.callback, self.progress, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
 

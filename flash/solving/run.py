@@ -7,6 +7,7 @@ from time import perf_counter
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import STOPPED_BY, Metric
+from ..problem.objective import least_of
 from ..results.result import SearchResult, ended, no_result, result_at, verdict
 from ..spaces.index import row_of, rows_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..problem.compiling import Problem
     from ..problem.objective import Objective
+    from ..results.conflicts import Explanation
     from ..results.event import Event, Listener
     from ..results.result import SearchResult
 
@@ -45,6 +47,7 @@ class Run:
         self.wanted = wanted
         self.seed = seed
         self.started = started
+        self.floor = -INF  # of accuracy
         self.notify: Callable[[Search], bool] | None = None
         self.tell: Callable[[float | None, float | None, int], bool] | None = None
         self.listener: Listener | None = None
@@ -68,7 +71,7 @@ class Run:
         tell = self.listener.tell
 
         def notify(core: Search) -> bool:
-            best, bound, predictor = core.best, core.bound, self.problem.predictor
+            best, bound, predictor = self._best(core), core.bound, self.problem.predictor
             *_, nfev = core.counts
             return tell(
                 None if best is None else self.wanted.report(best[2], predictor),
@@ -94,7 +97,7 @@ class Run:
         try:
             if method == "shgo":
                 explore(core, self.seed)
-            if certify or core.best is None:
+            if certify or self._best(core) is None:
                 core.prove()
                 certify = True
             else:
@@ -103,6 +106,14 @@ class Run:
             stopped = "interrupt"
         stopped = stopped or self._stopped(core)
         return self._by_core(core, method, stopped, certify and stopped is None)
+
+    def _best(self, core: Search) -> Any:
+        """Return the best network so far; None where it does not reach the floor: none does."""
+        best, predictor = core.best, self.problem.predictor
+        if best is None or predictor is None or self.floor == -INF:
+            return best
+        *_, metrics = best
+        return best if predictor.accuracy_of(metrics[Metric.SCORE]) >= self.floor else None
 
     def _stopped(self, core: Search) -> str | None:
         """Return what ended a core search early."""
@@ -117,9 +128,11 @@ class Run:
         """The result of the core's search."""
         problem, wanted = self.problem, self.wanted
         *_, nfev = core.counts
-        found = core.best
+        found = self._best(core)
         if found is None:
-            return self._nothing(core.bound, stopped, proven, method=method, nfev=nfev)
+            return self._nothing(
+                -INF if proven else core.bound, stopped, proven, method=method, nfev=nfev
+            )
         variant, rows, value, metrics = found
         own = problem.own_rows(variant, rows)
         return self._found(
@@ -132,7 +145,22 @@ class Run:
             proven,
             method=method,
             nfev=nfev,
+            binding=self._binding(value) if proven and self.budgets else None,
+            notes=self.wanted.notes,
         )
+
+    def _binding(self, value: float) -> Callable[[], Any]:
+        """Return what works out which budgets bind; without this problem's tables."""
+        problem = self.problem
+        asked = (problem.space, problem.target, problem.predictor)
+        wanted, budgets = self.wanted, self.budgets
+
+        def binding() -> dict[str, dict[str, float]]:
+            from ..results.binding import Asked, binding_budgets
+
+            return binding_budgets(Asked(*asked, wanted, budgets, value))
+
+        return binding
 
     def _by_function(self, method: str, deadline: float, evals: int) -> SearchResult:
         """Search by the user's own objective, of which no bound is known, and report."""
@@ -160,7 +188,7 @@ class Run:
 
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""
-        least = self.budgets.get("min_accuracy", -INF)
+        least = least_of(self.budgets.get("min_accuracy"))
         core = Search(self.problem.tables, Query(self.limits, least), time_limit_s=1.0)
         core.prove()
         return core.best is not None or core.stopped != 0
@@ -185,6 +213,7 @@ class Run:
             row,
             metrics,
             verdict(proven, stopped, "best found" + ended(stopped, "; not proven")),
+            predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=score,
             upper_bound=score if proven else self._bound(bound),
@@ -201,20 +230,21 @@ class Run:
         self, bound: float, stopped: str | None, proven: bool, **fields: Any
     ) -> SearchResult:
         """The result where no configuration within the budgets was found."""
-        problem, least, why = self.problem, None, None
-        if proven:
-            from ..results.conflicts import least_budgets, refusal
+        problem, budgets = self.problem, self.budgets
+        space, target, predictor = problem.space, problem.target, problem.predictor
 
-            least = least_budgets(problem, self.budgets)
-            why = refusal(self.budgets, least)
+        def why() -> Explanation:  # not by this problem: a result must not hold its tables
+            from ..results.conflicts import why_not
+
+            return why_not(space, target, predictor, budgets)
+
         return no_result(
-            problem.space,
-            problem.target,
-            self.budgets,
-            why,
-            least=least,
+            space,
+            target,
+            budgets,
+            why if proven else None,
             upper_bound=self._bound(bound),
-            objective_name=self.wanted.name(problem.predictor is not None),
+            objective_name=self.wanted.name(predictor is not None),
             seed=self.seed,
             stopped=stopped,
             elapsed_s=perf_counter() - self.started,

@@ -13,7 +13,7 @@ subsampled.
 
 from __future__ import annotations
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, public, shown, text
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.architecture import Architecture, Cell
 from ..networks.families import residual_blocks, stem_width, stride_of_cell
@@ -115,11 +115,11 @@ class BypassSpace(NetworkSpace):
         return given
 
     def name(self, row: Sequence[int]) -> str:
-        return "-".join(map(str, row))
+        return "-".join(map(str, self.row(row)))
 
     def parse(self, name: str) -> tuple[int, ...]:
         try:
-            return self.row(tuple(map(int, name.split("-"))))
+            return self.row(tuple(map(int, text("name", name).split("-"))))
         except (ValueError, ArgumentError):
             raise FormatError(
                 f"a network of this bypass space is {len(self.lengths)} choice indices joined by "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import parse_json, read_text, shown, write_text_atomic
+from ..base.checks import parse_json, path_of, read_text, shown, write_text_atomic
 from ..base.plain import ANY, made
 from ..errors import ArgumentError, FormatError
 from .choices import plain
@@ -69,7 +69,7 @@ def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    suffix = os.path.splitext(path_of("path", path))[1].lower()
     if suffix not in (".toml", ".json"):
         raise ArgumentError(f"path must end in .toml or .json, got {shown(os.fspath(path))}")
     return suffix
@@ -77,8 +77,8 @@ def _suffix(path: str | os.PathLike[str]) -> str:
 
 def load(path: str | os.PathLike[str]) -> SearchSpace:
     """Read a space from a TOML or JSON file."""
-    where = f"the space file {shown(os.fspath(path))}"
     suffix = _suffix(path)
+    where = f"the space file {shown(os.fspath(path))}"
     text = read_text(path, "the space file")
     if suffix == ".json":
         return from_dict(parse_json(text, where), where)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Row = tuple[int, ...]
 
+MOST = 1 << 30  # rows at a time: what is worked out of them takes some 60 bytes for each
+
 __all__ = [
     "COUNT",
     "FACTOR",
@@ -224,6 +226,11 @@ def _integers(space: SearchSpace, choices: Any) -> Any:
     """Return what users pass as choices as an array: of objects where 64 bits do not hold one."""
     import numpy as np
 
+    if isinstance(choices, range) and choices:
+        for end in (choices[0], choices[-1]):  # a long one is not tried row by row
+            integer("choices", end, 0, space.size - 1)
+        if len(choices) > MOST:
+            raise ArgumentError(f"choices must be at most {MOST:,} at a time, got {shown(choices)}")
     if isinstance(choices, (list, tuple)) and all(isinstance(c, int) for c in choices):
         return np.array(choices, dtype=object if max(choices, default=0) >= 2**63 else None)
     try:

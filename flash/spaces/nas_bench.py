@@ -107,18 +107,25 @@ def nas_bench_macro(arch: str) -> Network:
 
 
 def nas_bench_201(arch: str, width: int = 16, repeats: int = 5) -> Network | None:
-    """Return a network of NAS-Bench-201 from its arch_str.
+    """Return a network of NAS-Bench-201 from its arch_str, as the benchmark's own code runs it.
 
-    Three stages of repeated cells, a residual block of stride 2 between them. Edges whose source
-    is constantly zero are left out, and with them their parameters; None where nothing of the
-    image arrives at the end.
+    Three stages of repeated cells, a residual block of stride 2 between them. Every edge is a row:
+    one of "none" is zeros, and a branch whose end nobody reads is there too. Neither counts in the
+    network's params and MACs (see `Network`): published counts, those of all edges, are the sums
+    over its layers, and the same where every edge is read. Targets charge the rows that count, or
+    all where their runtime executes them all. None where nothing of the image arrives at the end.
     """
     edges = [
         (node, int(source), name)
         for node, text in enumerate(arch.split("+"), 1)
         for name, source in re.findall(r"([a-z0-9_]+)~(\d)", text)
-        if name != "none"
     ]
+    fed = {0}
+    for node, source, name in edges:
+        if name != "none" and source in fed:
+            fed.add(node)
+    if 3 not in fed:
+        return None
     table = Rows()
     at = table.conv(-1, width, 3, norm=True)
     for stage in range(3):
@@ -128,21 +135,20 @@ def nas_bench_201(arch: str, width: int = 16, repeats: int = 5) -> Network | Non
             end = table.conv(end, out, 3, norm=True, activation="relu")
             at = table.join([end, table.conv(table.pool(at, 2, 2), out, 1)])
         for _ in range(repeats):
-            nodes: dict[int, int] = {0: at}
+            nodes = [at]
             for node in (1, 2, 3):
-                sources = []
-                for where, source, name in edges:
-                    if where != node or source not in nodes:
-                        continue
-                    end = nodes[source]
-                    if name.startswith("nor_conv"):
-                        end = table.conv(end, out, int(name[-1]), norm=True, activation="relu")
-                    elif name == "avg_pool_3x3":
-                        end = table.pool(end, 3, 1)
-                    sources.append(end)
-                if sources:
-                    nodes[node] = table.join(sources)
-            if 3 not in nodes:
-                return None
+                ends = [(nodes[source], name) for where, source, name in edges if where == node]
+                nodes.append(table.join([_edge(table, name, source, out) for source, name in ends]))
             at = nodes[3]
-    return table.close(at, 10, norm="output")
+    return table.close(at, 10, norm="input", activation="relu")
+
+
+def _edge(table: Rows, name: str, source: int, out: int) -> int:
+    """Return the row that an edge hands on."""
+    if name.startswith("nor_conv"):
+        return table.conv(source, out, int(name[-1]), norm=True, activation="relu")
+    if name == "skip_connect":
+        return source
+    if name == "avg_pool_3x3":
+        return table.pool(source, 3, 1)
+    return table.pool(source, 1, 1, "zero")

@@ -7,7 +7,7 @@ cell.
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults, integer, shown
+from ..base.checks import choice, faults, integer, is_list, shown
 from ..base.record import Generic, cached
 from ..errors import ArgumentError
 from .index import digits_of, number_of
@@ -133,7 +133,7 @@ class NetworkSpace(Generic[N]):
         """
         if isinstance(i, str):
             return self.parse(i)
-        if isinstance(i, int) or not hasattr(i, "__len__"):
+        if isinstance(i, int) or not is_list(i):
             return tuple(digits_of(integer("i", i, 0, self.size - 1), self.lengths))
         if len(i) != len(self.lengths):
             raise ArgumentError(

@@ -8,7 +8,8 @@ way, which are no part of the space.
 
 from __future__ import annotations
 
-from ..base.checks import integer, public, shown
+from ..base.checks import integer, is_list, items, public, shown
+from ..base.checks import text as any_text
 from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.cell_networks import MAX_BLOCKS, OPERATORS, CellNetwork, canonical_codes
@@ -138,9 +139,9 @@ class PNASCells(NetworkSpace[CellNetwork]):
         """
         if isinstance(i, str):
             return self.parse(i)
-        if hasattr(i, "__len__"):
-            given: list[Any] = list(i)  # type: ignore[arg-type]
-            first = given[0] if given else 0
+        if is_list(i):
+            given = items("a row", i, 1 << 16)
+            first = integer("choice index of blocks", given[0], 0) if given else 0
             if len(self.blocks) <= first < len(self.counts):
                 given[0] = 0
             row = (first, *super().row(given)[1:]) if given else super().row(given)
@@ -255,14 +256,15 @@ class PNASCells(NetworkSpace[CellNetwork]):
     def name(self, row: Sequence[int]) -> str:
         """Return the text of a cell: "0.sep5x5+0.max3x3|1.sep7x7+1.max3x3" (input.operator)."""
         return "|".join(
-            f"{x >> 3}.{OPERATORS[x & 7]}+{y >> 3}.{OPERATORS[y & 7]}" for x, y in self.codes(row)
+            f"{x >> 3}.{OPERATORS[x & 7]}+{y >> 3}.{OPERATORS[y & 7]}"
+            for x, y in self.codes(self.row(row))
         )
 
     def parse(self, name: str) -> tuple[int, ...]:
         """Return the row of a cell's text; FormatError where it is none of this space."""
         blocks: list[Any] = []
         try:
-            for text in name.split("|"):
+            for text in any_text("name", name).split("|"):
                 (a, p), (b, q) = (half.split(".", 1) for half in text.split("+", 1))
                 blocks.append((int(a), int(b), p, q))
             made = CellNetwork(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, public
+from ..base.checks import choice, flag, integer, path_of, public
 from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
 from ..spaces.backbones import backbone_of
@@ -98,7 +98,7 @@ def train_supernet(
         If an argument or the data are not accepted, the folder is another run's, or memory is too
         small for the batch: before anything is trained.
     MissingExtraError
-        If torch is not installed (``pip install 'flash-nas[train]'``).
+        If torch is not installed (the extra ``train``).
     TrainingError
         If memory ran out, or the loss is no number any more; what was finished stays.
     """
@@ -107,10 +107,12 @@ def train_supernet(
     from ..training.preparing import check_training, device_of, digest
     from .scoring import Supernet
 
-    integer("seed", seed, 0, MAX_SEED)
+    seed = integer("seed", seed, 0, MAX_SEED)
+    flag("progress", progress)
+    flag("resume", resume)
     choice("sampling", sampling, SAMPLING)
     if subnets is not None:
-        integer("subnets", subnets, 1, 1 << 20)
+        subnets = integer("subnets", subnets, 1, 1 << 20)
         if sampling != "ordered-dropout":
             raise ArgumentError(f"subnets belongs to ordered-dropout, got {subnets}")
     check_training(epochs, batch_size, recipe, out, callback)
@@ -136,7 +138,7 @@ def train_supernet(
         "sampling": sampling,
         "subnets": subnets,
         "pools": None if pools is None else drawing.plain(),
-        "start": None if start is None else _start_of(os.fspath(start), found),
+        "start": None if start is None else _start_of(path_of("start", start), found),
     }
     key = digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-supernet-{key[:8]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, parse_json, public, read_text, shown
+from ..base.checks import integer, parse_json, path_of, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..spaces.backbones import Subnet, backbone_of, plan
 from ..spaces.bypass import BypassSpace
@@ -128,7 +128,7 @@ class Supernet:
         from ..training.preparing import device_of
 
         require("Supernet.load()", "train", "torch")
-        where = os.fspath(folder)
+        where = path_of("folder", folder)
         facts = held_facts(where)
         if space is not None and facts["space"] != space.to_dict():
             raise ArgumentError(f"space must be that of the supernet in {where!r}, got another")

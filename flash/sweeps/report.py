@@ -73,15 +73,13 @@ def _why_not(job: Job, found: Reduction, budgets: dict[str, float]) -> str | Non
     """
     if found.feasible or not budgets:
         return None
-    from ..results.conflicts import least_budgets, refusal
+    from ..results.conflicts import why_not
 
-    least = least_budgets(job.problem, budgets)
+    problem = job.problem
+    why = why_not(problem.space, problem.target, problem.predictor, budgets)
     every = found.count == job.space.size and job.plan["where"] is None
-    alone = any(
-        value < budgets[name] if name == "min_accuracy" else value > budgets[name]
-        for name, value in least.items()
-    )
-    return refusal(budgets, least) if every or alone else None
+    alone = any(len(one) == 1 for one in why.conflicts)
+    return why.message if every or alone else None
 
 
 def _plain(found: Reduction) -> dict[str, Any]:
@@ -113,6 +111,7 @@ def _best(
             problem.row(variant, rows),
             metrics,
             verdict(proven, None, f"number {rank} of the networks; {within}", ALL),
+            predictor=predictor,
             accuracy=None if predictor is None else predictor.accuracy_of(metrics[Metric.SCORE]),
             objective=wanted.report(value, predictor),
             upper_bound=bound,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import choice, flag, integer, listener, public, shown
+from ..base.checks import choice, flag, integer, is_list, items, listener, path_of, public, shown
 from ..base.names import COSTS, TERMS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
@@ -160,7 +160,7 @@ def sweep(
     plan["extra"] = PARAMS | MACS if plan["rows"] or plan["bins"] else columns
     settings = Settings(
         plan=plan,
-        out=None if out is None else os.path.abspath(os.fspath(out)),
+        out=None if out is None else os.path.abspath(path_of("out", out)),
         executor=_executor(executor),
         threads=(os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096),
         resume=flag("resume", resume),
@@ -231,11 +231,11 @@ def _executor(value: Any) -> Any:
 def _front_of(pareto: Any, metrics: Sequence[str]) -> tuple[str, ...] | None:
     if pareto is None:
         return None
-    if isinstance(pareto, str) or not hasattr(pareto, "__iter__"):
+    if not (hasattr(pareto, "__next__") or is_list(pareto)):
         raise ArgumentTypeError(
             f"pareto must be two to four of {', '.join(TERMS)}, got {shown(pareto)}"
         )
-    names = tuple([choice("pareto", name, TERMS) for name in pareto])
+    names = tuple([choice("pareto", name, TERMS) for name in items("pareto", pareto, 99)])
     if not 2 <= len(names) <= 4 or len(set(names)) < len(names):
         raise ArgumentError(
             f"pareto must be two to four different ones of {', '.join(TERMS)}, got {shown(names)}"

@@ -17,6 +17,7 @@ from ..base.record import Record, cached
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_problem
+from ..problem.objective import least_of
 from ..spaces.codec import cell_at
 from ..spaces.index import GLOBALS, digits_of
 from ..spaces.space import SearchSpace
@@ -137,8 +138,7 @@ class Job(Record):
     def query(self) -> Query:
         plan = self.plan
         limits = [INF if one is None else one for one in plan["limits"]]
-        least = -INF if plan["min_accuracy"] is None else plan["min_accuracy"]
-        return Query(limits, least, plan["exponents"])
+        return Query(limits, least_of(plan["min_accuracy"]), plan["exponents"])
 
     @cached
     def ranges(self) -> tuple[list[float], list[float]]:

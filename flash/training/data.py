@@ -92,7 +92,7 @@ def read(dataset: object, test: object, test_fraction: float, seed: int) -> Imag
     """
     import numpy as np
 
-    number("test_fraction", test_fraction, above=0.0, high=0.9)
+    test_fraction = float(number("test_fraction", test_fraction, above=0.0, high=0.9))
     name, augment = "arrays", "flip-shift"
     if isinstance(dataset, str) and not dataset.endswith(".npz"):
         choice("dataset", dataset, DATASETS, " or the path of an .npz file")

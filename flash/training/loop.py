@@ -84,13 +84,15 @@ class Recipe(Record):
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        integer("epochs", self.epochs, 1, 100_000)
-        integer("batch_size", self.batch_size, 2, 1 << 20)
-        number("learning_rate", self.learning_rate, above=0.0, high=100.0)
-        number("momentum", self.momentum, 0.0, 0.9999)
-        number("weight_decay", self.weight_decay, 0.0, 1.0)
-        number("label_smoothing", self.label_smoothing, 0.0, 0.9)
-        number("clip", self.clip, above=0.0)
+        self.__dict__.update(
+            epochs=integer("epochs", self.epochs, 1, 100_000),
+            batch_size=integer("batch_size", self.batch_size, 2, 1 << 20),
+            learning_rate=number("learning_rate", self.learning_rate, above=0.0, high=100.0),
+            momentum=number("momentum", self.momentum, 0.0, 0.9999),
+            weight_decay=number("weight_decay", self.weight_decay, 0.0, 1.0),
+            label_smoothing=number("label_smoothing", self.label_smoothing, 0.0, 0.9),
+            clip=number("clip", self.clip, above=0.0),
+        )
         choice("augment", self.augment, AUGMENTATIONS)
         choice("precision", self.precision, PRECISIONS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, integer, known_keys, listener, shown
+from ..base.checks import choice, integer, known_keys, listener, path_of, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES, Architecture
 from ..networks.cell_networks import CellNetwork
@@ -75,7 +75,7 @@ def check_training(epochs: Any, batch_size: Any, recipe: Any, out: Any, callback
     for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
         if value is not None:
             integer(name, value, low)
-    if out is not None and not os.fspath(out):
+    if out is not None and not path_of("out", out):
         raise ArgumentError("out must be the path of a folder, got ''")
 
 

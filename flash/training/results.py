@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import real
+from ..base.checks import path_of, real
 from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, within
 from ..base.record import Record
 from ..networks.architecture import Architecture
@@ -123,7 +123,7 @@ class TrainingResult(Record):
         """Read what a run's folder holds, finished or not."""
         from .ledger import read_lines
 
-        folder = os.fspath(folder)
+        folder = path_of("folder", folder)
         path = os.path.join(folder, "results.jsonl")
         if not os.path.exists(path):
             raise FileNotFoundError(2, "no training results there", path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, public, shown
+from ..base.checks import flag, integer, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
@@ -124,7 +124,7 @@ def train(
     ArgumentError, ArgumentTypeError, FormatError
         If an argument or the data are not accepted: before anything is trained.
     MissingExtraError
-        If torch is not installed (``pip install 'flash-nas[train]'``).
+        If torch is not installed (the extra ``train``).
     TrainingError
         If a network cannot be trained, such as for want of memory.
     OSError
@@ -134,11 +134,13 @@ def train(
     from ..base.extras import require
     from . import data as data_module
 
-    integer("n", n, 1, MAX_NETWORKS)
-    integer("seed", seed, 0, MAX_SEED - MAX_REPEATS)
-    integer("repeats", repeats, 1, MAX_REPEATS)
+    n = integer("n", n, 1, MAX_NETWORKS)
+    seed = integer("seed", seed, 0, MAX_SEED - MAX_REPEATS)
+    repeats = integer("repeats", repeats, 1, MAX_REPEATS)
+    flag("progress", progress)
+    flag("resume", resume)
     if workers is not None:
-        integer("workers", workers, 1, MAX_WORKERS)
+        workers = integer("workers", workers, 1, MAX_WORKERS)
     if executor is not None:
         if not hasattr(executor, "submit"):
             raise ArgumentTypeError(f"executor must be an Executor, got {shown(executor)}")

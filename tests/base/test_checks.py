@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import flash
 from flash.base import checks as check
+from flash.base.checks import hint, is_list, items, path_of
 from flash.errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
 
 
@@ -111,6 +114,46 @@ def test_shown() -> None:
 def test_hostile_json(text: str, fault: str) -> None:
     with pytest.raises(FormatError, match=fault):
         check.parse_json(text, "it")
+
+
+def test_hints_know_what_else_a_name_is_called() -> None:
+    assert hint("gpu", ("cpu", "cuda")) == "; did you mean 'cuda'?"
+    assert hint("gpu", ("cpu", "disk")) == "; did you mean 'cpu'?"
+    assert hint("rpi4", flash.targets()) == "; did you mean 'raspberry-pi-4'?"
+    assert hint("xyz", flash.targets()) == ""
+
+
+def test_a_file_of_another_kind_is_called_by_its_name() -> None:
+    result = flash.search("densenet", "rram", max_latency_ms=4.0).to_dict()
+    for read in (flash.Target.from_dict, flash.AccuracyPredictor.from_dict):
+        with pytest.raises(FormatError, match="is a search result; what is read here has"):
+            read(result)
+    target = flash.Target.load("rram").to_dict()
+    with pytest.raises(FormatError, match="the search result is a target; "):
+        flash.SearchResult.from_dict(target)
+    with pytest.raises(FormatError, match="unknown key 'fast'"):  # a target all the same
+        flash.Target.from_dict({**target, "fast": 1})
+
+
+def test_items_are_counted_before_they_are_gone_through() -> None:
+    assert items("x", iter("ab"), 2) == ["a", "b"]
+    for endless in (itertools.count(), range(10**12), "abcd", {"a": 1}, np.array(1), 5, None):
+        with pytest.raises((ArgumentError, ArgumentTypeError), match="x must"):
+            items("x", endless, 3)
+    assert is_list([1])
+    assert is_list(np.zeros(2))
+    for no in ("a", b"a", 5, np.array(1), iter([1]), range(10**30)):
+        assert not is_list(no)
+
+
+def test_paths_are_text_that_a_system_takes() -> None:
+    assert path_of("out", Path("a/b")) == str(Path("a/b"))
+    for bad in (5, None, b"x", ["x"]):
+        with pytest.raises(ArgumentTypeError, match="out must be a path, got"):
+            path_of("out", bad)
+    for bad in ("a\0b", "\ud800"):
+        with pytest.raises(ArgumentError, match="is no path"):
+            path_of("out", bad)
 
 
 def test_known_keys() -> None:

@@ -59,7 +59,7 @@ def test_a_comparison(tmp_path: Path) -> None:
         ({"methods": "random"}, "methods must be a list"),
         ({"methods": []}, "methods must be at least one"),
         ({"methods": ["randon"]}, "did you mean 'random'"),
-        ({"methods": ["evolution"]}, "baseline must be one of the methods compared"),
+        ({"methods": ["evolution"], "baseline": "random"}, "baseline must be one of the methods"),
         ({"methods": ["random", "flash"]}, "methods: flash: method 'flash' fits a predictor"),
         ({"seeds": 0}, "seeds must be an integer"),
         ({"seeds": [1, 1]}, "seeds must be different"),
@@ -70,6 +70,62 @@ def test_a_comparison(tmp_path: Path) -> None:
 def test_bad_arguments_of_compare(given: dict[str, Any], message: str) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         flash.compare(SMALL, "cpu-x86", **given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"callback": 5},
+        {"progress": 2},
+        {"codesign": "no"},
+        {"options": 5},
+        {"options": {"random": 5}},
+        {"options": {"evolution": {"no": 1}}},  # of the second method: it would run last
+        {"journal": 5},
+        {"max_evals": "x"},
+        {"time_limit_s": -1},
+        {"max_latency_ms": -1},
+        {"min_accuracy": 2.0},
+        {"objective": "x"},
+        {"target": 5},
+        {"seeds": range(10**12)},
+    ],
+)
+def test_arguments_are_looked_at_before_the_first_evaluation(given: dict[str, Any]) -> None:
+    asked: list[Any] = []
+
+    def judge(nets: list[Any]) -> list[float]:
+        asked.extend(nets)
+        return [0.5] * len(nets)
+
+    more: dict[str, Any] = {"target": "rram", "methods": ["random", "evolution"], "max_evals": 20}
+    with pytest.raises((ArgumentError, ArgumentTypeError)):
+        flash.compare(SMALL, evaluator=judge, **{**more, "seeds": 2, **given})
+    assert not asked
+
+
+def test_the_first_is_the_baseline_where_random_takes_no_part() -> None:
+    more: dict[str, Any] = {"seeds": 1, "max_evals": 20}
+    found = flash.compare(SMALL, "rram", methods=["pnas", "hurricane"], **more)
+    assert found.baseline == "pnas"
+    assert "the median of pnas" in str(found)
+    found = flash.compare(SMALL, "rram", methods=["hurricane", "random"], **more)
+    assert found.baseline == "random"
+
+
+def test_a_gap_means_what_it_means_in_results() -> None:
+    given: dict[str, Any] = {"max_params": 8e4, "max_evals": 4}
+    found = flash.compare(SMALL, "cpu-x86", methods=["random", "shgo"], seeds=3, **given)
+    gaps = [
+        flash.search(SMALL, "cpu-x86", method="random", seed=seed, **given).gap for seed in range(3)
+    ]
+    objectives = [run.objective or 0.0 for run in found.runs["random"]]
+    assert found.optimum is not None
+    assert gaps == pytest.approx([found.optimum / one - 1 for one in objectives])
+    assert max(gaps) > 0.0
+    (row,) = [row for row in found.rows() if row["method"] == "random"]
+    assert row["gap"][0] == pytest.approx(np.mean(gaps))
+    assert "gap: optimum / objective - 1" in str(found)
 
 
 def test_compare_from_the_shell(cli: Run) -> None:

@@ -148,7 +148,7 @@ def test_interrupt() -> None:
     assert len(results) == 5
     assert [r.stopped for r in results].count("interrupt") >= 4
     assert results[-1].x is None
-    assert results[-1].status == "TIME_LIMIT"
+    assert results[-1].status == "NOT_FOUND"
     assert results[-1].target == "rram-4"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 from typing import Any
 
@@ -252,3 +253,17 @@ def test_infeasible_says_why() -> None:
     for use in (lambda: found.knee, lambda: found.plot()):
         with pytest.raises(ArgumentError, match="proven"):
             use()
+
+
+def test_a_floor_of_accuracy_holds_to_the_last_bit() -> None:
+    """The core tells scores back from accuracies with slack: what is below the floor falls out."""
+    space = flash.DenseNet(width_multipliers=[1, 2], depths=[5, 6, 7], skips=[0, 8, 32], cells=2)
+    best = flash.search(space, "rram", predictor="default").accuracy
+    assert best is not None
+    met = flash.pareto(space, "rram", predictor="default", min_accuracy=best)
+    assert len(met) == 1
+    assert "1 point, proven: nothing dominates it" in met.message
+    missed = flash.pareto(
+        space, "rram", predictor="default", min_accuracy=math.nextafter(best, 2.0)
+    )
+    assert (len(missed), missed.status) == (0, "INFEASIBLE")

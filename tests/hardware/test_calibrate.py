@@ -98,18 +98,16 @@ def test_energy_is_modelled_where_the_base_has_none() -> None:
 
 
 def test_few_networks_are_drawn_to_the_base() -> None:
-    """Each coefficient off by the same factor: four networks find it with the base's help only."""
+    """Each coefficient off by the same factor: four networks find it, for what they do not
+    determine stays in the proportions of the base, whatever the prior."""
     truth = changed(CPU, lambda column, feature, value: 2.7 * value)
     nets = SearchSpace("densenet").sample(4, seed=5)
     unseen = SearchSpace("densenet").sample(40, seed=6)
-    errors = {}
     for prior in ("base", "none"):
         with pytest.warns(CalibrationWarning, match="4 different networks for"):
             found = flash.calibrate(CPU, nets, latency_ms=latencies(truth, nets), prior=prior)
         ratios = np.array(latencies(found, unseen)) / latencies(truth, unseen)
-        errors[prior] = float(np.abs(ratios - 1).mean())
-    assert errors["base"] < 1e-3
-    assert errors["none"] > 10 * errors["base"]
+        assert float(np.abs(ratios - 1).mean()) < 1e-3
 
 
 def test_one_network_scales_the_base() -> None:
@@ -251,11 +249,14 @@ def test_measurements_that_are_all_equal_are_doubted() -> None:
 def test_coefficients_that_cannot_be_told_apart_are_named() -> None:
     nets = [Architecture("resnet", [Cell(16, depth, 0)]) for depth in range(1, 13)]
     y = latencies(CPU, nets)
-    with pytest.warns(CalibrationWarning, match="do not tell apart the coefficients of") as caught:
+    with (
+        pytest.warns(CalibrationWarning, match="hardly any network determines the coefficients"),
+        pytest.warns(CalibrationWarning, match="not tell apart .* latency_ms.kernels"),
+    ):
         found = flash.calibrate(CPU, nets, latency_ms=y, prior="none")
-    assert "latency_ms.kernels" in str(caught[-1].message)
     assert latencies(found, nets) == pytest.approx(y, rel=1e-6)
-    # with a prior they are those of the base
+    # either way they are in the proportions of the base
+    assert latencies(found, MIXED) == pytest.approx(latencies(CPU, MIXED), rel=1e-3)
     found = flash.calibrate(CPU, nets, latency_ms=y)
     assert "latency_ms.kernels" in found.residuals["default"]["not_told_apart"]["latency_ms"]
     assert latencies(found, MIXED) == pytest.approx(latencies(CPU, MIXED), rel=1e-3)

@@ -335,14 +335,30 @@ def test_within_the_range_nothing_is_flagged() -> None:
 
 def test_a_chip_of_a_class_without_a_run_is_flagged() -> None:
     arch = Architecture("densenet", [Cell(32, 13, 40), Cell(64, 13, 80), Cell(128, 13, 125)])
-    (flag,) = Target.load("rram").cost(arch).flags
+    flag, unlike = Target.load("rram").cost(arch).flags
     assert flag.startswith("no run of rram has 170 to 182 tiles, as this network (181): ")
+    assert unlike.startswith("unlike any network that rram was calibrated on")
+
+
+def test_activations_that_cost_nothing_are_named_once() -> None:
+    def net(*names: str | None) -> Network:
+        row = {"kind": "conv", "out_channels": 8, "kernel": 3}
+        return Network.from_layers([{**row, "activation": name} for name in names], (3, 16, 16))
+
+    costs = [Target.load("cpu-x86").cost(net(*names)) for names in (
+        ("relu", "relu6"), ("silu", "gelu"), ("relu", None), ("silu", "silu"),
+    )]  # fmt: skip
+    said = [[flag for flag in cost.flags if "activations" in flag] for cost in costs]
+    free = "cpu-x86 charges nothing for the activations"
+    assert said == [[], [f"{free} gelu, silu"], [], [f"{free} silu"]]
+    assert len({cost.latency_ms for cost in costs}) == 1
 
 
 def test_flags() -> None:
     rram, cpu = Target.load("rram"), Target.load("cpu-x86")
     tiny = rram.cost(Architecture("densenet", [Cell(1, 1)])).flags
-    assert len(tiny) == 7
+    assert len(tiny) == 8
+    assert tiny[-1].startswith("unlike any network that rram was calibrated on: its distance is ")
     assert any(flag.startswith("latency_ms 0.0") for flag in tiny)
     assert any(flag.startswith("no run of rram has 2 tiles") for flag in tiny)
     arch = Architecture("mobilenet-v2", [Cell(1800, 2, 0, 6, 7)], 224)

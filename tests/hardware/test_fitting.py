@@ -100,7 +100,10 @@ def test_leverage_is_that_of_linear_regression() -> None:
     y = x @ [1.0, 2.0, 3.0]
     found = interval_table(x, y, y * 1.05, list(range(30)), np.array([1.0, 2.0, 3.0]))
     a = x / y[:, None]
-    want = np.linalg.inv(a.T @ a)
+    # and of another mix of what it takes: ten times the noise, of the shares of the metric
+    known = np.array([1.0, 2.0, 3.0])
+    apart = 10 * (np.eye(3) - np.outer((a * known).mean(axis=0), np.ones(3))) * known
+    want = np.linalg.inv(a.T @ a) + apart.T @ apart
     assert np.array(found["inverse"]) == pytest.approx(want, rel=1e-3)
 
 

@@ -15,7 +15,13 @@ from twins.hostile import hostile
 
 import flash
 from flash import Architecture, Cell, Measurement, Network
-from flash.errors import ArgumentError, ArgumentTypeError, DeviceError, FormatError
+from flash.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CalibrationWarning,
+    DeviceError,
+    FormatError,
+)
 from flash.hardware import _series
 from flash.hardware.measuring import script
 
@@ -93,9 +99,10 @@ def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
         def forward(self, x: Any) -> Any:
             return torch.fft.fft2(x).abs().sum((2, 3))
 
-    found = flash.measure(Odd(), **QUICK)
+    with pytest.warns(CalibrationWarning, match=r"cannot read the layers of net\[0\] \(Odd-0\)"):
+        found = flash.measure(Odd(), **QUICK)
     assert found.subject is None
-    with pytest.raises(ArgumentError, match=r"networks\[0\] \(Odd-0\) does not say what was meas"):
+    with pytest.raises(ArgumentError, match="layers that flash can read, got none: Odd-0"):
         flash.calibrate("cpu-x86", [found])
 
 
@@ -140,6 +147,25 @@ def test_odd_windows_become_modules_of_the_right_shapes() -> None:
     out = TableModule(net)(torch.zeros(1, 3, 17, 12))
     last = net.layers[-1]
     assert tuple(out.shape[1:]) == (last.out_channels, last.out_height, last.out_width)
+
+
+@pytest.mark.torch
+def test_activations_and_zeros_of_a_network_are_run() -> None:
+    torch = pytest.importorskip("torch")
+    from flash.hardware._engines import TableModule
+    from flash.networks.layer import ACTIVATIONS
+
+    x = torch.randn(2, 4, 5, 5)
+    for name in ACTIVATIONS:
+        made = TableModule(
+            Network.from_layers([{"kind": "pool", "kernel": 1, "activation": name}], (4, 5, 5))
+        )
+        more = {"dim": 1} if name.endswith("softmax") else {}
+        assert torch.equal(made(x), getattr(torch.nn.functional, name)(x, **more))
+    zero = [{"kind": "pool", "mode": "zero", "kernel": 1, "stride": stride} for stride in (1, 2)]
+    several = Network.from_layers([zero[0], {**zero[1], "inputs": [-1]}], (4, 5, 5), [0, 1])
+    assert [tuple(one.shape) for one in TableModule(several)(x)] == [(2, 4, 5, 5), (2, 4, 3, 3)]
+    assert not any(one.any() for one in TableModule(several)(x))
 
 
 @pytest.mark.torch
@@ -349,15 +375,25 @@ def test_cuda_that_is_not_there_is_refused() -> None:
 def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, extra in (("torch", "torch"), ("onnxruntime", "onnx")):
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(ImportError, match=rf"needs {name}: pip install 'flash-nas\[{extra}\]'"):
+        with pytest.raises(ImportError, match=rf"needs {name}: pip install '\.\[{extra}\]'"):
             flash.measure(NET, runtime=name)
+
+
+def test_an_export_names_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"export_measuring\(\), which .* needs torch: pip"):
+        flash.export_measuring(NET, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.torch
 def test_an_onnx_file_that_is_none_is_told(tmp_path: Path) -> None:
     runtime("onnxruntime")
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises((ArgumentError, DeviceError)):
+    with (
+        pytest.raises((ArgumentError, DeviceError)),
+        pytest.warns(CalibrationWarning, match=r"cannot read the layers of .*bad.onnx"),
+    ):
         flash.measure(tmp_path / "bad.onnx", runtime="onnxruntime", **QUICK)
     with pytest.raises(FileNotFoundError):
         flash.measure(tmp_path / "none.onnx", runtime="onnxruntime", **QUICK)

@@ -404,5 +404,5 @@ def test_absent_energy_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "may only be read by root" in why
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert energy_meter("cuda") == (
-        None, "absent: NVML needs nvidia-ml-py: pip install 'flash-nas[nvml]'",
+        None, "absent: NVML needs nvidia-ml-py: pip install nvidia-ml-py",
     )  # fmt: skip

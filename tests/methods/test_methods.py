@@ -24,6 +24,7 @@ from twins.places import ROOT
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.evaluators import EvaluationError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.by_predictor import PredictorEvaluator
 from flash.methods import METHODS, module_of, options_for
@@ -296,8 +297,34 @@ def test_bad_arguments(given: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("name", ["evaluator", "options", "journal"])
 def test_what_only_other_methods_take(name: str) -> None:
-    with pytest.raises(ArgumentError, match=f"{name} is not used by method 'shgo'"):
-        flash.search(SMALL, "cpu-x86", **{name: "x"})
+    for target in ("cpu-x86", ["cpu-x86", "rram"]):
+        with pytest.raises(ArgumentError, match=f"{name} is not used by method 'shgo'.*'random'"):
+            flash.search(SMALL, target, **{name: "x"})
+
+
+def test_the_error_of_an_evaluator_names_the_methods_that_take_one() -> None:
+    with pytest.raises(ArgumentError, match="these methods take it: 'flash', 'random'") as told:
+        flash.search("densenet", "rram", evaluator=lambda nets: [0.5] * len(nets))
+    assert "'hao'" not in str(told.value)
+
+
+def test_a_method_that_is_no_name_gets_the_list_of_all() -> None:
+    for target in ("rram", ["rram", "cpu-x86"]):
+        with pytest.raises(ArgumentTypeError, match=r"'shgo', 'exact', .*'spos', got .*CONTRIB"):
+            flash.search("densenet", target, method=lambda task: 0)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda nets: ["x"] * len(nets), r"got \['x', 'x', 'x', 'x'\] \(list\)"),
+        (lambda nets: [[0.5]] * len(nets), r"\(list, an array of shape \(4, 1\)\)"),
+        (lambda nets: None, r"got None \(NoneType"),
+    ],
+)
+def test_what_an_evaluator_returned_is_shown(wrong: Any, told: str) -> None:
+    with pytest.raises(EvaluationError, match=told):
+        flash.search("densenet", "rram", method="random", max_evals=4, evaluator=wrong)
 
 
 def test_from_the_shell(cli: Run, tmp_path: Path) -> None:

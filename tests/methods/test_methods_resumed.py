@@ -67,7 +67,7 @@ def test_an_interrupted_run_keeps_its_best(method: str, tmp_path: Path) -> None:
         return fake(nets)
 
     path = tmp_path / "journal.jsonl"
-    evaluator = FunctionEvaluator(interrupted, chunk=4)
+    evaluator = FunctionEvaluator(interrupted, "fake", 4)
     given: dict[str, Any] = {"method": method, "options": QUICK.get(method), "max_evals": 40}
     found = flash.search(SMALL, "cpu-x86", evaluator=evaluator, journal=path, **given)
     assert found.stopped == "interrupt"

@@ -61,7 +61,8 @@ def test_from_layers_fills_in_what_inputs_tell() -> None:
             {"kind": "concat", "inputs": [4, 0, 1], "channels": 20},
             {"kind": "pool", "kernel": 2, "stride": 2},
             {"kind": "linear", "out_channels": 10, "bias": True},
-        ]
+        ],
+        outputs=[3, 7],
     )
     assert [layer.in_channels for layer in net.layers] == [3, 16, 16, 32, 16, 36, 36, 36 * 256]
     assert net.layers[6].height == 32
@@ -108,7 +109,7 @@ def row(**fields: Any) -> list[dict[str, Any]]:
         (row(kind="conv", out_channels=3, norm="batch"), ArgumentError, "norm must be one of"),
         (row(kind="conv", out_channels=3, norm=1), ArgumentTypeError, "norm must be one of"),
         (row(kind="conv", out_channels=3, bias=1), ArgumentTypeError, "bias must be True"),
-        (row(kind="conv", out_channels=3, activation="gelu"), ArgumentError, "activation must"),
+        (row(kind="conv", out_channels=3, activation="swiss"), ArgumentError, "activation must"),
         (row(kind="conv", out_channels=3, mode="avg"), ArgumentError, "mode belongs to a pool"),
         (row(kind="conv", out_channels=3, channels=1), ArgumentError, "channels belongs to"),
         (row(kind="pool", mode="sum"), ArgumentError, "mode must be one of"),

@@ -16,9 +16,10 @@ from twins.predictions import CURVE, NETS, TRUTH, curve, quiet, truth
 
 import flash
 from flash import AccuracyPredictor, Architecture, Cell
-from flash.errors import NotCalibratedWarning
+from flash.errors import ArgumentError, NotCalibratedWarning
+from flash.predictors import fitting
 from flash.predictors.cell_terms import terms_of
-from flash.predictors.fitting import fit_degree, fit_linear, left_out, logit, spearman
+from flash.predictors.fitting import chance_of, fit_degree, fit_linear, left_out, logit, spearman
 from flash.predictors.score import SCORE_BITS, logistic
 
 # What is fitted
@@ -233,7 +234,8 @@ def test_the_report_knows_its_baselines() -> None:
     report = AccuracyPredictor.fit(NETS[:30], y).report
     assert report is not None
     rows = {row.name: row for row in report.rows}
-    assert list(rows) == ["topology", "params", "macs", "nn_degree", "mean"]
+    assert list(rows) == ["topology", "params", "macs", "nn_degree", "regression", "mean"]
+    assert rows["regression"].mae > rows["topology"].mae
     for name, values in (
         ("params", [net.params for net in NETS[:30]]),
         ("macs", [net.macs for net in NETS[:30]]),
@@ -244,6 +246,71 @@ def test_the_report_knows_its_baselines() -> None:
     assert rows["mean"].rank is None
     others = [logistic(np.delete(logit(np.array(y)), k).mean()) for k in range(30)]
     assert rows["mean"].mae == pytest.approx(np.abs(np.subtract(others, y)).mean())
+
+
+def test_shuffled_accuracies_earn_nothing() -> None:
+    """Of 300 draws none passed (16 without the test against chance); of these 60 none may."""
+    nets = flash.DenseNet().sample(25, seed=0)
+    draws = [np.random.default_rng(s).uniform(0.4, 0.6, 25) for s in range(60)]
+    reports = [AccuracyPredictor.fit(nets, y).report for y in draws]
+    chances = [report.chance or 0.0 for report in reports if report is not None]
+    assert len(chances) == 60
+    assert not any(report is not None and report.earns_its_keep for report in reports)
+    assert sum(chance <= 0.1 for chance in chances) <= 12  # 6 are to be expected
+    assert sum(chance <= 0.5 for chance in chances) >= 20
+    assert sum("NOT better than chance" in str(report) for report in reports) >= 56
+
+
+def test_chance_is_a_count_of_shuffles() -> None:
+    x, y = np.arange(6.0)[:, None], np.array([1.0, 2.0, 3.0, 4.0, 6.0, 5.0])
+    found = chance_of(x, y, np.arange(6), False)
+    own = spearmanr(x[:, 0], y)[0]
+    every = [spearmanr(x[:, 0], p)[0] for p in itertools.permutations(y)]
+    assert found == pytest.approx(np.mean([p >= own - 1e-9 for p in every]), abs=0.01)
+    again = chance_of(x[::-1], y[::-1], np.arange(6)[::-1], False)
+    assert again == found
+    assert chance_of(x, y[[3, 1, 5, 0, 4, 2]], np.arange(6), True) > 0.05
+
+
+def test_many_left_out_predictions_are_those_of_one_fit_each() -> None:
+    random = np.random.default_rng(1)
+    x, targets = random.normal(size=(14, 3)), random.normal(size=(5, 14))
+    for y, got in zip(targets, fitting._left_out_of(x, targets), strict=True):
+        model = fit_linear(x, y)
+        fitted = model.intercept + x @ model.coefficients
+        errors, _ = left_out(model.hat, y - fitted, np.arange(14))
+        assert got == pytest.approx(y - errors, rel=1e-9)
+
+
+def test_a_plain_regression_is_among_the_baselines() -> None:
+    """Accuracies linear in three plain numbers: the regression is better, and it says so."""
+    nets, random = flash.ResNet().sample(60, seed=0), np.random.default_rng(0)
+    totals = [[math.log(net.macs), math.log(net.params)] for net in nets]
+    x = np.c_[totals, [sum(cell.depth for cell in net.cells) for net in nets]]
+    x = (x - x.mean(0)) / x.std(0)
+    y = 0.7 + x @ [0.03, -0.02, 0.03] + random.normal(0, 0.004, 60)
+    report = AccuracyPredictor.fit(nets, y.tolist()).report
+    assert report is not None
+    a = np.c_[np.ones(60), x]
+    plain = []
+    for i in range(60):
+        line = np.linalg.lstsq(np.delete(a, i, 0), np.delete(y, i), rcond=None)[0]
+        plain.append(a[i] @ line)
+    row = {row.name: row for row in report.rows}["regression"]
+    assert row.mae == pytest.approx(np.abs(plain - y).mean(), rel=0.02)
+    assert row.mae < report.mae
+    assert report.better == ("regression",)
+    assert not report.earns_its_keep
+    assert "NOT better than every baseline: regression does as well" in str(report)
+
+
+def test_degree_0_is_the_least_accuracy() -> None:
+    made = AccuracyPredictor(1.0, 5.0, -2.0)
+    assert 0.0 < made.predict_degree(0) < 1e-300
+    assert made.predict_degree(0) == made.predict_degree(1e-9)
+    for bad in (-1.0, math.nan, math.inf):
+        with pytest.raises(ArgumentError, match="degree must be"):
+            made.predict_degree(bad)
 
 
 def test_flags_what_lies_outside() -> None:

@@ -16,6 +16,7 @@ from twins.predictions import CURVE, NETS, TRUTH, quiet, truth
 from flash import AccuracyPredictor
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.predictors.fitting import groups_of
+from flash.predictors.predictor import as_predictor
 
 # Files
 
@@ -33,6 +34,44 @@ def test_round_trips(kind: str, tmp_path: Path) -> None:
     assert (other.interval(NETS) == fitted.interval(NETS)).all()
     assert str(other.report) == str(fitted.report)
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_files_of_older_versions_load(tmp_path: Path) -> None:
+    """Without the networks, the regression and the test against chance: nothing is made up."""
+    fitted = AccuracyPredictor.fit(NETS[:25], truth(NETS[:25], 0.1))
+    data = json.loads(fitted.to_json())
+    del data["trained"], data["evidence"]["report"]["chance"]
+    del data["evidence"]["report"]["rows"]["regression"]
+    old = AccuracyPredictor.from_dict(data)
+    assert old.trained == ()
+    assert old.report is not None
+    assert (old.report.chance, old.report.earns_its_keep) == (None, True)
+    assert json.loads(old.to_json()) == data
+
+
+def test_the_networks_fitted_on_are_kept(tmp_path: Path) -> None:
+    nets = [*NETS[:8], *(net.network() for net in NETS[8:16]), NETS[0]]
+    y = np.linspace(0.4, 0.6, 17).tolist()
+    fitted = AccuracyPredictor.fit(nets, y)
+    assert [net for net, _ in fitted.trained] == nets[:16]
+    assert fitted.trained[0][1] == pytest.approx(0.5)  # the mean of two trainings
+    fitted.to_json(tmp_path / "p.json")
+    assert AccuracyPredictor.load(tmp_path / "p.json").trained == fitted.trained
+    data = json.loads(fitted.to_json())
+    data["trained"][3]["accuracy"] = 7.0
+    with pytest.raises(FormatError, match=r"trained\[3\].accuracy must be"):
+        _ = AccuracyPredictor.from_dict(data).trained
+
+
+def test_load_takes_paths_and_the_default() -> None:
+    shipped = AccuracyPredictor.load("default")
+    assert shipped is as_predictor("default", "densenet")
+    assert "full training" in str(shipped.only_ranks)
+    for bad in (5, None, b"x"):
+        with pytest.raises(ArgumentTypeError, match="must be a path, got"):
+            AccuracyPredictor.load(bad)  # type: ignore[arg-type]
+    with pytest.raises(FormatError, match="is no path"):
+        AccuracyPredictor.load("a\0b")
 
 
 def test_a_made_predictor_has_no_evidence(tmp_path: Path) -> None:
@@ -59,6 +98,7 @@ def changes() -> list[tuple[str, Any]]:
     bad += [("evidence/families", "resnet"), ("evidence/base", -1.0), ("evidence/report", {})]
     bad += [("evidence/report/rows", {}), ("evidence/report/rows/macs", {"mae": 0.1})]
     bad += [("evidence/report/rows/macs/mae", 2.0), ("evidence/report/distinct", 0)]
+    bad += [("evidence/report/chance", 1.5), ("evidence/report/chance", "x")]
     bad += [("evidence/widest", "x"), ("evidence/low", None), ("evidence/more", 1)]
     return bad
 

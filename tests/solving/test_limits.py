@@ -32,8 +32,9 @@ BUDGETS = {
 def check(result: SearchResult, stopped: str) -> None:
     assert result.stopped == stopped
     assert not result.proven
-    late = stopped == "time_limit_s" or not result.success
-    assert result.status == ("TIME_LIMIT" if late else "FEASIBLE")
+    late = stopped == "time_limit_s"
+    other = "FEASIBLE" if result.success else "NOT_FOUND"
+    assert result.status == ("TIME_LIMIT" if late else other)
     assert stopped in str(result)
     assert SearchResult.from_json(result.to_json()) == result
     if result.success:

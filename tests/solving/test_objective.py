@@ -197,3 +197,21 @@ def test_compiled_by_numba() -> None:
         return score(data["nn_degree"], data["latency_ms"])
 
     check(flash.search(SMALL, "rram", objective=objective), objective)
+
+
+def test_a_rewarded_cost_is_noted() -> None:
+    result = flash.search("densenet", "rram", objective={"latency_ms": 1})
+    assert any("did you mean -1?" in flag for flag in result.flags)
+    plain = flash.search("densenet", "rram", objective={"accuracy": 1})
+    assert not any("did you mean" in flag for flag in plain.flags)
+
+
+def test_words_of_a_least_cost() -> None:
+    text = str(flash.search("densenet", "rram", objective={"latency_ms": -1}))
+    assert "NN-Degree 112, latency 0.654189 ms" in text
+    assert "none has a lower latency" in text
+
+
+def test_a_floor_without_a_predictor_says_what_is_missing() -> None:
+    with pytest.raises(ArgumentError, match="min_accuracy needs a predictor"):
+        flash.search("densenet", "rram", min_accuracy=300)

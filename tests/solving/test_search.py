@@ -183,6 +183,22 @@ def test_accuracy_of_the_best_is_reached_and_no_more() -> None:
     assert "min_accuracy" in result.message
 
 
+def test_an_accuracy_that_every_prediction_has_refuses_none() -> None:
+    """Predictions are capped below 1e-304, where the core's own accuracies go on to 0."""
+    space = flash.DenseNet(widths=[1], depths=[1, 2, 3], skips=0, cells=1)
+    predictor = flash.AccuracyPredictor(1.0, 1000.0, -2.0)
+    floor = predictor.predict(space.decode(0))
+    assert 0.0 < floor < 1e-304
+    more: dict[str, Any] = {"predictor": predictor, "min_accuracy": floor}
+    assert flash.search(space, "rram", **more).status == "OPTIMAL"
+    assert flash.search(space, "rram", method="random", max_evals=3, **more).accuracy == floor
+    assert flash.sweep(space, "rram", **more).feasible == 3
+    assert flash.pareto(space, "rram", **more).status == "OPTIMAL"
+    assert flash.evaluate(space, "rram", [0], predictor=predictor)["accuracy"][0] == floor
+    more["min_accuracy"] = 2 * floor
+    assert flash.search(space, "rram", **more).status == "INFEASIBLE"
+
+
 def test_predictor_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     PREDICTOR.to_json(path)

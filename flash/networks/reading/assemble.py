@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from ...errors import ArgumentError, ArgumentTypeError
+from ..layer import ACTIVATIONS
 from ..network import Layer, Network
-from .operations import IMAGE
+from .operations import IMAGE, Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .operations import Operation
-
     Shape = tuple[int, int, int]
     Part = tuple[int, int]
 
 __all__ = ["assemble"]
 
-NOTED = ("relu", "relu6")
+SELF_GATED = {"sigmoid": "silu", "hardsigmoid": "hardswish"}
 NORMED = ("conv", "linear")  # rows that take a norm on their output
 
 
@@ -31,12 +30,13 @@ class _Value:
         Rows (-1 the image) and how many channels of each, in the order of concatenation.
     """
 
-    __slots__ = ("act", "cell", "mask", "norm", "pads", "parts")
+    __slots__ = ("act", "cell", "extra", "mask", "norm", "pads", "parts")
 
     def __init__(self, parts: list[Part], cell: int | None = None) -> None:
         self.parts = parts
         self.cell = cell
         self.norm = False
+        self.extra = 0  # of the norm: see Layer.extra_params
         self.act: str | None = None
         self.mask: int | None = None
         self.pads: tuple[int, ...] | None = None
@@ -44,6 +44,7 @@ class _Value:
     def copy(self) -> _Value:
         twin = _Value(self.parts, self.cell)
         twin.norm, twin.act, twin.mask, twin.pads = self.norm, self.act, self.mask, self.pads
+        twin.extra = self.extra
         return twin
 
 
@@ -59,8 +60,12 @@ class _Row:
         self.activated = False
 
 
-def assemble(operations: Sequence[Operation], image: Shape) -> Network:
+def assemble(
+    operations: Sequence[Operation], image: Shape, returned: Sequence[int] | None = None
+) -> Network:
     """Return the network of a list of operations.
+
+    returned: the numbers of the values that are handed out; default the last operation's.
 
     A batch norm belongs to the convolution or linear layer that only it reads (``norm="output"``),
     unless it is a sibling of the layer that alone reads it and not of the one before it: it is
@@ -72,16 +77,42 @@ def assemble(operations: Sequence[Operation], image: Shape) -> Network:
     ArgumentError
         If shapes disagree; the message names the operation.
     """
+    if returned is None:
+        returned = [operation.output for operation in operations[-1:]]
+    operations = _joined_gates(operations, returned)
     table = _Table(operations, image)
+    table.returned = set(returned)
     for operation in operations:
         try:
             table.take(operation)
         except (ArgumentError, ArgumentTypeError) as error:
             at = f"{operation.kind} at {operation.path or 'an unnamed place'}"
             raise ArgumentError(f"{at}: {error}") from None
-    if not table.rows:
+    outputs = table.outputs(returned)
+    if not outputs:
         raise ArgumentError("the network must have at least one layer, got none")
-    return Network.from_layers([row.fields for row in table.rows], image)
+    return Network.from_layers([row.fields for row in table.rows], image, outputs)
+
+
+def _joined_gates(operations: Sequence[Operation], returned: Sequence[int]) -> list[Operation]:
+    """Return operations in which a value times its own sigmoid is one activation: silu."""
+    readers: dict[int, list[Operation]] = {}
+    for one in operations:
+        for value in one.inputs:
+            readers.setdefault(value, []).append(one)
+    result: list[Operation] = []
+    joined: dict[int, Operation] = {}  # by the number of the product
+    for one in operations:
+        name = SELF_GATED.get(one.fields.get("name") or "") if one.kind == "act" else None
+        gates = readers.get(one.output, []) if name and one.output not in returned else []
+        if len(gates) == 1 and gates[0].kind == "gate":
+            gate = gates[0]
+            if sorted(gate.inputs) == sorted((*one.inputs, one.output)):
+                whole = Operation("act", one.inputs, gate.output, one.path, one.cell, name=name)
+                joined[gate.output] = whole
+                continue
+        result.append(joined.get(one.output, one))
+    return result
 
 
 class _Table:
@@ -90,9 +121,19 @@ class _Table:
         self.rows: list[_Row] = []
         self.values: dict[int, _Value] = {IMAGE: _Value([(-1, image[0])])}
         self.readers: dict[int, list[Operation]] = {}
+        self.returned: set[int] = set()
+        self.gates: set[int] = set()  # rows that a product reads beside the one it stands for
         for operation in operations:
             for value in operation.inputs:
                 self.readers.setdefault(value, []).append(operation)
+
+    def outputs(self, returned: Sequence[int]) -> list[int]:
+        """Return the rows that are handed out: those returned, and those that gates are."""
+        for number in returned:
+            if self.values[number].norm:
+                self._row(number)
+        rows = {row for number in returned for row, _ in self.values[number].parts}
+        return sorted(row for row in rows | self.gates if row >= 0)
 
     def shape(self, row: int) -> Shape:
         return self.image if row < 0 else self.rows[row].shape
@@ -131,7 +172,9 @@ class _Table:
             fields["padding_end"] = (pads[2], pads[3])
         if norm:
             fields["norm"] = "input"
-            if act in NOTED:
+            extra = fields.get("extra_params", 0) + self.values[operation.inputs[0]].extra
+            fields["extra_params"] = extra
+            if act in ACTIVATIONS:
                 fields["activation"] = act
         return self._append(operation, fields, (row,))
 
@@ -189,6 +232,7 @@ class _Table:
 
     def _norm(self, operation: Operation, values: list[_Value]) -> _Value:
         value, source = values[0], operation.inputs[0]
+        extra: int = operation.fields.get("extra_params", 0)
         count = sum(taken for _, taken in value.parts)
         if operation.fields["channels"] != count:
             raise ArgumentError(
@@ -197,7 +241,7 @@ class _Table:
         row = self._whole(value)
         if row is not None and row >= 0 and not self._waits(value):
             made = self.rows[row]
-            free = len(self.readers[source]) == 1 and not made.activated
+            free = self._is_alone(source) and not made.activated
             free = (
                 free
                 and made.fields["kind"] in NORMED
@@ -210,10 +254,15 @@ class _Table:
             if free and not self._belongs_ahead(operation, made.path):
                 before = made.fields.get("norm", False)
                 made.fields["norm"] = "both" if before == "input" else "output"
+                made.fields["extra_params"] = made.fields.get("extra_params", 0) + extra
                 return _Value(value.parts, value.cell)
         result = _Value([self._part(self._row(source))], operation.cell)
-        result.norm = True
+        result.norm, result.extra = True, extra
         return result
+
+    def _is_alone(self, number: int) -> bool:
+        """Whether a value has one reader, and is not handed out besides."""
+        return len(self.readers[number]) == 1 and number not in self.returned
 
     def _belongs_ahead(self, norm: Operation, producer: str) -> bool:
         """Whether a norm is the sibling of the layer that reads it, and not of the one before."""
@@ -233,7 +282,7 @@ class _Table:
     def _act(self, operation: Operation, values: list[_Value]) -> _Value:
         name = operation.fields.get("name")
         source = operation.inputs[0]
-        alone = len(self.readers[source]) == 1
+        alone = self._is_alone(source)
         if values[0].norm and not alone:
             self._row(source)  # the norm is read elsewhere too: a row of its own
         value = self.values[source].copy()
@@ -246,7 +295,8 @@ class _Table:
             if not made.activated:
                 made.activated = True
                 pre = made.fields.get("norm") == "input"
-                if name in NOTED and not pre and made.fields["kind"] != "pool":
+                plain = made.fields["kind"] != "pool" or name not in ("relu", "relu6")
+                if name in ACTIVATIONS and not pre and plain:
                     made.fields.setdefault("activation", name)
         return value
 
@@ -293,7 +343,10 @@ class _Table:
         for value in values:
             _, height, width = self.shape(value.parts[0][0])
             sizes.append(sum(taken for _, taken in value.parts) * height * width)
-        return _Value([self._part(self._row(operation.inputs[sizes.index(max(sizes))]))])
+        rows = [self._row(number) for number in operation.inputs]
+        main = rows[sizes.index(max(sizes))]
+        self.gates.update(row for row in rows if row != main)
+        return _Value([self._part(main)])
 
     def _pad(self, operation: Operation, values: list[_Value]) -> _Value:
         result = values[0].copy()
@@ -321,7 +374,7 @@ class _Table:
     def _read(self, number: int, kind: str) -> tuple[int, bool, str | None]:
         """Return the row that an operation reads, and whether it takes the norm that waits."""
         value = self.values[number]
-        if value.norm and len(self.readers[number]) == 1:
+        if value.norm and self._is_alone(number):
             row = value.parts[0][0]
             _, height, width = self.shape(row)
             if kind != "linear" or height * width == 1:
@@ -337,7 +390,8 @@ class _Table:
         fields: dict[str, Any] = {}
         if value.norm:
             fields["norm"] = "output"
-            if value.act in NOTED:
+            fields["extra_params"] = value.extra
+            if value.act in ACTIVATIONS:
                 fields["activation"] = value.act
         made = self._joined(value, fields)
         result = _Value([self._part(made)], value.cell)
@@ -347,8 +401,6 @@ class _Table:
 
     def _joined(self, value: _Value, fields: dict[str, Any]) -> int:
         """Add the row that joins a value's parts."""
-        from .operations import Operation
-
         if not sum(taken for _, taken in value.parts):
             raise ArgumentError("it must read at least one channel, got none")
         parts = list(value.parts)

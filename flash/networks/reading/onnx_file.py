@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -69,15 +68,13 @@ def read_onnx(source: Any) -> Network:
     file.listing.refuse_unknown("the ONNX file")
     if not file.listing.operations:
         raise FormatError("the ONNX file must hold at least one layer, got none")
-    if file.shared:
-        warnings.warn(
-            f"the ONNX file uses {', '.join(file.shared[:3])} more than once: params counts it "
-            "each time",
-            UserWarning,
-            stacklevel=3,
-        )
+    returned = [file.numbers.get(one.name) for one in model.graph.output]
+    handed = [number for number in returned if number is not None]
+    if not handed:
+        names = ", ".join(shown(one.name) for one in model.graph.output[:5]) or "none"
+        raise FormatError(f"the ONNX file must hand out what is made of the image, got {names}")
     try:
-        return assemble(file.listing.operations, image)
+        return assemble(file.listing.operations, image, handed)
     except (ArgumentError, ArgumentTypeError) as error:
         raise FormatError(f"the ONNX file: {error}") from None
 

@@ -27,6 +27,14 @@ _ACTIVATIONS = (
 )
 
 
+_NAMES = {  # of those that a layer notes, by torch's
+    "Celu": "celu", "Elu": "elu", "Gelu": "gelu", "HardSigmoid": "hardsigmoid",
+    "HardSwish": "hardswish", "LeakyRelu": "leaky_relu", "LogSoftmax": "log_softmax",
+    "Mish": "mish", "Relu": "relu", "Selu": "selu", "Sigmoid": "sigmoid", "Softmax": "softmax",
+    "Softplus": "softplus", "Softsign": "softsign", "Swish": "silu", "Tanh": "tanh",
+}  # fmt: skip
+
+
 def _ints(value: Any) -> list[int]:
     return [int(one) for one in value]
 
@@ -122,11 +130,11 @@ def _norm(file: File, node: Any) -> None:
 
 
 def _act(file: File, node: Any) -> None:
-    name = {"Relu": "relu"}.get(node.op_type)
+    name = _NAMES.get(node.op_type)
     if node.op_type == "Clip":
         bounds = [None if (one := file.constant(k)) is None else one.item() for k in (1, 2)]
         noted: dict[Any, str] = {(0, 6): "relu6", (0, None): "relu"}
-        name = noted.get(tuple(bounds))
+        name = noted.get(tuple(bounds), "hardtanh")
     number = file.number(0)
     if number is None:
         return file.unknown("its first input is a constant")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from onnx import AttributeProto, helper
@@ -38,9 +39,10 @@ class File:
         self.shapes: dict[str, Shape] = {}
         self.numbers: dict[str, int | None] = {}  # values that come from the image; None: unknown
         self.made: set[str] = set()
-        self.shared: list[str] = []
         self._cells = cells
         self._used: set[str] = set()
+        self._aliases: dict[str, str] = {}
+        self._again = 0  # numbers of the node's weights that an earlier node has used
         self._biasable: dict[int, Any] = {}  # linear layers and convolutions without a bias
         self.readers: dict[str, int] = {}  # how many nodes read a value
         self._node: Any = None
@@ -55,6 +57,7 @@ class File:
     def begin(self, node: Any, name: str) -> None:
         """Say which node comes next."""
         self._node = node
+        self._again = 0
         self.path = name.strip("/").replace("/", ".")
         self._cell = None
         if self._cells and self.path.startswith(self._cells):
@@ -65,6 +68,7 @@ class File:
     def alias(self, output: str, source: str) -> None:
         """One constant is another."""
         self.dims[output] = self.dims[source]
+        self._aliases[output] = self._aliases.get(source, source)
         if source in self.constants:
             self.constants[output] = self.constants[source]
 
@@ -81,6 +85,8 @@ class File:
         known = None
         if shape is not None and len(shape) == 4 and None not in shape:
             known = (int(shape[1] or 0), int(shape[2] or 0), int(shape[3] or 0))
+        if kind in ("conv", "linear"):
+            fields["extra_params"] = -self._again
         number = self.listing.add(kind, inputs, self.path, self._cell, shape=known, **fields)
         self.numbers[name] = number
         if fields.get("bias") is False:
@@ -110,16 +116,21 @@ class File:
         return self.shapes.get(self._node.output[place])
 
     def weight(self, place: int) -> tuple[int, ...] | None:
-        """Return the dimensions of an input that is a weight, and note its use."""
+        """Return the dimensions of an input that is a weight, and note its use.
+
+        A matrix or kernel that is used again is stored once. Vectors count each time: exporters
+        store equal ones of different layers once, such as those of fresh norms.
+        """
         name = self.input(place)
         dims = self.dims.get(name)
         if dims is None and name not in self.numbers:
             shape = self.shapes.get(name)
             dims = None if shape is None or None in shape else tuple(int(d or 0) for d in shape)
         if dims is not None:
-            if name in self._used:
-                self.shared.append(name)
-            self._used.add(name)
+            origin = self._aliases.get(name, name)
+            if origin in self._used and len(dims) > 1:
+                self._again += math.prod(dims)
+            self._used.add(origin)
         return dims
 
     def constant(self, place: int) -> Any:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..layer import ACTIVATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,7 +68,7 @@ def _conv(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], resu
     bias = _take(args, kwargs, 2, "bias")
     if number is None or recorder.number(weight) is not None:
         return recorder.listing.unknown(name, recorder.path, "its weights depend on the image")
-    recorder.weigh(weight, bias)
+    beyond = recorder.weigh(_numbers(weight, bias), weight, bias)
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
     dilation = _pair(_take(args, kwargs, 5, "dilation", 1))
     padding = _take(args, kwargs, 4, "padding", 0)
@@ -87,6 +89,7 @@ def _conv(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], resu
         dilation=dilation,
         groups=int(_take(args, kwargs, 6, "groups", 1)),
         bias=bias is not None,
+        extra_params=beyond,
     )
 
 
@@ -98,11 +101,14 @@ def _linear(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], re
         return recorder.listing.unknown(name, recorder.path, "its weights depend on the image")
     if x.dim() != 2:
         return recorder.listing.unknown(name, recorder.path, f"on {x.dim()} dimensions, not 2")
-    recorder.weigh(weight, bias)
+    beyond = recorder.weigh(_numbers(weight, bias), weight, bias)
     out, into = weight.shape
-    return recorder.add(
-        "linear", [number], result, in_channels=into, out_channels=out, bias=bias is not None
-    )
+    fields: dict[str, Any] = {"in_channels": into, "out_channels": out, "bias": bias is not None}
+    return recorder.add("linear", [number], result, extra_params=beyond, **fields)
+
+
+def _numbers(*tensors: Tensor | None) -> int:
+    return sum(one.numel() for one in tensors if one is not None)
 
 
 def _norm(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
@@ -113,19 +119,21 @@ def _norm(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], resu
         return recorder.listing.unknown(name, recorder.path, "its image is a constant")
     if weight is None and bias is None:
         return number  # a norm without parameters: nothing to count
-    recorder.weigh(weight, bias)
-    return recorder.add("norm", [number], result, channels=int(x.shape[1]))
+    channels = int(x.shape[1])
+    beyond = recorder.weigh(2 * channels, weight, bias)
+    return recorder.add("norm", [number], result, channels=channels, extra_params=beyond)
 
 
 def _act(recorder: Recorder, name: str, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
     number = _source(recorder, args, kwargs)[1]
     plain = name.rstrip("_")
+    noted: str | None
     if plain in ("hardtanh", "clamp", "clip"):
         bounds = ("min_val", "max_val") if plain == "hardtanh" else ("min", "max")
         low, high = (_take(args, kwargs, k + 1, key) for k, key in enumerate(bounds))
-        noted = {(0, 6): "relu6", (0, None): "relu"}.get((low, high))
+        noted = {(0, 6): "relu6", (0, None): "relu"}.get((low, high), "hardtanh")
     else:
-        noted = plain if plain in ("relu", "relu6") else None
+        noted = plain if plain in ACTIVATIONS else None
     if number is None:
         return recorder.listing.unknown(name, recorder.path, "its image is a constant")
     return recorder.add("act", [number], result, name=noted)

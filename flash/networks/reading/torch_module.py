@@ -7,7 +7,6 @@ whose first use loads much of torch); where that lacks a value, it is run on zer
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ...errors import ArgumentError, ArgumentTypeError, FlashError
 from .assemble import assemble
 from .operations import IMAGE, Listing
 from .torch_functions import HANDLERS, PASSED, NeedsValuesError, plain_name
+from .torch_state import State, refuse_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "read_module"]
 
+UNSEEN = "of what is made where calls of torch are not seen, in a traced function, say"
 MAX_REAL = 3 * 64 * 64  # numbers in an image up to which a real run is as quick
 
 
@@ -38,6 +39,12 @@ def read_module(module: Any, image: tuple[int, int, int]) -> Network:
             f"module must be a torch.nn.Module, got {shown(module)} ({type(module).__name__})"
         )
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    compiled = refuse_compiled(module)
+    if compiled is not None:
+        raise ArgumentError(
+            f"module must be one whose calls can be seen, got a {type(module).__name__} that"
+            f"{'' if compiled.startswith('is') else ':'} {compiled}: pass the original module"
+        )
     unreal = any(parameter.is_meta for parameter in module.parameters())
     if unreal or image[0] * image[1] * image[2] > MAX_REAL:
         try:
@@ -54,26 +61,25 @@ def read_module(module: Any, image: tuple[int, int, int]) -> Network:
             f"module {type(module).__name__} must call functions of torch that can be seen, got "
             "none: give the module that was compiled or scripted"
         )
-    if recorder.shared:
-        warnings.warn(
-            f"module {type(module).__name__} uses {', '.join(recorder.shared[:3])} more than once: "
-            "params counts it each time",
-            UserWarning,
-            stacklevel=4,
+    if not recorder.returned:
+        raise ArgumentError(
+            f"module {type(module).__name__} must return what it makes of the image by functions "
+            "of torch that can be seen, got none of that"
         )
-    return assemble(recorder.listing.operations, image)
+    return assemble(recorder.listing.operations, image, recorder.returned)
 
 
 def _run(module: nn.Module, image: tuple[int, int, int], *, meta: bool) -> Recorder:
-    states = [(part, part.training) for part in module.modules()]
+    state = State(module)
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     twins = {name: t.detach().to("meta") for name, t in tensors.items()} if meta else tensors
     some = next((t for t in tensors.values() if t.is_floating_point()), None)
     device = "meta" if meta else "cpu" if some is None else some.device
     x = torch.zeros(1, *image, dtype=None if some is None else some.dtype, device=device)
-    recorder = Recorder(x, {id(twins[name]): (name, t) for name, t in tensors.items()})
-    module.eval()
+    known = {id(twins[name]): (name, t) for name, t in tensors.items()}
+    recorder = Recorder(x, known, state.constants)
     try:
+        module.eval()
         with torch.no_grad(), recorder.watching(module), recorder:
             call = torch.func.functional_call
             result = call(module, twins, (x,)) if meta else module(x)
@@ -87,8 +93,7 @@ def _run(module: nn.Module, image: tuple[int, int, int], *, meta: bool) -> Recor
             f"{type(error).__name__} in {recorder.path or 'its forward'}: {first}"
         ) from error
     finally:
-        for part, training in states:
-            part.training = training
+        state.restore()
     recorder.finish(result)
     return recorder
 
@@ -101,20 +106,34 @@ class Recorder(TorchFunctionMode):
     image : Tensor
     known : dict of int to (str, Tensor)
         Parameters and buffers with their values, by the id of what the module works on.
+    constants : dict of int to Tensor
+        Other tensors that the module holds.
+
+    Attributes
+    ----------
+    returned : list of int
+        Numbers of the values that the module returns.
     """
 
-    def __init__(self, image: Tensor, known: dict[int, tuple[str, Tensor]]) -> None:
+    def __init__(
+        self,
+        image: Tensor,
+        known: dict[int, tuple[str, Tensor]],
+        constants: dict[int, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.listing: Listing = Listing()
         self.known = known
-        self.shared: list[str] = []
-        self._used: set[int] = set()
+        self.returned: list[int] = []
+        self._counted: set[int] = set()  # parameters that are counted with some layer
+        self._constants: dict[int, Tensor] = dict(constants or {})
         # id -> (tensor, number): holding the tensor keeps its id its own; number None is a value
         # that came out of an unknown operator
         self._numbers: dict[int, tuple[Tensor, int | None]] = {id(image): (image, IMAGE)}
         # id -> what in a value is of unknown operators, not yet noted
         self._doubts: dict[int, tuple[tuple[str, str], ...]] = {}
-        self._learned: dict[int, Tensor] = {}  # computed of parameters
+        # computed of parameters: with the ids of those
+        self._learned: dict[int, tuple[Tensor, frozenset[int]]] = {}
         self._paths: list[str] = [""]
         self._cells: list[int | None] = [None]
 
@@ -165,11 +184,20 @@ class Recorder(TorchFunctionMode):
         numbers = [self._numbers[id(one)][1] for one in read]
         reasons = [reason for one in read for reason in self._doubts.get(id(one), ())]
         name = plain_name(func)
+        strange = any(self._is_strange(one) for one in given)
         result = func(*args, **kwargs)
         made = list(_tensors(result))
-        if not read:
-            if any(self.is_learned(one) for one in given):
-                self._learned.update({id(one): one for one in made})
+        if strange and (read or any(self.is_learned(one) for one in given)):
+            self.listing.unknown(name, self.path, UNSEEN)
+            for one in made:
+                self.track(one, None)
+        elif not read:
+            sources = self._sources(*given)
+            for one in made:
+                if sources:
+                    self._learned[id(one)] = (one, sources)
+                elif not strange:
+                    self._constants[id(one)] = one
         elif name == "__setitem__":
             self.listing.unknown(name, self.path)
         elif name in PASSED or (name not in HANDLERS and made):
@@ -191,13 +219,39 @@ class Recorder(TorchFunctionMode):
 
     def finish(self, result: Any) -> None:
         """Say what the module returns."""
+        held = getattr(result, "__dict__", None)
+        if held and not isinstance(result, (Tensor, list, tuple, dict)):
+            result = dict(held)  # an object with maps as attributes
         for one in _tensors(result):
             self._note(self._doubts.get(id(one), ()))
+            number = self.number(one)
+            if number is not None:
+                self.returned.append(number)
+            elif self._is_strange(one):
+                self.listing.unknown("what is returned", "", UNSEEN)
 
     def _note(self, reasons: Iterable[tuple[str, str]]) -> None:
         # What no layer stands for counts only once its result is used: a test of sizes does not.
         for name, path in reasons:
             self.listing.unknown(name, path)
+
+    def _is_strange(self, tensor: Tensor) -> bool:
+        """Whether nothing tells where a tensor comes from: it may be made of the image."""
+        key = id(tensor)
+        tables = (self._numbers, self.known, self._learned, self._constants)
+        return tensor.numel() != 1 and not any(key in table for table in tables)
+
+    def _sources(self, *tensors: Tensor | None) -> frozenset[int]:
+        """Return the ids of the parameters that tensors are, or are computed of."""
+        found: set[int] = set()
+        for one in tensors:
+            if one is None:
+                continue
+            if id(one) in self._learned:
+                found |= self._learned[id(one)][1]
+            elif self.is_learned(one):
+                found.add(id(one))
+        return frozenset(found)
 
     # For the handlers
 
@@ -231,14 +285,19 @@ class Recorder(TorchFunctionMode):
             raise NeedsValuesError
         return tensor
 
-    def weigh(self, *weights: Tensor | None) -> None:
-        """Note the use of weights."""
-        for weight in weights:
-            if weight is None or id(weight) not in self.known:
-                continue
-            if id(weight) in self._used:
-                self.shared.append(self.known[id(weight)][0])
-            self._used.add(id(weight))
+    def weigh(self, expected: int, *weights: Tensor | None) -> int:
+        """Note the use of weights.
+
+        Returns
+        -------
+        int
+            How many more parameters than `expected` they are, or are computed of, without those
+            that some layer has counted before: below 0 where weights are used again.
+        """
+        fresh = self._sources(*weights) - self._counted
+        self._counted |= fresh
+        stored: int = sum(self.known[one][1].numel() for one in fresh)
+        return stored - expected
 
     def add(self, kind: str, inputs: list[int], result: Any, **fields: Any) -> int:
         """List an operation."""

@@ -55,9 +55,9 @@ def onnx_model(
         If the weights are on torch's meta device or too large for one ONNX file, or the module
         does something that none of flash's own modules does.
     """
-    integer("opset", opset, MIN_OPSET, MAX_OPSET)
+    opset = integer("opset", opset, MIN_OPSET, MAX_OPSET)
     if batch is not None:
-        integer("batch", batch, 1, 1 << 20)
+        batch = integer("batch", batch, 1, 1 << 20)
     size = sum(p.numel() * 4 for p in module.parameters())
     if size > MAX_BYTES:
         raise ArgumentError(

@@ -117,7 +117,6 @@ def test_linear_layers_and_what_becomes_their_bias() -> None:
     assert net.layers[0].activation == "relu"
 
 
-@pytest.mark.filterwarnings("ignore:the ONNX file uses")
 def test_structure() -> None:
     net = read(
         [
@@ -147,7 +146,7 @@ def test_structure() -> None:
     assert [row.kind for row in net.layers] == ["conv", "conv", "add", "add"]
 
 
-def test_shared_weights_warn_and_selections_join() -> None:
+def test_shared_weights_count_once_and_selections_join() -> None:
     nodes = [
         conv("x w", "a", pads=[1, 1, 1, 1]),
         node("Gather", "a some", "t", axis=1),
@@ -163,8 +162,10 @@ def test_shared_weights_warn_and_selections_join() -> None:
         ("conv", (1,), None),
         ("add", (2, 2), None),
     ]
-    with pytest.warns(UserWarning, match="uses w more than once"):
-        read([conv("x w", "a"), conv("a w", "y")], weights(w=floats(4, 4, 3, 3)))
+    nodes = [conv("x w", "a"), node("Identity", "w", "u"), conv("a u", "b"), conv("b w", "y")]
+    net = read(nodes, weights(w=floats(4, 4, 3, 3)))
+    assert net.params == 144
+    assert net.macs == 144 * (36 + 16 + 4)
 
 
 def test_flattening_by_sizes_read_from_the_image() -> None:

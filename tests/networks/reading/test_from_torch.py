@@ -19,6 +19,7 @@ from flash.networks.network import Network  # noqa: E402
 pytestmark = pytest.mark.torch
 
 SMALL = (3, 32, 32)
+IMAGE = (4, 8, 8)
 
 
 @pytest.mark.parametrize("name", models.PUBLISHED)
@@ -147,11 +148,29 @@ def test_norms_and_activations_find_their_layer() -> None:
     rows = [(row.kind, row.norm, row.activation) for row in net.layers]
     assert rows == [
         ("conv", "both", "relu"),
-        ("conv", False, None),
+        ("conv", False, "hardswish"),
         ("concat", "output", None),  # after an activation, before a flattened map: its own row
         ("linear", "output", "relu"),
-        ("linear", False, None),
+        ("linear", False, "softmax"),
     ]
+
+
+def test_activations_are_noted_by_name() -> None:
+    gated = Odd(lambda m, x: x * x.sigmoid())
+    parts = [
+        nn.SiLU(),
+        nn.GELU(),
+        gated,
+        nn.Hardtanh(-2, 2),
+        nn.Tanh(),
+        nn.ReLU6(),
+        Odd(lambda m, x: -x),
+    ]
+    module = nn.Sequential(*[one for part in parts for one in (conv(), part)])
+    net = Network.from_torch(module, IMAGE)
+    noted = [layer.activation for layer in net.layers]
+    assert noted == ["silu", "gelu", "silu", "hardtanh", "tanh", "relu6", None]
+    assert Network.from_dict(net.to_dict()) == net
 
 
 class Odd(nn.Module):
@@ -251,11 +270,109 @@ def test_all_unknown_operators_are_listed() -> None:
         Network.from_torch(module, (4, 8, 8))
 
 
-def test_shared_weights_warn() -> None:
-    one = conv()
-    with pytest.warns(UserWarning, match=r"uses 0.weight, 0.bias more than once"):
-        net = Network.from_torch(nn.Sequential(one, one), (4, 8, 8))
-    assert net.params == 2 * (4 * 4 * 9 + 4)
+class Gained(nn.Conv2d):
+    """A convolution whose weights have a gain each channel."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.ones(self.out_channels, 1, 1, 1))
+
+    def forward(self, x: Any) -> Any:
+        return nn.functional.conv2d(x, self.weight * self.gain, self.bias)
+
+
+def reused() -> list[nn.Module]:
+    one, norm = conv(), nn.BatchNorm2d(4)
+    return [one, norm, one, norm, one, nn.BatchNorm2d(4)]
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (4, 96, 96)], ids=["real", "meta"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        reused(),
+        [Gained(4, 64, 3)],
+        [nn.utils.parametrizations.weight_norm(conv()), conv()],
+        [nn.utils.parametrizations.spectral_norm(conv()), nn.BatchNorm2d(4, affine=False)],
+    ],
+    ids=["reused", "gains", "weight norm", "spectral norm"],
+)
+def test_each_parameter_counts_once(parts: list[nn.Module], shape: tuple[int, int, int]) -> None:
+    module = nn.Sequential(*parts)
+    net = Network.from_torch(module, shape)
+    assert net.params == sum(one.numel() for one in module.parameters())
+    assert net.macs == models.counted(module, shape)[1]
+    assert Network.from_dict(net.to_dict()) == net
+
+
+class Hidden(nn.Module):
+    """What it computes is not seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing is deprecated
+            self.function = torch.jit.trace(lambda x: x * x.sigmoid(), torch.zeros(1))
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (4, 96, 96)], ids=["real", "meta"])
+@pytest.mark.parametrize(
+    ("module", "named"),
+    [
+        (nn.Sequential(conv(), Hidden(), conv()), "conv2d at 2 .of what is made where"),
+        (nn.Sequential(conv(), Hidden()), "what is returned .of what is made where"),
+        (Odd(lambda m, x: m.a(x) * m.h(x), a=conv(), h=Hidden()), "mul .of what is made where"),
+    ],
+    ids=["weights", "returned", "product"],
+)
+def test_what_cannot_be_seen_is_refused(
+    module: nn.Module, named: str, shape: tuple[int, int, int]
+) -> None:
+    if shape != IMAGE:  # the meta device shows what the function does, by names of its own
+        named = "empty_like"
+    with pytest.raises(UnknownOperatorsError, match=named):
+        Network.from_torch(module, shape)
+
+
+def test_what_is_not_returned_does_not_count() -> None:
+    module = Odd(lambda m, x: (m.a(x), m.b(x))[0], a=conv(), b=nn.Conv2d(4, 9, 1))
+    net = Network.from_torch(module, IMAGE)
+    assert (len(net), net.outputs, net.params) == (2, (0,), 148)
+    both = Network.from_torch(
+        Odd(lambda m, x: {"a": m.a(x), "b": m.b(x)}, a=conv(), b=conv()), IMAGE
+    )
+    assert (both.outputs, both.params) == ((0, 1), 296)
+    with pytest.raises(ArgumentError, match="must return what it makes of the image"):
+        Network.from_torch(Odd(lambda m, x: m.a(x).shape[1], a=conv()), (4, 8, 8))
+
+
+def test_squeeze_and_excitation_counts_though_a_product_is_no_row() -> None:
+    gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1))
+    module = Odd(lambda m, x: m.b(m.a(x) * m.g(m.a(x)).sigmoid()), a=conv(), g=gate, b=conv())
+    net = Network.from_torch(module, (4, 8, 8))
+    assert net.params == sum(one.numel() for one in module.parameters())
+    assert len(net.outputs or ()) == 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_parts_are_refused_by_name() -> None:
+    module = nn.Sequential(conv(), nn.ReLU()).eval()
+    x = torch.zeros(1, 4, 8, 8)
+    wrapped = {
+        "a RecursiveScriptModule that is scripted by torch.jit": torch.jit.script(module),
+        "TopLevelTracedModule that is traced by torch.jit": torch.jit.trace(module, x),
+        "its part '1' is scripted": nn.Sequential(conv(), torch.jit.script(module)),
+        "a GraphModule that is exported by torch.export": torch.export.export(
+            module, (x,)
+        ).module(),
+    }
+    for named, one in wrapped.items():
+        with pytest.raises(ArgumentError, match=f"{named}.*: pass the original module"):
+            Network.from_torch(one, (4, 8, 8))
+    assert Network.from_torch(torch.fx.symbolic_trace(module), (4, 8, 8)).macs == 4 * 4 * 9 * 64
 
 
 def test_bad_input() -> None:
@@ -278,6 +395,39 @@ def test_a_module_is_left_as_it_was() -> None:
     assert [part.training for part in module.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+class Keeping(nn.Module):
+    """Keeps what it makes, in places of every kind."""
+
+    grid: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Any] = [0]
+        self.by_size: dict[int, Any] = {}
+        self.helper: Any = type("Helper", (), {})()
+        self.helper.grid = None
+        self.register_buffer("calls", torch.zeros(2))
+
+    def forward(self, x: Any) -> Any:
+        if self.grid is None:
+            self.grid = self.helper.grid = torch.zeros(1, device=x.device)
+        self.kept.append(self.grid)
+        self.by_size[x.shape[-1]] = self.grid
+        self.calls += 1
+        return nn.functional.relu(x)
+
+
+@pytest.mark.parametrize("side", [8, 128])
+def test_what_a_forward_keeps_is_as_it_was(side: int) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), Keeping())
+    keeping: Any = module[1]
+    assert Network.from_torch(module, (3, side, side)).params == 224
+    assert (keeping.grid, keeping.helper.grid) == (None, None)
+    assert (keeping.kept, keeping.by_size, keeping.calls.tolist()) == ([0], {}, [0.0, 0.0])
+    module(torch.zeros(1, 3, 8, 8))
+    assert keeping.grid.device.type == "cpu"
 
 
 def test_costs_of_imported_networks() -> None:
