@@ -15,6 +15,7 @@ from ..base.plain import (
     TEXT,
     Check,
     by,
+    fields,
     list_of,
     made,
     maybe,
@@ -78,6 +79,10 @@ def _same_space(space: Any) -> Check:
     return check
 
 
+def _margins(name: str, value: Any) -> dict[str, float]:
+    return fields(name, value, dict.fromkeys(MARGINS, NUMBER), join=".")
+
+
 CHECKS: dict[str, Check] = {
     "space": by(space_of),
     "target": TEXT,
@@ -106,7 +111,7 @@ CHECKS: dict[str, Check] = {
     "flags": list_of(TEXT),
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
     **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
-    "binding": maybe(table_of(table_of(NUMBER, MARGINS), BUDGETS)),
+    "binding": maybe(table_of(_margins, BUDGETS)),
 }
 
 
