@@ -107,7 +107,8 @@ extensions = [
 made_by = repr((directives, Cython.__version__))
 generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
-# Packing sources needs no C files; made then, by another Cython, they would be newer than all built.
+# Packing sources needs no C files: made by another Cython then, they would be newer than what is
+# built.
 packing = set(sys.argv) & {"sdist", "egg_info", "dist_info"}
 modules = extensions
 if not packing:

@@ -292,7 +292,7 @@ def _interval(target: Target, place: str, metric: str) -> str:
         return ""
     import math
 
-    from ..hardware._fitting import interval_width
+    from ..hardware._prediction import interval_width
 
     width, _ = interval_width(found, None, 0.9)
     low, high = 100 * (1 - math.exp(-width)), 100 * (math.exp(width) - 1)

@@ -209,8 +209,9 @@ class Comparison(Record, Generic[N]):
         from ..results.result import SearchResult
 
         where = "the comparison"
+        given: Any = space
         checks = {
-            "runs": table_of(list_of(by(lambda one: SearchResult[N].from_dict(one, space)))),
+            "runs": table_of(list_of(by(lambda one: SearchResult.from_dict(one, given)))),
             "optimum": maybe(REAL),
             "baseline": TEXT,
             "skipped": table_of(TEXT),

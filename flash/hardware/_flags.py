@@ -118,7 +118,7 @@ def flags_of(
     target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
 ) -> tuple[str, ...]:
     """Return what of a network lies outside; costs: those that the target gives it, and tiles."""
-    layers = counted.counting
+    layers = counted.counting_layers
     weighted = [layer for layer in layers if layer.kind in ("conv", "linear")]
     known = {
         **costs,

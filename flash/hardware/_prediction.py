@@ -11,29 +11,29 @@ Its distance is the root of h, over that greatest one, and `_beyond`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..base.checks import number
 from ..base.names import Column
 from ..networks.operations import charged
 from . import KINDS
 from ._classes import as_in_class, unseen_class
-from ._fitting import interval_width
-from ._terms import terms, totals
+from ._parts import features_of, parts_of
 from .costing import cost, family_and_network
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..networks.cell_networks import Net
     from ..networks.operations import Charged
     from . import Target
-    from ._fitting import Array
 
-__all__ = ["distances", "distances_of", "interval"]
+# How much farther a network is, in parts of the farthest measured, where it is e times as large as
+# any of them, or has what none of them had.
+GAMMA = 0.5
+
+__all__ = ["distances", "distances_of", "interval", "interval_width"]
 
 
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
@@ -47,7 +47,7 @@ def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, f
     for metric, (value, width, *_) in _widths(target, family, charged(network), own, level).items():
         half = min(width, 700.0)  # an exponential that is still a number
         low, high = beside.get(metric, (value, value))
-        found[metric] = (low * float(np.exp(-half)), high * float(np.exp(half)))
+        found[metric] = (low * math.exp(-half), high * math.exp(half))
     return found
 
 
@@ -101,7 +101,7 @@ def _widths(
     tables = (target.intervals or {}).get(place)
     if not tables:
         return {}
-    features = totals(target.kind, [counted], target.array)
+    features = features_of(target.kind, counted, target.array)
     ranges = target.calibrated_ranges.get(place) or {}
     scale = float(target.model(family).total(counted.packed)[Column.SCALE])
     new_class = unseen_class(target, family, scale) is not None
@@ -110,12 +110,12 @@ def _widths(
         value = own.get(metric)
         if value is None or value <= 0.0:
             continue
-        latency = np.array([own["latency_ms"]])
-        found = terms(target, family, metric, features, latency, [counted])
-        columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
+        latency = own["latency_ms"]
+        parts = parts_of(target, family, metric, features, latency, counted)
+        columns = dict(zip(parts.names, parts.columns, strict=True))
         row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
-        beyond = _beyond(target, ranges, metric, value, counted, features[0]) + new_class
-        width, leverage = interval_width(table, np.array(row), level, beyond)
+        beyond = _beyond(target, ranges, metric, value, counted, features) + new_class
+        width, leverage = interval_width(table, row, level, beyond)
         result[metric] = (value, width, leverage, beyond)
     return result
 
@@ -126,7 +126,7 @@ def _beyond(
     metric: str,
     value: float,
     counted: Charged,
-    features: Array,
+    features: Sequence[float],
 ) -> float:
     """Return how far a network lies outside of what was measured, squared.
 
@@ -141,9 +141,44 @@ def _beyond(
     names = KINDS[target.kind].FEATURES
     lacking = any(
         one > 0 and seen[name][1] == 0
-        for name, one in zip(names, features.tolist(), strict=True)
+        for name, one in zip(names, features, strict=True)
         if name in seen
     )
     size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
     area = math.log(max(positions / most, 1.0))
     return size**2 + area**2 + lacking
+
+
+def interval_width(
+    table: Mapping[str, Any], row: Sequence[float] | None, level: float, beyond: float = 0.0
+) -> tuple[float, float]:
+    """Return (half width of ln(metric), leverage) of a network.
+
+    row: its columns over its prediction, p numbers; None for one without leverage; beyond: how far
+    it lies outside of what was measured, squared. With fewer than ``level / (1 - level)`` groups
+    their greatest score says too little, and Student's t of their mean square takes over where it
+    is wider.
+    """
+    width = _width(table["scores"], level)
+    leverage = 0.0
+    if row is not None:
+        own = [sum(q * x for q, x in zip(line, row, strict=True)) for line in table["inverse"]]
+        leverage = max(0.0, sum(x * y for x, y in zip(row, own, strict=True)))
+    more = GAMMA**2 * max(table["most"], 1.0) * beyond if beyond else 0.0
+    return width * math.sqrt(1.0 + leverage + more), leverage
+
+
+def _width(scores: Sequence[float], level: float) -> float:
+    n = len(scores)
+    rank = (n + 1) * level
+    if rank <= n:
+        if rank < 1:
+            return 0.0
+        # between order statistics, so that a mean over samples of this size covers the level
+        below = int(rank)
+        low, high = scores[below - 1], scores[min(below, n - 1)]
+        return low + (rank - below) * (high - low)
+    from scipy.special import stdtrit
+
+    spread = math.sqrt(sum(s * s for s in scores) / n)
+    return max(scores[-1], float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)

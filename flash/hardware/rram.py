@@ -327,7 +327,8 @@ def floorplan(net: Network | Charged) -> int:
     ----------
     net : Network
     """
-    weighted = (layer for layer in net.counting_layers if layer.kind in ("conv", "linear"))
+    layers = net.counting_layers
+    weighted = (layer for layer in layers if layer.kind in ("conv", "linear"))
     widest = max((layer.out_channels for layer in weighted), default=0)
     return 512 if 8 * widest <= 512 else 1024
 

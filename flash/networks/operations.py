@@ -67,7 +67,7 @@ class Charged:
         self.packed = memoryview(bytearray(8 * len(numbers))).cast("q")
         for place, number in enumerate(numbers):
             self.packed[place] = number
-        linked = any(one.kind == "concat" and one.cell is not None for one in self.counting)
+        linked = any(one.kind == "concat" and one.cell is not None for one in self.counting_layers)
         self.family = "densenet" if linked else ""
         self.too_large: int | None = None
         for number, row in enumerate(self.rows):
@@ -77,7 +77,7 @@ class Charged:
                 break
 
     @property
-    def counting(self) -> list[Layer]:
+    def counting_layers(self) -> list[Layer]:
         """The layers that count."""
         return [layer for layer, counts in zip(self.layers, self.counts, strict=True) if counts]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Report", "ReportRow"]
 
-LEVEL = 0.01  # of the test against chance
+LEVEL = 0.005  # of the test against chance
 MARGIN = 0.1  # how far beyond the fitted range a single number may lie, as a share of the range
 
 
@@ -69,12 +69,12 @@ class Report(Record):
     @property
     def earns_its_keep(self) -> bool:
         """Whether it ranks better, and errs less, than every baseline (but its own input), and
-        than chance would: `chance` is at most 0.01."""
+        than chance would: `chance` is at most 0.005."""
         return self.beats_chance and not self.better
 
     @property
     def beats_chance(self) -> bool:
-        """Whether shuffled accuracies are hardly ever ranked as well (at most 1 in 100 times)."""
+        """Whether shuffled accuracies are hardly ever ranked as well (at most 1 in 200 times)."""
         return self.rank is not None and (self.chance is None or self.chance <= LEVEL)
 
     @property

@@ -18,10 +18,11 @@ from flash.hardware._fitting import (
     drawn_to,
     fit_relative,
     interval_table,
-    interval_width,
     leave_out,
     splits,
 )
+from flash.hardware._prediction import interval_width
+from flash.networks.operations import charged
 
 # The pieces
 
@@ -84,12 +85,12 @@ def test_splits_keep_groups_whole(groups: list[int], n_fit: int, seed: int) -> N
 def test_the_width_is_a_quantile_of_the_scores() -> None:
     """Without leverage: the 0.9 * 20-th of 19 scores is the 18th (conformal prediction)."""
     table = {"scores": [0.01 * (n + 1) for n in range(19)], "inverse": [[0.0]], "most": 0.0}
-    assert interval_width(table, np.zeros(1), 0.9)[0] == pytest.approx(0.18)
+    assert interval_width(table, [0.0], 0.9)[0] == pytest.approx(0.18)
     assert interval_width(table, None, 0.5)[0] == pytest.approx(0.10)
     few = {"scores": [0.1, 0.1], "inverse": [[4.0]], "most": 1.0}
     # two scores cannot tell 90 %: Student's t with one degree of freedom, 6.3138
     assert interval_width(few, None, 0.9)[0] == pytest.approx(0.63138, rel=1e-4)
-    width, leverage = interval_width(few, np.array([0.5]), 0.9)
+    width, leverage = interval_width(few, [0.5], 0.9)
     assert leverage == pytest.approx(1.0)
     assert width == pytest.approx(0.63138 * math.sqrt(2), rel=1e-4)
 
@@ -108,7 +109,8 @@ def test_leverage_is_that_of_linear_regression() -> None:
 
 
 def test_the_columns_of_a_metric_are_what_a_target_charges() -> None:
-    from flash.hardware._terms import leaking_shares, terms, totals
+    from flash.hardware._parts import features_of, leaking_share
+    from flash.hardware._terms import terms, totals
 
     for name in ("rram", "cpu-x86", "rram-1024"):
         target = Target.load(name)
@@ -116,8 +118,9 @@ def test_the_columns_of_a_metric_are_what_a_target_charges() -> None:
         networks = [net.network() for net in nets]
         features = totals(target.kind, networks, target.array)
         assert features.shape == (5, len(KINDS[target.kind].FEATURES))
+        assert features[0].tolist() == features_of(target.kind, charged(networks[0]), target.array)
         latency = np.array(latencies(target, nets))
-        shares = leaking_shares(target, "densenet", networks)
+        shares = np.array([leaking_share(target, "densenet", charged(one)) for one in networks])
         assert (shares > 1.0).all() if target.kind == "rram" else (shares == 1.0).all()
         for metric in target.metrics:
             found = terms(target, "densenet", metric, features, latency, networks)
