@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         max_params: float | None = None,
         max_macs: float | None = None,
         min_accuracy: float | None = None,
+        confidence: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
         compile_objective: bool | None = None,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         max_params: float | None = None,
         max_macs: float | None = None,
         min_accuracy: float | None = None,
+        confidence: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
         compile_objective: bool | None = None,
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
         max_params: float | Sequence[float | None] | None = None,
         max_macs: float | Sequence[float | None] | None = None,
         min_accuracy: float | Sequence[float | None] | None = None,
+        confidence: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
         compile_objective: bool | None = None,
@@ -134,6 +137,7 @@ def search(
     max_params: float | Sequence[float | None] | None = None,
     max_macs: float | Sequence[float | None] | None = None,
     min_accuracy: float | Sequence[float | None] | None = None,
+    confidence: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
     compile_objective: bool | None = None,
@@ -164,6 +168,10 @@ def search(
         the budget. For a list of targets a budget may be a list too: one for each, or None.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
+    confidence : float in [0.5, 0.99], optional
+        The budgets hold for the upper end of the costs' intervals at this level (see
+        `Target.interval`) instead of the costs themselves, proven all the same. Methods "shgo" and
+        "exact", without codesign and without an objective function. By default they do not.
     predictor : AccuracyPredictor or path, optional
         None searches without training, by NN-Degree.
     objective : str, dict or function, default "accuracy"
@@ -223,6 +231,7 @@ def search(
     """
     started = perf_counter()
     given = {
+        "confidence": confidence,
         "predictor": predictor,
         "objective": objective,
         "compile_objective": compile_objective,

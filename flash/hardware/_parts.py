@@ -169,7 +169,7 @@ def _largest(
     if counted is None:
         return sum(value * features[kind.FEATURES.index(name)] for name, value in peak.items())
     unit: float = kind.QUANTUM[Metric.AREA]
-    return float(unit * target.model(family).total(counted.packed)[Column.PEAK])
+    return unit * float(target.model(family).total(counted.packed)[Column.PEAK])
 
 
 def read(model: Any, totals: list[float], metric: str) -> float:

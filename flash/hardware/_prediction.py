@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # any of them, or has what none of them had.
 GAMMA = 0.5
 
-__all__ = ["distances", "distances_of", "interval", "interval_width"]
+__all__ = ["distances", "distances_of", "interval", "interval_width", "width_of"]
 
 
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
@@ -159,7 +159,7 @@ def interval_width(
     their greatest score says too little, and Student's t of their mean square takes over where it
     is wider.
     """
-    width = _width(table["scores"], level)
+    width = width_of(table["scores"], level)
     leverage = 0.0
     if row is not None:
         own = [sum(q * x for q, x in zip(line, row, strict=True)) for line in table["inverse"]]
@@ -168,7 +168,8 @@ def interval_width(
     return width * math.sqrt(1.0 + leverage + more), leverage
 
 
-def _width(scores: Sequence[float], level: float) -> float:
+def width_of(scores: Sequence[float], level: float) -> float:
+    """Return the half width of ln(metric) of a network like those of the calibration."""
     n = len(scores)
     rank = (n + 1) * level
     if rank <= n:

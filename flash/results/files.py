@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..base.checks import faults, shown
+from ..base.checks import faults, real, shown
 from ..base.names import BUDGETS, COSTS, STATUSES, STOPS
 from ..base.plain import (
     AMOUNT,
@@ -22,6 +22,7 @@ from ..base.plain import (
     one_of,
     row_of,
     table_of,
+    within,
 )
 from ..errors import ArgumentTypeError, FormatError
 from .accelerator import read_accelerator
@@ -109,6 +110,7 @@ CHECKS: dict[str, Check] = {
     "spent_s": maybe(AMOUNT),
     "scored_by": maybe(TEXT),
     "flags": list_of(TEXT),
+    "confidence": maybe(within(real, 0.0, 1.0)),
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
     **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
     "binding": maybe(table_of(_margins, BUDGETS)),

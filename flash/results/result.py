@@ -108,12 +108,16 @@ class SearchResult(Record, Generic[N]):
     scored_by : str or None
         What told `accuracy`: "predictor (topology)", "table nb.csv", "function f"; None where it is
         NN-Degree alone, and in files of older versions.
+    confidence : float or None
+        At what level the budgets hold for the upper end of the costs' intervals; None: for the
+        costs themselves.
     flags : tuple of str
         Notes: what `Cost.flags` says of the network, such as "energy_mj outside the calibrated
         range", of the search, and of a budget that the cost's interval crosses.
     intervals : dict of str to (float, float), or None
-        Between which values each cost lies in 90 % of networks like those of the calibration: see
-        `Target.interval`. Empty where the target has none; None where no network was found.
+        Between which values each cost lies in 90 % of networks like those of the calibration, and
+        with a predictor the accuracy: see `Target.interval` and `AccuracyPredictor.interval`. What
+        has none is left out; None where no network was found.
     conflicts : tuple of dict of str to float
         INFEASIBLE: the minimal sets of budgets that no network meets together. Of each budget the
         value with which the rest of its set, as given, would leave a network: one of a set has to
@@ -163,6 +167,7 @@ class SearchResult(Record, Generic[N]):
     samples: int | None = None
     spent_s: float | None = None
     scored_by: str | None = None
+    confidence: float | None = None
     flags: tuple[str, ...] = later(())
     intervals: Mapping[str, tuple[float, float]] | None = later(None)
     conflicts: tuple[Mapping[str, float], ...] = later(())
@@ -393,7 +398,10 @@ def result_at(
         return target if charged is None else charged()
 
     def intervals() -> Mapping[str, tuple[float, float]]:
-        return hardware().interval(space.decode(row))
+        found = hardware().interval(space.decode(row))
+        if predictor is not None:
+            found["accuracy"] = predictor.interval(space.decode(row))
+        return found
 
     def flags() -> tuple[str, ...]:
         if charged is None:
@@ -527,6 +535,8 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     row |= {"index": result.index, "gap": result.gap, "success": result.success}
     row["space"] = result.space.family
     row.update(result.budgets)
+    for name, ends in (result.intervals or {}).items():
+        row[f"{name}_low"], row[f"{name}_high"] = ends
     cells: Any = getattr(result.architecture, "cells", ())
     for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})

@@ -178,13 +178,16 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         limit = result.budgets.get(budget)
         if value is None or (budget == "min_accuracy" and limit is None):
             continue
-        row = [LABELS[field], quantity(value, unit), "", "", ""]
+        row = [LABELS[field], quantity(value, unit), "", "", "", ""]
+        ends = (result.intervals or {}).get(field)
+        if ends is not None:
+            row[2] = f"({_end(ends[0], field)} to {_end(ends[1], field)}, 90 %)"
         if limit is not None and budget in MAXIMA:
             percent = _percent(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
-            row[2:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
+            row[3:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
         elif limit is not None:
-            row[2] = f"at least {quantity(limit)}"
+            row[3] = f"at least {quantity(limit)}"
         rows.append(row)
     return [(rows, 1, False)] if rows else []
 
@@ -197,6 +200,11 @@ def _binding(result: SearchResult[Any]) -> list[Part]:
         f"{one['unlimited']:.6g}"
         for budget, one in (result.binding or {}).items()
     ]
+
+
+def _end(value: float, field: str) -> str:
+    """Return an end of an interval."""
+    return f"{100 * value:.1f} %" if field == "accuracy" else f"{value:.4g}"
 
 
 def _refusal(result: SearchResult[Any]) -> list[Part]:

@@ -56,6 +56,7 @@ class Options(Record):
     callback: Callable[[Any], Any] | None
     progress: bool
     codesign: bool = False
+    confidence: float | None = None
 
     def search(
         self,
@@ -71,6 +72,10 @@ class Options(Record):
         wanted, limits = device.wanted, device.limits
         if stop:
             return unsearched(space, device, predictor is not None, self.method, self.seed)
+        if self.confidence is not None:
+            from .confident import search_confident
+
+            return search_confident(self, space, predictor, device, self.confidence, started)
         extra = count_columns((*limits_on(limits), *wanted.metrics))
         known = device.target.compiled
         problem = compile_problem(space, device.target, predictor, extra)
@@ -152,7 +157,15 @@ def check_options(given: Mapping[str, Any]) -> Options:
     if codesign and callable(given["objective"]):
         raise ArgumentError("codesign takes no objective function: it would prove nothing by it")
     evals = -1 if common.evals is None else common.evals
+    confidence = given.get("confidence")
+    if confidence is not None:
+        confidence = number("confidence", confidence, 0.5, 0.99)
+        if codesign or callable(given["objective"]) or common.callback or common.progress:
+            raise ArgumentError(
+                "confidence goes with neither codesign, an objective function, a callback nor "
+                "progress"
+            )
     return Options(
         method, common.certify, common.seed, common.deadline, evals, common.callback,
-        common.progress, codesign,
+        common.progress, codesign, confidence,
     )  # fmt: skip

@@ -1,0 +1,279 @@
+"""search(confidence=): budgets that hold for the upper end of the costs' intervals.
+
+Solved are relaxations: the same search with bounds on the upper ends instead of them (see
+`flash.hardware._cuts`), each closest to its end at the answer before it. The answer of one that
+meets the budgets by its own upper ends is the best: nothing better is in that relaxation, which
+holds every network that meets them.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from .._core.search.exact import Query, Search
+from .._core.search.shgo import explore
+from ..base.names import COSTS, N_METRICS, STOPPED_BY, Metric
+from ..base.record import Record
+from ..errors import ArgumentError
+from ..hardware._cuts import cut_at, flat_cut
+from ..networks.operations import charged
+from ..problem.compiling import compile_problem, count_columns
+from ..problem.objective import limits_on
+from ..results.result import ended, no_result, result_at, verdict
+from ..spaces.index import row_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..hardware._cuts import Cut
+    from ..networks.architecture import Architecture
+    from ..predictors.predictor import AccuracyPredictor
+    from ..problem.compiling import Problem
+    from ..results.result import SearchResult
+    from ..spaces.space import SearchSpace
+    from .options import Device, Options
+
+__all__ = ["search_confident"]
+
+INF = float("inf")
+ROUNDS = 40  # relaxations before the best answer so far is given, with the bound on better ones
+STEPS = 30  # of a budget made smaller, until an answer meets its own
+
+
+class Answer(Record):
+    """What one relaxation found.
+
+    Parameters
+    ----------
+    row : tuple of int
+    net : Architecture
+    value : float
+        Of the core's objective.
+    metrics : tuple of float
+        By the target itself, in the core's order.
+    upper : dict of str to float
+        The upper end of each cost that has a budget.
+    facts : dict
+    """
+
+    row: tuple[int, ...]
+    net: Architecture
+    value: float
+    metrics: tuple[float, ...]
+    upper: dict[str, float]
+    facts: dict[str, Any]
+
+
+def search_confident(
+    options: Options,
+    space: SearchSpace,
+    predictor: AccuracyPredictor | None,
+    device: Device,
+    level: float,
+    started: float,
+) -> SearchResult:
+    """Search for one device with budgets that hold at a level.
+
+    Raises
+    ------
+    ArgumentError
+        If no budget is on a cost that the target has intervals of.
+    """
+    run = _Confident(options, space, predictor, device, level, started)
+    try:
+        run.go()
+    except KeyboardInterrupt:
+        run.stopped = "interrupt"
+    return run.result()
+
+
+class _Confident:
+    """The rounds of a search."""
+
+    def __init__(
+        self,
+        options: Options,
+        space: SearchSpace,
+        predictor: AccuracyPredictor | None,
+        device: Device,
+        level: float,
+        started: float,
+    ) -> None:
+        self.options, self.space, self.predictor = options, space, predictor
+        self.device, self.level, self.started = device, level, started
+        target, budgets = device.target, device.budgets
+        known = (target.intervals or {}).get(target.set_for(space.family), {})
+        self.limited = [name for name in COSTS if f"max_{name}" in budgets and name in known]
+        if not self.limited:
+            raise ArgumentError(
+                f"confidence needs a budget on a cost with intervals: {target.name!r} has "
+                f"{', '.join(known) or 'none'} for {space.family}"
+            )
+        self.extra = count_columns((*limits_on(device.limits), *device.wanted.metrics))
+        self.bound, self.nfev = INF, 0
+        self.stopped: str | None = None
+        self.empty = self.proven = False
+        self.best: Answer | None = None
+        self.plain: float | None = None  # the objective without confidence
+
+    def go(self) -> None:
+        """Solve relaxations until one's answer meets its own budgets, or none is left."""
+        device, family = self.device, self.space.family
+        first = self._solve({}, dict.fromkeys(self.limited, 1.0))
+        if first is None:
+            self.empty = self.stopped is None
+            return
+        self.plain = device.wanted.report(first.value, self.predictor)
+        cuts = {m: flat_cut(device.target, family, m, self.level) for m in self.limited}
+        seen: set[tuple[int, ...]] = set()
+        for _ in range(ROUNDS):
+            found = self._solve(cuts, dict.fromkeys(self.limited, 1.0))
+            if found is None:
+                self.empty = self.stopped is None
+                return
+            self.bound = min(self.bound, found.value)
+            if not self._over(found):
+                self.best, self.proven = found, True
+                return
+            if found.row in seen:
+                break
+            seen.add(found.row)
+            for metric in self.limited:
+                if self._bends(metric):
+                    cuts[metric] = self._cut(found, metric)
+        self._shrink(cuts)
+
+    def _bends(self, metric: str) -> bool:
+        """Whether a cost's coefficients may be others than the target's: nothing else reads them,
+        neither the objective nor the energy that leaks in the meantime."""
+        target, exponents = self.device.target, self.device.wanted.exponents
+        if exponents is not None and any(exponents[Metric.ALL_COSTS]):
+            return False
+        leaks = target.network_links(self.space.family).get("leakage", 0.0) > 0.0
+        return not (metric == "latency_ms" and leaks and "max_energy_mj" in self.device.budgets)
+
+    def _cut(self, found: Answer, metric: str) -> Cut:
+        costs = self._costs(found)
+        counted = charged(found.net.network())
+        family = self.space.family
+        return cut_at(self.device.target, family, counted, costs, metric, self.level)
+
+    def _costs(self, found: Answer) -> dict[str, float]:
+        return dict(zip(COSTS, found.metrics[Metric.ALL_COSTS], strict=True))
+
+    def _over(self, found: Answer) -> list[str]:
+        """Return the costs whose upper end is over budget."""
+        return [m for m in self.limited if found.upper[m] > self.device.budgets[f"max_{m}"]]
+
+    def _shrink(self, cuts: dict[str, Cut]) -> None:
+        """Look for an answer with smaller budgets, where relaxations come to no end."""
+        shares = dict.fromkeys(self.limited, 1.0)
+        for _ in range(STEPS):
+            found = self._solve(cuts, shares)
+            if found is None:
+                return
+            over = self._over(found)
+            if not over:
+                self.best = found
+                self.proven = found.value >= self.bound
+                return
+            for metric in over:
+                budget = self.device.budgets[f"max_{metric}"]
+                shares[metric] *= min(0.999, budget / found.upper[metric])
+
+    def _solve(self, cuts: dict[str, Cut], shares: dict[str, float]) -> Answer | None:
+        """Return the best network of a relaxation; None where there is none, or time is up."""
+        options, device = self.options, self.device
+        target, limits = device.target, list(device.limits)
+        bent = {column: one for cut in cuts.values() for column, one in cut.coefficients.items()}
+        if bent:
+            place = target.set_for(self.space.family)
+            table = {**target.coefficients[place], **bent}
+            target = target.replace(coefficients={**target.coefficients, place: table})
+        for metric in self.limited:
+            factor = cuts[metric].factor if metric in cuts else 1.0
+            limits[Metric.LATENCY + COSTS.index(metric)] *= shares[metric] / factor
+        problem = compile_problem(self.space, target, self.predictor, self.extra)
+        left = options.deadline - (perf_counter() - self.started)
+        core = Search(
+            problem.tables,
+            Query(limits, device.least, device.wanted.exponents),
+            time_limit_s=max(0.0, left),
+            max_leaves=options.evals,
+        )
+        if options.method == "shgo":
+            explore(core, options.seed)
+        core.prove()
+        self.nfev += core.counts[-1]
+        if core.stopped:
+            self.stopped = STOPPED_BY[core.stopped]
+            return None
+        return None if core.best is None else self._answer(problem, core.best)
+
+    def _answer(self, problem: Problem, best: Any) -> Answer:
+        variant, rows, value, metrics = best
+        own = problem.own_rows(variant, rows)
+        row = row_of(self.space, variant, own)
+        net = self.space.decode(row)
+        cost = self.device.target.cost(net)
+        costs = tuple([getattr(cost, name) or 0.0 for name in COSTS])
+        ends = self.device.target.interval(net, self.level)
+        facts = problem.facts(variant, own)
+        known = (metrics[Metric.SCORE], *costs, float(facts["params"]), float(facts["macs"]))
+        assert len(known) == N_METRICS
+        upper = {m: ends[m][1] for m in self.limited}
+        return Answer(row, net, value, known, upper, facts)
+
+    def result(self) -> SearchResult:
+        """Return the result, however it ended."""
+        device, options, level = self.device, self.options, self.level
+        wanted, predictor, found = device.wanted, self.predictor, self.best
+        bound = wanted.report(self.bound, predictor) if self.bound < INF else None
+        fields: dict[str, Any] = {
+            "objective_name": wanted.name(predictor is not None),
+            "method": options.method,
+            "seed": options.seed,
+            "nfev": self.nfev,
+            "stopped": self.stopped,
+            "elapsed_s": perf_counter() - self.started,
+            "confidence": level,
+        }
+        if found is None:
+            why = f"proven: no network meets the budgets with confidence {level:g}"
+            return no_result(
+                self.space,
+                device.target,
+                device.budgets,
+                why if self.empty else None,
+                upper_bound=bound,
+                **fields,
+            )
+        objective = wanted.report(found.value, predictor)
+        within = f"whose intervals of {100 * level:g} % end within the budgets"
+        score = found.metrics[Metric.SCORE]
+        return result_at(
+            self.space,
+            device.target,
+            device.budgets,
+            found.row,
+            found.metrics,
+            verdict(
+                self.proven,
+                self.stopped,
+                "best found" + ended(self.stopped, "; not proven"),
+                f"proven: no configuration {within} is better",
+            ),
+            accuracy=None if predictor is None else predictor.accuracy_of(score),
+            objective=objective,
+            upper_bound=objective if self.proven else bound,
+            proven=self.proven,
+            predictor=predictor,
+            notes=(
+                *wanted.notes,
+                f"with confidence {level:g} the objective is {objective:.6g}, without it "
+                f"{self.plain:.6g}",
+            ),
+            **found.facts,
+            **fields,
+        )
