@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.record import Record
+from ._columns import interval_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,11 +61,8 @@ TIMES = 30.0  # as often the prior a coefficient costs the pull what the noise o
 DOUBT = 1.0  # a coefficient that is uncertain by as many times the prior is left at it ...
 SURE = 4.0  # ... unless it is found to be as many times its uncertainty
 # Of a network of another kind: by how many times the error within the set a share of the metric
-# may be off, ...
+# may be off
 KAPPA = 10.0
-# ... and how much farther it is, in parts of the farthest measured, where it is e times as large as
-# any of them, or has what none of them had
-GAMMA = 0.5
 
 
 class Prior(Record):
@@ -402,30 +400,3 @@ def _inverse(
     inverse = np.zeros((len(unit), len(unit)))
     inverse[np.ix_(seen, seen)] = np.linalg.inv(b.T @ b + np.diag(precision[seen]))
     return np.asarray(inverse * np.outer(unit, unit), np.float64), np.where(seen, 0.0, doubted)
-
-
-def interval_width(
-    table: dict[str, Any], row: Array | None, level: float, beyond: float = 0.0
-) -> tuple[float, float]:
-    """Return (half width of ln(metric), leverage) of a network.
-
-    row: its columns over its prediction, shape (p,); None for one without leverage; beyond: how far
-    it lies outside of what was measured, squared (see `flash.hardware._prediction`). With fewer
-    than ``level / (1 - level)`` groups their greatest score says too little, and Student's t of
-    their mean square takes over where it is wider.
-    """
-    scores = np.asarray(table["scores"])
-    n = len(scores)
-    rank = (n + 1) * level
-    if rank <= n:
-        # between order statistics, so that a mean over samples of this size covers the level
-        width = float(np.interp(rank, np.arange(1, n + 1), scores)) if rank >= 1 else 0.0
-    else:
-        from scipy.special import stdtrit
-
-        spread = float(np.sqrt((scores**2).mean()))
-        width = max(float(scores[-1]), float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)
-    leverage = 0.0 if row is None else float(row @ np.asarray(table["inverse"]) @ row)
-    leverage = max(0.0, leverage)
-    more = GAMMA**2 * max(table["most"], 1.0) * beyond if beyond else 0.0
-    return width * math.sqrt(1.0 + leverage + more), leverage

@@ -11,19 +11,15 @@ Its distance is the root of h, over that greatest one, and `_beyond`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..base.checks import number
 from ..base.names import Column
 from ..networks.operations import charged
-from . import KINDS
 from ._classes import as_in_class, unseen_class
-from ._fitting import interval_width
-from ._terms import terms, totals
+from ._columns import amounts, interval_width, row
 from .costing import cost, family_and_network
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from ..networks.cell_networks import Net
     from ..networks.operations import Charged
     from . import Target
-    from ._fitting import Array
 
 __all__ = ["distances", "distances_of", "interval"]
 
@@ -47,7 +42,7 @@ def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, f
     for metric, (value, width, *_) in _widths(target, family, charged(network), own, level).items():
         half = min(width, 700.0)  # an exponential that is still a number
         low, high = beside.get(metric, (value, value))
-        found[metric] = (low * float(np.exp(-half)), high * float(np.exp(half)))
+        found[metric] = (low * math.exp(-half), high * math.exp(half))
     return found
 
 
@@ -101,7 +96,7 @@ def _widths(
     tables = (target.intervals or {}).get(place)
     if not tables:
         return {}
-    features = totals(target.kind, [counted], target.array)
+    had = amounts(target, counted)
     ranges = target.calibrated_ranges.get(place) or {}
     scale = float(target.model(family).total(counted.packed)[Column.SCALE])
     new_class = unseen_class(target, family, scale) is not None
@@ -110,40 +105,31 @@ def _widths(
         value = own.get(metric)
         if value is None or value <= 0.0:
             continue
-        latency = np.array([own["latency_ms"]])
-        found = terms(target, family, metric, features, latency, [counted])
-        columns = dict(zip(found.names, found.columns[0].tolist(), strict=True))
-        row = [columns.get(tuple(name.split(".")), 0.0) / value for name in table["terms"]]
-        beyond = _beyond(target, ranges, metric, value, counted, features[0]) + new_class
-        width, leverage = interval_width(table, np.array(row), level, beyond)
+        own_row = [one / value for one in row(target, family, metric, had, table["terms"])]
+        beyond = _beyond(ranges, metric, value, counted, had) + new_class
+        width, leverage = interval_width(table, own_row, level, beyond)
         result[metric] = (value, width, leverage, beyond)
     return result
 
 
 def _beyond(
-    target: Target,
     ranges: Mapping[str, Any],
     metric: str,
     value: float,
     counted: Charged,
-    features: Array,
+    had: Mapping[str, float],
 ) -> float:
     """Return how far a network lies outside of what was measured, squared.
 
     The squares of the logarithms of how many times its value, and its largest layer's positions,
     lie outside the calibrated range; and 1 where it has a feature that no measured network had.
     """
-    weighted = (layer for layer in counted.layers if layer.kind in ("conv", "linear"))
+    weighted = (layer for layer in counted.counting if layer.kind in ("conv", "linear"))
     positions = max((layer.out_height * layer.out_width for layer in weighted), default=1)
     low, high = ranges.get("network", {}).get(metric, (value, value))
     most = ranges.get("layer", {}).get("positions", (1, positions))[1]
     seen = ranges.get("features", {})
-    names = KINDS[target.kind].FEATURES
-    lacking = any(
-        one > 0 and seen[name][1] == 0
-        for name, one in zip(names, features.tolist(), strict=True)
-        if name in seen
-    )
+    lacking = any(one > 0 and seen[name][1] == 0 for name, one in had.items() if name in seen)
     size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
     area = math.log(max(positions / most, 1.0))
     return size**2 + area**2 + lacking

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.names import COST_COLUMNS, TERMS, Column, Metric
+from ..base.names import COST_COLUMNS, Column, Metric
 from ..base.record import Record
 from ..networks.operations import Charged, charged
 from . import KINDS
+from ._columns import PARTS, quantum, read
 from ._units import UNIT, unit_models
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from ._fitting import Array
 
 __all__ = ["Terms", "candidates", "counts", "terms", "totals"]
-
-_PARTS = {
-    "latency_ms": ("latency_ms", "bus_in_ms", "bus_out_ms"),
-    "energy_mj": ("energy_mj", "bus_in_mj", "bus_out_mj"),
-    "area_mm2": ("area_mm2",),
-}
 
 
 class Terms(Record):
@@ -100,15 +95,15 @@ def leaking_shares(target: Target, family: str, networks: Sequence[Network | Cha
     result = np.ones(len(networks))
     for i, net in enumerate(networks):
         totals = list(model.total(_counted(net).packed))
-        whole = _read(model, [*totals, *rest], "latency_ms")
+        whole = read(model, [*totals, *rest], "latency_ms")
         for k in (Column.ENERGY, Column.ENERGY_IN, Column.ENERGY_OUT):
             totals[k] = 0
-        leaked = _read(model, [*totals, *rest], "energy_mj")
+        leaked = read(model, [*totals, *rest], "energy_mj")
         # the same of a network whose whole latency leaks as it is
         for k in range(Column.LATENCY, Column.SCALE):
             totals[k] = 0
         totals[Column.LEAK] = whole / KINDS[target.kind].QUANTUM[Metric.LATENCY]
-        plain = _read(model, [*totals, *rest], "energy_mj")
+        plain = read(model, [*totals, *rest], "energy_mj")
         result[i] = leaked / plain if plain > 0.0 else 1.0
     return result
 
@@ -159,12 +154,12 @@ def terms(
     place = {name: i for i, name in enumerate(kind.FEATURES)}
     names = [
         (column, feature)
-        for column in _PARTS[metric]
+        for column in PARTS[metric]
         if column in kind.COLUMNS
         for feature in candidates(target, column)
     ]
     n = len(features)
-    factors = {column: np.empty(n) for column in _PARTS[metric]}
+    factors = {column: np.empty(n) for column in PARTS[metric]}
     offset = np.empty(n)
     leaking, largest = np.ones(n), _largest(target, family, metric, features, networks)
     if metric == "energy_mj" and networks is not None:
@@ -177,7 +172,7 @@ def terms(
             leaks = float(leaking[i] * latency_ms[i])
             base[Column.LEAK] = leaks / kind.QUANTUM[Metric.LATENCY]
         base[Column.PEAK] = float(largest[i]) / kind.QUANTUM[Metric.AREA]
-        offset[i] = _read(model, base, metric)
+        offset[i] = read(model, base, metric)
         for column in factors:
             if (metric, kind.SCALE) == ("area_mm2", "tiles"):
                 # the scale's own area is a link: what the model has of it is no offset
@@ -186,8 +181,8 @@ def terms(
                 offset[i] -= own * float(features[i, place[kind.SCALE]])
                 continue
             probe = list(base)
-            probe[Column.LATENCY + COST_COLUMNS.index(column)] = 1.0 / _quantum(kind, column)
-            factors[column][i] = _read(model, probe, metric) - offset[i]
+            probe[Column.LATENCY + COST_COLUMNS.index(column)] = 1.0 / quantum(kind, column)
+            factors[column][i] = read(model, probe, metric) - offset[i]
     columns = np.empty((n, len(names)))
     for k, (column, feature) in enumerate(names):
         columns[:, k] = features[:, place[feature]] * factors[column]
@@ -214,13 +209,3 @@ def _largest(
     model = target.model(family)
     unit: float = kind.QUANTUM[Metric.AREA]
     return np.array([unit * model.total(_counted(net).packed)[Column.PEAK] for net in networks])
-
-
-def _read(model: Any, totals: list[float], metric: str) -> float:
-    return float(model.metrics(totals)[TERMS.index(metric)])
-
-
-def _quantum(kind: Any, column: str) -> float:
-    metric = next(metric for metric, parts in _PARTS.items() if column in parts)
-    number: float = kind.QUANTUM[TERMS.index(metric)]
-    return number

@@ -327,7 +327,10 @@ def floorplan(net: Network | Charged) -> int:
     ----------
     net : Network
     """
-    weighted = (layer for layer in net.counting_layers if layer.kind in ("conv", "linear"))
+    from ..networks.operations import Charged
+
+    layers = net.counting if isinstance(net, Charged) else net.counting_layers
+    weighted = (layer for layer in layers if layer.kind in ("conv", "linear"))
     widest = max((layer.out_channels for layer in weighted), default=0)
     return 512 if 8 * widest <= 512 else 1024
 
