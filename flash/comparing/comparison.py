@@ -114,7 +114,8 @@ class Comparison(Record, Generic[N]):
         """As `SearchResult.gap`: how much better the optimum is, relative to what was found."""
         if self.optimum is None or not run.objective:
             return None
-        return max(0.0, self.optimum - run.objective) / abs(run.objective)
+        gap = max(0.0, self.optimum - run.objective) / abs(run.objective)
+        return gap if gap < float("inf") else None
 
     def curve(self, method: str, points: Sequence[int]) -> list[list[float]]:
         """Return each run's objective after so many evaluations, NaN where it had none yet.
@@ -209,7 +210,7 @@ class Comparison(Record, Generic[N]):
 
         where = "the comparison"
         checks = {
-            "runs": table_of(list_of(by(lambda one: SearchResult.from_dict(one, space)))),
+            "runs": table_of(list_of(by(lambda one: SearchResult[N].from_dict(one, space)))),
             "optimum": maybe(REAL),
             "baseline": TEXT,
             "skipped": table_of(TEXT),

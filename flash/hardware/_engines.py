@@ -202,8 +202,14 @@ def torch_module(net: Any, seed: int) -> nn.Module:
         return TableModule(found)
 
 
-def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
-    """Return an ONNX model, of any batch, of something with layers.
+def onnx_bytes(
+    net: Any,
+    input_shape: tuple[int, int, int],
+    seed: int,
+    opset: int = 17,
+    batch: int | None = None,
+) -> bytes:
+    """Return an ONNX model of something with layers, of any batch where none is given.
 
     Raises
     ------
@@ -228,7 +234,7 @@ def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
                 return file.read()
     out = io.BytesIO()
     training = module.training
-    x = torch.zeros((1, *input_shape))
+    x = torch.zeros((batch or 1, *input_shape))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, which needs no further package
         try:
@@ -238,8 +244,10 @@ def onnx_bytes(net: Any, input_shape: tuple[int, int, int], seed: int) -> bytes:
                 out,  # pyright: ignore[reportArgumentType]
                 input_names=["input"],
                 output_names=["output"],
-                dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
-                opset_version=17,
+                dynamic_axes=(
+                    {"input": {0: "batch"}, "output": {0: "batch"}} if batch is None else None
+                ),
+                opset_version=opset,
                 dynamo=False,
             )
         except Exception as error:  # anything that the module's own code or the tracer raises

@@ -50,16 +50,18 @@ def build(net: CellNetwork) -> Network:
     big = net.is_imagenet
     # the released network does not pad the first convolution
     padding = 0 if big else 1
+    read = {source for first, second, _, _ in net.blocks for source in (first, second)}
     older = newer = table.conv(
         image, net.stem_channels, kernel=3, stride=2 if big else 1, padding=padding, norm="output"
     )
     for number, (filters, stride) in enumerate(net.layout()):
         table.cell = number
         values = [older, newer]
-        if not (big and number == 0):  # the first cell reads the stem as it is
+        if 0 in read and not (big and number == 0):  # the first cell reads the stem as it is
             halve = 2 if older[2] != newer[2] else 1
             values[0] = table.conv(older, filters, stride=halve, norm="output")
-        values[1] = table.conv(newer, filters, norm="output")
+        if 1 in read:
+            values[1] = table.conv(newer, filters, norm="output")
         for first, second, left, right in net.blocks:
             parts = [
                 _operator(table, name, values[source], filters, stride if source < 2 else 1)

@@ -7,20 +7,23 @@ does one whose result is zeroed, while a convolution of zeros does where its res
 Parameters, MACs, NN-Degree, NN-Mass and predictors take the rows that count. So do costs, but for
 targets whose runtime executes every row as it is written (``Target.runs_every_row``): of these
 every row is charged.
+
+A convolution of zeros runs, and has parameters, but hands on a constant. Where there are zeros,
+what looks at the ways from the image to the end (NN-Degree, NN-Mass, predictors) passes such rows
+over too, as if they were the zeros that they read: `from_image`.
 """
 
 from __future__ import annotations
 
 from ..errors import ArgumentError
+from .layer import Layer
 from .network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .layer import Layer
-
-__all__ = ["counted_inputs", "counting", "every_row", "need_connections"]
+__all__ = ["counted_inputs", "counting", "every_row", "from_image", "need_connections"]
 
 
 def counting(net: Network) -> Network:
@@ -34,6 +37,17 @@ def counting(net: Network) -> Network:
     made: Network | None = net.__dict__.get("_counting")
     if made is None:
         made = net.__dict__["_counting"] = _reduced(net, found)
+    return made
+
+
+def from_image(net: Network) -> Network:
+    """Return the network of the rows that count and are made of the image."""
+    if all(layer.mode != "zero" for layer in net.layers):
+        return counting(net)
+    made: Network | None = net.__dict__.get("_from_image")
+    if made is None:
+        found = _found(net, _constants(net.layers))
+        made = net.__dict__["_from_image"] = _reduced(net, found)
     return made
 
 
@@ -73,14 +87,20 @@ def counted_inputs(net: Network) -> list[tuple[int, ...] | None] | None:
     """Return the inputs that each row counts with; see `Network.counted`."""
     if not net.connected:
         return None
+    zeros = _zeros(net.layers)
+    if not any(zeros):
+        last = len(net.layers) - 1
+        read = {row for layer in net.layers for row in layer.inputs or ()}
+        read.update(net.outputs or (last,))
+        if all(row in read for row in range(last + 1)):
+            return None
+    return _found(net, zeros)
+
+
+def _found(net: Network, zeros: Sequence[bool]) -> list[tuple[int, ...] | None]:
     layers = net.layers
     last = len(layers) - 1
     outputs = net.outputs or (last,)
-    zeros = _zeros(layers)
-    if not any(zeros):
-        read = {row for layer in layers for row in layer.inputs or ()}
-        if all(row in read or row in outputs for row in range(last + 1)):
-            return None
     found: list[tuple[int, ...] | None] = [None] * (last + 1)
     wanted = [False] * (last + 1)
     for row in outputs:
@@ -127,6 +147,15 @@ def _zeros(layers: Sequence[Layer]) -> list[bool]:
     return zeros
 
 
+def _constants(layers: Sequence[Layer]) -> list[bool]:
+    """Return which rows hand on what no image changes."""
+    found: list[bool] = []
+    for layer in layers:
+        inputs = layer.inputs or (-1,)
+        found.append(layer.mode == "zero" or all(row >= 0 and found[row] for row in inputs))
+    return found
+
+
 def _reduced(net: Network, found: Sequence[tuple[int, ...] | None]) -> Network:
     outputs = net.outputs or (len(net.layers) - 1,)
     read = {row for inputs in found if inputs is not None for row in inputs}
@@ -141,7 +170,7 @@ def _reduced(net: Network, found: Sequence[tuple[int, ...] | None]) -> Network:
             elif inputs != layer.inputs:
                 layer = layer.replace(inputs=inputs)
         elif number in read or number in outputs:  # zeros
-            layer = layer.replace(kind="pool", mode="zero", inputs=(-1,), channels=None)
+            layer = _nothing(layer)
         else:
             continue
         places[number] = len(rows)
@@ -156,3 +185,9 @@ def _reduced(net: Network, found: Sequence[tuple[int, ...] | None]) -> Network:
         counted=None,
     )
     return made
+
+
+def _nothing(layer: Layer) -> Layer:
+    """Return zeros of the shape that a layer hands on."""
+    size = (layer.out_channels, layer.out_height, layer.out_width)
+    return Layer("pool", size[0], *size, mode="zero", inputs=(-1,), cell=layer.cell)

@@ -18,13 +18,17 @@ from ..base.checks import (
     flag,
     integer,
     is_list,
+    items,
     json_text,
     known_keys,
+    path_of,
     public,
     shown,
+    write_bytes_atomic,
 )
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .families import MAX_SEED
 from .layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
 
 TYPE_CHECKING = False
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
+
+    import torch
 
 __all__ = ["Layer", "Network"]
 
@@ -132,6 +138,7 @@ class Network(Record):
         listed: object = layers
         if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
+        flag("connected", connected)
         image = None if input_shape is None else image_shape(input_shape)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
@@ -279,6 +286,70 @@ class Network(Record):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def network(self) -> Network:
+        """Return the network itself: every kind of network has this."""
+        return self
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return a torch module of these layers, ready to train: what `flash.measure` runs.
+
+        Of a network that was imported it is not the original: products stand for their larger
+        factor (see `from_torch`), and weights are drawn anew.
+
+        Parameters
+        ----------
+        seed : int, default 0
+            Weights are torch's own initialisation, drawn from it.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        """
+        from ..base.extras import require
+
+        seed = integer("seed", seed, 0, MAX_SEED)
+        require("to_torch()", "torch", "torch")
+        from ..hardware._engines import torch_module
+
+        return torch_module(self, seed)
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        module: torch.nn.Module | None = None,
+        seed: int = 0,
+        opset: int = 17,
+        batch: int | None = None,
+    ) -> None:
+        """Write the network as an ONNX file, for inference; see `Architecture.to_onnx`.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch or onnx is not installed.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, `module` is not one of this network, or torch cannot
+            write it.
+        """
+        from ..base.extras import require
+
+        path = path_of("path", path)
+        opset = integer("opset", opset, 13, 20)
+        batch = None if batch is None else integer("batch", batch, 1, 1 << 20)
+        require("to_onnx()", "onnx", "torch", "onnx")
+        from ..hardware._engines import onnx_bytes
+
+        if module is None:
+            module = self.to_torch(seed=seed)
+        elif getattr(module, "network", None) != self:
+            raise ArgumentError(
+                "module must be what to_torch() of this network returned, "
+                f"got {type(module).__name__}"
+            )
+        write_bytes_atomic(path, onnx_bytes(module, self.input_shape, seed, opset, batch))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
         layers = [layer.to_dict() for layer in self.layers]
@@ -407,9 +478,8 @@ def _outputs(given: Any, count: int, connected: bool) -> tuple[int, ...] | None:
         return None
     if not connected:
         raise ArgumentError(f"outputs must be left out with connected=False, got {shown(given)}")
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise ArgumentTypeError(f"outputs must be a list of row numbers, got {shown(given)}")
-    rows = tuple(sorted({integer("outputs", row, 0, count - 1) for row in given}))
+    listed = items("outputs", given, MAX_LAYERS)
+    rows = tuple(sorted({integer("outputs", row, 0, count - 1) for row in listed}))
     if not rows:
         raise ArgumentError("outputs must name at least one row, got none")
     return None if rows == (count - 1,) else rows

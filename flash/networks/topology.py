@@ -84,10 +84,10 @@ def of_architecture(arch: Architecture) -> list[CellTopology]:
 
 def of_network(network: Network) -> list[CellTopology]:
     """Return the sums of each cell of a network, from its connections and the layers that count."""
-    from .counting import counting, need_connections
+    from .counting import from_image, need_connections
 
     need_connections(network, "NN-Degree")
-    network = counting(network)
+    network = from_image(network)
     layers = network.layers
     labels = _cells(network)
     depths = _depths(network)

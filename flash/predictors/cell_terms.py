@@ -84,7 +84,7 @@ class NetworkTerms(Record):
     ----------
     cells : tuple of CellTerms
     macs, params : int
-        Of the rows that count: those of `Network`.
+        Of the rows that count and are made of the image.
     """
 
     cells: tuple[CellTerms, ...]
@@ -217,10 +217,10 @@ def _addition(arch: Architecture, number: int, before: int, side: int) -> tuple[
 
 
 def _of_network(network: Network) -> NetworkTerms:
-    from ..networks.counting import counting, need_connections
+    from ..networks.counting import from_image, need_connections
 
     need_connections(network, "a predictor")
-    network = counting(network)
+    network = from_image(network)
     rows = network.layers
     last = len(rows) - 1
     cells = _cells(network)

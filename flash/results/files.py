@@ -15,6 +15,7 @@ from ..base.plain import (
     TEXT,
     Check,
     by,
+    fields,
     list_of,
     made,
     maybe,
@@ -22,7 +23,7 @@ from ..base.plain import (
     row_of,
     table_of,
 )
-from ..errors import FormatError
+from ..errors import ArgumentTypeError, FormatError
 from .accelerator import read_accelerator
 from .consistent import agree
 from .result import SearchResult
@@ -59,7 +60,15 @@ def space_of(value: Any) -> Any:
 
 
 def _same_space(space: Any) -> Check:
-    """Return a check that plain data are those of a space."""
+    """Return a check that plain data are those of a space, if it is one."""
+    from ..spaces.network_space import NetworkSpace
+    from ..spaces.space import SearchSpace
+
+    if not isinstance(space, (SearchSpace, NetworkSpace)):
+        raise ArgumentTypeError(
+            f"space must be a SearchSpace or a NetworkSpace, got {shown(space)} "
+            f"({type(space).__name__})"
+        )
 
     def check(name: str, value: Any) -> Any:
         own = json.loads(json.dumps(space.to_dict()))
@@ -68,6 +77,10 @@ def _same_space(space: Any) -> Check:
         return space
 
     return check
+
+
+def _margins(name: str, value: Any) -> dict[str, float]:
+    return fields(name, value, dict.fromkeys(MARGINS, NUMBER), join=".")
 
 
 CHECKS: dict[str, Check] = {
@@ -98,7 +111,7 @@ CHECKS: dict[str, Check] = {
     "flags": list_of(TEXT),
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
     **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
-    "binding": maybe(table_of(table_of(NUMBER, MARGINS), BUDGETS)),
+    "binding": maybe(table_of(_margins, BUDGETS)),
 }
 
 

@@ -306,8 +306,6 @@ class SearchResult(Record, Generic[N]):
     def _found(self, what: str) -> Architecture | CellNetwork:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
-        if not hasattr(self.architecture, what.removesuffix("()")):
-            raise ArgumentError(f"{what}: a network of {self.space.family} is a table of layers")
         return self.architecture  # type: ignore[return-value]
 
     def to_frame(self) -> DataFrame:

@@ -264,7 +264,7 @@ def _spelt(value: Any) -> str:
     numbers = [*parts, divisor] if divisor else parts
     if not 2 <= len(parts) <= 3 or not all(one.replace(".", "", 1).isdigit() for one in numbers):
         return ""
-    fields = dict(zip(("low", "high", "step"), parts, strict=False))
+    fields: dict[str, str] = dict(zip(("low", "high", "step"), parts, strict=False))
     if divisor:
         fields["unit"] = f'"width/{divisor}"'
     table = ", ".join(f"{name} = {one}" for name, one in fields.items())

@@ -39,6 +39,23 @@ def predictor() -> flash.AccuracyPredictor:
 
 
 @pytest.mark.filterwarnings("ignore::flash.errors.NotCalibratedWarning")
+def test_convolutions_of_zeros_run_but_are_on_no_way_from_the_image(
+    predictor: flash.AccuracyPredictor,
+) -> None:
+    zero = {"kind": "pool", "mode": "zero", "kernel": 1, "inputs": [0]}
+    head = [{"kind": "add", "inputs": [0, 2]}, {**CONV, "inputs": [3]}]
+    net = made([CONV, zero, {**CONV, "kernel": 5, "inputs": [1]}, *head])
+    plain = made([CONV, CONV])
+    assert net.params == plain.params + 8 * 8 * 25
+    cpu = flash.Target.load("cpu-x86")
+    assert cpu.cost(net).latency_ms > cpu.cost(plain).latency_ms
+    assert said(net, predictor)[2:4] == said(plain, predictor)[2:4]
+    assert said(net, predictor)[-1] == said(plain, predictor)[-1]
+    ended = made([CONV, zero, {**CONV, "inputs": [1]}])
+    assert flash.nn_degree(ended) == 0.0
+
+
+@pytest.mark.filterwarnings("ignore::flash.errors.NotCalibratedWarning")
 def test_rows_that_nobody_reads_count_nowhere(predictor: flash.AccuracyPredictor) -> None:
     plain = made([CONV, {**CONV, "inputs": [0]}, {"kind": "add", "inputs": [0, 1]}])
     zero = {"kind": "pool", "mode": "zero", "kernel": 1, "inputs": [0]}

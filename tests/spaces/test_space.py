@@ -18,6 +18,7 @@ from flash.errors import ArgumentError, ArgumentTypeError
 from flash.networks.architecture import FAMILIES, Architecture, Cell
 from flash.networks.families import default_width
 from flash.spaces import sampling
+from flash.spaces.codec import cell_columns
 from flash.spaces.index import row_at
 from flash.spaces.space import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
 
@@ -252,6 +253,25 @@ def test_numpy_rows_and_indices() -> None:
     assert space.index(row) == space.index(tuple(row)) == space.index(space.encode(arch))
     assert DenseNet(depths=np.arange(5, 31)).size == space.size
     assert DenseNet(depths=range(5, 31)).size == space.size
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        MobileNetV2(depths=[1, 2], expansions=[2, 4], kernels=3, cells=[1, 2], resolution=[32, 96]),
+        ResNet(widths=[8, 24], depths=[1, 2], skips=[0, 16], cells=[2, 3]),
+    ],
+)
+def test_cells_as_columns(space: SearchSpace) -> None:
+    """Where networks have other numbers of cells, a cell that one lacks is empty."""
+    indices = space.sample_indices(60, seed=1).tolist()
+    columns = cell_columns(space, np.array([row_at(space, i) for i in indices]))
+    for n, i in enumerate(indices):
+        cells = [cell.to_dict() for cell in space.decode(i).cells]
+        for name, column in columns.items():
+            number, _, key = name.removeprefix("cell").partition("_")
+            expected = cells[int(number)][key] if int(number) < len(cells) else None
+            assert column[n] == expected
 
 
 # Sampling

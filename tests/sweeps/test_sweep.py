@@ -98,6 +98,26 @@ def test_spaces_drawn(random: Random) -> None:
         assert [one.index for one in result.top] == best[:7]
 
 
+def test_the_frame_is_that_of_each_result() -> None:
+    pandas = pytest.importorskip("pandas")
+    result = flash.sweep(SPACE, "rram", **BUDGETS, top=9)
+    frame = result.to_frame()
+    assert len(frame) == 9
+    for i, one in enumerate(result.top):
+        pandas.testing.assert_series_equal(
+            frame.iloc[i], one.to_frame().iloc[0], check_names=False, check_dtype=False
+        )
+    assert frame["cell1_depth"].tolist() == [one.architecture.cells[1].depth for one in result.top]
+    assert flash.sweep(SPACE, "rram", max_latency_ms=1e-9).to_frame().empty
+
+
+def test_frames_work_no_notes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a target notes of a network takes longer than the search."""
+    result = flash.sweep(SPACE, "rram", top=5)
+    monkeypatch.setattr(flash.Target, "cost", None)
+    assert len(result.to_frame()) == 5
+
+
 @pytest.mark.slow
 def test_any_threads_and_chunks() -> None:
     whole = flash.sweep(SPACE, "rram", **BUDGETS, top=20, bins=16)

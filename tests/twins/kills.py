@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def sweep(folder: Path) -> Any:
 
 def compare(folder: Path) -> Any:
     import flash
+    from flash.evaluators.by_function import FunctionEvaluator
 
     def evaluator(nets: list[Any]) -> list[float]:
         time.sleep(0.004 * len(nets))
@@ -51,7 +53,7 @@ def compare(folder: Path) -> Any:
     space = flash.ResNet(depths=[1, 2], skips=[0, 16], resolution=16)
     found = flash.compare(
         space, "cpu-x86", methods=["random", "evolution"], seeds=2, max_evals=40,
-        evaluator=flash.evaluators.by_function.FunctionEvaluator(evaluator, "kept", 4),
+        evaluator=FunctionEvaluator(evaluator, "kept", 4),
         journal=folder / "journal.jsonl",
     )  # fmt: skip
     lines = sorted((folder / "journal.jsonl").read_text().splitlines())
@@ -185,12 +187,9 @@ def kill(name: str, kills: int, seed: int = SEED) -> int:
 
 def _import(name: str) -> None:
     """Load what the job needs, once: each child has it then."""
-
-    if name in ("train", "train_supernet", "calibrate"):
-        import torch  # noqa: F401
-    if name == "calibrate":
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
+    heavy = {"train": ["torch"], "train_supernet": ["torch"], "calibrate": ["torch", "onnxruntime"]}
+    for module in ("flash.evaluators.by_function", *heavy.get(name, ())):
+        import_module(module)
 
 
 def main(arguments: list[str]) -> None:

@@ -105,8 +105,10 @@ class BlockCell(nn.Module):
         super().__init__()
         self.flash_cell = number
         self.blocks = net.blocks
-        self.older = nn.Identity() if bare else _unit(older, filters, 2 if halves else 1)
-        self.newer = _unit(newer, filters)
+        read = {source for first, second, _, _ in net.blocks for source in (first, second)}
+        as_it_is = bare or 0 not in read
+        self.older = nn.Identity() if as_it_is else _unit(older, filters, 2 if halves else 1)
+        self.newer = _unit(newer, filters) if 1 in read else nn.Identity()
         operators = []
         for first, second, left, right in net.blocks:
             for source, name in ((first, left), (second, right)):
