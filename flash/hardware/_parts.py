@@ -169,7 +169,8 @@ def _largest(
     if counted is None:
         return sum(value * features[kind.FEATURES.index(name)] for name, value in peak.items())
     unit: float = kind.QUANTUM[Metric.AREA]
-    return unit * float(target.model(family).total(counted.packed)[Column.PEAK])
+    total = target.model(family).total(counted.packed)
+    return unit * float(total[Column.PEAK])
 
 
 def read(model: Any, totals: list[float], metric: str) -> float:
