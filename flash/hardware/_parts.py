@@ -167,7 +167,8 @@ def _largest(
     if metric != "area_mm2" or not peak:
         return 0.0
     if counted is None:
-        return sum(value * features[kind.FEATURES.index(name)] for name, value in peak.items())
+        one_by_one = (v * features[kind.FEATURES.index(name)] for name, v in peak.items())
+        return float(sum(one_by_one))
     unit: float = kind.QUANTUM[Metric.AREA]
     total = target.model(family).total(counted.packed)
     return unit * float(total[Column.PEAK])

@@ -105,15 +105,8 @@ static const flash_kernels avx2 = TABLE(avx2, "avx2");
 #ifdef __clang__
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2")))
 #else
-#ifdef __SANITIZE_ADDRESS__
-/* gcc 12 makes wrong code of the sieve for this set under -fsanitize=undefined, which finds nothing
- * in the same source for the other sets; addresses are watched here too. */
-#define UNWATCHED no_sanitize("undefined"),
-#else
-#define UNWATCHED
-#endif
 #define TARGET                                                                                  \
-    __attribute__((UNWATCHED                                                                    \
+    __attribute__((                                                                             \
         target("avx512f,avx512dq,avx512bw,avx512vl,bmi,bmi2,prefer-vector-width=512")))
 #endif
 #include "kernels_body.h"
