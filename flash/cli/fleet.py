@@ -53,6 +53,7 @@ def search_folder(args: Namespace) -> int:
     targets = load_targets(args.targets)
     *costs, accuracy = _budgets(args, targets)
     given = {
+        "confidence": args.confidence,
         "codesign": args.codesign,
         "predictor": args.predictor,
         "objective": read_objective(args.objective),

@@ -110,6 +110,7 @@ def _search(args: Namespace) -> int:
         predictor=args.predictor,
         objective=read_objective(args.objective),
         method=args.method,
+        confidence=args.confidence,
         codesign=args.codesign,
         certify=not args.no_certify,
         evaluator=read_evaluator(args),

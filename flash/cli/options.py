@@ -145,6 +145,12 @@ def _prepare_search(parser: ArgumentParser) -> None:
         "or the same as JSON")  # fmt: skip
     add("--method", default="shgo", metavar="NAME",
         help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
+    add(
+        "--confidence",
+        metavar="LEVEL",
+        type=fraction,
+        help="budgets hold for the upper ends of the costs' intervals at this level, as 0.9",
+    )
     add("--codesign", action="store_true",
         help="choose the accelerator too, where the target has a design space")  # fmt: skip
     add("--no-certify", action="store_true", help="SHGO alone, with its gap to the bound")

@@ -187,6 +187,8 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
     choice("method", method, (*CORE, *METHODS))
     if flag("codesign", given.get("codesign", False)):
         raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {method!r}")
+    if given.get("confidence") is not None:
+        raise ArgumentError(f"confidence is for methods {' and '.join(CORE)}, got {method!r}")
     space = any_space(space)
     if method in CORE:
         raise _unused(method, space, given)

@@ -240,6 +240,8 @@ def _proof_line(result: SearchResult[Any]) -> str:
     if result.accelerator is not None:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
+    if result.confidence is not None:
+        within = f" with {100 * result.confidence:g} % intervals that end within the budgets"
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
     label = "score" if label == "accuracy" and _is_score(result) else label
     better = f"a higher {label}"

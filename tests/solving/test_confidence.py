@@ -1,0 +1,129 @@
+"""Budgets that hold for the upper ends of intervals: judged by complete enumeration."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from twins.problems import space as random_space
+
+import flash
+from flash.errors import ArgumentError
+from flash.hardware._cuts import cut_at, flat_cut
+from flash.networks.operations import charged
+
+CASES = [
+    ("resnet", "raspberry-pi-4"),
+    ("densenet", "cpu-x86"),
+    ("wide-resnet", "gtx-1080ti"),
+    ("mobilenet-v2", "cpu-x86-torch"),
+    ("densenet", "rram"),
+]
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+@pytest.mark.parametrize("level", [0.6, 0.9])
+def test_equals_complete_enumeration(family: str, name: str, level: float) -> None:
+    target = flash.Target.load(name)
+    random = Random(f"{family}{name}{level}")
+    space = random_space(random, family, 60)
+    nets = [space.decode(i) for i in range(space.size)]
+    degrees = np.array([flash.nn_degree(net) for net in nets])
+    ends = [target.interval(net, level) for net in nets]
+    metrics = [m for m in ("latency_ms", "energy_mj", "area_mm2") if m in ends[0]]
+    proven = 0
+    for _ in range(6):
+        some = random.sample(metrics, random.randint(1, len(metrics)))
+        uppers = {m: np.array([one[m][1] for one in ends]) for m in some}
+        budgets: Any = {f"max_{m}": float(random.choice(uppers[m].tolist())) for m in some}
+        inside = np.all([uppers[m] <= budgets[f"max_{m}"] for m in some], axis=0)
+        result = flash.search(space, target, confidence=level, **budgets)
+        proven += result.proven
+        if not inside.any():
+            assert result.x is None
+            continue
+        best = degrees[inside].max()
+        if result.proven:
+            assert result.objective == pytest.approx(best, rel=1e-12)
+        if result.x is not None:
+            assert result.objective is not None
+            assert result.upper_bound is not None
+            assert result.objective <= best * (1 + 1e-12) <= result.upper_bound * (1 + 2e-12)
+            own = target.interval(result.architecture, level)  # type: ignore[arg-type]
+            assert all(own[m][1] <= budgets[f"max_{m}"] for m in some)
+        assert flash.SearchResult.from_json(result.to_json()) == result
+    assert proven >= (4 if name != "rram" else 1)  # there classes without a run are no cost
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+def test_a_cut_is_below_every_upper_end(family: str, name: str) -> None:
+    target = flash.Target.load(name)
+    nets = random_space(Random(f"cut{name}"), family, 400).sample(12, seed=1)
+    for metric in target.interval(nets[0]):
+        cuts = [flat_cut(target, family, metric, 0.9)]
+        for net in nets[:4]:
+            cost = target.cost(net)
+            costs = {m: getattr(cost, m) or 0.0 for m in ("latency_ms", "energy_mj", "area_mm2")}
+            counted = charged(net.network())
+            cuts.append(cut_at(target, family, counted, costs, metric, 0.9))
+        place = target.set_for(family)
+        for cut in cuts:
+            table = {**target.coefficients[place], **cut.coefficients}
+            bent = target.replace(coefficients={**target.coefficients, place: table})
+            for net in nets:
+                end = target.interval(net, 0.9)[metric][1]
+                assert cut.factor * getattr(bent.cost(net), metric) <= end * (1 + 1e-9)
+
+
+def test_it_costs_what_the_note_says() -> None:
+    sure = flash.search("resnet", "raspberry-pi-4", max_latency_ms=20.0, confidence=0.9)
+    plain = flash.search("resnet", "raspberry-pi-4", max_latency_ms=20.0)
+    assert sure.status == "OPTIMAL"
+    assert sure.confidence == 0.9
+    assert sure.objective is not None
+    assert plain.objective is not None
+    assert sure.objective < plain.objective
+    assert sure.intervals is not None
+    assert sure.intervals["latency_ms"][1] <= 20.0
+    assert not any("lies within" in flag for flag in sure.flags)
+    assert any(f"without it {plain.objective:.6g}" in flag for flag in sure.flags)
+    assert "with 90 % intervals that end within the budgets" in str(sure)
+    assert any("max_latency_ms 20 lies within the 90 % interval" in f for f in plain.flags)
+
+
+def test_nothing_fits_with_confidence() -> None:
+    least = flash.search("resnet", "raspberry-pi-4", objective={"latency_ms": -1}).latency_ms
+    assert least is not None
+    result = flash.search("resnet", "raspberry-pi-4", max_latency_ms=1.01 * least, confidence=0.9)
+    assert (result.status, result.proven) == ("INFEASIBLE", True)
+    assert "confidence 0.9" in result.message
+
+
+def test_a_fleet_takes_it() -> None:
+    both = flash.search(
+        "resnet", ["raspberry-pi-4", "cpu-x86"], max_latency_ms=20.0, confidence=0.9
+    )
+    alone = flash.search("resnet", "raspberry-pi-4", max_latency_ms=20.0, confidence=0.9)
+    assert both[0].x == alone.x
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"confidence": 90}, "confidence must be a finite number from 0.5 to 0.99"),
+        ({"confidence": 0.9}, "confidence needs a budget on a cost with intervals"),
+        (
+            {"confidence": 0.9, "max_latency_ms": 9.0, "method": "random"},
+            "confidence is for methods",
+        ),
+        (
+            {"confidence": 0.9, "max_latency_ms": 9.0, "progress": True},
+            "confidence goes with neither",
+        ),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        flash.search("resnet", "raspberry-pi-4", **given)
