@@ -1,15 +1,22 @@
-"""Lower bounds on the upper end of a cost's interval that are costs of the same kind of model.
+"""Bounds on costs that every network meets whose upper end of an interval is within a budget.
 
 The upper end of a network with the columns a and the cost v is at least
-``u(a) = v G(q / v)`` with ``q = sqrt(a' Q a)`` and ``G(t) = exp(w sqrt(1 + t^2))`` (see
-`_prediction`; what lies beyond the measured range adds to it). G is convex and rises, v is linear
-and q a norm of a: u is convex and homogeneous. So each tangent of G at some t and each y with
-``y a <= q`` for all a give a bound on it for every network:
 
-    u(a) >= (G(t) - t G'(t)) v + G'(t) y a
+    u(v, q) = v exp(w sqrt(1 + c + k max(0, ln(v / v0))^2 + (q / v)^2)),  q = sqrt(a' Q a)
 
-which is a cost with other coefficients, times a factor. With ``y = Q r / sqrt(r' Q r)`` and t of a
-network r, it is u itself there. (Reconstruction: no paper of those implemented here has it.)
+where v0 is the greatest cost that was measured and c what lies beyond the measured range in every
+network of a space (see `_prediction`). The set ``u <= B`` is convex in (v, q). With z = ln v it is
+``q <= v S(z)``, ``S^2 = ((ln B - z) / w)^2 - 1 - c - k max(0, z - ln v0)^2``. Where S > 0, S falls,
+and as ``S <= (ln B - z) / w`` its slope is at least 1 / w in size; from ``S S'' + S'^2 = 1 / w^2 -
+k`` (beyond v0; without k before it) S'' < 0; so v S(ln v) has the second derivative
+``(S' + S'') / v < 0``. v is linear in a, and q a norm of it that u rises with. So for each point of
+the curve ``u = B`` and each y with ``y a <= q`` for all a its tangent is a bound
+
+    v + m (y a) <= v' + m q',  m = u_q / u_v at (v', q')
+
+on a cost of the same kind with other coefficients. With ``y = Q r / sqrt(r' Q r)`` of a network r
+and the point of the curve on the way to it, the bound cuts r off if r is over budget.
+(Reconstruction: none of the papers implemented here has it.)
 """
 
 from __future__ import annotations
@@ -18,7 +25,7 @@ import math
 
 from ..base.record import Record
 from ._parts import features_of, parts_of
-from ._prediction import width_of
+from ._prediction import GAMMA, width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,73 +35,109 @@ if TYPE_CHECKING:
     from ..networks.operations import Charged
     from .target import Target
 
-__all__ = ["Cut", "cut_at", "flat_cut"]
+__all__ = ["Cut", "End", "cut_at"]
 
-HALVINGS = 40  # of t, until no coefficient is negative
+HALVINGS = 60  # of an interval that holds a point of the curve; and of t, until nothing is negative
 
 
 class Cut(Record):
-    """A bound: the upper end is at least `factor` times the cost by these coefficients.
+    """A bound: the cost by these coefficients is at most `limit`.
 
     Parameters
     ----------
-    factor : float
+    limit : float
     coefficients : dict of str to dict of str to float
         ``{column: {feature: value}}`` of the columns that differ from the target's.
     """
 
-    factor: float
+    limit: float
     coefficients: Mapping[str, Mapping[str, float]]
 
 
-def flat_cut(target: Target, family: str, metric: str, level: float) -> Cut:
-    """Return the bound that knows nothing of a network: ``exp(w)`` times its cost."""
-    return Cut(math.exp(width_of(_table(target, family, metric)["scores"], level)), {})
+class End:
+    """The curve ``u = B`` of a metric.
+
+    Parameters
+    ----------
+    target, family, metric, level
+    budget : float
+    beyond : float
+        How far every network of the space lies outside of what was measured, squared, but for its
+        size; 0 is always right.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        family: str,
+        metric: str,
+        level: float,
+        budget: float,
+        beyond: float = 0.0,
+    ) -> None:
+        place = target.set_for(family)
+        self.target, self.family, self.metric = target, family, metric
+        self.table: Mapping[str, Any] = (target.intervals or {})[place][metric]
+        self.width = width_of(self.table["scores"], level)
+        self.budget = budget
+        self.k = GAMMA**2 * max(self.table["most"], 1.0)
+        self.c = self.k * beyond
+        ranges = target.calibrated_ranges.get(place) or {}
+        low, high = ranges.get("network", {}).get(metric, (0.0, math.inf))
+        self.largest = high if low > 0 else math.inf
+
+    def root(self, v: float, t: float) -> float:
+        z = max(0.0, math.log(v / self.largest))
+        return math.sqrt(1.0 + self.c + self.k * z * z + t * t)
+
+    def on_curve(self, t: float) -> float:
+        """Return v of the point of the curve with ``q / v = t``, not above it."""
+        low, high = self.budget * math.exp(-min(700.0, self.width * self.root(self.budget, t))), 0.0
+        high = self.budget
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            if math.log(middle / self.budget) + self.width * self.root(middle, t) <= 0.0:
+                low = middle
+            else:
+                high = middle
+        return high  # outward
+
+    def tangent(self, t: float) -> tuple[float, float, float]:
+        """Return (v, q, m) of the point with ``q / v = t``."""
+        v = self.on_curve(t)
+        root = self.root(v, t)
+        z = max(0.0, math.log(v / self.largest))
+        rises = 1.0 + self.width * (self.k * z - t * t) / root
+        return v, t * v, self.width * t / root / rises if rises > 0.0 else -1.0
+
+    def flat(self) -> Cut:
+        """Return the bound that knows nothing of a network."""
+        return Cut(self.on_curve(0.0), {})
 
 
-def cut_at(
-    target: Target,
-    family: str,
-    counted: Charged,
-    costs: Mapping[str, float],
-    metric: str,
-    level: float,
-) -> Cut:
-    """Return the bound that is closest at one network, with no negative coefficient.
+def cut_at(end: End, counted: Charged, costs: Mapping[str, float]) -> Cut:
+    """Return the bound by one network, with no negative coefficient.
 
     costs: the network's own.
     """
-    table, value = _table(target, family, metric), costs[metric]
+    target, table, value = end.target, end.table, costs[end.metric]
     features = features_of(target.kind, counted, target.array)
-    parts = parts_of(target, family, metric, features, costs["latency_ms"], counted)
+    latency = costs["latency_ms"]
+    parts = parts_of(target, end.family, end.metric, features, latency, counted)
     own = dict(zip(parts.names, parts.columns, strict=True))
     names = [tuple(name.split(".")) for name in table["terms"]]
     row = [own.get(name, 0.0) / value for name in names]
     slope = [sum(q * x for q, x in zip(line, row, strict=True)) for line in table["inverse"]]
-    t = math.sqrt(max(0.0, sum(x * y for x, y in zip(row, slope, strict=True))))
-    flat = flat_cut(target, family, metric, level)
-    if t == 0.0:
-        return flat
-    width = math.log(flat.factor)
-    known = target.coefficients[target.set_for(family)]
-    for _ in range(HALVINGS):
-        root = math.sqrt(1.0 + t * t)
-        rise = width * t / root  # G' / G
-        share = 1.0 - t * rise  # (G - t G') / G
-        if share > 0.0:
-            norm = math.sqrt(sum(x * y for x, y in zip(row, slope, strict=True)))
-            bent: dict[str, dict[str, float]] = {
-                column: dict(known.get(column, {})) for column, _ in names
-            }
+    norm = math.sqrt(max(0.0, sum(x * y for x, y in zip(row, slope, strict=True))))
+    known = target.coefficients[target.set_for(end.family)]
+    t = norm
+    for _ in range(HALVINGS if norm > 0.0 else 0):
+        v, q, m = end.tangent(t)
+        if m >= 0.0:
+            bent = {column: dict(known.get(column, {})) for column, _ in names}
             for (column, feature), y in zip(names, slope, strict=True):
-                before = bent[column].get(feature, 0.0)
-                bent[column][feature] = before + rise / share * y / norm
-            if all(v >= 0.0 for one in bent.values() for v in one.values()):
-                return Cut(math.exp(width * root) * share, bent)
+                bent[column][feature] = bent[column].get(feature, 0.0) + m * y / norm
+            if all(one >= 0.0 for each in bent.values() for one in each.values()):
+                return Cut(v + m * q, bent)
         t /= 2.0
-    return flat
-
-
-def _table(target: Target, family: str, metric: str) -> Mapping[str, Any]:
-    table: Mapping[str, Any] = (target.intervals or {})[target.set_for(family)][metric]
-    return table
+    return end.flat()

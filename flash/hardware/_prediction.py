@@ -22,7 +22,7 @@ from .costing import cost, family_and_network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ..networks.cell_networks import Net
@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 # any of them, or has what none of them had.
 GAMMA = 0.5
 
-__all__ = ["distances", "distances_of", "interval", "interval_width", "width_of"]
+__all__ = [
+    "beyond_all",
+    "distances",
+    "distances_of",
+    "interval",
+    "interval_width",
+    "lacking_features",
+    "width_of",
+]
 
 
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
@@ -133,20 +141,46 @@ def _beyond(
     The squares of the logarithms of how many times its value, and its largest layer's positions,
     lie outside the calibrated range; and 1 where it has a feature that no measured network had.
     """
+    low, high = ranges.get("network", {}).get(metric, (value, value))
+    size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
+    lacking = bool(lacking_features(target, ranges, features))
+    return size**2 + _area(ranges, counted) + lacking
+
+
+def _area(ranges: Mapping[str, Any], counted: Charged) -> float:
+    """Return the square of the logarithm of how many times the largest layer is too large."""
     weighted = (layer for layer in counted.layers if layer.kind in ("conv", "linear"))
     positions = max((layer.out_height * layer.out_width for layer in weighted), default=1)
-    low, high = ranges.get("network", {}).get(metric, (value, value))
     most = ranges.get("layer", {}).get("positions", (1, positions))[1]
+    return math.log(max(positions / most, 1.0)) ** 2
+
+
+def lacking_features(
+    target: Target, ranges: Mapping[str, Any], features: Sequence[float]
+) -> list[str]:
+    """Return the features of a network that no measured one had."""
     seen = ranges.get("features", {})
-    names = KINDS[target.kind].FEATURES
-    lacking = any(
-        one > 0 and seen[name][1] == 0
-        for name, one in zip(names, features, strict=True)
-        if name in seen
-    )
-    size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
-    area = math.log(max(positions / most, 1.0))
-    return size**2 + area**2 + lacking
+    named = zip(KINDS[target.kind].FEATURES, features, strict=True)
+    return [name for name, one in named if one > 0 and name in seen and seen[name][1] == 0]
+
+
+def beyond_all(
+    target: Target,
+    family: str,
+    counted: Charged,
+    resolutions: int,
+    least: Callable[[str], float],
+) -> float:
+    """Return what of `_beyond` every network of a space has, but for its size.
+
+    counted: one of them; resolutions: how many the space has: with one the largest layer is as
+    large in all of them, for it reads the image; least: returns the least of a feature over the
+    space.
+    """
+    ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
+    features = features_of(target.kind, counted, target.array)
+    lacking = any(least(name) > 0.0 for name in lacking_features(target, ranges, features))
+    return (_area(ranges, counted) if resolutions == 1 else 0.0) + lacking
 
 
 def interval_width(

@@ -15,7 +15,8 @@ from .._core.search.shgo import explore
 from ..base.names import COSTS, N_METRICS, STOPPED_BY, Metric
 from ..base.record import Record
 from ..errors import ArgumentError
-from ..hardware._cuts import cut_at, flat_cut
+from ..hardware._cuts import Cut, End, cut_at
+from ..hardware._prediction import beyond_all
 from ..networks.operations import charged
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import limits_on
@@ -26,7 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..hardware._cuts import Cut
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["search_confident"]
 
 INF = float("inf")
+UNIT = 1e-9  # of a feature as a latency: totals stay within those of tables
 ROUNDS = 40  # relaxations before the best answer so far is given, with the bound on better ones
 STEPS = 30  # of a budget made smaller, until an answer meets its own
 
@@ -120,15 +121,22 @@ class _Confident:
     def go(self) -> None:
         """Solve relaxations until one's answer meets its own budgets, or none is left."""
         device, family = self.device, self.space.family
-        first = self._solve({}, dict.fromkeys(self.limited, 1.0))
+        whole = dict.fromkeys(self.limited, 1.0)
+        plain = {m: Cut(device.budgets[f"max_{m}"], {}) for m in self.limited}
+        first = self._solve(plain, whole)
         if first is None:
             self.empty = self.stopped is None
             return
         self.plain = device.wanted.report(first.value, self.predictor)
-        cuts = {m: flat_cut(device.target, family, m, self.level) for m in self.limited}
+        beyond = self._beyond(first)
+        ends = {
+            m: End(device.target, family, m, self.level, cut.limit, beyond)
+            for m, cut in plain.items()
+        }
+        cuts = {m: end.flat() for m, end in ends.items()}
         seen: set[tuple[int, ...]] = set()
         for _ in range(ROUNDS):
-            found = self._solve(cuts, dict.fromkeys(self.limited, 1.0))
+            found = self._solve(cuts, whole)
             if found is None:
                 self.empty = self.stopped is None
                 return
@@ -141,7 +149,8 @@ class _Confident:
             seen.add(found.row)
             for metric in self.limited:
                 if self._bends(metric):
-                    cuts[metric] = self._cut(found, metric)
+                    counted = charged(found.net.network())
+                    cuts[metric] = cut_at(ends[metric], counted, self._costs(found))
         self._shrink(cuts)
 
     def _bends(self, metric: str) -> bool:
@@ -153,11 +162,27 @@ class _Confident:
         leaks = target.network_links(self.space.family).get("leakage", 0.0) > 0.0
         return not (metric == "latency_ms" and leaks and "max_energy_mj" in self.device.budgets)
 
-    def _cut(self, found: Answer, metric: str) -> Cut:
-        costs = self._costs(found)
-        counted = charged(found.net.network())
-        family = self.space.family
-        return cut_at(self.device.target, family, counted, costs, metric, self.level)
+    def _beyond(self, found: Answer) -> float:
+        """Return how far every network lies outside of what was measured, but for its size.
+
+        A network has what none of the measured ones had if the least of it in the space is more
+        than nothing, which one search tells.
+        """
+        target, space = self.device.target, self.space
+        place = target.set_for(space.family)
+
+        def least(feature: str) -> float:
+            table = {"latency_ms": {feature: UNIT}}
+            counting = target.replace(coefficients={**target.coefficients, place: table})
+            problem = compile_problem(space, counting)
+            exponents = [-1.0 if k == Metric.LATENCY else 0.0 for k in range(N_METRICS)]
+            core = Search(problem.tables, Query([INF] * N_METRICS, -INF, exponents))
+            core.prove()
+            return 0.0 if core.best is None else float(core.best[3][Metric.LATENCY])
+
+        return beyond_all(
+            target, space.family, charged(found.net.network()), len(space.resolution), least
+        )
 
     def _costs(self, found: Answer) -> dict[str, float]:
         return dict(zip(COSTS, found.metrics[Metric.ALL_COSTS], strict=True))
@@ -192,8 +217,8 @@ class _Confident:
             table = {**target.coefficients[place], **bent}
             target = target.replace(coefficients={**target.coefficients, place: table})
         for metric in self.limited:
-            factor = cuts[metric].factor if metric in cuts else 1.0
-            limits[Metric.LATENCY + COSTS.index(metric)] *= shares[metric] / factor
+            limit = cuts[metric].limit * shares[metric]
+            limits[Metric.LATENCY + COSTS.index(metric)] = limit
         problem = compile_problem(self.space, target, self.predictor, self.extra)
         left = options.deadline - (perf_counter() - self.started)
         core = Search(

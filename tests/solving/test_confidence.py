@@ -10,8 +10,9 @@ import pytest
 from twins.problems import space as random_space
 
 import flash
+from flash.base.names import COSTS
 from flash.errors import ArgumentError
-from flash.hardware._cuts import cut_at, flat_cut
+from flash.hardware._cuts import End, cut_at
 from flash.networks.operations import charged
 
 CASES = [
@@ -58,23 +59,26 @@ def test_equals_complete_enumeration(family: str, name: str, level: float) -> No
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_a_cut_is_below_every_upper_end(family: str, name: str) -> None:
+def test_a_cut_keeps_all_that_meet_the_budget(family: str, name: str) -> None:
     target = flash.Target.load(name)
     nets = random_space(Random(f"cut{name}"), family, 400).sample(12, seed=1)
+    place = target.set_for(family)
     for metric in target.interval(nets[0]):
-        cuts = [flat_cut(target, family, metric, 0.9)]
-        for net in nets[:4]:
-            cost = target.cost(net)
-            costs = {m: getattr(cost, m) or 0.0 for m in ("latency_ms", "energy_mj", "area_mm2")}
-            counted = charged(net.network())
-            cuts.append(cut_at(target, family, counted, costs, metric, 0.9))
-        place = target.set_for(family)
-        for cut in cuts:
-            table = {**target.coefficients[place], **cut.coefficients}
-            bent = target.replace(coefficients={**target.coefficients, place: table})
-            for net in nets:
-                end = target.interval(net, 0.9)[metric][1]
-                assert cut.factor * getattr(bent.cost(net), metric) <= end * (1 + 1e-9)
+        costs = [{m: getattr(target.cost(net), m) or 0.0 for m in COSTS} for net in nets]
+        upper = [target.interval(net, 0.9)[metric][1] for net in nets]
+        for budget in sorted(upper)[::3]:
+            end = End(target, family, metric, 0.9, budget)
+            cuts = [end.flat()]
+            cuts += [
+                cut_at(end, charged(net.network()), own)
+                for net, own in zip(nets, costs, strict=True)
+            ]
+            for cut in cuts:
+                table = {**target.coefficients[place], **cut.coefficients}
+                bent = target.replace(coefficients={**target.coefficients, place: table})
+                for net, high in zip(nets, upper, strict=True):
+                    if high <= budget:
+                        assert getattr(bent.cost(net), metric) <= cut.limit * (1 + 1e-9)
 
 
 def test_it_costs_what_the_note_says() -> None:
