@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import math
 
+from ..base.names import TERMS
 from ..base.record import Record
+from . import KINDS
 from ._parts import features_of, parts_of
 from ._prediction import GAMMA, width_of
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cut", "End", "cut_at"]
 
+ROWS = 4096  # a network's rows, each of which is rounded to a unit: by so many a limit is wider
+NEAR = 1e-12  # ... and by this part, for the rounding of what makes it
 HALVINGS = 60  # of an interval that holds a point of the curve; and of t, until nothing is negative
 
 
@@ -91,8 +95,8 @@ class End:
         return math.sqrt(1.0 + self.c + self.k * z * z + t * t)
 
     def on_curve(self, t: float) -> float:
-        """Return v of the point of the curve with ``q / v = t``, not above it."""
-        low, high = self.budget * math.exp(-min(700.0, self.width * self.root(self.budget, t))), 0.0
+        """Return v of the point of the curve with ``q / v = t``, or a little more."""
+        low = self.budget * math.exp(-min(700.0, self.width * self.root(self.budget, t)))
         high = self.budget
         for _ in range(HALVINGS):
             middle = (low + high) / 2
@@ -112,7 +116,12 @@ class End:
 
     def flat(self) -> Cut:
         """Return the bound that knows nothing of a network."""
-        return Cut(self.on_curve(0.0), {})
+        return Cut(self.wider(self.on_curve(0.0)), {})
+
+    def wider(self, limit: float) -> float:
+        """Return a limit that rounding cannot break."""
+        unit: float = KINDS[self.target.kind].QUANTUM[TERMS.index(self.metric)]
+        return limit * (1.0 + NEAR) + ROWS * unit
 
 
 def cut_at(end: End, counted: Charged, costs: Mapping[str, float]) -> Cut:
@@ -138,6 +147,6 @@ def cut_at(end: End, counted: Charged, costs: Mapping[str, float]) -> Cut:
             for (column, feature), y in zip(names, slope, strict=True):
                 bent[column][feature] = bent[column].get(feature, 0.0) + m * y / norm
             if all(one >= 0.0 for each in bent.values() for one in each.values()):
-                return Cut(v + m * q, bent)
+                return Cut(end.wider(v + m * q), bent)
         t /= 2.0
     return end.flat()
