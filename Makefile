@@ -4,6 +4,7 @@
 # make test      everything that CI runs
 # make sanitize  the tests of the core and the solvers under address and undefined-behaviour checks
 # make minimum   the tests with the lowest versions that pyproject.toml admits
+# make fuzz      damaged files for every reader; FUZZ="front 1e6 3": one, how many, a seed
 # make bench     benchmarks/RESULTS.md; DATA=folder adds what needs the measured data
 # make clean     remove all that these made
 # Each sets up its own environment. PYTHON=python3.12 chooses the interpreter; FLASH_DEBUG=1 and the
@@ -14,6 +15,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 DATA ?=
 JOBS ?= auto
 TESTS ?= tests/core
+FUZZ ?=
 SOLVING ?= tests/core tests/problem tests/solving tests/codesign tests/fronts
 
 SHELL := /bin/bash
@@ -23,7 +25,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := search
 # Without its bytecode cache flash would be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum bench clean
+.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum fuzz bench clean
 .PHONY: unit-quick switches
 
 BIN := $(VENV)/bin
@@ -115,6 +117,9 @@ minimum:
 	cmp --silent minimum.txt .venv-minimum/minimum.txt || rm -rf .venv-minimum
 	PIP_CONSTRAINT=$$PWD/minimum.txt $(MAKE) unit VENV=.venv-minimum
 	cp minimum.txt .venv-minimum
+
+fuzz: $(TESTING)
+	cd tests && $(abspath $(BIN))/python -m twins.fuzz $(FUZZ)
 
 bench: $(VENV)/.installed-bench $(VENV)/.core
 	$(BIN)/python -m benchmarks.report $(if $(DATA),--data "$(DATA)")
