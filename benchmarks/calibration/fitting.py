@@ -20,11 +20,11 @@ from flash.hardware._fitting import (
     drawn_to,
     fit_relative,
     interval_table,
-    interval_width,
     leave_out,
     splits,
     summary,
 )
+from flash.hardware._prediction import interval_width
 from flash.hardware._terms import counts as features
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def fit(
 def half_widths(table: dict[str, Any], x: Array, predicted: Array, level: float = 0.9) -> Array:
     """Return the half widths of networks' intervals of the logarithm, shape (networks,)."""
     rows = x / predicted[:, None]
-    return np.array([interval_width(table, row, level)[0] for row in rows])
+    return np.array([interval_width(table, row.tolist(), level)[0] for row in rows])
 
 
 class Judged(NamedTuple):

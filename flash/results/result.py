@@ -399,8 +399,9 @@ def result_at(
 
     def intervals() -> Mapping[str, tuple[float, float]]:
         found = hardware().interval(space.decode(row))
-        if predictor is not None:
-            found["accuracy"] = predictor.interval(space.decode(row))
+        if predictor is not None and predictor.evidence is not None:  # not one made by hand
+            said = fields["accuracy"]
+            found["accuracy"] = predictor.interval_around(space.decode(row), 0.9, said)
         return found
 
     def flags() -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def test_outputs_count() -> None:
 def test_bad_outputs(outputs: Any, message: str) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         made([CONV, CONV], outputs)
-    with pytest.raises(ArgumentTypeError, match="outputs must be a list of row numbers"):
+    with pytest.raises(ArgumentTypeError, match="outputs must be a list"):
         made([CONV, CONV], "01")  # type: ignore[arg-type]
 
 

@@ -182,7 +182,7 @@ def wrong_nodes(text: bytes, rng: random.Random) -> bytes:
             inner[rng.choice(("", "x", "format", key + "s"))] = inner.pop(key)
         elif what == 4 and isinstance(inner, list):
             inner.insert(rng.randrange(len(inner) + 1), inner[key])
-        elif isinstance(inner[key], (int, float)):
+        elif isinstance(inner[key], (int, float)) and abs(inner[key]) < 1e300:
             inner[key] = inner[key] * rng.choice((-1, 0, 0.5, 2, 1e9, 1e300)) + rng.choice((0, 1))
         else:
             inner[key] = [inner[key]]
