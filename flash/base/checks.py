@@ -341,10 +341,10 @@ def is_list(value: object) -> bool:
         return False
     given: Any = value
     try:
-        len(given), iter(given)
+        iter(given)
+        return len(given) >= 0
     except Exception:  # whatever a hostile ``__len__`` raises
         return False
-    return True
 
 
 def items(name: str, value: Any, most: int) -> list[Any]:
