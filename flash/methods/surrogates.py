@@ -94,6 +94,9 @@ def product(a: Floats, b: Floats) -> Floats:
     rows = max(1, SHARED_OUT // (2 * max(1, b.shape[-2] * b.shape[-1])))
     n = a.shape[-2]
     out: Floats
+    if b.shape[-1] == 1:  # a vector, which older OpenBLAS shares out far sooner
+        out = (a * np.swapaxes(b, -1, -2)).sum(axis=-1, keepdims=True)
+        return out
     if n <= rows:
         out = np.matmul(a, b)
         return out
