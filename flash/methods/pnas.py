@@ -18,6 +18,7 @@ from math import prod
 
 import numpy as np
 
+from ..errors import ArgumentError
 from . import Option
 from .surrogates import SURROGATES, Vocabulary, surrogate
 
@@ -58,12 +59,19 @@ def run(task: Task) -> None:
     growth: Blocks | Runs = Blocks(task.ground.space) if cells else Runs(task)
     options = task.options
     limit = task.max_evals
+    least = growth.levels if cells else 1
+    if limit is not None and limit < least:
+        raise ArgumentError(
+            f"max_evals must be at least {least} for method 'pnas' on cells of {growth.levels} "
+            f"blocks, which grow by one at each level, got {limit}"
+        )
     first = options["first"] or USUAL_FIRST
     beam = options["beam"] or USUAL_BEAM
     if limit is not None and not options["first"]:
-        first = min(first, max(4, limit // 4))
+        first = min(first, max(4, limit // 4), limit - least + 1)
     if limit is not None and not options["beam"] and growth.levels > 1:
-        beam = min(beam, max(4, -(-(limit - min(first, growth.simplest)) // (growth.levels - 1))))
+        share = _share(limit - min(first, growth.simplest), growth.levels - 1)
+        beam = min(beam, share if cells else max(4, share))
     most = options["candidates"]
     most = most or (ALL if cells and options["surrogate"] != "lstm" else SOME)
     climb = _Climb(task, growth, options["surrogate"])
@@ -74,6 +82,12 @@ def run(task: Task) -> None:
             return
         found = growth.expand(parents, most, task.rng)
         climb.evaluate(climb.affordable(found[climb.order(found)], beam))
+
+
+def _share(evaluations: int, levels: int) -> int:
+    """Return a level's share of evaluations, of which some are left for the last one."""
+    up = -(-evaluations // levels)
+    return up if up * (levels - 1) < evaluations else max(1, evaluations // levels)
 
 
 class _Climb:

@@ -284,3 +284,31 @@ def test_steps_cost_and_are_charged() -> None:
     metrics = ground.charge(np.array([step]))
     assert metrics[4, 0] == SMALL.decode(step).params
     assert not ground.is_member(np.array([step]))[0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("most", [5, 6, 12])
+def test_few_evaluations_are_kept_for_whole_cells(most: int) -> None:
+    space = flash.PNASCells(filters=8, resolution=8)
+    result = flash.search(
+        space,
+        "cpu-x86",
+        method="pnas",
+        max_evals=most,
+        evaluator=lambda nets: [0.5 + 0.001 * len(str(net)) for net in nets],
+        options={"candidates": 500, "surrogate": "ridge"},
+    )
+    assert result.status == "FEASIBLE"
+    assert result.nfev <= most
+
+
+def test_fewer_evaluations_than_levels_are_refused() -> None:
+    asked: list[object] = []
+    with pytest.raises(ArgumentError, match="max_evals must be at least 5 for method 'pnas'"):
+        flash.search(
+            flash.PNASCells(filters=8, resolution=8),
+            "cpu-x86",
+            method="pnas",
+            max_evals=4,
+            evaluator=lambda nets: asked.extend(nets) or [0.5] * len(nets),  # type: ignore[func-returns-value]
+        )
+    assert not asked
