@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import statistics
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,13 +45,23 @@ def seconds(call: Callable[[], Any], repeat: int = 15, warm: int = 2) -> float:
     return in_turns([call], repeat, warm)[0]
 
 
-def in_turns(calls: Sequence[Callable[[], Any]], repeat: int = 15, warm: int = 2) -> list[float]:
-    """Return the median wall time of each call, taken in turns: a b c, a b c, ..."""
-    return [statistics.median(own) for own in times_in_turns(calls, repeat, warm)]
+def in_turns(
+    calls: Sequence[Callable[[], Any]],
+    repeat: int = 15,
+    warm: int = 2,
+    clock: Callable[[], float] = perf_counter,
+) -> list[float]:
+    """Return the median time of each call, taken in turns: a b c, a b c, ..."""
+    return [statistics.median(own) for own in times_in_turns(calls, repeat, warm, clock)]
 
 
-def times_in_turns(calls: Sequence[Callable[[], Any]], repeat: int, warm: int) -> list[list[float]]:
-    """Return all wall times of each call, taken in turns."""
+def times_in_turns(
+    calls: Sequence[Callable[[], Any]],
+    repeat: int,
+    warm: int,
+    clock: Callable[[], float] = perf_counter,
+) -> list[list[float]]:
+    """Return all times of each call, taken in turns."""
     for _ in range(warm):
         for call in calls:
             call()
@@ -58,10 +69,28 @@ def times_in_turns(calls: Sequence[Callable[[], Any]], repeat: int, warm: int) -
     with quiet():
         for _ in range(repeat):
             for own, call in zip(times, calls, strict=True):
-                start = perf_counter()
+                start = clock()
                 call()
-                own.append(perf_counter() - start)
+                own.append(clock() - start)
     return times
+
+
+def used_by_others(seconds: float = 2.0) -> float:
+    """Return how many processors are busy while this process sleeps; 0 where that is not known."""
+
+    def ticks() -> tuple[int, int]:
+        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+        every = [int(word) for word in words]
+        return sum(every), every[3] + every[4]  # idle, and waiting for a disk
+
+    try:
+        before = ticks()
+        sleep(seconds)
+        after = ticks()
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    whole, idle = (now - then for now, then in zip(after, before, strict=True))
+    return (os.cpu_count() or 1) * (1.0 - idle / max(1, whole))
 
 
 class Trace:

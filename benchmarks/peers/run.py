@@ -1,8 +1,9 @@
 """Runs one peer beside flash, in one process: ``python -m benchmarks.peers.run NAME OUT.json``.
 
 All settings first, on a few budgets; the best of them then on all. flash's own solver call is
-timed right before and after each run of the peer. A process to each peer, since OR-tools and HiGHS
-bring libraries that don't go together.
+timed right before and after each run of the peer, by wall and by processor time: a long run loses
+more of the former to other processes than a short one does. A process to each peer, since OR-tools
+and HiGHS bring libraries that don't go together.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import statistics
 import warnings
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import flash
 from benchmarks.common.cases import CASES, LINEAR, MAIN, budgets_of, keywords, problem_of, query_of
 from benchmarks.common.files import write_json
-from benchmarks.common.timing import gap, in_turns
+from benchmarks.common.timing import gap, in_turns, used_by_others
 from flash._core.search.exact import Query, Search
 from flash._core.search.shgo import explore
 from flash.hardware import as_target
@@ -72,6 +73,9 @@ PEERS = {
 }
 
 
+MOST_BUSY = 1.0  # processors that others may use
+
+
 def flash_call(tables: Any, query: Query) -> Any:
     """Solve as `flash.search` does, with the tables given."""
     search = Search(tables, query)
@@ -121,8 +125,12 @@ def _problem(case: str, budgets: dict[str, float]) -> PeerProblem:
 def _run(
     peer: Any, problem: PeerProblem, setting: str, limit_s: float, optimum: float, seed: int
 ) -> Outcome:
+    start = process_time()
     outcome: Outcome = peer.solve(problem, setting, limit_s=limit_s, optimum=optimum, seed=seed)
-    return outcome
+    used = process_time() - start
+    if not outcome.finished:  # as its wall time
+        used = max(used, limit_s)
+    return outcome._replace(extra={**(outcome.extra or {}), "cpu_s": used})
 
 
 def _one(
@@ -137,13 +145,13 @@ def _one(
     optimum = float(best[2])
     kept = keywords(budgets)
     calls = [lambda: flash_call(tables, query), lambda: flash.search(space, target, **kept)]
-    before = in_turns(calls, 9)
-    start = perf_counter()
+    before, before_cpu = in_turns(calls, 9), in_turns(calls, 9, clock=process_time)
+    start, start_cpu = perf_counter(), process_time()
     PeerProblem(compile_problem(space, target), budgets)
-    prepare = perf_counter() - start
+    prepare, prepare_cpu = perf_counter() - start, process_time() - start_cpu
     problem = _problem(plan.case, budgets)
     outcomes = [_run(peer, problem, setting, limit, optimum, seed) for seed in range(repeat)]
-    after = in_turns(calls, 9)
+    after, after_cpu = in_turns(calls, 9), in_turns(calls, 9, clock=process_time)
     outcomes.sort(key=lambda one: one.seconds)
     one = outcomes[len(outcomes) // 2]
     if one.objective > optimum:
@@ -152,6 +160,8 @@ def _one(
     extra = one.extra or {}
     solver = extra.get("solver_s", one.seconds)
     own, whole = (statistics.mean(pair) for pair in zip(before, after, strict=True))
+    own_cpu, whole_cpu = (statistics.mean(pair) for pair in zip(before_cpu, after_cpu, strict=True))
+    cpu = extra["cpu_s"]
     return {
         "budgets": budgets,
         "optimum": optimum,
@@ -163,6 +173,10 @@ def _one(
         "ratio": solver / own,
         "ratio_with_setup": one.seconds / own,
         "whole_ratio": (prepare + one.seconds) / whole,
+        "cpu_s": cpu,
+        "flash_cpu_s": own_cpu,
+        "cpu_ratio": cpu * (solver / one.seconds if one.seconds else 1.0) / own_cpu,
+        "whole_cpu_ratio": (prepare_cpu + cpu) / whole_cpu,
         "gap": gap(one.objective, optimum),
         "finished": one.finished,
         "evaluations": one.evaluations,
@@ -175,7 +189,10 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, float]:
     def median(key: str) -> float:
         return float(statistics.median(run[key] for run in runs))
 
-    keys = ("gap", "seconds", "solver_s", "flash_s", "ratio", "ratio_with_setup", "whole_ratio")
+    keys = (
+        *("gap", "seconds", "solver_s", "flash_s", "ratio", "ratio_with_setup", "whole_ratio"),
+        *("cpu_s", "flash_cpu_s", "cpu_ratio", "whole_cpu_ratio"),
+    )
     return {
         **{key: median(key) for key in (*keys, "evaluations")},
         "worst_gap": max(run["gap"] for run in runs),
@@ -200,7 +217,14 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(PEERS))
     parser.add_argument("out", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--loaded", action="store_true", help="measure beside others' work too")
     arguments = parser.parse_args()
+    busy = used_by_others()
+    if busy > MOST_BUSY and not arguments.loaded:
+        parser.error(
+            f"others keep {busy:.1f} processors busy: a ratio of a long run to a short one would "
+            "be theirs; wait, or give --loaded"
+        )
     result = run_peer(arguments.name, arguments.quick)
     write_json(arguments.out, result)
     print(json.dumps({key: result[key] for key in ("peer", "best", "summary")}, indent=1))
