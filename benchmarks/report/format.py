@@ -61,13 +61,15 @@ def triple(found: Sequence[float | None] | None, scale: float = 1.0) -> str:
 
 
 def verdict(found: Sequence[float | None] | None, claimed: float) -> str:
-    """Return what a ratio with its interval says of a claim."""
+    """Return what a ratio with its interval says of a claim.
+
+    Reproduced is what reaches it by itself: not what an interval's far end reaches.
+    """
     if found is None:
         return "not to be told: one of the two never came there"
     ratio, low, high = found
-    if low is not None and low > 1.0:
-        within = high is None or high >= claimed
-        return "reproduced" if within else "reproduced in kind, less in size"
+    if ratio is not None and low is not None and low > 1.0:
+        return "reproduced" if ratio >= claimed else "reproduced in kind, less in size"
     if high is not None and high < 1.0:
         return "refuted: more"
     if high is not None and high < claimed:

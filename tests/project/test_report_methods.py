@@ -21,6 +21,7 @@ def test_verdicts_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict([2.8, 1.4, 5.0], 2.78) == "reproduced"
     assert verdict([2.8, 1.4, None], 2.78) == "reproduced"
     assert verdict([1.5, 1.2, 2.0], 2.78) == "reproduced in kind, less in size"
+    assert verdict([2.39, 2.01, 2.89], 2.78) == "reproduced in kind, less in size"
     assert verdict([0.5, 0.2, 0.9], 2.78) == "refuted: more"
     assert verdict([1.1, 0.6, 1.9], 2.78) == "refuted in size; no difference shown"
     assert verdict([1.4, 0.7, 3.0], 2.78).startswith("not shown")
