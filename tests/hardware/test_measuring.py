@@ -467,6 +467,7 @@ def test_a_broken_model_elsewhere_keeps_the_others(tmp_path: Path) -> None:
     assert len(Measurement.load(folder / "measurements.jsonl")) == 2
 
 
+@pytest.mark.torch
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(ArgumentError, match="folder must be new or empty"):
