@@ -50,10 +50,13 @@ def flags_for(
     """
     known = (target.residuals or {}).get(target.set_for(architecture_family))
     known = known if isinstance(known, dict) else {}
+    from . import KINDS
+
     flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
     if known.get("networks") == 0:
         flags.append(
             f"{target.name} is not calibrated: its costs are estimated from its specification"
+            + getattr(KINDS[target.kind], "BESIDE", "")
         )
     elif architecture_family in target.not_calibrated_families:
         fitted = [

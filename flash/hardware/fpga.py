@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 FEATURES = ("cycles", "bits_moved", "macs", "layers")
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
+# Said of a target that is not calibrated; docs/codesign.md has the networks and boards.
+BESIDE = "; published accelerators with the same units take 1.2 to 1.8 times as long"
 GROUPED = True
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()

@@ -412,6 +412,8 @@ def result_at(
 
             own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
         told = notes + own + tuple(_crossed(budgets, result.intervals or {}))
+        if predictor is None and result.objective_name == "nn_degree":
+            told += _shallow(space, row)
         if predictor is None:
             return told
         from ..predictors.trust import trust
@@ -434,6 +436,25 @@ def result_at(
         **fields,
     )
     return result
+
+
+def _shallow(space: SearchSpace | NetworkSpace[Any], row: tuple[int, ...]) -> tuple[str, ...]:
+    """Return a note where every cell has the least depth, though more could be had."""
+    depths = getattr(space, "depths", None)
+    if depths is None:  # of a NetworkSpace
+        return ()
+    cells: Any = getattr(space.decode(row), "cells", ())
+    chosen = [
+        (cell.depth, min(choices))
+        for cell, choices in zip(cells, depths, strict=False)
+        if len(choices) > 1
+    ]
+    if not chosen or any(depth > least for depth, least in chosen):
+        return ()
+    return (
+        "NN-Degree hardly counts depth, and each cell has the least that it may: fit a predictor "
+        "to some 25 trained networks (flash.train, AccuracyPredictor.fit) where depth matters",
+    )
 
 
 def _crossed(

@@ -386,7 +386,8 @@ def test_flags_of_a_search_are_those_of_the_cost(
             raise
         return
     assert result.architecture is not None
-    assert result.flags == Target.load(name).cost(result.architecture).flags
+    of_costs = tuple(one for one in result.flags if "hardly counts depth" not in one)
+    assert of_costs == Target.load(name).cost(result.architecture).flags
 
 
 def test_features_that_no_network_had_are_flagged() -> None:

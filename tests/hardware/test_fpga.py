@@ -199,3 +199,8 @@ def test_search_and_single_costs_agree() -> None:
         )
         assert space.size == 1
         assert flash.search(space, target).latency_ms == target.cost(arch).latency_ms
+
+
+def test_a_search_says_how_much_slower_published_accelerators_are() -> None:
+    flags = flash.search("mobilenet-v2", "fpga-zu3eg", max_macs=300e6).flags
+    assert any("is not calibrated" in one and "1.2 to 1.8 times as long" in one for one in flags)
