@@ -38,9 +38,7 @@ if sys.platform == "win32":
         sys.exit("setup.py: FLASH_NATIVE and FLASH_SANITIZE need gcc or clang")
 else:
     # Never -ffast-math: it reorders sums, and at link time flushes denormals process-wide.
-    # gcc 12 makes wrong code of an AVX-512 kernel with -O3 and -fsanitize=undefined, not with -O2
-    level = "-O0" if debug else "-O2" if sanitize else "-O3"
-    flags = [level, "-ffp-contract=off", "-fno-math-errno", "-std=gnu11"]
+    flags = ["-O0" if debug else "-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu11"]
     if native:
         flags.append("-march=native")
     if debug or sanitize or coverage:
