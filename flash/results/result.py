@@ -397,11 +397,17 @@ def result_at(
     def hardware() -> Target:
         return target if charged is None else charged()
 
+    # Nothing here may hold the result: a circle is left to the collector, which takes its time.
+    kept: list[Mapping[str, tuple[float, float]]] = []
+
     def intervals() -> Mapping[str, tuple[float, float]]:
+        if kept:
+            return kept[0]
         found = hardware().interval(space.decode(row))
         if predictor is not None and predictor.evidence is not None:  # not one made by hand
             said = fields["accuracy"]
             found["accuracy"] = predictor.interval_around(space.decode(row), 0.9, said)
+        kept.append(found)
         return found
 
     def flags() -> tuple[str, ...]:
@@ -411,8 +417,8 @@ def result_at(
             from ..hardware.costing import flags_at
 
             own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
-        told = notes + own + tuple(_crossed(budgets, result.intervals or {}))
-        if predictor is None and result.objective_name == "nn_degree":
+        told = notes + own + tuple(_crossed(budgets, intervals()))
+        if predictor is None and fields.get("objective_name") == "nn_degree":
             told += _shallow(space, row)
         if predictor is None:
             return told
@@ -422,7 +428,7 @@ def result_at(
 
     if predictor is not None:
         fields.setdefault("scored_by", predictor.title)
-    result: SearchResult[Any] = SearchResult(
+    return SearchResult(
         space,
         target.name,
         budgets,
@@ -435,7 +441,6 @@ def result_at(
         **target.costs_among(metrics),
         **fields,
     )
-    return result
 
 
 def _shallow(space: SearchSpace | NetworkSpace[Any], row: tuple[int, ...]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from itertools import combinations
 from typing import Any
 
@@ -169,3 +171,18 @@ def test_nothing_found_is_a_status_of_its_own() -> None:
     result = flash.search("densenet", "rram", objective=nothing)
     assert (result.status, result.stopped, result.proven) == ("NOT_FOUND", None, False)
     assert flash.SearchResult.from_json(result.to_json()) == result
+
+
+@pytest.mark.parametrize("budget", [4.0, 0.01])
+def test_a_result_is_freed_when_nobody_has_it(budget: float) -> None:
+    """What works its notes out holds no result: a circle would be left to the collector."""
+    result = flash.search("densenet", "rram", max_latency_ms=budget)
+    left = weakref.ref(result)
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        del result
+        assert left() is None
+    finally:
+        if was_on:
+            gc.enable()
