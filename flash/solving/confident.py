@@ -176,13 +176,20 @@ class _Confident:
             counting = target.replace(coefficients={**target.coefficients, place: table})
             problem = compile_problem(space, counting)
             exponents = [-1.0 if k == Metric.LATENCY else 0.0 for k in range(N_METRICS)]
-            core = Search(problem.tables, Query([INF] * N_METRICS, -INF, exponents))
+            query = Query([INF] * N_METRICS, -INF, exponents)
+            core = Search(problem.tables, query, time_limit_s=self._left())
             core.prove()
-            return 0.0 if core.best is None else float(core.best[3][Metric.LATENCY])
+            if core.best is None or core.stopped:
+                return 0.0
+            return float(core.best[3][Metric.LATENCY])
 
         return beyond_all(
             target, space.family, charged(found.net.network()), len(space.resolution), least
         )
+
+    def _left(self) -> float:
+        """Return the seconds that are left."""
+        return max(0.0, self.options.deadline - (perf_counter() - self.started))
 
     def _costs(self, found: Answer) -> dict[str, float]:
         return dict(zip(COSTS, found.metrics[Metric.ALL_COSTS], strict=True))
@@ -220,12 +227,12 @@ class _Confident:
             limit = cuts[metric].limit * shares[metric]
             limits[Metric.LATENCY + COSTS.index(metric)] = limit
         problem = compile_problem(self.space, target, self.predictor, self.extra)
-        left = options.deadline - (perf_counter() - self.started)
+        evals = options.evals  # of all rounds together; negative: any number
         core = Search(
             problem.tables,
             Query(limits, device.least, device.wanted.exponents),
-            time_limit_s=max(0.0, left),
-            max_leaves=options.evals,
+            time_limit_s=self._left(),
+            max_leaves=evals if evals < 0 else max(1, evals - self.nfev),
         )
         if options.method == "shgo":
             explore(core, options.seed)

@@ -160,10 +160,11 @@ def check_options(given: Mapping[str, Any]) -> Options:
     confidence = given.get("confidence")
     if confidence is not None:
         confidence = number("confidence", confidence, 0.5, 0.99)
-        if codesign or callable(given["objective"]) or common.callback or common.progress:
+        other = codesign or callable(given["objective"]) or common.callback or common.progress
+        if other or not common.certify:
             raise ArgumentError(
-                "confidence goes with neither codesign, an objective function, a callback nor "
-                "progress"
+                "confidence goes with neither codesign, an objective function, a callback, "
+                "progress nor certify=False"
             )
     return Options(
         method, common.certify, common.seed, common.deadline, evals, common.callback,

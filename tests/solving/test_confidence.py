@@ -123,6 +123,10 @@ def test_a_fleet_takes_it() -> None:
             "confidence is for methods",
         ),
         (
+            {"confidence": 0.9, "max_latency_ms": 9.0, "certify": False},
+            "certify=False",
+        ),
+        (
             {"confidence": 0.9, "max_latency_ms": 9.0, "progress": True},
             "confidence goes with neither",
         ),
@@ -131,3 +135,14 @@ def test_a_fleet_takes_it() -> None:
 def test_what_is_refused(given: dict[str, Any], text: str) -> None:
     with pytest.raises(ArgumentError, match=text):
         flash.search("resnet", "raspberry-pi-4", **given)
+
+
+def test_evaluations_are_those_of_all_rounds() -> None:
+    result = flash.search(
+        "densenet", "cpu-x86", max_latency_ms=20.0, confidence=0.9, max_evals=1500
+    )
+    assert result.stopped == "max_evals"
+    assert not result.proven
+    free = flash.search("densenet", "cpu-x86", max_latency_ms=20.0, confidence=0.9)
+    assert free.proven
+    assert result.nfev < free.nfev
