@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from ..base.checks import number
-from ..base.names import Column
+from ..base.names import COSTS, Column
 from ..networks.operations import charged
 from . import KINDS
 from ._classes import as_in_class, unseen_class
@@ -104,7 +104,23 @@ def distances_of(
 def _widths(
     target: Target, family: str, counted: Charged, own: Mapping[str, float | None], level: float
 ) -> dict[str, tuple[float, float, float, float]]:
-    """Return (value, half width of its logarithm, h, `_beyond`) of each metric with intervals."""
+    """Return (value, half width of its logarithm, h, `_beyond`) of each metric with intervals.
+
+    A result asks for them twice, for its intervals and for its flags: the last are kept.
+    """
+    asked = (id(target), family, level, *(own.get(metric) for metric in COSTS))
+    kept = counted.widths
+    if kept is not None and kept[0] == asked:
+        found: dict[str, tuple[float, float, float, float]] = kept[2]
+        return found
+    result = _made_widths(target, family, counted, own, level)
+    counted.widths = (asked, target, result)  # holding the target keeps its id its own
+    return result
+
+
+def _made_widths(
+    target: Target, family: str, counted: Charged, own: Mapping[str, float | None], level: float
+) -> dict[str, tuple[float, float, float, float]]:
     place = target.set_for(family)
     tables = (target.intervals or {}).get(place)
     if not tables:

@@ -14,6 +14,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from .network import Layer, Network
 
@@ -44,14 +45,19 @@ class Charged:
         "densenet" where a cell of the network holds a concatenation, else "".
     too_large : int or None
         A layer too large to be counted in 62 bits.
+    widths : tuple or None
+        Of its intervals, kept by flash/hardware/_prediction.py.
     """
 
     layers: Sequence[Layer]
     input_shape: tuple[int, int, int]
 
-    __slots__ = ("counts", "family", "input_shape", "layers", "packed", "rows", "too_large")
+    __slots__ = (
+        *("counts", "family", "input_shape", "layers", "packed", "rows", "too_large", "widths"),
+    )
 
     def __init__(self, net: Network) -> None:
+        self.widths: Any = None
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
         found = net.counted

@@ -399,27 +399,33 @@ def result_at(
 
     # Nothing here may hold the result: a circle is left to the collector, which takes its time.
     kept: list[Mapping[str, tuple[float, float]]] = []
+    nets: list[Any] = []
+
+    def net() -> Any:  # one for all of them, which keeps its layers and costs
+        if not nets:
+            nets.append(space.decode(row))
+        return nets[0]
 
     def intervals() -> Mapping[str, tuple[float, float]]:
         if kept:
             return kept[0]
-        found = hardware().interval(space.decode(row))
+        found = hardware().interval(net())
         if predictor is not None and predictor.evidence is not None:  # not one made by hand
             said = fields["accuracy"]
-            found["accuracy"] = predictor.interval_around(space.decode(row), 0.9, said)
+            found["accuracy"] = predictor.interval_around(net(), 0.9, said)
         kept.append(found)
         return found
 
     def flags() -> tuple[str, ...]:
         if charged is None:
-            own = target.cost(space.decode(row)).flags
+            own = target.cost(net()).flags
         else:
             from ..hardware.costing import flags_at
 
-            own = flags_at(charged(), space.decode(row), target.costs_among(metrics))
+            own = flags_at(charged(), net(), target.costs_among(metrics))
         told = notes + own + tuple(_crossed(budgets, intervals()))
         if predictor is None and fields.get("objective_name") == "nn_degree":
-            told += _shallow(space, row)
+            told += _shallow(space, net())
         if predictor is None:
             return told
         from ..predictors.trust import trust
@@ -443,12 +449,12 @@ def result_at(
     )
 
 
-def _shallow(space: SearchSpace | NetworkSpace[Any], row: tuple[int, ...]) -> tuple[str, ...]:
+def _shallow(space: SearchSpace | NetworkSpace[Any], net: Any) -> tuple[str, ...]:
     """Return a note where every cell has the least depth, though more could be had."""
     depths = getattr(space, "depths", None)
     if depths is None:  # of a NetworkSpace
         return ()
-    cells: Any = getattr(space.decode(row), "cells", ())
+    cells: Any = getattr(net, "cells", ())
     chosen = [
         (cell.depth, min(choices))
         for cell, choices in zip(cells, depths, strict=False)
