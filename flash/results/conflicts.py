@@ -36,7 +36,9 @@ __all__ = [
     "TableOracle",
     "Undecided",
     "explain",
+    "hitting_sets",
     "limits_and_floor",
+    "minimal_sets",
     "why_not",
 ]
 
@@ -275,11 +277,11 @@ def explain(oracle: Oracle, budgets: Mapping[str, float], what: str = "network")
             value = least_of(name, {})
             if value is not None:
                 least[name] = value
-        sets = _minimal_sets(list(budgets), meets)
+        sets = minimal_sets(list(budgets), meets)
         for names in sets:
             each = {name: least_of(name, _of(budgets, names)) for name in names}
             conflicts.append({name: value for name, value in each.items() if value is not None})
-        for names in _hitting_sets(sets):
+        for names in hitting_sets(sets):
             remedy = _known(partial(_remedy, oracle, budgets, names))
             if remedy:
                 remedies.append(remedy)
@@ -300,7 +302,7 @@ def _of(budgets: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
     return {name: budgets[name] for name in names}
 
 
-def _minimal_sets(
+def minimal_sets(
     names: Sequence[str], meets: Callable[[tuple[str, ...]], bool | None]
 ) -> list[tuple[str, ...]]:
     """Return the minimal sets of budgets that nothing meets; a set that holds one of which that is
@@ -319,7 +321,7 @@ def _minimal_sets(
     return found
 
 
-def _hitting_sets(sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def hitting_sets(sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return the minimal sets that have something of every set, the smallest first."""
     names = tuple(dict.fromkeys(name for one in sets for name in one))
     found: list[tuple[str, ...]] = []

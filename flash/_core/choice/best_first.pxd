@@ -117,3 +117,4 @@ cdef inline void best_first(State* s, int64_t first) noexcept nogil:
             and s.heap[0].bound >= threshold(s)):
         s.failed = not take_up(s, trail)
     s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
+    s.over = 1

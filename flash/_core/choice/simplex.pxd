@@ -15,6 +15,7 @@ from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
+from flash._core.choice.choices cimport pause
 from flash._core.choice.state cimport MOST_TIGHT, State, hide
 
 
@@ -30,6 +31,7 @@ cdef extern from *:
 
 cdef enum:
     PATIENCE = 40        # pivots, and so many more for each open group and tight row
+    LOOKS = 64           # pivots between looks at the limits: a power of two
 
 
 cdef inline double value_of(const State* s, int32_t g, int32_t i) noexcept nogil:
@@ -403,6 +405,8 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
     cdef int32_t r, row, most = PATIENCE * (1 + s.n_tight) + 8 * s.n_open, step
     cdef double x, worst, bound
     for step in range(most):
+        if step & (LOOKS - 1) == LOOKS - 1 and pause(s):
+            return -1
         worst = -ALMOST
         leaves = -1
         row = -1

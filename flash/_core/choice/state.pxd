@@ -97,6 +97,7 @@ cdef struct State:
     double unit          # values differ by multiples of it
     int32_t* answer      # by number
     double bound         # of what is left, at the end
+    int over             # the search has ended
     int64_t nodes, pivots, leaves, most_nodes
     double deadline
     int ended
