@@ -7,11 +7,12 @@ from fractions import Fraction
 from math import isclose
 from typing import Any
 
-import flash
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.choices import Answer, Table, holds, random_conditions, random_problem
+
+import flash
 
 MANY = 400
 
@@ -22,10 +23,7 @@ def met(table: Table, where: list[str]) -> list[Answer]:
     return [
         answer
         for answer in table.answers()
-        if all(
-            eval(code, {"Fraction": Fraction}, table.environment(answer))  # noqa: S307
-            for code in codes
-        )
+        if all(eval(code, {"Fraction": Fraction}, table.environment(answer)) for code in codes)
     ]
 
 
@@ -38,9 +36,7 @@ def worth(answer: Answer, objective: Any, greatest: bool) -> Any:
         for name, power in objective["product"].items():
             value *= float(answer.metrics[name]) ** power
     else:
-        value = eval(  # noqa: S307
-            holds(objective), {"Fraction": Fraction}, dict(answer.metrics)
-        )
+        value = eval(holds(objective), {"Fraction": Fraction}, dict(answer.metrics))
     return -value if greatest else value
 
 
