@@ -42,7 +42,8 @@ def find(
     tell = teller(callback, progress, started)
     query = Query(limits, least)
     one = (goals, query, epsilon, deadline, started)
-    weighed, stopped, found = 0, None, []
+    weighed, stopped = 0, None
+    found: list[tuple[Any, Any]] = []
     if isinstance(problem, Problem):
         core, stopped = _run(problem, *one, tell)
         weighed, points = core.weighed, _points(problem, core, least)
@@ -179,7 +180,8 @@ def _merged(
             costs[:, k] *= -1.0
     keys = [*costs.T, *metric[:, Metric.ALL_COSTS].T, -metric[:, Metric.SCORE], *x.T]
     order: Any = np.lexsort(keys[::-1])
-    kept = np.array(nondominated(np.ascontiguousarray(costs), order), dtype=np.int64)
+    same: Any = np.ascontiguousarray(costs)
+    kept = np.array(nondominated(same, order), dtype=np.int64)
     return x[kept], metric[kept]
 
 

@@ -135,7 +135,9 @@ def _tiles(
     if not sides:
         raise FormatError(f"{at} needs parameters.floorplan, the rule that gives networks a tile")
     if data.get("design") is not None:
-        raise FormatError(f"{at} goes with no design: its accelerators would have tiles of their own")
+        raise FormatError(
+            f"{at} goes with no design: its accelerators would have tiles of their own"
+        )
     own, *others = sides
     known = tuple(str(side) for side in others)
     result = {}

@@ -1,7 +1,7 @@
 """A target with the models of several tiles: a floorplanner gives each network one of them.
 
 The target's own fields are those of its parameter `tile`; the others' are in its field `tiles`.
-Whoever charges a network, or parts a space by tile, goes on with the target of one tile (`on_tile`).
+Whoever charges a network, or parts a space by tile, goes on with the target of one tile: `on_tile`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def several(target: Target) -> str:
     return " and ".join(map(str, target._by_tile))
 
 
-def refuse_several(target: Target) -> NoReturn:
+def refuse_several(target: Target, where: str = "here") -> NoReturn:
     """Refuse a target with the models of several tiles where one is needed.
 
     Raises
@@ -72,7 +72,7 @@ def refuse_several(target: Target) -> NoReturn:
     ArgumentError
     """
     raise ArgumentError(
-        f"target must have the model of one tile here, got {target.name!r}, which has those of "
+        f"target must have the model of one tile {where}, got {target.name!r}, which has those of "
         f"{several(target)} cells: flash.search (by 'shgo' or 'exact', without codesign), "
         "flash.evaluate, flash.pareto and flash.sweep take it as it is; "
         f"elsewhere use target.on_tile({next(iter(target._by_tile))})"

@@ -222,8 +222,8 @@ def _split(space: SearchSpace, kind: Any) -> Iterator[tuple[SearchSpace, tuple[N
     """
     lengths = space.lengths[:GLOBALS]
     if space.widths is None:
-        for *box, narrow in _boxes(lengths, lambda *at: _is_narrow(space, kind, *at)):
-            yield (*_part(space, box), kind.side_of(narrow))
+        for *whole, narrow in _boxes(lengths, lambda *at: _is_narrow(space, kind, *at)):
+            yield (*_part(space, whole), kind.side_of(narrow))
         return
     for factors, counts, sizes, wide in _boxes(
         lengths, lambda _f, _c, size: _narrow_cells(space, kind, size) is None

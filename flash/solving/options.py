@@ -98,13 +98,10 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
-        run = Run(
-            problem, device.budgets, limits, device.query, wanted, self.seed, started
-        )
+        run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
         run.floor = device.least
         run.listen(self.callback, self.progress, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
-
 
     def _tiled(
         self,
@@ -120,9 +117,7 @@ class Options(Record):
 
         wanted, limits = device.wanted, device.limits
         if self.confidence is not None:
-            return search_confident_tiled(
-                self, space, predictor, device, self.confidence, started
-            )
+            return search_confident_tiled(self, space, predictor, device, self.confidence, started)
         extra = count_columns((*limits_on(limits), *wanted.metrics))
         known = device.target.compiled
         problem = Tiled(space, device.target, predictor, extra)

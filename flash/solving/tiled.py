@@ -19,7 +19,6 @@ from .run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ..predictors.predictor import AccuracyPredictor
