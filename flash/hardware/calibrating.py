@@ -211,7 +211,8 @@ def _fitted_tiles(
         base = model.on_tile(side)
         entry = entry_of(base, rule)
         if counts[side] >= LEAST:
-            entry |= _fitted(base, some, metrics, prior, doubts)
+            told = f"{model.name} on tiles of {side}"
+            entry |= _fitted(base.replace(name=told), some, metrics, prior, doubts)
         else:
             told = (
                 f"{counts[side] or 'none'} of the different networks measured "

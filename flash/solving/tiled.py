@@ -133,9 +133,11 @@ class TiledRun(Run):
             for k in parts:
                 core = self._core(k, None)
                 cores.append(core)
-                explore(core, self.seed)
+                try:
+                    explore(core, self.seed)
+                finally:
+                    self._take(k, core)
                 own[k] = -INF if core.best is None else core.best[2]
-                self._take(k, core)
                 if core.stopped:
                     return self._stopped(core), certify
         if cores and not certify and self._reached() is not None:
