@@ -51,7 +51,9 @@ def test_it_is_one_file(tmp_path: Path) -> None:
     file = tmp_path / "both.json"
     target.to_json(file)
     again = Target.load(file)
-    assert again == target == Target.from_dict(target.to_dict()) == pickle.loads(pickle.dumps(target))
+    assert (
+        again == target == Target.from_dict(target.to_dict()) == pickle.loads(pickle.dumps(target))
+    )
     arch = Architecture("resnet", [Cell(32, 2, 16)], num_classes=10)
     assert again.cost(arch).latency_ms == target.cost(arch).latency_ms
     assert target.on_tile(512).cost(arch) == target.cost(arch)
@@ -77,7 +79,10 @@ def test_tiles_that_are_refused() -> None:
     target = Target.load("rram-1024")
     for others, told in (
         ((), "others must have a target for each of the tiles 512, got none"),
-        (("cpu-x86",), "others must be of kind 'rram', one for each of the tiles 512, got 'cpu-x86'"),
+        (
+            ("cpu-x86",),
+            "others must be of kind 'rram', one for each of the tiles 512, got 'cpu-x86'",
+        ),
         (("rram-1024",), "got 'rram-1024' of kind 'rram' with tiles of 1024"),
         (("rram", "rram"), "one for each of the tiles 512, got 'rram'"),
     ):

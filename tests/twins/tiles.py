@@ -31,7 +31,9 @@ def space(random: Random, family: str) -> SearchSpace:
     most = max(cells) if isinstance(cells, list) else cells
     choices: dict[str, Any] = {"cells": cells, "skips": random.choice([[0, 16], HALVES])}
     if random.random() < 0.5:
-        widths = [random.sample([8, 16, 63, 64, 65, 100], random.randint(1, 2)) for _ in range(most)]
+        widths = [
+            random.sample([8, 16, 63, 64, 65, 100], random.randint(1, 2)) for _ in range(most)
+        ]
         choices["widths"] = tuple(widths)
     else:
         choices["width_multipliers"] = random.sample([0.5, 1, 2, 3, 4, 5], random.randint(1, 3))
