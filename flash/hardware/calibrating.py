@@ -249,7 +249,10 @@ def _on_own_tiles(model: Target, found: list[Sample]) -> list[Sample]:
             f"networks must be given tiles of {own['tile']} cells by the floorplanner of "
             f"{model.name}, got none that is"
         )
-    warn(f"{told} are left out: the floorplanner gives them other tiles than {model.name} has")
+    warn(
+        f"{told} are left out: the floorplanner gives them other tiles than {model.name} has "
+        "(Target.with_tiles makes a base of several)"
+    )
     return [one for one, tile in zip(found, tiles, strict=True) if tile is None]
 
 

@@ -225,7 +225,7 @@ class Target(Record):
 
         Examples
         --------
-        >>> both = flash.Target.load("rram-1024").with_tiles("rram")
+        >>> both = flash.Target.load("rram-1024").with_tiles("rram")  # "rram-neurosim" is this
         >>> flash.search("resnet", both, max_energy_mj=1.0)
         """
         from .tiles import with_tiles

@@ -93,7 +93,8 @@ def with_tiles(
         raise ArgumentTypeError(f"name must be text, got {shown(name)}")
     own, *wanted = sides
     entries: dict[str, dict[str, Any]] = {}
-    for other in map(as_target, others):
+    models = [as_target(other) for other in others]
+    for other in models:
         side = _parameters(other).get("tile")
         if other.kind != target.kind or side not in wanted or str(side) in entries:
             raise ArgumentError(
@@ -111,14 +112,18 @@ def with_tiles(
         )
     data = target.to_dict()
     data["name"] = f"{target.kind}-{parameters['floorplan']}" if name is None else name
+    named = dict(zip(entries, models, strict=True))
+    tiles = ", ".join(f"of {side} x {side} cells {one.name}" for side, one in named.items())
     data["description"] = (
-        f"The models of {own} x {own} tiles of {target.name}, "
-        + ", ".join(
-            f"of {side} x {side} of {as_target(one).name}"
-            for side, one in zip(entries, others, strict=True)
-        )
-        + f": each network has the tile that the floorplan {parameters['floorplan']!r} gives it."
+        f"The models of several tiles, of {own} x {own} cells {target.name}, {tiles}: each network "
+        f"is charged by that of the tile which the floorplan {parameters['floorplan']!r} gives it."
     )
+    data["provenance"] = {
+        **data.get("provenance", {}),
+        "other tiles": {
+            side: {"target": one.name, **(one.provenance or {})} for side, one in named.items()
+        },
+    }
     for key in ("design", "ablation"):
         data.pop(key, None)
     data["tiles"] = entries

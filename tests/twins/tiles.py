@@ -15,8 +15,8 @@ HALVES = Range(0, 2, unit="width/2")
 
 @cache
 def both() -> Target:
-    """The shipped targets of either tile, as one."""
-    return Target.load("rram-1024").with_tiles("rram")
+    """The shipped target."""
+    return Target.load("rram-neurosim")
 
 
 def side(arch: flash.Architecture) -> int:
