@@ -22,6 +22,7 @@ cdef enum:
     JOINING = 6          # options that join a group at once
     NEAR = 40            # options of a group in the core, about
     ROUNDS = 24
+    COUNTED = 256        # options of a group that are counted, for all of them
     HALVINGS = 24        # of what is near, until about so many are
     CORE_WORK = 2000000  # numbers looked at in a core at most
     CORE_NODES = 4000
@@ -31,8 +32,11 @@ cdef enum:
 cdef extern from *:
     """
     #define FLASH_ALMOST_NOTHING 1e-9
+    #define FLASH_NEARLY_BEST 0.5
     """
-    const double ALMOST_NOTHING "FLASH_ALMOST_NOTHING"   # of a value: what joins is as good
+    const double ALMOST_NOTHING "FLASH_ALMOST_NOTHING"   # of a value: what is better by less does
+                                                         # not join
+    const double NEARLY_BEST "FLASH_NEARLY_BEST"         # of the best's gain, for which others join
 
 
 cdef inline int any_large(const State* s) noexcept nogil:
@@ -76,11 +80,11 @@ cdef inline void bring_back(State* s, int32_t n_open) noexcept nogil:
     s.n_open = n_open
 
 
-cdef inline void price_hidden(State* s, int32_t g) noexcept nogil:
-    """Reduced values of a group's hidden options, against its key."""
+cdef inline double price_hidden(State* s, int32_t g) noexcept nogil:
+    """Reduced values of a group's hidden options, against its key; the greatest."""
     cdef int32_t first = s.start[g], low = s.alive[g], high = s.full[g], i, k
     cdef double* d = s.d + first
-    cdef double y, base = value_of(s, g, s.key[g] - first)
+    cdef double y, top = -INFINITY, base = value_of(s, g, s.key[g] - first)
     cdef const double* a
     for i in range(low, high):
         d[i] = s.c[first + i] - base
@@ -90,31 +94,32 @@ cdef inline void price_hidden(State* s, int32_t g) noexcept nogil:
             a = s.block[k]
             for i in range(low, high):
                 d[i] -= y * a[i]
+    for i in range(low, high):
+        top = d[i] if d[i] > top else top
+    return top
 
 
 cdef inline int join(State* s, int32_t n_open) noexcept nogil:
     """Prices what is hidden, and brings a group's options back that are better than its key, the
     best few of them; how many."""
-    cdef int32_t j, g, i, best, first, last, _round
+    cdef int32_t j, g, i, first, count
     cdef double top, tolerance = ALMOST_NOTHING * (1.0 + s.size_c / s.n_groups)
     cdef int joined = 0
     for j in range(n_open):
         g = s.open[j]
         first = s.start[g]
-        price_hidden(s, g)
-        for _round in range(JOINING):
-            best = -1
-            top = tolerance
-            last = first + s.full[g]
-            for i in range(first + s.alive[g], last):
-                if s.d[i] > top:
-                    top = s.d[i]
-                    best = i
-            if best < 0:
-                break
-            change_places(s, g, best, first + s.alive[g])
-            s.alive[g] += 1
-            joined += 1
+        top = price_hidden(s, g)
+        if top <= tolerance:
+            continue
+        top *= NEARLY_BEST
+        count = 0
+        for i in range(first + s.alive[g], first + s.full[g]):
+            if s.d[i] >= top and count < JOINING:
+                # what lies there now was looked at before
+                change_places(s, g, i, first + s.alive[g])
+                s.alive[g] += 1
+                count += 1
+        joined += count
     return joined
 
 
@@ -144,16 +149,19 @@ cdef inline void mark_sample(State* s) noexcept nogil:
 cdef inline void mark_near(State* s, double scale) noexcept nogil:
     """Marks, of all options, those whose reduced value is near enough to 0 that about NEAR a group
     are; scale: the most that may be near."""
-    cdef int32_t j, g, i, count, most = NEAR * s.n_open
+    cdef int32_t j, g, i, step, count, most = NEAR * s.n_open
     cdef double low = 0.0, high = scale, middle
     cdef int _step
-    for _step in range(HALVINGS):        # at most `most` options are within low
+    for _step in range(HALVINGS):        # about `most` options at most are within low
         middle = 0.5 * (low + high)
         count = 0
         for j in range(s.n_open):
             g = s.open[j]
-            for i in range(s.start[g], s.start[g] + s.alive[g]):
-                count += s.d[i] >= -middle
+            step = 1 + s.alive[g] // COUNTED
+            i = s.start[g]
+            while i < s.start[g] + s.alive[g]:
+                count += step * (s.d[i] >= -middle)
+                i += step
         if count > most:
             high = middle
         else:
