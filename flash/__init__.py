@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .choosing.problem import ChoiceProblem as ChoiceProblem
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
+    from .conditional.together import Together as Together
+    from .conditional.together import together as together
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
@@ -96,6 +98,7 @@ _HOME = {
     "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
+    "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
     "build_info": "buildinfo",
@@ -112,6 +115,7 @@ _HOME = {
     "search": "searching",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
+    "together": "conditional.together",
     "train": "training.running",
     "train_supernet": "supernet.running",
 }
@@ -121,9 +125,9 @@ __all__ = [
     "ChoiceResult", "Comparison", "Cost", "DenseNet", "FlashError", "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network",
     "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
     "SearchSpace", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
-    "Target", "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design",
+    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design",
     "choose", "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
-    "search", "sweep", "targets", "train", "train_supernet", "__version__",
+    "search", "sweep", "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ LAYERS = (
     ("problem",),
     ("results",),
     ("choosing",),
+    ("conditional",),
     ("solving",),
     ("evaluating",),
     ("codesign", "training"),

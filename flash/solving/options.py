@@ -28,6 +28,7 @@ __all__ = [
     "check_common",
     "check_device",
     "check_options",
+    "check_within",
     "unsearched",
 ]
 
@@ -179,6 +180,25 @@ def check_common(given: Mapping[str, Any]) -> Common:
     evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
     callback = listener("callback", given["callback"])
     return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
+
+
+def check_within(given: Mapping[str, Any]) -> None:
+    """Refuse what does not go with conditions beyond budgets."""
+    choice("method", given["method"], METHODS)
+    check_common(given)
+    for name in ("evaluator", "options", "journal", "confidence", "compile_objective"):
+        if given[name] is not None:
+            raise ArgumentError(
+                f"{name} does not go with where, k, minimize, sums and several devices"
+            )
+    if given["codesign"] is not False:
+        raise ArgumentError(
+            "codesign does not go with where, k, minimize, sums and several devices"
+        )
+    if callable(given["objective"]):
+        raise ArgumentError(
+            "an objective function does not go with where, k, minimize and several devices"
+        )
 
 
 def check_options(given: Mapping[str, Any]) -> Options:

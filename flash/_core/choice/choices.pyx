@@ -302,6 +302,11 @@ cdef class Choices:
             s.answer[g] = options[g]
         return True
 
+    def ask_above(self, double value) -> None:
+        """Only answers greater than this are looked for."""
+        self.state.asked = 1
+        self.state.above = value
+
     def solve(self) -> None:
         """Searches to the end or to a limit; once."""
         cdef State* s = &self.state

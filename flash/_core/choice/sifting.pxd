@@ -214,7 +214,7 @@ cdef inline double sift(State* s) noexcept nogil:
     for r in range(s.n_rows):
         s.multiplier[r] = s.kept[r]
     bound = min(bound, price(s))
-    if s.found and bound >= threshold(s):
+    if (s.found or s.asked) and bound >= threshold(s):
         mark_worth(s, threshold(s) - bound)
         keep_marked(s)
     return bound

@@ -95,6 +95,8 @@ cdef struct State:
     int32_t* basis_pool
     int64_t n_pool, pool_room, n_basis, basis_room
     # answers
+    int asked            # for values above this only
+    double above
     int found
     double best
     double unit          # values differ by multiples of it
