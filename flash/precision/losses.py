@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..base.checks import shown
 from ..base.seeds import stream
@@ -154,15 +154,7 @@ class Judge:
             along = [one for one in along if one.requires_grad]
             if not along:
                 break
-            try:
-                second = torch.autograd.grad(
-                    torch.stack(along).sum(), weights, retain_graph=True, allow_unused=True
-                )
-            except RuntimeError as error:
-                raise ArgumentError(
-                    "measure 'hessian' needs second derivatives, which an operator of the module "
-                    f"lacks ({str(error).splitlines()[0][:200]}): take measure='loss'"
-                ) from error
+            second = _twice(torch.stack(along).sum(), weights)
             pairs = zip(second, own, strict=True)
             value = sum(float((h * v).sum().double()) for h, v in pairs if h is not None)
             found[probe] += value
@@ -190,6 +182,21 @@ class Judge:
             for one in hooks:
                 one.remove()
         return found
+
+
+def _twice(along: Any, weights: Any) -> Any:
+    """Return the gradient of a gradient's product, None where a weight has no part in it."""
+    try:
+        found = torch.autograd.grad(along, weights, retain_graph=True, allow_unused=True)
+        why = "one can be differentiated once only"
+    except RuntimeError as error:
+        found, why = (), str(error).splitlines()[0][:200]
+    if any(one is not None for one in found):  # it depends on nothing else
+        return found
+    raise ArgumentError(
+        "measure 'hessian' needs second derivatives, which an operator of the module lacks "
+        f"({why}): take measure='loss'"
+    )
 
 
 def _counting(found: list[int], number: int, group: Group, rows: int) -> Any:

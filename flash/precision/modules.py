@@ -15,12 +15,12 @@ __all__ = ["FakeQuantised", "places", "put"]
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Rounds; the gradient passes to the weights that the grid reaches, and stops at the others."""
+    """Rounds; the gradient passes, but for weights more than half a step beyond the grid's ends."""
 
     @staticmethod
     def forward(context: Any, weight: Any, scale: Any, bits: int) -> Any:
         if bits == 1:
-            kept = weight.abs() <= scale
+            kept = weight.abs() <= 2 * scale  # a step is two scales
         else:
             low, high = -(2 ** (bits - 1)) - 0.5, 2 ** (bits - 1) - 0.5
             kept = (weight >= low * scale) & (weight <= high * scale)

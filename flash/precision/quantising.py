@@ -44,8 +44,9 @@ def quantised(
     trainable : bool, default True
         The layers keep their weights beside what they are rounded to (a parametrization of torch),
         so that the copy can be trained: gradients pass straight through the rounding, but for
-        weights beyond the grid's ends. Scales stay those of the start. False: the rounded weights
-        take the place of the others, and the copy consists of the same classes as the module.
+        weights more than half a step beyond the grid's ends. Scales stay those of the start.
+        False: the rounded weights take the place of the others, and the copy consists of the same
+        classes as the module.
 
     Returns
     -------
