@@ -2,10 +2,12 @@
 
 Two networks are trained on scikit-learn's digits by `flash.train`, half of the images held out,
 with five seeds (of the weights, the order of images and the split). On the training images
-`flash.sensitivities` measures what each layer loses at 1 to 8 bits. For the size of all layers at
-2, at 3 and at 4 bits each way chooses bits for the layers, which take no more; the held-out images
-judge the weights so rounded, without any tuning. Intervals are of the mean over the seeds, 95 %, by
-Student's t; differences are paired.
+`flash.sensitivities` measures what each layer loses at 2 to 8 bits. For the size of all layers at
+3, at 4 and at 5 bits each way chooses bits for the layers, which take no more; the held-out images
+judge the weights so rounded, without any tuning. "mixed" are the bits of the least loss added up,
+"mixed again" those after up to three more tables, each measured around the answer before (an answer
+is kept where its loss on the training images is no smaller than the next one's). Intervals are of
+the mean over the seeds, 95 %, by Student's t; differences are paired.
 
     python -m benchmarks.claims.precision FOLDER [--json out.json]
 
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 
 SEEDS = 5
 EPOCHS = 10
-BITS = (1, 2, 3, 4, 6, 8)
-BUDGETS = (2, 3, 4)  # the size of all layers at so many bits
-IMAGES, PROBES = 256, 4  # for the measure "hessian", which takes longer
+BITS = (2, 3, 4, 5, 6, 8)
+BUDGETS = (3, 4, 5)  # the size of all layers at so many bits
+OURS = "mixed again"
+ROUNDS = 3  # of measuring around the answer before
 HALF = 0.5
 T_975 = {2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262}  # Student's t, by degrees of freedom
 NETWORKS = {
@@ -76,11 +79,11 @@ def _by_milp(table: flash.Sensitivities, budget: float) -> Bits:
     return {row.layer: row.bits for row, x in zip(rows, found.x, strict=True) if x > 0.5}
 
 
-def greedy(table: flash.Sensitivities, budget: float) -> Bits:
+def greedy(table: flash.Sensitivities, budget: float, each: bool) -> Bits:
     """Return the bits that a greedy choice ends with.
 
-    From the most bits, the layer whose next fewer bits lose least for each KiB that they save gets
-    them, until all fit.
+    From the most bits, the layer whose next fewer bits lose least, or (`each`) least for each KiB
+    that they save, gets them, until all fit.
     """
     rows = {(row.layer, row.bits): row for row in table.rows}
     now = dict.fromkeys(table.layers, max(table.bits))
@@ -90,11 +93,20 @@ def greedy(table: flash.Sensitivities, budget: float) -> Bits:
             fewer = [one for one in table.bits if one < bits]
             if fewer:
                 here, there = rows[layer, bits], rows[layer, fewer[-1]]
-                saved = here.weights_kib - there.weights_kib
+                saved = here.weights_kib - there.weights_kib if each else 1.0
                 steps.append(((there.loss - here.loss) / saved, layer, fewer[-1]))
         _, layer, bits = min(steps)
         now[layer] = bits
     return now
+
+
+def loss_of(module: Any, bits: Bits, x: Any, y: Any) -> float:
+    """Return the loss on the training images with these bits."""
+    import torch
+
+    rounded = flash.quantised(module, bits, trainable=False)
+    with torch.no_grad():
+        return float(torch.nn.functional.cross_entropy(rounded(x), y))
 
 
 def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
@@ -124,25 +136,32 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
         module = arch.to_torch(seed=seed).eval()
         weights = Path(run.folder) / "weights" / f"{number:04d}-0.pt"
         module.load_state_dict(torch.load(weights, weights_only=True))
-        tables = {
-            "loss": flash.sensitivities(
-                module, (x, y), bits=BITS, journal=folder / f"{name}-{seed}-loss.jsonl"
-            ),
-            "hessian": flash.sensitivities(
-                module, (x[:IMAGES], y[:IMAGES]), bits=BITS, measure="hessian", probes=PROBES,
-                seed=seed, journal=folder / f"{name}-{seed}-hessian.jsonl",
-            ),
-        }  # fmt: skip
-        by_loss = tables["loss"]
+        table = flash.sensitivities(
+            module, (x, y), bits=BITS, journal=folder / f"{name}-{seed}.jsonl"
+        )
         for bits in BUDGETS:
-            budget = by_loss.totals(bits)["weights_kib"]
-            ways = {"uniform": dict.fromkeys(by_loss.layers, bits)}
-            for measure, table in tables.items():
-                ways[f"mixed, {measure}"] = mixed(table, budget)
-                ways[f"greedy, {measure}"] = greedy(table, budget)
+            budget = table.totals(bits)["weights_kib"]
+            ways = {
+                "uniform": dict.fromkeys(table.layers, bits),
+                "greedy by loss": greedy(table, budget, each=False),
+                "greedy by loss a KiB": greedy(table, budget, each=True),
+                "mixed": mixed(table, budget),
+            }
+            for turn in range(ROUNDS):
+                before = ways["mixed again"] if turn else ways["mixed"]
+                around = flash.sensitivities(
+                    module, (x, y), bits=BITS, others=before,
+                    journal=folder / f"{name}-{seed}-{bits}-{turn}.jsonl",
+                )  # fmt: skip
+                after = mixed(around, budget)
+                ways["mixed again"] = min(
+                    (before, after), key=lambda one: loss_of(module, one, x, y)
+                )
+                if after == before:
+                    break
             for way, chosen in ways.items():
                 rounded = flash.quantised(module, chosen, trainable=False)
-                total = by_loss.totals(chosen)
+                total = table.totals(chosen)
                 lines.append({
                     "network": name, "seed": seed, "budget": bits, "way": way,
                     "accuracy": accuracy(rounded), "float": accuracy(module),
@@ -169,7 +188,7 @@ def summary(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
             ways: dict[str, dict[int, float]] = {}
             for one in own:
                 ways.setdefault(one["way"], {})[one["seed"]] = one["accuracy"]
-            best = ways["mixed, loss"]
+            best = ways[OURS]
             found.append({
                 "network": name,
                 "budget": budget,
@@ -178,7 +197,7 @@ def summary(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "accuracy": {way: mean_of(list(of.values())) for way, of in ways.items()},
                 "more": {
                     way: mean_of([best[seed] - of[seed] for seed in best])
-                    for way, of in ways.items() if way != "mixed, loss"
+                    for way, of in ways.items() if way != OURS
                 },
             })  # fmt: skip
     return found
@@ -198,8 +217,8 @@ def shown(found: list[dict[str, Any]]) -> str:
         )
         for way, pair in one["accuracy"].items():
             more = one["more"].get(way)
-            tail = "" if more is None else f"   mixed by loss has {text(more, '+')} points"
-            lines.append(f"  {way:16} {text(pair):>12}{tail}")
+            tail = "" if more is None else f"   mixed again has {text(more, '+')} points"
+            lines.append(f"  {way:20} {text(pair):>12}{tail}")
     return "\n".join(lines)
 
 

@@ -26,7 +26,9 @@ def bits_list(bits: Any) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def bits_of(choices: Any, layers: Collection[str], left: Mapping[str, str]) -> dict[str, int]:
+def bits_of(
+    choices: Any, layers: Collection[str], left: Mapping[str, str], argument: str = "choices"
+) -> dict[str, int]:
     """Return the bits of each layer that is named.
 
     Parameters
@@ -37,6 +39,8 @@ def bits_of(choices: Any, layers: Collection[str], left: Mapping[str, str]) -> d
         Those that there are.
     left : mapping
         Why others are none.
+    argument : str
+        What they are called in errors.
 
     Raises
     ------
@@ -48,10 +52,10 @@ def bits_of(choices: Any, layers: Collection[str], left: Mapping[str, str]) -> d
         status = getattr(choices, "status", None)
         if isinstance(status, str):
             raise ArgumentError(
-                f"choices must name bits for layers, got an answer that is {status}"
+                f"{argument} must name bits for layers, got an answer that is {status}"
             )
         raise ArgumentTypeError(
-            f"choices must be an answer of flash.choose, or a table {{layer: bits}}, got "
+            f"{argument} must be an answer of flash.choose, or a table {{layer: bits}}, got "
             f"{shown(choices)} ({type(choices).__name__})"
         )
     found: dict[str, int] = {}
@@ -59,11 +63,11 @@ def bits_of(choices: Any, layers: Collection[str], left: Mapping[str, str]) -> d
         if not isinstance(name, str) or name not in layers:
             why = left.get(name, "") if isinstance(name, str) else ""
             near = f": {why}" if why else hint(name, layers) if isinstance(name, str) else ""
-            raise ArgumentError(f"choices: no layer {shown(name)} to quantise{near}")
+            raise ArgumentError(f"{argument}: no layer {shown(name)} to quantise{near}")
         bits = table[name]
         if isinstance(bits, str) and bits.isdecimal() and len(bits) <= 2:
             bits = int(bits)
-        found[name] = integer(f"choices[{name!r}]", bits, 1, MOST_BITS)
+        found[name] = integer(f"{argument}[{name!r}]", bits, 1, MOST_BITS)
     if not found:
-        raise ArgumentError("choices must name a layer, got none")
+        raise ArgumentError(f"{argument} must name a layer, got none")
     return found

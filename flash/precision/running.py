@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .groups import Group
     from .losses import Judge
+    from .quantising import Choices
 
 __all__ = ["sensitivities"]
 
@@ -34,6 +35,7 @@ def sensitivities(
     *,
     loss: str | Callable[[Any, Any], Any] | None = None,
     layers: Sequence[str] | None = None,
+    others: Choices | None = None,
     batch_size: int = 256,
     probes: int = 16,
     seed: int = 0,
@@ -67,6 +69,11 @@ def sensitivities(
         takes (output, targets) and returns the mean over the batch, or a loss for each sample.
     layers : sequence of str, optional
         Those to measure, by their names in ``module.named_modules()``; usually all.
+    others : answer of `flash.choose`, or dict of str to int, optional
+        Bits of the other layers while one is measured, of the measure "loss"; usually none, and
+        they are as they were. Losses are then counted from the module with all of these bits
+        (``base_loss``): a second table around a first answer tells what its neighbours cost where
+        it is, which losses added up from single layers do not when they are large.
     batch_size : int, default 256
         Where data are no batches yet.
     probes : int, default 16
@@ -113,6 +120,7 @@ def sensitivities(
     flag("progress", progress)
     torch = require("flash.sensitivities", "torch", "torch")
     from .batches import batches_of, fingerprint
+    from .choices import bits_of
     from .groups import copied, groups_of, opened
     from .journal import Journal, held
     from .losses import LOSSES, Judge
@@ -122,6 +130,9 @@ def sensitivities(
     module = opened(module)
     groups, left = groups_of(module)
     wanted = _chosen(groups, layers, left)
+    if others is not None and measure != "loss":
+        raise ArgumentError("others cannot be used with measure 'hessian', only with 'loss'")
+    around = {} if others is None else bits_of(others, [one.name for one in groups], left, "others")
     floating = (one.dtype for one in module.parameters() if one.is_floating_point())
     batches = batches_of(data, batch_size, next(floating, torch.float32))
     with held(journal) as path:
@@ -134,8 +145,18 @@ def sensitivities(
             facts["data"] = fingerprint(batches)
             facts["loss"] = getattr(loss, "__qualname__", loss if loss is None else str(loss))
             facts["probes"] = probes if measure == "hessian" else None
+            facts["others"] = dict(sorted(around.items()))
         return _measured(
-            judge, groups, wanted, left, given, measure, probes, Journal(path, facts), progress
+            judge,
+            groups,
+            wanted,
+            left,
+            given,
+            measure,
+            probes,
+            around,
+            Journal(path, facts),
+            progress,
         )
 
 
@@ -167,6 +188,7 @@ def _measured(
     bits: tuple[int, ...],
     measure: str,
     probes: int,
+    around: dict[str, int],
     journal: Any,
     progress: bool,
 ) -> Sensitivities:
@@ -176,6 +198,7 @@ def _measured(
     from .showing import display
 
     start = time.perf_counter()
+    plain = _rounded(judge.module, groups, around)
     before = judge.units()
     total = float(before[1].sum())
     base = float(before[0].sum()) / total if total else float("nan")
@@ -191,7 +214,7 @@ def _measured(
             for n in wanted:
                 own = journal.recall(groups[n].name)
                 if own is None:
-                    own = _layer(judge, groups, n, bits, measure, probes, before, macs[n])
+                    own = _layer(judge, groups, n, bits, measure, probes, before, macs[n], plain[n])
                     journal.write(own)
                     show(own)
                 rows += own
@@ -211,7 +234,24 @@ def _measured(
         left=tuple(f"{name} ({why})" for name, why in left.items()),
         seed=judge.seed,
         elapsed_s=time.perf_counter() - start,
+        others=around or None,
     )
+
+
+def _rounded(module: Any, groups: list[Group], around: dict[str, int]) -> list[list[Any]]:
+    """Give layers the bits that are asked for; each group's weights as they were."""
+    from .modules import put
+
+    plain = []
+    for group in groups:
+        own = module.get_submodule(group.path)
+        weights = [own._parameters[name] for name in group.weights]
+        if group.name in around:
+            plain.append([one.detach().clone() for one in weights])
+            put(module, group, around[group.name], trainable=False)
+        else:
+            plain.append(weights)
+    return plain
 
 
 def _macs(judge: Judge, groups: list[Group]) -> list[int]:
@@ -247,6 +287,7 @@ def _layer(
     probes: int,
     before: Any,
     macs: int,
+    plain: list[Any],
 ) -> tuple[Sensitivity, ...]:
     """Return the rows of a layer."""
     import torch
@@ -258,7 +299,8 @@ def _layer(
     own = judge.module.get_submodule(group.path)
     weights = [own._parameters[name] for name in group.weights]
     params = sum(one.numel() for one in weights)
-    plain = [one.detach().clone() for one in weights]
+    held = [one.detach().clone() for one in weights]  # as they are beside other layers
+    plain = [one.detach().clone() for one in plain]
     traces = judge.curvature(group, probes, number) if measure == "hessian" else []
     rows = []
     for b in bits:
@@ -275,7 +317,7 @@ def _layer(
                 growth, error = increase(before, judge.units())
             finally:
                 with torch.no_grad():
-                    for one, old in zip(weights, plain, strict=True):
+                    for one, old in zip(weights, held, strict=True):
                         one.copy_(old)
             trace = None
         else:

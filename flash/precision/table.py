@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import json_text, public, shown, write_text_atomic
+from ..base.checks import integer, json_text, public, shown, write_text_atomic
 from ..base.plain import (
     AMOUNT,
     COUNT,
@@ -17,10 +17,12 @@ from ..base.plain import (
     one_of,
     parsed,
     part,
+    table_of,
+    within,
 )
 from ..base.record import Record, cached
 from ..errors import ArgumentError, FormatError
-from .choices import bits_of
+from .choices import MOST_BITS, bits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ SHOWN = 24  # layers on a screen
 
 class Sensitivity(Record):
     """One layer with its weights at one number of bits, all others as they were.
+
+    Or with bits of their own, as `Sensitivities.others` says.
 
     Parameters
     ----------
@@ -105,6 +109,7 @@ CHECKS: dict[str, Check] = {
     "left": list_of(TEXT),
     "seed": COUNT,
     "elapsed_s": AMOUNT,
+    "others": maybe(table_of(within(integer, 1, MOST_BITS))),
 }
 
 
@@ -123,7 +128,8 @@ class Sensitivities(Record):
     ----------
     measure : {"loss", "hessian"}
     base_loss : float
-        Of the module as it was, the mean over the data.
+        The mean over the data, of the module as it was, or with the bits of `others`; what losses
+        are counted from.
     samples : int
         Samples of the data.
     rest_kib : float
@@ -134,6 +140,8 @@ class Sensitivities(Record):
         Layers with weights that are not among them, and why.
     seed : int
     elapsed_s : float
+    others : dict of str to int, or None
+        Bits of other layers while one was measured.
     """
 
     measure: str
@@ -144,6 +152,7 @@ class Sensitivities(Record):
     left: tuple[str, ...] = ()
     seed: int = 0
     elapsed_s: float = 0.0
+    others: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
         options = {name: self._of(name) for name in self._table}
@@ -153,6 +162,9 @@ class Sensitivities(Record):
             raise ArgumentError(
                 "rows must hold each layer once with each number of bits, and the same of all"
             )
+
+    def __hash__(self) -> int:
+        return hash((self.measure, self.base_loss, self.rows))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -258,7 +270,7 @@ class Sensitivities(Record):
                 f"(in brackets): differences of less than about {noise:.2g} are noise, which more "
                 f"{what} make smaller"
             )
-        if below:
+        if below and not self.others:
             why = "rounding made the loss smaller" if self.measure == "loss" else "the trace is"
             more = "" if self.measure == "loss" else " negative: the module is at no minimum"
             told.append(f"{below} losses are negative, and kept as measured: {why}{more}")
@@ -344,6 +356,7 @@ class Sensitivities(Record):
         head = (
             f"{len(layers)} layers, {', '.join(map(str, bits))} bits: {what} on "
             f"{self.samples:,} samples, {self.base_loss:.4g} before"
+            + (f", with bits for {len(self.others)} layers" if self.others else "")
         )
         titles = ["layer", "weights", "MACs", *(f"{one} bits" for one in bits)]
         rows: list[Any] = [titles]

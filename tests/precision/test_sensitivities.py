@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
+import pickle
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +88,27 @@ def test_each_layer_alone_at_each_number_of_bits() -> None:
     assert any(abs(row.loss) > 1e-3 for row in table.rows)
 
 
+def test_layers_beside_others_with_bits() -> None:
+    module, (x, y) = net().eval(), data()
+    others = {"first": 3, "grouped": "2", "last": 4}
+    table = flash.sensitivities(module, (x, y), bits=(2, 4), others=others)
+
+    def loss(bits: dict[str, Any]) -> float:
+        with torch.no_grad():
+            return float(cross_entropy(flash.quantised(module, bits, trainable=False)(x), y))
+
+    around = loss(others)
+    assert table.base_loss == pytest.approx(around, rel=1e-6)
+    assert table.others == {"first": 3, "grouped": 2, "last": 4}
+    for row in table.rows:
+        grown = loss({**others, row.layer: row.bits}) - around
+        assert row.loss == pytest.approx(grown, abs=1e-6)
+    assert next(row.loss for row in table.rows if (row.layer, row.bits) == ("last", 4)) == 0.0
+    assert flash.Sensitivities.from_json(table.to_json()) == table
+    assert "with bits for 3 layers" in str(table)
+    assert not any("negative" in one for one in table.notes)
+
+
 def test_what_a_layer_takes() -> None:
     rows = {row.layer: row for row in flash.sensitivities(net(), data(), bits=[3]).rows}
     # weights, output channels, places where they are applied
@@ -129,7 +152,7 @@ def test_the_hessian_s_trace() -> None:
     trace = 2 * 2 * (1 + 4 + 9) / 3  # of the mean over three samples, in both rows of weights
     for row in table.rows:
         rounded = flash.quantised(module, {"Linear": row.bits}, trainable=False)
-        squared = float(((rounded.weight - module.weight) ** 2).sum())
+        squared = float(((rounded.weight - module.weight).detach() ** 2).sum())
         assert row.trace == pytest.approx(trace, rel=1e-6)
         assert row.squared_error == pytest.approx(squared, rel=1e-6)
         assert row.loss == pytest.approx(trace / 6 * squared / 2, rel=1e-6)
@@ -327,6 +350,8 @@ def test_round_trips(tmp_path: Path) -> None:
     assert float(lines[1].split(",")[2]) == table.rows[0].loss
     frame = table.to_frame()
     assert frame["loss"].tolist() == [row.loss for row in table.rows]
+    assert pickle.loads(pickle.dumps(table)) == table
+    assert len({table, copy.deepcopy(table)}) == 1
     plain = table.to_dict()
     for change, told in [
         ({"measure": "x"}, "measure"),
@@ -419,6 +444,7 @@ def test_a_journal_of_something_else(tmp_path: Path) -> None:
         ("seed", module, {"seed": 1}),
         ("measure", module, {"measure": "hessian"}),
         ("loss", module, {"loss": "cross-entropy"}),
+        ("others", module, {"others": {"up": 2}}),
     ]
     for name, one, changes in others:
         given = {"data": (x, y), "bits": (2, 4), **changes}
@@ -540,6 +566,10 @@ def hostile() -> Any:
         ({"layers": ["fist"]}, r"layers\[0\]: no layer 'fist' .*did you mean 'first'"),
         ({"layers": []}, "layers must name a layer"),
         ({"layers": [3]}, r"layers\[0\] must be a name"),
+        ({"others": {"fist": 2}}, "others: no layer 'fist' .*did you mean 'first'"),
+        ({"others": {}}, "others must name a layer"),
+        ({"others": 3}, "others must be an answer"),
+        ({"others": {"first": 2}, "measure": "hessian"}, "others cannot be used with measure"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"probes": 0}, "probes must be"),
         ({"seed": -1}, "seed must be"),
