@@ -297,7 +297,9 @@ def test_losses_of_one_s_own() -> None:
     assert "no standard errors" in once.notes[0]
     wanted = torch.randn(40, 4)
     table = flash.sensitivities(net(), (x, wanted), bits=[2])
-    assert table.base_loss == pytest.approx(float(mse_loss(net().eval()(x), wanted)), rel=1e-5)
+    assert table.base_loss == pytest.approx(
+        float(mse_loss(net().eval()(x), wanted).detach()), rel=1e-5
+    )
 
 
 def test_the_standard_error_is_that_of_paired_samples() -> None:
