@@ -71,7 +71,7 @@ class Journal:
         self._rows: dict[str, tuple[Sensitivity, ...]] = {}
         if path is None:
             return
-        head = {"format": FORMAT, "sensitivities": json.loads(json.dumps(facts))}
+        head: dict[str, Any] = {"format": FORMAT, "sensitivities": json.loads(json.dumps(facts))}
         lines = read_lines(path, repair=True)
         if not lines:
             self._append(head)

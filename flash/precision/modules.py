@@ -28,9 +28,9 @@ class _StraightThrough(torch.autograd.Function):
         return on_grid(weight, scale, bits)
 
     @staticmethod
-    def backward(context: Any, gradient: Any) -> Any:
-        (kept,) = context.saved_tensors
-        return gradient * kept, None, None
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (kept,) = ctx.saved_tensors
+        return grad_outputs[0] * kept, None, None
 
 
 class FakeQuantised(nn.Module):
