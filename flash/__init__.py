@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from ._version import __version__ as __version__
     from .buildinfo import build_info as build_info
+    from .choosing.answer import ChoiceResult as ChoiceResult
+    from .choosing.choosing import choose as choose
+    from .choosing.problem import ChoiceProblem as ChoiceProblem
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
     from .errors import FlashError as FlashError
@@ -71,6 +74,8 @@ _HOME = {
     "BypassSpace": "spaces.bypass",
     "Cell": "networks.architecture",
     "CellNetwork": "networks.cell_networks",
+    "ChoiceProblem": "choosing.problem",
+    "ChoiceResult": "choosing.answer",
     "Comparison": "comparing.comparison",
     "Cost": "hardware.costing",
     "DenseNet": "spaces.space",
@@ -100,6 +105,7 @@ _HOME = {
     "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
+    "choose": "choosing.choosing",
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
@@ -117,14 +123,14 @@ _HOME = {
 }
 
 __all__ = [
-    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "Comparison", "Cost",
-    "DenseNet", "FlashError", "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network",
-    "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
-    "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
-    "TableEvaluator", "Target", "TrainingEvaluator", "WideResNet", "build_info", "calibrate",
-    "calibration_design", "compare", "evaluate", "export_measuring", "measure", "nn_degree",
-    "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets", "train",
-    "train_supernet", "__version__",
+    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceProblem",
+    "ChoiceResult", "Comparison", "Cost", "DenseNet", "FlashError", "FleetResult", "Layer",
+    "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront", "PredictorEvaluator",
+    "Problem", "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "TrainingEvaluator",
+    "WideResNet", "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
+    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search",
+    "sensitivities", "sweep", "targets", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

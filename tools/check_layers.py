@@ -24,6 +24,7 @@ LAYERS = (
     ("predictors",),
     ("problem",),
     ("results",),
+    ("choosing",),
     ("solving",),
     ("evaluating",),
     ("codesign", "training"),

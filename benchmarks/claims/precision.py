@@ -54,29 +54,10 @@ NETWORKS = {
 
 def mixed(table: flash.Sensitivities, budget: float) -> Bits:
     """Return the bits of the least loss within a size, proven."""
-    if not hasattr(flash, "ChoiceProblem"):
-        return _by_milp(table, budget)
     answer = flash.choose(table.problem(), minimize="loss", where=f"weights_kib <= {budget!r}")
-    if not answer.proven:
+    if not answer.proven or answer.choices is None:
         raise SystemExit(f"not proven: {answer}")
-    return {layer: int(bits) for layer, bits in answer.choices.items()}
-
-
-def _by_milp(table: flash.Sensitivities, budget: float) -> Bits:
-    import numpy as np
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
-    rows = table.rows
-    each = np.array([[row.layer == layer for row in rows] for layer in table.layers], float)
-    size = np.array([[row.weights_kib for row in rows]])
-    found = milp(
-        [row.loss for row in rows],
-        constraints=[LinearConstraint(each, 1, 1), LinearConstraint(size, -np.inf, budget)],
-        integrality=np.ones(len(rows)),
-        bounds=Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
-    )
-    return {row.layer: row.bits for row, x in zip(rows, found.x, strict=True) if x > 0.5}
+    return {layer: int(str(bits)) for layer, bits in answer.choices.items()}
 
 
 def greedy(table: flash.Sensitivities, budget: float, each: bool) -> Bits:

@@ -6,7 +6,7 @@ from ..base.checks import choice, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, cached
 from ..errors import ArgumentError
-from ..problem.compiling import MACS, PARAMS, compile_problem
+from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..problem.compiling import Problem
+    from ..problem.tiling import Tiled
     from ..results.accelerator import Accelerator
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
@@ -443,9 +444,9 @@ class ParetoFront(Record):
         return cls.from_dict(parsed(source, "the front's file"))
 
     @cached
-    def problem(self) -> Problem:
+    def problem(self) -> Problem | Tiled:
         """The space on the target, compiled: without a predictor, with params and MACs."""
-        return compile_problem(self.space, self.target, None, PARAMS | MACS)
+        return compile_any(self.space, self.target, None, PARAMS | MACS)
 
     def _result(
         self,

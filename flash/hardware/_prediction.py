@@ -18,7 +18,7 @@ from ..networks.operations import charged
 from . import KINDS
 from ._classes import as_in_class, unseen_class
 from ._parts import features_of, parts_of
-from .costing import cost, family_and_network
+from .costing import cost, family_and_network, own_tile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ __all__ = [
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
     """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
     level = float(number("level", level, 0.5, 0.99))
+    target = own_tile(target, net)
     family, network = family_and_network(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}
@@ -84,6 +85,7 @@ def _beside(
 
 def distances(target: Target, net: Net) -> dict[str, float]:
     """Return how far a network is from the measured ones, by metric; see `Target.distance`."""
+    target = own_tile(target, net)
     family, network = family_and_network(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}

@@ -23,6 +23,7 @@ __all__ = [
     "flags_at",
     "flags_for",
     "operations",
+    "own_tile",
 ]
 
 MAX_KEPT = 8  # costs that a network keeps
@@ -95,12 +96,23 @@ def cost(target: Target, net: Net) -> Cost:
     found = kept.get(id(target))  # in one step, for other threads may clear it
     if found is not None:
         return found[1]
+    if target.tiles is not None:
+        return cost(own_tile(target, net), net)
     result = _cost(target, net)
     kept = net.__dict__.setdefault("_costs", {})
     if len(kept) >= MAX_KEPT:
         kept.clear()
     kept[id(target)] = (target, result)  # holding the target keeps its id its own
     return result
+
+
+def own_tile(target: Target, net: Net) -> Target:
+    """Return the target of the tile that a network is given, where there are several."""
+    if target.tiles is None:
+        return target
+    from .tiles import tile_of
+
+    return target.on_tile(tile_of(target, net))
 
 
 def _cost(target: Target, net: Net) -> Cost:
@@ -133,6 +145,7 @@ def _cost(target: Target, net: Net) -> Cost:
 def flags_at(target: Target, net: Net, costs: dict[str, float | None]) -> tuple[str, ...]:
     """Return what lies outside the calibrated range of a network whose costs are known to be others
     than `cost` says: of one with fewer bits."""
+    target = own_tile(target, net)
     family, network = family_and_network(net, target)
     counted = charged(network)
     totals = target.model(family).total(counted.packed)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..choosing.problem import ChoiceProblem
     from .quantising import Choices
 
 __all__ = ["MEASURES", "METRICS", "Sensitivities", "Sensitivity", "rows_of"]
@@ -230,16 +231,15 @@ class Sensitivities(Record):
             rows.append(options[chosen[layer]])
         return {name: sum(getattr(row, name) for row in rows) for name in METRICS}
 
-    def problem(self) -> Any:
+    def problem(self) -> ChoiceProblem:
         """Return the choice of bits as a `flash.ChoiceProblem`.
 
         Groups are layers, options bits; metrics "loss", "weights_kib", "bit_operations" and
         "params", each a sum over the layers.
         """
-        import sys
+        from ..choosing.problem import ChoiceProblem
 
-        package: Any = sys.modules["flash"]  # which loads it where it is
-        return package.ChoiceProblem.from_table(
+        return ChoiceProblem.from_table(
             [
                 {name: getattr(row, name) for name in ("layer", "bits", *METRICS)}
                 for row in self.rows

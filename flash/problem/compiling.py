@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .._core.tables.tables import Tables
     from ..predictors.predictor import AccuracyPredictor
+    from .tiling import Tiled
 
 __all__ = [
     "MACS",
@@ -29,6 +30,8 @@ __all__ = [
     "SCORE",
     "Problem",
     "as_space",
+    "compile_any",
+    "compile_each",
     "compile_problem",
     "count_columns",
     "facts_of",
@@ -152,6 +155,34 @@ def compile_problem(
     return Problem(space, target, predictor, plan, model, tables)
 
 
+def compile_any(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+) -> Problem | Tiled:
+    """Return `compile_problem`, or what stands for it on a target of several tiles."""
+    if target.tiles is None:
+        return compile_problem(space, target, predictor, extra)
+    from .tiling import Tiled
+
+    return Tiled(space, target, predictor, extra)
+
+
+def compile_each(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+) -> tuple[Problem, ...]:
+    """Return the problems whose networks together are the space's: one, or on a target of several
+    tiles one for each part."""
+    problem = compile_any(space, target, predictor, extra)
+    if isinstance(problem, Problem):
+        return (problem,)
+    return tuple([own for _, own in problem.parts])
+
+
 def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     """Return what a network is beside its costs, without tables, as a `SearchResult` has it.
 
@@ -167,7 +198,7 @@ def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dic
     }
 
 
-def nn_degrees(problem: Problem, scores: Any, places: Callable[[], tuple[Any, Any]]) -> Any:
+def nn_degrees(problem: Problem | Tiled, scores: Any, places: Callable[[], tuple[Any, Any]]) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are a topology's.
 
     places: returns their places in tables, as arrays (`places_of`); called only then.

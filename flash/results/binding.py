@@ -8,12 +8,12 @@ from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import MAXIMA, METRIC_OF
 from ..base.record import Record
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import compile_each, count_columns
 from ..problem.objective import limits_of, limits_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .._core.tables.tables import Tables
     from ..hardware.target import Target
@@ -58,7 +58,8 @@ def binding_budgets(asked: Asked) -> dict[str, dict[str, float]]:
     """
     limits = limits_of(asked.budgets)
     extra = count_columns((*limits_on(limits), *asked.wanted.metrics))
-    tables = compile_problem(asked.space, asked.target, asked.predictor, extra).tables
+    problems = compile_each(asked.space, asked.target, asked.predictor, extra)
+    tables = [problem.tables for problem in problems]
     ends_at = perf_counter() + ALL_S
     found: dict[str, dict[str, float]] = {}
     for name in MAXIMA:
@@ -73,24 +74,31 @@ def binding_budgets(asked: Asked) -> dict[str, dict[str, float]]:
 
 
 def _bought(
-    asked: Asked, tables: Tables, limits: list[float], k: int, ends_at: float
+    asked: Asked, tables: Sequence[Tables], limits: list[float], k: int, ends_at: float
 ) -> dict[str, float]:
     """Return what more of one budget buys; empty where it buys nothing."""
 
     def best(limit: float) -> float:
         """Return the objective of the best network with another limit."""
-        left = ends_at - perf_counter()
-        if left <= 0.0:
-            raise _Undecided
         own = [limit if i == k else one for i, one in enumerate(limits)]
         # a floor of what is maximised is met already by the answer
         floor = -INF if asked.wanted.of_score else asked.budgets.get("min_accuracy", -INF)
-        core = Search(tables, Query(own, floor, asked.wanted.exponents), time_limit_s=left)
-        explore(core, 0)
-        core.prove()
-        if core.stopped or core.best is None:
+        query = Query(own, floor, asked.wanted.exponents)
+        values = []
+        for one in tables:
+            left = ends_at - perf_counter()
+            if left <= 0.0:
+                raise _Undecided
+            core = Search(one, query, time_limit_s=left)
+            explore(core, 0)
+            core.prove()
+            if core.stopped:
+                raise _Undecided
+            if core.best is not None:
+                values.append(float(core.best[2]))
+        if not values:
             raise _Undecided
-        return float(core.best[2])
+        return max(values)
 
     free = best(INF)
     if free <= asked.value:

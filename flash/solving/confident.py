@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..spaces.space import SearchSpace
     from .options import Device, Options
 
-__all__ = ["search_confident"]
+__all__ = ["Confident", "search_confident"]
 
 INF = float("inf")
 UNIT = 1e-9  # of a feature as a latency: totals stay within those of tables
@@ -81,7 +81,7 @@ def search_confident(
     ArgumentError
         If no budget is on a cost that the target has intervals of.
     """
-    run = _Confident(options, space, predictor, device, level, started)
+    run = Confident(options, space, predictor, device, level, started)
     try:
         run.go()
     except KeyboardInterrupt:
@@ -89,7 +89,7 @@ def search_confident(
     return run.result()
 
 
-class _Confident:
+class Confident:
     """The rounds of a search."""
 
     def __init__(

@@ -44,6 +44,16 @@ class Device(Record):
     least: float
     wanted: Objective
 
+    @property
+    def query(self) -> Query:
+        """The budgets and the objective in the core's terms.
+
+        The best network meets a floor of what is maximised, or none does: without one there is
+        sooner something to prune by.
+        """
+        least = -INF if self.wanted.of_score else self.least
+        return Query(self.limits, least, self.wanted.exponents)
+
 
 class Options(Record):
     """How to search, as `flash.search` takes it."""
@@ -72,6 +82,13 @@ class Options(Record):
         wanted, limits = device.wanted, device.limits
         if stop:
             return unsearched(space, device, predictor is not None, self.method, self.seed)
+        if device.target.tiles is not None:
+            from ..problem.tiling import parts_of
+
+            parts = parts_of(space, device.target)
+            if len(parts) > 1:
+                return self._tiled(space, predictor, device, started, stop)
+            device = device.replace(target=parts[0].target)
         if self.confidence is not None:
             from .confident import search_confident
 
@@ -81,11 +98,32 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
-        # The best network meets a floor of what is maximised, or none does: without one there is
-        # sooner something to prune by.
-        least = -INF if wanted.of_score else device.least
-        query = Query(limits, least, wanted.exponents)
-        run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
+        run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
+        run.floor = device.least
+        run.listen(self.callback, self.progress, stop)
+        return run.go(self.method, self.certify, self.deadline, self.evals)
+
+    def _tiled(
+        self,
+        space: SearchSpace,
+        predictor: AccuracyPredictor | None,
+        device: Device,
+        started: float,
+        stop: list[bool] | None,
+    ) -> SearchResult:
+        """Search a space whose networks are on several tiles."""
+        from ..problem.tiling import Tiled
+        from .tiled import TiledRun, search_confident_tiled
+
+        wanted, limits = device.wanted, device.limits
+        if self.confidence is not None:
+            return search_confident_tiled(self, space, predictor, device, self.confidence, started)
+        extra = count_columns((*limits_on(limits), *wanted.metrics))
+        known = device.target.compiled
+        problem = Tiled(space, device.target, predictor, extra)
+        run = TiledRun(problem, device.budgets, limits, device.query, wanted, self.seed, started)
+        if stop is not None and not known:
+            device.target.forget()
         run.floor = device.least
         run.listen(self.callback, self.progress, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)

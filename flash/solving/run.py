@@ -71,10 +71,9 @@ class Run:
         tell = self.listener.tell
 
         def notify(core: Search) -> bool:
-            best, bound, predictor = self._best(core), core.bound, self.problem.predictor
-            *_, nfev = core.counts
+            (best, bound, nfev), predictor = self._now(core), self.problem.predictor
             return tell(
-                None if best is None else self.wanted.report(best[2], predictor),
+                None if best is None else self.wanted.report(best, predictor),
                 None if bound - bound else self.wanted.report(bound, predictor),
                 nfev,
             )
@@ -106,6 +105,16 @@ class Run:
             stopped = "interrupt"
         stopped = stopped or self._stopped(core)
         return self._by_core(core, method, stopped, certify and stopped is None)
+
+    def _now(self, core: Search) -> tuple[float | None, float, int]:
+        """Return (best objective so far, bound, evaluations) of a search that goes on."""
+        best = self._best(core)
+        *_, nfev = core.counts
+        return None if best is None else best[2], core.bound, nfev
+
+    def choices(self, rows: Any) -> Any:
+        """Return rows of the problem as an objective function is given them."""
+        return rows
 
     def _best(self, core: Search) -> Any:
         """Return the best network so far; None where it does not reach the floor: none does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,17 +29,13 @@ def test_the_page_s_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(blocks) == 5
     known: dict[str, Any] = {}
     for block in blocks:
-        if "flash.choose(" in block and not hasattr(flash, "choose"):
-            bits = {row.layer: 3 if row.macs < 80_000 else 2 for row in known["table"].rows}
-            known["budget"] = known["table"].totals(3)["weights_kib"]
-            known["answer"] = SimpleNamespace(choices=bits)
-            continue
         exec(compile(block, str(PAGE), "exec"), known)
     table, answer = known["table"], known["answer"]
     assert table.totals(answer)["weights_kib"] <= known["budget"]
     assert known["accuracy"](known["module"]) > 0.9
     assert known["tuned"] > known["accuracy"](known["uniform"])
-    if hasattr(flash, "choose"):
-        assert table.totals(answer)["loss"] <= table.totals(3)["loss"]
-        untuned = flash.quantised(known["module"], answer)
-        assert known["accuracy"](untuned) > known["accuracy"](known["uniform"])
+    assert table.totals(answer)["loss"] <= table.totals(3)["loss"]
+    mixed, better = (flash.quantised(known["module"], known[name]) for name in ("answer", "better"))
+    assert known["accuracy"](mixed) > known["accuracy"](known["uniform"])
+    assert known["loss_of"](better) <= known["loss_of"](mixed)
+    assert table.totals(better_bits(known))["weights_kib"] <= known["budget"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import os
@@ -367,32 +368,29 @@ def test_round_trips(tmp_path: Path) -> None:
             flash.Sensitivities.from_dict({**plain, **change})
 
 
-def test_the_problem_is_made_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = flash.sensitivities(net(), data(), bits=(2, 3))
-    if hasattr(flash, "ChoiceProblem"):
-        answer = flash.choose(
-            table.problem(),
-            minimize="loss",
-            where=f"weights_kib <= {table.totals(2)['weights_kib']}",
-        )
-        assert table.totals(answer) == table.totals(2)
-        return
-    given: dict[str, Any] = {}
-
-    class Problem:
-        @staticmethod
-        def from_table(rows: Any, **more: Any) -> str:
-            given.update(more, rows=rows)
-            return "made"
-
-    monkeypatch.setattr(flash, "ChoiceProblem", Problem, raising=False)
-    assert table.problem() == "made"
-    assert given.pop("metrics") == ["loss", "weights_kib", "bit_operations", "params"]
-    rows = given.pop("rows")
-    assert given == {"group": "layer", "option": "bits"}
-    assert [(row["layer"], row["bits"], row["loss"]) for row in rows] == [
-        (row.layer, row.bits, row.loss) for row in table.rows
+def test_the_problem_and_its_answer() -> None:
+    """The best bits for a size: those that complete enumeration finds."""
+    table = flash.sensitivities(net(), data(), bits=(2, 3, 5))
+    problem = table.problem()
+    assert problem.groups == table.layers
+    assert problem.metrics == ("loss", "weights_kib", "bit_operations", "params")
+    budget = table.totals(3)["weights_kib"]
+    answer = flash.choose(problem, minimize="loss", where=f"weights_kib <= {budget}")
+    assert answer.proven
+    every = [
+        table.totals(dict(zip(table.layers, bits, strict=True)))
+        for bits in itertools.product(table.bits, repeat=len(table.layers))
     ]
+    best = min(one["loss"] for one in every if one["weights_kib"] <= budget)
+    assert table.totals(answer)["loss"] == pytest.approx(best, abs=1e-12)
+    assert answer.metrics is not None
+    assert table.totals(answer) == pytest.approx(dict(answer.metrics))
+    twin = flash.quantised(net(), answer)
+    assert answer.choices is not None
+    assert f"bits={answer.choices['last']}" in repr(twin.last)
+    nothing = flash.choose(problem, minimize="loss", where="weights_kib <= 0.001")
+    with pytest.raises(ArgumentError, match="got an answer that is INFEASIBLE"):
+        flash.quantised(net(), nothing)
 
 
 # Resuming

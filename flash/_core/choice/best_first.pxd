@@ -1,0 +1,120 @@
+"""Best bound first, where depth first alone takes long.
+
+What depth first leaves open lies in a heap by its bounds. The best of it is taken up again and
+searched depth first for a while, and what that leaves open goes to the heap: so dives start all over
+the tree, and the bound of all that is open falls.
+"""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy
+
+from flash._core.choice.open_nodes cimport note_step, pop
+from flash._core.choice.simplex cimport (
+    expel, invert, leave_all, price, shares, start_relaxation, take_key,
+)
+from flash._core.choice.state cimport OpenNode, RAN_OUT, State, hide, undo_to
+from flash._core.choice.tree cimport explore, threshold
+
+
+cdef enum:
+    MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
+    WORTH = 3            # times the work of going to a node is spent there at least
+
+
+cdef inline int expel_own(State* s, const OpenNode* node) noexcept nogil:
+    cdef int32_t option = node.own, g
+    if option < 0:
+        return 1
+    g = s.group_of[option]
+    if s.place[option] >= s.start[g] + s.alive[g]:
+        return 1
+    return expel(s, option)
+
+
+cdef inline int go_to(State* s, const OpenNode* node) noexcept nogil:
+    """From the root to a node's parent, its basis, and then the node's own decision. False where
+    nothing is left of it."""
+    cdef int32_t at = node.step, g, i, option, j
+    cdef const int32_t* own = <const int32_t*> (node.basis + s.n_rows)
+    leave_all(s)
+    while at >= 0:       # in any order: all of them hold
+        option = s.step[at].option
+        g = s.group_of[option]
+        i = s.place[option]
+        if i >= s.start[g] + s.alive[g]:
+            if s.step[at].taken:
+                return 0                 # what the root rules out meanwhile
+        elif s.step[at].taken:
+            take_key(s, g, i)
+            j = s.start[g] + s.alive[g]
+            while s.alive[g] > 1:
+                j -= 1
+                if j != s.key[g]:
+                    hide(s, g, j)
+        else:
+            if s.alive[g] == 1:
+                return 0
+            if s.key[g] == i:
+                take_key(s, g, s.start[g] + (1 if i == s.start[g] else 0))
+            hide(s, g, i)
+        at = s.step[at].before
+    memcpy(s.multiplier, node.basis, s.n_rows * sizeof(double))
+    for j in range(node.n_tight):
+        for i in range(1, 3):            # of what the root rules out meanwhile there is no basis
+            option = own[3 * j + i]
+            if s.place[option] >= s.start[s.group_of[option]] + s.alive[s.group_of[option]]:
+                start_relaxation(s)
+                return expel_own(s, node)
+    for j in range(node.n_tight):
+        s.tight[j] = own[3 * j]
+        s.tight_at[s.tight[j]] = j
+        s.basic[j] = own[3 * j + 1]
+        g = s.group_of[s.basic[j]]
+        s.basics[g] += 1
+        take_key(s, g, s.place[own[3 * j + 2]])
+    s.n_tight = node.n_tight
+    price(s)
+    if s.n_tight:
+        if invert(s):
+            shares(s)
+        else:
+            start_relaxation(s)
+    return expel_own(s, node)
+
+
+cdef inline int take_up(State* s, int64_t trail) noexcept nogil:
+    """Explores from the open node of the highest bound. False: no memory."""
+    cdef OpenNode node
+    cdef int64_t before
+    cdef int alive
+    pop(s, &node)
+    undo_to(s, trail)
+    before = s.work
+    alive = go_to(s, &node)
+    free(node.basis)
+    if not alive:
+        return 1
+    s.went_back = 0
+    # the way here costs as much as many nodes: it is to be a small part
+    if node.own >= 0:
+        node.step = note_step(s, node.step, node.own, 0)
+        if node.step < 0:
+            return 0
+    before = WORTH * (s.work - before) if s.n_heap < MOST_OPEN else <int64_t> 1 << 60
+    return explore(s, node.step, node.bound, before)
+
+
+cdef inline void best_first(State* s, int64_t first) noexcept nogil:
+    """Searches the whole problem: depth first for so much work, then best first. `bound` is that of
+    what is left open at the end."""
+    cdef int64_t trail = s.n_trail
+    start_relaxation(s)
+    s.went_back = 1
+    s.failed = not explore(s, -1, INFINITY, first)
+    while (s.n_heap and s.ended == RAN_OUT and not s.failed
+            and s.heap[0].bound >= threshold(s)):
+        s.failed = not take_up(s, trail)
+    s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
+    s.over = 1

@@ -1,0 +1,38 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ("ENDS", "Choices")
+
+ENDS: tuple[str | None, ...]
+
+class Choices:
+    callback: Callable[[Choices], Any] | None
+    def __init__(
+        self,
+        start: npt.NDArray[np.int32],
+        values: npt.NDArray[np.float64],
+        rows: npt.NDArray[np.float64],
+        limits: npt.NDArray[np.float64],
+        pointer: npt.NDArray[np.int64],
+        option: npt.NDArray[np.int32],
+        number: npt.NDArray[np.float64],
+        sparse_limits: npt.NDArray[np.float64],
+        *,
+        unit: float = 1.0,
+        time_limit_s: float = ...,
+        max_nodes: int = -1,
+        callback: Callable[[Choices], Any] | None = None,
+    ) -> None: ...
+    def offer(self, options: npt.NDArray[np.int32]) -> bool: ...
+    def solve(self) -> None: ...
+    @property
+    def best(self) -> tuple[float, list[int]] | None: ...
+    @property
+    def bound(self) -> float: ...
+    @property
+    def ended(self) -> int: ...
+    @property
+    def counts(self) -> tuple[int, int, int]: ...

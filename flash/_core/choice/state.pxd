@@ -1,0 +1,163 @@
+"""A problem of choices while it is searched: one option a group, rows that limit sums.
+
+Maximise sum c[i] over one option i of each group, subject to sum a[r][i] <= b[r] for each row r.
+Every number is an integer held in a double, and every sum stays below 2^53: sums are exact in any
+order.
+
+A group's options lie side by side, those that are still possible (`alive`) first: what is ruled out
+changes places with the last of them, and comes back in reverse order by raising the number again.
+Of a row a group holds a block only where it is not zero throughout.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+
+cdef enum:
+    MOST_TIGHT = 96      # rows that the relaxation may hold at equality at once
+
+cdef enum Ended:
+    RAN_OUT, TIME_LIMIT, NODE_LIMIT, INTERRUPTED
+
+
+cdef struct Level:       # what going back to a node needs
+    int64_t trail        # removals before its first child
+    double bound
+    int32_t option       # the option (by its own number) that the first child takes
+    int32_t step         # of its own decisions the last
+    int32_t n_tight
+    int64_t at           # of its multipliers and basis in the pools
+
+
+cdef struct Step:        # a decision
+    int32_t before       # the one before it, or -1
+    int32_t option
+    int32_t taken        # or ruled out
+
+
+cdef struct OpenNode:
+    double bound
+    int64_t order
+    double* basis        # of its parent: multipliers; then rows, basic options and keys
+    int32_t step         # the last decision on the way
+    int32_t own          # an option that is ruled out besides, or -1
+    int32_t n_tight
+
+
+cdef struct State:
+    int32_t n_groups, n_rows
+    int64_t n            # options
+    int32_t* start       # of each group's options; n_groups + 1
+    int32_t* alive       # options of each group that are still possible
+    int32_t* first_block # of each group; n_groups + 1
+    int32_t* row_of      # of each block: its row
+    double** block       # of each block: the row's numbers of the group's options
+    double* c
+    double* d            # reduced values: c less what multipliers charge, less the key's
+    double* alpha        # of a pivot
+    int32_t* id          # the option's number in the problem
+    int32_t* place       # and where it lies now
+    int32_t* group_of    # of each option, by its number
+    double* b
+    double* size         # of each row: the most that its terms can be in sum
+    double size_c
+    double* multiplier
+    double* left         # of each row: b less the keys' sum, exact
+    double keys_value    # sum of the keys' c, exact
+    int32_t* key         # of each group: where its key lies
+    int32_t* basics      # of each group: basic options beside the key
+    int32_t* open        # groups with more than one option alive first
+    int32_t* place_open
+    int32_t n_open
+    # the basis: tight rows, and as many basic options that are no keys
+    int32_t n_tight
+    int32_t[MOST_TIGHT] tight
+    int32_t[MOST_TIGHT] basic        # options by number
+    int32_t* tight_at    # of each row: where in tight, or -1
+    double* inverse      # MOST_TIGHT^2: basic by tight
+    double* scratch      # MOST_TIGHT^2 * 2
+    double[MOST_TIGHT] share         # of the basic options
+    double* direction    # of multipliers, one a row
+    double* least        # of each row: what is left where every group takes least
+    # of a pivot, by group
+    double* turn         # where the group's key changes next
+    int32_t* next_key
+    double* key_alpha
+    double* key_d
+    # trail
+    int32_t* trail
+    int64_t n_trail
+    Level* level
+    int32_t n_levels, level_room
+    double* pool         # of levels: multipliers
+    int32_t* basis_pool
+    int64_t n_pool, pool_room, n_basis, basis_room
+    # answers
+    int found
+    double best
+    double unit          # values differ by multiples of it
+    int32_t* answer      # by number
+    double bound         # of what is left, at the end
+    int over             # the search has ended
+    int64_t nodes, pivots, leaves, most_nodes
+    double deadline
+    int ended
+    int failed           # memory
+    # best first
+    OpenNode* heap
+    int64_t n_heap, heap_room, n_pushed
+    Step* step
+    int64_t n_steps, step_room
+    int64_t work         # numbers looked at
+    int went_back        # since the heap's node was taken up
+    void* owner
+
+
+cdef inline void hide(State* s, int32_t g, int32_t at) noexcept nogil:
+    """Rules out the option at place `at` of group g, which is not its key."""
+    cdef int32_t last = s.start[g] + s.alive[g] - 1, k
+    cdef double x
+    cdef double* block
+    s.work += s.first_block[g + 1] - s.first_block[g]
+    s.trail[s.n_trail] = g           # there is room: no option is out twice
+    s.n_trail += 1
+    s.alive[g] -= 1
+    if at != last:
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            block = s.block[k]
+            x = block[at - s.start[g]]
+            block[at - s.start[g]] = block[last - s.start[g]]
+            block[last - s.start[g]] = x
+        x = s.c[at]
+        s.c[at] = s.c[last]
+        s.c[last] = x
+        x = s.d[at]
+        s.d[at] = s.d[last]
+        s.d[last] = x
+        k = s.id[at]
+        s.id[at] = s.id[last]
+        s.id[last] = k
+        s.place[s.id[at]] = at
+        s.place[s.id[last]] = last
+        if s.key[g] == last:
+            s.key[g] = at
+        elif s.key[g] == at:
+            s.key[g] = last
+    if s.alive[g] == 1:
+        s.n_open -= 1
+        k = s.place_open[g]
+        last = s.open[s.n_open]
+        s.open[k] = last
+        s.place_open[last] = k
+        s.open[s.n_open] = g
+        s.place_open[g] = s.n_open
+
+
+cdef inline void undo_to(State* s, int64_t length) noexcept nogil:
+    """Brings back what was ruled out since the trail had this length."""
+    cdef int32_t g
+    while s.n_trail > length:
+        s.n_trail -= 1
+        g = s.trail[s.n_trail]
+        if s.alive[g] == 1:
+            s.n_open += 1        # it is the one that was closed last
+        s.alive[g] += 1

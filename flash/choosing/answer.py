@@ -1,0 +1,302 @@
+"""ChoiceResult: the options that were chosen, what they cost, and how far that is proven."""
+
+from __future__ import annotations
+
+from ..base.checks import public, shown, table
+from ..base.record import Record, cached, later
+from ..errors import ArgumentError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pandas import DataFrame
+
+    from .explaining import Steps
+
+__all__ = ["Alternative", "ChoiceResult"]
+
+FORMAT = "flash-choice-result-1"
+STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND")
+SHOWN = 12  # groups on a screen
+
+
+class Alternative(Record):
+    """A further answer of `choose` with ``k``.
+
+    Parameters
+    ----------
+    choices : dict of str to str or None
+    metrics : dict of str to float
+    objective : float
+    proven : bool
+        Whether no better one keeps the distance to those before it.
+    tied : bool
+        Whether it is as good as the best.
+    """
+
+    choices: Mapping[str, str | None]
+    metrics: Mapping[str, float]
+    objective: float
+    proven: bool
+    tied: bool
+
+
+@public
+class ChoiceResult(Record):
+    """The outcome of `flash.choose`. Prints as one screen and round-trips through JSON.
+
+    Parameters
+    ----------
+    status : {"OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND"}
+        As `SearchResult` has it.
+    choices : dict of str to str, or None
+        The option of each group; None for a group that another's option covers.
+    metrics : dict of str to float
+        Of each metric the sum, of peaks the maximum.
+    objective, bound : float or None
+        The value of the first objective, and what no answer betters.
+    objective_name : str
+    greatest : bool
+        Whether it was maximised.
+    proven : bool
+        Whether `status` is proven, in exact numbers: nothing is better, or nothing meets the
+        conditions.
+    where : tuple of str
+        The conditions, one each.
+    alternatives : tuple of Alternative
+        The further answers of ``k``.
+    tied : bool or None
+        Whether another answer is as good; None where that is not known.
+    flags : tuple of str
+    binding : dict of str to dict, or None
+        Proven: the conditions on sums without which a better answer would be found. Of each
+        ``"unlimited"``, the objective without it; ``"next"``, the nearest limit with which it is
+        better, and ``"then"``, the objective there.
+    conflicts : tuple of tuple of str
+        INFEASIBLE: minimal sets of conditions that no answer meets together.
+    remedies : tuple of dict of str to float
+        INFEASIBLE: of a set of conditions that have to give together the limits that would do.
+    stopped : {None, "time_limit_s", "max_nodes", "callback", "interrupt"}
+    nodes : int
+        Of the search trees.
+    elapsed_s : float
+
+    Notes
+    -----
+    `tied`, `binding`, `conflicts` and `remedies` are worked out when first asked for.
+    """
+
+    status: str
+    choices: Mapping[str, str | None] | None = None
+    metrics: Mapping[str, float] | None = None
+    objective: float | None = None
+    bound: float | None = None
+    objective_name: str = ""
+    greatest: bool = False
+    proven: bool = False
+    where: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    tied: bool | None = later(None)
+    flags: tuple[str, ...] = ()
+    binding: Mapping[str, Mapping[str, float]] | None = later(None)
+    conflicts: tuple[tuple[str, ...], ...] = later(())
+    remedies: tuple[Mapping[str, float], ...] = later(())
+    stopped: str | None = None
+    nodes: int = 0
+    elapsed_s: float = 0.0
+    asked: Any = None
+
+    @property
+    def success(self) -> bool:
+        """Whether an answer was found."""
+        return self.choices is not None
+
+    @property
+    def gap(self) -> float | None:
+        """How much better an answer could at most be, relative to this one; 0.0 if proven."""
+        if self.objective is None:
+            return None
+        if self.proven:
+            return 0.0
+        if self.bound is None:
+            return None
+        away = abs(self.bound - self.objective)
+        return away / abs(self.objective) if self.objective else None if away else 0.0
+
+    @cached
+    def message(self) -> str:
+        """The status in words."""
+        if self.status == "OPTIMAL":
+            return "proven: no answer within the conditions is better"
+        if self.status == "INFEASIBLE":
+            if not self.conflicts:
+                return "proven: no answer meets the conditions, or options don't go together"
+            sets = "; or ".join(" and ".join(one) for one in self.conflicts)
+            return f"proven: no answer meets together {sets}"
+        ended = "" if self.stopped is None else f", stopped by {self.stopped}"
+        if self.choices is None:
+            return f"no answer was found{ended}"
+        return f"best found{ended}; not proven"
+
+    def sensitivity(self, condition: str | None = None, *, steps: int = 10) -> dict[str, Steps]:
+        """Return how the optimum changes as a limit grows: the exact steps.
+
+        Parameters
+        ----------
+        condition : str, optional
+            One of `where`, on a sum; by default all that are.
+        steps : int
+            How many at most, 1 to 1,000.
+
+        Returns
+        -------
+        dict of str to tuple of (float, float)
+            Of each condition its limits at which the objective improves, nearest first, each with
+            the objective from there on; the first is that of the answer itself.
+
+        Raises
+        ------
+        ArgumentError
+            If the answer is not proven, was read from a file, or the condition is none of `where`.
+        """
+        from .explaining import sensitivity
+
+        if self.asked is None or not self.proven or self.choices is None:
+            raise ArgumentError(
+                "sensitivity() is of a proven answer that flash.choose gave in this process"
+            )
+        return sensitivity(self.asked, self, condition, steps)
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.objective, self.bound, self.where))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChoiceResult) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        lines = [f"{self.status}: {self.message}"]
+        if self.objective is not None:
+            word = "maximised" if self.greatest else "minimised"
+            lines.append(f"{self.objective_name} {word}: {self.objective:.6g}")
+            if not self.proven and self.bound is not None:
+                gap = "" if self.gap is None else f" ({100 * self.gap:.3g} % away)"
+                lines.append(f"bound: {self.bound:.6g}{gap}")
+        if self.metrics:
+            lines.append(", ".join(f"{name} {one:.6g}" for name, one in self.metrics.items()))
+        for one in self.where:
+            lines.append(f"  where {one}")
+        if self.choices is not None:
+            lines += _listed(self.choices)
+        for i, alternative in enumerate(self.alternatives):
+            tie = ", as good" if alternative.tied else ""
+            lines.append(f"answer {i + 2}: {alternative.objective:.6g}{tie}")
+        lines += [f"note: {one}" for one in self.flags]
+        lines.append(f"{self.nodes} nodes, {1e3 * self.elapsed_s:.3g} ms")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal result."""
+        data: dict[str, Any] = {"format": FORMAT}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                value = [
+                    {field: getattr(one, field) for field in _OF_ALTERNATIVE}
+                    if isinstance(one, Alternative)
+                    else list(one)
+                    if isinstance(one, tuple)
+                    else dict(one)
+                    if isinstance(one, dict)
+                    else one
+                    for one in value
+                ]
+            data[name] = value
+        data["gap"] = self.gap
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ChoiceResult:
+        """Make a result from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is missing or unknown, or a value not accepted.
+        """
+        table("the result", data, ("format", *_FIELDS, "gap"), ("format", "status"))
+        if data["format"] != FORMAT:
+            raise FormatError(f"format must be {FORMAT!r}, got {shown(data['format'])}")
+        if data["status"] not in STATUSES:
+            raise FormatError(
+                f"status must be one of {', '.join(STATUSES)}, got {shown(data['status'])}"
+            )
+        fields = {name: data[name] for name in _FIELDS if name in data}
+        try:
+            fields["alternatives"] = tuple(
+                Alternative(**one) for one in fields.get("alternatives", ())
+            )
+            for name in ("where", "flags", "remedies"):
+                fields[name] = tuple(fields.get(name, ()))
+            fields["conflicts"] = tuple(tuple(one) for one in fields.get("conflicts", ()))
+            return cls(**fields)
+        except (TypeError, AttributeError) as error:
+            raise FormatError(f"the result: {error}") from None
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the result as JSON text, and write it where a path is given."""
+        from ..base.checks import json_text
+
+        return json_text(self.to_dict(), path, indent=1)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> ChoiceResult:
+        """Read a result from JSON text (it starts with a brace) or from a file."""
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the result file"))
+
+    def to_frame(self) -> DataFrame:
+        """Return the choices as a pandas DataFrame: a row a group, a column an answer."""
+        from ..base.extras import require
+
+        pandas = require("to_frame()", "plot", "pandas")
+        if self.choices is None:
+            raise ArgumentError(f"to_frame(): there is no answer: {self.status}, {self.message}")
+        columns: dict[str, Any] = {
+            "group": list(self.choices),
+            "option": list(self.choices.values()),
+        }
+        for i, one in enumerate(self.alternatives):
+            columns[f"option_{i + 2}"] = list(one.choices.values())
+        frame: DataFrame = pandas.DataFrame(columns)
+        return frame
+
+
+_FIELDS = (
+    "status", "choices", "metrics", "objective", "bound", "objective_name", "greatest", "proven",
+    "where", "alternatives", "tied", "flags", "binding", "conflicts", "remedies", "stopped",
+    "nodes", "elapsed_s",
+)  # fmt: skip
+_OF_ALTERNATIVE = ("choices", "metrics", "objective", "proven", "tied")
+
+
+def _listed(choices: Mapping[str, str | None]) -> list[str]:
+    width = max(len(name) for name in list(choices)[:SHOWN])
+    lines = [
+        f"  {name:<{width}}  {'(covered)' if option is None else option}"
+        for name, option in list(choices.items())[:SHOWN]
+    ]
+    if len(choices) > SHOWN:
+        lines.append(f"  ... and {len(choices) - SHOWN} more")
+    return lines

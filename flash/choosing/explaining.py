@@ -1,0 +1,243 @@
+"""Why an answer is no better, and why there is none: by further solves, each proven."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from time import perf_counter
+
+from ..base.checks import hint, integer, shown
+from ..errors import ArgumentError
+from .conditions import Condition, Row
+from .goals import Goal
+from .model import Found, Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .answer import ChoiceResult
+    from .choosing import Question
+
+    Steps = tuple[tuple[float, float], ...]
+
+__all__ = ["binding", "explained", "is_tied", "sensitivity"]
+
+ALL_S = 10.0  # for all that explains one answer
+MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.ends_at = perf_counter() + ALL_S
+
+    def limits(self) -> Limits | None:
+        left = self.ends_at - perf_counter()
+        return Limits(left) if left > 0.0 else None
+
+
+def _answer(question: Question, clock: _Clock) -> Found | None:
+    """Return a proven outcome; None where it takes too long."""
+    from .choosing import best
+
+    limits = clock.limits()
+    if limits is None:
+        return None
+    found = best(question, limits)
+    return found if found.proven and found.stopped is None else None
+
+
+def is_tied(asked: Question, first: Found) -> bool | None:
+    """Return whether another answer has the same objective, in all of several."""
+    assert first.picks is not None
+    found = _answer(asked.but(first.picks, 1), _Clock())
+    if found is None:
+        return None
+    return found.picks is not None and asked.values(found.picks) == asked.values(first.picks)
+
+
+def _limit_of(condition: Condition) -> Row | None:
+    """Return the sum that a condition limits by a number; None of other conditions."""
+    if len(condition.parts) != 1 or not isinstance(condition.parts[0], Row):
+        return None
+    row = condition.parts[0]
+    return None if row.sign == "==" or row.offset is None else row
+
+
+def _told(condition: Condition, limit: Fraction) -> float:
+    """Return a limit as the condition's text has it."""
+    row = condition.parts[0]
+    assert isinstance(row, Row)
+    return float(limit + (row.offset or 0))
+
+
+def _eased(asked: Question, condition: Condition, limit: Fraction | None) -> Question:
+    """Return the question with another limit of one condition; None: without it."""
+    kept: list[Condition] = []
+    for one in asked.conditions:
+        if one is not condition:
+            kept.append(one)
+        elif limit is not None:
+            row = one.parts[0]
+            assert isinstance(row, Row)
+            sign = "<=" if row.sign in ("<", "<=") else ">="
+            kept.append(Condition(one.text, (Row(row.terms, row.own, sign, limit),)))
+    return asked.with_conditions(kept)
+
+
+def _next_step(
+    asked: Question, condition: Condition, value: Fraction, clock: _Clock
+) -> tuple[Fraction, Fraction] | None:
+    """Return the nearest limit with which the objective falls below a value, and its least there.
+
+    Of all answers that are better and meet the other conditions, the one that needs least.
+    """
+    from .choosing import Question
+
+    row = condition.parts[0]
+    assert isinstance(row, Row)
+    goal = asked.goals[0]
+    upper = row.sign in ("<", "<=")
+    better = Condition("", tuple(_strictly(goal, value)))
+    needed = Row(
+        row.terms if upper else {name: -one for name, one in row.terms.items()},
+        row.own if upper else {key: -one for key, one in row.own.items()},
+        "<=",
+        Fraction(0),
+    )
+    free = _eased(asked, condition, None)
+    least = Question(
+        asked.problem, (*free.conditions, better), (Goal("", "sum", False, needed, {}),),
+        asked.without,
+    )  # fmt: skip
+    found = _answer(least, clock)
+    if found is None or found.value is None:
+        return None
+    limit = found.value if upper else -found.value
+    then = _answer(_eased(asked, condition, limit), clock)
+    if then is None or then.value is None:
+        return None
+    return limit, then.value
+
+
+def _strictly(goal: Goal, value: Fraction) -> list[Row]:
+    return [Row(goal.row.terms, goal.row.own, "<", value)]
+
+
+def binding(asked: Question, first: Found) -> dict[str, dict[str, float]] | None:
+    """Return the conditions that bind, each with what giving way buys."""
+    goal = asked.goals[0]
+    if goal.kind != "sum" or first.value is None:
+        return None
+    clock, found = _Clock(), {}
+    for condition in asked.conditions:
+        if _limit_of(condition) is None:
+            continue
+        free = _answer(_eased(asked, condition, None), clock)
+        if free is None or free.value is None or free.value >= first.value:
+            continue
+        own = {"unlimited": goal.told(free.value)}
+        step = _next_step(asked, condition, first.value, clock)
+        if step is not None:
+            own["next"], own["then"] = _told(condition, step[0]), goal.told(step[1])
+        found[condition.text] = own
+    return found
+
+
+def sensitivity(
+    asked: Question, result: ChoiceResult, condition: str | None, steps: int
+) -> dict[str, Steps]:
+    """Return the steps of the optimum: see `ChoiceResult.sensitivity`."""
+    steps = integer("steps", steps, 1, 1000)
+    goal = asked.goals[0]
+    if goal.kind != "sum":
+        raise ArgumentError("sensitivity() is of objectives that are sums")
+    sums = {one.text: one for one in asked.conditions if _limit_of(one) is not None}
+    if condition is not None and condition not in sums:
+        raise ArgumentError(
+            f"condition must be one on a sum, of {', '.join(map(repr, sums)) or 'none'}, got "
+            f"{shown(condition)}{hint(condition, sums)}"
+        )
+    found: dict[str, Steps] = {}
+    for text, one in sums.items():
+        if condition is not None and text != condition:
+            continue
+        row = _limit_of(one)
+        assert row is not None
+        own = [(_told(one, row.limit), result.objective or 0.0)]
+        clock = _Clock()
+        first = _answer(asked, clock)
+        value = None if first is None else first.value
+        while value is not None and len(own) < steps:
+            step = _next_step(asked, one, value, clock)
+            if step is None:
+                break
+            value = step[1]
+            own.append((_told(one, step[0]), goal.told(value)))
+        found[text] = tuple(own)
+    return found
+
+
+def explained(
+    asked: Question,
+) -> tuple[tuple[tuple[str, ...], ...], tuple[dict[str, float], ...]]:
+    """Return minimal sets of conditions that exclude each other, and limits that would do."""
+    from ..results.conflicts import hitting_sets, minimal_sets
+    from .choosing import Question
+
+    clock = _Clock()
+    by_text = {one.text: one for one in asked.conditions}
+    nothing = (Goal("", "sum", False, Row({}, {}, "<=", Fraction(0)), {}),)
+
+    def meets(names: Sequence[str]) -> bool | None:
+        some = tuple(by_text[name] for name in names)
+        found = _answer(Question(asked.problem, some, nothing, asked.without), clock)
+        return None if found is None else found.picks is not None
+
+    names = list(by_text)
+    try:
+        if meets(()) is False:  # options that don't go together, whatever is asked
+            return (), ()
+        sets = [_narrowed(names, meets)] if len(names) > MANY else minimal_sets(names, meets)
+        remedies = [
+            remedy
+            for some in hitting_sets(sets)
+            if len(some) == 1 and (remedy := _remedy(asked, by_text[some[0]], clock))
+        ]
+    except KeyboardInterrupt:
+        return (), ()
+    return tuple(tuple(one) for one in sets if one), tuple(remedies)
+
+
+def _narrowed(
+    names: Sequence[str], meets: Callable[[Sequence[str]], bool | None]
+) -> tuple[str, ...]:
+    """Return one minimal set: without any one of its conditions some answer meets the rest."""
+    left = list(names)
+    for name in names:
+        fewer = [one for one in left if one != name]
+        if meets(fewer) is False:
+            left = fewer
+    return tuple(left)
+
+
+def _remedy(asked: Question, condition: Condition, clock: _Clock) -> dict[str, float] | None:
+    """Return the nearest limit of one condition with which all can be met."""
+    from .choosing import Question
+
+    row = _limit_of(condition)
+    if row is None:
+        return None
+    upper = row.sign in ("<", "<=")
+    factor = 1 if upper else -1
+    needed = Row(
+        {name: factor * one for name, one in row.terms.items()},
+        {key: factor * one for key, one in row.own.items()},
+        "<=",
+        Fraction(0),
+    )
+    free = _eased(asked, condition, None)
+    goal = Goal("", "sum", False, needed, {})
+    found = _answer(Question(asked.problem, free.conditions, (goal,), asked.without), clock)
+    if found is None or found.value is None:
+        return None
+    return {condition.text: _told(condition, factor * found.value)}
