@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["sensitivities"]
 
 MAX_PROBES = 10_000
+DIGITS, MOST_PLACES = 13, 18  # of a loss: far below all noise, and sums of them are exact
 SCALE_BYTES = 4  # of each output channel
 
 
@@ -230,12 +231,24 @@ def _measured(
         base_loss=base,
         samples=judge.count,
         rest_kib=_rest(judge.module, [groups[n] for n in wanted]),
-        rows=tuple(rows),
+        rows=_even(rows),
         left=tuple(f"{name} ({why})" for name, why in left.items()),
         seed=judge.seed,
         elapsed_s=time.perf_counter() - start,
         others=around or None,
     )
+
+
+def _even(rows: list[Sensitivity]) -> tuple[Sensitivity, ...]:
+    """Return rows whose losses have as many decimal places as sums of `DIGITS` digits allow."""
+    from math import floor, log10
+
+    largest: dict[str, float] = {}
+    for row in rows:
+        largest[row.layer] = max(largest.get(row.layer, 0.0), abs(row.loss))
+    total = sum(largest.values())
+    places = min(MOST_PLACES, DIGITS - 1 - floor(log10(total))) if total else 0
+    return tuple([row.replace(loss=round(row.loss, places)) for row in rows])
 
 
 def _rounded(module: Any, groups: list[Group], around: dict[str, int]) -> list[list[Any]]:

@@ -55,7 +55,8 @@ class Sensitivity(Record):
     bits : int
     loss : float
         By how much the loss grows. Of the measure "hessian" its estimate,
-        ``trace / params * squared_error / 2``.
+        ``trace / params * squared_error / 2``. Rounded to the 13th digit of what all layers lose
+        at most: a solver can add such numbers exactly.
     error : float or None
         Its standard error: over the samples; of the measure "hessian", over the probes. None where
         there was one alone.
