@@ -5,9 +5,9 @@ with five seeds (of the weights, the order of images and the split). On the trai
 `flash.sensitivities` measures what each layer loses at 2 to 8 bits. For the size of all layers at
 3, at 4 and at 5 bits each way chooses bits for the layers, which take no more; the held-out images
 judge the weights so rounded, without any tuning. "mixed" are the bits of the least loss added up,
-"mixed again" and "greedy again" those after up to three more tables, each measured around the answer before, as long
-as the loss on the training images falls. Intervals are of
-the mean over the seeds, 95 %, by Student's t; differences are paired.
+"mixed again" and "greedy again" those after up to three more tables, each measured around the
+answer before, as long as the loss on the training images falls. Intervals are of the mean over the
+seeds, 95 %, by Student's t; differences are paired.
 
     python -m benchmarks.claims.precision FOLDER [--json out.json]
 
