@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .precision.quantising import quantised as quantised
+    from .precision.running import sensitivities as sensitivities
+    from .precision.table import Sensitivities as Sensitivities
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
@@ -92,6 +95,7 @@ _HOME = {
     "ResNet": "spaces.space",
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
+    "Sensitivities": "precision.table",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "SweepResult": "sweeps.result",
@@ -112,7 +116,9 @@ _HOME = {
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
     "pareto": "fronts.finding",
+    "quantised": "precision.quantising",
     "search": "searching",
+    "sensitivities": "precision.running",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
     "together": "conditional.together",
@@ -122,12 +128,14 @@ _HOME = {
 
 __all__ = [
     "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceProblem",
-    "ChoiceResult", "Comparison", "Cost", "DenseNet", "FlashError", "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network",
-    "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
-    "SearchSpace", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
-    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design",
-    "choose", "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
-    "search", "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "ChoiceResult", "Comparison", "Cost", "DenseNet", "FlashError", "FleetResult", "Layer",
+    "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront", "PredictorEvaluator",
+    "Problem", "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Together",
+    "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design", "choose",
+    "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
+    "quantised", "search", "sensitivities", "sweep", "targets", "together", "train",
+    "train_supernet", "__version__",
 ]  # fmt: skip
 
 

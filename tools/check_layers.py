@@ -30,7 +30,7 @@ LAYERS = (
     ("evaluating",),
     ("codesign", "training"),
     ("sweeps", "fronts"),
-    ("supernet",),
+    ("supernet", "precision"),
     ("evaluators",),
     ("methods",),
     ("fleets",),
