@@ -24,12 +24,13 @@ class _Table:
         self.cell: int | None = None
 
     def add(self, kind: str, out: int, **fields: Any) -> int:
-        layer = Layer(
+        layer = Layer.known(
             kind=kind,
             in_channels=fields.pop("in_channels", self.channels),
             out_channels=out,
             height=self.side,
             width=self.side,
+            padding=fields.get("kernel", 1) // 2,  # of odd kernels, the default
             inputs=fields.pop("inputs", (len(self.rows) - 1,)),
             cell=self.cell,
             **fields,
@@ -64,9 +65,7 @@ def build(arch: Architecture) -> Network:
     """Return the network of an architecture."""
     table = _Table(arch.resolution)
     (_concatenations if arch.family == "densenet" else _additions)(arch, table)
-    net = Network(tuple(table.rows), (3, arch.resolution, arch.resolution))
-    net.__dict__["counted"] = None  # every row is read
-    return net
+    return Network.known(tuple(table.rows), (3, arch.resolution, arch.resolution))
 
 
 def _concatenations(arch: Architecture, table: _Table) -> None:

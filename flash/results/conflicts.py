@@ -16,7 +16,7 @@ from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..base.record import Record
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import count_columns, kept_or_compiled
 from ..problem.objective import least_of, limits_of
 
 TYPE_CHECKING = False
@@ -139,7 +139,7 @@ class TableOracle(Oracle):
     ) -> None:
         super().__init__()
         extra = count_columns([METRIC_OF[name] for name in names])
-        self.problem = compile_problem(space, target, predictor, extra)
+        self.problem = kept_or_compiled(space, target, predictor, extra)
 
     def meets(self, budgets: Mapping[str, float]) -> bool:
         limits, floor = limits_and_floor(budgets)

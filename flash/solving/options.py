@@ -6,7 +6,7 @@ from .._core.search.exact import Query
 from ..base.checks import choice, flag, integer, listener, number
 from ..base.record import Record
 from ..errors import ArgumentError
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import compile_problem, count_columns, keep
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import no_result
 
@@ -81,6 +81,8 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
+        if stop is None:
+            keep(problem, extra)
         # The best network meets a floor of what is maximised, or none does: without one there is
         # sooner something to prune by.
         least = -INF if wanted.of_score else device.least
