@@ -155,9 +155,9 @@ _WAY = (
     *("solving.run", "searching"),
 )
 # What the command line reads a search with, and what it imports then to print the result.
-_READ = ("errors.", "cli.read", "cli.options", "cli.common", "cli.words", "cli.fleet", "cli.compare")
+_READ = ("errors.", "cli.read", "cli.options", "cli.common", "cli.words")
 _SHOWN = (
-    *("results.screen", "networks.layer", "networks.network", "networks.architecture"),
+    *("results.screen", "networks.layer", "networks.architecture"),
     *("networks.operations", "networks.builders", "spaces.codec"),
     *("hardware._units", "hardware._parts", "hardware._classes", "hardware._flags"),
     *("hardware.costing", "hardware._notes", "hardware._prediction", "results.binding"),

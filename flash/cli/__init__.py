@@ -1,0 +1,5 @@
+
+
+from .. import _READ, _open
+
+_open(_READ)

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from .. import _READ, _SHOWN, _open
-
-_open(_READ)
-
+from .. import _SHOWN, _open
 from ..errors import ArgumentError, FlashError
 from .common import check_json, print_json
 from .options import (
@@ -20,7 +17,12 @@ from .options import (
     HELP,
     USAGE,
     read,
+)
+from .read import (
+    read_any_space,
+    read_evaluator,
     read_objective,
+    read_options,
     read_row,
     read_space,
     read_space_data,
@@ -113,8 +115,6 @@ def _search(args: Namespace) -> int:
     if args.budgets is not None:
         raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
-    from .compare import read_any_space, read_evaluator, read_options
-
     answer = search(
         read_any_space(args),
         args.target[0] if len(args.target) == 1 else args.target,

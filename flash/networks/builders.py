@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .families import STYLES, convolutions, residual_blocks, stem_width, stride_of_cell
-from .network import Layer, Network
+from .layer import Layer
+from .operations import Charged, charged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +12,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .architecture import Architecture, Cell
+    from .network import Network
 
-__all__ = ["build"]
+__all__ = ["build", "charged_in"]
+
+
+class _Built:
+    """What `Charged` reads of a network: all layers are read."""
+
+    counted = None
+    connected = True
+
+    def __init__(self, arch: Architecture) -> None:
+        table = _Table(arch.resolution)
+        (_concatenations if arch.family == "densenet" else _additions)(arch, table)
+        self.layers = tuple(table.rows)
+        self.input_shape = (3, arch.resolution, arch.resolution)
 
 
 class _Table:
@@ -63,9 +78,26 @@ class _Table:
 
 def build(arch: Architecture) -> Network:
     """Return the network of an architecture."""
-    table = _Table(arch.resolution)
-    (_concatenations if arch.family == "densenet" else _additions)(arch, table)
-    return Network.known(tuple(table.rows), (3, arch.resolution, arch.resolution))
+    from .network import Network
+
+    made = _Built(arch)
+    net = Network.known(made.layers, made.input_shape)
+    if "_charged" in arch.__dict__:
+        net.__dict__["_charged"] = arch.__dict__["_charged"]
+    return net
+
+
+def charged_in(arch: Architecture) -> Charged:
+    """Return what an architecture is charged for: made once, then kept with it.
+
+    Its network is not made for that: what brings networks in takes longer than the layers.
+    """
+    state = arch.__dict__
+    found: Charged | None = state.get("_charged")
+    if found is None:
+        net = state.get("_network")
+        found = state["_charged"] = Charged(_Built(arch)) if net is None else charged(net)
+    return found
 
 
 def _concatenations(arch: Architecture, table: _Table) -> None:
