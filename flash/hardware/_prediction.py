@@ -20,7 +20,7 @@ from .costing import cost, family_and_charged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..networks.cell_networks import Net
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 GAMMA = 0.5
 
 __all__ = [
-    "beyond_all",
+    "area_of_all",
     "distances",
     "distances_of",
     "interval",
     "interval_width",
     "lacking_features",
+    "unseen_features",
     "width_of",
 ]
 
@@ -178,23 +179,20 @@ def lacking_features(
     return [name for name, one in named if one > 0 and name in seen and seen[name][1] == 0]
 
 
-def beyond_all(
-    target: Target,
-    family: str,
-    counted: Charged,
-    resolutions: int,
-    least: Callable[[str], float],
-) -> float:
-    """Return what of `_beyond` every network of a space has, but for its size.
+def unseen_features(target: Target, family: str) -> tuple[str, ...]:
+    """Return the features that no measured network had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
+    return tuple([name for name, (_, high) in ranges.get("features", {}).items() if high == 0])
+
+
+def area_of_all(target: Target, family: str, counted: Charged, resolutions: int) -> float:
+    """Return what the largest layer adds to `_beyond` in every network of a space.
 
     counted: one of them; resolutions: how many the space has: with one the largest layer is as
-    large in all of them, for it reads the image; least: returns the least of a feature over the
-    space.
+    large in all of them, for it reads the image.
     """
     ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
-    features = features_of(target.kind, counted, target.array)
-    lacking = any(least(name) > 0.0 for name in lacking_features(target, ranges, features))
-    return (_area(ranges, counted) if resolutions == 1 else 0.0) + lacking
+    return _area(ranges, counted) if resolutions == 1 else 0.0
 
 
 def interval_width(
