@@ -28,14 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
+    from ..results.conflicts import Explanation
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
     from .options import Device, Options
 
-__all__ = ["search_confident"]
+__all__ = ["Confident", "intervals_of", "search_confident"]
 
 INF = float("inf")
 UNIT = 1e-9  # of a feature as a latency: totals stay within those of tables
@@ -83,7 +85,13 @@ def search_confident(
     ArgumentError
         If no budget is on a cost that the target has intervals of.
     """
-    run = _Confident(options, space, predictor, device, level, started)
+    run = Confident(options, space, predictor, device, level, started)
+    if not run.limited:
+        known = ", ".join(intervals_of(device.target, space)) or "none"
+        raise ArgumentError(
+            f"confidence needs a budget on a cost with intervals: {device.target.name!r} has "
+            f"{known} for {space.family}"
+        )
     try:
         run.go()
     except KeyboardInterrupt:
@@ -91,7 +99,12 @@ def search_confident(
     return run.result()
 
 
-class _Confident:
+def intervals_of(target: Target, space: SearchSpace) -> tuple[str, ...]:
+    """Return the costs of which a space's networks have intervals."""
+    return tuple((target.intervals or {}).get(target.set_for(space.family), {}))
+
+
+class Confident:
     """The rounds of a search."""
 
     def __init__(
@@ -105,14 +118,8 @@ class _Confident:
     ) -> None:
         self.options, self.space, self.predictor = options, space, predictor
         self.device, self.level, self.started = device, level, started
-        target, budgets = device.target, device.budgets
-        known = (target.intervals or {}).get(target.set_for(space.family), {})
-        self.limited = [name for name in COSTS if f"max_{name}" in budgets and name in known]
-        if not self.limited:
-            raise ArgumentError(
-                f"confidence needs a budget on a cost with intervals: {target.name!r} has "
-                f"{', '.join(known) or 'none'} for {space.family}"
-            )
+        known = intervals_of(device.target, space)
+        self.limited = [name for name in COSTS if f"max_{name}" in device.budgets and name in known]
         self.extra = count_columns((*limits_on(device.limits), *device.wanted.metrics))
         self.bound, self.nfev = INF, 0
         self.stopped: str | None = None
@@ -129,6 +136,9 @@ class _Confident:
             self.empty = self.stopped is None
             return
         self.plain = self.device.wanted.report(first.value, self.predictor)
+        if not self.limited:
+            self.best, self.bound, self.proven = first, first.value, True
+            return
         self.bound, bound = first.value, -INF
         parts = self._parts(first)
         for number, (beyond, without) in enumerate(parts, 1):
@@ -313,7 +323,13 @@ class _Confident:
             "confidence": level,
         }
         if found is None:
-            why = f"proven: no network meets the budgets with confidence {level:g}"
+            known = options, self.space, predictor, device, level
+
+            def why() -> Explanation:
+                from .sure import why_not
+
+                return why_not(*known)
+
             return no_result(
                 self.space,
                 device.target,
@@ -323,6 +339,13 @@ class _Confident:
                 **fields,
             )
         objective = wanted.report(found.value, predictor)
+        asked = options, self.space, predictor, device, level, found.value
+
+        def binding() -> dict[str, dict[str, float]]:
+            from .sure import binding
+
+            return binding(*asked)
+
         within = f"whose intervals of {100 * level:g} % end within the budgets"
         score = found.metrics[Metric.SCORE]
         return result_at(
@@ -341,6 +364,7 @@ class _Confident:
             objective=objective,
             upper_bound=objective if self.proven else bound,
             proven=self.proven,
+            binding=binding if self.proven else None,
             predictor=predictor,
             notes=(
                 *wanted.notes,
