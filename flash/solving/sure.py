@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import nextafter
 from time import perf_counter
 
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..problem.objective import Objective
 from ..results.binding import ALL_S, margins
 from ..results.binding import Undecided as NotKnown
-from ..results.conflicts import NEARLY, Oracle, Undecided, explain, limits_and_floor
+from ..results.conflicts import Oracle, Undecided, explain, limits_and_floor
 from .confident import Confident, intervals_of
 
 TYPE_CHECKING = False
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["binding", "why_not"]
 
 INF = float("inf")
+NEARLY = 1.00001  # of two upper ends
 
 
 def why_not(
@@ -111,27 +111,19 @@ class _Sure(Oracle):
         """Return the least upper end of a cost of networks that meet other budgets.
 
         Between two values: none is below `low`, and a network has `high`. Bounds on ends are
-        rounded outward, so nearer than `NEARLY` they may tell nothing: then it is `high`.
+        rounded outward, so ends that are nearer to each other than `NEARLY` are not told apart.
         """
         found = self._any(others)
         if found is None:
             return None
         low, high = 0.0, self.device.target.interval(found.net, self.level)[cost][1]
-        while low < high:
-            near = high <= low * NEARLY
-            below = nextafter(high, low) if near else (low + high) / 2
-            try:
-                found = self._any({**others, name: below})
-            except Undecided:
-                if near and self.ends_at > perf_counter():
-                    break
-                raise
+        while high > low * NEARLY:
+            middle = (low + high) / 2
+            found = self._any({**others, name: middle})
             if found is not None:
                 high = found.upper[cost]
-            elif near:
-                break
             else:
-                low = below
+                low = middle
         return high
 
     def _any(self, budgets: Mapping[str, float]) -> Answer | None:
