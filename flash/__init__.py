@@ -152,7 +152,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one
 
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         if name == "search":
-            _open()
+            _open(_WAY)
         # not importlib: importing that package alone takes as long as some of what it would import
         value = getattr(__import__("flash." + home, fromlist=[name]), name)
         globals()[name] = value
@@ -172,10 +172,18 @@ _WAY = (
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),
 )
+# What the command line reads a search with, and what it imports then to print the result.
+_READ = ("errors.", "cli.read", "cli.options", "cli.common", "cli.words")
+_SHOWN = (
+    *("results.screen", "networks.layer", "networks.architecture"),
+    *("networks.operations", "networks.builders", "spaces.codec"),
+    *("hardware._units", "hardware._parts", "hardware._classes", "hardware._flags"),
+    *("hardware.costing", "hardware._notes", "hardware._prediction", "results.binding"),
+)
 
 
-def _open() -> None:
-    """Import what a search needs, each module from its place.
+def _open(way: tuple[str, ...]) -> None:
+    """Import modules of a way, each from its place.
 
     Looked for by the import system, in folder after folder, they take a tenth of what Python itself
     does to start. What is imported then is the same; where one is not in its place, it tells.
@@ -190,7 +198,7 @@ def _open() -> None:
         from _frozen_importlib import module_from_spec
         from _frozen_importlib_external import spec_from_file_location as spec_of
 
-        for name in _WAY:
+        for name in way:
             full = "flash." + name.removesuffix(".")
             place = f"{__path__[0]}/{name.replace('.', '/')}"
             spec: Any
@@ -208,7 +216,7 @@ def _open() -> None:
                     load(spec_of(full, place + ".py"))
     except (ImportError, OSError):  # the import that follows says what is wrong
         pass
-    for name in _WAY:
+    for name in way:
         above, _, own = f"flash.{name.removesuffix('.')}".rpartition(".")
         if above in modules and f"{above}.{own}" in modules:
             setattr(modules[above], own, modules[f"{above}.{own}"])

@@ -273,7 +273,7 @@ def search(
         If an argument is not accepted; nothing was searched then.
     """
     started = perf_counter()
-    given = {
+    given: dict[str, Any] = {
         "confidence": confidence,
         "predictor": predictor,
         "objective": objective,
@@ -291,6 +291,11 @@ def search(
         "progress": progress,
     }
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    further = (where, minimize, min_nn_degree) != NO_MORE or k != 1 or _sums(objective)
+    if further or hasattr(target, "targets"):
+        given["where"], given["k"], given["min_distance"] = where, k, min_distance
+        given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
+        return _within(as_space(space), target, costs, min_accuracy, given, started)
     if isinstance(target, (list, tuple)):
         from .fleets.fleet import search_fleet
 
@@ -305,11 +310,6 @@ def search(
         ready = prepare(space, given)
         return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
-    further = (where, minimize, min_nn_degree)
-    if further != NO_MORE or k != 1 or hasattr(target, "targets") or _sums(objective):
-        more = {"where": where, "k": k, "min_distance": min_distance, "minimize": minimize}
-        more["min_nn_degree"] = min_nn_degree
-        return _within(space, target, costs, min_accuracy, {**given, **more}, started)
     target = as_target(target)
     if predictor is not None:
         from .predictors.predictor import as_predictor
@@ -338,11 +338,11 @@ def _within(
     space: SearchSpace,
     target: Any,
     costs: Sequence[Any],
-    min_accuracy: float | None,
+    min_accuracy: Any,
     given: dict[str, Any],
     started: float,
-) -> SearchResult:
-    """Search with conditions beyond budgets."""
+) -> SearchResult | FleetResult:
+    """Search with conditions beyond budgets; of a list of targets for one after another."""
     from .conditional.searching import search_within
     from .conditional.together import Together
     from .errors import ArgumentError
@@ -355,6 +355,13 @@ def _within(
 
         predictor = as_predictor(predictor, space.family)
     check_within(given)
+    if isinstance(target, (list, tuple)):
+        from .fleets.fleet import FleetResult
+
+        some: list[Any] = [
+            _within(space, one, costs, min_accuracy, given, perf_counter()) for one in target
+        ]
+        return FleetResult(some, perf_counter() - started)
     if isinstance(target, Together):
         devices = list(target.targets.values())
         if min_accuracy is not None and predictor is None:
@@ -372,8 +379,8 @@ def _within(
     target = as_target(target)
     if target.tiles is not None:
         raise ArgumentError(
-            f"target {target.name!r} has the models of several tiles, which searches with where, k, "
-            "minimize or sums do not take; take one of them: Target.on_tile"
+            f"target {target.name!r} has the models of several tiles, which searches with where, "
+            "k, minimize or sums do not take; take one of them: Target.on_tile"
         )
     budgets, _, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
     return search_within(space, target, budgets, predictor, given, started)

@@ -1,9 +1,8 @@
 """The best networks under conditions: boxes of totals, each a problem of choices, best first.
 
-In a box every metric has a linear form below it and one above it (`Tables.form`), so that conditions
-and objective become sums over cells, which the exact solver of choices answers; its answer's own
-metrics are exact. Where they meet the conditions and reach the box's bound, the box is done; else it
-is cut at the total that the forms were furthest off in, and where forms are the metrics themselves
+In a box every metric has a linear form below it and one above it (`Tables.form`), so conditions and
+objective become sums over cells, which the exact solver of choices answers; its answer's own metrics
+are exact. Where they meet the conditions and reach the box's bound, the box is done; else it is cut at the total that the forms were furthest off in, and where forms are the metrics themselves
 the answer alone is left out. So what is found is the best of all, proven: no box that is left has a
 bound above it.
 """
@@ -163,7 +162,8 @@ class Boxes:
         if any(not len(one) for one in keep):
             return -inf, None
         start = np.cumsum([0, *map(len, keep)]).astype(np.int32)
-        rows, limits = [], []
+        rows: list[Any] = []
+        limits: list[float] = []
         for row in self.asked.rows:
             for terms, limit in _upper(row):
                 self.add_row(terms, limit, box, keep, start, rows, limits)
@@ -178,10 +178,7 @@ class Boxes:
         form = self.linear(self.asked.objective, box, True)
         values = self.numbers(form, box.variant, keep)
         unit = self.unit_of(form, values, start)
-        if not self.exact:
-            values = np.ceil(values / unit + OFF)
-        else:
-            values = np.rint(values / unit)
+        values = np.rint(values / unit) if self.exact else np.ceil(values / unit + OFF)
         core = Choices(
             start, values,
             np.array(rows) if rows else np.zeros((0, len(values))), np.array(limits),
@@ -390,12 +387,12 @@ class Boxes:
             if self.clauses(variant) is not None:
                 box = whole_box(self.tables, variant, self.keys)
                 heappush(heap, (-self.roughly(box), self.next(), box))
-        while heap and self.stopped is None:
+        while heap and not self.ended():
             bound, _, box = heappop(heap)
             if not self.worth(-bound):
                 break
             most, rows = self.solve(box, -bound)
-            if self.stopped is not None and rows is None:
+            if self.ended() and rows is None:
                 heappush(heap, (bound, self.next(), box))
                 break
             if rows is None:
@@ -405,6 +402,9 @@ class Boxes:
         if self.best is not None and (not heap or not self.worth(-heap[0][0])):
             return self.best.value
         return -heap[0][0] if heap else -inf
+
+    def ended(self) -> bool:
+        return self.stopped is not None
 
     def roughly(self, box: Box) -> float:
         """Return what no network of a box exceeds: the best row of each cell by itself."""
@@ -490,7 +490,7 @@ def _only(c: int, some: Any, n: int) -> list[Any]:
 
 
 def _upper(row: Row) -> list[tuple[dict[str, float], float]]:
-    """Return a condition as sums that are at most a limit; strict ones are checked exactly later."""
+    """Return a condition as sums that are at most a limit; strict ones are checked later."""
     terms = {name: float(factor) for name, factor in row.terms.items()}
     limit = float(row.limit)
     turned = {name: -factor for name, factor in terms.items()}

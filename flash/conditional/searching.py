@@ -190,16 +190,11 @@ class _Ask:
 
     def fits(self, metrics: Mapping[str, float], limits: Sequence[_Limit]) -> bool:
         """Whether exact metrics meet the conditions on them."""
-        if self.least_accuracy > -inf and self.predictor is not None:
-            if self.predictor.accuracy_of(metrics["score"]) < self.least_accuracy:
-                return False
-        return all(
-            COMPARE[one.row.sign](
-                sum(factor * Fraction(metrics[name]) for name, factor in one.row.terms.items()),
-                one.row.limit,
-            )
-            for one in limits
-        )
+        predictor = self.predictor
+        if predictor is not None and self.least_accuracy > -inf:
+            accuracy = predictor.accuracy_of(metrics["score"])
+            return accuracy >= self.least_accuracy and _meets_all(metrics, limits)
+        return _meets_all(metrics, limits)
 
     # solving
 
@@ -335,7 +330,7 @@ def _lexicographic(
         value = sum(factor * best.metrics[name] for name, factor in goal.items())
         boxes.best = Answer(best.variant, best.rows, value, best.metrics)
         return boxes, max(first[0], value) if boxes.stopped is not None else value
-    return boxes, bound if boxes is not None else inf
+    return boxes, bound
 
 
 def _told(goals: Sequence[dict[str, float]], predictor: Any) -> str:
@@ -441,7 +436,7 @@ def _why(asked: _Ask, tables: Tables) -> str:
         question = asked.question(limits, {"score": 1.0}, chosen in some)
         if "min_accuracy" not in some:
             question = question.replace(
-                floor=-inf, fits=lambda metrics: _meets_all(asked, metrics, limits)
+                floor=-inf, fits=lambda metrics: _meets_all(metrics, limits)
             )
         boxes = Boxes(tables, question, left, -1, None)
         boxes.run()
@@ -467,7 +462,7 @@ def _why(asked: _Ask, tables: Tables) -> str:
     )
 
 
-def _meets_all(asked: _Ask, metrics: Mapping[str, float], limits: Sequence[_Limit]) -> bool:
+def _meets_all(metrics: Mapping[str, float], limits: Sequence[_Limit]) -> bool:
     return all(
         COMPARE[one.row.sign](
             sum(factor * Fraction(metrics[name]) for name, factor in one.row.terms.items()),

@@ -221,9 +221,9 @@ class Tables:
     def _evaluated(self, device: Device, variant: int, rows: Sequence[int]) -> list[float]:
         from .._core.costing import batch
 
-        row = np.zeros((1, max(device.problem.layout)), np.int32)
+        row: Any = np.zeros((1, max(device.problem.layout)), np.int32)
         row[0, : len(rows)] = rows
-        at = np.array([variant], np.int32)
+        at: Any = np.array([variant], np.int32)
         return [float(one[0]) for one in batch.evaluate(device.problem.tables, at, row)]
 
     def totals_of(

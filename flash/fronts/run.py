@@ -70,7 +70,7 @@ def find(
 
         known = why_not(problem.space, problem.target, problem.predictor, budgets)
         message, why = known.message, explained(known)
-    return ParetoFront(
+    front = ParetoFront(
         problem.space,
         problem.target,
         goals,
@@ -85,6 +85,8 @@ def find(
         elapsed_s=perf_counter() - started,
         **why,
     )
+    front.__dict__["_told_by"] = problem.predictor
+    return front
 
 
 def explained(known: Explanation) -> dict[str, Any]:

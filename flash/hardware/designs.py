@@ -134,7 +134,7 @@ class DesignSpace(Record):
         bits : of all of a network's numbers, where the target has that choice
         """
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
-        return self.target.replace(design=None, intervals=None, **fields)
+        return self.target.replace(**{"design": None, "intervals": None, **fields})
 
     # What the solver needs
 

@@ -97,6 +97,7 @@ SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
 CONVERTED = ("subarrays", "columns", "roots", "image")  # energies that go with a converter's
 DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
 OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
+BESIDE = ", and have no intervals: no chip with these values was run"  # where none was
 # rules that name a network's tile, with the tiles that they give: see `floorplan`
 FLOORPLANS = {"neurosim": (512, 1024)}
 NARROW = 64  # channels: 512 columns of cells
@@ -286,15 +287,17 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
         "cell_bits": one["bits_per_cell"],
         "columns_per_weight": -(-int(own["weight_bits"]) // one["bits_per_cell"]),
     }
+    # a chip that was run: all but the tile are the target's own, and so are the costs then
+    others = {name: own[key] for name, key in zip(DIMENSIONS, OWN, strict=True)}
+    run = {**others, "tile": one["tile"]} == one and (base is not target or one == others)
     return {
         "parameters": parameters,
         "coefficients": coefficients,
         "links": links,
         "sets": base.sets,
         "calibrated_ranges": base.calibrated_ranges,
-        "residuals": base.residuals
-        if one == {name: own[key] for name, key in zip(DIMENSIONS, OWN, strict=True)}
-        else {key: {"networks": 0} for key in base.coefficients},
+        "intervals": base.intervals if run else None,
+        "residuals": base.residuals if run else {key: {"networks": 0} for key in coefficients},
     }
 
 

@@ -492,7 +492,7 @@ def _read_shipped(name: str) -> Target:
         def read() -> Any:
             from ._notes import check_late
 
-            one = parse_json(parts.get(key, "{}"), file)
+            one = parse_json(parts.get(key, "{}"), file, shipped=True)
             with faults():
                 return check_late(file, key, one, fields, KINDS[fields["kind"]], [MAX_NOTES])
 

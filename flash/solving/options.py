@@ -6,7 +6,7 @@ from .._core.search.exact import Query
 from ..base.checks import choice, flag, integer, listener, number
 from ..base.record import Record
 from ..errors import ArgumentError
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import compile_problem, count_columns, keep
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import no_result
 
@@ -99,6 +99,8 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
+        if stop is None:
+            keep(problem, extra)
         run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
         run.floor = device.least
         run.listen(self.callback, self.progress, stop)

@@ -154,11 +154,11 @@ class Run:
             proven,
             method=method,
             nfev=nfev,
-            binding=self._binding(value) if proven and self.budgets else None,
+            binding=self._binding(value, metrics) if proven and self.budgets else None,
             notes=self.wanted.notes,
         )
 
-    def _binding(self, value: float) -> Callable[[], Any]:
+    def _binding(self, value: float, metrics: tuple[float, ...]) -> Callable[[], Any]:
         """Return what works out which budgets bind; without this problem's tables."""
         problem = self.problem
         asked = (problem.space, problem.target, problem.predictor)
@@ -167,7 +167,7 @@ class Run:
         def binding() -> dict[str, dict[str, float]]:
             from ..results.binding import Asked, binding_budgets
 
-            return binding_budgets(Asked(*asked, wanted, budgets, value))
+            return binding_budgets(Asked(*asked, wanted, budgets, value, metrics))
 
         return binding
 

@@ -115,7 +115,7 @@ class TiledRun(Run):
             proven,
             method=method,
             nfev=self.nfev,
-            binding=self._binding(found.value) if proven and self.budgets else None,
+            binding=self._binding(found.value, found.metrics) if proven and self.budgets else None,
             notes=self.wanted.notes,
         )
 
