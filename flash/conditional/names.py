@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..base.checks import hint, shown
-from ..choosing.conditions import COMPARE, Own, PeakLimit, Reader, Row, Sum
+from ..choosing.conditions import COMPARE, Number, Own, PeakLimit, Reader, Row, Sum
 from ..spaces.index import GLOBALS, digits_of
 
 TYPE_CHECKING = False
@@ -51,6 +51,12 @@ class NetworkReader(Reader):
         self.text, self.name = text, name
         self.plan = plan
         self.variant = 0 if variant is None else variant
+
+    def value(self, node: ast.expr) -> Any:
+        found = super().value(node)
+        if isinstance(node, ast.Constant) and isinstance(found, Number):
+            return Number(Fraction(float(found.value)))  # what metrics are: float64
+        return found
 
     def named(self, name: str) -> Any:
         if name in self.known:
