@@ -372,17 +372,15 @@ def interval_table(
 
 
 def _of_groups(score: Array, place: NDArray[np.intp]) -> Array:
-    """Return one score a group, rising: the quantiles of all scores, each group weighing as much.
+    """Return as many scores as there are groups, rising: quantiles of those of all networks.
 
-    So many say how sure the greatest of them is, for a group is one draw; but they are spread as
-    those of single networks are. The means of groups would be spread less, and intervals by them
-    too narrow for any one network.
+    So many say how sure the greatest of them is, for networks of a group are alike; but they are
+    spread as those of single networks are, each as likely as any other. Means of groups would be
+    spread less, and intervals by them too narrow for any one network.
     """
-    size = np.bincount(place)
-    order = np.argsort(score, kind="stable")
-    reached = np.cumsum((1.0 / size[place])[order])
-    levels = np.arange(len(size)) + 0.5
-    return np.asarray(score[order][np.searchsorted(reached, levels)])
+    groups = int(place.max()) + 1
+    levels = (np.arange(groups) + 0.5) / groups
+    return np.asarray(np.sort(score)[np.ceil(levels * len(score) - 1e-9).astype(int) - 1])
 
 
 def _kinds(a: Array, known: Array) -> Array:
