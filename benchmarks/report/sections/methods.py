@@ -36,7 +36,8 @@ HOW = (
     "`python -m benchmarks.report --only methods,methods_tables`; docs/methods.md says what counts."
     " The quality to reach is the median of what random search found; evaluations and time "
     "are what reaching it takes in expectation (all that was spent, over the runs that came there)."
-    " In brackets 95 % bootstrap intervals over seeds; an open end means that some draws held no "
+    " Used is how many evaluations a run took in all, in the median: what its gap cost. In "
+    "brackets 95 % bootstrap intervals over seeds; an open end means that some draws held no "
     "success.\n"
 )
 
@@ -159,11 +160,13 @@ def _problem(name: str, one: dict[str, Any]) -> str:
         f"### {one['about']}\n\n{one['seeds']} seeds, {one['max_evals']} evaluations at most"
         f"{budgets}{optimum}; quality to reach {one['quality']:.6g}\n"
     )
+    used = one.get("used", {})
     rows = [
         (
             row["method"],
             "-" if row["objective"] is None else f"{row['objective']:.6g}",
             triple(row["gap"], 100.0),
+            f"{used[row['method']]:,.0f}" if row["method"] in used else "-",
             f"{100 * row['reached']:.0f} %",
             "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
             triple(row["fewer"]),
@@ -171,7 +174,7 @@ def _problem(name: str, one: dict[str, Any]) -> str:
         )
         for row in one["rows"]
     ]
-    titles = ("method", "objective", "gap %", "reached", "evaluations", "fewer", "time ms")
+    titles = ("method", "objective", "gap %", "used", "reached", "evaluations", "fewer", "time ms")
     return f"{head}\n{table(titles, rows)}\n![{one['about']}]({PICTURES}/methods-{name}.png)\n"
 
 
