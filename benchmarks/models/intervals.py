@@ -75,8 +75,8 @@ TABLES = {  # where the families of a set stand
     "rram, nsim_pinned": "nsim_pinned_nets",
 }
 NOISE = 0.03  # relative, of a device that a target plays
-SPREADS = (1.0, 3.0, 10.0, 30.0)  # of KAPPA
-GROWTHS = (0.0, 0.25, 0.5, 1.0)  # of GAMMA
+SPREADS = (1.0, 10.0, 30.0)  # of KAPPA
+GROWTHS = (0.0, 0.5, 1.0)  # of GAMMA
 
 
 class Line(NamedTuple):
