@@ -20,7 +20,7 @@ from flash._core.choice.tree cimport explore, fix, threshold
 
 cdef enum:
     MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
-    WORTH = 3            # times the work of going to a node is spent there at least
+    WORTH = 10           # times the work of going to a node is spent there at least
 
 
 cdef inline int expel_own(State* s, const OpenNode* node) noexcept nogil:

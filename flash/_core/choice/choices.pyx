@@ -20,7 +20,7 @@ cdef extern from "clock.h" nogil:
 
 
 cdef enum:
-    FIRST_WORK = 20000000    # numbers looked at depth first, before the best nodes are
+    FIRST_WORK = 60000000    # numbers looked at depth first, before the best nodes are
     SPARE = 64               # bytes after an array
 
 
