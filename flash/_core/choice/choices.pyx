@@ -80,6 +80,7 @@ cdef class Choices:
         s.owner = <void*> self
         s.n_groups = <int32_t> (start.shape[0] - 1)
         s.n_rows = <int32_t> (limits.shape[0] + sparse_limits.shape[0])
+        s.n_sparse = <int32_t> sparse_limits.shape[0]
         s.n = values.shape[0]
         s.unit = unit
         s.most_nodes = max_nodes if max_nodes >= 0 else <int64_t> 1 << 62
@@ -145,8 +146,10 @@ cdef class Choices:
         s.least = <double*> self.take(m * sizeof(double))
         s.room = <double*> self.take(m * sizeof(double))
         s.kept = <double*> self.take(m * sizeof(double))
+        s.at_root = <double*> self.take(m * sizeof(double))
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
+        s.now = <int32_t*> self.take(G * sizeof(int32_t))
         s.tight_at = <int32_t*> self.take(m * sizeof(int32_t))
         s.inverse = <double*> self.take(MOST_TIGHT * MOST_TIGHT * sizeof(double))
         s.scratch = <double*> self.take(2 * MOST_TIGHT * MOST_TIGHT * sizeof(double))

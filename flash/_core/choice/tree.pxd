@@ -22,6 +22,7 @@ from flash._core.choice.state cimport (
 
 cdef enum:
     LOOKS = 64           # nodes between looks at the limits: a power of two
+    SELDOM = 2           # nodes between propagations where all rows are sums over all groups
     RAYS = 8             # lengths along a ray that are tried to refute a node
 
 
@@ -303,7 +304,7 @@ cdef inline int settle(State* s, double* bound) noexcept nogil:
     cdef int state = 1
     cdef double cut
     while True:
-        if not propagate(s):
+        if (s.n_sparse or s.nodes & (SELDOM - 1) == 0) and not propagate(s):
             return 0
         cut = threshold(s)
         state = optimise(s, -INFINITY)
