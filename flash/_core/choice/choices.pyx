@@ -4,7 +4,7 @@ Rows come dense (metrics) and sparse (what ties single options together).
 """
 from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -22,7 +22,13 @@ cdef extern from "clock.h" nogil:
 cdef enum:
     FIRST_WORK = 60000000    # numbers looked at depth first, before the best nodes are
     SPARE = 64               # bytes after an array
+    CHUNK = 4 << 20          # bytes that are asked for at once
+    MOST_SPARE = 16 << 20
 
+
+# A chunk outlives its search, so that the next one finds its pages in place. Under the GIL only.
+cdef void* spare = NULL
+cdef int64_t spare_size = 0
 
 __all__ = ("ENDS", "Choices")
 
@@ -123,7 +129,7 @@ cdef class Choices:
         s.alive = <int32_t*> self.take(G * sizeof(int32_t))
         s.first_block = <int32_t*> self.take((G + 1) * sizeof(int32_t))
         s.key = <int32_t*> self.take(G * sizeof(int32_t))
-        s.basics = <int32_t*> self.take(G * sizeof(int32_t))
+        s.basics = <int32_t*> self.take_zeros(G * sizeof(int32_t))
         s.open = <int32_t*> self.take(G * sizeof(int32_t))
         s.place_open = <int32_t*> self.take(G * sizeof(int32_t))
         s.next_key = <int32_t*> self.take(G * sizeof(int32_t))
@@ -186,7 +192,7 @@ cdef class Choices:
         """A block for each row and group where any number of it is not zero."""
         cdef State* s = &self.state
         cdef int32_t g, r, dense = <int32_t> limits.shape[0], before
-        cdef int32_t* count = <int32_t*> self.take((s.n_groups + 1) * sizeof(int32_t))
+        cdef int32_t* count = <int32_t*> self.take_zeros((s.n_groups + 1) * sizeof(int32_t))
         cdef int64_t numbers = 0, i
         cdef int32_t blocks = 0
         cdef double* data
@@ -237,6 +243,7 @@ cdef class Choices:
                 g = s.group_of[option[i]]
                 if g != before:
                     s.row_of[count[g]] = dense + r
+                    memset(made[count[g]], 0, s.alive[g] * sizeof(double))
                     count[g] += 1
                 before = g
                 made[count[g] - 1][option[i] - s.start[g]] = number[i]
@@ -261,16 +268,42 @@ cdef class Choices:
                 s.left[s.row_of[k]] -= s.block[k][0]
 
     cdef void* take(self, int64_t size) except NULL:
-        cdef void* found = calloc(size + SPARE, 1)
-        if found == NULL:
-            raise MemoryError
-        self.held.append(<size_t> found)
+        """Memory for so many bytes; what is in it is not said."""
+        global spare, spare_size
+        cdef char* found
+        cdef int64_t room
+        size = (size + SPARE + 63) // 64 * 64
+        if size > self.room:
+            room = max(size, <int64_t> CHUNK)
+            if spare != NULL and spare_size >= room:
+                found, room = <char*> spare, spare_size
+                spare = NULL
+            else:
+                found = <char*> malloc(room)
+            if found == NULL:
+                raise MemoryError
+            self.held.append((<size_t> found, room))
+            self.free = found
+            self.room = room
+        found = self.free
+        self.free += size
+        self.room -= size
+        return found
+
+    cdef void* take_zeros(self, int64_t size) except NULL:
+        cdef void* found = self.take(size)
+        memset(found, 0, size)
         return found
 
     def __dealloc__(self):
+        global spare, spare_size
         cdef State* s = &self.state
-        for one in self.held or ():
-            free(<void*> <size_t> one)
+        for at, room in self.held or ():
+            if spare == NULL and room <= MOST_SPARE:
+                spare = <void*> <size_t> at
+                spare_size = room
+            else:
+                free(<void*> <size_t> at)
         while s.n_heap:
             s.n_heap -= 1
             free(s.heap[s.n_heap].basis)
