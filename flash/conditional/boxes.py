@@ -20,7 +20,7 @@ import numpy as np
 from .._core.choice.choices import ENDS, Choices
 from ..base.names import Column, Metric
 from ..base.record import Record
-from ..choosing.conditions import Clause, Row
+from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .tables import Box, Form, Tables, whole_box
 
@@ -47,7 +47,7 @@ class Asked(Record):
     rows : tuple of Row
         Conditions on metrics.
     clauses : callable
-        Returns the clauses on a variant's cells, or None where it meets them in no way.
+        Returns the clauses and links on a variant's cells, or None where it meets them in no way.
     objective : dict of str to float
         What is maximised: of each metric its weight ("score" among them).
     floor : float
@@ -57,7 +57,7 @@ class Asked(Record):
     """
 
     rows: tuple[Row, ...]
-    clauses: Callable[[int], list[Clause] | None]
+    clauses: Callable[[int], tuple[list[Clause], list[Link]] | None]
     objective: dict[str, float]
     floor: float
     fits: Callable[[dict[str, float]], bool]
@@ -92,6 +92,7 @@ class Boxes:
         self.nodes = 0
         self._order = 0
         self._clauses: dict[int, Any] = {}
+        self._linked: dict[int, Any] = {}
         self._variables = self._count_variables()
         self.exact = self._is_exact()
         self.keys = self._keys()
@@ -203,6 +204,10 @@ class Boxes:
             max_nodes=-1 if self.evals < 0 else max(self.evals - self.nodes, 0),
             callback=None if self.notify is None else self.told,
         )  # fmt: skip
+        links = self._linked[box.variant]
+        if links is not None:
+            groups, label, labels = links
+            core.link(groups, label if keep is None else label[keep], labels)
         if self.best is not None:
             least = (self.best.value - form.constant) / unit
             core.ask_above(float(round(least)) if self.exact else floor(least) - 1.0)
@@ -298,7 +303,11 @@ class Boxes:
         """Return a variant's clauses, for the rows of its tables."""
         if variant not in self._clauses:
             own = self.asked.clauses(variant)
-            self._clauses[variant] = None if own is None else self._widened(variant, own)
+            self._clauses[variant] = None
+            if own is not None:
+                groups, rest = linked(own[1])
+                self._clauses[variant] = self._widened(variant, [*own[0], *rest])
+                self._linked[variant] = self._repeated(variant, groups)
         found: list[Clause] | None = self._clauses[variant]
         return found
 
@@ -320,6 +329,14 @@ class Boxes:
                 return None
             found.append(Clause(masks))
         return found
+
+    def _repeated(self, variant: int, groups: dict[int, Any]) -> Any:
+        """Return linked cells as the core takes them, for the rows of the tables; None: none are."""
+        if not groups:
+            return None
+        sizes = self.tables.sizes(variant)
+        wide = {c: np.tile(own, sizes[c] // len(own)) for c, own in groups.items()}
+        return labels_of(wide, self.tables.start(variant))
 
     def sparse(
         self, variant: int, clauses: Sequence[Clause], keep: Any, start: Any

@@ -156,6 +156,8 @@ cdef class Choices:
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
         s.now = <int32_t*> self.take(G * sizeof(int32_t))
+        s.whole = <int32_t*> self.take(G * sizeof(int32_t))
+        s.linked = <char*> self.take_zeros(G)
         s.tight_at = <int32_t*> self.take(m * sizeof(int32_t))
         s.inverse = <double*> self.take(MOST_TIGHT * MOST_TIGHT * sizeof(double))
         s.scratch = <double*> self.take(2 * MOST_TIGHT * MOST_TIGHT * sizeof(double))
@@ -332,6 +334,12 @@ cdef class Choices:
         for r in range(s.n_rows):
             if s.least[r] < 0.0:
                 return False
+        i = -1
+        for g in range(s.n_groups):
+            if s.n_labels and s.linked[g]:
+                if i >= 0 and s.label[options[g]] != i:
+                    return False
+                i = s.label[options[g]]
         if s.found and value <= s.best:
             return False
         s.found = 1
@@ -339,6 +347,22 @@ cdef class Choices:
         for g in range(s.n_groups):
             s.answer[g] = options[g]
         return True
+
+    def link(self, const int32_t[::1] groups, const int32_t[::1] label, int32_t labels) -> None:
+        """The groups take options of one label, each the same; label: of every option, those of
+        other groups don't count."""
+        cdef State* s = &self.state
+        cdef int64_t i
+        if label.shape[0] != s.n or labels < 1:
+            raise ValueError("a label of each option")
+        for i in range(groups.shape[0]):
+            if not 0 <= groups[i] < s.n_groups:
+                raise ValueError(f"group {groups[i]}")
+            s.linked[groups[i]] = 1
+        s.label = <int32_t*> self.take(s.n * sizeof(int32_t))
+        for i in range(s.n):
+            s.label[i] = label[i]
+        s.n_labels = labels
 
     def ask_above(self, double value) -> None:
         """Only answers greater than this are looked for."""

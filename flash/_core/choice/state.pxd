@@ -86,6 +86,10 @@ cdef struct State:
     # of a pivot, by group
     int32_t* now         # of each group: the option of exchanges
     int32_t* full        # options of each group before sifting
+    int32_t n_labels     # of linked groups, which take options of one label
+    int32_t* label       # of each option, by its number
+    char* linked         # of each group: whether it is
+    int32_t* whole       # options of each group before a label is chosen
     double* turn         # where the group's key changes next
     int32_t* next_key
     double* key_alpha
