@@ -19,7 +19,8 @@ def solve(problem: Choosing, limit_s: float) -> Answer:
     clock = Stopwatch(limit_s)
     names = [f"cost_{k}" for k in range(len(problem.costs))]
     table = {"value": problem.values, **dict(zip(names, problem.costs, strict=True))}
-    where = [f"{name} <= {limit:.0f}" for name, limit in zip(names, problem.limits, strict=True)]
+    limits = problem.limits.tolist()
+    where = [f"{name} <= {limit!r}" for name, limit in zip(names, limits, strict=True)]
     found = flash.choose(
         flash.ChoiceProblem.from_arrays(table),
         **{"maximize" if problem.greatest else "minimize": "value"},

@@ -30,7 +30,7 @@ def solve(problem: Choosing, limit_s: float, look_s: float = float("inf")) -> An
         ("threads", 1),
         ("presolve", "on"),
         ("mip_rel_gap", 0.0),
-        ("mip_abs_gap", 0.5),
+        ("mip_abs_gap", 0.5 if problem.whole else 1e-9),
         ("time_limit", WALL * limit_s),
     ):
         solver.setOptionValue(name, value)

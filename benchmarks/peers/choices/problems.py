@@ -1,22 +1,25 @@
 """Problems of choices: tables drawn from a seed, and the public instances where a folder has them.
 
-All numbers are whole, in a unit of their own (a hundredth for public instances), so that solvers of
-integers, of floating-point numbers and of decimals are asked the same.
+Numbers are whole, in a unit of their own (a hundredth for public instances), so that solvers of
+integers, of floating-point numbers and of decimals are asked the same; but for those of "doubles".
 
 - blocks: an option has a size; what is lost falls with it, costs grow with it, each with its own
   noise, as in tables of blocks that may replace a layer's own.
 - bits: costs are a layer's size times a profile of the option, the same in all layers, as in tables
   of bits per layer; what is lost falls with them at each layer's own rate.
 - correlated: an option's value is the mean of its weights and a constant (strongly correlated).
+- doubles: either of the first two in numbers with all places that a double has, as measured ones
+  are that nobody rounded; CP-SAT does not take them.
 
-Budgets lie between the least sum and what the best answer without budgets takes: at shares drawn one
-by one (odd seeds), or about a common one, so that more of them bind (even seeds). A draw counts if
-an answer within the budgets is found by a search of multipliers, which no solver here does.
+Budgets lie between the least sum and what the best answer without budgets takes: at shares drawn
+one by one (odd seeds), or about a common one, so that more of them bind (even seeds). A draw counts
+if an answer within the budgets is found by a search of multipliers, which no solver here does.
 """
 
 from __future__ import annotations
 
 import gzip
+from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,7 +42,7 @@ class Family(NamedTuple):
 
     Attributes
     ----------
-    kind : {"falling", "correlated"}
+    kind : {"falling", "correlated", "doubles"}
     seeds, peers : int
         How many problems flash solves; on how many of them the peers are tried.
     flash_s, peer_s : float
@@ -67,6 +70,8 @@ class Choosing(NamedTuple):
     greatest : bool
     costs : float64 array of shape (budgets, groups, options)
     limits : float64 array of shape (budgets,)
+    whole : bool
+        Whether all numbers are integers.
     """
 
     name: str
@@ -74,17 +79,22 @@ class Choosing(NamedTuple):
     greatest: bool
     costs: Any
     limits: Any
+    whole: bool = True
 
     def objective(self, picks: Any) -> float | None:
-        """Return an answer's sum, exactly; None where it breaks a budget or is no answer."""
+        """Return an answer's sum; None where it breaks a budget or is no answer.
+
+        Sums are exact, or of doubles rounded once.
+        """
         groups, options = self.values.shape
         own = np.asarray(picks)
         if own.shape != (groups,) or own.min() < 0 or own.max() >= options:
             return None
         every = np.arange(groups)
-        if (self.costs[:, every, own].sum(axis=1) > self.limits).any():
+        taken = [fsum(cost) for cost in self.costs[:, every, own]]
+        if any(one > limit for one, limit in zip(taken, self.limits, strict=True)):
             return None
-        return float(self.values[every, own].sum())
+        return fsum(self.values[every, own])
 
 
 def drawn(family: Family, seed: int) -> Choosing:
@@ -95,10 +105,16 @@ def drawn(family: Family, seed: int) -> Choosing:
         values, costs = _correlated(rng, family)
     else:
         values, costs = (_bits if seed // 2 % 2 else _blocks)(rng, family)
+    whole = family.kind != "doubles"
+    if not whole:
+        values, *costs = (
+            one * rng.uniform(0.999, 1.001, one.shape) / UNIT for one in (values, *costs)
+        )
+        costs = np.array(costs)
     greatest = family.kind == "correlated"
     free = (values.argmax if greatest else values.argmin)(axis=1)
-    limits = _limits(rng, costs, free, together=seed % 2 == 0)
-    return Choosing(f"{family.name} #{seed}", values, greatest, costs, limits)
+    limits = _limits(rng, costs, free, whole, together=seed % 2 == 0)
+    return Choosing(f"{family.name} #{seed}", values, greatest, costs, limits, whole)
 
 
 def _blocks(rng: Any, family: Family) -> tuple[Any, Any]:
@@ -130,7 +146,7 @@ def _correlated(rng: Any, family: Family) -> tuple[Any, Any]:
     return np.rint(weights.mean(axis=0)) + CONSTANT, weights
 
 
-def _limits(rng: Any, costs: Any, free: Any, together: bool) -> Any:
+def _limits(rng: Any, costs: Any, free: Any, whole: bool, together: bool) -> Any:
     least = costs.min(axis=2).sum(axis=1)
     most = costs[:, np.arange(len(free)), free].sum(axis=1)
     for _ in range(DRAWS):
@@ -138,8 +154,10 @@ def _limits(rng: Any, costs: Any, free: Any, together: bool) -> Any:
         if together:
             shares = shares[0] + rng.uniform(-0.1, 0.1, len(costs))
         shares = np.clip(shares, LEAST_SHARE, MOST_SHARE)
-        limits = np.floor(least + shares * np.maximum(most - least, 0.0))
-        if _can_be_met(rng, costs, limits, np.maximum(most - least, 1.0)):
+        limits = least + shares * np.maximum(most - least, 0.0)
+        if whole:
+            limits = np.floor(limits)
+        if _can_be_met(rng, costs, limits, np.maximum(most - least, 1e-6)):
             return limits
     raise ValueError("no budgets were found that an answer meets")
 
@@ -194,7 +212,11 @@ CORRELATED = [
     Family("correlated 32 x 10, 3", "correlated", 32, 10, 3, 10, 2),
     Family("correlated 16 x 10, 5", "correlated", 16, 10, 5, 10, 2),
 ]
-DRAWN = {one.name: one for one in (*FALLING, LARGE, *CORRELATED)}
+DOUBLES = [
+    Family("doubles 32 x 54, 2", "doubles", 32, 54, 2, 10, 5),
+    Family("doubles 126 x 54, 3", "doubles", 126, 54, 3, 10, 3),
+]
+DRAWN = {one.name: one for one in (*FALLING, LARGE, *CORRELATED, *DOUBLES)}
 # public instances: small ones to a proof, of the others what is found in so long
 SMALL_PUBLIC = ("I01", "I02", "I03", "I04", "I05", "I06")
 LARGE_PUBLIC = ("I07", "I08", "I09", "I10", "I11", "I12", "I13")

@@ -18,8 +18,9 @@ FASTER_OF = ("HiGHS", "CP-SAT")
 EXACT = 1e-6  # relative: what a bound in floating point may be off
 
 
-def contradictions(rows: Sequence[Row]) -> list[str]:
-    """Return what cannot be true: answers over a budget, proofs and bounds that others refute."""
+def contradictions(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return what cannot be true, with whose it is: answers over a budget, proofs and bounds that
+    another's answer refutes."""
     found = []
     for row in rows:
         sign = -1.0 if row["greatest"] else 1.0
@@ -29,19 +30,19 @@ def contradictions(rows: Sequence[Row]) -> list[str]:
             if one["objective"] is not None
         }
         best = min(got.values(), default=float("inf"))
+        room = EXACT * max(1.0, abs(best))
         told = f"{row['family']} #{row['name']}"
         for name, one in row["solvers"].items():
             if one["found"] and name not in got:
-                found.append(f"{told}: the answer of {name} breaks a budget")
-            elif one["proven"] and got.get(name, float("inf")) > best:
-                found.append(
-                    f"{told}: {name} proves {sign * got[name] if name in got else 'that there is none'}"
-                    f", {sign * best} is there"
-                )
+                found.append((name, f"{told}: the answer of {name} breaks a budget"))
+            elif one["proven"] and got.get(name, float("inf")) > best + (
+                0.0 if row.get("whole", True) else room
+            ):
+                own = sign * got[name] if name in got else "that there is none"
+                found.append((name, f"{told}: {name} proves {own}, {sign * best} is there"))
             bound = one["bound"]
-            room = EXACT * max(1.0, abs(best))
             if bound is not None and got and sign * bound > best + room:
-                found.append(f"{told}: {name} tells a bound of {bound}, {sign * best} is there")
+                found.append((name, f"{told}: {name} bounds by {bound}, {sign * best} is there"))
     return found
 
 
@@ -65,6 +66,11 @@ def both_prove(row: Row) -> bool:
         solvers["flash"]["proven"]
         and any(solvers[name]["proven"] for name in FASTER_OF if name in solvers)
     )
+
+
+def proven_by(row: Row, name: str) -> bool:
+    """Whether a solver proves its answer."""
+    return bool(row["solvers"][name]["proven"])
 
 
 def away(row: Row) -> float:
@@ -199,7 +205,7 @@ def told_text(told: dict[str, Any]) -> str:
         text += "\nNo problem on which a peer is faster.\n"
     wrong = contradictions(rows)
     if wrong:
-        text += "\n**Contradictions**: " + "; ".join(wrong) + ".\n"
+        text += "\n**Contradictions**: " + "; ".join(one for _, one in wrong) + ".\n"
     else:
         text += "\nAll proven answers are equal, and no bound is refuted by another's answer.\n"
     return text
@@ -215,8 +221,8 @@ def _told_scipy(rows: Sequence[Row]) -> str:
         return ""
     share = statistics.median(a / b for a, b in pairs)
     return (
-        f"\nscipy.optimize.milp, whose HiGHS is another version, takes {share:.2f} times as long as "
-        f"highspy (median of {len(pairs)} problems that both prove).\n"
+        f"\nscipy.optimize.milp, whose HiGHS is another version, takes {share:.2f} times as long "
+        f"as highspy (median of {len(pairs)} problems that both prove).\n"
     )
 
 
