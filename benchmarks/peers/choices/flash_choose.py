@@ -23,7 +23,8 @@ def solve(problem: Choosing, limit_s: float) -> Answer:
     where = [f"{name} <= {limit!r}" for name, limit in zip(names, limits, strict=True)]
     found = flash.choose(
         flash.ChoiceProblem.from_arrays(table),
-        **{"maximize" if problem.greatest else "minimize": "value"},
+        minimize=None if problem.greatest else "value",
+        maximize="value" if problem.greatest else None,
         where=where,
         time_limit_s=WALL * limit_s,
         callback=clock.over,

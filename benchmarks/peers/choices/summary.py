@@ -235,7 +235,7 @@ def _told_public(rows: Sequence[Row]) -> str:
             cells.append(_outcome(one["objective"], one["bound"], one["proven"], one["seconds"]))
             if name == "HiGHS":
                 early = one["early"]
-                cells.append(_outcome(*early, False, None) if early else "-")
+                cells.append(_outcome(early[0], early[1], False, None) if early else "-")
         lines.append(cells)
     head = ("instance", "groups x options, budgets", "flash", "HiGHS", "HiGHS at 10 s", "CP-SAT")
     return (
