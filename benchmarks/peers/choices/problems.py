@@ -192,11 +192,13 @@ def public(folder: Path, name: str) -> Choosing:
     """
     path = folder / f"{name}.txt.gz"
     text = gzip.decompress(path.read_bytes()).decode()
-    numbers = np.array(text.split(), dtype=float)
-    groups, options, budgets = numbers[:3].astype(int)
-    limits = numbers[3 : 3 + budgets]
-    body = numbers[3 + budgets :].reshape(groups, 1 + options * (1 + budgets))[:, 1:]
-    lines = body.reshape(groups, options, 1 + budgets)
+    words = text.split()
+    groups, options, budgets = map(int, words[:3])
+    size = 1 + options * (1 + budgets)
+    # some files go on with texts
+    numbers = np.array(words[3 : 3 + budgets + groups * size], dtype=float)
+    limits = numbers[:budgets]
+    lines = numbers[budgets:].reshape(groups, size)[:, 1:].reshape(groups, options, 1 + budgets)
     values = np.rint(100.0 * lines[:, :, 0])
     return Choosing(name, values, True, np.moveaxis(lines[:, :, 1:], 2, 0).copy(), limits)
 
