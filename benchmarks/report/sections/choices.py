@@ -48,7 +48,8 @@ def write(told: dict[str, Any]) -> str:
         "the answer. Solvers are stopped after 20 s of it (flash on 1000 groups 5 s), and a peer "
         "that does not prove counts as that long. The peers were tried on fewer of the slow "
         "ones, those of the first seeds; ratios are of these. In 'doubles' numbers have all "
-        "places of a double, which CP-SAT does not take. Tables are drawn: `benchmarks/peers/choices/problems.py`.\n\n"
+        "places of a double, which CP-SAT does not take. Tables are drawn: "
+        "`benchmarks/peers/choices/problems.py`.\n\n"
     )
     if load:
         text += (
