@@ -211,7 +211,7 @@ FALLING = [
 ]
 LARGE = Family("1000 x 50, 3", "falling", 1000, 50, 3, 6, 2, flash_s=5.0)
 CORRELATED = [
-    Family("correlated 32 x 10, 3", "correlated", 32, 10, 3, 10, 2),
+    Family("correlated 32 x 10, 3", "correlated", 32, 10, 3, 10, 10),
     Family("correlated 16 x 10, 5", "correlated", 16, 10, 5, 10, 2),
 ]
 DOUBLES = [

@@ -8,7 +8,7 @@
 
 Each solver has a process of its own and gets the problems in turns: flash, the peers, flash again.
 Times are of its processor, from the arrays to the answer, and so are limits: what others do on the
-machine counts little. About 25 minutes of it in all. Answers are checked here, and a solver that
+machine counts little. About 20 minutes of it in all. Answers are checked here, and a solver that
 another's answer contradicts is told at the end.
 """
 
