@@ -27,10 +27,11 @@ cdef enum:
 
 
 cdef inline double threshold(const State* s) noexcept nogil:
-    """What an answer must be worth to be looked for; halfway between the values that there are."""
+    """What an answer must be worth to be looked for: the next value that there is. Bounds are
+    outward, so one below it is that of no better answer."""
     if s.found:
-        return s.best + 0.5 * s.unit
-    return s.above + 0.5 * s.unit if s.asked else -INFINITY
+        return s.best + s.unit
+    return s.above + s.unit if s.asked else -INFINITY
 
 
 cdef inline void accept(State* s) noexcept nogil:
