@@ -20,9 +20,13 @@ from flash._core.choice.tree cimport threshold
 
 cdef enum:
     LARGE = 160          # options of a group that are worth it
-    SAMPLE = 48          # options of a group at first
+    MANY = 1500          # options of all groups that are worth it
+    FEW = 16             # but not where groups have so few each
+    SAMPLE = 144         # options of all groups at first, and of each FEWEST
+    FEWEST = 6
     JOINING = 6          # options that join a group at once
-    NEAR = 40            # options of a group in the core, about
+    NEAR = 120           # options of all groups in the core, about, and of each NEAREST
+    NEAREST = 4
     ROUNDS = 24
     COUNTED = 256        # options of a group that are counted, for all of them
     HALVINGS = 24        # of what is near, until about so many are
@@ -41,11 +45,14 @@ cdef extern from *:
 
 
 cdef inline int any_large(const State* s) noexcept nogil:
+    """Whether a group has many options, or all have together and several each."""
     cdef int32_t j
+    cdef int64_t all = 0
     for j in range(s.n_open):
         if s.alive[s.open[j]] > LARGE:
             return 1
-    return 0
+        all += s.alive[s.open[j]]
+    return all > MANY and all > FEW * <int64_t> s.n_open
 
 
 cdef inline void close_single(State* s) noexcept nogil:
@@ -127,13 +134,14 @@ cdef inline int join(State* s, int32_t n_open) noexcept nogil:
 cdef inline void mark_sample(State* s) noexcept nogil:
     """Every so many of a group's options, its best one, and of each row those that take least."""
     cdef int32_t j, g, i, k, n, step, best
+    cdef int32_t each = max(<int32_t> SAMPLE // s.n_open, <int32_t> FEWEST)
     for j in range(s.n_open):
         g = s.open[j]
         n = s.alive[g]
-        step = 1 + n // SAMPLE
+        step = 1 + n // each
         best = 0
         for i in range(n):
-            if i % step == 0 or n <= LARGE:
+            if i % step == 0:
                 s.mark[s.id[s.start[g] + i]] = 1
             if s.c[s.start[g] + i] > s.c[s.start[g] + best]:
                 best = i
@@ -150,7 +158,8 @@ cdef inline void mark_sample(State* s) noexcept nogil:
 cdef inline void mark_near(State* s, double scale) noexcept nogil:
     """Marks, of all options, those whose reduced value is near enough to 0 that about NEAR a group
     are; scale: the most that may be near."""
-    cdef int32_t j, g, i, step, count, most = NEAR * s.n_open
+    cdef int32_t j, g, i, step, count
+    cdef int32_t most = max(<int32_t> NEAR, <int32_t> NEAREST * s.n_open)
     cdef double low = 0.0, high = scale, middle
     cdef int _step
     for _step in range(HALVINGS):        # about `most` options at most are within low
