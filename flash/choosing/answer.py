@@ -9,14 +9,14 @@ from ..errors import ArgumentError, FormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pandas import DataFrame
 
     from .explaining import Steps
 
-__all__ = ["Alternative", "ChoiceResult"]
+__all__ = ["Alternative", "ChoiceResult", "columns_of"]
 
 FORMAT = "flash-choice-result-1"
 STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND")
@@ -300,3 +300,23 @@ def _listed(choices: Mapping[str, str | None]) -> list[str]:
     if len(choices) > SHOWN:
         lines.append(f"  ... and {len(choices) - SHOWN} more")
     return lines
+
+
+def columns_of(
+    answers: Sequence[tuple[Mapping[str, str | None], Mapping[str, float]]],
+    first: Mapping[str, list[Any]],
+) -> dict[str, list[Any]]:
+    """Return answers, (choices, metrics) each, as columns after others: metrics, then groups.
+
+    A metric that is among the first is not told twice; a group whose name a column has already is
+    "group NAME".
+    """
+    found = dict(first)
+    if answers:
+        choices, metrics = answers[0]
+        for name in metrics:
+            found.setdefault(name, [one[name] for _, one in answers])
+        for name in choices:
+            own = f"group {name}" if name in found else name
+            found[own] = [one[name] for one, _ in answers]
+    return found

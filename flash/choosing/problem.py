@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .numbers import Exact
 
-__all__ = ["ChoiceProblem"]
+__all__ = ["ChoiceProblem", "refuse_others"]
 
 WIDE = 1e12  # the largest number of a column, in its smallest: beyond it units may be mixed
 FORMAT = "flash-choice-problem-1"
@@ -440,3 +440,19 @@ def _states(name: str, given: Iterable[Any] | None, n: int) -> list[str | None] 
     if len(found) != n:
         raise ArgumentError(f"{name} has {len(found)} entries for {n} options")
     return found
+
+
+def refuse_others(call: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments of a call that are those of a space.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not None.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(
+                f"{name} is of a space, and {call}() of a ChoiceProblem does not take it; it takes "
+                "minimize, maximize and where='latency_ms <= 12'"
+            )
