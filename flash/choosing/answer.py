@@ -273,14 +273,18 @@ class ChoiceResult(Record):
         pandas = require("to_frame()", "plot", "pandas")
         if self.choices is None:
             raise ArgumentError(f"to_frame(): there is no answer: {self.status}, {self.message}")
-        columns: dict[str, Any] = {
-            "group": list(self.choices),
-            "option": list(self.choices.values()),
+        frame: DataFrame = pandas.DataFrame(self.columns())
+        return frame
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the choices as columns: groups, and the options of each answer."""
+        columns: dict[str, list[Any]] = {
+            "group": list(self.choices or ()),
+            "option": list((self.choices or {}).values()),
         }
         for i, one in enumerate(self.alternatives):
             columns[f"option_{i + 2}"] = list(one.choices.values())
-        frame: DataFrame = pandas.DataFrame(columns)
-        return frame
+        return columns
 
 
 _FIELDS = (

@@ -242,9 +242,7 @@ class _Count:
             print(f"\r{text.format(number)}", end="", file=sys.stderr, flush=True)
 
     def histograms(self) -> dict[str, Histogram]:
-        return {
-            name: one.made(self.problem.exact(name).scale) for name, one in self.bars.items()
-        }
+        return {name: one.made(self.problem.exact(name).scale) for name, one in self.bars.items()}
 
 
 class _Bars:

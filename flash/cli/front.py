@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .common import add_json, add_problem, budgets_of, check_json, names_of, print_result
+from .choose import add_objectives, add_table, read_objectives
+from .common import (
+    add_json,
+    add_problem,
+    budgets_of,
+    check_json,
+    has_table,
+    names_of,
+    print_result,
+)
 from .options import read_space
 from .read import count, fraction, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from typing import Any
 
 __all__ = ["pareto", "prepare_pareto"]
 
@@ -22,6 +32,7 @@ examples:
   flash pareto densenet rram --objectives accuracy,latency_ms,energy_mj --max-area-mm2 70
   flash pareto mobilenet-v2 cpu-x86 --epsilon 0.01 --plot front.html --json front.json
   flash pareto mobilenet-v2 fpga-zu3eg --codesign
+  flash pareto --choices blocks.csv --minimize loss,latency_ms --where "memory_mib <= 512"
 
 Prints some of the front's points, from the best by the first objective on, with the knee; --json
 prints or writes all of them.
@@ -34,7 +45,8 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_problem(parser)
     add = parser.add_argument
-    add("--objectives", default="accuracy,latency_ms", metavar="O,O",
+    add_objectives(parser)
+    add("--objectives", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
     add("--codesign", action="store_true",
@@ -46,12 +58,17 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
     add_json(parser)
+    add_table(parser)
 
 
 def pareto(args: Namespace) -> int:
     """Run ``flash pareto``."""
     import flash
 
+    if has_table(args):
+        from .choose import pareto_choices
+
+        return pareto_choices(args)
     check_json(args)
     if args.plot is not None and not args.plot.endswith(PICTURES):
         raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
@@ -61,11 +78,15 @@ def pareto(args: Namespace) -> int:
 
         writable("--plot", args.plot)
         figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
+    more: dict[str, Any] = {"where": args.where}
+    for name in ("minimize", "maximize"):
+        more[name] = read_objectives(getattr(args, name))
     front = flash.pareto(
         read_space(args),
         args.target,
-        names_of(args.objectives),
+        names_of(args.objectives or "accuracy,latency_ms"),
         **budgets_of(args),
+        **more,
         predictor=args.predictor,
         codesign=args.codesign,
         epsilon=args.epsilon,
