@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from ..base.plain import Check
     from .explaining import Steps
 
 __all__ = ["Alternative", "ChoiceResult", "columns_of"]
 
 FORMAT = "flash-choice-result-1"
 STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND")
+ENDS = ("time_limit_s", "max_nodes", "callback", "interrupt")
 SHOWN = 12  # groups on a screen
 
 
@@ -234,24 +236,51 @@ class ChoiceResult(Record):
         FormatError
             If a key is missing or unknown, or a value not accepted.
         """
-        table("the result", data, ("format", *_FIELDS, "gap"), ("format", "status"))
+        from ..base.plain import (
+            COUNT,
+            FLAG,
+            REAL,
+            TEXT,
+            fields,
+            list_of,
+            maybe,
+            one_of,
+            part,
+            table_of,
+        )
+
+        table("the result", data, None, ("format",))
         if data["format"] != FORMAT:
             raise FormatError(f"format must be {FORMAT!r}, got {shown(data['format'])}")
-        if data["status"] not in STATUSES:
-            raise FormatError(
-                f"status must be one of {', '.join(STATUSES)}, got {shown(data['status'])}"
-            )
-        fields = {name: data[name] for name in _FIELDS if name in data}
-        try:
-            fields["alternatives"] = tuple(
-                Alternative(**one) for one in fields.get("alternatives", ())
-            )
-            for name in ("where", "flags", "remedies"):
-                fields[name] = tuple(fields.get(name, ()))
-            fields["conflicts"] = tuple(tuple(one) for one in fields.get("conflicts", ()))
-            return cls(**fields)
-        except (TypeError, AttributeError) as error:
-            raise FormatError(f"the result: {error}") from None
+        answer: dict[str, Check] = {
+            "choices": table_of(maybe(TEXT)),
+            "metrics": table_of(REAL),
+            "objective": REAL,
+            "proven": FLAG,
+            "tied": FLAG,
+        }
+        checks: dict[str, Check] = {
+            "status": one_of(STATUSES),
+            "choices": maybe(table_of(maybe(TEXT))),
+            "metrics": maybe(table_of(REAL)),
+            "objective": maybe(REAL),
+            "bound": maybe(REAL),
+            "objective_name": TEXT,
+            "greatest": FLAG,
+            "proven": FLAG,
+            "where": list_of(TEXT),
+            "alternatives": list_of(part(Alternative, answer)),
+            "tied": maybe(FLAG),
+            "flags": list_of(TEXT),
+            "binding": maybe(table_of(table_of(REAL))),
+            "conflicts": list_of(list_of(TEXT)),
+            "remedies": list_of(table_of(REAL)),
+            "stopped": maybe(one_of(ENDS)),
+            "nodes": COUNT,
+            "elapsed_s": REAL,
+        }
+        own = {key: value for key, value in data.items() if key != "format"}
+        return cls(**fields("the result", own, checks, optional=cls._defaults, also=("gap",)))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the result as JSON text, and write it where a path is given."""

@@ -312,7 +312,7 @@ def _picks_of(start: Any, problem: ChoiceProblem) -> tuple[int, ...]:
     picks: list[int] = []
     for g, name in enumerate(problem.groups):
         option = choices[name]
-        if option is None:
+        if option is None and problem._until is not None:
             picks.append(-1)
             continue
         labels = problem.options(name)

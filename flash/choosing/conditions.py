@@ -243,6 +243,11 @@ class _Reader:
             return _Sum({name: Fraction(1)}, {}, Fraction(0))
         if name in self.place:
             return _Own("", self.place[name])
+        if name in problem.attributes:
+            raise self.fault(
+                f"{name} is a column of which not every entry is a number, so it does not add up "
+                f'over groups; that of one group is {name}["{problem.groups[0]}"]'
+            )
         raise self.fault(
             f"it names no metric and no {problem.group_name}: {shown(name)}"
             f"{hint(name, (*problem.metrics, *problem.groups))}; the metrics are "

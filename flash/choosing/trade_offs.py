@@ -101,7 +101,7 @@ def _read(minimize: Any, maximize: Any, problem: ChoiceProblem) -> list[Goal]:
         if one.kind == "product":
             raise ArgumentError(
                 "a front is of sums and peaks, and a product is neither: give the metrics that it "
-                "multiplies as objectives, its least is among their front"
+                "multiplies as objectives"
             )
     for i, one in enumerate(goals):
         if any(one.row == other.row and one.kind == other.kind for other in goals[:i]):

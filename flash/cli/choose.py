@@ -32,11 +32,11 @@ COLUMNS = ("group", "option", "metrics", "peaks", "until", "takes", "gives")
 
 EXAMPLES = """\
 examples:
-  flash choose blocks.csv --group layer --option block --minimize loss --where "latency_ms <= 12"
   flash choose blocks.csv --minimize loss --where "latency_ms <= 12 and memory_mib <= 512" --k 3
-  flash choose bits.json --minimize "loss + 0.1 * latency_ms" --start answer.json --json new.json
-  flash choose blocks.parquet --minimize loss --minimize latency_ms --peaks sram_kib \\
-    --where "sram_kib <= 320" --table answer.csv
+  flash choose blocks.csv --minimize "loss + 0.1 * latency_ms" --json answer.json
+  flash choose blocks.csv --minimize loss --where "latency_ms <= 11" --start answer.json
+  flash choose layers.csv --group layer --option block --minimize loss,latency_ms \\
+    --peaks sram_kib --where "sram_kib <= 320" --table chosen.csv
 
 TABLE has a row for each option: the group that it belongs to, its name, and its numbers. Exit code
 0: found; 1: nothing meets the conditions; 2: an argument is not accepted; 130: Ctrl-C.
