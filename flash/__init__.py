@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .choosing.tally import ChoiceSweep as ChoiceSweep
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
+    from .conditional.together import Together as Together
+    from .conditional.together import together as together
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .precision.quantising import quantised as quantised
+    from .precision.running import sensitivities as sensitivities
+    from .precision.table import Sensitivities as Sensitivities
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
@@ -94,12 +99,14 @@ _HOME = {
     "ResNet": "spaces.space",
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
+    "Sensitivities": "precision.table",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "SweepResult": "sweeps.result",
     "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
+    "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
     "build_info": "buildinfo",
@@ -113,9 +120,12 @@ _HOME = {
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
     "pareto": "fronts.finding",
+    "quantised": "precision.quantising",
     "search": "searching",
+    "sensitivities": "precision.running",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
+    "together": "conditional.together",
     "train": "training.running",
     "train_supernet": "supernet.running",
 }
@@ -124,11 +134,12 @@ __all__ = [
     "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
     "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
     "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront",
-    "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace", "Supernet",
-    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "TrainingEvaluator",
-    "WideResNet", "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
-    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "search", "sweep", "targets",
-    "train", "train_supernet", "__version__",
+    "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
+    "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
+    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
+    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
+    "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 
@@ -145,7 +156,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one
 
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         if name == "search":
-            _open()
+            _open(_WAY)
         # not importlib: importing that package alone takes as long as some of what it would import
         value = getattr(__import__("flash." + home, fromlist=[name]), name)
         globals()[name] = value
@@ -165,10 +176,18 @@ _WAY = (
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),
 )
+# What the command line reads a search with, and what it imports then to print the result.
+_READ = ("errors.", "cli.read", "cli.options", "cli.common", "cli.words")
+_SHOWN = (
+    *("results.screen", "networks.layer", "networks.architecture"),
+    *("networks.operations", "networks.builders", "spaces.codec"),
+    *("hardware._units", "hardware._parts", "hardware._classes", "hardware._flags"),
+    *("hardware.costing", "hardware._notes", "hardware._prediction", "results.binding"),
+)
 
 
-def _open() -> None:
-    """Import what a search needs, each module from its place.
+def _open(way: tuple[str, ...]) -> None:
+    """Import modules of a way, each from its place.
 
     Looked for by the import system, in folder after folder, they take a tenth of what Python itself
     does to start. What is imported then is the same; where one is not in its place, it tells.
@@ -183,7 +202,7 @@ def _open() -> None:
         from _frozen_importlib import module_from_spec
         from _frozen_importlib_external import spec_from_file_location as spec_of
 
-        for name in _WAY:
+        for name in way:
             full = "flash." + name.removesuffix(".")
             place = f"{__path__[0]}/{name.replace('.', '/')}"
             spec: Any
@@ -201,7 +220,7 @@ def _open() -> None:
                     load(spec_of(full, place + ".py"))
     except (ImportError, OSError):  # the import that follows says what is wrong
         pass
-    for name in _WAY:
+    for name in way:
         above, _, own = f"flash.{name.removesuffix('.')}".rpartition(".")
         if above in modules and f"{above}.{own}" in modules:
             setattr(modules[above], own, modules[f"{above}.{own}"])

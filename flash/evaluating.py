@@ -11,7 +11,7 @@ from .base.names import COSTS, Metric
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
-from .problem.compiling import MACS, PARAMS, as_space, compile_problem
+from .problem.compiling import MACS, PARAMS, Problem, as_space, compile_any
 from .spaces.index import table_rows
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .base.html import Row
     from .hardware.target import Target
     from .predictors.predictor import AccuracyPredictor
-    from .problem.compiling import Problem
+    from .problem.tiling import Tiled
     from .spaces.space import SearchSpace
 
 __all__ = ["Table", "evaluate"]
@@ -156,7 +156,7 @@ def evaluate(
         raise ArgumentError("choices can be an iterator only where out names a file for the rows")
     if out is not None:
         out = writable("out", out)
-    problem = compile_problem(space, target, predictor, PARAMS | MACS)
+    problem = compile_any(space, target, predictor, PARAMS | MACS)
     if out is None:
         return _evaluate(problem, choices, threads)
     batches: Any = choices if stream else _pieces(choices, chunk)
@@ -171,12 +171,14 @@ def _pieces(choices: Any, chunk: int) -> Iterator[Any]:
     return (choices[at : at + chunk] for at in range(0, max(1, len(choices)), chunk))
 
 
-def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
+def _evaluate(problem: Problem | Tiled, choices: Any, threads: int) -> Table:
     import numpy as np
 
     space = problem.space
     array = _integers(space, choices)
-    if array is None:
+    if not isinstance(problem, Problem):
+        columns, params, macs = _on_tiles(problem, choices, array)
+    elif array is None:
         variants, rows = table_rows(space, choices)
         metrics = np.asarray(batch.evaluate(problem.tables, variants, rows))
         columns = list(metrics[: Metric.PARAMS])
@@ -195,6 +197,23 @@ def _evaluate(problem: Problem, choices: Any, threads: int) -> Table:
     out["params"] = params
     out["macs"] = macs
     return out
+
+
+def _on_tiles(problem: Tiled, choices: Any, array: Any) -> tuple[list[Any], Any, Any]:
+    """Return the same columns of a space whose networks are on several tiles."""
+    import numpy as np
+
+    from ._core.sweep import stream
+
+    if array is not None and array.ndim == 1:
+        _check_flat(problem.space, array)
+        variants: Any = np.empty(len(array), np.int32)
+        rows: Any = np.empty((len(array), len(problem.space.cell_choices)), np.int32)
+        stream.place_rows(problem.tables, array, variants, rows)
+    else:
+        variants, rows = table_rows(problem.space, choices)
+    *columns, params, macs = problem.metrics(variants, rows)
+    return columns, params.astype(np.int64), macs.astype(np.int64)
 
 
 def _integers(space: SearchSpace, choices: Any) -> Any:
@@ -256,11 +275,7 @@ def _fill_flat(
 
     from ._core.sweep import stream
 
-    last = problem.space.size - 1
-    out_of_range = np.flatnonzero((index < 0) | (index > last))
-    if len(out_of_range):
-        i = int(out_of_range[0])
-        integer(f"choices[{i}]", int(index[i]), 0, last)
+    _check_flat(problem.space, index)
     n, cells = len(index), len(problem.space.cell_choices)
     choices_core.prepare(problem.tables, n)
 
@@ -274,6 +289,17 @@ def _fill_flat(
             column[first : first + FLAT] = metric
 
     _in_turns(fill, n, FLAT, 1 if n <= ALONE else threads)
+
+
+def _check_flat(space: SearchSpace, index: Any) -> None:
+    """Name the first flat index that is out of its bounds."""
+    import numpy as np
+
+    last = space.size - 1
+    out_of_range = np.flatnonzero((index < 0) | (index > last))
+    if len(out_of_range):
+        i = int(out_of_range[0])
+        integer(f"choices[{i}]", int(index[i]), 0, last)
 
 
 def _in_turns(call: Callable[[int], Any], n: int, share: int, threads: int) -> list[Any]:
@@ -296,7 +322,7 @@ def _refuse(space: SearchSpace, array: Any, i: int) -> None:
             )
 
 
-def accuracies_of(problem: Problem, scores: Any) -> Any:
+def accuracies_of(problem: Problem | Tiled, scores: Any) -> Any:
     """Return what the predictor makes of scores, as a search reports it."""
     import numpy as np
 
@@ -311,7 +337,7 @@ def accuracies_of(problem: Problem, scores: Any) -> Any:
     return out
 
 
-def _degrees(problem: Problem, choices: Any, scores: Any, threads: int) -> Any:
+def _degrees(problem: Problem | Tiled, choices: Any, scores: Any, threads: int) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are others."""
     if problem.of_degrees:
         return scores

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .base.checks import Several
+    from .conditional.together import Together
     from .evaluators import Evaluator
     from .fleets.fleet import FleetResult
     from .hardware.target import Target
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
     from .spaces.space import SearchSpace
 
     N = TypeVar("N", bound=Net)
-    Named: TypeAlias = Target | str | os.PathLike[str]
+    Named: TypeAlias = Target | Together | str | os.PathLike[str]
     Columns: TypeAlias = dict[str, NDArray[Any]]
+    Sums: TypeAlias = Mapping[str, Mapping[str, float]]
+    Wanted: TypeAlias = (
+        str | Mapping[str, float] | Sums | Callable[[Columns], ArrayLike] | Sequence[str | Sums]
+    )
     Judge: TypeAlias = Callable[[list[N]], ArrayLike]
 
 __all__ = ["search"]
+
+NO_MORE = (None, None, None)  # conditions beyond budgets
 
 
 if TYPE_CHECKING:
@@ -52,8 +59,13 @@ if TYPE_CHECKING:
         max_macs: float | None = None,
         min_accuracy: float | None = None,
         confidence: float | None = None,
+        where: str | Sequence[str] | None = None,
+        k: int = 1,
+        min_distance: int = 1,
+        minimize: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
         method: str = "shgo",
         codesign: bool = False,
@@ -80,8 +92,13 @@ if TYPE_CHECKING:
         max_macs: float | None = None,
         min_accuracy: float | None = None,
         confidence: float | None = None,
+        where: str | Sequence[str] | None = None,
+        k: int = 1,
+        min_distance: int = 1,
+        minimize: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
         method: str = "shgo",
         codesign: bool = False,
@@ -108,8 +125,13 @@ if TYPE_CHECKING:
         max_macs: float | Sequence[float | None] | None = None,
         min_accuracy: float | Sequence[float | None] | None = None,
         confidence: float | None = None,
+        where: str | Sequence[str] | None = None,
+        k: int = 1,
+        min_distance: int = 1,
+        minimize: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-        objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+        objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
         method: str = "shgo",
         codesign: bool = False,
@@ -129,7 +151,7 @@ if TYPE_CHECKING:
 @public
 def search(
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
-    target: Target | str | os.PathLike[str] | Several[Target | str | os.PathLike[str]],
+    target: Named | Several[Named],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,
     max_energy_mj: float | Sequence[float | None] | None = None,
@@ -138,8 +160,13 @@ def search(
     max_macs: float | Sequence[float | None] | None = None,
     min_accuracy: float | Sequence[float | None] | None = None,
     confidence: float | None = None,
+    where: str | Sequence[str] | None = None,
+    k: int = 1,
+    min_distance: int = 1,
+    minimize: str | Sequence[str] | None = None,
+    min_nn_degree: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-    objective: str | Mapping[str, float] | Callable[[Columns], ArrayLike] = "accuracy",
+    objective: Wanted = "accuracy",
     compile_objective: bool | None = None,
     method: str = "shgo",
     codesign: bool = False,
@@ -172,11 +199,27 @@ def search(
         The budgets hold for the upper end of the costs' intervals at this level (see
         `Target.interval`) instead of the costs themselves, proven all the same. Methods "shgo" and
         "exact", without codesign and without an objective function. By default they do not.
+    where : str or list of str, optional
+        Conditions beyond budgets, joined by *and*: on sums of metrics (``"energy_mj / latency_ms <=
+        0.01"``, ``"latency_ms >= 2"``, ``"2 * latency_ms + energy_mj <= 9"``), of several devices
+        (``"latency_ms@pi <= 12"``, see `flash.together`), and on the choices of the space
+        (``"depth_0 == depth_1"``, ``"width_2 >= width_1"``, ``"not (kernel_0 == 3 and kernel_1 ==
+        3)"``; names as in ``space.variables``). See docs/choosing.md.
+    k : int, default 1
+        How many networks: the best, then the best of those that differ from all before it in at
+        least `min_distance` choices, in `SearchResult.alternatives`.
+    min_distance : int, default 1
+    minimize : str or list of str, optional
+        A cost that is to be least, instead of an accuracy that is to be greatest; of a list each
+        decides between networks that are equal in those before it.
+    min_nn_degree : float, optional
     predictor : AccuracyPredictor or path, optional
         None searches without training, by NN-Degree.
     objective : str, dict or function, default "accuracy"
         "accuracy": predicted accuracy, or NN-Degree without a predictor. A dict of exponents, for
-        example ``{"accuracy": 1, "latency_ms": -1}``: the weighted product of these. A function
+        example ``{"accuracy": 1, "latency_ms": -1}``: the weighted product of these. ``{"sum":
+        {"nn_degree": 1, "latency_ms": -2}}``: the weighted sum. A list: one after another, each
+        deciding between networks that are equal in those before it. A function
         takes a dict of arrays (what `flash.evaluate` returns, plus "choices") and returns one
         score per configuration, larger is better; it is searched by SHGO and never proven.
     compile_objective : bool, optional
@@ -230,7 +273,7 @@ def search(
         If an argument is not accepted; nothing was searched then.
     """
     started = perf_counter()
-    given = {
+    given: dict[str, Any] = {
         "confidence": confidence,
         "predictor": predictor,
         "objective": objective,
@@ -248,6 +291,11 @@ def search(
         "progress": progress,
     }
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    further = (where, minimize, min_nn_degree) != NO_MORE or k != 1 or _sums(objective)
+    if further or hasattr(target, "targets"):
+        given["where"], given["k"], given["min_distance"] = where, k, min_distance
+        given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
+        return _within(as_space(space), target, costs, min_accuracy, given, started)
     if isinstance(target, (list, tuple)):
         from .fleets.fleet import search_fleet
 
@@ -275,3 +323,64 @@ def search(
 
         return search_codesign(checked, space, predictor, device, started)
     return checked.search(space, predictor, device, started)
+
+
+def _sums(objective: Any) -> bool:
+    """Whether an objective is a sum, or several of them."""
+    return (
+        objective == "nn_degree"
+        or isinstance(objective, (list, tuple))
+        or (isinstance(objective, dict) and "sum" in objective)
+    )
+
+
+def _within(
+    space: SearchSpace,
+    target: Any,
+    costs: Sequence[Any],
+    min_accuracy: Any,
+    given: dict[str, Any],
+    started: float,
+) -> SearchResult | FleetResult:
+    """Search with conditions beyond budgets; of a list of targets for one after another."""
+    from .conditional.searching import search_within
+    from .conditional.together import Together
+    from .errors import ArgumentError
+    from .problem.objective import read_budgets
+    from .solving.options import check_within
+
+    predictor = given["predictor"]
+    if predictor is not None:
+        from .predictors.predictor import as_predictor
+
+        predictor = as_predictor(predictor, space.family)
+    check_within(given)
+    if isinstance(target, (list, tuple)):
+        from .fleets.fleet import FleetResult
+
+        some: list[Any] = [
+            _within(space, one, costs, min_accuracy, given, perf_counter()) for one in target
+        ]
+        return FleetResult(some, perf_counter() - started)
+    if isinstance(target, Together):
+        devices = list(target.targets.values())
+        if min_accuracy is not None and predictor is None:
+            read_budgets(costs, min_accuracy, devices[0], False)
+        budgets: dict[str, float] = {}
+        errors: list[ArgumentError] = []
+        for one in devices:  # a budget holds on the devices that model its cost
+            try:
+                budgets |= read_budgets(costs, min_accuracy, one, predictor is not None)[0]
+            except ArgumentError as error:
+                errors.append(error)
+        if len(errors) == len(devices):
+            raise errors[0]
+        return search_within(space, target, budgets, predictor, given, started)
+    target = as_target(target)
+    if target.tiles is not None:
+        raise ArgumentError(
+            f"target {target.name!r} has the models of several tiles, which searches with where, "
+            "k, minimize or sums do not take; take one of them: Target.on_tile"
+        )
+    budgets, _, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
+    return search_within(space, target, budgets, predictor, given, started)

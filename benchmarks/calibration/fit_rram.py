@@ -2,6 +2,7 @@
 
     python benchmarks/calibration/fit_rram.py DATA --out flash/data/rram.json
     python benchmarks/calibration/fit_rram.py DATA --tile 1024 --out flash/data/rram-1024.json
+    python benchmarks/calibration/fit_rram.py DATA --both --out flash/data/rram-neurosim.json
 
 Two coefficient sets from one set of features: "densenet" on DenseNet-type concatenation cells
 (nsim_dtc, judged on nsim_dtc2, which the fit does not see) and "default" on the other families
@@ -9,7 +10,8 @@ Two coefficient sets from one set of features: "densenet" on DenseNet-type conca
 splits). The bus, leakage and area follow the simulator's structure (rram_model.STRUCTURE); fitted,
 by non-negative least squares on relative residuals, are latency and energy of the layers on their
 tiles. With `--tile` the runs are those of NeuroSim's own floorplanner (nsim_conv) in which it chose
-that tile; what it makes of the bus and the floor is fitted too.
+that tile; what it makes of the bus and the floor is fitted too. With `--both` nothing is fitted:
+the target has the models of the two shipped ones, of either tile.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from fitting import bounds, coverage, splits, summary, write_json
 from rram_intervals import METRICS, coverage_held_out, covered, tables
 from rram_model import MJ, MM2, MS, N_SPLITS, NAMES, SEED, STRUCTURE, Model, Runs, to_fit
 
+from flash import Target
 from flash.hardware.rram import MAXIMA
 
 if TYPE_CHECKING:
@@ -153,7 +156,13 @@ def main() -> None:
     parser.add_argument(
         "--tile", type=int, help="side of the tile, in cells, that the floorplanner chose"
     )
+    parser.add_argument(
+        "--both", action="store_true", help="both tiles of the floorplan, from the shipped targets"
+    )
     args = parser.parse_args()
+    if args.both:
+        write_json(args.out, Target.load("rram-1024").with_tiles("rram").to_dict())
+        return
     head = Path(__file__).with_name("rram_head.json")
     target: dict[str, Any] = json.loads(head.read_text(encoding="ascii"))
     target["features"] = list(NAMES)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,9 @@ from fit_systolic import CYCLES, FLOWS, operation
 from fitting import draws, equal_rows, features, fit, read_table
 from measured import network as measured_network
 from rram_intervals import METRICS, covered
-from rram_model import Model, Runs
+from rram_model import LEFT_OUT, Model, Runs
 
+from flash import Target, calibrate
 from flash.hardware import KINDS
 from flash.hardware._terms import totals
 from flash.hardware.calibrating import equal_layers
@@ -53,6 +55,9 @@ GOALS = {
     "rram own floorplan area": (22.0, 10.0),
     "rram own floorplan energy": (6.0, 4.0),
     "rram own floorplan latency": (10.0, 5.0),
+    "rram both tiles by flash.calibrate area": (22.0, 4.0),
+    "rram both tiles by flash.calibrate energy": (6.0, 1.0),
+    "rram both tiles by flash.calibrate latency": (10.0, 3.0),
     "onnxruntime": (15.7, 5.0),
     "torch": (12.0, 9.0),
     "raspberry-pi-4": (28.0, 15.0),
@@ -114,6 +119,58 @@ def rram(data: str, stem: str, title: str, tiles: tuple[int, ...], n_draws: int)
             "name": name,
             "networks": len(names),
             "mape": float(np.median(errors[metric])),
+            "covered": float(np.median(shares[metric])),
+            "covered, mean": float(np.mean(shares[metric])),
+        }
+
+
+def both_tiles(data: str, n_draws: int) -> Iterator[Line]:
+    """Judge what users do: `flash.calibrate` with the models of both tiles of NeuroSim's floorplan.
+
+    The base's larger tile is fitted anew on the networks to fit, for `rram-1024` knows all of them;
+    its smaller one is `rram`, fitted to other runs.
+    """
+    specs = {r["name"]: r for r in read_table(data, "nets_specs")}
+    runs = [r for r in read_table(data, "nsim_conv_nets") if r["family"] != LEFT_OUT]
+    nets = [measured_network(specs[r["name"]]) for r in runs]
+    leaked = np.array([float(r["leak_energy_pJ"]) for r in runs])
+    values = {
+        "area_mm2": np.array([float(r["area_um2"]) for r in runs]) * 1e-6,
+        "energy_mj": (np.array([float(r["dyn_energy_pJ"]) for r in runs]) + leaked) * 1e-9,
+        "latency_ms": np.array([float(r["latency_ns"]) for r in runs]) * 1e-6,
+    }
+    place = {r["name"]: k for k, r in enumerate(runs)}
+    large = Runs(data, "nsim_conv", 1024)
+    own = np.array([place[name] for name in large.names])
+    head = Target.load("rram-1024").to_dict()
+    for key in ("intervals", "calibrated_ranges", "residuals"):
+        del head[key]
+    errors: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
+    for use, judge in draws(equal_layers(nets), N_FIT, n_draws, SEED):
+        model = Model(large, use[own])
+        head["coefficients"] = {"default": model.coefficients()}
+        head["links"] = {"default": model.links(large)}
+        base = Target.from_dict(head).with_tiles("rram")
+        with warnings.catch_warnings():  # few networks for so many coefficients
+            warnings.simplefilter("ignore")
+            fitted_to = [net for net, used in zip(nets, use, strict=True) if used]
+            found = calibrate(base, fitted_to, **{m: y[use].tolist() for m, y in values.items()})
+        judged = [net for net, wanted in zip(nets, judge, strict=True) if wanted]
+        costs, ends = [found.cost(net) for net in judged], [found.interval(net) for net in judged]
+        for metric, known in values.items():
+            y = known[judge]
+            predicted = np.array([getattr(one, metric) for one in costs])
+            low, high = np.array([one[metric] for one in ends]).T
+            errors.setdefault(metric, []).append(mape(predicted / y - 1))
+            shares.setdefault(metric, []).append(float(100 * ((low <= y) & (y <= high)).mean()))
+    for metric, many in errors.items():
+        yield {
+            "name": f"rram both tiles by flash.calibrate {metric.split('_')[0]}",
+            "networks": len(nets),
+            "mape": float(np.median(many)),
+            "best": min(many),
+            "worst": max(many),
             "covered": float(np.median(shares[metric])),
             "covered, mean": float(np.mean(shares[metric])),
         }
@@ -216,6 +273,7 @@ def lines(data: str, n_draws: int) -> Iterator[Line]:
         ("rram", lambda: rram(data, "nsim_pinned", "rram", (512,), n_draws)),
         ("rram densenet", lambda: rram(data, "nsim_dtc", "rram densenet", (512,), n_draws)),
         ("own", lambda: rram(data, "nsim_conv", "rram own floorplan", (512, 1024), n_draws)),
+        ("both tiles", lambda: both_tiles(data, n_draws)),
         ("floorplan", lambda: iter([floorplans(data)])),
         ("systolic", lambda: systolic(data)),
         ("x86", lambda: x86(data, n_draws)),

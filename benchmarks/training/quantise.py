@@ -5,11 +5,12 @@
 The first networks of `train_cifar` are trained exactly as there (seed 0), and a few of two and of
 four cells. Then weights and inputs of every convolution and linear layer are rounded to 8, 6, 4, 3
 and 2 bits after training, without any tuning: weights symmetrically with a scale for each output
-channel, inputs with one scale for a layer (unsigned where they follow a ReLU), each scale the one
-of `SCALES` with the least squared error, inputs on `CALIBRATION` training images. Every mix of bits
-over the cells is judged (`mixes_of`) on the first `JUDGED` test images; a stem goes with the first
-cell, a head with the last. Each network, cheapest first, is a line of lines.jsonl; started again,
-the script goes on where it stopped. `quantise_fit` makes of the lines what flash ships.
+channel, inputs with one scale for a layer (unsigned where they follow a ReLU), each scale that of
+least squared error (flash/precision/rounding.py), inputs on `CALIBRATION` training images. Every
+mix of bits over the cells is judged (`mixes_of`) on the first `JUDGED` test images; a stem goes
+with the first cell, a head with the last. Each network, cheapest first, is a line of lines.jsonl;
+started again, the script goes on where it stopped. `quantise_fit` makes of the lines what flash
+ships.
 """
 
 from __future__ import annotations
@@ -38,31 +39,7 @@ if TYPE_CHECKING:
 MOST_MIXES = 125
 JUDGED = 2500  # test images
 FIRST_OTHER = 1000  # numbers of the networks of other than three cells
-SCALES = [0.2 + 0.05 * k for k in range(17)]
 CALIBRATION = 512
-
-
-def rounded(x: Any, scale: Any, low: int, high: int) -> Any:
-    """Return x on the grid of a scale."""
-    import torch
-
-    return torch.clamp(torch.round(x / scale), low, high) * scale
-
-
-def fitted(x: Any, bits: int, signed: bool, rows: bool) -> Any:
-    """Return the scale of least squared error: one for each row, or one for all."""
-    import torch
-
-    high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
-    low = -(2 ** (bits - 1)) if signed else 0
-    flat = x.flatten(1) if rows else x.flatten()[None]
-    top = flat.abs().amax(1, keepdim=True).clamp_min(1e-12)
-    best, least = top / high, torch.full_like(top, float("inf"))
-    for share in SCALES:
-        scale = share * top / high
-        error = ((rounded(flat, scale, low, high) - flat) ** 2).mean(1, keepdim=True)
-        best, least = torch.where(error < least, scale, best), torch.minimum(error, least)
-    return best.reshape(-1, *[1] * (x.dim() - 1)) if rows else best.reshape(())
 
 
 class Quantised:
@@ -70,6 +47,8 @@ class Quantised:
 
     def __init__(self, module: Any, sample: Any) -> None:
         import torch
+
+        from flash.precision.rounding import fitted, rounded
 
         self.module, self.bits = module, dict[int, int | None]()
         self.layers: list[Any] = []
@@ -103,6 +82,8 @@ class Quantised:
             layer.register_forward_pre_hook(self._hook(cell))
 
     def _hook(self, cell: int) -> Any:
+        from flash.precision.rounding import rounded
+
         def hook(layer: Any, x: Any) -> Any:
             bits = self.bits.get(cell)
             return None if bits is None else (rounded(x[0], *self.inputs[layer, bits]),)

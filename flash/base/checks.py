@@ -72,6 +72,7 @@ KINDS_OF_FILES = {
     "an architecture": ("family", "cells", "link_seed", "num_classes"),
     "a cell network": ("family", "blocks", "repeats"),
     "a network": ("layers", "input_shape"),
+    "a table of sensitivities": ("measure", "base_loss"),
 }
 MAX_FILE_BYTES = 1 << 26
 

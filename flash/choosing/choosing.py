@@ -440,7 +440,7 @@ def _alternative(asked: Question, one: Found, first: Found) -> Alternative:
         told_metrics(problem, one.picks),
         goal.told(one.value),
         one.proven,
-        asked.values(one.picks) == asked.values(first.picks),
+        first.picks is not None and asked.values(one.picks) == asked.values(first.picks),
     )
 
 

@@ -32,9 +32,24 @@ if TYPE_CHECKING:
 
     from .problem import ChoiceProblem
 
-__all__ = ["Clause", "Condition", "PeakLimit", "Row", "read_conditions", "read_sum", "with_clauses"]
+__all__ = [
+    "COMPARE",
+    "Clause",
+    "Condition",
+    "Number",
+    "Own",
+    "PeakLimit",
+    "Reader",
+    "Row",
+    "Sum",
+    "read_conditions",
+    "read_sum",
+    "texts_of",
+    "with_clauses",
+]
 
 MAX_TEXT = 100_000
+NOTHING = "\0"  # stands for an entry that is missing, in comparisons of two groups
 MAX_CLAUSES = 20_000  # that one condition may become
 SIGNS: dict[type, str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
@@ -99,15 +114,15 @@ class Condition(Record):
     parts: tuple[Row | PeakLimit | Clause, ...]
 
 
-class _Number(Record):
+class Number(Record):
     value: Fraction
 
 
-class _Text(Record):
+class Text(Record):
     value: str
 
 
-class _Sum(Record):
+class Sum(Record):
     """A linear expression."""
 
     terms: dict[str, Fraction]
@@ -115,16 +130,16 @@ class _Sum(Record):
     constant: Fraction
 
 
-class _Ratio(Record):
-    above: _Sum
-    below: _Sum
+class Ratio(Record):
+    above: Sum
+    below: Sum
 
 
-class _Peak(Record):
+class Peak(Record):
     metric: str
 
 
-class _Own(Record):
+class Own(Record):
     """What a group's option has in a column; "" is its name."""
 
     column: str
@@ -144,10 +159,19 @@ def read_conditions(where: Any, problem: ChoiceProblem) -> list[Condition]:
         If it names no metric or group, cannot be read, or cannot be held exactly; what to use
         instead is said.
     """
+    return [part for one in texts_of(where) for part in Reader(problem, one).conditions()]
+
+
+def texts_of(where: Any) -> list[str]:
+    """Return the texts of `where`: one, or a list of them.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+    """
     if where is None:
         return []
     given = list(where) if is_list(where) else [where]
-    found: list[Condition] = []
     for one in given:
         if not isinstance(one, str):
             raise ArgumentTypeError(
@@ -156,8 +180,7 @@ def read_conditions(where: Any, problem: ChoiceProblem) -> list[Condition]:
             )
         if len(one) > MAX_TEXT:
             raise ArgumentError(f"where must have at most {MAX_TEXT} characters, got {len(one)}")
-        found += _Reader(problem, one).conditions()
-    return found
+    return given
 
 
 def read_sum(name: str, text: str, problem: ChoiceProblem) -> Row:
@@ -168,15 +191,15 @@ def read_sum(name: str, text: str, problem: ChoiceProblem) -> Row:
     Row
         With the constant as its limit, negated.
     """
-    reader = _Reader(problem, text, name)
+    reader = Reader(problem, text, name)
     value = reader.value(reader.body())
-    if isinstance(value, _Peak):
+    if isinstance(value, Peak):
         return Row({value.metric: Fraction(1)}, {}, "peak", Fraction(0))
     found = reader.sum_of(value)
     return Row(found.terms, found.own, "<=", -found.constant)
 
 
-class _Reader:
+class Reader:
     """Reads one text."""
 
     def __init__(self, problem: ChoiceProblem, text: str, name: str = "where") -> None:
@@ -212,13 +235,13 @@ class _Reader:
     def value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
-                return _Text(node.value)
+                return Text(node.value)
             if (
                 isinstance(node.value, (int, float))
                 and not isinstance(node.value, bool)
                 and node.value - node.value == 0.0
             ):
-                return _Number(fraction(node.value))
+                return Number(fraction(node.value))
             raise self.fault(f"{shown(node.value)} is no finite number and no text")
         if isinstance(node, ast.Name):
             return self.named(node.id)
@@ -238,11 +261,11 @@ class _Reader:
     def named(self, name: str) -> Any:
         problem = self.problem
         if name in problem.peaks:
-            return _Peak(name)
+            return Peak(name)
         if name in problem.metrics:
-            return _Sum({name: Fraction(1)}, {}, Fraction(0))
+            return Sum({name: Fraction(1)}, {}, Fraction(0))
         if name in self.place:
-            return _Own("", self.place[name])
+            return Own("", self.place[name])
         if name in problem.attributes:
             raise self.fault(
                 f"{name} is a column of which not every entry is a number, so it does not add up "
@@ -254,7 +277,7 @@ class _Reader:
             f"{', '.join(problem.metrics)}"
         )
 
-    def subscript(self, node: ast.Subscript) -> _Own:
+    def subscript(self, node: ast.Subscript) -> Own:
         problem = self.problem
         columns = (problem.option_name, *problem.metrics, *problem.attributes)
         if not isinstance(node.value, ast.Name) or node.value.id not in columns:
@@ -280,65 +303,65 @@ class _Reader:
                 f"{hint(str(own.value), problem.groups)}"
             )
         name = node.value.id
-        return _Own("" if name == problem.option_name else name, group)
+        return Own("" if name == problem.option_name else name, group)
 
     def arithmetic(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, (ast.Add, ast.Sub)):
             if isinstance(node.op, ast.Sub):
                 right = self.times(right, Fraction(-1))
-            if isinstance(left, _Number) and isinstance(right, _Number):
-                return _Number(left.value + right.value)
+            if isinstance(left, Number) and isinstance(right, Number):
+                return Number(left.value + right.value)
             return _plus(self.sum_of(left), self.sum_of(right))
         if isinstance(node.op, ast.Mult):
-            if isinstance(right, _Number):
+            if isinstance(right, Number):
                 return self.times(left, right.value)
-            if isinstance(left, _Number):
+            if isinstance(left, Number):
                 return self.times(right, left.value)
             raise self.fault(
                 f"{shown(ast.unparse(node))} is a product of what is chosen, which does not add "
                 "up over groups; a product can be an objective: {'product': {...}}"
             )
         if isinstance(node.op, ast.Div):
-            if isinstance(right, _Number):
+            if isinstance(right, Number):
                 if right.value == 0:
                     raise self.fault("it divides by zero")
                 return self.times(left, 1 / right.value)
-            return _Ratio(self.sum_of(left), self.sum_of(right))
+            return Ratio(self.sum_of(left), self.sum_of(right))
         raise self.fault(
             f"{shown(ast.unparse(node))} does not add up over groups; accepted are + - * / with "
             "numbers"
         )
 
     def times(self, value: Any, factor: Fraction) -> Any:
-        if isinstance(value, _Number):
-            return _Number(value.value * factor)
-        if isinstance(value, _Ratio):
-            return _Ratio(_scaled(value.above, factor), value.below)
+        if isinstance(value, Number):
+            return Number(value.value * factor)
+        if isinstance(value, Ratio):
+            return Ratio(_scaled(value.above, factor), value.below)
         return _scaled(self.sum_of(value), factor)
 
-    def sum_of(self, value: Any) -> _Sum:
-        if isinstance(value, _Sum):
+    def sum_of(self, value: Any) -> Sum:
+        if isinstance(value, Sum):
             return value
-        if isinstance(value, _Number):
-            return _Sum({}, {}, value.value)
-        if isinstance(value, _Own):
+        if isinstance(value, Number):
+            return Sum({}, {}, value.value)
+        if isinstance(value, Own):
             if value.column == "" or not self.numbers(value):
                 raise self.fault("a choice that is a text is compared, not added")
-            return _Sum({}, {(value.column, value.group): Fraction(1)}, Fraction(0))
-        if isinstance(value, _Peak):
+            return Sum({}, {(value.column, value.group): Fraction(1)}, Fraction(0))
+        if isinstance(value, Peak):
             raise self.fault(
                 f"{value.metric} is a maximum over groups, which does not add up; compare it by "
                 "itself with a number"
             )
-        if isinstance(value, _Text):
+        if isinstance(value, Text):
             raise self.fault(f"the text {shown(value.value)} is no number")
         raise self.fault("a ratio is compared with a number, and not added or divided")
 
-    def numbers(self, own: _Own) -> bool:
+    def numbers(self, own: Own) -> bool:
         return all(isinstance(one, float) for one in self.values(own))
 
-    def values(self, own: _Own) -> list[Any]:
+    def values(self, own: Own) -> list[Any]:
         """Return what each of a group's options has in a column."""
         problem = self.problem
         start, end = problem._start[own.group : own.group + 2]
@@ -375,19 +398,19 @@ class _Reader:
         if sign in ("in", "not in"):
             return self.member(left, sign, right_node)
         right = self.value(right_node)
-        if isinstance(left, (_Number, _Text)) and not isinstance(right, (_Number, _Text)):
+        if isinstance(left, (Number, Text)) and not isinstance(right, (Number, Text)):
             left, right, sign = right, left, TURNED[sign]
-        if isinstance(left, _Own):
-            if isinstance(right, (_Number, _Text)):
+        if isinstance(left, Own):
+            if isinstance(right, (Number, Text)):
                 return self.single(left, sign, right.value)
-            if isinstance(right, _Own):
+            if isinstance(right, Own):
                 return self.pair(left, sign, right)
-        if isinstance(left, _Peak) and isinstance(right, _Number):
+        if isinstance(left, Peak) and isinstance(right, Number):
             return PeakLimit(left.metric, sign, right.value)
-        plain = isinstance(right, _Number) and not isinstance(left, _Ratio)
-        if isinstance(left, _Ratio):
+        plain = isinstance(right, Number) and not isinstance(left, Ratio)
+        if isinstance(left, Ratio):
             left, right, sign = self.unfolded(left, sign, right)
-        elif isinstance(right, _Ratio):
+        elif isinstance(right, Ratio):
             left, right, sign = self.unfolded(right, TURNED[sign], left)
         both = _plus(self.sum_of(left), _scaled(self.sum_of(right), Fraction(-1)))
         if not both.terms and not both.own:
@@ -395,9 +418,9 @@ class _Reader:
         offset = self.sum_of(left).constant if plain else None
         return Row(both.terms, both.own, sign, -both.constant, offset)
 
-    def unfolded(self, ratio: _Ratio, sign: str, right: Any) -> tuple[Any, Any, str]:
+    def unfolded(self, ratio: Ratio, sign: str, right: Any) -> tuple[Any, Any, str]:
         """a / b <= c as a <= c * b, where b is positive whatever is chosen."""
-        if not isinstance(right, _Number):
+        if not isinstance(right, Number):
             raise self.fault("a ratio is compared with a number")
         if self.least(ratio.below) <= 0:
             raise self.fault(
@@ -406,7 +429,7 @@ class _Reader:
             )
         return ratio.above, _scaled(ratio.below, right.value), sign
 
-    def least(self, given: _Sum) -> Fraction:
+    def least(self, given: Sum) -> Fraction:
         """Return what a sum is at least, each metric by itself."""
         problem, total = self.problem, given.constant
         for name, factor in given.terms.items():
@@ -415,22 +438,22 @@ class _Reader:
             ends = pick.reduceat(column.whole, problem._start[:-1])
             total += factor * column.scale * sum(int(one) for one in ends.tolist())
         for (column_name, group), factor in given.own.items():
-            numbers = [fraction(one) for one in self.values(_Own(column_name, group))]
+            numbers = [fraction(one) for one in self.values(Own(column_name, group))]
             total += factor * (min(numbers) if factor > 0 else max(numbers))
         return total
 
     def member(self, left: Any, sign: str, node: ast.expr) -> Any:
-        if not isinstance(left, _Own) or not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        if not isinstance(left, Own) or not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             raise self.fault('in is asked as a_group in ("one option", "another")')
         mask = np.zeros(len(self.values(left)), bool)
         for one in node.elts:
             value = self.value(one)
-            if not isinstance(value, (_Number, _Text)):
+            if not isinstance(value, (Number, Text)):
                 raise self.fault(f"{shown(ast.unparse(one))} is no text and no number")
             mask |= self.single(left, "==", value.value)[2]
         return ("one", left.group, mask if sign == "in" else ~mask)
 
-    def single(self, own: _Own, sign: str, value: Any) -> tuple[str, int, Any]:
+    def single(self, own: Own, sign: str, value: Any) -> tuple[str, int, Any]:
         """A group's options whose number or text compares so with a value."""
         values = self.values(own)
         if isinstance(value, Fraction):
@@ -449,21 +472,21 @@ class _Reader:
             raise self.fault(f"{self.told(own)} is never {shown(value)}{hint(value, known)}")
         return ("one", own.group, np.array([COMPARE[sign](one, value) for one in texts], bool))
 
-    def told(self, own: _Own) -> str:
+    def told(self, own: Own) -> str:
         group = self.problem.groups[own.group]
         return f'{own.column}["{group}"]' if own.column else f"{self.problem.group_name} {group}"
 
-    def pair(self, left: _Own, sign: str, right: _Own) -> Any:
+    def pair(self, left: Own, sign: str, right: Own) -> Any:
         values = []
         for own in (left, right):
-            given = self.values(own)
+            given = [NOTHING if one is None else one for one in self.values(own)]
             if sign not in ("==", "!="):
                 numbers = [
                     _as_number(one) if isinstance(one, str) else fraction(one) for one in given
                 ]
                 if any(one is None for one in numbers):
                     raise self.fault(f"{self.told(own)} is a text, compared by == and != only")
-                given = numbers
+                given = [float(one) for one in numbers if one is not None]
             values.append(given)
         if left.group == right.group:
             mask = [COMPARE[sign](a, b) for a, b in zip(*values, strict=True)]
@@ -476,7 +499,7 @@ class _Reader:
         """Return a condition as rows, limits of peaks and clauses."""
         tree = _settled(tree, False)
         if isinstance(tree, (Row, PeakLimit)):
-            return with_clauses([tree], self.problem)
+            return self.limits(tree)
         if tree[0] == "and":
             return [part for one in tree[1] for part in self.parts(one)]
         if _sums_inside(tree):
@@ -485,6 +508,10 @@ class _Reader:
                 "for each side by itself and take the better answer"
             )
         return [Clause(one) for one in self.clauses(tree)]
+
+    def limits(self, part: Row | PeakLimit) -> list[Any]:
+        """Return a limit as parts that the solver holds."""
+        return with_clauses([part], self.problem)
 
     def clauses(self, tree: Any) -> list[dict[int, Any]]:
         """Return a condition on choices as clauses: all must hold, each by one of its groups."""
@@ -566,20 +593,14 @@ def _of_pair(
     finds one of those that go with it.
     """
     (g, own), (h, other) = left, right
-    clauses: list[dict[int, Any]] = []
+    if not len(own) or not len(other):  # of a group that is not there
+        return [{}]
     if sign in (">", ">="):
         return _of_pair(right, TURNED[sign], left)
+    a, b = np.asarray(own), np.asarray(other)
     if sign in ("<", "<="):
-        for t in dict.fromkeys(own):
-            before = np.array([not x >= t for x in own], bool)
-            after = np.array([COMPARE[sign](t, y) for y in other], bool)
-            clauses.append({g: before, h: after})
-        return clauses
-    for value in dict.fromkeys(own):
-        without = np.array([x != value for x in own], bool)
-        fitting = np.array([COMPARE[sign](value, y) for y in other], bool)
-        clauses.append({g: without, h: fitting})
-    return clauses
+        return [{g: a < t, h: COMPARE[sign](t, b)} for t in np.unique(a)]
+    return [{g: a != value, h: COMPARE[sign](value, b)} for value in np.unique(a)]
 
 
 def _either(some: Iterable[dict[int, Any]]) -> dict[int, Any]:
@@ -590,21 +611,21 @@ def _either(some: Iterable[dict[int, Any]]) -> dict[int, Any]:
     return found
 
 
-def _plus(a: _Sum, b: _Sum) -> _Sum:
+def _plus(a: Sum, b: Sum) -> Sum:
     terms, own = dict(a.terms), dict(a.own)
     for name, factor in b.terms.items():
         terms[name] = terms.get(name, Fraction(0)) + factor
     for key, factor in b.own.items():
         own[key] = own.get(key, Fraction(0)) + factor
-    return _Sum(
+    return Sum(
         {name: one for name, one in terms.items() if one},
         {key: one for key, one in own.items() if one},
         a.constant + b.constant,
     )
 
 
-def _scaled(a: _Sum, factor: Fraction) -> _Sum:
-    return _Sum(
+def _scaled(a: Sum, factor: Fraction) -> Sum:
+    return Sum(
         {name: factor * one for name, one in a.terms.items()} if factor else {},
         {key: factor * one for key, one in a.own.items()} if factor else {},
         factor * a.constant,

@@ -1,0 +1,3 @@
+from .. import _READ, _open
+
+_open(_READ)

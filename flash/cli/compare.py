@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .read import count, seconds
+from .read import count, read_any_space, read_evaluator, read_options, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "compare",
-    "method_options",
     "prepare_compare",
-    "read_any_space",
-    "read_evaluator",
-    "read_options",
 ]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -35,27 +31,9 @@ for all of them; both are kept in --out, and the same command goes on.
 """
 
 
-def method_options(parser: ArgumentParser) -> None:
-    """Add what tells accuracies."""
-    group = parser.add_argument_group("accuracies, for the methods of other papers")
-    add = group.add_argument
-    add("--table", metavar="FILE", help="accuracies of trained networks: CSV, JSON or Parquet")
-    add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
-    add("--name-column", metavar="NAME", help="the table's column of names")
-    add("--skip-missing", action="store_true", help="leave out networks that the table lacks")
-    add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
-    add("--supernet", metavar="DATA",
-        help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
-    add("--epochs", type=count, metavar="N", help="of each training (10), or of the supernet (30)")
-    add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
-    add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
-    add("--option", action="append", metavar="O",
-        help="an option of a method: samples=8 (compare: fp-nas.samples=8)")  # fmt: skip
-
-
 def prepare_compare(parser: ArgumentParser) -> None:
     """Add the options of ``flash compare``."""
-    from .options import add_budgets
+    from .options import add_budgets, method_options
 
     parser.description = "Run several search methods on the same problem, side by side."
     parser.epilog = EXAMPLES
@@ -80,77 +58,6 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
-
-
-def read_any_space(args: Namespace) -> Any:
-    """Return the space that SPACE and the options name: of either kind."""
-    from ..networks.families import FAMILIES
-    from .options import read_space
-
-    if args.space not in FAMILIES:
-        from ..spaces.network_space import HOMES
-
-        if args.space in HOMES:
-            return args.space
-    return read_space(args)
-
-
-def read_evaluator(args: Namespace) -> Any:
-    """Return the evaluator that the options name, or None."""
-    given = [name for name in ("table", "train", "supernet") if getattr(args, name) is not None]
-    if len(given) > 1:
-        raise ArgumentError(f"--{given[0]} and --{given[1]} must not both be given")
-    if args.table is not None:
-        from ..evaluators.by_table import TableEvaluator
-
-        return TableEvaluator(
-            args.table,
-            accuracy=args.accuracy_column,
-            name=args.name_column,
-            missing="skip" if args.skip_missing else "error",
-        )
-    for name in ("accuracy_column", "name_column"):
-        if getattr(args, name) is not None:
-            raise ArgumentError(f"--{name.replace('_', '-')} needs --table")
-    if args.train is not None or args.supernet is not None:
-        what = "--train" if args.train is not None else "--supernet"
-        if args.out is None:
-            raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
-        settings: Any = {} if args.epochs is None else {"epochs": args.epochs}
-        if args.supernet is not None:
-            from ..evaluators.by_supernet import SupernetEvaluator
-
-            return SupernetEvaluator(args.supernet, args.out, **settings)
-        from ..evaluators.by_training import TrainingEvaluator
-
-        dataset: Any = args.train
-        return TrainingEvaluator(dataset, args.out, **settings)
-    if args.out is not None or args.epochs is not None:
-        raise ArgumentError("--out and --epochs need --train or --supernet")
-    return None
-
-
-def read_options(texts: list[str] | None) -> dict[str, Any]:
-    """Read ``name=value`` of several options."""
-    found: dict[str, Any] = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not equals or name in found:
-            raise ArgumentError(f"--option must be like samples=8, each once, got {text!r}")
-        found[name] = _value(value)
-    return found
-
-
-def _value(text: str) -> Any:
-    words = {"true": True, "false": False}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def compare(args: Namespace) -> int:

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
-from .read import count
+from .read import read_any_space, read_evaluator, read_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,23 +17,9 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..results.result import SearchResult
 
-__all__ = ["add_options", "search_folder"]
+__all__ = ["search_folder"]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
-
-
-def add_options(parser: Any) -> None:
-    """Add what `flash search` takes for many devices."""
-    add = parser.add_argument
-    add("--targets", metavar="DIR",
-        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
-        "JSON line per device as soon as it is answered")  # fmt: skip
-    add("--budgets", metavar="FILE",
-        help="with --targets: JSON of budgets by device (file name without .json), like "
-        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
-    add("--threads", type=count, metavar="N", help="for several targets (all processors)")
-    # TARGET may be absent: argparse would take none where an option follows SPACE
-    parser.intermixed = True
 
 
 def search_folder(args: Namespace) -> int:
@@ -45,7 +31,6 @@ def search_folder(args: Namespace) -> int:
             f"--targets takes the place of TARGET, got both ({args.target[0]!r}, {args.targets!r})"
         )
     from .common import check_json, finish
-    from .compare import read_any_space, read_evaluator, read_options
 
     check_json(args)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
+    from ..fronts.front import ParetoFront
+
 __all__ = ["pareto", "prepare_pareto"]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -57,6 +59,8 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--threads", type=count, metavar="N", help="of no effect: a front is found on one thread")
     add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
+    add("--intervals", action="store_true",
+        help="with --json: between which values each point's costs lie, too")  # fmt: skip
     add_json(parser)
     add_table(parser)
 
@@ -70,6 +74,8 @@ def pareto(args: Namespace) -> int:
 
         return pareto_choices(args)
     check_json(args)
+    if args.intervals and args.json is None:
+        raise ArgumentError("--intervals is for --json, which holds all points")
     if args.plot is not None and not args.plot.endswith(PICTURES):
         raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
     if args.plot is not None:
@@ -99,8 +105,22 @@ def pareto(args: Namespace) -> int:
         from ..fronts.plot import save
 
         pictures.append((args.plot, lambda path: save(front, path)))
-    if not print_result(args, front, *pictures):
+    told = _Told(front) if args.intervals else front
+    if not print_result(args, told, *pictures):
         return USAGE
     if front.stopped == "interrupt":
         return INTERRUPTED
     return FOUND if len(front) else NOTHING
+
+
+class _Told:
+    """A front whose JSON holds intervals."""
+
+    def __init__(self, front: ParetoFront) -> None:
+        self.front = front
+
+    def __str__(self) -> str:
+        return str(self.front)
+
+    def to_json(self, path: str | None = None) -> str:
+        return self.front.to_json(path, intervals=True)

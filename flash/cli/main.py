@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from .. import _SHOWN, _open
 from ..errors import ArgumentError, FlashError
 from .common import check_json, print_json
 from .options import (
@@ -16,7 +17,12 @@ from .options import (
     HELP,
     USAGE,
     read,
+)
+from .read import (
+    read_any_space,
+    read_evaluator,
     read_objective,
+    read_options,
     read_row,
     read_space,
     read_space_data,
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 FOUND, NOTHING, INTERRUPTED, BROKEN_PIPE = 0, 1, 130, 141
+RARELY = 50_000  # objects more, before the collector looks for circles: a search makes none
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,10 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The arguments without the program's name; those of the process by default.
     """
+    own = argv is None  # the process is ours
     argv = list(sys.argv[1:] if argv is None else argv)
+    if own:
+        import gc
+
+        gc.set_threshold(RARELY)
     try:
         code = _dispatch(argv)
         sys.stdout.flush()
+        if own and argv[:1] == ["search"]:
+            gc.freeze()  # nothing is left that an end in order has to look for
         return code
     except FlashError as error:
         return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
@@ -101,8 +115,6 @@ def _search(args: Namespace) -> int:
     if args.budgets is not None:
         raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
     budgets = {name: getattr(args, name) for name in BUDGETS}
-    from .compare import read_any_space, read_evaluator, read_options
-
     answer = search(
         read_any_space(args),
         args.target[0] if len(args.target) == 1 else args.target,
@@ -132,6 +144,7 @@ def _search(args: Namespace) -> int:
 
 def _told(args: Namespace, results: list[SearchResult]) -> bool:
     """Print results, then write them where --json says; false where that failed."""
+    _open(_SHOWN)
     if args.json is None:
         print("\n\n".join(map(str, results)))
         return True

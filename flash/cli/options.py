@@ -27,6 +27,7 @@ __all__ = [
     "HELP",
     "USAGE",
     "add_budgets",
+    "method_options",
     "option",
     "parser",
     "read",
@@ -137,9 +138,7 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
-    from .fleet import add_options
-
-    add_options(parser)
+    _fleet_options(parser)
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
@@ -162,10 +161,40 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
-    from .compare import method_options
-
     method_options(parser)
     _space_options(parser)
+
+
+def _fleet_options(parser: Any) -> None:
+    """Add what `flash search` takes for many devices."""
+    add = parser.add_argument
+    add("--targets", metavar="DIR",
+        help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
+        "JSON line per device as soon as it is answered")  # fmt: skip
+    add("--budgets", metavar="FILE",
+        help="with --targets: JSON of budgets by device (file name without .json), like "
+        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+    add("--threads", type=count, metavar="N", help="for several targets (all processors)")
+    # TARGET may be absent: argparse would take none where an option follows SPACE
+    parser.intermixed = True
+
+
+def method_options(parser: ArgumentParser) -> None:
+    """Add what tells accuracies."""
+    group = parser.add_argument_group("accuracies, for the methods of other papers")
+    add = group.add_argument
+    add("--table", metavar="FILE", help="accuracies of trained networks: CSV, JSON or Parquet")
+    add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
+    add("--name-column", metavar="NAME", help="the table's column of names")
+    add("--skip-missing", action="store_true", help="leave out networks that the table lacks")
+    add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
+    add("--supernet", metavar="DATA",
+        help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
+    add("--epochs", type=count, metavar="N", help="of each training (10), or of the supernet (30)")
+    add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
+    add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
+    add("--option", action="append", metavar="O",
+        help="an option of a method: samples=8 (compare: fp-nas.samples=8)")  # fmt: skip
 
 
 def add_budgets(parser: ArgumentParser) -> None:

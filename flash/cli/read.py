@@ -19,7 +19,10 @@ __all__ = [
     "fraction",
     "number",
     "option",
+    "read_any_space",
+    "read_evaluator",
     "read_objective",
+    "read_options",
     "read_row",
     "read_space",
     "read_space_data",
@@ -247,3 +250,73 @@ def _refused(accepted: str, text: str) -> Exception:
         pass
 
     return RefusedError(f"must be {accepted}, got {text!r}")
+
+
+def read_any_space(args: Namespace) -> Any:
+    """Return the space that SPACE and the options name: of either kind."""
+    from ..networks.families import FAMILIES
+
+    if args.space not in FAMILIES:
+        from ..spaces.network_space import HOMES
+
+        if args.space in HOMES:
+            return args.space
+    return read_space(args)
+
+
+def read_evaluator(args: Namespace) -> Any:
+    """Return the evaluator that the options name, or None."""
+    given = [name for name in ("table", "train", "supernet") if getattr(args, name) is not None]
+    if len(given) > 1:
+        raise ArgumentError(f"--{given[0]} and --{given[1]} must not both be given")
+    if args.table is not None:
+        from ..evaluators.by_table import TableEvaluator
+
+        return TableEvaluator(
+            args.table,
+            accuracy=args.accuracy_column,
+            name=args.name_column,
+            missing="skip" if args.skip_missing else "error",
+        )
+    for name in ("accuracy_column", "name_column"):
+        if getattr(args, name) is not None:
+            raise ArgumentError(f"--{name.replace('_', '-')} needs --table")
+    if args.train is not None or args.supernet is not None:
+        what = "--train" if args.train is not None else "--supernet"
+        if args.out is None:
+            raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
+        settings: Any = {} if args.epochs is None else {"epochs": args.epochs}
+        if args.supernet is not None:
+            from ..evaluators.by_supernet import SupernetEvaluator
+
+            return SupernetEvaluator(args.supernet, args.out, **settings)
+        from ..evaluators.by_training import TrainingEvaluator
+
+        dataset: Any = args.train
+        return TrainingEvaluator(dataset, args.out, **settings)
+    if args.out is not None or args.epochs is not None:
+        raise ArgumentError("--out and --epochs need --train or --supernet")
+    return None
+
+
+def read_options(texts: list[str] | None) -> dict[str, Any]:
+    """Read ``name=value`` of several options."""
+    found: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or name in found:
+            raise ArgumentError(f"--option must be like samples=8, each once, got {text!r}")
+        found[name] = _option_value(value)
+    return found
+
+
+def _option_value(text: str) -> Any:
+    words = {"true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

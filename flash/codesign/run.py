@@ -8,7 +8,7 @@ from .._core.search.exact import Query
 from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
-from ..problem.objective import limits_on
+from ..problem.objective import least_of, limits_of, limits_on
 from ..results.result import ended, no_result, result_at, verdict
 from ..solving.options import unsearched
 from .joint import Codesign, joint_size, reward
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..hardware.designs import DesignSpace
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..problem.objective import Objective
     from ..results.accelerator import Accelerator
     from ..results.conflicts import Explanation
     from ..results.result import SearchResult
@@ -33,6 +34,7 @@ __all__ = [
     "NO_ROOM",
     "PROVEN",
     "accelerator_of",
+    "joint_binding",
     "joint_columns",
     "search_codesign",
     "why_not",
@@ -121,6 +123,7 @@ def _found(
     proven = stopped is None
     score = wanted.report(best.objective, predictor)
     bound = score if proven else None
+    asked = run.space, design, predictor, wanted, device.budgets, best.objective
     if bound is None and run.bound < INF:
         bound = wanted.report(run.bound, predictor)
     return result_at(
@@ -136,11 +139,46 @@ def _found(
         objective=score,
         upper_bound=bound,
         proven=proven,
+        binding=(lambda: joint_binding(*asked)) if proven and device.budgets else None,
         accelerator=accelerator_of(run.space, design, best.choice, best.bits),
         elapsed_s=perf_counter() - started,
         **facts_of(run.plan, design.models(0, best.choice[0])[0], best.variant, best.rows),
         **fields,
     )
+
+
+def joint_binding(
+    space: SearchSpace,
+    design: DesignSpace,
+    predictor: AccuracyPredictor | None,
+    wanted: Objective,
+    budgets: Mapping[str, float],
+    value: float,
+) -> dict[str, dict[str, float]]:
+    """Return the upper budgets that bind a proven answer: see `SearchResult.binding`.
+
+    value: the core's objective of the answer.
+    """
+    from ..results.binding import ALL_S, Undecided, margins
+
+    limits = limits_of(budgets)
+    counted = count_columns((*limits_on(limits), *wanted.metrics))
+    columns = joint_columns(design.target, space, predictor, counted)
+    floor = least_of(budgets.get("min_accuracy"))
+    ends_at = perf_counter() + ALL_S
+
+    def best(name: str, limit: float) -> float:
+        own = list(limits)
+        own[METRIC_OF[name]] = limit
+        run = Codesign(
+            space, design, predictor, Query(own, floor, wanted.exponents), columns, ends_at=ends_at
+        )
+        run.run()
+        if run.stopped is not None or run.best is None:
+            raise Undecided
+        return run.best.objective
+
+    return margins(budgets, value, best, lambda one: wanted.report(one, predictor))
 
 
 def _nothing(

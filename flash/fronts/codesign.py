@@ -117,7 +117,7 @@ def find_codesign(
     else:
         known = why_not(space, design, predictor, budgets)
         message, why = known.message, explained(known)
-    return ParetoFront(
+    front = ParetoFront(
         space,
         target,
         goals,
@@ -134,6 +134,8 @@ def find_codesign(
         cell_bits=bits,
         **why,
     )
+    front.__dict__["_told_by"] = predictor
+    return front
 
 
 def _columns(

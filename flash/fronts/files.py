@@ -43,8 +43,11 @@ FORMAT = 1
 WHERE = "the front"
 
 
-def to_dict(front: ParetoFront) -> dict[str, Any]:
+def to_dict(front: ParetoFront, intervals: bool = False) -> dict[str, Any]:
     """Return a front as plain data."""
+    from .text import ends_of
+
+    more = {"intervals": ends_of(front)} if intervals else {}
     return {
         "format": FORMAT,
         "space": front.space.to_dict(),
@@ -69,6 +72,7 @@ def to_dict(front: ParetoFront) -> dict[str, Any]:
         "status": front.status,
         "complete": front.complete,
         "knee": front.knee_index if len(front) else None,
+        **more,
     }
 
 
@@ -105,7 +109,13 @@ def _target(name: str, value: Any) -> Target:
     return Target.from_dict(value, name)
 
 
-DERIVED = ("status", "complete", "knee", "accelerators")  # from the rest: for other readers
+DERIVED = (
+    "status",
+    "complete",
+    "knee",
+    "accelerators",
+    "intervals",
+)  # from the rest: for other readers
 SETS = ("conflicts", "remedies")
 CHOSEN = ("chosen", "cell_bits")  # of a front with codesign only
 LARGE = within(integer, 0, (1 << 63) - 1)

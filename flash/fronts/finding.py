@@ -10,7 +10,7 @@ from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
-from ..problem.compiling import MACS, PARAMS, as_space, compile_problem
+from ..problem.compiling import MACS, PARAMS, as_space, compile_any
 from ..problem.objective import read_budgets
 from .front import FrontEvent, ParetoFront
 
@@ -198,7 +198,7 @@ def pareto(
         )  # fmt: skip
     from .run import find
 
-    problem = compile_problem(space, target, predictor, PARAMS | MACS)
+    problem = compile_any(space, target, predictor, PARAMS | MACS)
     return find(
         problem, goals, budgets, limits, least, epsilon, deadline, callback, progress, started
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, number, public, suggesting
+from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, cached
 from ..errors import ArgumentError
-from ..problem.compiling import MACS, PARAMS, compile_problem
+from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
 
 TYPE_CHECKING = False
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
+    from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
+    from ..problem.tiling import Tiled
     from ..results.accelerator import Accelerator
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
@@ -144,6 +146,9 @@ class ParetoFront(Record):
     cell_bits: NDArray[np.int64] | None = None
     conflicts: tuple[Mapping[str, float], ...] = ()
     remedies: tuple[Mapping[str, float], ...] = ()
+
+    # What told accuracies, for the points' intervals and flags: files of fronts don't hold it.
+    _told_by: ClassVar[AccuracyPredictor | None] = None
 
     @property
     def complete(self) -> bool:
@@ -369,15 +374,21 @@ class ParetoFront(Record):
             [self.values(one) for one in self.objectives], self.objectives, reference
         )
 
-    def to_frame(self) -> DataFrame:
+    def to_frame(self, *, intervals: bool = False) -> DataFrame:
         """Return a pandas DataFrame, one row a point.
 
         Columns: the metrics, "index" (the flat index), and "cell0_width", "cell0_depth" ...; with
         codesign "cell0_bits" ..., and what the accelerator's parts are, "conv_into" and so on.
+
+        Parameters
+        ----------
+        intervals : bool, default False
+            Whether to work out the points' intervals too (see `SearchResult.intervals`), which
+            takes a millisecond for each: "latency_ms_low", "latency_ms_high" ...
         """
         from .text import frame
 
-        return frame(self)
+        return frame(self, flag("intervals", intervals))
 
     @overload
     def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
@@ -407,11 +418,17 @@ class ParetoFront(Record):
 
         return draw(self, choice("engine", engine, ("matplotlib", "plotly")))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data from which `from_dict` makes an equal front."""
+    def to_dict(self, *, intervals: bool = False) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal front.
+
+        Parameters
+        ----------
+        intervals : bool, default False
+            Whether to work out the points' intervals too, for other readers: see `to_frame`.
+        """
         from .files import to_dict
 
-        return to_dict(self)
+        return to_dict(self, flag("intervals", intervals))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ParetoFront:
@@ -420,14 +437,16 @@ class ParetoFront(Record):
 
         return from_dict(data)
 
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_json(
+        self, path: str | os.PathLike[str] | None = None, *, intervals: bool = False
+    ) -> str:
         """Return the front as JSON text, and write it where a path is given.
 
-        The file is either complete or not there.
+        The file is either complete or not there. intervals: as `to_dict` takes it.
         """
         from ..base.checks import json_text
 
-        return json_text(self.to_dict(), path)
+        return json_text(self.to_dict(intervals=intervals), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> ParetoFront:
@@ -443,9 +462,9 @@ class ParetoFront(Record):
         return cls.from_dict(parsed(source, "the front's file"))
 
     @cached
-    def problem(self) -> Problem:
+    def problem(self) -> Problem | Tiled:
         """The space on the target, compiled: without a predictor, with params and MACs."""
-        return compile_problem(self.space, self.target, None, PARAMS | MACS)
+        return compile_any(self.space, self.target, None, PARAMS | MACS)
 
     def _result(
         self,

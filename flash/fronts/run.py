@@ -7,7 +7,7 @@ from time import perf_counter
 from .._core.front.front import Front
 from .._core.search.exact import Query
 from ..base.names import FRONT_STOPPED_BY, N_METRICS, TERMS, Metric
-from ..problem.compiling import nn_degrees
+from ..problem.compiling import Problem, nn_degrees
 from ..results.result import NOTHING, ended
 from ..spaces.index import choices_at, places_of
 from .front import FrontEvent, ParetoFront
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from ..predictors.predictor import AccuracyPredictor
-    from ..problem.compiling import Problem
+    from ..problem.tiling import Tiled
     from ..results.conflicts import Explanation
 
 __all__ = ["best_first", "explained", "find", "reaching", "summary", "teller"]
 
 
 def find(
-    problem: Problem,
+    problem: Problem | Tiled,
     goals: tuple[str, ...],
     budgets: dict[str, float],
     limits: list[float],
@@ -39,25 +39,29 @@ def find(
     started: float,
 ) -> ParetoFront:
     """Search, and report however it ends."""
-    core = Front(
-        problem.tables,
-        Query(limits, least),
-        [TERMS.index(goal) for goal in goals],
-        epsilon=epsilon,
-        time_limit_s=max(0.0, deadline - (perf_counter() - started)),
-        callback=_listener(callback, progress, started),
-    )
-    interrupted = False
-    try:
-        core.run()
-    except KeyboardInterrupt:
-        interrupted = True
+    tell = teller(callback, progress, started)
+    query = Query(limits, least)
+    one = (goals, query, epsilon, deadline, started)
+    weighed, stopped = 0, None
+    found: list[tuple[Any, Any]] = []
+    if isinstance(problem, Problem):
+        core, stopped = _run(problem, *one, tell)
+        weighed, points = core.weighed, _points(problem, core, least)
+    else:
+        parts = problem.parts
+        for k, (part, own) in enumerate(parts):
+            core, stopped = _run(own, *one, _of_part(tell, found, k, len(parts)))
+            weighed += core.weighed
+            x, metric = _points(own, core, least)
+            found.append((part.rows(x), metric))
+            if stopped is not None:
+                break
+        points = _merged(found, goals)
     if progress:
         import sys
 
         print(file=sys.stderr)
-    stopped = "interrupt" if interrupted else FRONT_STOPPED_BY[core.stopped]
-    x, metrics = columns(problem, core, goals, least)
+    x, metrics = columns(problem, *points, goals)
     why: dict[str, Any] = {}
     if len(x) or stopped:
         message = summary(len(x), stopped, epsilon)
@@ -66,7 +70,7 @@ def find(
 
         known = why_not(problem.space, problem.target, problem.predictor, budgets)
         message, why = known.message, explained(known)
-    return ParetoFront(
+    front = ParetoFront(
         problem.space,
         problem.target,
         goals,
@@ -77,10 +81,12 @@ def find(
         metrics,
         stopped,
         message,
-        weighed=core.weighed,
+        weighed=weighed,
         elapsed_s=perf_counter() - started,
         **why,
     )
+    front.__dict__["_told_by"] = problem.predictor
+    return front
 
 
 def explained(known: Explanation) -> dict[str, Any]:
@@ -106,11 +112,79 @@ def summary(points: int, stopped: str | None, epsilon: float, where: str = "") -
     return f"{some}, {proof}"
 
 
-def _listener(
-    callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
-) -> Callable[[Front], Any] | None:
-    tell = teller(callback, progress, started)
-    return None if tell is None else lambda core: tell(core.size, core.progress)
+def _run(
+    problem: Problem,
+    goals: tuple[str, ...],
+    query: Query,
+    epsilon: float,
+    deadline: float,
+    started: float,
+    tell: Callable[[int, float], Any] | None,
+) -> tuple[Front, str | None]:
+    """Run the core's search; return it, and what ended it early."""
+    core = Front(
+        problem.tables,
+        query,
+        [TERMS.index(goal) for goal in goals],
+        epsilon=epsilon,
+        time_limit_s=max(0.0, deadline - (perf_counter() - started)),
+        callback=None if tell is None else lambda core: tell(core.size, core.progress),
+    )
+    try:
+        core.run()
+    except KeyboardInterrupt:
+        return core, "interrupt"
+    return core, FRONT_STOPPED_BY[core.stopped]
+
+
+def _of_part(
+    tell: Callable[[int, float], bool] | None, found: list[Any], part: int, parts: int
+) -> Callable[[int, float], bool] | None:
+    """Return what is told of one part of a space as what is told of the whole."""
+    if tell is None:
+        return None
+    before = sum(len(x) for x, _ in found)
+    return lambda points, done: tell(before + points, (part + done) / parts)
+
+
+def _points(
+    problem: Problem, core: Front, floor: float
+) -> tuple[ndarray[Any, Any], ndarray[Any, Any]]:
+    """Return the points' rows of choices and metrics, shape (n, metrics)."""
+    import numpy as np
+
+    variants, rows, values = core.points
+    n = len(variants) // 4
+    variant = np.frombuffer(variants, dtype=np.int32)
+    row = np.frombuffer(rows, dtype=np.int32).reshape(n, max(problem.layout))
+    metric = np.frombuffer(values, dtype=np.float64).reshape(n, N_METRICS)
+    kept = reaching(problem.predictor, metric[:, Metric.SCORE], floor)
+    x = choices_at(problem.space, problem.tables.space_rows, variant[kept], row[kept])
+    return x, metric[kept]
+
+
+def _merged(
+    found: list[tuple[ndarray[Any, Any], ndarray[Any, Any]]], goals: tuple[str, ...]
+) -> tuple[ndarray[Any, Any], ndarray[Any, Any]]:
+    """Return the points of several fronts that none of the others betters; of those equal in all
+    goals the first by latency, energy, area, score and row."""
+    import numpy as np
+
+    from .._core.sweep.stream import nondominated
+
+    x = np.concatenate([one for one, _ in found])
+    metric = np.concatenate([one for _, one in found])
+    if not len(x):
+        return x, metric
+    costs: Any = np.stack([metric[:, TERMS.index(goal)] for goal in goals], axis=1)
+    for k, goal in enumerate(goals):
+        if goal == "accuracy":
+            costs[:, k] *= -1.0
+    keys = [*costs.T, *metric[:, Metric.ALL_COSTS].T, -metric[:, Metric.SCORE], *x.T]
+    order: Any = np.lexsort(keys[::-1])
+    same: Any = np.ascontiguousarray(costs)
+    kept = np.array(nondominated(same, order), dtype=np.int64)
+    return x[kept], metric[kept]
 
 
 def teller(
@@ -160,21 +234,16 @@ def reaching(predictor: AccuracyPredictor | None, scores: ndarray[Any, Any], flo
 
 
 def columns(
-    problem: Problem, core: Front, goals: tuple[str, ...], floor: float
+    problem: Problem | Tiled,
+    x: ndarray[Any, Any],
+    metric: ndarray[Any, Any],
+    goals: tuple[str, ...],
 ) -> tuple[ndarray[Any, Any], dict[str, ndarray[Any, Any]]]:
-    """Return the points' rows of choices and metrics, best first by each goal in turn."""
+    """Return points' rows of choices and metrics as columns, best first by each goal in turn."""
     import numpy as np
 
-    variants, rows, values = core.points
-    n = len(variants) // 4
-    variant = np.frombuffer(variants, dtype=np.int32)
-    row = np.frombuffer(rows, dtype=np.int32).reshape(n, max(problem.layout))
-    metric = np.frombuffer(values, dtype=np.float64).reshape(n, N_METRICS)
-    kept = reaching(problem.predictor, metric[:, Metric.SCORE], floor)
-    variant, row, metric = variant[kept], row[kept], metric[kept]
     order = best_first(metric, goals)
-    variant, row, metric = variant[order], row[order], metric[order]
-    x = choices_at(problem.space, problem.tables.space_rows, variant, row)
+    x, metric = x[order], metric[order]
     predictor, scores = problem.predictor, metric[:, Metric.SCORE].copy()
     out: dict[str, ndarray[Any, Any]] = {
         "nn_degree": np.array(nn_degrees(problem, scores, lambda: places_of(problem.space, x)))

@@ -132,6 +132,7 @@ def result_of(
         [values.get(name, 0.0) for name in TERMS],
         (front.status, proof if front.exact else f"a point of a front: {front.message}"),
         charged=lambda: target_of(front, i),
+        predictor=front._told_by,
         accuracy=values.get("accuracy"),
         objective=value,
         upper_bound=value if front.exact else None,
@@ -277,10 +278,19 @@ def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:
     return [(rows, 2, True), ""]
 
 
-def frame(front: ParetoFront) -> DataFrame:
+def ends_of(front: ParetoFront) -> dict[str, list[list[float]]]:
+    """Return the ends of each point's intervals: what some point has none of is left out."""
+    found = [one.intervals or {} for one in front]
+    names = [name for name in (found[0] if found else ()) if all(name in one for one in found)]
+    return {name: [list(one[name]) for one in found] for name in names}
+
+
+def frame(front: ParetoFront, intervals: bool) -> DataFrame:
     """Return the points as a pandas DataFrame."""
     pandas = require("to_frame()", "plot", "pandas")
     data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
+    for name, ends in (ends_of(front) if intervals else {}).items():
+        data[f"{name}_low"], data[f"{name}_high"] = map(list, zip(*ends, strict=True))
     data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
     data |= accelerator_columns(front)
     cells = cell_columns(front.space, front.x)

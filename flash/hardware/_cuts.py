@@ -2,15 +2,20 @@
 
 The upper end of a network with the columns a and the cost v is at least
 
-    u(v, q) = v exp(w sqrt(1 + c + k max(0, ln(v / v0))^2 + (q / v)^2)),  q = sqrt(a' Q a)
+    u(v, q) = v exp(w sqrt(1 + c + k s(v)^2 + (q / v)^2)),  q = sqrt(a' Q a)
 
-where v0 is the greatest cost that was measured and c what lies beyond the measured range in every
-network of a space (see `_prediction`). The set ``u <= B`` is convex in (v, q). With z = ln v it is
-``q <= v S(z)``, ``S^2 = ((ln B - z) / w)^2 - 1 - c - k max(0, z - ln v0)^2``. Where S > 0, S falls,
-and as ``S <= (ln B - z) / w`` its slope is at least 1 / w in size; from ``S S'' + S'^2 = 1 / w^2 -
-k`` (beyond v0; without k before it) S'' < 0; so v S(ln v) has the second derivative
-``(S' + S'') / v < 0``. v is linear in a, and q a norm of it that u rises with. So for each point of
-the curve ``u = B`` and each y with ``y a <= q`` for all a its tangent is a bound
+where s is how many times v lies above the greatest cost that was measured, v1, or below the least,
+v0, as a logarithm (negative there), and c what lies beyond the measured range in every network of a
+space (see `_prediction`). The set ``u <= B`` is convex in (v, q). With z = ln v it is
+``q <= v S(z)``, ``S^2 = ((ln B - z) / w)^2 - 1 - c - k s^2``, and v S(ln v) has the second
+derivative ``(S' + S'') / v``: where S > 0, both are below 0. From v0 on S falls, and as
+``S <= (ln B - z) / w`` its slope is at least 1 / w in size; so S'' < 0 follows from
+``S S'' + S'^2 = 1 / w^2``, less k beyond v1. Below v0 with ``A = ln B - z`` and ``m = ln v0 - z``
+``S S' = k m - A / w^2``; from S > 0 ``A > w sqrt(k) m``, so S' < 0 if ``k w^2 <= 1``; and S'' <= 0
+as ``S'^2 S^2 - (1 / w^2 - k) (A^2 / w^2 - k m^2) = (k / w^2) (A - m)^2`` is not below 0. (Where
+``k w^2 > 1`` nothing is made of v0: u is then bounded from below.)
+v is linear in a, and q a norm of it that u rises with. So for each point of the curve ``u = B`` and
+each y with ``y a <= q`` for all a its tangent is a bound
 
     v + m (y a) <= v' + m q',  m = u_q / u_v at (v', q')
 
@@ -89,15 +94,21 @@ class End:
         ranges = target.calibrated_ranges.get(place) or {}
         low, high = ranges.get("network", {}).get(metric, (0.0, math.inf))
         self.largest = high if low > 0 else math.inf
+        self.least = low if self.k * self.width**2 <= 1.0 else 0.0
+
+    def outside(self, v: float) -> float:
+        """Return how many times a cost lies above the measured ones, or below (negative), as a
+        logarithm."""
+        if v > self.largest:
+            return math.log(v / self.largest)
+        return math.log(v / self.least) if v < self.least else 0.0
 
     def root(self, v: float, t: float) -> float:
-        z = max(0.0, math.log(v / self.largest))
-        return math.sqrt(1.0 + self.c + self.k * z * z + t * t)
+        return math.sqrt(1.0 + self.c + self.k * self.outside(v) ** 2 + t * t)
 
     def on_curve(self, t: float) -> float:
         """Return v of the point of the curve with ``q / v = t``, or a little more."""
-        low = self.budget * math.exp(-min(700.0, self.width * self.root(self.budget, t)))
-        high = self.budget
+        low, high = 0.0, self.budget
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             if math.log(middle / self.budget) + self.width * self.root(middle, t) <= 0.0:
@@ -110,8 +121,7 @@ class End:
         """Return (v, q, m) of the point with ``q / v = t``."""
         v = self.on_curve(t)
         root = self.root(v, t)
-        z = max(0.0, math.log(v / self.largest))
-        rises = 1.0 + self.width * (self.k * z - t * t) / root
+        rises = 1.0 + self.width * (self.k * self.outside(v) - t * t) / root
         return v, t * v, self.width * t / root / rises if rises > 0.0 else -1.0
 
     def flat(self) -> Cut:

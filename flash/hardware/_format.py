@@ -24,9 +24,13 @@ __all__ = ["check", "plain"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
-    *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters"
+    *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters", "tiles"
 )  # fmt: skip
 NOTES = ("units", "residuals", "ablation", "provenance")
+TILE = (  # what each tile has of its own, in a target with the models of several
+    *("parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals"),
+    *("residuals", "not_calibrated_families"),
+)
 KEYS = (
     *NEEDED,
     *("calibrated_ranges", "intervals", "model", "features", "design"),
@@ -107,6 +111,8 @@ def check(
         ),
         "parameters": dict(parameters),
     }
+    if "tiles" in data:
+        fields["tiles"] = _tiles(where, data, fields, kinds, version)
     if complete:
         from ._notes import LATE, check_late
 
@@ -114,6 +120,47 @@ def check(
         for key in LATE:
             fields[key] = check_late(where, key, data, fields, module, budget)
     return fields
+
+
+def _tiles(
+    where: str,
+    data: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    kinds: Mapping[str, ModuleType],
+    version: int,
+) -> dict[str, dict[str, Any]]:
+    """Return the models of the other tiles, each checked as a target of its own."""
+    sides = getattr(kinds[data["kind"]], "sides_of", lambda _: ())(fields["parameters"])
+    at = f"{where}: tiles"
+    if not sides:
+        raise FormatError(f"{at} needs parameters.floorplan, the rule that gives networks a tile")
+    if data.get("design") is not None:
+        raise FormatError(
+            f"{at} goes with no design: its accelerators would have tiles of their own"
+        )
+    own, *others = sides
+    known = tuple(str(side) for side in others)
+    result = {}
+    metrics = {column for column in next(iter(fields["coefficients"].values())) if column in COSTS}
+    for side, entry in table(at, data["tiles"], known, known).items():
+        one = table(f"{at}.{side}", entry, TILE, ("parameters", "coefficients"))
+        head = {key: data[key] for key in ("format", "name", "kind")}
+        checked = check(f"{at}.{side}", {**head, **one}, kinds, version)
+        model = checked["parameters"]
+        rule, theirs = fields["parameters"]["floorplan"], model.get("floorplan")
+        if (theirs, str(model.get("tile"))) != (rule, side):
+            raise FormatError(
+                f"{at}.{side}.parameters must have the floorplan {rule!r} and the tile {side}, got "
+                f"{shown(theirs)} and {shown(model.get('tile'))}"
+            )
+        modelled = next(iter(checked["coefficients"].values()))
+        if {column for column in modelled if column in COSTS} != metrics:
+            raise FormatError(
+                f"{at}.{side} must model the costs that tiles of {own} do, got "
+                f"{', '.join(column for column in modelled if column in COSTS)}"
+            )
+        result[side] = {key: checked[key] for key in TILE}
+    return result
 
 
 def _coefficients(

@@ -95,6 +95,7 @@ def _intervals(
     """Return the tables of prediction intervals; see `flash.hardware._fitting.interval_table`."""
     where = f"{where}: intervals"
     keys = ("terms", "scores", "most", "inverse")
+    known = tuple([f"{c}.{f}" for c in module.COLUMNS for f in module.FEATURES])
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for name, metrics in table(where, data, coefficients).items():
         result[name] = {}
@@ -102,8 +103,7 @@ def _intervals(
         for metric, one in table(f"{where}.{name}", metrics, modelled).items():
             at = f"{where}.{name}.{metric}"
             table(at, one, keys, keys)
-            known = [f"{c}.{f}" for c in module.COLUMNS for f in module.FEATURES]
-            terms = names(f"{at}.terms", one["terms"], tuple(known))
+            terms = names(f"{at}.terms", one["terms"], known)
             rows = one["inverse"]
             if not isinstance(rows, (list, tuple)) or len(rows) != len(terms):
                 raise FormatError(f"{at}.inverse must hold a row for each of the terms")

@@ -17,10 +17,13 @@ __all__ = ["parts"]
 def parts(target: Target) -> list[Part]:
     """Return its kind, what it models, and how far off it was where it was calibrated."""
     rows = [["set", "families", "networks", *(f"{metric}, error" for metric in target.metrics)]]
-    for name in target.coefficients:
-        notes = (target.residuals or {}).get(name)
-        held = [_error(notes, metric) for metric in target.metrics]
-        rows.append([name, ", ".join(target.sets.get(name, ())), _count(notes), *held])
+    tiles = {"": target} if target.tiles is None else target._by_tile
+    for tile, one in tiles.items():
+        for name in one.coefficients:
+            notes = (one.residuals or {}).get(name)
+            held = [_error(notes, metric) for metric in one.metrics]
+            title = f"{name}, tiles of {tile}" if tile else name
+            rows.append([title, ", ".join(one.sets.get(name, ())), _count(notes), *held])
     return [
         f"{target.name}: {target.description}",
         facts({"kind": target.kind, "models": ", ".join(target.metrics)}),

@@ -10,19 +10,17 @@ Its distance is the root of h, over that greatest one, and `_beyond`.
 
 from __future__ import annotations
 
-import math
-
+from .._core.tables.tables import exponential, logarithm, square_root
 from ..base.checks import number
 from ..base.names import COSTS, Column
-from ..networks.operations import charged
 from . import KINDS
 from ._classes import as_in_class, unseen_class
 from ._parts import features_of, parts_of
-from .costing import cost, family_and_network
+from .costing import cost, family_and_charged, own_tile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..networks.cell_networks import Net
@@ -34,12 +32,13 @@ if TYPE_CHECKING:
 GAMMA = 0.5
 
 __all__ = [
-    "beyond_all",
+    "area_of_all",
     "distances",
     "distances_of",
     "interval",
     "interval_width",
     "lacking_features",
+    "unseen_features",
     "width_of",
 ]
 
@@ -47,15 +46,16 @@ __all__ = [
 def interval(target: Target, net: Net, level: float) -> dict[str, tuple[float, float]]:
     """Return (low, high) of each cost that the target has intervals of; see `Target.interval`."""
     level = float(number("level", level, 0.5, 0.99))
-    family, network = family_and_network(net, target)
+    target = own_tile(target, net)
+    family, counted = family_and_charged(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}
     found = {}
-    beside = _beside(target, family, charged(network), own)
-    for metric, (value, width, *_) in _widths(target, family, charged(network), own, level).items():
+    beside = _beside(target, family, counted, own)
+    for metric, (value, width, *_) in _widths(target, family, counted, own, level).items():
         half = min(width, 700.0)  # an exponential that is still a number
         low, high = beside.get(metric, (value, value))
-        found[metric] = (low * math.exp(-half), high * math.exp(half))
+        found[metric] = (low * exponential(-half), high * exponential(half))
     return found
 
 
@@ -84,10 +84,11 @@ def _beside(
 
 def distances(target: Target, net: Net) -> dict[str, float]:
     """Return how far a network is from the measured ones, by metric; see `Target.distance`."""
-    family, network = family_and_network(net, target)
+    target = own_tile(target, net)
+    family, counted = family_and_charged(net, target)
     costs = cost(target, net)
     own = {metric: getattr(costs, metric) for metric in target.metrics}
-    return distances_of(target, family, charged(network), own)
+    return distances_of(target, family, counted, own)
 
 
 def distances_of(
@@ -96,7 +97,7 @@ def distances_of(
     """Return the same of what a network is charged for, with its costs."""
     tables = (target.intervals or {}).get(target.set_for(family), {})
     return {
-        metric: math.sqrt(leverage / max(tables[metric]["most"], 1e-12) + beyond)
+        metric: square_root(leverage / max(tables[metric]["most"], 1e-12) + beyond)
         for metric, (_, _, leverage, beyond) in _widths(target, family, counted, own, 0.9).items()
     }
 
@@ -158,7 +159,7 @@ def _beyond(
     lie outside the calibrated range; and 1 where it has a feature that no measured network had.
     """
     low, high = ranges.get("network", {}).get(metric, (value, value))
-    size = math.log(max(value / high, low / value, 1.0)) if low > 0 else 0.0
+    size = logarithm(max(value / high, low / value, 1.0)) if low > 0 else 0.0
     lacking = bool(lacking_features(target, ranges, features))
     return size**2 + _area(ranges, counted) + lacking
 
@@ -168,7 +169,7 @@ def _area(ranges: Mapping[str, Any], counted: Charged) -> float:
     weighted = (layer for layer in counted.layers if layer.kind in ("conv", "linear"))
     positions = max((layer.out_height * layer.out_width for layer in weighted), default=1)
     most = ranges.get("layer", {}).get("positions", (1, positions))[1]
-    return math.log(max(positions / most, 1.0)) ** 2
+    return logarithm(max(positions / most, 1.0)) ** 2
 
 
 def lacking_features(
@@ -180,23 +181,20 @@ def lacking_features(
     return [name for name, one in named if one > 0 and name in seen and seen[name][1] == 0]
 
 
-def beyond_all(
-    target: Target,
-    family: str,
-    counted: Charged,
-    resolutions: int,
-    least: Callable[[str], float],
-) -> float:
-    """Return what of `_beyond` every network of a space has, but for its size.
+def unseen_features(target: Target, family: str) -> tuple[str, ...]:
+    """Return the features that no measured network had."""
+    ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
+    return tuple([name for name, (_, high) in ranges.get("features", {}).items() if high == 0])
+
+
+def area_of_all(target: Target, family: str, counted: Charged, resolutions: int) -> float:
+    """Return what the largest layer adds to `_beyond` in every network of a space.
 
     counted: one of them; resolutions: how many the space has: with one the largest layer is as
-    large in all of them, for it reads the image; least: returns the least of a feature over the
-    space.
+    large in all of them, for it reads the image.
     """
     ranges = target.calibrated_ranges.get(target.set_for(family)) or {}
-    features = features_of(target.kind, counted, target.array)
-    lacking = any(least(name) > 0.0 for name in lacking_features(target, ranges, features))
-    return (_area(ranges, counted) if resolutions == 1 else 0.0) + lacking
+    return _area(ranges, counted) if resolutions == 1 else 0.0
 
 
 def interval_width(
@@ -215,7 +213,7 @@ def interval_width(
         own = [sum(q * x for q, x in zip(line, row, strict=True)) for line in table["inverse"]]
         leverage = max(0.0, sum(x * y for x, y in zip(row, own, strict=True)))
     more = GAMMA**2 * max(table["most"], 1.0) * beyond if beyond else 0.0
-    return width * math.sqrt(1.0 + leverage + more), leverage
+    return width * square_root(1.0 + leverage + more), leverage
 
 
 def width_of(scores: Sequence[float], level: float) -> float:
@@ -231,5 +229,5 @@ def width_of(scores: Sequence[float], level: float) -> float:
         return low + (rank - below) * (high - low)
     from scipy.special import stdtrit
 
-    spread = math.sqrt(sum(s * s for s in scores) / n)
+    spread = square_root(sum(s * s for s in scores) / n)
     return max(scores[-1], float(stdtrit(max(1, n - 1), 0.5 + level / 2)) * spread)

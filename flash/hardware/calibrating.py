@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "equal_layers", "layer_ranges"]
 
 _PRIORS = ("base", "none")
+LEAST = 3  # different networks that a tile is fitted to
 
 
 @public
@@ -96,6 +97,10 @@ def calibrate(
     Non-negative least squares on relative residuals (weights 1/y), by network. Networks of equal
     layers are one group, and errors of left-out networks are those of leaving out their group.
 
+    A base with the models of several tiles (`Target.with_tiles`) has each of them fitted to the
+    networks that its floorplan gives that tile, and left as it is, with a warning and a flag, where
+    they are fewer than three different ones.
+
     Examples
     --------
     >>> space = flash.DenseNet()
@@ -130,12 +135,32 @@ def calibrate(
     doubts = refuse_kind(found, model.name, model.kind) + doubts_of_measuring(found)
     for doubt in doubts:
         warn(doubt)
+    data = model.to_dict()
+    if model.tiles is None:
+        data.update(_fitted(model, found, metrics, prior, doubts))
+    else:
+        data.update(_fitted_tiles(model, found, metrics, prior, doubts))
+    data["name"] = title
+    data["description"] = (
+        f"{', '.join(metrics)} fitted to {len(found)} measured networks, from {model.name}"
+    )
+    data["provenance"] = _provenance(model, metrics, prior, found) | (provenance or {})
+    data.pop("ablation", None)
+    result = Target.from_dict(data, "the calibrated target")
+    if path is not None:
+        result.to_json(path)
+    return result
+
+
+def _fitted(
+    model: Target, found: list[Sample], metrics: Sequence[str], prior: str, doubts: list[str]
+) -> dict[str, Any]:
+    """Return what is fitted of a target of one tile, as plain data."""
     charged = [family_and_network(one.net, model) for one in found]
     sets: dict[str, list[int]] = {}
     for n, (family, _) in enumerate(charged):
         sets.setdefault(model.set_for(family), []).append(n)
-    data = model.to_dict()
-    parts: dict[str, dict[str, Any]] = {
+    parts: dict[str, Any] = {
         key: {} for key in ("coefficients", "calibrated_ranges", "residuals", "intervals")
     }
     for place in sorted(sets, key=list(model.coefficients).index):
@@ -154,26 +179,64 @@ def calibrate(
         parts["calibrated_ranges"][place] = one.ranges(metrics)
         parts["residuals"][place] = one.residuals()
         parts["intervals"][place] = one.intervals
-    data.update(parts)
-    data["links"] = {key: value for key, value in model.links.items() if key in parts["residuals"]}
-    data["sets"] = {key: value for key, value in model.sets.items() if key in parts["residuals"]}
-    data["name"] = title
-    data["not_calibrated_families"] = _unseen([one.net for one in found])
-    data["description"] = (
-        f"{', '.join(metrics)} fitted to {len(found)} measured networks, from {model.name}"
-    )
-    data["provenance"] = _provenance(model, metrics, prior, found) | (provenance or {})
-    data.pop("ablation", None)
-    result = Target.from_dict(data, "the calibrated target")
-    if path is not None:
-        result.to_json(path)
-    return result
+    for key, own in (("links", model.links), ("sets", model.sets)):
+        parts[key] = {name: value for name, value in own.items() if name in sets}
+    parts["not_calibrated_families"] = _unseen([one.net for one in found])
+    return parts
+
+
+def _fitted_tiles(
+    model: Target, found: list[Sample], metrics: Sequence[str], prior: str, doubts: list[str]
+) -> dict[str, Any]:
+    """Return the same of a target of several tiles: each is fitted to the networks that the
+    floorplanner gives it, and left as the base has it where they are too few."""
+    from .tiles import entry_of, tile_of
+
+    rule = (model.parameters or {})["floorplan"]
+    own = (model.parameters or {})["tile"]
+    split: dict[int, list[Sample]] = {side: [] for side in model._by_tile}
+    for sample in found:
+        split[tile_of(model, sample.net)].append(sample)
+    counts = {
+        side: len(set(equal_layers([family_and_network(one.net)[1] for one in some])))
+        for side, some in split.items()
+    }
+    if max(counts.values()) < LEAST:
+        raise ArgumentError(
+            f"networks must be at least {LEAST} different ones on tiles of one size, got "
+            + " and ".join(f"{count} on tiles of {side}" for side, count in counts.items())
+        )
+    parts: dict[str, Any] = {"tiles": {}}
+    for side, some in split.items():
+        base = model.on_tile(side)
+        entry = entry_of(base, rule)
+        if counts[side] >= LEAST:
+            told = f"{model.name} on tiles of {side}"
+            entry |= _fitted(base.replace(name=told), some, metrics, prior, doubts)
+        else:
+            told = (
+                f"{counts[side] or 'none'} of the different networks measured "
+                f"{'is' if counts[side] == 1 else 'are'} on tiles of {side} cells, fewer than "
+                f"{LEAST}: that tile is left as {model.name} has it"
+            )
+            warn(told)
+            entry["residuals"] = {
+                place: {**one, "doubts": [*one.get("doubts", ()), told]}
+                for place, one in (
+                    (place, (base.residuals or {}).get(place, {})) for place in base.coefficients
+                )
+            }
+        if side == own:
+            parts |= entry
+        else:
+            parts["tiles"][str(side)] = entry
+    return parts
 
 
 def _on_own_tiles(model: Target, found: list[Sample]) -> list[Sample]:
     """Return the networks that a chip's floorplanner gives the base's tiles; warn of the others."""
     asked = getattr(KINDS[model.kind], "other_tile", None)
-    if asked is None:
+    if asked is None or model.tiles is not None:
         return found
     own = model.parameters or {}
     tiles = [asked(own, family_and_network(one.net)[1]) for one in found]
@@ -186,7 +249,10 @@ def _on_own_tiles(model: Target, found: list[Sample]) -> list[Sample]:
             f"networks must be given tiles of {own['tile']} cells by the floorplanner of "
             f"{model.name}, got none that is"
         )
-    warn(f"{told} are left out: the floorplanner gives them other tiles than {model.name} has")
+    warn(
+        f"{told} are left out: the floorplanner gives them other tiles than {model.name} has "
+        "(Target.with_tiles makes a base of several)"
+    )
     return [one for one, tile in zip(found, tiles, strict=True) if tile is None]
 
 

@@ -19,10 +19,12 @@ __all__ = [
     "Cost",
     "LayerCost",
     "cost",
+    "family_and_charged",
     "family_and_network",
     "flags_at",
     "flags_for",
     "operations",
+    "own_tile",
 ]
 
 MAX_KEPT = 8  # costs that a network keeps
@@ -95,6 +97,8 @@ def cost(target: Target, net: Net) -> Cost:
     found = kept.get(id(target))  # in one step, for other threads may clear it
     if found is not None:
         return found[1]
+    if target.tiles is not None:
+        return cost(own_tile(target, net), net)
     result = _cost(target, net)
     kept = net.__dict__.setdefault("_costs", {})
     if len(kept) >= MAX_KEPT:
@@ -103,9 +107,17 @@ def cost(target: Target, net: Net) -> Cost:
     return result
 
 
+def own_tile(target: Target, net: Net) -> Target:
+    """Return the target of the tile that a network is given, where there are several."""
+    if target.tiles is None:
+        return target
+    from .tiles import tile_of
+
+    return target.on_tile(tile_of(target, net))
+
+
 def _cost(target: Target, net: Net) -> Cost:
-    family, network = family_and_network(net, target)
-    counted = charged(network)
+    family, counted = family_and_charged(net, target)
     lacking = unit_missing(target, counted)
     if lacking is not None:
         raise ArgumentError(f"net needs what target {target.name!r} lacks: {lacking}")
@@ -133,8 +145,8 @@ def _cost(target: Target, net: Net) -> Cost:
 def flags_at(target: Target, net: Net, costs: dict[str, float | None]) -> tuple[str, ...]:
     """Return what lies outside the calibrated range of a network whose costs are known to be others
     than `cost` says: of one with fewer bits."""
-    family, network = family_and_network(net, target)
-    counted = charged(network)
+    target = own_tile(target, net)
+    family, counted = family_and_charged(net, target)
     totals = target.model(family).total(counted.packed)
     return flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
 
@@ -151,7 +163,17 @@ def unit_missing(target: Target, counted: Charged) -> str | None:
 
 
 def family_and_network(net: object, target: Target | None = None) -> tuple[str, Network]:
-    """Return whose coefficients a network takes, and its layers, as `target` runs them.
+    """Return whose coefficients a network takes, and its layers: see `family_and_charged`."""
+    from ..networks.architecture import Architecture
+
+    if isinstance(net, Architecture):
+        return family_and_charged(net)[0], net.network()
+    network = _run_as(net, target)
+    return _checked(charged(network)).family, network
+
+
+def family_and_charged(net: object, target: Target | None = None) -> tuple[str, Charged]:
+    """Return whose coefficients a network takes, and what it is charged for as `target` runs it.
 
     An Architecture takes the coefficients of its family. A Network takes those of "densenet" where
     a cell of it holds a concatenation (rows say their cell where an Architecture made them), and
@@ -165,37 +187,42 @@ def family_and_network(net: object, target: Target | None = None) -> tuple[str, 
         If a layer is too large to be counted.
     """
     from ..networks.architecture import Architecture
-    from ..networks.network import Network
 
     if isinstance(net, Architecture):
-        network = net.network()
-        counted = charged(network)
-        family = net.family
-    elif isinstance(net, Network):
-        network = net
+        from ..networks.builders import charged_in
+
+        return net.family, _checked(charged_in(net))
+    counted = _checked(charged(_run_as(net, target)))
+    return counted.family, counted
+
+
+def _run_as(net: object, target: Target | None) -> Network:
+    """Return a network's layers as a target runs them."""
+    from ..networks.network import Network
+
+    if isinstance(net, Network):
         if target is not None and target.runs_every_row:
             from ..networks.counting import every_row
 
-            network = every_row(net)
-        counted = charged(network)
-        family = counted.family
-    else:
-        from ..networks.cell_networks import CellNetwork
+            return every_row(net)
+        return net
+    from ..networks.cell_networks import CellNetwork
 
-        if isinstance(net, CellNetwork):
-            return family_and_network(net.network(), target)
-        raise ArgumentTypeError(
-            f"net must be an Architecture or a Network, got {type(net).__name__}"
-        )
+    if isinstance(net, CellNetwork):
+        return _run_as(net.network(), target)
+    raise ArgumentTypeError(f"net must be an Architecture or a Network, got {type(net).__name__}")
+
+
+def _checked(counted: Charged) -> Charged:
     if counted.too_large is not None:
-        layer = network.layers[counted.too_large]
+        layer = counted.layers[counted.too_large]
         down, across = layer.kernel_size
         raise ArgumentError(
             "net is too large to cost: kernel^2 x in_channels x out_channels of "
             f"layers[{counted.too_large}] must be at most 2**56, got "
             f"{down * across * layer.in_channels * layer.out_channels}"
         )
-    return family, network
+    return counted
 
 
 def _shares(

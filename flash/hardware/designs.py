@@ -134,7 +134,7 @@ class DesignSpace(Record):
         bits : of all of a network's numbers, where the target has that choice
         """
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
-        return self.target.replace(design=None, intervals=None, **fields)
+        return self.target.replace(**{"design": None, "intervals": None, **fields})
 
     # What the solver needs
 
@@ -229,6 +229,10 @@ class DesignSpace(Record):
 
 def design_space(target: Target, family: str) -> DesignSpace:
     """Return a target's design space for a family: see `Target.design_space`."""
+    if target.tiles is not None:
+        from .tiles import refuse_several
+
+        refuse_several(target, "for codesign")
     if target.design is None:
         raise ArgumentError(
             f"target {target.name!r} has no design space: its hardware is not open to choice"

@@ -6,7 +6,8 @@ is copied inside its tile (``copies``), and works on several of its P output pos
 side of a tile, 512 cells here, is the parameter `tile`; an element (PE) is half of it wide. Other
 parameters are `subarray` (128 here) and `columns_per_weight` (8). With the parameter `floorplan`
 a rule names the tile of each network (see `floorplan` below), and the target holds for those that
-are given its own.
+are given its own; with the models of the rule's other tiles beside it (`tiles` of a Target), for
+all networks, each by the model of its tile.
 
 ==========  =====================================================================================
 tiles       tiles of the layer; their total T selects the class of the chip (its tile grid)
@@ -51,7 +52,7 @@ from ..base.checks import choice, integer, real, table, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..networks.network import Network
@@ -96,7 +97,10 @@ SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
 CONVERTED = ("subarrays", "columns", "roots", "image")  # energies that go with a converter's
 DIMENSIONS = ("tile", "subarray", "columns_per_adc", "bits_per_cell", "adc_bits")
 OWN = ("tile", "subarray", "columns_per_adc", "cell_bits", "adc_bits")  # as parameters call them
-FLOORPLANS = ("neurosim",)  # rules that name a network's tile: see `floorplan`
+BESIDE = ", and have no intervals: no chip with these values was run"  # where none was
+# rules that name a network's tile, with the tiles that they give: see `floorplan`
+FLOORPLANS = {"neurosim": (512, 1024)}
+NARROW = 64  # channels: 512 columns of cells
 MAX_SIDE = 256  # rows of the largest grid: two billion weights; a larger chip has its factors
 
 
@@ -283,15 +287,17 @@ def configured(target: Any, chosen: Mapping[str, Any], bits: int | None) -> dict
         "cell_bits": one["bits_per_cell"],
         "columns_per_weight": -(-int(own["weight_bits"]) // one["bits_per_cell"]),
     }
+    # a chip that was run: all but the tile are the target's own, and so are the costs then
+    others = {name: own[key] for name, key in zip(DIMENSIONS, OWN, strict=True)}
+    run = {**others, "tile": one["tile"]} == one and (base is not target or one == others)
     return {
         "parameters": parameters,
         "coefficients": coefficients,
         "links": links,
         "sets": base.sets,
         "calibrated_ranges": base.calibrated_ranges,
-        "residuals": base.residuals
-        if one == {name: own[key] for name, key in zip(DIMENSIONS, OWN, strict=True)}
-        else {key: {"networks": 0} for key in base.coefficients},
+        "intervals": base.intervals if run else None,
+        "residuals": base.residuals if run else {key: {"networks": 0} for key in coefficients},
     }
 
 
@@ -301,10 +307,26 @@ def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
     Raises
     ------
     ArgumentError
-        If `floorplan` is none of `FLOORPLANS`.
+        If `floorplan` is none of `FLOORPLANS`, or the tile none that it gives.
     """
     if "floorplan" in parameters:
-        choice(f"{where}.floorplan", parameters["floorplan"], FLOORPLANS)
+        sides = FLOORPLANS[choice(f"{where}.floorplan", parameters["floorplan"], FLOORPLANS)]
+        if parameters.get("tile", 512) not in sides:
+            from ..errors import FormatError
+
+            raise FormatError(
+                f"{where}.tile must be one that the floorplan gives, "
+                f"{' or '.join(map(str, sides))}, got {parameters['tile']}"
+            )
+
+
+def sides_of(parameters: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the sides of the tiles that a target's floorplanner gives, its own tile first; empty
+    where the tile is fixed."""
+    if "floorplan" not in parameters:
+        return ()
+    own = parameters.get("tile", 512)
+    return (own, *(side for side in FLOORPLANS[parameters["floorplan"]] if side != own))
 
 
 def other_tile(parameters: Mapping[str, Any], net: Network | Charged) -> int | None:
@@ -320,8 +342,8 @@ def floorplan(net: Network | Charged) -> int:
     """Return the side of the tile that NeuroSim's own floorplanner gives a network, in cells.
 
     512 where every layer has at most 64 output channels (512 columns of cells), else 1024: a rule
-    read off its runs, in which it held for every network. A target of a tile holds for networks
-    that are given it.
+    read off its runs, in which it held for every network. A target of one tile holds for networks
+    that are given it; one with the models of both (`Target.with_tiles`) for all.
 
     Parameters
     ----------
@@ -330,7 +352,32 @@ def floorplan(net: Network | Charged) -> int:
     layers = net.counting_layers
     weighted = (layer for layer in layers if layer.kind in ("conv", "linear"))
     widest = max((layer.out_channels for layer in weighted), default=0)
-    return 512 if 8 * widest <= 512 else 1024
+    return side_of(widest <= NARROW)
+
+
+def side_of(narrow: bool) -> int:
+    """Return the side of the tile of a network, in cells; narrow: all its layers are."""
+    return FLOORPLANS["neurosim"][0 if narrow else 1]
+
+
+def narrow_widths(
+    family: str, widths: Sequence[int], classes: int, imagenet: bool
+) -> list[bool] | None:
+    """Return for each width that a cell may have whether its layers get the smaller tile; None
+    where no network of the family does, whatever the cells' widths.
+
+    With it `floorplan` of an architecture is decided by its cells: the smaller tile is that of
+    networks all of whose cells are narrow. Layers of a cell have its width, the stem that of the
+    first cell or at most 64, the head's as many as there are classes; mobilenet-v2 ends in at least
+    1280 channels.
+    """
+    from ..networks.families import stem_width
+
+    if family == "mobilenet-v2" or classes > NARROW:
+        return None
+    if stem_width(family, 1, imagenet) > NARROW:  # beside those that the first cell's width decides
+        return None
+    return [width <= NARROW for width in widths]
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:

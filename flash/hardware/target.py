@@ -82,6 +82,12 @@ class Target(Record):
     not_calibrated_families : tuple of str
     design : dict, optional
         What of the hardware is open to choice: see `design_space`.
+    tiles : dict, optional
+        Of an RRAM target whose parameter "floorplan" names the rule that gives each network a tile:
+        the models of the other tiles, by their side in cells, ``{"512": {...}}``, each with its
+        own "parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals",
+        "residuals" and "not_calibrated_families". The fields above are then those of the tile in
+        `parameters`, and every network is charged by the model of its own tile. See `with_tiles`.
     residuals, provenance, units, parameters, ablation : dict
         How well the coefficients fit, where they come from, and other notes.
     """
@@ -101,6 +107,7 @@ class Target(Record):
     parameters: dict[str, Any] | None = None
     ablation: dict[str, Any] | None = later(None)
     design: dict[str, Any] | None = later(None)
+    tiles: dict[str, dict[str, Any]] | None = None
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -195,6 +202,53 @@ class Target(Record):
 
         return design_space(self, family)
 
+    def with_tiles(
+        self, *others: Target | str | os.PathLike[str], name: str | None = None
+    ) -> Target:
+        """Return this target with the models of its floorplan's other tiles beside its own.
+
+        Networks are then charged each by the model of the tile that it is given: by `cost`,
+        `interval`, `distance`, `flash.search` (methods "shgo" and "exact"), `flash.evaluate`,
+        `flash.pareto` and `flash.sweep`. `flash.calibrate` fits all tiles.
+
+        Parameters
+        ----------
+        *others : Target, name or path
+            One for each other tile, of the same kind.
+        name : str, optional
+            Of the new target; by default the kind and the floorplan, "rram-neurosim".
+
+        Raises
+        ------
+        ArgumentError, FormatError
+            If this target names no floorplan, or the others are not of its other tiles.
+
+        Examples
+        --------
+        >>> both = flash.Target.load("rram-1024").with_tiles("rram")  # "rram-neurosim" is this
+        >>> flash.search("resnet", both, max_energy_mj=1.0)
+        """
+        from .tiles import with_tiles
+
+        return with_tiles(self, others, name)
+
+    def on_tile(self, side: int) -> Target:
+        """Return the target of one tile alone, which charges every network by that tile's model.
+
+        Parameters
+        ----------
+        side : int
+            In cells: one of the tiles that the target has the models of.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If it has none of that tile.
+        """
+        from .tiles import on_tile
+
+        return on_tile(self, side)
+
     def set_for(self, family: str) -> str:
         """Return the coefficient set that holds for a family."""
         for name, families in self.sets.items():
@@ -210,13 +264,24 @@ class Target(Record):
     def _network_links(self) -> dict[str, dict[str, Any]]:
         return {}
 
+    @cached
+    def _by_tile(self) -> dict[int, Target]:
+        from .tiles import by_tile
+
+        return by_tile(self)
+
     @property
     def compiled(self) -> bool:
         """Whether cost models of it are kept: a search of it has nothing to make anew."""
-        return bool(self._models)
+        return bool(self._models) or (
+            self.tiles is not None and any(one.compiled for one in self._by_tile.values())
+        )
 
     def forget(self) -> None:
         """Drop the cost models that are kept; they are made again where they are asked for."""
+        if self.tiles is not None:
+            for one in self._by_tile.values():
+                one.forget()
         self._models.clear()
         self._network_links.clear()
 
@@ -239,6 +304,10 @@ class Target(Record):
         name = self.set_for(family)
         model = self._models.get(name)
         if model is None:
+            if self.tiles is not None:
+                from .tiles import refuse_several
+
+                refuse_several(self)
             if hasattr(KINDS[self.kind], "needs"):
                 _refuse_missing(self, family)
             model = self._models[name] = self.model_on(family, self.array)
@@ -423,7 +492,7 @@ def _read_shipped(name: str) -> Target:
         def read() -> Any:
             from ._notes import check_late
 
-            one = parse_json(parts.get(key, "{}"), file)
+            one = parse_json(parts.get(key, "{}"), file, shipped=True)
             with faults():
                 return check_late(file, key, one, fields, KINDS[fields["kind"]], [MAX_NOTES])
 

@@ -93,6 +93,7 @@ def _found(
     """The result of the best network of a run."""
     ground, bound = task.ground, proof.bound
     optimal = proof.attained and bound is not None and best.merit >= bound
+    binding = _binding(task, best, bound, budgets) if optimal and bound is not None else None
     if optimal:
         bound = best.merit
     otherwise = f"best that {fields['method']} found{ended(fields['stopped'])}"
@@ -111,11 +112,34 @@ def _found(
         objective=task.reported(best.merit),
         upper_bound=None if bound is None else task.reported(bound),
         proven=optimal,
+        binding=binding,
         accelerator=ground.accelerator(best.row),
         elapsed_s=perf_counter() - started,
         **ground.facts(row),
         **fields,
     )
+
+
+def _binding(
+    task: Task, best: Best, value: float, budgets: dict[str, float]
+) -> Callable[[], Any] | None:
+    """Return what works out which budgets bind, where a solver proves; without the task's tables.
+
+    value: the core's objective of the answer.
+    """
+    ground, wanted = task.ground, task.objective
+    if not budgets or task.evaluator.expensive or not (ground.tabled or ground.designs):
+        return None
+    if ground.designs:
+        from ..codesign.run import joint_binding
+
+        design = ground.target.design_space(ground.space.family)
+        return partial(joint_binding, ground.space, design, task.predictor, wanted, budgets, value)
+    from ..results.binding import Asked, binding_budgets
+
+    metrics = tuple(best.metrics.tolist())
+    asked = ground.space, ground.target, task.predictor, wanted, budgets, value, metrics
+    return partial(binding_budgets, Asked(*asked))
 
 
 def _nothing(

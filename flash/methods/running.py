@@ -75,6 +75,10 @@ class Ready(Record):
         why = None if refuse is None else refuse(target)
         if why is not None:
             raise ArgumentError(why)
+        if target.tiles is not None and isinstance(self.space, SearchSpace):
+            from ..hardware.tiles import refuse_several
+
+            refuse_several(target, f"for method {self.method!r}")
         scored = self.judge.score == "accuracy"
         given, limits, least = read_budgets(
             costs, min_accuracy, target, scored, "predictor or an evaluator of accuracies"

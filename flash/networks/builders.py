@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .families import STYLES, convolutions, residual_blocks, stem_width, stride_of_cell
-from .network import Layer, Network
+from .layer import Layer
+from .operations import Charged, charged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +12,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .architecture import Architecture, Cell
+    from .network import Network
 
-__all__ = ["build"]
+__all__ = ["build", "charged_in"]
+
+
+class _Built:
+    """What `Charged` reads of a network: all layers are read."""
+
+    counted = None
+    connected = True
+
+    def __init__(self, arch: Architecture) -> None:
+        table = _Table(arch.resolution)
+        (_concatenations if arch.family == "densenet" else _additions)(arch, table)
+        self.layers = tuple(table.rows)
+        self.input_shape = (3, arch.resolution, arch.resolution)
 
 
 class _Table:
@@ -24,12 +39,13 @@ class _Table:
         self.cell: int | None = None
 
     def add(self, kind: str, out: int, **fields: Any) -> int:
-        layer = Layer(
+        layer = Layer.known(
             kind=kind,
             in_channels=fields.pop("in_channels", self.channels),
             out_channels=out,
             height=self.side,
             width=self.side,
+            padding=fields.get("kernel", 1) // 2,  # of odd kernels, the default
             inputs=fields.pop("inputs", (len(self.rows) - 1,)),
             cell=self.cell,
             **fields,
@@ -62,11 +78,26 @@ class _Table:
 
 def build(arch: Architecture) -> Network:
     """Return the network of an architecture."""
-    table = _Table(arch.resolution)
-    (_concatenations if arch.family == "densenet" else _additions)(arch, table)
-    net = Network(tuple(table.rows), (3, arch.resolution, arch.resolution))
-    net.__dict__["counted"] = None  # every row is read
+    from .network import Network
+
+    made = _Built(arch)
+    net = Network.known(made.layers, made.input_shape)
+    if "_charged" in arch.__dict__:
+        net.__dict__["_charged"] = arch.__dict__["_charged"]
     return net
+
+
+def charged_in(arch: Architecture) -> Charged:
+    """Return what an architecture is charged for: made once, then kept with it.
+
+    Its network is not made for that: what brings networks in takes longer than the layers.
+    """
+    state = arch.__dict__
+    found: Charged | None = state.get("_charged")
+    if found is None:
+        net = state.get("_network")
+        found = state["_charged"] = Charged(_Built(arch)) if net is None else charged(net)
+    return found
 
 
 def _concatenations(arch: Architecture, table: _Table) -> None:

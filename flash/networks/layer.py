@@ -146,6 +146,16 @@ class Layer(Record):
             extra_params: int = 0,
         ) -> None: ...
 
+    @classmethod
+    def known(cls, **fields: Any) -> Layer:
+        """Make a layer of fields that are right, as `Layer` would leave them: nothing is checked.
+
+        For those who work layers out themselves: the checks take longer than all else.
+        """
+        self = cls.__new__(cls)
+        self.__dict__.update(cls._defaults, **fields)
+        return self
+
     def __post_init__(self) -> None:
         state = self.__dict__
         kind: Any = self.kind

@@ -73,6 +73,15 @@ class Network(Record):
     outputs: Sequence[int] | None = None
     connected: bool = True
 
+    @classmethod
+    def known(cls, layers: tuple[Layer, ...], input_shape: tuple[int, int, int]) -> Network:
+        """Make a network of layers that are right, all of which are read: see `Layer.known`."""
+        self = cls.__new__(cls)
+        state = self.__dict__
+        state.update(cls._defaults, layers=layers, input_shape=input_shape)
+        state["counted"] = None
+        return self
+
     def __post_init__(self) -> None:
         state = self.__dict__
         state["input_shape"] = image_shape(self.input_shape)

@@ -14,9 +14,22 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
-    from .network import Layer, Network
+    from .layer import Layer
+    from .network import Network
+
+    class Layers(Protocol):
+        """What is read of a network."""
+
+        @property
+        def layers(self) -> Sequence[Layer]: ...
+        @property
+        def input_shape(self) -> tuple[int, int, int]: ...
+        @property
+        def counted(self) -> list[tuple[int, ...] | None] | None: ...
+        @property
+        def connected(self) -> bool: ...
 
     # the last five: width of the kernel, positions begun along the height and across the width,
     # positions of the input, and those with its padding
@@ -56,7 +69,7 @@ class Charged:
         *("counts", "family", "input_shape", "layers", "packed", "rows", "too_large", "widths"),
     )
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Layers) -> None:
         self.widths: Any = None
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape

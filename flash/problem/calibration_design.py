@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from ..hardware._terms import terms
 from ..hardware._units import UNIT, unit_models
 from ..hardware.target import KINDS, as_target
-from ..spaces.index import row_at, rows_of
+from ..spaces.index import places_of, row_at, rows_of
 from .compiling import as_space
 
 if TYPE_CHECKING:
@@ -76,8 +76,27 @@ def calibration_design(
     indices = [int(index) for index in found.sample_indices(max(POOL, 2 * n), seed)]
     if len(indices) <= n:
         return [found.decode(index) for index in indices]
-    share, size = _shares(found, model, indices)
+    share, size = _shares_on_tiles(found, model, indices)
     return [found.decode(indices[k]) for k in pick(share, size, n)]
+
+
+def _shares_on_tiles(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Array, Array]:
+    """Return the same as `_shares`, of a target of several tiles with terms of their own for each:
+    every tile is fitted to its own networks."""
+    if target.tiles is None:
+        return _shares(space, target, indices)
+    from .tiling import Tiled
+
+    rows = np.array([row_at(space, index) for index in indices], dtype=np.int64)
+    sides = Tiled(space, target).sides(*places_of(space, rows))
+    blocks, size = [], np.zeros(len(indices))
+    for side in np.unique(sides).tolist():
+        own = np.flatnonzero(sides == side)
+        share, size[own] = _shares(space, target.on_tile(side), [indices[k] for k in own])
+        block = np.zeros((len(indices), share.shape[1]))
+        block[own] = share
+        blocks.append(block)
+    return np.hstack(blocks), size
 
 
 def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Array, Array]:

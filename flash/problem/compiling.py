@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .._core.tables.tables import Tables
     from ..predictors.predictor import AccuracyPredictor
+    from .tiling import Tiled
 
 __all__ = [
     "MACS",
@@ -29,15 +30,22 @@ __all__ = [
     "SCORE",
     "Problem",
     "as_space",
+    "compile_any",
+    "compile_each",
     "compile_problem",
     "count_columns",
     "facts_of",
+    "keep",
+    "kept_or_compiled",
     "nn_degrees",
 ]
 
 SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  # columns as bits
 
+KEPT_BYTES = 16 << 20  # of tables; the core keeps as much memory for the next ones
+
 _spaces: dict[str, SearchSpace] = {}
+_kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra columns
 
 
 def as_space(value: Any) -> SearchSpace:
@@ -137,6 +145,7 @@ def compile_problem(
     ArgumentError
         If the space is too large for tables, or a total leaves the range that is exact.
     """
+    _kept.clear()  # its memory is for these tables
     model = target.model(space.family)
     plan = space.core_plan
     link = predictor.link if predictor is not None else NO_LINK
@@ -150,6 +159,54 @@ def compile_problem(
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
+
+
+def compile_any(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+) -> Problem | Tiled:
+    """Return `compile_problem`, or what stands for it on a target of several tiles."""
+    if target.tiles is None:
+        return compile_problem(space, target, predictor, extra)
+    from .tiling import Tiled
+
+    return Tiled(space, target, predictor, extra)
+
+
+def compile_each(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+) -> tuple[Problem, ...]:
+    """Return the problems whose networks together are the space's: one, or on a target of several
+    tiles one for each part."""
+    if target.tiles is None:
+        return (kept_or_compiled(space, target, predictor, extra),)
+    problem = compile_any(space, target, predictor, extra)
+    if isinstance(problem, Problem):
+        return (problem,)
+    return tuple([own for _, own in problem.parts])
+
+
+def keep(problem: Problem, extra: int) -> None:
+    """Keep a problem until the next is compiled, for what is asked of its answer."""
+    rows = sum([sum(cells) for cells in problem.tables.rows])
+    if rows * 8 * (Column.MACS + 1) <= KEPT_BYTES:
+        _kept[:] = [(problem, extra)]
+
+
+def kept_or_compiled(
+    space: SearchSpace, target: Target, predictor: AccuracyPredictor | None, extra: int
+) -> Problem:
+    """Return `compile_problem` of these arguments; where the one that is kept is that, it."""
+    for problem, known in _kept:
+        same = problem.space is space and problem.target is target
+        if same and problem.predictor is predictor and not extra & ~known:
+            return problem
+    return compile_problem(space, target, predictor, extra)
 
 
 def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dict[str, Any]:
@@ -167,7 +224,7 @@ def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dic
     }
 
 
-def nn_degrees(problem: Problem, scores: Any, places: Callable[[], tuple[Any, Any]]) -> Any:
+def nn_degrees(problem: Problem | Tiled, scores: Any, places: Callable[[], tuple[Any, Any]]) -> Any:
     """Return the NN-Degrees of configurations: their scores, or anew where these are a topology's.
 
     places: returns their places in tables, as arrays (`places_of`); called only then.

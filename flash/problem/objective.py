@@ -29,8 +29,8 @@ LARGEST = 1.7976931348623157e308  # a product beyond the range of floats is repo
 INF = float("inf")
 # Below what any cost is that is not zero; the core's SHGO takes cubes of cost / budget.
 LEAST = 1e-100
-# Every prediction is at least this: predictors cap what they take the exponential of, at 700 (the
-# core goes on to 0). So such a budget is none.
+# Every prediction is at least this: what predictors take the exponential of ends at 700. So such a
+# budget is none.
 LEAST_ACCURACY = 9.85967654375977e-305
 
 

@@ -8,20 +8,19 @@ from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import MAXIMA, METRIC_OF
 from ..base.record import Record
-from ..problem.compiling import compile_problem, count_columns
-from ..problem.objective import limits_of, limits_on
+from ..problem.compiling import compile_each, count_columns
+from ..problem.objective import least_of, limits_of, limits_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from .._core.tables.tables import Tables
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.objective import Objective
     from ..spaces.space import SearchSpace
 
-__all__ = ["Asked", "binding_budgets"]
+__all__ = ["Asked", "Undecided", "binding_budgets", "margins"]
 
 INF = float("inf")
 ALL_S = 2.0  # for all budgets: they explain an answer, and are no search of their own
@@ -37,6 +36,8 @@ class Asked(Record):
     budgets : dict of str to float
     value : float
         The core's objective of the proven answer.
+    metrics : tuple of float
+        Of that answer.
     """
 
     space: SearchSpace
@@ -45,9 +46,10 @@ class Asked(Record):
     wanted: Objective
     budgets: Mapping[str, float]
     value: float
+    metrics: tuple[float, ...]
 
 
-class _Undecided(Exception):
+class Undecided(Exception):
     """A question took too long."""
 
 
@@ -58,48 +60,71 @@ def binding_budgets(asked: Asked) -> dict[str, dict[str, float]]:
     """
     limits = limits_of(asked.budgets)
     extra = count_columns((*limits_on(limits), *asked.wanted.metrics))
-    tables = compile_problem(asked.space, asked.target, asked.predictor, extra).tables
+    problems = compile_each(asked.space, asked.target, asked.predictor, extra)
+    # a floor of what is maximised is met already by the answer
+    floor = -INF if asked.wanted.of_score else least_of(asked.budgets.get("min_accuracy"))
     ends_at = perf_counter() + ALL_S
-    found: dict[str, dict[str, float]] = {}
-    for name in MAXIMA:
-        if name in asked.budgets:
-            try:
-                one = _bought(asked, tables, limits, METRIC_OF[name], ends_at)
-            except (_Undecided, KeyboardInterrupt):
-                continue
-            if one:
-                found[name] = one
-    return found
 
-
-def _bought(
-    asked: Asked, tables: Tables, limits: list[float], k: int, ends_at: float
-) -> dict[str, float]:
-    """Return what more of one budget buys; empty where it buys nothing."""
-
-    def best(limit: float) -> float:
+    def best(name: str, limit: float) -> float:
         """Return the objective of the best network with another limit."""
-        left = ends_at - perf_counter()
-        if left <= 0.0:
-            raise _Undecided
-        own = [limit if i == k else one for i, one in enumerate(limits)]
-        # a floor of what is maximised is met already by the answer
-        floor = -INF if asked.wanted.of_score else asked.budgets.get("min_accuracy", -INF)
-        core = Search(tables, Query(own, floor, asked.wanted.exponents), time_limit_s=left)
-        explore(core, 0)
-        core.prove()
-        if core.stopped or core.best is None:
-            raise _Undecided
-        return float(core.best[2])
+        own = list(limits)
+        own[METRIC_OF[name]] = limit
+        query = Query(own, floor, asked.wanted.exponents)
+        most = asked.value
+        for one in problems:
+            left = ends_at - perf_counter()
+            if left <= 0.0:
+                raise Undecided
+            incumbent = (asked.value, asked.metrics, True)
+            core = Search(one.tables, query, time_limit_s=left, incumbent=incumbent)
+            explore(core, 0)
+            core.prove()
+            if core.stopped:
+                raise Undecided
+            if core.best is not None:
+                most = max(most, float(core.best[2]))
+        return most
 
-    free = best(INF)
-    if free <= asked.value:
-        return {}
-    report, predictor = asked.wanted.report, asked.predictor
-    more = limits[k] * MORE
-    now, then = report(asked.value, predictor), report(best(more), predictor)
-    return {
-        "unlimited": report(free, predictor),
-        "one_percent": then,
-        "per_unit": (then - now) / (more - limits[k]),
-    }
+    wanted, predictor = asked.wanted, asked.predictor
+    return margins(asked.budgets, asked.value, best, lambda value: wanted.report(value, predictor))
+
+
+def margins(
+    budgets: Mapping[str, float],
+    value: float,
+    best: Callable[[str, float], float],
+    report: Callable[[float], float],
+) -> dict[str, dict[str, float]]:
+    """Return the upper budgets that bind, each with what it buys.
+
+    Parameters
+    ----------
+    budgets : dict of str to float
+    value : float
+        The objective of the proven answer, as `best` has it.
+    best : callable
+        Takes a budget's name and another limit, returns the objective of the best network then;
+        raises `Undecided` where that takes too long.
+    report : callable
+        Returns an objective as a result has it.
+    """
+    found: dict[str, dict[str, float]] = {}
+    limits = limits_of(budgets)
+    for name in MAXIMA:
+        if name not in budgets:
+            continue
+        try:
+            free = best(name, INF)
+            if free <= value:
+                continue
+            limit = limits[METRIC_OF[name]]
+            more = limit * MORE
+            now, then = report(value), report(best(name, more))
+        except (Undecided, KeyboardInterrupt):
+            continue
+        found[name] = {
+            "unlimited": report(free),
+            "one_percent": then,
+            "per_unit": (then - now) / (more - limit),
+        }
+    return found

@@ -16,7 +16,7 @@ from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..base.record import Record
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import compile_each, count_columns
 from ..problem.objective import least_of, limits_of
 
 TYPE_CHECKING = False
@@ -141,7 +141,8 @@ class TableOracle(Oracle):
     ) -> None:
         super().__init__()
         extra = count_columns([METRIC_OF[name] for name in names])
-        self.problem = compile_problem(space, target, predictor, extra)
+        self.problems = compile_each(space, target, predictor, extra)
+        self.predictor = predictor
 
     def meets(self, budgets: Mapping[str, float]) -> bool:
         limits, floor = limits_and_floor(budgets)
@@ -158,7 +159,7 @@ class TableOracle(Oracle):
         limits, floor = limits_and_floor(others)
         k = METRIC_OF[name]
         if name == "min_accuracy":
-            predictor, best = self.problem.predictor, self._most(limits, -INF)
+            predictor, best = self.predictor, self._most(limits, -INF)
             if predictor is None or best is None:
                 return None
             return predictor.accuracy_of(best[Metric.SCORE])
@@ -167,26 +168,35 @@ class TableOracle(Oracle):
             return None
         return int(value) if k in (Metric.PARAMS, Metric.MACS) else value
 
-    def _solved(self, limits: list[float], exponents: list[float] | None) -> Search:
-        core = Search(
-            self.problem.tables, Query(limits, -INF, exponents), time_limit_s=self.patience()
-        )
-        if exponents is None:
-            explore(core, 0)
-        core.prove()
-        return core
+    def _solved(
+        self, limits: list[float], exponents: list[float] | None
+    ) -> tuple[bool, tuple[float, ...] | None]:
+        """Return whether that took too long, and the metrics of the best network."""
+        found: Any = None
+        for problem in self.problems:
+            core = Search(
+                problem.tables, Query(limits, -INF, exponents), time_limit_s=self.patience()
+            )
+            if exponents is None:
+                explore(core, 0)
+            core.prove()
+            if core.stopped:
+                return True, None
+            best = core.best
+            if best is not None and (found is None or best[2] > found[2]):
+                found = best
+        return False, None if found is None else found[3]
 
     def _most(self, limits: list[float], floor: float) -> tuple[float, ...] | None:
         """Return the metrics of the network of the greatest score, if that is an accuracy above
         the floor. Not asked for by the floor: without one there is soon something to prune by."""
-        core, predictor = self._solved(limits, None), self.problem.predictor
-        if core.stopped:
+        stopped, metrics = self._solved(limits, None)
+        if stopped:
             raise Undecided
-        if core.best is None:
+        if metrics is None:
             return None
-        *_, metrics = core.best
         score = metrics[Metric.SCORE]
-        return metrics if _accuracy(predictor, score) >= floor else None
+        return metrics if _accuracy(self.predictor, score) >= floor else None
 
     def _least_above(self, k: int, limits: list[float], floor: float) -> float | None:
         """Return the least value of a cost of networks above a floor of accuracy.
@@ -221,17 +231,16 @@ class TableOracle(Oracle):
             exponents = [0.0] * N_METRICS
             exponents[Metric.LATENCY] = -ties
             exponents[k] = -1.0
-            core = self._solved(limits, exponents)
-            if core.stopped:
+            stopped, metrics = self._solved(limits, exponents)
+            if stopped:
                 continue
-            if core.best is None:
+            if metrics is None:
                 return None
-            *_, metrics = core.best
             value: float = metrics[k]
             if ties:
                 below = [value * (1.0 - NEAR) if i == k else one for i, one in enumerate(limits)]
-                core = self._solved(below, exponents)
-                if core.stopped or core.best is not None:
+                stopped, nearer = self._solved(below, exponents)
+                if stopped or nearer is not None:
                     raise Undecided
             return value
         raise Undecided

@@ -114,6 +114,9 @@ CHECKS: dict[str, Check] = {
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
     **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
     "binding": maybe(table_of(_margins, BUDGETS)),
+    "where": list_of(TEXT),
+    "costs": maybe(table_of(NUMBER)),
+    "alternatives": list_of(by(lambda value: from_dict(value))),
 }
 
 
@@ -132,6 +135,8 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
         data["intervals"] = {name: list(ends) for name, ends in result.intervals.items()}
     if result.binding is not None:
         data["binding"] = {name: dict(one) for name, one in result.binding.items()}
+    data["alternatives"] = [to_dict(one) for one in result.alternatives]
+    data["costs"] = None if result.costs is None else dict(result.costs)
     data["accelerator"] = None if result.accelerator is None else dict(result.accelerator)
     data["index"], data["gap"], data["success"] = result.index, result.gap, result.success
     data["architecture"] = result.architecture and result.architecture.to_dict()

@@ -131,6 +131,12 @@ class SearchResult(Record, Generic[N]):
         ``"unlimited"``, the objective without it; ``"one_percent"``, the objective with one per
         cent more of it; ``"per_unit"``, what that gains for each unit of the budget. None where it
         is not known.
+    where : tuple of str
+        The conditions beyond budgets.
+    costs : dict of str to float, or None
+        Of `flash.together`: the costs on each device, ``latency_ms@pi``.
+    alternatives : tuple of SearchResult
+        With ``k``: the further networks, best first.
 
     Notes
     -----
@@ -173,6 +179,9 @@ class SearchResult(Record, Generic[N]):
     conflicts: tuple[Mapping[str, float], ...] = later(())
     remedies: tuple[Mapping[str, float], ...] = later(())
     binding: Mapping[str, Mapping[str, float]] | None = later(None)
+    where: tuple[str, ...] = ()
+    costs: Mapping[str, float] | None = None
+    alternatives: tuple[SearchResult[N], ...] = ()
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
@@ -557,7 +566,7 @@ def ended(stopped: str | None, otherwise: str = "") -> str:
 _UNFRAMED = frozenset(
     {
         *("x", "budgets", "least", "cell_degrees", "trace", "accelerator", "flags"),
-        *("intervals", "conflicts", "remedies", "binding"),
+        *("intervals", "conflicts", "remedies", "binding", "where", "costs", "alternatives"),
     }
 )
 

@@ -123,12 +123,12 @@ def _is_score(result: SearchResult[Any]) -> bool:
 
 
 def _cells(result: SearchResult[Any]) -> list[Part]:
-    from ..networks.network import Network
-
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
     if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
+        from ..networks.network import Network
+
         net = found if isinstance(found, Network) else found.network()
         _, height, width = net.input_shape
         name = getattr(result.space, "name")(result.x)  # noqa: B009 - no SearchSpace has it

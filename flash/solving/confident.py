@@ -16,7 +16,7 @@ from ..base.names import COSTS, N_METRICS, STOPPED_BY, Metric
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..hardware._cuts import Cut, End, cut_at
-from ..hardware._prediction import beyond_all
+from ..hardware._prediction import area_of_all, unseen_features
 from ..networks.operations import charged
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import limits_on
@@ -25,20 +25,24 @@ from ..spaces.index import row_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
+    from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
+    from ..results.conflicts import Explanation
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
     from .options import Device, Options
 
-__all__ = ["search_confident"]
+__all__ = ["Confident", "intervals_of", "search_confident"]
 
 INF = float("inf")
 UNIT = 1e-9  # of a feature as a latency: totals stay within those of tables
 ROUNDS = 40  # relaxations before the best answer so far is given, with the bound on better ones
+LEAST_S = 2.0  # for the question whether every network has a feature
 STEPS = 30  # of a budget made smaller, until an answer meets its own
 
 
@@ -81,7 +85,13 @@ def search_confident(
     ArgumentError
         If no budget is on a cost that the target has intervals of.
     """
-    run = _Confident(options, space, predictor, device, level, started)
+    run = Confident(options, space, predictor, device, level, started)
+    if not run.limited:
+        known = ", ".join(intervals_of(device.target, space)) or "none"
+        raise ArgumentError(
+            f"confidence needs a budget on a cost with intervals: {device.target.name!r} has "
+            f"{known} for {space.family}"
+        )
     try:
         run.go()
     except KeyboardInterrupt:
@@ -89,7 +99,12 @@ def search_confident(
     return run.result()
 
 
-class _Confident:
+def intervals_of(target: Target, space: SearchSpace) -> tuple[str, ...]:
+    """Return the costs of which a space's networks have intervals."""
+    return tuple((target.intervals or {}).get(target.set_for(space.family), {}))
+
+
+class Confident:
     """The rounds of a search."""
 
     def __init__(
@@ -103,14 +118,8 @@ class _Confident:
     ) -> None:
         self.options, self.space, self.predictor = options, space, predictor
         self.device, self.level, self.started = device, level, started
-        target, budgets = device.target, device.budgets
-        known = (target.intervals or {}).get(target.set_for(space.family), {})
-        self.limited = [name for name in COSTS if f"max_{name}" in budgets and name in known]
-        if not self.limited:
-            raise ArgumentError(
-                f"confidence needs a budget on a cost with intervals: {target.name!r} has "
-                f"{', '.join(known) or 'none'} for {space.family}"
-            )
+        known = intervals_of(device.target, space)
+        self.limited = [name for name in COSTS if f"max_{name}" in device.budgets and name in known]
         self.extra = count_columns((*limits_on(device.limits), *device.wanted.metrics))
         self.bound, self.nfev = INF, 0
         self.stopped: str | None = None
@@ -119,31 +128,90 @@ class _Confident:
         self.plain: float | None = None  # the objective without confidence
 
     def go(self) -> None:
-        """Solve relaxations until one's answer meets its own budgets, or none is left."""
-        device, family = self.device, self.space.family
+        """Solve the parts of the space, each until nothing better is left in it."""
         whole = dict.fromkeys(self.limited, 1.0)
-        plain = {m: Cut(device.budgets[f"max_{m}"], {}) for m in self.limited}
+        plain = {m: Cut(self.device.budgets[f"max_{m}"], {}) for m in self.limited}
         first = self._solve(plain, whole)
         if first is None:
             self.empty = self.stopped is None
             return
-        self.plain = device.wanted.report(first.value, self.predictor)
-        beyond = self._beyond(first)
-        ends = {
-            m: End(device.target, family, m, self.level, cut.limit, beyond)
-            for m, cut in plain.items()
-        }
-        cuts = {m: end.flat() for m, end in ends.items()}
+        self.plain = self.device.wanted.report(first.value, self.predictor)
+        if not self.limited:
+            self.best, self.bound, self.proven = first, first.value, True
+            return
+        self.bound, bound = first.value, -INF
+        parts = self._parts(first)
+        for number, (beyond, without) in enumerate(parts, 1):
+            ends = {
+                m: End(self.device.target, self.space.family, m, self.level, cut.limit, beyond)
+                for m, cut in plain.items()
+            }
+            cuts = {m: end.flat() for m, end in ends.items()}
+            own = self._rounds(ends, cuts, without)
+            bound = max(bound, own)
+            if self.stopped is None and (self.best is None or own > self.best.value):
+                self._shrink(cuts, without)
+            if number == len(parts):
+                self.bound = min(self.bound, bound)
+            if self.stopped is not None:
+                return
+        self.empty = self.best is None and bound == -INF
+        self.proven = self.best is not None and self.best.value >= bound
+
+    def _parts(self, found: Answer) -> list[tuple[float, tuple[str, ...]]]:
+        """Return parts that hold all networks that meet the budgets: of each how far its networks
+        lie outside of what was measured, but for their size, and the features that none has.
+
+        A network with a feature that no measured one had lies farther outside. Where some have one
+        there are two parts: the networks without any, and all of them, held to the wider interval.
+        """
+        target, space = self.device.target, self.space
+        family = space.family
+        unseen = unseen_features(target, family)
+        area = area_of_all(target, family, charged(found.net.network()), len(space.resolution))
+        if unseen and self._least(unseen) > 0.0:
+            return [(area + 1.0, ())]
+        if not unseen or self._unused() is None:
+            return [(area, ())]
+        return [(area, unseen), (area + 1.0, ())]
+
+    def _least(self, features: tuple[str, ...]) -> float:
+        """Return the least total of features in the space; 0 where it takes too long to know."""
+        target, space = self.device.target, self.space
+        table = {"latency_ms": dict.fromkeys(features, UNIT)}
+        place = target.set_for(space.family)
+        counting = target.replace(coefficients={**target.coefficients, place: table})
+        exponents = [-1.0 if k == Metric.LATENCY else 0.0 for k in range(N_METRICS)]
+        query = Query([INF] * N_METRICS, -INF, exponents)
+        limit = min(LEAST_S, self._left())
+        core = Search(compile_problem(space, counting).tables, query, time_limit_s=limit)
+        core.prove()
+        if core.best is None or core.stopped:
+            return 0.0
+        return float(core.best[3][Metric.LATENCY])
+
+    def _unused(self) -> str | None:
+        """Return a cost that the target does not model, by which networks can be left out."""
+        return next((name for name in COSTS if name not in self.device.target.metrics), None)
+
+    def _rounds(
+        self, ends: dict[str, End], cuts: dict[str, Cut], without: tuple[str, ...]
+    ) -> float:
+        """Solve relaxations of a part until one's answer meets its own budgets, or none better than
+        the best is left; return what no network of the part exceeds. The last cuts are kept."""
+        whole = dict.fromkeys(self.limited, 1.0)
+        bound = INF
         seen: set[tuple[int, ...]] = set()
         for _ in range(ROUNDS):
-            found = self._solve(cuts, whole)
+            found = self._solve(cuts, whole, without)
+            if found is None and self.stopped is not None:
+                return bound
             if found is None:
-                self.empty = self.stopped is None
-                return
-            self.bound = min(self.bound, found.value)
+                return -INF if self.best is None else self.best.value
+            bound = min(bound, found.value)
             if not self._over(found):
-                self.best, self.proven = found, True
-                return
+                self.best = found
+                return bound
             if found.row in seen:
                 break
             seen.add(found.row)
@@ -151,7 +219,7 @@ class _Confident:
                 if self._bends(metric):
                     counted = charged(found.net.network())
                     cuts[metric] = cut_at(ends[metric], counted, self._costs(found))
-        self._shrink(cuts)
+        return bound
 
     def _bends(self, metric: str) -> bool:
         """Whether a cost's coefficients may be others than the target's: nothing else reads them,
@@ -161,31 +229,6 @@ class _Confident:
             return False
         leaks = target.network_links(self.space.family).get("leakage", 0.0) > 0.0
         return not (metric == "latency_ms" and leaks and "max_energy_mj" in self.device.budgets)
-
-    def _beyond(self, found: Answer) -> float:
-        """Return how far every network lies outside of what was measured, but for its size.
-
-        A network has what none of the measured ones had if the least of it in the space is more
-        than nothing, which one search tells.
-        """
-        target, space = self.device.target, self.space
-        place = target.set_for(space.family)
-
-        def least(feature: str) -> float:
-            table = {"latency_ms": {feature: UNIT}}
-            counting = target.replace(coefficients={**target.coefficients, place: table})
-            problem = compile_problem(space, counting)
-            exponents = [-1.0 if k == Metric.LATENCY else 0.0 for k in range(N_METRICS)]
-            query = Query([INF] * N_METRICS, -INF, exponents)
-            core = Search(problem.tables, query, time_limit_s=self._left())
-            core.prove()
-            if core.best is None or core.stopped:
-                return 0.0
-            return float(core.best[3][Metric.LATENCY])
-
-        return beyond_all(
-            target, space.family, charged(found.net.network()), len(space.resolution), least
-        )
 
     def _left(self) -> float:
         """Return the seconds that are left."""
@@ -198,27 +241,34 @@ class _Confident:
         """Return the costs whose upper end is over budget."""
         return [m for m in self.limited if found.upper[m] > self.device.budgets[f"max_{m}"]]
 
-    def _shrink(self, cuts: dict[str, Cut]) -> None:
-        """Look for an answer with smaller budgets, where relaxations come to no end."""
+    def _shrink(self, cuts: dict[str, Cut], without: tuple[str, ...]) -> None:
+        """Look for a better answer with smaller budgets, where relaxations come to no end."""
         shares = dict.fromkeys(self.limited, 1.0)
         for _ in range(STEPS):
-            found = self._solve(cuts, shares)
+            found = self._solve(cuts, shares, without)
             if found is None:
                 return
             over = self._over(found)
             if not over:
                 self.best = found
-                self.proven = found.value >= self.bound
                 return
             for metric in over:
                 budget = self.device.budgets[f"max_{metric}"]
                 shares[metric] *= min(0.999, budget / found.upper[metric])
 
-    def _solve(self, cuts: dict[str, Cut], shares: dict[str, float]) -> Answer | None:
-        """Return the best network of a relaxation; None where there is none, or time is up."""
+    def _solve(
+        self, cuts: dict[str, Cut], shares: dict[str, float], without: tuple[str, ...] = ()
+    ) -> Answer | None:
+        """Return the best network of a relaxation; None where none is better than the best so far,
+        or time is up. without: features that it has none of."""
         options, device = self.options, self.device
         target, limits = device.target, list(device.limits)
+        bent: dict[str, Mapping[str, float]]
         bent = {column: one for cut in cuts.values() for column, one in cut.coefficients.items()}
+        unused = self._unused()
+        if without and unused is not None:
+            bent[unused] = dict.fromkeys(without, UNIT)
+            limits[Metric.LATENCY + COSTS.index(unused)] = UNIT / 4.0
         if bent:
             place = target.set_for(self.space.family)
             table = {**target.coefficients[place], **bent}
@@ -233,6 +283,7 @@ class _Confident:
             Query(limits, device.least, device.wanted.exponents),
             time_limit_s=self._left(),
             max_leaves=evals if evals < 0 else max(1, evals - self.nfev),
+            incumbent=None if self.best is None else (self.best.value, self.best.metrics, True),
         )
         if options.method == "shgo":
             explore(core, options.seed)
@@ -272,7 +323,13 @@ class _Confident:
             "confidence": level,
         }
         if found is None:
-            why = f"proven: no network meets the budgets with confidence {level:g}"
+            known = options, self.space, predictor, device, level
+
+            def why() -> Explanation:
+                from .sure import why_not
+
+                return why_not(*known)
+
             return no_result(
                 self.space,
                 device.target,
@@ -282,6 +339,13 @@ class _Confident:
                 **fields,
             )
         objective = wanted.report(found.value, predictor)
+        asked = options, self.space, predictor, device, level, found.value
+
+        def binding() -> dict[str, dict[str, float]]:
+            from .sure import binding
+
+            return binding(*asked)
+
         within = f"whose intervals of {100 * level:g} % end within the budgets"
         score = found.metrics[Metric.SCORE]
         return result_at(
@@ -300,6 +364,7 @@ class _Confident:
             objective=objective,
             upper_bound=objective if self.proven else bound,
             proven=self.proven,
+            binding=binding if self.proven else None,
             predictor=predictor,
             notes=(
                 *wanted.notes,

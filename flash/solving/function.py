@@ -104,7 +104,7 @@ class _Batches:
         data.update(problem.target.costs_among(metrics))
         data["params"] = metrics[Metric.PARAMS].astype(np.int64)
         data["macs"] = metrics[Metric.MACS].astype(np.int64)
-        data["choices"] = rows
+        data["choices"] = self.run.choices(rows)
         return data, fits
 
     def confirm(self) -> bool:

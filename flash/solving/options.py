@@ -6,7 +6,7 @@ from .._core.search.exact import Query
 from ..base.checks import choice, flag, integer, listener, number
 from ..base.record import Record
 from ..errors import ArgumentError
-from ..problem.compiling import compile_problem, count_columns
+from ..problem.compiling import compile_problem, count_columns, keep
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import no_result
 
@@ -28,6 +28,7 @@ __all__ = [
     "check_common",
     "check_device",
     "check_options",
+    "check_within",
     "unsearched",
 ]
 
@@ -43,6 +44,16 @@ class Device(Record):
     limits: list[float]
     least: float
     wanted: Objective
+
+    @property
+    def query(self) -> Query:
+        """The budgets and the objective in the core's terms.
+
+        The best network meets a floor of what is maximised, or none does: without one there is
+        sooner something to prune by.
+        """
+        least = -INF if self.wanted.of_score else self.least
+        return Query(self.limits, least, self.wanted.exponents)
 
 
 class Options(Record):
@@ -72,6 +83,13 @@ class Options(Record):
         wanted, limits = device.wanted, device.limits
         if stop:
             return unsearched(space, device, predictor is not None, self.method, self.seed)
+        if device.target.tiles is not None:
+            from ..problem.tiling import parts_of
+
+            parts = parts_of(space, device.target)
+            if len(parts) > 1:
+                return self._tiled(space, predictor, device, started, stop)
+            device = device.replace(target=parts[0].target)
         if self.confidence is not None:
             from .confident import search_confident
 
@@ -81,11 +99,34 @@ class Options(Record):
         problem = compile_problem(space, device.target, predictor, extra)
         if stop is not None and not known:  # of a fleet: a model for each would fill the memory
             device.target.forget()
-        # The best network meets a floor of what is maximised, or none does: without one there is
-        # sooner something to prune by.
-        least = -INF if wanted.of_score else device.least
-        query = Query(limits, least, wanted.exponents)
-        run = Run(problem, device.budgets, limits, query, wanted, self.seed, started)
+        if stop is None:
+            keep(problem, extra)
+        run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
+        run.floor = device.least
+        run.listen(self.callback, self.progress, stop)
+        return run.go(self.method, self.certify, self.deadline, self.evals)
+
+    def _tiled(
+        self,
+        space: SearchSpace,
+        predictor: AccuracyPredictor | None,
+        device: Device,
+        started: float,
+        stop: list[bool] | None,
+    ) -> SearchResult:
+        """Search a space whose networks are on several tiles."""
+        from ..problem.tiling import Tiled
+        from .tiled import TiledRun, search_confident_tiled
+
+        wanted, limits = device.wanted, device.limits
+        if self.confidence is not None:
+            return search_confident_tiled(self, space, predictor, device, self.confidence, started)
+        extra = count_columns((*limits_on(limits), *wanted.metrics))
+        known = device.target.compiled
+        problem = Tiled(space, device.target, predictor, extra)
+        run = TiledRun(problem, device.budgets, limits, device.query, wanted, self.seed, started)
+        if stop is not None and not known:
+            device.target.forget()
         run.floor = device.least
         run.listen(self.callback, self.progress, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
@@ -141,6 +182,25 @@ def check_common(given: Mapping[str, Any]) -> Common:
     evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
     callback = listener("callback", given["callback"])
     return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
+
+
+def check_within(given: Mapping[str, Any]) -> None:
+    """Refuse what does not go with conditions beyond budgets."""
+    choice("method", given["method"], METHODS)
+    check_common(given)
+    for name in ("evaluator", "options", "journal", "confidence", "compile_objective"):
+        if given[name] is not None:
+            raise ArgumentError(
+                f"{name} does not go with where, k, minimize, sums and several devices"
+            )
+    if given["codesign"] is not False:
+        raise ArgumentError(
+            "codesign does not go with where, k, minimize, sums and several devices"
+        )
+    if callable(given["objective"]):
+        raise ArgumentError(
+            "an objective function does not go with where, k, minimize and several devices"
+        )
 
 
 def check_options(given: Mapping[str, Any]) -> Options:

@@ -71,10 +71,9 @@ class Run:
         tell = self.listener.tell
 
         def notify(core: Search) -> bool:
-            best, bound, predictor = self._best(core), core.bound, self.problem.predictor
-            *_, nfev = core.counts
+            (best, bound, nfev), predictor = self._now(core), self.problem.predictor
             return tell(
-                None if best is None else self.wanted.report(best[2], predictor),
+                None if best is None else self.wanted.report(best, predictor),
                 None if bound - bound else self.wanted.report(bound, predictor),
                 nfev,
             )
@@ -106,6 +105,16 @@ class Run:
             stopped = "interrupt"
         stopped = stopped or self._stopped(core)
         return self._by_core(core, method, stopped, certify and stopped is None)
+
+    def _now(self, core: Search) -> tuple[float | None, float, int]:
+        """Return (best objective so far, bound, evaluations) of a search that goes on."""
+        best = self._best(core)
+        *_, nfev = core.counts
+        return None if best is None else best[2], core.bound, nfev
+
+    def choices(self, rows: Any) -> Any:
+        """Return rows of the problem as an objective function is given them."""
+        return rows
 
     def _best(self, core: Search) -> Any:
         """Return the best network so far; None where it does not reach the floor: none does."""
@@ -145,11 +154,11 @@ class Run:
             proven,
             method=method,
             nfev=nfev,
-            binding=self._binding(value) if proven and self.budgets else None,
+            binding=self._binding(value, metrics) if proven and self.budgets else None,
             notes=self.wanted.notes,
         )
 
-    def _binding(self, value: float) -> Callable[[], Any]:
+    def _binding(self, value: float, metrics: tuple[float, ...]) -> Callable[[], Any]:
         """Return what works out which budgets bind; without this problem's tables."""
         problem = self.problem
         asked = (problem.space, problem.target, problem.predictor)
@@ -158,7 +167,7 @@ class Run:
         def binding() -> dict[str, dict[str, float]]:
             from ..results.binding import Asked, binding_budgets
 
-            return binding_budgets(Asked(*asked, wanted, budgets, value))
+            return binding_budgets(Asked(*asked, wanted, budgets, value, metrics))
 
         return binding
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.names import COUNTS, TERMS, Metric
-from ..problem.compiling import nn_degrees
+from ..problem.compiling import Problem, nn_degrees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +37,14 @@ class Chunk:
         self.variants: Any = _room(n, "i4")
         self.rows: Any = _room((n, max(job.problem.layout)), "i4")
         stream.place_rows(tables, self.index, self.variants, self.rows)
+        problem = job.problem
         self.metrics: list[Any] = [
-            np.asarray(one) for one in batch.evaluate(tables, self.variants, self.rows)
+            np.asarray(one)
+            for one in (
+                batch.evaluate(tables, self.variants, self.rows)
+                if isinstance(problem, Problem)
+                else problem.metrics(self.variants, self.rows)
+            )
         ]
         feasible: Any = _room(n, "u1")
         self.objective: Any = _room(n)

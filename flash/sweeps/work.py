@@ -16,7 +16,7 @@ from ..base.names import COSTS, COUNTS, N_METRICS, TERMS, Metric
 from ..base.record import Record, cached
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
-from ..problem.compiling import MACS, PARAMS, Problem, compile_problem
+from ..problem.compiling import MACS, PARAMS, Problem, compile_any
 from ..problem.objective import least_of
 from ..spaces.codec import cell_at
 from ..spaces.index import GLOBALS, digits_of
@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
+
+    from ..problem.tiling import Tiled
 
     Point = tuple[int, tuple[int, ...], float, tuple[float, ...]]
     Network = tuple[int | tuple[int, ...], ...]
@@ -129,10 +131,19 @@ class Job(Record):
         return None if text is None else AccuracyPredictor.from_dict(json.loads(text), "the plan")
 
     @cached
-    def problem(self) -> Problem:
+    def problem(self) -> Problem | Tiled:
         extra = PARAMS | MACS if self.plan["rows"] else self.plan["extra"]
         target = Target.from_dict(self.plan["target"])
-        return compile_problem(self.space, target, self.predictor, extra)
+        return compile_any(self.space, target, self.predictor, extra)
+
+    @cached
+    def problems(self) -> list[Problem]:
+        """The problems whose configurations together are the space's: more than one where its
+        networks are on several tiles."""
+        problem = self.problem
+        if isinstance(problem, Problem):
+            return [problem]
+        return [own for _, own in problem.parts]
 
     @cached
     def query(self) -> Query:
@@ -145,7 +156,9 @@ class Job(Record):
         """Low end and 1 / width of the bins of each metric's histogram."""
         from .._core.sweep.stream import metric_ranges
 
-        lows, highs = metric_ranges(self.problem.tables)
+        ends = [metric_ranges(problem.tables) for problem in self.problems]
+        lows = [min(one) for one in zip(*(low for low, _ in ends), strict=True)]
+        highs = [max(one) for one in zip(*(high for _, high in ends), strict=True)]
         bins = self.plan["bins"]
         return lows, [
             bins / (high - low) if high > low else 0.0
@@ -153,12 +166,14 @@ class Job(Record):
         ]
 
     @cached
-    def parts(self) -> list[tuple[int, int, int]]:
-        """Of each variant: outer combinations, those of a unit, and units."""
+    def parts(self) -> list[tuple[int, int, int, int, int]]:
+        """Of each variant of each problem: both numbers, outer combinations, those of a unit, and
+        units."""
         found = []
-        for outer, inner in core.outer_sizes(self.problem.tables):
-            step = max(1, self.plan["unit"] // inner)
-            found.append((outer, step, -(-outer // step)))
+        for number, problem in enumerate(self.problems):
+            for variant, (outer, inner) in enumerate(core.outer_sizes(problem.tables)):
+                step = max(1, self.plan["unit"] // inner)
+                found.append((number, variant, outer, step, -(-outer // step)))
         return found
 
     @cached
@@ -173,23 +188,31 @@ class Job(Record):
         if self.plan["rows"]:
             step: int = self.plan["unit"]
             return -(-self.total // step)
-        return sum(units for _, _, units in self.parts)
+        return sum(units for *_, units in self.parts)
 
     def size_of(self, unit: int) -> int:
         """Return how many configurations a unit has."""
         if self.plan["rows"]:
             step = self.plan["unit"]
             return int(min(step, self.total - unit * step))
-        variant, first, last = self.place(unit)
-        return int(last - first) * int(core.outer_sizes(self.problem.tables)[variant][1])
+        problem, variant, first, last = self.place(unit)
+        return int(last - first) * int(core.outer_sizes(self.problems[problem].tables)[variant][1])
 
-    def place(self, unit: int) -> tuple[int, int, int]:
-        """Return (variant, first, last) of a unit's outer combinations."""
-        for variant, (outer, step, units) in enumerate(self.parts):
+    def place(self, unit: int) -> tuple[int, int, int, int]:
+        """Return (problem, variant, first, last) of a unit's outer combinations."""
+        for problem, variant, outer, step, units in self.parts:
             if unit < units:
-                return variant, unit * step, min(outer, (unit + 1) * step)
+                return problem, variant, unit * step, min(outer, (unit + 1) * step)
             unit -= units
         raise IndexError(unit)
+
+    def points(self, number: int, points: list[Any]) -> list[Any]:
+        """Return points of a problem as the whole space's."""
+        problem = self.problem
+        if isinstance(problem, Problem):
+            return points
+        part, own = problem.parts[number]
+        return [problem.place(part, own, point) for point in points]
 
     def run(
         self,
@@ -218,8 +241,9 @@ class Job(Record):
     ) -> None:
         from array import array
 
-        variant, first, last = self.place(unit)
-        inner = core.outer_sizes(self.problem.tables)[variant][1]
+        number, variant, first, last = self.place(unit)
+        tables = self.problems[number].tables
+        inner = core.outer_sizes(tables)[variant][1]
         bins = self.plan["bins"]
         low, per_bin = self.ranges if bins else ([0.0] * N_METRICS, [0.0] * N_METRICS)
         step = max(1, (SLICE_EXACT if bins else SLICE) // inner)
@@ -229,7 +253,7 @@ class Job(Record):
             end = min(last, start + step)
             enough, room = max(least, found.least), self._room[0]
             feasible, _, points, histogram = core.count_range(
-                self.problem.tables,
+                tables,
                 self.query,
                 variant,
                 start,
@@ -240,8 +264,9 @@ class Job(Record):
                 low=array("d", low),
                 per_bin=array("d", per_bin),
             )
+            points = self.points(number, points)
             if self._ran_out(points, room):
-                points = self._further(variant, start, end, enough)
+                points = self._further(number, variant, start, end, enough)
             found.add(
                 {
                     "count": (end - start) * inner,
@@ -301,23 +326,32 @@ class Job(Record):
         top = self.plan["top"]
         return top > 0 and room <= len(points) and len(self.distinct(points)) < top
 
-    def _further(self, variant: int, first: int, last: int, least: float) -> list[Point]:
+    def _further(
+        self, number: int, variant: int, first: int, last: int, least: float
+    ) -> list[Point]:
         """Return the best different networks of a range in which many points are the same one."""
         while True:
             room = self._room[0]
             _, _, points, _ = core.count_range(
-                self.problem.tables, self.query, variant, first, last, top=room, least=least
+                self.problems[number].tables,
+                self.query,
+                variant,
+                first,
+                last,
+                top=room,
+                least=least,
             )
+            points = self.points(number, points)
             if not self._ran_out(points, room):
                 return list(self.distinct(points).values())
             if room >= MOST_ROOM and last - first > 1:
                 break
             self._room[0] = 4 * room
         middle = (first + last) // 2
-        best = self._further(variant, first, middle, least)
+        best = self._further(number, variant, first, middle, least)
         if len(best) == self.plan["top"]:
             least = best[-1][2]
-        best += self._further(variant, middle, last, least)
+        best += self._further(number, variant, middle, last, least)
         return list(self.distinct(best).values())
 
     def _run_rows(

@@ -333,6 +333,30 @@ def test_references_of_rram() -> None:
             own.energy_mj,
             own.area_mm2,
         )
+        assert design.target_of(choice).interval(arch) == Target.load(name).interval(arch)
+    values["adc_bits"] = 6  # no such chip was run
+    other = design.target_of((design.parts[0].options.index(values),))
+    assert not other.interval(arch)
+    assert any("have no intervals" in flag for flag in other.cost(arch).flags)
+
+
+@pytest.mark.parametrize("name", ["rram", "fpga-zu3eg", "systolic-128"])
+def test_binding_budgets_equal_searches_with_others(name: str) -> None:
+    family = "densenet" if name == "rram" else "resnet"
+    free = flash.search(family, name, codesign=True, objective={"latency_ms": -1.0})
+    assert free.latency_ms is not None
+    budgets = {"max_latency_ms": 3.0 * free.latency_ms, "max_params": 1e6}
+    result = flash.search(family, name, codesign=True, **budgets)  # type: ignore[arg-type]
+    assert result.status == "OPTIMAL"
+    assert result.binding
+    for budget in budgets:
+        others = {key: value for key, value in budgets.items() if key != budget}
+        free = flash.search(family, name, codesign=True, **others)  # type: ignore[arg-type]
+        assert free.objective is not None
+        assert result.objective is not None
+        assert (budget in result.binding) == (free.objective > result.objective)
+        if budget in result.binding:
+            assert result.binding[budget]["unlimited"] == free.objective
 
 
 def test_sharing_converters_saves_area_and_takes_time() -> None:

@@ -258,12 +258,25 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
-              "Network.from_torch", "Supernet.load", "SearchResult.to_torch"],
+              "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
+              "quantised", "Sensitivities.from_json", "Sensitivities.from_dict", "totals"],
 )  # fmt: skip
 def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     space, net = things()["space"], things()["net"]
     training: dict[str, Any] = {"space": space, "dataset": "digits", "epochs": 0}  # so: none
+    import torch
+
+    module = torch.nn.Linear(2, 2)
+    pair = (torch.ones(3, 2), torch.tensor([0, 1, 0]))
+    table = flash.sensitivities(module, pair, bits=[2])
     found: dict[str, Call] = {
+        "sensitivities": (
+            flash.sensitivities, {"module": module, "data": pair, "bits": [2], "journal": "j"},
+        ),
+        "quantised": (flash.quantised, {"module": module, "choices": {"Linear": 2}}),
+        "Sensitivities.from_json": (flash.Sensitivities.from_json, {"source": table.to_json()}),
+        "Sensitivities.from_dict": (flash.Sensitivities.from_dict, {"data": table.to_dict()}),
+        "totals": (table.totals, {"choices": 2}),
         "measure": (flash.measure, {"net": net, "time_limit_s": 0.01, "passes": 1}),
         "export_measuring": (flash.export_measuring, {"nets": net, "folder": "f"}),
         "train": (flash.train, training),
@@ -278,6 +291,8 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     }  # fmt: skip
     function, good = found[label]
     left = ("time_limit_s", "passes", "epochs", "executor")  # they would make it long
+    if label == "sensitivities":
+        left = ("loss",)  # a user's function
     names = tuple(name for name in inspect.signature(function).parameters if name not in left)
     assert not raised(cases(function, good, names))
 
@@ -285,6 +300,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
 def test_every_public_name_is_called() -> None:
     tried = {label.partition(".")[0].partition(" ")[0] for label in calls()}
     with_torch = {"measure", "export_measuring", "train", "train_supernet", "Supernet"}
+    with_torch |= {"sensitivities", "quantised", "Sensitivities"}
     results = {"Cost", "Table", "Problem"}  # made by flash alone, and not read from files
     assert {*flash.__all__} - tried - with_torch - results == {
         *("FlashError", "__version__", "targets"),  # take nothing

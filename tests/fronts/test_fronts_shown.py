@@ -194,3 +194,43 @@ def test_command_line(capsys: Any, tmp_path: Any) -> None:
     ):
         assert main([*arguments, *bad]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_intervals_of_points_where_they_are_asked_for(front: ParetoFront) -> None:
+    pytest.importorskip("pandas")
+    assert "latency_ms_low" not in front.to_frame()
+    table = front.to_frame(intervals=True)
+    assert "intervals" not in front.to_dict()
+    ends = json.loads(front.to_json(intervals=True))["intervals"]
+    for i in (0, len(front) - 1):
+        own = front[i].intervals
+        assert own is not None
+        assert set(own) == set(ends) == {"latency_ms", "energy_mj", "area_mm2"}
+        for name, (low, high) in own.items():
+            assert (table[f"{name}_low"][i], table[f"{name}_high"][i]) == (low, high)
+            assert ends[name][i] == [low, high]
+    assert ParetoFront.from_json(front.to_json(intervals=True)) == front
+    with pytest.raises(ArgumentTypeError, match="intervals"):
+        front.to_frame(intervals=1)  # type: ignore[arg-type]
+
+
+def test_points_say_what_their_predictor_is_worth() -> None:
+    front = flash.pareto(SMALL, "rram", predictor="default")
+    point = front[0]
+    assert point.intervals is not None
+    low, high = point.intervals["accuracy"]
+    assert point.accuracy is not None
+    assert low <= point.accuracy <= high
+    assert any("accuracy is predicted" in flag for flag in point.flags)
+    assert front.at(max_latency_ms=float(front.latency_ms.max())).scored_by == point.scored_by
+    read = ParetoFront.from_json(front.to_json())  # a file holds no predictor
+    assert "accuracy" not in (read[0].intervals or {})
+
+
+def test_command_line_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["pareto", "densenet", "rram", "--depths", "3:5", "--skips", "0", "--cells", "2"]
+    assert main([*words, "--json", "--intervals"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["intervals"]["latency_ms"]) == len(told["x"])
+    assert main([*words, "--intervals"]) == 2
+    assert "--intervals is for --json" in capsys.readouterr().err

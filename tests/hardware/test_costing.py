@@ -84,7 +84,7 @@ def test_equals_the_compiled_core(picked: tuple[SearchSpace, int, list[int]], na
     """Bit for bit what a search reports: NN-Degree, costs, params and MACs."""
     space, variant, rows = picked
     arch = decoded(space, variant, rows)
-    target = Target.load(name)
+    target = costing.own_tile(Target.load(name), arch)
     model = target.model(space.family)
     totals, degrees = core.totals_of(core.Plan(space.plan()), model, variant, rows)
     assume(max(totals) < 2**53)  # what tables accept
@@ -124,7 +124,8 @@ def test_layers_add_up(picked: tuple[SearchSpace, int, list[int]], name: str) ->
 @given(spaces(), st.sampled_from(TARGETS))
 def test_totals_are_sums_of_charges(picked: tuple[SearchSpace, int, list[int]], name: str) -> None:
     """But for the peak's column, whose total is the greatest."""
-    target, arch = Target.load(name), decoded(*picked)
+    arch = decoded(*picked)
+    target = costing.own_tile(Target.load(name), arch)
     model, rows = target.model(arch.family), costing.operations(arch.network())
     columns = zip(*model.charge([one for row in rows for one in row]), strict=True)
     expected = tuple(

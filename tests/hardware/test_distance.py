@@ -14,7 +14,7 @@ from flash import Architecture, Cell, Network, SearchSpace, Target
 from flash.base.names import Column
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.hardware._classes import unseen_class
-from flash.hardware.costing import family_and_network
+from flash.hardware.costing import family_and_network, own_tile
 from flash.networks.operations import charged
 
 FAMILIES = ("densenet", "resnet", "wide-resnet", "mobilenet-v2")
@@ -106,6 +106,7 @@ def test_a_target_without_intervals_has_no_distance() -> None:
 
 def unbacked(target: Target, net: Architecture) -> list[str]:
     """What of a network no measurement of the target was like, worked out from its file alone."""
+    target = own_tile(target, net)
     family, network = family_and_network(net)
     place = target.set_for(family)
     residuals = (target.residuals or {}).get(place)

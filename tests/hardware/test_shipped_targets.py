@@ -32,7 +32,8 @@ def architecture(family: str, width: int, depth: int, resolution: int = 32) -> A
 
 
 def test_which_there_are() -> None:
-    assert set(NAMES) == {*ESTIMATED, *DEVICES, *XEONS, *SYSTOLIC, "rram", "rram-1024"}
+    rram = ("rram", "rram-1024", "rram-neurosim")
+    assert set(NAMES) == {*ESTIMATED, *DEVICES, *XEONS, *SYSTOLIC, *rram}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -170,6 +171,10 @@ def test_floorplan() -> None:
         assert rram.floorplan(arch.network()) == tile
     arch = Architecture("resnet", [Cell(8, 1, 0)], num_classes=100)
     assert rram.floorplan(arch.network()) == 1024
+
+
+def test_both_tiles_are_those_of_the_other_targets() -> None:
+    assert Target.load("rram-neurosim") == Target.load("rram-1024").with_tiles("rram")
 
 
 def test_a_network_on_other_tiles_is_flagged_and_left_out() -> None:

@@ -114,6 +114,17 @@ def test_the_command_line_loads_nothing_heavy_but_argparse(python: Run) -> None:
     assert not names & (HEAVY - {"argparse", "typing", "warnings", "inspect"})
 
 
+def test_a_command_looks_for_no_module_that_it_prints_with(python: Run) -> None:
+    """`flash._READ` and `flash._SHOWN` list them, each after what it needs itself."""
+    words = ("search", "densenet", "rram", "--max-latency-ms", "4", "--max-area-mm2", "70")
+    log = python("-X", "importtime", "-m", "flash", *words).stderr
+    found = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if "|" in line}
+    assert {name for name in found if name.startswith("flash")} == {
+        "flash", "flash.cli", "flash.cli.main", "flash.hardware.rram"
+    }  # fmt: skip
+    assert not found & {"flash.networks.network", "flash.cli.compare", "math"}
+
+
 def test_a_search_stays_within_50_mib(python: Run) -> None:
     bare = int(python("-c", PEAK).stdout)
     code = f"import flash\nflash.search('densenet', 'rram', {BUDGETS})\n{PEAK}"

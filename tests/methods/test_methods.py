@@ -369,3 +369,12 @@ def test_every_space_of_another_paper_is_a_network_space() -> None:
             assert space.parse(space.name(row)) == row
         groups = [k for group in space.groups for k in group]
         assert sorted(groups) == list(range(len(space.lengths)))
+
+
+def test_binding_budgets_are_those_of_a_search() -> None:
+    space = flash.DenseNet(cells=2, depths=[2, 3], skips=[0, 16])
+    given: Any = {"max_latency_ms": 0.9, "max_params": 3e5}
+    found = flash.search(space, "rram", method="random", max_evals=300, seed=1, **given)
+    assert found.status == "OPTIMAL"
+    assert found.binding
+    assert found.binding == flash.search(space, "rram", **given).binding

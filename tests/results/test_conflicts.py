@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import flash
 from flash.base.names import MAXIMA
+from flash.problem.compiling import MACS, kept_or_compiled
 
 SPACE = flash.DenseNet(width_multipliers=[1, 2], depths=[5, 7, 9], skips=[0, 8, 32], cells=2)
 EVERY = list(range(SPACE.size))
@@ -186,3 +187,17 @@ def test_a_result_is_freed_when_nobody_has_it(budget: float) -> None:
     finally:
         if was_on:
             gc.enable()
+
+
+def test_the_tables_of_the_last_search_are_kept_for_what_is_asked_of_it() -> None:
+    target = flash.Target.load("rram")
+    result = flash.search(SPACE, target, max_latency_ms=4.0)
+    problem = kept_or_compiled(SPACE, target, None, 0)
+    assert problem is kept_or_compiled(SPACE, target, None, 0)
+    assert problem is not kept_or_compiled(SPACE, target, None, MACS)  # other columns
+    anew = kept_or_compiled(SPACE, target, None, 0)
+    assert anew is not problem  # the last one drops those before it
+    binding = result.binding
+    again = flash.search(SPACE, target, max_latency_ms=4.0)
+    flash.search("resnet", "rram", max_latency_ms=1.0)
+    assert again.binding == binding

@@ -13,6 +13,8 @@ import flash
 from flash.base.names import COSTS
 from flash.errors import ArgumentError
 from flash.hardware._cuts import End, cut_at
+from flash.hardware._parts import features_of
+from flash.hardware._prediction import lacking_features
 from flash.networks.operations import charged
 
 CASES = [
@@ -146,3 +148,53 @@ def test_evaluations_are_those_of_all_rounds() -> None:
     free = flash.search("densenet", "cpu-x86", max_latency_ms=20.0, confidence=0.9)
     assert free.proven
     assert result.nfev < free.nfev
+
+
+def test_networks_with_features_that_no_run_had_are_a_part_of_their_own() -> None:
+    """The widening of their intervals is another, so that one bound for all would stay open."""
+    target = flash.Target.load("raspberry-pi-4")
+    space = flash.ResNet(cells=3, depths=[1, 4, 17], skips=[0, 16], width_multipliers=[1, 2, 3])
+    nets = [space.decode(i) for i in range(space.size)]
+    degrees = np.array([flash.nn_degree(net) for net in nets])
+    upper = np.array([target.interval(net)["latency_ms"][1] for net in nets])
+    ranges = target.calibrated_ranges[target.set_for("resnet")]
+    features = [features_of(target.kind, charged(net.network()), target.array) for net in nets]
+    unseen = np.array([bool(lacking_features(target, ranges, one)) for one in features])
+    assert 0 < unseen.sum() < len(nets)
+    answers = set()
+    for budget in np.quantile(upper, np.linspace(0.02, 0.98, 20)).tolist():
+        result = flash.search(space, target, max_latency_ms=budget, confidence=0.9)
+        assert result.status == "OPTIMAL"
+        assert result.objective == pytest.approx(degrees[upper <= budget].max(), rel=1e-12)
+        assert result.index is not None
+        answers.add(bool(unseen[result.index]))
+    assert answers == {False, True}
+
+
+def test_remedies_and_binding_equal_complete_enumeration() -> None:
+    target = flash.Target.load("cpu-x86")
+    space = flash.DenseNet(cells=2, depths=[2, 3, 4], skips=[0, 16], width_multipliers=[0.5, 1])
+    nets = [space.decode(i) for i in range(space.size)]
+    degrees = np.array([flash.nn_degree(net) for net in nets])
+    upper = np.array([target.interval(net)["latency_ms"][1] for net in nets])
+    params = np.array([net.params for net in nets])
+    few: Any = {"max_params": int(np.quantile(params, 0.3))}
+    low = float(upper[params <= few["max_params"]].min())
+    refused = flash.search(space, target, max_latency_ms=0.9 * low, confidence=0.9, **few)
+    assert refused.status == "INFEASIBLE"
+    assert refused.least == {
+        "max_latency_ms": pytest.approx(upper.min(), rel=2e-5),
+        "max_params": params.min(),
+    }
+    remedies = {tuple(one): one for one in refused.remedies}
+    assert remedies["max_latency_ms",]["max_latency_ms"] == pytest.approx(low, rel=2e-5)
+    for remedy in refused.remedies:
+        budgets: Any = {"max_latency_ms": 0.9 * low, **few, **remedy}
+        assert flash.search(space, target, confidence=0.9, **budgets).success
+    limit = float(np.quantile(upper, 0.5))
+    result = flash.search(space, target, max_latency_ms=limit, confidence=0.9)
+    assert result.binding is not None
+    told = result.binding["max_latency_ms"]
+    assert told["unlimited"] == pytest.approx(degrees.max(), rel=1e-12)
+    more = degrees[upper <= 1.01 * limit].max()
+    assert told["one_percent"] == pytest.approx(more, rel=1e-12)

@@ -58,8 +58,10 @@ def metrics(links: dict[str, Any], total: list[int]) -> list[float]:
 def accuracy(links: dict[str, Any], score: float) -> float:
     kind, a, b, c = links.get("score", (0, 0.0, 0.0, 0.0))
     if kind == 2:
-        return a / (1.0 + math.exp(-score))
-    return 1.0 / (a + math.exp(b / score + c)) if kind else score
+        return a / (1.0 + math.exp(min(700.0, -score)))
+    if not kind:
+        return score
+    return 1.0 / (a + math.exp(min(700.0, b / score + c if score > 0.0 else 700.0)))
 
 
 def totals(variant: tuple[Any, Any], rows: tuple[int, ...]) -> list[int]:

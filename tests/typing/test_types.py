@@ -253,3 +253,18 @@ if TYPE_CHECKING:
         _ = flash.pareto(SPACE, "rram").latencyms  # type: ignore[attr-defined]
         result.latency_ms = 3.0  # type: ignore[misc]
         flash.DenseNet(depts=3)  # type: ignore[call-arg]
+
+
+def test_bits_for_each_layer() -> None:
+    if TYPE_CHECKING:
+        module = flash.Architecture("resnet", [flash.Cell(8, 2)]).to_torch()
+        table = flash.sensitivities(module, (np.zeros(3), [1, 2, 3]), measure="hessian")
+        assert_type(table, flash.Sensitivities)
+        assert_type(table.rows[0].loss, float)
+        assert_type(table.rows[0].error, float | None)
+        assert_type(table.layers, tuple[str, ...])
+        assert_type(table.totals({"conv": 2}), dict[str, float])
+        assert_type(table.to_frame(), DataFrame)
+        assert_type(flash.Sensitivities.from_json(table.to_json()), flash.Sensitivities)
+        assert_type(flash.quantised(module, {"conv": 2}), torch.nn.Module)
+        assert_type(flash.quantised(module, {"conv": "2"}, trainable=False), torch.nn.Module)

@@ -12,10 +12,10 @@ from libc.string cimport memcpy
 
 from flash._core.choice.open_nodes cimport note_step, pop
 from flash._core.choice.simplex cimport (
-    expel, invert, leave_all, price, shares, start_relaxation, take_key,
+    expel, invert, leave_all, optimise, price, shares, start_relaxation, take_key,
 )
 from flash._core.choice.state cimport OpenNode, RAN_OUT, State, hide, undo_to
-from flash._core.choice.tree cimport explore, threshold
+from flash._core.choice.tree cimport explore, fix, threshold
 
 
 cdef enum:
@@ -106,15 +106,28 @@ cdef inline int take_up(State* s, int64_t trail) noexcept nogil:
     return explore(s, node.step, node.bound, before)
 
 
-cdef inline void best_first(State* s, int64_t first) noexcept nogil:
-    """Searches the whole problem: depth first for so much work, then best first. `bound` is that of
-    what is left open at the end."""
-    cdef int64_t trail = s.n_trail
+cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogil:
+    """Searches what is left of the problem: depth first for so much work, then best first, over at
+    most so many nodes. `bound` is that of what is left open at the end."""
+    cdef int64_t trail = s.n_trail, inner = s.n_trail
+    most = s.nodes + most
     start_relaxation(s)
     s.went_back = 1
+    s.n_steps = 0
+    s.over = 0
     s.failed = not explore(s, -1, INFINITY, first)
-    while (s.n_heap and s.ended == RAN_OUT and not s.failed
+    if s.n_heap and (s.found or s.asked):             # what the best answer rules out at the root stays out
+        undo_to(s, trail)
+        start_relaxation(s)
+        if optimise(s, -INFINITY) == 1:
+            fix(s, price(s))
+        inner = s.n_trail
+    while (s.n_heap and s.ended == RAN_OUT and not s.failed and s.nodes < most
             and s.heap[0].bound >= threshold(s)):
-        s.failed = not take_up(s, trail)
+        s.failed = not take_up(s, inner)
     s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
-    s.over = 1
+    while s.n_heap:
+        s.n_heap -= 1
+        free(s.heap[s.n_heap].basis)
+    leave_all(s)
+    undo_to(s, trail)

@@ -9,9 +9,9 @@ from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 
-from flash._core.choice.best_first cimport best_first
+from flash._core.choice.sifting cimport search
 from flash._core.choice.state cimport (
-    INTERRUPTED, Level, MOST_TIGHT, RAN_OUT, State, TIME_LIMIT,
+    INTERRUPTED, Level, MOST_TIGHT, RAN_OUT, State, TIME_LIMIT, close_group,
 )
 
 
@@ -143,6 +143,9 @@ cdef class Choices:
         s.left = <double*> self.take(m * sizeof(double))
         s.direction = <double*> self.take(m * sizeof(double))
         s.least = <double*> self.take(m * sizeof(double))
+        s.kept = <double*> self.take(m * sizeof(double))
+        s.mark = <char*> self.take(n)
+        s.full = <int32_t*> self.take(G * sizeof(int32_t))
         s.tight_at = <int32_t*> self.take(m * sizeof(int32_t))
         s.inverse = <double*> self.take(MOST_TIGHT * MOST_TIGHT * sizeof(double))
         s.scratch = <double*> self.take(2 * MOST_TIGHT * MOST_TIGHT * sizeof(double))
@@ -153,7 +156,7 @@ cdef class Choices:
 
     cdef void fill_groups(self, const int32_t[::1] start, const double[::1] values) noexcept:
         cdef State* s = &self.state
-        cdef int32_t g, i, other
+        cdef int32_t g, i
         cdef double top
         s.start[s.n_groups] = start[s.n_groups]
         s.n_open = s.n_groups
@@ -169,15 +172,9 @@ cdef class Choices:
                 top = max(top, fabs(values[i]))
             s.size_c += top
             s.keys_value += values[start[g]]
-        for g in range(s.n_groups):      # groups of one option are closed
+        for g in range(s.n_groups):
             if s.alive[g] == 1:
-                s.n_open -= 1
-                i = s.place_open[g]
-                other = s.open[s.n_open]
-                s.open[i] = other
-                s.place_open[other] = i
-                s.open[s.n_open] = g
-                s.place_open[g] = s.n_open
+                close_group(s, g)
 
     cdef int fill_rows(self, const double[:, ::1] rows, const double[::1] limits,
                        const int64_t[::1] pointer, const int32_t[::1] option,
@@ -305,13 +302,18 @@ cdef class Choices:
             s.answer[g] = options[g]
         return True
 
+    def ask_above(self, double value) -> None:
+        """Only answers greater than this are looked for."""
+        self.state.asked = 1
+        self.state.above = value
+
     def solve(self) -> None:
         """Searches to the end or to a limit; once."""
         cdef State* s = &self.state
         if s.nodes:
             raise ValueError("a search runs once")
         with nogil:
-            best_first(s, FIRST_WORK)
+            search(s, FIRST_WORK)
         if self.error is not None:
             error, self.error = self.error, None
             raise error

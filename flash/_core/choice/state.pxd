@@ -77,8 +77,11 @@ cdef struct State:
     double* scratch      # MOST_TIGHT^2 * 2
     double[MOST_TIGHT] share         # of the basic options
     double* direction    # of multipliers, one a row
+    double* kept         # multipliers to come back to
+    char* mark           # of each option by number: whether it is looked at
     double* least        # of each row: what is left where every group takes least
     # of a pivot, by group
+    int32_t* full        # options of each group before sifting
     double* turn         # where the group's key changes next
     int32_t* next_key
     double* key_alpha
@@ -92,6 +95,8 @@ cdef struct State:
     int32_t* basis_pool
     int64_t n_pool, pool_room, n_basis, basis_room
     # answers
+    int asked            # for values above this only
+    double above
     int found
     double best
     double unit          # values differ by multiples of it
@@ -112,44 +117,55 @@ cdef struct State:
     void* owner
 
 
-cdef inline void hide(State* s, int32_t g, int32_t at) noexcept nogil:
-    """Rules out the option at place `at` of group g, which is not its key."""
-    cdef int32_t last = s.start[g] + s.alive[g] - 1, k
+cdef inline void change_places(State* s, int32_t g, int32_t a, int32_t b) noexcept nogil:
+    """Two options of group g change places."""
+    cdef int32_t k, first = s.start[g]
     cdef double x
     cdef double* block
+    if a == b:
+        return
     s.work += s.first_block[g + 1] - s.first_block[g]
+    for k in range(s.first_block[g], s.first_block[g + 1]):
+        block = s.block[k] - first
+        x = block[a]
+        block[a] = block[b]
+        block[b] = x
+    x = s.c[a]
+    s.c[a] = s.c[b]
+    s.c[b] = x
+    x = s.d[a]
+    s.d[a] = s.d[b]
+    s.d[b] = x
+    k = s.id[a]
+    s.id[a] = s.id[b]
+    s.id[b] = k
+    s.place[s.id[a]] = a
+    s.place[s.id[b]] = b
+    if s.key[g] == a:
+        s.key[g] = b
+    elif s.key[g] == b:
+        s.key[g] = a
+
+
+cdef inline void close_group(State* s, int32_t g) noexcept nogil:
+    """Group g has one option left: it lies behind the open ones from now on."""
+    cdef int32_t at = s.place_open[g], last
+    s.n_open -= 1
+    last = s.open[s.n_open]
+    s.open[at] = last
+    s.place_open[last] = at
+    s.open[s.n_open] = g
+    s.place_open[g] = s.n_open
+
+
+cdef inline void hide(State* s, int32_t g, int32_t at) noexcept nogil:
+    """Rules out the option at place `at` of group g, which is not its key."""
     s.trail[s.n_trail] = g           # there is room: no option is out twice
     s.n_trail += 1
     s.alive[g] -= 1
-    if at != last:
-        for k in range(s.first_block[g], s.first_block[g + 1]):
-            block = s.block[k]
-            x = block[at - s.start[g]]
-            block[at - s.start[g]] = block[last - s.start[g]]
-            block[last - s.start[g]] = x
-        x = s.c[at]
-        s.c[at] = s.c[last]
-        s.c[last] = x
-        x = s.d[at]
-        s.d[at] = s.d[last]
-        s.d[last] = x
-        k = s.id[at]
-        s.id[at] = s.id[last]
-        s.id[last] = k
-        s.place[s.id[at]] = at
-        s.place[s.id[last]] = last
-        if s.key[g] == last:
-            s.key[g] = at
-        elif s.key[g] == at:
-            s.key[g] = last
+    change_places(s, g, at, s.start[g] + s.alive[g])
     if s.alive[g] == 1:
-        s.n_open -= 1
-        k = s.place_open[g]
-        last = s.open[s.n_open]
-        s.open[k] = last
-        s.place_open[last] = k
-        s.open[s.n_open] = g
-        s.place_open[g] = s.n_open
+        close_group(s, g)
 
 
 cdef inline void undo_to(State* s, int64_t length) noexcept nogil:

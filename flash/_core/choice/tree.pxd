@@ -27,7 +27,9 @@ cdef enum:
 
 cdef inline double threshold(const State* s) noexcept nogil:
     """What an answer must be worth to be looked for; halfway between the values that there are."""
-    return s.best + 0.5 * s.unit if s.found else -INFINITY
+    if s.found:
+        return s.best + 0.5 * s.unit
+    return s.above + 0.5 * s.unit if s.asked else -INFINITY
 
 
 cdef inline void accept(State* s) noexcept nogil:
@@ -50,7 +52,7 @@ cdef inline int fits(const State* s) noexcept nogil:
 
 cdef inline void offer_keys(State* s) noexcept nogil:
     s.leaves += 1
-    if (not s.found or s.keys_value > s.best) and fits(s):
+    if (s.keys_value > s.best if s.found else not s.asked or s.keys_value > s.above) and fits(s):
         accept(s)
 
 
@@ -171,7 +173,7 @@ cdef inline int refuted_by_ray(State* s, double bound) noexcept nogil:
     cdef double theta = 1.0 + fabs(bound), x
     cdef int32_t r
     cdef int step
-    cdef double least = threshold(s) if s.found else -1.0 - s.size_c     # no answer is worth less
+    cdef double least = max(threshold(s), -1.0 - s.size_c)     # no answer is worth less
     for r in range(s.n_rows):
         if s.direction[r] < 0.0 and s.multiplier[r] <= 0.0:
             s.direction[r] = 0.0

@@ -347,8 +347,8 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
     if linear:
         low = -MOST_LOGIT
         high = MOST_LOGIT
-        if flash_accuracy(links, low) >= accuracy:
-            return -INFINITY
+    if flash_accuracy(links, low) >= accuracy:
+        return -INFINITY
     if flash_accuracy(links, high) < accuracy:
         return high
     for _step in range(HALVINGS):    # the link at low falls short, at high it does not

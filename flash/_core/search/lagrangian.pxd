@@ -14,12 +14,12 @@ from flash._core.search.relaxation cimport (
 from flash._core.search.roundings cimport VariantFacts, log_size
 from flash._core.search.row_lists cimport Lists
 from flash._core.search.tolerances cimport (
-    BOUND_SLACK, CONSTRAINT_SLACK, LOG_OF_NOTHING, LOG_TERMS_SLACK, NARROW_CHORD,
+    BOUND_SLACK, CONSTRAINT_SLACK, LOG_TERMS_SLACK, NARROW_CHORD,
 )
 from flash._core.tables.problem cimport (
-    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC,
+    COL_MACS, COL_PARAMS, COL_SCALE, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, LINK_NONE,
     M_MACS, M_PARAMS, M_SCORE, N_CELLS, N_COLUMNS, N_METRICS, flash_links,
-    flash_query, flash_try, flash_variant,
+    flash_query, flash_saturated, flash_try, flash_variant,
 )
 
 
@@ -159,7 +159,10 @@ cdef inline void add_score_term(const flash_links* links, double e, const double
     wanted high (e > 0), its chord where it is not."""
     cdef double low = m.metric_low[M_SCORE], high = m.metric_high[M_SCORE]
     cdef double reference, slope
-    if links.score_link != LINK_LOGISTIC and low <= 0.0:
+    if flash_saturated(links, low):   # no line but a level one is above the bend
+        m.objective.c += e * log_accuracy(links, high if e > 0.0 else low, &slope)
+        return
+    if links.score_link == LINK_NONE and low <= 0.0:
         if e < 0.0 or high <= 0.0:
             m.objective.c = INFINITY
             return
@@ -173,9 +176,6 @@ cdef inline void add_score_term(const flash_links* links, double e, const double
     slope = 0.0
     reference = low
     low = log_accuracy(links, reference, &slope)
-    if low < LOG_OF_NOTHING:     # an accuracy may be 0
-        m.objective.c = INFINITY
-        return
     slope = ((log_accuracy(links, high, &slope) - low) / (high - reference)
              if high > reference else 0.0)
     m.objective.c += e * (low - slope * reference)

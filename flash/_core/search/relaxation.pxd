@@ -8,13 +8,13 @@ factors' upper ends; what remains is linear in the totals, hence additive over r
 
 from libc.math cimport INFINITY, exp, fabs, log, log1p
 
-from flash._core.search.tolerances cimport HUGE, LOGARITHM_SLACK, NARROW
+from flash._core.search.tolerances cimport LOGARITHM_SLACK, NARROW
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
     FLASH_COLUMNS, FLASH_METRICS, LINK_LOGISTIC, LINK_NONE, M_AREA, M_ENERGY, M_LATENCY, M_MACS,
     M_PARAMS, M_SCORE, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_links,
-    flash_metrics,
+    flash_accuracy, flash_metrics, flash_saturated,
 )
 
 
@@ -34,14 +34,6 @@ cdef struct Form:        # sum_k w[k] * total[k] + c
 cdef struct Box:
     double low[N_COLUMNS]   # of the totals
     double high[N_COLUMNS]
-
-
-cdef extern from *:
-    """
-    #define FLASH_LARGE_EXPONENT 700.0
-    """
-    # above it exp() is near its end, and what is added to it is lost
-    const double LARGE_EXPONENT "FLASH_LARGE_EXPONENT"
 
 
 cdef inline double apply(const Form* f, const double* total) noexcept nogil:
@@ -278,19 +270,19 @@ cdef inline void upper_forms(const flash_links* links, const Box* box, const dou
 
 cdef inline double log_accuracy(const flash_links* links, double score,
                                 double* slope) noexcept nogil:
-    """log of the linked score and its derivative; concave in the score for all links."""
+    """log of the linked score and its derivative; concave in the score for all links, but where the
+    link's exponent is at its end: see `flash_saturated`."""
     cdef double z
-    if links.score_link == LINK_LOGISTIC:
-        z = exp(-score)
-        slope[0] = z / (1.0 + z) if z < HUGE else 1.0
-        return log(links.link_a) - (log1p(z) if z < HUGE else -score)
     if links.score_link == LINK_NONE:
         slope[0] = 1.0 / score
         return log(score)
-    z = links.link_b / score + links.link_c
-    if z > LARGE_EXPONENT:     # the accuracy is exp(-z), or 0
-        slope[0] = links.link_b / (score * score)
-        return -z
-    z = exp(z)
-    slope[0] = links.link_b / (score * score) * z / (links.link_a + z)
+    if flash_saturated(links, score):
+        slope[0] = 0.0
+        return log(flash_accuracy(links, score))
+    if links.score_link == LINK_LOGISTIC:
+        z = exp(-score)
+        slope[0] = z / (1.0 + z)
+        return log(links.link_a) - log1p(z)
+    z = exp(links.link_b / score + links.link_c)
+    slope[0] = links.link_b / (score * score) * (z / (links.link_a + z))
     return -log(links.link_a + z)

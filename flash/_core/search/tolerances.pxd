@@ -21,7 +21,6 @@ cdef extern from *:
     #define FLASH_LINK_SLACK 1e-9
     #define FLASH_NARROW 1e-9
     #define FLASH_NARROW_CHORD 1e-12
-    #define FLASH_LOG_OF_NOTHING -650.0
     #define FLASH_HUGE 1e300
     """
     # relative (of 1 + the size): what a bound may be below an objective that it is to be above
@@ -48,7 +47,5 @@ cdef extern from *:
     # relative width of an interval below which it counts as one number: nothing is divided by it
     const double NARROW "FLASH_NARROW"
     const double NARROW_CHORD "FLASH_NARROW_CHORD"
-    # logarithm of an accuracy that may as well be 0
-    const double LOG_OF_NOTHING "FLASH_LOG_OF_NOTHING"
     # beyond all values; its sums over the cells are finite still
     const double HUGE "FLASH_HUGE"

@@ -195,6 +195,8 @@ cdef double least_score(const flash_links* links, double accuracy) noexcept nogi
     else:
         low = -MOST_LOGIT
         high = MOST_LOGIT
+    if flash_accuracy(links, low) >= accuracy:
+        return -INFINITY
     for _step in range(BISECTIONS):
         middle = 0.5 * (low + high) if links.score_link == LINK_LOGISTIC else sqrt(low) * sqrt(high)
         if flash_accuracy(links, middle) < accuracy:

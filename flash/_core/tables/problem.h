@@ -43,6 +43,10 @@ enum {
     LINK_LOGISTIC    /* a / (1 + exp(-score)) */
 };
 
+/* The exponent in a link ends here: exp() of somewhat more is infinite, and an accuracy of 0 would be
+ * that of all networks beyond. */
+#define FLASH_LARGE_EXPONENT 700.0
+
 /* What weighing a configuration tells. */
 enum { OVER_BUDGET = -1, FEASIBLE = 0, NEW_BEST = 1 };
 
@@ -184,13 +188,27 @@ static inline void flash_metrics(const flash_links *l, const double *x, double *
     m[M_AREA] = flash_area(l, g, x);
 }
 
-static inline double flash_accuracy(const flash_links *l, double score)
+/* Whether the exponent of a score's link is at its end: less of the score changes nothing. */
+static inline int flash_saturated(const flash_links *l, double score)
 {
     if (l->score_link == LINK_NONE)
-        return score;
+        return 0;
     if (l->score_link == LINK_LOGISTIC)
-        return l->link_a / (1.0 + exp(-score));
-    return 1.0 / (l->link_a + exp(l->link_b / score + l->link_c));
+        return !(-score < FLASH_LARGE_EXPONENT);
+    return !(score > 0.0) || !(l->link_b / score + l->link_c < FLASH_LARGE_EXPONENT);
+}
+
+static inline double flash_accuracy(const flash_links *l, double score)
+{
+    double z;
+    if (l->score_link == LINK_NONE)
+        return score;
+    z = l->score_link == LINK_LOGISTIC ? -score : l->link_b / score + l->link_c;
+    if (!(z < FLASH_LARGE_EXPONENT) || (score <= 0.0 && l->score_link != LINK_LOGISTIC))
+        z = FLASH_LARGE_EXPONENT;
+    if (l->score_link == LINK_LOGISTIC)
+        return l->link_a / (1.0 + exp(z));
+    return 1.0 / (l->link_a + exp(z));
 }
 
 /* Feasible if and only if every reported metric meets its budget. */

@@ -124,6 +124,7 @@ cdef extern from "tables/problem.h" nogil:
                       const double* total) noexcept
     void flash_metrics(const flash_links* links, const double* total, double* metric) noexcept
     double flash_accuracy(const flash_links* links, double score) noexcept
+    int flash_saturated(const flash_links* links, double score) noexcept
     int flash_feasible(const flash_links* links, const flash_query* query,
                        const double* metric) noexcept
     double flash_objective(const flash_links* links, const flash_query* query,

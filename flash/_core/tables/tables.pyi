@@ -13,6 +13,8 @@ __all__ = (
     "Tables",
     "VERSION",
     "build_info",
+    "exponential",
+    "logarithm",
     "simd",
     "square_root",
 )
@@ -60,3 +62,5 @@ class Tables:
     def column(self, variant: int, cell: int, column: int) -> bytes | None: ...
 
 def square_root(x: float) -> float: ...
+def exponential(x: float) -> float: ...
+def logarithm(x: float) -> float: ...

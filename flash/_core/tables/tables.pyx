@@ -9,7 +9,7 @@ import os
 
 from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
-from libc.math cimport INFINITY, ceil, isfinite, sqrt
+from libc.math cimport INFINITY, ceil, exp, isfinite, log, sqrt
 from libc.stdint cimport int16_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
@@ -22,7 +22,7 @@ from flash._core.tables.problem cimport (
 )
 
 __all__ = ("COLUMNS", "Classes", "MAX_CELLS", "MAX_STATES", "MAX_TOTAL", "METRICS",
-           "Tables", "VERSION", "build_info", "simd", "square_root")
+           "Tables", "VERSION", "build_info", "exponential", "logarithm", "simd", "square_root")
 
 cdef extern from "tables/memory.h":
     void* flash_memory(size_t size) noexcept nogil
@@ -536,3 +536,13 @@ cdef class Tables:
 def square_root(double x) -> float:
     """For what a search loads: the module math is one more file to load at every start."""
     return sqrt(x)
+
+
+def exponential(double x) -> float:
+    """See `square_root`."""
+    return exp(x)
+
+
+def logarithm(double x) -> float:
+    """See `square_root`."""
+    return log(x)

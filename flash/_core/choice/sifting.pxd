@@ -1,0 +1,233 @@
+"""Groups of many options: a relaxation and an answer from few of them, then all that these leave.
+
+The relaxation is solved over a sample of each group, and what of all options betters it joins, until
+none does: these multipliers are best for all (column generation). Those near to be taken are a
+problem of their own, whose answer is often the best; with it and the bound of all options most are
+ruled out (a core: Pisinger, European Journal of Operational Research 83, 1995).
+"""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from flash._core.choice.best_first cimport best_first
+from flash._core.choice.simplex cimport leave_all, optimise, price, start_relaxation, value_of
+from flash._core.choice.state cimport RAN_OUT, State, change_places, close_group
+from flash._core.choice.tree cimport threshold
+
+
+cdef enum:
+    LARGE = 160          # options of a group that are worth it
+    SAMPLE = 48          # options of a group at first
+    JOINING = 6          # options that join a group at once
+    NEAR = 40            # options of a group in the core, about
+    ROUNDS = 24
+    COUNTED = 256        # options of a group that are counted, for all of them
+    HALVINGS = 24        # of what is near, until about so many are
+    CORE_WORK = 2000000  # numbers looked at in a core at most
+    CORE_NODES = 4000
+    ALL_NODES = 1 << 62
+
+
+cdef extern from *:
+    """
+    #define FLASH_ALMOST_NOTHING 1e-9
+    #define FLASH_NEARLY_BEST 0.5
+    """
+    const double ALMOST_NOTHING "FLASH_ALMOST_NOTHING"   # of a value: what is better by less does
+                                                         # not join
+    const double NEARLY_BEST "FLASH_NEARLY_BEST"         # of the best's gain, for which others join
+
+
+cdef inline int any_large(const State* s) noexcept nogil:
+    cdef int32_t j
+    for j in range(s.n_open):
+        if s.alive[s.open[j]] > LARGE:
+            return 1
+    return 0
+
+
+cdef inline void close_single(State* s) noexcept nogil:
+    cdef int32_t j = 0
+    while j < s.n_open:
+        if s.alive[s.open[j]] == 1:
+            close_group(s, s.open[j])    # another one lies at j now
+        else:
+            j += 1
+
+
+cdef inline void keep_marked(State* s) noexcept nogil:
+    """Of each group's options the marked ones and the key are left, without a note in the trail."""
+    cdef int32_t j, g, i, front
+    for j in range(s.n_open):
+        g = s.open[j]
+        s.mark[s.id[s.key[g]]] = 1
+        front = s.start[g]
+        for i in range(front, front + s.alive[g]):
+            # what is marked of those before i lies before `front`
+            if s.mark[s.id[i]]:
+                change_places(s, g, i, front)
+                front += 1
+        s.alive[g] = front - s.start[g]
+    close_single(s)
+
+
+cdef inline void bring_back(State* s, int32_t n_open) noexcept nogil:
+    """All options that were there before, of so many groups."""
+    cdef int32_t g
+    for g in range(s.n_groups):
+        s.alive[g] = s.full[g]
+    s.n_open = n_open
+
+
+cdef inline double price_hidden(State* s, int32_t g) noexcept nogil:
+    """Reduced values of a group's hidden options, against its key; the greatest."""
+    cdef int32_t first = s.start[g], low = s.alive[g], high = s.full[g], i, k
+    cdef double* d = s.d + first
+    cdef double y, top = -INFINITY, base = value_of(s, g, s.key[g] - first)
+    cdef const double* a
+    for i in range(low, high):
+        d[i] = s.c[first + i] - base
+    for k in range(s.first_block[g], s.first_block[g + 1]):
+        y = s.multiplier[s.row_of[k]]
+        if y != 0.0:
+            a = s.block[k]
+            for i in range(low, high):
+                d[i] -= y * a[i]
+    for i in range(low, high):
+        top = d[i] if d[i] > top else top
+    return top
+
+
+cdef inline int join(State* s, int32_t n_open) noexcept nogil:
+    """Prices what is hidden, and brings a group's options back that are better than its key, the
+    best few of them; how many."""
+    cdef int32_t j, g, i, first, count
+    cdef double top, tolerance = ALMOST_NOTHING * (1.0 + s.size_c / s.n_groups)
+    cdef int joined = 0
+    for j in range(n_open):
+        g = s.open[j]
+        first = s.start[g]
+        top = price_hidden(s, g)
+        if top <= tolerance:
+            continue
+        top *= NEARLY_BEST
+        count = 0
+        for i in range(first + s.alive[g], first + s.full[g]):
+            if s.d[i] >= top and count < JOINING:
+                # what lies there now was looked at before
+                change_places(s, g, i, first + s.alive[g])
+                s.alive[g] += 1
+                count += 1
+        joined += count
+    return joined
+
+
+cdef inline void mark_sample(State* s) noexcept nogil:
+    """Every so many of a group's options, its best one, and of each row those that take least."""
+    cdef int32_t j, g, i, k, n, step, best
+    for j in range(s.n_open):
+        g = s.open[j]
+        n = s.alive[g]
+        step = 1 + n // SAMPLE
+        best = 0
+        for i in range(n):
+            if i % step == 0 or n <= LARGE:
+                s.mark[s.id[s.start[g] + i]] = 1
+            if s.c[s.start[g] + i] > s.c[s.start[g] + best]:
+                best = i
+        s.mark[s.id[s.start[g] + best]] = 1
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            best = 0
+            for i in range(1, n):
+                if s.block[k][i] < s.block[k][best]:
+                    best = i
+            s.mark[s.id[s.start[g] + best]] = 1
+        s.mark[s.id[s.key[g]]] = 1
+
+
+cdef inline void mark_near(State* s, double scale) noexcept nogil:
+    """Marks, of all options, those whose reduced value is near enough to 0 that about NEAR a group
+    are; scale: the most that may be near."""
+    cdef int32_t j, g, i, step, count, most = NEAR * s.n_open
+    cdef double low = 0.0, high = scale, middle
+    cdef int _step
+    for _step in range(HALVINGS):        # about `most` options at most are within low
+        middle = 0.5 * (low + high)
+        count = 0
+        for j in range(s.n_open):
+            g = s.open[j]
+            step = 1 + s.alive[g] // COUNTED
+            i = s.start[g]
+            while i < s.start[g] + s.alive[g]:
+                count += step * (s.d[i] >= -middle)
+                i += step
+        if count > most:
+            high = middle
+        else:
+            low = middle
+    memset(s.mark, 0, s.n)
+    for j in range(s.n_open):
+        g = s.open[j]
+        for i in range(s.start[g], s.start[g] + s.alive[g]):
+            if s.d[i] >= -low:
+                s.mark[s.id[i]] = 1
+        s.mark[s.id[s.key[g]]] = 1
+
+
+cdef inline void mark_worth(State* s, double least) noexcept nogil:
+    """Marks what the bound does not rule out."""
+    cdef int32_t j, g, i
+    for j in range(s.n_open):
+        g = s.open[j]
+        for i in range(s.start[g], s.start[g] + s.alive[g]):
+            s.mark[s.id[i]] = s.d[i] >= least
+
+
+cdef inline double sift(State* s) noexcept nogil:
+    """Rules out for good what a good answer does. The bound of all options."""
+    cdef double bound = INFINITY
+    cdef int32_t r, g, _round, n_open = s.n_open
+    cdef int solved
+    for g in range(s.n_groups):
+        s.full[g] = s.alive[g]
+    memset(s.mark, 0, s.n)
+    start_relaxation(s)
+    mark_sample(s)
+    keep_marked(s)
+    for _round in range(ROUNDS):
+        # solved over what is there; hidden options join while any is better
+        start_relaxation(s)
+        solved = optimise(s, -INFINITY)
+        if solved <= 0 or s.ended != RAN_OUT or not join(s, n_open):
+            break
+        close_single(s)
+    for r in range(s.n_rows):
+        s.kept[r] = s.multiplier[r]
+    leave_all(s)
+    bring_back(s, n_open)
+    bound = price(s)
+    mark_near(s, s.size_c)
+    keep_marked(s)
+    best_first(s, CORE_WORK, CORE_NODES)
+    bring_back(s, n_open)
+    for r in range(s.n_rows):
+        s.multiplier[r] = s.kept[r]
+    bound = min(bound, price(s))
+    if (s.found or s.asked) and bound >= threshold(s):
+        mark_worth(s, threshold(s) - bound)
+        keep_marked(s)
+    return bound
+
+
+cdef inline void search(State* s, int64_t first) noexcept nogil:
+    """The whole problem. `bound` is what is left open at the end."""
+    cdef double bound = INFINITY
+    if any_large(s):
+        bound = sift(s)
+    if bound >= threshold(s):
+        best_first(s, first, ALL_NODES)
+        s.bound = min(s.bound, bound)
+    else:
+        s.bound = -INFINITY
+    s.over = 1

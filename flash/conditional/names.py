@@ -1,0 +1,150 @@
+"""What conditions on networks may name: metrics, and the choices of a space."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+
+import numpy as np
+
+from ..base.checks import hint, shown
+from ..choosing.conditions import COMPARE, Own, PeakLimit, Reader, Row, Sum
+from ..spaces.index import GLOBALS, digits_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ..spaces.space import SearchSpace
+
+__all__ = ["NetworkReader", "column_of", "names_choices"]
+
+GLOBAL = -1  # stands for a group, of a choice that all cells share
+
+
+class NetworkReader(Reader):
+    """Reads conditions on the networks of one variant of a space.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    metrics : sequence of str
+        What adds up, and what compares alone ("accuracy").
+    text : str
+    plan : tuple
+        `SearchSpace.plan`.
+    variant : int or None
+        None: a look at the names alone.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        metrics: Sequence[str],
+        text: str,
+        plan: Any,
+        variant: int | None = None,
+        name: str = "where",
+    ) -> None:
+        self.space, self.known = space, tuple(metrics)
+        self.text, self.name = text, name
+        self.plan = plan
+        self.variant = 0 if variant is None else variant
+
+    def named(self, name: str) -> Any:
+        if name in self.known:
+            return Sum({name: Fraction(1)}, {}, Fraction(0))
+        variables = self.space.variables
+        if name not in variables:
+            raise self.fault(
+                f"it names no metric and no choice: {shown(name)}"
+                f"{hint(name, (*self.known, *variables))}; the metrics are "
+                f"{', '.join(self.known)}, the choices {', '.join(variables)}"
+            )
+        place = variables.index(name)
+        if place < GLOBALS:
+            return Own(name, GLOBAL)
+        kind, _, cell = name.rpartition("_")
+        return Own(kind, int(cell))
+
+    def subscript(self, node: ast.Subscript) -> Own:
+        raise self.fault(f"{shown(ast.unparse(node))} is not understood: a choice is depth_0")
+
+    def arithmetic(self, node: ast.BinOp) -> Any:
+        if isinstance(node.op, ast.MatMult):  # latency_ms@pi
+            if not isinstance(node.left, ast.Name) or not isinstance(node.right, ast.Name):
+                raise self.fault(f"{shown(ast.unparse(node))}: a device's cost is latency_ms@pi")
+            return self.named(f"{node.left.id}@{node.right.id}")
+        return super().arithmetic(node)
+
+    def sum_of(self, value: Any) -> Sum:
+        if isinstance(value, Own):
+            raise self.fault(
+                f"{self.told(value)} is a choice: it is compared with a number or another choice, "
+                "and not added to metrics"
+            )
+        return super().sum_of(value)
+
+    def least(self, given: Sum) -> Fraction:
+        """Every cost and every count is positive."""
+        positive = all(one > 0 for one in given.terms.values()) and given.constant >= 0
+        return Fraction(1 if positive and given.terms else -1)
+
+    def told(self, own: Own) -> str:
+        return own.column if own.group == GLOBAL else f"{own.column}_{own.group}"
+
+    def values(self, own: Own) -> Any:
+        """Return what each of a cell's rows has of a choice; of a global one a single number."""
+        space = self.space
+        _, resolution, cells = self.plan[2][self.variant]
+        if own.group == GLOBAL:
+            factor, count, _ = digits_of(self.variant, space.lengths[:GLOBALS])
+            number = {
+                "width_multiplier": space.factors[factor],
+                "cells": space.cells[count],
+                "resolution": resolution,
+            }[own.column]
+            return np.array([float(number)])
+        if own.group >= len(cells):
+            return np.zeros(0)
+        return column_of(cells[own.group], own.column)
+
+    def single(self, own: Own, sign: str, value: Any) -> Any:
+        if not isinstance(value, Fraction):
+            raise self.fault(f"{self.told(own)} is a number, compared with the text {shown(value)}")
+        mask = COMPARE[sign](self.values(own), float(value))
+        if own.group == GLOBAL:
+            return ("one", 0, np.full(1, bool(mask[0])))
+        return ("one", own.group, mask)
+
+    def pair(self, left: Own, sign: str, right: Own) -> Any:
+        a, b = self.values(left), self.values(right)
+        if left.group == right.group or GLOBAL in (left.group, right.group):
+            group = max(left.group, right.group, 0)
+            return ("one", group, np.asarray(COMPARE[sign](a, b)))
+        return ("two", (left.group, a), sign, (right.group, b))
+
+    def limits(self, part: Row | PeakLimit) -> list[Any]:
+        return [part]
+
+
+def column_of(cell: Any, name: str) -> Any:
+    """Return a choice of each row of a cell, in the space's own order."""
+    _, widths, depths, skips, expansions, kernels = cell
+    shape = (len(widths), len(depths), len(skips[0]), len(expansions), len(kernels))
+    table = {"width": widths, "depth": depths, "expansion": expansions, "kernel": kernels}
+    if name == "skips":
+        grid = np.asarray(skips, float)[:, None, :, None, None]
+    else:
+        axis = ("width", "depth", "skips", "expansion", "kernel").index(name)
+        grid = np.asarray(table[name], float).reshape([-1 if k == axis else 1 for k in range(5)])
+    return np.broadcast_to(grid, shape).reshape(-1).copy()
+
+
+def names_choices(text: str, space: SearchSpace) -> bool:
+    """Whether a condition names a choice of the space: it then differs between variants."""
+    return any(
+        isinstance(node, ast.Name) and node.id in space.variables
+        for node in ast.walk(ast.parse(text.strip(), mode="eval"))
+    )

@@ -1,0 +1,249 @@
+"""The compiled tables of a space on its devices, as columns of numbers for each variant.
+
+Of every metric there are two linear forms over a box of totals, one that no network of the box is
+below and one that none is above; where a metric is a plain sum both are the metric itself.
+"""
+
+from __future__ import annotations
+
+from math import inf, log
+
+import numpy as np
+
+from ..base.names import COSTS, Column, Metric
+from ..base.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from ..predictors.predictor import AccuracyPredictor
+    from ..problem.compiling import Problem
+
+__all__ = ["Box", "Device", "Form", "Tables", "whole_box"]
+
+# Of a class in the core's links: where it ends, then what it multiplies and adds.
+ENDS, LATENCY_IN, LATENCY_OUT, ENERGY_IN, ENERGY_OUT, LEAK_OUT, AREA = range(7)
+OUTWARD = 1e-13  # relative: more than what float64 loses in a form
+
+
+class Form(Record):
+    """sum of weight * column + constant.
+
+    Parameters
+    ----------
+    weights : dict of (int, int) to float
+        Of the column of a device, by its number.
+    constant : float
+    exact : bool
+        Whether it is the metric itself, not a bound on it.
+    """
+
+    weights: dict[tuple[int, int], float]
+    constant: float
+    exact: bool
+
+
+class Box(Record):
+    """What totals may be: of each device its scale and its peak, and of the counts.
+
+    Parameters
+    ----------
+    variant : int
+    low, high : dict of (int, int) to float
+        Of a device's column; what is not there is free.
+    """
+
+    variant: int
+    low: Mapping[tuple[int, int], float]
+    high: Mapping[tuple[int, int], float]
+
+    def cut(self, key: tuple[int, int], at: float) -> tuple[Box, Box]:
+        """Return the parts up to a total and above it; totals are integers."""
+        return (
+            Box(self.variant, self.low, {**self.high, key: at}),
+            Box(self.variant, {**self.low, key: at + 1.0}, self.high),
+        )
+
+
+class Device:
+    """One target's tables and what links their totals to costs."""
+
+    def __init__(self, number: int, suffix: str, problem: Problem) -> None:
+        self.number, self.suffix, self.problem = number, suffix, problem
+        links = problem.model.links
+        self.quantum: tuple[float, ...] = links["quantum"]
+        classes = links.get("classes")
+        self.classes: list[tuple[float, ...]] = [] if classes is None else list(classes)
+        self.leakage: float = links.get("leakage", 0.0)
+        self.area_per_scale: float = links.get("area_per_scale", 0.0)
+
+    @property
+    def metrics(self) -> dict[str, int]:
+        """Names of its costs, and their numbers."""
+        own = self.problem.target.metrics
+        return {f"{name}{self.suffix}": COSTS.index(name) + 1 for name in own}
+
+    def class_at(self, scale: float) -> tuple[float, ...]:
+        if not self.classes:
+            return (inf, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return next(one for one in self.classes if scale <= one[ENDS] or one is self.classes[-1])
+
+    def form(self, metric: int, box: Box, upper: bool) -> Form:
+        """Return a form below a cost over a box, or above it."""
+        ends = box.high if upper else box.low
+        scale = ends.get((self.number, Column.SCALE), 0.0)
+        group = self.class_at(scale)
+        ms, mj, mm2 = (self.quantum[k] for k in (Metric.LATENCY, Metric.ENERGY, Metric.AREA))
+        if metric == Metric.LATENCY:
+            weights = {
+                Column.LATENCY: ms,
+                Column.LATENCY_IN: ms * group[LATENCY_IN],
+                Column.LATENCY_OUT: ms * group[LATENCY_OUT],
+            }
+            return self._form(weights, 0.0)
+        if metric == Metric.ENERGY:
+            leak = self.leakage * scale * ms
+            weights = {
+                Column.ENERGY: mj,
+                Column.ENERGY_IN: mj * group[ENERGY_IN],
+                Column.ENERGY_OUT: mj * group[ENERGY_OUT],
+                Column.LEAK: leak,
+                Column.LEAK_IN: leak * group[LATENCY_IN],
+                Column.LATENCY_OUT: leak * group[LEAK_OUT],
+            }
+            return self._form(weights, 0.0)
+        peak = ends.get((self.number, Column.PEAK), 0.0)
+        weights = {Column.AREA: mm2, Column.SCALE: self.area_per_scale}
+        return self._form(weights, mm2 * peak + group[AREA])
+
+    def _form(self, weights: Mapping[int, float], constant: float) -> Form:
+        exact = not self.classes and self.leakage == 0.0 and constant == 0.0
+        used = {(self.number, k): one for k, one in weights.items() if one}
+        return Form(used, constant, exact and len(used) == 1)
+
+
+class Tables:
+    """All devices' columns.
+
+    Parameters
+    ----------
+    devices : sequence of Device
+        Of one space; the first has the counts.
+    scored : Device
+        Whose score is maximised, or told; by a predictor or NN-Degrees.
+    degrees : Device
+        Whose score is NN-Degree.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        scored: Device,
+        degrees: Device,
+        predictor: AccuracyPredictor | None,
+    ) -> None:
+        self.devices = {one.number: one for one in (*devices, scored, degrees)}
+        self.costs = list(devices)
+        self.scored, self.degrees, self.predictor = scored, degrees, predictor
+        terms = None if predictor is None else predictor.terms
+        intercept, self.log_macs, self.log_params = (0.0, 0.0, 0.0) if terms is None else terms[:3]
+        unit = scored.quantum[Metric.SCORE]
+        self.intercept = round(intercept / unit) * unit  # as the tables have it
+        self._columns: dict[tuple[int, int, int, int], Any] = {}
+
+    def sizes(self, variant: int) -> tuple[int, ...]:
+        return self.scored.problem.tables.rows[variant]
+
+    def column(self, variant: int, cell: int, device: int, k: int) -> npt.NDArray[np.float64]:
+        """Return a column of one cell's rows; zeros where it is absent."""
+        key = (variant, cell, device, k)
+        found = self._columns.get(key)
+        if found is None:
+            raw = self.devices[device].problem.tables.column(variant, cell, k)
+            n = self.sizes(variant)[cell]
+            found = np.zeros(n) if raw is None else np.frombuffer(raw)
+            self._columns[key] = found
+        return found
+
+    def form(self, name: str, box: Box, upper: bool) -> Form:
+        """Return a form below or above a metric by its name."""
+        if name == "nn_degree":
+            unit = self.degrees.quantum[Metric.SCORE]
+            return Form({(self.degrees.number, Column.SCORE): unit}, 0.0, True)
+        if name in ("params", "macs"):
+            k = Column.PARAMS if name == "params" else Column.MACS
+            return Form({(self.scored.number, k): 1.0}, 0.0, True)
+        if name == "score":
+            return self._score(box, upper)
+        for device in self.costs:
+            if name in device.metrics:
+                return device.form(device.metrics[name], box, upper)
+        raise KeyError(name)
+
+    def _score(self, box: Box, upper: bool) -> Form:
+        """The score, with a predictor's logarithms by tangents and chords."""
+        number = self.scored.number
+        weights = {(number, Column.SCORE): self.scored.quantum[Metric.SCORE]}
+        constant, exact = self.intercept, True
+        for k, factor in ((Column.MACS, self.log_macs), (Column.PARAMS, self.log_params)):
+            if factor == 0.0:
+                continue
+            low, high = box.low[number, k], box.high[number, k]
+            exact = False
+            if (factor > 0.0) == upper:  # a tangent, in the middle
+                middle = 0.5 * (low + high)
+                slope, height = 1.0 / middle, log(middle) - 1.0
+            else:
+                slope = (log(high) - log(low)) / (high - low) if high > low else 0.0
+                height = log(low) - slope * low
+            weights[number, k] = weights.get((number, k), 0.0) + factor * slope
+            constant += factor * height
+        return Form(weights, constant, exact)
+
+    def metrics_of(self, variant: int, rows: Sequence[int]) -> dict[str, float]:
+        """Return an answer's exact metrics by name, with "score"."""
+
+        found: dict[str, float] = {}
+        for device in self.costs:
+            values = self._evaluated(device, variant, rows)
+            for name, k in device.metrics.items():
+                found[name] = values[k]
+        values = self._evaluated(self.scored, variant, rows)
+        found["score"] = values[Metric.SCORE]
+        found["params"], found["macs"] = values[Metric.PARAMS], values[Metric.MACS]
+        found["nn_degree"] = self._evaluated(self.degrees, variant, rows)[Metric.SCORE]
+        return found
+
+    def _evaluated(self, device: Device, variant: int, rows: Sequence[int]) -> list[float]:
+        from .._core.costing import batch
+
+        row: Any = np.zeros((1, max(device.problem.layout)), np.int32)
+        row[0, : len(rows)] = rows
+        at: Any = np.array([variant], np.int32)
+        return [float(one[0]) for one in batch.evaluate(device.problem.tables, at, row)]
+
+    def totals_of(
+        self, variant: int, rows: Sequence[int], keys: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], float]:
+        """Return an answer's totals of some columns; of peaks the largest."""
+        found: dict[tuple[int, int], float] = {}
+        for device, k in keys:
+            own = [float(self.column(variant, c, device, k)[r]) for c, r in enumerate(rows)]
+            found[device, k] = max(own) if k == Column.PEAK else sum(own)
+        return found
+
+
+def whole_box(tables: Tables, variant: int, keys: Sequence[tuple[int, int]]) -> Box:
+    """Return what a variant's totals can be."""
+    low, high = {}, {}
+    cells = range(len(tables.sizes(variant)))
+    for device, k in keys:
+        columns = [tables.column(variant, c, device, k) for c in cells]
+        join = max if k == Column.PEAK else sum
+        low[device, k] = float(join(one.min() for one in columns))
+        high[device, k] = float(join(one.max() for one in columns))
+    return Box(variant, low, high)

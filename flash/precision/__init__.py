@@ -1,0 +1,2 @@
+"""Bits for each layer: what fewer cost (`flash.sensitivities`), and modules that have them
+(`flash.quantised`). What a number of bits makes of weights is `rounding.py`, for both."""

@@ -1,0 +1,42 @@
+"""docs/mixed-precision.md: its code runs, and does what the page says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twins.places import ROOT
+
+import flash
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = ROOT / "docs" / "mixed-precision.md"
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.slow,
+    pytest.mark.processes,
+    pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository"),
+]
+
+
+def test_the_page_s_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 6
+    known: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), known)
+    table, answer = known["table"], known["answer"]
+    assert table.totals(answer)["weights_kib"] <= known["budget"]
+    assert known["accuracy"](known["module"]) > 0.9
+    assert known["tuned"] > known["accuracy"](known["uniform"])
+    assert table.totals(answer)["loss"] <= table.totals(3)["loss"]
+    assert table.totals(known["better"])["weights_kib"] <= known["budget"]
+    assert known["loss_of"](known["better"]) <= known["loss_of"](answer)
+    for name in ("answer", "better"):
+        mixed = flash.quantised(known["module"], known[name])
+        assert known["accuracy"](mixed) > known["accuracy"](known["uniform"])
