@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from ..base.html import Part, Row
     from ..base.plain import Check
     from .explaining import Steps
 
@@ -182,7 +183,20 @@ class ChoiceResult(Record):
         return str(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.status}: {self.message}"]
+        from ..results.screen import text
+
+        return text(self._parts())
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        return page(self._parts())
+
+    def _parts(self) -> list[Part]:
+        """Return what is shown: lines of text, and a table of the choices."""
+        from ..results.screen import duration
+
+        lines: list[Part] = [f"{self.status}: {self.message}"]
         if self.objective is not None:
             word = "maximised" if self.greatest else "minimised"
             lines.append(f"{self.objective_name} {word}: {self.objective:.6g}")
@@ -191,21 +205,19 @@ class ChoiceResult(Record):
                 lines.append(f"bound: {self.bound:.6g}{gap}")
         if self.metrics:
             lines.append(", ".join(f"{name} {one:.6g}" for name, one in self.metrics.items()))
-        for one in self.where:
-            lines.append(f"  where {one}")
+        lines += [f"where {one}" for one in self.where]
         if self.choices is not None:
-            lines += _listed(self.choices)
+            pairs = list(self.choices.items())
+            rows: list[Row] = [[name, option or "(covered)"] for name, option in pairs[:SHOWN]]
+            if len(pairs) > SHOWN:
+                rows.append(f"... and {len(pairs) - SHOWN} more")
+            lines += ["", (rows, 2, False), ""]
         for i, alternative in enumerate(self.alternatives):
             tie = ", as good" if alternative.tied else ""
             lines.append(f"answer {i + 2}: {alternative.objective:.6g}{tie}")
         lines += [f"note: {one}" for one in self.flags]
-        lines.append(f"{self.nodes} nodes, {1e3 * self.elapsed_s:.3g} ms")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(str(self))}</pre>"
+        lines.append(f"{self.nodes} nodes, {duration(self.elapsed_s)}")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result."""
@@ -322,17 +334,6 @@ _FIELDS = (
     "nodes", "elapsed_s",
 )  # fmt: skip
 _OF_ALTERNATIVE = ("choices", "metrics", "objective", "proven", "tied")
-
-
-def _listed(choices: Mapping[str, str | None]) -> list[str]:
-    width = max(len(name) for name in list(choices)[:SHOWN])
-    lines = [
-        f"  {name:<{width}}  {'(covered)' if option is None else option}"
-        for name, option in list(choices.items())[:SHOWN]
-    ]
-    if len(choices) > SHOWN:
-        lines.append(f"  ... and {len(choices) - SHOWN} more")
-    return lines
 
 
 def columns_of(

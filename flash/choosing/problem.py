@@ -242,6 +242,16 @@ class ChoiceProblem:
             f"metrics {', '.join(self.metrics)})"
         )
 
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        rows = [["metric", "least", "most", ""]]
+        for name, values in self._values.items():
+            kind = "largest counts" if name in self.peaks else "adds up"
+            rows.append([name, f"{values.min():.6g}", f"{values.max():.6g}", kind])
+        n = len(self._labels)
+        return page([f"{len(self.groups)} groups, {n} options", (rows, 1, True)])
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChoiceProblem) and self.to_dict() == other.to_dict()
 

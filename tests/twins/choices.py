@@ -104,6 +104,16 @@ def holds(condition: str) -> Any:
     return compile(tree, "condition", "eval")
 
 
+def met(table: Table, where: list[str]) -> list[Answer]:
+    """All answers that meet the conditions."""
+    codes = [holds(one) for one in where]
+    return [
+        answer
+        for answer in table.answers()
+        if all(eval(code, {"Fraction": Fraction}, table.environment(answer)) for code in codes)
+    ]
+
+
 def random_problem(seed: int) -> flash.ChoiceProblem:
     """A small problem of any kind."""
     draw = random.Random(seed)
