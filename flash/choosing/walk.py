@@ -320,9 +320,10 @@ class Walk:
         picks = np.full((n, self.n_groups), -1, np.int32)
         place, label = np.zeros(n, np.int64), np.zeros(n, np.int64)
         for g in range(self.n_groups):
-            here = place == g
-            for state in np.unique(label[here]).tolist():
-                rows = np.flatnonzero(here & (label == state))
+            here = np.flatnonzero(place == g)
+            handed_on = label[here]
+            for state in np.unique(handed_on).tolist():
+                rows = here[handed_on == state]
                 options = np.arange(self.start[g], self.start[g + 1])
                 if self.takes is not None and g:
                     options = options[self.takes[options] == state]
