@@ -439,13 +439,16 @@ class ChoiceProblem:
         return cls.from_dict(parsed(source, "the problem file"))
 
     def to_frame(self) -> DataFrame:
-        """Return the table as a pandas DataFrame, a row for each option."""
+        """Return the table as a pandas DataFrame, a row for each option, with what spans and states
+        there are as "until", "takes" and "gives"."""
         from ..base.extras import require
 
         pandas = require("to_frame()", "plot", "pandas")
         names = [self.groups[g] for g in self.group_of()]
         columns = {self.group_name: names, self.option_name: self._labels, **self._values}
-        frame: DataFrame = pandas.DataFrame({**columns, **self.attributes})
+        data = self.to_dict()
+        more = {name: data[name] for name in ("until", "takes", "gives") if name in data}
+        frame: DataFrame = pandas.DataFrame({**columns, **self.attributes, **more})
         return frame
 
 
