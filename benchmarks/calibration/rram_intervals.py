@@ -53,11 +53,11 @@ def terms(model: Model, runs: Runs, metric: str) -> tuple[list[str], Array, Arra
 
 
 def tables(
-    runs: Runs, use: Mask, model: Model, judged: Runs | None = None
+    runs: Runs, use: Mask, model: Model, judged: Runs | None = None, part: Mask | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the interval table of each metric, of a model fitted on the networks of `use`.
 
-    judged: further networks, which no fit has seen: their errors count as they are.
+    judged: further networks, which no fit has seen: their errors count as they are; part: of them.
     """
     groups, wanted = np.array(runs.groups), measured(runs)
     left = {metric: np.full(len(groups), np.nan) for metric in METRICS}
@@ -71,28 +71,29 @@ def tables(
         names, columns, values = terms(model, runs, metric)
         parts = [(columns[use], wanted[metric][use], left[metric][use], groups[use])]
         if judged is not None:
+            chosen = np.ones(len(judged.names), bool) if part is None else part
             y = measured(judged)[metric]
             own = np.array(judged.groups) + groups.max() + 1
-            found = model.totals(judged)[metric] * y
-            parts.append((terms(model, judged, metric)[1], y, found, own))
+            further = (terms(model, judged, metric)[1], y, model.totals(judged)[metric] * y, own)
+            parts.append(tuple(one[chosen] for one in further))
         together = [np.concatenate(one) for one in zip(*parts, strict=True)]
         result[metric] = {"terms": names, **interval_table(*together, values, RIDGE)}
     return result
 
 
-def covered(
-    runs: Runs, use: Mask, judge: Mask, model: Model, other: Runs | None = None
-) -> dict[str, Mask]:
-    """Return for each metric whether the 90 % intervals of a model fitted on `use` hold: for the
-    networks of `judge`, or for those of other runs."""
-    made = tables(runs, use, model)
-    at = runs if other is None else other
-    ratios = model.totals(at)
+def covered(runs: Runs, use: Mask, judge: Mask, model: Model) -> dict[str, Mask]:
+    """Return for each metric whether the 90 % intervals of a model fitted on `use` hold the
+    networks of `judge`."""
+    return _held(tables(runs, use, model), runs, judge, model)
+
+
+def _held(made: dict[str, Any], runs: Runs, judge: Mask, model: Model) -> dict[str, Mask]:
+    ratios = model.totals(runs)
     result = {}
-    for metric, y in measured(at).items():
-        chosen = judge if other is None else np.ones(len(y), bool)
-        ratio = ratios[metric][chosen]
-        width = half_widths(made[metric], terms(model, at, metric)[1][chosen], ratio * y[chosen])
+    for metric, y in measured(runs).items():
+        ratio = ratios[metric][judge]
+        columns = terms(model, runs, metric)[1][judge]
+        width = half_widths(made[metric], columns, ratio * y[judge])
         result[metric] = np.abs(np.log(ratio)) <= width
     return result
 
@@ -104,3 +105,19 @@ def coverage_held_out(runs: Runs) -> dict[str, float]:
         for metric, one in covered(runs, use, ~use, Model(runs, use)).items():
             found.setdefault(metric, []).append(one)
     return {metric: coverage(one) for metric, one in found.items()}
+
+
+def covered_by_halves(
+    runs: Runs, model: Model, judged: Runs, draws: int, seed: int
+) -> dict[str, list[Mask]]:
+    """Return for each metric and draw whether intervals hold one half of the judged runs, which
+    neither the fit nor the table has seen: the table is of the fitted runs and the other half."""
+    rng = np.random.default_rng(seed)
+    every = np.ones(len(runs.names), bool)
+    found: dict[str, list[Mask]] = {}
+    for _ in range(draws):
+        part = rng.permutation(len(judged.names)) < len(judged.names) // 2
+        made = tables(runs, every, model, judged, part)
+        for metric, one in _held(made, judged, ~part, model).items():
+            found.setdefault(metric, []).append(one)
+    return found

@@ -105,6 +105,10 @@ def measure(name: str, problem: Problem, seeds: int) -> dict[str, Any]:
         "optimum": comparison.optimum,
         "quality": comparison.quality,
         "rows": plain["rows"],
+        "used": {  # evaluations of a run, in the median
+            method: statistics.median([float(run.nfev) for run in many])
+            for method, many in comparison.runs.items()
+        },
         "skipped": plain["skipped"],
         "curves": {
             what: {

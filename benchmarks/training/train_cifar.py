@@ -37,7 +37,7 @@ def images(folder: Path) -> dict[str, Any]:
     """Return the experiment's images, reduced and normalised by the training images' statistics."""
     import torch
 
-    from flash.networks.writing import require
+    from flash.base.extras import require
 
     require("reading the images", "bench", "PIL.Image")
     from PIL import Image

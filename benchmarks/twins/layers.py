@@ -26,7 +26,8 @@ from benchmarks.twins.links import (
     Links,
     costs,
 )
-from flash.hardware import COLUMNS, KINDS
+from flash.base.names import COST_COLUMNS
+from flash.hardware import KINDS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -66,13 +67,13 @@ class LayerTwin:
         terms = [
             (i, k, float(table[column][feature]))
             for i, feature in enumerate(KINDS[target.kind].FEATURES)
-            for k, column in enumerate(COLUMNS, 1)
+            for k, column in enumerate(COST_COLUMNS, 1)
             if table.get(column, {}).get(feature, 0.0)
         ]
         self.rram = target.kind == "rram"
         self.links = Links(problem.model)
         if self.rram:  # tiles select the class; what they cost is a link
-            terms = [one for one in terms if one[:2] != (0, COLUMNS.index("area_mm2") + 1)]
+            terms = [one for one in terms if one[:2] != (0, COST_COLUMNS.index("area_mm2") + 1)]
             terms.append((0, SCALE, 1.0))
         self.places = np.array([(i, k) for i, k, _ in terms], dtype=np.int64)
         self.weights = np.array([w for _, _, w in terms])

@@ -158,8 +158,9 @@ class Boxes:
         clauses = self.clauses(box.variant)
         if clauses is None:
             return -inf, None
+        clauses = [*clauses, *self.peaks(box)]
         keep = self.kept(box, clauses)
-        if any(not len(one) for one in keep):
+        if any(not len(one) for one in keep) or any(not one.masks for one in clauses):
             return -inf, None
         start = np.cumsum([0, *map(len, keep)]).astype(np.int32)
         rows: list[Any] = []
@@ -246,6 +247,17 @@ class Boxes:
         slack = EQUAL * (abs(limit) + abs(form.constant))
         rows.append(np.floor(values / unit - OFF))
         limits.append(float(ceil((limit - form.constant + slack) / unit)))
+
+    def peaks(self, box: Box) -> list[Clause]:
+        """Return that some cell has at least the box's peak."""
+        found = []
+        for (device, k), low in box.low.items():
+            if k == Column.PEAK:
+                cells = range(len(self.tables.sizes(box.variant)))
+                masks = {c: self.tables.column(box.variant, c, device, k) >= low for c in cells}
+                if not any(mask.all() for mask in masks.values()):
+                    found.append(Clause({c: mask for c, mask in masks.items() if mask.any()}))
+        return found
 
     def kept(self, box: Box, clauses: Sequence[Clause]) -> list[Any]:
         """Return each cell's rows that a box and single-cell conditions leave."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from fractions import Fraction
 
 import numpy as np
 
 from ..base.checks import hint, shown
-from ..choosing.conditions import COMPARE, Own, PeakLimit, Reader, Row, Sum
+from ..choosing.conditions import COMPARE, Condition, Number, Own, PeakLimit, Reader, Row, Sum
 from ..spaces.index import GLOBALS, digits_of
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkReader", "column_of", "names_choices"]
 
+_AT = "__at__"
+_DEVICE = re.compile(r"([A-Za-z_]\w*)@([A-Za-z_]\w*)")
 GLOBAL = -1  # stands for a group, of a choice that all cells share
 
 
@@ -52,7 +55,25 @@ class NetworkReader(Reader):
         self.plan = plan
         self.variant = 0 if variant is None else variant
 
+    def value(self, node: ast.expr) -> Any:
+        found = super().value(node)
+        if isinstance(node, ast.Constant) and isinstance(found, Number):
+            return Number(Fraction(float(found.value)))  # what metrics are: float64
+        return found
+
+    def body(self) -> ast.expr:
+        """The text with ``latency_ms@pi`` as one name: to Python it would be a product."""
+        own, self.text = self.text, _DEVICE.sub(rf"\1{_AT}\2", self.text)
+        try:
+            return super().body()
+        finally:
+            self.text = own
+
+    def conditions(self) -> list[Condition]:
+        return [Condition(one.text.replace(_AT, "@"), one.parts) for one in super().conditions()]
+
     def named(self, name: str) -> Any:
+        name = name.replace(_AT, "@")
         if name in self.known:
             return Sum({name: Fraction(1)}, {}, Fraction(0))
         variables = self.space.variables
@@ -70,13 +91,6 @@ class NetworkReader(Reader):
 
     def subscript(self, node: ast.Subscript) -> Own:
         raise self.fault(f"{shown(ast.unparse(node))} is not understood: a choice is depth_0")
-
-    def arithmetic(self, node: ast.BinOp) -> Any:
-        if isinstance(node.op, ast.MatMult):  # latency_ms@pi
-            if not isinstance(node.left, ast.Name) or not isinstance(node.right, ast.Name):
-                raise self.fault(f"{shown(ast.unparse(node))}: a device's cost is latency_ms@pi")
-            return self.named(f"{node.left.id}@{node.right.id}")
-        return super().arithmetic(node)
 
     def sum_of(self, value: Any) -> Sum:
         if isinstance(value, Own):
@@ -146,5 +160,5 @@ def names_choices(text: str, space: SearchSpace) -> bool:
     """Whether a condition names a choice of the space: it then differs between variants."""
     return any(
         isinstance(node, ast.Name) and node.id in space.variables
-        for node in ast.walk(ast.parse(text.strip(), mode="eval"))
+        for node in ast.walk(ast.parse(_DEVICE.sub(rf"\1{_AT}\2", text.strip()), mode="eval"))
     )

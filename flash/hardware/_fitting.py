@@ -335,8 +335,8 @@ def interval_table(
     -------
     dict
         "scores": the absolute logarithmic errors of left-out networks, each over sqrt(1 + h),
-        the mean of a group, rising; "inverse": the matrix Q of h = a Q a, where a is a row of
-        columns over what is predicted for it: how far a network is from those measured
+        rising, as many as there are groups; "inverse": the matrix Q of h = a Q a, where a is a
+        row of columns over what is predicted for it: how far a network is from those measured
         (leverage); "most": the greatest h of a left-out network.
 
     Notes
@@ -362,13 +362,25 @@ def interval_table(
         score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
         unit = max(float(np.median(score)), 1e-3 * float(np.median(error)), 1e-6)
         h = plain + (a**2 @ doubted**2) / unit**2
-    score = np.bincount(place, error / np.sqrt(1.0 + h)) / np.bincount(place)
+    score = _of_groups(error / np.sqrt(1.0 + h), place)
     inverse = inverse + kinds + np.diag((doubted / unit) ** 2)
     return {
-        "scores": [float(f"{s:.6g}") for s in np.sort(score)],
+        "scores": [float(f"{s:.6g}") for s in score],
         "most": float(f"{h.max():.6g}"),
         "inverse": [[float(f"{v:.6g}") for v in row] for row in inverse],
     }
+
+
+def _of_groups(score: Array, place: NDArray[np.intp]) -> Array:
+    """Return as many scores as there are groups, rising: quantiles of those of all networks.
+
+    So many say how sure the greatest of them is, for networks of a group are alike; but they are
+    spread as those of single networks are, each as likely as any other. Means of groups would be
+    spread less, and intervals by them too narrow for any one network.
+    """
+    groups = int(place.max()) + 1
+    levels = (np.arange(groups) + 0.5) / groups
+    return np.asarray(np.sort(score)[np.ceil(levels * len(score) - 1e-9).astype(int) - 1])
 
 
 def _kinds(a: Array, known: Array) -> Array:

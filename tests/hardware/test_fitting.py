@@ -157,3 +157,28 @@ def test_a_pull_leaves_a_tenth_of_the_prior() -> None:
     least = 0.1 * drawn_to(columns, y, 0.0, prior)[1]
     assert fit_relative(columns, y, 0.0, prior, 1e-6)[1] == pytest.approx(least)
     assert fit_relative(columns, y)[1] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_intervals_are_of_single_networks_where_layer_lists_repeat() -> None:
+    """12 lists of layers, 25 measurements of each: as many scores as lists, spread as the single
+    measurements are, not as means of 25."""
+    random = np.random.default_rng(5)
+    groups = np.repeat(np.arange(12), 25)
+    columns = np.ones((300, 1))
+    y = 2.0 * np.exp(random.normal(0.0, 0.1, 300))
+    table = interval_table(columns, y, np.full(300, 2.0), groups, np.array([2.0]))
+    assert len(table["scores"]) == 12
+    assert table["scores"] == sorted(table["scores"])
+    new = np.abs(random.normal(0.0, 0.1, 2000))
+    width, _ = interval_width(table, [1.0 / 2.0], 0.9)
+    assert 0.85 <= np.mean(new <= width) <= 0.97
+
+
+def test_scores_of_networks_that_are_all_different_are_their_own() -> None:
+    random = np.random.default_rng(6)
+    y = 2.0 * np.exp(random.normal(0.0, 0.1, 30))
+    table = interval_table(np.ones((30, 1)), y, np.full(30, 2.0), np.arange(30), np.array([2.0]))
+    own = np.abs(np.log(y / 2.0))
+    assert np.argsort(table["scores"]).tolist() == list(range(30))
+    ratio = np.array(table["scores"]) / np.sort(own)
+    assert ((ratio > 0.9) & (ratio <= 1.0)).all()  # over the root of 1 + h

@@ -373,64 +373,6 @@ def test_runs_that_break_the_tiling_rules_are_refused(
 # What ships
 
 
-def test_held_out_errors_of_rram_densenet() -> None:
-    """Fitted on 33 networks, judged on 97 that the fit did not see: latency within .05 % in the
-    mean and .3 % at worst, area within .01 and energy within .2 %."""
-    residuals = Target.load("rram").residuals["densenet"]
-    assert (residuals["networks_to_fit"], residuals["judged"]) == (33, 97)
-    held = residuals["held_out"]
-    assert held == {
-        "area_mm2": {"mape_pct": 0.0025, "max_pct": 0.0099},
-        "energy_mj": {"mape_pct": 0.0672, "max_pct": 0.1442},
-        "latency_ms": {"mape_pct": 0.0194, "max_pct": 0.1166},
-    }
-    most = {"latency_ms": (0.05, 0.3), "energy_mj": (0.2, 0.2), "area_mm2": (0.01, 0.01)}
-    for metric, (mean, worst) in most.items():
-        assert held[metric]["mape_pct"] <= mean
-        assert held[metric]["max_pct"] <= worst
-
-
-@pytest.mark.parametrize(
-    ("target", "networks", "means", "most"),
-    [
-        ("rram", 25, (0.007, 0.1255, 0.1742), (0.01, 0.2, 0.2)),
-        ("rram-1024", 18, (1.084, 0.2909, 2.4811), (1.1, 0.3, 2.5)),
-    ],
-)
-def test_held_out_errors_of_other_networks_on_rram(
-    target: str, networks: int, means: tuple[float, ...], most: tuple[float, ...]
-) -> None:
-    """By splits; NeuroSim's own floorplanner, of rram-1024, chooses a bus for each network."""
-    residuals = Target.load(target).residuals["default"]
-    assert (residuals["networks_to_fit"], residuals["splits"]) == (networks, 40)
-    held = {metric: error["mape_pct"] for metric, error in residuals["held_out"].items()}
-    assert tuple(held[metric] for metric in ("area_mm2", "energy_mj", "latency_ms")) == means
-    assert all(one <= other for one, other in zip(means, most, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("target", "name"), [("rram", "densenet"), ("rram", "default"), ("rram-1024", "default")]
-)
-def test_what_the_links_of_rram_add(target: str, name: str) -> None:
-    """Without the grid's structure, or without leakage, all else fitted anew."""
-    ablation = Target.load(target).ablation[name]
-    held = Target.load(target).residuals[name]["held_out"]
-    assert ablation["full"] == held
-    assert ablation["leakage_dropped"]["energy_mj"]["mape_pct"] > 5 * held["energy_mj"]["mape_pct"]
-    for metric in ("latency_ms", "energy_mj"):
-        without = ablation["grid_dropped"][metric]["mape_pct"]
-        assert without > 1.5 * held[metric]["mape_pct"], metric
-    if target == "rram":  # the other's floor is fitted: what it says of the grid adds nothing
-        assert ablation["grid_dropped"]["area_mm2"]["mape_pct"] > 50 * held["area_mm2"]["mape_pct"]
-
-
-def test_held_out_errors_of_cpu() -> None:
-    residuals = Target.load("cpu-x86").residuals["default"]
-    assert residuals["networks_to_fit"] == 25
-    assert residuals["held_out"]["latency_ms"] == {"mape_pct": 3.597, "max_pct": 16.499}
-    assert set(residuals["held_out_families"]) == set(Target.load("cpu-x86").sets["default"])
-
-
 def test_provenance_names_the_simulator_and_its_licence() -> None:
     provenance = Target.load("rram").provenance
     assert "NeuroSim V1.4" in provenance["simulator"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,39 @@ def test_json_of_a_program(tmp_path: Path) -> None:
     script.write_text("raise SystemExit('no data')\n")
     with pytest.raises(RuntimeError, match="no data"):
         told_by(str(script))
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    {
+        "plain_exact": "plain compiled exact loop",
+        "cpsat": "OR-tools CP-SAT",
+        "highs": "HiGHS",
+        "scipy_de": "scipy differential_evolution",
+        "pymoo_peer": "pymoo's genetic algorithm",
+        "scipy_shgo": "scipy shgo",
+        "optuna_peer": "Optuna's NSGA-II",
+        "nevergrad_peer": "nevergrad's NGOpt",
+    }.items(),
+)
+def test_the_readme_says_what_the_peers_took(section: str, name: str) -> None:
+    """Whole calls and the solver alone, by processor time; what was reached, and by what."""
+    from benchmarks.common.files import RESULTS
+    from benchmarks.report.sections.peers import least
+
+    summary = json.loads((RESULTS / f"{section}.json").read_text())["told"]["summary"]
+    (line,) = [
+        one
+        for one in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if one.startswith(f"| {name}")
+    ]
+    _, _, reached, whole, alone, _ = (cell.strip() for cell in line.split("|"))
+    mark = least(summary).replace(">=", ">= ")
+    assert whole == f"{mark}{summary['whole_cpu_ratio']:,.0f}x"
+    assert alone == f"{mark}{summary['cpu_ratio']:,.0f}x"
+    if section != "scipy_shgo":  # which ends by itself
+        assert f"{summary['finished']} of {summary['n']}" in reached
+    if summary["gap"] > 1e-3:
+        assert f"{100 * summary['gap']:.2g} % short" in reached
+    if summary["evaluations"]:
+        assert f"{summary['evaluations']:,.0f} evaluations" in reached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twins.places import ROOT
@@ -80,18 +81,98 @@ def test_the_section_holds_what_was_measured(
 
 
 def test_the_claim_of_trainings_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the networks that are shipped, whose trainings took what they took."""
+    """The accuracy to reach is that of the network that the timed search itself returns."""
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.claims.training_free import shipped
+    from benchmarks.claims import training_free
     from benchmarks.report.sections.methods import claims
+    from benchmarks.training import answers
 
-    found = shipped(1)
+    found = training_free.shipped(1)
     assert [one["networks"] for one in found] == [96, 72, 48, 24]
     for one in found:
+        (own,) = {
+            json.dumps(row["architecture"])
+            for row in answers.kept()
+            if row["max_macs"] == one["budget"]
+        }
+        assert json.loads(own) == answers.answer(one["budget"]).to_dict()
+        runs = answers.of_answer(answers.answer(one["budget"]))
+        assert sorted(run["seed"] for run in runs) == list(range(answers.SEEDS))
+        assert one["quality"] == pytest.approx(sum(r["accuracy"] for r in runs) / len(runs))
         random = one["methods"]["random"]
+        if not one["better"]:  # none of the trained ones is as good: a bound
+            assert random["reached"] == 0.0
+            assert random["at_least"] > 0.0
+            continue
         # of n networks, k at least as good, a draw without repetition takes (n + 1) / (k + 1)
-        wanted = (one["networks"] + 1) / (one["better"] + 2)
+        wanted = (one["networks"] + 1) / (one["better"] + 1)
         assert random["evaluations"] == pytest.approx(wanted, rel=0.35)
         assert random["reached"] == 1.0
     claim = next(iter(claims({"methods_training": {"shipped": found}})))
     assert claim[2] is not None
+    assert "not told" not in claim[2]
+
+
+def test_a_search_whose_own_network_was_not_trained_is_paired_with_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.claims import training_free
+    from benchmarks.report.sections import methods
+
+    monkeypatch.setattr(training_free.answers, "kept", list)
+    monkeypatch.setattr(training_free, "REPEATS", 1)
+    found = training_free.shipped(1)
+    assert all(one["quality"] is None and not one["methods"] for one in found)
+    told = {"digits": [], "shipped": found, "cells": {"methods": {}, "evaluations": 0}}
+    text = methods.write({"methods_training": told}, [])
+    said = "the timed search's own network is not among those trained"
+    assert text.count(said) == 4
+    line = next(iter(methods.claims({"methods_training": told})))
+    assert "not told" in str(line[2])
+    assert line[3] is False
+
+
+def test_runs_that_were_cut_short_make_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.report.sections import methods, peers
+
+    def one(samples: int, **more: Any) -> dict[str, Any]:
+        ratio = [samples / 1000] * 3
+        return {
+            "samples": [samples] * 10, "evaluations": [9] * 10, "seconds": [1.0] * 10,
+            "gap": [0.1] * 10, "fewer_samples": ratio, "fewer_evaluations": ratio,
+            "fewer_seconds": ratio, "worse": [0.0, 0.0, 0.0], **more,
+        }  # fmt: skip
+
+    def told(other: dict[str, Any]) -> tuple[str, str]:
+        own = {"fp-nas": one(1000), "parsec, fixed 16": other}
+        given = {"methods_adaptive": [{"about": "a", "ends_at": 0.02, "methods": own}]}
+        lines = {line[0]: line for line in methods.claims(given)}
+        text = methods.write(given, [])
+        return text, str(lines["FP-NAS against PARSEC, samples until the search is over"][2])
+
+    text, claim = told(one(5000, capped=0))
+    assert "| at least 5 [" not in text
+    assert claim == "80% fewer"
+    for other in (one(32001), one(5000, capped=1)):  # what was kept before it was counted, too
+        text, claim = told(other)
+        assert f"| at least {other['samples'][0] / 1000:.3g} [" in text
+        assert "at least: PARSEC was cut short" in claim
+    assert peers.least({"n": 20, "finished": 10}) == ">="
+    assert peers.least({"n": 20, "finished": 11}) == ""
+
+
+def test_what_two_workers_are_worth_is_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.report.sections import dask
+
+    rows = [
+        {"workers": n, "wall_s": wall, "processor_s": 50.0} for n, wall in ((1, 50.0), (2, 40.0))
+    ]
+    told = {"dask": [{"size": 10, "cores": 2, "rows": rows}]}
+    ((_, _, text, holds),) = dask.claims(told)
+    assert str(text).startswith("1.25x")
+    assert not holds
+    told["dask"][0]["alone"] = {"wall_s": 45.0, "processor_s": 45.0}
+    assert "| one process, no Dask | 45.0 |" in dask.write(told["dask"])

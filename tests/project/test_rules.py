@@ -32,6 +32,28 @@ def test_source_keeps_the_rules_of_the_house(path: Path) -> None:
             assert node.func.id not in ("eval", "exec")
 
 
+def test_benchmarks_import_what_there_is() -> None:
+    """Inside of functions too, which nobody runs for months."""
+    missing = []
+    for path in sorted((ROOT / "benchmarks").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("flash"):
+                continue
+            module = PACKAGE.joinpath(*str(node.module).split(".")[1:])
+            source = next(
+                one
+                for one in (module / "__init__.py", *map(module.with_suffix, (".py", ".pyi")))
+                if one.exists()
+            ).read_text(encoding="utf-8")
+            missing += [
+                f"{path.name}: {alias.name} of {node.module}"
+                for alias in node.names
+                if not re.search(rf"\b{alias.name}\b", source)
+                and not any(module.glob(f"{alias.name}*"))
+            ]
+    assert not missing
+
+
 def test_the_test_command_is_one_and_the_same() -> None:
     assert re.search(r"^make test$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

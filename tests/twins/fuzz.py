@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +174,7 @@ def wrong_nodes(text: bytes, rng: random.Random) -> bytes:
         inner, key = _within(data, at[:-1]), at[-1]
         what = rng.randrange(6)
         if what == 0:
-            inner[key] = rng.choice(ODD)
+            inner[key] = deepcopy(rng.choice(ODD))  # which the next change may go into
         elif what == 1:
             inner[key] = json.loads(json.dumps(_within(data, rng.choice(nodes))))
         elif what == 2:

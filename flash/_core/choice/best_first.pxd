@@ -6,7 +6,7 @@ the tree, and the bound of all that is open falls.
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
@@ -20,7 +20,7 @@ from flash._core.choice.tree cimport explore, fix, threshold
 
 cdef enum:
     MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
-    WORTH = 3            # times the work of going to a node is spent there at least
+    WORTH = 10           # times the work of going to a node is spent there at least
 
 
 cdef inline int expel_own(State* s, const OpenNode* node) noexcept nogil:
@@ -102,7 +102,7 @@ cdef inline int take_up(State* s, int64_t trail) noexcept nogil:
         node.step = note_step(s, node.step, node.own, 0)
         if node.step < 0:
             return 0
-    before = WORTH * (s.work - before) if s.n_heap < MOST_OPEN else <int64_t> 1 << 60
+    before = WORTH * (s.work - before) if s.n_heap < MOST_OPEN else INT64_MAX // 4
     return explore(s, node.step, node.bound, before)
 
 
@@ -110,7 +110,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     """Searches what is left of the problem: depth first for so much work, then best first, over at
     most so many nodes. `bound` is that of what is left open at the end."""
     cdef int64_t trail = s.n_trail, inner = s.n_trail
-    most = s.nodes + most
+    most = most if most == INT64_MAX else s.nodes + most
     start_relaxation(s)
     s.went_back = 1
     s.n_steps = 0

@@ -20,7 +20,7 @@ cdef extern from "clock.h" nogil:
 
 
 cdef enum:
-    FIRST_WORK = 20000000    # numbers looked at depth first, before the best nodes are
+    FIRST_WORK = 60000000    # numbers looked at depth first, before the best nodes are
     SPARE = 64               # bytes after an array
 
 
@@ -143,6 +143,7 @@ cdef class Choices:
         s.left = <double*> self.take(m * sizeof(double))
         s.direction = <double*> self.take(m * sizeof(double))
         s.least = <double*> self.take(m * sizeof(double))
+        s.room = <double*> self.take(m * sizeof(double))
         s.kept = <double*> self.take(m * sizeof(double))
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
@@ -207,6 +208,7 @@ cdef class Choices:
             count[g] = s.first_block[g]
         s.first_block[s.n_groups] = blocks
         s.row_of = <int32_t*> self.take(blocks * sizeof(int32_t))
+        s.most_of = <double*> self.take(blocks * sizeof(double))
         s.block = made = <double**> self.take(blocks * sizeof(void*))
         data = <double*> self.take(numbers * sizeof(double))
         for g in range(s.n_groups):

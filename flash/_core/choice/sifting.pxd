@@ -7,12 +7,12 @@ ruled out (a core: Pisinger, European Journal of Operational Research 83, 1995).
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.string cimport memset
 
 from flash._core.choice.best_first cimport best_first
 from flash._core.choice.simplex cimport leave_all, optimise, price, start_relaxation, value_of
-from flash._core.choice.state cimport RAN_OUT, State, change_places, close_group
+from flash._core.choice.state cimport NODE_LIMIT, RAN_OUT, State, change_places, close_group
 from flash._core.choice.tree cimport threshold
 
 
@@ -26,7 +26,6 @@ cdef enum:
     HALVINGS = 24        # of what is near, until about so many are
     CORE_WORK = 2000000  # numbers looked at in a core at most
     CORE_NODES = 4000
-    ALL_NODES = 1 << 62
 
 
 cdef extern from *:
@@ -226,8 +225,10 @@ cdef inline void search(State* s, int64_t first) noexcept nogil:
     if any_large(s):
         bound = sift(s)
     if bound >= threshold(s):
-        best_first(s, first, ALL_NODES)
+        best_first(s, first, INT64_MAX)
         s.bound = min(s.bound, bound)
+        if s.bound > -INFINITY and s.ended == RAN_OUT and not s.failed:
+            s.ended = NODE_LIMIT         # nothing else ends it early
     else:
         s.bound = -INFINITY
     s.over = 1

@@ -191,13 +191,18 @@ cdef inline double beside_key(const State* s, int32_t r, int j) noexcept nogil:
     return 0.0
 
 
-cdef inline double room(const State* s, int32_t r) noexcept nogil:
-    """What the relaxed answer leaves of row r."""
-    cdef double x = s.left[r]
+cdef inline void rooms(State* s) noexcept nogil:
+    """What the relaxed answer leaves of each row."""
+    cdef int32_t g, k, r, at, key
     cdef int j
+    for r in range(s.n_rows):
+        s.room[r] = s.left[r]
     for j in range(s.n_tight):
-        x -= s.share[j] * beside_key(s, r, j)
-    return x
+        g = s.group_of[s.basic[j]]
+        at = s.place[s.basic[j]] - s.start[g]
+        key = s.key[g] - s.start[g]
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            s.room[s.row_of[k]] -= s.share[j] * (s.block[k][at] - s.block[k][key])
 
 
 cdef inline int swap_key(State* s, int j) noexcept nogil:
@@ -420,9 +425,10 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
                 worst = x
                 leaves = j
                 row = -2
+        rooms(s)
         for r in range(s.n_rows):
             if s.tight_at[r] < 0:
-                x = room(s, r) / (1.0 + fabs(s.b[r]))
+                x = s.room[r] / (1.0 + fabs(s.b[r]))
                 if x < worst:
                     worst = x
                     row = r
@@ -442,7 +448,7 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
             if s.n_tight == MOST_TIGHT:
                 return -1
             row_of_slack(s, row)
-            j = pivot(s, -1, row, 1.0, room(s, row))
+            j = pivot(s, -1, row, 1.0, s.room[row])
         else:
             row_of_basic(s, leaves, 1.0)
             j = pivot(s, leaves, -1, 1.0, s.share[leaves])

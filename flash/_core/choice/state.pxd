@@ -50,6 +50,7 @@ cdef struct State:
     int32_t* alive       # options of each group that are still possible
     int32_t* first_block # of each group; n_groups + 1
     int32_t* row_of      # of each block: its row
+    double* most_of      # of each block: what an option may be at most
     double** block       # of each block: the row's numbers of the group's options
     double* c
     double* d            # reduced values: c less what multipliers charge, less the key's
@@ -79,6 +80,7 @@ cdef struct State:
     double* direction    # of multipliers, one a row
     double* kept         # multipliers to come back to
     char* mark           # of each option by number: whether it is looked at
+    double* room         # of each row: what the relaxed answer leaves
     double* least        # of each row: what is left where every group takes least
     # of a pivot, by group
     int32_t* full        # options of each group before sifting
