@@ -445,10 +445,12 @@ class ChoiceProblem:
 
         pandas = require("to_frame()", "plot", "pandas")
         names = [self.groups[g] for g in self.group_of()]
-        columns = {self.group_name: names, self.option_name: self._labels, **self._values}
+        columns: dict[str, Any] = {self.group_name: names, self.option_name: self._labels}
+        columns.update(self._values)
         data = self.to_dict()
-        more = {name: data[name] for name in ("until", "takes", "gives") if name in data}
-        frame: DataFrame = pandas.DataFrame({**columns, **self.attributes, **more})
+        columns.update(self.attributes)
+        columns.update({name: data[name] for name in ("until", "takes", "gives") if name in data})
+        frame: DataFrame = pandas.DataFrame(columns)
         return frame
 
 
