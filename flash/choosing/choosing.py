@@ -147,7 +147,7 @@ def choose(
     groups = len(problem.groups)
     min_distance = integer("min_distance", min_distance, 1, groups)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
-    nodes = -1 if max_nodes is None else integer("max_nodes", max_nodes, 0)
+    nodes = -1 if max_nodes is None else integer("max_nodes", max_nodes, 0, 2**62)
     listener("callback", callback)
     progress = flag("progress", progress)
     first = [] if start is None else [_picks_of(start, problem)]

@@ -171,7 +171,7 @@ def texts_of(where: Any) -> list[str]:
     """
     if where is None:
         return []
-    given = list(where) if is_list(where) else [where]
+    given = where if is_list(where) else [where]
     for one in given:
         if not isinstance(one, str):
             raise ArgumentTypeError(

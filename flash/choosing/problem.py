@@ -120,7 +120,8 @@ class ChoiceProblem:
                     f"the metrics are {', '.join(self.metrics)}"
                 )
         self.attributes: dict[str, list[Any]] = {}
-        for name, own in _table("attributes", attributes or {}).items():
+        further = {} if attributes is None else attributes
+        for name, own in _table("attributes", further).items():
             if name in self._values:
                 raise ArgumentError(f"attributes: {shown(name)} is a metric")
             self.attributes[text("attributes", name)] = _attribute(name, own, n)
@@ -141,7 +142,9 @@ class ChoiceProblem:
         place = {name: i for i, name in enumerate(self.groups)}
         ends: list[int] = []
         for i, g in enumerate(self.group_of()):
-            name = until[i]
+            name: Any = until[i]
+            if is_list(name) and not isinstance(name, str):
+                raise ArgumentTypeError(f"until must be a list of groups, got {shown(until)}")
             if name is None or name == "" or name != name:  # of a table with gaps
                 ends.append(g)
                 continue
@@ -340,7 +343,7 @@ class ChoiceProblem:
         lengths: list[int] | None = None
         columns: dict[str, Any] = {}
         for name, given in _table("metrics", metrics).items():
-            rows = list(given) if is_list(given) else []
+            rows = list(given) if is_list(given) and len(given) <= MOST else []
             if not rows or not all(map(is_list, rows)):
                 raise ArgumentTypeError(
                     f"metrics: {shown(name)} must be an array of shape (groups, options), or a "
@@ -352,7 +355,7 @@ class ChoiceProblem:
             lengths = own
             try:
                 columns[name] = np.concatenate([np.asarray(one, float) for one in rows])
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise ArgumentError(
                     f"metrics: {shown(name)} holds something that is no number"
                 ) from None
@@ -369,8 +372,10 @@ class ChoiceProblem:
         if options is None:
             labels = [[str(j) for j in range(n)] for n in lengths]
         else:
-            if not is_list(options):
-                raise ArgumentTypeError(f"options must be a list of lists, got {shown(options)}")
+            if not is_list(options) or len(options) != len(lengths):
+                raise ArgumentTypeError(
+                    f"options must be a list of lists, one a group, got {shown(options)}"
+                )
             labels = [_names("options", one) for one in options]
             if [len(one) for one in labels] != lengths:
                 raise ArgumentError("options must name as many as the arrays have, in each group")
@@ -491,9 +496,13 @@ def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
 
     if not name or type(name) is not str:
         raise ArgumentTypeError(f"metrics must be named by texts, got {shown(name)}")
+    if not is_list(given):
+        raise ArgumentTypeError(f"metrics: {shown(name)} must hold {n} numbers, got {shown(given)}")
+    if len(given) != n:
+        raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {len(given)}")
     try:
         found = np.array(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"metrics: {shown(name)} holds something that is no number") from None
     if found.shape != (n,):
         raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {found.shape}")
@@ -506,15 +515,16 @@ def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
     return found
 
 
-def _states(name: str, given: Iterable[Any] | None, n: int) -> list[str | None] | None:
+def _states(name: str, given: Any, n: int) -> list[str | None] | None:
     if given is None:
         return None
     if not is_list(given):
         raise ArgumentTypeError(f"{name} must be a list of states, got {shown(given)}")
-    found = [None if one is None or one == "" or one != one else str(one) for one in given]
-    if len(found) != n:
-        raise ArgumentError(f"{name} has {len(found)} entries for {n} options")
-    return found
+    if len(given) != n:
+        raise ArgumentError(f"{name} has {len(given)} entries for {n} options")
+    if any(is_list(one) for one in given):
+        raise ArgumentTypeError(f"{name} must be a list of states, got {shown(given)}")
+    return [None if one is None or one == "" or one != one else str(one) for one in given]
 
 
 def refuse_others(call: str, given: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from collections import deque
 from fractions import Fraction
 from time import perf_counter
 
-from ..base.checks import flag, is_list, listener, number, shown
+from ..base.checks import flag, is_list, items, listener, number, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .choosing import Question, best, told_choices, told_metrics
 from .conditions import Condition, PeakLimit, Row, read_conditions, with_clauses
@@ -83,7 +83,9 @@ def _read(minimize: Any, maximize: Any, problem: ChoiceProblem) -> list[Goal]:
     for name, given in (("minimize", minimize), ("maximize", maximize)):
         if given is None:
             continue
-        some = list(given) if is_list(given) and not isinstance(given, dict) else [given]
+        some = [given]
+        if is_list(given) and not isinstance(given, dict):
+            some = items(name, given, 99)
         for one in some:
             if isinstance(one, (list, tuple)):
                 raise ArgumentTypeError(f"{name} must be a list of objectives, got {shown(one)}")

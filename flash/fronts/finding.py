@@ -156,8 +156,8 @@ def pareto(
             "max_macs": max_macs,
             "min_accuracy": min_accuracy,
             "predictor": predictor,
-            "codesign": codesign or None,
-            "epsilon": epsilon or None,
+            "codesign": None if codesign is False else codesign,
+            "epsilon": None if type(epsilon) is float and not epsilon else epsilon,
             "threads": threads,
         }
         refuse_others("pareto", of_a_space)

@@ -210,13 +210,15 @@ def sweep(
             "max_macs": max_macs,
             "min_accuracy": min_accuracy,
             "predictor": predictor,
-            "objective": None if objective == "accuracy" else objective,
+            "objective": None
+            if isinstance(objective, str) and objective == "accuracy"
+            else objective,
             "pareto": pareto,
             "chunk": chunk,
             "executor": executor,
             "threads": threads,
             "resume": None if resume is True else resume,
-            "yes": yes or None,
+            "yes": None if yes is False else yes,
             "callback": callback,
         }
         refuse_others("sweep", of_a_space)

@@ -27,7 +27,7 @@ PROBLEM = flash.ChoiceProblem.from_arrays(
         ({"a": ["x", "x"]}, {"m": [1, 2]}, {}, "group 'a' has the option 'x' twice"),
         ({"a": ["x", "y"]}, {"m": [1, float("nan")]}, {}, "finite numbers, got nan at place 1"),
         ({"a": ["x", "y"]}, {"m": [1, -float("inf")]}, {}, "finite numbers, got -inf at place 1"),
-        ({"a": ["x", "y"]}, {"m": [1]}, {}, r"'m' must have 2 numbers, got \(1,\)"),
+        ({"a": ["x", "y"]}, {"m": [1]}, {}, "'m' must have 2 numbers, got 1"),
         ({"a": ["x", "y"]}, {"m": ["1", "fast"]}, {}, "'m' holds something that is no number"),
         ({"a": ["x"]}, {}, {}, "metrics must hold at least one, got none"),
         ({"a": ["x"]}, {5: [1]}, {}, "metrics must be named by texts, got 5"),
@@ -152,7 +152,7 @@ def test_conditions(where: Any, told: str) -> None:
         ({"minimize": "loss", "min_distance": 3}, "from 1 to 2, got 3"),
         ({"minimize": "loss", "min_distance": 0}, "from 1 to 2, got 0"),
         ({"minimize": "loss", "time_limit_s": 0}, "time_limit_s must be a finite number above 0"),
-        ({"minimize": "loss", "max_nodes": -1}, "max_nodes must be an integer of at least 0"),
+        ({"minimize": "loss", "max_nodes": -1}, "max_nodes must be an integer from 0"),
         ({"minimize": "loss", "callback": 5}, "callback must be callable, got int"),
         ({"minimize": "loss", "progress": 1}, "progress must be True or False, got 1"),
         ({"minimize": "loss", "start": 5}, "start must be an answer of flash.choose"),
@@ -190,8 +190,8 @@ def test_what_is_no_problem() -> None:
         ({"m": [[1], [2]], "n": [[1, 2]]}, {}, "'n' has another shape than the first"),
         ({"m": [[1], [2]]}, {"groups": ["a", "a"]}, "2 different names, got 2 of which 1 differ"),
         ({"m": [[1], [2]]}, {"groups": 5}, "groups must be a list of names, got 5"),
-        ({"m": [[1], [2]]}, {"options": 5}, "options must be a list of lists, got 5"),
-        ({"m": [[1], [2]]}, {"options": [["a"]]}, "must name as many as the arrays have"),
+        ({"m": [[1], [2]]}, {"options": 5}, "options must be a list of lists, one a group, got 5"),
+        ({"m": [[1], [2]]}, {"options": [["a"], ["b", "c"]]}, "must name as many as"),
     ],
 )
 def test_arrays(metrics: Any, more: dict[str, Any], told: str) -> None:

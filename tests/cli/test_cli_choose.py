@@ -83,7 +83,7 @@ def test_several_objectives_and_conditions(capsys: pytest.CaptureFixture[str]) -
         texts.append(capsys.readouterr().out.splitlines()[:-1])
     assert texts[0] == texts[1]
     assert "loss, then latency_ms minimised" in texts[0][1]
-    assert run("choose blocks.csv --maximize '{\"product\": {\"loss\": 1, \"latency_ms\": -1}}'") == 0
+    assert run('choose blocks.csv --maximize \'{"product": {"loss": 1, "latency_ms": -1}}\'') == 0
     assert "product of loss (1), latency_ms (-1) maximised" in capsys.readouterr().out
 
 
@@ -123,10 +123,16 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         ("pareto densenet --choices blocks.csv", "SPACE and --choices cannot be used together"),
         ("pareto --choices blocks.csv --minimize loss", "got 1; for one there is flash.choose"),
         ("pareto --choices blocks.csv --minimize loss,latency_ms --epsilon 0.1", "are of a space"),
-        ("pareto --choices blocks.csv --minimize loss,latency_ms --depths 3", "--depths is of a sp"),
+        (
+            "pareto --choices blocks.csv --minimize loss,latency_ms --depths 3",
+            "--depths is of a sp",
+        ),
         ("pareto --choices blocks.csv --minimize loss,latency_ms --max-macs 3", "is of a space"),
         ("pareto --choices blocks.csv --minimize loss,latency_ms --plot x.html", "must end in one"),
-        ("pareto densenet rram --minimize loss,latency_ms", "minimize is for a flash.ChoiceProblem"),
+        (
+            "pareto densenet rram --minimize loss,latency_ms",
+            "minimize is for a flash.ChoiceProblem",
+        ),
         ("pareto densenet rram --group layer", "--group is of a table, given by --choices"),
         ("sweep --choices blocks.csv --out rows.txt", "out must end in .csv or .parquet"),
         ("sweep --choices blocks.csv --no-resume", "--no-resume is of a space"),
