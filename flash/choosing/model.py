@@ -11,7 +11,7 @@ from .._core.choice.choices import ENDS, Choices
 from ..base.checks import shown
 from ..base.record import Record
 from ..errors import ArgumentError
-from .conditions import Clause, Condition, PeakLimit, Row
+from .conditions import Clause, Condition, Link, PeakLimit, Row, labels_of, linked
 from .numbers import Exact, combined, exact, most_of_sums, rounded
 
 TYPE_CHECKING = False
@@ -99,7 +99,8 @@ class Model:
         for one in self.rows:
             if one.sign == "!=":
                 raise ArgumentError("where: sums of metrics are not compared by !=")
-        clauses = [one for one in parts if isinstance(one, Clause)]
+        self.linked, rest = linked([one for one in parts if isinstance(one, Link)])
+        clauses = [one for one in parts if isinstance(one, Clause)] + rest
         self.kept: npt.NDArray[np.bool_] = np.ones(len(self.place), bool)
         for limit in parts:
             if isinstance(limit, PeakLimit):
@@ -369,6 +370,9 @@ class Model:
             self.own_start, -costs, dense, ends, *self._sparse(), unit=unit,
             time_limit_s=limits.deadline, max_nodes=limits.nodes, callback=limits.callback,
         )  # fmt: skip
+        if self.linked:
+            groups, label, labels = self._labels()
+            core.link(groups, label if self.all_kept else label[self.kept], labels)
         for picks in start:
             self._offer(core, picks)
         stopped = None
@@ -387,6 +391,11 @@ class Model:
         places = self.place if self.all_kept else self.place[self.kept]
         picks = tuple(int(one) for one in places[picked])
         return Found(picks, int(-value) * scale, low, stopped is None, bool(by), stopped, nodes)
+
+    def _labels(self) -> tuple[Any, Any, int]:
+        """Return what links groups, of each of the core's options; of covered ones nothing does."""
+        groups, label, labels = labels_of(self.linked, self.problem._start)
+        return groups, self._expanded(label, -1), labels
 
     def _offer(self, core: Choices, picks: Sequence[int]) -> None:
         """Offer an answer of another problem; nothing where an option is not there."""

@@ -9,7 +9,7 @@ from time import perf_counter
 from ..base.checks import choice, flag, integer, listener, number, real, shown
 from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
 from ..base.record import Record, deferred
-from ..choosing.conditions import COMPARE, Clause, Row, texts_of
+from ..choosing.conditions import COMPARE, Clause, Link, Row, texts_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..problem.objective import least_of
@@ -173,9 +173,10 @@ class _Ask:
         score = least_score(self.predictor, least)
         return Row({"score": Fraction(1)}, {}, ">=", fraction_of(max(score, -1e300)))
 
-    def clauses(self, variant: int) -> list[Clause] | None:
+    def clauses(self, variant: int) -> tuple[list[Clause], list[Link]] | None:
         """Return the conditions on choices for a variant; None where one is never met."""
         found: list[Clause] = []
+        links: list[Link] = []
         for text in self.choices:
             reader = NetworkReader(
                 self.space, ["accuracy", *self.metrics], text, self.plan, variant
@@ -186,7 +187,9 @@ class _Ask:
                         if not part.masks:
                             return None
                         found.append(part)
-        return found
+                    elif isinstance(part, Link):
+                        links.append(part)
+        return found, links
 
     def fits(self, metrics: Mapping[str, float], limits: Sequence[_Limit]) -> bool:
         """Whether exact metrics meet the conditions on them."""
@@ -215,7 +218,7 @@ class _Ask:
     def question(self, limits: Sequence[_Limit], goal: dict[str, float], choices: bool) -> Asked:
         return Asked(
             tuple(one.row for one in limits),
-            self.clauses if choices else lambda _: [],
+            self.clauses if choices else lambda _: ([], []),
             goal,
             self.floor,
             lambda metrics: self.fits(metrics, limits),

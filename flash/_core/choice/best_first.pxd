@@ -10,6 +10,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from flash._core.choice.exchange cimport improve
 from flash._core.choice.open_nodes cimport note_step, pop
 from flash._core.choice.simplex cimport (
     expel, invert, leave_all, optimise, price, shares, start_relaxation, take_key,
@@ -110,6 +111,8 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     """Searches what is left of the problem: depth first for so much work, then best first, over at
     most so many nodes. `bound` is that of what is left open at the end."""
     cdef int64_t trail = s.n_trail, inner = s.n_trail
+    cdef double polished = -INFINITY
+    cdef int32_t r
     most = most if most == INT64_MAX else s.nodes + most
     start_relaxation(s)
     s.went_back = 1
@@ -122,9 +125,18 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
         if optimise(s, -INFINITY) == 1:
             fix(s, price(s))
         inner = s.n_trail
+        for r in range(s.n_rows):
+            s.at_root[r] = s.multiplier[r]
     while (s.n_heap and s.ended == RAN_OUT and not s.failed and s.nodes < most
             and s.heap[0].bound >= threshold(s)):
         s.failed = not take_up(s, inner)
+        if s.found and s.best > polished and not s.n_sparse:
+            undo_to(s, inner)
+            leave_all(s)
+            for r in range(s.n_rows):
+                s.multiplier[r] = s.at_root[r]
+            improve(s)
+            polished = s.best
     s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
     while s.n_heap:
         s.n_heap -= 1

@@ -11,7 +11,9 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.string cimport memset
 
 from flash._core.choice.best_first cimport best_first
-from flash._core.choice.simplex cimport leave_all, optimise, price, start_relaxation, value_of
+from flash._core.choice.simplex cimport (
+    leave_all, optimise, price, start_relaxation, take_key, value_of,
+)
 from flash._core.choice.state cimport NODE_LIMIT, RAN_OUT, State, change_places, close_group
 from flash._core.choice.tree cimport threshold
 
@@ -71,11 +73,11 @@ cdef inline void keep_marked(State* s) noexcept nogil:
     close_single(s)
 
 
-cdef inline void bring_back(State* s, int32_t n_open) noexcept nogil:
-    """All options that were there before, of so many groups."""
+cdef inline void bring_back(State* s, const int32_t* full, int32_t n_open) noexcept nogil:
+    """All options that were there before, of so many groups that were open."""
     cdef int32_t g
     for g in range(s.n_groups):
-        s.alive[g] = s.full[g]
+        s.alive[g] = full[g]
     s.n_open = n_open
 
 
@@ -204,12 +206,12 @@ cdef inline double sift(State* s) noexcept nogil:
     for r in range(s.n_rows):
         s.kept[r] = s.multiplier[r]
     leave_all(s)
-    bring_back(s, n_open)
+    bring_back(s, s.full, n_open)
     bound = price(s)
     mark_near(s, s.size_c)
     keep_marked(s)
     best_first(s, CORE_WORK, CORE_NODES)
-    bring_back(s, n_open)
+    bring_back(s, s.full, n_open)
     for r in range(s.n_rows):
         s.multiplier[r] = s.kept[r]
     bound = min(bound, price(s))
@@ -219,8 +221,8 @@ cdef inline double sift(State* s) noexcept nogil:
     return bound
 
 
-cdef inline void search(State* s, int64_t first) noexcept nogil:
-    """The whole problem. `bound` is what is left open at the end."""
+cdef inline void search_one(State* s, int64_t first) noexcept nogil:
+    """What is left of the problem. `bound` is what is left open at the end."""
     cdef double bound = INFINITY
     if any_large(s):
         bound = sift(s)
@@ -231,4 +233,44 @@ cdef inline void search(State* s, int64_t first) noexcept nogil:
             s.ended = NODE_LIMIT         # nothing else ends it early
     else:
         s.bound = -INFINITY
+
+
+cdef inline int keep_label(State* s, int32_t label) noexcept nogil:
+    """Leaves, of the groups that are linked, the options with this label; false where one has none.
+    """
+    cdef int32_t g, i, found
+    for g in range(s.n_groups):
+        found = -1
+        for i in range(s.start[g], s.start[g] + s.alive[g]):
+            s.mark[s.id[i]] = not s.linked[g] or s.label[s.id[i]] == label
+            if found < 0 and s.mark[s.id[i]]:
+                found = i
+        if found < 0:
+            return 0
+        if not s.mark[s.id[s.key[g]]]:
+            take_key(s, g, found)
+    keep_marked(s)
+    return 1
+
+
+cdef inline void search(State* s, int64_t first) noexcept nogil:
+    """The whole problem, where groups are linked label by label."""
+    cdef int32_t label, g, n_open = s.n_open
+    cdef double bound = -INFINITY
+    if s.n_labels == 0:
+        search_one(s, first)
+        s.over = 1
+        return
+    for g in range(s.n_groups):
+        s.whole[g] = s.alive[g]
+    for label in range(s.n_labels):
+        # all answers of labels before this one are looked at, but for what `bound` leaves open
+        if s.ended != RAN_OUT or s.failed:
+            bound = INFINITY
+            break
+        if keep_label(s, label):
+            search_one(s, first)
+            bound = max(bound, s.bound)
+        bring_back(s, s.whole, n_open)
+    s.bound = bound
     s.over = 1

@@ -23,9 +23,11 @@ cdef extern from *:
     """
     #define FLASH_ALMOST 1e-9
     #define FLASH_PIVOT 1e-10
+    #define FLASH_LATER 0.01
     #define FLASH_ROUNDING 2.3e-16
     """
     const double ALMOST "FLASH_ALMOST"       # a share or a row's use this far off is kept to
+    const double LATER "FLASH_LATER"         # how much a row of single options counts at first
     const double PIVOT "FLASH_PIVOT"         # smaller coefficients turn nothing
     const double ROUNDING "FLASH_ROUNDING"   # more than what one operation may lose
 
@@ -429,6 +431,8 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
         for r in range(s.n_rows):
             if s.tight_at[r] < 0:
                 x = s.room[r] / (1.0 + fabs(s.b[r]))
+                if r >= s.n_rows - s.n_sparse and x < -10.0 * ALMOST:
+                    x *= LATER           # sums over all groups first: they move most
                 if x < worst:
                     worst = x
                     row = r

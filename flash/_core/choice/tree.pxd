@@ -22,6 +22,7 @@ from flash._core.choice.state cimport (
 
 cdef enum:
     LOOKS = 64           # nodes between looks at the limits: a power of two
+    SELDOM = 2           # nodes between propagations where all rows are sums over all groups
     RAYS = 8             # lengths along a ray that are tried to refute a node
 
 
@@ -207,12 +208,12 @@ cdef inline int refuted_by_ray(State* s, double bound) noexcept nogil:
     bound."""
     cdef double theta = 1.0 + fabs(bound), x
     cdef int32_t r
-    cdef int step
+    cdef int _step
     cdef double least = max(threshold(s), -1.0 - s.size_c)     # no answer is worth less
     for r in range(s.n_rows):
         if s.direction[r] < 0.0 and s.multiplier[r] <= 0.0:
             s.direction[r] = 0.0
-    for step in range(RAYS):
+    for _step in range(RAYS):
         for r in range(s.n_rows):
             x = s.multiplier[r] + theta * s.direction[r]
             s.multiplier[r] = x if x > 0.0 else 0.0
@@ -303,7 +304,7 @@ cdef inline int settle(State* s, double* bound) noexcept nogil:
     cdef int state = 1
     cdef double cut
     while True:
-        if not propagate(s):
+        if (s.n_sparse or s.nodes & (SELDOM - 1) == 0) and not propagate(s):
             return 0
         cut = threshold(s)
         state = optimise(s, -INFINITY)
