@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base.record import Record
 from ..errors import ArgumentError
-from .conditions import Clause, Condition, PeakLimit, Row
+from .conditions import Clause, Condition, Link, PeakLimit, Row, _of_pair
 from .model import Model, _below
 from .numbers import most_of_sums
 
@@ -84,7 +84,11 @@ class Walk:
         for one in parts:
             if isinstance(one, PeakLimit):
                 self.kept &= _below(problem.exact(one.metric), one)
-        self._read_clauses([one for one in parts if isinstance(one, Clause)])
+        clauses = [one for one in parts if isinstance(one, Clause)]
+        for one in parts:
+            if isinstance(one, Link):
+                clauses += [Clause(masks) for masks in _of_pair(one.left, "==", one.right)]
+        self._read_clauses(clauses)
         rows = self._read_rows([one for one in parts if isinstance(one, Row)])
         self.columns = list(columns)
         sizes = [most_of_sums(one.whole, self.start) for one in self.columns]

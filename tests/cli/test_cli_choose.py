@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ import flash
 from flash.cli import main as cli_main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from twins.processes import Run
 
 
@@ -180,7 +179,7 @@ def test_sweep(blocks: flash.ChoiceProblem, capsys: pytest.CaptureFixture[str]) 
     swept = flash.sweep(blocks, where=WHERE, minimize="loss", top=4)
     assert (told.size, told.feasible) == (3**6, swept.feasible)
     assert [one.objective for one in told.top] == [one.objective for one in swept.top]
-    with open("rows.csv", encoding="utf-8", newline="") as file:
+    with Path("rows.csv").open(encoding="utf-8", newline="") as file:
         assert sum(1 for _ in file) == 1 + swept.feasible
     assert run(f"{line} --sample 100 --seed 3 --bins 4") == 0
     assert "a sample of 100 of 729 answers" in capsys.readouterr().out
