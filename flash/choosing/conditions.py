@@ -187,7 +187,7 @@ def texts_of(where: Any) -> list[str]:
     """
     if where is None:
         return []
-    given = list(where) if is_list(where) else [where]
+    given = where if is_list(where) else [where]
     for one in given:
         if not isinstance(one, str):
             raise ArgumentTypeError(
@@ -282,6 +282,11 @@ class Reader:
             return Sum({name: Fraction(1)}, {}, Fraction(0))
         if name in self.place:
             return Own("", self.place[name])
+        if name in problem.attributes:
+            raise self.fault(
+                f"{name} is a column of which not every entry is a number, so it does not add up "
+                f'over groups; that of one group is {name}["{problem.groups[0]}"]'
+            )
         raise self.fault(
             f"it names no metric and no {problem.group_name}: {shown(name)}"
             f"{hint(name, (*problem.metrics, *problem.groups))}; the metrics are "
