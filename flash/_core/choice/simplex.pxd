@@ -59,9 +59,9 @@ cdef inline void take_key(State* s, int32_t g, int32_t at) noexcept nogil:
 cdef inline double price_group(State* s, int32_t g) noexcept nogil:
     """Reduced values of a group's options; its key becomes its best option, unless others are basic
     beside it. By how much the best exceeds the key."""
-    cdef int32_t first = s.start[g], n = s.alive[g], i, k, best = 0
+    cdef int32_t first = s.start[g], n = s.alive[g], i, k, best
     cdef double* d = s.d + first
-    cdef double y, top = -INFINITY
+    cdef double y, top
     cdef const double* a
     s.work += n * (1 + s.first_block[g + 1] - s.first_block[g])
     for i in range(n):
@@ -72,8 +72,10 @@ cdef inline double price_group(State* s, int32_t g) noexcept nogil:
             a = s.block[k]
             for i in range(n):
                 d[i] -= y * a[i]
+    best = s.key[g] - first              # where several are best the key stays: it is part of what
+    top = d[best]                        # the relaxation has found
     for i in range(n):
-        if d[i] > top or (d[i] == top and s.id[first + i] < s.id[first + best]):
+        if d[i] > top:
             top = d[i]
             best = i
     if not s.basics[g]:
