@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import prod
 
 from ..base.checks import flag, hint, is_list, public, real, shown, text
@@ -93,15 +94,18 @@ class ChoiceProblem:
         self.groups: tuple[str, ...] = tuple(map(str, given))
         if not self.groups:
             raise ArgumentError("options must have at least one group, got none")
-        lists = [_names(f"options of {shown(name)}", one) for name, one in given.items()]
+        lists: list[Sequence[str]] = [
+            one if isinstance(one, Numbers) else _names(f"options of {shown(name)}", one)
+            for name, one in given.items()
+        ]
         self._start: npt.NDArray[np.int32] = np.zeros(len(lists) + 1, np.int32)
         np.cumsum([len(one) for one in lists], out=self._start[1:])
-        self._labels: list[str] = [name for one in lists for name in one]
+        self._labels: list[str] = list(chain.from_iterable(lists))
         n = len(self._labels)
         for name, own in zip(self.groups, lists, strict=True):
             if not own:
                 raise ArgumentError(f"{group_name} {shown(name)} has no option")
-            if len(set(own)) < len(own):
+            if not isinstance(own, Numbers) and len(set(own)) < len(own):
                 twice = next(one for i, one in enumerate(own) if one in own[:i])
                 raise ArgumentError(
                     f"{group_name} {shown(name)} has the {option_name} {shown(twice)} twice"
@@ -343,6 +347,12 @@ class ChoiceProblem:
         lengths: list[int] | None = None
         columns: dict[str, Any] = {}
         for name, given in _table("metrics", metrics).items():
+            if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "iuf":
+                own = [given.shape[1]] * len(given)
+                if own != (lengths or own):
+                    raise ArgumentError(f"metrics: {shown(name)} has another shape than the first")
+                lengths, columns[name] = own, given.astype(float).reshape(-1)
+                continue
             rows = list(given) if is_list(given) and len(given) <= MOST else []
             if not rows or not all(map(is_list, rows)):
                 raise ArgumentTypeError(
@@ -370,7 +380,8 @@ class ChoiceProblem:
                 f"{len(set(names))} differ"
             )
         if options is None:
-            labels = [[str(j) for j in range(n)] for n in lengths]
+            each = {n: Numbers(map(str, range(n))) for n in set(lengths)}
+            labels: list[Sequence[str]] = [each[n] for n in lengths]
         else:
             if not is_list(options) or len(options) != len(lengths):
                 raise ArgumentTypeError(
@@ -457,6 +468,12 @@ class ChoiceProblem:
         columns.update({name: data[name] for name in ("until", "takes", "gives") if name in data})
         frame: DataFrame = pandas.DataFrame(columns)
         return frame
+
+
+class Numbers(tuple[str, ...]):
+    """Names of options that are their numbers: no check is needed."""
+
+    __slots__ = ()
 
 
 def _table(name: str, given: Any) -> Mapping[Any, Any]:

@@ -220,3 +220,27 @@ def test_arrays_that_do_not_fit(change: dict[int, Any], match: str) -> None:
         arrays[place] = array
     with pytest.raises(ValueError, match=match):
         Choices(*arrays)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_least_sums_above_a_limit_equal_a_meeting_in_the_middle(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    groups = 14
+    numbers = draw.integers(1, 10**7, (groups, 3))
+    least = int(numbers.mean() * groups * draw.uniform(0.8, 1.2))
+    halves = []
+    for half in (numbers[: groups // 2], numbers[groups // 2 :]):
+        sums = np.zeros(1, np.int64)
+        for row in half:
+            sums = (sums[:, None] + row[None]).ravel()
+        halves.append(np.sort(sums))
+    at = np.searchsorted(halves[1], least - halves[0])
+    inside = at < len(halves[1])
+    best = int((halves[0][inside] + halves[1][at[inside]]).min())
+    start = np.arange(0, 3 * groups + 1, 3, dtype=np.int32)
+    values = -numbers.ravel().astype(float)
+    core = Choices(start, values, values[None], np.array([-float(least)]), *NONE)
+    core.solve()
+    assert core.ended == 0
+    assert core.best is not None
+    assert -core.best[0] == best == -core.bound
