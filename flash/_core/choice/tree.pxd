@@ -31,7 +31,7 @@ cdef inline double threshold(const State* s) noexcept nogil:
     outward, so one below it is that of no better answer."""
     if s.found:
         return s.best + s.unit
-    return s.above + s.unit if s.asked else -INFINITY
+    return s.above + 1.0 if s.asked else -INFINITY     # it need not be a value of any answer
 
 
 cdef inline void accept(State* s) noexcept nogil:
