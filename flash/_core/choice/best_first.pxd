@@ -21,6 +21,7 @@ from flash._core.choice.tree cimport explore, fix, threshold
 
 cdef enum:
     MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
+    SHARE = 3            # one in so many numbers may be looked at for exchanges
     WORTH = 10           # times the work of going to a node is spent there at least
 
 
@@ -130,13 +131,15 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     while (s.n_heap and s.ended == RAN_OUT and not s.failed and s.nodes < most
             and s.heap[0].bound >= threshold(s)):
         s.failed = not take_up(s, inner)
-        if s.found and s.best > polished and not s.n_sparse:
+        if (s.near_found and not s.n_sparse
+                and (s.best > polished or SHARE * s.improving < s.work)):
             undo_to(s, inner)
             leave_all(s)
             for r in range(s.n_rows):
                 s.multiplier[r] = s.at_root[r]
             improve(s)
             polished = s.best
+            s.near_found = 0
     s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
     while s.n_heap:
         s.n_heap -= 1

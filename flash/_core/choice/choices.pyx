@@ -156,6 +156,7 @@ cdef class Choices:
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
         s.now = <int32_t*> self.take(G * sizeof(int32_t))
+        s.near = <int32_t*> self.take(G * sizeof(int32_t))
         s.whole = <int32_t*> self.take(G * sizeof(int32_t))
         s.linked = <char*> self.take_zeros(G)
         s.tight_at = <int32_t*> self.take(m * sizeof(int32_t))

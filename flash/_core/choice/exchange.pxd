@@ -125,6 +125,7 @@ cdef inline double best_second(State* s, const Change* change, int32_t n, int32_
     """The change from place `from_` on that gains most beside what was made, above `need`."""
     cdef int32_t i
     for i in range(from_, n):
+        s.improving += 4
         if change[i].gain <= need:
             return -INFINITY             # nor do those after it gain more
         if s.turn[change[i].group] == 0.0 and fits_with(s, &change[i], room) and (
@@ -176,14 +177,14 @@ cdef inline int exchange(State* s, Change* change, int32_t n, int three) noexcep
 
 
 cdef inline int begin(State* s) noexcept nogil:
-    """now: the best answer; least: what it leaves of the rows. False where an option is gone."""
+    """now: the answer of late; least: what it leaves of the rows. False where an option is gone."""
     cdef int32_t j, g, k, r, first
     for r in range(s.n_rows):
         s.least[r] = s.left[r]
     for j in range(s.n_open):
         g = s.open[j]
         first = s.start[g]
-        s.now[g] = s.place[s.answer[g]]
+        s.now[g] = s.place[s.near[g]]
         s.turn[g] = 0.0
         if s.now[g] >= first + s.alive[g]:
             return 0
@@ -194,7 +195,7 @@ cdef inline int begin(State* s) noexcept nogil:
 
 
 cdef inline void improve(State* s) noexcept nogil:
-    """Exchanges from the best answer until none is better; multipliers are those of the root."""
+    """Exchanges from an answer of late until none is better; multipliers are those of the root."""
     cdef int32_t j, n, most
     cdef Change* change
     cdef int better = 1, any = 0

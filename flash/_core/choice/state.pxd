@@ -85,6 +85,10 @@ cdef struct State:
     double* least        # of each row: what is left where every group takes least
     # of a pivot, by group
     int32_t* now         # of each group: the option of exchanges
+    int near_found       # an answer of late that need not be the best
+    double near_best
+    int32_t* near        # by number
+    int64_t improving    # numbers looked at for exchanges
     int32_t* full        # options of each group before sifting
     int32_t n_labels     # of linked groups, which take options of one label
     int32_t* label       # of each option, by its number

@@ -53,9 +53,21 @@ cdef inline int fits(const State* s) noexcept nogil:
 
 
 cdef inline void offer_keys(State* s) noexcept nogil:
+    cdef int32_t g
+    cdef int better = not s.asked or s.keys_value > s.above
+    if s.found:
+        better = s.keys_value > s.best
     s.leaves += 1
-    if (s.keys_value > s.best if s.found else not s.asked or s.keys_value > s.above) and fits(s):
+    if not better and (not s.found or s.near_found and s.keys_value <= s.near_best):
+        return
+    if not fits(s):
+        return
+    if better:
         accept(s)
+    s.near_found = 1
+    s.near_best = s.keys_value
+    for g in range(s.n_groups):
+        s.near[g] = s.id[s.key[g]]
 
 
 cdef inline void round_down(State* s) noexcept nogil:
