@@ -54,6 +54,8 @@ def measure(fragment: str, options: Options) -> Any:
     given = [] if options.data is None else ["--data", options.data]
     if fragment in COMPARED:
         return told_by("-m", "benchmarks.claims.methods", fragment, *given, *seeds, "--json")
+    if fragment == "methods_training":  # on what ships
+        given = []
     return told_by("-m", f"benchmarks.claims.{CLAIMS[fragment]}", *given, *seeds, "--json")
 
 
