@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from .common import add_json, add_problem, budgets_of, check_json, names_of, print_result
 from .options import read_space
-from .read import count, fraction, seconds
+from .read import count, fraction, number, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--objectives", default="accuracy,latency_ms", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
+    add("--where", action="append", metavar="C",
+        help="a condition beyond budgets, as 'latency_ms >= 2 and depth_0 == depth_1'; repeated: "
+        "all of them")  # fmt: skip
+    add("--min-nn-degree", type=number, metavar="X", help="NN-Degree at least")
     add("--codesign", action="store_true",
         help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
     add("--epsilon", type=fraction, default=0.0, metavar="E",
@@ -73,6 +77,8 @@ def pareto(args: Namespace) -> int:
         names_of(args.objectives),
         **budgets_of(args),
         predictor=args.predictor,
+        where=args.where,
+        min_nn_degree=args.min_nn_degree,
         codesign=args.codesign,
         epsilon=args.epsilon,
         time_limit_s=args.time_limit_s,

@@ -71,7 +71,9 @@ def prepare_sweep(parser: ArgumentParser) -> None:
         "macs, by commas")  # fmt: skip
     add("--sample", type=count, metavar="N", help="so many distinct ones, drawn uniformly")
     add("--seed", type=count, default=0, metavar="N", help="of the sample")
-    add("--where", metavar="TEXT", help="a condition on columns: 'latency_ms < 2 and macs < 1e9'")
+    add("--where", action="append", metavar="C",
+        help="a condition on metrics and choices: 'latency_ms < 2 and depth_0 == depth_1'; "
+        "repeated: all of them")  # fmt: skip
     add("--out", metavar="FOLDER", help="write the rows there, as a Parquet dataset")
     add("--chunk", type=count, metavar="N", help="rows of a row group (262144)")
     add("--no-resume", action="store_true", help="refuse a folder that holds a sweep")

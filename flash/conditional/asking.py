@@ -88,10 +88,12 @@ class Ask:
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
         self.limits = [*self._budget_limits(), *self._text_limits()]
+        self.where = tuple(self.texts)  # as results tell it
         if given["min_nn_degree"] is not None:
-            least = fraction_of(real("min_nn_degree", given["min_nn_degree"], 0.0))
-            row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", least))
+            least = real("min_nn_degree", given["min_nn_degree"], 0.0)
+            row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", fraction_of(least)))
             self.limits.append(Limit("min_nn_degree", row))
+            self.where = (*self.where, f"nn_degree >= {least!r}")
         self.choices = [text for text in self.texts if names_choices(text, space)]
         self.on_choices = self._conditions_on_choices()
         self.least_accuracy = least_of(budgets.get("min_accuracy"))

@@ -19,9 +19,12 @@ from .together import Together
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
-__all__ = ["search_within", "unsearched"]
+    Tell: TypeAlias = Callable[[float | None, float | None, int], bool]
+    Without: TypeAlias = list[tuple[int, tuple[int, ...], int]]
+
+__all__ = ["Found", "Search", "search_within", "unsearched", "why_nothing"]
 
 PROVEN = "proven: no configuration within the conditions is better"
 NONE = "proven: no network meets the conditions"
@@ -30,10 +33,8 @@ MANY = 8  # conditions of which all sets are tried; of more one set is narrowed 
 EQUAL = 1e-12  # relative: what an objective that is no exact sum may fall while the next is sought
 SHORTEST_S = 1e-3  # left for a search whose time is over: it says so itself
 
-Without = list[tuple[int, tuple[int, ...], int]]
 
-
-class _Found(Record):
+class Found(Record):
     """How the search for one network ended.
 
     Parameters
@@ -75,20 +76,30 @@ class _Apart(Boxes):
         return options, numbers, most + sum(digit != 0 for digit in missing)
 
 
-class _Search:
-    """One call: what has been found, and what is left of time and evaluations."""
+class Search:
+    """One call: the tables, and what is left of time and evaluations.
 
-    def __init__(self, asked: Ask, started: float) -> None:
+    Parameters
+    ----------
+    asked : Ask
+    started : float
+        When the call began, as `perf_counter` counts.
+    tell : callable, optional
+        Takes the objective so far, a bound and evaluations, and returns whether to stop; by default
+        whoever listens to the search.
+    """
+
+    def __init__(self, asked: Ask, started: float, tell: Tell | None = None) -> None:
         self.asked, self.started = asked, started
         self.tables = asked.tables()
         self.nodes = 0
         self.best: float | None = None  # of the network that is sought
         self.heard = False
-        self._listener: Any = None
-        if asked.callback is not None or asked.progress:
+        self._tell = tell
+        if tell is None and (asked.callback is not None or asked.progress):
             from ..results.event import Listener
 
-            self._listener = Listener(asked.callback, asked.progress, started)
+            self._tell = Listener(asked.callback, asked.progress, started).tell
 
     def left_s(self) -> float:
         return self.asked.deadline - (perf_counter() - self.started)
@@ -104,34 +115,49 @@ class _Search:
         most = self.asked.evals
         return -1 if most is None else max(0, most - self.nodes)
 
-    def _told(self, first: bool) -> Callable[[float | None, float | None, int], bool] | None:
+    def _told(self, first: bool) -> Tell | None:
         """Return what tells whoever listens of the search so far, and whether it must end."""
-        if self._listener is None:
+        told = self._tell
+        if told is None:
             return None
 
         def tell(value: float | None, bound: float | None, nodes: int) -> bool:
             own = value if first else self.best
-            told = None if own is None else self.asked.report(own)
-            end: bool = self._listener.tell(told, bound, self.nodes + nodes)
+            end = told(None if own is None else self.asked.report(own), bound, self.nodes + nodes)
             self.heard = self.heard or end
             return end
 
         return tell
 
-    def next(self, found: Sequence[Answer], without: Without) -> _Found:
-        """Find the best network that is another than those found: one objective after another,
-        each held while the next is sought."""
-        asked, limits = self.asked, list(self.asked.limits)
+    def next(
+        self,
+        found: Sequence[Answer] = (),
+        without: Without | None = None,
+        limits: Sequence[Limit] = (),
+    ) -> Found:
+        """Find the best network: one objective after another, each held while the next is sought.
+
+        Parameters
+        ----------
+        found : sequence of Answer
+            Networks that it is not.
+        without : list, optional
+            Places that it is so many choices away from.
+        limits : sequence of Limit
+            Conditions beyond those asked for.
+        """
+        asked = self.asked
+        held = [*asked.limits, *limits]
         best: Answer | None = None
         bound, stopped, before = inf, None, self.nodes
         self.best = None
         for i, goal in enumerate(asked.goals):
             if i and (stopped := self.over()) is not None:
                 break
-            question = asked.question(limits, goal, found=found)
+            question = asked.question(held, goal, found=found)
             left = max(self.left_s(), SHORTEST_S)
             boxes = _Apart(self.tables, question, left, self.evals(), self._told(i == 0))
-            boxes.left_out = list(without)
+            boxes.left_out = list(without or ())
             own_bound = boxes.run()
             self.nodes += boxes.nodes
             stopped = "callback" if self.heard else boxes.stopped
@@ -146,10 +172,10 @@ class _Search:
                 break
             least = value if boxes.exact else value - EQUAL * abs(value)
             terms = {name: Fraction(factor) for name, factor in goal.items()}
-            limits.append(Limit("", Row(terms, {}, ">=", fraction_of(least))))
+            held.append(Limit("", Row(terms, {}, ">=", fraction_of(least))))
         if best is not None:
             bound = max(bound, best.value) if stopped is not None else best.value
-        return _Found(best, bound, stopped, self.nodes - before)
+        return Found(best, bound, stopped, self.nodes - before)
 
     def _first(self, answer: Answer) -> float:
         """Return the first objective's value."""
@@ -166,8 +192,8 @@ def search_within(asked: Ask, started: float) -> SearchResult:
     started : float
         When the call began, as `perf_counter` counts.
     """
-    search = _Search(asked, started)
-    found: list[_Found] = []
+    search = Search(asked, started)
+    found: list[Found] = []
     without: Without = []
     stopped, short = None, False
     while len(found) < asked.k:
@@ -197,9 +223,9 @@ def search_within(asked: Ask, started: float) -> SearchResult:
     return first if len(results) == 1 else first.replace(alternatives=tuple(results[1:]))
 
 
-def _common(asked: Ask, search: _Search) -> dict[str, Any]:
+def _common(asked: Ask, search: Search) -> dict[str, Any]:
     return {
-        "where": tuple(asked.texts),
+        "where": asked.where,
         "objective_name": asked.objective_name,
         "method": asked.method,
         "seed": asked.seed,
@@ -208,7 +234,7 @@ def _common(asked: Ask, search: _Search) -> dict[str, Any]:
     }
 
 
-def _result(asked: Ask, tables: Tables, one: _Found, common: Mapping[str, Any]) -> SearchResult:
+def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -> SearchResult:
     answer, stopped = one.answer, one.stopped
     assert answer is not None
     problem = tables.scored.problem
@@ -248,13 +274,13 @@ def _flags(asked: Ask, row: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-def _nothing(asked: Ask, search: _Search, one: _Found) -> SearchResult:
+def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
     common = _common(asked, search)
     name, stopped, tables = asked.target.name, one.stopped, search.tables
     if stopped is None:
         return SearchResult(
             asked.space, name, asked.budgets, "INFEASIBLE",
-            deferred(lambda: _why(asked, tables)), proven=True, **common,
+            deferred(lambda: why_nothing(asked, tables)), proven=True, **common,
         )  # fmt: skip
     bound = None if one.bound - one.bound else asked.report(one.bound)
     return _unfound(asked, stopped, upper_bound=bound, **common)
@@ -271,12 +297,12 @@ def _unfound(asked: Ask, stopped: str, **fields: Any) -> SearchResult:
 def unsearched(asked: Ask) -> SearchResult:
     """Return the result of a device that Ctrl-C left no time for."""
     return _unfound(
-        asked, "interrupt", where=tuple(asked.texts), objective_name=asked.objective_name,
+        asked, "interrupt", where=asked.where, objective_name=asked.objective_name,
         method=asked.method, seed=asked.seed,
     )  # fmt: skip
 
 
-def _why(asked: Ask, tables: Tables) -> str:
+def why_nothing(asked: Ask, tables: Tables) -> str:
     """Say which conditions exclude each other: the minimal sets of them."""
     from ..results.conflicts import minimal_sets
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["FrontEvent", "ParetoFront", "pareto"]
 
 INF = float("inf")
+UNASKED: dict[str, Any] = {  # of what a search takes
+    **dict.fromkeys(("minimize", "max_evals", "callback", "evaluator", "options", "journal")),
+    **dict.fromkeys(("confidence", "compile_objective")),
+    **dict.fromkeys(("codesign", "progress"), False),
+    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True, "seed": 0,
+}  # fmt: skip
 
 
 @public
@@ -41,6 +47,8 @@ def pareto(
     max_macs: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    where: str | Sequence[str] | None = None,
+    min_nn_degree: float | None = None,
     codesign: bool = False,
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
@@ -62,6 +70,11 @@ def pareto(
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
+    where : str or list of str, optional
+        Conditions beyond budgets, as `flash.search` takes them; every point is then a few exact
+        searches. With neither codesign nor an epsilon. Of networks equal in all objectives any one
+        is the point.
+    min_nn_degree : float, optional
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space, and with
         it the bits of each cell, where the target has them (see docs/codesign.md): nothing of all
@@ -110,6 +123,19 @@ def pareto(
     listener("callback", callback)
     flag("codesign", codesign)
     flag("progress", progress)
+    if where is not None or min_nn_degree is not None:
+        from ..solving.within import Within
+        from .within import find_within
+
+        if codesign or epsilon:
+            what = "codesign" if codesign else "epsilon"
+            raise ArgumentError(f"{what} does not go with where and min_nn_degree")
+        given = {
+            "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
+            "time_limit_s": time_limit_s, **UNASKED,
+        }  # fmt: skip
+        asked = Within(space, given).check(target, costs, min_accuracy)
+        return find_within(asked, goals, callback, progress, started)
     if codesign:
         from .codesign import find_codesign
 
