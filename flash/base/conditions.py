@@ -1,9 +1,9 @@
 """`where`: conditions on columns, as text: ``latency_ms < 2 and (area_mm2 < 50 or macs < 1e9)``.
 
 The text is parsed, never executed: only comparisons of columns and numbers, ``in`` of a list of
-numbers, ``and``, ``or``, ``not`` and the signs ``+ - * /`` between them are understood. A comparison
-with what a row does not have (NaN: the depth of a cell that is not there) is not met, nor is its
-opposite: ``not`` turns the signs of the comparisons within.
+numbers, ``and``, ``or``, ``not`` and the signs ``+ - * /`` between them are understood. A
+comparison with what a row does not have (NaN: the depth of a cell that is not there) is not met,
+nor is its opposite: ``not`` turns the signs of the comparisons within.
 """
 
 from __future__ import annotations

@@ -173,7 +173,8 @@ def _conditions(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("conditions beyond budgets")
     add = group.add_argument
     add("--where", action="append", metavar="C",
-        help="a condition, as 'latency_ms >= 2 and depth_0 == depth_1'; repeated: all of them")  # fmt: skip
+        help="a condition, as 'latency_ms >= 2 and depth_0 == depth_1'; repeated: all of "
+        "them")  # fmt: skip
     add("--min-nn-degree", type=number, metavar="X", help="NN-Degree at least")
     add("--minimize", action="append", metavar="METRIC",
         help="a cost that is to be least; repeated: one after another")  # fmt: skip

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..results.result import SearchResult
-    from ..solving.options import Device
     from ..spaces.network_space import NetworkSpace
 
     T = TypeVar("T")

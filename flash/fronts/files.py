@@ -79,7 +79,8 @@ def to_dict(front: ParetoFront, intervals: bool = False) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
-    given = fields(WHERE, data, CHECKS, optional=(*CHOSEN, *SETS, "where"), also=DERIVED, version=FORMAT)
+    more = (*CHOSEN, *SETS, "where")
+    given = fields(WHERE, data, CHECKS, optional=more, also=DERIVED, version=FORMAT)
     space, target = given["space"], given["target"]
     with faults(WHERE):
         given["objectives"] = read_objectives(given["objectives"], target)

@@ -30,7 +30,8 @@ UNASKED: dict[str, Any] = {  # of what a search takes
     **dict.fromkeys(("minimize", "max_evals", "callback", "evaluator", "options", "journal")),
     **dict.fromkeys(("confidence", "compile_objective")),
     **dict.fromkeys(("codesign", "progress"), False),
-    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True, "seed": 0,
+    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True,
+    "seed": 0,
 }  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def _nondominated(points: Sequence[Answer], goals: Sequence[str]) -> list[Answer
             for other in values
         )
 
-    first = {own: one for own, one in reversed(list(zip(values, points, strict=True)))}
+    first = dict(reversed(list(zip(values, points, strict=True))))
     return [one for own, one in first.items() if not bettered(own)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import BUDGETS, COSTS, MAXIMA, METRIC_OF, TERMS, UNITS
+from ..base.names import COSTS, MAXIMA, UNITS
 from .screen import LABELS, LIMITED, called, quantity
 
 TYPE_CHECKING = False
@@ -99,4 +99,5 @@ def _choices(result: SearchResult[Any]) -> list[str]:
     from ..spaces.values import values_at
 
     space: Any = result.space
-    return ["-" if one is None else f"{one:g}" for one in values_at(space, result.x)]
+    x: Any = result.x
+    return ["-" if one is None else f"{one:g}" for one in values_at(space, x)]

@@ -52,12 +52,12 @@ def _conditions(result: SearchResult[Any]) -> Iterator[tuple[str, bool]]:
     """Yield each condition that can be looked at, and whether it is met."""
     from ..spaces.values import values_at
 
-    assert result.x is not None
+    x, space = result.x, result.space
+    assert x is not None
+    assert isinstance(space, SearchSpace)
     table: dict[str, Any] = {
         name: float("nan") if value is None else float(value)
-        for name, value in zip(
-            result.space.variables, values_at(result.space, result.x), strict=True
-        )
+        for name, value in zip(space.variables, values_at(space, x), strict=True)
     }
     for name in ("nn_degree", "accuracy", "params", "macs", *COSTS):
         if getattr(result, name) is not None:
@@ -78,7 +78,7 @@ def _plain(tree: Any) -> bool:
         return all(map(_plain, tree[1:]))
     operands = tree[2:] if tree[0] in CONDITIONS else ()
     return all(
-        one[0] in ("column", "number") or one[0] == "neg" and one[1][0] == "number"
+        one[0] in ("column", "number") or (one[0] == "neg" and one[1][0] == "number")
         for one in operands
     )
 
