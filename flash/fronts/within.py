@@ -18,6 +18,7 @@ from ..base.names import N_METRICS, TERMS, Metric
 from ..choosing.conditions import Row
 from ..conditional.asking import Limit
 from ..conditional.searching import Search, why_nothing
+from ..conditional.tables import Box
 from .front import ParetoFront
 from .run import columns, summary, teller
 
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from ..conditional.asking import Ask
     from ..conditional.boxes import Answer
+    from ..conditional.tables import Tables
 
     Values: TypeAlias = tuple[float, ...]
 
 __all__ = ["find_within"]
+
+EQUAL = 1e-11  # relative: values of what is no exact sum are equal so far
 
 
 def find_within(
@@ -85,7 +89,7 @@ def _collect(
         corner, _ = corners.pop()
         if (stopped := search.over()) is not None:
             return stopped
-        found = search.next(limits=_below(goals, corner))
+        found = search.next(limits=_below(search.tables, goals, corner))
         if found.answer is None:
             if found.stopped is not None:
                 return found.stopped
@@ -107,17 +111,26 @@ def _values(answer: Answer, goals: Sequence[str]) -> Values:
     return tuple([-metrics["score"] if one == "accuracy" else metrics[one] for one in goals])
 
 
-def _below(goals: Sequence[str], corner: Values) -> list[Limit]:
+def _below(tables: Tables, goals: Sequence[str], corner: Values) -> list[Limit]:
     """Return that every objective is better than a corner's."""
     found = []
     for name, value in zip(goals, corner, strict=True):
         if value == inf:
             continue
-        below = Fraction(nextafter(value, -inf))
         metric, sign = ("score", ">=") if name == "accuracy" else (name, "<=")
-        limit = -below if name == "accuracy" else below
+        below = nextafter(value, -inf)
+        if not tables.form(metric, Box(0, _Ones(), _Ones()), True).exact:
+            below = value - EQUAL * abs(value)  # else all that equal it would be looked at
+        limit = Fraction(-below if name == "accuracy" else below)
         found.append(Limit("", Row({metric: Fraction(1)}, {}, sign, limit)))
     return found
+
+
+class _Ones(dict[tuple[int, int], float]):
+    """A box of which only the form of forms is asked."""
+
+    def __missing__(self, key: tuple[int, int]) -> float:
+        return 1.0
 
 
 def _parted(corners: list[tuple[Values, float]], point: Values) -> list[tuple[Values, float]]:

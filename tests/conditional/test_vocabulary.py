@@ -196,7 +196,7 @@ def test_messages_name_minimal_sets() -> None:
     told = result.message.partition("conditions: ")[2]
     sets = [one.removesuffix(" exclude each other") for one in told.split("; or ")]
     alone = f"macs >= {10**12} alone is met by none"
-    assert sorted(sets) == sorted([alone, f"depth_0 == 5, {asked[1]} and cells == 3"])
+    assert sorted(sets) == sorted([alone, f"{asked[1]}, depth_0 == 5 and cells == 3"])
     for one in sets:
         if one == alone:
             continue
