@@ -85,13 +85,17 @@ def alternatives(result: SearchResult[Any]) -> list[Part]:
     for number, (one, own) in enumerate(zip(some, chosen, strict=True), 1):
         row = [str(number), "-" if one.objective is None else quantity(one.objective)]
         given: Any = one.costs or {}
-        row += [quantity(given[name], UNITS.get(name.partition("@")[0], "")) for name in costs]
-        row += [quantity(getattr(one, name), UNITS[name]) for name in plain]
+        row += [_quantity(given.get(name), name.partition("@")[0]) for name in costs]
+        row += [_quantity(getattr(one, name), name) for name in plain]
         rows.append(row + [own[k] for k in differing])
     lines: list[Part] = [f"{len(every)} networks, the best first; what differs:", (rows, 0, True)]
     if len(every) > len(some):
         lines.append(f"... {len(every) - len(some):,} more ...")
     return lines
+
+
+def _quantity(value: float | None, metric: str) -> str:
+    return "-" if value is None else quantity(value, UNITS.get(metric, ""))
 
 
 def _choices(result: SearchResult[Any]) -> list[str]:

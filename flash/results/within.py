@@ -34,6 +34,9 @@ def agree_within(where: str, result: SearchResult[Any]) -> None:
     ------
     FormatError
     """
+    for name in COSTS if result.costs is not None else ():
+        if getattr(result, name) is not None:
+            raise FormatError(f"{where}: {name} and costs of several devices contradict")
     for name, value in (result.costs or {}).items():
         match = COST.fullmatch(name)
         if match is None:
