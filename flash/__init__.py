@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .buildinfo import build_info as build_info
     from .choosing.answer import ChoiceResult as ChoiceResult
     from .choosing.choosing import choose as choose
+    from .choosing.front import ChoiceFront as ChoiceFront
     from .choosing.problem import ChoiceProblem as ChoiceProblem
+    from .choosing.tally import ChoiceSweep as ChoiceSweep
     from .comparing.comparison import Comparison as Comparison
     from .comparing.running import compare as compare
     from .conditional.together import Together as Together
@@ -76,8 +78,10 @@ _HOME = {
     "BypassSpace": "spaces.bypass",
     "Cell": "networks.architecture",
     "CellNetwork": "networks.cell_networks",
+    "ChoiceFront": "choosing.front",
     "ChoiceProblem": "choosing.problem",
     "ChoiceResult": "choosing.answer",
+    "ChoiceSweep": "choosing.tally",
     "Comparison": "comparing.comparison",
     "Cost": "hardware.costing",
     "DenseNet": "spaces.space",
@@ -127,15 +131,15 @@ _HOME = {
 }
 
 __all__ = [
-    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceProblem",
-    "ChoiceResult", "Comparison", "Cost", "DenseNet", "FlashError", "FleetResult", "Layer",
-    "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront", "PredictorEvaluator",
-    "Problem", "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Supernet",
-    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Together",
-    "TrainingEvaluator", "WideResNet", "build_info", "calibrate", "calibration_design", "choose",
-    "compare", "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto",
-    "quantised", "search", "sensitivities", "sweep", "targets", "together", "train",
-    "train_supernet", "__version__",
+    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
+    "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
+    "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront",
+    "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
+    "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
+    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
+    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
+    "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

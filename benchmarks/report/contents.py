@@ -39,12 +39,14 @@ NAMES = (
     "supernets",
     "codesign",
     "peers",
+    "choices",
 )
 # Whose claims stand first in the table of claims; all others follow as in the report.
 CLAIMED_FIRST = (
     "search",
     "start",
     "peers",
+    "choices",
     "shgo",
     "batch",
     "enumeration",
@@ -77,6 +79,7 @@ MEASURED_FIRST = (
     "nevergrad_peer",
     "cpsat",
     "highs",
+    "choices",
 )
 
 

@@ -9,17 +9,20 @@ from ..errors import ArgumentError, FormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pandas import DataFrame
 
+    from ..base.html import Part, Row
+    from ..base.plain import Check
     from .explaining import Steps
 
-__all__ = ["Alternative", "ChoiceResult"]
+__all__ = ["Alternative", "ChoiceResult", "columns_of"]
 
 FORMAT = "flash-choice-result-1"
 STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "TIME_LIMIT", "NOT_FOUND")
+ENDS = ("time_limit_s", "max_nodes", "callback", "interrupt")
 SHOWN = 12  # groups on a screen
 
 
@@ -180,7 +183,20 @@ class ChoiceResult(Record):
         return str(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.status}: {self.message}"]
+        from ..results.screen import text
+
+        return text(self._parts())
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        return page(self._parts())
+
+    def _parts(self) -> list[Part]:
+        """Return what is shown: lines of text, and a table of the choices."""
+        from ..results.screen import duration
+
+        lines: list[Part] = [f"{self.status}: {self.message}"]
         if self.objective is not None:
             word = "maximised" if self.greatest else "minimised"
             lines.append(f"{self.objective_name} {word}: {self.objective:.6g}")
@@ -189,21 +205,19 @@ class ChoiceResult(Record):
                 lines.append(f"bound: {self.bound:.6g}{gap}")
         if self.metrics:
             lines.append(", ".join(f"{name} {one:.6g}" for name, one in self.metrics.items()))
-        for one in self.where:
-            lines.append(f"  where {one}")
+        lines += [f"where {one}" for one in self.where]
         if self.choices is not None:
-            lines += _listed(self.choices)
+            pairs = list(self.choices.items())
+            rows: list[Row] = [[name, option or "(covered)"] for name, option in pairs[:SHOWN]]
+            if len(pairs) > SHOWN:
+                rows.append(f"... and {len(pairs) - SHOWN} more")
+            lines += ["", (rows, 2, False), ""]
         for i, alternative in enumerate(self.alternatives):
             tie = ", as good" if alternative.tied else ""
             lines.append(f"answer {i + 2}: {alternative.objective:.6g}{tie}")
         lines += [f"note: {one}" for one in self.flags]
-        lines.append(f"{self.nodes} nodes, {1e3 * self.elapsed_s:.3g} ms")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(str(self))}</pre>"
+        lines.append(f"{self.nodes} nodes, {duration(self.elapsed_s)}")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result."""
@@ -234,24 +248,51 @@ class ChoiceResult(Record):
         FormatError
             If a key is missing or unknown, or a value not accepted.
         """
-        table("the result", data, ("format", *_FIELDS, "gap"), ("format", "status"))
+        from ..base.plain import (
+            COUNT,
+            FLAG,
+            REAL,
+            TEXT,
+            fields,
+            list_of,
+            maybe,
+            one_of,
+            part,
+            table_of,
+        )
+
+        table("the result", data, None, ("format",))
         if data["format"] != FORMAT:
             raise FormatError(f"format must be {FORMAT!r}, got {shown(data['format'])}")
-        if data["status"] not in STATUSES:
-            raise FormatError(
-                f"status must be one of {', '.join(STATUSES)}, got {shown(data['status'])}"
-            )
-        fields = {name: data[name] for name in _FIELDS if name in data}
-        try:
-            fields["alternatives"] = tuple(
-                Alternative(**one) for one in fields.get("alternatives", ())
-            )
-            for name in ("where", "flags", "remedies"):
-                fields[name] = tuple(fields.get(name, ()))
-            fields["conflicts"] = tuple(tuple(one) for one in fields.get("conflicts", ()))
-            return cls(**fields)
-        except (TypeError, AttributeError) as error:
-            raise FormatError(f"the result: {error}") from None
+        answer: dict[str, Check] = {
+            "choices": table_of(maybe(TEXT)),
+            "metrics": table_of(REAL),
+            "objective": REAL,
+            "proven": FLAG,
+            "tied": FLAG,
+        }
+        checks: dict[str, Check] = {
+            "status": one_of(STATUSES),
+            "choices": maybe(table_of(maybe(TEXT))),
+            "metrics": maybe(table_of(REAL)),
+            "objective": maybe(REAL),
+            "bound": maybe(REAL),
+            "objective_name": TEXT,
+            "greatest": FLAG,
+            "proven": FLAG,
+            "where": list_of(TEXT),
+            "alternatives": list_of(part(Alternative, answer)),
+            "tied": maybe(FLAG),
+            "flags": list_of(TEXT),
+            "binding": maybe(table_of(table_of(REAL))),
+            "conflicts": list_of(list_of(TEXT)),
+            "remedies": list_of(table_of(REAL)),
+            "stopped": maybe(one_of(ENDS)),
+            "nodes": COUNT,
+            "elapsed_s": REAL,
+        }
+        own = {key: value for key, value in data.items() if key != "format"}
+        return cls(**fields("the result", own, checks, optional=cls._defaults, also=("gap",)))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the result as JSON text, and write it where a path is given."""
@@ -273,14 +314,18 @@ class ChoiceResult(Record):
         pandas = require("to_frame()", "plot", "pandas")
         if self.choices is None:
             raise ArgumentError(f"to_frame(): there is no answer: {self.status}, {self.message}")
-        columns: dict[str, Any] = {
-            "group": list(self.choices),
-            "option": list(self.choices.values()),
+        frame: DataFrame = pandas.DataFrame(self.columns())
+        return frame
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the choices as columns: groups, and the options of each answer."""
+        columns: dict[str, list[Any]] = {
+            "group": list(self.choices or ()),
+            "option": list((self.choices or {}).values()),
         }
         for i, one in enumerate(self.alternatives):
             columns[f"option_{i + 2}"] = list(one.choices.values())
-        frame: DataFrame = pandas.DataFrame(columns)
-        return frame
+        return columns
 
 
 _FIELDS = (
@@ -291,12 +336,21 @@ _FIELDS = (
 _OF_ALTERNATIVE = ("choices", "metrics", "objective", "proven", "tied")
 
 
-def _listed(choices: Mapping[str, str | None]) -> list[str]:
-    width = max(len(name) for name in list(choices)[:SHOWN])
-    lines = [
-        f"  {name:<{width}}  {'(covered)' if option is None else option}"
-        for name, option in list(choices.items())[:SHOWN]
-    ]
-    if len(choices) > SHOWN:
-        lines.append(f"  ... and {len(choices) - SHOWN} more")
-    return lines
+def columns_of(
+    answers: Sequence[tuple[Mapping[str, str | None], Mapping[str, float]]],
+    first: Mapping[str, list[Any]],
+) -> dict[str, list[Any]]:
+    """Return answers, (choices, metrics) each, as columns after others: metrics, then groups.
+
+    A metric that is among the first is not told twice; a group whose name a column has already is
+    "group NAME".
+    """
+    found = dict(first)
+    if answers:
+        choices, metrics = answers[0]
+        for name in metrics:
+            found.setdefault(name, [one[name] for _, one in answers])
+        for name in choices:
+            own = f"group {name}" if name in found else name
+            found[own] = [one[name] for one, _ in answers]
+    return found

@@ -147,7 +147,7 @@ def choose(
     groups = len(problem.groups)
     min_distance = integer("min_distance", min_distance, 1, groups)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
-    nodes = -1 if max_nodes is None else integer("max_nodes", max_nodes, 0)
+    nodes = -1 if max_nodes is None else integer("max_nodes", max_nodes, 0, 2**62)
     listener("callback", callback)
     progress = flag("progress", progress)
     first = [] if start is None else [_picks_of(start, problem)]
@@ -312,7 +312,7 @@ def _picks_of(start: Any, problem: ChoiceProblem) -> tuple[int, ...]:
     picks: list[int] = []
     for g, name in enumerate(problem.groups):
         option = choices[name]
-        if option is None:
+        if option is None and problem._until is not None:
             picks.append(-1)
             continue
         labels = problem.options(name)

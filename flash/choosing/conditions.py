@@ -36,12 +36,15 @@ __all__ = [
     "COMPARE",
     "Clause",
     "Condition",
+    "Link",
     "Number",
     "Own",
     "PeakLimit",
     "Reader",
     "Row",
     "Sum",
+    "labels_of",
+    "linked",
     "read_conditions",
     "read_sum",
     "texts_of",
@@ -100,6 +103,19 @@ class Clause(Record):
     masks: dict[int, Any]
 
 
+class Link(Record):
+    """Two groups that take options of one value.
+
+    Parameters
+    ----------
+    left, right : (int, sequence)
+        A group, and what each of its options has.
+    """
+
+    left: tuple[int, Any]
+    right: tuple[int, Any]
+
+
 class Condition(Record):
     """One condition of several joined by *and*.
 
@@ -111,7 +127,7 @@ class Condition(Record):
     """
 
     text: str
-    parts: tuple[Row | PeakLimit | Clause, ...]
+    parts: tuple[Row | PeakLimit | Clause | Link, ...]
 
 
 class Number(Record):
@@ -171,7 +187,7 @@ def texts_of(where: Any) -> list[str]:
     """
     if where is None:
         return []
-    given = list(where) if is_list(where) else [where]
+    given = where if is_list(where) else [where]
     for one in given:
         if not isinstance(one, str):
             raise ArgumentTypeError(
@@ -266,6 +282,11 @@ class Reader:
             return Sum({name: Fraction(1)}, {}, Fraction(0))
         if name in self.place:
             return Own("", self.place[name])
+        if name in problem.attributes:
+            raise self.fault(
+                f"{name} is a column of which not every entry is a number, so it does not add up "
+                f'over groups; that of one group is {name}["{problem.groups[0]}"]'
+            )
         raise self.fault(
             f"it names no metric and no {problem.group_name}: {shown(name)}"
             f"{hint(name, (*problem.metrics, *problem.groups))}; the metrics are "
@@ -497,6 +518,8 @@ class Reader:
             return self.limits(tree)
         if tree[0] == "and":
             return [part for one in tree[1] for part in self.parts(one)]
+        if tree[0] == "two" and tree[2] == "==" and len(tree[1][1]) and len(tree[3][1]):
+            return [Link(tree[1], tree[3])]
         if _sums_inside(tree):
             raise self.fault(
                 "or and not join conditions on single choices only, not sums of metrics; search "
@@ -596,6 +619,53 @@ def _of_pair(
     if sign in ("<", "<="):
         return [{g: a < t, h: COMPARE[sign](t, b)} for t in np.unique(a)]
     return [{g: a != value, h: COMPARE[sign](value, b)} for value in np.unique(a)]
+
+
+def linked(links: Sequence[Link]) -> tuple[dict[int, Any], list[Clause]]:
+    """Return the largest set of groups that have one value all, with what their options have; and
+    the rest as clauses."""
+    sets: list[dict[int, Any]] = []
+    rest: list[Clause] = []
+    for one in links:
+        (g, own), (h, other) = one.left, one.right
+        homes = [some for some in sets if _has(some, g, own) or _has(some, h, other)]
+        joined: dict[int, Any] = {g: own, h: other}
+        clash = False
+        for some in homes:
+            for group, values in some.items():
+                clash |= group in joined and not np.array_equal(joined[group], values)
+                joined.setdefault(group, values)
+        if clash:  # a group that is linked by two of its columns
+            rest += [Clause(masks) for masks in _of_pair(one.left, "==", one.right)]
+            continue
+        sets = [some for some in sets if not any(some is home for home in homes)]
+        sets.append(joined)
+    if not sets:
+        return {}, rest
+    largest = max(sets, key=len)
+    for some in sets:
+        if some is not largest:
+            (g, own), *others = some.items()
+            rest += [Clause(m) for pair in others for m in _of_pair((g, own), "==", pair)]
+    return largest, rest
+
+
+def _has(some: dict[int, Any], group: int, values: Any) -> bool:
+    return group in some and np.array_equal(some[group], values)
+
+
+def labels_of(groups: dict[int, Any], start: Any) -> tuple[Any, Any, int]:
+    """Return linked groups as the core takes them: their numbers, a label of each option, and how
+    many labels there are."""
+    some = sorted(groups)
+    arrays = [np.asarray(groups[g]) for g in some]
+    values, codes = np.unique(np.concatenate(arrays), return_inverse=True)
+    label = np.full(int(start[-1]), -1, np.int32)
+    at = 0
+    for g, own in zip(some, arrays, strict=True):
+        label[start[g] : start[g] + len(own)] = codes[at : at + len(own)]
+        at += len(own)
+    return np.array(some, np.int32), label, len(values)
 
 
 def _either(some: Iterable[dict[int, Any]]) -> dict[int, Any]:

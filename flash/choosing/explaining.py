@@ -152,7 +152,7 @@ def sensitivity(
     if goal.kind != "sum":
         raise ArgumentError("sensitivity() is of objectives that are sums")
     sums = {one.text: one for one in asked.conditions if _limit_of(one) is not None}
-    if condition is not None and condition not in sums:
+    if condition is not None and (type(condition) is not str or condition not in sums):
         raise ArgumentError(
             f"condition must be one on a sum, of {', '.join(map(repr, sums)) or 'none'}, got "
             f"{shown(condition)}{hint(condition, sums)}"

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..base.checks import hint, is_list, real, shown
+from ..base.checks import hint, is_list, items, real, shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from .conditions import PeakLimit, Row, read_sum
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Goal", "read_goals"]
 
+MOST = 100  # objectives
 FORMS = ("sum", "product")
 
 
@@ -72,7 +73,9 @@ def read_goals(minimize: Any, maximize: Any, problem: ChoiceProblem) -> list[Goa
     if (minimize is None) == (maximize is None):
         raise ArgumentError("give one of minimize and maximize, and not both")
     name, given = ("minimize", minimize) if minimize is not None else ("maximize", maximize)
-    some = list(given) if is_list(given) and not isinstance(given, dict) else [given]
+    some = [given]
+    if is_list(given) and not isinstance(given, dict):
+        some = items(name, given, MOST)
     if not some:
         raise ArgumentError(f"{name} must name at least one objective, got none")
     goals = [_goal(name, one, problem) for one in some]

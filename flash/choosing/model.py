@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from time import perf_counter
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .._core.choice.choices import ENDS, Choices
 from ..base.checks import shown
 from ..base.record import Record
 from ..errors import ArgumentError
-from .conditions import Clause, Condition, PeakLimit, Row
+from .conditions import Clause, Condition, Link, PeakLimit, Row, labels_of, linked
 from .numbers import Exact, combined, exact, most_of_sums, rounded
 
 TYPE_CHECKING = False
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Limits", "Model"]
 
 INF = float("inf")
+# of numbers that were rounded: answers that are told apart by exact ones, and nodes of that
+MOST_ROUNDS = 256
+FREE_NODES = 10_000
+ROUNDS = 4  # times the nodes of the first search
 ROOM = 0.75  # of the machine's memory, which a problem may need
 
 
@@ -94,7 +99,8 @@ class Model:
         for one in self.rows:
             if one.sign == "!=":
                 raise ArgumentError("where: sums of metrics are not compared by !=")
-        clauses = [one for one in parts if isinstance(one, Clause)]
+        self.linked, rest = linked([one for one in parts if isinstance(one, Link)])
+        clauses = [one for one in parts if isinstance(one, Clause)] + rest
         self.kept: npt.NDArray[np.bool_] = np.ones(len(self.place), bool)
         for limit in parts:
             if isinstance(limit, PeakLimit):
@@ -285,22 +291,49 @@ class Model:
         limits: Limits,
         start: Sequence[Sequence[int]],
     ) -> Found:
-        """Of rounded numbers: the answer in exact ones. Where it breaks a limit, one that keeps it
-        with all rows rounded the other way; the bound stays that of the first."""
-        if found.picks is None:
-            return found  # rounding outward admits all that fits: nothing does
-        if not self._fits(found.picks, rows):
+        """Of rounded numbers: the answer in exact ones.
+
+        Rounded outward, all that fits is admitted, and no sum is above its own. So answers are
+        sought anew without those found, of sums that may be below the best one's, until there is
+        none: then the best is proven. After too many (numbers that differ by less than is left of
+        them) an answer is asked for that keeps the limits rounded the other way.
+        """
+        first = found
+        ends_at = perf_counter() + limits.deadline
+        allowed = FREE_NODES + ROUNDS * first.nodes
+        nodes, best, least = 0, None, 0
+        before = len(self.sparse)
+        try:
+            for _ in range(MOST_ROUNDS):
+                nodes += found.nodes
+                if found.picks is None:
+                    break
+                value = self.exact_sum(wanted, found.picks)
+                if (best is None or value < least) and self._fits(found.picks, rows):
+                    best, least = found.picks, value
+                if found.stopped is not None or nodes > allowed:
+                    break
+                self.without(found.picks, 1)
+                further, widths = rows, wide
+                if best is not None:
+                    further = [*rows, (wanted.whole, wanted.scale, least - 1)]
+                    size = most_of_sums(wanted.whole, self.own_start) + abs(least)
+                    widths = [*wide, _excess(size)]
+                own = Limits(max(ends_at - perf_counter(), 1e-3), limits.nodes, limits.callback)
+                found = self._run(further, widths, wanted, by, own, (), inner=False)
+        finally:
+            del self.sparse[before:]
+        done = found.picks is None and found.stopped is None
+        stopped = found.stopped
+        if best is None and not done and stopped is None:
             again = self._run(rows, wide, wanted, by, limits, start, inner=True)
-            found = Found(
-                again.picks, again.value, found.bound, False, True, again.stopped,
-                found.nodes + again.nodes,
-            )  # fmt: skip
-            if found.picks is None:
-                return found
-        assert found.picks is not None
-        value = self.exact_sum(wanted, found.picks) * wanted.scale
-        proven = found.proven and found.bound is not None and found.bound >= value
-        return Found(found.picks, value, found.bound, proven, True, found.stopped, found.nodes)
+            nodes += again.nodes
+            best, stopped = again.picks, again.stopped
+        if best is None:
+            return Found(None, None, first.bound, done, True, stopped, nodes)
+        exactly = self.exact_sum(wanted, best) * wanted.scale
+        bound = exactly if done else first.bound
+        return Found(best, exactly, bound, done, True, stopped, nodes)
 
     def exact_sum(self, column: Exact, picks: Sequence[int]) -> int:
         """Return the sum of a column of what is left over an answer's options."""
@@ -337,6 +370,9 @@ class Model:
             self.own_start, -costs, dense, ends, *self._sparse(), unit=unit,
             time_limit_s=limits.deadline, max_nodes=limits.nodes, callback=limits.callback,
         )  # fmt: skip
+        if self.linked:
+            groups, label, labels = self._labels()
+            core.link(groups, label if self.all_kept else label[self.kept], labels)
         for picks in start:
             self._offer(core, picks)
         stopped = None
@@ -355,6 +391,11 @@ class Model:
         places = self.place if self.all_kept else self.place[self.kept]
         picks = tuple(int(one) for one in places[picked])
         return Found(picks, int(-value) * scale, low, stopped is None, bool(by), stopped, nodes)
+
+    def _labels(self) -> tuple[Any, Any, int]:
+        """Return what links groups, of each of the core's options; of covered ones nothing does."""
+        groups, label, labels = labels_of(self.linked, self.problem._start)
+        return groups, self._expanded(label, -1), labels
 
     def _offer(self, core: Choices, picks: Sequence[int]) -> None:
         """Offer an answer of another problem; nothing where an option is not there."""

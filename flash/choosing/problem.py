@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import prod
 
-from ..base.checks import hint, is_list, public, shown
+from ..base.checks import flag, hint, is_list, public, real, shown, text
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import numpy as np
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from .numbers import Exact
 
-__all__ = ["ChoiceProblem"]
+__all__ = ["ChoiceProblem", "refuse_others"]
 
+MOST = 10_000_000  # names in a list
 WIDE = 1e12  # the largest number of a column, in its smallest: beyond it units may be mixed
 FORMAT = "flash-choice-problem-1"
 
@@ -86,28 +88,35 @@ class ChoiceProblem:
     ) -> None:
         import numpy as np
 
-        self.group_name, self.option_name = group_name, option_name
-        self.groups: tuple[str, ...] = tuple(options)
+        self.group_name = text("group_name", group_name)
+        self.option_name = text("option_name", option_name)
+        given = _table("options", options)
+        self.groups: tuple[str, ...] = tuple(map(str, given))
         if not self.groups:
             raise ArgumentError("options must have at least one group, got none")
-        lists = [list(map(str, one)) for one in options.values()]
+        lists: list[Sequence[str]] = [
+            one if isinstance(one, Numbers) else _names(f"options of {shown(name)}", one)
+            for name, one in given.items()
+        ]
         self._start: npt.NDArray[np.int32] = np.zeros(len(lists) + 1, np.int32)
         np.cumsum([len(one) for one in lists], out=self._start[1:])
-        self._labels: list[str] = [name for one in lists for name in one]
+        self._labels: list[str] = list(chain.from_iterable(lists))
         n = len(self._labels)
         for name, own in zip(self.groups, lists, strict=True):
             if not own:
                 raise ArgumentError(f"{group_name} {shown(name)} has no option")
-            if len(set(own)) < len(own):
+            if not isinstance(own, Numbers) and len(set(own)) < len(own):
                 twice = next(one for i, one in enumerate(own) if one in own[:i])
                 raise ArgumentError(
                     f"{group_name} {shown(name)} has the {option_name} {shown(twice)} twice"
                 )
         self._values: dict[str, npt.NDArray[np.float64]] = {
-            name: _column(name, one, n) for name, one in metrics.items()
+            name: _column(name, one, n) for name, one in _table("metrics", metrics).items()
         }
+        if not self._values:
+            raise ArgumentError("metrics must hold at least one, got none")
         self.metrics: tuple[str, ...] = tuple(self._values)
-        self.peaks: tuple[str, ...] = tuple(peaks)
+        self.peaks: tuple[str, ...] = tuple(_names("peaks", peaks))
         for name in self.peaks:
             if name not in self._values:
                 raise ArgumentError(
@@ -115,14 +124,11 @@ class ChoiceProblem:
                     f"the metrics are {', '.join(self.metrics)}"
                 )
         self.attributes: dict[str, list[Any]] = {}
-        for name, given in (attributes or {}).items():
+        further = {} if attributes is None else attributes
+        for name, own in _table("attributes", further).items():
             if name in self._values:
                 raise ArgumentError(f"attributes: {shown(name)} is a metric")
-            if len(given) != n:
-                raise ArgumentError(
-                    f"attributes: {shown(name)} has {len(given)} numbers for {n} options"
-                )
-            self.attributes[name] = list(given)
+            self.attributes[text("attributes", name)] = _attribute(name, own, n)
         self._takes = _states("takes", takes, n)
         self._gives = _states("gives", gives, n)
         self._until = self._ends(until)
@@ -133,12 +139,16 @@ class ChoiceProblem:
         """Return of each option the place of the last group that it covers; None: no spans."""
         if until is None:
             return None
+        if not is_list(until):
+            raise ArgumentTypeError(f"until must be a list of groups, got {shown(until)}")
         if len(until) != len(self._labels):
             raise ArgumentError(f"until has {len(until)} entries for {len(self._labels)} options")
         place = {name: i for i, name in enumerate(self.groups)}
         ends: list[int] = []
         for i, g in enumerate(self.group_of()):
-            name = until[i]
+            name: Any = until[i]
+            if is_list(name) and not isinstance(name, str):
+                raise ArgumentTypeError(f"until must be a list of groups, got {shown(until)}")
             if name is None or name == "" or name != name:  # of a table with gaps
                 ends.append(g)
                 continue
@@ -182,7 +192,7 @@ class ChoiceProblem:
 
     def options(self, group: str) -> tuple[str, ...]:
         """Return the options of a group by name."""
-        if group not in self.groups:
+        if type(group) is not str or group not in self.groups:
             raise ArgumentError(
                 f"there is no {self.group_name} {shown(group)}{hint(group, self.groups)}"
             )
@@ -191,7 +201,7 @@ class ChoiceProblem:
 
     def values(self, metric: str) -> npt.NDArray[np.float64]:
         """Return a metric's numbers, of all options, group after group."""
-        if metric not in self._values:
+        if type(metric) is not str or metric not in self._values:
             raise ArgumentError(
                 f"there is no metric {shown(metric)}{hint(metric, self.metrics)}; the metrics are "
                 f"{', '.join(self.metrics)}"
@@ -238,6 +248,16 @@ class ChoiceProblem:
             f"ChoiceProblem({len(self.groups)} groups, {n} options, "
             f"metrics {', '.join(self.metrics)})"
         )
+
+    def _repr_html_(self) -> str:
+        from ..base.html import page
+
+        rows = [["metric", "least", "most", ""]]
+        for name, values in self._values.items():
+            kind = "largest counts" if name in self.peaks else "adds up"
+            rows.append([name, f"{values.min():.6g}", f"{values.max():.6g}", kind])
+        n = len(self._labels)
+        return page([f"{len(self.groups)} groups, {n} options", (rows, 1, True)])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChoiceProblem) and self.to_dict() == other.to_dict()
@@ -288,9 +308,18 @@ class ChoiceProblem:
         """
         from .reading import read_table
 
+        for name, one in (("group", group), ("option", option)):
+            text(name, one)
+        for name, other in (("until", until), ("takes", takes), ("gives", gives)):
+            if other is not None:
+                text(name, other)
+        if metrics is not None:
+            metrics = _names("metrics", metrics)
+        flag("progress", progress)
         return read_table(
-            cls, source, group, option, metrics, tuple(peaks), until, takes, gives, progress
-        )
+            cls, source, group, option, metrics, tuple(_names("peaks", peaks)), until, takes,
+            gives, progress,
+        )  # fmt: skip
 
     @classmethod
     def from_arrays(
@@ -315,25 +344,50 @@ class ChoiceProblem:
         """
         import numpy as np
 
-        if not metrics:
-            raise ArgumentError("metrics must hold at least one, got none")
-        first = next(iter(metrics.values()))
-        lengths = [len(one) for one in first]
+        lengths: list[int] | None = None
         columns: dict[str, Any] = {}
-        for name, given in metrics.items():
-            if [len(one) for one in given] != lengths:
+        for name, given in _table("metrics", metrics).items():
+            if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "iuf":
+                own = [given.shape[1]] * len(given)
+                if own != (lengths or own):
+                    raise ArgumentError(f"metrics: {shown(name)} has another shape than the first")
+                lengths, columns[name] = own, given.astype(float).reshape(-1)
+                continue
+            rows = list(given) if is_list(given) and len(given) <= MOST else []
+            if not rows or not all(map(is_list, rows)):
+                raise ArgumentTypeError(
+                    f"metrics: {shown(name)} must be an array of shape (groups, options), or a "
+                    f"list of one array a group, got {shown(given)}"
+                )
+            own = [len(one) for one in rows]
+            if own != (lengths or own):
                 raise ArgumentError(f"metrics: {shown(name)} has another shape than the first")
-            columns[name] = np.concatenate([np.asarray(one, float) for one in given])
-        names = [str(i) for i in range(len(lengths))] if groups is None else list(map(str, groups))
+            lengths = own
+            try:
+                columns[name] = np.concatenate([np.asarray(one, float) for one in rows])
+            except (TypeError, ValueError, OverflowError):
+                raise ArgumentError(
+                    f"metrics: {shown(name)} holds something that is no number"
+                ) from None
+        if lengths is None:
+            raise ArgumentError("metrics must hold at least one, got none")
+        names = (
+            [str(i) for i in range(len(lengths))] if groups is None else _names("groups", groups)
+        )
         if len(names) != len(lengths) or len(set(names)) < len(names):
             raise ArgumentError(
                 f"groups must be {len(lengths)} different names, got {len(names)} of which "
                 f"{len(set(names))} differ"
             )
         if options is None:
-            labels = [[str(j) for j in range(n)] for n in lengths]
+            each = {n: Numbers(map(str, range(n))) for n in set(lengths)}
+            labels: list[Sequence[str]] = [each[n] for n in lengths]
         else:
-            labels = [list(map(str, one)) for one in options]
+            if not is_list(options) or len(options) != len(lengths):
+                raise ArgumentTypeError(
+                    f"options must be a list of lists, one a group, got {shown(options)}"
+                )
+            labels = [_names("options", one) for one in options]
             if [len(one) for one in labels] != lengths:
                 raise ArgumentError("options must name as many as the arrays have, in each group")
         return cls(dict(zip(names, labels, strict=True)), columns, peaks=peaks)
@@ -376,8 +430,8 @@ class ChoiceProblem:
         table(
             "the problem",
             data,
-            ("format", "options", "metrics"),
             (*optional, "format", "options", "metrics"),
+            ("format", "options", "metrics"),
         )
         if data["format"] != FORMAT:
             raise FormatError(f"format must be {FORMAT!r}, got {shown(data['format'])}")
@@ -401,14 +455,57 @@ class ChoiceProblem:
         return cls.from_dict(parsed(source, "the problem file"))
 
     def to_frame(self) -> DataFrame:
-        """Return the table as a pandas DataFrame, a row for each option."""
+        """Return the table as a pandas DataFrame, a row for each option, with what spans and states
+        there are as "until", "takes" and "gives"."""
         from ..base.extras import require
 
         pandas = require("to_frame()", "plot", "pandas")
         names = [self.groups[g] for g in self.group_of()]
-        columns = {self.group_name: names, self.option_name: self._labels, **self._values}
-        frame: DataFrame = pandas.DataFrame({**columns, **self.attributes})
+        columns: dict[str, Any] = {self.group_name: names, self.option_name: self._labels}
+        columns.update(self._values)
+        data = self.to_dict()
+        columns.update(self.attributes)
+        columns.update({name: data[name] for name in ("until", "takes", "gives") if name in data})
+        frame: DataFrame = pandas.DataFrame(columns)
         return frame
+
+
+class Numbers(tuple[str, ...]):
+    """Names of options that are their numbers: no check is needed."""
+
+    __slots__ = ()
+
+
+def _table(name: str, given: Any) -> Mapping[Any, Any]:
+    if not hasattr(given, "keys") or not hasattr(given, "items"):
+        raise ArgumentTypeError(f"{name} must be a table of names, got {shown(given)}")
+    return given  # type: ignore[no-any-return]
+
+
+def _names(name: str, given: Any) -> list[str]:
+    if not is_list(given) or len(given) > MOST or not all(map(_is_name, given)):
+        raise ArgumentTypeError(f"{name} must be a list of names, got {shown(given)}")
+    return list(map(str, given))
+
+
+def _is_name(one: object) -> bool:
+    return type(one) is str or (
+        one is not None and not isinstance(one, (bytes, dict)) and not is_list(one)
+    )
+
+
+def _attribute(name: str, given: Any, n: int) -> list[Any]:
+    """Return a column of numbers and texts; None where it is missing."""
+    if not is_list(given) or len(given) != n:
+        length = f"{len(given)} entries" if is_list(given) else shown(given)
+        raise ArgumentError(f"attributes: {shown(name)} has {length} for {n} options")
+    found: list[Any] = []
+    for one in given:
+        if one is None or isinstance(one, str):
+            found.append(one)
+        else:
+            found.append(real(f"attributes: {shown(name)}", one))
+    return found
 
 
 def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
@@ -416,9 +513,13 @@ def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
 
     if not name or type(name) is not str:
         raise ArgumentTypeError(f"metrics must be named by texts, got {shown(name)}")
+    if not is_list(given):
+        raise ArgumentTypeError(f"metrics: {shown(name)} must hold {n} numbers, got {shown(given)}")
+    if len(given) != n:
+        raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {len(given)}")
     try:
         found = np.array(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"metrics: {shown(name)} holds something that is no number") from None
     if found.shape != (n,):
         raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {found.shape}")
@@ -431,12 +532,29 @@ def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
     return found
 
 
-def _states(name: str, given: Iterable[Any] | None, n: int) -> list[str | None] | None:
+def _states(name: str, given: Any, n: int) -> list[str | None] | None:
     if given is None:
         return None
     if not is_list(given):
         raise ArgumentTypeError(f"{name} must be a list of states, got {shown(given)}")
-    found = [None if one is None or one == "" or one != one else str(one) for one in given]
-    if len(found) != n:
-        raise ArgumentError(f"{name} has {len(found)} entries for {n} options")
-    return found
+    if len(given) != n:
+        raise ArgumentError(f"{name} has {len(given)} entries for {n} options")
+    if any(is_list(one) for one in given):
+        raise ArgumentTypeError(f"{name} must be a list of states, got {shown(given)}")
+    return [None if one is None or one == "" or one != one else str(one) for one in given]
+
+
+def refuse_others(call: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments of a call that are those of a space.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not None.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(
+                f"{name} is of a space, and {call}() of a ChoiceProblem does not take it; it takes "
+                "minimize, maximize and where='latency_ms <= 12'"
+            )

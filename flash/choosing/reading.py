@@ -32,6 +32,8 @@ def read_table(
 ) -> ChoiceProblem:
     """Make a problem of a table: see `ChoiceProblem.from_table`."""
     columns = _columns(source, group, option, progress)
+    if progress:
+        _tell(len(next(iter(columns.values()), ())), "\n")
     if not columns or not len(next(iter(columns.values()))):
         raise ArgumentError("source must have at least one row, got none")
     named = {
@@ -47,6 +49,11 @@ def read_table(
     rest = [name for name in columns if name not in own]
     if metrics is None:
         chosen = [name for name in rest if _numeric(columns[name])]
+        if not chosen:
+            raise ArgumentError(
+                "source has no column of which every entry is a number, to be a metric; beside "
+                f"{group} and {option} there are {', '.join(rest) or 'none'}"
+            )
     else:
         chosen = list(dict.fromkeys((*metrics, *peaks)))
         for name in chosen:
@@ -146,6 +153,9 @@ def _columns(source: Any, group: str, option: str, progress: bool) -> dict[str, 
 
 
 def _from_file(path: str, group: str, option: str, progress: bool) -> dict[str, Any]:
+    import os
+    from errno import ENOENT
+
     from ..base.checks import path_of, read_text
 
     path = path_of("source", path)
@@ -159,6 +169,8 @@ def _from_file(path: str, group: str, option: str, progress: bool) -> dict[str, 
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        if not os.path.exists(path):
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
         try:
             table = pq.read_table(path)
         except (pa.ArrowException, OSError) as error:
@@ -170,6 +182,8 @@ def _from_file(path: str, group: str, option: str, progress: bool) -> dict[str, 
         data = parse_json(read_text(path, "source"), path)
         if isinstance(data, dict):
             return _from_mapping(data, group, option)
+        if not isinstance(data, list):
+            raise FormatError(f"{path} must hold a list of rows, or options by group")
         return _from_rows(data, path, progress)
     lines = _lines(path)
     if ending == ".csv":
@@ -218,10 +232,10 @@ def _from_csv(lines: Iterable[str], path: str, progress: bool) -> dict[str, Any]
     return dict(zip(names, columns, strict=True))
 
 
-def _tell(rows: int) -> None:
+def _tell(rows: int, end: str = "") -> None:
     import sys
 
-    print(f"\r{rows:,} rows", end="", file=sys.stderr, flush=True)
+    print(f"\r{rows:,} rows", end=end, file=sys.stderr, flush=True)
 
 
 def _from_rows(rows: Iterable[Any], where: str, progress: bool) -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "budgets_of",
     "check_json",
     "finish",
+    "has_table",
     "names_of",
     "print_json",
     "print_result",
@@ -30,10 +31,13 @@ __all__ = [
 
 
 def add_problem(parser: ArgumentParser) -> None:
-    """Add space, target, budgets and predictor."""
+    """Add space, target, budgets and predictor, and the table that may stand for the first two."""
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
-    add("target", metavar="TARGET", help="name or file of a target")
+    add("space", metavar="SPACE", nargs="?",
+        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
+    add("target", metavar="TARGET", nargs="?", help="name or file of a target")
+    add("--choices", metavar="TABLE",
+        help="instead of both: a table of options, as flash choose reads it")  # fmt: skip
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
 
@@ -41,6 +45,35 @@ def add_problem(parser: ArgumentParser) -> None:
 def budgets_of(args: Namespace) -> dict[str, Any]:
     """Return the budgets by name, None where one was not given."""
     return {name: getattr(args, name) for name in BUDGETS}
+
+
+def has_table(args: Namespace) -> bool:
+    """Return whether a table of options is given instead of a space and a target.
+
+    Raises
+    ------
+    ArgumentError
+        If both are, or neither, or options of the one beside the other.
+    """
+    from .choose import COLUMNS
+    from .read import SPACE
+
+    if args.choices is None:
+        if args.space is None or args.target is None:
+            lacking = "TARGET" if args.space is not None else "SPACE and TARGET, or --choices,"
+            raise ArgumentError(f"{lacking} must be given")
+        wrong = [name for name in COLUMNS if getattr(args, name) is not None]
+    else:
+        if args.space is not None:
+            raise ArgumentError(
+                f"SPACE and --choices cannot be used together, got {args.space!r} and "
+                f"{args.choices!r}"
+            )
+        wrong = [name for name in SPACE if getattr(args, name) is not None]
+    if wrong:
+        of = "a table, given by --choices" if args.choices is None else "a space"
+        raise ArgumentError(f"--{wrong[0].replace('_', '-')} is of {of}")
+    return args.choices is not None
 
 
 def names_of(text: str) -> list[str]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .common import add_json, add_problem, budgets_of, check_json, names_of, print_result
+from .choose import add_objectives, add_table, read_objectives
+from .common import (
+    add_json,
+    add_problem,
+    budgets_of,
+    check_json,
+    has_table,
+    names_of,
+    print_result,
+)
 from .options import read_space
 from .read import count, fraction, number, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from typing import Any
 
     from ..fronts.front import ParetoFront
 
@@ -24,6 +34,7 @@ examples:
   flash pareto densenet rram --objectives accuracy,latency_ms,energy_mj --max-area-mm2 70
   flash pareto mobilenet-v2 cpu-x86 --epsilon 0.01 --plot front.html --json front.json
   flash pareto mobilenet-v2 fpga-zu3eg --codesign
+  flash pareto --choices blocks.csv --minimize loss,latency_ms --where "memory_mib <= 512"
 
 Prints some of the front's points, from the best by the first objective on, with the knee; --json
 prints or writes all of them.
@@ -36,12 +47,10 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_problem(parser)
     add = parser.add_argument
-    add("--objectives", default="accuracy,latency_ms", metavar="O,O",
+    add_objectives(parser)
+    add("--objectives", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
-    add("--where", action="append", metavar="C",
-        help="a condition beyond budgets, as 'latency_ms >= 2 and depth_0 == depth_1'; repeated: "
-        "all of them")  # fmt: skip
     add("--min-nn-degree", type=number, metavar="X", help="NN-Degree at least")
     add("--codesign", action="store_true",
         help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
@@ -54,12 +63,17 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--intervals", action="store_true",
         help="with --json: between which values each point's costs lie, too")  # fmt: skip
     add_json(parser)
+    add_table(parser)
 
 
 def pareto(args: Namespace) -> int:
     """Run ``flash pareto``."""
     import flash
 
+    if has_table(args):
+        from .choose import pareto_choices
+
+        return pareto_choices(args)
     check_json(args)
     if args.intervals and args.json is None:
         raise ArgumentError("--intervals is for --json, which holds all points")
@@ -71,13 +85,16 @@ def pareto(args: Namespace) -> int:
 
         writable("--plot", args.plot)
         figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
+    more: dict[str, Any] = {"where": args.where}
+    for name in ("minimize", "maximize"):
+        more[name] = read_objectives(getattr(args, name))
     front = flash.pareto(
         read_space(args),
         args.target,
-        names_of(args.objectives),
+        names_of(args.objectives or "accuracy,latency_ms"),
         **budgets_of(args),
+        **more,
         predictor=args.predictor,
-        where=args.where,
         min_nn_degree=args.min_nn_degree,
         codesign=args.codesign,
         epsilon=args.epsilon,

@@ -176,6 +176,15 @@ def _pareto(args: Namespace) -> int:
     return pareto(args)
 
 
+# choose
+
+
+def _choose(args: Namespace) -> int:
+    from .choose import choose
+
+    return choose(args)
+
+
 # evaluate
 
 
@@ -378,6 +387,7 @@ def _info(args: Namespace) -> int:
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "search": _search,
     "pareto": _pareto,
+    "choose": _choose,
     "evaluate": _evaluate,
     "sweep": _sweep,
     "measure": _measure,

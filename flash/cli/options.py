@@ -51,6 +51,8 @@ commands:
                flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04
   pareto     every trade-off between objectives that no network betters
                flash pareto densenet rram --objectives accuracy,latency_ms --plot front.png
+  choose     one option for each group of a table, the best under conditions
+               flash choose blocks.csv --minimize loss --where "latency_ms <= 12"
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
   sweep      every network of a space, or a sample: how many fit, the best, tables of all
@@ -240,6 +242,12 @@ def _space_options(parser: ArgumentParser) -> None:
         group.add_argument(option(name), metavar="C", help=text)
 
 
+def _prepare_choose(parser: ArgumentParser) -> None:
+    from .choose import prepare_choose
+
+    prepare_choose(parser)
+
+
 def _prepare_evaluate(parser: ArgumentParser) -> None:
     from .sweep import prepare_evaluate
 
@@ -319,6 +327,7 @@ def read(command: str, words: list[str]) -> Namespace:
 _PREPARE = {
     "search": _prepare_search,
     "pareto": _prepare_pareto,
+    "choose": _prepare_choose,
     "evaluate": _prepare_evaluate,
     "sweep": _prepare_sweep,
     "measure": _prepare_measure,

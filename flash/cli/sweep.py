@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, FormatError
-from .common import add_json, add_problem, budgets_of, check_json, names_of
+from .choose import add_objectives, add_table, read_objectives, sweep_choices
+from .common import add_json, add_problem, budgets_of, check_json, has_table, names_of
 from .options import read_objective, read_space
 from .read import count
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
+    from ..choosing.tally import ChoiceSweep
     from ..sweeps.sweeping import SweepResult
 
 __all__ = ["evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
@@ -22,6 +24,7 @@ examples:
   flash sweep densenet rram --sample 100000 --pareto accuracy,latency_ms --json
   flash sweep densenet rram --max-latency-ms 4 --sample 1000000 --out rows --where "area_mm2 < 60"
   flash sweep resnet rram --max-energy-mj 0.04 --objective accuracy=1,latency_ms=-1 --progress
+  flash sweep --choices blocks.csv --minimize loss --where "latency_ms <= 12" --top 5
 
 Without --where, --pareto, --sample and --out every configuration is counted in the compiled core:
 seconds for 10^11. With --out the rows go to a folder of Parquet files; stopped in any way, the same
@@ -71,10 +74,10 @@ def prepare_sweep(parser: ArgumentParser) -> None:
         "macs, by commas")  # fmt: skip
     add("--sample", type=count, metavar="N", help="so many distinct ones, drawn uniformly")
     add("--seed", type=count, default=0, metavar="N", help="of the sample")
-    add("--where", action="append", metavar="C",
-        help="a condition on metrics and choices: 'latency_ms < 2 and depth_0 == depth_1'; "
-        "repeated: all of them")  # fmt: skip
-    add("--out", metavar="FOLDER", help="write the rows there, as a Parquet dataset")
+    add_objectives(parser)
+    add("--out", metavar="PATH",
+        help="write the rows there: a folder, as a Parquet dataset; of a table a .csv or .parquet "
+        "file")  # fmt: skip
     add("--chunk", type=count, metavar="N", help="rows of a row group (262144)")
     add("--no-resume", action="store_true", help="refuse a folder that holds a sweep")
     add("--threads", type=count, metavar="N", help="all processors by default")
@@ -82,22 +85,28 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     add("--yes", action="store_true", help="go ahead where it is estimated to take long")
     add("--progress", action="store_true", help="show rate and time left on standard error")
     add_json(parser)
+    add_table(parser)
 
 
-def sweep(args: Namespace) -> SweepResult:
+def sweep(args: Namespace) -> SweepResult | ChoiceSweep:
     """Run ``flash sweep``."""
     import flash
 
     check_json(args)
+    if has_table(args):
+        return sweep_choices(args)
     given: dict[str, Any] = budgets_of(args)
     given |= {
         name: getattr(args, name)
         for name in (
-            *("predictor", "top", "bins", "sample", "seed", "where", "out", "chunk"),
+            *("predictor", "top", "bins", "sample", "seed", "out", "chunk"),
             *("threads", "yes", "progress"),
         )
     }
     given["objective"] = read_objective(args.objective)
+    for name in ("minimize", "maximize"):
+        given[name] = read_objectives(getattr(args, name))
+    given["where"] = args.where
     given["resume"] = not args.no_resume
     if args.pareto is not None:
         given["pareto"] = names_of(args.pareto)

@@ -10,7 +10,7 @@ import numpy as np
 from ..base.checks import choice, flag, integer, listener, number, real, shown
 from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
 from ..base.record import Record
-from ..choosing.conditions import COMPARE, Clause, Row, texts_of
+from ..choosing.conditions import COMPARE, Clause, Link, Row, texts_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..problem.objective import least_of
@@ -226,12 +226,15 @@ class Ask:
             condition.text
             for text in self.choices
             for condition in self.reader(text).conditions()
-            if any(isinstance(part, Clause) for part in condition.parts)
+            if any(isinstance(part, (Clause, Link)) for part in condition.parts)
         ]
 
-    def clauses(self, variant: int, names: Collection[str]) -> list[Clause] | None:
+    def clauses(
+        self, variant: int, names: Collection[str]
+    ) -> tuple[list[Clause], list[Link]] | None:
         """Return some conditions on choices for a variant; None where one is never met."""
         found: list[Clause] = []
+        links: list[Link] = []
         for text in self.choices:
             for condition in self.reader(text, variant).conditions():
                 if condition.text not in names:
@@ -241,7 +244,9 @@ class Ask:
                         if not part.masks:
                             return None
                         found.append(part)
-        return found
+                    elif isinstance(part, Link):
+                        links.append(part)
+        return found, links
 
     def another(self, variant: int, rows: Sequence[int]) -> Clause:
         """Return the condition that some cell is another than an answer's: in what it is, not in
@@ -306,7 +311,7 @@ class Ask:
         """
         some = self.on_choices if names is None else names
 
-        def clauses(variant: int) -> list[Clause] | None:
+        def clauses(variant: int) -> tuple[list[Clause], list[Link]] | None:
             own = self.clauses(variant, some)
             if own is None:
                 return None
@@ -314,7 +319,7 @@ class Ask:
             for one in found:
                 if one.variant == variant:
                     rows = [row % size for row, size in zip(one.rows, sizes, strict=True)]
-                    own.append(self.another(variant, rows))
+                    own[0].append(self.another(variant, rows))
             return own
 
         return Asked(

@@ -1,10 +1,11 @@
 """The best networks under conditions: boxes of totals, each a problem of choices, best first.
 
 In a box every metric has a linear form below it and one above it (`Tables.form`), so conditions and
-objective become sums over cells, which the exact solver of choices answers; its answer's own metrics
-are exact. Where they meet the conditions and reach the box's bound, the box is done; else it is cut at the total that the forms were furthest off in, and where forms are the metrics themselves
-the answer alone is left out. So what is found is the best of all, proven: no box that is left has a
-bound above it.
+objective become sums over cells, which the exact solver of choices answers; its answer's metrics are
+exact. Where they meet the conditions and reach the box's bound, the box is done; else it is cut
+at the total that the forms were furthest off in, and where forms are the metrics themselves the
+answer alone is left out. So what is found is the best of all, proven: no box that is left has a bound
+above it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from .._core.choice.choices import ENDS, Choices
 from ..base.names import Column, Metric
 from ..base.record import Record
-from ..choosing.conditions import Clause, Row
+from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .tables import Box, Form, Tables, whole_box
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Asked", "Boxes"]
 
 BITS = 46  # of a sum that is no exact one, in the solver
+FEW = 2000  # rows, of which what all values are multiples of is worked out
 OFF = 0.1  # units that rounding may move a number by before it is rounded outward
 EQUAL = 1e-12  # relative: objectives that are no exact sums are equal so far
 
@@ -45,7 +47,7 @@ class Asked(Record):
     rows : tuple of Row
         Conditions on metrics.
     clauses : callable
-        Returns the clauses on a variant's cells, or None where it meets them in no way.
+        Returns the clauses and links on a variant's cells, or None where it meets them in no way.
     objective : dict of str to float
         What is maximised: of each metric its weight ("score" among them).
     floor : float
@@ -55,7 +57,7 @@ class Asked(Record):
     """
 
     rows: tuple[Row, ...]
-    clauses: Callable[[int], list[Clause] | None]
+    clauses: Callable[[int], tuple[list[Clause], list[Link]] | None]
     objective: dict[str, float]
     floor: float
     fits: Callable[[dict[str, float]], bool]
@@ -90,6 +92,7 @@ class Boxes:
         self.nodes = 0
         self._order = 0
         self._clauses: dict[int, Any] = {}
+        self._linked: dict[int, Any] = {}
         self._variables = self._count_variables()
         self.exact = self._is_exact()
         self.keys = self._keys()
@@ -142,15 +145,25 @@ class Boxes:
             exact &= own.exact
         return Form(weights, constant, exact and len(terms) == 1)
 
-    def numbers(self, form: Form, variant: int, keep: Sequence[Any]) -> npt.NDArray[np.float64]:
-        """Return a form's part of each row that is kept, cell after cell."""
-        parts = []
-        for c, some in enumerate(keep):
-            total: Any = 0.0
-            for (device, k), weight in form.weights.items():
-                total = total + weight * self.tables.column(variant, c, device, k)[some]
-            parts.append(np.broadcast_to(total, len(some)))
-        return np.concatenate(parts)
+    def numbers(self, form: Form, variant: int, keep: Any) -> npt.NDArray[np.float64]:
+        """Return a form's part of each row that is kept; keep: a mask, or None for all."""
+        total: Any = None
+        for (device, k), weight in form.weights.items():
+            column = self.tables.whole(variant, device, k)
+            own = weight * (column if keep is None else column[keep])
+            total = own if total is None else total + own
+        if total is None:
+            n = int(self.tables.start(variant)[-1]) if keep is None else int(keep.sum())
+            return np.zeros(n)
+        found: npt.NDArray[np.float64] = total
+        return found
+
+    def whole_numbers(self, form: Form, variant: int, keep: Any) -> npt.NDArray[np.float64]:
+        """Return an exact form's part of each row in its column's unit: integers."""
+        (((device, k), weight),) = form.weights.items()
+        column = self.tables.whole(variant, device, k)
+        own: npt.NDArray[np.float64] = column if keep is None else column[keep]
+        return own if weight > 0.0 else -own
 
     def solve(self, box: Box, bound: float) -> tuple[float, tuple[int, ...] | None]:
         """Return the greatest objective that a box may hold, and the rows where that is; -inf where
@@ -159,10 +172,9 @@ class Boxes:
         if clauses is None:
             return -inf, None
         clauses = [*clauses, *self.peaks(box)]
-        keep = self.kept(box, clauses)
-        if any(not len(one) for one in keep) or any(not one.masks for one in clauses):
+        keep, start = self.kept(box, clauses)
+        if start is None or any(not one.masks for one in clauses):
             return -inf, None
-        start = np.cumsum([0, *map(len, keep)]).astype(np.int32)
         rows: list[Any] = []
         limits: list[float] = []
         for row in self.asked.rows:
@@ -172,22 +184,30 @@ class Boxes:
             self.add_row({"score": -1.0}, -self.asked.floor, box, keep, start, rows, limits)
         for key in self.keys:
             if key[1] != Column.PEAK:
-                one = Form({key: 1.0}, 0.0, True)
-                own = self.numbers(one, box.variant, keep)
+                own = self.whole_numbers(Form({key: 1.0}, 0.0, True), box.variant, keep)
                 rows += [own, -own]
                 limits += [box.high[key], -box.low[key]]
         form = self.linear(self.asked.objective, box, True)
-        values = self.numbers(form, box.variant, keep)
-        unit = self.unit_of(form, values, start)
-        values = np.rint(values / unit) if self.exact else np.ceil(values / unit + OFF)
+        if self.exact:
+            ((_, weight),) = form.weights.items()
+            unit, values = abs(weight), self.whole_numbers(form, box.variant, keep)
+        else:
+            values = self.numbers(form, box.variant, keep)
+            unit = _unit(values, start)
+            values = np.ceil(values / unit + OFF)
         core = Choices(
             start, values,
             np.array(rows) if rows else np.zeros((0, len(values))), np.array(limits),
             *self.sparse(box.variant, clauses, keep, start),
-            unit=_common(values, start), time_limit_s=max(self.ends_at - perf_counter(), 0.0),
+            unit=1.0 if len(values) > FEW else _common(values, start),
+            time_limit_s=max(self.ends_at - perf_counter(), 0.0),
             max_nodes=-1 if self.evals < 0 else max(self.evals - self.nodes, 0),
-            callback=self.told,
+            callback=None if self.notify is None else self.told,
         )  # fmt: skip
+        links = self._linked[box.variant]
+        if links is not None:
+            groups, label, labels = links
+            core.link(groups, label if keep is None else label[keep], labels)
         if self.best is not None:
             least = (self.best.value - form.constant) / unit
             core.ask_above(float(round(least)) if self.exact else floor(least) - 1.0)
@@ -204,7 +224,9 @@ class Boxes:
                 return bound, None
             return -inf, None
         value, picked = core.best
-        found = tuple(int(keep[c][i - start[c]]) for c, i in enumerate(picked))
+        places = picked if keep is None else np.flatnonzero(keep)[picked].tolist()
+        first = self.tables.start(box.variant).tolist()
+        found = tuple(int(i - at) for i, at in zip(places, first, strict=False))
         most = core.bound if self.stopped is not None else value
         return most * unit + form.constant, found
 
@@ -218,31 +240,27 @@ class Boxes:
             return True
         return False
 
-    def unit_of(self, form: Form, values: Any, start: Any) -> float:
-        if self.exact:
-            ((_, weight),) = form.weights.items()
-            return abs(weight)
-        return _unit(values, start)
-
     def add_row(
         self,
         terms: dict[str, float],
         limit: float,
         box: Box,
-        keep: Sequence[Any],
+        keep: Any,
         start: Any,
         rows: list[Any],
         limits: list[float],
     ) -> None:
         """Add a sum of metrics that is at most a limit, outward."""
         form = self.linear(terms, box, False)
-        values = self.numbers(form, box.variant, keep)
         if form.exact:
             ((_, weight),) = form.weights.items()
             # one column in its unit: the limit is what decides
-            rows.append(np.rint(values / abs(weight)))
-            limits.append(float(floor(Fraction(limit) / Fraction(abs(weight)))))
+            rows.append(self.whole_numbers(form, box.variant, keep))
+            limits.append(
+                float(floor((Fraction(limit) - Fraction(form.constant)) / Fraction(abs(weight))))
+            )
             return
+        values = self.numbers(form, box.variant, keep)
         unit = _unit(values, start)
         slack = EQUAL * (abs(limit) + abs(form.constant))
         rows.append(np.floor(values / unit - OFF))
@@ -259,25 +277,37 @@ class Boxes:
                     found.append(Clause({c: mask for c, mask in masks.items() if mask.any()}))
         return found
 
-    def kept(self, box: Box, clauses: Sequence[Clause]) -> list[Any]:
-        """Return each cell's rows that a box and single-cell conditions leave."""
-        found = []
-        for c, n in enumerate(self.tables.sizes(box.variant)):
-            mask = np.ones(n, bool)
-            for clause in clauses:
-                if len(clause.masks) == 1 and c in clause.masks:
-                    mask &= clause.masks[c]
-            for (device, k), high in box.high.items():
-                if k == Column.PEAK:
-                    mask &= self.tables.column(box.variant, c, device, k) <= high
-            found.append(np.flatnonzero(mask))
-        return found
+    def kept(self, box: Box, clauses: Sequence[Clause]) -> tuple[Any, Any]:
+        """Return which rows a box and single-cell conditions leave (None: all) and where each
+        cell's begin among them; (None, None) where a cell has none."""
+        start = self.tables.start(box.variant)
+        masks: list[tuple[slice, Any]] = []
+        for clause in clauses:
+            if len(clause.masks) == 1:
+                ((c, mask),) = clause.masks.items()
+                masks.append((slice(start[c], start[c + 1]), mask))
+        for (device, k), high in box.high.items():
+            if k == Column.PEAK and high < self.tables.peak(box.variant, device):
+                masks.append((slice(None), self.tables.whole(box.variant, device, k) <= high))
+        if not masks:
+            return None, start
+        keep = np.ones(start[-1], bool)
+        for where, mask in masks:
+            keep[where] &= mask
+        counts = np.add.reduceat(keep, start[:-1], dtype=np.int32)
+        if not counts.all():
+            return None, None
+        return keep, np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
 
     def clauses(self, variant: int) -> list[Clause] | None:
         """Return a variant's clauses, for the rows of its tables."""
         if variant not in self._clauses:
             own = self.asked.clauses(variant)
-            self._clauses[variant] = None if own is None else self._widened(variant, own)
+            self._clauses[variant] = None
+            if own is not None:
+                groups, rest = linked(own[1])
+                self._clauses[variant] = self._widened(variant, [*own[0], *rest])
+                self._linked[variant] = self._repeated(variant, groups)
         found: list[Clause] | None = self._clauses[variant]
         return found
 
@@ -300,40 +330,49 @@ class Boxes:
             found.append(Clause(masks))
         return found
 
+    def _repeated(self, variant: int, groups: dict[int, Any]) -> Any:
+        """Return linked cells as the core takes them, for the rows of the tables; None: none are."""
+        if not groups:
+            return None
+        sizes = self.tables.sizes(variant)
+        wide = {c: np.tile(own, sizes[c] // len(own)) for c, own in groups.items()}
+        return labels_of(wide, self.tables.start(variant))
+
     def sparse(
-        self, variant: int, clauses: Sequence[Clause], keep: Sequence[Any], start: Any
+        self, variant: int, clauses: Sequence[Clause], keep: Any, start: Any
     ) -> tuple[Any, Any, Any, Any]:
         """Return rows of single options: clauses on several cells, widths handed on, answers that
-        are left out."""
+        are left out. They are made for all rows, and those that are gone left out."""
+        first = self.tables.start(variant)
         made: list[tuple[list[Any], list[Any], float]] = []
         for clause in clauses:
             if len(clause.masks) > 1:
-                options, numbers = [], []
-                for c in sorted(clause.masks):
-                    own = np.flatnonzero(clause.masks[c][keep[c]])
-                    options.append(start[c] + own)
-                    numbers.append(-np.ones(len(own)))
-                made.append((options, numbers, -1.0))
-        made += self.handed_on(variant, keep, start)
+                options = [first[c] + np.flatnonzero(clause.masks[c]) for c in sorted(clause.masks)]
+                made.append((options, [-np.ones(len(one)) for one in options], -1.0))
+        made += self.handed_on(variant)
         for other, rows, distance in self.left_out:
-            one = self.near(variant, other, rows, distance, keep, start)
+            one = self.near(variant, other, rows, distance)
             if one is not None:
                 made.append(one)
         if not made:
             return NO_ROWS
-        pointer = np.cumsum([0, *(sum(map(len, one[0])) for one in made)]).astype(np.int64)
+        option = [np.concatenate(one[0]) for one in made]
+        value = [np.concatenate(one[1]) for one in made]
+        if keep is not None:
+            number = np.cumsum(keep) - 1
+            inside = [keep[one] for one in option]
+            option = [number[one[some]] for one, some in zip(option, inside, strict=True)]
+            value = [one[some] for one, some in zip(value, inside, strict=True)]
         return (
-            pointer,
-            np.concatenate([part for one in made for part in one[0]]).astype(np.int32),
-            np.concatenate([part for one in made for part in one[1]]).astype(float),
+            np.cumsum([0, *map(len, option)]).astype(np.int64),
+            np.concatenate(option).astype(np.int32),
+            np.concatenate(value).astype(float),
             np.array([one[2] for one in made], float),
         )
 
-    def handed_on(
-        self, variant: int, keep: Sequence[Any], start: Any
-    ) -> list[tuple[list[Any], list[Any], float]]:
+    def handed_on(self, variant: int) -> list[tuple[list[Any], list[Any], float]]:
         """Where widths are free: what a cell gives the next one takes."""
-        sizes = self.tables.sizes(variant)
+        sizes, first = self.tables.sizes(variant), self.tables.start(variant)
         own = self.tables.scored.problem.tables.space_rows[variant]
         space = self.tables.scored.problem.space
         if space.widths is None:
@@ -343,50 +382,42 @@ class Boxes:
             incoming = sizes[c] // own[c]
             if incoming == 1:
                 continue
-            given = (keep[c - 1] % own[c - 1]) // (own[c - 1] // len(space.widths[c - 1]))
-            taken = keep[c] // own[c]
+            each = own[c - 1] // len(space.widths[c - 1])
+            given = (np.arange(sizes[c - 1]) % own[c - 1]) // each
+            taken = np.arange(sizes[c]) // own[c]
             for width in range(incoming):
-                out = np.flatnonzero(given == width)
-                into = np.flatnonzero(taken == width)
-                made.append((
-                    [start[c - 1] + out, start[c] + into],
-                    [np.ones(len(out)), -np.ones(len(into))],
-                    0.0,
-                ))  # fmt: skip
+                out = first[c - 1] + np.flatnonzero(given == width)
+                into = first[c] + np.flatnonzero(taken == width)
+                made.append(([out, into], [np.ones(len(out)), -np.ones(len(into))], 0.0))
         return made
 
     def near(
-        self,
-        variant: int,
-        other: int,
-        rows: tuple[int, ...],
-        distance: int,
-        keep: Sequence[Any],
-        start: Any,
+        self, variant: int, other: int, rows: tuple[int, ...], distance: int
     ) -> tuple[list[Any], list[Any], float] | None:
         """Return the row that keeps answers a distance away from one: equal choices are counted."""
         problem = self.tables.scored.problem
-        space = problem.space
-        mine, its = problem.row(variant, [0] * len(keep)), problem.row(other, rows)
+        space, first = problem.space, self.tables.start(variant)
+        sizes = self.tables.sizes(variant)
+        mine, its = problem.row(variant, [0] * len(sizes)), problem.row(other, rows)
         if mine[1] != its[1] and distance <= 1:
             return None
         equal = sum(a == b for a, b in zip(mine[:GLOBALS], its[:GLOBALS], strict=True))
         options, numbers = [], []
         own_sizes = problem.tables.space_rows[variant]
         each = space.variables_per_cell
-        for c in range(len(keep)):
-            same = np.zeros(len(keep[c]))
-            left = keep[c] % own_sizes[c]
+        for c, n in enumerate(sizes):
+            same = np.zeros(n)
+            left = np.arange(n) % own_sizes[c]
             for k in range(GLOBALS + (c + 1) * each - 1, GLOBALS + c * each - 1, -1):
                 length = space.lengths[k]
                 same += left % length == its[k]
                 left = left // length
             inside = np.flatnonzero(same)
-            options.append(start[c] + inside)
+            options.append(first[c] + inside)
             numbers.append(same[inside])
         # choices of cells that neither has are equal
         total = len(space.lengths)
-        surplus = total - GLOBALS - len(keep) * each
+        surplus = total - GLOBALS - len(sizes) * each
         return options, numbers, float(total - distance - equal - surplus)
 
     # all boxes
@@ -419,16 +450,14 @@ class Boxes:
         return self.stopped is not None
 
     def roughly(self, box: Box) -> float:
-        """Return what no network of a box exceeds: the best row of each cell by itself."""
+        """Return what no network of a box exceeds: each column at its end by itself."""
         form = self.linear(self.asked.objective, box, True)
-        total = form.constant
-        for c, n in enumerate(self.tables.sizes(box.variant)):
-            total += float(
-                self.numbers(
-                    form, box.variant, _only(c, np.arange(n), len(self.tables.sizes(box.variant)))
-                ).max()
-            )
-        return total + EQUAL * abs(total)
+        total = size = form.constant
+        for (device, k), weight in form.weights.items():
+            own = weight * self.tables.most(box.variant, device, k, weight > 0.0)
+            total += own
+            size += abs(own)
+        return total + EQUAL * abs(size)
 
     def worth(self, bound: float) -> bool:
         """Whether a box of this bound may hold something better than the best."""
@@ -495,10 +524,6 @@ class _Zeros(dict[tuple[int, int], float]):
 
     def __missing__(self, key: tuple[int, int]) -> float:
         return 1.0
-
-
-def _only(c: int, some: Any, n: int) -> list[Any]:
-    return [some if i == c else np.zeros(0, np.int64) for i in range(n)]
 
 
 def _upper(row: Row) -> list[tuple[dict[str, float], float]]:

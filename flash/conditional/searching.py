@@ -57,21 +57,15 @@ class _Apart(Boxes):
     """Boxes of which answers stay away from others, counted in all variables of the space."""
 
     def near(
-        self,
-        variant: int,
-        other: int,
-        rows: tuple[int, ...],
-        distance: int,
-        keep: Sequence[Any],
-        start: Any,
+        self, variant: int, other: int, rows: tuple[int, ...], distance: int
     ) -> tuple[list[Any], list[Any], float] | None:
-        made = super().near(variant, other, rows, distance, keep, start)
+        made = super().near(variant, other, rows, distance)
         if made is None:
             return None
         # of a cell that only the other has, choices are 0 here: those that are not there differ
         problem = self.tables.scored.problem
-        each = problem.space.variables_per_cell
-        missing = problem.row(other, rows)[GLOBALS + len(keep) * each :]
+        cells = len(self.tables.sizes(variant))
+        missing = problem.row(other, rows)[GLOBALS + cells * problem.space.variables_per_cell :]
         options, numbers, most = made
         return options, numbers, most + sum(digit != 0 for digit in missing)
 

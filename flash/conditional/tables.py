@@ -154,6 +154,9 @@ class Tables:
         unit = scored.quantum[Metric.SCORE]
         self.intercept = round(intercept / unit) * unit  # as the tables have it
         self._columns: dict[tuple[int, int, int, int], Any] = {}
+        self._whole: dict[tuple[int, int, int], Any] = {}
+        self._ends: dict[tuple[int, int, int], tuple[float, float]] = {}
+        self._starts: dict[int, Any] = {}
 
     def sizes(self, variant: int) -> tuple[int, ...]:
         return self.scored.problem.tables.rows[variant]
@@ -168,6 +171,38 @@ class Tables:
             found = np.zeros(n) if raw is None else np.frombuffer(raw)
             self._columns[key] = found
         return found
+
+    def start(self, variant: int) -> npt.NDArray[np.int32]:
+        """Return where each cell's rows begin among all of a variant."""
+        if variant not in self._starts:
+            self._starts[variant] = np.cumsum([0, *self.sizes(variant)]).astype(np.int32)
+        found: npt.NDArray[np.int32] = self._starts[variant]
+        return found
+
+    def whole(self, variant: int, device: int, k: int) -> npt.NDArray[np.float64]:
+        """Return a column of all cells' rows, one after another."""
+        key = (variant, device, k)
+        found = self._whole.get(key)
+        if found is None:
+            cells = range(len(self.sizes(variant)))
+            found = np.concatenate([self.column(variant, c, device, k) for c in cells])
+            self._whole[key] = found
+        return found
+
+    def peak(self, variant: int, device: int) -> float:
+        """Return the greatest number of a device's peaks."""
+        return float(self.whole(variant, device, Column.PEAK).max())
+
+    def most(self, variant: int, device: int, k: int, greatest: bool) -> float:
+        """Return the sum over cells of a column's greatest, or least, number."""
+        key = (variant, device, k)
+        if key not in self._ends:
+            column, start = self.whole(*key), self.start(variant)[:-1]
+            self._ends[key] = (
+                float(np.minimum.reduceat(column, start).sum()),
+                float(np.maximum.reduceat(column, start).sum()),
+            )
+        return self._ends[key][greatest]
 
     def form(self, name: str, box: Box, upper: bool) -> Form:
         """Return a form below or above a metric by its name."""

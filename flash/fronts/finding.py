@@ -6,6 +6,7 @@ from time import perf_counter
 
 from ..base.checks import choice, flag, integer, is_list, items, listener, number, public, shown
 from ..base.names import COSTS, TERMS
+from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
@@ -17,8 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, overload
 
+    from ..choosing.front import ChoiceEvent, ChoiceFront
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
@@ -33,14 +35,57 @@ UNASKED: dict[str, Any] = {  # of what a search takes
     "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True,
     "seed": 0,
 }  # fmt: skip
+OBJECTIVES = ("accuracy", "latency_ms")
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def pareto(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        objectives: Sequence[str] = ("accuracy", "latency_ms"),
+        *,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        where: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
+        codesign: bool = False,
+        epsilon: float = 0.0,
+        time_limit_s: float | None = None,
+        threads: int | None = None,
+        callback: Callable[[FrontEvent], object] | None = None,
+        progress: bool = False,
+    ) -> ParetoFront: ...
+
+    @overload
+    def pareto(
+        problem: ChoiceProblem,
+        /,
+        *,
+        minimize: Any = None,
+        maximize: Any = None,
+        where: str | Sequence[str] | None = None,
+        time_limit_s: float | None = None,
+        callback: Callable[[ChoiceEvent], object] | None = None,
+        progress: bool = False,
+    ) -> ChoiceFront: ...
 
 
 @public
 def pareto(
-    space: SearchSpace | str | os.PathLike[str],
-    target: Target | str | os.PathLike[str],
-    objectives: Sequence[str] = ("accuracy", "latency_ms"),
+    space: SearchSpace | str | os.PathLike[str] | ChoiceProblem,
+    target: Target | str | os.PathLike[str] | None = None,
+    objectives: Sequence[str] = OBJECTIVES,
     *,
+    minimize: Any = None,
+    maximize: Any = None,
+    where: str | Sequence[str] | None = None,
     max_latency_ms: float | None = None,
     max_energy_mj: float | None = None,
     max_area_mm2: float | None = None,
@@ -48,24 +93,30 @@ def pareto(
     max_macs: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-    where: str | Sequence[str] | None = None,
     min_nn_degree: float | None = None,
     codesign: bool = False,
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
     threads: int | None = None,
-    callback: Callable[[FrontEvent], object] | None = None,
+    callback: Callable[[Any], object] | None = None,
     progress: bool = False,
-) -> ParetoFront:
+) -> ParetoFront | ChoiceFront:
     """Find every trade-off between two to four objectives that no network of a space betters.
+
+    Of a problem of choices: every trade-off between two or more sums and peaks that no answer
+    betters, by `minimize`, `maximize` and `where`; the other arguments of a space are not its own.
 
     Parameters
     ----------
-    space : SearchSpace, or str or path
+    space : SearchSpace, or str or path, or ChoiceProblem
     target : Target, or str or path
+        Of a space.
     objectives : sequence of str, default ("accuracy", "latency_ms")
         Two to four of "accuracy", "latency_ms", "energy_mj", "area_mm2", "params" and "macs".
         Without a predictor "accuracy" means NN-Degree.
+    minimize, maximize : list of str or dict, optional
+        Of a problem of choices: objectives as `flash.choose` takes them, sums and peaks, two or
+        more together: ``minimize=["loss", "latency_ms"]``.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, as for `search`: on objectives or on other costs.
     min_accuracy : float in (0, 1], optional
@@ -74,7 +125,7 @@ def pareto(
     where : str or list of str, optional
         Conditions beyond budgets, as `flash.search` takes them; every point is then a few exact
         searches. With neither codesign nor an epsilon. Of networks equal in all objectives any one
-        is the point.
+        is the point. Of a problem of choices as `flash.choose` takes them.
     min_nn_degree : float, optional
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space, and with
@@ -93,19 +144,47 @@ def pareto(
         Taken as by `sweep` and `evaluate`, and of no effect: a front is found on one thread, since
         what is compared next depends on what was kept before.
     callback : callable, optional
-        Called now and then with a `FrontEvent`; the search stops where it returns True.
+        Called now and then with a `FrontEvent`, of a problem of choices a `ChoiceEvent`; the search
+        stops where it returns True.
     progress : bool, default False
         Print a line to stderr while searching.
 
     Returns
     -------
-    ParetoFront
+    ParetoFront, or of a problem of choices a ChoiceFront
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
         If an argument is not accepted; nothing was searched then.
     """
+    if isinstance(space, ChoiceProblem):
+        of_a_space = {
+            "target": target,
+            "objectives": None if objectives is OBJECTIVES else objectives,
+            "max_latency_ms": max_latency_ms,
+            "max_energy_mj": max_energy_mj,
+            "max_area_mm2": max_area_mm2,
+            "max_params": max_params,
+            "max_macs": max_macs,
+            "min_accuracy": min_accuracy,
+            "min_nn_degree": min_nn_degree,
+            "predictor": predictor,
+            "codesign": None if codesign is False else codesign,
+            "epsilon": None if type(epsilon) is float and not epsilon else epsilon,
+            "threads": threads,
+        }
+        refuse_others("pareto", of_a_space)
+        from ..choosing.trade_offs import find_front
+
+        return find_front(space, minimize, maximize, where, time_limit_s, callback, progress)
+    for name, given in (("minimize", minimize), ("maximize", maximize)):
+        if given is not None:
+            raise ArgumentError(
+                f"{name} is for a flash.ChoiceProblem; a space takes objectives and max_... budgets"
+            )
+    if target is None:
+        raise ArgumentTypeError("pareto() missing required argument: 'target'")
     started = perf_counter()
     space = as_space(space)
     if isinstance(target, (list, tuple)):
@@ -131,11 +210,11 @@ def pareto(
         if codesign or epsilon:
             what = "codesign" if codesign else "epsilon"
             raise ArgumentError(f"{what} does not go with where and min_nn_degree")
-        given = {
+        asks = {
             "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
             "time_limit_s": time_limit_s, **UNASKED,
         }  # fmt: skip
-        asked = Within(space, given).check(target, costs, min_accuracy)
+        asked = Within(space, asks).check(target, costs, min_accuracy)
         return find_within(asked, goals, callback, progress, started)
     if codesign:
         from .codesign import find_codesign

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import public, suggesting
+from ..base.checks import public
 from ..base.record import Record
+from ..results.histogram import Histogram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,31 +18,6 @@ if TYPE_CHECKING:
     from ..spaces.space import SearchSpace
 
 __all__ = ["Histogram", "SweepResult"]
-
-
-@suggesting
-class Histogram(Record):
-    """How often a metric fell into each bin.
-
-    Parameters
-    ----------
-    low, high : float
-        Where the bins begin and end; all are equally wide. No configuration of the space lies
-        beyond.
-    counts : tuple of int
-        Configurations within budgets (and `where`) per bin.
-    """
-
-    low: float
-    high: float
-    counts: tuple[int, ...]
-
-    @property
-    def edges(self) -> tuple[float, ...]:
-        """The bins' edges, one more than there are bins."""
-        n = len(self.counts)
-        step = (self.high - self.low) / n
-        return (*(self.low + step * k for k in range(n)), self.high)
 
 
 @public

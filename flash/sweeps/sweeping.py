@@ -7,6 +7,7 @@ from time import perf_counter
 
 from ..base.checks import choice, flag, integer, is_list, items, listener, path_of, public, shown
 from ..base.names import COSTS, TERMS
+from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
@@ -19,8 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
-    from typing import Any
+    from typing import Any, overload
 
+    from ..choosing.tally import ChoiceSweep
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
@@ -40,11 +42,61 @@ HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: th
 LARGEST = 2**63
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def sweep(
+        space: SearchSpace | str | os.PathLike[str],
+        target: Target | str | os.PathLike[str],
+        *,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: str | Mapping[str, float] = "accuracy",
+        top: int = 100,
+        bins: int | None = None,
+        pareto: Sequence[str] | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        where: str | Sequence[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        chunk: int | None = None,
+        executor: Executor | None = None,
+        threads: int | None = None,
+        resume: bool = True,
+        yes: bool = False,
+        progress: bool = False,
+        callback: Callable[[SweepEvent], object] | None = None,
+    ) -> SweepResult: ...
+
+    @overload
+    def sweep(
+        problem: ChoiceProblem,
+        /,
+        *,
+        minimize: Any = None,
+        maximize: Any = None,
+        where: str | Sequence[str] | None = None,
+        top: int = 100,
+        bins: int | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        out: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> ChoiceSweep: ...
+
+
 @public
 def sweep(
-    space: SearchSpace | str | os.PathLike[str],
-    target: Target | str | os.PathLike[str],
+    space: SearchSpace | str | os.PathLike[str] | ChoiceProblem,
+    target: Target | str | os.PathLike[str] | None = None,
     *,
+    minimize: Any = None,
+    maximize: Any = None,
     max_latency_ms: float | None = None,
     max_energy_mj: float | None = None,
     max_area_mm2: float | None = None,
@@ -67,7 +119,7 @@ def sweep(
     yes: bool = False,
     progress: bool = False,
     callback: Callable[[SweepEvent], object] | None = None,
-) -> SweepResult:
+) -> SweepResult | ChoiceSweep:
     """Look at every configuration of a space, or at a sample of it.
 
     Without `where`, `pareto`, `sample` and `out` this is a complete enumeration in the compiled
@@ -75,10 +127,18 @@ def sweep(
     nanosecond per configuration and thread; histograms cost some fifty times that. Otherwise every
     configuration becomes a row of all metrics, some hundred times slower.
 
+    Of a problem of choices: how many answers meet the conditions, the metrics' histograms, and the
+    best answers. It takes `minimize`, `maximize`, `where`, `top`, `bins`, `sample`, `seed`, `out`
+    and `progress`.
+
     Parameters
     ----------
-    space : SearchSpace, name or path
+    space : SearchSpace, name or path, or ChoiceProblem
     target : Target, name or path
+        Of a space.
+    minimize, maximize : str, dict or list, optional
+        Of a problem of choices: what the best answers are best by, as `flash.choose` takes it. They
+        are those of ``choose`` with ``k=top``, proven, also where the rest is of a sample.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs, min_accuracy : float
         Budgets, as `flash.search` takes them.
     predictor, objective
@@ -89,21 +149,25 @@ def sweep(
         once there, and all of them in counts.
     bins : int, optional
         Of each metric's histogram; 0: none. By default 64 where at most 2^28 configurations are
-        looked at, or each is a row anyway; else none.
+        looked at, or each is a row anyway; else none. Of a problem of choices 64, and a metric
+        whose sums are too many to count is left out, and named in `flags`.
     pareto : sequence of str, optional
         Two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs: the front of those.
     sample : int, optional
-        Look at so many distinct configurations, drawn uniformly, instead of all.
+        Look at so many distinct configurations, drawn uniformly, instead of all. Answers of a
+        problem of choices are drawn each by itself, so one may come twice.
     seed : int, default 0
         Of the sample; the first n of a larger sample are those of a smaller one.
     where : str or list of str, optional
         Conditions, joined by *and*, on columns ("index", "nn_degree", "accuracy", the target's
         costs, "params", "macs") and on the choices of the space, by the names of
         ``space.variables``: ``"energy_mj / latency_ms < 0.01 and depth_0 == depth_1"``. They are
-        worked out in float64. See docs/conditions.md.
+        worked out in float64. See docs/conditions.md. Of a problem of choices conditions as
+        `flash.choose` takes them.
     out : path, optional
         A folder, new or of the same sweep before: every row within the budgets for which `where`
-        holds goes there, as a Parquet dataset with a manifest.
+        holds goes there, as a Parquet dataset with a manifest. Of a problem of choices a file, .csv
+        or .parquet, of every answer that meets the conditions.
     chunk : int, optional
         Rows that are evaluated together and become one row group; 262,144 by default.
     executor : concurrent.futures.Executor, optional
@@ -123,7 +187,7 @@ def sweep(
 
     Returns
     -------
-    SweepResult
+    SweepResult, or of a problem of choices a ChoiceSweep
         The same for any number of threads and any executor, also after a kill and a resume.
 
     Raises
@@ -138,6 +202,38 @@ def sweep(
     KeyboardInterrupt
         On Ctrl-C; with `out` the same call goes on later.
     """
+    if isinstance(space, ChoiceProblem):
+        of_a_space = {
+            "target": target,
+            "max_latency_ms": max_latency_ms,
+            "max_energy_mj": max_energy_mj,
+            "max_area_mm2": max_area_mm2,
+            "max_params": max_params,
+            "max_macs": max_macs,
+            "min_accuracy": min_accuracy,
+            "predictor": predictor,
+            "objective": None
+            if isinstance(objective, str) and objective == "accuracy"
+            else objective,
+            "pareto": pareto,
+            "chunk": chunk,
+            "executor": executor,
+            "threads": threads,
+            "resume": None if resume is True else resume,
+            "yes": None if yes is False else yes,
+            "callback": callback,
+        }
+        refuse_others("sweep", of_a_space)
+        from ..choosing.counting import count_choices
+
+        return count_choices(
+            space, minimize, maximize, where, top, bins, sample, seed, out, progress
+        )
+    for name, given in (("minimize", minimize), ("maximize", maximize)):
+        if given is not None:
+            raise ArgumentError(f"{name} is for a flash.ChoiceProblem; a space takes objective")
+    if target is None:
+        raise ArgumentTypeError("sweep() missing required argument: 'target'")
     started = perf_counter()
     space = as_space(space)
     target = as_target(target)

@@ -10,21 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins.choices import Answer, Table, holds, random_conditions, random_problem
+from twins.choices import Answer, Table, holds, met, random_conditions, random_problem
 
 import flash
 
 MANY = 400
-
-
-def met(table: Table, where: list[str]) -> list[Answer]:
-    """All answers that meet the conditions."""
-    codes = [holds(one) for one in where]
-    return [
-        answer
-        for answer in table.answers()
-        if all(eval(code, {"Fraction": Fraction}, table.environment(answer)) for code in codes)
-    ]
 
 
 def worth(answer: Answer, objective: Any, greatest: bool) -> Any:

@@ -1,216 +1,247 @@
-"""Rows of choice indices to columns: the core against rows that numpy works out one by one."""
+"""The solver of problems of choices equals complete enumeration, and keeps to its limits."""
 
 from __future__ import annotations
 
-from random import Random
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins.instruction_sets import told_by_each
-from twins.reference import (
-    AREA,
-    COLUMNS,
-    ENERGY,
-    LATENCY,
-    LATENCY_IN,
-    LEAK,
-    LEAK_IN,
-    MACS,
-    PARAMS,
-    PEAK,
-    SCALE,
-    SCORE,
+
+from flash._core.choice.choices import ENDS, Choices
+
+NONE: Any = (
+    np.zeros(1, np.int64),
+    np.zeros(0, np.int32),
+    np.zeros(0),
+    np.zeros(0),
 )
 
-from flash._core.costing import batch, choices
-from flash._core.tables.tables import Tables
 
-FEW = (SCORE, LATENCY, PARAMS, MACS)  # columns of every case
-KINDS = ("i1", "u1", "i2", "u2", "i4", "i8")
-PACKED = 10**9  # configurations after which tables are laid out anew
-
-
-class Case:
-    """Tables, rows of choices and what they mean."""
+class Made:
+    """A problem as arrays."""
 
     def __init__(self, seed: int) -> None:
-        random = self.random = Random(seed)
-        rng = np.random.default_rng(seed)
-        self.cells = random.choice([1, 2, 3, 3, 4, 8, 9])
-        self.each = random.choice([1, 2, 2, 3, 5])
-        self.free = random.random() < 0.4
-        own = [random.choice([1, 2, 3, 7]) for _ in range(3)]
-        few = 4 if self.each < 5 else 2
-        cell = [random.randint(1, few) for _ in range(self.each)]
-        if self.each < 3 and random.random() < 0.3:
-            cell[-1] = random.choice([130, 300, 40_000 if self.cells == 1 else 200])
-        self.lengths = np.array(own + cell * self.cells, np.int64)
-        classes = random.random() < 0.6
-        top = random.choice([50, 3000, 70_000]) if classes else 0
-        rows = [int(np.prod(cell)) * (cell[0] if self.free and c else 1) for c in range(self.cells)]
-        kept = [k for k in range(len(COLUMNS)) if classes or k in FEW]
-        if classes and random.random() < 0.6:  # rows of one cache line
-            kept.remove(AREA)
-        if not classes:
-            kept += random.choice([(), (ENERGY, AREA), (ENERGY, AREA, PEAK)])
-        variants = []
-        for _ in range(int(np.prod(own))):
-            n = random.randint(1, self.cells)
-            columns = []
-            for count in rows[:n]:
-                made: dict[int, Any] = {k: rng.integers(0, 1000, count) * 1.0 for k in kept}
-                if classes:
-                    made[SCALE] = rng.integers(0, top, count) * 1.0
-                    made[LEAK] += made[LATENCY]
-                    made[LEAK_IN] += made[LATENCY_IN]
-                columns.append((1, made, {}))
-            constant = [1.0 if k in (*FEW, LEAK) else 0.0 for k in range(len(COLUMNS))]
-            variants.append((constant, columns))
-        links: dict[str, Any] = {"quantum": (0.125, 2.0**-9, 0.25, 0.5, 1.0, 1.0), "modelled": 63}
-        if classes:
-            bounds = sorted(random.sample(range(self.cells * top), 6))
-            links["classes"] = [
-                (b, *(1.0 + i + k for k in range(6)))
-                for i, b in enumerate((*map(float, bounds), np.inf))
-            ]
-            links["leakage"] = 0.25
-            links["area_per_scale"] = 0.3
-        if random.random() < 0.3:
-            links["logs"] = (0.25, -0.5)
-        self.tables = Tables.from_arrays(variants, links)
-        n = random.choice([1, 7, 8, 9, 63, 64, 65, 500, 1500])
-        self.rows = rng.integers(0, self.lengths, (n, len(self.lengths)))
-
-    def meant(self) -> tuple[Any, Any]:
-        """Return the variants and the cells' table rows."""
-        x, lengths = self.rows, self.lengths
-        variant = (x[:, 0] * lengths[1] + x[:, 1]) * lengths[2] + x[:, 2]
-        row = np.zeros((len(x), self.cells), np.int32)
-        for c in range(self.cells):
-            at = 3 + c * self.each
-            number = x[:, at - self.each] if self.free and c else np.zeros(len(x), np.int64)
-            for k in range(at, at + self.each):
-                number = number * lengths[k] + x[:, k]
-            row[:, c] = number
-        return variant.astype(np.int32), row
-
-    def kinds(self) -> list[str]:
-        """Return the types that hold its choices."""
-        return [kind for kind in KINDS if self.lengths.max() - 1 <= np.iinfo(kind).max]
-
-    def evaluate(self, kind: str, first: int, last: int, rows: Any = None) -> Any:
-        """Return the six columns, -1 where nothing was written, and the place of a bad choice."""
-        rows = self.rows if rows is None else rows
-        n = len(rows)
-        shift = self.random.randint(0, 7)  # columns start anywhere in a cache line
-        out = [np.full(n + shift, -1.0)[shift:] for _ in range(4)]
-        counts = [np.full(n + shift, -1)[shift:] for _ in range(2)]
-        wrong = choices.evaluate_choices(
-            self.tables,
-            np.ascontiguousarray(rows.astype(kind)),
-            self.lengths,
-            self.each,
-            self.free,
-            first,
-            last,
-            out,
-            *counts,
+        draw = np.random.default_rng(seed)
+        groups = int(draw.integers(1, 7))
+        self.sizes = draw.integers(1, 6, groups)
+        self.start = np.r_[0, np.cumsum(self.sizes)].astype(np.int32)
+        n, rows = int(self.start[-1]), int(draw.integers(0, 5))
+        high = int(draw.choice([2, 5, 20, 1000]))
+        self.values = draw.integers(-high, high + 1, n).astype(float)
+        self.rows = draw.integers(-high if draw.random() < 0.4 else 0, high + 1, (rows, n)).astype(
+            float
         )
-        return [*out, *counts], wrong
+        self.rows[draw.random((rows, n)) < draw.choice([0, 0.3, 0.8])] = 0
+        if rows and draw.random() < 0.3:
+            self.rows[0] = self.values
+        if rows > 1 and draw.random() < 0.4:
+            self.rows[1] = -self.rows[0]
+        some = [self.start[g] + draw.integers(size) for g, size in enumerate(self.sizes)]
+        free = draw.uniform(0.2, 1.8, rows) * self.rows.mean(1) * groups
+        self.limits = np.where(draw.random(rows) < 0.6, np.floor(free), self.rows[:, some].sum(1))
+        self.label = draw.integers(0, 3, n).astype(np.int32)
+        self.linked = np.flatnonzero(draw.random(groups) < 0.6).astype(np.int32)
+
+    def core(self, sparse: int = 0, **options: Any) -> Choices:
+        """The last rows given as sparse ones."""
+        dense = len(self.limits) - sparse
+        picked = [np.flatnonzero(row) for row in self.rows[dense:]]
+        pointer = np.cumsum([0, *map(len, picked)]).astype(np.int64)
+        option = np.concatenate([np.zeros(0, np.int64), *picked]).astype(np.int32)
+        numbers = [row[own] for row, own in zip(self.rows[dense:], picked, strict=True)]
+        return Choices(
+            self.start, self.values, np.ascontiguousarray(self.rows[:dense]), self.limits[:dense],
+            pointer, option, np.concatenate([np.zeros(0), *numbers]), self.limits[dense:],
+            **options,
+        )  # fmt: skip
+
+    def answers(self) -> Any:
+        """Every answer that meets the rows, and its value."""
+        ranges = [range(self.start[g], self.start[g + 1]) for g in range(len(self.sizes))]
+        for picks in itertools.product(*ranges):
+            own = list(picks)
+            if (self.rows[:, own].sum(1) <= self.limits).all():
+                yield own, float(self.values[own].sum())
 
 
-def check(seed: int) -> list[str]:
-    """Compare each type; returns digests of the columns."""
-    case = Case(seed)
-    n = len(case.rows)
-    expected = [np.array(c) for c in batch.evaluate(case.tables, *case.meant())]
-    told = []
-    for packed in (False, True):
-        if packed:
-            choices.prepare(case.tables, PACKED)
-        for kind in case.kinds():
-            first = case.random.randint(0, n)
-            last = case.random.choice([n, case.random.randint(first, n)])
-            columns, wrong = case.evaluate(kind, first, last)
-            assert wrong == -1
-            for k, column in enumerate(columns):
-                np.testing.assert_array_equal(column[first:last], expected[k][first:last])
-                assert (column[:first] == -1).all()
-                assert (column[last:] == -1).all()
-        told += [column.tobytes().hex()[:256] for column in case.evaluate("i8", 0, n)[0]]
-    return told
+def checked(made: Made, core: Choices, best: float | None) -> None:
+    core.solve()
+    assert core.ended == 0
+    if best is None:
+        assert core.best is None
+        return
+    assert core.best is not None
+    value, picks = core.best
+    assert value == best == core.bound
+    assert made.values[picks].sum() == value
+    assert (made.rows[:, picks].sum(1) <= made.limits).all()
 
 
-@pytest.mark.slow
-@given(st.integers(0, 2**32))
-def test_columns_equal_those_of_rows(seed: int) -> None:
-    check(seed)
+@settings(max_examples=400, deadline=None)
+@given(st.integers(0, 10**9), st.booleans())
+def test_equals_enumeration(seed: int, sparse: bool) -> None:
+    made = Made(seed)
+    best = max((value for _, value in made.answers()), default=None)
+    checked(made, made.core(len(made.limits) if sparse else len(made.limits) // 2), best)
 
 
-@pytest.mark.slow
-@given(st.integers(0, 2**32), st.data())
-def test_the_first_choice_out_of_its_range_is_found(seed: int, data: Any) -> None:
-    case = Case(seed)
-    if data.draw(st.booleans()):
-        choices.prepare(case.tables, PACKED)
-    n, width = case.rows.shape
-    for kind in case.kinds():
-        rows = case.rows.copy()
-        least, most = np.iinfo(kind).min, np.iinfo(kind).max
-        places = data.draw(st.lists(st.integers(0, n * width - 1), min_size=1, max_size=3))
-        bad = []
-        for place in places:
-            length = int(case.lengths[place % width])
-            beyond = [v for v in (-1, least, length, most, 65_536, 2**32) if least <= v <= most]
-            beyond = [v for v in beyond if not 0 <= v < length]
-            if beyond:
-                rows[place // width, place % width] = data.draw(st.sampled_from(beyond))
-                bad.append(place)
-        assert case.evaluate(kind, 0, n, rows)[1] == min(bad, default=-1)
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**9))
+def test_linked_groups_take_one_label(seed: int) -> None:
+    made = Made(seed)
+    if not len(made.linked):
+        return
+    core = made.core()
+    core.link(made.linked, made.label, 3)
+    kept = [
+        value
+        for picks, value in made.answers()
+        if len({int(made.label[picks[g]]) for g in made.linked}) == 1
+    ]
+    checked(made, core, max(kept, default=None))
 
 
-def test_columns_may_be_left_out_and_sizes_must_fit() -> None:
-    case = Case(3)
-    n = len(case.rows)
-    params, macs = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    rest: tuple[Any, ...] = (case.lengths, case.each, case.free)
-    none: list[Any] = [None] * 4
-    for packed in (1, PACKED):
-        choices.prepare(case.tables, packed)
-        assert (
-            choices.evaluate_choices(case.tables, case.rows, *rest, 0, n, none, params, macs) == -1
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**9), st.integers(-30, 30))
+def test_only_what_is_above_a_value(seed: int, above: int) -> None:
+    made = Made(seed)
+    made.values *= 3.0  # values then differ by threes, and the value need not be one
+    core = made.core(unit=3.0)
+    core.ask_above(float(above))
+    checked(made, core, max((v for _, v in made.answers() if v > above), default=None))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_large_groups_are_sifted(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    groups, size = 3, int(draw.integers(170, 400))
+    start = np.arange(0, groups * size + 1, size, dtype=np.int32)
+    cost = draw.integers(1, 1000, (2, groups * size)).astype(float)
+    values = np.round(cost.sum(0) * draw.uniform(0.2, 1.8, groups * size))
+    limits = np.floor(cost.reshape(2, groups, size).mean(2).sum(1) * draw.uniform(0.4, 1.0, 2))
+    core = Choices(start, values, cost, limits, *NONE)
+    core.solve()
+    # two groups together, then the best third one for each of their sums
+    parts = [slice(start[g], start[g + 1]) for g in range(groups)]
+    pair = (values[parts[0]][:, None] + values[parts[1]][None]).ravel()
+    used = [(row[parts[0]][:, None] + row[parts[1]][None]).ravel() for row in cost]
+    best = -np.inf
+    for i in range(parts[2].start, parts[2].stop):
+        fits = np.logical_and.reduce(
+            [own + row[i] <= limit for own, row, limit in zip(used, cost, limits, strict=True)]
         )
-        expected = batch.evaluate(case.tables, *case.meant())
-        np.testing.assert_array_equal(params, np.array(expected[4]).astype(np.int64))
-        np.testing.assert_array_equal(macs, np.array(expected[5]).astype(np.int64))
-    with pytest.raises(ValueError, match="range"):
-        choices.evaluate_choices(case.tables, case.rows, *rest, 0, n + 1, none, params, macs)
-    with pytest.raises(ValueError, match="too short"):
-        choices.evaluate_choices(case.tables, case.rows, *rest, 0, n, none, params[1:], macs)
-    with pytest.raises(ValueError, match="choices"):
-        choices.evaluate_choices(
-            case.tables, case.rows[:, 1:].copy(), *rest, 0, n, none, params, macs
-        )
-    lengths = case.lengths.copy()
-    lengths[0] += 1
-    with pytest.raises(ValueError, match="variants"):
-        choices.evaluate_choices(
-            case.tables, case.rows, lengths, *rest[1:], 0, n, none, params, macs
-        )
+        if fits.any():
+            best = max(best, float(pair[fits].max() + values[i]))
+    assert core.ended == 0
+    assert core.best is not None
+    assert core.best[0] == best == core.bound
 
 
-SCRIPT = """
-import json
-from test_choices import check
-from flash._core.tables.tables import simd
-print(json.dumps({"simd": simd(), "seen": [check(seed) for seed in range(60)]}))
-"""
+def test_an_answer_offered_and_limits() -> None:
+    made = Made(66)
+    answers = sorted(made.answers(), key=lambda one: one[1])
+    core = made.core()
+    assert core.bound == np.inf
+    assert core.offer(np.array(answers[0][0], np.int32))
+    assert not core.offer(np.array(answers[0][0], np.int32))
+    core.solve()
+    assert core.best is not None
+    assert core.best[0] == answers[-1][1]
+    stopped = made.core(max_nodes=0)
+    assert stopped.offer(np.array(answers[0][0], np.int32))
+    stopped.solve()
+    assert ENDS[stopped.ended] == "max_nodes"
+    assert stopped.bound >= answers[-1][1]
+    late = made.core(time_limit_s=0.0)
+    late.solve()
+    assert ENDS[late.ended] == "time_limit_s"
 
 
-@pytest.mark.processes
-def test_every_instruction_set_writes_the_same_bits() -> None:
-    told = told_by_each(SCRIPT, __file__)
-    assert all(one["seen"] == told["baseline"]["seen"] for one in told.values())
+def hard(groups: int = 40) -> tuple[Any, ...]:
+    draw = np.random.default_rng(1)
+    start = np.arange(0, groups * 10 + 1, 10, dtype=np.int32)
+    cost = draw.integers(1, 1000, (5, groups * 10)).astype(float)
+    return start, np.round(cost.mean(0)) + 100.0, cost, np.full(5, 350.0 * groups), *NONE
+
+
+def test_a_callback_ends_it_and_bounds_hold() -> None:
+    seen: list[float] = []
+
+    def stop(core: Choices) -> bool:
+        assert core.best is None or core.bound >= core.best[0]
+        seen.append(core.bound)
+        return len(seen) == 40
+
+    core = Choices(*hard(), callback=stop)
+    core.solve()
+    assert ENDS[core.ended] == "interrupt"
+    assert len(seen) == 40
+    assert seen == sorted(seen, reverse=True)
+    other = Choices(*hard(), max_nodes=2000)
+    other.solve()
+    again = Choices(*hard(), max_nodes=2000)
+    again.solve()
+    assert (other.best, other.bound, other.counts) == (again.best, again.bound, again.counts)
+
+
+def test_what_a_callback_raises_comes_out() -> None:
+    def fail(core: Choices) -> None:
+        raise KeyError("mine")
+
+    core = Choices(*hard(), callback=fail)
+    with pytest.raises(KeyError, match="mine"):
+        core.solve()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({0: np.array([0, 2, 2], np.int32)}, "group 1 has no option"),
+        ({0: np.array([0, 3], np.int32)}, "start"),
+        ({3: np.zeros(2)}, "rows and limits"),
+        ({5: np.array([5], np.int32), 4: np.array([0, 1], np.int64)}, "sparse rows"),
+        (
+            {
+                4: np.array([0, 1], np.int64),
+                5: np.array([9], np.int32),
+                6: np.ones(1),
+                7: np.ones(1),
+            },
+            "option 9",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit(change: dict[int, Any], match: str) -> None:
+    arrays: list[Any] = [np.array([0, 1, 2], np.int32), np.zeros(2), np.zeros((1, 2)), np.zeros(1)]
+    arrays += NONE
+    for place, array in change.items():
+        arrays[place] = array
+    with pytest.raises(ValueError, match=match):
+        Choices(*arrays)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_least_sums_above_a_limit_equal_a_meeting_in_the_middle(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    groups = 14
+    numbers = draw.integers(1, 10**7, (groups, 3))
+    least = int(numbers.mean() * groups * draw.uniform(0.8, 1.2))
+    halves = []
+    for half in (numbers[: groups // 2], numbers[groups // 2 :]):
+        sums = np.zeros(1, np.int64)
+        for row in half:
+            sums = (sums[:, None] + row[None]).ravel()
+        halves.append(np.sort(sums))
+    at = np.searchsorted(halves[1], least - halves[0])
+    inside = at < len(halves[1])
+    best = int((halves[0][inside] + halves[1][at[inside]]).min())
+    start = np.arange(0, 3 * groups + 1, 3, dtype=np.int32)
+    values = -numbers.ravel().astype(float)
+    core = Choices(start, values, values[None], np.array([-float(least)]), *NONE)
+    core.solve()
+    assert core.ended == 0
+    assert core.best is not None
+    assert -core.best[0] == best == -core.bound

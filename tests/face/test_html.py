@@ -67,6 +67,7 @@ def read(text: str) -> Reader:
 
 NETS = flash.DenseNet().sample(12, seed=1)
 ACCURACIES = [0.8 + 0.01 * n for n in range(12)]
+CHOICES = flash.ChoiceProblem.from_arrays({"loss": [[3, 1], [4, 2]], "ms": [[1, 2], [1, 4]]})
 OBJECTS: dict[str, Callable[[], Any]] = {
     "result": lambda: flash.search(SPACE, "rram", max_latency_ms=4.0),
     "refusal": lambda: flash.search(SPACE, "rram", max_latency_ms=1e-6),
@@ -92,6 +93,10 @@ OBJECTS: dict[str, Callable[[], Any]] = {
         flash.DenseNet().sample(12, seed=1), ACCURACIES
     ),
     "by hand": lambda: flash.AccuracyPredictor(1.0, 0.5, 0.1),
+    "problem of choices": lambda: CHOICES,
+    "choice": lambda: flash.choose(CHOICES, minimize="loss", where="ms <= 5", k=3),
+    "choice front": lambda: flash.pareto(CHOICES, minimize=["loss", "ms"]),
+    "choice sweep": lambda: flash.sweep(CHOICES, minimize="loss", where="ms <= 5"),
     "report": lambda: Report((ReportRow("topology", 0.01, None),), 8, 7),
 }
 
@@ -104,8 +109,9 @@ def test_every_object_has_a_page(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["result", "refusal", "codesign", "pnas", "fleet", "front", "sweep", "comparison"]
-)
+    "name", ["result", "refusal", "codesign", "pnas", "fleet", "front", "sweep", "comparison",
+             "choice", "choice front", "choice sweep"],
+)  # fmt: skip
 def test_the_page_says_what_print_says(name: str) -> None:
     one = OBJECTS[name]()
     reader = read(one._repr_html_())
@@ -134,7 +140,9 @@ def test_numbers_are_in_cells_of_their_own() -> None:
 
 def test_text_is_escaped() -> None:
     target = flash.Target.load("rram").replace(name=NASTY, description=NASTY)
-    for one in (target, flash.search(SPACE, target), flash.pareto(SPACE, target), MEASURED):
+    problem = flash.ChoiceProblem({NASTY: ["a", NASTY]}, {"loss": [2, 1], "ms": [1, 2]})
+    chosen = flash.choose(problem, minimize="loss")
+    for one in (target, flash.search(SPACE, target), flash.pareto(SPACE, target), MEASURED, chosen):
         text = one._repr_html_()
         assert "<b" not in text
         assert any(NASTY in said for said in read(text).texts)

@@ -76,6 +76,12 @@ def things() -> dict[str, Any]:
         "pnas": flash.PNASCells(filters=8, resolution=8, blocks=2),
         "bypass": flash.BypassSpace(),
         "table": flash.evaluate(small, "rram", [0]),
+        "choices": (choices := flash.ChoiceProblem.from_arrays(
+            {"loss": [[3, 1], [4, 2]], "ms": [[1, 2], [1, 4]]}
+        )),
+        "chosen": flash.choose(choices, minimize="loss", where="ms <= 5", k=2),
+        "choice front": flash.pareto(choices, minimize=["loss", "ms"]),
+        "choice sweep": flash.sweep(choices, minimize="loss", where="ms <= 5"),
         "measurement": flash.Measurement(
             **numbers, name="n", runtime="torch", device="cpu", cpu_ms=1.0, noise_pct=1.0, runs=3,
             passes=1, warmup_runs=1, settled=True, energy_mj=None, energy_source="", conditions={},
@@ -174,6 +180,24 @@ def calls() -> dict[str, Call]:
                 "latency_ms": [1.0 + 0.1 * k for k in range(12)],
             },
         ),
+        "ChoiceProblem": (
+            flash.ChoiceProblem, {"options": {"a": ["x", "y"]}, "metrics": {"loss": [1, 2]}},
+        ),
+        "ChoiceProblem.from_arrays": (
+            flash.ChoiceProblem.from_arrays, {"metrics": {"loss": [[1, 2], [3, 4]]}},
+        ),
+        "ChoiceProblem.from_table": (
+            flash.ChoiceProblem.from_table,
+            {"source": [{"group": "a", "option": "x", "loss": 1}]},
+        ),
+        "ChoiceProblem.options": (of["choices"].options, {"group": "0"}),
+        "ChoiceProblem.values": (of["choices"].values, {"metric": "loss"}),
+        "ChoiceResult.sensitivity": (of["chosen"].sensitivity, {}),
+        "choose": (flash.choose, {"problem": of["choices"], "minimize": "loss"}),
+        "pareto of choices": (
+            flash.pareto, {"space": of["choices"], "minimize": ["loss", "ms"]},
+        ),
+        "sweep of choices": (flash.sweep, {"space": of["choices"], "sample": 3}),
         "calibration_design": (flash.calibration_design, {"space": other, "n": 5}),
         "compare": (
             flash.compare, {**problem, "methods": ["random"], "seeds": 1, "max_evals": 3},
@@ -190,7 +214,8 @@ def calls() -> dict[str, Call]:
         "sweep": (flash.sweep, {**problem, "sample": 4}),
     }  # fmt: skip
     for name in ("predictor", "net", "network", "result", "target", "comparison", "front",
-                 "fleet", "sweep", "measurement"):  # fmt: skip
+                 "fleet", "sweep", "measurement", "choices", "chosen", "choice front",
+                 "choice sweep"):  # fmt: skip
         thing = of[name]
         kind = type(thing)
         found[f"{kind.__name__}.to_json"] = (thing.to_json, {})

@@ -8,12 +8,13 @@ import re
 import shlex
 from importlib.util import find_spec
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins.choices import write_blocks
 from twins.problems import space as random_space
 from twins.processes import Run
 
@@ -23,6 +24,9 @@ from flash import Range
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.networks.families import FAMILIES
 from flash.predictors.predictor import as_predictor
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPACE = flash.DenseNet(depths=Range(3, 9), skips=[0, 16, 40], cells=3)
 BUDGETS = {"max_latency_ms": 1.5, "max_energy_mj": 0.02}
@@ -321,7 +325,8 @@ def test_command_line(cli: Run, tmp_path: Any) -> None:
     assert "unknown column 'latency'; did you mean 'latency_ms'?" in failed
 
 
-def test_the_examples_of_the_help_run(cli: Run) -> None:
+def test_the_examples_of_the_help_run(cli: Run, tmp_path: Path) -> None:
+    write_blocks(tmp_path / "blocks.csv")
     examples = re.findall(r"^  flash (sweep .*)$", cli("sweep", "--help").stdout, re.MULTILINE)
     assert len(examples) >= 4
     for example in examples:

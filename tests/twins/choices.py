@@ -104,6 +104,16 @@ def holds(condition: str) -> Any:
     return compile(tree, "condition", "eval")
 
 
+def met(table: Table, where: list[str]) -> list[Answer]:
+    """All answers that meet the conditions."""
+    codes = [holds(one) for one in where]
+    return [
+        answer
+        for answer in table.answers()
+        if all(eval(code, {"Fraction": Fraction}, table.environment(answer)) for code in codes)
+    ]
+
+
 def random_problem(seed: int) -> flash.ChoiceProblem:
     """A small problem of any kind."""
     draw = random.Random(seed)
@@ -181,3 +191,15 @@ def random_conditions(problem: flash.ChoiceProblem, seed: int) -> list[str]:
         )
 
     return [one() for _ in range(draw.randint(0, 3))]
+
+
+def write_blocks(path: Any, group: str = "group", option: str = "option") -> None:
+    """A small table of options as a CSV file: what the command line's examples name."""
+    draw = random.Random(1)
+    rows = [f"{group},{option},loss,latency_ms,memory_mib,sram_kib,remark"]
+    for layer in range(6):
+        for name in ("mb3", "mb6", "skip"):
+            loss = draw.randint(1, 900) / 1000
+            more = f"{draw.randint(1, 9) / 2},{draw.randint(10, 60)},{draw.randint(100, 400)}"
+            rows.append(f"layer_{layer},{name},{loss},{more},of {name}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -175,6 +175,30 @@ def test_sweeps() -> None:
         assert_type(swept.histograms, dict[str, Histogram] | None)
 
 
+def test_choices() -> None:
+    problem = flash.ChoiceProblem.from_arrays({"loss": [[3, 1], [4, 2]], "ms": [[1, 2], [1, 4]]})
+    assert_type(problem, flash.ChoiceProblem)
+    assert_type(problem.size, int)
+    assert_type(problem.values("loss"), NDArray[np.float64])
+    found = flash.choose(problem, minimize="loss", where=["ms <= 5"], k=2)
+    assert_type(found, flash.ChoiceResult)
+    assert_type(found.choices, Mapping[str, str | None] | None)
+    assert_type(found.proven, bool)
+    front = flash.pareto(problem, minimize=["loss", "ms"], where="ms <= 5")
+    assert_type(front, flash.ChoiceFront)
+    assert_type(front[0].values, tuple[float, ...])
+    assert_type(front[0].choices, Mapping[str, str | None])
+    assert_type(flash.ChoiceFront.from_json(front.to_json()), flash.ChoiceFront)
+    swept = flash.sweep(problem, minimize="loss", where=["ms <= 5"], sample=3)
+    assert_type(swept, flash.ChoiceSweep)
+    assert_type(swept.feasible, int)
+    assert_type(swept.interval, tuple[float, float])
+    if TYPE_CHECKING:
+        assert_type(front.to_frame(), DataFrame)
+        assert_type(front.plot(), Figure)
+        assert_type(swept.histograms, Mapping[str, Histogram])
+
+
 def test_comparisons() -> None:
     told = flash.compare(SPACE, "rram", methods=["random"], seeds=1, max_evals=5)
     assert_type(told, flash.Comparison)
@@ -274,6 +298,7 @@ if TYPE_CHECKING:
         _ = result.latencyms  # type: ignore[attr-defined]
         _ = flash.serach  # type: ignore[attr-defined]
         _ = flash.pareto(SPACE, "rram").latencyms  # type: ignore[attr-defined]
+        flash.pareto(SPACE, minimize=["loss", "ms"])  # type: ignore[call-overload]
         result.latency_ms = 3.0  # type: ignore[misc]
         flash.DenseNet(depts=3)  # type: ignore[call-arg]
 

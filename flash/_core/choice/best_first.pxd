@@ -6,10 +6,11 @@ the tree, and the bound of all that is open falls.
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from flash._core.choice.exchange cimport improve
 from flash._core.choice.open_nodes cimport note_step, pop
 from flash._core.choice.simplex cimport (
     expel, invert, leave_all, optimise, price, shares, start_relaxation, take_key,
@@ -20,7 +21,7 @@ from flash._core.choice.tree cimport explore, fix, threshold
 
 cdef enum:
     MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
-    WORTH = 3            # times the work of going to a node is spent there at least
+    WORTH = 10           # times the work of going to a node is spent there at least
 
 
 cdef inline int expel_own(State* s, const OpenNode* node) noexcept nogil:
@@ -102,7 +103,7 @@ cdef inline int take_up(State* s, int64_t trail) noexcept nogil:
         node.step = note_step(s, node.step, node.own, 0)
         if node.step < 0:
             return 0
-    before = WORTH * (s.work - before) if s.n_heap < MOST_OPEN else <int64_t> 1 << 60
+    before = WORTH * (s.work - before) if s.n_heap < MOST_OPEN else INT64_MAX // 4
     return explore(s, node.step, node.bound, before)
 
 
@@ -110,7 +111,9 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     """Searches what is left of the problem: depth first for so much work, then best first, over at
     most so many nodes. `bound` is that of what is left open at the end."""
     cdef int64_t trail = s.n_trail, inner = s.n_trail
-    most = s.nodes + most
+    cdef double polished = -INFINITY
+    cdef int32_t r
+    most = most if most == INT64_MAX else s.nodes + most
     start_relaxation(s)
     s.went_back = 1
     s.n_steps = 0
@@ -122,9 +125,18 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
         if optimise(s, -INFINITY) == 1:
             fix(s, price(s))
         inner = s.n_trail
+        for r in range(s.n_rows):
+            s.at_root[r] = s.multiplier[r]
     while (s.n_heap and s.ended == RAN_OUT and not s.failed and s.nodes < most
             and s.heap[0].bound >= threshold(s)):
         s.failed = not take_up(s, inner)
+        if s.found and s.best > polished and not s.n_sparse:
+            undo_to(s, inner)
+            leave_all(s)
+            for r in range(s.n_rows):
+                s.multiplier[r] = s.at_root[r]
+            improve(s)
+            polished = s.best
     s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
     while s.n_heap:
         s.n_heap -= 1

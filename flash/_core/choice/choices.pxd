@@ -8,7 +8,9 @@ cdef int pause(State* s) noexcept nogil
 
 cdef class Choices:
     cdef State state
-    cdef list held               # memory
+    cdef list held               # chunks of memory and their sizes
+    cdef char* free              # of the last one
+    cdef int64_t room
     cdef public object callback
     cdef object error            # what could not be raised while the GIL was released
     cdef int check(self, const int32_t[::1] start, const double[::1] values,
@@ -22,3 +24,4 @@ cdef class Choices:
                        const double[::1] number, const double[::1] sparse_limits) except -1
     cdef void sum_up(self) noexcept
     cdef void* take(self, int64_t size) except NULL
+    cdef void* take_zeros(self, int64_t size) except NULL

@@ -4,7 +4,7 @@ Rows come dense (metrics) and sparse (what ties single options together).
 """
 from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -20,9 +20,15 @@ cdef extern from "clock.h" nogil:
 
 
 cdef enum:
-    FIRST_WORK = 20000000    # numbers looked at depth first, before the best nodes are
+    FIRST_WORK = 60000000    # numbers looked at depth first, before the best nodes are
     SPARE = 64               # bytes after an array
+    CHUNK = 4 << 20          # bytes that are asked for at once
+    MOST_SPARE = 16 << 20
 
+
+# A chunk outlives its search, so that the next one finds its pages in place. Under the GIL only.
+cdef void* spare = NULL
+cdef int64_t spare_size = 0
 
 __all__ = ("ENDS", "Choices")
 
@@ -80,6 +86,7 @@ cdef class Choices:
         s.owner = <void*> self
         s.n_groups = <int32_t> (start.shape[0] - 1)
         s.n_rows = <int32_t> (limits.shape[0] + sparse_limits.shape[0])
+        s.n_sparse = <int32_t> sparse_limits.shape[0]
         s.n = values.shape[0]
         s.unit = unit
         s.most_nodes = max_nodes if max_nodes >= 0 else <int64_t> 1 << 62
@@ -122,7 +129,7 @@ cdef class Choices:
         s.alive = <int32_t*> self.take(G * sizeof(int32_t))
         s.first_block = <int32_t*> self.take((G + 1) * sizeof(int32_t))
         s.key = <int32_t*> self.take(G * sizeof(int32_t))
-        s.basics = <int32_t*> self.take(G * sizeof(int32_t))
+        s.basics = <int32_t*> self.take_zeros(G * sizeof(int32_t))
         s.open = <int32_t*> self.take(G * sizeof(int32_t))
         s.place_open = <int32_t*> self.take(G * sizeof(int32_t))
         s.next_key = <int32_t*> self.take(G * sizeof(int32_t))
@@ -143,9 +150,14 @@ cdef class Choices:
         s.left = <double*> self.take(m * sizeof(double))
         s.direction = <double*> self.take(m * sizeof(double))
         s.least = <double*> self.take(m * sizeof(double))
+        s.room = <double*> self.take(m * sizeof(double))
         s.kept = <double*> self.take(m * sizeof(double))
+        s.at_root = <double*> self.take(m * sizeof(double))
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
+        s.now = <int32_t*> self.take(G * sizeof(int32_t))
+        s.whole = <int32_t*> self.take(G * sizeof(int32_t))
+        s.linked = <char*> self.take_zeros(G)
         s.tight_at = <int32_t*> self.take(m * sizeof(int32_t))
         s.inverse = <double*> self.take(MOST_TIGHT * MOST_TIGHT * sizeof(double))
         s.scratch = <double*> self.take(2 * MOST_TIGHT * MOST_TIGHT * sizeof(double))
@@ -182,7 +194,7 @@ cdef class Choices:
         """A block for each row and group where any number of it is not zero."""
         cdef State* s = &self.state
         cdef int32_t g, r, dense = <int32_t> limits.shape[0], before
-        cdef int32_t* count = <int32_t*> self.take((s.n_groups + 1) * sizeof(int32_t))
+        cdef int32_t* count = <int32_t*> self.take_zeros((s.n_groups + 1) * sizeof(int32_t))
         cdef int64_t numbers = 0, i
         cdef int32_t blocks = 0
         cdef double* data
@@ -207,6 +219,7 @@ cdef class Choices:
             count[g] = s.first_block[g]
         s.first_block[s.n_groups] = blocks
         s.row_of = <int32_t*> self.take(blocks * sizeof(int32_t))
+        s.most_of = <double*> self.take(blocks * sizeof(double))
         s.block = made = <double**> self.take(blocks * sizeof(void*))
         data = <double*> self.take(numbers * sizeof(double))
         for g in range(s.n_groups):
@@ -232,6 +245,7 @@ cdef class Choices:
                 g = s.group_of[option[i]]
                 if g != before:
                     s.row_of[count[g]] = dense + r
+                    memset(made[count[g]], 0, s.alive[g] * sizeof(double))
                     count[g] += 1
                 before = g
                 made[count[g] - 1][option[i] - s.start[g]] = number[i]
@@ -256,16 +270,42 @@ cdef class Choices:
                 s.left[s.row_of[k]] -= s.block[k][0]
 
     cdef void* take(self, int64_t size) except NULL:
-        cdef void* found = calloc(size + SPARE, 1)
-        if found == NULL:
-            raise MemoryError
-        self.held.append(<size_t> found)
+        """Memory for so many bytes; what is in it is not said."""
+        global spare, spare_size
+        cdef char* found
+        cdef int64_t room
+        size = (size + SPARE + 63) // 64 * 64
+        if size > self.room:
+            room = max(size, <int64_t> CHUNK)
+            if spare != NULL and spare_size >= room:
+                found, room = <char*> spare, spare_size
+                spare = NULL
+            else:
+                found = <char*> malloc(room)
+            if found == NULL:
+                raise MemoryError
+            self.held.append((<size_t> found, room))
+            self.free = found
+            self.room = room
+        found = self.free
+        self.free += size
+        self.room -= size
+        return found
+
+    cdef void* take_zeros(self, int64_t size) except NULL:
+        cdef void* found = self.take(size)
+        memset(found, 0, size)
         return found
 
     def __dealloc__(self):
+        global spare, spare_size
         cdef State* s = &self.state
-        for one in self.held or ():
-            free(<void*> <size_t> one)
+        for at, room in self.held or ():
+            if spare == NULL and room <= MOST_SPARE:
+                spare = <void*> <size_t> at
+                spare_size = room
+            else:
+                free(<void*> <size_t> at)
         while s.n_heap:
             s.n_heap -= 1
             free(s.heap[s.n_heap].basis)
@@ -294,6 +334,12 @@ cdef class Choices:
         for r in range(s.n_rows):
             if s.least[r] < 0.0:
                 return False
+        i = -1
+        for g in range(s.n_groups):
+            if s.n_labels and s.linked[g]:
+                if i >= 0 and s.label[options[g]] != i:
+                    return False
+                i = s.label[options[g]]
         if s.found and value <= s.best:
             return False
         s.found = 1
@@ -301,6 +347,22 @@ cdef class Choices:
         for g in range(s.n_groups):
             s.answer[g] = options[g]
         return True
+
+    def link(self, const int32_t[::1] groups, const int32_t[::1] label, int32_t labels) -> None:
+        """The groups take options of one label, each the same; label: of every option, those of
+        other groups don't count."""
+        cdef State* s = &self.state
+        cdef int64_t i
+        if label.shape[0] != s.n or labels < 1:
+            raise ValueError("a label of each option")
+        for i in range(groups.shape[0]):
+            if not 0 <= groups[i] < s.n_groups:
+                raise ValueError(f"group {groups[i]}")
+            s.linked[groups[i]] = 1
+        s.label = <int32_t*> self.take(s.n * sizeof(int32_t))
+        for i in range(s.n):
+            s.label[i] = label[i]
+        s.n_labels = labels
 
     def ask_above(self, double value) -> None:
         """Only answers greater than this are looked for."""

@@ -7,26 +7,31 @@ ruled out (a core: Pisinger, European Journal of Operational Research 83, 1995).
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.string cimport memset
 
 from flash._core.choice.best_first cimport best_first
-from flash._core.choice.simplex cimport leave_all, optimise, price, start_relaxation, value_of
-from flash._core.choice.state cimport RAN_OUT, State, change_places, close_group
+from flash._core.choice.simplex cimport (
+    leave_all, optimise, price, start_relaxation, take_key, value_of,
+)
+from flash._core.choice.state cimport NODE_LIMIT, RAN_OUT, State, change_places, close_group
 from flash._core.choice.tree cimport threshold
 
 
 cdef enum:
     LARGE = 160          # options of a group that are worth it
-    SAMPLE = 48          # options of a group at first
+    MANY = 1500          # options of all groups that are worth it
+    FEW = 16             # but not where groups have so few each
+    SAMPLE = 144         # options of all groups at first, and of each FEWEST
+    FEWEST = 6
     JOINING = 6          # options that join a group at once
-    NEAR = 40            # options of a group in the core, about
+    NEAR = 120           # options of all groups in the core, about, and of each NEAREST
+    NEAREST = 4
     ROUNDS = 24
     COUNTED = 256        # options of a group that are counted, for all of them
     HALVINGS = 24        # of what is near, until about so many are
     CORE_WORK = 2000000  # numbers looked at in a core at most
     CORE_NODES = 4000
-    ALL_NODES = 1 << 62
 
 
 cdef extern from *:
@@ -40,11 +45,14 @@ cdef extern from *:
 
 
 cdef inline int any_large(const State* s) noexcept nogil:
+    """Whether a group has many options, or all have together and several each."""
     cdef int32_t j
+    cdef int64_t all = 0
     for j in range(s.n_open):
         if s.alive[s.open[j]] > LARGE:
             return 1
-    return 0
+        all += s.alive[s.open[j]]
+    return all > MANY and all > FEW * <int64_t> s.n_open
 
 
 cdef inline void close_single(State* s) noexcept nogil:
@@ -72,11 +80,11 @@ cdef inline void keep_marked(State* s) noexcept nogil:
     close_single(s)
 
 
-cdef inline void bring_back(State* s, int32_t n_open) noexcept nogil:
-    """All options that were there before, of so many groups."""
+cdef inline void bring_back(State* s, const int32_t* full, int32_t n_open) noexcept nogil:
+    """All options that were there before, of so many groups that were open."""
     cdef int32_t g
     for g in range(s.n_groups):
-        s.alive[g] = s.full[g]
+        s.alive[g] = full[g]
     s.n_open = n_open
 
 
@@ -126,13 +134,14 @@ cdef inline int join(State* s, int32_t n_open) noexcept nogil:
 cdef inline void mark_sample(State* s) noexcept nogil:
     """Every so many of a group's options, its best one, and of each row those that take least."""
     cdef int32_t j, g, i, k, n, step, best
+    cdef int32_t each = max(<int32_t> SAMPLE // s.n_open, <int32_t> FEWEST)
     for j in range(s.n_open):
         g = s.open[j]
         n = s.alive[g]
-        step = 1 + n // SAMPLE
+        step = 1 + n // each
         best = 0
         for i in range(n):
-            if i % step == 0 or n <= LARGE:
+            if i % step == 0:
                 s.mark[s.id[s.start[g] + i]] = 1
             if s.c[s.start[g] + i] > s.c[s.start[g] + best]:
                 best = i
@@ -149,7 +158,8 @@ cdef inline void mark_sample(State* s) noexcept nogil:
 cdef inline void mark_near(State* s, double scale) noexcept nogil:
     """Marks, of all options, those whose reduced value is near enough to 0 that about NEAR a group
     are; scale: the most that may be near."""
-    cdef int32_t j, g, i, step, count, most = NEAR * s.n_open
+    cdef int32_t j, g, i, step, count
+    cdef int32_t most = max(<int32_t> NEAR, <int32_t> NEAREST * s.n_open)
     cdef double low = 0.0, high = scale, middle
     cdef int _step
     for _step in range(HALVINGS):        # about `most` options at most are within low
@@ -205,12 +215,12 @@ cdef inline double sift(State* s) noexcept nogil:
     for r in range(s.n_rows):
         s.kept[r] = s.multiplier[r]
     leave_all(s)
-    bring_back(s, n_open)
+    bring_back(s, s.full, n_open)
     bound = price(s)
     mark_near(s, s.size_c)
     keep_marked(s)
     best_first(s, CORE_WORK, CORE_NODES)
-    bring_back(s, n_open)
+    bring_back(s, s.full, n_open)
     for r in range(s.n_rows):
         s.multiplier[r] = s.kept[r]
     bound = min(bound, price(s))
@@ -220,14 +230,56 @@ cdef inline double sift(State* s) noexcept nogil:
     return bound
 
 
-cdef inline void search(State* s, int64_t first) noexcept nogil:
-    """The whole problem. `bound` is what is left open at the end."""
+cdef inline void search_one(State* s, int64_t first) noexcept nogil:
+    """What is left of the problem. `bound` is what is left open at the end."""
     cdef double bound = INFINITY
     if any_large(s):
         bound = sift(s)
     if bound >= threshold(s):
-        best_first(s, first, ALL_NODES)
+        best_first(s, first, INT64_MAX)
         s.bound = min(s.bound, bound)
+        if s.bound > -INFINITY and s.ended == RAN_OUT and not s.failed:
+            s.ended = NODE_LIMIT         # nothing else ends it early
     else:
         s.bound = -INFINITY
+
+
+cdef inline int keep_label(State* s, int32_t label) noexcept nogil:
+    """Leaves, of the groups that are linked, the options with this label; false where one has none.
+    """
+    cdef int32_t g, i, found
+    for g in range(s.n_groups):
+        found = -1
+        for i in range(s.start[g], s.start[g] + s.alive[g]):
+            s.mark[s.id[i]] = not s.linked[g] or s.label[s.id[i]] == label
+            if found < 0 and s.mark[s.id[i]]:
+                found = i
+        if found < 0:
+            return 0
+        if not s.mark[s.id[s.key[g]]]:
+            take_key(s, g, found)
+    keep_marked(s)
+    return 1
+
+
+cdef inline void search(State* s, int64_t first) noexcept nogil:
+    """The whole problem, where groups are linked label by label."""
+    cdef int32_t label, g, n_open = s.n_open
+    cdef double bound = -INFINITY
+    if s.n_labels == 0:
+        search_one(s, first)
+        s.over = 1
+        return
+    for g in range(s.n_groups):
+        s.whole[g] = s.alive[g]
+    for label in range(s.n_labels):
+        # all answers of labels before this one are looked at, but for what `bound` leaves open
+        if s.ended != RAN_OUT or s.failed:
+            bound = INFINITY
+            break
+        if keep_label(s, label):
+            search_one(s, first)
+            bound = max(bound, s.bound)
+        bring_back(s, s.whole, n_open)
+    s.bound = bound
     s.over = 1

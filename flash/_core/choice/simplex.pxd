@@ -23,9 +23,11 @@ cdef extern from *:
     """
     #define FLASH_ALMOST 1e-9
     #define FLASH_PIVOT 1e-10
+    #define FLASH_LATER 0.01
     #define FLASH_ROUNDING 2.3e-16
     """
     const double ALMOST "FLASH_ALMOST"       # a share or a row's use this far off is kept to
+    const double LATER "FLASH_LATER"         # how much a row of single options counts at first
     const double PIVOT "FLASH_PIVOT"         # smaller coefficients turn nothing
     const double ROUNDING "FLASH_ROUNDING"   # more than what one operation may lose
 
@@ -57,9 +59,9 @@ cdef inline void take_key(State* s, int32_t g, int32_t at) noexcept nogil:
 cdef inline double price_group(State* s, int32_t g) noexcept nogil:
     """Reduced values of a group's options; its key becomes its best option, unless others are basic
     beside it. By how much the best exceeds the key."""
-    cdef int32_t first = s.start[g], n = s.alive[g], i, k, best = 0
+    cdef int32_t first = s.start[g], n = s.alive[g], i, k, best
     cdef double* d = s.d + first
-    cdef double y, top = -INFINITY
+    cdef double y, top
     cdef const double* a
     s.work += n * (1 + s.first_block[g + 1] - s.first_block[g])
     for i in range(n):
@@ -70,8 +72,10 @@ cdef inline double price_group(State* s, int32_t g) noexcept nogil:
             a = s.block[k]
             for i in range(n):
                 d[i] -= y * a[i]
+    best = s.key[g] - first              # where several are best the key stays: it is part of what
+    top = d[best]                        # the relaxation has found
     for i in range(n):
-        if d[i] > top or (d[i] == top and s.id[first + i] < s.id[first + best]):
+        if d[i] > top:
             top = d[i]
             best = i
     if not s.basics[g]:
@@ -191,13 +195,18 @@ cdef inline double beside_key(const State* s, int32_t r, int j) noexcept nogil:
     return 0.0
 
 
-cdef inline double room(const State* s, int32_t r) noexcept nogil:
-    """What the relaxed answer leaves of row r."""
-    cdef double x = s.left[r]
+cdef inline void rooms(State* s) noexcept nogil:
+    """What the relaxed answer leaves of each row."""
+    cdef int32_t g, k, r, at, key
     cdef int j
+    for r in range(s.n_rows):
+        s.room[r] = s.left[r]
     for j in range(s.n_tight):
-        x -= s.share[j] * beside_key(s, r, j)
-    return x
+        g = s.group_of[s.basic[j]]
+        at = s.place[s.basic[j]] - s.start[g]
+        key = s.key[g] - s.start[g]
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            s.room[s.row_of[k]] -= s.share[j] * (s.block[k][at] - s.block[k][key])
 
 
 cdef inline int swap_key(State* s, int j) noexcept nogil:
@@ -420,9 +429,12 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
                 worst = x
                 leaves = j
                 row = -2
+        rooms(s)
         for r in range(s.n_rows):
             if s.tight_at[r] < 0:
-                x = room(s, r) / (1.0 + fabs(s.b[r]))
+                x = s.room[r] / (1.0 + fabs(s.b[r]))
+                if r >= s.n_rows - s.n_sparse and x < -10.0 * ALMOST:
+                    x *= LATER           # sums over all groups first: they move most
                 if x < worst:
                     worst = x
                     row = r
@@ -442,7 +454,7 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
             if s.n_tight == MOST_TIGHT:
                 return -1
             row_of_slack(s, row)
-            j = pivot(s, -1, row, 1.0, room(s, row))
+            j = pivot(s, -1, row, 1.0, s.room[row])
         else:
             row_of_basic(s, leaves, 1.0)
             j = pivot(s, leaves, -1, 1.0, s.share[leaves])

@@ -44,12 +44,13 @@ cdef struct OpenNode:
 
 
 cdef struct State:
-    int32_t n_groups, n_rows
+    int32_t n_groups, n_rows, n_sparse   # of the rows the last are sparse
     int64_t n            # options
     int32_t* start       # of each group's options; n_groups + 1
     int32_t* alive       # options of each group that are still possible
     int32_t* first_block # of each group; n_groups + 1
     int32_t* row_of      # of each block: its row
+    double* most_of      # of each block: what an option may be at most
     double** block       # of each block: the row's numbers of the group's options
     double* c
     double* d            # reduced values: c less what multipliers charge, less the key's
@@ -78,10 +79,17 @@ cdef struct State:
     double[MOST_TIGHT] share         # of the basic options
     double* direction    # of multipliers, one a row
     double* kept         # multipliers to come back to
+    double* at_root      # multipliers of the root
     char* mark           # of each option by number: whether it is looked at
+    double* room         # of each row: what the relaxed answer leaves
     double* least        # of each row: what is left where every group takes least
     # of a pivot, by group
+    int32_t* now         # of each group: the option of exchanges
     int32_t* full        # options of each group before sifting
+    int32_t n_labels     # of linked groups, which take options of one label
+    int32_t* label       # of each option, by its number
+    char* linked         # of each group: whether it is
+    int32_t* whole       # options of each group before a label is chosen
     double* turn         # where the group's key changes next
     int32_t* next_key
     double* key_alpha

@@ -22,14 +22,16 @@ from flash._core.choice.state cimport (
 
 cdef enum:
     LOOKS = 64           # nodes between looks at the limits: a power of two
+    SELDOM = 2           # nodes between propagations where all rows are sums over all groups
     RAYS = 8             # lengths along a ray that are tried to refute a node
 
 
 cdef inline double threshold(const State* s) noexcept nogil:
-    """What an answer must be worth to be looked for; halfway between the values that there are."""
+    """What an answer must be worth to be looked for: the next value that there is. Bounds are
+    outward, so one below it is that of no better answer."""
     if s.found:
-        return s.best + 0.5 * s.unit
-    return s.above + 0.5 * s.unit if s.asked else -INFINITY
+        return s.best + s.unit
+    return s.above + 1.0 if s.asked else -INFINITY     # it need not be a value of any answer
 
 
 cdef inline void accept(State* s) noexcept nogil:
@@ -111,60 +113,95 @@ cdef inline int fix(State* s, double bound) noexcept nogil:
     return any
 
 
-cdef inline int propagate(State* s) noexcept nogil:
-    """Rules out options that break a row whatever the others are. 0: nothing is feasible;
-    1: done; 2: and something basic went."""
-    cdef int32_t j, g, k, i, r, out
-    cdef double x, over
+cdef inline double least_of(const double* a, int32_t n) noexcept nogil:
+    cdef double x = a[0]
+    cdef int32_t i
+    for i in range(1, n):
+        x = a[i] if a[i] < x else x
+    return x
+
+
+cdef inline int sum_least(State* s) noexcept nogil:
+    """least: what rows have left where every group takes what uses least. False where that is too
+    much for one."""
+    cdef int32_t j, g, k, r
+    for r in range(s.n_rows):
+        s.least[r] = s.left[r]
+    for j in range(s.n_open):
+        g = s.open[j]
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            s.least[s.row_of[k]] += (s.block[k][s.key[g] - s.start[g]]
+                                     - least_of(s.block[k], s.alive[g]))
+    for r in range(s.n_rows):
+        if s.least[r] < 0.0:
+            return 0
+    return 1
+
+
+cdef inline int breaks(const State* s, int32_t g, int32_t i) noexcept nogil:
+    """Whether option i of group g breaks a row, by `most_of` its blocks."""
+    cdef int32_t k
+    for k in range(s.first_block[g], s.first_block[g + 1]):
+        if s.block[k][i] > s.most_of[k]:
+            return 1
+    return 0
+
+
+cdef inline int rule_out(State* s, int32_t g) noexcept nogil:
+    """Rules out the options of a group that break a row whatever the others are: how many; -1 where
+    none is left."""
+    cdef int32_t k, i, count = 0, again
+    cdef int any = 0
+    cdef double x, top
     cdef const double* a
-    cdef int result = 1, again = 1
-    cdef double* least = s.least
+    for k in range(s.first_block[g], s.first_block[g + 1]):
+        a = s.block[k]
+        x = top = a[0]
+        for i in range(1, s.alive[g]):
+            x = a[i] if a[i] < x else x
+            top = a[i] if a[i] > top else top
+        s.most_of[k] = s.least[s.row_of[k]] + x
+        any |= top > s.most_of[k]
+    if not any:
+        return 0
+    i = s.alive[g]
+    while i > 0 and s.alive[g] > 1:      # options from i on are worth keeping, or basic
+        i -= 1
+        if breaks(s, g, i) and not is_basic(s, g, s.start[g] + i):
+            hide(s, g, s.start[g] + i)
+            count += 1
+    again = 1
+    while again:                         # what is basic goes by pivots, which move others
+        again = 0
+        for i in range(s.alive[g]):
+            if breaks(s, g, i):
+                if not expel(s, s.id[s.start[g] + i]):
+                    return -1
+                count += 1
+                again = 1
+                break
+    return count
+
+
+cdef inline int propagate(State* s) noexcept nogil:
+    """Rules out options that break a row whatever the others are; false where nothing is feasible.
+    """
+    cdef int32_t j, g, found
+    cdef int again = 1
     while again:
         again = 0
-        for r in range(s.n_rows):
-            least[r] = s.left[r]
-        for j in range(s.n_open):
-            g = s.open[j]
-            for k in range(s.first_block[g], s.first_block[g + 1]):
-                a = s.block[k]
-                x = a[0]
-                for i in range(1, s.alive[g]):
-                    if a[i] < x:
-                        x = a[i]
-                least[s.row_of[k]] += a[s.key[g] - s.start[g]] - x
-        for r in range(s.n_rows):
-            if least[r] < 0.0:
-                return 0
+        if not sum_least(s):
+            return 0
         j = 0
         while j < s.n_open:
             g = s.open[j]
-            out = -1
-            for k in range(s.first_block[g], s.first_block[g + 1]):
-                a = s.block[k]
-                x = a[0]
-                for i in range(1, s.alive[g]):
-                    if a[i] < x:
-                        x = a[i]
-                over = least[s.row_of[k]] + x
-                for i in range(s.alive[g]):
-                    if a[i] > over:
-                        out = i
-                        break
-                if out >= 0:
-                    break
-            if out < 0:
+            found = rule_out(s, g)
+            if found < 0:
+                return 0
+            again |= found > 0
+            if s.alive[g] > 1:           # else another group lies at j now
                 j += 1
-                continue
-            again = 1
-            if is_basic(s, g, s.start[g] + out):
-                result = 2
-                if expel(s, s.id[s.start[g] + out]) == 0:
-                    return 0
-            else:
-                hide(s, g, s.start[g] + out)
-            if s.alive[g] > 1:
-                continue
-    return result
+    return 1
 
 
 cdef inline int refuted_by_ray(State* s, double bound) noexcept nogil:
@@ -172,12 +209,12 @@ cdef inline int refuted_by_ray(State* s, double bound) noexcept nogil:
     bound."""
     cdef double theta = 1.0 + fabs(bound), x
     cdef int32_t r
-    cdef int step
+    cdef int _step
     cdef double least = max(threshold(s), -1.0 - s.size_c)     # no answer is worth less
     for r in range(s.n_rows):
         if s.direction[r] < 0.0 and s.multiplier[r] <= 0.0:
             s.direction[r] = 0.0
-    for step in range(RAYS):
+    for _step in range(RAYS):
         for r in range(s.n_rows):
             x = s.multiplier[r] + theta * s.direction[r]
             s.multiplier[r] = x if x > 0.0 else 0.0
@@ -265,11 +302,10 @@ cdef inline void choose(State* s, int32_t* group, int32_t* option) noexcept nogi
 
 cdef inline int settle(State* s, double* bound) noexcept nogil:
     """Bounds a node. False where it holds nothing better."""
-    cdef int state = 1, found
+    cdef int state = 1
     cdef double cut
     while True:
-        found = propagate(s)
-        if found == 0:
+        if (s.n_sparse or s.nodes & (SELDOM - 1) == 0) and not propagate(s):
             return 0
         cut = threshold(s)
         state = optimise(s, -INFINITY)
