@@ -190,8 +190,8 @@ def pareto_choices(args: Namespace) -> int:
     own = (args.threads, args.objectives, args.min_nn_degree)
     if args.codesign or args.epsilon or own != (None, None, None):
         raise ArgumentError(
-            "--codesign, --epsilon, --threads, --objectives and --min-nn-degree are of a space; a table takes "
-            "--minimize, --maximize and --where"
+            "--codesign, --epsilon, --threads, --objectives and --min-nn-degree are of a space; a "
+            "table takes --minimize, --maximize and --where"
         )
     if args.plot is not None:
         from ..base.checks import writable

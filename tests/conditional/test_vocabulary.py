@@ -299,8 +299,13 @@ def test_refusals_of_devices_and_spaces() -> None:
         flash.search(SPACE, both, max_energy_mj=3)
     with pytest.raises(ArgumentError, match="min_accuracy needs a predictor"):
         flash.search(SPACE, both, min_accuracy=0.5)
-    tiled = flash.Target.load("rram").with_tiles
-    assert callable(tiled)
+    with pytest.raises(ArgumentError, match="models of several tiles"):
+        flash.search(SPACE, "rram-neurosim", k=2)
+    with pytest.raises(ArgumentError, match="models of several tiles"):
+        flash.together(chip="rram-neurosim")
+    for name in ("a b", "é", "1a", ""):
+        with pytest.raises(ArgumentError, match="names of devices must be"):
+            flash.together(**{name: TARGET})
 
 
 def test_a_budget_holds_on_the_devices_that_model_its_cost() -> None:
