@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
-NO_MORE = (None, None, None)  # conditions beyond budgets
-
-
 if TYPE_CHECKING:
 
     @overload
@@ -291,17 +288,27 @@ def search(
         "progress": progress,
     }
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
-    further = (where, minimize, min_nn_degree) != NO_MORE or k != 1 or _sums(objective)
-    if further or hasattr(target, "targets"):
+    wanted: Any = target
+    many = isinstance(wanted, (list, tuple))
+    if (
+        (where is not None or minimize is not None or min_nn_degree is not None)
+        or (type(k) is not int or k != 1 or type(min_distance) is not int or min_distance != 1)
+        or (_sums(objective) or hasattr(wanted, "targets"))
+        or (many and any(hasattr(one, "targets") for one in wanted))
+    ):
         given["where"], given["k"], given["min_distance"] = where, k, min_distance
         given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
-        return _within(as_space(space), target, costs, min_accuracy, given, started)
-    if isinstance(target, (list, tuple)):
+    if many:
         from .fleets.fleet import search_fleet
 
-        return search_fleet(space, target, costs, min_accuracy, given, threads, started)
+        return search_fleet(space, wanted, costs, min_accuracy, given, threads, started)
     if threads is not None:
         integer("threads", threads, 1, 1024)
+    if "where" in given:
+        from .solving.within import Within
+
+        within = Within(space, given)
+        return within.search(within.check(wanted, costs, min_accuracy), started)
     asked: Any = method
     plain = evaluator is None and options is None and journal is None
     if not plain or not isinstance(asked, str) or method not in METHODS:
@@ -327,60 +334,8 @@ def search(
 
 def _sums(objective: Any) -> bool:
     """Whether an objective is a sum, or several of them."""
-    return (
-        objective == "nn_degree"
-        or isinstance(objective, (list, tuple))
-        or (isinstance(objective, dict) and "sum" in objective)
+    if isinstance(objective, str):
+        return objective == "nn_degree"
+    return isinstance(objective, (list, tuple)) or (
+        isinstance(objective, dict) and "sum" in objective
     )
-
-
-def _within(
-    space: SearchSpace,
-    target: Any,
-    costs: Sequence[Any],
-    min_accuracy: Any,
-    given: dict[str, Any],
-    started: float,
-) -> SearchResult | FleetResult:
-    """Search with conditions beyond budgets; of a list of targets for one after another."""
-    from .conditional.searching import search_within
-    from .conditional.together import Together
-    from .errors import ArgumentError
-    from .problem.objective import read_budgets
-    from .solving.options import check_within
-
-    predictor = given["predictor"]
-    if predictor is not None:
-        from .predictors.predictor import as_predictor
-
-        predictor = as_predictor(predictor, space.family)
-    check_within(given)
-    if isinstance(target, (list, tuple)):
-        from .fleets.fleet import FleetResult
-
-        some: list[Any] = [
-            _within(space, one, costs, min_accuracy, given, perf_counter()) for one in target
-        ]
-        return FleetResult(some, perf_counter() - started)
-    if isinstance(target, Together):
-        devices = list(target.targets.values())
-        if min_accuracy is not None and predictor is None:
-            read_budgets(costs, min_accuracy, devices[0], False)
-        budgets: dict[str, float] = {}
-        errors: list[ArgumentError] = []
-        for one in devices:  # a budget holds on the devices that model its cost
-            try:
-                budgets |= read_budgets(costs, min_accuracy, one, predictor is not None)[0]
-            except ArgumentError as error:
-                errors.append(error)
-        if len(errors) == len(devices):
-            raise errors[0]
-        return search_within(space, target, budgets, predictor, given, started)
-    target = as_target(target)
-    if target.tiles is not None:
-        raise ArgumentError(
-            f"target {target.name!r} has the models of several tiles, which searches with where, "
-            "k, minimize or sums do not take; take one of them: Target.on_tile"
-        )
-    budgets, _, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
-    return search_within(space, target, budgets, predictor, given, started)

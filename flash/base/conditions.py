@@ -1,7 +1,9 @@
 """`where`: conditions on columns, as text: ``latency_ms < 2 and (area_mm2 < 50 or macs < 1e9)``.
 
-The text is parsed, never executed: only comparisons of columns and numbers, ``and``, ``or``,
-``not`` and the signs ``+ - * /`` between them are understood.
+The text is parsed, never executed: only comparisons of columns and numbers, ``in`` of a list of
+numbers, ``and``, ``or``, ``not`` and the signs ``+ - * /`` between them are understood. A
+comparison with what a row does not have (NaN: the depth of a cell that is not there) is not met,
+nor is its opposite: ``not`` turns the signs of the comparisons within.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Predicate", "as_predicate"]
 
 MAX_TEXT = 4096
+CONDITIONS = ("and", "or", "compare")
 _SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type, str] = {
     ast.Lt: "<",
@@ -29,6 +32,7 @@ _COMPARE: dict[type, str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
 }
+DENIED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
 class Predicate(Record):
@@ -41,7 +45,7 @@ class Predicate(Record):
     columns : tuple of str
         The columns that it reads.
     tree : tuple
-        Nested tuples: (operator, operand, ...), ("column", name) or ("number", value).
+        Nested tuples: (operator, operand, ...), ("column", name) or ("number", value); no "not".
     """
 
     text: str
@@ -78,7 +82,7 @@ def as_predicate(value: Any, columns: Iterable[str]) -> Predicate | None:
         body = ast.parse(value.strip(), mode="eval").body
         used: list[str] = []
         tree = _read(body, columns, used, value)
-        if tree[0] not in ("and", "or", "not", "compare"):
+        if tree[0] not in CONDITIONS:
             raise ArgumentError(f"where must compare columns, got {shown(value)}")
     except (SyntaxError, ValueError) as error:
         if isinstance(error, ArgumentError):
@@ -102,11 +106,13 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         part = read(node.operand)
         _conditions([part], text)
-        return ("not", part)
+        return _denied(part)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         part = _number(read(node.operand), text)
         return part if isinstance(node.op, ast.UAdd) else ("neg", part)
     if isinstance(node, ast.Compare):
+        if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops):
+            return _member(node, read, text)
         operands = [_number(read(one), text) for one in (node.left, *node.comparators)]
         return ("compare", _signs(node, text), *operands)
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
@@ -123,6 +129,32 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
         f"where {shown(text)}: {shown(ast.unparse(node))} is not understood; accepted are columns, "
         "numbers, comparisons, and, or, not, + - * / and parentheses"
     )
+
+
+def _member(node: ast.Compare, read: Callable[[ast.expr], Any], text: str) -> tuple[Any, ...]:
+    """Return ``a in (1, 2)`` as comparisons."""
+    (sign, *others), (given, *_) = node.ops, node.comparators
+    if others or not isinstance(given, (ast.Tuple, ast.List, ast.Set)) or not given.elts:
+        raise ArgumentError(
+            f"where {shown(text)}: accepted comparisons are {' '.join(_COMPARE.values())}, and in "
+            "of numbers: depth_0 in (5, 10)"
+        )
+    left = _number(read(node.left), text)
+    parts = [("compare", ("==",), left, _number(read(one), text)) for one in given.elts]
+    found = parts[0] if len(parts) == 1 else ("or", *parts)
+    return found if isinstance(sign, ast.In) else _denied(found)
+
+
+def _denied(tree: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a condition's opposite."""
+    if tree[0] != "compare":
+        return ("or" if tree[0] == "and" else "and", *map(_denied, tree[1:]))
+    signs, operands = tree[1], tree[2:]
+    links = [
+        ("compare", (DENIED[sign],), left, right)
+        for sign, left, right in zip(signs, operands, operands[1:], strict=False)
+    ]
+    return links[0] if len(links) == 1 else ("or", *links)
 
 
 def _signs(node: ast.Compare, text: str) -> tuple[str, ...]:
@@ -154,12 +186,12 @@ def _literal(value: Any, text: str) -> tuple[Any, ...]:
 
 def _conditions(parts: list[tuple[Any, ...]], text: str) -> None:
     for part in parts:
-        if part[0] not in ("and", "or", "not", "compare"):
+        if part[0] not in CONDITIONS:
             raise ArgumentError(f"where {shown(text)}: and, or and not join comparisons only")
 
 
 def _number(part: tuple[Any, ...], text: str) -> tuple[Any, ...]:
-    if part[0] in ("and", "or", "not", "compare"):
+    if part[0] in CONDITIONS:
         raise ArgumentError(f"where {shown(text)}: a comparison is no number")
     return part
 
@@ -174,8 +206,6 @@ def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
         return tree[1]
     if kind == "neg":
         return -_value(tree[1], table)
-    if kind == "not":
-        return ~_value(tree[1], table)
     if kind in ("and", "or"):
         join = np.logical_and if kind == "and" else np.logical_or
         mask = _value(tree[1], table)
@@ -187,6 +217,8 @@ def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
         mask = True
         for sign, left, right in zip(tree[1], values, values[1:], strict=False):
             mask = np.logical_and(mask, _OPERATORS[sign](left, right))
+            if sign == "!=":  # what is not there is neither equal nor another
+                mask = np.logical_and(mask, np.equal(left, left) & np.equal(right, right))
         return mask
     return _ARITHMETIC[kind](_value(tree[1], table), _value(tree[2], table))
 

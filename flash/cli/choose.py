@@ -187,10 +187,11 @@ def pareto_choices(args: Namespace) -> int:
     import flash
 
     check_json(args)
-    if args.codesign or args.epsilon or args.threads is not None or args.objectives is not None:
+    own = (args.threads, args.objectives, args.min_nn_degree)
+    if args.codesign or args.epsilon or own != (None, None, None):
         raise ArgumentError(
-            "--codesign, --epsilon, --threads and --objectives are of a space; a table takes "
-            "--minimize, --maximize and --where"
+            "--codesign, --epsilon, --threads, --objectives and --min-nn-degree are of a space; a "
+            "table takes --minimize, --maximize and --where"
         )
     if args.plot is not None:
         from ..base.checks import writable

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
-from .read import read_any_space, read_evaluator, read_options
+from .read import CONDITIONS, UNSAID, read_any_space, read_evaluator, read_options, read_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["search_folder"]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
+ALONE = ("where", "min_nn_degree")  # what a file may ask of one device beside budgets
 
 
 def search_folder(args: Namespace) -> int:
@@ -30,14 +31,16 @@ def search_folder(args: Namespace) -> int:
         raise ArgumentError(
             f"--targets takes the place of TARGET, got both ({args.target[0]!r}, {args.targets!r})"
         )
+    if args.together is not None:
+        raise ArgumentError("--together is one search for several devices: it takes no --targets")
     from .common import check_json, finish
 
     check_json(args)
 
     space = read_any_space(args)
     targets = load_targets(args.targets)
-    *costs, accuracy = _budgets(args, targets)
-    given = {
+    (*costs, accuracy), each = _budgets(args, targets)
+    given: dict[str, Any] = {
         "confidence": args.confidence,
         "codesign": args.codesign,
         "predictor": args.predictor,
@@ -54,6 +57,10 @@ def search_folder(args: Namespace) -> int:
         "callback": None,
         "progress": args.progress,
     }
+    further = {name: getattr(args, name) for name in CONDITIONS}
+    own = [name for name in CONDITIONS if further[name] != UNSAID.get(name)]
+    if own or any(each) or _beyond(given["objective"]):
+        given |= further
     lines: list[str] = []
 
     def tell(result: SearchResult) -> None:
@@ -68,7 +75,7 @@ def search_folder(args: Namespace) -> int:
             lines.append(line)
 
     started = perf_counter()
-    fleet = search_fleet(space, targets, costs, accuracy, given, args.threads, started, tell)
+    fleet = search_fleet(space, targets, costs, accuracy, given, args.threads, started, tell, each)
     files = []
     if args.json not in (None, "-"):
         from ..base.checks import write_text_atomic
@@ -81,20 +88,31 @@ def search_folder(args: Namespace) -> int:
     return FOUND if all(result.success for result in fleet) else NOTHING
 
 
-def _budgets(args: Namespace, targets: list[Target]) -> list[Any]:
-    """Return each budget: of all devices, or where a file gives some their own, one per device."""
+def _budgets(args: Namespace, targets: list[Target]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Return each budget: of all devices, or where a file gives some their own, one per device;
+    and what else the file asks of each device."""
     names = [os.path.basename(name) for name in _files(args.targets)]
     values = {name: [getattr(args, name)] * len(targets) for name in BUDGETS}
+    each: list[dict[str, Any]] = [{} for _ in targets]
     if args.budgets is not None:
-        from ..base.checks import known_keys, parse_json, read_text
+        from ..base.checks import known_keys
 
         where = f"the budgets file {args.budgets!r}"
-        data = parse_json(read_text(args.budgets, "the budgets file"), where)
+        data = read_table(args.budgets, "the budgets file")
         places = {name.removesuffix(".json"): i for i, name in enumerate(names)}
         for name, own in known_keys(where, data, places).items():
-            for budget, value in known_keys(f"{where}: {name}", own, BUDGETS).items():
-                values[budget][places[name]] = value
-    return list(values.values())
+            asked = known_keys(f"{where}: {name}", own, (*BUDGETS, *ALONE))
+            for key, value in asked.items():
+                if key in ALONE:
+                    each[places[name]][key] = value
+                else:
+                    values[key][places[name]] = value
+    return list(values.values()), each
+
+
+def _beyond(objective: Any) -> bool:
+    """Whether an objective is a sum or a list."""
+    return objective == "nn_degree" or isinstance(objective, list) or "sum" in objective
 
 
 def _files(folder: str) -> list[str]:

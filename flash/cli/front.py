@@ -14,7 +14,7 @@ from .common import (
     print_result,
 )
 from .options import read_space
-from .read import count, fraction, seconds
+from .read import count, fraction, number, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def prepare_pareto(parser: ArgumentParser) -> None:
     add("--objectives", metavar="O,O",
         help="two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs "
         "(accuracy,latency_ms)")  # fmt: skip
+    add("--min-nn-degree", type=number, metavar="X", help="NN-Degree at least")
     add("--codesign", action="store_true",
         help="choose accelerator and bits too, where the target has a design space")  # fmt: skip
     add("--epsilon", type=fraction, default=0.0, metavar="E",
@@ -94,6 +95,7 @@ def pareto(args: Namespace) -> int:
         **budgets_of(args),
         **more,
         predictor=args.predictor,
+        min_nn_degree=args.min_nn_degree,
         codesign=args.codesign,
         epsilon=args.epsilon,
         time_limit_s=args.time_limit_s,

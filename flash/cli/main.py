@@ -20,12 +20,13 @@ from .options import (
 )
 from .read import (
     read_any_space,
+    read_conditions,
     read_evaluator,
-    read_objective,
     read_options,
     read_row,
     read_space,
     read_space_data,
+    read_together,
 )
 
 TYPE_CHECKING = False
@@ -110,17 +111,20 @@ def _search(args: Namespace) -> int:
         from .fleet import search_folder
 
         return search_folder(args)
-    if not args.target:
-        raise ArgumentError("TARGET, or --targets with a folder, must be given, got neither")
-    if args.budgets is not None:
-        raise ArgumentError("--budgets is for --targets: its devices are files of that folder")
-    budgets = {name: getattr(args, name) for name in BUDGETS}
+    target: Any = args.target[0] if len(args.target) == 1 else args.target
+    if args.together is not None:
+        if args.target:
+            raise ArgumentError(f"--together takes the place of TARGET, got {args.target[0]!r} too")
+        target = read_together(args)
+    elif not args.target:
+        raise ArgumentError(
+            "TARGET, --together, or --targets with a folder, must be given, got none of them"
+        )
     answer = search(
         read_any_space(args),
-        args.target[0] if len(args.target) == 1 else args.target,
-        **budgets,
+        target,
+        **read_conditions(args, BUDGETS),
         predictor=args.predictor,
-        objective=read_objective(args.objective),
         method=args.method,
         confidence=args.confidence,
         codesign=args.codesign,

@@ -9,6 +9,7 @@ from .read import (
     amount_of,
     count,
     fraction,
+    number,
     option,
     read_objective,
     read_row,
@@ -81,6 +82,8 @@ examples:
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
   flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
   flash search densenet fpga-zu3eg --codesign --max-latency-ms 5
+  flash search resnet rram --minimize latency_ms --where depth_0==depth_1 --k 3 --min-distance 2
+  flash search resnet --together pi=raspberry-pi-4 --together phone=pixel-3 --max-latency-ms 90
 
 choices of a space: 3 (fixed), 1,2,3 (a list), 5:30 or 5:30:5 (low:high:step), 0:127@32 (in steps
 of width/32, skips only); per cell with / between: --depths 5:30/5:20/5:10
@@ -142,8 +145,10 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add_budgets(parser)
     add("--predictor", metavar="FILE", help="accuracy predictor: a file, or 'default'")
     add("--objective", action="append", metavar="O",
-        help="accuracy (default), or exponents of a weighted product: accuracy=1,latency_ms=-1, "
-        "or the same as JSON")  # fmt: skip
+        help="accuracy (default), nn_degree, exponents of a weighted product: "
+        "accuracy=1,latency_ms=-1, a weighted sum: 'sum: nn_degree=1, latency_ms=-2', or the same "
+        "as JSON; sums and names repeated: one after another")  # fmt: skip
+    _conditions(parser)
     add("--method", default="shgo", metavar="NAME",
         help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
     add(
@@ -165,6 +170,24 @@ def _prepare_search(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _conditions(parser: ArgumentParser) -> None:
+    """Add what is asked beyond budgets: see docs/conditions.md."""
+    group = parser.add_argument_group("conditions beyond budgets")
+    add = group.add_argument
+    add("--where", action="append", metavar="C",
+        help="a condition, as 'latency_ms >= 2 and depth_0 == depth_1'; repeated: all of "
+        "them")  # fmt: skip
+    add("--min-nn-degree", type=number, metavar="X", help="NN-Degree at least")
+    add("--minimize", action="append", metavar="METRIC",
+        help="a cost that is to be least; repeated: one after another")  # fmt: skip
+    add("--k", type=count, default=1, metavar="N", help="so many networks, best first")
+    add("--min-distance", type=count, default=1, metavar="N",
+        help="choices that they differ in at least")  # fmt: skip
+    add("--together", action="append", metavar="NAME=TARGET",
+        help="instead of TARGET, repeated: one network for several devices, whose costs "
+        "conditions call latency_ms@NAME")  # fmt: skip
+
+
 def _fleet_options(parser: Any) -> None:
     """Add what `flash search` takes for many devices."""
     add = parser.add_argument
@@ -172,8 +195,10 @@ def _fleet_options(parser: Any) -> None:
         help="instead of TARGET: every .json file of a folder, one line each; --json prints one "
         "JSON line per device as soon as it is answered")  # fmt: skip
     add("--budgets", metavar="FILE",
-        help="with --targets: JSON of budgets by device (file name without .json), like "
-        '{"phone": {"max_latency_ms": 4}}; the options below hold for all others')  # fmt: skip
+        help="TOML or JSON of budgets and conditions, by their names in Python; with --targets by "
+        'device (file name without .json), like {"phone": {"max_latency_ms": 4, "where": '
+        '"depth_0 == depth_1"}}; what is given as options goes before it, or holds for all '
+        "other devices")  # fmt: skip
     add("--threads", type=count, metavar="N", help="for several targets (all processors)")
     # TARGET may be absent: argparse would take none where an option follows SPACE
     parser.intermixed = True

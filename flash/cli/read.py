@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..spaces.space import SearchSpace
 
 __all__ = [
+    "CONDITIONS",
     "SPACE",
     "amount_of",
     "count",
@@ -20,12 +21,15 @@ __all__ = [
     "number",
     "option",
     "read_any_space",
+    "read_conditions",
     "read_evaluator",
     "read_objective",
     "read_options",
     "read_row",
     "read_space",
     "read_space_data",
+    "read_table",
+    "read_together",
     "seconds",
 ]
 
@@ -134,28 +138,105 @@ def _number(text: str) -> float:
 
 
 def read_objective(texts: list[str] | None) -> Any:
-    """Read `accuracy`, `accuracy=1,latency_ms=-1` (also repeated) or a JSON object."""
+    """Read an objective: a name, a weighted product (`accuracy=1,latency_ms=-1`, also repeated), a
+    weighted sum (`sum: nn_degree=1, latency_ms=-2`) or JSON; several names and sums are a list."""
     if not texts:
         return "accuracy"
-    if len(texts) == 1 and "=" not in texts[0]:
+    if len(texts) == 1:
+        return _objective(texts[0].strip())
+    if all("=" in text and not _is_sum(text) for text in texts):
+        return _factors(",".join(texts), "accuracy=1,latency_ms=-1")
+    return [_objective(text.strip()) for text in texts]
+
+
+def _is_sum(text: str) -> bool:
+    return text.strip().startswith("sum:")
+
+
+def _objective(text: str) -> Any:
+    if text.startswith(("{", "[")):
         from ..base.checks import parse_json
 
-        text = texts[0].strip()
-        return parse_json(text, "--objective") if text.startswith("{") else text
-    exponents: dict[str, float] = {}
-    for part in ",".join(texts).split(","):
-        name, _, value = part.partition("=")
+        return parse_json(text, "--objective")
+    if _is_sum(text):
+        own = text.removeprefix("sum:")
+        return {"sum": _factors(own, "'sum: nn_degree=1, latency_ms=-2'")}
+    return _factors(text, "accuracy=1,latency_ms=-1") if "=" in text else text
+
+
+def _factors(text: str, like: str) -> dict[str, float]:
+    """Read ``name=number`` with commas between."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
         try:
-            exponent = float(value)
+            factor = float(value)
         except ValueError:
-            exponent = float("nan")
-        if exponent != exponent or name in exponents:
+            factor = float("nan")
+        if factor != factor or name in found:
             raise ArgumentError(
-                f"--objective must be like accuracy=1,latency_ms=-1 with each name once, "
-                f"got {part!r}"
+                f"--objective must be like {like} with each name once, got {part!r}"
             )
-        exponents[name] = exponent
-    return exponents
+        found[name] = factor
+    return found
+
+
+def read_together(args: Namespace) -> Any:
+    """Return the devices of --together as one target."""
+    from ..conditional.together import together
+
+    found: dict[str, str] = {}
+    for text in args.together:
+        name, equals, target = text.partition("=")
+        if not equals or not name.isidentifier() or name in found:
+            raise ArgumentError(
+                "--together must be like pi=raspberry-pi-4, each name once and one a condition can "
+                f"name, got {text!r}"
+            )
+        found[name] = target
+    return together(**found)
+
+
+CONDITIONS = ("where", "min_nn_degree", "minimize", "k", "min_distance")
+UNSAID: dict[str, Any] = {"k": 1, "min_distance": 1}  # what options say where nobody gave them
+
+
+def read_conditions(args: Namespace, budgets: Iterable[str]) -> dict[str, Any]:
+    """Return budgets and conditions of the options, and where they say nothing of --budgets."""
+    found = {name: getattr(args, name) for name in (*budgets, *CONDITIONS)}
+    found["objective"] = read_objective(args.objective)
+    if args.budgets is None:
+        return found
+    from ..base.checks import known_keys
+
+    where = f"the budgets file {args.budgets!r}"
+    data = known_keys(where, read_table(args.budgets, "the budgets file"), found)
+    for name, value in data.items():
+        if name == "where" and found["where"]:
+            found["where"] = [*(value if isinstance(value, list) else [value]), *found["where"]]
+        elif name == "objective":
+            if not args.objective:
+                found["objective"] = value
+        elif found[name] == UNSAID.get(name):
+            found[name] = value
+    return found
+
+
+def read_table(path: str, what: str) -> Any:
+    """Return the data of a TOML or JSON file."""
+    from ..base.checks import parse_json, read_text
+
+    text = read_text(path, what)
+    if not path.lower().endswith(".toml"):
+        return parse_json(text, f"{what} {path!r}")
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise FormatError(f"{what} {path!r} is nested too deeply") from None
+    except ValueError as error:
+        raise FormatError(f"{what} {path!r} is not valid TOML: {error}") from None
 
 
 def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:

@@ -106,9 +106,7 @@ def sweep(args: Namespace) -> SweepResult | ChoiceSweep:
     given["objective"] = read_objective(args.objective)
     for name in ("minimize", "maximize"):
         given[name] = read_objectives(getattr(args, name))
-    if args.where is not None:
-        one, *more = args.where
-        given["where"] = " and ".join(f"({text})" for text in args.where) if more else one
+    given["where"] = args.where
     given["resume"] = not args.no_resume
     if args.pareto is not None:
         given["pareto"] = names_of(args.pareto)

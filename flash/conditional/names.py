@@ -56,10 +56,39 @@ class NetworkReader(Reader):
         self.variant = 0 if variant is None else variant
 
     def value(self, node: ast.expr) -> Any:
+        self.check(node)
         found = super().value(node)
         if isinstance(node, ast.Constant) and isinstance(found, Number):
-            return Number(Fraction(float(found.value)))  # what metrics are: float64
+            try:
+                return Number(Fraction(float(found.value)))  # what metrics are: float64
+            except OverflowError:
+                raise self.fault(f"{shown(node.value)} is beyond the range of numbers") from None
         return found
+
+    def check(self, node: ast.expr) -> None:
+        """Refuse what conditions on networks do not have."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            if _has_names(node.left) and _has_names(node.right):
+                raise self.fault(
+                    f"{shown(self.plain(node))} is a product of metrics, which does not add up "
+                    "over cells; a ratio does (energy_mj / latency_ms <= 0.01), and a product can "
+                    "be an objective without where: {'accuracy': 1, 'latency_ms': -1}"
+                )
+        elif isinstance(node, ast.BinOp):
+            if not isinstance(node.op, (ast.Add, ast.Sub, ast.Div)):
+                raise self.fault(
+                    f"{shown(self.plain(node))} does not add up over cells; accepted are + - * / "
+                    "with numbers"
+                )
+        elif not isinstance(node, (ast.Constant, ast.Name, ast.UnaryOp)):
+            raise self.fault(
+                f"{shown(self.plain(node))} is not understood; accepted are metrics, choices as "
+                "depth_0, numbers, comparisons, in, and, or, not, + - * / and parentheses"
+            )
+
+    @staticmethod
+    def plain(node: ast.expr) -> str:
+        return ast.unparse(node).replace(_AT, "@")
 
     def body(self) -> ast.expr:
         """The text with ``latency_ms@pi`` as one name: to Python it would be a product."""
@@ -88,9 +117,6 @@ class NetworkReader(Reader):
             return Own(name, GLOBAL)
         kind, _, cell = name.rpartition("_")
         return Own(kind, int(cell))
-
-    def subscript(self, node: ast.Subscript) -> Own:
-        raise self.fault(f"{shown(ast.unparse(node))} is not understood: a choice is depth_0")
 
     def sum_of(self, value: Any) -> Sum:
         if isinstance(value, Own):
@@ -132,6 +158,16 @@ class NetworkReader(Reader):
             return ("one", 0, np.full(1, bool(mask[0])))
         return ("one", own.group, mask)
 
+    def member(self, left: Any, sign: str, node: ast.expr) -> Any:
+        if not isinstance(left, Own) or not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            raise self.fault("in is asked of a choice: depth_0 in (5, 10)")
+        values = [self.value(one) for one in node.elts]
+        if not values or not all(isinstance(one, Number) for one in values):
+            raise self.fault(f"{shown(ast.unparse(node))} must hold numbers")
+        some = [self.single(left, "==", one.value) for one in values]
+        mask = np.any([one[2] for one in some], axis=0)
+        return ("one", some[0][1], mask if sign == "in" else ~mask)
+
     def pair(self, left: Own, sign: str, right: Own) -> Any:
         a, b = self.values(left), self.values(right)
         if left.group == right.group or GLOBAL in (left.group, right.group):
@@ -141,6 +177,10 @@ class NetworkReader(Reader):
 
     def limits(self, part: Row | PeakLimit) -> list[Any]:
         return [part]
+
+
+def _has_names(node: ast.expr) -> bool:
+    return any(isinstance(one, ast.Name) for one in ast.walk(node))
 
 
 def column_of(cell: Any, name: str) -> Any:

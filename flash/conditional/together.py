@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import public, shown
+from ..base.checks import public, shown, table
 from ..errors import ArgumentError
 from ..hardware.target import Target, as_target
 
@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+    from typing import Any
 
 __all__ = ["Together", "together"]
 
@@ -24,8 +25,8 @@ class Together:
         By the names that conditions call them.
     """
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
-        self.targets: dict[str, Target] = dict(targets)
+    def __init__(self, targets: Mapping[str, Target | str | os.PathLike[str]]) -> None:
+        self.targets: dict[str, Target] = _checked(targets)
 
     @property
     def name(self) -> str:
@@ -74,10 +75,21 @@ def together(**targets: Target | str | os.PathLike[str]) -> Together:
     >>> devices = flash.together(pi="raspberry-pi-4", phone="pixel-3")
     >>> flash.search("densenet", devices, where="latency_ms@pi <= 900 and latency_ms@phone <= 90")
     """
+    return Together(targets)
+
+
+def _checked(targets: Any) -> dict[str, Target]:
+    """Return devices by name, each a target."""
+    table("targets", targets, None)
     if not targets:
         raise ArgumentError("together() needs at least one device: together(pi='raspberry-pi-4')")
     found: dict[str, Target] = {}
     for name, given in targets.items():
+        if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+            raise ArgumentError(
+                "together(): names of devices must be those that conditions can have, as pi or "
+                f"phone_2, got {shown(name)}"
+            )
         target = as_target(given)
         if target.tiles is not None:
             raise ArgumentError(
@@ -85,4 +97,4 @@ def together(**targets: Target | str | os.PathLike[str]) -> Together:
                 "take one of them: Target.on_tile"
             )
         found[name] = target
-    return Together(found)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import integer, items, public, shown
+from ..base.checks import flag, integer, items, public, shown
 from ..base.names import BUDGETS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -15,15 +15,16 @@ from ..solving.options import METHODS, check_device, check_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, TypeVar
 
     from pandas import DataFrame
 
     from ..hardware.target import Target
     from ..results.result import SearchResult
-    from ..solving.options import Device
     from ..spaces.network_space import NetworkSpace
+
+    T = TypeVar("T")
 
 __all__ = ["FleetResult", "load_targets", "search_fleet"]
 
@@ -138,6 +139,7 @@ def search_fleet(
     threads: int | None,
     started: float,
     on_result: Callable[[SearchResult], Any] | None = None,
+    each: Sequence[Mapping[str, Any]] | None = None,
 ) -> FleetResult:
     """Search a space for every target.
 
@@ -155,6 +157,9 @@ def search_fleet(
         When the call began, as `perf_counter` counts.
     on_result : callable, optional
         Takes each result, in the targets' order, as soon as those before it are there.
+    each : sequence of dict, optional
+        What is asked of each target alone besides: "where", "min_nn_degree". `given` has these
+        names then.
 
     Raises
     ------
@@ -171,7 +176,22 @@ def search_fleet(
     stop: list[bool] = []
     budgets = (*costs, min_accuracy)
     own = isinstance(given["method"], str) and given["method"] in METHODS
-    if not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
+    devices: list[Any]
+    if "where" in given:
+        from ..solving.within import Within
+
+        progress = flag("progress", given["progress"])
+        within = Within(space, {**given, "progress": False})
+        further: Iterator[Any] = iter(each if each is not None else [{}] * len(targets))
+        devices = _devices(
+            targets, budgets, lambda t, own, least: within.check(t, own, least, next(further))
+        )
+        alone = True
+
+        def answer(device: Any) -> SearchResult:  # what each of the three searches
+            return within.search(device, perf_counter(), stop)
+
+    elif not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
         from ..methods.running import prepare
 
         progress = given["progress"]
@@ -179,7 +199,7 @@ def search_fleet(
         devices = _devices(targets, budgets, ready.check)
         alone = True  # an evaluator, like a callback, is called from one thread only
 
-        def answer(device: Device) -> SearchResult:
+        def answer(device: Any) -> SearchResult:
             return ready.search(device, perf_counter(), stop)
     else:
         space = as_space(space)
@@ -194,7 +214,7 @@ def search_fleet(
         alone = options.callback is not None or callable(given["objective"])
         options = options.replace(progress=False)
 
-        def answer(device: Device) -> SearchResult:
+        def answer(device: Any) -> SearchResult:
             if options.codesign:
                 from ..codesign.run import search_codesign
 
@@ -216,8 +236,8 @@ def search_fleet(
 def _devices(
     targets: Sequence[Any],
     budgets: Sequence[Any],
-    check: Callable[[Any, Sequence[Any], Any], Device],
-) -> list[Device]:
+    check: Callable[[Any, Sequence[Any], Any], T],
+) -> list[T]:
     """Return each target with its budgets and objective; an error names every one that is bad."""
     n = len(targets)
     columns = []
@@ -230,7 +250,7 @@ def _devices(
             columns.append(list(value))
         else:
             columns.append([value] * n)
-    found: list[Device] = []
+    found: list[T] = []
     wrong: list[Exception] = []
     lines = []
     for i, (target, *costs, accuracy) in enumerate(zip(targets, *columns, strict=True)):
@@ -263,8 +283,8 @@ def _processors() -> int:
 
 
 def _answers(
-    devices: list[Device],
-    answer: Callable[[Device], SearchResult],
+    devices: list[T],
+    answer: Callable[[T], SearchResult],
     threads: int,
     stop: list[bool],
 ) -> Iterator[SearchResult]:

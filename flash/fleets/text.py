@@ -30,12 +30,16 @@ def parts(fleet: FleetResult) -> list[Part]:
         return ["no results"]
     n = len(fleet)
     some = list(range(n)) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
-    names = ["target", "status", fleet[0].objective_name, *UNITS]
-    rows: list[Row] = [names]
+    costs = list(dict.fromkeys(name for i in some for name in fleet[i].costs or ()))
+    several = any(fleet[i].alternatives for i in some)
+    names = ["target", "status", fleet[0].objective_name, *UNITS, *costs]
+    rows: list[Row] = [[*names, "networks"] if several else names]
     for i in some:
         one = fleet[i]
         row = [one.target, one.status, _shown(one, "objective")]
-        rows.append(row + [_shown(one, name, unit) for name, unit in UNITS.items()])
+        row += [_shown(one, name, unit) for name, unit in UNITS.items()]
+        row += [_cost(one, name) for name in costs]
+        rows.append(row + [str(len(one.alternatives) + one.success)] * several)
     if n > len(some):
         rows.insert(1 + SHOWN // 2, f"... {n - len(some):,} more ...")
     proven = sum(one.proven for one in fleet)
@@ -49,10 +53,15 @@ def _shown(result: SearchResult, name: str, unit: str = "") -> str:
     return "-" if value is None else quantity(value, unit)
 
 
+def _cost(result: SearchResult, name: str) -> str:
+    value = (result.costs or {}).get(name)
+    return "-" if value is None else quantity(value, UNITS[name.partition("@")[0]])
+
+
 def frame(fleet: FleetResult) -> DataFrame:
     """Return the results as a pandas DataFrame."""
     pandas = require("to_frame()", "plot", "pandas")
-    from ..results.result import frame_row
+    from ..results.result import frame_rows
 
-    table: DataFrame = pandas.DataFrame([frame_row(result) for result in fleet])
+    table: DataFrame = pandas.DataFrame([row for result in fleet for row in frame_rows(result)])
     return table

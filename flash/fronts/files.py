@@ -61,6 +61,7 @@ def to_dict(front: ParetoFront, intervals: bool = False) -> dict[str, Any]:
         "least": None if front.least is None else dict(front.least),
         "conflicts": [dict(one) for one in front.conflicts],
         "remedies": [dict(one) for one in front.remedies],
+        "where": list(front.where),
         "weighed": front.weighed,
         "elapsed_s": front.elapsed_s,
         "x": front.x.tolist(),
@@ -78,7 +79,8 @@ def to_dict(front: ParetoFront, intervals: bool = False) -> dict[str, Any]:
 
 def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     """Return the front that plain data describes, checked."""
-    given = fields(WHERE, data, CHECKS, optional=(*CHOSEN, *SETS), also=DERIVED, version=FORMAT)
+    more = (*CHOSEN, *SETS, "where")
+    given = fields(WHERE, data, CHECKS, optional=more, also=DERIVED, version=FORMAT)
     space, target = given["space"], given["target"]
     with faults(WHERE):
         given["objectives"] = read_objectives(given["objectives"], target)
@@ -134,6 +136,7 @@ CHECKS: dict[str, Check] = {
     "weighed": COUNT,
     "elapsed_s": within(real, 0.0),
     **dict.fromkeys(SETS, list_of(table_of(NUMBER, BUDGETS))),
+    "where": list_of(TEXT),
     **dict.fromkeys(CHOSEN, maybe(list_of(list_of(COUNT)))),
 }
 

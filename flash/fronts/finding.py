@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["FrontEvent", "ParetoFront", "pareto"]
 
 INF = float("inf")
+UNASKED: dict[str, Any] = {  # of what a search takes
+    **dict.fromkeys(("minimize", "max_evals", "callback", "evaluator", "options", "journal")),
+    **dict.fromkeys(("confidence", "compile_objective")),
+    **dict.fromkeys(("codesign", "progress"), False),
+    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True,
+    "seed": 0,
+}  # fmt: skip
 OBJECTIVES = ("accuracy", "latency_ms")
 
 
@@ -46,6 +53,8 @@ if TYPE_CHECKING:
         max_macs: float | None = None,
         min_accuracy: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        where: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
         codesign: bool = False,
         epsilon: float = 0.0,
         time_limit_s: float | None = None,
@@ -84,6 +93,7 @@ def pareto(
     max_macs: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    min_nn_degree: float | None = None,
     codesign: bool = False,
     epsilon: float = 0.0,
     time_limit_s: float | None = None,
@@ -107,13 +117,16 @@ def pareto(
     minimize, maximize : list of str or dict, optional
         Of a problem of choices: objectives as `flash.choose` takes them, sums and peaks, two or
         more together: ``minimize=["loss", "latency_ms"]``.
-    where : str or list of str, optional
-        Of a problem of choices: conditions, as `flash.choose` takes them.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, as for `search`: on objectives or on other costs.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
+    where : str or list of str, optional
+        Conditions beyond budgets, as `flash.search` takes them; every point is then a few exact
+        searches. With neither codesign nor an epsilon. Of networks equal in all objectives any one
+        is the point. Of a problem of choices as `flash.choose` takes them.
+    min_nn_degree : float, optional
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space, and with
         it the bits of each cell, where the target has them (see docs/codesign.md): nothing of all
@@ -155,6 +168,7 @@ def pareto(
             "max_params": max_params,
             "max_macs": max_macs,
             "min_accuracy": min_accuracy,
+            "min_nn_degree": min_nn_degree,
             "predictor": predictor,
             "codesign": None if codesign is False else codesign,
             "epsilon": None if type(epsilon) is float and not epsilon else epsilon,
@@ -164,7 +178,7 @@ def pareto(
         from ..choosing.trade_offs import find_front
 
         return find_front(space, minimize, maximize, where, time_limit_s, callback, progress)
-    for name, given in (("minimize", minimize), ("maximize", maximize), ("where", where)):
+    for name, given in (("minimize", minimize), ("maximize", maximize)):
         if given is not None:
             raise ArgumentError(
                 f"{name} is for a flash.ChoiceProblem; a space takes objectives and max_... budgets"
@@ -189,6 +203,19 @@ def pareto(
     listener("callback", callback)
     flag("codesign", codesign)
     flag("progress", progress)
+    if where is not None or min_nn_degree is not None:
+        from ..solving.within import Within
+        from .within import find_within
+
+        if codesign or epsilon:
+            what = "codesign" if codesign else "epsilon"
+            raise ArgumentError(f"{what} does not go with where and min_nn_degree")
+        asks = {
+            "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
+            "time_limit_s": time_limit_s, **UNASKED,
+        }  # fmt: skip
+        asked = Within(space, asks).check(target, costs, min_accuracy)
+        return find_within(asked, goals, callback, progress, started)
     if codesign:
         from .codesign import find_codesign
 

@@ -127,6 +127,8 @@ class ParetoFront(Record):
         such choice.
     conflicts, remedies : tuple of dict of str to float
         Where no network meets the budgets: as in `SearchResult`.
+    where : tuple of str
+        The conditions beyond budgets.
     """
 
     space: SearchSpace
@@ -146,6 +148,7 @@ class ParetoFront(Record):
     cell_bits: NDArray[np.int64] | None = None
     conflicts: tuple[Mapping[str, float], ...] = ()
     remedies: tuple[Mapping[str, float], ...] = ()
+    where: tuple[str, ...] = ()
 
     # What told accuracies, for the points' intervals and flags: files of fronts don't hold it.
     _told_by: ClassVar[AccuracyPredictor | None] = None

@@ -143,6 +143,7 @@ def result_of(
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
         accelerator=accelerator,
+        where=front.where,
         **facts,
     )
 
@@ -213,6 +214,7 @@ def nothing_within(
         nfev=front.weighed,
         elapsed_s=front.elapsed_s,
         stopped=front.stopped,
+        where=front.where,
     )
 
 
@@ -238,6 +240,7 @@ def parts(front: ParetoFront) -> list[Part]:
         lines += ["", (rows, 0, True), "", *accelerator_parts(front, at)]
     lines.append(front.message)
     lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
+    lines += [f"where {one}" for one in front.where]
     lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
     return lines
 

@@ -42,12 +42,19 @@ def agree(where: str, result: SearchResult[Any]) -> None:
         for name in ("nn_degree", "accuracy", *COSTS, *COUNTS, "objective"):
             if getattr(result, name) is not None:
                 raise FormatError(f"{where}: {name} is given, though x is null")
+        for name in ("costs", "alternatives"):
+            if getattr(result, name):
+                raise FormatError(f"{where}: {name} are given, though x is null")
         return
     for budget, limit in result.budgets.items():
         name = TERMS[METRIC_OF[budget]]
         value = getattr(result, name)
         if value is not None and _breaks(budget, value, limit):
             raise FormatError(f"{where}: {name} {value} breaks {budget} {limit}")
+    if result.costs is not None or result.where or result.alternatives:
+        from .within import agree_within
+
+        agree_within(where, result)
     if isinstance(result.space, SearchSpace):  # networks of other spaces are counted by others
         _agree_with_network(where, result)
 

@@ -36,6 +36,7 @@ __all__ = [
     "SearchResult",
     "ended",
     "frame_row",
+    "frame_rows",
     "no_result",
     "result_at",
     "verdict",
@@ -77,7 +78,9 @@ class SearchResult(Record, Generic[N]):
     objective, upper_bound : float or None
         The maximised value, and what no configuration within the budgets exceeds.
     objective_name : str
-        What was maximised: "nn_degree", "accuracy", a weighted product, or a function's name.
+        What was maximised: "nn_degree", "accuracy", a weighted product or sum, or a function's
+        name; "-latency_ms" where the latency was to be least, "accuracy, then -latency_ms" of
+        several, of which `objective` is the first.
     proven : bool
         Whether `status` is proven: nothing better exists, or nothing feasible does.
     method : str
@@ -87,7 +90,7 @@ class SearchResult(Record, Generic[N]):
     elapsed_s : float
         Wall time of the whole call in seconds.
     stopped : {None, "time_limit_s", "max_evals", "callback", "interrupt"}
-        What ended the search before it was done.
+        What ended the search before it was done; of a proven result, the search for further ones.
     least : dict of str to float or None
         INFEASIBLE: the least value that each budget could have if it were the only one (of
         ``min_accuracy`` the greatest); left out where that takes long to prove.
@@ -134,9 +137,11 @@ class SearchResult(Record, Generic[N]):
     where : tuple of str
         The conditions beyond budgets.
     costs : dict of str to float, or None
-        Of `flash.together`: the costs on each device, ``latency_ms@pi``.
+        Of `flash.together`: the costs on each device, ``latency_ms@pi``; `latency_ms` and so on are
+        None then.
     alternatives : tuple of SearchResult
-        With ``k``: the further networks, best first.
+        With ``k``: the further networks, best first. Fewer than were asked for where there are no
+        more, or where something ended the search (see `stopped`).
 
     Notes
     -----
@@ -325,11 +330,13 @@ class SearchResult(Record, Generic[N]):
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
 
-        Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...
+        Columns: the scalar fields, one per budget, and ``cell0_width``, ``cell0_depth`` ...; with
+        conditions "where", of several devices ``latency_ms@pi`` and so on. With `alternatives`
+        they are further rows.
         """
         from ..base.extras import require
 
-        frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame([frame_row(self)])
+        frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame(frame_rows(self))
         return frame
 
     def plot(self) -> Figure:
@@ -571,12 +578,20 @@ _UNFRAMED = frozenset(
 )
 
 
+def frame_rows(result: SearchResult[Any]) -> list[dict[str, Any]]:
+    """Return a result's rows of a table: one for each network."""
+    return [frame_row(one) for one in (result, *result.alternatives)]
+
+
 def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     """Return a result's row of a table: its scalar fields, budgets and cells."""
     row = {name: getattr(result, name) for name in result.field_names if name not in _UNFRAMED}
     row |= {"index": result.index, "gap": result.gap, "success": result.success}
     row["space"] = result.space.family
     row.update(result.budgets)
+    row.update(result.costs or {})
+    if result.where:
+        row["where"] = " and ".join(f"({one})" for one in result.where)
     for name, ends in (result.intervals or {}).items():
         row[f"{name}_low"], row[f"{name}_high"] = ends
     cells: Any = getattr(result.architecture, "cells", ())

@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from ..base.html import Part, Row
     from .result import SearchResult
 
-__all__ = ["count", "parts", "quantity", "screen", "table", "text", "used_percent"]
+__all__ = [
+    "LABELS",
+    "LIMITED",
+    "called",
+    "count",
+    "parts",
+    "quantity",
+    "screen",
+    "table",
+    "text",
+    "used_percent",
+]
 
 # What each budget limits, and as a reader calls it.
 LIMITED = {budget: TERMS[METRIC_OF[budget]] for budget in BUDGETS}
@@ -52,6 +63,11 @@ def parts(result: SearchResult[Any]) -> list[Part]:
             from .accelerator import accelerator_parts
 
             lines += [*accelerator_parts(result.accelerator), ""]
+        if result.alternatives:
+            from .further import alternatives
+
+            lines += [*alternatives(result), ""]
+    lines += [f"where {one}" for one in result.where]
     lines.append(_proof_line(result))
     lines += _binding(result)
     if result.stopped:
@@ -86,10 +102,24 @@ def _percent(part: float, whole: float) -> float:
 def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
     """Return (label, percent used) of each upper budget."""
     return [
-        (LABELS[field], _percent(getattr(result, field), result.budgets[budget]))
-        for budget, field in LIMITED.items()
-        if budget in result.budgets and budget in MAXIMA
+        (label, _percent(value, limit))
+        for label, field, value, limit in costs_of(result)
+        if limit is not None and field != "accuracy"
     ]
+
+
+def costs_of(result: SearchResult[Any]) -> list[tuple[str, str, float, float | None]]:
+    """Return label, metric, value and budget of each cost, and of an accuracy that has one."""
+    if result.costs is not None or result.where:
+        from .further import costs_within
+
+        return costs_within(result)
+    found = []
+    for budget, field in LIMITED.items():
+        value, limit = getattr(result, field), result.budgets.get(budget)
+        if value is not None and (limit is not None or budget in MAXIMA):
+            found.append((LABELS[field], field, value, limit))
+    return found
 
 
 def _headline(result: SearchResult[Any]) -> str:
@@ -105,16 +135,32 @@ def _headline(result: SearchResult[Any]) -> str:
     if result.objective_name not in ("accuracy", "nn_degree") and result.objective is not None:
         cost = _least_cost(result)
         if cost:
-            parts.append(f"{LABELS[cost]} {quantity(getattr(result, cost), UNITS.get(cost, ''))}")
+            given: Any = result.costs or {}
+            value = given[cost] if "@" in cost else getattr(result, cost)
+            parts.append(f"{called(cost)} {quantity(value, UNITS.get(cost.partition('@')[0], ''))}")
         else:
             parts.append(f"{result.objective_name} {result.objective:.6g}")
     return ", ".join(parts)
 
 
 def _least_cost(result: SearchResult[Any]) -> str:
-    """Return the cost that the objective is the reciprocal of, or nothing."""
+    """Return the cost that is least: the objective is its reciprocal, or the first is its negative;
+    or nothing."""
     name = result.objective_name.removesuffix("^-1")
-    return name if name != result.objective_name and getattr(result, name, None) else ""
+    if name != result.objective_name:
+        return name if getattr(result, name, None) else ""
+    if not name.startswith("-"):
+        return ""
+    from .further import least_cost
+
+    return least_cost(result)
+
+
+def called(name: str) -> str:
+    """Return a metric as a reader calls it: latency_ms@pi is "latency on pi"."""
+    metric, at, device = name.partition("@")
+    label = LABELS.get(metric, "NN-Degree" if metric == "nn_degree" else metric)
+    return f"{label} on {device}" if at else label
 
 
 def _is_score(result: SearchResult[Any]) -> bool:
@@ -173,16 +219,13 @@ def table(rows: Sequence[Row], left: int = 0) -> list[str]:
 
 def _costs(result: SearchResult[Any]) -> list[Part]:
     rows = []
-    for budget, field in LIMITED.items():
-        value, unit = getattr(result, field), UNITS.get(field, "")
-        limit = result.budgets.get(budget)
-        if value is None or (budget == "min_accuracy" and limit is None):
-            continue
-        row = [LABELS[field], quantity(value, unit), "", "", "", ""]
-        ends = (result.intervals or {}).get(field)
+    for label, field, value, limit in costs_of(result):
+        unit = UNITS.get(field, "")
+        row = [label, quantity(value, unit), "", "", "", ""]
+        ends = None if result.costs is not None else (result.intervals or {}).get(field)
         if ends is not None:
             row[2] = f"({_end(ends[0], field)} to {_end(ends[1], field)}, 90 %)"
-        if limit is not None and budget in MAXIMA:
+        if limit is not None and field != "accuracy":
             percent = _percent(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
             row[3:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
@@ -240,16 +283,19 @@ def _proof_line(result: SearchResult[Any]) -> str:
     if result.accelerator is not None:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"
     within = " within the budgets" if result.budgets else ""
+    if result.where:
+        within = " within the conditions"
     if result.confidence is not None:
         within = f" with {100 * result.confidence:g} % intervals that end within the budgets"
     label = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
     label = "score" if label == "accuracy" and _is_score(result) else label
     better = f"a higher {label}"
     if _least_cost(result):
-        better = f"a lower {LABELS[_least_cost(result)]}"
+        better = f"a lower {called(_least_cost(result))}"
     if result.x is None:
         if result.proven:
-            return f"proven: {of}, none meets the budgets"
+            what = "the conditions" if result.where else "the budgets"
+            return f"proven: {of}, none meets {what}"
         return "not proven: the search ended before it found a network, or that there is none"
     if result.proven:
         return f"proven optimal: {of}, none{within} has {better}"

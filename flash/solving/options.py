@@ -186,21 +186,16 @@ def check_common(given: Mapping[str, Any]) -> Common:
 
 def check_within(given: Mapping[str, Any]) -> None:
     """Refuse what does not go with conditions beyond budgets."""
-    choice("method", given["method"], METHODS)
+    what = "where, k, min_distance, minimize, min_nn_degree, sums and several devices"
+    choice("method", given["method"], METHODS, f" with {what}, which the exact solver answers")
     check_common(given)
     for name in ("evaluator", "options", "journal", "confidence", "compile_objective"):
         if given[name] is not None:
-            raise ArgumentError(
-                f"{name} does not go with where, k, minimize, sums and several devices"
-            )
-    if given["codesign"] is not False:
-        raise ArgumentError(
-            "codesign does not go with where, k, minimize, sums and several devices"
-        )
+            raise ArgumentError(f"{name} does not go with {what}")
+    if flag("codesign", given["codesign"]):
+        raise ArgumentError(f"codesign does not go with {what}")
     if callable(given["objective"]):
-        raise ArgumentError(
-            "an objective function does not go with where, k, minimize and several devices"
-        )
+        raise ArgumentError(f"an objective function does not go with {what}")
 
 
 def check_options(given: Mapping[str, Any]) -> Options:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..base.names import COUNTS, TERMS, Metric
 from ..problem.compiling import Problem, nn_degrees
+from ..spaces.index import choices_at
+from ..spaces.values import columns_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Chunk:
         self.mask: Any = feasible.view(bool)
         self._table: dict[str, Any] | None = None
         if where is not None:
-            self.mask = self.mask & where.mask(self.table)
+            self.mask = self.mask & where.mask({**self.table, **self._choices(where.columns)})
 
     @property
     def table(self) -> dict[str, Any]:
@@ -64,6 +66,15 @@ class Chunk:
                 values[name] = self._column(name)
             self._table = values
         return self._table
+
+    def _choices(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return those of some columns that are choices of the space."""
+        space = self.job.space
+        some = [name for name in names if name in space.variables]
+        if not some:
+            return {}
+        sizes = self.job.problem.tables.space_rows
+        return columns_of(space, choices_at(space, sizes, self.variants, self.rows), some)
 
     def _column(self, name: str) -> Any:
         import numpy as np

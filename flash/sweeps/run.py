@@ -81,7 +81,7 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
 
     plan = settings.plan
     job = Job(plan)
-    where = as_predicate(plan["where"], job.columns)
+    where = as_predicate(plan["where"], job.conditions)
     plan["where"] = None if where is None else where.text
     _estimate(settings, job)
     store = None

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         pareto: Sequence[str] | None = None,
         sample: int | None = None,
         seed: int = 0,
-        where: str | None = None,
+        where: str | Sequence[str] | None = None,
         out: str | os.PathLike[str] | None = None,
         chunk: int | None = None,
         executor: Executor | None = None,
@@ -110,7 +110,7 @@ def sweep(
     pareto: Sequence[str] | None = None,
     sample: int | None = None,
     seed: int = 0,
-    where: Any = None,
+    where: str | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     chunk: int | None = None,
     executor: Executor | None = None,
@@ -158,9 +158,11 @@ def sweep(
         problem of choices are drawn each by itself, so one may come twice.
     seed : int, default 0
         Of the sample; the first n of a larger sample are those of a smaller one.
-    where : str, optional
-        A condition on columns ("index", "nn_degree", "accuracy", the target's costs, "params",
-        "macs"): ``"latency_ms < 2 and area_mm2 < 50"``. Of a problem of choices conditions as
+    where : str or list of str, optional
+        Conditions, joined by *and*, on columns ("index", "nn_degree", "accuracy", the target's
+        costs, "params", "macs") and on the choices of the space, by the names of
+        ``space.variables``: ``"energy_mj / latency_ms < 0.01 and depth_0 == depth_1"``. They are
+        worked out in float64. See docs/conditions.md. Of a problem of choices conditions as
         `flash.choose` takes them.
     out : path, optional
         A folder, new or of the same sweep before: every row within the budgets for which `where`
@@ -275,7 +277,7 @@ def _kept(
     pareto: Any,
     sample: Any,
     seed: Any,
-    where: str | None,
+    where: Any,
     written: bool,
     bins: Any,
     chunk: Any,
@@ -310,10 +312,24 @@ def _kept(
         "pareto": None if front is None else list(front),
         "sample": sample,
         "seed": seed if sample is not None else 0,
-        "where": where,
+        "where": _joined(where),
         "unit": unit,
         "chunk": chunk,
     }
+
+
+def _joined(where: Any) -> Any:
+    """Return conditions as one; what is no text is left to who reads it."""
+    if not is_list(where):
+        return where
+    some = items("where", where, 1000)
+    if not all(isinstance(one, str) for one in some):
+        wrong = next(one for one in some if not isinstance(one, str))
+        raise ArgumentTypeError(
+            "where must be a condition such as 'latency_ms < 2', or a list of them, got "
+            f"{shown(wrong)} ({type(wrong).__name__})"
+        )
+    return " and ".join(f"({one})" for one in some) if some else None
 
 
 def _executor(value: Any) -> Any:

@@ -365,7 +365,7 @@ class Job(Record):
         from ..base.conditions import as_predicate
         from .rows import Chunk
 
-        where = as_predicate(self.plan["where"], self.columns)
+        where = as_predicate(self.plan["where"], self.conditions)
         first = unit * self.plan["unit"]
         last = min(self.total, first + self.plan["unit"])
         for start in range(first, last, self.plan["chunk"]):
@@ -383,6 +383,11 @@ class Job(Record):
         costs = [name for name in COSTS if name in known]
         score = ("nn_degree", "accuracy") if self.predictor is not None else ("nn_degree",)
         return ("index", *score, *costs, *COUNTS)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What conditions may name: the columns, and the choices of the space."""
+        return (*self.columns, *self.space.variables)
 
 
 def job_of(packed: bytes) -> Job:

@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -352,3 +352,101 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+# conditions beyond budgets
+
+
+def test_conditions_are_those_of_the_function(cli: Run, tmp_path: Path) -> None:
+    words = ("search", "resnet", "rram", "--max-latency-ms", "2", "--where", "depth_0 == depth_1",
+             "--where", "energy_mj / latency_ms <= 0.02", "--k", "3", "--min-distance", "2",
+             "--min-nn-degree", "100", "--minimize", "params",
+             "--minimize", "latency_ms")  # fmt: skip
+    asked: dict[str, Any] = {
+        "max_latency_ms": 2.0, "where": ["depth_0 == depth_1", "energy_mj / latency_ms <= 0.02"],
+        "k": 3, "min_distance": 2, "min_nn_degree": 100.0, "minimize": ["params", "latency_ms"],
+    }  # fmt: skip
+    expected = flash.search("resnet", "rram", **asked)
+    found = SearchResult.from_dict(json.loads(cli(*words, "--json").stdout))
+    assert (found.x, found.objective, found.where) == (
+        expected.x, expected.objective, expected.where
+    )  # fmt: skip
+    assert [one.x for one in found.alternatives] == [one.x for one in expected.alternatives]
+    told = cli(*words).stdout
+    assert "3 networks, the best first" in told
+    assert "where depth_0 == depth_1" in told
+    # the same from a file, of which options are the last word
+    (tmp_path / "a.json").write_text(json.dumps({**asked, "k": 7, "where": asked["where"][0]}))
+    file = cli("search", "resnet", "rram", "--budgets", str(tmp_path / "a.json"), "--k", "3",
+               "--where", asked["where"][1], "--json")  # fmt: skip
+    assert SearchResult.from_dict(json.loads(file.stdout)).x == expected.x
+    (tmp_path / "a.toml").write_text('where = "depth_0 == 2"\nobjective = "nn_degree"\n')
+    toml = cli("search", "resnet", "rram", "--budgets", str(tmp_path / "a.toml"), "--json")
+    own = flash.search("resnet", "rram", where="depth_0 == 2")
+    assert SearchResult.from_dict(json.loads(toml.stdout)).x == own.x
+
+
+@pytest.mark.parametrize(
+    ("texts", "objective"),
+    [
+        (["nn_degree"], "nn_degree"),
+        (["sum: nn_degree=1, latency_ms=-2"], {"sum": {"nn_degree": 1.0, "latency_ms": -2.0}}),
+        (["sum:latency_ms=-1"], {"sum": {"latency_ms": -1.0}}),
+        (["accuracy", "sum: latency_ms=-1"], ["accuracy", {"sum": {"latency_ms": -1.0}}]),
+        (['{"sum": {"macs": -1}}'], {"sum": {"macs": -1}}),
+        (['["accuracy", {"sum": {"macs": -1}}]'], ["accuracy", {"sum": {"macs": -1}}]),
+        (["accuracy=1,latency_ms=-1"], {"accuracy": 1.0, "latency_ms": -1.0}),
+        (["accuracy=1", "latency_ms=-1"], {"accuracy": 1.0, "latency_ms": -1.0}),
+    ],
+)
+def test_objectives_as_text(texts: list[str], objective: Any) -> None:
+    from flash.cli.read import read_objective
+
+    assert read_objective(texts) == objective
+
+
+def test_several_devices_on_the_command_line(cli: Run) -> None:
+    words = ("search", "resnet", "--together", "pi=raspberry-pi-4", "--together", "phone=pixel-3")
+    devices = flash.together(pi="raspberry-pi-4", phone="pixel-3")
+    own = ("--max-latency-ms", "80", "--where", "latency_ms@phone <= 20")
+    result = SearchResult.from_dict(json.loads(cli(*words, *own, "--json").stdout))
+    expected = flash.search("resnet", devices, max_latency_ms=80.0, where="latency_ms@phone <= 20")
+    assert (result.x, result.costs) == (expected.x, expected.costs)
+    assert "latency on phone" in cli(*words, *own).stdout
+    assert cli(*words, "--where", "latency_ms@pi <= 1e-9", code=1).stdout.count("INFEASIBLE") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rram", "--where", "depth_9 == 3"], "did you mean 'depth_"),
+        (["rram", "--where", "latency_ms * macs <= 3"], "product of metrics"),
+        (["rram", "--k", "0"], "k must be"),
+        (["rram", "--k", "2", "--min-distance", "99"], "min_distance must be"),
+        (["rram", "--minimize", "latency"], "did you mean 'latency_ms'"),
+        (["rram", "--objective", "sum: macs"], "sum: nn_degree=1, latency_ms=-2"),
+        (["rram", "--objective", "sum: macs=1, macs=2"], "each name once"),
+        (["rram", "--objective", "accuracy", "--objective", "macs=1"], "products and functions"),
+        (["rram", "--together", "a=rram"], "--together takes the place of TARGET"),
+        (["--together", "rram"], "--together must be like pi=raspberry-pi-4"),
+        (["--together", "a b=rram"], "--together must be like pi=raspberry-pi-4"),
+        (["--together", "a=rram", "--together", "a=rram"], "each name once"),
+        (["--together", "a=rramm"], "did you mean 'rram'"),
+        (["rram", "--where", "macs >= 1", "--method", "random"], "method must be one of"),
+        (["rram", "--budgets", "no.toml"], "no.toml"),
+    ],
+)
+def test_conditions_that_are_refused(cli: Run, words: list[str], message: str) -> None:
+    assert message in cli("search", "resnet", *words, code=2).stderr
+
+
+def test_fronts_and_sweeps_under_conditions(cli: Run) -> None:
+    where = ("--where", "depth_0 == depth_1", "--where", "depth_1 == depth_2")
+    words = ("pareto", "resnet", "rram", "--max-latency-ms", "1", *where, "--json")
+    front = flash.ParetoFront.from_dict(json.loads(cli(*words).stdout))
+    assert front.where == ("depth_0 == depth_1", "depth_1 == depth_2")
+    expected = flash.pareto("resnet", "rram", where=front.where, max_latency_ms=1.0)
+    assert front.latency_ms.tolist() == expected.latency_ms.tolist()
+    swept = json.loads(cli("sweep", "resnet", "rram", "--sample", "20000", *where, "--json").stdout)
+    assert swept["where"] == "depth_0 == depth_1 and depth_1 == depth_2"
+    assert 0 < swept["feasible"] < 2000

@@ -193,6 +193,16 @@ def calls() -> dict[str, Call]:
         "ChoiceProblem.options": (of["choices"].options, {"group": "0"}),
         "ChoiceProblem.values": (of["choices"].values, {"metric": "loss"}),
         "ChoiceResult.sensitivity": (of["chosen"].sensitivity, {}),
+        "Together": (flash.Together, {"targets": {"pi": target}}),
+        "together": (lambda pi: flash.together(pi=pi), {"pi": target}),
+        "search of devices": (
+            flash.search,
+            {
+                "space": space, "target": flash.together(pi=target, cpu="cpu-x86"),
+                "where": "macs >= 1", "k": 2, "minimize": "latency_ms@pi", "min_nn_degree": 1.0,
+            },
+        ),
+        "pareto within": (flash.pareto, {**problem, "where": "macs >= 1"}),
         "choose": (flash.choose, {"problem": of["choices"], "minimize": "loss"}),
         "pareto of choices": (
             flash.pareto, {"space": of["choices"], "minimize": ["loss", "ms"]},

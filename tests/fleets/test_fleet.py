@@ -242,14 +242,52 @@ def test_command_line(folder: Any, capsys: Any, tmp_path: Any) -> None:
     assert [line["status"] for line in lines] == ["OPTIMAL", "INFEASIBLE", *["OPTIMAL"] * 3]
 
 
+def test_conditions_hold_for_each_device(folder: Any, capsys: Any, tmp_path: Any) -> None:
+    targets = variants(3)
+    asked: Any = {"where": ["depth_0 == depth_1"], "k": 2, "min_distance": 2}
+    limits = [3.0, None, 2.0]
+    fleet = flash.search("resnet", targets, max_latency_ms=limits, **asked)
+    assert isinstance(fleet, flash.FleetResult)
+    for one, target, limit in zip(fleet, targets, limits, strict=True):
+        alone = flash.search("resnet", target, max_latency_ms=limit, **asked)
+        assert (one.x, one.objective, one.budgets) == (alone.x, alone.objective, alone.budgets)
+        assert [x.x for x in one.alternatives] == [x.x for x in alone.alternatives]
+    assert "networks" in str(fleet)
+    assert len(fleet.to_frame()) == 6
+    assert flash.FleetResult.from_json(fleet.to_json()) == fleet
+    with pytest.raises(ArgumentError, match=r"target\[1\]: where .* 'energy'"):
+        flash.search("resnet", ["rram", "rram", "cpu-x86"], where=["macs >= 1", "energy >= 3"])
+    # several devices as one among them
+    both = flash.together(a=targets[0], b="cpu-x86")
+    mixed = flash.search("resnet", [both, "rram"], max_latency_ms=20.0)
+    assert mixed[0].x == flash.search("resnet", both, max_latency_ms=20.0).x
+    assert mixed[0].costs is not None
+    assert mixed[1].x == flash.search("resnet", "rram", max_latency_ms=20.0).x
+    assert "latency_ms@a" in str(mixed)
+    # a file has its own for some
+    arguments = ["search", "resnet", "--targets", str(folder), "--max-latency-ms", "3", "--json"]
+    own = {"device1": {"where": "depth_0 == 1"}, "device2": {"min_nn_degree": 1e9}}
+    budgets = _write(tmp_path / "b.json", json.dumps(own))
+    assert main([*arguments, "--where", "depth_1 == 2", "--budgets", str(budgets)]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["where"] for line in lines] == [
+        ["depth_1 == 2"],
+        ["depth_1 == 2", "depth_0 == 1"],
+        ["depth_1 == 2", "nn_degree >= 1000000000.0"],
+        *[["depth_1 == 2"]] * 2,
+    ]
+    assert [line["status"] for line in lines] == [*["OPTIMAL"] * 2, "INFEASIBLE", *["OPTIMAL"] * 2]
+
+
 def test_bad_files_are_named_before_any_work(folder: Any, capsys: Any, tmp_path: Any) -> None:
     arguments = ["search", "densenet", "--targets", str(folder)]
     budgets = _write(tmp_path / "b.json", json.dumps({"device9": {"max_latency_ms": 1}}))
     cases: list[tuple[list[str], str]] = [
         ([*arguments, "--budgets", str(budgets)], "device9"),
         ([*arguments[:2], "rram", *arguments[2:]], "--targets takes the place of TARGET"),
-        (["search", "densenet"], "TARGET, or --targets"),
-        (["search", "densenet", "rram", "--budgets", str(budgets)], "--budgets is for --targets"),
+        (["search", "densenet"], "TARGET, --together, or --targets"),
+        (["search", "densenet", "rram", "--budgets", str(budgets)], "unknown key 'device9'"),
+        ([*arguments, "--together", "pi=rram"], "--together is one search for several devices"),
         (["search", "densenet", "--targets", str(tmp_path / "none")], "folder"),
     ]
     for case, message in cases:

@@ -21,6 +21,12 @@ BUDGETS: dict[str, Any] = {"max_latency_ms": 4.0, "max_energy_mj": 0.04}
 MADE: dict[str, Callable[[], Any]] = {
     "search": lambda: flash.search(TINY, "rram", **BUDGETS),
     "infeasible": lambda: flash.search(TINY, "rram", max_latency_ms=0.01),
+    "several": lambda: flash.search(
+        TINY,
+        flash.together(a="rram", b="cpu-x86"),
+        where="depth_0 == depth_1 and latency_ms@a <= 4",
+        k=2,
+    ),
     "predicted": lambda: flash.search(TINY, "rram", predictor="default", max_latency_ms=2.0),
     "codesign": lambda: flash.search(DESIGNED, "fpga-zu3eg", codesign=True),
     "method": lambda: flash.search(TINY, "rram", method="random", max_evals=10, **BUDGETS),
@@ -33,6 +39,11 @@ MADE: dict[str, Callable[[], Any]] = {
     ),
     "front": lambda: flash.pareto(
         flash.DenseNet(width_multipliers=[1], depths=[5], skips=[0, 8], cells=1), "rram"
+    ),
+    "front within": lambda: flash.pareto(
+        flash.DenseNet(width_multipliers=[1], depths=[5], skips=[0, 8], cells=1),
+        "rram",
+        where="macs >= 1",
     ),
     "front of designs": lambda: flash.pareto(
         flash.ResNet(width_multipliers=[1], depths=[1], skips=[0], cells=1),

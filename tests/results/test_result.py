@@ -370,3 +370,97 @@ def test_of_a_search_without_an_answer() -> None:
     assert flash.search("densenet", "rram", max_latency_ms=least, max_area_mm2=70.0).success
     below = math.nextafter(least, 0.0)
     assert not flash.search("densenet", "rram", max_latency_ms=below, max_area_mm2=70.0).success
+
+
+# conditions, several devices, further networks
+
+
+@pytest.fixture(scope="module")
+def several() -> SearchResult:
+    devices = flash.together(pi="raspberry-pi-4", phone="pixel-3")
+    return flash.search(
+        "resnet", devices, max_latency_ms=90.0, max_params=2e6, k=3, min_distance=2,
+        where=["latency_ms@phone <= 30", "depth_0 == depth_1", "params / macs <= 0.01"],
+    )  # fmt: skip
+
+
+def test_the_screen_shows_devices_conditions_and_further_networks(several: SearchResult) -> None:
+    text = str(several)
+    lines = text.splitlines()
+    (pi,) = [line for line in lines if line.startswith("latency on pi")]
+    assert "of 90 ms" in pi
+    (phone,) = [line for line in lines if line.startswith("latency on phone")]
+    assert "of 30 ms" in phone  # its own, which is tighter
+    for one in several.where:
+        assert f"where {one}" in lines
+    assert "3 networks, the best first; what differs:" in lines
+    at = lines.index("3 networks, the best first; what differs:")
+    assert lines[at + 1].split()[:4] == [
+        "network", "nn_degree", "latency_ms@pi", "latency_ms@phone"
+    ]  # fmt: skip
+    differing = lines[at + 1].split()[4:]
+    assert differing
+    rows = [several, *several.alternatives]
+    for name in several.space.variables:
+        k = several.space.variables.index(name)
+        nets = {flash.SearchSpace.decode(several.space, one.x).cells for one in rows}
+        assert len(nets) == 3
+        if len({one.x[k] for one in rows}) == 1:
+            assert name not in differing
+    assert "none within the conditions has a higher NN-Degree" in text
+    html = several._repr_html_()
+    assert "latency on phone" in html
+    assert "what differs" in html
+    frame = several.to_frame()
+    assert len(frame) == 3
+    assert frame["latency_ms@pi"].tolist() == [one.costs["latency_ms@pi"] for one in rows]
+    assert set(frame["where"]) == {" and ".join(f"({one})" for one in several.where)}
+    labels = several.plot().axes[0].get_yticklabels()
+    assert "latency on pi" in [one.get_text() for one in labels]
+
+
+def test_further_networks_go_to_json_and_back(several: SearchResult, tmp_path: Path) -> None:
+    several.to_json(tmp_path / "r.json")
+    assert SearchResult.from_json(tmp_path / "r.json") == several
+    old = several.to_dict()
+    for name in ("where", "costs", "alternatives"):  # as an older flash wrote them
+        del old[name]
+    read = SearchResult.from_dict(old)
+    assert (read.where, read.costs, read.alternatives) == ((), None, ())
+    assert read.x == several.x
+
+
+WRONG: list[tuple[Any, str]] = [
+    (lambda d: d["costs"].update({"latency_ms@pi": 95.0}), "latency_ms@pi 95.0 breaks max_latency"),
+    (lambda d: d["costs"].update({"latency_ms@phone": 31.0}), "breaks the condition 'latency_ms@p"),
+    (lambda d: d["costs"].update({"latency@pi": 1.0}), "which is no cost"),
+    (lambda d: d["costs"].update({"latency_ms": 1.0}), "which is no cost"),
+    (lambda d: d.update(where=["depth_0 != depth_1"]), "breaks the condition 'depth_0 != depth_1'"),
+    (lambda d: d.update(where=["depth_0 in (77, 78)"]), "breaks the condition"),
+    (lambda d: d.update(where=["not (macs >= 1)"]), "breaks the condition"),
+    (lambda d: d.update(where=3), "where must be"),
+    (lambda d: d.update(where=[3]), "where"),
+    (lambda d: d["alternatives"].append(d["alternatives"][0]), "is a network that comes before"),
+    (lambda d: d["alternatives"][0].update(objective=1e6), "is better than"),
+    (lambda d: d["alternatives"][0].update(budgets={}), "budgets is not that of the first"),
+    (lambda d: d["alternatives"][0].update(where=[]), "where is not that of the first"),
+    (lambda d: d["alternatives"][0].update(costs=None), "costs are not those"),
+    (lambda d: d["alternatives"][0].update(alternatives=[d["alternatives"][1]]), "one network"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_what_contradicts_itself_is_refused(
+    several: SearchResult, change: Any, message: str
+) -> None:
+    data = json.loads(several.to_json())
+    change(data)
+    with pytest.raises(FormatError, match=message):
+        SearchResult.from_dict(data)
+
+
+def test_nothing_has_no_costs(several: SearchResult) -> None:
+    nothing = flash.search("resnet", "rram", where="macs <= 1").to_dict()
+    for name in ("costs", "alternatives"):
+        with pytest.raises(FormatError, match=f"{name} are given, though x is null"):
+            SearchResult.from_dict({**nothing, name: several.to_dict()[name]})

@@ -224,7 +224,7 @@ def test_numbers_of_other_libraries() -> None:
     [
         ({"certify": Odd()}, "certify must be True or False, got <Odd>"),
         ({"objective": Items()}, "objective must be .* got Items"),
-        ({"objective": [("accuracy", 1)]}, "objective must be .* got list"),
+        ({"objective": [("accuracy", 1)]}, r"objective with where, .* got \('accuracy', 1\)"),
         ({"target": ["rram", ["cpu-x86"]]}, "target must be one or a list of them"),
         ({"space": {"family": "resnet"}}, "space must be .* got dict"),
     ],

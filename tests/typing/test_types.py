@@ -68,6 +68,29 @@ def test_search_of_many_targets() -> None:
     assert [one.target for one in fleet] == ["rram", "cpu-x86"]
 
 
+def test_search_of_several_devices_and_conditions() -> None:
+    devices = flash.together(pi="raspberry-pi-4", chip=flash.Target.load("rram"))
+    assert_type(devices, flash.Together)
+    assert_type(devices.targets, dict[str, flash.Target])
+    assert_type(devices.name, str)
+    assert_type(devices.metrics, tuple[str, ...])
+    result = flash.search(
+        SPACE, devices, where=["latency_ms@pi <= 900"], k=2, min_distance=2, min_nn_degree=1.0,
+        objective=["accuracy", {"sum": {"latency_ms@pi": -1}}],
+    )  # fmt: skip
+    assert_type(result, flash.SearchResult)
+    assert_type(result.where, tuple[str, ...])
+    assert_type(result.costs, Mapping[str, float] | None)
+    assert_type(result.alternatives, tuple[flash.SearchResult, ...])
+    assert len(result.alternatives) == 1
+    assert_type(flash.search(SPACE, "rram", minimize="latency_ms"), flash.SearchResult)
+    assert_type(flash.search(SPACE, [devices, "rram"], where="macs >= 1"), flash.FleetResult)
+    front = flash.pareto(SPACE, "rram", where="depth_0 == 5", max_latency_ms=1.0)
+    assert_type(front.where, tuple[str, ...])
+    swept = flash.sweep(SPACE, "rram", where=["depth_0 == 5"], sample=10)
+    assert_type(swept.where, str | None)
+
+
 def test_search_of_another_paper_s_space() -> None:
     space = flash.PNASCells(blocks=1)
     assert_type(space.decode(0), flash.CellNetwork)

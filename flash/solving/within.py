@@ -1,0 +1,118 @@
+"""Searches with conditions beyond budgets: `where`, `k`, `minimize`, sums and several devices."""
+
+from __future__ import annotations
+
+from ..base.checks import shown
+from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
+from ..conditional.asking import Ask
+from ..conditional.searching import search_within, unsearched
+from ..conditional.together import Together
+from ..errors import ArgumentError
+from ..hardware.target import as_target
+from ..predictors.predictor import as_predictor
+from ..problem.compiling import as_space
+from ..problem.objective import read_budgets
+from ..spaces.network_space import HOMES, NetworkSpace
+from .options import check_within
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ..results.result import SearchResult
+
+__all__ = ["Within"]
+
+WHAT = "where, k, min_distance, minimize, min_nn_degree, sums and several devices"
+
+
+class Within:
+    """A space and what is asked of its networks, checked once for all targets.
+
+    Parameters
+    ----------
+    space : as `flash.search` takes it
+    given : dict
+        The arguments of `flash.search` by name, but for space, target and budgets.
+    """
+
+    def __init__(self, space: Any, given: Mapping[str, Any]) -> None:
+        known = isinstance(space, str) and space in HOMES
+        if known or isinstance(space, NetworkSpace):
+            name = space if isinstance(space, str) else space.family
+            raise ArgumentError(
+                f"space: {WHAT} are of the families' spaces, not of {shown(name)}; what that has "
+                "is searched by the methods of other papers"
+            )
+        self.space = as_space(space)
+        self.predictor = as_predictor(given["predictor"], self.space.family)
+        check_within(given)
+        self.given = given
+
+    def check(
+        self,
+        target: Any,
+        costs: Sequence[Any],
+        min_accuracy: Any,
+        own: Mapping[str, Any] | None = None,
+    ) -> Ask:
+        """Return what is asked of one target.
+
+        Parameters
+        ----------
+        target : Target, Together, str or path
+        costs, min_accuracy
+            Its budgets.
+        own : dict, optional
+            What is asked of this target alone: "where" besides that of all, "min_nn_degree".
+        """
+        given = self.given if own is None else _joined(self.given, own)
+        predicted = self.predictor is not None
+        if isinstance(target, Together):
+            budgets = _of_several(target, costs, min_accuracy, predicted)
+            return Ask(self.space, target, budgets, self.predictor, given)
+        target = as_target(target)
+        if target.tiles is not None:
+            raise ArgumentError(
+                f"target {target.name!r} has the models of several tiles, which searches with "
+                f"{WHAT} do not take; take one of them: Target.on_tile"
+            )
+        budgets, _, _ = read_budgets(costs, min_accuracy, target, predicted)
+        return Ask(self.space, target, budgets, self.predictor, given)
+
+    def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
+        """Search for one target; `stop` ends it once it holds something."""
+        return unsearched(asked) if stop else search_within(asked, started)
+
+
+def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    found = {**given, **own}
+    both = [given["where"], own.get("where")]
+    if all(one is not None for one in both):
+        found["where"] = [
+            text for one in both for text in (one if isinstance(one, list) else [one])
+        ]
+    elif own.get("where") is None:
+        found["where"] = given["where"]
+    return found
+
+
+def _of_several(
+    target: Together, costs: Sequence[Any], min_accuracy: Any, predicted: bool
+) -> dict[str, float]:
+    """Return budgets on several devices: each holds on those that model its cost."""
+    devices = list(target.targets.values())
+    found: dict[str, float] = {}
+    for i, (name, cost) in enumerate(zip(MAXIMA, costs, strict=True)):
+        metric = TERMS[METRIC_OF[name]]
+        modelling = [one for one in devices if metric not in COSTS or metric in one.metrics]
+        if cost is not None and not modelling:
+            raise ArgumentError(
+                f"{name} cannot be used: none of the devices models {metric} "
+                f"(they model {', '.join(target.metrics)})"
+            )
+        alone = [cost if k == i else None for k in range(len(costs))]
+        found |= read_budgets(alone, None, (modelling or devices)[0], predicted)[0]
+    nothing = [None] * len(costs)
+    return found | read_budgets(nothing, min_accuracy, devices[0], predicted)[0]
