@@ -53,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     own = argv is None  # the process is ours
     argv = list(sys.argv[1:] if argv is None else argv)
-    if own:
-        import gc
+    import gc
 
+    if own:
         gc.set_threshold(RARELY)
     try:
         code = _dispatch(argv)

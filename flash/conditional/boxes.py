@@ -1,11 +1,11 @@
 """The best networks under conditions: boxes of totals, each a problem of choices, best first.
 
-In a box every metric has a linear form below it and one above it (`Tables.form`), so conditions and
-objective become sums over cells, which the exact solver of choices answers; its answer's metrics are
-exact. Where they meet the conditions and reach the box's bound, the box is done; else it is cut
-at the total that the forms were furthest off in, and where forms are the metrics themselves the
-answer alone is left out. So what is found is the best of all, proven: no box that is left has a bound
-above it.
+In a box every metric has a linear form below it and one above it (`Tables.form`), so conditions
+and objective become sums over cells, which the exact solver of choices answers; the metrics of its
+answer are exact. Where they meet the conditions and reach the box's bound, the box is done; else it
+is cut at the total that the forms were furthest off in, and where forms are the metrics themselves
+the answer alone is left out. So what is found is the best of all, proven: no box that is left has a
+bound above it.
 """
 
 from __future__ import annotations
@@ -331,7 +331,7 @@ class Boxes:
         return found
 
     def _repeated(self, variant: int, groups: dict[int, Any]) -> Any:
-        """Return linked cells as the core takes them, for the rows of the tables; None: none are."""
+        """Return linked cells as the core takes them, for the tables' rows; None: none are."""
         if not groups:
             return None
         sizes = self.tables.sizes(variant)

@@ -1,4 +1,4 @@
-"""flash.search under conditions equals complete enumeration: every network, its costs and choices."""
+"""flash.search under conditions equals complete enumeration."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def mask_of(condition: str, table: dict[str, Any]) -> Any:
     for name, values in names.items():
         if name in (left, right):
             missing |= np.isnan(values)
-    exact = any(word in names and "_at_" in word or word in METRICS for word in left.split())
+    exact = any((word in names and "_at_" in word) or word in METRICS for word in left.split())
     if not exact:
         a = names[left] if left in names else float(left)
         b = names[right] if right in names else float(right)
