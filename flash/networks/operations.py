@@ -69,7 +69,7 @@ class Charged:
         *("counts", "family", "input_shape", "layers", "packed", "rows", "too_large", "widths"),
     )
 
-    def __init__(self, net: Layers) -> None:
+    def __init__(self, net: Layers | Network) -> None:
         self.widths: Any = None
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape

@@ -86,10 +86,10 @@ class Options(Record):
         if device.target.tiles is not None:
             from ..problem.tiling import parts_of
 
-            parts = parts_of(space, device.target)
-            if len(parts) > 1:
+            first, *others = parts_of(space, device.target)
+            if others:
                 return self._tiled(space, predictor, device, started, stop)
-            device = device.replace(target=parts[0].target)
+            device = device.replace(target=first.target)
         if self.confidence is not None:
             from .confident import search_confident
 
