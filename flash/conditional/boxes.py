@@ -415,10 +415,9 @@ class Boxes:
             inside = np.flatnonzero(same)
             options.append(first[c] + inside)
             numbers.append(same[inside])
-        # choices of cells that neither has are equal
-        total = len(space.lengths)
-        surplus = total - GLOBALS - len(sizes) * each
-        return options, numbers, float(total - distance - equal - surplus)
+        # of a cell that this variant lacks choices are 0
+        equal += sum(digit == 0 for digit in its[GLOBALS + len(sizes) * each :])
+        return options, numbers, float(len(space.lengths) - distance - equal)
 
     # all boxes
 

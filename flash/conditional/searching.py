@@ -10,7 +10,6 @@ from ..base.names import TERMS
 from ..base.record import Record, deferred
 from ..choosing.conditions import Row
 from ..results.result import NOTHING, SearchResult, ended, result_at, verdict
-from ..spaces.index import GLOBALS
 from .asking import Ask, Limit, fraction_of
 from .boxes import Answer, Boxes
 from .tables import Tables
@@ -51,23 +50,6 @@ class Found(Record):
     bound: float
     stopped: str | None
     nodes: int
-
-
-class _Apart(Boxes):
-    """Boxes of which answers stay away from others, counted in all variables of the space."""
-
-    def near(
-        self, variant: int, other: int, rows: tuple[int, ...], distance: int
-    ) -> tuple[list[Any], list[Any], float] | None:
-        made = super().near(variant, other, rows, distance)
-        if made is None:
-            return None
-        # of a cell that only the other has, choices are 0 here: those that are not there differ
-        problem = self.tables.scored.problem
-        cells = len(self.tables.sizes(variant))
-        missing = problem.row(other, rows)[GLOBALS + cells * problem.space.variables_per_cell :]
-        options, numbers, most = made
-        return options, numbers, most + sum(digit != 0 for digit in missing)
 
 
 class Search:
@@ -150,7 +132,7 @@ class Search:
                 break
             question = asked.question(held, goal, found=found)
             left = max(self.left_s(), SHORTEST_S)
-            boxes = _Apart(self.tables, question, left, self.evals(), self._told(i == 0))
+            boxes = Boxes(self.tables, question, left, self.evals(), self._told(i == 0))
             boxes.left_out = list(without or ())
             own_bound = boxes.run()
             self.nodes += boxes.nodes
@@ -270,11 +252,11 @@ def _flags(asked: Ask, row: Sequence[int]) -> tuple[str, ...]:
 
 def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
     common = _common(asked, search)
-    name, stopped, tables = asked.target.name, one.stopped, search.tables
+    name, stopped = asked.target.name, one.stopped
     if stopped is None:
         return SearchResult(
             asked.space, name, asked.budgets, "INFEASIBLE",
-            deferred(lambda: why_nothing(asked, tables)), proven=True, **common,
+            deferred(lambda: why_nothing(asked)), proven=True, **common,
         )  # fmt: skip
     bound = None if one.bound - one.bound else asked.report(one.bound)
     return _unfound(asked, stopped, upper_bound=bound, **common)
@@ -296,14 +278,18 @@ def unsearched(asked: Ask) -> SearchResult:
     )  # fmt: skip
 
 
-def why_nothing(asked: Ask, tables: Tables) -> str:
-    """Say which conditions exclude each other: the minimal sets of them."""
+def why_nothing(asked: Ask) -> str:
+    """Say which conditions exclude each other: the minimal sets of them.
+
+    Compiled anew: a result must not hold its tables.
+    """
     from ..results.conflicts import minimal_sets
 
     names = list(dict.fromkeys([*(one.name for one in asked.limits), *asked.on_choices]))
     if "min_accuracy" in asked.budgets:
         names.append("min_accuracy")
     ends_at = perf_counter() + ALL_S
+    tables = asked.tables()
 
     def meets(some: Sequence[str]) -> bool | None:
         left = ends_at - perf_counter()

@@ -191,7 +191,7 @@ def _front(
     x, metrics = columns(problem, x, metric, goals)
     message = summary(len(x), stopped, 0.0)
     if not len(x) and stopped is None:
-        message = why_nothing(asked, tables)
+        message = why_nothing(asked)
     front = ParetoFront(
         asked.space,
         problem.target,
