@@ -8,7 +8,7 @@ from time import perf_counter
 
 from ..base.record import Record
 from ..errors import ArgumentError, FlashError, SweepError
-from .work import Job, Reduction, Stopped, pack_plan, run_unit
+from .work import Job, Reduction, Stopped, import_ahead, pack_plan, run_unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,6 +271,7 @@ class _Running:
         executor: Executor | None = self.settings.executor
         ahead = max(256, 4 * _workers(executor))
         if executor is None:
+            import_ahead()
             own = executor = ThreadPoolExecutor(self.settings.threads)
             ahead = 2 * self.settings.threads
         packed = pack_plan(self.settings.plan)

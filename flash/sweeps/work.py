@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Point = tuple[int, tuple[int, ...], float, tuple[float, ...]]
     Network = tuple[int | tuple[int, ...], ...]
 
-__all__ = ["Job", "Reduction", "job_of", "order_of", "pack_plan", "run_unit"]
+__all__ = ["Job", "Reduction", "import_ahead", "job_of", "order_of", "pack_plan", "run_unit"]
 
 INF = float("inf")
 SLICE = 1 << 29  # configurations of one call of the core: a fraction of a second
@@ -40,6 +40,22 @@ SLICE_EXACT = 1 << 25
 MOST_ROOM = 1 << 20  # points of one call, in search of as many different networks as are wanted
 
 _job: tuple[bytes, Job] | None = None
+
+
+def import_ahead() -> None:
+    """Import what units need before threads work at them: a process that is forked while one of
+    them imports would wait for the import for ever."""
+    import array
+    import contextlib
+
+    import numpy as np
+
+    from .._core.costing import batch
+    from .._core.sweep import stream, sweep
+    from ..base import conditions, seeds
+    from . import rows, store
+
+    del array, contextlib, np, batch, stream, sweep, conditions, seeds, rows, store
 
 
 class Stopped(Exception):
