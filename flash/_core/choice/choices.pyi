@@ -3,11 +3,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 __all__ = ("ENDS", "Choices")
 
 ENDS: tuple[str | None, ...]
 
+@disjoint_base
 class Choices:
     callback: Callable[[Choices], Any] | None
     def __init__(
