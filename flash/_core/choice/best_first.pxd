@@ -120,7 +120,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     s.n_steps = 0
     s.over = 0
     s.failed = not explore(s, -1, INFINITY, first)
-    if s.n_heap and (s.found or s.asked):             # what the best answer rules out at the root stays out
+    if s.n_heap and (s.found or s.asked):    # what the best answer rules out here stays out
         undo_to(s, trail)
         start_relaxation(s)
         if optimise(s, -INFINITY) == 1:

@@ -152,7 +152,7 @@ cdef class Choices:
         s.least = <double*> self.take(m * sizeof(double))
         s.room = <double*> self.take(m * sizeof(double))
         s.kept = <double*> self.take(m * sizeof(double))
-        s.at_root = <double*> self.take(m * sizeof(double))
+        s.at_root = <double*> self.take_zeros(m * sizeof(double))
         s.mark = <char*> self.take(n)
         s.full = <int32_t*> self.take(G * sizeof(int32_t))
         s.now = <int32_t*> self.take(G * sizeof(int32_t))
