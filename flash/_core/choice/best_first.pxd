@@ -1,8 +1,8 @@
 """Best bound first, where depth first alone takes long.
 
 What depth first leaves open lies in a heap by its bounds. The best of it is taken up again and
-searched depth first for a while, and what that leaves open goes to the heap: so dives start all over
-the tree, and the bound of all that is open falls.
+searched depth first for a while, and what that leaves open goes to the heap: so dives start all
+over the tree, and the bound of all that is open falls.
 """
 
 from libc.math cimport INFINITY

@@ -67,9 +67,9 @@ cdef class Choices:
     """One search: the greatest sum of `values` over one option of each group.
 
     start: int32, groups + 1; values: float64, an option each; rows: float64, (rows, options), and
-    limits, a row each: sums that may not exceed them. Sparse rows beside them: those of number r are
-    entries pointer[r] to pointer[r + 1] of option (rising) and number. All numbers are integers, and
-    sums of their sizes stay below 2^53. unit: what values of answers differ by, a multiple of it.
+    limits, a row each: sums that may not exceed them. Sparse rows beside them: those of number r
+    are entries pointer[r] to pointer[r + 1] of option (rising) and number. All numbers are
+    integers, and sums of their sizes stay below 2^53. unit: what values of answers differ by, a multiple of it.
     """
 
     def __cinit__(self):

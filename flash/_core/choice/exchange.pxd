@@ -120,8 +120,8 @@ cdef inline int broken_elsewhere(const State* s, const Change* one,
     return 0
 
 
-cdef inline double best_second(State* s, const Change* change, int32_t n, int32_t from_, double need,
-                               double* room, int32_t* found) noexcept nogil:
+cdef inline double best_second(State* s, const Change* change, int32_t n, int32_t from_,
+                               double need, double* room, int32_t* found) noexcept nogil:
     """The change from place `from_` on that gains most beside what was made, above `need`."""
     cdef int32_t i
     for i in range(from_, n):

@@ -1,9 +1,9 @@
 """Groups of many options: a relaxation and an answer from few of them, then all that these leave.
 
-The relaxation is solved over a sample of each group, and what of all options betters it joins, until
-none does: these multipliers are best for all (column generation). Those near to be taken are a
-problem of their own, whose answer is often the best; with it and the bound of all options most are
-ruled out (a core: Pisinger, European Journal of Operational Research 83, 1995).
+The relaxation is solved over a sample of each group, and what of all options betters it joins,
+until none does: these multipliers are best for all (column generation). Those near to be taken are
+a problem of their own, whose answer is often the best; with it and the bound of all options most
+are ruled out (a core: Pisinger, European Journal of Operational Research 83, 1995).
 """
 
 from libc.math cimport INFINITY

@@ -2,8 +2,8 @@
 
 Each group has a basic option that is its key; beside the keys as many options are basic as rows are
 tight, so the basis proper is no larger than the number of tight rows however many groups there are
-(generalised upper bounds, Dantzig and Van Slyke 1967). From multipliers of zero, where every group's
-best option is its key, no first phase is needed. A step goes along a line of multipliers until the
+(generalised upper bounds, Dantzig and Van Slyke 1967). From multipliers of zero, where every
+group's best option is its key, no first phase is needed. A step goes along a line of multipliers until the
 basis changes, and past the places where only the key of a group does: an exact search of the dual
 function along the line.
 

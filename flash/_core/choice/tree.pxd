@@ -13,7 +13,8 @@ from libc.string cimport memcpy
 from flash._core.choice.choices cimport pause
 from flash._core.choice.open_nodes cimport note_step, push_level, push_now
 from flash._core.choice.simplex cimport (
-    ALMOST, expel, invert, key_share, leave_all, optimise, price, shares, start_relaxation, take_key,
+    ALMOST, expel, invert, key_share, leave_all, optimise, price, shares, start_relaxation,
+    take_key,
 )
 from flash._core.choice.state cimport (
     Level, MOST_TIGHT, NODE_LIMIT, RAN_OUT, State, hide, undo_to,
