@@ -314,13 +314,9 @@ class Model:
                 if found.stopped is not None or nodes > allowed:
                     break
                 self.without(found.picks, 1)
-                further, widths = rows, wide
-                if best is not None:
-                    further = [*rows, (wanted.whole, wanted.scale, least - 1)]
-                    size = most_of_sums(wanted.whole, self.own_start) + abs(least)
-                    widths = [*wide, _excess(size)]
                 own = Limits(max(ends_at - perf_counter(), 1e-3), limits.nodes, limits.callback)
-                found = self._run(further, widths, wanted, by, own, (), inner=False)
+                most = None if best is None else least - 1
+                found = self._run(rows, wide, wanted, by, own, (), inner=False, most=most)
         finally:
             del self.sparse[before:]
         done = found.picks is None and found.stopped is None
@@ -355,9 +351,10 @@ class Model:
         limits: Limits,
         start: Sequence[Sequence[int]],
         inner: bool,
+        most: int | None = None,
     ) -> Found:
         """One solve; numbers that are too wide are rounded so that all that fits is admitted, or
-        with `inner` nothing else."""
+        with `inner` nothing else. most: of the objective, an integer in its scale."""
         n = int(self.own_start[-1])
         dense = np.empty((len(rows), n))
         ends = np.empty(len(rows))
@@ -375,6 +372,8 @@ class Model:
             core.link(groups, label if self.all_kept else label[self.kept], labels)
         for picks in start:
             self._offer(core, picks)
+        if most is not None:  # sums of parts rounded down are at most the sum rounded down
+            core.ask_above(-float(most >> by) - 1.0)
         stopped = None
         try:
             core.solve()
