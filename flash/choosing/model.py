@@ -30,6 +30,7 @@ INF = float("inf")
 MOST_ROUNDS = 256
 FREE_NODES = 10_000
 ROUNDS = 4  # times the nodes of the first search
+ROUNDED = 45  # bits of sums that are rounded
 ROOM = 0.75  # of the machine's memory, which a problem may need
 
 
@@ -464,8 +465,10 @@ def _below(column: Exact, limit: PeakLimit) -> Any:
 
 
 def _excess(size: int) -> int:
-    """Return by how many bits sums exceed the solver's range."""
-    return max(0, size.bit_length() - 52)
+    """Return by how many bits sums are cut: none where they are within the solver's range, else to
+    few enough that its float64 tells them apart by far."""
+    bits = size.bit_length()
+    return 0 if bits <= 52 else bits - ROUNDED
 
 
 def _unit(costs: Any, start: Any) -> float:
