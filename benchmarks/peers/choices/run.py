@@ -185,8 +185,9 @@ def main() -> int:
     told: dict[str, Any] = {"build": build, "busy": used_by_others(), "load": [], "rows": []}
     if given.resume and given.out.exists():
         before = json.loads(given.out.read_text())
-        if before["build"] == build:
-            told = before
+        if before["build"] != build:  # its rows would be lost
+            parser.error(f"{given.out} is of another build: go on without --resume, elsewhere")
+        told = before
     done = {(row["family"], row["name"]) for row in told["rows"]}
     workers: dict[str, Worker] = {}
     complete = True
