@@ -123,7 +123,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     if s.n_heap and (s.found or s.asked):    # what the best answer rules out here stays out
         undo_to(s, trail)
         start_relaxation(s)
-        if optimise(s, -INFINITY) == 1:
+        if optimise(s) == 1:
             fix(s, price(s))
         inner = s.n_trail
         for r in range(s.n_rows):

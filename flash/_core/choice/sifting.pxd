@@ -208,7 +208,7 @@ cdef inline double sift(State* s) noexcept nogil:
     for _round in range(ROUNDS):
         # solved over what is there; hidden options join while any is better
         start_relaxation(s)
-        solved = optimise(s, -INFINITY)
+        solved = optimise(s)
         if solved <= 0 or s.ended != RAN_OUT or not join(s, n_open):
             break
         close_single(s)

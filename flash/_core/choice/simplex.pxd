@@ -407,12 +407,12 @@ cdef inline int pivot(State* s, int j, int32_t r, double sign, double lack) noex
     return 1
 
 
-cdef inline int optimise(State* s, double enough) noexcept nogil:
+cdef inline int optimise(State* s) noexcept nogil:
     """Pivots until the relaxation is solved (1), or nothing is feasible (0; the direction then is a
-    ray), or it breaks down (-1), or the bound falls below `enough` (2)."""
+    ray), or it breaks down or is ended (-1)."""
     cdef int j, leaves
     cdef int32_t r, row, most = PATIENCE * (1 + s.n_tight) + 8 * s.n_open, step
-    cdef double x, worst, bound
+    cdef double x, worst
     for step in range(most):
         if step & (LOOKS - 1) == LOOKS - 1 and pause(s):
             return -1
@@ -440,12 +440,6 @@ cdef inline int optimise(State* s, double enough) noexcept nogil:
                     row = r
         if worst == -ALMOST:
             return 1
-        bound = s.keys_value
-        for r in range(s.n_rows):
-            if s.multiplier[r] != 0.0:
-                bound += s.multiplier[r] * s.left[r]
-        if bound < enough:
-            return 2
         if row == -2:
             if not swap_key(s, leaves):
                 return -1

@@ -24,6 +24,7 @@ cdef struct Level:       # what going back to a node needs
     double bound
     int32_t option       # the option (by its own number) that the first child takes
     int32_t step         # of its own decisions the last
+    int64_t steps        # decisions noted before its first child
     int32_t n_tight
     int64_t at           # of its multipliers and basis in the pools
 

@@ -247,6 +247,7 @@ cdef inline void save(State* s, int32_t g, int32_t option, double bound,
     level.bound = bound
     level.option = option
     level.step = step
+    level.steps = s.n_steps
     level.n_tight = s.n_tight
     memcpy(s.pool + at, s.multiplier, s.n_rows * sizeof(double))
     for j in range(s.n_tight):
@@ -321,7 +322,7 @@ cdef inline int settle(State* s, double* bound) noexcept nogil:
         if (s.n_sparse or s.nodes & (SELDOM - 1) == 0) and not propagate(s):
             return 0
         cut = threshold(s)
-        state = optimise(s, -INFINITY)
+        state = optimise(s)
         bound[0] = price(s)
         if bound[0] < cut:
             return 0
@@ -332,7 +333,7 @@ cdef inline int settle(State* s, double* bound) noexcept nogil:
             bound[0] = price(s)
         elif state < 0:
             start_relaxation(s)
-            optimise(s, -INFINITY)
+            optimise(s)
             bound[0] = min(bound[0], price(s))
         shares(s)
         round_down(s)
@@ -398,6 +399,7 @@ cdef inline int explore(State* s, int32_t step, double bound, int64_t work) noex
             return 1
         restore(s)
         s.went_back = 1
+        s.n_steps = s.level[s.n_levels].steps     # what came after it is in no open node
         step = note_step(s, s.level[s.n_levels].step, s.level[s.n_levels].option, 0)
         if step < 0:
             return 0
