@@ -25,6 +25,7 @@ cdef enum:
     SAMPLE = 144         # options of all groups at first, and of each FEWEST
     FEWEST = 6
     JOINING = 6          # options that join a group at once
+    BLOCK = 128          # hidden options of which the best is known
     NEAR = 120           # options of all groups in the core, about, and of each NEAREST
     NEAREST = 4
     ROUNDS = 24
@@ -88,46 +89,79 @@ cdef inline void bring_back(State* s, const int32_t* full, int32_t n_open) noexc
     s.n_open = n_open
 
 
+cdef inline double largest(const double* x, int32_t n) noexcept nogil:
+    """The largest of n numbers: four at a time, since each comparison waits for the one before."""
+    cdef double a = -INFINITY, b = -INFINITY, c = -INFINITY, d = -INFINITY
+    cdef int32_t i = 0
+    while i + 4 <= n:
+        a = x[i] if x[i] > a else a
+        b = x[i + 1] if x[i + 1] > b else b
+        c = x[i + 2] if x[i + 2] > c else c
+        d = x[i + 3] if x[i + 3] > d else d
+        i += 4
+    while i < n:
+        a = x[i] if x[i] > a else a
+        i += 1
+    a = a if a > b else b
+    c = c if c > d else d
+    return a if a > c else c
+
+
 cdef inline double price_hidden(State* s, int32_t g) noexcept nogil:
-    """Reduced values of a group's hidden options, against its key; the greatest."""
-    cdef int32_t first = s.start[g], low = s.alive[g], high = s.full[g], i, k
+    """Reduced values of a group's hidden options, against its key; the greatest. That of every
+    BLOCK of them goes to alpha, which no pivot needs now."""
+    cdef int32_t first = s.start[g], low = s.alive[g], high = s.full[g], end, i, k
     cdef double* d = s.d + first
+    cdef double* tops = s.alpha + first
     cdef double y, top = -INFINITY, base = value_of(s, g, s.key[g] - first)
     cdef const double* a
-    for i in range(low, high):
-        d[i] = s.c[first + i] - base
-    for k in range(s.first_block[g], s.first_block[g + 1]):
-        y = s.multiplier[s.row_of[k]]
-        if y != 0.0:
-            a = s.block[k]
-            for i in range(low, high):
-                d[i] -= y * a[i]
-    for i in range(low, high):
-        top = d[i] if d[i] > top else top
+    while low < high:
+        end = min(low + BLOCK, high)
+        for i in range(low, end):
+            d[i] = s.c[first + i] - base
+        for k in range(s.first_block[g], s.first_block[g + 1]):
+            y = s.multiplier[s.row_of[k]]
+            if y != 0.0:
+                a = s.block[k]
+                for i in range(low, end):
+                    d[i] -= y * a[i]
+        tops[0] = largest(d + low, end - low)
+        top = tops[0] if tops[0] > top else top
+        tops += 1
+        low = end
     return top
+
+
+cdef inline int join_group(State* s, int32_t g, double least) noexcept nogil:
+    """Brings the first few of a group's hidden options back that are worth so much; how many."""
+    cdef int32_t first = s.start[g], low = s.alive[g], i = low, end, count = 0
+    while i < s.full[g]:
+        end = min(i + BLOCK, s.full[g])
+        if s.alpha[first + (i - low) // BLOCK] >= least:
+            while i < end:
+                if s.d[first + i] >= least:
+                    # what lies there now was looked at before
+                    change_places(s, g, first + i, first + s.alive[g])
+                    s.alive[g] += 1
+                    count += 1
+                    if count == JOINING:
+                        return count
+                i += 1
+        i = end
+    return count
 
 
 cdef inline int join(State* s, int32_t n_open) noexcept nogil:
     """Prices what is hidden, and brings a group's options back that are better than its key, the
     best few of them; how many."""
-    cdef int32_t j, g, i, first, count
+    cdef int32_t j, g
     cdef double top, tolerance = ALMOST_NOTHING * (1.0 + s.size_c / s.n_groups)
     cdef int joined = 0
     for j in range(n_open):
         g = s.open[j]
-        first = s.start[g]
         top = price_hidden(s, g)
-        if top <= tolerance:
-            continue
-        top *= NEARLY_BEST
-        count = 0
-        for i in range(first + s.alive[g], first + s.full[g]):
-            if s.d[i] >= top and count < JOINING:
-                # what lies there now was looked at before
-                change_places(s, g, i, first + s.alive[g])
-                s.alive[g] += 1
-                count += 1
-        joined += count
+        if top > tolerance:
+            joined += join_group(s, g, top * NEARLY_BEST)
     return joined
 
 
