@@ -107,6 +107,24 @@ cdef inline double largest(const double* x, int32_t n) noexcept nogil:
     return a if a > c else c
 
 
+cdef inline double smallest(const double* x, int32_t n) noexcept nogil:
+    """The smallest of n numbers, as `largest`."""
+    cdef double a = INFINITY, b = INFINITY, c = INFINITY, d = INFINITY
+    cdef int32_t i = 0
+    while i + 4 <= n:
+        a = x[i] if x[i] < a else a
+        b = x[i + 1] if x[i + 1] < b else b
+        c = x[i + 2] if x[i + 2] < c else c
+        d = x[i + 3] if x[i + 3] < d else d
+        i += 4
+    while i < n:
+        a = x[i] if x[i] < a else a
+        i += 1
+    a = a if a < b else b
+    c = c if c < d else d
+    return a if a < c else c
+
+
 cdef inline double price_hidden(State* s, int32_t g) noexcept nogil:
     """Reduced values of a group's hidden options, against its key; the greatest. That of every
     BLOCK of them goes to alpha, which no pivot needs now."""
@@ -167,25 +185,29 @@ cdef inline int join(State* s, int32_t n_open) noexcept nogil:
 
 cdef inline void mark_sample(State* s) noexcept nogil:
     """Every so many of a group's options, its best one, and of each row those that take least."""
-    cdef int32_t j, g, i, k, n, step, best
+    cdef int32_t j, g, i, k, n, step, first
     cdef int32_t each = max(<int32_t> SAMPLE // s.n_open, <int32_t> FEWEST)
+    cdef double x
     for j in range(s.n_open):
         g = s.open[j]
         n = s.alive[g]
+        first = s.start[g]
         step = 1 + n // each
-        best = 0
-        for i in range(n):
-            if i % step == 0:
-                s.mark[s.id[s.start[g] + i]] = 1
-            if s.c[s.start[g] + i] > s.c[s.start[g] + best]:
-                best = i
-        s.mark[s.id[s.start[g] + best]] = 1
+        i = 0
+        while i < n:
+            s.mark[s.id[first + i]] = 1
+            i += step
+        x = largest(s.c + first, n)
+        i = first
+        while s.c[i] < x:
+            i += 1
+        s.mark[s.id[i]] = 1
         for k in range(s.first_block[g], s.first_block[g + 1]):
-            best = 0
-            for i in range(1, n):
-                if s.block[k][i] < s.block[k][best]:
-                    best = i
-            s.mark[s.id[s.start[g] + best]] = 1
+            x = smallest(s.block[k], n)
+            i = 0
+            while s.block[k][i] > x:
+                i += 1
+            s.mark[s.id[first + i]] = 1
         s.mark[s.id[s.key[g]]] = 1
 
 
@@ -228,11 +250,10 @@ cdef inline void mark_worth(State* s, double least) noexcept nogil:
             s.mark[s.id[i]] = s.d[i] >= least
 
 
-cdef inline double sift(State* s) noexcept nogil:
-    """Rules out for good what a good answer does. The bound of all options."""
-    cdef double bound = INFINITY
+cdef inline void relax(State* s) noexcept nogil:
+    """Multipliers that are best for all options, which are left as they are; `kept` has them too.
+    """
     cdef int32_t r, g, _round, n_open = s.n_open
-    cdef int solved
     for g in range(s.n_groups):
         s.full[g] = s.alive[g]
     memset(s.mark, 0, s.n)
@@ -242,15 +263,24 @@ cdef inline double sift(State* s) noexcept nogil:
     for _round in range(ROUNDS):
         # solved over what is there; hidden options join while any is better
         start_relaxation(s)
-        solved = optimise(s)
-        if solved <= 0 or s.ended != RAN_OUT or not join(s, n_open):
+        if optimise(s) <= 0 or s.ended != RAN_OUT or not join(s, n_open):
             break
         close_single(s)
     for r in range(s.n_rows):
         s.kept[r] = s.multiplier[r]
     leave_all(s)
     bring_back(s, s.full, n_open)
+
+
+cdef inline double sift(State* s) noexcept nogil:
+    """Rules out for good what a good answer does. The bound of all options."""
+    cdef double bound
+    cdef int32_t r, n_open = s.n_open
+    relax(s)
     bound = price(s)
+    if bound < threshold(s):
+        s.nodes += 1
+        return bound
     mark_near(s, s.size_c)
     keep_marked(s)
     best_first(s, CORE_WORK, CORE_NODES)
