@@ -362,7 +362,11 @@ cdef class Choices:
             s.linked[groups[i]] = 1
         s.label = <int32_t*> self.take(s.n * sizeof(int32_t))
         for i in range(s.n):
+            if label[i] >= labels:
+                raise ValueError(f"label {label[i]} of option {i}")
             s.label[i] = label[i]
+        s.label_bound = <double*> self.take(labels * sizeof(double))
+        s.label_top = <double*> self.take(labels * sizeof(double))
         s.n_labels = labels
 
     def ask_above(self, double value) -> None:

@@ -12,7 +12,7 @@ from libc.string cimport memset
 
 from flash._core.choice.best_first cimport best_first
 from flash._core.choice.simplex cimport (
-    leave_all, optimise, price, start_relaxation, take_key, value_of,
+    ROUNDING, leave_all, optimise, price, start_relaxation, take_key, value_of,
 )
 from flash._core.choice.state cimport NODE_LIMIT, RAN_OUT, State, change_places, close_group
 from flash._core.choice.tree cimport threshold
@@ -171,16 +171,21 @@ cdef inline int join_group(State* s, int32_t g, double least) noexcept nogil:
 
 cdef inline int join(State* s, int32_t n_open) noexcept nogil:
     """Prices what is hidden, and brings a group's options back that are better than its key, the
-    best few of them; how many."""
-    cdef int32_t j, g
+    best few of them; how many: none where there is no better one, or none is needed, since all that
+    there is falls short already."""
+    cdef int32_t j, g, r
     cdef double top, tolerance = ALMOST_NOTHING * (1.0 + s.size_c / s.n_groups)
+    cdef double bound = s.keys_value
     cdef int joined = 0
+    for r in range(s.n_rows):
+        bound += s.multiplier[r] * s.left[r]
     for j in range(n_open):
         g = s.open[j]
         top = price_hidden(s, g)
         if top > tolerance:
+            bound += top
             joined += join_group(s, g, top * NEARLY_BEST)
-    return joined
+    return joined if bound >= threshold(s) else 0
 
 
 cdef inline void mark_sample(State* s) noexcept nogil:
@@ -279,7 +284,6 @@ cdef inline double sift(State* s) noexcept nogil:
     relax(s)
     bound = price(s)
     if bound < threshold(s):
-        s.nodes += 1
         return bound
     mark_near(s, s.size_c)
     keep_marked(s)
@@ -326,24 +330,73 @@ cdef inline int keep_label(State* s, int32_t label) noexcept nogil:
     return 1
 
 
+cdef inline void bound_labels(State* s) noexcept nogil:
+    """label_bound: what no answer of each label exceeds, by multipliers of all options."""
+    cdef int32_t l, g, i, r
+    cdef double bound, x, size = s.size_c
+    cdef double* top = s.label_top
+    if any_large(s):
+        relax(s)
+    else:
+        start_relaxation(s)
+        optimise(s)
+        leave_all(s)
+    bound = price(s)
+    for r in range(s.n_rows):
+        size += s.multiplier[r] * s.size[r]
+    bound += ROUNDING * (s.n_rows + s.n_groups + 8) * size   # of what is added here
+    for l in range(s.n_labels):
+        s.label_bound[l] = bound
+    for g in range(s.n_groups):
+        if not s.linked[g]:
+            continue
+        for l in range(s.n_labels):
+            top[l] = -INFINITY
+        for i in range(s.start[g], s.start[g] + s.alive[g]):
+            l = s.label[s.id[i]]
+            x = s.d[i] if s.alive[g] > 1 else 0.0    # a group's only option is not priced
+            if l >= 0 and x > top[l]:
+                top[l] = x
+        for l in range(s.n_labels):
+            s.label_bound[l] += top[l]
+
+
+cdef inline int32_t best_label(const State* s) noexcept nogil:
+    """The label with the highest bound, of equal ones the first."""
+    cdef int32_t l, best = 0
+    for l in range(1, s.n_labels):
+        if s.label_bound[l] > s.label_bound[best]:
+            best = l
+    return best
+
+
+cdef inline void end(State* s, double bound) noexcept nogil:
+    s.bound = bound
+    s.over = 1
+    s.nodes = max(s.nodes, <int64_t> 1)      # what a relaxation refutes has its root
+
+
 cdef inline void search(State* s, int64_t first) noexcept nogil:
-    """The whole problem, where groups are linked label by label."""
-    cdef int32_t label, g, n_open = s.n_open
+    """The whole problem, where groups are linked label by label: those that may hold most first."""
+    cdef int32_t g, l, n_open = s.n_open
     cdef double bound = -INFINITY
     if s.n_labels == 0:
         search_one(s, first)
-        s.over = 1
+        end(s, s.bound)
         return
+    bound_labels(s)
     for g in range(s.n_groups):
         s.whole[g] = s.alive[g]
-    for label in range(s.n_labels):
-        # all answers of labels before this one are looked at, but for what `bound` leaves open
-        if s.ended != RAN_OUT or s.failed:
-            bound = INFINITY
+    while True:
+        l = best_label(s)
+        if s.label_bound[l] == -INFINITY or s.label_bound[l] < threshold(s):
             break
-        if keep_label(s, label):
+        if s.ended != RAN_OUT or s.failed:       # what is left of all is at most the best of them
+            bound = max(bound, s.label_bound[l])
+            break
+        s.label_bound[l] = -INFINITY
+        if keep_label(s, l):
             search_one(s, first)
             bound = max(bound, s.bound)
         bring_back(s, s.whole, n_open)
-    s.bound = bound
-    s.over = 1
+    end(s, bound)

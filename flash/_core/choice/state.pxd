@@ -94,6 +94,8 @@ cdef struct State:
     int32_t n_labels     # of linked groups, which take options of one label
     int32_t* label       # of each option, by its number
     char* linked         # of each group: whether it is
+    double* label_bound  # of each label: what no answer of it exceeds; -inf once it is searched
+    double* label_top    # of each label: the best reduced value of a group
     int32_t* whole       # options of each group before a label is chosen
     double* turn         # where the group's key changes next
     int32_t* next_key
