@@ -9,6 +9,7 @@ import os
 
 from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY, ceil, exp, isfinite, log, sqrt
 from libc.stdint cimport int16_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -520,6 +521,44 @@ cdef class Tables:
         if c.column[column] == NULL:
             return None
         return (<char*> c.column[column])[:c.rows * sizeof(double)]
+
+    def whole(self, int variant, int column):
+        """One column of all cells, one after another, as bytes of float64; None where it is absent.
+        """
+        cdef flash_variant* v
+        cdef int64_t n = 0
+        cdef int c
+        cdef bytes found
+        cdef char* at
+        if not 0 <= variant < self.problem.n_variants:
+            raise IndexError("variant")
+        if not 0 <= column < FLASH_COLUMNS:
+            raise IndexError("column")
+        if not self.problem.present >> column & 1:
+            return None
+        v = &self.problem.variants[variant]
+        for c in range(v.n_cells):
+            n += v.cells[c].rows
+        found = PyBytes_FromStringAndSize(NULL, n * sizeof(double))
+        at = PyBytes_AS_STRING(found)
+        for c in range(v.n_cells):
+            memcpy(at, v.cells[c].column[column], v.cells[c].rows * sizeof(double))
+            at += v.cells[c].rows * sizeof(double)
+        return found
+
+    def ends(self, int variant, int column) -> tuple:
+        """What a column holds at least and at most, of each cell; zeros where it is absent."""
+        cdef flash_variant* v
+        cdef int c
+        if not 0 <= variant < self.problem.n_variants:
+            raise IndexError("variant")
+        if not 0 <= column < FLASH_COLUMNS:
+            raise IndexError("column")
+        v = &self.problem.variants[variant]
+        if not self.problem.present >> column & 1:
+            return (0.0,) * v.n_cells, (0.0,) * v.n_cells
+        return (tuple([v.cells[c].low[column] for c in range(v.n_cells)]),
+                tuple([v.cells[c].high[column] for c in range(v.n_cells)]))
 
     @property
     def size(self) -> int:
