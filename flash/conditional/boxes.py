@@ -86,6 +86,8 @@ class Boxes:
         self.tables, self.asked = tables, asked
         self.ends_at = perf_counter() + deadline
         self.evals, self.notify = evals, notify
+        self.upper = [one for row in asked.rows for one in _upper(row)]
+        self._limits: dict[tuple[float, float, float], float] = {}
         self.best: Answer | None = None
         self.left_out: list[tuple[int, tuple[int, ...], int]] = []  # answers, and how near
         self.stopped: str | None = None
@@ -137,6 +139,10 @@ class Boxes:
         """Return a form below a sum of metrics over a box, or above it."""
         weights: dict[tuple[int, int], float] = {}
         constant, exact = 0.0, True
+        if len(terms) == 1:
+            ((name, factor),) = terms.items()
+            if factor == 1.0:
+                return self.tables.form(name, box, upper)
         for name, factor in terms.items():
             own = self.tables.form(name, box, upper == (factor > 0.0))
             for key, weight in own.weights.items():
@@ -177,9 +183,8 @@ class Boxes:
             return -inf, None
         rows: list[Any] = []
         limits: list[float] = []
-        for row in self.asked.rows:
-            for terms, limit in _upper(row):
-                self.add_row(terms, limit, box, keep, start, rows, limits)
+        for terms, limit in self.upper:
+            self.add_row(terms, limit, box, keep, start, rows, limits)
         if self.asked.floor > -inf:
             self.add_row({"score": -1.0}, -self.asked.floor, box, keep, start, rows, limits)
         for key in self.keys:
@@ -197,7 +202,7 @@ class Boxes:
             values = np.ceil(values / unit + OFF)
         core = Choices(
             start, values,
-            np.array(rows) if rows else np.zeros((0, len(values))), np.array(limits),
+            np.concatenate(rows or [values[:0]]).reshape(len(rows), len(values)), np.array(limits),
             *self.sparse(box.variant, clauses, keep, start),
             unit=1.0 if len(values) > FEW else _common(values, start),
             time_limit_s=max(self.ends_at - perf_counter(), 0.0),
@@ -256,9 +261,11 @@ class Boxes:
             ((_, weight),) = form.weights.items()
             # one column in its unit: the limit is what decides
             rows.append(self.whole_numbers(form, box.variant, keep))
-            limits.append(
-                float(floor((Fraction(limit) - Fraction(form.constant)) / Fraction(abs(weight))))
-            )
+            key = (limit, form.constant, abs(weight))
+            if key not in self._limits:
+                most = (Fraction(limit) - Fraction(form.constant)) / Fraction(abs(weight))
+                self._limits[key] = float(floor(most))
+            limits.append(self._limits[key])
             return
         values = self.numbers(form, box.variant, keep)
         unit = _unit(values, start)

@@ -15,7 +15,7 @@ from ..base.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     import numpy.typing as npt
@@ -80,12 +80,10 @@ class Device:
         self.classes: list[tuple[float, ...]] = [] if classes is None else list(classes)
         self.leakage: float = links.get("leakage", 0.0)
         self.area_per_scale: float = links.get("area_per_scale", 0.0)
-
-    @property
-    def metrics(self) -> dict[str, int]:
-        """Names of its costs, and their numbers."""
-        own = self.problem.target.metrics
-        return {f"{name}{self.suffix}": COSTS.index(name) + 1 for name in own}
+        # names of its costs, and their numbers
+        self.metrics: dict[str, int] = {
+            f"{name}{suffix}": COSTS.index(name) + 1 for name in problem.target.metrics
+        }
 
     def class_at(self, scale: float) -> tuple[float, ...]:
         if not self.classes:
@@ -157,9 +155,25 @@ class Tables:
         self._whole: dict[tuple[int, int, int], Any] = {}
         self._ends: dict[tuple[int, int, int], tuple[float, float]] = {}
         self._starts: dict[int, Any] = {}
+        self._sizes = scored.problem.tables.rows
+        self._forms = self._plain_forms()
+
+    def _plain_forms(self) -> dict[str, Form]:
+        """Return the forms of what is the same in every box."""
+        whole = Box(0, {}, {})
+        names = ["nn_degree", "params", "macs"]
+        names += ["score"] * (self.log_macs == 0.0 and self.log_params == 0.0)
+        self._forms: dict[str, Form] = {}
+        found = {name: self.form(name, whole, True) for name in names}
+        for device in self.costs:
+            if not device.classes and device.leakage == 0.0:
+                for name, k in device.metrics.items():
+                    if k != Metric.AREA:
+                        found[name] = device.form(k, whole, True)
+        return found
 
     def sizes(self, variant: int) -> tuple[int, ...]:
-        return self.scored.problem.tables.rows[variant]
+        return self._sizes[variant]
 
     def column(self, variant: int, cell: int, device: int, k: int) -> npt.NDArray[np.float64]:
         """Return a column of one cell's rows; zeros where it is absent."""
@@ -184,28 +198,27 @@ class Tables:
         key = (variant, device, k)
         found = self._whole.get(key)
         if found is None:
-            cells = range(len(self.sizes(variant)))
-            found = np.concatenate([self.column(variant, c, device, k) for c in cells])
+            raw = self.devices[device].problem.tables.whole(variant, k)
+            found = np.zeros(sum(self.sizes(variant))) if raw is None else np.frombuffer(raw)
             self._whole[key] = found
         return found
 
     def peak(self, variant: int, device: int) -> float:
         """Return the greatest number of a device's peaks."""
-        return float(self.whole(variant, device, Column.PEAK).max())
+        return max(self.devices[device].problem.tables.ends(variant, Column.PEAK)[1])
 
     def most(self, variant: int, device: int, k: int, greatest: bool) -> float:
         """Return the sum over cells of a column's greatest, or least, number."""
         key = (variant, device, k)
         if key not in self._ends:
-            column, start = self.whole(*key), self.start(variant)[:-1]
-            self._ends[key] = (
-                float(np.minimum.reduceat(column, start).sum()),
-                float(np.maximum.reduceat(column, start).sum()),
-            )
+            low, high = self.devices[device].problem.tables.ends(variant, k)
+            self._ends[key] = (sum(low), sum(high))
         return self._ends[key][greatest]
 
     def form(self, name: str, box: Box, upper: bool) -> Form:
         """Return a form below or above a metric by its name."""
+        if name in self._forms:
+            return self._forms[name]
         if name == "nn_degree":
             unit = self.degrees.quantum[Metric.SCORE]
             return Form({(self.degrees.number, Column.SCORE): unit}, 0.0, True)
@@ -275,10 +288,8 @@ class Tables:
 def whole_box(tables: Tables, variant: int, keys: Sequence[tuple[int, int]]) -> Box:
     """Return what a variant's totals can be."""
     low, high = {}, {}
-    cells = range(len(tables.sizes(variant)))
     for device, k in keys:
-        columns = [tables.column(variant, c, device, k) for c in cells]
-        join = max if k == Column.PEAK else sum
-        low[device, k] = float(join(one.min() for one in columns))
-        high[device, k] = float(join(one.max() for one in columns))
+        ends = tables.devices[device].problem.tables.ends(variant, k)
+        join: Callable[[Sequence[float]], float] = max if k == Column.PEAK else sum
+        low[device, k], high[device, k] = join(ends[0]), join(ends[1])
     return Box(variant, low, high)
