@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from fractions import Fraction
 from itertools import product
+from keyword import iskeyword
 
 import numpy as np
 
 from ..base.checks import hint, is_list, shown
-from ..base.record import Record
+from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from .numbers import fraction
 
@@ -64,6 +66,13 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 DENIED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+# a metric compared with a number: what most conditions are, read without the parser
+PLAIN = re.compile(
+    r"[ \t]*([A-Za-z_][A-Za-z0-9_]*(?:@[A-Za-z_][A-Za-z0-9_]*)?)[ \t]*(<=|>=|<|>|==|!=)[ \t]*"
+    r"((?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)[ \t]*",
+    re.ASCII,
+)
+MAX_PLAIN = 60  # characters of a number in one
 
 
 class Row(Record):
@@ -222,7 +231,11 @@ class Reader:
         self.problem = problem
         self.text = text
         self.name = name
-        self.place = {name: g for g, name in enumerate(problem.groups)}
+
+    @cached
+    def place(self) -> dict[str, int]:
+        """The groups' places by name."""
+        return {name: g for g, name in enumerate(self.problem.groups)}
 
     def fault(self, what: str) -> ArgumentError:
         return ArgumentError(f"{self.name} {shown(self.text)}: {what}")
@@ -238,15 +251,48 @@ class Reader:
             raise ArgumentError(f"{self.name} is nested too deeply") from None
 
     def conditions(self) -> list[Condition]:
+        found = self.plain_conditions()
+        if found is not None:
+            return found
         try:
             return [
-                Condition(ast.unparse(node), tuple(self.parts(self.read(node))))
-                for node in _joined(self.body())
+                Condition(text, tuple(self.parts(self.read(node)))) for text, node in self.joined()
             ]
         except RecursionError:
             raise ArgumentError(f"{self.name} is nested too deeply") from None
 
+    def joined(self) -> list[tuple[str, ast.expr]]:
+        """Return what is joined by *and* at the outside, each with its text."""
+        return [(ast.unparse(node), node) for node in _joined(self.body())]
+
+    def plain_conditions(self) -> list[Condition] | None:
+        """Return the conditions where each compares a metric with a number, as `read` would; None
+        where one is more than that."""
+        found: list[Condition] = []
+        for text in self.text.split(" and "):
+            some = PLAIN.fullmatch(text)
+            if some is None:
+                return None
+            name, sign, digits = some.groups()
+            if not self.adds_up(name) or len(digits) > MAX_PLAIN:
+                return None
+            value: float = int(digits) if digits.isdigit() else float(digits)
+            if value - value != 0.0:
+                return None
+            limit = self.number(value).value
+            part = Row({name: Fraction(1)}, {}, sign, limit, Fraction(0))
+            found.append(Condition(f"{name} {sign} {value!r}", tuple(self.limits(part))))
+        return found
+
+    def adds_up(self, name: str) -> bool:
+        """Whether a name is that of a metric that adds up, and not to be read otherwise."""
+        problem = self.problem
+        return name in problem.metrics and name not in problem.peaks and _is_name(name)
+
     # values
+
+    def number(self, value: float) -> Number:
+        return Number(fraction(value))
 
     def value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
@@ -257,7 +303,7 @@ class Reader:
                 and not isinstance(node.value, bool)
                 and node.value - node.value == 0.0
             ):
-                return Number(fraction(node.value))
+                return self.number(node.value)
             raise self.fault(f"{shown(node.value)} is no finite number and no text")
         if isinstance(node, ast.Name):
             return self.named(node.id)
@@ -546,6 +592,10 @@ class Reader:
         if count > MAX_CLAUSES:
             raise self.fault(f"it is too long: more than {MAX_CLAUSES} clauses")
         return [_either(some) for some in product(*lists)]
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
 
 
 def _joined(node: ast.expr) -> list[ast.expr]:

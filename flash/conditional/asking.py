@@ -9,19 +9,20 @@ import numpy as np
 
 from ..base.checks import choice, flag, integer, listener, number, real, shown
 from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
-from ..base.record import Record
+from ..base.record import Record, cached
 from ..choosing.conditions import COMPARE, Clause, Link, Row, texts_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..problem.objective import least_of
 from ..spaces.index import GLOBALS, digits_of
 from .boxes import Answer, Asked
-from .names import NetworkReader, column_of, names_choices
+from .names import NetworkReader, column_of
 from .tables import Device, Tables
 from .together import Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
@@ -84,6 +85,7 @@ class Ask:
         self.progress = flag("progress", given["progress"])
         self.method, self.seed = given["method"], given["seed"]
         self.texts = texts_of(given["where"])
+        self.parsed: dict[str, list[tuple[str, ast.expr]]] = {}
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
@@ -94,7 +96,7 @@ class Ask:
             row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", fraction_of(least)))
             self.limits.append(Limit("min_nn_degree", row))
             self.where = (*self.where, f"nn_degree >= {least!r}")
-        self.choices = [text for text in self.texts if names_choices(text, space)]
+        self.choices = [text for text in self.texts if self.reader(text).names_choices()]
         self.on_choices = self._conditions_on_choices()
         self.least_accuracy = least_of(budgets.get("min_accuracy"))
         self.floor = -inf
@@ -111,14 +113,15 @@ class Ask:
             if metric in target.metrics
         ]
 
-    @property
+    @cached
     def metrics(self) -> list[str]:
         """All metrics that conditions may name."""
         costs = [one for metric in COSTS for one in self.suffixed(metric)]
         return [*costs, "params", "macs", "nn_degree"]
 
     def reader(self, text: str, variant: int | None = None) -> NetworkReader:
-        return NetworkReader(self.space, ["accuracy", *self.metrics], text, self.plan, variant)
+        known = ["accuracy", *self.metrics]
+        return NetworkReader(self.space, known, text, self.plan, variant, parsed=self.parsed)
 
     # objectives
 
@@ -279,8 +282,10 @@ class Ask:
         counts = PARAMS | MACS
         devices: list[Device] = []
         for i, (name, target) in enumerate(self.devices.items()):
-            predictor = self.predictor if i == 0 else None
-            problem = compile_problem(self.space, target, predictor, counts)
+            if i == 0:
+                problem = compile_problem(self.space, target, self.predictor, counts)
+            else:  # what does not depend on the device is there once
+                problem = compile_problem(self.space, target, None, scored=False)
             devices.append(Device(i, f"@{name}" if name else "", problem))
         scored = devices[0]
         degrees = scored
@@ -315,11 +320,11 @@ class Ask:
             own = self.clauses(variant, some)
             if own is None:
                 return None
-            sizes = self.space_rows(variant)
-            for one in found:
-                if one.variant == variant:
-                    rows = [row % size for row, size in zip(one.rows, sizes, strict=True)]
-                    own[0].append(self.another(variant, rows))
+            near = [one for one in found if one.variant == variant]
+            sizes = self.space_rows(variant) if near else []
+            for one in near:
+                rows = [row % size for row, size in zip(one.rows, sizes, strict=True)]
+                own[0].append(self.another(variant, rows))
             return own
 
         return Asked(

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..base.checks import hint, shown
-from ..choosing.conditions import COMPARE, Condition, Number, Own, PeakLimit, Reader, Row, Sum
+from ..choosing.conditions import COMPARE, Number, Own, PeakLimit, Reader, Row, Sum
 from ..spaces.index import GLOBALS, digits_of
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..spaces.space import SearchSpace
 
-__all__ = ["NetworkReader", "column_of", "names_choices"]
+__all__ = ["NetworkReader", "column_of"]
 
 _AT = "__at__"
 _DEVICE = re.compile(r"([A-Za-z_]\w*)@([A-Za-z_]\w*)")
@@ -39,6 +39,9 @@ class NetworkReader(Reader):
         `SearchSpace.plan`.
     variant : int or None
         None: a look at the names alone.
+    name : str
+    parsed : dict, optional
+        Texts that were parsed before, of the same space and metrics.
     """
 
     def __init__(
@@ -49,21 +52,23 @@ class NetworkReader(Reader):
         plan: Any,
         variant: int | None = None,
         name: str = "where",
+        parsed: dict[str, list[tuple[str, ast.expr]]] | None = None,
     ) -> None:
         self.space, self.known = space, tuple(metrics)
         self.text, self.name = text, name
         self.plan = plan
         self.variant = 0 if variant is None else variant
+        self.parsed = {} if parsed is None else parsed
+
+    def number(self, value: float) -> Number:
+        try:
+            return Number(Fraction(float(value)))  # what metrics are: float64
+        except OverflowError:
+            raise self.fault(f"{shown(value)} is beyond the range of numbers") from None
 
     def value(self, node: ast.expr) -> Any:
         self.check(node)
-        found = super().value(node)
-        if isinstance(node, ast.Constant) and isinstance(found, Number):
-            try:
-                return Number(Fraction(float(found.value)))  # what metrics are: float64
-            except OverflowError:
-                raise self.fault(f"{shown(node.value)} is beyond the range of numbers") from None
-        return found
+        return super().value(node)
 
     def check(self, node: ast.expr) -> None:
         """Refuse what conditions on networks do not have."""
@@ -98,8 +103,25 @@ class NetworkReader(Reader):
         finally:
             self.text = own
 
-    def conditions(self) -> list[Condition]:
-        return [Condition(one.text.replace(_AT, "@"), one.parts) for one in super().conditions()]
+    def joined(self) -> list[tuple[str, ast.expr]]:
+        found = self.parsed.get(self.text)
+        if found is None:
+            found = [(text.replace(_AT, "@"), node) for text, node in super().joined()]
+            self.parsed[self.text] = found
+        return found
+
+    def adds_up(self, name: str) -> bool:
+        return name in self.known
+
+    def names_choices(self) -> bool:
+        """Whether a condition names a choice of the space: it then differs between variants."""
+        if self.plain_conditions() is not None:
+            return False
+        return any(
+            isinstance(one, ast.Name) and one.id in self.space.variables
+            for _, node in self.joined()
+            for one in ast.walk(node)
+        )
 
     def named(self, name: str) -> Any:
         name = name.replace(_AT, "@")
@@ -194,11 +216,3 @@ def column_of(cell: Any, name: str) -> Any:
         axis = ("width", "depth", "skips", "expansion", "kernel").index(name)
         grid = np.asarray(table[name], float).reshape([-1 if k == axis else 1 for k in range(5)])
     return np.broadcast_to(grid, shape).reshape(-1).copy()
-
-
-def names_choices(text: str, space: SearchSpace) -> bool:
-    """Whether a condition names a choice of the space: it then differs between variants."""
-    return any(
-        isinstance(node, ast.Name) and node.id in space.variables
-        for node in ast.walk(ast.parse(_DEVICE.sub(rf"\1{_AT}\2", text.strip()), mode="eval"))
-    )

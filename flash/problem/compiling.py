@@ -130,6 +130,8 @@ def compile_problem(
     target: Target,
     predictor: AccuracyPredictor | None = None,
     extra: int = 0,
+    *,
+    scored: bool = True,
 ) -> Problem:
     """Compile the tables.
 
@@ -139,6 +141,8 @@ def compile_problem(
         As validated by the caller.
     extra : int
         Columns needed beyond the score and the target's costs, as bits (`PARAMS`, `MACS`).
+    scored : bool
+        Whether the score is needed.
 
     Raises
     ------
@@ -152,10 +156,9 @@ def compile_problem(
     terms = predictor.terms if predictor is not None else None
     if terms is not None:
         extra |= PARAMS | MACS
+    wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
     try:
-        tables = compile_tables(
-            plan, model, SCORE | target.columns(space.family) | extra, link, terms
-        )
+        tables = compile_tables(plan, model, wanted, link, terms)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
