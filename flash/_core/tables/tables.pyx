@@ -103,10 +103,47 @@ cdef const flash_kernels* choose() except NULL:
 
 cdef const flash_kernels* chosen = choose()
 
-# One block is kept between searches: fresh pages cost more than the tables themselves.
-cdef void* spare = NULL
-cdef size_t spare_size = 0
-cdef size_t SPARE_LIMIT = 16 << 20   # bytes
+# Blocks are kept between searches, one for each of a few devices: fresh pages cost more than the
+# tables themselves.
+cdef enum:
+    SPARES = 4
+
+cdef void* spare[SPARES]
+cdef size_t spare_size[SPARES]
+cdef size_t SPARE_LIMIT = 16 << 20   # bytes, of all
+
+
+cdef void* take_spare(size_t size, size_t* found) noexcept:
+    """The smallest block kept that has room for so many bytes, and its size; NULL: there is none.
+    """
+    cdef int i, best = -1
+    cdef void* block
+    for i in range(SPARES):
+        if spare_size[i] >= size and (best < 0 or spare_size[i] < spare_size[best]):
+            best = i
+    if best < 0:
+        return NULL
+    block = spare[best]
+    found[0] = spare_size[best]
+    spare[best] = NULL
+    spare_size[best] = 0
+    return block
+
+
+cdef void keep_spare(void* block, size_t size) noexcept:
+    """Keeps a block in place of the smallest where that is smaller, within the limit."""
+    cdef int i, least = 0
+    cdef size_t every = size
+    for i in range(SPARES):
+        every += spare_size[i]
+        if spare_size[i] < spare_size[least]:
+            least = i
+    if every - spare_size[least] > SPARE_LIMIT or size <= spare_size[least]:
+        free(block)
+        return
+    free(spare[least])
+    spare[least] = block
+    spare_size[least] = size
 
 
 cdef inline size_t whole_lines(size_t size) noexcept nogil:
@@ -274,27 +311,16 @@ cdef class Tables:
     """A compiled problem. Made by `from_arrays` or by the compile module; immutable."""
 
     def __dealloc__(self):
-        global spare, spare_size
         if self.block != NULL:
-            if self.block_size > spare_size and self.block_size <= SPARE_LIMIT:
-                free(spare)
-                spare = self.block
-                spare_size = self.block_size
-            else:
-                free(self.block)
+            keep_spare(self.block, self.block_size)
         free(self.small)
         free(self.packing)
 
     cdef double* reserve(self, size_t n_numbers) except NULL:
         """One block for all rows."""
-        global spare, spare_size
         cdef size_t size = whole_lines(max(n_numbers, <size_t> 1) * sizeof(double))
-        if spare != NULL and spare_size >= size:
-            self.block = spare
-            self.block_size = spare_size
-            spare = NULL
-            spare_size = 0
-        else:
+        self.block = take_spare(size, &self.block_size)
+        if self.block == NULL:
             self.block_size = size
             self.block = flash_memory(size)
             if self.block == NULL:
