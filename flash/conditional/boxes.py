@@ -37,6 +37,9 @@ BITS = 46  # of a sum that is no exact one, in the solver
 FEW = 2000  # rows, of which what all values are multiples of is worked out
 OFF = 0.1  # units that rounding may move a number by before it is rounded outward
 EQUAL = 1e-12  # relative: objectives that are no exact sums are equal so far
+KEPT = 1 << 20  # numbers of rows that are kept for the next search
+
+_kept: list[Any] = []
 
 
 class Asked(Record):
@@ -88,6 +91,7 @@ class Boxes:
         self.evals, self.notify = evals, notify
         self.upper = [one for row in asked.rows for one in _upper(row)]
         self._limits: dict[tuple[float, float, float], float] = {}
+        self._dense: npt.NDArray[np.float64] = np.zeros(0)
         self.best: Answer | None = None
         self.left_out: list[tuple[int, tuple[int, ...], int]] = []  # answers, and how near
         self.stopped: str | None = None
@@ -202,7 +206,7 @@ class Boxes:
             values = np.ceil(values / unit + OFF)
         core = Choices(
             start, values,
-            np.concatenate(rows or [values[:0]]).reshape(len(rows), len(values)), np.array(limits),
+            self.dense(box.variant, rows, len(values)), np.array(limits),
             *self.sparse(box.variant, clauses, keep, start),
             unit=1.0 if len(values) > FEW else _common(values, start),
             time_limit_s=max(self.ends_at - perf_counter(), 0.0),
@@ -260,7 +264,10 @@ class Boxes:
         if form.exact:
             ((_, weight),) = form.weights.items()
             # one column in its unit: the limit is what decides
-            rows.append(self.whole_numbers(form, box.variant, keep))
+            if keep is None and weight > 0.0:
+                rows.append(next(iter(form.weights)))
+            else:
+                rows.append(self.whole_numbers(form, box.variant, keep))
             key = (limit, form.constant, abs(weight))
             if key not in self._limits:
                 most = (Fraction(limit) - Fraction(form.constant)) / Fraction(abs(weight))
@@ -272,6 +279,20 @@ class Boxes:
         slack = EQUAL * (abs(limit) + abs(form.constant))
         rows.append(np.floor(values / unit - OFF))
         limits.append(float(ceil((limit - form.constant + slack) / unit)))
+
+    def dense(self, variant: int, rows: Sequence[Any], n: int) -> npt.NDArray[np.float64]:
+        """Return rows, each an array or the column that it is, as one array: until the next call.
+        """
+        size = len(rows) * n
+        if len(self._dense) < size:
+            self._dense = _taken(size)
+        found = self._dense[:size].reshape(len(rows), n)
+        for own, row in zip(found, rows, strict=True):
+            if isinstance(row, tuple):
+                self.tables.put(variant, *row, own)
+            else:
+                own[:] = row
+        return found
 
     def peaks(self, box: Box) -> list[Clause]:
         """Return that some cell has at least the box's peak."""
@@ -448,6 +469,7 @@ class Boxes:
                 continue
             most = min(most, -bound)
             self.look_at(box, rows, most, heap)
+        _kept[:] = [self._dense] if len(self._dense) <= KEPT else []
         if self.best is not None and (not heap or not self.worth(-heap[0][0])):
             return self.best.value
         return -heap[0][0] if heap else -inf
@@ -523,6 +545,15 @@ class Boxes:
 
 
 NO_ROWS = (np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
+
+
+def _taken(size: int) -> npt.NDArray[np.float64]:
+    """Return room for so many numbers: that of an earlier search, whose pages are in place."""
+    try:
+        found = _kept.pop()
+    except IndexError:
+        return np.empty(size)
+    return found if len(found) >= size else np.empty(size)
 
 
 class _Zeros(dict[tuple[int, int], float]):

@@ -203,6 +203,11 @@ class Tables:
             self._whole[key] = found
         return found
 
+    def put(self, variant: int, device: int, k: int, out: npt.NDArray[np.float64]) -> None:
+        """Write `whole` to an array."""
+        if not self.devices[device].problem.tables.put(variant, k, out):
+            out[:] = 0.0
+
     def peak(self, variant: int, device: int) -> float:
         """Return the greatest number of a device's peaks."""
         return max(self.devices[device].problem.tables.ends(variant, Column.PEAK)[1])

@@ -7,7 +7,7 @@
 
 import os
 
-from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
+from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release,
                              PyObject_GetBuffer)
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY, ceil, exp, isfinite, log, sqrt
@@ -183,6 +183,26 @@ cdef int64_t read(object data, double* out, int64_t room) except -1:
         if not isfinite(out[i]):
             raise ValueError("columns must hold numbers that are finite")
     return n
+
+
+cdef const flash_variant* variant_of(Tables tables, int variant, int column) except NULL:
+    if not 0 <= variant < tables.problem.n_variants:
+        raise IndexError("variant")
+    if not 0 <= column < FLASH_COLUMNS:
+        raise IndexError("column")
+    return &tables.problem.variants[variant]
+
+
+cdef int put_column(const flash_variant* v, int column, double* out, int64_t room) noexcept nogil:
+    """Writes a column of all cells, one after another; false where they are not so many numbers."""
+    cdef int c
+    for c in range(v.n_cells):
+        if v.cells[c].rows > room:
+            return 0
+        memcpy(out, v.cells[c].column[column], v.cells[c].rows * sizeof(double))
+        out += v.cells[c].rows
+        room -= v.cells[c].rows
+    return room == 0
 
 
 cdef class Classes:
@@ -551,36 +571,37 @@ cdef class Tables:
     def whole(self, int variant, int column):
         """One column of all cells, one after another, as bytes of float64; None where it is absent.
         """
-        cdef flash_variant* v
+        cdef const flash_variant* v = variant_of(self, variant, column)
         cdef int64_t n = 0
         cdef int c
         cdef bytes found
-        cdef char* at
-        if not 0 <= variant < self.problem.n_variants:
-            raise IndexError("variant")
-        if not 0 <= column < FLASH_COLUMNS:
-            raise IndexError("column")
         if not self.problem.present >> column & 1:
             return None
-        v = &self.problem.variants[variant]
         for c in range(v.n_cells):
             n += v.cells[c].rows
         found = PyBytes_FromStringAndSize(NULL, n * sizeof(double))
-        at = PyBytes_AS_STRING(found)
-        for c in range(v.n_cells):
-            memcpy(at, v.cells[c].column[column], v.cells[c].rows * sizeof(double))
-            at += v.cells[c].rows * sizeof(double)
+        put_column(v, column, <double*> PyBytes_AS_STRING(found), n)
         return found
+
+    def put(self, int variant, int column, out):
+        """Writes `whole` to a buffer of float64; False where the column is absent."""
+        cdef const flash_variant* v = variant_of(self, variant, column)
+        cdef Py_buffer view
+        if not self.problem.present >> column & 1:
+            return False
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
+        try:
+            if view.itemsize != sizeof(double) or view.format[0] != b"d" or not put_column(
+                    v, column, <double*> view.buf, view.len // <int64_t> sizeof(double)):
+                raise ValueError("out must hold a float64 for each row")
+        finally:
+            PyBuffer_Release(&view)
+        return True
 
     def ends(self, int variant, int column) -> tuple:
         """What a column holds at least and at most, of each cell; zeros where it is absent."""
-        cdef flash_variant* v
+        cdef const flash_variant* v = variant_of(self, variant, column)
         cdef int c
-        if not 0 <= variant < self.problem.n_variants:
-            raise IndexError("variant")
-        if not 0 <= column < FLASH_COLUMNS:
-            raise IndexError("column")
-        v = &self.problem.variants[variant]
         if not self.problem.present >> column & 1:
             return (0.0,) * v.n_cells, (0.0,) * v.n_cells
         return (tuple([v.cells[c].low[column] for c in range(v.n_cells)]),
