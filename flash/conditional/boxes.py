@@ -453,22 +453,28 @@ class Boxes:
         """Search; return what nothing that is left exceeds."""
         heap: list[tuple[float, int, Box]] = []
         variants = range(len(self.tables.scored.problem.tables.rows))
-        for variant in variants:
-            if self.clauses(variant) is not None:
-                box = whole_box(self.tables, variant, self.keys)
-                heappush(heap, (-self.roughly(box), self.next(), box))
-        while heap and not self.ended():
-            bound, _, box = heappop(heap)
-            if not self.worth(-bound):
-                break
-            most, rows = self.solve(box, -bound)
-            if self.ended() and rows is None:
-                heappush(heap, (bound, self.next(), box))
-                break
-            if rows is None:
-                continue
-            most = min(most, -bound)
-            self.look_at(box, rows, most, heap)
+        at = -inf, 0, Box(0, {}, {})  # what is looked at: all of them
+        try:
+            for variant in variants:
+                if self.clauses(variant) is not None:
+                    box = whole_box(self.tables, variant, self.keys)
+                    heappush(heap, (-self.roughly(box), self.next(), box))
+            while heap and not self.ended():
+                at = heappop(heap)
+                bound, _, box = at
+                if not self.worth(-bound):
+                    break
+                most, rows = self.solve(box, -bound)
+                if self.ended() and rows is None:
+                    heappush(heap, at)
+                    break
+                if rows is None:
+                    continue
+                most = min(most, -bound)
+                self.look_at(box, rows, most, heap)
+        except KeyboardInterrupt:  # what comes while the core works is noted by `solve`
+            self.stopped = "interrupt"
+            heappush(heap, at)
         _kept[:] = [self._dense] if len(self._dense) <= KEPT else []
         if self.best is not None and (not heap or not self.worth(-heap[0][0])):
             return self.best.value
