@@ -86,6 +86,7 @@ class Ask:
         self.method, self.seed = given["method"], given["seed"]
         self.texts = texts_of(given["where"])
         self.parsed: dict[str, list[tuple[str, ast.expr]]] = {}
+        self.plain: set[str] = set()  # texts that compare metrics with numbers
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
@@ -96,7 +97,8 @@ class Ask:
             row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", fraction_of(least)))
             self.limits.append(Limit("min_nn_degree", row))
             self.where = (*self.where, f"nn_degree >= {least!r}")
-        self.choices = [text for text in self.texts if self.reader(text).names_choices()]
+        some = [text for text in self.texts if text not in self.plain]
+        self.choices = [text for text in some if self.reader(text).names_choices()]
         self.on_choices = self._conditions_on_choices()
         self.least_accuracy = least_of(budgets.get("min_accuracy"))
         self.floor = -inf
@@ -119,9 +121,13 @@ class Ask:
         costs = [one for metric in COSTS for one in self.suffixed(metric)]
         return [*costs, "params", "macs", "nn_degree"]
 
+    @cached
+    def known(self) -> tuple[str, ...]:
+        """What conditions may name beside choices."""
+        return ("accuracy", *self.metrics)
+
     def reader(self, text: str, variant: int | None = None) -> NetworkReader:
-        known = ["accuracy", *self.metrics]
-        return NetworkReader(self.space, known, text, self.plan, variant, parsed=self.parsed)
+        return NetworkReader(self.space, self.known, text, self.plan, variant, parsed=self.parsed)
 
     # objectives
 
@@ -191,7 +197,13 @@ class Ask:
     def _text_limits(self) -> list[Limit]:
         found: list[Limit] = []
         for text in self.texts:
-            for condition in self.reader(text).conditions():
+            reader = self.reader(text)
+            conditions = reader.plain_conditions()
+            if conditions is None:
+                conditions = reader.conditions()
+            else:
+                self.plain.add(text)
+            for condition in conditions:
                 for part in condition.parts:
                     if isinstance(part, Row):
                         found += self._known(text, condition.text, part)
@@ -373,19 +385,30 @@ class Ask:
 
 def _meets_all(metrics: Mapping[str, float], limits: Sequence[Limit]) -> bool:
     return all(
-        COMPARE[one.row.sign](
-            sum(factor * Fraction(metrics[name]) for name, factor in one.row.terms.items()),
-            one.row.limit,
-        )
+        COMPARE[one.row.sign](_sum(metrics, one.row.terms), one.row.limit)
         for one in limits
         if one.accuracy is None
     )
 
 
+def _sum(metrics: Mapping[str, float], terms: Mapping[str, Fraction]) -> Fraction | int:
+    if len(terms) == 1:
+        ((name, factor),) = terms.items()
+        own = Fraction(metrics[name])
+        return own if _is_one(factor) else factor * own
+    return sum(factor * Fraction(metrics[name]) for name, factor in terms.items())
+
+
 def _tamed(row: Row) -> Row:
     """Return a condition whose limit is no larger than it has to be: no sum comes near it."""
+    if row.limit.numerator.bit_length() <= 100 and all(map(_is_one, row.terms.values())):
+        return row
     most = BEYOND * max(map(abs, row.terms.values()))
     return row.replace(limit=max(-most, min(most, row.limit)))
+
+
+def _is_one(factor: Fraction) -> bool:
+    return factor.numerator == 1 and factor.denominator == 1
 
 
 def fraction_of(value: float) -> Fraction:

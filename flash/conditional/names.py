@@ -115,8 +115,6 @@ class NetworkReader(Reader):
 
     def names_choices(self) -> bool:
         """Whether a condition names a choice of the space: it then differs between variants."""
-        if self.plain_conditions() is not None:
-            return False
         return any(
             isinstance(one, ast.Name) and one.id in self.space.variables
             for _, node in self.joined()

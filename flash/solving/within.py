@@ -105,14 +105,16 @@ def _of_several(
     devices = list(target.targets.values())
     found: dict[str, float] = {}
     for i, (name, cost) in enumerate(zip(MAXIMA, costs, strict=True)):
+        if cost is None:
+            continue
         metric = TERMS[METRIC_OF[name]]
         modelling = [one for one in devices if metric not in COSTS or metric in one.metrics]
-        if cost is not None and not modelling:
+        if not modelling:
             raise ArgumentError(
                 f"{name} cannot be used: none of the devices models {metric} "
                 f"(they model {', '.join(target.metrics)})"
             )
         alone = [cost if k == i else None for k in range(len(costs))]
-        found |= read_budgets(alone, None, (modelling or devices)[0], predicted)[0]
+        found |= read_budgets(alone, None, modelling[0], predicted)[0]
     nothing = [None] * len(costs)
     return found | read_budgets(nothing, min_accuracy, devices[0], predicted)[0]
