@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from time import perf_counter
 
+import numpy as np
+
 from ..base.checks import flag, integer, listener, number, public, shown
 from ..base.record import Record, deferred
 from ..errors import ArgumentError, ArgumentTypeError
@@ -195,7 +197,7 @@ def best(question: Question, limits: Limits, start: Sequence[Sequence[int]] = ()
         if found.picks is None or found.value is None or not found.proven:
             return _of_first(first, found.picks, nodes, found.stopped)
         start = [found.picks]
-        if goal.kind != "product":
+        if goal is not question.goals[-1] and goal.kind != "product":
             parts = with_clauses(goal.kept(found.value), question.problem)
             held.append(Condition("", tuple(parts)))
     assert first is not None
@@ -336,11 +338,12 @@ def told_choices(problem: ChoiceProblem, picks: Sequence[int]) -> dict[str, str 
 def told_metrics(problem: ChoiceProblem, picks: Sequence[int]) -> dict[str, float]:
     """Return an answer's metrics, exactly summed."""
     found: dict[str, float] = {}
+    taken = np.array([i for i in picks if i >= 0])
     for name in problem.metrics:
         column = problem.exact(name)
-        own = [int(column.whole[i]) for i in picks if i >= 0]
+        own = map(int, column.whole[taken].tolist())
         whole = max(own) if name in problem.peaks else sum(own)
-        found[name] = float(column.scale * whole)
+        found[name] = whole * column.scale.numerator / column.scale.denominator
     return found
 
 

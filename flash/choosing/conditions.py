@@ -217,6 +217,8 @@ def read_sum(name: str, text: str, problem: ChoiceProblem) -> Row:
         With the constant as its limit, negated.
     """
     reader = Reader(problem, text, name)
+    if text.isascii() and reader.adds_up(text):
+        return Row({text: Fraction(1)}, {}, "<=", Fraction(0))
     value = reader.value(reader.body())
     if isinstance(value, Peak):
         return Row({value.metric: Fraction(1)}, {}, "peak", Fraction(0))

@@ -12,7 +12,7 @@ from ..base.checks import shown
 from ..base.record import Record
 from ..errors import ArgumentError
 from .conditions import Clause, Condition, Link, PeakLimit, Row, labels_of, linked
-from .numbers import Exact, combined, exact, most_of_sums, rounded
+from .numbers import Exact, combined, divisor_of, exact, most_of_sums, rounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,9 +103,11 @@ class Model:
         self.linked, rest = linked([one for one in parts if isinstance(one, Link)])
         clauses = [one for one in parts if isinstance(one, Clause)] + rest
         self.kept: npt.NDArray[np.bool_] = np.ones(len(self.place), bool)
+        self.all_kept = True
         for limit in parts:
             if isinstance(limit, PeakLimit):
                 self.kept &= self._expanded(_below(problem.exact(limit.metric), limit), True)
+                self.all_kept = False  # until they are counted
         for clause in clauses:
             self._add_clause(clause)
         self._renumber()
@@ -191,6 +193,7 @@ class Model:
             keep[options[0]] = True
             first, end = self.start[g], self.start[g + 1]
             self.kept[first:end] &= keep[first:end]
+            self.all_kept = False
             return
         order = np.argsort([int(g) for g in clause.masks])
         options = [options[i] for i in order]
@@ -210,16 +213,22 @@ class Model:
 
     def _renumber(self) -> None:
         """What is ruled out by itself goes."""
+        if self.all_kept:
+            self.own_start: npt.NDArray[np.int32] = self.start
+            return
         counts = np.add.reduceat(self.kept, self.start[:-1])
         self.empty |= bool((counts == 0).any())
-        self.own_start: npt.NDArray[np.int32] = np.concatenate(([0], np.cumsum(counts))).astype(
-            np.int32
-        )
+        self.own_start = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         self.all_kept = bool(self.kept.all())
 
     def column_of(self, row: Row) -> Exact:
         """Return the sum that a row compares, of each option of the core that is left."""
         problem = self.problem
+        plain = self.all_kept and len(self.place) == len(problem._labels)
+        if plain and len(row.terms) == 1 and not row.own:
+            ((name, factor),) = row.terms.items()
+            if factor == 1:
+                return problem.exact(name)
         terms = [(factor, problem.exact(name)) for name, factor in row.terms.items()]
         for (name, g), factor in row.own.items():
             values = np.zeros(len(problem._labels))
@@ -241,7 +250,7 @@ class Model:
     def _upper(self, row: Row) -> list[tuple[Any, Fraction, int]]:
         """Return a row as sums of integers that are at most an integer: (numbers, scale, limit)."""
         column = self.column_of(row)
-        limit = row.limit / column.scale
+        limit = row.limit if column.scale == 1 else row.limit / column.scale
         whole, top = column.whole, limit.numerator // limit.denominator
         least = -((-limit.numerator) // limit.denominator)
         if row.sign == "<=":
@@ -389,7 +398,7 @@ class Model:
             return Found(None, None, low, stopped is None, bool(by), stopped, nodes)
         value, picked = core.best
         places = self.place if self.all_kept else self.place[self.kept]
-        picks = tuple(int(one) for one in places[picked])
+        picks = tuple(places[picked].tolist())
         return Found(picks, int(-value) * scale, low, stopped is None, bool(by), stopped, nodes)
 
     def _labels(self) -> tuple[Any, Any, int]:
@@ -473,11 +482,10 @@ def _excess(size: int) -> int:
 
 def _unit(costs: Any, start: Any) -> float:
     """Return what sums differ by: a multiple of it."""
-    first = np.repeat(costs[start[:-1]], np.diff(start))
-    differences = np.abs(costs - first)
-    if not differences.any():
+    if divisor_of(costs[: start[1]] - costs[0]) == 1:  # those of the first group say it already
         return 1.0
-    return float(np.gcd.reduce(differences.astype(np.int64)))
+    first = np.repeat(costs[start[:-1]], np.diff(start))
+    return float(divisor_of(costs - first) or 1)
 
 
 def _whole_bound(core: Choices, unit: float) -> int | None:

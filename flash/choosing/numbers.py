@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Exact", "combined", "exact", "fraction", "most_of_sums"]
+__all__ = ["Exact", "combined", "divisor_of", "exact", "fraction", "most_of_sums", "size_of"]
 
 LARGEST = 2.0**53
 PLACES = 18  # decimal places that are looked for
+FAR = 1 << 50  # sums below it are within the solver's range by far
+SOME = 16  # numbers that are looked at before all are
 
 
 class Exact(Record):
@@ -48,27 +50,47 @@ def fraction(value: Any) -> Fraction:
         return value
     if isinstance(value, int):
         return Fraction(value)
-    return Fraction(repr(float(value)))
+    value = float(value)
+    if value.is_integer() and abs(value) < LARGEST:
+        return Fraction(int(value))
+    return Fraction(repr(value))
 
 
 def exact(values: npt.NDArray[np.float64]) -> Exact:
     """Return a column of finite numbers exactly: as decimals where few places do."""
-    largest = float(np.abs(values).max(initial=0.0))
-    for places in range(PLACES + 1):
+    largest = size_of(values)
+    some = values[:SOME]
+    if largest < LARGEST and (np.rint(values) == values).all():
+        return _reduced(values, Fraction(1))
+    for places in range(1, PLACES + 1):
         factor = 10.0**places
         if largest * factor >= LARGEST:
             break
-        whole = np.rint(values * factor)
         # the nearest double of the decimal is the value: division rounds to the nearest
-        if np.array_equal(whole / factor, values):
+        if not (np.rint(some * factor) / factor == some).all():
+            continue
+        whole = np.rint(values * factor)
+        if (whole / factor == values).all():
             return _reduced(whole, Fraction(1, 10**places))
     return _by_fractions(values)
 
 
+def size_of(values: npt.NDArray[np.float64]) -> float:
+    """Return the largest of the numbers' sizes."""
+    if not values.size:
+        return 0.0
+    return max(float(np.maximum.reduce(values)), -float(np.minimum.reduce(values)))
+
+
+def divisor_of(whole: npt.NDArray[np.float64]) -> int:
+    """Return the greatest common divisor of integers."""
+    if gcd(*map(int, whole[:SOME].tolist())) == 1:  # so it is of all
+        return 1
+    return int(np.gcd.reduce(np.abs(whole).astype(np.int64)))
+
+
 def _reduced(whole: npt.NDArray[np.float64], scale: Fraction) -> Exact:
-    if not whole.size:
-        return Exact(whole, scale)
-    common = int(np.gcd.reduce(np.abs(whole).astype(np.int64)))
+    common = divisor_of(whole) if whole.size else 1
     if common > 1:
         return Exact(whole / common, scale * common)
     return Exact(whole, scale)
@@ -90,6 +112,8 @@ def _by_fractions(values: npt.NDArray[np.float64]) -> Exact:
 
 def combined(terms: Sequence[tuple[Fraction, Exact]]) -> Exact:
     """Return the sum of columns times factors, exactly."""
+    if len(terms) == 1 and terms[0][0] == 1:
+        return terms[0][1]
     factors = [factor * column.scale for factor, column in terms]
     base = lcm(*(one.denominator for one in factors))
     whole = [one.numerator * (base // one.denominator) for one in factors]
@@ -113,9 +137,13 @@ def combined(terms: Sequence[tuple[Fraction, Exact]]) -> Exact:
 
 
 def most_of_sums(whole: Any, start: npt.NDArray[np.int32]) -> int:
-    """Return what no sum of one number a group exceeds in size."""
+    """Return what no sum of one number a group exceeds in size: of small ones not the least."""
     if not len(whole):
         return 0
+    if whole.dtype != object:
+        most = (len(start) - 1) * int(size_of(whole))
+        if most < FAR:
+            return most
     size = np.abs(whole)
     return int(np.add.reduce(np.maximum.reduceat(size, start[:-1])))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ChoiceProblem", "refuse_others"]
 
 MOST = 10_000_000  # names in a list
+INF = float("inf")
 WIDE = 1e12  # the largest number of a column, in its smallest: beyond it units may be mixed
 FORMAT = "flash-choice-problem-1"
 
@@ -110,9 +111,12 @@ class ChoiceProblem:
                 raise ArgumentError(
                     f"{group_name} {shown(name)} has the {option_name} {shown(twice)} twice"
                 )
-        self._values: dict[str, npt.NDArray[np.float64]] = {
-            name: _column(name, one, n) for name, one in _table("metrics", metrics).items()
-        }
+        self._values: dict[str, npt.NDArray[np.float64]] = {}
+        self._wide: list[str] = []  # metrics that may have mixed units
+        for name, one in _table("metrics", metrics).items():
+            self._values[name], spread = _column(name, one, n)
+            if spread > WIDE:
+                self._wide.append(name)
         if not self._values:
             raise ArgumentError("metrics must hold at least one, got none")
         self.metrics: tuple[str, ...] = tuple(self._values)
@@ -170,7 +174,8 @@ class ChoiceProblem:
 
         import numpy as np
 
-        for name, values in self._values.items():
+        for name in self._wide:
+            values = self._values[name]
             size = np.abs(values[values != 0.0])
             if size.size and size.max() / size.min() > WIDE:
                 warnings.warn(
@@ -212,11 +217,12 @@ class ChoiceProblem:
 
     def exact(self, metric: str) -> Exact:
         """Return a metric's numbers as integers times a fraction."""
-        from .numbers import exact
+        found = self._exact.get(metric)
+        if found is None:
+            from .numbers import exact
 
-        if metric not in self._exact:
-            self._exact[metric] = exact(self._values[metric])
-        return self._exact[metric]
+            found = self._exact[metric] = exact(self._values[metric])
+        return found
 
     @property
     def size(self) -> int:
@@ -351,7 +357,7 @@ class ChoiceProblem:
                 own = [given.shape[1]] * len(given)
                 if own != (lengths or own):
                     raise ArgumentError(f"metrics: {shown(name)} has another shape than the first")
-                lengths, columns[name] = own, given.astype(float).reshape(-1)
+                lengths, columns[name] = own, given.reshape(-1)
                 continue
             rows = list(given) if is_list(given) and len(given) <= MOST else []
             if not rows or not all(map(is_list, rows)):
@@ -508,7 +514,8 @@ def _attribute(name: str, given: Any, n: int) -> list[Any]:
     return found
 
 
-def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
+def _column(name: str, given: Any, n: int) -> tuple[npt.NDArray[np.float64], float]:
+    """Return a column of finite numbers, and how many times the smallest the largest may be."""
     import numpy as np
 
     if not name or type(name) is not str:
@@ -523,13 +530,16 @@ def _column(name: str, given: Any, n: int) -> npt.NDArray[np.float64]:
         raise ArgumentError(f"metrics: {shown(name)} holds something that is no number") from None
     if found.shape != (n,):
         raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {found.shape}")
+    low, high = float(np.minimum.reduce(found)), float(np.maximum.reduce(found))
+    if 0.0 < low and high < INF:
+        return found, high / low
     bad = np.flatnonzero(~np.isfinite(found))
     if bad.size:
         raise ArgumentError(
             f"metrics: {shown(name)} must hold finite numbers, got {found[bad[0]]} at place "
             f"{bad[0]}"
         )
-    return found
+    return found, INF
 
 
 def _states(name: str, given: Any, n: int) -> list[str | None] | None:
