@@ -97,17 +97,26 @@ def _reduced(whole: npt.NDArray[np.float64], scale: Fraction) -> Exact:
 
 
 def _by_fractions(values: npt.NDArray[np.float64]) -> Exact:
-    """Decimals of many places, or of both very large and very small numbers, by Python's integers;
-    what has more than 17 significant places as the binary fraction that it is."""
-    parts = [fraction(one) for one in values.tolist()]
-    base = lcm(*(one.denominator for one in parts))
-    whole = [one.numerator * (base // one.denominator) for one in parts]
+    """Decimals of many places, or of both very large and very small numbers, by Python's integers.
+    """
+    parts = [_decimal(one) for one in values.tolist()]
+    most = max(places for _, places in parts)
+    tens = [10**i for i in range(most + 1)]
+    whole = [digits * tens[most - places] for digits, places in parts]
     common = gcd(*whole) or 1
-    scale = Fraction(common, base)
+    scale = Fraction(common, tens[most])
     whole = [one // common for one in whole]
-    if max(map(abs, whole), default=0) < LARGEST:
+    if max(map(abs, whole)) < LARGEST:
         return Exact(np.array(whole, float), scale)
     return Exact(np.array(whole, object), scale)
+
+
+def _decimal(value: float) -> tuple[int, int]:
+    """Return a number as it is written: digits, and how many of them are decimal places."""
+    digits, _, exponent = repr(value).partition("e")
+    whole, _, rest = digits.partition(".")
+    places = len(rest) - int(exponent or 0)
+    return (int(whole + rest), places) if places >= 0 else (int(whole + rest) * 10**-places, 0)
 
 
 def combined(terms: Sequence[tuple[Fraction, Exact]]) -> Exact:
