@@ -174,6 +174,10 @@ class Target(Record):
     @property
     def metrics(self) -> tuple[str, ...]:
         """The costs that this target models."""
+        return self._metrics
+
+    @cached
+    def _metrics(self) -> tuple[str, ...]:
         some = next(iter(self.coefficients.values()))
         return tuple(name for name in COSTS if name in some)
 

@@ -196,8 +196,7 @@ def compile_each(
 
 def keep(problem: Problem, extra: int) -> None:
     """Keep a problem until the next is compiled, for what is asked of its answer."""
-    rows = sum([sum(cells) for cells in problem.tables.rows])
-    if rows * 8 * (Column.MACS + 1) <= KEPT_BYTES:
+    if problem.tables.size_bytes <= KEPT_BYTES:
         _kept[:] = [(problem, extra)]
 
 

@@ -87,9 +87,11 @@ class Objective(Record):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user may not have meant: a cost that the objective rewards."""
+        if self.exponents is None:
+            return ()
         return tuple(
             f"the objective rewards a larger {term} (exponent {e:g}): did you mean {-e:g}?"
-            for term, e in zip(TERMS, self.exponents or (), strict=False)
+            for term, e in zip(TERMS, self.exponents, strict=False)
             if term in COSTS and e > 0.0
         )
 

@@ -131,11 +131,15 @@ def _used(space: SearchSpace, count: int) -> int:
 def row_of(space: SearchSpace, variant: int, rows: Sequence[int]) -> Row:
     """Return the row of choice indices for a variant and one row number per cell."""
     lengths, each = space.lengths, space.variables_per_cell
-    row = digits_of(variant, lengths[:GLOBALS])
-    for number in rows:
-        start = len(row)
-        row += digits_of(number, lengths[start : start + each])
-    return (*row, *[0] * (len(lengths) - len(row)))
+    row = [0] * len(lengths)
+    start = end = 0
+    for number in (variant, *rows):  # digits in place: every search goes this way
+        start, end = end, end + each if end else GLOBALS
+        for k in range(end - 1, start - 1, -1):
+            length = lengths[k]
+            row[k] = number % length
+            number //= length
+    return tuple(row)
 
 
 def rows_of(space: SearchSpace, row: Sequence[int]) -> tuple[int, Row]:

@@ -189,14 +189,15 @@ cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
     """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
-    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
+    cdef int64_t k2 = op.kernel * op.kernel_width
+    cdef int64_t g = op.in_channels if op.groups == 1 else op.in_channels // op.groups
     cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
     cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
     cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
     cdef double weights = <double> (k2 * padded) * <double> out
-    cdef int k
-    for k in range(CPU_FEATURES):
-        f[k] = 0.0
+    # one by one: vectors are stored then, a loop becomes a slow string instruction
+    f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = 0.0
+    f[8] = f[9] = f[10] = f[11] = f[12] = f[13] = f[14] = f[15] = f[16] = 0.0
     if op.kind == OP_ADD:
         f[13] = maps
         f[16] = 1.0

@@ -608,6 +608,11 @@ cdef class Tables:
                 tuple([v.cells[c].high[column] for c in range(v.n_cells)]))
 
     @property
+    def size_bytes(self) -> int:
+        """Of the block that the rows lie in."""
+        return self.block_size
+
+    @property
     def size(self) -> int:
         """Configurations."""
         total = 0
