@@ -97,8 +97,7 @@ def _reduced(whole: npt.NDArray[np.float64], scale: Fraction) -> Exact:
 
 
 def _by_fractions(values: npt.NDArray[np.float64]) -> Exact:
-    """Decimals of many places, or of both very large and very small numbers, by Python's integers.
-    """
+    """Decimals of many places, or of very large and very small numbers, by Python's integers."""
     parts = [_decimal(one) for one in values.tolist()]
     most = max(places for _, places in parts)
     tens = [10**i for i in range(most + 1)]

@@ -531,7 +531,7 @@ def _column(name: str, given: Any, n: int) -> tuple[npt.NDArray[np.float64], flo
     if found.shape != (n,):
         raise ArgumentError(f"metrics: {shown(name)} must have {n} numbers, got {found.shape}")
     low, high = float(np.minimum.reduce(found)), float(np.maximum.reduce(found))
-    if 0.0 < low and high < INF:
+    if low > 0.0 and high < INF:
         return found, high / low
     bad = np.flatnonzero(~np.isfinite(found))
     if bad.size:

@@ -281,15 +281,15 @@ class Boxes:
         limits.append(float(ceil((limit - form.constant + slack) / unit)))
 
     def dense(self, variant: int, rows: Sequence[Any], n: int) -> npt.NDArray[np.float64]:
-        """Return rows, each an array or the column that it is, as one array: until the next call.
-        """
+        """Return rows, each an array or the column that it is, as one array, till the next call."""
         size = len(rows) * n
         if len(self._dense) < size:
             self._dense = _taken(size)
         found = self._dense[:size].reshape(len(rows), n)
         for own, row in zip(found, rows, strict=True):
             if isinstance(row, tuple):
-                self.tables.put(variant, *row, own)
+                device, k = row
+                self.tables.put(variant, device, k, own)
             else:
                 own[:] = row
         return found

@@ -158,6 +158,7 @@ class Tables:
         self._sizes = scored.problem.tables.rows
         # of the last answer what each device says
         self._told: tuple[int, Sequence[int], dict[int, list[float]]] = (-1, (), {})
+        self._forms: dict[str, Form] = {}
         self._forms = self._plain_forms()
 
     def _plain_forms(self) -> dict[str, Form]:
@@ -165,7 +166,6 @@ class Tables:
         whole = Box(0, {}, {})
         names = ["nn_degree", "params", "macs"]
         names += ["score"] * (self.log_macs == 0.0 and self.log_params == 0.0)
-        self._forms: dict[str, Form] = {}
         found = {name: self.form(name, whole, True) for name in names}
         for device in self.costs:
             if not device.classes and device.leakage == 0.0:
@@ -205,8 +205,8 @@ class Tables:
             self._whole[key] = found
         return found
 
-    def put(self, variant: int, device: int, k: int, out: npt.NDArray[np.float64]) -> None:
-        """Write `whole` to an array."""
+    def put(self, variant: int, device: int, k: int, out: Any) -> None:
+        """Write `whole` to an array of float64."""
         if not self.devices[device].problem.tables.put(variant, k, out):
             out[:] = 0.0
 
