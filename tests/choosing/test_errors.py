@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import flash
+from flash.choosing.conditions import read_conditions
 from flash.errors import ArgumentError, ArgumentTypeError
 
 PROBLEM = flash.ChoiceProblem.from_arrays(
@@ -222,3 +223,23 @@ def test_memory_is_told_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "sysconf", lambda name: 64)
     with pytest.raises(ArgumentError, match=r"needs about .* GiB \(1600 options, 1 conditions\)"):
         flash.choose(problem, minimize="loss", where="ms <= 50")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss <= 3", "ms<4.50", " ms >= 1e0 and loss != 2", "loss == 07", "loss <= 1_0", "ms > .5",
+        "loss <= 5. and ms <= 0.1e1", "kib <= 4 and ms <= 4", "loss <= 1e999", "lambda <= 3",
+        "lossy <= 3", "loss <= 3 and", "loss <= 3  and ms > 1", "ms <= 0x10",
+    ],
+)  # fmt: skip
+def test_plain_conditions_are_read_as_others(text: str) -> None:
+    """With parentheses around it a condition goes through the parser."""
+
+    def read(one: str) -> Any:
+        try:
+            return [(own.text, own.parts) for own in read_conditions(one, PROBLEM)]
+        except ArgumentError as error:
+            return str(error).partition(": ")[2]
+
+    assert read(text) == read(f"({text})")

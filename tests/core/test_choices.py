@@ -104,6 +104,41 @@ def test_linked_groups_take_one_label(seed: int) -> None:
     checked(made, core, max(kept, default=None))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_linked_groups_of_many_options(seed: int) -> None:
+    """The best of each label alone, with the other options gone."""
+    draw = np.random.default_rng(seed)
+    sizes = draw.integers(300, 700, 3)
+    start = np.r_[0, np.cumsum(sizes)].astype(np.int32)
+    n = int(start[-1])
+    values = draw.integers(0, 10**6, n).astype(float)
+    rows = draw.integers(0, 1000, (2, n)) + np.floor(values / 1e3)
+    limits = np.floor(rows.mean(1) * draw.uniform(1.0, 3.5, 2))
+    label = draw.integers(0, 9, n).astype(np.int32)
+    linked = np.array([0, 2], np.int32)
+    alone = []
+    for one in range(9):
+        keep = label == one
+        keep[start[1] : start[2]] = True
+        own = np.r_[0, np.cumsum(np.add.reduceat(keep, start[:-1]))].astype(np.int32)
+        core = Choices(own, values[keep], np.ascontiguousarray(rows[:, keep]), limits, *NONE)
+        core.solve()
+        if core.best is not None:
+            alone.append(core.best[0])
+    core = Choices(start, values, rows, limits, *NONE)
+    core.link(linked, label, 9)
+    core.solve()
+    best = None if core.best is None else core.best[0]
+    assert best == max(alone, default=None)
+    assert best is None or core.bound == best
+
+
+def test_labels_beyond_those_that_there_are() -> None:
+    core = Choices(np.array([0, 2], np.int32), np.ones(2), np.zeros((0, 2)), np.zeros(0), *NONE)
+    with pytest.raises(ValueError, match="label 3 of option 1"):
+        core.link(np.zeros(1, np.int32), np.array([0, 3], np.int32), 3)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9), st.integers(-30, 30))
 def test_only_what_is_above_a_value(seed: int, above: int) -> None:

@@ -174,3 +174,25 @@ def test_short_memory_is_an_error_and_no_more() -> None:
     # what was freed is given back, so that it isn't there for the next attempt
     small = {f"MALLOC_{name}_": "32768" for name in ("MMAP_THRESHOLD", "TRIM_THRESHOLD")}
     subprocess.run([sys.executable, "-c", SHORT], check=True, timeout=300, env=os.environ | small)
+
+
+def test_columns_of_all_cells() -> None:
+    some = tables(
+        [cell({SCORE: [3, 1], LATENCY: [5, 7]}), cell({SCORE: [2, 9, 4], LATENCY: [1] * 3})]
+    )
+    assert np.frombuffer(some.whole(0, SCORE) or b"").tolist() == [3, 1, 2, 9, 4]
+    assert some.ends(0, SCORE) == ((1, 2), (3, 9))
+    out = np.zeros(5)
+    assert some.put(0, LATENCY, out)
+    assert out.tolist() == [5, 7, 1, 1, 1]
+    assert some.whole(0, AREA) is None
+    assert not some.put(0, AREA, out)
+    assert some.ends(0, AREA) == ((0, 0), (0, 0))
+    for wrong in (np.zeros(4), np.zeros(6), np.zeros(5, np.int64)):
+        with pytest.raises(ValueError, match="a float64 for each row"):
+            some.put(0, SCORE, wrong)
+    with pytest.raises((ValueError, BufferError)):
+        some.put(0, SCORE, bytes(40))
+    for variant, column in ((1, SCORE), (-1, SCORE), (0, 99)):
+        with pytest.raises(IndexError):
+            some.whole(variant, column)
