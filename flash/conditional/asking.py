@@ -17,6 +17,7 @@ from ..problem.objective import least_of
 from ..spaces.index import GLOBALS, digits_of
 from .boxes import Answer, Asked
 from .names import NetworkReader, column_of, names_choices
+from .products import Product, read_product
 from .tables import Device, Tables
 from .together import Together
 
@@ -84,6 +85,7 @@ class Ask:
         self.progress = flag("progress", given["progress"])
         self.method, self.seed = given["method"], given["seed"]
         self.texts = texts_of(given["where"])
+        self.products: dict[str, Product] = {}  # of objectives, by the name of their logarithms
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
@@ -144,12 +146,16 @@ class Ask:
     def _goal(self, given: Any) -> dict[str, float]:
         if isinstance(given, str) and given in ("accuracy", "nn_degree"):
             return {"score" if given == "accuracy" else "nn_degree": 1.0}
-        if not isinstance(given, dict) or set(given) != {"sum"}:
+        if not isinstance(given, dict) or not given:
             raise ArgumentTypeError(
                 "objective with where, k, minimize or several devices must be 'accuracy', "
-                "'nn_degree', {'sum': {metric: weight}} or a list of them (products and functions "
-                f"go without), got {shown(given)}"
+                "'nn_degree', a weighted product {metric: exponent}, {'sum': {metric: weight}} or "
+                f"a list of them (functions go without), got {shown(given)}"
             )
+        if set(given) != {"sum"}:
+            name = f"product {len(self.products)}"
+            self.products[name] = read_product(given, self.metrics, self.predictor is not None)
+            return {name: 1.0}
         weights = given["sum"]
         if not isinstance(weights, dict) or not weights:
             raise ArgumentTypeError(f"objective['sum'] must hold metrics, got {shown(weights)}")
@@ -160,7 +166,7 @@ class Ask:
             if name == "accuracy" and self.predictor is not None:
                 raise ArgumentError(
                     "objective['sum']: a predicted accuracy is no sum over cells; maximise "
-                    "'accuracy' with budgets, or use a weighted product without where"
+                    "'accuracy' with budgets, or a weighted product"
                 )
             own = real(f"objective['sum'][{name!r}]", weight, -1e9, 1e9)
             called = "nn_degree" if name == "accuracy" else name
@@ -286,7 +292,7 @@ class Ask:
         degrees = scored
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
-        return Tables(devices, scored, degrees, self.predictor)
+        return Tables(devices, scored, degrees, self.predictor, self.products)
 
     def question(
         self,
@@ -346,10 +352,20 @@ class Ask:
         """What is maximised, in words."""
         return ", then ".join(self._told(goal) for goal in self.goals)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may not have meant."""
+        some = [
+            self.products[name] for goal in self.goals for name in goal if name in self.products
+        ]
+        return tuple(note for one in some for note in one.notes)
+
     def _told(self, goal: Mapping[str, float]) -> str:
         text = ""
         for name, factor in goal.items():
             called = name
+            if name in self.products:
+                return self.products[name].told(self.predictor is not None)
             if name == "score":
                 called = "nn_degree" if self.predictor is None else "accuracy"
             own = called if abs(factor) == 1.0 else f"{abs(factor):g} * {called}"
@@ -363,6 +379,9 @@ class Ask:
         """Return an objective as it is told."""
         if "score" in self.goals[0] and self.predictor is not None:
             return self.predictor.accuracy_of(value)
+        for name in self.goals[0]:
+            if name in self.products:
+                return self.products[name].report(value)
         return value
 
 

@@ -72,7 +72,7 @@ class NetworkReader(Reader):
                 raise self.fault(
                     f"{shown(self.plain(node))} is a product of metrics, which does not add up "
                     "over cells; a ratio does (energy_mj / latency_ms <= 0.01), and a product can "
-                    "be an objective without where: {'accuracy': 1, 'latency_ms': -1}"
+                    "be an objective: {'accuracy': 1, 'latency_ms': -1}"
                 )
         elif isinstance(node, ast.BinOp):
             if not isinstance(node.op, (ast.Add, ast.Sub, ast.Div)):

@@ -29,7 +29,6 @@ PROVEN = "proven: no configuration within the conditions is better"
 NONE = "proven: no network meets the conditions"
 ALL_S = 10.0  # for all that explains why nothing fits
 MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
-EQUAL = 1e-12  # relative: what an objective that is no exact sum may fall while the next is sought
 SHORTEST_S = 1e-3  # left for a search whose time is over: it says so itself
 
 
@@ -146,7 +145,7 @@ class Search:
             self.best = best.value
             if stopped is not None:
                 break
-            least = value if boxes.exact else value - EQUAL * abs(value)
+            least = value if boxes.exact else value - boxes.slack(value)
             terms = {name: Fraction(factor) for name, factor in goal.items()}
             held.append(Limit("", Row(terms, {}, ">=", fraction_of(least))))
         if best is not None:
@@ -239,15 +238,22 @@ def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -
     for name in asked.target.metrics:
         metrics[TERMS.index(name)] = answer.metrics[name]
     return result_at(
-        asked.space, asked.target, asked.budgets, row, metrics, said, predictor=predictor, **fields
+        asked.space,
+        asked.target,
+        asked.budgets,
+        row,
+        metrics,
+        said,
+        predictor=predictor,
+        notes=asked.notes,
+        **fields,
     )
 
 
 def _flags(asked: Ask, row: Sequence[int]) -> tuple[str, ...]:
     net = asked.space.decode(row)
-    return tuple(
-        f"{name}: {one}" for name, target in asked.devices.items() for one in target.cost(net).flags
-    )
+    costs = ((name, target.cost(net)) for name, target in asked.devices.items())
+    return (*asked.notes, *(f"{name}: {one}" for name, cost in costs for one in cost.flags))
 
 
 def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
