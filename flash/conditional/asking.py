@@ -16,6 +16,7 @@ from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..problem.objective import least_of
 from ..spaces.index import GLOBALS, digits_of
 from .boxes import Answer, Asked
+from .confidence import Sure
 from .names import NetworkReader, column_of, names_choices
 from .products import Product, read_product
 from .tables import Device, Tables
@@ -96,6 +97,10 @@ class Ask:
             row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", fraction_of(least)))
             self.limits.append(Limit("min_nn_degree", row))
             self.where = (*self.where, f"nn_degree >= {least!r}")
+        self.sure: Sure | None = None
+        if given["confidence"] is not None:
+            level = number("confidence", given["confidence"], 0.5, 0.99)
+            self.sure = Sure(space, self.devices, self.budgets, level)
         self.choices = [text for text in self.texts if names_choices(text, space)]
         self.on_choices = self._conditions_on_choices()
         self.least_accuracy = least_of(budgets.get("min_accuracy"))

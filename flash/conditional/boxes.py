@@ -23,7 +23,7 @@ from ..base.record import Record
 from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .products import FACTOR, logarithm, middle
-from .tables import Box, Form, Tables, whole_box
+from .tables import Box, Device, Form, Tables, whole_box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Boxes:
         """Return the totals that boxes are cut at: scales, peaks, and counts in logarithms."""
         names, tables = self._names(), self.tables
         keys: list[tuple[int, int]] = []
-        for device in tables.costs:
-            own = {k for name, k in device.metrics.items() if name in names}
+        for device, metrics in self._costs():
+            own = {k for name, k in metrics.items() if name in names}
             if (device.classes and own) or (device.leakage and Metric.ENERGY in own):
                 keys.append((device.number, Column.SCALE))
             if Metric.AREA in own and device.problem.tables.column(0, 0, Column.PEAK) is not None:
@@ -130,6 +130,11 @@ class Boxes:
         used = {name for one in self.products for name, _ in tables.products[one].powers}
         keys += [(FACTOR, -1 - i) for i, name in enumerate(tables.factors) if name in used]
         return keys
+
+    def _costs(self) -> list[tuple[Device, dict[str, int]]]:
+        """Return each device, and its costs by name."""
+        found = [(one, one.metrics) for one in self.tables.costs]
+        return found + [(one, {name: k}) for name, (one, k) in self.tables.added.items()]
 
     def _is_exact(self) -> bool:
         """Whether the objective is one exact sum, whose values are compared as integers."""

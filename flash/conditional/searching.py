@@ -17,8 +17,11 @@ from .together import Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, TypeAlias
+
+    from .boxes import Asked
+    from .confidence import Budget, Part
 
     Tell: TypeAlias = Callable[[float | None, float | None, int], bool]
     Without: TypeAlias = list[tuple[int, tuple[int, ...], int]]
@@ -70,6 +73,7 @@ class Search:
         self.nodes = 0
         self.best: float | None = None  # of the network that is sought
         self.heard = False
+        self._parts: dict[tuple[Any, ...], list[Part]] = {}
         self._tell = tell
         if tell is None and (asked.callback is not None or asked.progress):
             from ..results.event import Listener
@@ -129,12 +133,8 @@ class Search:
         for i, goal in enumerate(asked.goals):
             if i and (stopped := self.over()) is not None:
                 break
-            question = asked.question(held, goal, found=found)
-            left = max(self.left_s(), SHORTEST_S)
-            boxes = Boxes(self.tables, question, left, self.evals(), self._told(i == 0))
-            boxes.left_out = list(without or ())
-            own_bound = boxes.run()
-            self.nodes += boxes.nodes
+            tell = self._told(i == 0)
+            boxes, own_bound = self.solved(held, goal, tell, found=found, without=without)
             stopped = "callback" if self.heard else boxes.stopped
             if i == 0:
                 bound = own_bound
@@ -151,6 +151,75 @@ class Search:
         if best is not None:
             bound = max(bound, best.value) if stopped is not None else best.value
         return Found(best, bound, stopped, self.nodes - before)
+
+    def solved(
+        self,
+        limits: Sequence[Limit],
+        goal: dict[str, float],
+        tell: Tell | None = None,
+        names: Collection[str] | None = None,
+        floor: bool = True,
+        found: Sequence[Answer] = (),
+        without: Without | None = None,
+        budgets: Mapping[Budget, float] | None = None,
+    ) -> tuple[Boxes, float]:
+        """Answer one question: return its boxes in the end, and the bound.
+
+        Parameters
+        ----------
+        limits, goal, names, floor, found
+            As `Ask.question` takes them.
+        tell : callable, optional
+        without : list, optional
+        budgets : dict, optional
+            Of those that hold with confidence the ones that are asked; all by default.
+        """
+        asked, sure = self.asked, self.asked.sure
+        ends = {} if sure is None else sure.budgets if budgets is None else budgets
+        if sure is None or not ends:
+            return self._boxes(asked.question(limits, goal, names, floor, found), without, tell)
+        key = tuple(ends.items())
+        if key not in self._parts:
+            self._parts[key] = sure.parts(self.tables, ends, self.left_s())
+        best: Answer | None = None
+        over: list[Answer] = []  # that no bound tells from others
+        for part in self._parts[key]:
+            seen: set[tuple[int, tuple[int, ...]]] = set()
+            while True:
+                question = asked.question(limits, goal, names, floor, [*found, *over])
+                question = question.replace(rows=(*question.rows, *part.rows))
+                boxes, bound = self._boxes(question, without, tell, best)
+                answer = boxes.best
+                broken: list[Budget] = []
+                if answer is not None and answer is not best:
+                    net = asked.space.decode(self.row(answer))
+                    broken = sure.over(net, ends)
+                    if not broken:
+                        best = answer
+                boxes.best = best
+                if boxes.stopped is not None:
+                    return boxes, bound if part is self._parts[key][-1] else inf
+                if answer is None or not broken:
+                    break
+                place = (answer.variant, answer.rows)
+                if place in seen or not sure.bound(self.tables, part, net, broken):
+                    over.append(answer)
+                seen.add(place)
+        return boxes, -inf if best is None else best.value
+
+    def row(self, answer: Answer) -> tuple[int, ...]:
+        """Return an answer's choice indices."""
+        return self.tables.scored.problem.row(answer.variant, answer.rows)
+
+    def _boxes(
+        self, question: Asked, without: Without | None, tell: Tell | None, best: Answer | None = None
+    ) -> tuple[Boxes, float]:
+        boxes = Boxes(self.tables, question, max(self.left_s(), SHORTEST_S), self.evals(), tell)
+        boxes.left_out = list(without or ())
+        boxes.best = best
+        bound = boxes.run()
+        self.nodes += boxes.nodes
+        return boxes, bound
 
     def _first(self, answer: Answer) -> float:
         """Return the first objective's value."""
@@ -217,7 +286,11 @@ def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -
     row = problem.row(answer.variant, answer.rows)
     proven = stopped is None
     predictor = asked.predictor
-    said = verdict(proven, stopped, "best found" + ended(stopped, "; not proven"), PROVEN)
+    within = PROVEN
+    if asked.sure is not None:
+        within += f", with budgets that hold for the ends of intervals of {asked.sure.level:.0%}"
+        common = {**common, "confidence": asked.sure.level}
+    said = verdict(proven, stopped, "best found" + ended(stopped, "; not proven"), within)
     fields: dict[str, Any] = {**common, **problem.facts(answer.variant, own)}
     fields.update(
         accuracy=None if predictor is None else predictor.accuracy_of(answer.metrics["score"]),

@@ -161,6 +161,7 @@ class Tables:
         self.factors = tuple(dict.fromkeys(names))
         self.devices = {one.number: one for one in (*devices, scored, degrees)}
         self.costs = list(devices)
+        self.added: dict[str, tuple[Device, int]] = {}  # costs by other coefficients
         self.scored, self.degrees, self.predictor = scored, degrees, predictor
         terms = None if predictor is None else predictor.terms
         intercept, self.log_macs, self.log_params = (0.0, 0.0, 0.0) if terms is None else terms[:3]
@@ -232,7 +233,15 @@ class Tables:
         for device in self.costs:
             if name in device.metrics:
                 return device.form(device.metrics[name], box, upper)
-        raise KeyError(name)
+        device, metric = self.added[name]
+        return device.form(metric, box, upper)
+
+    def add(self, problem: Problem, metric: str) -> str:
+        """Add a cost by other coefficients, of the same space; return what it is called."""
+        number, name = len(self.devices), f"{metric} {len(self.added)}"
+        device = self.devices[number] = Device(number, "", problem)
+        self.added[name] = (device, COSTS.index(metric) + 1)
+        return name
 
     def _score(self, box: Box, upper: bool) -> Form:
         """The score, with a predictor's logarithms by tangents and chords."""
