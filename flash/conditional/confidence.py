@@ -90,7 +90,7 @@ class Sure:
                 f"{'; '.join(told)} for {space.family}"
             )
 
-    def without(self, names: Sequence[str]) -> dict[Budget, float]:
+    def among(self, names: Sequence[str]) -> dict[Budget, float]:
         """Return the budgets of some names: ``max_latency_ms``."""
         return {key: value for key, value in self.budgets.items() if f"max_{key[1]}" in names}
 
@@ -152,7 +152,8 @@ class Sure:
     def over(self, net: Any, budgets: Mapping[Budget, float]) -> list[Budget]:
         """Return the budgets that a network's upper ends are over."""
         ends = {
-            name: self.devices[name].interval(net, self.level) for name in {key[0] for key in budgets}
+            name: self.devices[name].interval(net, self.level)
+            for name in {key[0] for key in budgets}
         }
         return [key for key, budget in budgets.items() if ends[key[0]][key[1]][1] > budget]
 

@@ -26,12 +26,9 @@ if TYPE_CHECKING:
     Tell: TypeAlias = Callable[[float | None, float | None, int], bool]
     Without: TypeAlias = list[tuple[int, tuple[int, ...], int]]
 
-__all__ = ["Found", "Search", "search_within", "unsearched", "why_nothing"]
+__all__ = ["Found", "Search", "search_within", "unsearched"]
 
 PROVEN = "proven: no configuration within the conditions is better"
-NONE = "proven: no network meets the conditions"
-ALL_S = 10.0  # for all that explains why nothing fits
-MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
 SHORTEST_S = 1e-3  # left for a search whose time is over: it says so itself
 
 
@@ -70,7 +67,8 @@ class Search:
     def __init__(self, asked: Ask, started: float, tell: Tell | None = None) -> None:
         self.asked, self.started = asked, started
         self.tables = asked.tables()
-        self.nodes = 0
+        self.nodes, self.most = 0, asked.evals
+        self.ends_at = started + asked.deadline
         self.best: float | None = None  # of the network that is sought
         self.heard = False
         self._parts: dict[tuple[Any, ...], list[Part]] = {}
@@ -81,7 +79,7 @@ class Search:
             self._tell = Listener(asked.callback, asked.progress, started).tell
 
     def left_s(self) -> float:
-        return self.asked.deadline - (perf_counter() - self.started)
+        return self.ends_at - perf_counter()
 
     def over(self) -> str | None:
         """Return what ends the search before anything more is sought."""
@@ -91,8 +89,7 @@ class Search:
 
     def evals(self) -> int:
         """Return how many evaluations are left; -1 where nobody counts."""
-        most = self.asked.evals
-        return -1 if most is None else max(0, most - self.nodes)
+        return -1 if self.most is None else max(0, self.most - self.nodes)
 
     def _told(self, first: bool) -> Tell | None:
         """Return what tells whoever listens of the search so far, and whether it must end."""
@@ -212,7 +209,11 @@ class Search:
         return self.tables.scored.problem.row(answer.variant, answer.rows)
 
     def _boxes(
-        self, question: Asked, without: Without | None, tell: Tell | None, best: Answer | None = None
+        self,
+        question: Asked,
+        without: Without | None,
+        tell: Tell | None,
+        best: Answer | None = None,
     ) -> tuple[Boxes, float]:
         boxes = Boxes(self.tables, question, max(self.left_s(), SHORTEST_S), self.evals(), tell)
         boxes.left_out = list(without or ())
@@ -333,9 +334,13 @@ def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
     common = _common(asked, search)
     name, stopped = asked.target.name, one.stopped
     if stopped is None:
+        from .explaining import Why
+
+        why = Why(asked)
         return SearchResult(
-            asked.space, name, asked.budgets, "INFEASIBLE",
-            deferred(lambda: why_nothing(asked)), proven=True, **common,
+            asked.space, name, asked.budgets, "INFEASIBLE", deferred(lambda: why.message),
+            conflicts=deferred(lambda: why.conflicts), remedies=deferred(lambda: why.remedies),
+            proven=True, **common,
         )  # fmt: skip
     bound = None if one.bound - one.bound else asked.report(one.bound)
     return _unfound(asked, stopped, upper_bound=bound, **common)
@@ -355,57 +360,3 @@ def unsearched(asked: Ask) -> SearchResult:
         asked, "interrupt", where=asked.where, objective_name=asked.objective_name,
         method=asked.method, seed=asked.seed,
     )  # fmt: skip
-
-
-def why_nothing(asked: Ask) -> str:
-    """Say which conditions exclude each other: the minimal sets of them.
-
-    Compiled anew: a result must not hold its tables.
-    """
-    from ..results.conflicts import minimal_sets
-
-    names = list(dict.fromkeys([*(one.name for one in asked.limits), *asked.on_choices]))
-    if "min_accuracy" in asked.budgets:
-        names.append("min_accuracy")
-    ends_at = perf_counter() + ALL_S
-    tables = asked.tables()
-
-    def meets(some: Sequence[str]) -> bool | None:
-        left = ends_at - perf_counter()
-        if left <= 0.0:
-            return None
-        limits = [one for one in asked.limits if one.name in some]
-        question = asked.question(limits, {"score": 1.0}, some, "min_accuracy" in some)
-        boxes = Boxes(tables, question, left, -1, None)
-        boxes.run()
-        if boxes.stopped == "interrupt":
-            raise KeyboardInterrupt
-        if boxes.best is not None:
-            return True
-        return None if boxes.stopped is not None else False
-
-    try:
-        sets = minimal_sets(names, meets) if len(names) <= MANY else _narrowed(names, meets)
-    except KeyboardInterrupt:
-        return NONE
-    return NONE + "".join(f"{'; or ' if i else ': '}{_set(one)}" for i, one in enumerate(sets))
-
-
-def _set(names: Sequence[str]) -> str:
-    """Return what a minimal set says."""
-    if len(names) == 1:
-        return f"{names[0]} alone is met by none"
-    *most, last = names
-    return f"{', '.join(most)} and {last} exclude each other"
-
-
-def _narrowed(
-    names: Sequence[str], meets: Callable[[Sequence[str]], bool | None]
-) -> list[tuple[str, ...]]:
-    """Return one minimal set of many conditions that nothing meets: what can be left out is."""
-    kept = list(names)
-    for name in names:
-        fewer = [one for one in kept if one != name]
-        if meets(fewer) is False:
-            kept = fewer
-    return [tuple(kept)]

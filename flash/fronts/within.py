@@ -17,7 +17,8 @@ from time import perf_counter
 from ..base.names import N_METRICS, TERMS, Metric
 from ..choosing.conditions import Row
 from ..conditional.asking import Limit
-from ..conditional.searching import Search, why_nothing
+from ..conditional.explaining import Why
+from ..conditional.searching import Search
 from ..conditional.tables import Box
 from .front import ParetoFront
 from .run import columns, summary, teller
@@ -191,7 +192,7 @@ def _front(
     x, metrics = columns(problem, x, metric, goals)
     message = summary(len(x), stopped, 0.0)
     if not len(x) and stopped is None:
-        message = why_nothing(asked)
+        message = Why(asked).message
     front = ParetoFront(
         asked.space,
         problem.target,
