@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..problem.tiling import Part
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ask", "Limit", "fraction_of", "least_score"]
@@ -64,6 +65,10 @@ class Ask:
         Checked.
     given : dict
         What `flash.search` was given besides.
+    whole : SearchSpace, optional
+        The space that `space` is a part of, whose choices conditions name.
+    in_parts : bool
+        Whether `parts` are searched instead of it.
     """
 
     def __init__(
@@ -73,11 +78,15 @@ class Ask:
         budgets: Mapping[str, float],
         predictor: AccuracyPredictor | None,
         given: Mapping[str, Any],
+        whole: SearchSpace | None = None,
+        in_parts: bool = False,
     ) -> None:
+        self.variables = (space if whole is None else whole).variables
+        self.parts: tuple[tuple[Part, Ask], ...] = ()  # of several tiles
         self.space, self.target, self.predictor = space, target, predictor
         self.budgets = dict(budgets)
         self.k = integer("k", given["k"], 1, MOST)
-        most = len(space.variables)
+        most = len(self.variables)
         self.distance = integer("min_distance", given["min_distance"], 1, most)
         limit, evals = given["time_limit_s"], given["max_evals"]
         self.deadline = inf if limit is None else number("time_limit_s", limit, above=0.0)
@@ -98,10 +107,12 @@ class Ask:
             self.limits.append(Limit("min_nn_degree", row))
             self.where = (*self.where, f"nn_degree >= {least!r}")
         self.sure: Sure | None = None
+        self.level: float | None = None
         if given["confidence"] is not None:
-            level = number("confidence", given["confidence"], 0.5, 0.99)
-            self.sure = Sure(space, self.devices, self.budgets, level)
-        self.choices = [text for text in self.texts if names_choices(text, space)]
+            self.level = number("confidence", given["confidence"], 0.5, 0.99)
+            if not in_parts:
+                self.sure = Sure(space, self.devices, self.budgets, self.level)
+        self.choices = [text for text in self.texts if names_choices(text, self.variables)]
         self.on_choices = self._conditions_on_choices()
         self.least_accuracy = least_of(budgets.get("min_accuracy"))
         self.floor = -inf
@@ -125,7 +136,8 @@ class Ask:
         return [*costs, "params", "macs", "nn_degree"]
 
     def reader(self, text: str, variant: int | None = None) -> NetworkReader:
-        return NetworkReader(self.space, ["accuracy", *self.metrics], text, self.plan, variant)
+        known = ["accuracy", *self.metrics]
+        return NetworkReader(self.space, known, text, self.plan, variant, variables=self.variables)
 
     # objectives
 

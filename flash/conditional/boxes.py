@@ -457,7 +457,11 @@ class Boxes:
         problem = self.tables.scored.problem
         space, first = problem.space, self.tables.start(variant)
         sizes = self.tables.sizes(variant)
-        mine, its = problem.row(variant, [0] * len(sizes)), problem.row(other, rows)
+        mine = problem.row(variant, [0] * len(sizes))
+        # of another part of the space: its choices by this part's numbers and by the whole's
+        its: Any
+        whole: Any
+        its, whole = rows if other < 0 else [problem.row(other, rows)] * 2
         if mine[1] != its[1] and distance <= 1:
             return None
         equal = sum(a == b for a, b in zip(mine[:GLOBALS], its[:GLOBALS], strict=True))
@@ -475,8 +479,8 @@ class Boxes:
             options.append(first[c] + inside)
             numbers.append(same[inside])
         # of a cell that this variant lacks choices are 0
-        equal += sum(digit == 0 for digit in its[GLOBALS + len(sizes) * each :])
-        return options, numbers, float(len(space.lengths) - distance - equal)
+        equal += sum(digit == 0 for digit in whole[GLOBALS + len(sizes) * each :])
+        return options, numbers, float(len(whole) - distance - equal)
 
     # all boxes
 

@@ -97,8 +97,11 @@ class _Conditions(Oracle):
     def __init__(self, asked: Ask) -> None:
         super().__init__()
         self.asked = asked
-        self.search = Search(asked, perf_counter(), lambda *_: False)
-        self.search.most = None
+        asks = [own for _, own in asked.parts] or [asked]
+        self.searches = [Search(one, perf_counter(), lambda *_: False) for one in asks]
+        for search in self.searches:
+            search.most = None
+        self.search = self.searches[0]  # of what was found last
         by_name: dict[str, list[Limit]] = {}
         for one in asked.limits:
             by_name.setdefault(one.name, []).append(one)
@@ -171,7 +174,8 @@ class _Conditions(Oracle):
         """Return the nearest number of a condition with which some network meets others too."""
         asked = self.asked
         limits = [one for one in asked.limits if one.name == name]
-        single = len(limits) <= 1 and not (asked.sure is not None and asked.sure.among([name]))
+        sures = [one.asked.sure for one in self.searches if one.asked.sure is not None]
+        single = len(limits) <= 1 and not any(one.among([name]) for one in sures)
         if not single:
             return self._halved(name, others, values)
         row = limits[0].row if limits else Row({"score": Fraction(1)}, {}, ">=", Fraction(0))
@@ -214,9 +218,9 @@ class _Conditions(Oracle):
         metric = TERMS[METRIC_OF[name]]
         names = [f"{metric}@{one}" if one else metric for one in asked.devices]
         known = [found.metrics[one] for one in names if one in found.metrics]
-        sure = asked.sure
+        sure = self.search.asked.sure
         if sure is not None and sure.among([name]):
-            net = asked.space.decode(self.search.row(found))
+            net = self.search.asked.space.decode(self.search.row(found))
             known += [
                 sure.devices[device].interval(net, sure.level)[metric][1]
                 for device, _ in sure.among([name])
@@ -236,23 +240,31 @@ class _Conditions(Oracle):
         Undecided
             If that takes too long.
         """
-        asked, search = self.asked, self.search
-        search.ends_at = perf_counter() + self.patience()
+        asked = self.asked
+        ends_at = perf_counter() + self.patience()
         limits = [self._eased(one, values) for one in asked.limits if one.name in names]
         if "min_accuracy" in names:
             limits.append(self._accurate("min_accuracy", values["min_accuracy"], ">="))
-        sure = asked.sure
-        budgets = None if sure is None else {
-            key: values[f"max_{key[1]}"] for key in sure.among(tuple(names))
-        }  # fmt: skip
-        boxes, _ = search.solved(
-            limits, goal or {"score": 1.0}, None, tuple(names), floor=False, budgets=budgets
-        )
-        if boxes.stopped == "interrupt":
-            raise KeyboardInterrupt
-        if boxes.stopped is not None and (boxes.best is None or goal is not None):
-            raise Undecided
-        return boxes.best
+        best: Answer | None = None
+        for search in self.searches:
+            search.ends_at = ends_at
+            sure = search.asked.sure
+            budgets = None
+            if sure is not None:
+                budgets = {key: values[f"max_{key[1]}"] for key in sure.among(tuple(names))}
+            boxes, _ = search.solved(
+                limits, goal or {"score": 1.0}, None, tuple(names), floor=False, budgets=budgets
+            )
+            if boxes.stopped == "interrupt":
+                raise KeyboardInterrupt
+            found = boxes.best
+            if boxes.stopped is not None and (found is None or goal is not None):
+                raise Undecided
+            if found is not None and (best is None or found.value > best.value):
+                best, self.search = found, search
+            if best is not None and goal is None:
+                break
+        return best
 
     def _eased(self, limit: Limit, values: Mapping[str, float]) -> Limit:
         """Return a condition with another number."""

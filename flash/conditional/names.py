@@ -39,6 +39,8 @@ class NetworkReader(Reader):
         `SearchSpace.plan`.
     variant : int or None
         None: a look at the names alone.
+    variables : sequence of str, optional
+        The names of choices: those of a larger space that the space is a part of.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class NetworkReader(Reader):
         plan: Any,
         variant: int | None = None,
         name: str = "where",
+        variables: Sequence[str] | None = None,
     ) -> None:
         self.space, self.known = space, tuple(metrics)
+        self.variables = space.variables if variables is None else variables
         self.text, self.name = text, name
         self.plan = plan
         self.variant = 0 if variant is None else variant
@@ -105,7 +109,7 @@ class NetworkReader(Reader):
         name = name.replace(_AT, "@")
         if name in self.known:
             return Sum({name: Fraction(1)}, {}, Fraction(0))
-        variables = self.space.variables
+        variables = self.variables
         if name not in variables:
             raise self.fault(
                 f"it names no metric and no choice: {shown(name)}"
@@ -196,9 +200,9 @@ def column_of(cell: Any, name: str) -> Any:
     return np.broadcast_to(grid, shape).reshape(-1).copy()
 
 
-def names_choices(text: str, space: SearchSpace) -> bool:
+def names_choices(text: str, variables: Sequence[str]) -> bool:
     """Whether a condition names a choice of the space: it then differs between variants."""
     return any(
-        isinstance(node, ast.Name) and node.id in space.variables
+        isinstance(node, ast.Name) and node.id in variables
         for node in ast.walk(ast.parse(_DEVICE.sub(rf"\1{_AT}\2", text.strip()), mode="eval"))
     )

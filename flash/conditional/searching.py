@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     Tell: TypeAlias = Callable[[float | None, float | None, int], bool]
     Without: TypeAlias = list[tuple[int, tuple[int, ...], int]]
 
-__all__ = ["Found", "Search", "search_within", "unsearched"]
+__all__ = [
+    "Found",
+    "Search",
+    "common_of",
+    "joined",
+    "nothing",
+    "result_of",
+    "search_within",
+    "unsearched",
+]
 
 PROVEN = "proven: no configuration within the conditions is better"
 SHORTEST_S = 1e-3  # left for a search whose time is over: it says so itself
@@ -110,6 +119,7 @@ class Search:
         found: Sequence[Answer] = (),
         without: Without | None = None,
         limits: Sequence[Limit] = (),
+        beat: float | None = None,
     ) -> Found:
         """Find the best network: one objective after another, each held while the next is sought.
 
@@ -121,8 +131,11 @@ class Search:
             Places that it is so many choices away from.
         limits : sequence of Limit
             Conditions beyond those asked for.
+        beat : float, optional
+            What its first objective is to be better than.
         """
         asked = self.asked
+        start = None if beat is None else Answer(-1, (), beat, {})
         held = [*asked.limits, *limits]
         best: Answer | None = None
         bound, stopped, before = inf, None, self.nodes
@@ -131,11 +144,13 @@ class Search:
             if i and (stopped := self.over()) is not None:
                 break
             tell = self._told(i == 0)
-            boxes, own_bound = self.solved(held, goal, tell, found=found, without=without)
+            boxes, own_bound = self.solved(
+                held, goal, tell, found=found, without=without, start=start if i == 0 else None
+            )
             stopped = "callback" if self.heard else boxes.stopped
             if i == 0:
                 bound = own_bound
-            if boxes.best is None:
+            if boxes.best is None or boxes.best is start:
                 break
             value = boxes.best.value
             best = boxes.best if best is None else boxes.best.replace(value=self._first(boxes.best))
@@ -159,6 +174,7 @@ class Search:
         found: Sequence[Answer] = (),
         without: Without | None = None,
         budgets: Mapping[Budget, float] | None = None,
+        start: Answer | None = None,
     ) -> tuple[Boxes, float]:
         """Answer one question: return its boxes in the end, and the bound.
 
@@ -170,15 +186,18 @@ class Search:
         without : list, optional
         budgets : dict, optional
             Of those that hold with confidence the ones that are asked; all by default.
+        start : Answer, optional
+            What only better ones are sought than.
         """
         asked, sure = self.asked, self.asked.sure
         ends = {} if sure is None else sure.budgets if budgets is None else budgets
         if sure is None or not ends:
-            return self._boxes(asked.question(limits, goal, names, floor, found), without, tell)
+            question = asked.question(limits, goal, names, floor, found)
+            return self._boxes(question, without, tell, start)
         key = tuple(ends.items())
         if key not in self._parts:
             self._parts[key] = sure.parts(self.tables, ends, self.left_s())
-        best: Answer | None = None
+        best = start
         over: list[Answer] = []  # that no bound tells from others
         for part in self._parts[key]:
             seen: set[tuple[int, tuple[int, ...]]] = set()
@@ -237,6 +256,10 @@ def search_within(asked: Ask, started: float) -> SearchResult:
     started : float
         When the call began, as `perf_counter` counts.
     """
+    if asked.parts:
+        from .parted import search_parts
+
+        return search_parts(asked, started)
     search = Search(asked, started)
     found: list[Found] = []
     without: Without = []
@@ -248,7 +271,7 @@ def search_within(asked: Ask, started: float) -> SearchResult:
         stopped = one.stopped
         if one.answer is None:
             if not found:
-                return _nothing(asked, search, one)
+                return nothing(asked, common_of(asked, search.nodes, started), one)
             short = stopped is None
             break
         found.append(one)
@@ -256,30 +279,42 @@ def search_within(asked: Ask, started: float) -> SearchResult:
             break
         if asked.distance > 1:
             without.append((one.answer.variant, one.answer.rows, asked.distance))
-    common = _common(asked, search)
-    results = [_result(asked, search.tables, one, common) for one in found]
+    common = common_of(asked, search.nodes, started)
+    results = [result_of(asked, search.tables, one, common) for one in found]
+    return joined(asked, results, stopped, short)
+
+
+def joined(
+    asked: Ask, results: Sequence[SearchResult], stopped: str | None, short: bool
+) -> SearchResult:
+    """Return the first result with the others, and what is to be said of them."""
     first = results[0]
     if stopped is not None and first.stopped is None:
         told = f"{first.message}; {stopped} ended the search for further networks"
         first = first.replace(stopped=stopped, message=told)
     if short:
-        few = "there is no other" if len(found) == 1 else f"there are {len(found)} such networks"
+        few = (
+            "there is no other" if len(results) == 1 else f"there are {len(results)} such networks"
+        )
         first = first.replace(message=f"{first.message}; {few}, {asked.k} were asked for")
     return first if len(results) == 1 else first.replace(alternatives=tuple(results[1:]))
 
 
-def _common(asked: Ask, search: Search) -> dict[str, Any]:
+def common_of(asked: Ask, nodes: int, started: float) -> dict[str, Any]:
+    """Return the fields that all results of a search share."""
     return {
+        "confidence": asked.level,
         "where": asked.where,
         "objective_name": asked.objective_name,
         "method": asked.method,
         "seed": asked.seed,
-        "nfev": search.nodes,
-        "elapsed_s": perf_counter() - search.started,
+        "nfev": nodes,
+        "elapsed_s": perf_counter() - started,
     }
 
 
-def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -> SearchResult:
+def result_of(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -> SearchResult:
+    """Return the result of a network."""
     answer, stopped = one.answer, one.stopped
     assert answer is not None
     problem = tables.scored.problem
@@ -288,9 +323,8 @@ def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -
     proven = stopped is None
     predictor = asked.predictor
     within = PROVEN
-    if asked.sure is not None:
-        within += f", with budgets that hold for the ends of intervals of {asked.sure.level:.0%}"
-        common = {**common, "confidence": asked.sure.level}
+    if asked.level is not None:
+        within += f", with budgets that hold for the ends of intervals of {asked.level:.0%}"
     said = verdict(proven, stopped, "best found" + ended(stopped, "; not proven"), within)
     fields: dict[str, Any] = {**common, **problem.facts(answer.variant, own)}
     fields.update(
@@ -330,8 +364,8 @@ def _flags(asked: Ask, row: Sequence[int]) -> tuple[str, ...]:
     return (*asked.notes, *(f"{name}: {one}" for name, cost in costs for one in cost.flags))
 
 
-def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
-    common = _common(asked, search)
+def nothing(asked: Ask, common: Mapping[str, Any], one: Found) -> SearchResult:
+    """Return the result where no network was found."""
     name, stopped = asked.target.name, one.stopped
     if stopped is None:
         from .explaining import Why

@@ -300,7 +300,7 @@ def test_refusals_of_devices_and_spaces() -> None:
     with pytest.raises(ArgumentError, match="min_accuracy needs a predictor"):
         flash.search(SPACE, both, min_accuracy=0.5)
     with pytest.raises(ArgumentError, match="models of several tiles"):
-        flash.search(SPACE, "rram-neurosim", k=2)
+        flash.pareto(SPACE, "rram-neurosim", where="depth_0 == 3")
     with pytest.raises(ArgumentError, match="models of several tiles"):
         flash.together(chip="rram-neurosim")
     for name in ("a b", "é", "1a", ""):
