@@ -30,9 +30,9 @@ EQUAL = 1e-12  # relative: values of what is no exact sum are equal so far
 class _Part:
     """A part, its search, and its best network that is not found yet."""
 
-    def __init__(self, part: Part, asked: Ask, started: float) -> None:
+    def __init__(self, part: Part, asked: Ask, started: float, stop: list[bool] | None) -> None:
         self.part, self.asked = part, asked
-        self.search = Search(asked, started)
+        self.search = Search(asked, started, stop=stop)
         self.found: list[Answer] = []
         self.without: list[tuple[int, Any, int]] = []
         self.kept: Found | None = None  # None: to be searched
@@ -72,7 +72,7 @@ def _is_better(asked: Ask, answer: Answer, other: Answer | None) -> bool:
     return False
 
 
-def search_parts(asked: Ask, started: float) -> SearchResult:
+def search_parts(asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
     """Search the parts of a space; `Ask.parts` has them.
 
     Parameters
@@ -80,8 +80,10 @@ def search_parts(asked: Ask, started: float) -> SearchResult:
     asked : Ask
     started : float
         When the call began, as `perf_counter` counts.
+    stop : list, optional
+        As `Search` takes it.
     """
-    parts = [_Part(part, own, started) for part, own in asked.parts]
+    parts = [_Part(part, own, started, stop) for part, own in asked.parts]
     found: list[tuple[_Part, Found]] = []
     stopped, short, bound = None, False, -inf
     while len(found) < asked.k and stopped is None:

@@ -71,9 +71,17 @@ class Search:
     tell : callable, optional
         Takes the objective so far, a bound and evaluations, and returns whether to stop; by default
         whoever listens to the search.
+    stop : list, optional
+        Of a fleet: what ends the search once it holds something, for threads see no signals.
     """
 
-    def __init__(self, asked: Ask, started: float, tell: Tell | None = None) -> None:
+    def __init__(
+        self,
+        asked: Ask,
+        started: float,
+        tell: Tell | None = None,
+        stop: list[bool] | None = None,
+    ) -> None:
         self.asked, self.started = asked, started
         self.tables = asked.tables()
         self.nodes, self.most = 0, asked.evals
@@ -81,7 +89,7 @@ class Search:
         self.best: float | None = None  # of the network that is sought
         self.heard = False
         self._parts: dict[tuple[Any, ...], list[Part]] = {}
-        self._tell = tell
+        self._tell, self.stop = tell, stop
         if tell is None and (asked.callback is not None or asked.progress):
             from ..results.event import Listener
 
@@ -102,9 +110,9 @@ class Search:
 
     def _told(self, first: bool) -> Tell | None:
         """Return what tells whoever listens of the search so far, and whether it must end."""
-        told = self._tell
+        told, stop = self._tell, self.stop
         if told is None:
-            return None
+            return None if stop is None else lambda *_: bool(stop)
 
         def tell(value: float | None, bound: float | None, nodes: int) -> bool:
             own = value if first else self.best
@@ -148,6 +156,8 @@ class Search:
                 held, goal, tell, found=found, without=without, start=start if i == 0 else None
             )
             stopped = "callback" if self.heard else boxes.stopped
+            if stopped == "callback" and self.stop:
+                stopped = "interrupt"
             if i == 0:
                 bound = own_bound
             if boxes.best is None or boxes.best is start:
@@ -237,7 +247,10 @@ class Search:
         boxes = Boxes(self.tables, question, max(self.left_s(), SHORTEST_S), self.evals(), tell)
         boxes.left_out = list(without or ())
         boxes.best = best
-        bound = boxes.run()
+        try:
+            bound = boxes.run()
+        except KeyboardInterrupt:  # outside the core
+            boxes.stopped, bound = "interrupt", inf
         self.nodes += boxes.nodes
         return boxes, bound
 
@@ -247,7 +260,7 @@ class Search:
         return sum(factor * answer.metrics[name] for name, factor in goal.items())
 
 
-def search_within(asked: Ask, started: float) -> SearchResult:
+def search_within(asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
     """Search with conditions beyond budgets, several devices, or for several networks.
 
     Parameters
@@ -255,12 +268,14 @@ def search_within(asked: Ask, started: float) -> SearchResult:
     asked : Ask
     started : float
         When the call began, as `perf_counter` counts.
+    stop : list, optional
+        As `Search` takes it.
     """
     if asked.parts:
         from .parted import search_parts
 
-        return search_parts(asked, started)
-    search = Search(asked, started)
+        return search_parts(asked, started, stop)
+    search = Search(asked, started, stop=stop)
     found: list[Found] = []
     without: Without = []
     stopped, short = None, False

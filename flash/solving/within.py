@@ -90,7 +90,7 @@ class Within:
 
     def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
         """Search for one target; `stop` ends it once it holds something."""
-        return unsearched(asked) if stop else search_within(asked, started)
+        return unsearched(asked) if stop else search_within(asked, started, stop)
 
 
 def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
