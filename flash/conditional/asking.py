@@ -81,6 +81,7 @@ class Ask:
         whole: SearchSpace | None = None,
         in_parts: bool = False,
     ) -> None:
+        self._read: dict[tuple[int, tuple[str, ...]], Any] = {}
         self.variables = (space if whole is None else whole).variables
         self.parts: tuple[tuple[Part, Ask], ...] = ()  # of several tiles
         self.space, self.target, self.predictor = space, target, predictor
@@ -256,6 +257,15 @@ class Ask:
         self, variant: int, names: Collection[str]
     ) -> tuple[list[Clause], list[Link]] | None:
         """Return some conditions on choices for a variant; None where one is never met."""
+        key = (variant, tuple(names))
+        if key not in self._read:  # they are asked for again and again: by fronts, by k networks
+            self._read[key] = self._clauses(variant, names)
+        own = self._read[key]
+        return None if own is None else (list(own[0]), list(own[1]))
+
+    def _clauses(
+        self, variant: int, names: Collection[str]
+    ) -> tuple[list[Clause], list[Link]] | None:
         found: list[Clause] = []
         links: list[Link] = []
         for text in self.choices:
