@@ -11,7 +11,7 @@ bound above it.
 from __future__ import annotations
 
 from fractions import Fraction
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil, floor, frexp, inf, ldexp
 from time import perf_counter
 
@@ -91,6 +91,8 @@ class Boxes:
         self.best: Answer | None = None
         self.left_out: list[tuple[int, tuple[int, ...], int]] = []  # answers, and how near
         self.stopped: str | None = None
+        self.leaves: list[tuple[float, Box]] = []  # that part the space in the end, with bounds
+        self.passed: list[Answer] = []  # that were left out, though they fit
         self.nodes = 0
         self._order = 0
         self._clauses: dict[int, Any] = {}
@@ -484,23 +486,46 @@ class Boxes:
 
     # all boxes
 
+    def follow(self, before: Boxes) -> None:
+        """Go on from the boxes of a question whose conditions are all held here too: what bounds
+        them there bounds them here."""
+        if before.keys != self.keys or before.stopped is not None:
+            return
+        self.leaves = before.leaves
+        self.left_out = list(before.left_out)
+        fits = [one for one in before.passed if self.asked.fits(one.metrics)]
+        self.passed = fits
+        self.best = max(fits, key=lambda one: one.value, default=None)
+
     def run(self) -> float:
         """Search; return what nothing that is left exceeds."""
-        heap: list[tuple[float, int, Box]] = []
+        heap = [(-bound, self.next(), box) for bound, box in self.leaves]
+        heapify(heap)
+        begin = not self.leaves
+        self.leaves = []
+        bound = self._run(heap, begin)
+        self.leaves += [(-own, box) for own, _, box in heap]
+        return bound
+
+    def _run(self, heap: list[tuple[float, int, Box]], begin: bool) -> float:
         variants = range(len(self.tables.scored.problem.tables.rows))
-        for variant in variants:
+        for variant in variants if begin else ():
             if self.clauses(variant) is not None:
                 box = whole_box(self.tables, variant, self.keys)
                 heappush(heap, (-self.roughly(box), self.next(), box))
         while heap and not self.ended():
             bound, _, box = heappop(heap)
             if not self.worth(-bound):
+                heappush(heap, (bound, self.next(), box))
                 break
             most, rows = self.solve(box, -bound)
             if self.ended() and rows is None:
                 heappush(heap, (bound, self.next(), box))
                 break
             if rows is None:
+                if self.best is not None:  # nothing better than that is in it
+                    own = self.best.value + self.slack(self.best.value)
+                    self.leaves.append((min(own, -bound), box))
                 continue
             most = min(most, -bound)
             self.look_at(box, rows, most, heap)
@@ -541,6 +566,7 @@ class Boxes:
             heappush(heap, (-most, self.next(), box))
             return
         if fits and (value >= most if self.exact else value >= most - self.slack(most)):
+            self.leaves.append((most, box))
             return
         parts = None
         own = self.keys
@@ -556,6 +582,8 @@ class Boxes:
         if parts is None:
             # forms are the metrics themselves up to rounding: this answer alone is left out
             self.left_out.append((box.variant, rows, 1))
+            if fits:
+                self.passed.append(Answer(box.variant, rows, value, metrics))
             heappush(heap, (-most, self.next(), box))
             return
         for one in parts:

@@ -88,6 +88,7 @@ class Search:
         self.ends_at = started + asked.deadline
         self.best: float | None = None  # of the network that is sought
         self.heard = False
+        self.before: Boxes | None = None  # of the last question
         self._parts: dict[tuple[Any, ...], list[Part]] = {}
         self._tell, self.stop = tell, stop
         if tell is None and (asked.callback is not None or asked.progress):
@@ -128,6 +129,7 @@ class Search:
         without: Without | None = None,
         limits: Sequence[Limit] = (),
         beat: float | None = None,
+        follow: bool = False,
     ) -> Found:
         """Find the best network: one objective after another, each held while the next is sought.
 
@@ -141,6 +143,8 @@ class Search:
             Conditions beyond those asked for.
         beat : float, optional
             What its first objective is to be better than.
+        follow : bool
+            Whether the question is the last one's with more conditions.
         """
         asked = self.asked
         start = None if beat is None else Answer(-1, (), beat, {})
@@ -153,8 +157,11 @@ class Search:
                 break
             tell = self._told(i == 0)
             boxes, own_bound = self.solved(
-                held, goal, tell, found=found, without=without, start=start if i == 0 else None
-            )
+                held, goal, tell, found=found, without=without, start=start if i == 0 else None,
+                before=self.before if follow and i == 0 else None,
+            )  # fmt: skip
+            if i == 0:
+                self.before = boxes
             stopped = "callback" if self.heard else boxes.stopped
             if stopped == "callback" and self.stop:
                 stopped = "interrupt"
@@ -185,6 +192,7 @@ class Search:
         without: Without | None = None,
         budgets: Mapping[Budget, float] | None = None,
         start: Answer | None = None,
+        before: Boxes | None = None,
     ) -> tuple[Boxes, float]:
         """Answer one question: return its boxes in the end, and the bound.
 
@@ -198,12 +206,14 @@ class Search:
             Of those that hold with confidence the ones that are asked; all by default.
         start : Answer, optional
             What only better ones are sought than.
+        before : Boxes, optional
+            Of the same question with fewer conditions.
         """
         asked, sure = self.asked, self.asked.sure
         ends = {} if sure is None else sure.budgets if budgets is None else budgets
         if sure is None or not ends:
             question = asked.question(limits, goal, names, floor, found)
-            return self._boxes(question, without, tell, start)
+            return self._boxes(question, without, tell, start, before)
         key = tuple(ends.items())
         if key not in self._parts:
             self._parts[key] = sure.parts(self.tables, ends, self.left_s())
@@ -243,10 +253,13 @@ class Search:
         without: Without | None,
         tell: Tell | None,
         best: Answer | None = None,
+        before: Boxes | None = None,
     ) -> tuple[Boxes, float]:
         boxes = Boxes(self.tables, question, max(self.left_s(), SHORTEST_S), self.evals(), tell)
         boxes.left_out = list(without or ())
         boxes.best = best
+        if before is not None:
+            boxes.follow(before)
         try:
             bound = boxes.run()
         except KeyboardInterrupt:  # outside the core

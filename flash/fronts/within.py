@@ -86,11 +86,15 @@ def _collect(
     """Find all points; return what ended that early."""
     worst = (inf,) * len(goals)
     corners: list[tuple[Values, float]] = [(worst, -inf)]  # each with what its first is at least
+    last: Values | None = None
     while corners:
         corner, _ = corners.pop()
         if (stopped := search.over()) is not None:
             return stopped
-        found = search.next(limits=_below(search.tables, goals, corner))
+        # what lies below a corner below the last: its boxes are those of the last
+        within = last is not None and all(a <= b for a, b in zip(corner, last, strict=True))
+        found = search.next(limits=_below(search.tables, goals, corner), follow=within)
+        last = corner
         if found.answer is None:
             if found.stopped is not None:
                 return found.stopped
