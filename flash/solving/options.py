@@ -193,7 +193,10 @@ def check_within(given: Mapping[str, Any]) -> None:
         if given[name] is not None:
             raise ArgumentError(f"{name} does not go with {what}")
     if flag("codesign", given["codesign"]):
-        raise ArgumentError(f"codesign does not go with {what}")
+        raise ArgumentError(
+            f"codesign does not go with {what}: it takes budgets; or search without it, on one "
+            "accelerator's own target"
+        )
     if callable(given["objective"]):
         raise ArgumentError(f"an objective function does not go with {what}")
 

@@ -43,7 +43,8 @@ class Within:
             name = space if isinstance(space, str) else space.family
             raise ArgumentError(
                 f"space: {WHAT} are of the families' spaces, not of {shown(name)}; what that has "
-                "is searched by the methods of other papers"
+                "is searched by the methods of other papers under budgets: method='evolution', "
+                "max_latency_ms=12"
             )
         self.space = as_space(space)
         self.predictor = as_predictor(given["predictor"], self.space.family)
