@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
     from .precision.table import Sensitivities as Sensitivities
+    from .precision.trying import best_measured as best_measured
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
@@ -109,6 +110,7 @@ _HOME = {
     "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
+    "best_measured": "precision.trying",
     "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
@@ -136,10 +138,10 @@ __all__ = [
     "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront",
     "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
     "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
-    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
-    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
-    "together", "train", "train_supernet", "__version__",
+    "Target", "Together", "TrainingEvaluator", "WideResNet", "best_measured", "build_info",
+    "calibrate", "calibration_design", "choose", "compare", "evaluate", "export_measuring",
+    "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep",
+    "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 
