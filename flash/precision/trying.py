@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..base.checks import choice, flag, integer, items, public, shown
-from ..base.record import Record
 from ..errors import ArgumentError, FormatError
 from ..networks.families import MAX_SEED
 from .choices import bits_of
+from .measured import MeasuredChoice, MeasuredChoices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,107 +16,13 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..base.html import Part
     from .groups import Group
     from .losses import Judge
     from .quantising import Choices
 
-__all__ = ["MeasuredChoice", "MeasuredChoices", "best_measured"]
+__all__ = ["best_measured"]
 
 MOST = 100_000  # choices
-SHOWN = 10  # choices on a screen
-
-
-class MeasuredChoice(Record):
-    """One choice of bits, measured as a whole.
-
-    Parameters
-    ----------
-    choices : dict of str to int
-        Bits of the layers that have some.
-    loss : float
-        By how much the loss grows over that of the module as it was.
-    error : float or None
-        Its standard error over the samples; None where there was one alone.
-    place : int
-        Which of the candidates it was, from 0.
-    """
-
-    choices: dict[str, int]
-    loss: float
-    error: float | None
-    place: int
-
-
-class MeasuredChoices(Record):
-    """Choices of bits in the order of their measured losses; see `flash.best_measured`.
-
-    Parameters
-    ----------
-    base_loss : float
-        The mean over the data, of the module as it was.
-    samples : int
-        Samples of the data.
-    rows : tuple of MeasuredChoice
-        The best first; of equal ones that which came first.
-    gain : float
-        How much less the best loses than the first candidate.
-    gain_error : float or None
-        Its standard error over the samples.
-    elapsed_s : float
-    """
-
-    base_loss: float
-    samples: int
-    rows: tuple[MeasuredChoice, ...]
-    gain: float
-    gain_error: float | None
-    elapsed_s: float = 0.0
-
-    @property
-    def choices(self) -> dict[str, int]:
-        """The bits of the best."""
-        return dict(self.rows[0].choices)
-
-    @property
-    def loss(self) -> float:
-        """By how much the loss grows with the best."""
-        return self.rows[0].loss
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        from ..results.screen import text
-
-        return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
-
-    def _parts(self) -> list[Part]:
-        from ..results.screen import duration
-
-        rows: list[Any] = [["candidate", "loss", "bits"]]
-        for one in self.rows[:SHOWN]:
-            bits = " ".join(map(str, one.choices.values()))
-            rows.append([str(one.place), f"{one.loss:+.4g}", bits if len(bits) < 60 else bits[:57]])
-        more = len(self.rows) - SHOWN
-        gain = f"{self.gain:.3g}" + ("" if self.gain_error is None else f" ± {self.gain_error:.2g}")
-        return [
-            f"{len(self.rows)} choices of bits measured on {self.samples:,} samples, loss "
-            f"{self.base_loss:.4g} before",
-            "",
-            (rows, 1, True),
-            *([f"and {more} more"] if more > 0 else []),
-            "",
-            f"the best loses {gain} less than candidate 0; {duration(self.elapsed_s)}",
-        ]
 
 
 @public

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,6 +138,38 @@ def test_it_prints() -> None:
     assert "and 17 more" in lines
     assert repr(found) == str(found)
     assert found._repr_html_().count("<tr>") == 11
+
+
+def test_round_trips(tmp_path: Path) -> None:
+    found = flash.best_measured(net(), data(), CHOICES[:4])
+    path = tmp_path / "found.json"
+    assert flash.MeasuredChoices.from_json(found.to_json(path)) == found
+    assert flash.MeasuredChoices.from_json(path) == found
+    assert hash(flash.MeasuredChoices.from_dict(found.to_dict())) == hash(found)
+    assert pickle.loads(pickle.dumps(found)) == found
+    one = flash.best_measured(net(), (data()[0][:1], data()[1][:1]), CHOICES[:2])
+    assert one.rows[0].error is None
+    assert flash.MeasuredChoices.from_json(one.to_json()) == one
+    for change, told in [
+        ({"rows": []}, "rows must hold a choice"),
+        ({"rows": found.to_dict()["rows"][::-1]}, "in the order of their losses"),
+        ({"gain": "1"}, "gain"),
+        ({"more": 1}, "more"),
+        ({"rows": [{**found.rows[0].to_dict(), "choices": {"up": 17}}]}, "17"),
+    ]:
+        with pytest.raises(FormatError, match=told):
+            flash.MeasuredChoices.from_dict({**found.to_dict(), **change})
+    with pytest.raises(FormatError, match="measured choices of bits"):
+        flash.Sensitivities.from_json(path)
+
+
+def test_a_frame() -> None:
+    pytest.importorskip("pandas")
+    found = flash.best_measured(net(), data(), [*CHOICES[:2], {"up": 4}])
+    frame = found.to_frame()
+    assert list(frame["loss"]) == [row.loss for row in found.rows]
+    assert {"place", "error", *LAYERS} <= {*frame.columns}
+    assert set(frame["up"]) == {1, 4}
 
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
