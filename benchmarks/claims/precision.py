@@ -6,7 +6,8 @@ Two networks are trained on scikit-learn's digits by `flash.train`, half of the 
 layers that take no more than a budget: the size of all layers at 3 and at 4 bits, and halfway
 between whole bits. The held-out images judge the weights so rounded, without any tuning.
 
-- "uniform": the most whole bits for all layers that fit; at 2.5 and 3.5 bits they take less.
+- "uniform": as many bits for all layers; at 2.5 and 3.5 bits "uniform, less": 2 and 3, which take
+  less.
 - "greedy": from the most bits down, next the layer that loses least for each KiB saved; "greedy by
   loss": that loses least; "greedy up": from the fewest bits, next the layer that gains most for
   each KiB, of those that fit. All three from the same table.
@@ -37,7 +38,7 @@ import flash
 from benchmarks.common.files import HERE, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Bits = dict[str, int]
 
@@ -164,8 +165,9 @@ def ways_of(
         if loss_of(module, then, data) >= loss_of(module, now, data):
             break
         now = then
+    uniform = "uniform" if bits == int(bits) else "uniform, less"
     return {
-        "uniform": (dict.fromkeys(table.layers, int(bits)), 0),
+        uniform: (dict.fromkeys(table.layers, int(bits)), 0),
         "greedy by loss": (greedy(table, budget, each=False), passes),
         "greedy": (greedy(table, budget), passes),
         "greedy up": (greedy_up(table, budget), passes),
@@ -219,7 +221,7 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
                     "accuracy": accuracy(rounded), "float": accuracy(module),
                     "loss": loss_of(module, chosen, (x, y)), "loss_added_up": total["loss"],
                     "kib": total["weights_kib"], "kib_at_most": budget, "passes": passes,
-                    "bits": list(chosen.values()),
+                    "bits": " ".join(map(str, chosen.values())),
                 })  # fmt: skip
     return lines
 
@@ -235,44 +237,51 @@ def mean_of(values: Sequence[float]) -> tuple[float, float]:
 def summary(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each way's accuracy and what ours has more, of each network and size, and of all.
 
-    Of all sizes or networks together (None) each seed counts with its mean.
+    Of all sizes or networks together (None) each seed counts with its mean over those that a way
+    has.
     """
     found = []
-    for name in (*NETWORKS, None):
-        for budget in (*BUDGETS, None):
-            own = [
-                one for one in lines
-                if name in (one["network"], None) and budget in (one["budget"], None)
-            ]  # fmt: skip
-            if name is None and budget is not None:
-                continue
-            listed: dict[str, dict[int, list[float]]] = {}
-            for one in own:
-                listed.setdefault(one["way"], {}).setdefault(one["seed"], []).append(
-                    one["accuracy"]
-                )
-            ways = {
-                way: {seed: sum(of) / len(of) for seed, of in seeds.items()}
-                for way, seeds in listed.items()
-            }
-            best = ways[OURS]
-            passes = {way: [one["passes"] for one in own if one["way"] == way] for way in ways}
-            found.append({
-                "network": name,
-                "budget": budget,
-                "seeds": len(best),
-                "kib": own[0]["kib_at_most"] if budget is not None else None,
-                "float": None if name is None else mean_of(
-                    [one["float"] for one in own
-                     if one["way"] == OURS and one["budget"] == (budget or BUDGETS[0])]
-                ),
-                "accuracy": {way: mean_of(list(of.values())) for way, of in ways.items()},
-                "more": {
-                    way: mean_of([best[seed] - of[seed] for seed in best])
-                    for way, of in ways.items() if way != OURS
-                },
-                "passes": {way: sum(of) / len(of) for way, of in passes.items()},
-            })  # fmt: skip
+    for name, budget in [
+        *((name, budget) for name in NETWORKS for budget in (*BUDGETS, None)),
+        (None, None),
+    ]:
+        own = [
+            one for one in lines
+            if name in (one["network"], None) and budget in (one["budget"], None)
+        ]  # fmt: skip
+        cases = {(one["way"], one["seed"], one["network"], one["budget"]): one for one in own}
+        ways: dict[str, dict[int, list[dict[str, Any]]]] = {}
+        for one in own:
+            ways.setdefault(one["way"], {}).setdefault(one["seed"], []).append(one)
+
+        def per_seed(
+            way: str, value: Callable[[dict[str, Any]], float], ways: Any = ways
+        ) -> tuple[float, float]:
+            return mean_of([sum(map(value, of)) / len(of) for of in ways[way].values()])
+
+        def more(one: dict[str, Any], cases: Any = cases) -> float:
+            ours = cases[OURS, one["seed"], one["network"], one["budget"]]
+            return float(ours["accuracy"] - one["accuracy"])
+
+        found.append({
+            "network": name,
+            "budget": budget,
+            "seeds": len(ways[OURS]),
+            "kib": None if budget is None else own[0]["kib_at_most"],
+            "float": per_seed(OURS, lambda one: float(one["float"])),
+            "accuracy": {way: per_seed(way, lambda one: float(one["accuracy"])) for way in ways},
+            "more": {way: per_seed(way, more) for way in ways if way != OURS},
+            "loss": {
+                way: sum(one["loss"] for one in own if one["way"] == way)
+                / sum(one["way"] == way for one in own)
+                for way in ways
+            },
+            "passes": {
+                way: sum(one["passes"] for one in own if one["way"] == way)
+                / sum(one["way"] == way for one in own)
+                for way in ways
+            },
+        })  # fmt: skip
     return found
 
 
@@ -286,9 +295,8 @@ def shown(found: list[dict[str, Any]]) -> str:
     for one in found:
         size = "all sizes" if one["budget"] is None else f"{one['budget']} bits"
         told = f"{one['network'] or 'both'}, {size}, {one['seeds']} seeds"
-        if one["kib"] is not None:
-            told += f", {one['kib']:.2f} KiB, float {text(one['float'])}"
-        lines.append(told)
+        size = "" if one["kib"] is None else f"{one['kib']:.2f} KiB, "
+        lines.append(f"{told}, {size}float {text(one['float'])}")
         for way, pair in one["accuracy"].items():
             more = one["more"].get(way)
             tail = "" if more is None else f"   ours has {text(more, '+')} points"
