@@ -58,12 +58,15 @@ def write(told: Told, pictures: Iterable[str]) -> str:
 def claims(told: Told) -> Iterator[Line]:
     """Yield that mixed bits are above uniform ones and a greedy choice, network by network."""
     found = told["precision"]["summary"] if "precision" in told else []
-    for way, whom in (("uniform", "uniform bits"), ("greedy", "a greedy choice")):
+    for way, whom, which in (
+        ("uniform", "uniform bits", "3 and 4 bits together"),
+        ("greedy", "a greedy choice", "all sizes together"),
+    ):
         together = [one for one in found if one["network"] and one["budget"] is None]
         sizes = [one for one in found if one["budget"] is not None and way in one["more"]]
         sure = sum(above(one["more"][way]) for one in sizes)
         yield (
-            f"mixed precision over {whom} at equal size, two networks, all sizes together",
+            f"mixed precision over {whom} at equal size, two networks, {which}",
             "95 % intervals above 0",
             "; ".join(f"{one['network']} {points(one['more'][way], '+')}" for one in together)
             + f" points; single sizes: {sure} of {len(sizes)} above 0"
