@@ -49,9 +49,11 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .precision.measured import MeasuredChoices as MeasuredChoices
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
     from .precision.table import Sensitivities as Sensitivities
+    from .precision.trying import best_measured as best_measured
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
@@ -88,6 +90,7 @@ _HOME = {
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
+    "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
     "MobileNetV2": "spaces.space",
     "Network": "networks.network",
@@ -109,6 +112,7 @@ _HOME = {
     "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
+    "best_measured": "precision.trying",
     "build_info": "buildinfo",
     "calibrate": "hardware.calibrating",
     "calibration_design": "problem.calibration_design",
@@ -133,13 +137,13 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
     "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
-    "FleetResult", "Layer", "Measurement", "MobileNetV2", "Network", "PNASCells", "ParetoFront",
-    "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
-    "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator",
-    "Target", "Together", "TrainingEvaluator", "WideResNet", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
-    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
-    "together", "train", "train_supernet", "__version__",
+    "FleetResult", "Layer", "MeasuredChoices", "Measurement", "MobileNetV2", "Network", "PNASCells",
+    "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
+    "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
+    "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet", "best_measured",
+    "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
+    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search",
+    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ NAMES = (
     "methods",
     "supernets",
     "codesign",
+    "precision",
     "peers",
     "choices",
 )

@@ -73,6 +73,7 @@ KINDS_OF_FILES = {
     "a cell network": ("family", "blocks", "repeats"),
     "a network": ("layers", "input_shape"),
     "a table of sensitivities": ("measure", "base_loss"),
+    "measured choices of bits": ("gain", "gain_error"),
 }
 MAX_FILE_BYTES = 1 << 26
 

@@ -81,7 +81,8 @@ class ChoiceResult(Record):
     conflicts : tuple of tuple of str
         INFEASIBLE: minimal sets of conditions that no answer meets together.
     remedies : tuple of dict of str to float
-        INFEASIBLE: of a set of conditions that have to give together the limits that would do.
+        INFEASIBLE: of a set of conditions that have to give together the limits that would do: the
+        nearest, of several after the least common share by which all of them give.
     stopped : {None, "time_limit_s", "max_nodes", "callback", "interrupt"}
     nodes : int
         Of the search trees.

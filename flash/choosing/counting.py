@@ -6,11 +6,12 @@ that is stated, else refused: a sample is the way out. The best answers are thos
 
 from __future__ import annotations
 
+from math import inf
 from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import flag, integer, path_of, writable
+from ..base.checks import flag, integer, listener, number, path_of, writable
 from ..errors import ArgumentError
 from .choosing import choose
 from .conditions import read_conditions
@@ -20,7 +21,7 @@ from .walk import Column, TooManyStatesError, Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from fractions import Fraction
     from typing import Any
 
@@ -41,6 +42,7 @@ MAX_BINS = 65_536
 MAX_SAMPLE = 1_000_000_000
 BINS = 64
 LINE_S = 0.1
+LEAST_S = 1e-3  # for the best answers, where time is up: they say so
 WIDE = 2**56  # numbers of which 64 times as much is no int64
 
 
@@ -55,6 +57,8 @@ def count_choices(
     seed: Any,
     out: Any,
     progress: Any,
+    time_limit_s: Any = None,
+    callback: Any = None,
 ) -> ChoiceSweep:
     """Count: see `flash.sweep`.
 
@@ -71,7 +75,9 @@ def count_choices(
     bins = BINS if least_bins else integer("bins", bins, 0, MAX_BINS)
     sample = None if sample is None else integer("sample", sample, 1, MAX_SAMPLE)
     seed = integer("seed", seed, 0, 2**64 - 1)
+    deadline = inf if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     work = _Count(problem, conditions, bins, flag("progress", progress), began)
+    work.ends_at, work.callback = began + deadline, listener("callback", callback)
     if sample is not None and problem.size <= min(sample, MANY):
         sample = None  # all of them
     writer = None
@@ -87,6 +93,11 @@ def count_choices(
         writer = writer_of(writable("out", path_of("out", out)), problem)
     try:
         work.go(sample, seed, writer, least_bins)
+    except _Stopped:
+        if writer is not None:
+            writer.drop()
+            writer = None
+            work.flags.append("out was not written: the sweep was ended before")
     except BaseException:
         if writer is not None:
             writer.drop()
@@ -94,15 +105,18 @@ def count_choices(
     if writer is not None:
         writer.close()
     found = None
-    if wanted and top:
+    if wanted and top and work.stopped is None:
         found = choose(
-            problem, minimize=minimize, maximize=maximize, where=where, k=top, progress=progress
-        )
+            problem, minimize=minimize, maximize=maximize, where=where, k=top, progress=progress,
+            time_limit_s=None if deadline == inf else max(LEAST_S, work.ends_at - perf_counter()),
+            callback=None if callback is None else lambda _: work.heard(),
+        )  # fmt: skip
         if found.stopped is not None:
+            work.stopped = found.stopped
             work.flags.append(f"the best answers are not all: stopped by {found.stopped}")
     return ChoiceSweep(
         size=problem.size,
-        count=problem.size if sample is None else sample,
+        count=problem.size if sample is None else work.drawn,
         feasible=work.feasible,
         where=tuple(one.text for one in conditions),
         sample=sample,
@@ -111,9 +125,11 @@ def count_choices(
         objective_name=", then ".join(one.name for one in goals),
         greatest=maximize is not None,
         top=() if found is None else _answers(found),
-        out=None if out is None else path_of("out", out),
+        out=None if writer is None else path_of("out", out),
         rows=None if writer is None else writer.rows,
         flags=tuple(work.flags),
+        stopped=work.stopped,
+        counted=work.whole,
         elapsed_s=perf_counter() - began,
     )
 
@@ -129,6 +145,10 @@ def _answers(found: Any) -> tuple[Alternative, ...]:
 
 def _told(n: int) -> str:
     return f"{n:,}" if n < 10**12 else f"about 10^{len(str(n)) - 1}"
+
+
+class _Stopped(Exception):
+    """The sweep is ended."""
 
 
 class _Count:
@@ -148,6 +168,11 @@ class _Count:
             name: Column(problem.exact(name).whole, name in problem.peaks)
             for name in problem.metrics
         }
+        self.ends_at = inf
+        self.callback: Callable[[Any], Any] | None = None
+        self.stopped: str | None = None
+        self.whole = False  # whether all that was to be looked at was
+        self.drawn = self.work = 0
         self.feasible = 0
         self.flags: list[str] = []
         self.bars: dict[str, _Bars] = {}
@@ -156,12 +181,22 @@ class _Count:
             self.bars = {name: _Bars(column, free, bins) for name, column in self.columns.items()}
 
     def go(self, sample: int | None, seed: int, writer: Writer | None, lenient: bool) -> None:
+        try:
+            self._go(sample, seed, writer, lenient)
+        except KeyboardInterrupt:
+            self.stopped = "interrupt"
+            raise _Stopped from None
+        finally:
+            if self.progress:
+                import sys
+
+                print(file=sys.stderr)
+        self.whole = True
+
+    def _go(self, sample: int | None, seed: int, writer: Writer | None, lenient: bool) -> None:
         if sample is not None:
             walk = Walk(self.problem, self.conditions, list(self.columns.values()))
-            self._through(
-                ((picks[good], sums[good]) for picks, sums, good in walk.drawn(sample, seed)),
-                writer,
-            )
+            self._through(self._drawn(walk, sample, seed), writer)
         elif writer is not None or self.problem.size <= FEW or not self._counted(lenient):
             walk = Walk(self.problem, self.conditions, list(self.columns.values()))
             self.feasible = 0
@@ -169,10 +204,20 @@ class _Count:
             for one in self.bars.values():
                 one.clear()
             self._through(walk.listed(), writer)
-        if self.progress:
-            import sys
 
-            print(file=sys.stderr)
+    def _drawn(self, walk: Walk, sample: int, seed: int) -> Iterator[tuple[Any, Any]]:
+        for picks, sums, good in walk.drawn(sample, seed):
+            self.drawn += len(picks)
+            yield picks[good], sums[good]
+
+    def heard(self) -> bool:
+        """Tell of the sweep so far; whether to end it."""
+        if self.callback is None:
+            return False
+        from .front import ChoiceEvent
+
+        elapsed_s = perf_counter() - self.began
+        return self.callback(ChoiceEvent(self.feasible, self.work, elapsed_s)) is True
 
     def _through(self, some: Iterator[tuple[Any, Any]], writer: Writer | None) -> None:
         """Go through answers that meet the conditions."""
@@ -229,12 +274,19 @@ class _Count:
         places = len(self.problem.groups)
 
         def tell(g: int, states: int) -> None:
+            self.work = states
             self._tell(f"group {g + 1} of {places}, {{:,}} states", states)
 
         return walk.counted(MOST_STATES, MOST_WORK, tell)
 
     def _tell(self, text: str, number: int) -> None:
         elapsed_s = perf_counter() - self.began
+        if perf_counter() >= self.ends_at:
+            self.stopped = "time_limit_s"
+        elif self.heard():
+            self.stopped = "callback"
+        if self.stopped is not None:
+            raise _Stopped
         if self.progress and elapsed_s >= self.next_line_s:
             import sys
 

@@ -7,13 +7,14 @@ from time import perf_counter
 
 from ..base.checks import hint, integer, shown
 from ..errors import ArgumentError
+from ..results.conflicts import Oracle, Undecided, joint_remedy
 from .conditions import Condition, Row
 from .goals import Goal
 from .model import Found, Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .answer import ChoiceResult
     from .choosing import Question
@@ -198,10 +199,9 @@ def explained(
         if meets(()) is False:  # options that don't go together, whatever is asked
             return (), ()
         sets = [_narrowed(names, meets)] if len(names) > MANY else minimal_sets(names, meets)
+        oracle = _Conditions(asked, clock)
         remedies = [
-            remedy
-            for some in hitting_sets(sets)
-            if len(some) == 1 and (remedy := _remedy(asked, by_text[some[0]], clock))
+            remedy for some in hitting_sets(sets) if (remedy := oracle.remedy(some)) is not None
         ]
     except KeyboardInterrupt:
         return (), ()
@@ -220,24 +220,68 @@ def _narrowed(
     return tuple(left)
 
 
-def _remedy(asked: Question, condition: Condition, clock: _Clock) -> dict[str, float] | None:
-    """Return the nearest limit of one condition with which all can be met."""
-    from .choosing import Question
+class _Conditions(Oracle):
+    """Asks for answers under all conditions, some of which have other limits."""
 
-    row = _limit_of(condition)
-    if row is None:
-        return None
-    upper = row.sign in ("<", "<=")
-    factor = 1 if upper else -1
-    needed = Row(
-        {name: factor * one for name, one in row.terms.items()},
-        {key: factor * one for key, one in row.own.items()},
-        "<=",
-        Fraction(0),
-    )
-    free = _eased(asked, condition, None)
-    goal = Goal("", "sum", False, needed, {})
-    found = _answer(Question(asked.problem, free.conditions, (goal,), asked.without), clock)
-    if found is None or found.value is None:
-        return None
-    return {condition.text: _told(condition, factor * found.value)}
+    def __init__(self, asked: Question, clock: _Clock) -> None:
+        super().__init__()
+        self.asked, self.clock = asked, clock
+        self.sums = {one.text: one for one in asked.conditions if _limit_of(one) is not None}
+        self.given = {text: _told(one, _row(one).limit) for text, one in self.sums.items()}
+        self.lower = {text for text, one in self.sums.items() if _row(one).sign in (">", ">=")}
+
+    def remedy(self, texts: tuple[str, ...]) -> dict[str, float] | None:
+        """Return limits with which all can be met: of one condition the nearest, of several the
+        nearest after the least common share; None where there are none, or it takes too long."""
+        if any(text not in self.sums for text in texts):
+            return None
+        try:
+            return joint_remedy(self, self.given, texts, self.lower) or None
+        except Undecided:
+            return None
+
+    def meets(self, budgets: Mapping[str, float]) -> bool:
+        nothing = Goal("", "sum", False, Row({}, {}, "<=", Fraction(0)), {})
+        return self._solved(self._eased(budgets), nothing).picks is not None
+
+    def least(self, name: str, others: Mapping[str, float]) -> float | None:
+        row = _row(self.sums[name])
+        factor = -1 if name in self.lower else 1
+        needed = Row(
+            {metric: factor * one for metric, one in row.terms.items()},
+            {key: factor * one for key, one in row.own.items()},
+            "<=",
+            Fraction(0),
+        )
+        rest = [one for one in self._eased(others) if one.text != name]
+        found = self._solved(rest, Goal("", "sum", False, needed, {}))
+        return None if found.value is None else _told(self.sums[name], factor * found.value)
+
+    def _eased(self, limits: Mapping[str, float]) -> list[Condition]:
+        """Return the conditions with other limits."""
+        found = []
+        for one in self.asked.conditions:
+            value = limits.get(one.text)
+            if value is not None and value != self.given[one.text]:
+                row = _row(one)
+                sign = ">=" if one.text in self.lower else "<="
+                limit = Fraction(repr(value)) - (row.offset or 0)  # as the text would have it
+                one = Condition(one.text, (Row(row.terms, row.own, sign, limit, row.offset),))
+            found.append(one)
+        return found
+
+    def _solved(self, conditions: Sequence[Condition], goal: Goal) -> Found:
+        from .choosing import Question
+
+        asked = self.asked
+        question = Question(asked.problem, tuple(conditions), (goal,), asked.without)
+        found = _answer(question, self.clock)
+        if found is None:
+            raise Undecided
+        return found
+
+
+def _row(condition: Condition) -> Row:
+    row = condition.parts[0]
+    assert isinstance(row, Row)
+    return row

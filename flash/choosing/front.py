@@ -31,14 +31,14 @@ SHOWN = 12  # points on a screen
 
 @suggesting
 class ChoiceEvent(Record):
-    """What a callback of `pareto` sees of a problem of choices: True from it ends the search.
+    """What a callback of `pareto` or `sweep` sees of a problem of choices: True from it ends it.
 
     Parameters
     ----------
     points : int
-        Points so far.
+        Points so far; of a sweep answers found that meet the conditions.
     nodes : int
-        Of the search trees.
+        Of the search trees; of a sweep states.
     elapsed_s : float
     """
 

@@ -57,6 +57,11 @@ class ChoiceSweep(Record):
         Rows in it.
     flags : tuple of str
     elapsed_s : float
+    stopped : {None, "time_limit_s", "callback", "interrupt"}
+        What ended it early.
+    counted : bool
+        Whether everything was looked at before that: if not, `feasible` and `histograms` are of
+        what was found by then (of a sample `count` says how many were drawn).
     """
 
     size: int
@@ -73,11 +78,13 @@ class ChoiceSweep(Record):
     rows: int | None = None
     flags: tuple[str, ...] = ()
     elapsed_s: float = 0.0
+    stopped: str | None = None
+    counted: bool = True
 
     @property
     def exact(self) -> bool:
         """Whether the counts are those of all answers."""
-        return self.sample is None
+        return self.sample is None and self.counted
 
     @property
     def best(self) -> Alternative | None:
@@ -92,6 +99,8 @@ class ChoiceSweep(Record):
     @property
     def interval(self) -> tuple[float, float]:
         """Between what the share of all answers lies: of a sample at 95 % (Wilson's interval)."""
+        if self.sample is None and not self.counted:
+            return self.share, 1.0
         if self.exact or not self.count:
             return self.share, self.share
         from math import sqrt
@@ -121,13 +130,17 @@ class ChoiceSweep(Record):
         """Return what is shown: lines of text, and tables."""
         from ..results.screen import duration
 
-        if self.exact:
+        if self.sample is None:
             lines: list[Part] = [f"{_count(self.size)} answers"]
         else:
             lines = [f"a sample of {_count(self.count)} of {_count(self.size)} answers"]
         met = f"{_count(self.feasible)} meet{'s' * (self.feasible == 1)} the conditions"
         percent = f" ({100 * self.share:.3g} %)"
-        if not self.exact:
+        if self.stopped is not None and not self.counted:
+            met = f"ended by {self.stopped}: at least {met}"
+            percent = ""
+        if self.sample is not None:
+            met = met.replace("at least ", "")
             low, high = self.interval
             percent = f" ({100 * self.share:.3g} %; of all {100 * low:.3g} to {100 * high:.3g} %)"
         lines.append(met + percent)
@@ -184,6 +197,8 @@ class ChoiceSweep(Record):
             "rows": self.rows,
             "flags": list(self.flags),
             "elapsed_s": self.elapsed_s,
+            "stopped": self.stopped,
+            "counted": self.counted,
         }
 
     @classmethod
@@ -204,6 +219,7 @@ class ChoiceSweep(Record):
             fields,
             list_of,
             maybe,
+            one_of,
             part,
             table_of,
             within,
@@ -241,7 +257,10 @@ class ChoiceSweep(Record):
                 "rows": maybe(COUNT),
                 "flags": list_of(TEXT),
                 "elapsed_s": REAL,
+                "stopped": maybe(one_of(("time_limit_s", "callback", "interrupt"))),
+                "counted": FLAG,
             },
+            optional=("stopped", "counted"),
         )
         return cls(**given)
 

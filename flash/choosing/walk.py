@@ -224,9 +224,9 @@ class Walk:
         for g in range(self.n_groups):
             states, counts = self._merged(g, waiting[g])
             waiting[g] = []
-            tell(g, len(states))
             step = max(1, CHUNK * 16 // max(1, int(self.start[g + 1] - self.start[g])))
             for begin in range(0, len(states), step):
+                tell(g, len(states))
                 some = states[begin : begin + step]
                 for place, made, came, _ in self.onward(g, some):
                     work += len(made)

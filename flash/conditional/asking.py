@@ -16,7 +16,9 @@ from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..problem.objective import least_of
 from ..spaces.index import GLOBALS, digits_of
 from .boxes import Answer, Asked
+from .confidence import Sure
 from .names import NetworkReader, column_of
+from .products import Product, read_product
 from .tables import Device, Tables
 from .together import Together
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
+    from ..problem.tiling import Part
     from ..spaces.space import SearchSpace
 
 __all__ = ["Ask", "Limit", "fraction_of", "least_score"]
@@ -63,6 +66,10 @@ class Ask:
         Checked.
     given : dict
         What `flash.search` was given besides.
+    whole : SearchSpace, optional
+        The space that `space` is a part of, whose choices conditions name.
+    in_parts : bool
+        Whether `parts` are searched instead of it.
     """
 
     def __init__(
@@ -72,11 +79,16 @@ class Ask:
         budgets: Mapping[str, float],
         predictor: AccuracyPredictor | None,
         given: Mapping[str, Any],
+        whole: SearchSpace | None = None,
+        in_parts: bool = False,
     ) -> None:
+        self._read: dict[tuple[int, tuple[str, ...]], Any] = {}
+        self.variables = (space if whole is None else whole).variables
+        self.parts: tuple[tuple[Part, Ask], ...] = ()  # of several tiles
         self.space, self.target, self.predictor = space, target, predictor
         self.budgets = dict(budgets)
         self.k = integer("k", given["k"], 1, MOST)
-        most = len(space.variables)
+        most = len(self.variables)
         self.distance = integer("min_distance", given["min_distance"], 1, most)
         limit, evals = given["time_limit_s"], given["max_evals"]
         self.deadline = inf if limit is None else number("time_limit_s", limit, above=0.0)
@@ -87,6 +99,7 @@ class Ask:
         self.texts = texts_of(given["where"])
         self.parsed: dict[str, list[tuple[str, ast.expr]]] = {}
         self.plain: set[str] = set()  # texts that compare metrics with numbers
+        self.products: dict[str, Product] = {}  # of objectives, by the name of their logarithms
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
@@ -97,6 +110,12 @@ class Ask:
             row = _tamed(Row({"nn_degree": Fraction(1)}, {}, ">=", fraction_of(least)))
             self.limits.append(Limit("min_nn_degree", row))
             self.where = (*self.where, f"nn_degree >= {least!r}")
+        self.sure: Sure | None = None
+        self.level: float | None = None
+        if given["confidence"] is not None:
+            self.level = number("confidence", given["confidence"], 0.5, 0.99)
+            if not in_parts:
+                self.sure = Sure(space, self.devices, self.budgets, self.level)
         some = [text for text in self.texts if text not in self.plain]
         self.choices = [text for text in some if self.reader(text).names_choices()]
         self.on_choices = self._conditions_on_choices()
@@ -127,7 +146,10 @@ class Ask:
         return ("accuracy", *self.metrics)
 
     def reader(self, text: str, variant: int | None = None) -> NetworkReader:
-        return NetworkReader(self.space, self.known, text, self.plan, variant, parsed=self.parsed)
+        return NetworkReader(
+            self.space, self.known, text, self.plan, variant,
+            parsed=self.parsed, variables=self.variables,
+        )  # fmt: skip
 
     # objectives
 
@@ -153,12 +175,16 @@ class Ask:
     def _goal(self, given: Any) -> dict[str, float]:
         if isinstance(given, str) and given in ("accuracy", "nn_degree"):
             return {"score" if given == "accuracy" else "nn_degree": 1.0}
-        if not isinstance(given, dict) or set(given) != {"sum"}:
+        if not isinstance(given, dict) or not given:
             raise ArgumentTypeError(
                 "objective with where, k, minimize or several devices must be 'accuracy', "
-                "'nn_degree', {'sum': {metric: weight}} or a list of them (products and functions "
-                f"go without), got {shown(given)}"
+                "'nn_degree', a weighted product {metric: exponent}, {'sum': {metric: weight}} or "
+                f"a list of them (functions go without), got {shown(given)}"
             )
+        if set(given) != {"sum"}:
+            name = f"product {len(self.products)}"
+            self.products[name] = read_product(given, self.metrics, self.predictor is not None)
+            return {name: 1.0}
         weights = given["sum"]
         if not isinstance(weights, dict) or not weights:
             raise ArgumentTypeError(f"objective['sum'] must hold metrics, got {shown(weights)}")
@@ -169,7 +195,7 @@ class Ask:
             if name == "accuracy" and self.predictor is not None:
                 raise ArgumentError(
                     "objective['sum']: a predicted accuracy is no sum over cells; maximise "
-                    "'accuracy' with budgets, or use a weighted product without where"
+                    "'accuracy' with budgets, or a weighted product"
                 )
             own = real(f"objective['sum'][{name!r}]", weight, -1e9, 1e9)
             called = "nn_degree" if name == "accuracy" else name
@@ -248,6 +274,15 @@ class Ask:
         self, variant: int, names: Collection[str]
     ) -> tuple[list[Clause], list[Link]] | None:
         """Return some conditions on choices for a variant; None where one is never met."""
+        key = (variant, tuple(names))
+        if key not in self._read:  # they are asked for again and again: by fronts, by k networks
+            self._read[key] = self._clauses(variant, names)
+        own = self._read[key]
+        return None if own is None else (list(own[0]), list(own[1]))
+
+    def _clauses(
+        self, variant: int, names: Collection[str]
+    ) -> tuple[list[Clause], list[Link]] | None:
         found: list[Clause] = []
         links: list[Link] = []
         for text in self.choices:
@@ -303,7 +338,7 @@ class Ask:
         degrees = scored
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
-        return Tables(devices, scored, degrees, self.predictor)
+        return Tables(devices, scored, degrees, self.predictor, self.products)
 
     def question(
         self,
@@ -363,10 +398,20 @@ class Ask:
         """What is maximised, in words."""
         return ", then ".join(self._told(goal) for goal in self.goals)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may not have meant."""
+        some = [
+            self.products[name] for goal in self.goals for name in goal if name in self.products
+        ]
+        return tuple(note for one in some for note in one.notes)
+
     def _told(self, goal: Mapping[str, float]) -> str:
         text = ""
         for name, factor in goal.items():
             called = name
+            if name in self.products:
+                return self.products[name].told(self.predictor is not None)
             if name == "score":
                 called = "nn_degree" if self.predictor is None else "accuracy"
             own = called if abs(factor) == 1.0 else f"{abs(factor):g} * {called}"
@@ -380,6 +425,9 @@ class Ask:
         """Return an objective as it is told."""
         if "score" in self.goals[0] and self.predictor is not None:
             return self.predictor.accuracy_of(value)
+        for name in self.goals[0]:
+            if name in self.products:
+                return self.products[name].report(value)
         return value
 
 

@@ -11,7 +11,7 @@ bound above it.
 from __future__ import annotations
 
 from fractions import Fraction
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil, floor, frexp, inf, ldexp
 from time import perf_counter
 
@@ -22,7 +22,8 @@ from ..base.names import Column, Metric
 from ..base.record import Record
 from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
-from .tables import Box, Form, Tables, whole_box
+from .products import FACTOR, logarithm, middle
+from .tables import Box, Device, Form, Tables, whole_box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = ["Answer", "Asked", "Boxes"]
 BITS = 46  # of a sum that is no exact one, in the solver
 FEW = 2000  # rows, of which what all values are multiples of is worked out
 OFF = 0.1  # units that rounding may move a number by before it is rounded outward
+NARROW = 0.02  # of a factor's interval: nearer to an end it is not cut
 EQUAL = 1e-12  # relative: objectives that are no exact sums are equal so far
 KEPT = 1 << 20  # numbers of rows that are kept for the next search
 
@@ -95,11 +97,18 @@ class Boxes:
         self.best: Answer | None = None
         self.left_out: list[tuple[int, tuple[int, ...], int]] = []  # answers, and how near
         self.stopped: str | None = None
+        self.leaves: list[tuple[float, Box]] = []  # that part the space in the end, with bounds
+        self.passed: list[Answer] = []  # that were left out, though they fit
         self.nodes = 0
         self._order = 0
         self._clauses: dict[int, Any] = {}
         self._linked: dict[int, Any] = {}
         self._variables = self._count_variables()
+        terms = [*asked.objective, *(name for row in asked.rows for name in row.terms)]
+        self.products = list(dict.fromkeys(name for name in terms if name in tables.products))
+        self._cut: set[tuple[tuple[int, int], bool]] = set()  # ends of factors that rows hold
+        self._narrow: Box | None = None  # the last box, as far as its factors reach
+        self._size = float(any(name in tables.products for name in asked.objective))
         self.exact = self._is_exact()
         self.keys = self._keys()
 
@@ -108,14 +117,16 @@ class Boxes:
     def _names(self) -> set[str]:
         found = {name for row in self.asked.rows for name in row.terms}
         found |= set(self.asked.objective)
+        for product in self.products:
+            found |= {name for name, _ in self.tables.products[product].powers}
         return found | ({"score"} if self.asked.floor > -inf else set())
 
     def _keys(self) -> list[tuple[int, int]]:
         """Return the totals that boxes are cut at: scales, peaks, and counts in logarithms."""
         names, tables = self._names(), self.tables
         keys: list[tuple[int, int]] = []
-        for device in tables.costs:
-            own = {k for name, k in device.metrics.items() if name in names}
+        for device, metrics in self._costs():
+            own = {k for name, k in metrics.items() if name in names}
             if (device.classes and own) or (device.leakage and Metric.ENERGY in own):
                 keys.append((device.number, Column.SCALE))
             if Metric.AREA in own and device.problem.tables.column(0, 0, Column.PEAK) is not None:
@@ -124,13 +135,22 @@ class Boxes:
             number = tables.scored.number
             keys += [(number, Column.MACS)] * (tables.log_macs != 0.0)
             keys += [(number, Column.PARAMS)] * (tables.log_params != 0.0)
+        used = {name for one in self.products for name, _ in tables.products[one].powers}
+        keys += [(FACTOR, -1 - i) for i, name in enumerate(tables.factors) if name in used]
         return keys
+
+    def _costs(self) -> list[tuple[Device, dict[str, int]]]:
+        """Return each device, and its costs by name."""
+        found = [(one, one.metrics) for one in self.tables.costs]
+        return found + [(one, {name: k}) for name, (one, k) in self.tables.added.items()]
 
     def _is_exact(self) -> bool:
         """Whether the objective is one exact sum, whose values are compared as integers."""
         if len(self.asked.objective) != 1:
             return False
         name = next(iter(self.asked.objective))
+        if name in self.tables.products:
+            return False
         return self.tables.form(name, Box(0, _Zeros(), _Zeros()), True).exact
 
     def _count_variables(self) -> int:
@@ -185,17 +205,12 @@ class Boxes:
         keep, start = self.kept(box, clauses)
         if start is None or any(not one.masks for one in clauses):
             return -inf, None
-        rows: list[Any] = []
-        limits: list[float] = []
-        for terms, limit in self.upper:
-            self.add_row(terms, limit, box, keep, start, rows, limits)
-        if self.asked.floor > -inf:
-            self.add_row({"score": -1.0}, -self.asked.floor, box, keep, start, rows, limits)
-        for key in self.keys:
-            if key[1] != Column.PEAK:
-                own = self.whole_numbers(Form({key: 1.0}, 0.0, True), box.variant, keep)
-                rows += [own, -own]
-                limits += [box.high[key], -box.low[key]]
+        if self.products:
+            self._narrow = self.narrowed(box, keep, start)
+            if self._narrow is None:
+                return -inf, None
+            box = self._narrow
+        rows, limits = self.limited(box, keep, start)
         form = self.linear(self.asked.objective, box, True)
         if self.exact:
             ((_, weight),) = form.weights.items()
@@ -249,6 +264,27 @@ class Boxes:
             return True
         return False
 
+    def limited(self, box: Box, keep: Any, start: Any) -> tuple[list[Any], list[float]]:
+        """Return conditions on metrics, and the box itself, as sums and what these are at most."""
+        rows: list[Any] = []
+        limits: list[float] = []
+        for terms, limit in self.upper:
+            self.add_row(terms, limit, box, keep, start, rows, limits)
+        if self.asked.floor > -inf:
+            self.add_row({"score": -1.0}, -self.asked.floor, box, keep, start, rows, limits)
+        for key in self.keys:
+            if key[0] == FACTOR:
+                name = self.tables.factors[-1 - key[1]]
+                if (key, True) in self._cut:
+                    self.add_row({name: 1.0}, box.high[key], box, keep, start, rows, limits)
+                if (key, False) in self._cut:
+                    self.add_row({name: -1.0}, -box.low[key], box, keep, start, rows, limits)
+            elif key[1] != Column.PEAK:
+                own = self.whole_numbers(Form({key: 1.0}, 0.0, True), box.variant, keep)
+                rows += [own, -own]
+                limits += [box.high[key], -box.low[key]]
+        return rows, limits
+
     def add_row(
         self,
         terms: dict[str, float],
@@ -293,6 +329,31 @@ class Boxes:
             else:
                 own[:] = row
         return found
+
+    def narrowed(self, box: Box, keep: Any, start: Any) -> Box | None:
+        """Return the box with factors only as far as its rows reach; None where one has nothing."""
+        low, high = dict(box.low), dict(box.high)
+        first = start[:-1]
+        self._cut = set()
+        for key in self.keys:
+            if key[0] != FACTOR:
+                continue
+            name = self.tables.factors[-1 - key[1]]
+            for upper in (False, True):
+                form = self.tables.form(name, box, upper)
+                values = self.numbers(form, box.variant, keep)
+                ends = (np.maximum if upper else np.minimum).reduceat(values, first)
+                slack = EQUAL * (float(np.abs(ends).sum()) + abs(form.constant))
+                own = float(ends.sum()) + form.constant
+                if high[key] < own + slack if upper else low[key] > own - slack:
+                    self._cut.add((key, upper))
+                elif upper:
+                    high[key] = own + slack
+                else:
+                    low[key] = own - slack
+            if low[key] > high[key]:
+                return None
+        return Box(box.variant, low, high, box.at)
 
     def peaks(self, box: Box) -> list[Clause]:
         """Return that some cell has at least the box's peak."""
@@ -426,7 +487,11 @@ class Boxes:
         problem = self.tables.scored.problem
         space, first = problem.space, self.tables.start(variant)
         sizes = self.tables.sizes(variant)
-        mine, its = problem.row(variant, [0] * len(sizes)), problem.row(other, rows)
+        mine = problem.row(variant, [0] * len(sizes))
+        # of another part of the space: its choices by this part's numbers and by the whole's
+        its: Any
+        whole: Any
+        its, whole = rows if other < 0 else [problem.row(other, rows)] * 2
         if mine[1] != its[1] and distance <= 1:
             return None
         equal = sum(a == b for a, b in zip(mine[:GLOBALS], its[:GLOBALS], strict=True))
@@ -444,18 +509,37 @@ class Boxes:
             options.append(first[c] + inside)
             numbers.append(same[inside])
         # of a cell that this variant lacks choices are 0
-        equal += sum(digit == 0 for digit in its[GLOBALS + len(sizes) * each :])
-        return options, numbers, float(len(space.lengths) - distance - equal)
+        equal += sum(digit == 0 for digit in whole[GLOBALS + len(sizes) * each :])
+        return options, numbers, float(len(whole) - distance - equal)
 
     # all boxes
 
+    def follow(self, before: Boxes) -> None:
+        """Go on from the boxes of a question whose conditions are all held here too: what bounds
+        them there bounds them here."""
+        if before.keys != self.keys or before.stopped is not None:
+            return
+        self.leaves = before.leaves
+        self.left_out = list(before.left_out)
+        fits = [one for one in before.passed if self.asked.fits(one.metrics)]
+        self.passed = fits
+        self.best = max(fits, key=lambda one: one.value, default=None)
+
     def run(self) -> float:
         """Search; return what nothing that is left exceeds."""
-        heap: list[tuple[float, int, Box]] = []
+        heap = [(-bound, self.next(), box) for bound, box in self.leaves]
+        heapify(heap)
+        begin = not self.leaves
+        self.leaves = []
+        bound = self._run(heap, begin)
+        self.leaves += [(-own, box) for own, _, box in heap]
+        return bound
+
+    def _run(self, heap: list[tuple[float, int, Box]], begin: bool) -> float:
         variants = range(len(self.tables.scored.problem.tables.rows))
         at = -inf, 0, Box(0, {}, {})  # what is looked at: all of them
         try:
-            for variant in variants:
+            for variant in variants if begin else ():
                 if self.clauses(variant) is not None:
                     box = whole_box(self.tables, variant, self.keys)
                     heappush(heap, (-self.roughly(box), self.next(), box))
@@ -463,12 +547,16 @@ class Boxes:
                 at = heappop(heap)
                 bound, _, box = at
                 if not self.worth(-bound):
+                    heappush(heap, at)
                     break
                 most, rows = self.solve(box, -bound)
                 if self.ended() and rows is None:
                     heappush(heap, at)
                     break
                 if rows is None:
+                    if self.best is not None:  # nothing better than that is in it
+                        own = self.best.value + self.slack(self.best.value)
+                        self.leaves.append((min(own, -bound), box))
                     continue
                 most = min(most, -bound)
                 self.look_at(box, rows, most, heap)
@@ -486,12 +574,7 @@ class Boxes:
     def roughly(self, box: Box) -> float:
         """Return what no network of a box exceeds: each column at its end by itself."""
         form = self.linear(self.asked.objective, box, True)
-        total = size = form.constant
-        for (device, k), weight in form.weights.items():
-            own = weight * self.tables.most(box.variant, device, k, weight > 0.0)
-            total += own
-            size += abs(own)
-        return total + EQUAL * abs(size)
+        return self.tables.end(form, box.variant, True)
 
     def worth(self, bound: float) -> bool:
         """Whether a box of this bound may hold something better than the best."""
@@ -499,7 +582,11 @@ class Boxes:
             return bound > -inf
         if self.exact:
             return bound > self.best.value
-        return bound > self.best.value + EQUAL * abs(self.best.value)
+        return bound > self.best.value + self.slack(self.best.value)
+
+    def slack(self, value: float) -> float:
+        """Return by how much objectives near a value are equal so far."""
+        return EQUAL * (abs(value) + self._size)
 
     def look_at(
         self, box: Box, rows: tuple[int, ...], most: float, heap: list[tuple[float, int, Box]]
@@ -513,26 +600,70 @@ class Boxes:
         if self.stopped is not None:
             heappush(heap, (-most, self.next(), box))
             return
-        if fits and (value >= most if self.exact else value >= most - EQUAL * abs(most)):
+        if fits and (value >= most if self.exact else value >= most - self.slack(most)):
+            self.leaves.append((most, box))
             return
-        totals = self.tables.totals_of(box.variant, rows, self.keys)
-        parts = self.halves(box, totals, fits)
+        parts = None
+        own = self.keys
+        if self.products:
+            own = [key for key in self.keys if key[0] != FACTOR]
+            box = self._narrow or box
+            if fits:
+                parts = self.cut_at_factor(box, metrics, 0.1 * (most - value))
+        if parts is None:
+            parts = self.halves(box, self.tables.totals_of(box.variant, rows, own), own, fits)
+        if parts is None and self.products:
+            parts = self.cut_at_factor(box, metrics, 0.0)
         if parts is None:
             # forms are the metrics themselves up to rounding: this answer alone is left out
             self.left_out.append((box.variant, rows, 1))
+            if fits:
+                self.passed.append(Answer(box.variant, rows, value, metrics))
             heappush(heap, (-most, self.next(), box))
             return
         for one in parts:
             if all(one.low[key] <= one.high[key] for key in self.keys):
                 heappush(heap, (-most, self.next(), one))
 
+    def cut_at_factor(
+        self, box: Box, metrics: dict[str, float], least: float
+    ) -> tuple[Box, Box] | None:
+        """Return the box's parts, cut at the factor whose line is farthest from its logarithm at
+        an answer; None where none is farther than so much."""
+        tables = self.tables
+        farthest, found = 0.0, ""
+        for product in self.products:
+            for name, power in tables.products[product].powers:
+                slope, height = tables.line(name, power, box, True)
+                value = metrics[name]
+                exact = power * logarithm(name, value, tables.predictor)
+                off = slope * value + height - exact
+                if off > farthest:
+                    farthest, found = off, name
+        if farthest <= max(self.slack(1.0), least):
+            return None
+        i = tables.factors.index(found)
+        key = (FACTOR, -1 - i)
+        low, high = box.low[key], box.high[key]
+        at = metrics[found]
+        if not low + NARROW * (high - low) < at < high - NARROW * (high - low):
+            at = middle(found, low, high)
+        if not low <= at < high:
+            return None
+        touched = {k: metrics[name] for k, name in enumerate(tables.factors)}
+        return box.cut(key, at, touched)
+
     def halves(
-        self, box: Box, totals: dict[tuple[int, int], float], fits: bool
+        self,
+        box: Box,
+        totals: dict[tuple[int, int], float],
+        keys: Sequence[tuple[int, int]],
+        fits: bool,
     ) -> tuple[Box, Box] | None:
         """Return the box's parts, cut so that the answer's own costs are known at an end; None
         where there is nothing left to cut."""
         widest, key = 0.0, None
-        for one in self.keys:
+        for one in keys:
             width = (box.high[one] - box.low[one]) / max(1.0, abs(box.high[one]))
             if one[1] in (Column.SCALE, Column.PEAK) and not fits and totals[one] > box.low[one]:
                 return box.cut(one, totals[one] - 1.0)

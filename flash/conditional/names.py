@@ -42,6 +42,8 @@ class NetworkReader(Reader):
     name : str
     parsed : dict, optional
         Texts that were parsed before, of the same space and metrics.
+    variables : sequence of str, optional
+        The names of choices: those of a larger space that the space is a part of.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class NetworkReader(Reader):
         variant: int | None = None,
         name: str = "where",
         parsed: dict[str, list[tuple[str, ast.expr]]] | None = None,
+        variables: Sequence[str] | None = None,
     ) -> None:
         self.space, self.known = space, tuple(metrics)
+        self.variables = space.variables if variables is None else variables
         self.text, self.name = text, name
         self.plan = plan
         self.variant = 0 if variant is None else variant
@@ -77,7 +81,7 @@ class NetworkReader(Reader):
                 raise self.fault(
                     f"{shown(self.plain(node))} is a product of metrics, which does not add up "
                     "over cells; a ratio does (energy_mj / latency_ms <= 0.01), and a product can "
-                    "be an objective without where: {'accuracy': 1, 'latency_ms': -1}"
+                    "be an objective: {'accuracy': 1, 'latency_ms': -1}"
                 )
         elif isinstance(node, ast.BinOp):
             if not isinstance(node.op, (ast.Add, ast.Sub, ast.Div)):
@@ -116,7 +120,7 @@ class NetworkReader(Reader):
     def names_choices(self) -> bool:
         """Whether a condition names a choice of the space: it then differs between variants."""
         return any(
-            isinstance(one, ast.Name) and one.id in self.space.variables
+            isinstance(one, ast.Name) and one.id in self.variables
             for _, node in self.joined()
             for one in ast.walk(node)
         )
@@ -125,7 +129,7 @@ class NetworkReader(Reader):
         name = name.replace(_AT, "@")
         if name in self.known:
             return Sum({name: Fraction(1)}, {}, Fraction(0))
-        variables = self.space.variables
+        variables = self.variables
         if name not in variables:
             raise self.fault(
                 f"it names no metric and no choice: {shown(name)}"

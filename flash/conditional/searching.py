@@ -17,19 +17,27 @@ from .together import Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, TypeAlias
+
+    from .boxes import Asked
+    from .confidence import Budget, Part
 
     Tell: TypeAlias = Callable[[float | None, float | None, int], bool]
     Without: TypeAlias = list[tuple[int, tuple[int, ...], int]]
 
-__all__ = ["Found", "Search", "search_within", "unsearched", "why_nothing"]
+__all__ = [
+    "Found",
+    "Search",
+    "common_of",
+    "joined",
+    "nothing",
+    "result_of",
+    "search_within",
+    "unsearched",
+]
 
 PROVEN = "proven: no configuration within the conditions is better"
-NONE = "proven: no network meets the conditions"
-ALL_S = 10.0  # for all that explains why nothing fits
-MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
-EQUAL = 1e-12  # relative: what an objective that is no exact sum may fall while the next is sought
 SHORTEST_S = 1e-3  # left for a search whose time is over: it says so itself
 
 
@@ -63,22 +71,33 @@ class Search:
     tell : callable, optional
         Takes the objective so far, a bound and evaluations, and returns whether to stop; by default
         whoever listens to the search.
+    stop : list, optional
+        Of a fleet: what ends the search once it holds something, for threads see no signals.
     """
 
-    def __init__(self, asked: Ask, started: float, tell: Tell | None = None) -> None:
+    def __init__(
+        self,
+        asked: Ask,
+        started: float,
+        tell: Tell | None = None,
+        stop: list[bool] | None = None,
+    ) -> None:
         self.asked, self.started = asked, started
         self.tables = asked.tables()
-        self.nodes = 0
+        self.nodes, self.most = 0, asked.evals
+        self.ends_at = started + asked.deadline
         self.best: float | None = None  # of the network that is sought
         self.heard = False
-        self._tell = tell
+        self.before: Boxes | None = None  # of the last question
+        self._parts: dict[tuple[Any, ...], list[Part]] = {}
+        self._tell, self.stop = tell, stop
         if tell is None and (asked.callback is not None or asked.progress):
             from ..results.event import Listener
 
             self._tell = Listener(asked.callback, asked.progress, started).tell
 
     def left_s(self) -> float:
-        return self.asked.deadline - (perf_counter() - self.started)
+        return self.ends_at - perf_counter()
 
     def over(self) -> str | None:
         """Return what ends the search before anything more is sought."""
@@ -88,14 +107,13 @@ class Search:
 
     def evals(self) -> int:
         """Return how many evaluations are left; -1 where nobody counts."""
-        most = self.asked.evals
-        return -1 if most is None else max(0, most - self.nodes)
+        return -1 if self.most is None else max(0, self.most - self.nodes)
 
     def _told(self, first: bool) -> Tell | None:
         """Return what tells whoever listens of the search so far, and whether it must end."""
-        told = self._tell
+        told, stop = self._tell, self.stop
         if told is None:
-            return None
+            return None if stop is None else lambda *_: bool(stop)
 
         def tell(value: float | None, bound: float | None, nodes: int) -> bool:
             own = value if first else self.best
@@ -110,6 +128,8 @@ class Search:
         found: Sequence[Answer] = (),
         without: Without | None = None,
         limits: Sequence[Limit] = (),
+        beat: float | None = None,
+        follow: bool = False,
     ) -> Found:
         """Find the best network: one objective after another, each held while the next is sought.
 
@@ -121,8 +141,13 @@ class Search:
             Places that it is so many choices away from.
         limits : sequence of Limit
             Conditions beyond those asked for.
+        beat : float, optional
+            What its first objective is to be better than.
+        follow : bool
+            Whether the question is the last one's with more conditions.
         """
         asked = self.asked
+        start = None if beat is None else Answer(-1, (), beat, {})
         held = [*asked.limits, *limits]
         best: Answer | None = None
         bound, stopped, before = inf, None, self.nodes
@@ -130,28 +155,117 @@ class Search:
         for i, goal in enumerate(asked.goals):
             if i and (stopped := self.over()) is not None:
                 break
-            question = asked.question(held, goal, found=found)
-            left = max(self.left_s(), SHORTEST_S)
-            boxes = Boxes(self.tables, question, left, self.evals(), self._told(i == 0))
-            boxes.left_out = list(without or ())
-            own_bound = boxes.run()
-            self.nodes += boxes.nodes
+            tell = self._told(i == 0)
+            boxes, own_bound = self.solved(
+                held, goal, tell, found=found, without=without, start=start if i == 0 else None,
+                before=self.before if follow and i == 0 else None,
+            )  # fmt: skip
+            if i == 0:
+                self.before = boxes
             stopped = "callback" if self.heard else boxes.stopped
+            if stopped == "callback" and self.stop:
+                stopped = "interrupt"
             if i == 0:
                 bound = own_bound
-            if boxes.best is None:
+            if boxes.best is None or boxes.best is start:
                 break
             value = boxes.best.value
             best = boxes.best if best is None else boxes.best.replace(value=self._first(boxes.best))
             self.best = best.value
             if stopped is not None:
                 break
-            least = value if boxes.exact else value - EQUAL * abs(value)
+            least = value if boxes.exact else value - boxes.slack(value)
             terms = {name: Fraction(factor) for name, factor in goal.items()}
             held.append(Limit("", Row(terms, {}, ">=", fraction_of(least))))
         if best is not None:
             bound = max(bound, best.value) if stopped is not None else best.value
         return Found(best, bound, stopped, self.nodes - before)
+
+    def solved(
+        self,
+        limits: Sequence[Limit],
+        goal: dict[str, float],
+        tell: Tell | None = None,
+        names: Collection[str] | None = None,
+        floor: bool = True,
+        found: Sequence[Answer] = (),
+        without: Without | None = None,
+        budgets: Mapping[Budget, float] | None = None,
+        start: Answer | None = None,
+        before: Boxes | None = None,
+    ) -> tuple[Boxes, float]:
+        """Answer one question: return its boxes in the end, and the bound.
+
+        Parameters
+        ----------
+        limits, goal, names, floor, found
+            As `Ask.question` takes them.
+        tell : callable, optional
+        without : list, optional
+        budgets : dict, optional
+            Of those that hold with confidence the ones that are asked; all by default.
+        start : Answer, optional
+            What only better ones are sought than.
+        before : Boxes, optional
+            Of the same question with fewer conditions.
+        """
+        asked, sure = self.asked, self.asked.sure
+        ends = {} if sure is None else sure.budgets if budgets is None else budgets
+        if sure is None or not ends:
+            question = asked.question(limits, goal, names, floor, found)
+            return self._boxes(question, without, tell, start, before)
+        key = tuple(ends.items())
+        if key not in self._parts:
+            self._parts[key] = sure.parts(self.tables, ends, self.left_s())
+        best = start
+        over: list[Answer] = []  # that no bound tells from others
+        for part in self._parts[key]:
+            seen: set[tuple[int, tuple[int, ...]]] = set()
+            while True:
+                question = asked.question(limits, goal, names, floor, [*found, *over])
+                question = question.replace(rows=(*question.rows, *part.rows))
+                boxes, bound = self._boxes(question, without, tell, best)
+                answer = boxes.best
+                broken: list[Budget] = []
+                if answer is not None and answer is not best:
+                    net = asked.space.decode(self.row(answer))
+                    broken = sure.over(net, ends)
+                    if not broken:
+                        best = answer
+                boxes.best = best
+                if boxes.stopped is not None:
+                    return boxes, bound if part is self._parts[key][-1] else inf
+                if answer is None or not broken:
+                    break
+                place = (answer.variant, answer.rows)
+                if place in seen or not sure.bound(self.tables, part, net, broken):
+                    over.append(answer)
+                seen.add(place)
+        return boxes, -inf if best is None else best.value
+
+    def row(self, answer: Answer) -> tuple[int, ...]:
+        """Return an answer's choice indices."""
+        return self.tables.scored.problem.row(answer.variant, answer.rows)
+
+    def _boxes(
+        self,
+        question: Asked,
+        without: Without | None,
+        tell: Tell | None,
+        best: Answer | None = None,
+        before: Boxes | None = None,
+    ) -> tuple[Boxes, float]:
+        boxes = Boxes(self.tables, question, max(self.left_s(), SHORTEST_S), self.evals(), tell)
+        boxes.left_out = list(without or ())
+        boxes.best = best
+        if before is not None:
+            boxes.follow(before)
+        try:
+            bound = boxes.run()
+        except KeyboardInterrupt:  # outside the core
+            boxes.stopped, bound = "interrupt", inf
+        self.nodes += boxes.nodes
+        return boxes, bound
 
     def _first(self, answer: Answer) -> float:
         """Return the first objective's value."""
@@ -159,7 +273,7 @@ class Search:
         return sum(factor * answer.metrics[name] for name, factor in goal.items())
 
 
-def search_within(asked: Ask, started: float) -> SearchResult:
+def search_within(asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
     """Search with conditions beyond budgets, several devices, or for several networks.
 
     Parameters
@@ -167,8 +281,14 @@ def search_within(asked: Ask, started: float) -> SearchResult:
     asked : Ask
     started : float
         When the call began, as `perf_counter` counts.
+    stop : list, optional
+        As `Search` takes it.
     """
-    search = Search(asked, started)
+    if asked.parts:
+        from .parted import search_parts
+
+        return search_parts(asked, started, stop)
+    search = Search(asked, started, stop=stop)
     found: list[Found] = []
     without: Without = []
     stopped, short = None, False
@@ -179,7 +299,7 @@ def search_within(asked: Ask, started: float) -> SearchResult:
         stopped = one.stopped
         if one.answer is None:
             if not found:
-                return _nothing(asked, search, one)
+                return nothing(asked, common_of(asked, search.nodes, started), one)
             short = stopped is None
             break
         found.append(one)
@@ -187,30 +307,42 @@ def search_within(asked: Ask, started: float) -> SearchResult:
             break
         if asked.distance > 1:
             without.append((one.answer.variant, one.answer.rows, asked.distance))
-    common = _common(asked, search)
-    results = [_result(asked, search.tables, one, common) for one in found]
+    common = common_of(asked, search.nodes, started)
+    results = [result_of(asked, search.tables, one, common) for one in found]
+    return joined(asked, results, stopped, short)
+
+
+def joined(
+    asked: Ask, results: Sequence[SearchResult], stopped: str | None, short: bool
+) -> SearchResult:
+    """Return the first result with the others, and what is to be said of them."""
     first = results[0]
     if stopped is not None and first.stopped is None:
         told = f"{first.message}; {stopped} ended the search for further networks"
         first = first.replace(stopped=stopped, message=told)
     if short:
-        few = "there is no other" if len(found) == 1 else f"there are {len(found)} such networks"
+        few = (
+            "there is no other" if len(results) == 1 else f"there are {len(results)} such networks"
+        )
         first = first.replace(message=f"{first.message}; {few}, {asked.k} were asked for")
     return first if len(results) == 1 else first.replace(alternatives=tuple(results[1:]))
 
 
-def _common(asked: Ask, search: Search) -> dict[str, Any]:
+def common_of(asked: Ask, nodes: int, started: float) -> dict[str, Any]:
+    """Return the fields that all results of a search share."""
     return {
+        "confidence": asked.level,
         "where": asked.where,
         "objective_name": asked.objective_name,
         "method": asked.method,
         "seed": asked.seed,
-        "nfev": search.nodes,
-        "elapsed_s": perf_counter() - search.started,
+        "nfev": nodes,
+        "elapsed_s": perf_counter() - started,
     }
 
 
-def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -> SearchResult:
+def result_of(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -> SearchResult:
+    """Return the result of a network."""
     answer, stopped = one.answer, one.stopped
     assert answer is not None
     problem = tables.scored.problem
@@ -218,7 +350,10 @@ def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -
     row = problem.row(answer.variant, answer.rows)
     proven = stopped is None
     predictor = asked.predictor
-    said = verdict(proven, stopped, "best found" + ended(stopped, "; not proven"), PROVEN)
+    within = PROVEN
+    if asked.level is not None:
+        within += f", with budgets that hold for the ends of intervals of {asked.level:.0%}"
+    said = verdict(proven, stopped, "best found" + ended(stopped, "; not proven"), within)
     fields: dict[str, Any] = {**common, **problem.facts(answer.variant, own)}
     fields.update(
         accuracy=None if predictor is None else predictor.accuracy_of(answer.metrics["score"]),
@@ -239,24 +374,35 @@ def _result(asked: Ask, tables: Tables, one: Found, common: Mapping[str, Any]) -
     for name in asked.target.metrics:
         metrics[TERMS.index(name)] = answer.metrics[name]
     return result_at(
-        asked.space, asked.target, asked.budgets, row, metrics, said, predictor=predictor, **fields
+        asked.space,
+        asked.target,
+        asked.budgets,
+        row,
+        metrics,
+        said,
+        predictor=predictor,
+        notes=asked.notes,
+        **fields,
     )
 
 
 def _flags(asked: Ask, row: Sequence[int]) -> tuple[str, ...]:
     net = asked.space.decode(row)
-    return tuple(
-        f"{name}: {one}" for name, target in asked.devices.items() for one in target.cost(net).flags
-    )
+    costs = ((name, target.cost(net)) for name, target in asked.devices.items())
+    return (*asked.notes, *(f"{name}: {one}" for name, cost in costs for one in cost.flags))
 
 
-def _nothing(asked: Ask, search: Search, one: Found) -> SearchResult:
-    common = _common(asked, search)
+def nothing(asked: Ask, common: Mapping[str, Any], one: Found) -> SearchResult:
+    """Return the result where no network was found."""
     name, stopped = asked.target.name, one.stopped
     if stopped is None:
+        from .explaining import Why
+
+        why = Why(asked)
         return SearchResult(
-            asked.space, name, asked.budgets, "INFEASIBLE",
-            deferred(lambda: why_nothing(asked)), proven=True, **common,
+            asked.space, name, asked.budgets, "INFEASIBLE", deferred(lambda: why.message),
+            conflicts=deferred(lambda: why.conflicts), remedies=deferred(lambda: why.remedies),
+            proven=True, **common,
         )  # fmt: skip
     bound = None if one.bound - one.bound else asked.report(one.bound)
     return _unfound(asked, stopped, upper_bound=bound, **common)
@@ -276,57 +422,3 @@ def unsearched(asked: Ask) -> SearchResult:
         asked, "interrupt", where=asked.where, objective_name=asked.objective_name,
         method=asked.method, seed=asked.seed,
     )  # fmt: skip
-
-
-def why_nothing(asked: Ask) -> str:
-    """Say which conditions exclude each other: the minimal sets of them.
-
-    Compiled anew: a result must not hold its tables.
-    """
-    from ..results.conflicts import minimal_sets
-
-    names = list(dict.fromkeys([*(one.name for one in asked.limits), *asked.on_choices]))
-    if "min_accuracy" in asked.budgets:
-        names.append("min_accuracy")
-    ends_at = perf_counter() + ALL_S
-    tables = asked.tables()
-
-    def meets(some: Sequence[str]) -> bool | None:
-        left = ends_at - perf_counter()
-        if left <= 0.0:
-            return None
-        limits = [one for one in asked.limits if one.name in some]
-        question = asked.question(limits, {"score": 1.0}, some, "min_accuracy" in some)
-        boxes = Boxes(tables, question, left, -1, None)
-        boxes.run()
-        if boxes.stopped == "interrupt":
-            raise KeyboardInterrupt
-        if boxes.best is not None:
-            return True
-        return None if boxes.stopped is not None else False
-
-    try:
-        sets = minimal_sets(names, meets) if len(names) <= MANY else _narrowed(names, meets)
-    except KeyboardInterrupt:
-        return NONE
-    return NONE + "".join(f"{'; or ' if i else ': '}{_set(one)}" for i, one in enumerate(sets))
-
-
-def _set(names: Sequence[str]) -> str:
-    """Return what a minimal set says."""
-    if len(names) == 1:
-        return f"{names[0]} alone is met by none"
-    *most, last = names
-    return f"{', '.join(most)} and {last} exclude each other"
-
-
-def _narrowed(
-    names: Sequence[str], meets: Callable[[Sequence[str]], bool | None]
-) -> list[tuple[str, ...]]:
-    """Return one minimal set of many conditions that nothing meets: what can be left out is."""
-    kept = list(names)
-    for name in names:
-        fewer = [one for one in kept if one != name]
-        if meets(fewer) is False:
-            kept = fewer
-    return [tuple(kept)]

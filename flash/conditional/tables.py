@@ -6,12 +6,13 @@ below and one that none is above; where a metric is a plain sum both are the met
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf, log, nextafter
 
 import numpy as np
 
 from ..base.names import COSTS, Column, Metric
 from ..base.record import Record
+from .products import FACTOR, line, middle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
+    from .products import Product
 
 __all__ = ["Box", "Device", "Form", "Tables", "whole_box"]
 
@@ -54,18 +56,25 @@ class Box(Record):
     ----------
     variant : int
     low, high : dict of (int, int) to float
-        Of a device's column; what is not there is free.
+        Of a device's column, or of a factor of a product; what is not there is free.
+    at : dict of int to float, or None
+        Of factors where their tangents touch; by default somewhere inside.
     """
 
     variant: int
     low: Mapping[tuple[int, int], float]
     high: Mapping[tuple[int, int], float]
+    at: Mapping[int, float] | None = None
 
-    def cut(self, key: tuple[int, int], at: float) -> tuple[Box, Box]:
-        """Return the parts up to a total and above it; totals are integers."""
+    def cut(
+        self, key: tuple[int, int], at: float, touched: Mapping[int, float] | None = None
+    ) -> tuple[Box, Box]:
+        """Return the parts up to a total and above it; totals are integers, factors are not."""
+        above = nextafter(at, inf) if key[0] == FACTOR else at + 1.0
+        touched = touched or self.at
         return (
-            Box(self.variant, self.low, {**self.high, key: at}),
-            Box(self.variant, {**self.low, key: at + 1.0}, self.high),
+            Box(self.variant, self.low, {**self.high, key: at}, touched),
+            Box(self.variant, {**self.low, key: above}, self.high, touched),
         )
 
 
@@ -143,9 +152,14 @@ class Tables:
         scored: Device,
         degrees: Device,
         predictor: AccuracyPredictor | None,
+        products: Mapping[str, Product] | None = None,
     ) -> None:
+        self.products = products or {}
+        names = [name for one in self.products.values() for name, _ in one.powers]
+        self.factors = tuple(dict.fromkeys(names))
         self.devices = {one.number: one for one in (*devices, scored, degrees)}
         self.costs = list(devices)
+        self.added: dict[str, tuple[Device, int]] = {}  # costs by other coefficients
         self.scored, self.degrees, self.predictor = scored, degrees, predictor
         terms = None if predictor is None else predictor.terms
         intercept, self.log_macs, self.log_params = (0.0, 0.0, 0.0) if terms is None else terms[:3]
@@ -234,10 +248,20 @@ class Tables:
             return Form({(self.scored.number, k): 1.0}, 0.0, True)
         if name == "score":
             return self._score(box, upper)
+        if name in self.products:
+            return self._product(self.products[name], box, upper)
         for device in self.costs:
             if name in device.metrics:
                 return device.form(device.metrics[name], box, upper)
-        raise KeyError(name)
+        device, metric = self.added[name]
+        return device.form(metric, box, upper)
+
+    def add(self, problem: Problem, metric: str) -> str:
+        """Add a cost by other coefficients, of the same space; return what it is called."""
+        number, name = len(self.devices), f"{metric} {len(self.added)}"
+        device = self.devices[number] = Device(number, "", problem)
+        self.added[name] = (device, COSTS.index(metric) + 1)
+        return name
 
     def _score(self, box: Box, upper: bool) -> Form:
         """The score, with a predictor's logarithms by tangents and chords."""
@@ -259,9 +283,42 @@ class Tables:
             constant += factor * height
         return Form(weights, constant, exact)
 
-    def metrics_of(self, variant: int, rows: Sequence[int]) -> dict[str, float]:
-        """Return an answer's exact metrics by name, with "score"."""
+    def is_positive(self, name: str) -> bool:
+        """Whether a factor is never below 0: what a predictor reads may be."""
+        return name != "score" or self.predictor is None
 
+    def line(self, name: str, power: float, box: Box, upper: bool) -> tuple[float, float]:
+        """Return slope and height of a line above or below a product's term over a box."""
+        i = self.factors.index(name)
+        low, high = box.low[FACTOR, -1 - i], box.high[FACTOR, -1 - i]
+        at = None if box.at is None else box.at.get(i)
+        inside = middle(name, low, high) if at is None else at
+        return line(name, power, low, high, inside, self.predictor, upper)
+
+    def _product(self, product: Product, box: Box, upper: bool) -> Form:
+        weights: dict[tuple[int, int], float] = {}
+        constant = 0.0
+        for name, power in product.powers:
+            slope, height = self.line(name, power, box, upper)
+            own = self.form(name, box, (slope > 0.0) == upper)
+            for key, weight in own.weights.items():
+                weights[key] = weights.get(key, 0.0) + slope * weight
+            constant += slope * own.constant + height
+        return Form(weights, constant, False)
+
+    def end(self, form: Form, variant: int, upper: bool) -> float:
+        """Return what no network of a variant exceeds in a form, or falls short of: each column at
+        its end by itself."""
+        total, size = form.constant, abs(form.constant)
+        for (device, k), weight in form.weights.items():
+            own = weight * self.most(variant, device, k, (weight > 0.0) == upper)
+            total += own
+            size += abs(own)
+        slack = OUTWARD * size
+        return total + slack if upper else total - slack
+
+    def metrics_of(self, variant: int, rows: Sequence[int]) -> dict[str, float]:
+        """Return an answer's exact metrics by name, with "score" and products' logarithms."""
         found: dict[str, float] = {}
         for device in self.costs:
             values = self._evaluated(device, variant, rows)
@@ -271,6 +328,8 @@ class Tables:
         found["score"] = values[Metric.SCORE]
         found["params"], found["macs"] = values[Metric.PARAMS], values[Metric.MACS]
         found["nn_degree"] = self._evaluated(self.degrees, variant, rows)[Metric.SCORE]
+        for name, product in self.products.items():
+            found[name] = product.value(found, self.predictor)
         return found
 
     def _evaluated(self, device: Device, variant: int, rows: Sequence[int]) -> list[float]:
@@ -300,9 +359,16 @@ class Tables:
 
 def whole_box(tables: Tables, variant: int, keys: Sequence[tuple[int, int]]) -> Box:
     """Return what a variant's totals can be."""
-    low, high = {}, {}
+    low: dict[tuple[int, int], float] = {}
+    high: dict[tuple[int, int], float] = {}
     for device, k in keys:
-        ends = tables.devices[device].problem.tables.ends(variant, k)
+        if device == FACTOR:  # these come last: their forms need the others
+            own, name = Box(variant, low, high), tables.factors[-1 - k]
+            ends = [tables.end(tables.form(name, own, up), variant, up) for up in (False, True)]
+            least = 0.0 if tables.is_positive(name) else -inf
+            low[device, k], high[device, k] = max(ends[0], least), max(ends[1], least)
+            continue
+        parts = tables.devices[device].problem.tables.ends(variant, k)
         join: Callable[[Sequence[float]], float] = max if k == Column.PEAK else sum
-        low[device, k], high[device, k] = join(ends[0]), join(ends[1])
+        low[device, k], high[device, k] = join(parts[0]), join(parts[1])
     return Box(variant, low, high)

@@ -186,7 +186,7 @@ def search_fleet(
         devices = _devices(
             targets, budgets, lambda t, own, least: within.check(t, own, least, next(further))
         )
-        alone = True
+        alone = given["callback"] is not None  # it is called from one thread only
 
         def answer(device: Any) -> SearchResult:  # what each of the three searches
             return within.search(device, perf_counter(), stop)

@@ -215,6 +215,11 @@ def pareto(
             "time_limit_s": time_limit_s, **UNASKED,
         }  # fmt: skip
         asked = Within(space, asks).check(target, costs, min_accuracy)
+        if asked.parts:
+            raise ArgumentError(
+                f"target {target.name!r} has the models of several tiles, on which a front takes "
+                "neither where nor min_nn_degree; take one of them: Target.on_tile"
+            )
         return find_within(asked, goals, callback, progress, started)
     if codesign:
         from .codesign import find_codesign

@@ -17,7 +17,8 @@ from time import perf_counter
 from ..base.names import N_METRICS, TERMS, Metric
 from ..choosing.conditions import Row
 from ..conditional.asking import Limit
-from ..conditional.searching import Search, why_nothing
+from ..conditional.explaining import Why
+from ..conditional.searching import Search
 from ..conditional.tables import Box
 from .front import ParetoFront
 from .run import columns, summary, teller
@@ -85,11 +86,15 @@ def _collect(
     """Find all points; return what ended that early."""
     worst = (inf,) * len(goals)
     corners: list[tuple[Values, float]] = [(worst, -inf)]  # each with what its first is at least
+    last: Values | None = None
     while corners:
         corner, _ = corners.pop()
         if (stopped := search.over()) is not None:
             return stopped
-        found = search.next(limits=_below(search.tables, goals, corner))
+        # what lies below a corner below the last: its boxes are those of the last
+        within = last is not None and all(a <= b for a, b in zip(corner, last, strict=True))
+        found = search.next(limits=_below(search.tables, goals, corner), follow=within)
+        last = corner
         if found.answer is None:
             if found.stopped is not None:
                 return found.stopped
@@ -191,7 +196,7 @@ def _front(
     x, metrics = columns(problem, x, metric, goals)
     message = summary(len(x), stopped, 0.0)
     if not len(x) and stopped is None:
-        message = why_nothing(asked)
+        message = Why(asked).message
     front = ParetoFront(
         asked.space,
         problem.target,

@@ -1,4 +1,4 @@
-"""A journal of layers: one JSON line each, so that none is measured twice.
+"""A journal of what is measured, a JSON line for each layer or choice, so that none is twice.
 
 The first line says what is measured on what; a journal of something else is refused.
 """
@@ -12,15 +12,14 @@ from ..base.checks import append_bytes, writable
 from ..base.lock import Held, Lock
 from ..errors import ArgumentError, FormatError
 from ..training.ledger import read_lines
-from .table import rows_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from typing import Any
 
-    from .table import Sensitivity
+    Read = Callable[[str, dict[str, Any]], "tuple[Hashable, Any] | None"]
 
 __all__ = ["Journal", "held"]
 
@@ -49,14 +48,18 @@ def held(path: str | os.PathLike[str] | None) -> Iterator[str | None]:
 
 
 class Journal:
-    """Layers that are measured, kept in a file where there is one.
+    """What is measured, kept in a file where there is one.
 
     Parameters
     ----------
     path : str or None
         A last line cut short by a kill is cut off.
+    kind : str
+        What it is a journal of.
     facts : dict
         Plain data that say what is measured.
+    read : callable
+        Takes where a line stands and the line; returns what it is about and what was measured.
 
     Raises
     ------
@@ -66,37 +69,37 @@ class Journal:
         If it is no journal.
     """
 
-    def __init__(self, path: str | None, facts: dict[str, Any]) -> None:
+    def __init__(self, path: str | None, kind: str, facts: dict[str, Any], read: Read) -> None:
         self.path = path
-        self._rows: dict[str, tuple[Sensitivity, ...]] = {}
+        self._kept: dict[Hashable, Any] = {}
         if path is None:
             return
-        head: dict[str, Any] = {"format": FORMAT, "sensitivities": json.loads(json.dumps(facts))}
+        own = json.loads(json.dumps(facts))
         lines = read_lines(path, repair=True)
         if not lines:
-            self._append(head)
+            self._append({"format": FORMAT, kind: own})
             return
-        kept = lines[0].get("sensitivities")
+        kept = lines[0].get(kind)
         if lines[0].get("format") != FORMAT or not isinstance(kept, dict):
-            raise FormatError(f"{path} is no journal of sensitivities")
-        for name in sorted({*kept, *facts}):
-            if kept.get(name) != head["sensitivities"].get(name):
+            raise FormatError(f"{path} is no journal of {kind}")
+        for name in sorted({*kept, *own}):
+            if kept.get(name) != own.get(name):
                 raise ArgumentError(
                     f"journal must be of the same {name}: {path!r} holds another; take a new file"
                 )
         for number, line in enumerate(lines[1:], 2):
-            rows = rows_of(f"{path}, line {number}", line.get("rows"))
-            if rows:
-                self._rows[rows[0].layer] = rows
+            found = read(f"{path}, line {number}", line)
+            if found is not None:
+                self._kept[found[0]] = found[1]
 
-    def recall(self, layer: str) -> tuple[Sensitivity, ...] | None:
-        """Return the rows of a layer, None where it was never measured."""
-        return self._rows.get(layer)
+    def recall(self, what: Hashable) -> Any:
+        """Return what was measured of something, None where it never was."""
+        return self._kept.get(what)
 
-    def write(self, rows: tuple[Sensitivity, ...]) -> None:
-        """Keep the rows of a layer; they are on the disk when this returns."""
+    def write(self, line: dict[str, Any]) -> None:
+        """Keep a line; it is on the disk when this returns."""
         if self.path is not None:
-            self._append({"rows": [one.to_dict() for one in rows]})
+            self._append(line)
 
     def _append(self, line: dict[str, Any]) -> None:
         assert self.path is not None

@@ -6,7 +6,7 @@ from ..base.checks import choice, flag, integer, items, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .choices import bits_list
-from .table import MEASURES, Sensitivities, Sensitivity
+from .table import MEASURES, Sensitivities, Sensitivity, rows_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def sensitivities(
             measure,
             probes,
             around,
-            Journal(path, facts),
+            Journal(path, "sensitivities", facts, _kept),
             progress,
         )
 
@@ -179,6 +179,12 @@ def _chosen(groups: list[Group], layers: Any, left: dict[str, str]) -> list[int]
     if not found:
         raise ArgumentError("layers must name a layer, got none")
     return sorted(found)
+
+
+def _kept(where: str, line: dict[str, Any]) -> tuple[str, tuple[Sensitivity, ...]] | None:
+    """Return a layer's name and rows from a journal's line."""
+    rows = rows_of(where, line.get("rows"))
+    return (rows[0].layer, rows) if rows else None
 
 
 def _measured(
@@ -210,14 +216,15 @@ def _measured(
     macs = _macs(judge, groups)
     rows: list[Sensitivity] = []
     done = [n for n in wanted if journal.recall(groups[n].name) is not None]
-    with display(progress, len(wanted), len(done)) as show:
+    with display(progress, "layers", len(wanted), len(done)) as show:
         try:
             for n in wanted:
                 own = journal.recall(groups[n].name)
                 if own is None:
                     own = _layer(judge, groups, n, bits, measure, probes, before, macs[n], plain[n])
-                    journal.write(own)
-                    show(own)
+                    journal.write({"rows": [one.to_dict() for one in own]})
+                    told = ", ".join(f"{row.loss:+.3g} at {row.bits} bits" for row in own)
+                    show(groups[n].name, told)
                 rows += own
         except (Exception, KeyboardInterrupt) as error:
             if journal.path is not None:

@@ -21,7 +21,7 @@ from ..problem.objective import least_of, limits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, TypeVar
 
     from ..hardware.target import Target
@@ -37,6 +37,7 @@ __all__ = [
     "Undecided",
     "explain",
     "hitting_sets",
+    "joint_remedy",
     "limits_and_floor",
     "minimal_sets",
     "why_not",
@@ -291,7 +292,7 @@ def explain(oracle: Oracle, budgets: Mapping[str, float], what: str = "network")
             each = {name: least_of(name, _of(budgets, names)) for name in names}
             conflicts.append({name: value for name, value in each.items() if value is not None})
         for names in hitting_sets(sets):
-            remedy = _known(partial(_remedy, oracle, budgets, names))
+            remedy = _known(partial(joint_remedy, oracle, budgets, names))
             if remedy:
                 remedies.append(remedy)
     except KeyboardInterrupt:
@@ -343,27 +344,43 @@ def hitting_sets(sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return found
 
 
-def _remedy(
-    oracle: Oracle, budgets: Mapping[str, float], names: tuple[str, ...]
+def joint_remedy(
+    oracle: Oracle,
+    budgets: Mapping[str, float],
+    names: tuple[str, ...],
+    lower: Collection[str] = ("min_accuracy",),
 ) -> dict[str, float]:
     """Return values of some budgets with which a network meets all: none of them can be less.
 
     Of several budgets the same share more is asked for first, the least that does.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    budgets : dict of str to float
+    names : tuple of str
+        Those that give.
+    lower : collection of str
+        Those that are lower ones.
+
+    Raises
+    ------
+    Undecided
     """
     values: dict[str, Any] = dict(budgets)
     if len(names) > 1:
         low, high = 1.0, 2.0
-        while not oracle.meets(_eased(budgets, names, high)):
+        while not oracle.meets(_eased(budgets, names, high, lower)):
             low, high = high, high * high
             if high > FARTHEST:
                 raise Undecided
         for _ in range(STEPS):
             middle = (low * high) ** 0.5
-            if oracle.meets(_eased(budgets, names, middle)):
+            if oracle.meets(_eased(budgets, names, middle, lower)):
                 high = middle
             else:
                 low = middle
-        values = _eased(budgets, names, high)
+        values = _eased(budgets, names, high, lower)
     for name in names:
         others = {other: value for other, value in values.items() if other != name}
         values[name] = oracle.least(name, others)
@@ -372,13 +389,15 @@ def _remedy(
     return {name: values[name] for name in names}
 
 
-def _eased(budgets: Mapping[str, float], names: Sequence[str], factor: float) -> dict[str, float]:
+def _eased(
+    budgets: Mapping[str, float], names: Sequence[str], factor: float, lower: Collection[str]
+) -> dict[str, float]:
     """Return budgets of which some ask for less, by a factor."""
     return {
         name: value
         if name not in names
         else value / factor
-        if name == "min_accuracy"
+        if (name in lower) == (value > 0.0)
         else value * factor
         for name, value in budgets.items()
     }

@@ -112,7 +112,8 @@ CHECKS: dict[str, Check] = {
     "flags": list_of(TEXT),
     "confidence": maybe(within(real, 0.0, 1.0)),
     "intervals": maybe(table_of(row_of(AMOUNT, AMOUNT), INTERVALS)),
-    **dict.fromkeys(("conflicts", "remedies"), list_of(table_of(NUMBER, BUDGETS))),
+    "conflicts": list_of(table_of(maybe(NUMBER))),
+    "remedies": list_of(table_of(NUMBER)),
     "binding": maybe(table_of(_margins, BUDGETS)),
     "where": list_of(TEXT),
     "costs": maybe(table_of(NUMBER)),
@@ -153,5 +154,17 @@ def from_dict(data: Mapping[str, Any], space: Any = None) -> SearchResult[Any]:
         raise FormatError(f"{WHERE} lacks the key 'architecture'")
     if data["architecture"] != (found and found.to_dict()):
         raise FormatError(f"{WHERE}: x and architecture are not the same network")
+    _agree_on_names(result)
     agree(WHERE, result)
     return result
+
+
+def _agree_on_names(result: SearchResult[Any]) -> None:
+    """Refuse explanations by what was not asked for: without conditions budgets alone explain."""
+    if result.where:
+        return
+    for field in ("conflicts", "remedies"):
+        for one in getattr(result, field):
+            for name, value in one.items():
+                if name not in BUDGETS or value is None:
+                    raise FormatError(f"{WHERE}: {field} has {name!r}: {value}, which is no budget")

@@ -122,13 +122,13 @@ class SearchResult(Record, Generic[N]):
         with a predictor the accuracy: see `Target.interval` and `AccuracyPredictor.interval`. What
         has none is left out; None where no network was found.
     conflicts : tuple of dict of str to float
-        INFEASIBLE: the minimal sets of budgets that no network meets together. Of each budget the
-        value with which the rest of its set, as given, would leave a network: one of a set has to
-        give.
+        INFEASIBLE: the minimal sets of budgets and conditions that no network meets together. Of
+        each the value with which the rest of its set, as given, would leave a network: one of a set
+        has to give. None of a condition that compares with no number.
     remedies : tuple of dict of str to float
         INFEASIBLE: the minimal changes after which some network meets all budgets: any one of
         them would do, and all of its budgets have to give together. Of several values none can be
-        less, the others as they are.
+        less, the others as they are. So are conditions that compare with no number.
     binding : dict of str to dict, or None
         Proven optimal: the budgets without which a better network would be found. Of each
         ``"unlimited"``, the objective without it; ``"one_percent"``, the objective with one per
@@ -181,7 +181,7 @@ class SearchResult(Record, Generic[N]):
     confidence: float | None = None
     flags: tuple[str, ...] = later(())
     intervals: Mapping[str, tuple[float, float]] | None = later(None)
-    conflicts: tuple[Mapping[str, float], ...] = later(())
+    conflicts: tuple[Mapping[str, float | None], ...] = later(())
     remedies: tuple[Mapping[str, float], ...] = later(())
     binding: Mapping[str, Mapping[str, float]] | None = later(None)
     where: tuple[str, ...] = ()

@@ -189,11 +189,14 @@ def check_within(given: Mapping[str, Any]) -> None:
     what = "where, k, min_distance, minimize, min_nn_degree, sums and several devices"
     choice("method", given["method"], METHODS, f" with {what}, which the exact solver answers")
     check_common(given)
-    for name in ("evaluator", "options", "journal", "confidence", "compile_objective"):
+    for name in ("evaluator", "options", "journal", "compile_objective"):
         if given[name] is not None:
             raise ArgumentError(f"{name} does not go with {what}")
     if flag("codesign", given["codesign"]):
-        raise ArgumentError(f"codesign does not go with {what}")
+        raise ArgumentError(
+            f"codesign does not go with {what}: it takes budgets; or search without it, on one "
+            "accelerator's own target"
+        )
     if callable(given["objective"]):
         raise ArgumentError(f"an objective function does not go with {what}")
 

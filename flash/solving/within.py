@@ -43,7 +43,8 @@ class Within:
             name = space if isinstance(space, str) else space.family
             raise ArgumentError(
                 f"space: {WHAT} are of the families' spaces, not of {shown(name)}; what that has "
-                "is searched by the methods of other papers"
+                "is searched by the methods of other papers under budgets: method='evolution', "
+                "max_latency_ms=12"
             )
         self.space = as_space(space)
         self.predictor = as_predictor(given["predictor"], self.space.family)
@@ -73,17 +74,24 @@ class Within:
             budgets = _of_several(target, costs, min_accuracy, predicted)
             return Ask(self.space, target, budgets, self.predictor, given)
         target = as_target(target)
-        if target.tiles is not None:
-            raise ArgumentError(
-                f"target {target.name!r} has the models of several tiles, which searches with "
-                f"{WHAT} do not take; take one of them: Target.on_tile"
-            )
         budgets, _, _ = read_budgets(costs, min_accuracy, target, predicted)
-        return Ask(self.space, target, budgets, self.predictor, given)
+        if target.tiles is None:
+            return Ask(self.space, target, budgets, self.predictor, given)
+        from ..problem.tiling import parts_of
+
+        first, *others = parts_of(self.space, target)
+        if not others:
+            return Ask(self.space, first.target, budgets, self.predictor, given)
+        asked = Ask(self.space, target, budgets, self.predictor, given, in_parts=True)
+        asked.parts = tuple(
+            (one, Ask(one.space, one.target, budgets, self.predictor, given, self.space))
+            for one in (first, *others)
+        )
+        return asked
 
     def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
         """Search for one target; `stop` ends it once it holds something."""
-        return unsearched(asked) if stop else search_within(asked, started)
+        return unsearched(asked) if stop else search_within(asked, started, stop)
 
 
 def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

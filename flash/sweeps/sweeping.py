@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any, overload
 
+    from ..choosing.front import ChoiceEvent
     from ..choosing.tally import ChoiceSweep
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
@@ -87,6 +88,8 @@ if TYPE_CHECKING:
         seed: int = 0,
         out: str | os.PathLike[str] | None = None,
         progress: bool = False,
+        time_limit_s: float | None = None,
+        callback: Callable[[ChoiceEvent], object] | None = None,
     ) -> ChoiceSweep: ...
 
 
@@ -118,7 +121,8 @@ def sweep(
     resume: bool = True,
     yes: bool = False,
     progress: bool = False,
-    callback: Callable[[SweepEvent], object] | None = None,
+    callback: Callable[[Any], object] | None = None,
+    time_limit_s: float | None = None,
 ) -> SweepResult | ChoiceSweep:
     """Look at every configuration of a space, or at a sample of it.
 
@@ -128,8 +132,8 @@ def sweep(
     configuration becomes a row of all metrics, some hundred times slower.
 
     Of a problem of choices: how many answers meet the conditions, the metrics' histograms, and the
-    best answers. It takes `minimize`, `maximize`, `where`, `top`, `bins`, `sample`, `seed`, `out`
-    and `progress`.
+    best answers. It takes `minimize`, `maximize`, `where`, `top`, `bins`, `sample`, `seed`, `out`,
+    `progress`, `callback` and `time_limit_s`.
 
     Parameters
     ----------
@@ -183,7 +187,11 @@ def sweep(
     progress : bool, default False
         Show rate and time left on stderr.
     callback : callable, optional
-        Called after each unit with a `SweepEvent`; the sweep stops where it returns True.
+        Called after each unit with a `SweepEvent`, of a problem of choices now and then with a
+        `ChoiceEvent`; the sweep stops where it returns True.
+    time_limit_s : float, optional
+        Of a problem of choices: after it, and at Ctrl-C, the result has what was found by then, and
+        says so.
 
     Returns
     -------
@@ -221,17 +229,22 @@ def sweep(
             "threads": threads,
             "resume": None if resume is True else resume,
             "yes": None if yes is False else yes,
-            "callback": callback,
         }
         refuse_others("sweep", of_a_space)
         from ..choosing.counting import count_choices
 
         return count_choices(
-            space, minimize, maximize, where, top, bins, sample, seed, out, progress
-        )
+            space, minimize, maximize, where, top, bins, sample, seed, out, progress,
+            time_limit_s, callback,
+        )  # fmt: skip
     for name, given in (("minimize", minimize), ("maximize", maximize)):
         if given is not None:
             raise ArgumentError(f"{name} is for a flash.ChoiceProblem; a space takes objective")
+    if time_limit_s is not None:
+        raise ArgumentError(
+            "time_limit_s is for a flash.ChoiceProblem; a sweep of a space ends where its callback "
+            "returns True"
+        )
     if target is None:
         raise ArgumentTypeError("sweep() missing required argument: 'target'")
     started = perf_counter()

@@ -94,13 +94,20 @@ def explained(result: Any, table: Table, where: list[str], said: str) -> None:
         for one in some:
             assert met(table, [text for text in some if text != one]), (said, some)
     for remedy in result.remedies:
+        assert not any(other != remedy and set(other) <= set(remedy) for other in result.remedies)
+        assert all(set(remedy) & set(some) for some in result.conflicts), said
+        eased = dict(texts)
+        signs = {text: "<=" if "<" in text else ">=" for text in remedy}
+        lefts = {
+            text: text.split(" < ")[0].split(" <= ")[0].split(" > ")[0].split(" >= ")[0]
+            for text in remedy
+        }
+        eased |= {text: f"{lefts[text]} {signs[text]} {v!r}" for text, v in remedy.items()}
+        assert met(table, list(eased.values())), (said, remedy)
         for text, limit in remedy.items():
-            rest = [one for one in texts if one != text]
-            sign = "<=" if "<" in text else ">="
-            left = text.split(" < ")[0].split(" <= ")[0].split(" > ")[0].split(" >= ")[0]
-            assert met(table, [*rest, f"{left} {sign} {limit!r}"]), (said, remedy)
-            off = -1e-6 if sign == "<=" else 1e-6
-            assert not met(table, [*rest, f"{left} {sign} {limit + off!r}"]), (said, remedy)
+            off = -1e-6 if signs[text] == "<=" else 1e-6
+            nearer = {**eased, text: f"{lefts[text]} {signs[text]} {limit + off!r}"}
+            assert not met(table, list(nearer.values())), (said, remedy)
 
 
 @pytest.mark.parametrize("first", range(0, MANY, 100))
@@ -108,6 +115,32 @@ def test_equals_complete_enumeration(first: int) -> None:
     seen = [check(1000 * seed) for seed in range(first, first + 100)]
     assert seen.count("OPTIMAL") > 30
     assert seen.count("INFEASIBLE") > 3
+
+
+def test_several_conditions_give_together_by_the_least_common_share() -> None:
+    problem = flash.ChoiceProblem.from_arrays(
+        {"a": [[1, 2, 4], [1, 3, 5]], "b": [[9, 5, 2], [8, 4, 1]]}, groups=["g", "h"],
+        options=[["x", "y", "z"]] * 2,
+    )  # fmt: skip
+    every = [
+        (a + c, b + d) for a, b in ((1, 9), (2, 5), (4, 2)) for c, d in ((1, 8), (3, 4), (5, 1))
+    ]
+    found = flash.choose(problem, minimize="a", where=["a <= 1", "b <= 2"])
+    assert found.conflicts == (("a <= 1",), ("b <= 2",))
+    (remedy,) = found.remedies
+    share = max(remedy["a <= 1"] / 1, remedy["b <= 2"] / 2)
+    assert share == min(max(a / 1, b / 2) for a, b in every)
+    assert (remedy["a <= 1"], remedy["b <= 2"]) in every
+    # lower limits fall by the share, and what compares with no number stays
+    found = flash.choose(problem, minimize="a", where=["a >= 12", "b >= 20", "g != 'x'"])
+    assert {frozenset(one) for one in found.conflicts} == {
+        frozenset({"a >= 12"}), frozenset({"b >= 20"})
+    }  # fmt: skip
+    (remedy,) = found.remedies
+    inside = [(a + c, b + d) for a, b in ((2, 5), (4, 2)) for c, d in ((1, 8), (3, 4), (5, 1))]
+    assert (remedy["a >= 12"], remedy["b >= 20"]) in inside
+    share = max(12 / remedy["a >= 12"], 20 / remedy["b >= 20"])
+    assert share == min(max(12 / a, 20 / b) for a, b in inside)
 
 
 @settings(max_examples=60, deadline=None)

@@ -426,7 +426,7 @@ def test_several_devices_on_the_command_line(cli: Run) -> None:
         (["rram", "--minimize", "latency"], "did you mean 'latency_ms'"),
         (["rram", "--objective", "sum: macs"], "sum: nn_degree=1, latency_ms=-2"),
         (["rram", "--objective", "sum: macs=1, macs=2"], "each name once"),
-        (["rram", "--objective", "accuracy", "--objective", "macs=1"], "products and functions"),
+        (["rram", "--objective", "accuracy", "--objective", "mac=1"], "did you mean 'macs'"),
         (["rram", "--together", "a=rram"], "--together takes the place of TARGET"),
         (["--together", "rram"], "--together must be like pi=raspberry-pi-4"),
         (["--together", "a b=rram"], "--together must be like pi=raspberry-pi-4"),

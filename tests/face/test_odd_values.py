@@ -294,7 +294,8 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
-              "quantised", "Sensitivities.from_json", "Sensitivities.from_dict", "totals"],
+              "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
+              "MeasuredChoices.from_json", "MeasuredChoices.from_dict", "totals"],
 )  # fmt: skip
 def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     space, net = things()["space"], things()["net"]
@@ -304,13 +305,20 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     module = torch.nn.Linear(2, 2)
     pair = (torch.ones(3, 2), torch.tensor([0, 1, 0]))
     table = flash.sensitivities(module, pair, bits=[2])
+    best = flash.best_measured(module, pair, {"Linear": 2})
     found: dict[str, Call] = {
         "sensitivities": (
             flash.sensitivities, {"module": module, "data": pair, "bits": [2], "journal": "j"},
         ),
         "quantised": (flash.quantised, {"module": module, "choices": {"Linear": 2}}),
+        "best_measured": (
+            flash.best_measured,
+            {"module": module, "data": pair, "candidates": {"Linear": 2}, "journal": "j"},
+        ),
         "Sensitivities.from_json": (flash.Sensitivities.from_json, {"source": table.to_json()}),
         "Sensitivities.from_dict": (flash.Sensitivities.from_dict, {"data": table.to_dict()}),
+        "MeasuredChoices.from_json": (flash.MeasuredChoices.from_json, {"source": best.to_json()}),
+        "MeasuredChoices.from_dict": (flash.MeasuredChoices.from_dict, {"data": best.to_dict()}),
         "totals": (table.totals, {"choices": 2}),
         "measure": (flash.measure, {"net": net, "time_limit_s": 0.01, "passes": 1}),
         "export_measuring": (flash.export_measuring, {"nets": net, "folder": "f"}),
@@ -326,7 +334,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     }  # fmt: skip
     function, good = found[label]
     left = ("time_limit_s", "passes", "epochs", "executor")  # they would make it long
-    if label == "sensitivities":
+    if label in ("sensitivities", "best_measured"):
         left = ("loss",)  # a user's function
     names = tuple(name for name in inspect.signature(function).parameters if name not in left)
     assert not raised(cases(function, good, names))
@@ -335,7 +343,13 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
 def test_every_public_name_is_called() -> None:
     tried = {label.partition(".")[0].partition(" ")[0] for label in calls()}
     with_torch = {"measure", "export_measuring", "train", "train_supernet", "Supernet"}
-    with_torch |= {"sensitivities", "quantised", "Sensitivities"}
+    with_torch |= {
+        "sensitivities",
+        "quantised",
+        "best_measured",
+        "Sensitivities",
+        "MeasuredChoices",
+    }
     results = {"Cost", "Table", "Problem"}  # made by flash alone, and not read from files
     assert {*flash.__all__} - tried - with_torch - results == {
         *("FlashError", "__version__", "targets"),  # take nothing
