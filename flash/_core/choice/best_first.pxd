@@ -11,7 +11,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from flash._core.choice.exchange cimport improve
-from flash._core.choice.halves cimport FEWEST_SETS, put_together
+from flash._core.choice.halves cimport ASKED_COST, put_together
 from flash._core.choice.open_nodes cimport note_step, pop
 from flash._core.choice.simplex cimport (
     expel, invert, leave_all, optimise, price, shares, start_relaxation, take_key,
@@ -124,7 +124,8 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     cdef int done = 0
     most = most if most == INT64_MAX else s.nodes + most
     s.draws = FIRST_DRAW
-    s.n_sets = FEWEST_SETS
+    s.n_sets = s.first_sets
+    s.asked_cost = ASKED_COST
     start_relaxation(s)
     s.went_back = 1
     s.n_steps = 0

@@ -33,14 +33,15 @@ cdef enum:
     DEEPEST = 40         # changes in a set at most
     LEAF = 8             # sets in a leaf of the tree
     BINS = 600           # of losses, to count sets
-    FEWEST_SETS = 1 << 13    # in the tree
-    LARGEST = 1 << 19
+    LARGEST = 1 << 19        # sets in the tree
     MOST_SETS = 1 << 20      # where all are gone through
     PART = 2             # one in so many numbers may be looked at here
     ROUND_COST = 700     # numbers looked at in a round, about, for each set in the tree
     MORE = 2             # times as many of the other half
     SET_COST = 60        # numbers looked at, about, for each set in the tree
-    ASKED_COST = 150     # and for each of the other half
+    ASKED_COST = 150     # and for each of the other half, before it is known
+    TIMES = 6            # what a round was to look at is its end, and of all numbers so far if all
+                         # sets are gone through
     VISIT = 5            # numbers that a look at a set counts for
     ASKED = 512          # sets between looks at the limits: a power of two
 
@@ -208,7 +209,7 @@ cdef inline int32_t part_for_all(State* s, Halves* h, double most, double* first
         s.turn[j] = INFINITY
     for j in range(n - 1, -1, -1):       # turn: sets of the groups from j on
         total = count_with(s, h, s.next_key[j], most, 0.0)
-        if ASKED_COST * total > least:
+        if s.asked_cost * total > least:
             break
         s.turn[j] = total
     count_none(h)
@@ -216,7 +217,7 @@ cdef inline int32_t part_for_all(State* s, Halves* h, double most, double* first
         total = count_with(s, h, s.next_key[j], most, 0.0)
         if total > MOST_SETS:
             break
-        work = SET_COST * total + ASKED_COST * s.turn[j + 1]
+        work = SET_COST * total + s.asked_cost * s.turn[j + 1]
         if work < least:
             least = work
             k = j + 1
@@ -466,9 +467,10 @@ cdef inline void ask_for(State* s, Halves* h, double most) noexcept nogil:
     s.work += VISIT * h.looks
 
 
-cdef inline int go_through(State* s, Halves* h, double bound, double most,
-                           int64_t room) noexcept nogil:
-    """All sets of the second half that lose at most so much; false where that is too many."""
+cdef inline int go_through(State* s, Halves* h, double bound, double most, int64_t room,
+                           int64_t work) noexcept nogil:
+    """All sets of the second half that lose at most so much; false where that is too many, or where
+    the numbers looked at come to `work`."""
     cdef int32_t[DEEPEST + 1] next_
     cdef int64_t n = 0
     cdef int32_t c, d, k, w = h.stride
@@ -495,7 +497,7 @@ cdef inline int go_through(State* s, Halves* h, double bound, double most,
         if h.depth == DEEPEST - 1:
             all_ = 0
             continue
-        if n == room or n & (ASKED - 1) == ASKED - 1 and pause(s):
+        if n == room or s.work > work or n & (ASKED - 1) == ASKED - 1 and pause(s):
             return 0
         n += 1
         for d in range(w):
@@ -536,6 +538,7 @@ cdef inline int meet(State* s, int64_t trail, int32_t sets) noexcept nogil:
     cdef char* all_
     cdef int32_t r, first
     cdef double bound, most, first_most, second_most, rounding, n = sets, asked = MORE * sets
+    cdef int64_t before = s.work
     cdef int whole = 1
     undo_to(s, trail)
     leave_all(s)
@@ -570,7 +573,12 @@ cdef inline int meet(State* s, int64_t trail, int32_t sets) noexcept nogil:
     whole &= list_sets(&h, first_most, <int32_t> n)
     grow_tree(&h)
     s.work += SET_COST * <int64_t> h.n_sets
-    whole &= go_through(s, &h, bound, second_most, <int64_t> (asked if whole else MORE * asked))
+    before = TIMES * before if whole else before + TIMES * <int64_t> ROUND_COST * sets
+    if not go_through(s, &h, bound, second_most, <int64_t> (asked if whole else MORE * asked),
+                      before):
+        if whole:
+            s.asked_cost *= TIMES
+        whole = 0
     free(all_)
     return whole and s.ended == RAN_OUT
 
@@ -582,6 +590,7 @@ cdef inline int put_together(State* s, int64_t trail) noexcept nogil:
     cdef double least
     while s.ended == RAN_OUT and (
             PART * (s.meeting + <int64_t> ROUND_COST * s.n_sets) < s.work):
+        s.rounds += 1
         before = s.work
         least = threshold(s)
         if meet(s, trail, s.n_sets):

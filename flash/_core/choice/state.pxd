@@ -129,8 +129,11 @@ cdef struct State:
     int went_back        # since the heap's node was taken up
     # halves
     uint64_t draws       # of chance
-    int32_t n_sets       # of the next
+    int32_t first_sets   # in the first round
+    int32_t n_sets       # and in the next
     int64_t meeting      # numbers looked at for it
+    int64_t rounds
+    double asked_cost    # numbers looked at, about, for each set of the second half
     void* owner
 
 
