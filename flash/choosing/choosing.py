@@ -312,18 +312,19 @@ def _picks_of(start: Any, problem: ChoiceProblem) -> tuple[int, ...]:
             f"{shown(start)}"
         )
     picks: list[int] = []
+    labels, ends = problem._labels, problem._start.tolist()
     for g, name in enumerate(problem.groups):
         option = choices[name]
         if option is None and problem._until is not None:
             picks.append(-1)
             continue
-        labels = problem.options(name)
-        if option not in labels:
+        try:
+            picks.append(labels.index(option, ends[g], ends[g + 1]))
+        except ValueError:
             raise ArgumentError(
                 f"start: {problem.group_name} {shown(name)} has no {problem.option_name} "
                 f"{shown(option)}"
-            )
-        picks.append(int(problem._start[g]) + labels.index(option))
+            ) from None
     return tuple(picks)
 
 

@@ -280,3 +280,83 @@ def test_least_sums_above_a_limit_equal_a_meeting_in_the_middle(seed: int) -> No
     assert core.ended == 0
     assert core.best is not None
     assert -core.best[0] == best == -core.bound
+
+
+def near_ties(draw: Any, groups: int, size: int, rows: int) -> tuple[Any, Any, Any]:
+    """Values that are about the mean of what the rows limit: much is nearly as good as the best."""
+    cost = draw.integers(1, 100, (rows, groups, size)).astype(float)
+    values = np.round(cost.mean(0) + draw.integers(0, 3, (groups, size)))
+    limits = np.floor(cost.mean(2).sum(1) * draw.uniform(0.9, 1.1, rows))
+    return values, cost, limits
+
+
+def best_of_all(values: Any, cost: Any, limits: Any) -> float | None:
+    total = np.zeros(1)
+    used = np.zeros((len(cost), 1))
+    for g in range(len(values)):
+        total = (total[:, None] + values[g][None]).ravel()
+        used = (used[:, :, None] + cost[:, g][:, None]).reshape(len(cost), -1)
+    fits = (used <= limits[:, None]).all(0)
+    return float(total[fits].max()) if fits.any() else None
+
+
+def test_halves_put_together_equal_enumeration() -> None:
+    rounds = 0
+    for seed in range(80):
+        draw = np.random.default_rng(seed)
+        groups, size, rows = int(draw.integers(6, 9)), 4, int(draw.integers(2, 16))
+        values, cost, limits = near_ties(draw, groups, size, rows)
+        best = best_of_all(values, cost, limits)
+        start = np.arange(0, groups * size + 1, size, dtype=np.int32)
+        numbers = cost.reshape(rows, -1)
+        core = Choices(start, values.ravel(), numbers, limits, *NONE, first_work=0, first_sets=1)
+        core.solve()
+        assert core.ended == 0
+        if best is None:
+            assert core.best is None
+            continue
+        assert core.best is not None
+        value, picks = core.best
+        assert value == best == core.bound == values.ravel()[picks].sum()
+        assert (numbers[:, picks].sum(1) <= limits).all()
+        rounds += core.rounds
+    assert rounds > 60
+
+
+def test_halves_prove_before_the_tree_does() -> None:
+    values, cost, limits = near_ties(np.random.default_rng(0), 8, 4, 3)
+    start = np.arange(0, 33, 4, dtype=np.int32)
+    both = []
+    for sets in (1 << 30, 1):  # with so many no round is ever worth it
+        core = Choices(
+            start, values.ravel(), cost.reshape(3, -1), limits, *NONE,
+            first_work=0, first_sets=sets,
+        )  # fmt: skip
+        core.solve()
+        assert core.ended == 0
+        assert core.best is not None
+        both.append((core.best[0], core.bound, core.counts[0], core.rounds))
+    assert both[0][:2] == both[1][:2]
+    assert both[1][2] < both[0][2]
+    assert both[0][3] == 0 < both[1][3]
+
+
+def test_a_round_of_halves_can_be_ended() -> None:
+    values, cost, limits = near_ties(np.random.default_rng(5), 60, 10, 6)
+    start = np.arange(0, 601, 10, dtype=np.int32)
+    seen = []
+
+    def end(core: Choices) -> bool:
+        seen.append((core.rounds, core.best, core.bound))
+        return core.rounds == 2
+
+    core = Choices(
+        start, values.ravel(), cost.reshape(6, -1), limits, *NONE,
+        callback=end, first_work=0, first_sets=512,
+    )  # fmt: skip
+    core.solve()
+    assert ENDS[core.ended] == "interrupt"
+    assert core.rounds == 2
+    assert core.best is not None
+    assert core.best[0] == values.ravel()[core.best[1]].sum() <= core.bound
+    assert (cost.reshape(6, -1)[:, core.best[1]].sum(1) <= limits).all()

@@ -6,11 +6,12 @@ over the tree, and the bound of all that is open falls.
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from flash._core.choice.exchange cimport improve
+from flash._core.choice.halves cimport ASKED_COST, put_together
 from flash._core.choice.open_nodes cimport note_step, pop
 from flash._core.choice.simplex cimport (
     expel, invert, leave_all, optimise, price, shares, start_relaxation, take_key,
@@ -18,6 +19,12 @@ from flash._core.choice.simplex cimport (
 from flash._core.choice.state cimport OpenNode, RAN_OUT, State, hide, undo_to
 from flash._core.choice.tree cimport explore, fix, threshold
 
+
+cdef extern from *:
+    """
+    #define FLASH_FIRST_DRAW 0x9E3779B97F4A7C15ULL
+    """
+    const uint64_t FIRST_DRAW "FLASH_FIRST_DRAW"     # of chance, where groups are parted
 
 cdef enum:
     MOST_OPEN = 1000000  # nodes, after which the best are searched depth first to their end
@@ -114,7 +121,11 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     cdef int64_t trail = s.n_trail, inner = s.n_trail
     cdef double polished = -INFINITY
     cdef int32_t r
+    cdef int done = 0
     most = most if most == INT64_MAX else s.nodes + most
+    s.draws = FIRST_DRAW
+    s.n_sets = s.first_sets
+    s.asked_cost = ASKED_COST
     start_relaxation(s)
     s.went_back = 1
     s.n_steps = 0
@@ -132,7 +143,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
             and s.heap[0].bound >= threshold(s)):
         s.failed = not take_up(s, inner)
         if (s.near_found and not s.n_sparse
-                and (s.best > polished or SHARE * s.improving < s.work)):
+                and (s.best > polished or SHARE * s.improving < s.work - s.meeting)):
             undo_to(s, inner)
             leave_all(s)
             for r in range(s.n_rows):
@@ -140,7 +151,13 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
             improve(s)
             polished = s.best
             s.near_found = 0
-    s.bound = s.heap[0].bound if s.n_heap and s.heap[0].bound >= threshold(s) else -INFINITY
+        if most == INT64_MAX and not s.n_sparse and (s.found or s.asked):
+            done = put_together(s, inner)
+            if done:
+                break
+    s.bound = -INFINITY
+    if not done and s.n_heap and s.heap[0].bound >= threshold(s):
+        s.bound = s.heap[0].bound
     while s.n_heap:
         s.n_heap -= 1
         free(s.heap[s.n_heap].basis)

@@ -11,6 +11,7 @@ cdef class Choices:
     cdef list held               # chunks of memory and their sizes
     cdef char* free              # of the last one
     cdef int64_t room
+    cdef int64_t first_work
     cdef public object callback
     cdef object error            # what could not be raised while the GIL was released
     cdef int check(self, const int32_t[::1] start, const double[::1] values,

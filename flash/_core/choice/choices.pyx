@@ -20,7 +20,8 @@ cdef extern from "clock.h" nogil:
 
 
 cdef enum:
-    FIRST_WORK = 60000000    # numbers looked at depth first, before the best nodes are
+    FIRST_WORK = 20000000    # numbers looked at depth first, before the best nodes are
+    FIRST_SETS = 8192        # of changes that are put together in the first round of halves
     SPARE = 64               # bytes after an array
     CHUNK = 4 << 20          # bytes that are asked for at once
     MOST_SPARE = 16 << 20
@@ -70,6 +71,7 @@ cdef class Choices:
     limits, a row each: sums that may not exceed them. Sparse rows beside them: those of number r
     are entries pointer[r] to pointer[r + 1] of option (rising) and number. All numbers are
     integers, and sums of their sizes stay below 2^53. unit: what values of answers differ by, a multiple of it.
+    first_work, first_sets: when more than depth first is tried, and how much of halves at first.
     """
 
     def __cinit__(self):
@@ -79,8 +81,13 @@ cdef class Choices:
                  const double[:, ::1] rows, const double[::1] limits,
                  const int64_t[::1] pointer, const int32_t[::1] option, const double[::1] number,
                  const double[::1] sparse_limits, *, double unit=1.0,
-                 double time_limit_s=INFINITY, int64_t max_nodes=-1, callback=None):
+                 double time_limit_s=INFINITY, int64_t max_nodes=-1, callback=None,
+                 int64_t first_work=FIRST_WORK, int32_t first_sets=FIRST_SETS):
         cdef State* s = &self.state
+        if first_sets < 1:
+            raise ValueError("first_sets")
+        self.first_work = first_work
+        s.first_sets = first_sets
         self.held = []
         self.callback = callback
         s.owner = <void*> self
@@ -380,7 +387,7 @@ cdef class Choices:
         if s.nodes:
             raise ValueError("a search runs once")
         with nogil:
-            search(s, FIRST_WORK)
+            search(s, self.first_work)
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -420,3 +427,8 @@ cdef class Choices:
     def counts(self) -> tuple:
         """(nodes, pivots, answers tried)"""
         return self.state.nodes, self.state.pivots, self.state.leaves
+
+    @property
+    def rounds(self) -> int:
+        """How many times two halves were put together."""
+        return self.state.rounds

@@ -9,7 +9,7 @@ changes places with the last of them, and comes back in reverse order by raising
 Of a row a group holds a block only where it is not zero throughout.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef enum:
@@ -129,6 +129,13 @@ cdef struct State:
     int64_t n_steps, step_room
     int64_t work         # numbers looked at
     int went_back        # since the heap's node was taken up
+    # halves
+    uint64_t draws       # of chance
+    int32_t first_sets   # in the first round
+    int32_t n_sets       # and in the next
+    int64_t meeting      # numbers looked at for it
+    int64_t rounds
+    double asked_cost    # numbers looked at, about, for each set of the second half
     void* owner
 
 
