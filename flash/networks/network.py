@@ -666,9 +666,9 @@ def _complete(
         taken = integer("channels", taken, 1, MAX_CHANNELS)
     spots = [data.get(side) for side in ("height", "width")]
     by_position = any(type(one) is int and one > 1 for one in spots)
-    if data.get("reshaped"):
+    if data.get("reshaped") or kind == "embedding":  # it says itself how it reads its input
         _check_above(number, f"layers[{number}] ({kind})", inputs)
-        shape = image if inputs[0] < 0 else shapes[inputs[0]]
+        shape = (image if inputs[0] < 0 else shapes[inputs[0]])[0], 1, 1
     else:
         shape = _joined(number, kind, inputs, taken, shapes, image, by_position)
     frames = data.get("frames", 1)

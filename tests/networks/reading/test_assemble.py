@@ -104,7 +104,7 @@ def test_transposed() -> None:
 def test_squeeze_and_excitation() -> None:
     tape = Tape(1, 8, 16, 16)
     mean = tape("pool", IMAGE, (1, 8, 1, 1), mode="global_avg")
-    one = dict(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, bias=True)
+    one = {"kernel": (1, 1), "stride": (1, 1), "padding": (0,) * 4, "bias": True}
     low = tape(
         "act", tape("conv", mean, (1, 2, 1, 1), out_channels=2, **one), (1, 2, 1, 1), name="relu"
     )
@@ -155,7 +155,13 @@ def test_bits_and_what_moves() -> None:
 def test_padding_waits_for_a_window() -> None:
     tape = Tape(1, 4, 8, 8)
     padded = tape("pad", IMAGE, (1, 4, 10, 10), paddings=(1, 1, 1, 1))
-    fields = dict(out_channels=4, kernel=(3, 3), stride=(1, 1), padding=(0,) * 4, bias=False)
+    fields = {
+        "out_channels": 4,
+        "kernel": (3, 3),
+        "stride": (1, 1),
+        "padding": (0,) * 4,
+        "bias": False,
+    }
     net = tape.net(tape("conv", padded, (1, 4, 8, 8), **fields))
     assert len(net) == 1
     tape = Tape(1, 4, 8, 8)
@@ -166,7 +172,13 @@ def test_padding_waits_for_a_window() -> None:
 
 def test_wrong_shapes() -> None:
     tape = Tape(1, 4, 8, 8)
-    fields = dict(out_channels=4, kernel=(3, 3), stride=(1, 1), padding=(0,) * 4, bias=False)
+    fields = {
+        "out_channels": 4,
+        "kernel": (3, 3),
+        "stride": (1, 1),
+        "padding": (0,) * 4,
+        "bias": False,
+    }
     tape("conv", IMAGE, (1, 4, 8, 8), **fields)
     with pytest.raises(ArgumentError, match="conv at conv: its result must be of shape"):
         tape.net()
