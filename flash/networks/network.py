@@ -303,6 +303,28 @@ class Network(Record):
         """Multiply-accumulates of convolutions and linear layers that count, for one image."""
         return sum(layer.macs for layer in self.counting_layers)
 
+    @cached
+    def weights_kib(self) -> float:
+        """The parameters of the layers that count, at the bits that they are stored with, in KiB."""
+        return sum(layer.weights_bytes for layer in self.counting_layers) / 1024.0
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that the network's values take while it runs one image, in KiB.
+
+        Row by row in the order of the table, the image included and parameters not; a value is
+        freed after its last reader, and views share memory. Norms, activations and sums are made in
+        place where onnxruntime makes them so: ``flash/networks/memory.py`` has the whole schedule.
+
+        Raises
+        ------
+        ArgumentError
+            If its connections are not known.
+        """
+        from .memory import memory_of
+
+        return memory_of(self).peak_kib
+
     def __len__(self) -> int:
         return len(self.layers)
 
