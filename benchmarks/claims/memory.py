@@ -4,8 +4,8 @@ Fifteen networks of many kinds, built here, are read by `Network.from_torch` and
 in onnxruntime, one thread, everything else as it comes, while a library that is loaded before all
 others counts each byte that the process allocates and frees. Their peak is what one inference has
 at most beyond what there was before it, with the image, which the caller holds. The arena is off,
-for it asks the system for powers of two, and so is onnxruntime's habit of keeping a freed buffer for
-a later value of its size; "kept" is the peak with that habit.
+for it asks the system for powers of two, and so is onnxruntime's habit of keeping a freed buffer
+for a later value of its size; "kept" is the peak with that habit.
 
     python -m benchmarks.claims.memory [--json out.json]
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from .network import Layer, Network
 
-__all__ = ["Memory", "memory_of"]
+__all__ = ["Memory", "memory_of", "scheduled"]
 
 KIB = 1024.0
 # Activations that are computed from their input and a function of it: a second map
@@ -75,17 +75,36 @@ def memory_of(network: Network) -> Memory:
         from .counting import need_connections
 
         need_connections(network, "peak memory")
-        kept = network.__dict__["_memory"] = _Schedule(network).run()
+        kept = network.__dict__["_memory"] = scheduled(
+            network.layers, network.input_shape, network.counted, network.outputs
+        )
     return kept
+
+
+def scheduled(
+    layers: Sequence[Layer],
+    image: tuple[int, int, int],
+    counted: Sequence[tuple[int, ...] | None] | None = None,
+    outputs: Sequence[int] | None = None,
+) -> Memory:
+    """Return the same of a network's rows.
+
+    counted: see `Network.counted`. outputs: rows handed out; default the last one.
+    """
+    return _Schedule(layers, image, counted, outputs or (len(layers) - 1,)).run()
 
 
 class _Schedule:
     """Values while a network runs, each in a place of so many bytes that several may share."""
 
-    def __init__(self, network: Network) -> None:
-        self.layers: Sequence[Layer] = network.layers
-        last = len(self.layers) - 1
-        found = network.counted
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        image: tuple[int, int, int],
+        found: Sequence[tuple[int, ...] | None] | None,
+        outputs: Sequence[int],
+    ) -> None:
+        self.layers: Sequence[Layer] = layers
         self.inputs: list[tuple[int, ...] | None] = (
             [_read(layer) for layer in self.layers] if found is None else list(found)
         )
@@ -95,10 +114,9 @@ class _Schedule:
                 if row >= 0:
                     self.readers[row].append(number)
         self.waiting: list[int] = [len(rows) for rows in self.readers]
-        for row in network.outputs or (last,):
+        for row in outputs:
             self.waiting[row] += 1  # is never read by a row: it stays
-        channels, height, width = network.input_shape
-        self.size: list[float] = [4.0 * channels * height * width]  # of each place; 0: the image
+        self.size: list[float] = [4.0 * _numbers(image)]  # of each place; 0: the image
         self.values: list[int] = [1]  # that are in each place and are yet to be read
         self.place: dict[int, int] = {IMAGE: 0}
         self.held: float = self.size[0]
@@ -176,7 +194,7 @@ class _Schedule:
         return self.layers[row].kind in NORMED and len(self.readers[row]) == 1
 
     def _shared(self, number: int, layer: Layer) -> int | None:
-        """Return the place that a row's result takes over, or None where it needs one of its own."""
+        """Return the place that a row's result takes over, or None for one of its own."""
         inputs = self.inputs[number] or ()
         kind = layer.kind
         if layer.is_free and inputs:

@@ -305,7 +305,7 @@ class Network(Record):
 
     @cached
     def weights_kib(self) -> float:
-        """The parameters of the layers that count, at the bits that they are stored with, in KiB."""
+        """Parameters of the layers that count, at the bits that they are stored with, in KiB."""
         return sum(layer.weights_bytes for layer in self.counting_layers) / 1024.0
 
     @property
