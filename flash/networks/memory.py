@@ -14,10 +14,11 @@ table, and
 - a norm on the output of a convolution or linear layer is folded into it. So is one before it
   (``norm="input"``) where it normalises a convolution that nobody else reads; else it is a map of
   its own. A norm on the output of any other row is another map.
-- a sum of two values of one shape is made by the convolution that hands on the latter of them,
-  into the memory of the other, where both are read by nobody else. Any other sum or product of
-  values takes memory of its own. Learned scales that follow a product and are its only reader are
-  folded into it.
+- a sum of two values of one shape is made by the convolution without activation that hands on one
+  of them, the latter where both are such, if nobody else reads what it hands on: it runs when the
+  other value is there, and writes onto that one where nobody else reads it either. Any other sum
+  or product of values takes memory of its own. Learned scales that alone read a convolution or a
+  product of values are folded into it.
 - a transposed convolution holds what all its weights make of the input before that is added up.
 
 Parameters are not in it (`weights_kib`), nor scratch memory of single kernels. Each number takes
@@ -120,6 +121,10 @@ class _Schedule:
         self.values: list[int] = [1]  # that are in each place and are yet to be read
         self.place: dict[int, int] = {IMAGE: 0}
         self.held: float = self.size[0]
+        self.made_by: dict[int, int] = {}  # the convolution that makes a sum
+        self.sums: dict[int, int] = {}  # the sum that a convolution makes
+        self.postponed: set[int] = set()
+        self._find_sums()
         for number, layer in enumerate(self.layers):
             if layer.kind == "input" and self.inputs[number] is not None:
                 self.place[number] = self._new(_bytes(layer))
@@ -131,7 +136,12 @@ class _Schedule:
             if self.inputs[number] is None:
                 by_row.append(0.0)
                 continue
-            most = self.held if number in self.place else self._step(number, layer)
+            most = self.held
+            if number not in self.postponed and number not in self.place:
+                made = self.made_by.get(number)
+                if made in self.postponed:
+                    most = self._step(made, self.layers[made])
+                most = max(most, self._step(number, layer))
             by_row.append(most / KIB)
         peak = max([self.size[0] / KIB, *by_row])
         row = by_row.index(peak) if peak in by_row else 0
@@ -204,12 +214,11 @@ class _Schedule:
         if kind == "scale" and inputs[0] >= 0 and self.layers[inputs[0]].kind in SCALED:
             return self._taken_over(inputs[0], layer)
         if kind == "add":
-            made = self.place.get(max(inputs))
-            return made if self._sum_of(max(inputs)) == number else None
-        target = self._sum_of(number)
-        if target is None:
+            made = self.made_by.get(number)
+            return None if made is None else self.place.get(made)
+        if number not in self.sums:
             return None
-        other = min(self.inputs[target] or ())
+        other = sum(self.inputs[self.sums[number]] or ()) - number
         return None if other in inputs else self._taken_over(other, layer)
 
     def _taken_over(self, row: int, layer: Layer) -> int | None:
@@ -220,20 +229,29 @@ class _Schedule:
         alone = self.values[place] == 1 and self.size[place] == _bytes(layer)
         return place if alone else None
 
-    def _sum_of(self, number: int) -> int | None:
-        """Return the sum that a convolution makes, if it does."""
-        if number < 0 or self.layers[number].kind != "conv" or len(self.readers[number]) != 1:
-            return None
-        (target,) = self.readers[number]
-        layer, own = self.layers[target], self.layers[number]
-        inputs = self.inputs[target] or ()
-        if layer.kind != "add" or len(inputs) != 2 or max(inputs) != number or layer.channels:
-            return None
-        if own.activation is not None or layer.reshaped or own.transposed:
-            return None
-        other = min(inputs)
-        same = other >= 0 and _bytes(self.layers[other]) == _bytes(own) == _bytes(layer)
-        return target if same else None
+    def _find_sums(self) -> None:
+        """Note which convolution makes which sum, and runs with it where it came before."""
+        for number, layer in enumerate(self.layers):
+            inputs = self.inputs[number] or ()
+            if layer.kind != "add" or len(inputs) != 2 or layer.channels or layer.reshaped:
+                continue
+            for row in sorted(inputs, reverse=True):
+                if not self._makes_sums(row) or min(inputs) < 0:
+                    continue
+                if len({_bytes(self.layers[one]) for one in (*inputs, number)}) != 1:
+                    continue
+                if row != max(inputs):
+                    if self.layers[row].norm in ("input", "both"):
+                        continue
+                    self.postponed.add(row)
+                self.made_by[number], self.sums[row] = row, number
+                break
+
+    def _makes_sums(self, row: int) -> bool:
+        if row < 0 or len(self.readers[row]) != 1 or self.waiting[row] != 1:
+            return False
+        layer = self.layers[row]
+        return layer.kind == "conv" and layer.activation is None and not layer.transposed
 
 
 def _read(layer: Layer) -> tuple[int, ...]:

@@ -108,8 +108,19 @@ def test_sums_are_made_by_the_convolution_before_them() -> None:
     assert peak(block) == 3
     block[2]["activation"] = "relu"  # before the sum: it is one of its own
     assert peak(block) == 4
-    pooled = [conv(), conv(0), {"kind": "pool", "kernel": 3}, {"kind": "add", "inputs": [0, 2]}]
+    pool = {"kind": "pool", "kernel": 3}
+    pooled = [{**pool}, conv(0), {**pool}, {"kind": "add", "inputs": [0, 2]}]
     assert peak(pooled) == 4
+    # row 0 runs when row 2 is there, and onto it
+    late = [
+        conv(),
+        {**pool, "inputs": [-1]},
+        {**pool, "kernel": 1},
+        {"kind": "add", "inputs": [0, 2]},
+    ]
+    assert peak(late) == 3
+    late[0]["activation"] = "relu"
+    assert peak(late) == 4
 
 
 def test_norms_that_cannot_be_folded_are_maps_of_their_own() -> None:
