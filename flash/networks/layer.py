@@ -342,7 +342,9 @@ class Layer(Record):
         if self.transposed and self.kind != "conv":
             raise ArgumentError(f"transposed belongs to a conv, got True for a {self.kind}")
         if self.size is not None and not self._is_sized():
-            raise ArgumentError(f"the size of a {self.kind} follows from its input, got {self.size}")
+            raise ArgumentError(
+                f"the size of a {self.kind} follows from its input, got {self.size}"
+            )
 
     def _is_framed(self) -> bool:
         state = self.__dict__
@@ -350,9 +352,11 @@ class Layer(Record):
 
     def _is_sized(self) -> bool:
         """Whether its output's size is said, and not worked out."""
-        return self.transposed or (
-            self.kind not in FAMILY_KINDS and self.kind not in ("matmul", "norm", "act")
-        ) or (self.kind == "add" and self.reshaped)
+        return (
+            self.transposed
+            or (self.kind not in FAMILY_KINDS and self.kind not in ("matmul", "norm", "act"))
+            or (self.kind == "add" and self.reshaped)
+        )
 
     def _check_width(self, name: str, low: int) -> None:
         key = f"{name}_width"
@@ -501,8 +505,8 @@ class Layer(Record):
         """How many maps a 3-d conv or pool hands on, one below the other; else 1."""
         if self.frames == 1 or self.mode == "global_avg" or self.size is not None:
             return 1
-        pads: Any = self.padding_frames
-        pads = 2 * pads if isinstance(pads, int) else sum(pads)
+        given = self.padding_frames
+        pads: int = 2 * given if isinstance(given, int) else sum(given)
         reach = self.dilation_frames * (self.kernel_frames - 1) + 1
         return (self.frames + pads - reach) // self.stride_frames + 1
 

@@ -29,7 +29,15 @@ from ..base.checks import (
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import MAX_SEED
-from .layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
+from .layer import (
+    FAMILY_KINDS,
+    KINDS,
+    MAX_CHANNELS,
+    MAX_LAYERS,
+    MAX_POSITIONS,
+    Layer,
+    row_numbers,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +48,9 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["Layer", "Network"]
+
+_WEIGHTED = ("conv", "linear", "matmul", "embedding", "recurrent")  # whose out_channels are said
+_SEVERAL = ("add", "concat", "mul", "move", "elementwise", "scale", "reduce", "recurrent", "pool")
 
 
 @public
@@ -100,7 +111,7 @@ class Network(Record):
                 if self.connected
                 else _loose(number, layer)
             )
-            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+            shapes.append(layer.shape_out)
         if not rows:
             raise ArgumentError("layers must be at least one, got none")
         state["layers"] = tuple(rows)
@@ -162,7 +173,7 @@ class Network(Record):
             try:
                 if image is None or not connected:
                     layer = _said(number, data)
-                    image = image or (layer.in_channels, layer.height, layer.width)
+                    image = image or layer.shape_in
                 else:
                     layer = _complete(number, data, shapes, image)
             except FormatError:
@@ -172,7 +183,7 @@ class Network(Record):
             except ArgumentTypeError as error:
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
-            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+            shapes.append(layer.shape_out)
         net = cls(tuple(rows), image or (3, 32, 32), outputs, connected)
         from .operations import charged
 
@@ -441,8 +452,8 @@ def image_shape(shape: Any) -> tuple[int, int, int]:
     channels, height, width = shape
     return (
         integer("input_shape[0]", channels, 1, MAX_CHANNELS),
-        integer("input_shape[1]", height, 1, MAX_SIDE),
-        integer("input_shape[2]", width, 1, MAX_SIDE),
+        integer("input_shape[1]", height, 1, MAX_POSITIONS),
+        integer("input_shape[2]", width, 1, MAX_POSITIONS),
     )
 
 
@@ -454,9 +465,12 @@ def _connected(
 ) -> Layer:
     """Return a row with its inputs, after a check of the shape that it reads."""
     if layer.inputs is None:
-        layer = layer.replace(inputs=(number - 1,))
+        layer = layer.replace(inputs=() if layer.kind == "input" else (number - 1,))
+    if layer.kind not in FAMILY_KINDS or layer.reshaped:
+        _check_foreign(number, layer, shapes, image)
+        return layer
     expected = _shape_in(number, layer, shapes, image)
-    got = (layer.in_channels, layer.height, layer.width)
+    got = layer.shape_in
     if got == expected:
         return layer
     remedy = ""
@@ -470,6 +484,50 @@ def _connected(
         f"layers[{number}] ({layer.kind}) must read {_size(expected)} "
         f"from {_names(layer.inputs)}, got {_size(got)}{remedy}"
     )
+
+
+def _check_foreign(
+    number: int,
+    layer: Layer,
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> None:
+    """Check that a row reads what its inputs hand on: as many numbers, where all are read."""
+    where = f"layers[{number}] ({layer.kind})"
+    inputs = layer.inputs or ()
+    _check_above(number, where, inputs)
+    if layer.kind in ("input", "move"):
+        return
+    channels, height, width = layer.shape_in
+    wanted = height * width if layer.kind == "embedding" else channels * height * width
+    got = image if inputs[0] < 0 else shapes[inputs[0]]
+    if not layer.reshaped and layer.kind != "embedding" and got != layer.shape_in:
+        raise ArgumentError(
+            f"{where} must read {_size(got)} from {_names(inputs)}, got {_size(layer.shape_in)}; "
+            "reshaped=True reads as many numbers in another shape"
+        )
+    if got[0] * got[1] * got[2] != wanted:
+        raise ArgumentError(
+            f"{where} must read the {got[0] * got[1] * got[2]} numbers of {_names(inputs[:1])}, "
+            f"got {wanted}"
+        )
+    if layer.kind == "matmul":
+        if len(inputs) != 2:
+            raise ArgumentError(f"{where}: inputs must be two rows, got {len(inputs)}")
+        other = image if inputs[1] < 0 else shapes[inputs[1]]
+        wanted = layer.in_channels // layer.groups * layer.out_channels
+        if other[0] * other[1] * other[2] != wanted:
+            raise ArgumentError(
+                f"{where}: {_names(inputs[1:])} must hand on {wanted} numbers, got {_size(other)}"
+            )
+    elif len(inputs) > 1 and layer.kind not in _SEVERAL:
+        raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
+
+
+def _check_above(number: int, where: str, inputs: Sequence[int]) -> None:
+    for row in inputs:
+        if row >= number:
+            raise ArgumentError(f"{where}: inputs must be rows above it (or -1), got {row}")
 
 
 def _loose(number: int, layer: Layer) -> Layer:
@@ -524,7 +582,8 @@ def _shape_in(
     image: tuple[int, int, int],
 ) -> tuple[int, int, int]:
     """Return the shape that a row must read, given what the rows above it hand on."""
-    return _joined(number, layer.kind, layer.inputs or (), layer.channels, shapes, image)
+    spots = layer.height * layer.width > 1  # a linear layer of each position
+    return _joined(number, layer.kind, layer.inputs or (), layer.channels, shapes, image, spots)
 
 
 def _joined(
@@ -534,13 +593,14 @@ def _joined(
     taken: int | None,
     shapes: list[tuple[int, int, int]],
     image: tuple[int, int, int],
+    by_position: bool = False,
 ) -> tuple[int, int, int]:
     where = f"layers[{number}] ({kind})"
-    for row in inputs:
-        if row >= number:
-            raise ArgumentError(f"{where}: inputs must be rows above it (or -1), got {row}")
+    _check_above(number, where, inputs)
+    if kind == "input":
+        return 1, 1, 1
     channels, height, width = image if inputs[0] < 0 else shapes[inputs[0]]
-    if kind == "linear":
+    if kind == "linear" and not by_position:
         channels, height, width = channels * height * width, 1, 1
     if len(inputs) == 1:
         if taken is not None and kind == "add":
@@ -548,6 +608,8 @@ def _joined(
         if taken is not None and taken > channels:
             raise ArgumentError(f"{where}: channels must be at most {channels}, got {taken}")
         return taken or channels, height, width
+    if kind not in FAMILY_KINDS:
+        return channels, height, width
     if kind not in ("add", "concat"):
         raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
     own = (channels, height, width)
@@ -591,15 +653,30 @@ def _complete(
 ) -> Layer:
     """Make a row, filling in what its inputs tell."""
     kind = choice("kind", data.get("kind"), KINDS)
+    if kind == "input":
+        data["inputs"] = ()
+        for name in ("in_channels", "height", "width"):
+            data.setdefault(name, 1)
+        data.setdefault("out_channels", data["in_channels"])
+        return Layer(**data)
     given = data.get("inputs")
     inputs = data["inputs"] = (number - 1,) if given is None else row_numbers(given)
     taken = data.get("channels")
     if taken is not None:
         taken = integer("channels", taken, 1, MAX_CHANNELS)
-    shape = _joined(number, kind, inputs, taken, shapes, image)
+    spots = [data.get(side) for side in ("height", "width")]
+    by_position = any(type(one) is int and one > 1 for one in spots)
+    if data.get("reshaped") or kind == "embedding":  # it says itself how it reads its input
+        _check_above(number, f"layers[{number}] ({kind})", inputs)
+        shape = (image if inputs[0] < 0 else shapes[inputs[0]])[0], 1, 1
+    else:
+        shape = _joined(number, kind, inputs, taken, shapes, image, by_position)
+    frames = data.get("frames", 1)
+    if type(frames) is int and frames > 1 and shape[1] % frames == 0:
+        shape = (shape[0], shape[1] // frames, shape[2])
     for name, value in zip(("in_channels", "height", "width"), shape, strict=True):
         data.setdefault(name, value)
-    if kind not in ("conv", "linear"):
+    if kind not in _WEIGHTED:
         data.setdefault("out_channels", data["in_channels"])
     elif "out_channels" not in data:
         raise FormatError(f"layers[{number}] ({kind}) lacks 'out_channels'")
@@ -609,7 +686,7 @@ def _complete(
 def _said(number: int, data: dict[str, Any]) -> Layer:
     """Make a row of a list without connections: it says itself what it reads."""
     kind = choice("kind", data.get("kind"), KINDS)
-    needed = ["in_channels", *(("out_channels",) if kind in ("conv", "linear") else ())]
+    needed = ["in_channels", *(("out_channels",) if kind in _WEIGHTED else ())]
     if kind != "linear":
         needed += ["height", "width"]
     for name in needed:
