@@ -10,7 +10,7 @@ from onnx import AttributeProto, helper
 
 from ...base.checks import shown
 from ...errors import FormatError
-from .onnx_values import Shape, Stored, Value, bits_of, checked, is_float, joined
+from .onnx_values import Shape, Stored, Value, bits_of, checked, is_float, joined, numpy_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +26,7 @@ _KINDS: dict[type, tuple[int, ...]] = {
     list: (AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS),
     type(None): (AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS),
 }
+_FOLLOWING = ("act", "norm", "scale", "view")
 
 
 class Open(Exception):
@@ -52,6 +53,7 @@ class Call:
         self.place = self.path  # where a module is, by the names of torch's newer exporter
         self.is_norm_module = False
         self._again = False
+        self._more: tuple[Value, ...] = ()  # what a constant result is made of besides
 
     @property
     def at(self) -> str:
@@ -61,6 +63,10 @@ class Call:
     def wrong(self, why: str) -> FormatError:
         """Return the error that the node contradicts itself."""
         return FormatError(f"{self.at}: {why}")
+
+    def checked(self, shape: Iterable[int]) -> Shape:
+        """Return a shape that can be worked with."""
+        return checked(shape, self.at)
 
     # What it reads
 
@@ -175,8 +181,10 @@ class Call:
             result.is_lost = lost is not None
             if lost is None:
                 raise Open("the shape of what it reads depends on the data")
+        elif 0 in size:
+            result = Value.of(np.empty(size, numpy_kind(made) or np.float32))
         elif not numbers:
-            result = Value(size, made, None, True, joined(inputs))
+            result = Value(size, made, None, True, joined((*inputs, *self._more)))
         else:
             listing = self.reader.listing
             fields = {key: value for key, value in fields.items() if value is not None}
@@ -186,9 +194,15 @@ class Call:
             )
             result = Value(size, made, number)
             result.operation = listing.operations[-1]
+            if kind in _FOLLOWING and inputs[0].alone and inputs[0].operation is not None:
+                self.reader.before[number] = inputs[0].operation
         if place is not None:
             self.set(place, result)
         return result
+
+    def wants(self, place: int) -> bool:
+        """Whether the node has an output."""
+        return place < len(self.node.output) and bool(self.node.output[place])
 
     def set(self, place: int, value: Value) -> None:
         """Say what an output is; nothing where the node has no such output."""
@@ -225,13 +239,14 @@ class Call:
     def weigh(self, *values: Value | None, role: str = "weight") -> int:
         """Return how many parameters constants are made of that no node before has counted.
 
-        role: "weight", "norm", or "factor" where constants may be no parameters too.
+        role: "weight", "norm", "factor" of a product or sum, or "other"; constants of the last
+        two may be no parameters.
         """
         total = 0
         for value in values:
             if value is None or not value.is_constant:
                 continue
-            kind = role if len(value.sources) == 1 else "factor"
+            kind = role if len(value.sources) == 1 else "other"
             found = 0
             for one in value.sources:
                 if self._is_learned(one, kind) and self._is_new(one, kind):
@@ -240,6 +255,29 @@ class Call:
                 self._again = True  # a layer that is used again: its other weights as well
             total += found
         return total
+
+    def counted(self, value: Value, *weights: Value | None, implied: int) -> dict[str, int]:
+        """Return as a field how many parameters a layer has beside those that its sizes imply."""
+        if value.number is None:
+            self._more = tuple(one for one in weights if one is not None)
+            return {}
+        extra = self.weigh(*weights) - implied
+        return {"extra_params": extra} if extra else {}
+
+    def split_bias(self, bias: Value | None) -> tuple[Value | None, Value | None]:
+        """Return a bias as what a layer holds, or as what is added later since it is computed."""
+        return (bias, None) if bias is None or bias.number is None else (None, bias)
+
+    def add_later(self, made: Value, bias: Value | None, place: int | None) -> Value:
+        """Add a bias that is not a layer's own."""
+        if bias is None:
+            return made
+        shape = self.shape_of(made)
+        if bias.number is not None:
+            return self.give("add", [made, bias], shape, place)
+        count = math.prod(self.shape_of(bias))
+        params = self.weigh(bias, role="factor")
+        return self.give("scale", [made], shape, place, mode="add", params=params, count=count)
 
     def _is_learned(self, stored: Stored, role: str) -> bool:
         reader = self.reader
@@ -256,7 +294,7 @@ class Call:
             return False
         if reader.is_scripted and stored.is_named:
             return True
-        if stored.count == 1 or stored.is_mask:
+        if stored.count == 1 or stored.is_mask or (stored.is_filled and role == "other"):
             return False
         if reader.has_roles and stored.name not in reader.folded:
             return False  # a number of the program's own
@@ -267,8 +305,9 @@ class Call:
         if stored.is_fresh and not self.reader.is_scripted:
             if self._again:
                 return False
-            key = self.path if role == "factor" and not self.is_norm_module else self.place
+            key = self.path if role in ("factor", "other") and not self.is_norm_module else self.place
         if key in stored.used:
             return False
         stored.used.add(key)
+        self.reader.uses.append((stored, key))
         return True

@@ -113,8 +113,8 @@ class Stored:
         Returns the numbers of a tensor whose data lies outside, or None.
     """
 
-    __slots__ = ("_array", "_fresh", "count", "fetch", "in_node", "kind", "name", "quantised",
-                 "role", "shape", "tensor", "used")  # fmt: skip
+    __slots__ = ("_array", "_fresh", "count", "fetch", "in_node", "is_filled", "kind", "name",
+                 "quantised", "role", "shape", "tensor", "used")  # fmt: skip
 
     def __init__(
         self,
@@ -133,6 +133,7 @@ class Stored:
         self.shape: Shape = checked(tensor.dims, f"initializer {shown(name)}")
         self.count = math.prod(self.shape)
         self.quantised = False
+        self.is_filled = False
         self.used: set[str] = set()
         self._array: Any = None
         self._fresh: bool | None = None
@@ -189,6 +190,13 @@ class Stored:
             return np.frombuffer(self.tensor.raw_data, size)
         return np.asarray(getattr(self.tensor, field))
 
+    def _as_floats(self) -> Any:
+        """Return its numbers, those that numpy knows of as such: -0 is 0."""
+        seen, kind = self._seen(), numpy_kind(self.kind)
+        if seen is None or kind is None or seen.dtype.kind != "u":
+            return seen
+        return seen.view(kind)
+
     @property
     def is_fresh(self) -> bool:
         """Whether all its numbers are equal, as in a norm before training.
@@ -196,7 +204,7 @@ class Stored:
         Exporters store such tensors of different layers once.
         """
         if self._fresh is None:
-            seen = self._seen()
+            seen = self._as_floats()
             if seen is None:
                 self._fresh = len(self.shape) < 2
             else:
@@ -206,11 +214,9 @@ class Stored:
     @property
     def is_mask(self) -> bool:
         """Whether it holds zeros and one other number, or numbers that stand for minus infinity."""
-        seen = self._seen()
-        if seen is None or not is_float(self.kind) or len(seen) < 2:
+        numbers = self._as_floats()
+        if numbers is None or not is_float(self.kind) or len(numbers) < 2:
             return False
-        kind = numpy_kind(self.kind)
-        numbers = seen.view(kind) if kind is not None and seen.dtype.kind == "u" else seen
         if numbers.dtype.kind == "f" and not bool((numbers > -1e4).all()):
             return True
         other = numbers[numbers != 0]
@@ -227,6 +233,14 @@ class Stored:
     def is_buffer(self) -> bool:
         """Whether it is named as torch modules name what no optimiser changes."""
         return self.name.rpartition(".")[2] in _BUFFERS
+
+    @classmethod
+    def filled(cls, shape: Shape, kind: int, name: str) -> Stored:
+        """Return what stands for a tensor that a node fills with one number."""
+        tensor = TensorProto(dims=shape, data_type=kind, data_location=TensorProto.EXTERNAL)
+        made = cls(tensor, name, None, True)
+        made._fresh = made.is_filled = True
+        return made
 
     def twin(self, name: str) -> Stored:
         """Return what another name for it stands for, where equal tensors are stored once."""
@@ -293,6 +307,10 @@ class Value:
         if self._array is None and self.origin is not None:
             self._array = self.origin.array
         return self._array
+
+    def know(self, array: Any) -> None:
+        """Note the numbers of a constant."""
+        self._array = array
 
     @property
     def bits(self) -> int:

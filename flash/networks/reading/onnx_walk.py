@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import AttributeProto, TensorProto
+from onnx import AttributeProto
 
 from ...base.checks import shown
 from ...errors import FormatError
@@ -60,7 +60,10 @@ class Reader:
     def __init__(self, model: Any, cells: str | None, fetch: Callable[[Any], Any]) -> None:
         self.listing: Listing = Listing()
         self.fetch = fetch
-        self.notes: list[str] = []
+        self.notes: list[str] = []  # what is read otherwise than a run might go
+        self.unknown: list[tuple[str, str, str]] = []  # operators, where, and why
+        self.before: dict[int, Any] = {}  # of an operation's number the one that only it reads
+        self.uses: list[tuple[Stored, str]] = []  # of stored tensors, in order
         self.handed: list[int] = []  # values that what the table says nothing of reads
         self.roles: dict[str, str] = {}
         self.folded: set[str] = set()
@@ -201,13 +204,15 @@ class Reader:
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
             # an input or output that is not there, a constant of a shape that it cannot have
             raise FormatError(f"{call.at} cannot be read: {error}") from error
+        given = {one.number for one in call.given() if one.number is not None}
+        inside = any(one.type == AttributeProto.GRAPH for one in node.attribute)
+        inside = inside or self._function(node) is not None
         for name, result in zip(node.output, call.results, strict=True):
             if not name:
                 continue
             value = Value(None) if result is None else result.copy()
-            before = result in call.inputs
-            alone = scope.readers.get(name, ()) is not None and len(scope.readers.get(name, ())) == 1
-            value.alone = alone and (value.alone or not before)
+            alone = len(scope.readers.get(name, ())) == 1
+            value.alone = alone and (value.alone or not (inside or value.number in given))
             scope.values[name] = value
 
     def _placed(self, call: Call) -> None:
@@ -225,14 +230,14 @@ class Reader:
     def _work(self, call: Call) -> None:
         node = call.node
         lost = any(one.is_lost for one in call.given())
-        function = self.functions.get((node.domain, node.op_type, getattr(node, "overload", "")))
+        function = self._function(node)
         if function is not None:
             self._call(call, function)
             return
         handler = HANDLERS.get(call.operator)
         if handler is None:
             if not lost:
-                self.listing.unknown(call.operator, call.name[:80])
+                self.unknown.append((call.operator, call.name[:80], ""))
             self._lose(call)
             return
         if lost:
@@ -241,12 +246,16 @@ class Reader:
         try:
             handler(call)
         except Unknown as why:
-            self.listing.unknown(call.operator, call.name[:80], str(why))
+            self.unknown.append((call.operator, call.name[:80], str(why)))
             self._lose(call)
         except Open as why:
             self._open(call, str(why))
         else:
             fold(call)
+
+    def _function(self, node: Any) -> Any:
+        """Return the model's own function that a node calls, None where it is an operator."""
+        return self.functions.get((node.domain, node.op_type, getattr(node, "overload", "")))
 
     def _lose(self, call: Call) -> None:
         for place in range(len(call.results)):
@@ -264,10 +273,16 @@ class Reader:
                 if shape is not None:
                     call.give(
                         "elementwise", given, shape, place, name=call.node.op_type.lower(),
-                        params=call.weigh(*given, role="factor"),
+                        params=call.weigh(*given, role="other"),
                     )  # fmt: skip
             return
-        if call.operator in WEIGHED or call.weigh(*given, role="factor"):
+        inner = [one.g for one in call.node.attribute if one.type == AttributeProto.GRAPH]
+        for name in _read(call.node, 0) if inner else ():
+            value = call.scope.find(name)
+            if value is not None and all(value is not one for one in given):
+                given.append(value)
+        multiplies = call.operator in WEIGHED or any(_multiplies(one, 0) for one in inner)
+        if multiplies or call.weigh(*given, role="other"):
             raise FormatError(
                 f"{call.at} cannot be counted: {why}. Sizes that depend on the data are accepted "
                 "after the last layer only"
@@ -301,9 +316,8 @@ class Reader:
         with self.deeper(call.at):
             scope = Scope()
             for name, value in zip(function.input, call.inputs, strict=False):
-                scope.values[name] = Value(None) if value is None else value
-                if value is None:
-                    del scope.values[name]
+                if value is not None:
+                    scope.values[name] = value
             given = dict(call.fields)
             for one in function.attribute_proto:
                 given.setdefault(one.name, one)
@@ -338,41 +352,45 @@ class Reader:
 
     def _larger(self, call: Call, graphs: Sequence[Any]) -> list[Value]:
         """Read both branches and keep the one with more products."""
-        tried = []
+        tried: list[tuple[int, Listing, list[Value], list[int], list[tuple[Stored, str]]]] = []
+        failed: FormatError | None = None
         for graph in graphs:
             outer, self.listing = self.listing, Listing()
             self.listing.values = outer.values
-            handed = len(self.handed)
+            handed, uses = len(self.handed), len(self.uses)
             try:
                 results = self.subgraph(call, graph)
-                tried.append((self.listing, results, self.handed[handed:]))
+                work = _work(self.listing.operations)
+                kept = (self.listing, results, self.handed[handed:], self.uses[uses:])
+                tried.append((work, *kept))
+            except FormatError as error:
+                failed = failed or error
             finally:
                 self.listing = outer
                 del self.handed[handed:]
-        works = [work(listing.operations) for listing, _, _ in tried]
-        best = works.index(max(works))
-        listing, results, handed_out = tried[best]
-        if works[0] != works[1]:
+                for stored, key in self.uses[uses:]:
+                    stored.used.discard(key)
+                del self.uses[uses:]
+        if not tried:
+            raise failed or call.wrong("neither of its branches can be read")
+        tried.sort(key=lambda one: -one[0])
+        work, listing, results, handed_out, used = tried[0]
+        if failed is not None or tried[-1][0] != work:
             self.notes.append(
                 f"{call.at}: its condition depends on the data; the branch with more "
                 "multiply-accumulates counts"
             )
-        other = tried[1 - best][1]
-        self.listing.join(listing)
+        self.listing.operations += listing.operations
+        self.listing.values = listing.values
         self.handed += handed_out
-        final = []
-        for value, twin in zip(results, other, strict=False):
-            if value.is_constant and not (
-                twin.is_constant and value.array is not None and twin.array is not None
-                and np.array_equal(value.array, twin.array)
-            ):  # fmt: skip
-                value = Value(value.shape, value.kind, None, True)  # either constant
-            final.append(value)
-        return final
+        for stored, key in used:
+            stored.used.add(key)
+        self.uses += used
+        return [_either(value, tried[-1][2][place:]) for place, value in enumerate(results)]
 
     def loop(self, call: Call) -> None:
         """Loop: its rounds one after the other, where their number is a constant."""
-        body = call.fields["body"].g
+        body = self._body(call)
         trips, condition = call.get(0), call.get(1)
         states = [call.value(place) for place in range(2, len(call.inputs))]
         outputs = len(body.output) - 1 - len(states)
@@ -404,7 +422,7 @@ class Reader:
 
     def scan(self, call: Call) -> None:
         """Scan: its rounds over one axis of what it reads."""
-        body = call.fields["body"].g
+        body = self._body(call)
         count = int(call.attribute("num_scan_inputs", 0))
         first = 1 if self.opset < 9 else 0
         if first:
@@ -440,6 +458,12 @@ class Reader:
             call.set(place, value)
         for place, kept in enumerate(collected):
             call.set(len(states) + place, self._stacked(call, kept, into[place]))
+
+    def _body(self, call: Call) -> Any:
+        attribute = call.fields.get("body")
+        if attribute is None or attribute.type != AttributeProto.GRAPH:
+            raise call.wrong("it must have a body")
+        return attribute.g
 
     def _listed_axes(self, call: Call, name: str, count: int) -> list[int]:
         axes = call.int_list(name) or [0] * count
@@ -481,7 +505,17 @@ class _Depth:
         self.reader._depth -= 1
 
 
-def work(operations: Iterable[Any]) -> int:
+def _either(value: Value, others: Sequence[Value]) -> Value:
+    """Return what is known of a value that may be another one."""
+    if not value.is_constant or value.array is None:
+        return value
+    other = others[0].array if others and others[0].is_constant else None
+    if other is not None and np.array_equal(value.array, other):
+        return value
+    return Value(value.shape, value.kind, None, True)
+
+
+def _work(operations: Iterable[Any]) -> int:
     """Return about how many multiply-accumulates operations have."""
     total = 0
     for one in operations:
@@ -497,6 +531,19 @@ def work(operations: Iterable[Any]) -> int:
                 window *= size
             total += count * window * fields.get("in_channels", 1) // fields.get("groups", 1)
     return total
+
+
+def _multiplies(graph: Any, depth: int) -> bool:
+    """Whether a branch or body holds a product."""
+    return any(
+        node.op_type in WEIGHED
+        or f"{node.domain}.{node.op_type}" in WEIGHED
+        or any(
+            one.type == AttributeProto.GRAPH and _multiplies(one.g, depth + 1)
+            for one in node.attribute
+        )
+        for node in graph.node
+    )
 
 
 def _name(node: Any, number: int) -> str:
@@ -560,5 +607,3 @@ def _bind(node: Any, given: dict[str, Any], depth: int) -> None:
     del node.attribute[:]
     node.attribute.extend(fresh)
 
-
-BOOL = TensorProto.BOOL
