@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["listed", "read_onnx"]
 
 MAX_BYTES = 1 << 31
-MIN_OPSET = 7
+MIN_OPSET = 1
 MAX_FLOATS = 16  # numbers of a float constant in another file that may decide a shape
 CELLS_KEY = "flash.cells"  # as flash.networks.writing writes it
 
@@ -314,9 +314,9 @@ def _agreed(
 
 
 def _batch(declared: Mapping[str, Sizes | None], chosen: Mapping[str, Any]) -> int:
-    """Return the batch that a file is made for where it fixes one, else 1."""
+    """Return the batch of maps that a file is made for where it fixes one, else 1."""
     for name, sizes in declared.items():
-        if sizes and len(sizes) >= 3 and type(sizes[0]) is int and name not in chosen:
+        if sizes and len(sizes) >= 4 and type(sizes[0]) is int and name not in chosen:
             return sizes[0]
     return 1
 
@@ -324,7 +324,7 @@ def _batch(declared: Mapping[str, Sizes | None], chosen: Mapping[str, Any]) -> i
 def _is_batch(name: str, sizes: Sizes, declared: Mapping[str, Sizes | None]) -> bool:
     """Whether the first of an input's sizes counts images: not of a list of numbers alone."""
     if len(sizes) > 1:
-        return type(sizes[0]) is not int or len(sizes) > 2
+        return type(sizes[0]) is not int or len(sizes) > 3
     same = sizes[0]
     return isinstance(same, str) and (
         "batch" in same.lower()

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from .onnx_calls import Call, Open
-from .onnx_products import broadcast, scaled, summed
+from .onnx_products import aligned, broadcast, scaled, summed
 from .onnx_values import Value, is_float
 from .onnx_windows import everywhere
 
@@ -78,6 +78,7 @@ def _several(call: Call) -> None:
     if kind == "PRelu":
         shape = call.shape(0)
     else:
+        values = [values[0], *(aligned(call, values[0], one) for one in values[1:])]
         shape = broadcast(call, *(call.shape_of(one) for one in values))
     if len(values) == 1:
         return call.same(values[0])
@@ -101,6 +102,7 @@ def _sum(call: Call) -> None:
 
 def _add(call: Call) -> None:
     value, other = call.value(0), call.value(1)
+    other = aligned(call, value, other)
     constant, computed = (value, other) if value.number is None else (other, value)
     if constant.number is None and computed.number is not None and call.operator == "Add":
         operation = computed.operation
@@ -112,7 +114,7 @@ def _add(call: Call) -> None:
                 operation.fields["extra_params"] = more
             return call.same(computed)
     if call.operator == "Sub" and value.number is not None and other.number is not None:
-        shape = broadcast(call, call.shape(0), call.shape(1))
+        shape = broadcast(call, call.shape(0), call.shape_of(other))
         call.give("elementwise", [value, other], shape, name="sub")
         return None
     summed(call, value, other)
@@ -135,7 +137,8 @@ def _takes_bias(call: Call, operation: object, constant: Value) -> bool:
 
 def _mul(call: Call) -> None:
     value, other = call.value(0), call.value(1)
-    shape = broadcast(call, call.shape(0), call.shape(1))
+    other = aligned(call, value, other)
+    shape = broadcast(call, call.shape(0), call.shape_of(other))
     is_division = call.operator == "Div"
     if value.number is not None and other.number is not None:
         if is_division:
@@ -162,7 +165,12 @@ def _mul(call: Call) -> None:
 
 def _cast(call: Call) -> None:
     value = call.value(0)
-    to = int(call.attribute("to", 0)) if call.operator == "Cast" else call.kind(1)
+    if call.operator == "CastLike":
+        to = call.kind(1)
+    elif "to" in call.fields and call.fields["to"].s:  # by its name, before opset 6
+        to = TensorProto.DataType.Value(call.attribute("to", b"").decode())
+    else:
+        to = int(call.attribute("to", 0))
     if to == value.kind or not value.kind or not to:
         return call.same(value, dtype=to)
     if value.is_constant and value.number is None:

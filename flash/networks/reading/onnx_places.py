@@ -165,7 +165,7 @@ def _picked(call: Call, value: Value, axis: int, chosen: Sequence[int], place: i
     out = (*shape[:axis], len(chosen), *shape[axis + 1 :])
     if len(chosen) == shape[axis] and list(chosen) == list(range(shape[axis])):
         return call.same(value, place)
-    if axis == 1 and len(shape) == 4 and len(set(chosen)) == len(chosen) and chosen:
+    if axis == 1 and len(shape) == 4 and chosen:
         call.give("pick", [value], out, place, channels=list(chosen))
     else:
         call.give("view", [value], out, place, partly=True)

@@ -11,7 +11,7 @@ from .onnx_values import Shape, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["PRODUCTS", "attended", "broadcast", "multiplied", "summed"]
+__all__ = ["PRODUCTS", "aligned", "attended", "broadcast", "multiplied", "summed"]
 
 RECURRENT = {"LSTM": ("lstm", 4), "GRU": ("gru", 3), "RNN": ("rnn", 1)}
 
@@ -27,6 +27,15 @@ def broadcast(call: Call, *shapes: Shape) -> Shape:
             if size != 1:
                 result[axis] = size
     return tuple(result)
+
+
+def aligned(call: Call, value: Value, other: Value) -> Value:
+    """Return the second of two values as it broadcasts: before opset 7 from an axis that is told."""
+    if not call.attribute("broadcast", 0) or "axis" not in call.fields:
+        return other
+    rank, shape = len(call.shape_of(value)), call.shape_of(other)
+    axis = call.axis(int(call.attribute("axis", 0)), rank)
+    return call.view(other, (*shape, *[1] * (rank - axis - len(shape))), None)
 
 
 def summed(call: Call, value: Value, other: Value, place: int | None = 0) -> Value:
