@@ -201,8 +201,9 @@ class Call:
         return result
 
     def wants(self, place: int) -> bool:
-        """Whether the node has an output."""
-        return place < len(self.node.output) and bool(self.node.output[place])
+        """Whether the node has an output, and something reads it."""
+        name = self.node.output[place] if place < len(self.node.output) else ""
+        return bool(name) and name in self.scope.readers
 
     def set(self, place: int, value: Value) -> None:
         """Say what an output is; nothing where the node has no such output."""
