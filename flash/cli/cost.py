@@ -26,6 +26,7 @@ its time by the target's own model: computing, memory (numbers moved), or the ca
 totals, peak memory, and what lies outside the target's calibration.
 """
 ENDINGS = (".onnx", ".pt2", ".json")
+MOST_AXES = 6
 PICKLED = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
@@ -38,9 +39,10 @@ def prepare_cost(parser: ArgumentParser) -> None:
         help="an ONNX model (.onnx), a program that torch.export.save wrote (.pt2), or the JSON of "
         "a network, an architecture or a search result")  # fmt: skip
     add("--target", metavar="TARGET", required=True, help="name or file of a target")
-    add("--input-shape", metavar="C,H,W",
+    add("--input-shape", action="append", metavar="C,H,W",
         help="sizes of the input without the batch, where the file leaves them open: 3,224,224, or "
-        "a length alone for token numbers")  # fmt: skip
+        "a length alone for token numbers; of several inputs of an ONNX model, repeated: "
+        "NAME=3,224,224")  # fmt: skip
     add("--top", type=count, metavar="N", help="only the N layers that take longest")
     add("--html", metavar="PATH", help="write a page with the table to PATH")
     add_json(parser)
@@ -57,7 +59,7 @@ def cost(args: Namespace) -> int:
         from ..base.checks import writable
 
         writable("--html", args.html)
-    shape = _shape(args.input_shape)
+    shape = _shapes(args.input_shape)
     target = flash.Target.load(args.target)
     found = target.cost(_network(args.file, shape))
     files: list[Any] = []
@@ -73,15 +75,30 @@ def cost(args: Namespace) -> int:
     return 0 if finish(text, *files) else USAGE
 
 
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    """Read ``3,224,224``."""
-    if text is None:
+def _shapes(texts: list[str] | None) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
+    """Read ``3,224,224``, or ``name=3,224,224`` of several inputs."""
+    if texts is None:
         return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        return _sides(texts[0])
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, _, sides = text.rpartition("=")
+        if not name or name in found:
+            raise ArgumentError(
+                "--input-shape must be given once, or as NAME=3,224,224, each name once, "
+                f"got {text!r}"
+            )
+        found[name] = _sides(sides)
+    return found
+
+
+def _sides(text: str) -> tuple[int, ...]:
     try:
         sides = tuple(int(part) for part in text.split(","))
     except ValueError:
         sides = ()
-    if not sides or min(sides) < 1 or len(sides) > 6:
+    if not sides or min(sides) < 1 or len(sides) > MOST_AXES:
         raise ArgumentError(
             "--input-shape must be sizes without the batch, with commas between, as 3,224,224, "
             f"got {text!r}"
@@ -89,7 +106,7 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     return sides
 
 
-def _network(path: str, shape: tuple[int, ...] | None) -> Any:
+def _network(path: str, shape: Any) -> Any:
     """Return the network that a file holds."""
     import os
 
@@ -120,12 +137,13 @@ def _network(path: str, shape: tuple[int, ...] | None) -> Any:
         if isinstance(inner, dict) and inner.get("family") == FAMILY:
             return CellNetwork.from_dict(inner)
         return from_data(data, where)
-    more = {} if shape is None else {"input_shape": shape}
     if ending == ".onnx":
-        return Network.from_onnx(path, **more)
+        return Network.from_onnx(path, shape)
+    if isinstance(shape, dict):
+        raise ArgumentError("--input-shape with a name is of .onnx files")
     from ..base.extras import require
 
     require("flash cost of a .pt2 file", "torch", "torch")
     from ..networks.reading.exported_file import load_exported
 
-    return Network.from_torch(load_exported(path), **more)
+    return Network.from_torch(load_exported(path), shape)

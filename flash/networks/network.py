@@ -254,7 +254,11 @@ class Network(Record):
         return read_module(module, shape, example)
 
     @classmethod
-    def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
+    def from_onnx(
+        cls,
+        source: str | os.PathLike[str] | bytes,
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    ) -> Network:
         """Read a network from an ONNX file.
 
         Parameters
@@ -263,6 +267,9 @@ class Network(Record):
             A file, or its content: of opset 13 or later, with one image as input whose batch size
             may be open and whose other sizes are fixed. Only the structure and small constants
             are read: weights may be in external files that are not there.
+        input_shape : sequence of int, or dict of them, optional
+            Sizes of the input where the file leaves them open, with the batch or without; of
+            several inputs by their names.
 
         Returns
         -------
@@ -286,7 +293,7 @@ class Network(Record):
         require("from_onnx()", "onnx", "onnx")
         from .reading.onnx_file import read_onnx
 
-        return read_onnx(source)
+        return read_onnx(source, input_shape)
 
     @cached
     def counted(self) -> list[tuple[int, ...] | None] | None:

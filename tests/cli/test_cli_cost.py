@@ -95,6 +95,27 @@ def test_an_onnx_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(one["macs"] for one in json.loads(out)["by_layer"]) == ARCH.macs
 
 
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_an_onnx_model_of_open_sizes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
+    import torch
+
+    open_sizes = {"input": {2: "height", 3: "width"}}
+    module = torch.nn.Conv2d(3, 4, 3, padding=1)
+    torch.onnx.export(
+        *(module, (torch.zeros(1, 3, 8, 8),), "net.onnx"),
+        input_names=["input"], dynamic_axes=open_sizes, dynamo=False,
+    )  # fmt: skip
+    out, _ = typed(
+        *(capsys, "net.onnx", "--target", "cpu-x86", "--json", "--input-shape", "3,12,10")
+    )
+    assert json.loads(out)["by_layer"][0]["macs"] == 12 * 10 * 4 * 27
+    words = ("net.onnx", "--target", "cpu-x86", "--json", "--input-shape", "input=3,12,10")
+    assert typed(capsys, *words)[0] == out
+    assert "input_shape" in typed(capsys, "net.onnx", "--target", "cpu-x86", code=2)[1]
+
+
 def exported(path: str = "net.pt2") -> Any:
     import torch
 
@@ -190,6 +211,7 @@ def test_bad_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("net.json", "--input-shape", "3,8,8"), "--input-shape is of .onnx and .pt2 files"),
         (("net.json", "--input-shape", "3,0,8"), "--input-shape must be sizes without the batch"),
         (("net.json", "--input-shape", "3x8"), "as 3,224,224, got '3x8'"),
+        (("net.json", *("--input-shape", "3,8") * 2), "each name once, got '3,8'"),
         (("net.json", "--top", "0"), "--top must be at least 1, got 0"),
         (("net.json", "--html", "none/c.html"), "none/c.html"),
         (("net.json", "--json", "none/c.json"), "none/c.json"),
