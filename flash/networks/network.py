@@ -358,8 +358,8 @@ class Network(Record):
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return a torch module of these layers, ready to train: what `flash.measure` runs.
 
-        Of a network that was imported it is not the original: products stand for their larger
-        factor (see `from_torch`), and weights are drawn anew.
+        Of a network that was imported it is not the original: weights are drawn anew. It is written
+        of rows of the kinds that the families are made of, and no others.
 
         Parameters
         ----------
@@ -370,6 +370,8 @@ class Network(Record):
         ------
         MissingExtraError
             If torch is not installed.
+        ArgumentError
+            If it has a row of another kind.
         """
         from ..base.extras import require
 
@@ -470,20 +472,28 @@ class Network(Record):
     def _totals(self) -> str:
         out = sum(inputs is None for inputs in self.counted or ())
         left = f"; layers that do not count: {out}" if out else ""
-        return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs{left}"
+        memory = f", {self.weights_kib:,.1f} KiB of weights"
+        if self.connected:
+            memory += f", {self.peak_memory_kib:,.1f} KiB of values at most"
+        counts = f"{self.params:,} params, {self.macs:,} macs"
+        return f"{len(self.layers)} layers, {counts}{memory}{left}"
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Return titles and the layers."""
         head = (
-            "row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs", "from"
-        )  # fmt: skip
+            *("row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs"),
+            *("KiB read", "written", "from"),
+        )
         lines: list[tuple[str, ...]] = [head]
         for number, layer in enumerate(self.layers):
-            side = f"{layer.height}x{layer.width}"
+            side = f"{layer.frames * layer.height}x{layer.width}"
             window = (_sides(layer.kernel_size), _sides(layer.strides))
             counts = (f"{layer.params:,}", f"{layer.macs:,}")
+            moved = [f"{one / 1024:,.1f}" for one in (layer.bytes_read, layer.bytes_written)]
             texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
-            lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
+            lines.append(
+                (str(number), _kind(layer), *texts, side, *counts, *moved, _names(layer.inputs))
+            )
         return lines
 
 
@@ -757,6 +767,14 @@ def _said(number: int, data: dict[str, Any]) -> Layer:
 def _prefixed(where: str, error: Exception) -> str:
     text = str(error)
     return text if text.startswith(where) else f"{where}: {text}"
+
+
+def _kind(layer: Layer) -> str:
+    """Return a row's kind as it is shown: with its mode, or its activation's name."""
+    about = layer.activation if layer.kind == "act" else layer.mode
+    if layer.kind in FAMILY_KINDS or about is None:
+        return f"transposed {layer.kind}" if layer.transposed else layer.kind
+    return f"{layer.kind} {about}"
 
 
 def _names(rows: Sequence[int] | None) -> str:

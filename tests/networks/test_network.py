@@ -165,7 +165,9 @@ def test_files(tmp_path: Path) -> None:
 def test_prints_as_a_table() -> None:
     text = str(Architecture("densenet", [Cell(16, 4, 48)]).network())
     lines = text.splitlines()
-    assert " ".join(lines[0].split()) == "row kind in out k s groups reads params macs from"
+    assert " ".join(lines[0].split()) == (
+        "row kind in out k s groups reads params macs KiB read written from"
+    )
     assert lines[1].split()[1:4] == ["conv", "3", "16"]
     assert "layers" in lines[-1]
     assert max(map(len, lines)) <= 100

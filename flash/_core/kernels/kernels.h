@@ -282,7 +282,8 @@ typedef struct {
      * the compiler has no vectors. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
-    /* a cell's topology score in units of 2^-36, see topology.pxd */
+    /* a cell's topology score in units of 2^-36, see topology.pxd; coefficient: four, and what is
+     * added to all */
     void (*topology)(int64_t n, const double *deep, const double *spatial, const double *count,
                      const double *params, const double *coefficient, double *out);
     /* of `count` sums those that no point of a front dominates, see front_body.h */

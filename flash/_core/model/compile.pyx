@@ -253,7 +253,8 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
         The link from score to accuracy: kind, a, b, c.
     terms : tuple, optional
         A topology score instead of NN-Degree: its intercept, its coefficients of log MACs and of
-        log parameters, and the four of a cell's terms. Needs the columns params and macs.
+        log parameters, the four of a cell's terms and that of its strides. Needs the columns params
+        and macs.
     parts : list of lists of (Model, float, float), optional
         A further choice of each cell, in place of `model`: what charges it, the factor of its
         score, and what is added to it. One list for each cell, all of one length. It comes

@@ -306,7 +306,9 @@ class Call:
         if stored.is_fresh and not self.reader.is_scripted:
             if self._again:
                 return False
-            key = self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            key = (
+                self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            )
         if key in stored.used:
             return False
         stored.used.add(key)

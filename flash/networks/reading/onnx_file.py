@@ -67,9 +67,7 @@ def listed(source: Any, input_shape: Any = None) -> tuple[list[Operation], Shape
             if 0 in shape:  # nothing was there before
                 value = Value(shape, kind, None, True)
             else:
-                value.number = reader.listing.add(
-                    "input", [], shape, one.name, bits=bits_of(kind)
-                )
+                value.number = reader.listing.add("input", [], shape, one.name, bits=bits_of(kind))
         scope.values[one.name] = value
     for one in graph.value_info:
         scope.declared.setdefault(one.name, one.type)

@@ -174,9 +174,7 @@ def _embedded(call: Call) -> None:
     made = looked_up(ids, words)
     places = call.value(3)
     params = call.weigh(places)
-    made = call.give(
-        "scale", [made], out, None, mode="add", params=params, count=math.prod(out)
-    )
+    made = call.give("scale", [made], out, None, mode="add", params=params, count=math.prod(out))
     if call.has(1) and call.has(4):
         made = call.give("add", [made, looked_up(call.value(1), call.value(4))], out, None)
     call.set(2, made)
@@ -199,9 +197,7 @@ def _attention(call: Call) -> None:
         raise call.wrong(f"{heads} heads do not fit {sizes} of {dims[1]}")
     kind = TensorProto.FLOAT if quantised else None
     made = multiplied(call, value, weight, None, kind, bias)
-    parts = [
-        call.give("view", [made], (*shape[:2], size), None, partly=True) for size in sizes
-    ]
+    parts = [call.give("view", [made], (*shape[:2], size), None, partly=True) for size in sizes]
     q, k, v = (split_heads(call, part, heads) for part in parts)
     past = None if quantised else call.get(4)
     if past is not None and 0 not in call.shape_of(past):

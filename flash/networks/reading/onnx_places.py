@@ -191,9 +191,7 @@ def _gather(call: Call) -> None:
             )  # fmt: skip
         else:
             params = call.weigh(value, role="other")
-            call.give(
-                "elementwise", [index], out, dtype=value.kind, name="gather", params=params
-            )
+            call.give("elementwise", [index], out, dtype=value.kind, name="gather", params=params)
         return
     array = index.array
     if array is None or array.dtype.kind not in "iu":

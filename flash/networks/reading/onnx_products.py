@@ -300,7 +300,9 @@ def _paired(
     }
     if left.number is None and right.number is None:
         return call.give("matmul", [left, right], shape, None), term
-    a = _as_matrices(call, left, first, [*both, *rows, *inner], (count["b"], count["m"], count["k"]))
+    a = _as_matrices(
+        call, left, first, [*both, *rows, *inner], (count["b"], count["m"], count["k"])
+    )
     b = _as_matrices(
         call, right, second, [*both, *inner, *columns], (count["b"], count["k"], count["n"])
     )

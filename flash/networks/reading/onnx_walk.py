@@ -606,4 +606,3 @@ def _bind(node: Any, given: dict[str, Any], depth: int) -> None:
     fresh = [type(one).FromString(one.SerializeToString()) for one in kept]
     del node.attribute[:]
     node.attribute.extend(fresh)
-
