@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..layer import ACTIVATIONS
 from . import torch_views as views
-from .torch_calls import tensors_in
+from .torch_calls import bits_of, tensors_in
 from .torch_products import PRODUCTS, QUANTIZED
 from .torch_shapes import sides
 
@@ -176,11 +176,16 @@ def _pool(recorder: Recorder, call: Call) -> Any:
 def _pooled(
     recorder: Recorder, x: Tensor, number: int, result: Tensor, axes: int, **fields: Any
 ) -> int:
-    if x.dim() == axes + 2:
+    into, shape = tuple(x.shape), tuple(result.shape)
+    if x.dim() == axes + 1:
+        into, shape = (1, *into), (1, *shape)
+    elif axes == 3 and into[0] > 1:  # of several videos, each is pooled by itself
+        into, shape = (1, into[0] * into[1], *into[2:]), (1, shape[0] * shape[1], *shape[2:])
+    else:
         return recorder.add("pool", [number], result, **fields)
-    bits = 8 * x.element_size()
-    number = recorder.add_shaped("view", [number], (1, *x.shape), bits)
-    made = recorder.add_shaped("pool", [number], (1, *result.shape), bits, **fields)
+    bits = bits_of(x)
+    number = recorder.add_shaped("view", [number], into, bits)
+    made = recorder.add_shaped("pool", [number], shape, bits, **fields)
     return recorder.add("view", [made], result)
 
 

@@ -45,10 +45,14 @@ def conv(recorder: Recorder, call: Call) -> Any:
     result = call.result
     mask = recorder.mask(weight) | (0 if bias is None else recorder.constant_mask([bias]))
     own = bias is not None and recorder.number(bias) is None
-    unbatched = x.dim() == axes + 1
-    shape = (1, *result.shape) if unbatched else tuple(result.shape)
-    if unbatched:
-        number = recorder.add_shaped("view", [number], (1, *x.shape), bits_of(x))
+    into, shape, images = tuple(x.shape), tuple(result.shape), 1
+    if x.dim() == axes + 1:
+        into, shape = (1, *into), (1, *shape)
+    elif axes == 3 and into[0] > 1:  # of several videos, each is convolved by itself
+        images = into[0]
+        into, shape = (1, images * into[1], *into[2:]), (1, images * shape[1], *shape[2:])
+    if into != tuple(x.shape):
+        number = recorder.add_shaped("view", [number], into, bits_of(x))
     if transposed:
         found["padding"] = (0,) * (2 * axes)
     made = recorder.add_shaped(
@@ -57,14 +61,14 @@ def conv(recorder: Recorder, call: Call) -> Any:
         shape,
         bits_of(result),
         mask,
-        _count=_numbers(weight) + (shape[1] if own else 0),
+        _count=images * (weight.numel() + (result.shape[-axes - 1] if own else 0)),
         out_channels=shape[1],
-        groups=groups,
+        groups=groups * images,
         bias=own,
         transposed=transposed,
         **found,
     )
-    if unbatched:
+    if shape != tuple(result.shape):
         made = recorder.add("view", [made], result)
     if bias is not None and not own:
         made = recorder.add("add", [made, recorder.value_of(bias)], result)

@@ -242,7 +242,7 @@ class Recorder(TorchDispatchMode):
             if key < 0:
                 found.held = tensor
             strange = self.exposed or not self.meta or tensor.is_meta
-            found.strange = strange and tensor.numel() != 1
+            found.strange = strange and tensor.numel() > 1
         return found
 
     def mask(self, tensor: Tensor) -> int:
@@ -299,16 +299,23 @@ class Recorder(TorchDispatchMode):
     def track(self, tensor: Tensor, number: int | None, mask: int) -> None:
         """Say what a new tensor holds: a value, or None for a constant."""
         key = key_of(tensor)
-        store = self.stores[key] = Store(tensor, mask)
-        if key < 0:
-            store.held = tensor
+        store = self.stores.get(key)
+        if store is None:
+            store = self.stores[key] = Store(tensor, mask)
+            if key < 0:
+                store.held = tensor
+        else:  # another way of reading what is known: that stays what it is
+            store.mask |= mask
         if number is not None:
             store.image = True
-            store.number = number
+            if store.number is None:
+                store.number = number
             store.views[geometry(tensor)] = number
 
     def write(self, tensor: Tensor, number: int | None, mask: int) -> None:
         """Say what is written into a tensor: a value, or None for a constant."""
+        if not tensor.numel():
+            return
         store = self.store(tensor)
         place = geometry(tensor)
         whole = tensor.numel() >= prod(store.shape)
@@ -368,6 +375,8 @@ class Recorder(TorchDispatchMode):
         **fields: Any,
     ) -> int:
         """List an operation whose result is no tensor that is there."""
+        if 0 in shape and inputs:
+            return inputs[0]  # nothing is made
         number = self.listing.add(kind, inputs, shape or (1,), self.path, self.cell, **fields)
         made = self.made[number] = self.listing.operations[-1]
         made.bits = bits
@@ -457,7 +466,7 @@ class Recorder(TorchDispatchMode):
         key = key_of(tensor)
         if key not in self.stores:
             store = self.stores[key] = Store(tensor)
-            store.strange = self.exposed and tensor.numel() != 1
+            store.strange = self.exposed and tensor.numel() > 1
 
     def _strange(self, call: Call) -> Any:
         call.result = self._run(call)
@@ -493,7 +502,7 @@ class Recorder(TorchDispatchMode):
                 continue
             self.track(one, None, mask)
             if strange:
-                self.stores[key_of(one)].strange = one.numel() != 1
+                self.stores[key_of(one)].strange = one.numel() > 1
         return result
 
     def _blend(self, tensor: Tensor, mask: int, strange: bool) -> None:
@@ -503,7 +512,7 @@ class Recorder(TorchDispatchMode):
         else:
             store.mask |= mask
             store.views = {}
-        store.strange = store.strange or (strange and tensor.numel() != 1)
+        store.strange = store.strange or (strange and tensor.numel() > 1)
 
     def _save(self, tensor: Tensor) -> None:
         """Keep what the module holds before it is written."""
@@ -617,9 +626,12 @@ class Recorder(TorchDispatchMode):
 
     def empty_like(self, tensor: Tensor) -> Tensor:
         """Make a result like a tensor."""
-        if self.meta:
-            return torch.empty_like(tensor, device="meta")
-        return torch.zeros_like(tensor)
+        if not self.meta:
+            return torch.zeros_like(tensor)
+        if tensor.is_contiguous() or 0 in tensor.stride():
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+        strides = tensor.stride()
+        return torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device="meta")
 
     def _on_meta(self, one: Any) -> Any:
         if isinstance(one, Tensor):
@@ -702,10 +714,11 @@ class Recorder(TorchDispatchMode):
                 continue
             key = key_of(one)
             known = self.stores.get(key)
-            if one.numel() == 0:
+            if not one.numel():
                 if not self.meta and self.depends:
                     self.pour(call)
-                self.track(one, None, 0)
+                if known is None:
+                    self.track(one, None, 0)
             elif known is not None and known.ref is not one and self._is_alias(call, key):
                 if number is not None:
                     known.views.setdefault(geometry(one), number)
