@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Recorder, Call], Any]
 
-__all__ = ["FACTORIES", "HANDLERS", "READS", "by_number", "handler_of"]
+__all__ = ["FACTORIES", "HANDLERS", "IDLE", "READS", "by_number", "handler_of"]
 
 _FACTORIES = (
     "zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_zeros",
@@ -39,6 +39,8 @@ FACTORIES = frozenset(name for line in _FACTORIES for name in line.split())
 READS = frozenset(
     "item _local_scalar_dense is_nonzero equal allclose _is_all_true _is_any_true".split()
 )
+# operators that leave what they are given as it is, but for its values
+IDLE = frozenset(["embedding_renorm"])
 _ACTIVATIONS = (
     "celu elu gelu hardsigmoid hardswish hardtanh leaky_relu log_softmax logsigmoid mish relu",
     "relu6 selu sigmoid silu softmax softplus softsign tanh clamp clamp_min clip",
@@ -275,6 +277,7 @@ def _quantise(recorder: Recorder, call: Call) -> Any:
     made = recorder.made.get(number)
     if made is not None and results[0].element_size() * 8 < made.bits:
         made.bits = results[0].element_size() * 8
+        recorder.narrowed.add(number)
     return number if len(results) == 1 else [number] * len(results)
 
 

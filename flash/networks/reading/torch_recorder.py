@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import Listing, Operation
 from .torch_calls import Call, bits_of, info_of, tensors_in, unpacked
-from .torch_functions import FACTORIES, READS, by_number, handler_of
+from .torch_functions import FACTORIES, IDLE, READS, by_number, handler_of
 from .torch_shapes import HEAVY, RULES
 from .torch_views import derived, view
 
@@ -121,6 +121,12 @@ class Recorder(TorchDispatchMode):
     shares : dict of int to (int, int, str)
         By the number of a row's value: weights it reads, the count that follows from its fields,
         and the field that says how many there are, or how many more.
+    touched : int
+        All weights that any operator has read, a bit each.
+    requantised : bool
+        Whether stored integers were made weights.
+    narrowed : set of int
+        Values that are handed on at fewer bits than they were made with.
     sinks : dict of int to None
         Values that were read as Python numbers, or decided on a shape.
     depends : dict of str to None
@@ -143,6 +149,9 @@ class Recorder(TorchDispatchMode):
         self.made: dict[int, Operation] = {}
         self.sinks: dict[int, None] = {}
         self.sink_mask = 0
+        self.touched = 0
+        self.requantised = False
+        self.narrowed: set[int] = set()
         self.depends: dict[str, None] = {}
         self.unknown: dict[int, str] = {}  # numbers of values that no layer stands for, and why
         self.exposed = False  # whether numbers may have left and come back
@@ -439,11 +448,12 @@ class Recorder(TorchDispatchMode):
             mask |= store.mask if len(store.spans) < 2 else self.mask(one)
             image = image or store.image
             strange = strange or store.strange
+        if info.space == "quantized":
+            mask |= self.packed_mask(call)
         call.mask = mask
+        self.touched |= mask
         before, self.inside = self.inside, True
         try:
-            if info.space == "quantized" and not image:
-                image = False
             if not image:
                 return self._constant(call, strange)
             if strange:
@@ -478,8 +488,7 @@ class Recorder(TorchDispatchMode):
     def _constant(self, call: Call, strange: bool) -> Any:
         """Call an operator on weights and constants."""
         info = call.info
-        packed = self._packed(call) if call.kwargs or info.space == "quantized" else 0
-        mask = call.mask | packed
+        mask = call.mask
         if info.space == "quantized_decomposed" and info.name.startswith("dequantize"):
             mask |= self._quantised(call)
         for name in info.writes:
@@ -580,12 +589,13 @@ class Recorder(TorchDispatchMode):
         store = self.store(tensor)
         if not store.mask and tensor.numel() > 1:
             bit = self.add_weight(self.path or "a weight", tensor.numel(), bits_of(tensor))
+            self.requantised = True
             store.mask = bit
             store.spans = [(0, tensor.numel(), bit)]
             mask = bit
         return mask | store.mask
 
-    def _packed(self, call: Call) -> int:
+    def packed_mask(self, call: Call) -> int:
         """Return the bits of weights that a quantised operator has packed."""
         mask = 0
         for one in (*call.args, *call.kwargs.values()):
@@ -598,14 +608,10 @@ class Recorder(TorchDispatchMode):
                 mask |= found[1]
         return mask
 
-    def packed_mask(self, call: Call) -> int:
-        """Return the weights of a quantised operator."""
-        return self._packed(call)
-
     def _run(self, call: Call) -> Any:
         """Work out a result: by a rule, or by torch."""
         info = call.info
-        rule = RULES.get(info.name)
+        rule = RULES.get(info.name) if info.space == "aten" else None
         if rule is not None and (self.meta or info.name in HEAVY):
             result = rule(self, call)
             if result is not None:
@@ -659,6 +665,8 @@ class Recorder(TorchDispatchMode):
             return result
         if info.name in READS:
             return self._read(call)
+        if info.name in IDLE:
+            return call.first()
         if info.is_foreign:
             call.result = self._run(call)
             return self._assign(call, self.add_unknown(call, "an operator of its own"))
@@ -671,7 +679,10 @@ class Recorder(TorchDispatchMode):
             elif info.composite:
                 with self:
                     return call.func.decompose(*call.args, **call.kwargs)
-        if info.depends and self.meta:
+        depends = info.depends
+        if "indices" in info.index:
+            call, depends = self._by_numbers(call)
+        if depends and self.meta:
             raise NeedsValuesError
         written = [one for name in info.writes for one in tensors_in(call.get(name))]
         for one in written:
@@ -682,13 +693,40 @@ class Recorder(TorchDispatchMode):
             call.result = self._run_view(call)
         else:
             call.result = self._run(call)
-        if info.depends:
+        if depends:
             self.sink(call)
         numbers = self.add_unknown(call) if handler is None else handler(self, call)
         if numbers is NotImplemented:
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
         return self._assign(call, numbers)
+
+    def _by_numbers(self, call: Call) -> tuple[Call, bool]:
+        """Return an indexing without constant masks, and whether there are others: these are as
+        long as their values say."""
+        place = call.info.index["indices"]
+        given = call.args[place] if len(call.args) > place else None
+        if not isinstance(given, (list, tuple)):
+            return call, False
+        made: list[Any] = []
+        depends = False
+        for one in given:
+            if not isinstance(one, Tensor) or one.dtype not in (torch.bool, torch.uint8):
+                made.append(one)
+            elif self.store(one).image or one.is_meta:
+                depends = True
+                made.append(one)
+            else:
+                found = one.nonzero(as_tuple=True)
+                for part in found:
+                    self.track(part, None, self.mask(one))
+                made += found
+        if depends or len(made) == len(given) and all(map(_is, made, given)):
+            return call, depends
+        args = (*call.args[:place], made, *call.args[place + 1 :])
+        changed = Call(call.func, call.info, args, call.kwargs)
+        changed.mask = call.mask
+        return changed, False
 
     def _run_view(self, call: Call) -> Any:
         if self.meta and "device" in call.info.index:
@@ -762,7 +800,25 @@ class Guard(TorchFunctionMode):
                 recorder.sink_mask |= store.mask
             if store.image or store.mask or store.strange:
                 recorder.exposed = recorder.exposed or args[0].numel() != 1
+        elif func in INDEXED:  # torch would put a list's numbers where the tensor is
+            args = (args[0], _listed(args[1]), *args[2:])
         return func(*args, **(kwargs or {}))
+
+
+INDEXED = (Tensor.__getitem__, Tensor.__setitem__)
+
+
+def _listed(index: Any) -> Any:
+    """Return an index with tensors for its lists."""
+    if isinstance(index, tuple):
+        return tuple(_listed(one) for one in index)
+    if isinstance(index, list) and index and all(type(one) in (int, bool) for one in index):
+        return torch.tensor(index)
+    return index
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
 
 
 def sum_masks(masks: Iterable[int]) -> int:
