@@ -21,7 +21,7 @@ from ...errors import ArgumentError, ArgumentTypeError, FlashError, UnknownOpera
 from .assemble import assemble
 from .operations import IMAGE
 from .torch_calls import PLAIN, bits_of, tensors_in
-from .torch_recorder import UNSEEN, Guard, NeedsValuesError, Recorder, sum_masks
+from .torch_recorder import Guard, Recorder
 from .torch_state import State
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ def _quiet(module: nn.Module) -> Iterator[None]:
 
 def _twin(one: Tensor, meta: bool, device: torch.device) -> Tensor:
     if meta:
-        return torch.empty(one.shape, dtype=one.dtype, device="meta")
+        if one.is_meta or one.is_floating_point() or one.is_complex():
+            return torch.empty(one.shape, dtype=one.dtype, device="meta")
+        return one.detach().cpu().clone()  # masks and numbers of an example are few
     if one.is_meta:
         return torch.zeros(one.shape, dtype=one.dtype, device=device)
     return one.detach().to(device, copy=True)
@@ -246,7 +248,7 @@ class Reading:
         for one in _handed_out(result):
             store = recorder.store(one)
             if store.strange and one.numel() > 1:
-                listing.unknown("what is returned", "", UNSEEN)
+                listing.unknown("what is returned", "", recorder.unseen())
             self.mask |= recorder.mask(one) if one.numel() else 0
             number = recorder.number(one)
             if number is None and recorder.mask(one) and one.numel():
@@ -422,7 +424,9 @@ def _handed_out(result: Any, depth: int = 0, seen: set[int] | None = None) -> It
         parts = list(result.values())
     elif isinstance(result, (list, tuple, set)):
         parts = list(result)
-    elif not isinstance(result, (type, nn.Module)) and hasattr(result, "__dict__"):
-        parts = list(vars(result).values())
+    elif not isinstance(result, (type, nn.Module)):
+        slots = [name for kind in type(result).__mro__ for name in getattr(kind, "__slots__", ())]
+        held = [getattr(result, name, None) for name in slots if isinstance(name, str)]
+        parts = [*getattr(result, "__dict__", {}).values(), *held]
     for one in parts:
         yield from _handed_out(one, depth + 1, seen)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NeedsValuesError", "Recorder", "Store", "Weight"]
 
-UNSEEN = "of what is made where operators of torch are not seen, by numpy, say"
+UNSEEN = "of what is made where operators of torch are not seen, by numpy, say, and read"
 MAX_CONSTANT = 1 << 22  # numbers of a constant that is computed although the run is on no values
 MAX_LEARNED = 1 << 15  # the same of what is computed of weights
 SHOWN = ("numpy", "tolist", "__array__", "__dlpack__")  # methods that show numbers to others
@@ -58,6 +58,9 @@ class Store:
     ----------
     image : bool
         Whether numbers that come from the image are in it.
+    real : bool
+        Whether numbers that come from the image have their values in a run on the meta device: of
+        an example's.
     mask : int
         The weights that its numbers come from, a bit each.
     shape : tuple of int
@@ -71,7 +74,7 @@ class Store:
     """
 
     __slots__ = (
-        *("doubted", "held", "image", "mask", "number", "ref", "shape", "spans", "strange"),
+        *("held", "image", "mask", "number", "real", "ref", "shape", "spans", "strange"),
         *("views",),
     )
 
@@ -82,6 +85,7 @@ class Store:
             self.ref = tensor
         self.held: Any = None
         self.image = False
+        self.real = False
         self.mask = mask
         self.strange = False
         self.shape: tuple[int, ...] = tuple(tensor.shape)
@@ -156,6 +160,7 @@ class Recorder(TorchDispatchMode):
         self.unknown: dict[int, str] = {}  # numbers of values that no layer stands for, and why
         self.exposed = False  # whether numbers may have left and come back
         self.inside = False
+        self.stranger = ""  # where the first tensor was read that nothing tells of
         self.saved: dict[int, tuple[Tensor, Tensor]] = {}  # what was written that the module holds
         self.kept: set[int] = set()  # storages of what the module holds
         self.packed: dict[int, tuple[Any, int]] = {}
@@ -239,6 +244,7 @@ class Recorder(TorchDispatchMode):
     def hold_input(self, tensor: Tensor, number: int) -> None:
         """Note an input."""
         self.track(tensor, number, 0)
+        self.store(tensor).real = not tensor.is_meta
 
     # Storages
 
@@ -252,7 +258,13 @@ class Recorder(TorchDispatchMode):
                 found.held = tensor
             strange = self.exposed or not self.meta or tensor.is_meta
             found.strange = strange and tensor.numel() > 1
+            if found.strange:
+                self.stranger = self.stranger or self.path or "its forward"
         return found
+
+    def unseen(self) -> str:
+        """Return why what comes from a tensor is refused that nothing tells of."""
+        return f"{UNSEEN} in {self.stranger or 'its forward'}"
 
     def mask(self, tensor: Tensor) -> int:
         """Return the weights that a tensor comes from."""
@@ -301,7 +313,7 @@ class Recorder(TorchDispatchMode):
             If there are none.
         """
         store = self.store(tensor)
-        if tensor.is_meta or (self.meta and (store.image or store.mask)):
+        if tensor.is_meta or (self.meta and ((store.image and not store.real) or store.mask)):
             raise NeedsValuesError
         return tensor
 
@@ -480,7 +492,7 @@ class Recorder(TorchDispatchMode):
 
     def _strange(self, call: Call) -> Any:
         call.result = self._run(call)
-        number = self.add_unknown(call, UNSEEN)
+        number = self.add_unknown(call, self.unseen())
         for one in tensors_in(call.result):
             self.track(one, number, call.mask)
         return call.result
@@ -682,12 +694,15 @@ class Recorder(TorchDispatchMode):
         depends = info.depends
         if "indices" in info.index:
             call, depends = self._by_numbers(call)
-        if depends and self.meta:
+        real = self.meta and call.mask == 0 and self._is_real(call)
+        if depends and self.meta and not real:
             raise NeedsValuesError
         written = [one for name in info.writes for one in tensors_in(call.get(name))]
         for one in written:
             self._save(one)
-        if written and not info.turns and self.meta and "out" not in info.writes:
+        if real:
+            call.result = call.func(*call.args, **call.kwargs)
+        elif written and not info.turns and self.meta and "out" not in info.writes:
             call.result = call.get(info.writes[0])
         elif info.is_view or info.turns:
             call.result = self._run_view(call)
@@ -699,7 +714,11 @@ class Recorder(TorchDispatchMode):
         if numbers is NotImplemented:
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
-        return self._assign(call, numbers)
+        self._assign(call, numbers)
+        if self.meta:
+            for one in tensors_in(call.result):
+                self.store(one).real = real
+        return call.result
 
     def _by_numbers(self, call: Call) -> tuple[Call, bool]:
         """Return an indexing without constant masks, and whether there are others: these are as
@@ -721,7 +740,7 @@ class Recorder(TorchDispatchMode):
                 for part in found:
                     self.track(part, None, self.mask(one))
                 made += found
-        if depends or len(made) == len(given) and all(map(_is, made, given)):
+        if depends or (len(made) == len(given) and all(map(_is, made, given))):
             return call, depends
         args = (*call.args[:place], made, *call.args[place + 1 :])
         changed = Call(call.func, call.info, args, call.kwargs)
@@ -735,10 +754,20 @@ class Recorder(TorchDispatchMode):
 
     def _read(self, call: Call) -> Any:
         """Hand a value of the image to Python."""
-        if self.meta:
+        if self.meta and not self._is_real(call):
             raise NeedsValuesError
         self.sink(call)
         return call.func(*call.args, **call.kwargs)
+
+    def _is_real(self, call: Call) -> bool:
+        """Whether a call on the meta device reads values of an example, and no weights."""
+        numbers = 0
+        for one in call.tensors:
+            store = self.store(one)
+            if one.is_meta or store.mask or (store.image and not store.real):
+                return False
+            numbers += one.numel()
+        return numbers <= MAX_CONSTANT
 
     def _assign(self, call: Call, numbers: Any) -> Any:
         """Say which values the tensors hold that a call has made."""
@@ -790,7 +819,7 @@ class Guard(TorchFunctionMode):
             recorder = self.recorder
             store = recorder.store(args[0])
             if store.image:
-                if recorder.meta:
+                if recorder.meta and not store.real:
                     raise NeedsValuesError
                 at = f" at {recorder.path}" if recorder.path else ""
                 recorder.depends[f"{func.__name__}{at}"] = None
