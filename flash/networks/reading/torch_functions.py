@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..layer import ACTIVATIONS
 from . import torch_views as views
-from .torch_calls import tensors_in
+from .torch_calls import bits_of, tensors_in
 from .torch_products import PRODUCTS, QUANTIZED
 from .torch_shapes import sides
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Recorder, Call], Any]
 
-__all__ = ["FACTORIES", "HANDLERS", "READS", "by_number", "handler_of"]
+__all__ = ["FACTORIES", "HANDLERS", "IDLE", "READS", "by_number", "handler_of"]
 
 _FACTORIES = (
     "zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_zeros",
@@ -39,6 +39,8 @@ FACTORIES = frozenset(name for line in _FACTORIES for name in line.split())
 READS = frozenset(
     "item _local_scalar_dense is_nonzero equal allclose _is_all_true _is_any_true".split()
 )
+# operators that leave what they are given as it is, but for its values
+IDLE = frozenset(["embedding_renorm"])
 _ACTIVATIONS = (
     "celu elu gelu hardsigmoid hardswish hardtanh leaky_relu log_softmax logsigmoid mish relu",
     "relu6 selu sigmoid silu softmax softplus softsign tanh clamp clamp_min clip",
@@ -176,11 +178,16 @@ def _pool(recorder: Recorder, call: Call) -> Any:
 def _pooled(
     recorder: Recorder, x: Tensor, number: int, result: Tensor, axes: int, **fields: Any
 ) -> int:
-    if x.dim() == axes + 2:
+    into, shape = tuple(x.shape), tuple(result.shape)
+    if x.dim() == axes + 1:
+        into, shape = (1, *into), (1, *shape)
+    elif axes == 3 and into[0] > 1:  # of several videos, each is pooled by itself
+        into, shape = (1, into[0] * into[1], *into[2:]), (1, shape[0] * shape[1], *shape[2:])
+    else:
         return recorder.add("pool", [number], result, **fields)
-    bits = 8 * x.element_size()
-    number = recorder.add_shaped("view", [number], (1, *x.shape), bits)
-    made = recorder.add_shaped("pool", [number], (1, *result.shape), bits, **fields)
+    bits = bits_of(x)
+    number = recorder.add_shaped("view", [number], into, bits)
+    made = recorder.add_shaped("pool", [number], shape, bits, **fields)
     return recorder.add("view", [made], result)
 
 
@@ -270,6 +277,7 @@ def _quantise(recorder: Recorder, call: Call) -> Any:
     made = recorder.made.get(number)
     if made is not None and results[0].element_size() * 8 < made.bits:
         made.bits = results[0].element_size() * 8
+        recorder.narrowed.add(number)
     return number if len(results) == 1 else [number] * len(results)
 
 

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import Listing, Operation
 from .torch_calls import Call, bits_of, info_of, tensors_in, unpacked
-from .torch_functions import FACTORIES, READS, by_number, handler_of
+from .torch_functions import FACTORIES, IDLE, READS, by_number, handler_of
 from .torch_shapes import HEAVY, RULES
 from .torch_views import derived, view
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NeedsValuesError", "Recorder", "Store", "Weight"]
 
-UNSEEN = "of what is made where operators of torch are not seen, by numpy, say"
+UNSEEN = "of what is made where operators of torch are not seen, by numpy, say, and read"
 MAX_CONSTANT = 1 << 22  # numbers of a constant that is computed although the run is on no values
 MAX_LEARNED = 1 << 15  # the same of what is computed of weights
 SHOWN = ("numpy", "tolist", "__array__", "__dlpack__")  # methods that show numbers to others
@@ -58,6 +58,9 @@ class Store:
     ----------
     image : bool
         Whether numbers that come from the image are in it.
+    real : bool
+        Whether numbers that come from the image have their values in a run on the meta device: of
+        an example's.
     mask : int
         The weights that its numbers come from, a bit each.
     shape : tuple of int
@@ -71,7 +74,7 @@ class Store:
     """
 
     __slots__ = (
-        *("doubted", "held", "image", "mask", "number", "ref", "shape", "spans", "strange"),
+        *("held", "image", "mask", "number", "real", "ref", "shape", "spans", "strange"),
         *("views",),
     )
 
@@ -82,6 +85,7 @@ class Store:
             self.ref = tensor
         self.held: Any = None
         self.image = False
+        self.real = False
         self.mask = mask
         self.strange = False
         self.shape: tuple[int, ...] = tuple(tensor.shape)
@@ -121,6 +125,12 @@ class Recorder(TorchDispatchMode):
     shares : dict of int to (int, int, str)
         By the number of a row's value: weights it reads, the count that follows from its fields,
         and the field that says how many there are, or how many more.
+    touched : int
+        All weights that any operator has read, a bit each.
+    requantised : bool
+        Whether stored integers were made weights.
+    narrowed : set of int
+        Values that are handed on at fewer bits than they were made with.
     sinks : dict of int to None
         Values that were read as Python numbers, or decided on a shape.
     depends : dict of str to None
@@ -143,10 +153,14 @@ class Recorder(TorchDispatchMode):
         self.made: dict[int, Operation] = {}
         self.sinks: dict[int, None] = {}
         self.sink_mask = 0
+        self.touched = 0
+        self.requantised = False
+        self.narrowed: set[int] = set()
         self.depends: dict[str, None] = {}
         self.unknown: dict[int, str] = {}  # numbers of values that no layer stands for, and why
         self.exposed = False  # whether numbers may have left and come back
         self.inside = False
+        self.stranger = ""  # where the first tensor was read that nothing tells of
         self.saved: dict[int, tuple[Tensor, Tensor]] = {}  # what was written that the module holds
         self.kept: set[int] = set()  # storages of what the module holds
         self.packed: dict[int, tuple[Any, int]] = {}
@@ -230,6 +244,7 @@ class Recorder(TorchDispatchMode):
     def hold_input(self, tensor: Tensor, number: int) -> None:
         """Note an input."""
         self.track(tensor, number, 0)
+        self.store(tensor).real = not tensor.is_meta
 
     # Storages
 
@@ -242,8 +257,14 @@ class Recorder(TorchDispatchMode):
             if key < 0:
                 found.held = tensor
             strange = self.exposed or not self.meta or tensor.is_meta
-            found.strange = strange and tensor.numel() != 1
+            found.strange = strange and tensor.numel() > 1
+            if found.strange:
+                self.stranger = self.stranger or self.path or "its forward"
         return found
+
+    def unseen(self) -> str:
+        """Return why what comes from a tensor is refused that nothing tells of."""
+        return f"{UNSEEN} in {self.stranger or 'its forward'}"
 
     def mask(self, tensor: Tensor) -> int:
         """Return the weights that a tensor comes from."""
@@ -292,23 +313,30 @@ class Recorder(TorchDispatchMode):
             If there are none.
         """
         store = self.store(tensor)
-        if tensor.is_meta or (self.meta and (store.image or store.mask)):
+        if tensor.is_meta or (self.meta and ((store.image and not store.real) or store.mask)):
             raise NeedsValuesError
         return tensor
 
     def track(self, tensor: Tensor, number: int | None, mask: int) -> None:
         """Say what a new tensor holds: a value, or None for a constant."""
         key = key_of(tensor)
-        store = self.stores[key] = Store(tensor, mask)
-        if key < 0:
-            store.held = tensor
+        store = self.stores.get(key)
+        if store is None:
+            store = self.stores[key] = Store(tensor, mask)
+            if key < 0:
+                store.held = tensor
+        else:  # another way of reading what is known: that stays what it is
+            store.mask |= mask
         if number is not None:
             store.image = True
-            store.number = number
+            if store.number is None:
+                store.number = number
             store.views[geometry(tensor)] = number
 
     def write(self, tensor: Tensor, number: int | None, mask: int) -> None:
         """Say what is written into a tensor: a value, or None for a constant."""
+        if not tensor.numel():
+            return
         store = self.store(tensor)
         place = geometry(tensor)
         whole = tensor.numel() >= prod(store.shape)
@@ -368,6 +396,8 @@ class Recorder(TorchDispatchMode):
         **fields: Any,
     ) -> int:
         """List an operation whose result is no tensor that is there."""
+        if 0 in shape and inputs:
+            return inputs[0]  # nothing is made
         number = self.listing.add(kind, inputs, shape or (1,), self.path, self.cell, **fields)
         made = self.made[number] = self.listing.operations[-1]
         made.bits = bits
@@ -430,11 +460,12 @@ class Recorder(TorchDispatchMode):
             mask |= store.mask if len(store.spans) < 2 else self.mask(one)
             image = image or store.image
             strange = strange or store.strange
+        if info.space == "quantized":
+            mask |= self.packed_mask(call)
         call.mask = mask
+        self.touched |= mask
         before, self.inside = self.inside, True
         try:
-            if info.space == "quantized" and not image:
-                image = False
             if not image:
                 return self._constant(call, strange)
             if strange:
@@ -457,11 +488,11 @@ class Recorder(TorchDispatchMode):
         key = key_of(tensor)
         if key not in self.stores:
             store = self.stores[key] = Store(tensor)
-            store.strange = self.exposed and tensor.numel() != 1
+            store.strange = self.exposed and tensor.numel() > 1
 
     def _strange(self, call: Call) -> Any:
         call.result = self._run(call)
-        number = self.add_unknown(call, UNSEEN)
+        number = self.add_unknown(call, self.unseen())
         for one in tensors_in(call.result):
             self.track(one, number, call.mask)
         return call.result
@@ -469,8 +500,7 @@ class Recorder(TorchDispatchMode):
     def _constant(self, call: Call, strange: bool) -> Any:
         """Call an operator on weights and constants."""
         info = call.info
-        packed = self._packed(call) if call.kwargs or info.space == "quantized" else 0
-        mask = call.mask | packed
+        mask = call.mask
         if info.space == "quantized_decomposed" and info.name.startswith("dequantize"):
             mask |= self._quantised(call)
         for name in info.writes:
@@ -493,7 +523,7 @@ class Recorder(TorchDispatchMode):
                 continue
             self.track(one, None, mask)
             if strange:
-                self.stores[key_of(one)].strange = one.numel() != 1
+                self.stores[key_of(one)].strange = one.numel() > 1
         return result
 
     def _blend(self, tensor: Tensor, mask: int, strange: bool) -> None:
@@ -503,7 +533,7 @@ class Recorder(TorchDispatchMode):
         else:
             store.mask |= mask
             store.views = {}
-        store.strange = store.strange or (strange and tensor.numel() != 1)
+        store.strange = store.strange or (strange and tensor.numel() > 1)
 
     def _save(self, tensor: Tensor) -> None:
         """Keep what the module holds before it is written."""
@@ -571,12 +601,13 @@ class Recorder(TorchDispatchMode):
         store = self.store(tensor)
         if not store.mask and tensor.numel() > 1:
             bit = self.add_weight(self.path or "a weight", tensor.numel(), bits_of(tensor))
+            self.requantised = True
             store.mask = bit
             store.spans = [(0, tensor.numel(), bit)]
             mask = bit
         return mask | store.mask
 
-    def _packed(self, call: Call) -> int:
+    def packed_mask(self, call: Call) -> int:
         """Return the bits of weights that a quantised operator has packed."""
         mask = 0
         for one in (*call.args, *call.kwargs.values()):
@@ -589,14 +620,10 @@ class Recorder(TorchDispatchMode):
                 mask |= found[1]
         return mask
 
-    def packed_mask(self, call: Call) -> int:
-        """Return the weights of a quantised operator."""
-        return self._packed(call)
-
     def _run(self, call: Call) -> Any:
         """Work out a result: by a rule, or by torch."""
         info = call.info
-        rule = RULES.get(info.name)
+        rule = RULES.get(info.name) if info.space == "aten" else None
         if rule is not None and (self.meta or info.name in HEAVY):
             result = rule(self, call)
             if result is not None:
@@ -617,9 +644,12 @@ class Recorder(TorchDispatchMode):
 
     def empty_like(self, tensor: Tensor) -> Tensor:
         """Make a result like a tensor."""
-        if self.meta:
-            return torch.empty_like(tensor, device="meta")
-        return torch.zeros_like(tensor)
+        if not self.meta:
+            return torch.zeros_like(tensor)
+        if tensor.is_contiguous() or 0 in tensor.stride():
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+        strides = tensor.stride()
+        return torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device="meta")
 
     def _on_meta(self, one: Any) -> Any:
         if isinstance(one, Tensor):
@@ -647,6 +677,8 @@ class Recorder(TorchDispatchMode):
             return result
         if info.name in READS:
             return self._read(call)
+        if info.name in IDLE:
+            return call.first()
         if info.is_foreign:
             call.result = self._run(call)
             return self._assign(call, self.add_unknown(call, "an operator of its own"))
@@ -659,24 +691,61 @@ class Recorder(TorchDispatchMode):
             elif info.composite:
                 with self:
                     return call.func.decompose(*call.args, **call.kwargs)
-        if info.depends and self.meta:
+        depends = info.depends
+        if "indices" in info.index:
+            call, depends = self._by_numbers(call)
+        real = self.meta and call.mask == 0 and self._is_real(call)
+        if depends and self.meta and not real:
             raise NeedsValuesError
         written = [one for name in info.writes for one in tensors_in(call.get(name))]
         for one in written:
             self._save(one)
-        if written and not info.turns and self.meta and "out" not in info.writes:
+        if real:
+            call.result = call.func(*call.args, **call.kwargs)
+        elif written and not info.turns and self.meta and "out" not in info.writes:
             call.result = call.get(info.writes[0])
         elif info.is_view or info.turns:
             call.result = self._run_view(call)
         else:
             call.result = self._run(call)
-        if info.depends:
+        if depends:
             self.sink(call)
         numbers = self.add_unknown(call) if handler is None else handler(self, call)
         if numbers is NotImplemented:
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
-        return self._assign(call, numbers)
+        self._assign(call, numbers)
+        if self.meta:
+            for one in tensors_in(call.result):
+                self.store(one).real = real
+        return call.result
+
+    def _by_numbers(self, call: Call) -> tuple[Call, bool]:
+        """Return an indexing without constant masks, and whether there are others: these are as
+        long as their values say."""
+        place = call.info.index["indices"]
+        given = call.args[place] if len(call.args) > place else None
+        if not isinstance(given, (list, tuple)):
+            return call, False
+        made: list[Any] = []
+        depends = False
+        for one in given:
+            if not isinstance(one, Tensor) or one.dtype not in (torch.bool, torch.uint8):
+                made.append(one)
+            elif self.store(one).image or one.is_meta:
+                depends = True
+                made.append(one)
+            else:
+                found = one.nonzero(as_tuple=True)
+                for part in found:
+                    self.track(part, None, self.mask(one))
+                made += found
+        if depends or (len(made) == len(given) and all(map(_is, made, given))):
+            return call, depends
+        args = (*call.args[:place], made, *call.args[place + 1 :])
+        changed = Call(call.func, call.info, args, call.kwargs)
+        changed.mask = call.mask
+        return changed, False
 
     def _run_view(self, call: Call) -> Any:
         if self.meta and "device" in call.info.index:
@@ -685,10 +754,20 @@ class Recorder(TorchDispatchMode):
 
     def _read(self, call: Call) -> Any:
         """Hand a value of the image to Python."""
-        if self.meta:
+        if self.meta and not self._is_real(call):
             raise NeedsValuesError
         self.sink(call)
         return call.func(*call.args, **call.kwargs)
+
+    def _is_real(self, call: Call) -> bool:
+        """Whether a call on the meta device reads values of an example, and no weights."""
+        numbers = 0
+        for one in call.tensors:
+            store = self.store(one)
+            if one.is_meta or store.mask or (store.image and not store.real):
+                return False
+            numbers += one.numel()
+        return numbers <= MAX_CONSTANT
 
     def _assign(self, call: Call, numbers: Any) -> Any:
         """Say which values the tensors hold that a call has made."""
@@ -702,10 +781,11 @@ class Recorder(TorchDispatchMode):
                 continue
             key = key_of(one)
             known = self.stores.get(key)
-            if one.numel() == 0:
+            if not one.numel():
                 if not self.meta and self.depends:
                     self.pour(call)
-                self.track(one, None, 0)
+                if known is None:
+                    self.track(one, None, 0)
             elif known is not None and known.ref is not one and self._is_alias(call, key):
                 if number is not None:
                     known.views.setdefault(geometry(one), number)
@@ -739,7 +819,7 @@ class Guard(TorchFunctionMode):
             recorder = self.recorder
             store = recorder.store(args[0])
             if store.image:
-                if recorder.meta:
+                if recorder.meta and not store.real:
                     raise NeedsValuesError
                 at = f" at {recorder.path}" if recorder.path else ""
                 recorder.depends[f"{func.__name__}{at}"] = None
@@ -749,7 +829,25 @@ class Guard(TorchFunctionMode):
                 recorder.sink_mask |= store.mask
             if store.image or store.mask or store.strange:
                 recorder.exposed = recorder.exposed or args[0].numel() != 1
+        elif func in INDEXED:  # torch would put a list's numbers where the tensor is
+            args = (args[0], _listed(args[1]), *args[2:])
         return func(*args, **(kwargs or {}))
+
+
+INDEXED = (Tensor.__getitem__, Tensor.__setitem__)
+
+
+def _listed(index: Any) -> Any:
+    """Return an index with tensors for its lists."""
+    if isinstance(index, tuple):
+        return tuple(_listed(one) for one in index)
+    if isinstance(index, list) and index and all(type(one) in (int, bool) for one in index):
+        return torch.tensor(index)
+    return index
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
 
 
 def sum_masks(masks: Iterable[int]) -> int:

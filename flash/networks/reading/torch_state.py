@@ -39,7 +39,9 @@ class State:
     def __init__(self, module: nn.Module) -> None:
         self.constants: dict[int, Tensor] = {}
         self._kept: list[tuple[Any, Any]] = []  # a table, list or set, and its copy
-        self._modes = [(part, part.training) for part in module.modules()]
+        self._modes = [
+            (part, part.training) for part in module.modules() if hasattr(part, "training")
+        ]
         self._random = torch.get_rng_state()
         seen: set[int] = set()
         waiting: list[Any] = [module]
