@@ -251,7 +251,8 @@ class Call:
             found = 0
             for one in value.sources:
                 if self._is_learned(one, kind) and self._is_new(one, kind):
-                    found += one.count
+                    worked_out = kind in ("factor", "other") and self._is_worked_out(one)
+                    found += one.distinct if worked_out else one.count
             if value is values[0] and role == "weight" and value.sources and not found:
                 self._again = True  # a layer that is used again: its other weights as well
             total += found
@@ -280,6 +281,13 @@ class Call:
         params = self.weigh(bias, role="factor")
         return self.give("scale", [made], shape, place, mode="add", params=params, count=count)
 
+    def _is_worked_out(self, stored: Stored) -> bool:
+        """Whether torch's exporters made it of other tensors: of a table of positions, say."""
+        reader = self.reader
+        if not reader.is_torch or len(stored.shape) < 3:
+            return False
+        return not stored.is_named if reader.is_scripted else stored.name in reader.folded
+
     def _is_learned(self, stored: Stored, role: str) -> bool:
         reader = self.reader
         if stored.role is not None:
@@ -303,7 +311,8 @@ class Call:
 
     def _is_new(self, stored: Stored, role: str) -> bool:
         key = ""
-        if stored.is_fresh and not self.reader.is_scripted:
+        vector = max(stored.shape, default=1) == stored.count
+        if vector and not self.reader.is_scripted and stored.is_fresh:
             if self._again:
                 return False
             key = self.path if role in ("factor", "other") and not self.is_norm_module else self.place

@@ -19,6 +19,7 @@ from ...base.checks import integer, is_list, shown
 from ...errors import ArgumentError, ArgumentTypeError, FormatError
 from ..layer import MAX_CHANNELS, MAX_LAYERS
 from .assemble import assemble
+from .onnx_joining import joined
 from .onnx_values import SMALL, Shape, Value, bits_of, is_float, numpy_kind
 from .onnx_walk import Reader, Scope
 from .operations import IMAGE, Operation
@@ -40,15 +41,23 @@ CELLS_KEY = "flash.cells"  # as flash.networks.writing writes it
 
 def read_onnx(source: Any, input_shape: Any = None) -> Network:
     """Return the network of an ONNX file, its bytes or a model; see `Network.from_onnx`."""
-    operations, shape, handed = listed(source, input_shape)
+    import warnings
+
+    operations, shape, handed, notes = listed(source, input_shape)
     try:
-        return assemble(operations, shape, handed)
+        network = assemble(operations, shape, handed)
     except (ArgumentError, ArgumentTypeError) as error:
         raise FormatError(f"the ONNX file: {error}") from None
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=3)
+    return network
 
 
-def listed(source: Any, input_shape: Any = None) -> tuple[list[Operation], Shape, list[int]]:
-    """Return a file's operations, the shape of its input and the values that are handed out."""
+def listed(
+    source: Any, input_shape: Any = None
+) -> tuple[list[Operation], Shape, list[int], list[str]]:
+    """Return a file's operations, the shape of its input, the values that are handed out, and notes
+    on what a run might do otherwise."""
     model, folder = _parsed(source)
     reader = _opened(model, folder)
     graph = model.graph
@@ -79,7 +88,8 @@ def listed(source: Any, input_shape: Any = None) -> tuple[list[Operation], Shape
         reader.listing.unknown(operator, path, why)
     reader.listing.refuse_unknown("the ONNX file")
     handed = _handed(reader, scope, outputs)
-    return reader.listing.operations, shapes[free[image].name], handed
+    operations = joined(reader.listing.operations, handed)
+    return operations, shapes[free[image].name], handed, reader.notes
 
 
 def _handed(reader: Reader, scope: Scope, outputs: Sequence[str]) -> list[int]:

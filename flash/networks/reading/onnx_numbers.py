@@ -299,7 +299,10 @@ def _arg(call: Call) -> None:
 def _top(call: Call) -> None:
     shape = list(call.shape(0))
     axis = call.axis(int(call.attribute("axis", -1)), len(shape))
-    count = int(call.attribute("k", -1)) if "k" in call.fields else call.ints(1)[0]
+    counts = [int(call.attribute("k", -1))] if "k" in call.fields else call.ints(1)
+    if len(counts) != 1:
+        raise call.wrong(f"k must be one number, got {counts[:8]}")
+    count = counts[0]
     if not 0 <= count <= shape[axis]:
         raise call.wrong(f"k must be 0 to {shape[axis]}, got {count}")
     shape[axis] = count

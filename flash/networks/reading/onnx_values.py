@@ -22,6 +22,7 @@ Shape = tuple[int, ...]
 
 SMALL = 1 << 16  # numbers in a constant up to which they are worked with
 MAX_COMPARED = 1 << 24  # numbers that are looked at for whether they are all equal
+MAX_SORTED = 1 << 22
 MAX_AXES = 32
 MAX_SOURCES = 1 << 12
 _WIDTHS = {
@@ -210,6 +211,14 @@ class Stored:
             else:
                 self._fresh = not len(seen) or bool((seen == seen[0]).all())
         return self._fresh
+
+    @property
+    def distinct(self) -> int:
+        """How many of its numbers differ: what it was worked out of, as far as that can be told."""
+        seen = self._as_floats()
+        if seen is None or self.is_fresh or len(seen) > MAX_SORTED:
+            return self.count
+        return len(np.unique(seen))
 
     @property
     def is_mask(self) -> bool:
