@@ -315,7 +315,9 @@ class Call:
         if vector and not self.reader.is_scripted and stored.is_fresh:
             if self._again:
                 return False
-            key = self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            key = (
+                self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            )
         if key in stored.used:
             return False
         stored.used.add(key)

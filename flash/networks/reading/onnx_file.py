@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import onnx
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from ...base.checks import integer, is_list, shown
 from ...errors import ArgumentError, ArgumentTypeError, FormatError
@@ -76,9 +76,7 @@ def listed(
             if 0 in shape:  # nothing was there before
                 value = Value(shape, kind, None, True)
             else:
-                value.number = reader.listing.add(
-                    "input", [], shape, one.name, bits=bits_of(kind)
-                )
+                value.number = reader.listing.add("input", [], shape, one.name, bits=bits_of(kind))
         scope.values[one.name] = value
     for one in graph.value_info:
         scope.declared.setdefault(one.name, one.type)
@@ -225,9 +223,7 @@ def _input_shapes(reader: Reader, free: Sequence[Any], given: Any) -> dict[str, 
         if whole and name not in chosen and (type(whole[0]) is not int or whole[0] == batch):
             first = whole[0]
             if _is_batch(name, whole, declared):
-                whole[0] = symbols.get(first, 1) if isinstance(first, str) else 1
-                if isinstance(first, str):
-                    symbols.setdefault(first, whole[0])
+                whole[0] = symbols.setdefault(first, 1) if isinstance(first, str) else 1
         declared[name] = whole if sizes is not None else None
     for name, sizes in declared.items():
         shapes[name] = _closed(name, sizes, symbols, len(declared))

@@ -33,7 +33,19 @@ _SEVERAL = (
     "LessOrEqual Max Min Mean Where PRelu"
 )
 _LOGICAL = frozenset(
-    "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual IsInf IsNaN".split()
+    [
+        "And",
+        "Or",
+        "Xor",
+        "Not",
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "Less",
+        "LessOrEqual",
+        "IsInf",
+        "IsNaN",
+    ]
 )
 _REDUCED = (
     "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd "

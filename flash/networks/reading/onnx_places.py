@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,16 @@ __all__ = ["PLACES"]
 MAX_PICKED = 1 << 20  # channels
 MAX_ITEMS = 1 << 12  # of a sequence
 WINDOWED = frozenset(
-    "Conv MaxPool AveragePool LpPool QLinearConv ConvInteger com.microsoft.FusedConv FusedConv".split()
+    [
+        "Conv",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "QLinearConv",
+        "ConvInteger",
+        "com.microsoft.FusedConv",
+        "FusedConv",
+    ]
 )
 
 
@@ -195,9 +205,7 @@ def _gather(call: Call) -> None:
             )  # fmt: skip
         else:
             params = call.weigh(value, role="other")
-            call.give(
-                "elementwise", [index], out, dtype=value.kind, name="gather", params=params
-            )
+            call.give("elementwise", [index], out, dtype=value.kind, name="gather", params=params)
         return
     array = index.array
     if array is None or array.dtype.kind not in "iu":
@@ -208,7 +216,7 @@ def _gather(call: Call) -> None:
     if any(not 0 <= one < shape[axis] for one in chosen):
         raise call.wrong(f"indices must be below {shape[axis]}, got {chosen[:8]}")
     if len(spots) == 1:
-        steps = {b - a for a, b in zip(chosen, chosen[1:], strict=False)}
+        steps = {b - a for a, b in pairwise(chosen)}
         if len(chosen) == 1 or len(steps) <= 1 or (axis == 1 and len(shape) == 4):
             _picked(call, value, axis, chosen)
             return

@@ -64,8 +64,22 @@ _NUMPY = {
 _KINDS: dict[Any, int] = {np.dtype(kind): number for number, kind in _NUMPY.items()}
 # last parts of the names of torch buffers, which no optimiser changes
 _BUFFERS = frozenset(
-    "running_mean running_var num_batches_tracked attn_mask inv_freq filt mean std anchors "
-    "relative_coords_table relative_position_index position_ids image_mean image_std".split()
+    [
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+        "attn_mask",
+        "inv_freq",
+        "filt",
+        "mean",
+        "std",
+        "anchors",
+        "relative_coords_table",
+        "relative_position_index",
+        "position_ids",
+        "image_mean",
+        "image_std",
+    ]
 )
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 _MADE = re.compile(r"(onnx::|val_|_val_|scalar_tensor|_tensor_constant|lift_fresh|c_)\w*|\d+")
@@ -273,8 +287,8 @@ class Value:
         ONNX's type of its numbers, 0 where unknown.
     """
 
-    __slots__ = ("_array", "alone", "is_constant", "is_lost", "items", "kind", "number", "operation",
-                 "origin", "shape", "sources")  # fmt: skip
+    __slots__ = ("_array", "alone", "is_constant", "is_lost", "items", "kind", "number",
+                 "operation", "origin", "shape", "sources")  # fmt: skip
 
     def __init__(
         self,

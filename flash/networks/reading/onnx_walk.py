@@ -337,16 +337,19 @@ class Reader:
     def branch(self, call: Call) -> None:
         """If: the branch that a constant chooses, else the one with more to do."""
         condition = call.value(0)
-        graphs = {name: call.fields.get(name) for name in ("then_branch", "else_branch")}
-        if any(one is None or one.type != AttributeProto.GRAPH for one in graphs.values()):
+        graphs = [
+            one.g
+            for name in ("then_branch", "else_branch")
+            if (one := call.fields.get(name)) is not None and one.type == AttributeProto.GRAPH
+        ]
+        if len(graphs) != 2:
             raise call.wrong("it must have two branches")
         if condition.array is not None:
-            chosen = "then_branch" if bool(np.all(condition.array)) else "else_branch"
-            results = self.subgraph(call, graphs[chosen].g)
+            results = self.subgraph(call, graphs[0 if np.all(condition.array) else 1])
         else:
             if condition.number is not None:
                 self.handed.append(condition.number)
-            results = self._larger(call, [one.g for one in graphs.values()])
+            results = self._larger(call, graphs)
         for place, value in enumerate(results):
             call.set(place, value)
 
@@ -450,9 +453,9 @@ class Reader:
         for turn in range(length):
             parts = []
             for value, axis in zip(scanned, axes, strict=True):
-                shape = list(call.shape_of(value))
-                del shape[axis % len(shape)]
-                parts.append(call.view(value, shape, None, partly=True))
+                rest = list(call.shape_of(value))
+                del rest[axis % len(rest)]
+                parts.append(call.view(value, rest, None, partly=True))
             results = self.subgraph(call, body, [*states, *parts], f".{turn}")
             states = results[: len(states)]
             for kept, value in zip(collected, results[len(states) :], strict=True):
@@ -619,4 +622,3 @@ def _bind(node: Any, given: dict[str, Any], depth: int) -> None:
     fresh = [type(one).FromString(one.SerializeToString()) for one in kept]
     del node.attribute[:]
     node.attribute.extend(fresh)
-

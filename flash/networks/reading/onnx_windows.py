@@ -305,9 +305,12 @@ def _resized(call: Call, out: list[int]) -> None:
     value, shape = call.value(0), call.shape(0)
     if out == list(shape):
         return call.same(value)
-    mode = {b"nearest": "nearest", b"linear": "linear", b"bilinear": "linear", b"cubic": "cubic"}.get(
-        call.attribute("mode", b"nearest"), "linear"
-    )
+    mode = {
+        b"nearest": "nearest",
+        b"linear": "linear",
+        b"bilinear": "linear",
+        b"cubic": "cubic",
+    }.get(call.attribute("mode", b"nearest"), "linear")
     if len(shape) > 2 and out[:2] == list(shape[:2]):
         call.give("resize", [value], out, mode=mode)
     else:

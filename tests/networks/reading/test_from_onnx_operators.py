@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from twins.onnx_models import floats, model, node, weights  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
+from twins.onnx_models import floats, model, node, weights
 
-from flash.networks.network import Network  # noqa: E402
-from flash.networks.reading.onnx_file import read_onnx  # noqa: E402
+from flash.networks.network import Network
+from flash.networks.reading.onnx_file import read_onnx
 
 MS = "com.microsoft"
 INT8 = np.arange(-60, 60, dtype=np.int8)
