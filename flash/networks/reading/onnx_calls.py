@@ -186,6 +186,8 @@ class Call:
         elif not numbers:
             result = Value(size, made, None, True, joined((*inputs, *self._more)))
         else:
+            if kind in ("add", "mul") and len(numbers) < len(inputs):
+                kind, fields = "elementwise", {"name": kind}  # one of them is a constant
             listing = self.reader.listing
             fields = {key: value for key, value in fields.items() if value is not None}
             width = bits_of(made) if bits is None else bits

@@ -48,6 +48,8 @@ def read_onnx(source: Any, input_shape: Any = None) -> Network:
         network = assemble(operations, shape, handed)
     except (ArgumentError, ArgumentTypeError) as error:
         raise FormatError(f"the ONNX file: {error}") from None
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        raise FormatError(f"the ONNX file contradicts itself: {error}") from error
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=3)
     return network
