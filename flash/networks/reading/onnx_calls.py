@@ -279,6 +279,9 @@ class Call:
         shape = self.shape_of(made)
         if bias.number is not None:
             return self.give("add", [made, bias], shape, place)
+        if made.number is None:
+            self._more = (bias,)
+            return self.give("scale", [made], shape, place)
         count = math.prod(self.shape_of(bias))
         params = self.weigh(bias, role="factor")
         return self.give("scale", [made], shape, place, mode="add", params=params, count=count)
@@ -306,6 +309,8 @@ class Call:
         if reader.is_scripted and stored.is_named:
             return True
         if stored.count == 1 or stored.is_mask or (stored.is_filled and role == "other"):
+            return False
+        if role == "other" and stored.is_zero:
             return False
         if reader.has_roles and stored.name not in reader.folded:
             return False  # a number of the program's own

@@ -50,7 +50,7 @@ def summed(call: Call, value: Value, other: Value, place: int | None = 0) -> Val
         count = math.prod(call.shape_of(other))
         params = call.weigh(other, role="factor")
         return call.give("scale", [value], shape, place, mode="add", params=params, count=count)
-    params = call.weigh(other, role="factor")
+    params = None if value.number is None else call.weigh(other, role="factor")
     return call.give("elementwise", [value, other], shape, place, name="add", params=params)
 
 

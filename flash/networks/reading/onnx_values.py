@@ -227,6 +227,12 @@ class Stored:
         return self._fresh
 
     @property
+    def is_zero(self) -> bool:
+        """Whether all its numbers are known to be 0."""
+        seen = self._as_floats() if self.is_fresh else None
+        return seen is not None and len(seen) > 0 and bool(seen[0] == 0)
+
+    @property
     def distinct(self) -> int:
         """How many of its numbers differ: what it was worked out of, as far as that can be told."""
         seen = self._as_floats()

@@ -424,6 +424,17 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         {"w": floats(6, 4, 3, 3), "g": floats(6, 1, 1, 1)},
         (["conv"], 222, 216 * 36),
     ),
+    "weights that are standardised": (
+        [
+            node("ReduceMean", "w", "m", axes=[1, 2, 3]),
+            node("Sub", "w m", "d"),
+            node("Mul", "d g", "v"),
+            node("Add", "v small", "u"),
+            node("Conv", "x u"),
+        ],
+        {"w": floats(6, 4, 3, 3), "g": floats(6, 1, 1, 1), "small": np.float32(1e-5)},
+        (["conv"], 222, 216 * 36),
+    ),
     "weights split in three": (
         [
             node("Split", "w", "a b c", axis=1),
