@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["listed", "read_onnx"]
 
 MAX_BYTES = 1 << 31
-MIN_OPSET = 1
+MIN_OPSET, MAX_OPSET = 1, 28  # and what the installed onnx knows beyond
 MAX_FLOATS = 16  # numbers of a float constant in another file that may decide a shape
 CELLS_KEY = "flash.cells"  # as flash.networks.writing writes it
 
@@ -159,14 +159,11 @@ def _whole(model: ModelProto) -> ModelProto:
 
 def _opened(model: ModelProto, folder: str | None) -> Reader:
     """Check what stands around the nodes."""
-    newest = onnx.defs.onnx_opset_version()
+    newest = max(MAX_OPSET, onnx.defs.onnx_opset_version())
     versions = [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")]
     if len(set(versions)) != 1 or not MIN_OPSET <= versions[0] <= newest:
         got = ", ".join(map(str, versions)) or "none"
-        raise FormatError(
-            f"the ONNX file must be of opset {MIN_OPSET} to {newest} (what the installed onnx "
-            f"knows), got {got}"
-        )
+        raise FormatError(f"the ONNX file must be of opset {MIN_OPSET} to {newest}, got {got}")
     count = len(model.graph.node)
     if count > MAX_LAYERS:
         raise FormatError(f"the ONNX file must have at most {MAX_LAYERS} nodes, got {count}")

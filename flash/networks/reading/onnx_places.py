@@ -498,9 +498,7 @@ def _items(call: Call, place: int = 0) -> list[Value]:
 
 
 def _sequence(call: Call, items: list[Value]) -> None:
-    made = Value(None, 0, None, all(one.number is None for one in items))
-    made.items = items
-    call.set(0, made)
+    call.set(0, Value.sequence(items))
 
 
 def _place(call: Call, place: int, count: int, default: int) -> int:
@@ -583,6 +581,7 @@ PLACES: dict[str, Callable[[Call], None]] = {
     "Identity": _identity,
     "Dropout": _dropout,
     "Optional": _same,
+    "BitCast": lambda call: call.same(call.value(0), dtype=int(call.attribute("to", 0))),
     "OptionalGetElement": _same,
     "OptionalHasElement": lambda call: call.set(0, Value.of(np.array(call.has(0)))),
     "Reshape": _reshape,

@@ -50,8 +50,8 @@ def summed(call: Call, value: Value, other: Value, place: int | None = 0) -> Val
         count = math.prod(call.shape_of(other))
         params = call.weigh(other, role="factor")
         return call.give("scale", [value], shape, place, mode="add", params=params, count=count)
-    params = None if value.number is None else call.weigh(other, role="factor")
-    return call.give("elementwise", [value, other], shape, place, name="add", params=params)
+    held = None if value.number is None else call.weigh(other, role="factor")
+    return call.give("elementwise", [value, other], shape, place, name="add", params=held)
 
 
 def _linear(
@@ -416,6 +416,33 @@ def _attention(call: Call) -> None:
         call.give("view", [made], scores, 3, partly=True)
 
 
+def _linear_attention(call: Call) -> None:
+    """LinearAttention: keys and values summed up to a state, which queries read."""
+    many, fewer = int(call.attribute("q_num_heads", 0)), int(call.attribute("kv_num_heads", 0))
+    q, k, v = (
+        split_heads(call, call.value(place), heads)
+        for place, heads in ((0, many), (1, fewer), (2, fewer))
+    )
+    n, heads, tokens, inner = call.shape_of(q)
+    width = call.shape_of(v)[3]
+    if not fewer or many % fewer or call.shape_of(k) != (n, fewer, tokens, inner):
+        raise call.wrong(f"query, key and value do not fit: {q.shape}, {k.shape} and {v.shape}")
+    state = call.give(
+        "matmul", [k, v], (n, fewer, inner, width), None,
+        batch=n * fewer, rows=inner, inner=tokens, columns=width,
+    )  # fmt: skip
+    past = call.get(3)
+    if past is not None and past.number is not None:
+        state = call.give("add", [state, past], (n, fewer, inner, width), None)
+    call.set(1, state)
+    state = _expanded(call, state, (n, heads, inner, width))
+    made = call.give(
+        "matmul", [q, state], (n, heads, tokens, width), None,
+        batch=n * heads, rows=tokens, inner=inner, columns=width,
+    )  # fmt: skip
+    call.view(made, (n, tokens, heads * width))
+
+
 # Recurrent layers
 
 
@@ -461,5 +488,6 @@ PRODUCTS: dict[str, Callable[[Call], None]] = {
     "Gemm": _gemm,
     "Einsum": _einsum,
     "Attention": _attention,
+    "LinearAttention": _linear_attention,
     **dict.fromkeys(RECURRENT, _recurrent),
 }

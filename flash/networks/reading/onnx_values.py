@@ -330,6 +330,13 @@ class Value:
         array = np.asarray(array)
         return cls(tuple(array.shape), _KINDS.get(array.dtype, 0), None, True, (), array)
 
+    @classmethod
+    def sequence(cls, items: list[Value]) -> Value:
+        """Return a sequence of values."""
+        made = cls(None, 0, None, all(one.is_constant for one in items))
+        made.items = items
+        return made
+
     @property
     def array(self) -> Any:
         """The numbers of a constant where they are known, else None."""

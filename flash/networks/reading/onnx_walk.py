@@ -465,6 +465,22 @@ class Reader:
         for place, kept in enumerate(collected):
             call.set(len(states) + place, self._stacked(call, kept, into[place]))
 
+    def each(self, call: Call) -> None:
+        """SequenceMap: its body for each value of a sequence."""
+        body = self._body(call)
+        given = call.given()
+        first = given[0].items
+        if first is None:
+            raise Open("which values its sequence holds depends on the data")
+        made: list[list[Value]] = [[] for _ in body.output]
+        for turn in range(len(first)):
+            parts = [one if one.items is None else one.items[turn] for one in given]
+            results = self.subgraph(call, body, parts, f".{turn}")
+            for kept, value in zip(made, results, strict=True):
+                kept.append(value)
+        for place, kept in enumerate(made):
+            call.set(place, Value.sequence(kept))
+
     def _body(self, call: Call) -> Any:
         attribute = call.fields.get("body")
         if attribute is None or attribute.type != AttributeProto.GRAPH:

@@ -145,6 +145,32 @@ def _deformed(call: Call) -> None:
     convolved(call, moved, call.value(1), call.get(3))
 
 
+def _causal(call: Call) -> None:
+    """CausalConvWithState: of each channel, after those of the tokens before."""
+    value, weight, bias = call.value(0), call.value(1), call.get(2)
+    shape, dims = call.shape(0), call.shape(1)
+    if len(shape) != 3 or len(dims) != 3 or dims[:2] != (shape[1], 1) or weight.number is not None:
+        raise call.wrong(f"its weights {dims} do not fit {shape}")
+    before = dims[2] - 1
+    padded = (*shape[:2], shape[2] + before)
+    past = call.get(3)
+    read = [one for one in (past, value) if one is not None and one.number is not None]
+    whole = call.give("move", read or [value], padded, None, mode="concat") if before else value
+    own, later = call.split_bias(bias)
+    implied = math.prod(dims) + (shape[1] if own is not None else 0)
+    made = call.give(
+        "conv", [whole], shape, 0, None,
+        in_channels=shape[1], out_channels=shape[1], groups=shape[1], bias=own is not None,
+        kernel=(dims[2],), stride=(1,), dilation=(1,), padding=(0, 0), weight_bits=weight.bits,
+        **call.counted(value, weight, own, implied=implied),
+    )  # fmt: skip
+    made = call.add_later(made, later, 0)
+    if call.attribute("activation", b"none") in (b"silu", b"swish"):
+        call.give("act", [made], shape, name="silu")
+    if before and call.wants(1):
+        call.give("view", [whole], (*shape[:2], before), 1, partly=True)
+
+
 def _transposed(call: Call) -> None:
     value, weight, bias = call.value(0), call.value(1), call.get(2)
     shape, dims = call.shape(0), call.shape(1)
@@ -342,6 +368,7 @@ def _regions(call: Call) -> None:
 WINDOWS: dict[str, Callable[[Call], None]] = {
     "Conv": _conv,
     "DeformConv": _deformed,
+    "CausalConvWithState": _causal,
     "ConvTranspose": _transposed,
     "MaxPool": _pool("max"),
     "AveragePool": _pool("avg"),

@@ -1,4 +1,4 @@
-"""Named models, small, as torch writes them to ONNX: parameters and products as torch counts them."""
+"""Named models, small, as torch writes them to ONNX: counts as torch has them."""
 
 from __future__ import annotations
 
@@ -234,65 +234,288 @@ def models() -> dict[str, tuple[Any, tuple[int, ...]]]:
     )
     block = nn.Sequential(Sum(nn.Sequential(nn.LayerNorm(16), Attend(16))), Sum(feed(16)))
     return {
-        "alexnet": (nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
-                    nn.LocalResponseNorm(5), nn.Flatten(), nn.Linear(288, 5)), IMAGE),
-        "vgg": (nn.Sequential(conv(3, 8), conv(8, 8), nn.MaxPool2d(2), conv(8, 16), head(16)), IMAGE),
-        "resnet": (nn.Sequential(conv(3, 8, 3, 2), Sum(nn.Sequential(conv(8, 8), nn.Conv2d(8, 8, 3,
-                   1, 1), nn.BatchNorm2d(8))), nn.ReLU(), head(8)), IMAGE),
+        "alexnet": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 5, 2),
+                nn.ReLU(),
+                nn.MaxPool2d(3, 2),
+                nn.LocalResponseNorm(5),
+                nn.Flatten(),
+                nn.Linear(288, 5),
+            ),
+            IMAGE,
+        ),
+        "vgg": (
+            nn.Sequential(conv(3, 8), conv(8, 8), nn.MaxPool2d(2), conv(8, 16), head(16)),
+            IMAGE,
+        ),
+        "resnet": (
+            nn.Sequential(
+                conv(3, 8, 3, 2),
+                Sum(nn.Sequential(conv(8, 8), nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8))),
+                nn.ReLU(),
+                head(8),
+            ),
+            IMAGE,
+        ),
         "resnext": (nn.Sequential(conv(3, 8), Sum(conv(8, 8, 3, 1, 4)), head(8)), IMAGE),
-        "densenet": (nn.Sequential(conv(3, 8), Cat(nn.Identity(), nn.Sequential(nn.BatchNorm2d(8),
-                     nn.ReLU(), nn.Conv2d(8, 4, 3, 1, 1))), nn.AvgPool2d(2), head(12)), IMAGE),
-        "squeezenet": (nn.Sequential(nn.Conv2d(3, 8, 3, 2), Cat(nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4,
-                       3, padding=1)), nn.MaxPool2d(3, 2, ceil_mode=True), head(8)), IMAGE),
-        "inception": (nn.Sequential(conv(3, 8), Cat(nn.Conv2d(8, 4, (1, 7), padding=(0, 3)),
-                      nn.Conv2d(8, 4, (7, 1), padding=(3, 0)), nn.AvgPool2d(3, 1, 1)), head(16)), IMAGE),
-        "mobilenet_v1": (nn.Sequential(conv(3, 8, 3, 2), conv(8, 8, 3, 1, 8), conv(8, 16, 1), head(16)), IMAGE),
-        "mobilenet_v2": (nn.Sequential(conv(3, 8, 3, 2), Sum(nn.Sequential(conv(8, 24, 1), conv(24, 24, 3,
-                         1, 24), nn.Conv2d(24, 8, 1), nn.BatchNorm2d(8))), head(8)), IMAGE),
-        "mobilenet_v3": (nn.Sequential(conv(3, 8, 3, 2), nn.Hardswish(), Excite(8), head(8)), IMAGE),
-        "efficientnet": (nn.Sequential(conv(3, 8, 3, 2), nn.SiLU(), Sum(nn.Sequential(conv(8, 8, 5, 1, 8),
-                         Excite(8))), head(8)), IMAGE),
-        "shufflenet": (nn.Sequential(conv(3, 8, 3, 2), shuffle, conv(8, 8, 1, 1, 2), head(8)), IMAGE),
-        "convnext": (nn.Sequential(nn.Conv2d(3, 8, 4, 4), Sum(nn.Sequential(nn.Conv2d(8, 8, 7, 1, 3,
-                     groups=8), last, feed(8), first), (8, 1, 1)), head(8)), IMAGE),
-        "nfnet": (nn.Sequential(Standard(3, 8, 3, 2, 1), nn.ReLU(), Standard(8, 8, 3, 1, 1), head(8)), IMAGE),
-        "vit": (nn.Sequential(Tokens(16), block, nn.LayerNorm(16), Then(lambda x: x[:, 0]),
-                nn.Linear(16, 5)), IMAGE),
-        "deit_with_gains": (nn.Sequential(Tokens(16), Sum(nn.Sequential(nn.LayerNorm(16), Attend(16)), 16),
-                            Sum(feed(16), 16)), IMAGE),
-        "swin": (nn.Sequential(nn.Conv2d(3, 8, 4, 4), last, Sum(nn.Sequential(nn.LayerNorm(8), Window(8))),
-                 Sum(feed(8))), IMAGE),
+        "densenet": (
+            nn.Sequential(
+                conv(3, 8),
+                Cat(
+                    nn.Identity(),
+                    nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3, 1, 1)),
+                ),
+                nn.AvgPool2d(2),
+                head(12),
+            ),
+            IMAGE,
+        ),
+        "squeezenet": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 3, 2),
+                Cat(nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 3, padding=1)),
+                nn.MaxPool2d(3, 2, ceil_mode=True),
+                head(8),
+            ),
+            IMAGE,
+        ),
+        "inception": (
+            nn.Sequential(
+                conv(3, 8),
+                Cat(
+                    nn.Conv2d(8, 4, (1, 7), padding=(0, 3)),
+                    nn.Conv2d(8, 4, (7, 1), padding=(3, 0)),
+                    nn.AvgPool2d(3, 1, 1),
+                ),
+                head(16),
+            ),
+            IMAGE,
+        ),
+        "mobilenet_v1": (
+            nn.Sequential(conv(3, 8, 3, 2), conv(8, 8, 3, 1, 8), conv(8, 16, 1), head(16)),
+            IMAGE,
+        ),
+        "mobilenet_v2": (
+            nn.Sequential(
+                conv(3, 8, 3, 2),
+                Sum(
+                    nn.Sequential(
+                        conv(8, 24, 1),
+                        conv(24, 24, 3, 1, 24),
+                        nn.Conv2d(24, 8, 1),
+                        nn.BatchNorm2d(8),
+                    )
+                ),
+                head(8),
+            ),
+            IMAGE,
+        ),
+        "mobilenet_v3": (
+            nn.Sequential(conv(3, 8, 3, 2), nn.Hardswish(), Excite(8), head(8)),
+            IMAGE,
+        ),
+        "efficientnet": (
+            nn.Sequential(
+                conv(3, 8, 3, 2),
+                nn.SiLU(),
+                Sum(nn.Sequential(conv(8, 8, 5, 1, 8), Excite(8))),
+                head(8),
+            ),
+            IMAGE,
+        ),
+        "shufflenet": (
+            nn.Sequential(conv(3, 8, 3, 2), shuffle, conv(8, 8, 1, 1, 2), head(8)),
+            IMAGE,
+        ),
+        "convnext": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 4, 4),
+                Sum(
+                    nn.Sequential(nn.Conv2d(8, 8, 7, 1, 3, groups=8), last, feed(8), first),
+                    (8, 1, 1),
+                ),
+                head(8),
+            ),
+            IMAGE,
+        ),
+        "nfnet": (
+            nn.Sequential(Standard(3, 8, 3, 2, 1), nn.ReLU(), Standard(8, 8, 3, 1, 1), head(8)),
+            IMAGE,
+        ),
+        "vit": (
+            nn.Sequential(
+                Tokens(16), block, nn.LayerNorm(16), Then(lambda x: x[:, 0]), nn.Linear(16, 5)
+            ),
+            IMAGE,
+        ),
+        "deit_with_gains": (
+            nn.Sequential(
+                Tokens(16), Sum(nn.Sequential(nn.LayerNorm(16), Attend(16)), 16), Sum(feed(16), 16)
+            ),
+            IMAGE,
+        ),
+        "swin": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 4, 4),
+                last,
+                Sum(nn.Sequential(nn.LayerNorm(8), Window(8))),
+                Sum(feed(8)),
+            ),
+            IMAGE,
+        ),
         "mixer": (nn.Sequential(nn.Conv2d(3, 8, 8, 8), to_tokens, Mix(16, 8), Sum(feed(8))), IMAGE),
-        "poolformer": (nn.Sequential(nn.Conv2d(3, 8, 4, 4), Sum(nn.Sequential(nn.GroupNorm(1, 8),
-                       nn.AvgPool2d(3, 1, 1)), (8, 1, 1)), head(8)), IMAGE),
-        "unet": (nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), Up(4, nn.Conv2d(8, 8, 3, 1, 1)),
-                 nn.Conv2d(8, 2, 1)), IMAGE),
-        "deeplab": (nn.Sequential(conv(3, 8, 3, 4), Cat(nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 3, 1, 2,
-                    dilation=2)), nn.Conv2d(8, 3, 1), nn.Upsample(scale_factor=4, mode="bilinear")), IMAGE),
+        "poolformer": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 4, 4),
+                Sum(nn.Sequential(nn.GroupNorm(1, 8), nn.AvgPool2d(3, 1, 1)), (8, 1, 1)),
+                head(8),
+            ),
+            IMAGE,
+        ),
+        "unet": (
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3, 1, 1), Up(4, nn.Conv2d(8, 8, 3, 1, 1)), nn.Conv2d(8, 2, 1)
+            ),
+            IMAGE,
+        ),
+        "deeplab": (
+            nn.Sequential(
+                conv(3, 8, 3, 4),
+                Cat(nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 3, 1, 2, dilation=2)),
+                nn.Conv2d(8, 3, 1),
+                nn.Upsample(scale_factor=4, mode="bilinear"),
+            ),
+            IMAGE,
+        ),
         "feature_pyramid": (Pyramid(), IMAGE),
-        "espcn": (nn.Sequential(nn.Conv2d(3, 8, 5, 1, 2), nn.Tanh(), nn.Conv2d(8, 12, 3, 1, 1),
-                  nn.PixelShuffle(2)), IMAGE),
-        "dcgan": (nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.ConvTranspose2d(8, 3, 4, 2,
-                  1), nn.Tanh()), IMAGE),
-        "style_transfer": (nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(3, 8, 3), nn.InstanceNorm2d(8,
-                           affine=True), nn.PReLU(8), nn.Upsample(scale_factor=2), nn.Conv2d(8, 3, 1)), IMAGE),
-        "c3d": (nn.Sequential(nn.Conv3d(3, 4, 3, 1, 1), nn.BatchNorm3d(4), nn.ReLU(), nn.MaxPool3d(2),
-                nn.Conv3d(4, 8, (3, 1, 1), padding=(1, 0, 0)), nn.AdaptiveAvgPool3d(1)), (3, 4, 16, 16)),
-        "wavenet": (nn.Sequential(nn.Conv1d(3, 8, 3, padding=2, dilation=2), nn.ReLU(), Sum(nn.Conv1d(8, 8,
-                    3, padding=1)), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 5)), (3, 40)),
-        "bert": (nn.Sequential(nn.Embedding(50, 16), nn.LayerNorm(16), block, nn.Linear(16, 16), nn.Tanh()), (9,)),
-        "gpt2": (nn.Sequential(nn.Embedding(50, 16), Sum(nn.Sequential(nn.LayerNorm(16), Attend(16))),
-                 Sum(feed(16, nn.GELU(approximate="tanh"))), nn.Linear(16, 50, bias=False)), (9,)),
-        "llama": (nn.Sequential(nn.Embedding(50, 16), Sum(nn.Sequential(Rms(16), Attend(16, 4, 2))),
-                  Sum(nn.Sequential(Rms(16), Gated(16))), Rms(16), nn.Linear(16, 50)), (9,)),
-        "whisper_encoder": (nn.Sequential(nn.Conv1d(8, 16, 3, padding=1), nn.GELU(), nn.Conv1d(16, 16, 3, 2,
-                            1), nn.GELU(), swap, block), (8, 20)),
-        "linear_probe": (nn.Sequential(nn.Flatten(), nn.Linear(3072, 8), nn.ReLU(), nn.Linear(8, 5),
-                         nn.LogSoftmax(-1)), IMAGE),
-    }  # fmt: skip
+        "espcn": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 5, 1, 2), nn.Tanh(), nn.Conv2d(8, 12, 3, 1, 1), nn.PixelShuffle(2)
+            ),
+            IMAGE,
+        ),
+        "dcgan": (
+            nn.Sequential(
+                nn.Conv2d(3, 8, 4, 2, 1),
+                nn.LeakyReLU(0.2),
+                nn.ConvTranspose2d(8, 3, 4, 2, 1),
+                nn.Tanh(),
+            ),
+            IMAGE,
+        ),
+        "style_transfer": (
+            nn.Sequential(
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(3, 8, 3),
+                nn.InstanceNorm2d(8, affine=True),
+                nn.PReLU(8),
+                nn.Upsample(scale_factor=2),
+                nn.Conv2d(8, 3, 1),
+            ),
+            IMAGE,
+        ),
+        "c3d": (
+            nn.Sequential(
+                nn.Conv3d(3, 4, 3, 1, 1),
+                nn.BatchNorm3d(4),
+                nn.ReLU(),
+                nn.MaxPool3d(2),
+                nn.Conv3d(4, 8, (3, 1, 1), padding=(1, 0, 0)),
+                nn.AdaptiveAvgPool3d(1),
+            ),
+            (3, 4, 16, 16),
+        ),
+        "wavenet": (
+            nn.Sequential(
+                nn.Conv1d(3, 8, 3, padding=2, dilation=2),
+                nn.ReLU(),
+                Sum(nn.Conv1d(8, 8, 3, padding=1)),
+                nn.AdaptiveAvgPool1d(1),
+                nn.Flatten(),
+                nn.Linear(8, 5),
+            ),
+            (3, 40),
+        ),
+        "bert": (
+            nn.Sequential(
+                nn.Embedding(50, 16), nn.LayerNorm(16), block, nn.Linear(16, 16), nn.Tanh()
+            ),
+            (9,),
+        ),
+        "gpt2": (
+            nn.Sequential(
+                nn.Embedding(50, 16),
+                Sum(nn.Sequential(nn.LayerNorm(16), Attend(16))),
+                Sum(feed(16, nn.GELU(approximate="tanh"))),
+                nn.Linear(16, 50, bias=False),
+            ),
+            (9,),
+        ),
+        "llama": (
+            nn.Sequential(
+                nn.Embedding(50, 16),
+                Sum(nn.Sequential(Rms(16), Attend(16, 4, 2))),
+                Sum(nn.Sequential(Rms(16), Gated(16))),
+                Rms(16),
+                nn.Linear(16, 50),
+            ),
+            (9,),
+        ),
+        "whisper_encoder": (
+            nn.Sequential(
+                nn.Conv1d(8, 16, 3, padding=1),
+                nn.GELU(),
+                nn.Conv1d(16, 16, 3, 2, 1),
+                nn.GELU(),
+                swap,
+                block,
+            ),
+            (8, 20),
+        ),
+        "linear_probe": (
+            nn.Sequential(
+                nn.Flatten(), nn.Linear(3072, 8), nn.ReLU(), nn.Linear(8, 5), nn.LogSoftmax(-1)
+            ),
+            IMAGE,
+        ),
+    }
 
 
-NAMES = ["alexnet", "vgg", "resnet", "resnext", "densenet", "squeezenet", "inception", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "efficientnet", "shufflenet", "convnext", "nfnet", "vit", "deit_with_gains", "swin", "mixer", "poolformer", "unet", "deeplab", "feature_pyramid", "espcn", "dcgan", "style_transfer", "c3d", "wavenet", "bert", "gpt2", "llama", "whisper_encoder", "linear_probe"]
+NAMES = [
+    "alexnet",
+    "vgg",
+    "resnet",
+    "resnext",
+    "densenet",
+    "squeezenet",
+    "inception",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "efficientnet",
+    "shufflenet",
+    "convnext",
+    "nfnet",
+    "vit",
+    "deit_with_gains",
+    "swin",
+    "mixer",
+    "poolformer",
+    "unet",
+    "deeplab",
+    "feature_pyramid",
+    "espcn",
+    "dcgan",
+    "style_transfer",
+    "c3d",
+    "wavenet",
+    "bert",
+    "gpt2",
+    "llama",
+    "whisper_encoder",
+    "linear_probe",
+]
 
 
 def scrambled(module: Any) -> Any:

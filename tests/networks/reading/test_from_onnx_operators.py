@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper
-from twins.onnx_models import floats, model, node, weights
+from twins.onnx_models import floats, graph, model, node, weights
 
 from flash.networks.network import Network
 from flash.networks.reading.onnx_file import read_onnx
@@ -154,6 +154,17 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         {"shape": TOKENS, "opset": 23},
         (["matmul", "scale", "act", "matmul"], 0, 2 * 4 * 36 * 4),
     ),
+    "linear attention": (
+        [node("LinearAttention", "x x x", q_num_heads=4, kv_num_heads=4)],
+        {"shape": TOKENS, "opset": 27},
+        (["matmul", "matmul"], 0, 2 * 4 * 6 * 16),
+    ),
+    "causal conv with a state": (
+        [node("CausalConvWithState", "x w b", activation="silu")],
+        {"shape": (1, 16, 6), "opset": 27, "w": floats(16, 1, 4), "b": floats(16)},
+        (["move", "conv"], 80, 64 * 6),
+    ),
+    "gated activation": ([node("SwiGLU", "x x")], {"opset": 28}, (["act", "mul"], 0, 0)),
     # norms
     "batch norm": (
         [node("BatchNormalization", "x s b m v")],
@@ -405,6 +416,16 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         ],
         {"two": np.array(2), "one": np.array(1)},
         (["move", "move", "concat", "act"], 0, 0),
+    ),
+    "map of a sequence": (
+        [
+            node("SplitToSequence", "x two", "s", axis=1),
+            node("SequenceMap", "s", "t", body=graph([node("Conv", "i w", "o")], "o", "i")),
+            node("ConcatFromSequence", "t", "c", axis=1),
+            node("Relu", "c"),
+        ],
+        {"two": np.array(2), "w": floats(3, 2, 3, 3)},
+        (["move", "move", "conv", "conv", "concat", "act"], 54, 2 * 54 * 36),
     ),
     # weights that are worked out
     "weights by way of others": (
