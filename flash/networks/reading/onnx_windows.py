@@ -102,6 +102,8 @@ def convolved(
         return _dynamic(call, value, weight, bias, out, groups, place, dtype)
     own, later = call.split_bias(bias)
     implied = math.prod(dims) + (dims[0] if own is not None else 0)
+    if len(dims) == 5 and shape[0] > 1 and value.number is not None:
+        return _of_several(call, value, weight, (own, later), window, out, place, dtype)
     made = call.give(
         "conv", [value], out, place, dtype,
         in_channels=shape[1], out_channels=dims[0], groups=groups, bias=own is not None,
@@ -109,6 +111,30 @@ def convolved(
         **call.counted(value, weight, own, implied=implied),
     )  # fmt: skip
     return call.add_later(made, later, place)
+
+
+def _of_several(
+    call: Call,
+    value: Value,
+    weight: Value,
+    biases: tuple[Value | None, Value | None],
+    window: dict[str, Any],
+    out: list[int],
+    place: int | None,
+    dtype: int | None,
+) -> Value:
+    """A 3-d convolution of several images: one of as many groups, whose weights are the same."""
+    shape, dims = call.shape_of(value), call.shape_of(weight)
+    many, own = shape[0], biases[0]
+    seen = call.view(value, (1, many * shape[1], *shape[2:]), None)
+    implied = many * (math.prod(dims) + (dims[0] if own is not None else 0))
+    made = call.give(
+        "conv", [seen], (1, many * dims[0], *out[2:]), None, dtype,
+        in_channels=many * shape[1], out_channels=many * dims[0],
+        groups=many * shape[1] // dims[1], bias=own is not None, weight_bits=weight.bits, **window,
+        **call.counted(value, weight, own, implied=implied),
+    )  # fmt: skip
+    return call.add_later(call.view(made, out, place), biases[1], place)
 
 
 def _dynamic(
@@ -234,6 +260,10 @@ def pooled(call: Call, mode: str, value: Value, place: int | None = 0) -> Value:
         raise call.wrong(f"kernel_shape must be of the axes of {shape} after two, got {kernel}")
     window = _window(call, kernel, shape[2:], pool=True)
     out = [*shape[:2], *_slid(call, shape[2:], window)]
+    if len(kernel) == 3 and shape[0] > 1 and value.number is not None:
+        seen = call.view(value, (1, shape[0] * shape[1], *shape[2:]), None)
+        whole = (1, shape[0] * shape[1], *out[2:])
+        return call.view(call.give("pool", [seen], whole, None, mode=mode, **window), out, place)
     return call.give("pool", [value], out, place, mode=mode, **window)
 
 

@@ -45,6 +45,16 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         {"shape": (1, 4, 5, 8, 8), "w": floats(6, 4, 3, 3, 3)},
         (["conv"], 648, 648 * 5 * 4 * 4),
     ),
+    "conv and pool 3d of several": (
+        [
+            node("Reshape", "x s", "r"),
+            node("Conv", "r w b", "c", group=2),
+            node("MaxPool", "c", kernel_shape=[2, 2, 2]),
+        ],
+        {"shape": (1, 8, 5, 8, 8), "s": ints(2, 4, 5, 8, 8), "w": floats(6, 2, 3, 3, 3),
+         "b": floats(6)},
+        (["conv", "pool"], 330, 2 * 324 * 3 * 36),
+    ),
     "conv and a bias that is added": (
         [node("Conv", "x w", "c"), node("Add", "c b")],
         {"w": floats(6, 4, 3, 3), "b": floats(1, 6, 1, 1)},
