@@ -186,6 +186,8 @@ class Call:
         elif not numbers:
             result = Value(size, made, None, True, joined((*inputs, *self._more)))
         else:
+            if kind in ("add", "mul") and len(numbers) < len(inputs):
+                kind, fields = "elementwise", {"name": kind}  # one of them is a constant
             listing = self.reader.listing
             fields = {key: value for key, value in fields.items() if value is not None}
             width = bits_of(made) if bits is None else bits
@@ -251,7 +253,8 @@ class Call:
             found = 0
             for one in value.sources:
                 if self._is_learned(one, kind) and self._is_new(one, kind):
-                    found += one.count
+                    worked_out = kind in ("factor", "other") and self._is_worked_out(one)
+                    found += one.distinct if worked_out else one.count
             if value is values[0] and role == "weight" and value.sources and not found:
                 self._again = True  # a layer that is used again: its other weights as well
             total += found
@@ -276,9 +279,19 @@ class Call:
         shape = self.shape_of(made)
         if bias.number is not None:
             return self.give("add", [made, bias], shape, place)
+        if made.number is None:
+            self._more = (bias,)
+            return self.give("scale", [made], shape, place)
         count = math.prod(self.shape_of(bias))
         params = self.weigh(bias, role="factor")
         return self.give("scale", [made], shape, place, mode="add", params=params, count=count)
+
+    def _is_worked_out(self, stored: Stored) -> bool:
+        """Whether torch's exporters made it of other tensors: of a table of positions, say."""
+        reader = self.reader
+        if not reader.is_torch or len(stored.shape) < 3:
+            return False
+        return not stored.is_named if reader.is_scripted else stored.name in reader.folded
 
     def _is_learned(self, stored: Stored, role: str) -> bool:
         reader = self.reader
@@ -297,13 +310,16 @@ class Call:
             return True
         if stored.count == 1 or stored.is_mask or (stored.is_filled and role == "other"):
             return False
+        if role == "other" and stored.is_zero:
+            return False
         if reader.has_roles and stored.name not in reader.folded:
             return False  # a number of the program's own
         return not (reader.is_torch and stored.is_buffer)
 
     def _is_new(self, stored: Stored, role: str) -> bool:
         key = ""
-        if stored.is_fresh and not self.reader.is_scripted:
+        vector = max(stored.shape, default=1) == stored.count
+        if vector and not self.reader.is_scripted and stored.is_fresh:
             if self._again:
                 return False
             key = (

@@ -13,12 +13,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import onnx
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from ...base.checks import integer, is_list, shown
 from ...errors import ArgumentError, ArgumentTypeError, FormatError
 from ..layer import MAX_CHANNELS, MAX_LAYERS
 from .assemble import assemble
+from .onnx_joining import joined
 from .onnx_values import SMALL, Shape, Value, bits_of, is_float, numpy_kind
 from .onnx_walk import Reader, Scope
 from .operations import IMAGE, Operation
@@ -33,22 +34,32 @@ if TYPE_CHECKING:
 __all__ = ["listed", "read_onnx"]
 
 MAX_BYTES = 1 << 31
-MIN_OPSET = 1
+MIN_OPSET, MAX_OPSET = 1, 28  # and what the installed onnx knows beyond
 MAX_FLOATS = 16  # numbers of a float constant in another file that may decide a shape
 CELLS_KEY = "flash.cells"  # as flash.networks.writing writes it
 
 
 def read_onnx(source: Any, input_shape: Any = None) -> Network:
     """Return the network of an ONNX file, its bytes or a model; see `Network.from_onnx`."""
-    operations, shape, handed = listed(source, input_shape)
+    import warnings
+
+    operations, shape, handed, notes = listed(source, input_shape)
     try:
-        return assemble(operations, shape, handed)
+        network = assemble(operations, shape, handed)
     except (ArgumentError, ArgumentTypeError) as error:
         raise FormatError(f"the ONNX file: {error}") from None
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        raise FormatError(f"the ONNX file contradicts itself: {error}") from error
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=3)
+    return network
 
 
-def listed(source: Any, input_shape: Any = None) -> tuple[list[Operation], Shape, list[int]]:
-    """Return a file's operations, the shape of its input and the values that are handed out."""
+def listed(
+    source: Any, input_shape: Any = None
+) -> tuple[list[Operation], Shape, list[int], list[str]]:
+    """Return a file's operations, the shape of its input, the values that are handed out, and notes
+    on what a run might do otherwise."""
     model, folder = _parsed(source)
     reader = _opened(model, folder)
     graph = model.graph
@@ -77,7 +88,8 @@ def listed(source: Any, input_shape: Any = None) -> tuple[list[Operation], Shape
         reader.listing.unknown(operator, path, why)
     reader.listing.refuse_unknown("the ONNX file")
     handed = _handed(reader, scope, outputs)
-    return reader.listing.operations, shapes[free[image].name], handed
+    operations = joined(reader.listing.operations, handed)
+    return operations, shapes[free[image].name], handed, reader.notes
 
 
 def _handed(reader: Reader, scope: Scope, outputs: Sequence[str]) -> list[int]:
@@ -147,14 +159,11 @@ def _whole(model: ModelProto) -> ModelProto:
 
 def _opened(model: ModelProto, folder: str | None) -> Reader:
     """Check what stands around the nodes."""
-    newest = onnx.defs.onnx_opset_version()
+    newest = max(MAX_OPSET, onnx.defs.onnx_opset_version())
     versions = [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")]
     if len(set(versions)) != 1 or not MIN_OPSET <= versions[0] <= newest:
         got = ", ".join(map(str, versions)) or "none"
-        raise FormatError(
-            f"the ONNX file must be of opset {MIN_OPSET} to {newest} (what the installed onnx "
-            f"knows), got {got}"
-        )
+        raise FormatError(f"the ONNX file must be of opset {MIN_OPSET} to {newest}, got {got}")
     count = len(model.graph.node)
     if count > MAX_LAYERS:
         raise FormatError(f"the ONNX file must have at most {MAX_LAYERS} nodes, got {count}")
@@ -213,9 +222,7 @@ def _input_shapes(reader: Reader, free: Sequence[Any], given: Any) -> dict[str, 
         if whole and name not in chosen and (type(whole[0]) is not int or whole[0] == batch):
             first = whole[0]
             if _is_batch(name, whole, declared):
-                whole[0] = symbols.get(first, 1) if isinstance(first, str) else 1
-                if isinstance(first, str):
-                    symbols.setdefault(first, whole[0])
+                whole[0] = symbols.setdefault(first, 1) if isinstance(first, str) else 1
         declared[name] = whole if sizes is not None else None
     for name, sizes in declared.items():
         shapes[name] = _closed(name, sizes, symbols, len(declared))

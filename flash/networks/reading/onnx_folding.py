@@ -190,7 +190,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Transpose": lambda call, x: np.transpose(x, call.int_list("perm")),
     "Slice": _slice,
     "Split": _split,
-    "Expand": lambda call, x, shape: np.broadcast_to(x, call.results[0].shape),  # type: ignore[union-attr]
+    "Expand": lambda call, x, shape: np.broadcast_to(x, call.results[0].shape),
     "Tile": lambda call, x, times: np.tile(x, [int(one) for one in times]),
     "ConstantOfShape": _constant,
     "Range": _range,

@@ -10,9 +10,9 @@ from onnx import TensorProto
 from .onnx_calls import Call, Open, Unknown
 from .onnx_numbers import NUMBERS, act, normed
 from .onnx_places import PLACES
-from .onnx_products import attended, broadcast, gemm, multiplied, split_heads, summed, with_past
+from .onnx_products import attended, gemm, multiplied, split_heads, summed, with_past
 from .onnx_quantised import as_stored, channels_first, channels_last
-from .onnx_values import Shape, Value
+from .onnx_values import Value
 from .onnx_windows import WINDOWS, convolved
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FUSED"]
 
+_MS = "com.microsoft."
+_ML = "ai.onnx.ml."
+_NCHWC = "com.microsoft.nchwc."
 _ACTIVATIONS = {
     b"Relu": "relu", b"Tanh": "tanh", b"Sigmoid": "sigmoid", b"LeakyRelu": "leaky_relu",
     b"Clip": "relu6", b"HardSigmoid": "hardsigmoid", b"HardSwish": "hardswish", b"Gelu": "gelu",
@@ -40,6 +43,12 @@ def _conv(call: Call) -> None:
     last = call.operator.endswith(("NhwcConv", "NhwcFusedConv"))
     value = channels_first(call, call.value(0)) if last else call.value(0)
     bias = call.get(2)
+    if call.operator.startswith(_NCHWC):  # channels in blocks, the last of which may be padded
+        shape, dims = call.shape_of(value), call.shape(1)
+        wanted = dims[1] * int(call.attribute("group", 1))
+        if len(shape) == 4 and 0 < wanted - shape[1] < 16:
+            padded = (shape[0], wanted, *shape[2:])
+            value = call.give("move", [value], padded, None, mode="pad")
     made = convolved(call, value, call.value(1), bias)
     made = _summed_up(call, made, call.get(3), last)
     made = _activated(call, made)
@@ -396,9 +405,6 @@ def _passed(call: Call) -> None:
     call.same(call.value(0))
 
 
-_MS = "com.microsoft."
-_ML = "ai.onnx.ml."
-_NCHWC = "com.microsoft.nchwc."
 _HANDLERS: dict[str, Any] = {**NUMBERS, **PLACES, **WINDOWS}
 FUSED: dict[str, Callable[[Call], None]] = {
     **{

@@ -40,6 +40,7 @@ HANDLERS: dict[str, Callable[[Call], None]] = {
     "If": _control("branch"),
     "Loop": _control("loop"),
     "Scan": _control("scan"),
+    "SequenceMap": _control("each"),
 }
 
 # operators that multiply, by weights or values: none of them may be left out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["PLACES"]
 
+MAX_PICKED = 1 << 20  # channels
+MAX_ITEMS = 1 << 12  # of a sequence
 WINDOWED = frozenset(
-    "Conv MaxPool AveragePool LpPool QLinearConv ConvInteger com.microsoft.FusedConv FusedConv".split()
+    [
+        "Conv",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "QLinearConv",
+        "ConvInteger",
+        "com.microsoft.FusedConv",
+        "FusedConv",
+    ]
 )
 
 
@@ -163,9 +175,11 @@ def _picked(call: Call, value: Value, axis: int, chosen: Sequence[int], place: i
     """Give some places of an axis."""
     shape = call.shape_of(value)
     out = (*shape[:axis], len(chosen), *shape[axis + 1 :])
-    if len(chosen) == shape[axis] and list(chosen) == list(range(shape[axis])):
+    if len(chosen) == shape[axis] and (
+        chosen == range(shape[axis]) or list(chosen) == list(range(shape[axis]))
+    ):
         return call.same(value, place)
-    if axis == 1 and len(shape) == 4 and chosen:
+    if axis == 1 and len(shape) == 4 and 0 < len(chosen) <= MAX_PICKED:
         call.give("pick", [value], out, place, channels=list(chosen))
     else:
         call.give("view", [value], out, place, partly=True)
@@ -202,7 +216,7 @@ def _gather(call: Call) -> None:
     if any(not 0 <= one < shape[axis] for one in chosen):
         raise call.wrong(f"indices must be below {shape[axis]}, got {chosen[:8]}")
     if len(spots) == 1:
-        steps = {b - a for a, b in zip(chosen, chosen[1:], strict=False)}
+        steps = {b - a for a, b in pairwise(chosen)}
         if len(chosen) == 1 or len(steps) <= 1 or (axis == 1 and len(shape) == 4):
             _picked(call, value, axis, chosen)
             return
@@ -274,7 +288,7 @@ def _slice(call: Call) -> None:
     if not chosen:
         return call.same(value)
     if set(chosen) == {1} and len(shape) == 4 and value.number is not None:
-        return _picked(call, value, 1, list(chosen[1]))
+        return _picked(call, value, 1, chosen[1])
     steps_down = [chosen[axis].step if axis in chosen else 1 for axis in (2, 3)]
     whole = all(
         one.start == 0 and one.step > 0 and one.stop >= shape[axis] for axis, one in chosen.items()
@@ -484,9 +498,7 @@ def _items(call: Call, place: int = 0) -> list[Value]:
 
 
 def _sequence(call: Call, items: list[Value]) -> None:
-    made = Value(None, 0, None, all(one.number is None for one in items))
-    made.items = items
-    call.set(0, made)
+    call.set(0, Value.sequence(items))
 
 
 def _place(call: Call, place: int, count: int, default: int) -> int:
@@ -524,16 +536,14 @@ def _split_sequence(call: Call) -> None:
     value, shape = call.value(0), call.shape(0)
     axis = call.axis(int(call.attribute("axis", 0)), len(shape))
     total, kept = shape[axis], call.attribute("keepdims", 1) or call.has(1)
-    if not call.has(1):
-        sizes = [1] * total
-    elif call.shape(1) == ():
-        each = call.ints(1)[0]
-        if each < 1:
-            raise call.wrong(f"split must be at least 1, got {each}")
-        sizes = [min(each, total - start) for start in range(0, total, each)]
-    else:
+    if call.has(1) and call.shape(1) != ():
         sizes = call.ints(1)
-    if sum(sizes) != total or min(sizes, default=1) < 0 or len(sizes) > 1 << 12:
+    else:
+        each = call.ints(1)[0] if call.has(1) else 1
+        if each < 1 or total > each * MAX_ITEMS:
+            raise call.wrong(f"{total} in parts of {each} must make at most {MAX_ITEMS}")
+        sizes = [min(each, total - start) for start in range(0, total, each)]
+    if sum(sizes) != total or min(sizes, default=1) < 0 or len(sizes) > MAX_ITEMS:
         raise call.wrong(f"sizes must add up to {total}, got {sizes[:8]}")
     items = []
     for size in sizes:
@@ -571,6 +581,7 @@ PLACES: dict[str, Callable[[Call], None]] = {
     "Identity": _identity,
     "Dropout": _dropout,
     "Optional": _same,
+    "BitCast": lambda call: call.same(call.value(0), dtype=int(call.attribute("to", 0))),
     "OptionalGetElement": _same,
     "OptionalHasElement": lambda call: call.set(0, Value.of(np.array(call.has(0)))),
     "Reshape": _reshape,

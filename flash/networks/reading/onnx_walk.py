@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from onnx import AttributeProto
@@ -337,56 +337,62 @@ class Reader:
     def branch(self, call: Call) -> None:
         """If: the branch that a constant chooses, else the one with more to do."""
         condition = call.value(0)
-        graphs = {name: call.fields.get(name) for name in ("then_branch", "else_branch")}
-        if any(one is None or one.type != AttributeProto.GRAPH for one in graphs.values()):
+        graphs = [
+            one.g
+            for name in ("then_branch", "else_branch")
+            if (one := call.fields.get(name)) is not None and one.type == AttributeProto.GRAPH
+        ]
+        if len(graphs) != 2:
             raise call.wrong("it must have two branches")
         if condition.array is not None:
-            chosen = "then_branch" if bool(np.all(condition.array)) else "else_branch"
-            results = self.subgraph(call, graphs[chosen].g)
+            results = self.subgraph(call, graphs[0 if np.all(condition.array) else 1])
         else:
             if condition.number is not None:
                 self.handed.append(condition.number)
-            results = self._larger(call, [one.g for one in graphs.values()])
+            results = self._larger(call, graphs)
         for place, value in enumerate(results):
             call.set(place, value)
 
     def _larger(self, call: Call, graphs: Sequence[Any]) -> list[Value]:
         """Read both branches and keep the one with more products."""
-        tried: list[tuple[int, Listing, list[Value], list[int], list[tuple[Stored, str]]]] = []
+        tried: list[tuple[tuple[bool, int], _Branch]] = []
         failed: FormatError | None = None
         for graph in graphs:
-            outer, self.listing = self.listing, Listing()
+            outer = self.listing
+            self.listing = Listing()
             self.listing.values = outer.values
-            handed, uses = len(self.handed), len(self.uses)
+            marks = len(self.handed), len(self.uses), len(self.unknown)
             try:
                 results = self.subgraph(call, graph)
-                work = _work(self.listing.operations)
-                kept = (self.listing, results, self.handed[handed:], self.uses[uses:])
-                tried.append((work, *kept))
+                kept = _Branch(
+                    *(self.listing, results, self.handed[marks[0] :], self.uses[marks[1] :]),
+                    self.unknown[marks[2] :],
+                )
+                tried.append(((bool(kept.unknown), -_work(kept.listing.operations)), kept))
             except FormatError as error:
                 failed = failed or error
             finally:
                 self.listing = outer
-                del self.handed[handed:]
-                for stored, key in self.uses[uses:]:
+                for stored, key in self.uses[marks[1] :]:
                     stored.used.discard(key)
-                del self.uses[uses:]
+                del self.handed[marks[0] :], self.uses[marks[1] :], self.unknown[marks[2] :]
         if not tried:
             raise failed or call.wrong("neither of its branches can be read")
-        tried.sort(key=lambda one: -one[0])
-        work, listing, results, handed_out, used = tried[0]
-        if failed is not None or tried[-1][0] != work:
+        tried.sort(key=lambda one: one[0])
+        best, other = tried[0][1], tried[-1][1]
+        if failed is not None or tried[0][0] != tried[-1][0]:
             self.notes.append(
                 f"{call.at}: its condition depends on the data; the branch with more "
                 "multiply-accumulates counts"
             )
-        self.listing.operations += listing.operations
-        self.listing.values = listing.values
-        self.handed += handed_out
-        for stored, key in used:
+        self.listing.operations += best.listing.operations
+        self.listing.values = best.listing.values
+        self.handed += best.handed
+        self.unknown += best.unknown
+        for stored, key in best.uses:
             stored.used.add(key)
-        self.uses += used
-        return [_either(value, tried[-1][2][place:]) for place, value in enumerate(results)]
+        self.uses += best.uses
+        return [_either(value, other.results[place:]) for place, value in enumerate(best.results)]
 
     def loop(self, call: Call) -> None:
         """Loop: its rounds one after the other, where their number is a constant."""
@@ -447,9 +453,9 @@ class Reader:
         for turn in range(length):
             parts = []
             for value, axis in zip(scanned, axes, strict=True):
-                shape = list(call.shape_of(value))
-                del shape[axis % len(shape)]
-                parts.append(call.view(value, shape, None, partly=True))
+                rest = list(call.shape_of(value))
+                del rest[axis % len(rest)]
+                parts.append(call.view(value, rest, None, partly=True))
             results = self.subgraph(call, body, [*states, *parts], f".{turn}")
             states = results[: len(states)]
             for kept, value in zip(collected, results[len(states) :], strict=True):
@@ -458,6 +464,22 @@ class Reader:
             call.set(place, value)
         for place, kept in enumerate(collected):
             call.set(len(states) + place, self._stacked(call, kept, into[place]))
+
+    def each(self, call: Call) -> None:
+        """SequenceMap: its body for each value of a sequence."""
+        body = self._body(call)
+        given = call.given()
+        first = given[0].items
+        if first is None:
+            raise Open("which values its sequence holds depends on the data")
+        made: list[list[Value]] = [[] for _ in body.output]
+        for turn in range(len(first)):
+            parts = [one if one.items is None else one.items[turn] for one in given]
+            results = self.subgraph(call, body, parts, f".{turn}")
+            for kept, value in zip(made, results, strict=True):
+                kept.append(value)
+        for place, kept in enumerate(made):
+            call.set(place, Value.sequence(kept))
 
     def _body(self, call: Call) -> Any:
         attribute = call.fields.get("body")
@@ -485,6 +507,16 @@ class Reader:
             return Value.of(np.stack([one.array for one in values], axis))
         computed = [one for one in values if one.number is not None] or values
         return call.give("move", computed, whole, None, mode="concat")
+
+
+class _Branch(NamedTuple):
+    """What reading a branch has made."""
+
+    listing: Listing
+    results: list[Value]
+    handed: list[int]
+    uses: list[tuple[Stored, str]]
+    unknown: list[tuple[str, str, str]]
 
 
 class _Depth:
