@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ..base.names import Column
+from ..networks.layer import FAMILY_KINDS
+from ..networks.operations import FUSED
 from ._units import UNIT, unit_models
 
 TYPE_CHECKING = False
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from ..networks.operations import Charged
     from . import Target
 
-__all__ = ["flags_for", "flags_of"]
+__all__ = ["flags_for", "flags_of", "uncharged"]
 
 
 def flags_for(
@@ -126,7 +129,7 @@ def flags_of(
     known = {
         **costs,
         "params": sum(layer.params for layer in layers),
-        "macs": sum(layer.macs for layer in weighted),
+        "macs": sum(layer.macs for layer in layers),
         "layers": len(weighted),
     }
     channels = kernel = 0
@@ -138,7 +141,8 @@ def flags_of(
             kernel = max(kernel, *layer.kernel_size)
     side = max(counted.input_shape[1:])
     flags = flags_for(target, family, known, channels, kernel, side, fewest)
-    flags += _flags_of_groups(target, family, layers) + _flags_of_activations(target, layers)
+    flags += _flags_of_groups(target, family, layers)
+    flags += _flags_of_uncharged(target, family, counted)
     flags += _flags_of_tile(target, counted)
     flags += _flags_of_features(target, family, counted)
     return flags + _flags_of_distance(target, family, counted, costs)
@@ -190,14 +194,67 @@ def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tu
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
 
 
-def _flags_of_activations(target: Target, layers: Sequence[Layer]) -> tuple[str, ...]:
-    """Name the activations that cost nothing; relu and relu6 were in the networks measured."""
-    named = {one.activation for one in layers} - {None, "relu", "relu6"}
-    if not named:
+def _flags_of_uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
+    """Name what costs nothing; relu and relu6 were in the networks measured."""
+    free = uncharged(target, family, counted)
+    told: tuple[str, ...] = ()
+    if free:
+        told = (f"{target.name} charges nothing for {', '.join(free)}",)
+    if target.kind in ("cpu", "gpu") and "macs_products" not in _known(target, family):
+        if any(layer.kind == "matmul" for layer in counted.counting_layers):
+            told += (
+                f"{target.name} charges products of computed values as convolutions: no network of "
+                "its calibration had any",
+            )
+    return told
+
+
+def _known(target: Target, family: str) -> set[str]:
+    """Return the features that latency has a coefficient of."""
+    known = target.coefficients[target.set_for(family)]["latency_ms"]
+    return {name for name, value in known.items() if value}
+
+
+def uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
+    """Return what of a network costs nothing on a target though it takes work, each once.
+
+    Norms, activations and additions of a convolution's own, concatenations and pools are free on
+    many targets by the way they work, and are not among it.
+    """
+    asked = {
+        number: name
+        for number, (layer, row) in enumerate(zip(counted.layers, counted.rows, strict=True))
+        if row and (name := _work_of(layer))
+    }
+    if not asked:
         return ()
-    return (
-        f"{target.name} charges nothing for the activations {', '.join(sorted(map(str, named)))}",
+    model = target.model(family)
+    found: dict[str, list[str]] = {}
+    for number, (what, name) in asked.items():
+        row = counted.rows[number]
+        if what == "activations" and counted.layers[number].kind != "act":
+            row = row[-1:]  # its own pass comes last
+        paid = any(one[Column.LATENCY] for one in model.charge(row))
+        if not paid and name not in found.setdefault(what, []):
+            found[what].append(name)
+    return tuple(
+        f"the activations {', '.join(sorted(names))}" if what == "activations" else name
+        for what, names in sorted(found.items())
+        for name in ([""] if what == "activations" else sorted(names))
+        if names
     )
+
+
+def _work_of(layer: Layer) -> tuple[str, str] | None:
+    """Return what a row is asked a cost for: ("activations", its name) or ("rows", its kind)."""
+    if layer.kind not in FAMILY_KINDS and layer.kind != "act":
+        mode = "" if layer.mode is None else f" ({layer.mode})"
+        return "rows", f"{layer.kind}{mode} rows"
+    if layer.activation not in FUSED:
+        return "activations", str(layer.activation)
+    if layer.kind == "act":
+        return "rows", f"act ({layer.activation}) rows"
+    return None
 
 
 def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:

@@ -24,11 +24,39 @@ adds                   numbers that residual additions add, per input after the 
 pools                  numbers that poolings read: P * channels * kernel^2
 passes                 1 per concatenation, norm that can't be folded, and pooling
 joins                  1 per addition (an input after the first)
+moved                  numbers read and written by passes of other kinds (see below) and by
+                       products of computed values
+calls                  1 per such pass, product and recurrent layer
+curves                 numbers through an exponential or the like: gelu, silu, sigmoid, tanh ...
+softmaxes              numbers through a softmax
+normed                 numbers normalised by their own means: layer, group, instance, RMS norms
+permuted               numbers that end up elsewhere: permute, gather, scatter
+resized                numbers written by an interpolation
+macs_products          products of computed values: positions * channels a group * outputs
+products               such products, one after another: their groups
+macs_recurrent         recurrent layers: steps * states * outputs of the gates
+steps                  of recurrent layers, in each direction
+unrolled               numbers laid out one by one before they are multiplied: convolutions in
+                       groups of no multiple of 16 channels, along one axis, of frames; and of
+                       transposed ones what is added up after it
+macs_grouped           P * kernel^2 * cg * channels of convolutions in groups, not depthwise
+weights_far            weights beyond 2^21 of a linear layer on one position
+macs_tokens            P * cg * channels of linear layers on several positions
+maps_dressed           maps_out of convolutions with a norm or an activation
+kernels_dressed        1 per such convolution
 =====================  ======================================================================
 
 Latency is their sum, weighted. Which of them a device spends time on is told by the fit: a runtime
-that folds norms, fuses activations and adds in place has coefficients for the first ten alone. A
-`pool` of kernel 1 stands for any other pass over the maps.
+that folds norms, fuses activations and adds in place has coefficients for the first ten alone,
+and for those from `moved` to `macs_tokens`, which no network of a family has (but for
+`weights_far`); the vector kernels know no others. A `pool` of kernel 1 stands for any other pass
+over the maps. The numbers of products and recurrent layers count among `accumulations` and
+`macs_pointwise` too, so that devices whose calibration had none charge them as convolutions.
+
+The other passes are those of networks that were read from elsewhere: activations other than relu
+and relu6, norms of their own, products and sums number by number, copies, interpolations, sums over
+axes, embeddings. A sum of what no convolution, pool, sum or concatenation hands on is among them
+too, beside being an addition, for no runtime works it into another layer.
 """
 
 from __future__ import annotations
@@ -57,11 +85,31 @@ FEATURES = (
     "pools",
     "passes",
     "joins",
+    "moved",
+    "calls",
+    "curves",
+    "softmaxes",
+    "normed",
+    "permuted",
+    "resized",
+    "macs_products",
+    "products",
+    "macs_recurrent",
+    "steps",
+    "unrolled",
+    "macs_grouped",
+    "weights_far",
+    "macs_tokens",
+    "maps_dressed",
+    "kernels_dressed",
 )
 FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
 ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the rest are numbers
-    ("kernels", "passes", "joins"),
-    ("macs_spatial", "macs_depthwise", "macs_pointwise"),
+    ("kernels", "passes", "joins", "calls", "products", "steps", "kernels_dressed"),
+    (
+        *("macs_spatial", "macs_depthwise", "macs_pointwise", "macs_products"),
+        *("macs_recurrent", "macs_grouped", "macs_tokens"),
+    ),
 )
 FASTEST_MACS_PER_MS = 3e8  # more than processors do of one image's layers
 COLUMNS = ("latency_ms", "energy_mj")

@@ -301,12 +301,23 @@ class Block(nn.Module):
         return x + self.down(self.act(self.up(self.after(x))))
 
 
+class RootNorm(nn.Module):
+    """A norm by the root of the mean square, as language models spell it out."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
 class Gated(nn.Module):
     """A block with RMS norms and a gated pair of linear layers, as language models have it."""
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
-        self.norm, self.after = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.norm, self.after = RootNorm(width), RootNorm(width)
         self.attention = Attention(width, heads, causal=True)
         self.gate = nn.Linear(width, hidden, bias=False)
         self.up = nn.Linear(width, hidden, bias=False)

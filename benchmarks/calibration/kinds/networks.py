@@ -184,7 +184,7 @@ def writing(width: int, heads: int, depth: int, length: int, **more: Any) -> nn.
 def gated(width: int, heads: int, depth: int, hidden: int) -> nn.Module:
     """The same of gated blocks with RMS norms."""
     rows = [b.Gated(width, heads, hidden) for _ in range(depth)]
-    return b.Language(WORDS, width, 0, S(*rows), S(nn.RMSNorm(width), L(width, WORDS, bias=False)))
+    return b.Language(WORDS, width, 0, S(*rows), S(b.RootNorm(width), L(width, WORDS, bias=False)))
 
 
 def spoken(kind: str, width: int, hidden: int, layers: int, both: bool = False) -> nn.Module:

@@ -19,7 +19,8 @@ from libc.string cimport memcpy, memset
 from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE
 from flash._core.model.families cimport SHAPE_COLUMNS, Place
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_RRAM, Op, add_cost, features_at_most, kinds, read_array, read_op,
+    FAR_FEATURE, FIRST_OF_OTHERS, KIND_CPU, KIND_RRAM, LAST_OF_OTHERS, Op, add_cost,
+    features_at_most, kinds, read_array, read_op,
 )
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
@@ -73,7 +74,9 @@ cdef class Model:
                     self.model.terms.column[n] = k
                     self.model.terms.weight[n] = coefficients[i][k]
                     if self.model.kind == KIND_CPU and i >= FLASH_CPU_COUNTS:
-                        self.model.vectors = 0
+                        if not FIRST_OF_OTHERS <= i <= LAST_OF_OTHERS:
+                            self.model.vectors = 0
+                        self.model.far |= i == FAR_FEATURE
                     n += 1
         self.model.terms.n = n
         for k in range(N_COSTS):
@@ -94,7 +97,8 @@ cdef class Model:
         the input, and those with its padding; left out, the kernel is square, no position has only
         begun, and the input is as large as the output and not padded): for Network costs layer by
         layer. kind 0:
-        convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
+        convolution or linear, 1: elementwise pass, 2: addition, 3: pool; the others and their
+        numbers are told in operations.pxd."""
         cdef Op op
         cdef double column[N_COSTS]
         out = []

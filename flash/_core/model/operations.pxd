@@ -21,6 +21,22 @@ cdef enum:
     OP_ELEMENTWISE       # a pass over out_channels maps: concatenation, a norm that can't be folded
     OP_ADD               # out_channels maps added to others
     OP_POOL              # of out_channels maps
+    OP_PASS              # any other: kernel is its sub-kind, in_channels the numbers read,
+                         # out_channels those written, groups those that it is about
+    OP_PRODUCT           # of two computed values: a convolution whose weights are one of them
+    OP_RECURRENT         # in_channels with the states, out_channels with the gates, kernel_width
+                         # the states, height the steps, groups the directions
+    OP_BARE              # a convolution without norm and activation
+    OP_TOKENS            # a linear layer of each position
+
+cdef enum:               # sub-kinds of passes
+    PASS_PLAIN
+    PASS_CURVE           # exponentials and the like of each number
+    PASS_SOFTMAX
+    PASS_NORM            # by means over the numbers themselves
+    PASS_PERMUTE         # numbers that end up elsewhere
+    PASS_RESIZE
+    PASS_UNROLL          # no pass: numbers that a convolution lays out one by one
 
 cdef enum:
     KIND_RRAM
@@ -30,9 +46,15 @@ cdef enum:
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
-    CPU_FEATURES = 17
+    CPU_FEATURES = 34
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
+
+cdef enum:
+    FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
+    LAST_OF_OTHERS = 31
+    FAR_FEATURE = 30         # this one, which large linear layers have
+    FAR_WEIGHTS = 2097152    # of a linear layer on one position: more come from memory
 
 cdef enum:               # units of an FPGA
     UNIT_CONVOLUTIONS
@@ -47,7 +69,8 @@ cdef enum:
 cdef extern from *:
     """
     #include "kernels/kernels.h"
-    _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17,
+    _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17
+                   && FLASH_FEATURES >= 34,
                    "operations.pxd counts other features than the kernels");
     """
 
@@ -72,6 +95,7 @@ cdef struct CostModel:
     int kind
     int n_features
     int vectors          # the vector kernels have all that it charges for
+    int far              # but for large linear layers
     int64_t rows, columns    # of a systolic array; of an RRAM tile
     int64_t subarray, each   # of RRAM: side in cells, columns a weight
     Unit unit[FPGA_UNITS]    # of an FPGA; of a systolic array the buffers of the first
@@ -187,8 +211,37 @@ cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
     return <double> (sr - 1) * sqrt(<double> sub) + sqrt(<double> (r - (sr - 1) * sub))
 
 
+cdef inline void pass_features(const Op* op, double* f) noexcept nogil:
+    """Counts of what moves numbers and hardly multiplies."""
+    if op.kernel == PASS_UNROLL:
+        f[28] = <double> op.groups
+        return
+    f[17] = <double> op.in_channels + <double> op.out_channels
+    f[18] = 1.0
+    if op.kernel != PASS_PLAIN:
+        f[18 + op.kernel] = <double> op.groups
+
+
+cdef inline void product_features(const Op* op, double* f) noexcept nogil:
+    """Counts of products of computed values, one after another, and of recurrent layers."""
+    cdef int64_t g = op.in_channels // op.groups, each = op.out_channels // op.groups
+    cdef double p = <double> (op.height * op.width)
+    f[18] = 1.0
+    if op.kind == OP_RECURRENT:
+        f[1] = p * <double> (op.out_channels * ceil_div(op.in_channels - op.kernel_width, 16))
+        f[11] = <double> op.in_channels * <double> op.out_channels
+        f[26] = p * (<double> op.kernel_width * <double> op.out_channels)
+        f[27] = p * <double> op.groups
+        return
+    f[1] = p * (<double> (16 * ceil_div(each, 16)) * <double> (op.groups * ceil_div(g, 16)))
+    f[10] = f[24] = p * (<double> g * <double> op.out_channels)
+    f[17] = p * <double> (op.in_channels + op.out_channels) + (<double> g
+                                                               * <double> op.out_channels)
+    f[25] = <double> op.groups
+
+
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
-    """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
+    """Counts of a layer on a processor, the first ten of them for vectors of 16 channels."""
     cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
     cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
     cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
@@ -210,6 +263,12 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[6] = f[5] if op.out_channels % 16 else 0.0
         f[15] = 1.0
         return
+    if op.kind == OP_PASS:
+        pass_features(op, f)
+        return
+    if op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
+        product_features(op, f)
+        return
     if op.groups > 1 and g == 1:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
@@ -220,9 +279,23 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
         f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
+        if op.groups > 1:
+            f[29] = p * f[11]
+        # what there are no blocks of channels for: other groups, kernels along one axis
+        if (op.groups > 1 and (g % 16 or op.out_channels // op.groups % 16)
+                or op.width == op.kernel_width == 1 < op.kernel):
+            f[28] = p * (<double> k2 * <double> op.in_channels)
     f[8] = maps if op.out_channels % 16 else 0.0
     f[9] = 1.0
     f[12] = maps
+    if op.kind == OP_TOKENS:
+        f[31] = f[10]
+    elif op.height * op.width > 1:
+        if op.kind == OP_CONV:
+            f[32] = maps
+            f[33] = 1.0
+    elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
+        f[30] = f[11] - <double> FAR_WEIGHTS
 
 
 cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
@@ -333,6 +406,14 @@ cdef inline int features_at_most(int kind) noexcept nogil:
     return SYSTOLIC_FEATURES if kind == KIND_SYSTOLIC else FPGA_FEATURES
 
 
+cdef inline int is_product(const CostModel* model, const Op* op) noexcept nogil:
+    """Whether an accelerator works on it as on a convolution: crossbars hold weights alone, and a
+    systolic array multiplies whatever matrices there are."""
+    if op.kind == OP_PRODUCT:
+        return model.kind == KIND_SYSTOLIC
+    return op.kind == OP_BARE or op.kind == OP_TOKENS
+
+
 cdef inline void add_cost(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """Adds what the operation costs to the columns, in whole units."""
     cdef double f[N_FEATURES]
@@ -340,7 +421,7 @@ cdef inline void add_cost(const CostModel* model, const Op* op, double* column) 
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
-    elif op.kind != OP_CONV:
+    elif op.kind != OP_CONV and not is_product(model, op):
         return
     else:
         leaking = 1.0 + features_of(model, op, f) * model.terms.leak
