@@ -14,6 +14,7 @@ from ..base.checks import shown
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..networks.counting import need_connections
+from ..networks.layer import FAMILY_KINDS
 from ..networks.network import Network
 from ._samples import as_net, is_module
 
@@ -125,7 +126,7 @@ class TableModule(nn.Module):
         if layer.kind in ("conv", "linear"):
             x = self.operations[name](_padded(x, layer))
         elif layer.kind == "pool":
-            x = _pooled(x, layer)
+            x = pooled(x, layer)
         elif layer.kind == "add":
             x = _added(x, read[1:], layer.channels)
         elif len(read) == 1:
@@ -150,7 +151,7 @@ def _activated(x: Tensor, layer: Layer) -> Tensor:
     return result
 
 
-def _pooled(x: Tensor, layer: Layer) -> Tensor:
+def pooled(x: Tensor, layer: Layer) -> Tensor:
     if layer.mode == "global_avg":
         return x.mean((2, 3), keepdim=True)
     if layer.mode == "zero":  # executed, as an eager runtime executes an edge that does nothing
@@ -199,7 +200,19 @@ def torch_module(net: Any, seed: int) -> nn.Module:
         return found.to_torch(seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return TableModule(found)
+        if all(_is_plain(layer) for layer in found.layers):
+            return TableModule(found)
+        from ._rebuilt import RebuiltModule
+
+        return RebuiltModule(found)
+
+
+def _is_plain(layer: Layer) -> bool:
+    """Whether a row is of a kind that families have, and reads maps as they are."""
+    by_position = layer.kind == "linear" and layer.height * layer.width > 1
+    framed = layer.frames > 1 or layer.kernel_frames > 1
+    other = layer.transposed or layer.reshaped or framed or by_position or layer.mode == "lp"
+    return layer.kind in FAMILY_KINDS and not other
 
 
 def onnx_bytes(
