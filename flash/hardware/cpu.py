@@ -7,7 +7,8 @@ position; depthwise means one channel a group:
 =====================  ======================================================================
 macs_spatial           dense with a kernel above 1: P * kernel^2 * cp * out
 accumulations          dense: P * out * ceil(cg / 16), additions into the output
-weights_streamed       dense: weights beyond 65536 numbers, once per output line
+weights_streamed       dense: weights beyond 65536 numbers, once per output line (of maps that
+                       are one column, as tokens and sounds: once per 32 positions)
 macs_depthwise         depthwise: P * kernel^2 * out
 weights_depthwise      depthwise: kernel^2 * out
 elementwise            numbers written by concatenations and by norms that can't be folded into
@@ -27,7 +28,7 @@ joins                  1 per addition (an input after the first)
 moved                  numbers read and written by passes of other kinds (see below) and by
                        products of computed values
 calls                  1 per such pass, product and recurrent layer
-curves                 numbers through an exponential or the like: gelu, silu, sigmoid, tanh ...
+curves                 numbers through an exponential or the like: gelu, silu, sigmoid, tanh
 softmaxes              numbers through a softmax
 normed                 numbers normalised by their own means: layer, group, instance, RMS norms
 permuted               numbers that end up elsewhere: permute, gather, scatter
@@ -37,18 +38,21 @@ products               such products, one after another: their groups
 macs_recurrent         recurrent layers: steps * states * outputs of the gates
 steps                  of recurrent layers, in each direction
 unrolled               numbers laid out one by one before they are multiplied: convolutions in
-                       groups of no multiple of 16 channels, along one axis, of frames; and of
-                       transposed ones what is added up after it
+                       groups of no multiple of 16 channels, along one axis, of frames; of
+                       transposed ones what is added up afterwards
 macs_grouped           P * kernel^2 * cg * channels of convolutions in groups, not depthwise
 weights_far            weights beyond 2^21 of a linear layer on one position
 macs_tokens            P * cg * channels of linear layers on several positions
+elus                   numbers through elu, selu, celu, logsigmoid, for which runtimes have no fast
+                       way
+softpluses             numbers through softplus and mish, for which they have still less
 maps_dressed           maps_out of convolutions with a norm or an activation
 kernels_dressed        1 per such convolution
 =====================  ======================================================================
 
 Latency is their sum, weighted. Which of them a device spends time on is told by the fit: a runtime
 that folds norms, fuses activations and adds in place has coefficients for the first ten alone,
-and for those from `moved` to `macs_tokens`, which no network of a family has (but for
+and for those from `moved` to `softpluses`, which no network of a family has (but for
 `weights_far`); the vector kernels know no others. A `pool` of kernel 1 stands for any other pass
 over the maps. The numbers of products and recurrent layers count among `accumulations` and
 `macs_pointwise` too, so that devices whose calibration had none charge them as convolutions.
@@ -100,6 +104,8 @@ FEATURES = (
     "macs_grouped",
     "weights_far",
     "macs_tokens",
+    "elus",
+    "softpluses",
     "maps_dressed",
     "kernels_dressed",
 )

@@ -43,20 +43,23 @@ if TYPE_CHECKING:
     # positions of the input, and those with its padding
     Operation = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
-__all__ = ["CONVOLUTIONS", "CURVES", "FUSED", "MAX_PRODUCT", "Charged", "charged", "operations"]
+__all__ = ["CONVOLUTIONS", "FUSED", "MAX_PRODUCT", "Charged", "charged", "operations"]
 
 CONV, ELEMENTWISE, ADD, POOL, PASS, PRODUCT, RECURRENT, BARE, TOKENS = range(9)
-PLAIN, CURVE, SOFTMAX, NORM, PERMUTE, RESIZE, UNROLL = range(7)  # sub-kinds of a pass
+PLAIN, CURVE, SOFTMAX, NORM, PERMUTE, RESIZE, UNROLL, ELU, SOFTPLUS = range(9)  # of a pass
 CONVOLUTIONS = (CONV, BARE, TOKENS)
 MULTIPLIED = (*CONVOLUTIONS, PRODUCT, RECURRENT)
 MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
 MAX_NUMBERS = 1 << 60  # of an operation's input and output
 FUSED = (None, "relu", "relu6")  # activations that belong to the layer before them
-CURVES = (  # activations, and functions, that take an exponential or the like of each number
-    *("celu", "elu", "gelu", "logsigmoid", "mish", "selu", "sigmoid", "silu", "softplus", "tanh"),
-    *("cos", "erf", "exp", "expm1", "log", "log1p", "pow", "sin"),
-)
-SOFTMAXES = ("softmax", "log_softmax")
+# activations, and functions, by what they take of each number: an exponential or the like
+ACTIVATED = {
+    **dict.fromkeys(("gelu", "sigmoid", "silu", "softsign", "tanh", "erf", "exp", "log"), CURVE),
+    **dict.fromkeys(("cos", "expm1", "log1p", "pow", "sin"), CURVE),
+    **dict.fromkeys(("softmax", "log_softmax"), SOFTMAX),
+    **dict.fromkeys(("elu", "selu", "celu", "logsigmoid"), ELU),
+    **dict.fromkeys(("softplus", "mish"), SOFTPLUS),
+}
 STRIDED = ("permute", "gather", "scatter")  # moves of single numbers
 
 
@@ -263,10 +266,9 @@ def _foreign(layer: Layer) -> list[Operation]:
         found = [_pass(RESIZE, reads, writes, writes)]
     elif kind == "move" and layer.mode in STRIDED:
         found = [_pass(PERMUTE, reads, writes, writes)]
-    elif kind == "elementwise" and layer.mode in CURVES:
-        found = [_pass(CURVE, reads, writes, writes)]
     else:
-        found = [_pass(PLAIN, reads, writes, 0)]
+        sub = ACTIVATED.get(str(layer.mode), PLAIN) if kind == "elementwise" else PLAIN
+        found = [_pass(sub, reads, writes, writes)]
     if layer.activation not in FUSED:
         found.append(_activation(layer.activation, writes))
     return found
@@ -280,12 +282,11 @@ def _stands_alone(layer: Layer) -> bool:
 
 
 def _activation(name: str | None, numbers: int) -> Operation:
-    sub = CURVE if name in CURVES else SOFTMAX if name in SOFTMAXES else PLAIN
-    return _pass(sub, numbers, numbers, numbers if sub else 0)
+    return _pass(ACTIVATED.get(str(name), PLAIN), numbers, numbers, numbers)
 
 
 def _pass(sub: int, reads: int, writes: int, numbers: int) -> Operation:
-    return (PASS, sub, reads, writes, numbers, 1, 1, 1, 1, 1, 1, 1)
+    return (PASS, sub, reads, writes, max(1, numbers), 1, 1, 1, 1, 1, 1, 1)
 
 
 def _begun(layer: Layer) -> tuple[int, int]:

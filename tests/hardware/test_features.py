@@ -136,10 +136,12 @@ def test_cpu_features_along_one_axis(
     assert charged("cpu", operation) == expected
 
 
-@given(st.sampled_from([*reference.PASSES, "unroll"]), *[st.integers(1, 2**40)] * 3)
+SUB_KINDS = (*reference.PASSES, "unroll", *reference.SLOW)
+
+
+@given(st.sampled_from(SUB_KINDS), *[st.integers(1, 2**40)] * 3)
 def test_passes(sub: str, reads: int, writes: int, about: int) -> None:
-    names = (*reference.PASSES, "unroll")
-    operation = (4, names.index(sub), reads, writes, about, 1, 1, 1, 1, 1, 1, 1)
+    operation = (4, SUB_KINDS.index(sub), reads, writes, about, 1, 1, 1, 1, 1, 1, 1)
     assert charged("cpu", operation) == reference.pass_features(sub, reads, writes, about)
     assert charged("systolic", operation, (32, 32)) == [0.0] * 2
     assert charged("rram", operation) == [0.0] * 20

@@ -247,7 +247,7 @@ def rram_network(
     return {"tiles": tiles, "latency_ms": latency, "energy_mj": energy, "area_mm2": area}
 
 
-CPU_FEATURES = 34
+CPU_FEATURES = 36
 FAR = 2**21  # weights of a linear layer
 
 
@@ -288,7 +288,8 @@ def cpu_features(
         weights = taps * padded_in * padded_out
         f[0] = p * weights if taps > 1 else 0
         f[1] = p * padded_out * ceil_div(each, 16)
-        f[2] = max(0, weights - 65536) * height
+        lines = height if width > 1 else ceil_div(height, 32)
+        f[2] = max(0, weights - 65536) * lines
         f[7] = p * taps * each if each >= 16 and each % 4 else 0
         f[10] = p * each * out if taps == 1 else 0
         f[11] = taps * each * out
@@ -304,13 +305,14 @@ def cpu_features(
     if kind == 8:
         f[31] = f[10]
     elif kind == 0 and p > 1:
-        f[32], f[33] = p * out, 1
+        f[34], f[35] = p * out, 1
     elif p == 1 and taps == 1:
         f[30] = max(0, f[11] - FAR)
     return f
 
 
 PASSES = {"plain": None, "curve": 19, "softmax": 20, "norm": 21, "permute": 22, "resize": 23}
+SLOW = {"elu": 32, "softplus": 33}
 
 
 def pass_features(sub: str, reads: int, writes: int, numbers: int) -> list[float]:
@@ -320,7 +322,7 @@ def pass_features(sub: str, reads: int, writes: int, numbers: int) -> list[float
         f[28] = numbers
         return f
     f[17], f[18] = reads + writes, 1
-    own = PASSES[sub]
+    own = (PASSES | SLOW)[sub]
     if own is not None:
         f[own] = numbers
     return f

@@ -22,6 +22,7 @@ ACTS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "leaky": nn.LeakyReLU,
     "mish": nn.Mish,
+    "tanh": nn.Tanh,
 }
 
 

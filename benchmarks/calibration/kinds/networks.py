@@ -364,6 +364,11 @@ NETWORKS: dict[str, Made] = {
     # norms of one image
     "group-normed-224": (lambda: staged(b.bottleneck, 224, 32, (128, 256, 512), (2, 2, 2), norm="group"), I224),
     "painted-112": (lambda: painted(16, 3), I112),
+    # activations
+    "residual-64-elu": (lambda: staged(b.basic, 64, 16, (16, 32, 64), (1, 2, 2), act="elu"), I64),
+    "separable-64-mish": (lambda: separable(64, (32, 64, 64, 128), "mish"), I64),
+    "residual-96-silu": (lambda: staged(b.basic, 96, 24, (24, 48, 96), (2, 2, 2), act="silu"), I96),
+    "perceptron-tanh": (lambda: perceptron(3072, (512, 512, 512, 512), "tanh"), I32),
     # sounds and sequences
     "heard-16000": (lambda: heard((64, 64, 128, 256), 3), (1, 16000)),
     "heard-4000": (lambda: heard((32, 64, 96), 9), (1, 4000)),

@@ -37,6 +37,8 @@ cdef enum:               # sub-kinds of passes
     PASS_PERMUTE         # numbers that end up elsewhere
     PASS_RESIZE
     PASS_UNROLL          # no pass: numbers that a convolution lays out one by one
+    PASS_ELU             # curves that runtimes have no fast way for,
+    PASS_SOFTPLUS        # and of two of them at once
 
 cdef enum:
     KIND_RRAM
@@ -46,14 +48,15 @@ cdef enum:
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
-    CPU_FEATURES = 34
+    CPU_FEATURES = 36
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
 
 cdef enum:
     FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
-    LAST_OF_OTHERS = 31
+    LAST_OF_OTHERS = 33
     FAR_FEATURE = 30         # this one, which large linear layers have
+    COLUMN_LINE = 32         # positions of a line of maps that are one column
     FAR_WEIGHTS = 2097152    # of a linear layer on one position: more come from memory
 
 cdef enum:               # units of an FPGA
@@ -70,7 +73,7 @@ cdef extern from *:
     """
     #include "kernels/kernels.h"
     _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17
-                   && FLASH_FEATURES >= 34,
+                   && FLASH_FEATURES >= 36,
                    "operations.pxd counts other features than the kernels");
     """
 
@@ -218,7 +221,9 @@ cdef inline void pass_features(const Op* op, double* f) noexcept nogil:
         return
     f[17] = <double> op.in_channels + <double> op.out_channels
     f[18] = 1.0
-    if op.kernel != PASS_PLAIN:
+    if op.kernel > PASS_UNROLL:
+        f[25 + op.kernel] = <double> op.groups
+    elif op.kernel != PASS_PLAIN:
         f[18 + op.kernel] = <double> op.groups
 
 
@@ -242,40 +247,45 @@ cdef inline void product_features(const Op* op, double* f) noexcept nogil:
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
     """Counts of a layer on a processor, the first ten of them for vectors of 16 channels."""
-    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
-    cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
-    cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
-    cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
-    cdef double weights = <double> (k2 * padded) * <double> out
+    cdef double maps = <double> (op.height * op.width) * <double> op.out_channels
     cdef int k
     for k in range(CPU_FEATURES):
         f[k] = 0.0
     if op.kind == OP_ADD:
         f[13] = maps
         f[16] = 1.0
-        return
-    if op.kind == OP_POOL:
-        f[14] = maps * <double> k2
+    elif op.kind == OP_POOL:
+        f[14] = maps * <double> (op.kernel * op.kernel_width)
         f[15] = 1.0
-        return
-    if op.kind == OP_ELEMENTWISE:
+    elif op.kind == OP_ELEMENTWISE:
         f[5] = maps
         f[6] = f[5] if op.out_channels % 16 else 0.0
         f[15] = 1.0
-        return
-    if op.kind == OP_PASS:
+    elif op.kind == OP_PASS:
         pass_features(op, f)
-        return
-    if op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
+    elif op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
         product_features(op, f)
-        return
+    else:
+        layer_features(op, maps, f)
+
+
+cdef inline void layer_features(const Op* op, double maps, double* f) noexcept nogil:
+    """The same of a convolution or linear layer."""
+    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
+    cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
+    cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
+    cdef double p = <double> (op.height * op.width)
+    cdef double weights = <double> (k2 * padded) * <double> out
     if op.groups > 1 and g == 1:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
     else:
         f[0] = p * weights if k2 > 1 else 0.0
         f[1] = p * <double> (out * ceil_div(g, 16))
-        f[2] = (weights - 65536.0) * <double> op.height if weights > 65536.0 else 0.0
+        if weights > 65536.0:
+            # maps of one column are read as lines too
+            f[2] = (weights - 65536.0) * <double> (op.height if op.width > 1
+                                                   else ceil_div(op.height, COLUMN_LINE))
         f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
         f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
@@ -292,8 +302,8 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
         f[31] = f[10]
     elif op.height * op.width > 1:
         if op.kind == OP_CONV:
-            f[32] = maps
-            f[33] = 1.0
+            f[34] = maps
+            f[35] = 1.0
     elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
         f[30] = f[11] - <double> FAR_WEIGHTS
 
