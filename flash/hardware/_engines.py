@@ -34,7 +34,7 @@ class TorchEngine:
     """A module in torch's eager mode, with random inputs."""
 
     def __init__(
-        self, module: nn.Module, input_shape: tuple[int, int, int], settings: dict[str, Any]
+        self, module: nn.Module, input_shape: tuple[int, ...], settings: dict[str, Any]
     ) -> None:
         cuda = settings["device"] == "cuda"
         self.cuda = cuda
@@ -45,7 +45,10 @@ class TorchEngine:
         self.module.to(device=device, dtype=dtype).eval()
         generator = torch.Generator().manual_seed(settings["seed"])
         shape = (settings["batch"], *input_shape)
-        self.x = torch.randn(shape, generator=generator).to(device=device, dtype=dtype)
+        if len(shape) == 2:  # token numbers
+            self.x = torch.zeros(shape, dtype=torch.long, device=device)
+        else:
+            self.x = torch.randn(shape, generator=generator).to(device=device, dtype=dtype)
         self.threads = torch.get_num_threads()
         torch.set_num_threads(settings["threads"])
         self.versions = {"torch": str(torch.__version__)}
@@ -217,7 +220,7 @@ def _is_plain(layer: Layer) -> bool:
 
 def onnx_bytes(
     net: Any,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     seed: int,
     opset: int = 17,
     batch: int | None = None,
@@ -247,7 +250,8 @@ def onnx_bytes(
                 return file.read()
     out = io.BytesIO()
     training = module.training
-    x = torch.zeros((batch or 1, *input_shape))
+    kind = torch.long if len(input_shape) == 1 else torch.float32  # token numbers
+    x = torch.zeros((batch or 1, *input_shape), dtype=kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, which needs no further package
         try:
