@@ -193,28 +193,39 @@ class Network(Record):
         return net
 
     @classmethod
-    def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:
+    def from_torch(
+        cls,
+        module: Any,
+        input_shape: Sequence[int] | None = None,
+        *,
+        example: Any = None,
+    ) -> Network:
         """Read a network from a torch module.
 
         Parameters
         ----------
-        module : torch.nn.Module
-            Is run once in evaluation mode, on zeros or on torch's meta device, and left as it
-            was, with all that it keeps between calls.
-        input_shape : (int, int, int), default (3, 32, 32)
-            Channels, height and width of the image.
+        module : torch.nn.Module or torch.export.ExportedProgram
+            Is run once in evaluation mode, on torch's meta device, which computes no values, and
+            left as it was, with all that it keeps between calls. One that asks for values is run
+            on zeros, without its large products. Scripted, traced, compiled and quantised modules
+            are read too.
+        input_shape : sequence of int, default (3, 32, 32)
+            Of the input without the batch: (channels, height, width), or as many axes as the
+            module takes. A length alone stands for token numbers.
+        example : tensor, tuple or dict, optional
+            What the module is called with instead, with the batch: a tuple of arguments, or a
+            dictionary of named ones. Only shapes and types count, unless the module asks for
+            values.
 
         Returns
         -------
         Network
-            Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
-            poolings, additions and concatenations, with batch norms as the `norm` of the layer
-            that they belong to. Activations are noted with the layer that they follow, where it has
+            Its operators as `Layer` tells them, with batch norms as the `norm` of the layer that
+            they belong to. Activations are noted with the layer that they follow, where it has
             a place for them (`Layer.activation`). Dropout and reshaping cost nothing and are left
-            out. A product of two maps, as in squeeze and excitation, stands
-            for its larger factor, and the other is handed out, so that it counts. A weight that is
-            used more than once counts where it is used first, and what weights are computed of,
-            such as gains, counts with them: `Layer.extra_params`. Cells are told by modules with an
+            out. A weight that is used more than once counts where it is used first, and what
+            weights are computed of, such as gains, counts with them: `Layer.extra_params`; what is
+            computed of weights alone is taken as a weight. Cells are told by modules with an
             attribute ``flash_cell``, as `Architecture.to_torch` makes them; without it see
             `flash.nn_degree`.
 
@@ -224,18 +235,23 @@ class Network(Record):
             If torch is not installed.
         UnknownOperatorsError
             If the module does what no layer stands for, or reads what it computes where that cannot
-            be seen; the message names each operator, the submodule that calls it, and what is
-            supported.
+            be seen; the message names each operator and the submodule that calls it.
         ArgumentError, ArgumentTypeError
-            If an argument is not accepted, such as a scripted, traced or exported module, or the
-            module fails on an image of this shape.
+            If an argument is not accepted, or the module fails on an input of this shape.
+
+        Warns
+        -----
+        UserWarning
+            If what it does depends on values of its input, or weights are stored that nothing is
+            made of.
         """
         from ..base.extras import require
 
         require("from_torch()", "torch", "torch")
         from .reading.torch_module import read_module
 
-        return read_module(module, image_shape(input_shape))
+        shape = None if input_shape is None else _input_axes(input_shape)
+        return read_module(module, shape, example)
 
     @classmethod
     def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
@@ -440,6 +456,19 @@ class Network(Record):
             texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
             lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
         return lines
+
+
+def _input_axes(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, int) and not isinstance(shape, bool):
+        shape = (shape,)
+    if not is_list(shape) or not 0 < len(shape) <= 6:
+        raise ArgumentError(
+            "input_shape must be (channels, height, width), a length alone for token numbers, or up "
+            f"to six sizes without the batch, got {shown(shape)}"
+        )
+    return tuple(
+        integer(f"input_shape[{place}]", side, 1, MAX_CHANNELS) for place, side in enumerate(shape)
+    )
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:

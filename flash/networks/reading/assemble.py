@@ -418,7 +418,10 @@ class _Table:
 
     def _input(self, operation: Operation, values: list[_Value]) -> _Value:
         shape = image_of(operation.shape)
-        return self._append(operation, {"out_channels": shape[0]}, (), shape=shape)
+        fields: dict[str, Any] = {"out_channels": shape[0]}
+        if operation.fields.get("params"):
+            fields["extra_params"] = operation.fields["params"]
+        return self._append(operation, fields, (), shape=shape)
 
     # Rows
 
