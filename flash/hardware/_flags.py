@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.names import Column
 from ..networks.layer import FAMILY_KINDS
-from ..networks.operations import FUSED
+from ..networks.operations import FUSED, PASS
 from ._units import UNIT, unit_models
 
 TYPE_CHECKING = False
@@ -233,7 +233,7 @@ def uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
     for number, (what, name) in asked.items():
         row = counted.rows[number]
         if what == "activations" and counted.layers[number].kind != "act":
-            row = row[-1:]  # its own pass comes last
+            row = [one for one in row if one[0] == PASS]  # its own, not the layer's
         paid = any(one[Column.LATENCY] for one in model.charge(row))
         if not paid and name not in found.setdefault(what, []):
             found[what].append(name)

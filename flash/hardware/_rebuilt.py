@@ -202,15 +202,15 @@ class RebuiltModule(nn.Module):
     # Functions of each number
 
     def _norm(self, name: str, layer: Layer, read: list[_Laid]) -> Tensor:
-        mode, run = layer.mode, self.operations[name]
-        if mode in ("layer", "rms"):
-            result: Tensor = run(read[0].tokens(layer.in_channels))
-        elif mode == "l2":
-            result = functional.normalize(read[0].tokens(layer.in_channels), dim=-1)
-        elif mode == "local":
-            result = functional.local_response_norm(read[0].maps(layer.shape_in), 5)
-        else:
-            result = run(read[0].maps(layer.shape_in))
+        mode = layer.mode
+        if mode == "l2":
+            return functional.normalize(read[0].tokens(layer.in_channels), dim=-1)
+        if mode == "local":
+            return functional.local_response_norm(read[0].maps(layer.shape_in), 5)
+        run: Any = self.operations[name]
+        by_token = mode in ("layer", "rms")
+        x = read[0].tokens(layer.in_channels) if by_token else read[0].maps(layer.shape_in)
+        result: Tensor = run(x)
         return result
 
     def _act(self, name: str, layer: Layer, read: list[_Laid]) -> _Laid:

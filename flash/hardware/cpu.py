@@ -41,19 +41,24 @@ unrolled               numbers laid out one by one before they are multiplied: c
                        groups of no multiple of 16 channels, along one axis, of frames; of
                        transposed ones what is added up afterwards
 macs_grouped           P * kernel^2 * cg * channels of convolutions in groups, not depthwise
-weights_far            weights beyond 2^21 of a linear layer on one position
+weights_far            weights beyond 2^22 of a linear layer on one position
 macs_tokens            P * cg * channels of linear layers on several positions
 elus                   numbers through elu, selu, celu, logsigmoid, for which runtimes have no fast
                        way
 softpluses             numbers through softplus and mish, for which they have still less
+loops                  steps of GRU and plain recurrent layers, which eager runtimes make one by one
+reordered              numbers that leave the runtime's blocks of channels, or come back: those of a
+                       convolution with an activation of its own, other than relu and relu6, and
+                       of passes over maps beside convolutions
+maps_far               P * channels beyond 2^18 of every convolution: what no cache holds
 maps_dressed           maps_out of convolutions with a norm or an activation
 kernels_dressed        1 per such convolution
 =====================  ======================================================================
 
 Latency is their sum, weighted. Which of them a device spends time on is told by the fit: a runtime
 that folds norms, fuses activations and adds in place has coefficients for the first ten alone,
-and for those from `moved` to `softpluses`, which no network of a family has (but for
-`weights_far`); the vector kernels know no others. A `pool` of kernel 1 stands for any other pass
+and for those from `moved` to `maps_far`, which no network of a family has but for `weights_far` and
+`maps_far`; the vector kernels know no others. A `pool` of kernel 1 stands for any other pass
 over the maps. The numbers of products and recurrent layers count among `accumulations` and
 `macs_pointwise` too, so that devices whose calibration had none charge them as convolutions.
 
@@ -106,6 +111,9 @@ FEATURES = (
     "macs_tokens",
     "elus",
     "softpluses",
+    "loops",
+    "reordered",
+    "maps_far",
     "maps_dressed",
     "kernels_dressed",
 )
@@ -117,6 +125,8 @@ ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the
         *("macs_recurrent", "macs_grouped", "macs_tokens"),
     ),
 )
+# which a fit gives coefficients where its base has some: in families they rise with others
+WITH_BASE = ("maps_dressed", "kernels_dressed")
 FASTEST_MACS_PER_MS = 3e8  # more than processors do of one image's layers
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes

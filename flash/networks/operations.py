@@ -17,7 +17,7 @@ with the whole kernel. Other ways of reading what is there, and inputs, cost not
 
 from __future__ import annotations
 
-from .layer import FAMILY_KINDS
+from .layer import FAMILY_KINDS, GATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     # positions of the input, and those with its padding
     Operation = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
-__all__ = ["CONVOLUTIONS", "FUSED", "MAX_PRODUCT", "Charged", "charged", "operations"]
+__all__ = ["CONVOLUTIONS", "FUSED", "MAX_PRODUCT", "PASS", "Charged", "charged", "operations"]
 
 CONV, ELEMENTWISE, ADD, POOL, PASS, PRODUCT, RECURRENT, BARE, TOKENS = range(9)
-PLAIN, CURVE, SOFTMAX, NORM, PERMUTE, RESIZE, UNROLL, ELU, SOFTPLUS = range(9)  # of a pass
+PLAIN, CURVE, SOFTMAX, NORM, PERMUTE, RESIZE, UNROLL, REORDER, ELU, SOFTPLUS = range(10)
 CONVOLUTIONS = (CONV, BARE, TOKENS)
 MULTIPLIED = (*CONVOLUTIONS, PRODUCT, RECURRENT)
 MAX_PRODUCT = 1 << 56  # of a layer's weights, so that counts of bits and of copies fit 62 bits
@@ -60,6 +60,7 @@ ACTIVATED = {
     **dict.fromkeys(("elu", "selu", "celu", "logsigmoid"), ELU),
     **dict.fromkeys(("softplus", "mish"), SOFTPLUS),
 }
+OF_MAPS = ("act", "mul", "scale", "norm", "resize")  # passes that break a chain of convolutions
 STRIDED = ("permute", "gather", "scatter")  # moves of single numbers
 
 
@@ -162,15 +163,20 @@ def _is_too_large(one: Operation) -> bool:
     if kind not in MULTIPLIED:
         return False
     each = into // groups if kind == PRODUCT else into
+    if kind == RECURRENT:
+        kernel = across = 1
     return kernel * across * each * out > MAX_PRODUCT or max(reads, padded) * into > MAX_NUMBERS
 
 
 def _operations(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) -> list[Operation]:
     kind = layer.kind
-    if kind not in FAMILY_KINDS:
-        return [] if layer.is_free else _foreign(layer)
-    found: list[Operation] = []
     source = layers[inputs[0]] if inputs and inputs[0] >= 0 else None
+    if kind not in FAMILY_KINDS:
+        found = [] if layer.is_free else _foreign(layer)
+        if kind in OF_MAPS and source is not None and _is_blocked(source):
+            found.append(_pass(REORDER, 0, 0, 2 * layer.numbers_written))
+        return found
+    found = []
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
         found.append(_sweep(source.out_channels, source.out_height, source.out_width))
     size = (layer.out_frames * layer.out_height, layer.out_width)
@@ -200,6 +206,8 @@ def _operations(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) ->
             found.append(_activation(layer.activation, numbers))
         if layer.norm != "input":
             found.append(_activation(layer.activation, out * size[0] * size[1]))
+        if kind == "conv":
+            found.append(_pass(REORDER, 0, 0, 2 * out * size[0] * size[1]))
     return found
 
 
@@ -254,9 +262,9 @@ def _foreign(layer: Layer) -> list[Operation]:
     elif kind == "recurrent":
         hidden = layer.out_channels // layer.groups
         into = layer.in_channels + hidden
-        gates = layer.weights // into
+        gates, out = GATES[str(layer.mode)], layer.weights // into
         found = [
-            (RECURRENT, 1, into, gates, layer.groups, spots, 1, hidden, spots, 1, spots, spots)
+            (RECURRENT, gates, into, out, layer.groups, spots, 1, hidden, spots, 1, spots, spots)
         ]
     elif kind == "act":
         return [_activation(layer.activation, writes)]
@@ -279,6 +287,11 @@ def _stands_alone(layer: Layer) -> bool:
     if layer.kind == "linear":
         return layer.height * layer.width > 1
     return layer.kind not in FAMILY_KINDS
+
+
+def _is_blocked(layer: Layer) -> bool:
+    """Whether a runtime lays out what a row hands on in blocks of channels: maps of convolutions."""
+    return layer.kind in FAMILY_KINDS and layer.kind != "linear" and layer.out_width > 1
 
 
 def _activation(name: str | None, numbers: int) -> Operation:

@@ -247,8 +247,8 @@ def rram_network(
     return {"tiles": tiles, "latency_ms": latency, "energy_mj": energy, "area_mm2": area}
 
 
-CPU_FEATURES = 36
-FAR = 2**21  # weights of a linear layer
+CPU_FEATURES = 39
+FAR_WEIGHTS, FAR_MAPS = 2**22, 2**18
 
 
 def cpu_features(
@@ -302,12 +302,13 @@ def cpu_features(
     f[8] = p * out if out % 16 else 0
     f[9] = 1
     f[12] = p * out
+    f[36] = max(0, p * out - FAR_MAPS)
     if kind == 8:
         f[31] = f[10]
     elif kind == 0 and p > 1:
-        f[34], f[35] = p * out, 1
+        f[37], f[38] = p * out, 1
     elif p == 1 and taps == 1:
-        f[30] = max(0, f[11] - FAR)
+        f[30] = max(0, f[11] - FAR_WEIGHTS)
     return f
 
 
@@ -316,10 +317,11 @@ SLOW = {"elu": 32, "softplus": 33}
 
 
 def pass_features(sub: str, reads: int, writes: int, numbers: int) -> list[float]:
-    """A pass over numbers, whatever shape they have; "unroll": what a convolution lays out."""
+    """A pass over numbers, whatever shape they have; "unroll": what a convolution lays out, and
+    "reorder": what it hands on in another order, are no passes of their own."""
     f = [0.0] * CPU_FEATURES
-    if sub == "unroll":
-        f[28] = numbers
+    if sub in ("unroll", "reorder"):
+        f[28 if sub == "unroll" else 35] = numbers
         return f
     f[17], f[18] = reads + writes, 1
     own = (PASSES | SLOW)[sub]
@@ -347,6 +349,7 @@ def recurrent_features(into: int, hidden: int, gates: int, ways: int, steps: int
     f[18] = 1
     f[26] = steps * hidden * out
     f[27] = steps * ways
+    f[34] = 0 if gates == 4 else f[27]
     return f
 
 

@@ -20,12 +20,17 @@ from typing import TYPE_CHECKING, Any
 import onnxruntime
 import torch
 
+from flash import Architecture, Cell
+from flash.networks.families import FAMILIES
+
 from .networks import KEPT, NETWORKS, inputs, made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
+
+    from flash.networks.network import Layer
 
 BUDGET_S = 0.25  # of a network in a round, for each runtime
 LEAST_RUNS, MOST_RUNS = 4, 60
@@ -39,7 +44,35 @@ def first_networks(data: str) -> dict[str, Any]:
     from fitting import read_table
     from measured import network
 
-    return {f"first-{row['name']}": network(row) for row in read_table(data, "cpu_latency_nets")}
+    found = {}
+    for row in read_table(data, "cpu_latency_nets"):
+        net = network(row)
+        found[f"first-{row['name']}"] = net.replace(layers=_activated(net.layers, row["family"]))
+    return found
+
+
+def _activated(layers: Sequence[Layer], family: str) -> list[Layer]:
+    """Return layers with the activations that their table leaves out."""
+    result = []
+    for layer in layers:
+        act: str | None = "relu" if layer.norm else None
+        if family == "mobilenetv2" and act:
+            source = layers[layer.inputs[0]] if layer.inputs and layer.inputs[0] >= 0 else None
+            projects = source is not None and source.groups > 1
+            act = None if projects else "relu6"
+        result.append(layer.replace(activation=act))
+    return result
+
+
+def families() -> dict[str, Architecture]:
+    """Return architectures of the families, as small images and large ones have them."""
+    found = {}
+    for family in FAMILIES:
+        more: dict[str, Any] = {"expansion": 4, "kernel": 3} if family == "mobilenet-v2" else {}
+        for side, widths, depth in ((32, (16, 32, 64), 4), (32, (48, 80, 96), 2), (224, (24, 48, 96, 160), 2)):
+            cells = [Cell(width, depth, width, **more) for width in widths]
+            found[f"family-{family}-{side}-{widths[0]}"] = Architecture(family, cells, resolution=side)
+    return found
 
 
 def written(module: nn.Module, x: Tensor, path: Path) -> None:
@@ -87,7 +120,9 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    first = first_networks(args.data) if args.data else {}
+    first: dict[str, Any] = families()
+    if args.data:
+        first.update(first_networks(args.data))
     names = [n for n in (*NETWORKS, *KEPT, *first) if n.startswith(args.only)]
     place = args.out / "times.json"
     times: dict[str, dict[str, list[float]]] = {}
@@ -98,7 +133,8 @@ def main() -> None:
         for name in names:
             if name in first:
                 net = first[name]
-                module, x = net.to_torch().eval(), torch.randn(1, *net.input_shape)
+                shape = net.network().input_shape
+                module, x = net.to_torch().eval(), torch.randn(1, *shape)
             else:
                 module, x = made(name), inputs(name)
             path = args.out / f"{name}.onnx"

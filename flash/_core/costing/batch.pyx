@@ -10,7 +10,7 @@ from flash._core.kernels.kernels cimport (
 )
 from flash._core.model.compile cimport Model, Plan, PlanCell
 from flash._core.model.families cimport SHAPE_COLUMNS
-from flash._core.model.layers cimport Spot, has_far, network_of, spot_of
+from flash._core.model.layers cimport Spot, network_of, spot_of
 from flash._core.model.operations cimport KIND_RRAM
 from flash._core.model.rows cimport network_totals, score_scale
 from flash._core.tables.problem cimport (
@@ -188,9 +188,8 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
                 if kernel.charge != NULL and model.model.vectors:
                     network_of(&model.model, counts[variant[i]],
                                spots + variant[i] * FLASH_MAX_CELLS, &row[i, 0], net)
-                    if not (model.model.far and has_far(net)):
-                        k = kernel.charge(&model.model.terms, model.model.kind == KIND_RRAM, net,
-                                          layer, x)
+                    k = kernel.charge(&model.model.fast, model.model.kind == KIND_RRAM, net,
+                                      layer, x)
                 if not k:
                     network_totals(&model.model, plan.family, plan.resolution[variant[i]],
                                    plan.classes, counts[variant[i]], start[variant[i]],

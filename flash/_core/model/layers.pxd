@@ -8,7 +8,7 @@ from flash._core.model.compile cimport Plan, PlanCell
 from flash._core.model.families cimport (
     DENSENET, MOBILENET_V2, RESNET, WIDE_RESNET, Place, half, stem_width,
 )
-from flash._core.model.operations cimport FAR_WEIGHTS, KIND_RRAM, CostModel
+from flash._core.model.operations cimport KIND_RRAM, CostModel
 from flash._core.model.rows cimport entering, place_of
 
 
@@ -162,16 +162,6 @@ cdef inline void network_of(const CostModel* model, int n_cells, const Spot* spo
         net.params += 2.0 * head
     add_run(net, 1.0, head, <double> spot.at.classes, 1.0, 1)
     net.params += <double> spot.at.classes
-
-
-cdef inline int has_far(const flash_network* net) noexcept nogil:
-    """Whether a linear layer has more weights than the vector kernels know what to do with."""
-    cdef int j
-    for j in range(net.n_runs):
-        if (net.run[j].side == 1.0 and net.run[j].area == 1.0
-                and net.run[j].into * net.run[j].out > <double> FAR_WEIGHTS):
-            return 1
-    return 0
 
 
 cdef inline void add_stem(flash_network* net, const Place* at) noexcept nogil:

@@ -24,8 +24,8 @@ cdef enum:
     OP_PASS              # any other: kernel is its sub-kind, in_channels the numbers read,
                          # out_channels those written, groups those that it is about
     OP_PRODUCT           # of two computed values: a convolution whose weights are one of them
-    OP_RECURRENT         # in_channels with the states, out_channels with the gates, kernel_width
-                         # the states, height the steps, groups the directions
+    OP_RECURRENT         # in_channels with the states, out_channels with the gates, kernel the
+                         # gates, kernel_width the states, height the steps, groups the directions
     OP_BARE              # a convolution without norm and activation
     OP_TOKENS            # a linear layer of each position
 
@@ -37,6 +37,7 @@ cdef enum:               # sub-kinds of passes
     PASS_PERMUTE         # numbers that end up elsewhere
     PASS_RESIZE
     PASS_UNROLL          # no pass: numbers that a convolution lays out one by one
+    PASS_REORDER         # no pass: numbers that leave the blocks of channels, or come back
     PASS_ELU             # curves that runtimes have no fast way for,
     PASS_SOFTPLUS        # and of two of them at once
 
@@ -48,16 +49,21 @@ cdef enum:
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
-    CPU_FEATURES = 36
+    CPU_FEATURES = 39
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
 
 cdef enum:
     FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
-    LAST_OF_OTHERS = 33
-    FAR_FEATURE = 30         # this one, which large linear layers have
+    LAST_OF_OTHERS = 36      # these two,
+    WEIGHTS_FAR = 30
+    MAPS_FAR = 36
+    VECTOR_WEIGHTS_FAR = 10  # which are other numbers in the vector kernels
+    VECTOR_MAPS_FAR = 11
+    LSTM_GATES = 4
     COLUMN_LINE = 32         # positions of a line of maps that are one column
-    FAR_WEIGHTS = 2097152    # of a linear layer on one position: more come from memory
+    FAR_WEIGHTS = 4194304    # of a linear layer on one position: more come from memory
+    FAR_MAPS = 262144        # numbers that a layer writes: more go to memory
 
 cdef enum:               # units of an FPGA
     UNIT_CONVOLUTIONS
@@ -73,7 +79,8 @@ cdef extern from *:
     """
     #include "kernels/kernels.h"
     _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17
-                   && FLASH_FEATURES >= 36,
+                   && FLASH_FEATURES >= 39
+                   && FLASH_FAR_WEIGHTS == 4194304.0 && FLASH_FAR_MAPS == 262144.0,
                    "operations.pxd counts other features than the kernels");
     """
 
@@ -98,13 +105,13 @@ cdef struct CostModel:
     int kind
     int n_features
     int vectors          # the vector kernels have all that it charges for
-    int far              # but for large linear layers
     int64_t rows, columns    # of a systolic array; of an RRAM tile
     int64_t subarray, each   # of RRAM: side in cells, columns a weight
     Unit unit[FPGA_UNITS]    # of an FPGA; of a systolic array the buffers of the first
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
     flash_terms terms
+    flash_terms fast         # of them those that a family's layers have, for the vector kernels
 
 
 cdef inline int read_array(CostModel* model, array) except -1:
@@ -219,10 +226,13 @@ cdef inline void pass_features(const Op* op, double* f) noexcept nogil:
     if op.kernel == PASS_UNROLL:
         f[28] = <double> op.groups
         return
+    if op.kernel == PASS_REORDER:
+        f[35] = <double> op.groups
+        return
     f[17] = <double> op.in_channels + <double> op.out_channels
     f[18] = 1.0
-    if op.kernel > PASS_UNROLL:
-        f[25 + op.kernel] = <double> op.groups
+    if op.kernel == PASS_ELU or op.kernel == PASS_SOFTPLUS:
+        f[32 + (op.kernel - PASS_ELU)] = <double> op.groups
     elif op.kernel != PASS_PLAIN:
         f[18 + op.kernel] = <double> op.groups
 
@@ -237,6 +247,7 @@ cdef inline void product_features(const Op* op, double* f) noexcept nogil:
         f[11] = <double> op.in_channels * <double> op.out_channels
         f[26] = p * (<double> op.kernel_width * <double> op.out_channels)
         f[27] = p * <double> op.groups
+        f[34] = 0.0 if op.kernel == LSTM_GATES else f[27]
         return
     f[1] = p * (<double> (16 * ceil_div(each, 16)) * <double> (op.groups * ceil_div(g, 16)))
     f[10] = f[24] = p * (<double> g * <double> op.out_channels)
@@ -298,14 +309,15 @@ cdef inline void layer_features(const Op* op, double maps, double* f) noexcept n
     f[8] = maps if op.out_channels % 16 else 0.0
     f[9] = 1.0
     f[12] = maps
+    f[MAPS_FAR] = maps - <double> FAR_MAPS if maps > <double> FAR_MAPS else 0.0
     if op.kind == OP_TOKENS:
         f[31] = f[10]
     elif op.height * op.width > 1:
         if op.kind == OP_CONV:
-            f[34] = maps
-            f[35] = 1.0
+            f[37] = maps
+            f[38] = 1.0
     elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
-        f[30] = f[11] - <double> FAR_WEIGHTS
+        f[WEIGHTS_FAR] = f[11] - <double> FAR_WEIGHTS
 
 
 cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
