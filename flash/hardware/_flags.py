@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..networks.network import Layer
-    from ..networks.operations import Charged
+    from ..networks.operations import Charged, Operation
     from . import Target
 
 __all__ = ["flags_for", "flags_of", "uncharged"]
@@ -200,12 +200,13 @@ def _flags_of_uncharged(target: Target, family: str, counted: Charged) -> tuple[
     told: tuple[str, ...] = ()
     if free:
         told = (f"{target.name} charges nothing for {', '.join(free)}",)
-    if target.kind in ("cpu", "gpu") and "macs_products" not in _known(target, family):
-        if any(layer.kind == "matmul" for layer in counted.counting_layers):
-            told += (
-                f"{target.name} charges products of computed values as convolutions: no network of "
-                "its calibration had any",
-            )
+    if target.kind not in ("cpu", "gpu") or "macs_products" in _known(target, family):
+        return told
+    if any(layer.kind == "matmul" for layer in counted.counting_layers):
+        told += (
+            f"{target.name} charges products of computed values as convolutions: no network of its "
+            "calibration had any",
+        )
     return told
 
 
@@ -221,40 +222,23 @@ def uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
     Norms, activations and additions of a convolution's own, concatenations and pools are free on
     many targets by the way they work, and are not among it.
     """
-    asked = {
-        number: name
-        for number, (layer, row) in enumerate(zip(counted.layers, counted.rows, strict=True))
-        if row and (name := _work_of(layer))
-    }
-    if not asked:
-        return ()
-    model = target.model(family)
-    found: dict[str, list[str]] = {}
-    for number, (what, name) in asked.items():
-        row = counted.rows[number]
-        if what == "activations" and counted.layers[number].kind != "act":
-            row = [one for one in row if one[0] == PASS]  # its own, not the layer's
-        paid = any(one[Column.LATENCY] for one in model.charge(row))
-        if not paid and name not in found.setdefault(what, []):
-            found[what].append(name)
-    return tuple(
-        f"the activations {', '.join(sorted(names))}" if what == "activations" else name
-        for what, names in sorted(found.items())
-        for name in ([""] if what == "activations" else sorted(names))
-        if names
-    )
-
-
-def _work_of(layer: Layer) -> tuple[str, str] | None:
-    """Return what a row is asked a cost for: ("activations", its name) or ("rows", its kind)."""
-    if layer.kind not in FAMILY_KINDS and layer.kind != "act":
-        mode = "" if layer.mode is None else f" ({layer.mode})"
-        return "rows", f"{layer.kind}{mode} rows"
-    if layer.activation not in FUSED:
-        return "activations", str(layer.activation)
-    if layer.kind == "act":
-        return "rows", f"act ({layer.activation}) rows"
-    return None
+    asked: list[tuple[str, str, list[Operation]]] = []
+    for layer, row in zip(counted.layers, counted.rows, strict=True):
+        if not row:
+            continue
+        if layer.activation not in FUSED:  # its own pass, not the layer's
+            passes = [one for one in row if one[0] == PASS]
+            asked.append(("activations", str(layer.activation), passes))
+        elif layer.kind not in FAMILY_KINDS and layer.kind != "act":
+            mode = "" if layer.mode is None else f" ({layer.mode})"
+            asked.append(("rows", f"{layer.kind}{mode} rows", row))
+    free: dict[str, set[str]] = {"activations": set(), "rows": set()}
+    model = target.model(family) if asked else None
+    for what, name, row in asked:
+        if model is not None and not any(one[Column.LATENCY] for one in model.charge(row)):
+            free[what].add(name)
+    acts = ", ".join(sorted(free["activations"]))
+    return (*((f"the activations {acts}",) if acts else ()), *sorted(free["rows"]))
 
 
 def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:

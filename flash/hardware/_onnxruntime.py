@@ -30,7 +30,7 @@ KINDS = {
     "tensor(float16)": "float16",
     "tensor(bool)": "bool",
     **{
-        "tensor({}int{})".format(sign, bits): "{}int{}".format(sign, bits)
+        f"tensor({sign}int{bits})": f"{sign}int{bits}"
         for sign in ("", "u")
         for bits in (8, 16, 32, 64)
     },
@@ -67,8 +67,8 @@ class Onnxruntime:
         for one in self.session.get_inputs():
             shape = [settings["batch"], *one.shape[1:]] if one.shape else []
             if len(shape) == len(image) + 1:
-                known = zip(shape[1:], image)
-                shape[1:] = [own if isinstance(own, int) else asked for own, asked in known]
+                for axis, size in enumerate(image, 1):
+                    shape[axis] = shape[axis] if isinstance(shape[axis], int) else size
             if not all(isinstance(size, int) and size > 0 for size in shape):
                 raise Refused(f"input {one.name!r} has a shape that is not fixed: {one.shape}")
             if shape and isinstance(one.shape[0], int) and one.shape[0] != settings["batch"]:

@@ -358,7 +358,11 @@ def _convolution(layer: Layer) -> nn.Module:
     for axis, (side, wanted) in enumerate(
         ((layer.height, layer.out_height), (layer.width, layer.out_width))
     ):
-        kernel, stride, dilation = layer.kernel_size[axis], layer.strides[axis], layer.dilations[axis]
+        kernel, stride, dilation = (
+            layer.kernel_size[axis],
+            layer.strides[axis],
+            layer.dilations[axis],
+        )
         whole = (side - 1) * stride + dilation * (kernel - 1) + 1
         pads.append(max(0, -(-(whole - wanted) // 2)))
     return nn.ConvTranspose2d(*shape, layer.kernel_size, layer.strides, tuple(pads), **more)
@@ -378,8 +382,10 @@ def _broadcast(other: _Laid, first: _Laid, layer: Layer) -> Tensor:
     channels, height, width = first.shape
     count = other.x[0].numel()
     if count == channels * height * width:
-        return other.maps() if not first.as_tokens and other.shape == first.shape else (
-            other.x.reshape(first.x.shape)
+        return (
+            other.maps()
+            if not first.as_tokens and other.shape == first.shape
+            else (other.x.reshape(first.x.shape))
         )
     if count == channels:
         flat = other.flat()

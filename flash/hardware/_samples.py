@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     class Proto(Protocol):
         """An onnx.ModelProto."""
 
-        def SerializeToString(self) -> bytes: ...  # noqa: N802
+        def SerializeToString(self) -> bytes: ...
 
     # What users pass as a network; a path is that of an ONNX model or of JSON, bytes are a model's.
     Subject: TypeAlias = (

@@ -50,9 +50,14 @@ loops                  steps of GRU and plain recurrent layers, which eager runt
 reordered              numbers that leave the runtime's blocks of channels, or come back: those of a
                        convolution with an activation of its own, other than relu and relu6, and
                        of passes over maps beside convolutions
+weights_tokens         weights of linear layers on several positions
 maps_far               P * channels beyond 2^18 of every convolution: what no cache holds
 maps_dressed           maps_out of convolutions with a norm or an activation
 kernels_dressed        1 per such convolution
+windows                pools of poolings that write more than one position
+maps_in                numbers that dense convolutions with a kernel above 1 read: those of a
+                       runtime that lays them out anew each time
+weights_maps           weights of dense convolutions that write more than one position: the same
 =====================  ======================================================================
 
 Latency is their sum, weighted. Which of them a device spends time on is told by the fit: a runtime
@@ -113,9 +118,13 @@ FEATURES = (
     "softpluses",
     "loops",
     "reordered",
+    "weights_tokens",
     "maps_far",
     "maps_dressed",
     "kernels_dressed",
+    "windows",
+    "maps_in",
+    "weights_maps",
 )
 FUSED = FEATURES[:10]  # of a runtime that fuses what it can; these the vector kernels have
 ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the rest are numbers
@@ -126,7 +135,7 @@ ALIKE = (  # whose coefficients are of a size: of calls, of multiplications; the
     ),
 )
 # which a fit gives coefficients where its base has some: in families they rise with others
-WITH_BASE = ("maps_dressed", "kernels_dressed")
+WITH_BASE = FEATURES[-5:]
 FASTEST_MACS_PER_MS = 3e8  # more than processors do of one image's layers
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes

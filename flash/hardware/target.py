@@ -10,7 +10,17 @@ import os
 
 from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
-from ..base.checks import choice, faults, flag, json_text, parse_json, public, read_text, shipped, shown
+from ..base.checks import (
+    choice,
+    faults,
+    flag,
+    json_text,
+    parse_json,
+    public,
+    read_text,
+    shipped,
+    shown,
+)
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError

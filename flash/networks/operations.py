@@ -290,7 +290,7 @@ def _stands_alone(layer: Layer) -> bool:
 
 
 def _is_blocked(layer: Layer) -> bool:
-    """Whether a runtime lays out what a row hands on in blocks of channels: maps of convolutions."""
+    """Whether a runtime lays out in blocks of channels what a row hands on: maps."""
     return layer.kind in FAMILY_KINDS and layer.kind != "linear" and layer.out_width > 1
 
 

@@ -158,7 +158,9 @@ def test_products_of_computed_values(rows: int, inner: int, columns: int, groups
     assert charged("rram", (5, 1, *shape)) == [0.0] * 20
 
 
-@given(*[st.integers(1, 300)] * 2, st.sampled_from([1, 3, 4]), st.integers(1, 2), st.integers(1, 99))
+@given(
+    *[st.integers(1, 300)] * 2, st.sampled_from([1, 3, 4]), st.integers(1, 2), st.integers(1, 99)
+)
 def test_recurrent_layers(into: int, hidden: int, gates: int, ways: int, steps: int) -> None:
     shape = (into + hidden, gates * hidden * ways, ways, steps, 1, hidden, steps, 1, steps, steps)
     expected = reference.recurrent_features(into, hidden, gates, ways, steps)

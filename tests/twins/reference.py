@@ -247,7 +247,7 @@ def rram_network(
     return {"tiles": tiles, "latency_ms": latency, "energy_mj": energy, "area_mm2": area}
 
 
-CPU_FEATURES = 39
+CPU_FEATURES = 43
 FAR_WEIGHTS, FAR_MAPS = 2**22, 2**18
 
 
@@ -260,10 +260,12 @@ def cpu_features(
     height: int,
     width: int,
     across: int | None = None,
+    reads: int | None = None,
 ) -> list[float]:
     """A convolution (kind 0; 7: without norm and activation; 8: a linear layer of each position)
     with channels in blocks of 16; a pass over `out` maps (1), their addition to others (2), a pool
-    of kernel x kernel numbers for each one written (3). across: width of the kernel."""
+    of kernel x kernel numbers for each one written (3). across: width of the kernel; reads:
+    positions of the input, by default those of the output."""
     f = [0.0] * CPU_FEATURES
     p, padded_out = height * width, 16 * ceil_div(out, 16)
     across = kernel if across is None else across
@@ -278,6 +280,7 @@ def cpu_features(
         return f
     if kind == 3:
         f[14], f[15] = p * out * taps, 1
+        f[40] = f[14] if p > 1 else 0
         return f
     each = into // groups
     if groups > 1 and each == 1:
@@ -302,12 +305,15 @@ def cpu_features(
     f[8] = p * out if out % 16 else 0
     f[9] = 1
     f[12] = p * out
-    f[36] = max(0, p * out - FAR_MAPS)
+    f[37] = max(0, p * out - FAR_MAPS)
     if kind == 8:
-        f[31] = f[10]
-    elif kind == 0 and p > 1:
-        f[37], f[38] = p * out, 1
-    elif p == 1 and taps == 1:
+        f[31], f[36] = f[10], f[11]
+    elif p > 1:
+        f[42] = f[11]
+        f[41] = (p if reads is None else reads) * into if taps > 1 and groups == 1 else 0
+        if kind == 0:
+            f[38], f[39] = p * out, 1
+    elif taps == 1:
         f[30] = max(0, f[11] - FAR_WEIGHTS)
     return f
 

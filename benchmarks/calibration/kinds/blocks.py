@@ -336,9 +336,7 @@ class Mix(nn.Module):
     def __init__(self, tokens: int, width: int, hidden: int, factor: int = 4) -> None:
         super().__init__()
         self.norm, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.across = nn.Sequential(
-            nn.Linear(tokens, hidden), nn.GELU(), nn.Linear(hidden, tokens)
-        )
+        self.across = nn.Sequential(nn.Linear(tokens, hidden), nn.GELU(), nn.Linear(hidden, tokens))
         self.along = nn.Sequential(
             nn.Linear(width, factor * width), nn.GELU(), nn.Linear(factor * width, width)
         )
@@ -578,7 +576,10 @@ class Pooling(nn.Module):
         super().__init__()
         self.norm, self.after = nn.GroupNorm(1, channels), nn.GroupNorm(1, channels)
         self.pool = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
-        self.up, self.down = nn.Conv2d(channels, 4 * channels, 1), nn.Conv2d(4 * channels, channels, 1)
+        self.up, self.down = (
+            nn.Conv2d(channels, 4 * channels, 1),
+            nn.Conv2d(4 * channels, channels, 1),
+        )
         self.scale = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:

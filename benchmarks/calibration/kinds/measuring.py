@@ -69,9 +69,15 @@ def families() -> dict[str, Architecture]:
     found = {}
     for family in FAMILIES:
         more: dict[str, Any] = {"expansion": 4, "kernel": 3} if family == "mobilenet-v2" else {}
-        for side, widths, depth in ((32, (16, 32, 64), 4), (32, (48, 80, 96), 2), (224, (24, 48, 96, 160), 2)):
+        for side, widths, depth in (
+            (32, (16, 32, 64), 4),
+            (32, (48, 80, 96), 2),
+            (224, (24, 48, 96, 160), 2),
+        ):
             cells = [Cell(width, depth, width, **more) for width in widths]
-            found[f"family-{family}-{side}-{widths[0]}"] = Architecture(family, cells, resolution=side)
+            found[f"family-{family}-{side}-{widths[0]}"] = Architecture(
+                family, cells, resolution=side
+            )
     return found
 
 

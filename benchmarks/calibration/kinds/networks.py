@@ -5,299 +5,73 @@ What is kept aside is of other types, or of other sizes, than what is fitted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from . import blocks as b
+from .builders import (
+    WORDS,
+    attended,
+    branched,
+    dense,
+    drawn,
+    filmed,
+    fire,
+    gated,
+    gates,
+    heard,
+    lines,
+    mixed,
+    mixer,
+    mixing,
+    mobile,
+    modern,
+    painted,
+    perceptron,
+    plain,
+    pooled,
+    reading,
+    seeing,
+    separable,
+    sharper,
+    spoken,
+    staged,
+    stem,
+    windowed,
+    writing,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from torch import Tensor
 
 __all__ = ["KEPT", "NETWORKS", "inputs", "made"]
 
 S, L = nn.Sequential, nn.Linear
-WORDS = 4000  # of vocabularies
 
 
-def plain(widths: Sequence[int], each: int, side: int, hidden: int, norm: bool = True) -> nn.Module:
-    """Convolutions and pools, then wide linear layers."""
-    parts: list[nn.Module] = []
-    before = 3
-    for width in widths:
-        for _ in range(each):
-            parts.append(b.ConvNorm(before, width, norm="batch" if norm else ""))
-            before = width
-        parts.append(nn.MaxPool2d(2))
-        side //= 2
-    flat = before * side * side
-    return S(*parts, nn.Flatten(), L(flat, hidden), nn.ReLU(), L(hidden, hidden), nn.ReLU(), L(hidden, 100))
-
-
-def stem(side: int, width: int, act: str = "relu", norm: str = "batch") -> list[nn.Module]:
-    """What comes before the first stage, by the image's size."""
-    if side < 100:
-        return [b.ConvNorm(3, width, 3, act=act, norm=norm)]
-    return [b.ConvNorm(3, width, 7, 2, act=act, norm=norm), nn.MaxPool2d(3, 2, 1)]
-
-
-def staged(
-    block: Callable[..., nn.Module], side: int, first: int, widths: Sequence[int], depths: Sequence[int],
-    norm: str = "batch", **more: Any,
-) -> nn.Module:  # fmt: skip
-    """Stages of one kind of block."""
-    parts, before = stem(side, first, norm=norm), first
-    for n, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-        for k in range(depth):
-            given = {key: one(width) if callable(one) else one for key, one in more.items()}
-            parts.append(block(before, width, 2 if n and not k else 1, norm=norm, **given))
-            before = width
-    return S(*parts, b.Head(before, 100))
-
-
-def mobile(
-    side: int, first: int, rows: Sequence[tuple[Any, ...]], act: str, last: int, **more: Any
-) -> nn.Module:
-    """Inverted residuals: (factor, width, depth, stride, kernel) each."""
-    parts: list[nn.Module] = [b.ConvNorm(3, first, 3, 2 if side > 100 else 1, act=act)]
-    before = first
-    for factor, width, depth, stride, kernel in rows:
-        for k in range(depth):
-            parts.append(b.inverted(before, width, 1 if k else stride, factor, kernel, act, **more))
-            before = width
-    return S(*parts, b.ConvNorm(before, last, 1, act=act), b.Head(last, 100))
-
-
-def separable(side: int, widths: Sequence[int], act: str = "relu", kernel: int = 3) -> nn.Module:
-    """Depthwise and pointwise convolutions in turns."""
-    parts: list[nn.Module] = [b.ConvNorm(3, widths[0], 3, 2 if side > 100 else 1, act=act)]
-    before = widths[0]
-    for width in widths:
-        stride = 2 if width > before else 1
-        parts += [b.ConvNorm(before, before, kernel, stride, before, act), b.ConvNorm(before, width, 1, act=act)]
-        before = width
-    return S(*parts, b.Head(before, 100))
-
-
-def dense(side: int, growth: int, depths: Sequence[int], wide: int = 4) -> nn.Module:
-    """Dense blocks, with halving between them."""
-    parts, before = stem(side, 2 * growth), 2 * growth
-    for n, depth in enumerate(depths):
-        parts.append(b.Dense(before, growth, depth, wide))
-        before += depth * growth
-        if n < len(depths) - 1:
-            parts += [nn.BatchNorm2d(before), nn.ReLU(), nn.Conv2d(before, before // 2, 1, bias=False), nn.AvgPool2d(2)]
-            before //= 2
-    return S(*parts, nn.BatchNorm2d(before), nn.ReLU(), b.Head(before, 100))
-
-
-def fire(into: int, squeezed: int, out: int) -> nn.Module:
-    """A squeezing 1x1, and two widths of kernels beside each other."""
-    return S(
-        nn.Conv2d(into, squeezed, 1), nn.ReLU(),
-        b.Branches(
-            S(nn.Conv2d(squeezed, out // 2, 1), nn.ReLU()),
-            S(nn.Conv2d(squeezed, out // 2, 3, padding=1), nn.ReLU()),
-        ),
-    )  # fmt: skip
-
-
-def branched(into: int, w: int) -> nn.Module:
-    """Four branches: 1x1, 3x3, two of 3x3 (or 1x7 and 7x1), a pool."""
-    return b.Branches(
-        b.ConvNorm(into, w, 1),
-        S(b.ConvNorm(into, w, 1), b.ConvNorm(w, w, 3)),
-        S(b.ConvNorm(into, w, 1), b.ConvNorm(w, w, (1, 7)), b.ConvNorm(w, w, (7, 1))),
-        S(nn.AvgPool2d(3, 1, 1), b.ConvNorm(into, w, 1)),
-    )
-
-
-def modern(side: int, patch: int, widths: Sequence[int], depths: Sequence[int], kernel: int = 7, **more: Any):
-    """Blocks of a wide depthwise kernel and two linear layers."""
-    parts: list[nn.Module] = [nn.Conv2d(3, widths[0], patch, patch), b.ChannelNorm(widths[0])]
-    before = widths[0]
-    for width, depth in zip(widths, depths, strict=True):
-        if width != before:
-            parts += [b.ChannelNorm(before), nn.Conv2d(before, width, 2, 2)]
-            before = width
-        parts += [b.ConvNext(width, kernel, **more) for _ in range(depth)]
-    return S(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(before), L(before, 100))
-
-
-def mixing(width: int, depth: int, kernel: int, patch: int) -> nn.Module:
-    """Depthwise kernels with a residual, and pointwise layers, at one size."""
-    parts: list[nn.Module] = [nn.Conv2d(3, width, patch, patch), nn.GELU(), nn.BatchNorm2d(width)]
-    for _ in range(depth):
-        own = S(nn.Conv2d(width, width, kernel, 1, kernel // 2, groups=width), nn.GELU(), nn.BatchNorm2d(width))
-        parts += [b.Residual(own, None, None), nn.Conv2d(width, width, 1), nn.GELU(), nn.BatchNorm2d(width)]
-    return S(*parts, b.Head(width, 100))
-
-
-def seeing(side: int, patch: int, width: int, heads: int, depth: int, token: bool = False, **more: Any):
-    """A vision transformer."""
-    rows = [b.Block(width, heads, **more) for _ in range(depth)]
-    which = "first" if token else "mean"
-    return S(b.Patches(side, patch, width, token=token), *rows, nn.LayerNorm(width), b.Pick(which), L(width, 100))
-
-
-def mixer(side: int, patch: int, width: int, hidden: int, depth: int) -> nn.Module:
-    """A mixer of tokens and features."""
-    tokens = (side // patch) ** 2
-    rows = [b.Mix(tokens, width, hidden) for _ in range(depth)]
-    return S(b.Patches(side, patch, width), *rows, nn.LayerNorm(width), b.Pick("mean"), L(width, 100))
-
-
-def windowed(side: int, patch: int, widths: Sequence[int], depths: Sequence[int], window: int) -> nn.Module:
-    """Attention within windows, every second time shifted."""
-    parts: list[nn.Module] = [nn.Conv2d(3, widths[0], patch, patch), b.Swap(1, 2), b.Swap(2, 3)]
-    before = widths[0]
-    for width, depth in zip(widths, depths, strict=True):
-        if width != before:
-            parts.append(b.Merge(before, width))
-            before = width
-        parts += [b.Windows(width, width // 32, window, window // 2 * (k % 2)) for k in range(depth)]
-    return S(*parts, nn.LayerNorm(before), nn.Flatten(1, 2), b.Pick("mean"), L(before, 100))
-
-
-def mixed(side: int) -> nn.Module:
-    """Inverted residuals, then a transformer of what they say."""
-    rows = [b.inverted(16, 32, 2, 4, 3, "silu"), b.inverted(32, 48, 2, 4, 3, "silu"), b.inverted(48, 64, 2, 4, 3, "silu")]
-    tokens = [nn.Flatten(2), b.Swap(), *(b.Block(64, 4, 2.0, act="silu") for _ in range(4))]
-    return S(b.ConvNorm(3, 16, 3, 2, act="silu"), *rows, *tokens, b.Pick("mean"), L(64, 100))
-
-
-def reading(width: int, heads: int, depth: int, length: int, **more: Any) -> nn.Module:
-    """A transformer's encoder of text, with a classifier."""
-    rows = [b.Block(width, heads, **more) for _ in range(depth)]
-    return b.Language(WORDS, width, length, S(*rows), S(b.Pick("first"), L(width, width), nn.Tanh(), L(width, 4)))
-
-
-def writing(width: int, heads: int, depth: int, length: int, **more: Any) -> nn.Module:
-    """A transformer's decoder, which says the next word."""
-    rows = [b.Block(width, heads, causal=True, **more) for _ in range(depth)]
-    return b.Language(WORDS, width, length, S(*rows), S(nn.LayerNorm(width), L(width, WORDS, bias=False)))
-
-
-def gated(width: int, heads: int, depth: int, hidden: int) -> nn.Module:
-    """The same of gated blocks with RMS norms."""
-    rows = [b.Gated(width, heads, hidden) for _ in range(depth)]
-    return b.Language(WORDS, width, 0, S(*rows), S(b.RootNorm(width), L(width, WORDS, bias=False)))
-
-
-def spoken(kind: str, width: int, hidden: int, layers: int, both: bool = False) -> nn.Module:
-    """Words through a recurrent layer to classes."""
-    wide = hidden * (2 if both else 1)
-    body = b.Recurrent(kind, width, hidden, layers, both)
-    return b.Language(WORDS, width, 0, body, S(b.Pick("last"), L(wide, 20)))
-
-
-def heard(widths: Sequence[int], kernel: int, act: str = "relu", groups: bool = False) -> nn.Module:
-    """1-d convolutions of a sound."""
-    parts: list[nn.Module] = []
-    before, acts = 1, b.ACTS[act]
-    for n, width in enumerate(widths):
-        k, stride = (80, 4) if not n else (kernel, 1)
-        if groups and n:
-            parts += [nn.Conv1d(before, before, k, stride, k // 2, groups=before), nn.BatchNorm1d(before), acts()]
-            k = 1
-        parts += [nn.Conv1d(before, width, k, stride, k // 2), nn.BatchNorm1d(width), acts(), nn.MaxPool1d(4)]
-        before = width
-    return S(*parts, nn.AdaptiveAvgPool1d(1), nn.Flatten(), L(before, 35))
-
-
-def drawn(width: int, side: int, kernel: int = 4) -> nn.Module:
-    """Transposed convolutions from numbers to an image."""
-    parts: list[nn.Module] = [nn.ConvTranspose2d(100, width, 4), nn.BatchNorm2d(width), nn.ReLU()]
-    size = 4
-    while size < side // 2:
-        parts += [nn.ConvTranspose2d(width, width // 2, kernel, 2, 1), nn.BatchNorm2d(width // 2), nn.ReLU()]
-        width, size = width // 2, 2 * size
-    return S(*parts, nn.ConvTranspose2d(width, 3, kernel, 2, 1), nn.Tanh())
-
-
-def sharper(width: int, depth: int, factor: int) -> nn.Module:
-    """An image made larger by shuffled channels."""
-    body = [b.Residual(S(nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, width, 3, 1, 1)), None, None)
-            for _ in range(depth)]  # fmt: skip
-    return S(nn.Conv2d(3, width, 3, 1, 1), *body, nn.Conv2d(width, 3 * factor**2, 3, 1, 1), nn.PixelShuffle(factor))
-
-
-def painted(width: int, depth: int) -> nn.Module:
-    """Down, residual blocks with instance norms, and up again."""
-    n = "instance"
-    down = [b.ConvNorm(3, width, 9, norm=n), b.ConvNorm(width, 2 * width, 3, 2, norm=n), b.ConvNorm(2 * width, 4 * width, 3, 2, norm=n)]
-    up: list[nn.Module] = []
-    for w in (2 * width, width):
-        up += [nn.Upsample(scale_factor=2, mode="nearest"), b.ConvNorm(2 * w, w, 3, norm=n)]
-    middle = [b.basic(4 * width, 4 * width, norm=n) for _ in range(depth)]
-    return S(*down, *middle, *up, nn.Conv2d(width, 3, 9, 1, 4))
-
-
-def filmed(widths: Sequence[int], separated: bool = False) -> nn.Module:
-    """3-d convolutions of frames."""
-    parts: list[nn.Module] = []
-    before = 3
-    for n, w in enumerate(widths):
-        s = 2 if n else (1, 2, 2)
-        if separated:
-            parts += [nn.Conv3d(before, w, (1, 3, 3), (1, 2, 2), (0, 1, 1)), nn.BatchNorm3d(w), nn.ReLU(), nn.Conv3d(w, w, (3, 1, 1), 1, (1, 0, 0))]
-        else:
-            parts.append(nn.Conv3d(before, w, 3, s, 1))
-        parts += [nn.BatchNorm3d(w), nn.ReLU()]
-        before = w
-    return S(*parts, nn.AdaptiveAvgPool3d(1), nn.Flatten(), L(before, 20))
-
-
-def perceptron(into: int, hidden: Sequence[int], act: str = "relu") -> nn.Module:
-    """Linear layers alone."""
-    parts: list[nn.Module] = [nn.Flatten()]
-    for one in hidden:
-        parts += [L(into, one), b.ACTS[act]()]
-        into = one
-    return S(*parts, L(into, 10))
-
-
-def lines(width: int, hidden: int) -> nn.Module:
-    """Text in an image: convolutions, then a recurrent layer along the width."""
-    parts = [b.ConvNorm(3, width), nn.MaxPool2d(2), b.ConvNorm(width, 2 * width), nn.MaxPool2d((2, 1)),
-             b.ConvNorm(2 * width, 4 * width), nn.MaxPool2d((8, 1))]  # fmt: skip
-    return S(*parts, nn.Flatten(1, 2), b.Swap(), b.Recurrent("lstm", 4 * width, hidden, 1, True), L(2 * hidden, 80))
-
-
-def gates(side: int, patch: int, width: int, hidden: int, depth: int) -> nn.Module:
-    """Gated mixes of tokens."""
-    tokens = (side // patch) ** 2
-    rows = [b.GatedMix(tokens, width, hidden) for _ in range(depth)]
-    return S(b.Patches(side, patch, width), *rows, nn.LayerNorm(width), b.Pick("mean"), L(width, 100))
-
-
-def pooled(side: int, widths: Sequence[int], depths: Sequence[int]) -> nn.Module:
-    """Blocks that mix positions by pools."""
-    parts: list[nn.Module] = [nn.Conv2d(3, widths[0], 7, 4, 2)]
-    before = widths[0]
-    for width, depth in zip(widths, depths, strict=True):
-        if width != before:
-            parts.append(nn.Conv2d(before, width, 3, 2, 1))
-            before = width
-        parts += [b.Pooling(width) for _ in range(depth)]
-    return S(*parts, nn.GroupNorm(1, before), b.Head(before, 100))
-
-
-def attended(side: int, widths: Sequence[int]) -> nn.Module:
-    """Residual blocks, each followed by attention of channels and positions."""
-    parts, before = stem(side, widths[0]), widths[0]
-    for n, width in enumerate(widths):
-        parts += [b.basic(before, width, 2 if n else 1), b.Spatial(width)]
-        before = width
-    return S(*parts, b.Head(before, 100))
-
-
-V2 = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 32, 3, 2, 3), (6, 64, 4, 2, 3), (6, 96, 3, 1, 3), (6, 160, 3, 2, 3), (6, 320, 1, 1, 3))
+V2 = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 32, 3, 2, 3),
+    (6, 64, 4, 2, 3),
+    (6, 96, 3, 1, 3),
+    (6, 160, 3, 2, 3),
+    (6, 320, 1, 1, 3),
+)
 SMALL = ((1, 16, 1, 1, 3), (4, 24, 2, 1, 3), (4, 40, 2, 2, 5), (4, 80, 3, 2, 3), (6, 112, 2, 1, 5))
-WIDE = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))
+WIDE = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
 I32, I224, I64, I112, I160 = ((3, s, s) for s in (32, 224, 64, 112, 160))
 I256, I128, I96 = (3, 256, 256), (3, 128, 128), (3, 96, 96)
 Made = tuple["Callable[[], nn.Module]", "tuple[int, ...] | int"]  # a length alone: token numbers
@@ -311,15 +85,60 @@ NETWORKS: dict[str, Made] = {
     "residual-32-wide": (lambda: staged(b.basic, 32, 64, (64, 128, 256, 512), (2, 2, 2, 2)), I32),
     "residual-224": (lambda: staged(b.basic, 224, 64, (64, 128, 256, 512), (2, 2, 2, 2)), I224),
     "residual-224-odd": (lambda: staged(b.basic, 224, 40, (40, 90, 180, 300), (2, 1, 2, 1)), I224),
-    "bottleneck-224": (lambda: staged(b.bottleneck, 224, 64, (256, 512, 1024, 2048), (3, 4, 6, 3)), I224),
+    "bottleneck-224": (
+        lambda: staged(b.bottleneck, 224, 64, (256, 512, 1024, 2048), (3, 4, 6, 3)),
+        I224,
+    ),
     "bottleneck-32": (lambda: staged(b.bottleneck, 32, 32, (128, 256, 512), (2, 2, 2)), I32),
     "dense-32": (lambda: dense(32, 12, (6, 6, 6)), I32),
     "dense-224": (lambda: dense(224, 32, (6, 12, 16, 8)), I224),
-    "fire-224": (lambda: S(nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2), fire(64, 16, 128), fire(128, 16, 128), nn.MaxPool2d(3, 2), fire(128, 32, 256), fire(256, 32, 256), nn.MaxPool2d(3, 2), fire(256, 48, 384), fire(384, 64, 512), b.Head(512, 100)), I224),
-    "branched-224": (lambda: S(*stem(224, 64), branched(64, 64), branched(256, 64), nn.MaxPool2d(3, 2, 1), branched(256, 96), branched(384, 128), nn.MaxPool2d(3, 2, 1), branched(512, 192), b.Head(768, 100)), I224),
-    "branched-32": (lambda: S(*stem(32, 32), branched(32, 32), nn.MaxPool2d(2), branched(128, 48), branched(192, 48), b.Head(192, 100)), I32),
+    "fire-224": (
+        lambda: S(
+            nn.Conv2d(3, 64, 3, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            fire(64, 16, 128),
+            fire(128, 16, 128),
+            nn.MaxPool2d(3, 2),
+            fire(128, 32, 256),
+            fire(256, 32, 256),
+            nn.MaxPool2d(3, 2),
+            fire(256, 48, 384),
+            fire(384, 64, 512),
+            b.Head(512, 100),
+        ),
+        I224,
+    ),
+    "branched-224": (
+        lambda: S(
+            *stem(224, 64),
+            branched(64, 64),
+            branched(256, 64),
+            nn.MaxPool2d(3, 2, 1),
+            branched(256, 96),
+            branched(384, 128),
+            nn.MaxPool2d(3, 2, 1),
+            branched(512, 192),
+            b.Head(768, 100),
+        ),
+        I224,
+    ),
+    "branched-32": (
+        lambda: S(
+            *stem(32, 32),
+            branched(32, 32),
+            nn.MaxPool2d(2),
+            branched(128, 48),
+            branched(192, 48),
+            b.Head(192, 100),
+        ),
+        I32,
+    ),
     # mobile
-    "separable-224": (lambda: separable(224, (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 1024, 1024)), I224),
+    "separable-224": (
+        lambda: separable(224, (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 1024, 1024)),
+        I224,
+    ),
     "separable-32": (lambda: separable(32, (32, 64, 64, 128, 128, 256, 256), "relu6"), I32),
     "inverted-224": (lambda: mobile(224, 32, V2, "relu6", 1280), I224),
     "inverted-32": (lambda: mobile(32, 32, V2[:5], "relu6", 640), I32),
@@ -327,13 +146,71 @@ NETWORKS: dict[str, Made] = {
     "excited-32": (lambda: mobile(32, 16, SMALL, "hardswish", 480, excite="hard"), I32),
     "efficient-224": (lambda: mobile(224, 32, WIDE, "silu", 1280, excite="sigmoid"), I224),
     "efficient-32": (lambda: mobile(32, 24, SMALL, "silu", 400, excite="sigmoid"), I32),
-    "shuffled-224": (lambda: S(b.ConvNorm(3, 24, 3, 2), nn.MaxPool2d(3, 2, 1), b.ConvNorm(24, 116, 1), *(b.Shuffle(116) for _ in range(4)), b.ConvNorm(116, 232, 1, 2), *(b.Shuffle(232) for _ in range(8)), b.ConvNorm(232, 464, 1, 2), *(b.Shuffle(464) for _ in range(4)), b.Head(464, 100)), I224),
+    "shuffled-224": (
+        lambda: S(
+            b.ConvNorm(3, 24, 3, 2),
+            nn.MaxPool2d(3, 2, 1),
+            b.ConvNorm(24, 116, 1),
+            *(b.Shuffle(116) for _ in range(4)),
+            b.ConvNorm(116, 232, 1, 2),
+            *(b.Shuffle(232) for _ in range(8)),
+            b.ConvNorm(232, 464, 1, 2),
+            *(b.Shuffle(464) for _ in range(4)),
+            b.Head(464, 100),
+        ),
+        I224,
+    ),
     # grouped
-    "grouped-224": (lambda: staged(b.bottleneck, 224, 64, (256, 512, 1024, 2048), (3, 4, 6, 3), groups=32, width=lambda w: w // 2), I224),
-    "grouped-32": (lambda: staged(b.bottleneck, 32, 32, (64, 128, 256), (2, 2, 2), groups=8, width=lambda w: w // 2), I32),
-    "grouped-224-wide": (lambda: staged(b.bottleneck, 224, 32, (64, 128, 320, 768), (1, 3, 4, 2), groups=4, width=lambda w: w), I224),
-    "regular-224": (lambda: staged(b.bottleneck, 224, 32, (48, 120, 336, 888), (1, 2, 5, 1), groups=6, width=lambda w: w, excite=True), I224),
-    "regular-32": (lambda: staged(b.bottleneck, 32, 32, (64, 160, 384), (1, 2, 2), groups=4, width=lambda w: w, excite=True), I32),
+    "grouped-224": (
+        lambda: staged(
+            b.bottleneck,
+            224,
+            64,
+            (256, 512, 1024, 2048),
+            (3, 4, 6, 3),
+            groups=32,
+            width=lambda w: w // 2,
+        ),
+        I224,
+    ),
+    "grouped-32": (
+        lambda: staged(
+            b.bottleneck, 32, 32, (64, 128, 256), (2, 2, 2), groups=8, width=lambda w: w // 2
+        ),
+        I32,
+    ),
+    "grouped-224-wide": (
+        lambda: staged(
+            b.bottleneck, 224, 32, (64, 128, 320, 768), (1, 3, 4, 2), groups=4, width=lambda w: w
+        ),
+        I224,
+    ),
+    "regular-224": (
+        lambda: staged(
+            b.bottleneck,
+            224,
+            32,
+            (48, 120, 336, 888),
+            (1, 2, 5, 1),
+            groups=6,
+            width=lambda w: w,
+            excite=True,
+        ),
+        I224,
+    ),
+    "regular-32": (
+        lambda: staged(
+            b.bottleneck,
+            32,
+            32,
+            (64, 160, 384),
+            (1, 2, 2),
+            groups=4,
+            width=lambda w: w,
+            excite=True,
+        ),
+        I32,
+    ),
     # depthwise and linear
     "modern-224": (lambda: modern(224, 4, (64, 128, 256, 512), (2, 2, 4, 2)), I224),
     "modern-32": (lambda: modern(32, 2, (48, 96, 192), (2, 2, 2)), I32),
@@ -362,7 +239,10 @@ NETWORKS: dict[str, Made] = {
     "drawn-64": (lambda: drawn(256, 64), (100, 1, 1)),
     "sharper-64": (lambda: sharper(32, 4, 2), I64),
     # norms of one image
-    "group-normed-224": (lambda: staged(b.bottleneck, 224, 32, (128, 256, 512), (2, 2, 2), norm="group"), I224),
+    "group-normed-224": (
+        lambda: staged(b.bottleneck, 224, 32, (128, 256, 512), (2, 2, 2), norm="group"),
+        I224,
+    ),
     "painted-112": (lambda: painted(16, 3), I112),
     # activations
     "residual-64-elu": (lambda: staged(b.basic, 64, 16, (16, 32, 64), (1, 2, 2), act="elu"), I64),
@@ -381,30 +261,164 @@ NETWORKS: dict[str, Made] = {
     "perceptron": (lambda: perceptron(3072, (1024, 512, 256)), I32),
     "perceptron-wide": (lambda: perceptron(3072, (4096, 4096)), I32),
     "conditions": (lambda: b.Conditions(26, 1000, 32, (512, 256, 64)), 26),
-}  # fmt: skip
+}
 
 KEPT: dict[str, Made] = {
     "kept-plain-224": (lambda: plain((48, 96, 192, 384), 2, 224, 512), I224),
     "kept-plain-64": (lambda: plain((64, 128, 256), 2, 64, 1000, False), I64),
-    "kept-large-kernels-224": (lambda: S(nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, 1, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(192, 384, 3, 1, 1), nn.ReLU(), nn.Conv2d(384, 256, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(), L(9216, 4096), nn.ReLU(), L(4096, 4096), nn.ReLU(), L(4096, 1000)), I224),
+    "kept-large-kernels-224": (
+        lambda: S(
+            nn.Conv2d(3, 64, 11, 4, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, 1, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(384, 256, 3, 1, 1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Flatten(),
+            L(9216, 4096),
+            nn.ReLU(),
+            L(4096, 4096),
+            nn.ReLU(),
+            L(4096, 1000),
+        ),
+        I224,
+    ),
     "kept-residual-160": (lambda: staged(b.basic, 160, 48, (48, 96, 192, 384), (3, 4, 6, 3)), I160),
-    "kept-residual-elu-32": (lambda: staged(b.basic, 32, 32, (32, 64, 128), (2, 2, 2), act="elu"), I32),
-    "kept-bottleneck-112": (lambda: staged(b.bottleneck, 112, 64, (192, 384, 768, 1536), (2, 3, 4, 2)), I112),
+    "kept-residual-elu-32": (
+        lambda: staged(b.basic, 32, 32, (32, 64, 128), (2, 2, 2), act="elu"),
+        I32,
+    ),
+    "kept-bottleneck-112": (
+        lambda: staged(b.bottleneck, 112, 64, (192, 384, 768, 1536), (2, 3, 4, 2)),
+        I112,
+    ),
     "kept-wide-32": (lambda: staged(b.basic, 32, 96, (96, 192, 384), (2, 2, 2)), I32),
     "kept-dense-160": (lambda: dense(160, 24, (4, 8, 12, 8)), I160),
     "kept-dense-plain-32": (lambda: dense(32, 24, (5, 5, 5), 2), I32),
-    "kept-branched-160": (lambda: S(*stem(160, 48), branched(48, 40), branched(160, 64), nn.MaxPool2d(3, 2, 1), branched(256, 112), branched(448, 112), b.Head(448, 100)), I160),
-    "kept-fire-64": (lambda: S(nn.Conv2d(3, 48, 3), nn.ReLU(), fire(48, 24, 96), nn.MaxPool2d(2), fire(96, 32, 192), fire(192, 32, 192), nn.MaxPool2d(2), fire(192, 64, 384), b.Head(384, 100)), I64),
+    "kept-branched-160": (
+        lambda: S(
+            *stem(160, 48),
+            branched(48, 40),
+            branched(160, 64),
+            nn.MaxPool2d(3, 2, 1),
+            branched(256, 112),
+            branched(448, 112),
+            b.Head(448, 100),
+        ),
+        I160,
+    ),
+    "kept-fire-64": (
+        lambda: S(
+            nn.Conv2d(3, 48, 3),
+            nn.ReLU(),
+            fire(48, 24, 96),
+            nn.MaxPool2d(2),
+            fire(96, 32, 192),
+            fire(192, 32, 192),
+            nn.MaxPool2d(2),
+            fire(192, 64, 384),
+            b.Head(384, 100),
+        ),
+        I64,
+    ),
     "kept-attended-224": (lambda: attended(224, (64, 128, 256, 512)), I224),
     "kept-attended-32": (lambda: attended(32, (32, 64, 128)), I32),
-    "kept-excited-160": (lambda: mobile(160, 24, ((1, 24, 1, 1, 3), (3, 32, 3, 2, 5), (6, 56, 3, 2, 3), (6, 104, 4, 2, 5)), "hardswish", 600, excite="hard"), I160),
-    "kept-inverted-224-narrow": (lambda: mobile(224, 16, ((1, 8, 1, 1, 3), (6, 12, 2, 2, 3), (6, 16, 3, 2, 3), (6, 32, 4, 2, 3), (6, 80, 3, 2, 3)), "relu6", 640), I224),
-    "kept-efficient-128": (lambda: mobile(128, 40, ((1, 24, 2, 1, 3), (6, 32, 3, 2, 3), (6, 48, 3, 2, 5), (6, 96, 4, 2, 3), (6, 136, 4, 1, 5)), "silu", 1000, excite="sigmoid"), I128),
+    "kept-excited-160": (
+        lambda: mobile(
+            160,
+            24,
+            ((1, 24, 1, 1, 3), (3, 32, 3, 2, 5), (6, 56, 3, 2, 3), (6, 104, 4, 2, 5)),
+            "hardswish",
+            600,
+            excite="hard",
+        ),
+        I160,
+    ),
+    "kept-inverted-224-narrow": (
+        lambda: mobile(
+            224,
+            16,
+            (
+                (1, 8, 1, 1, 3),
+                (6, 12, 2, 2, 3),
+                (6, 16, 3, 2, 3),
+                (6, 32, 4, 2, 3),
+                (6, 80, 3, 2, 3),
+            ),
+            "relu6",
+            640,
+        ),
+        I224,
+    ),
+    "kept-efficient-128": (
+        lambda: mobile(
+            128,
+            40,
+            (
+                (1, 24, 2, 1, 3),
+                (6, 32, 3, 2, 3),
+                (6, 48, 3, 2, 5),
+                (6, 96, 4, 2, 3),
+                (6, 136, 4, 1, 5),
+            ),
+            "silu",
+            1000,
+            excite="sigmoid",
+        ),
+        I128,
+    ),
     "kept-mish-96": (lambda: separable(96, (24, 48, 96, 96, 192, 192), "mish", 5), I96),
-    "kept-ghosts-224": (lambda: S(b.ConvNorm(3, 16, 3, 2), b.Ghost(16, 32), b.ConvNorm(32, 32, 3, 2, 32), b.Ghost(32, 64), b.Ghost(64, 64), b.ConvNorm(64, 64, 5, 2, 64), b.Ghost(64, 160), b.Ghost(160, 160), b.ConvNorm(160, 160, 5, 2, 160), b.Ghost(160, 320), b.Ghost(320, 320), b.Head(320, 100)), I224),
-    "kept-shuffled-64": (lambda: S(b.ConvNorm(3, 48, 3, 2), *(b.Shuffle(48) for _ in range(3)), b.ConvNorm(48, 128, 1, 2), *(b.Shuffle(128) for _ in range(5)), b.Head(128, 100)), I64),
-    "kept-grouped-160": (lambda: staged(b.bottleneck, 160, 48, (192, 384, 768), (2, 3, 3), groups=16, width=lambda w: w // 2), I160),
-    "kept-regular-224": (lambda: staged(b.bottleneck, 224, 32, (64, 144, 320, 784), (1, 2, 4, 1), groups=8, width=lambda w: w, excite=True), I224),
+    "kept-ghosts-224": (
+        lambda: S(
+            b.ConvNorm(3, 16, 3, 2),
+            b.Ghost(16, 32),
+            b.ConvNorm(32, 32, 3, 2, 32),
+            b.Ghost(32, 64),
+            b.Ghost(64, 64),
+            b.ConvNorm(64, 64, 5, 2, 64),
+            b.Ghost(64, 160),
+            b.Ghost(160, 160),
+            b.ConvNorm(160, 160, 5, 2, 160),
+            b.Ghost(160, 320),
+            b.Ghost(320, 320),
+            b.Head(320, 100),
+        ),
+        I224,
+    ),
+    "kept-shuffled-64": (
+        lambda: S(
+            b.ConvNorm(3, 48, 3, 2),
+            *(b.Shuffle(48) for _ in range(3)),
+            b.ConvNorm(48, 128, 1, 2),
+            *(b.Shuffle(128) for _ in range(5)),
+            b.Head(128, 100),
+        ),
+        I64,
+    ),
+    "kept-grouped-160": (
+        lambda: staged(
+            b.bottleneck, 160, 48, (192, 384, 768), (2, 3, 3), groups=16, width=lambda w: w // 2
+        ),
+        I160,
+    ),
+    "kept-regular-224": (
+        lambda: staged(
+            b.bottleneck,
+            224,
+            32,
+            (64, 144, 320, 784),
+            (1, 2, 4, 1),
+            groups=8,
+            width=lambda w: w,
+            excite=True,
+        ),
+        I224,
+    ),
     "kept-modern-160": (lambda: modern(160, 4, (80, 160, 320), (2, 2, 5), 5), I160),
     "kept-modern-64": (lambda: modern(64, 4, (96, 192), (3, 3), 7, scaled=False), I64),
     "kept-pooled-224": (lambda: pooled(224, (64, 128, 320), (2, 2, 4)), I224),
@@ -424,7 +438,7 @@ KEPT: dict[str, Made] = {
     "kept-heard-8000": (lambda: heard((48, 96, 192, 192), 5, "silu", True), (1, 8000)),
     "kept-lines-32x128": (lambda: lines(32, 128), (3, 32, 128)),
     "kept-filmed-8-separated": (lambda: filmed((24, 48, 96), True), (3, 8, 56, 56)),
-}  # fmt: skip
+}
 
 
 def made(name: str) -> nn.Module:

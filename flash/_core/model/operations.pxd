@@ -49,15 +49,15 @@ cdef enum:
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
-    CPU_FEATURES = 39
+    CPU_FEATURES = 43
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
 
 cdef enum:
     FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
-    LAST_OF_OTHERS = 36      # these two,
+    LAST_OF_OTHERS = 37      # these two,
     WEIGHTS_FAR = 30
-    MAPS_FAR = 36
+    MAPS_FAR = 37
     VECTOR_WEIGHTS_FAR = 10  # which are other numbers in the vector kernels
     VECTOR_MAPS_FAR = 11
     LSTM_GATES = 4
@@ -79,7 +79,7 @@ cdef extern from *:
     """
     #include "kernels/kernels.h"
     _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17
-                   && FLASH_FEATURES >= 39
+                   && FLASH_FEATURES >= 43
                    && FLASH_FAR_WEIGHTS == 4194304.0 && FLASH_FAR_MAPS == 262144.0,
                    "operations.pxd counts other features than the kernels");
     """
@@ -268,6 +268,7 @@ cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
     elif op.kind == OP_POOL:
         f[14] = maps * <double> (op.kernel * op.kernel_width)
         f[15] = 1.0
+        f[40] = f[14] if op.height * op.width > 1 else 0.0
     elif op.kind == OP_ELEMENTWISE:
         f[5] = maps
         f[6] = f[5] if op.out_channels % 16 else 0.0
@@ -312,10 +313,14 @@ cdef inline void layer_features(const Op* op, double maps, double* f) noexcept n
     f[MAPS_FAR] = maps - <double> FAR_MAPS if maps > <double> FAR_MAPS else 0.0
     if op.kind == OP_TOKENS:
         f[31] = f[10]
+        f[36] = f[11]
     elif op.height * op.width > 1:
+        f[42] = f[11]
+        if k2 > 1 and op.groups == 1:
+            f[41] = <double> op.reads * <double> op.in_channels
         if op.kind == OP_CONV:
-            f[37] = maps
-            f[38] = 1.0
+            f[38] = maps
+            f[39] = 1.0
     elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
         f[WEIGHTS_FAR] = f[11] - <double> FAR_WEIGHTS
 
