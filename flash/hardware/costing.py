@@ -6,8 +6,9 @@ from ..base.checks import json_text, public, suggesting
 from ..base.names import Column
 from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.operations import Charged, charged, operations
-from ._flags import flags_for, flags_of
+from ..networks.layer import FAMILY_KINDS
+from ..networks.operations import MAX_PRODUCT, Charged, charged, operations
+from ._flags import flags_for, flags_of, uncharged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,11 +163,13 @@ class Cost(Record):
         return page(parts(self, None))
 
 
-def cost(target: Target, net: Net) -> Cost:
+def cost(target: Target, net: Net, strict: bool = False) -> Cost:
     """Charge one network; see `Target.cost`.
 
     A network keeps its costs on the last few targets: neither of them changes.
     """
+    if strict:
+        _refuse_uncharged(target, net)
     kept: dict[int, tuple[Target, Cost]] = getattr(net, "__dict__", {}).get("_costs") or {}
     found = kept.get(id(target))  # in one step, for other threads may clear it
     if found is not None:
@@ -179,6 +182,17 @@ def cost(target: Target, net: Net) -> Cost:
         kept.clear()
     kept[id(target)] = (target, result)  # holding the target keeps its id its own
     return result
+
+
+def _refuse_uncharged(target: Target, net: Net) -> None:
+    target = own_tile(target, net)
+    family, counted = family_and_charged(net, target)
+    free = uncharged(target, family, counted)
+    if free:
+        raise ArgumentError(
+            f"net has what target {target.name!r} has no cost for: {', '.join(free)}; without "
+            "strict=True it is charged for the rest"
+        )
 
 
 def own_tile(target: Target, net: Net) -> Target:
@@ -350,6 +364,12 @@ def _run_as(net: object, target: Target | None) -> Network:
 def _checked(counted: Charged) -> Charged:
     if counted.too_large is not None:
         layer = counted.layers[counted.too_large]
+        if layer.weights <= MAX_PRODUCT:
+            raise ArgumentError(
+                f"net is too large to cost: layers[{counted.too_large}] ({layer.kind}) must read "
+                f"and write at most 2**60 numbers, got {_times(layer.shape_in)} and "
+                f"{_times(layer.shape_out)}"
+            )
         down, across = layer.kernel_size
         raise ArgumentError(
             "net is too large to cost: kernel^2 x in_channels x out_channels of "
@@ -357,6 +377,10 @@ def _checked(counted: Charged) -> Charged:
             f"{down * across * layer.in_channels * layer.out_channels}"
         )
     return counted
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _shares(
@@ -400,10 +424,13 @@ def _shares(
 
 def _title(layer: Layer) -> str:
     if layer.kind not in ("conv", "linear"):
-        return f"{layer.kind} {layer.out_channels}"
+        about = "" if layer.kind in FAMILY_KINDS else layer.mode or layer.activation or ""
+        return " ".join(filter(None, (layer.kind, about, str(layer.out_channels))))
     title = f"{layer.in_channels}>{layer.out_channels}"
     if layer.kind == "linear":
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
+    if layer.transposed:
+        kind = f"transposed {kind}"
     down, across = layer.kernel_size
     return f"{kind} {down}x{across} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")
