@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDS", "bounds_of"]
 
 BOUNDS = ("compute", "memory", "calls")
-CALLS = ("calls", "joins", "kernels", "kernels_dressed", "layers", "passes", "products", "steps")
+CALLS = (
+    *("calls", "joins", "kernels", "kernels_dressed", "layers", "loops", "passes", "products"),
+    *("steps", "windows"),
+)
 COMPUTED = (
-    *("accumulations", "curves", "softmaxes"),  # of processors, beside what begins with macs
+    # of processors, beside what begins with macs
+    *("accumulations", "curves", "elus", "softmaxes", "softpluses"),
     *("adc_cycles", "chip_adds", "columns", "image", "roots", "rows", "subarrays", "tile_adds"),
 )
 FASTEST = 1e18  # bits a cycle of a memory of any speed
