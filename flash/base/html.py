@@ -15,13 +15,26 @@ if TYPE_CHECKING:
     Row: TypeAlias = Sequence[str] | str
     Part: TypeAlias = "str | tuple[Sequence[Row], int, bool]"
 
-__all__ = ["facts", "page"]
+__all__ = ["document", "facts", "page"]
 
 
 def page(parts: Iterable[Part]) -> str:
     """Return parts as HTML: paragraphs and tables, all text escaped."""
     inner = [_text(one) if isinstance(one, str) else _table(*one) for one in parts if one]
     return f'<div class="flash">{"".join(inner)}</div>'
+
+
+def document(title: str, parts: Iterable[Part]) -> str:
+    """Return parts as a page of its own, to be opened in a browser."""
+    style = (
+        "body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}"
+        "td,th{padding:.15em .7em;border-bottom:1px solid #ddd}"
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{_escaped(title)}</title><style>{style}</style></head>\n"
+        f"<body>{page(parts)}</body></html>\n"
+    )
 
 
 def facts(values: Mapping[str, object]) -> Part:

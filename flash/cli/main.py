@@ -226,6 +226,15 @@ def _evaluate(args: Namespace) -> int:
     return FOUND
 
 
+# cost
+
+
+def _cost(args: Namespace) -> int:
+    from .cost import cost
+
+    return cost(args)
+
+
 # sweep
 
 
@@ -389,6 +398,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "pareto": _pareto,
     "choose": _choose,
     "evaluate": _evaluate,
+    "cost": _cost,
     "sweep": _sweep,
     "measure": _measure,
     "calibrate": _calibrate,

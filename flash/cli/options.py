@@ -55,6 +55,8 @@ commands:
                flash choose blocks.csv --minimize loss --where "latency_ms <= 12"
   evaluate   score and costs of networks that you name
                flash evaluate densenet rram 0 1000 net.json
+  cost       what a network costs, layer by layer: an ONNX or torch.export file, or JSON
+               flash cost model.onnx --target raspberry-pi-4
   sweep      every network of a space, or a sample: how many fit, the best, tables of all
                flash sweep resnet rram --max-latency-ms 4 --top 5
   measure    run networks for real, here or on another machine, and time them
@@ -256,6 +258,12 @@ def _prepare_evaluate(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_cost(parser: ArgumentParser) -> None:
+    from .cost import prepare_cost
+
+    prepare_cost(parser)
+
+
 def _prepare_sweep(parser: ArgumentParser) -> None:
     from .sweep import prepare_sweep
 
@@ -329,6 +337,7 @@ _PREPARE = {
     "pareto": _prepare_pareto,
     "choose": _prepare_choose,
     "evaluate": _prepare_evaluate,
+    "cost": _prepare_cost,
     "sweep": _prepare_sweep,
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,

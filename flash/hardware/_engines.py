@@ -14,6 +14,7 @@ from ..base.checks import shown
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..networks.counting import need_connections
+from ..networks.layer import FAMILY_KINDS
 from ..networks.network import Network
 from ._samples import as_net, is_module
 
@@ -33,7 +34,7 @@ class TorchEngine:
     """A module in torch's eager mode, with random inputs."""
 
     def __init__(
-        self, module: nn.Module, input_shape: tuple[int, int, int], settings: dict[str, Any]
+        self, module: nn.Module, input_shape: tuple[int, ...], settings: dict[str, Any]
     ) -> None:
         cuda = settings["device"] == "cuda"
         self.cuda = cuda
@@ -44,7 +45,10 @@ class TorchEngine:
         self.module.to(device=device, dtype=dtype).eval()
         generator = torch.Generator().manual_seed(settings["seed"])
         shape = (settings["batch"], *input_shape)
-        self.x = torch.randn(shape, generator=generator).to(device=device, dtype=dtype)
+        if len(shape) == 2:  # token numbers
+            self.x = torch.zeros(shape, dtype=torch.long, device=device)
+        else:
+            self.x = torch.randn(shape, generator=generator).to(device=device, dtype=dtype)
         self.threads = torch.get_num_threads()
         torch.set_num_threads(settings["threads"])
         self.versions = {"torch": str(torch.__version__)}
@@ -75,6 +79,7 @@ class TableModule(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         need_connections(network, "running a network")
+        _refuse_foreign(network)
         self.network = network
         self.operations, self.norms_in, self.norms_out = (nn.ModuleDict() for _ in range(3))
         for number, layer in enumerate(network.layers):
@@ -125,7 +130,7 @@ class TableModule(nn.Module):
         if layer.kind in ("conv", "linear"):
             x = self.operations[name](_padded(x, layer))
         elif layer.kind == "pool":
-            x = _pooled(x, layer)
+            x = pooled(x, layer)
         elif layer.kind == "add":
             x = _added(x, read[1:], layer.channels)
         elif len(read) == 1:
@@ -136,6 +141,29 @@ class TableModule(nn.Module):
         if name in self.norms_out:
             x = self.norms_out[name](x)
         return x if layer.norm == "input" else _activated(x, layer)
+
+
+def _refuse_foreign(network: Network) -> None:
+    """Refuse rows that no module is written for."""
+    for number, layer in enumerate(network.layers):
+        what = layer.kind
+        if what in FAMILY_KINDS:
+            if layer.transposed:
+                what = "transposed conv"
+            elif layer.mode == "lp":
+                what = "pool of mode 'lp'"
+            elif layer.frames > 1 or layer.kernel_frames > 1:
+                what += " over frames"
+            elif layer.kind == "linear" and layer.height * layer.width > 1:
+                what += " of each position"
+            elif layer.reshaped:
+                what += " that reads another shape"
+            else:
+                continue
+        raise ArgumentError(
+            f"layers[{number}] is a {what}, which to_torch() does not write: a network that was "
+            "read from elsewhere is run as what it was read from"
+        )
 
 
 def _norm(channels: int, flat: bool) -> nn.Module:
@@ -150,7 +178,7 @@ def _activated(x: Tensor, layer: Layer) -> Tensor:
     return result
 
 
-def _pooled(x: Tensor, layer: Layer) -> Tensor:
+def pooled(x: Tensor, layer: Layer) -> Tensor:
     if layer.mode == "global_avg":
         return x.mean((2, 3), keepdim=True)
     if layer.mode == "zero":  # executed, as an eager runtime executes an edge that does nothing
@@ -199,12 +227,24 @@ def torch_module(net: Any, seed: int) -> nn.Module:
         return found.to_torch(seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return TableModule(found)
+        if all(_is_plain(layer) for layer in found.layers):
+            return TableModule(found)
+        from ._rebuilt import RebuiltModule
+
+        return RebuiltModule(found)
+
+
+def _is_plain(layer: Layer) -> bool:
+    """Whether a row is of a kind that families have, and reads maps as they are."""
+    by_position = layer.kind == "linear" and layer.height * layer.width > 1
+    framed = layer.frames > 1 or layer.kernel_frames > 1
+    other = layer.transposed or layer.reshaped or framed or by_position or layer.mode == "lp"
+    return layer.kind in FAMILY_KINDS and not other
 
 
 def onnx_bytes(
     net: Any,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     seed: int,
     opset: int = 17,
     batch: int | None = None,
@@ -234,7 +274,8 @@ def onnx_bytes(
                 return file.read()
     out = io.BytesIO()
     training = module.training
-    x = torch.zeros((batch or 1, *input_shape))
+    kind = torch.long if len(input_shape) == 1 else torch.float32  # token numbers
+    x = torch.zeros((batch or 1, *input_shape), dtype=kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, which needs no further package
         try:

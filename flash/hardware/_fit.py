@@ -306,7 +306,7 @@ class Fit:
 def equal_layers(networks: Sequence[Network]) -> list[int]:
     """Return for each network the number of the first one with the same layers.
 
-    What is between the convolutions and linear layers does not count: networks that differ by it
+    What is between the layers that multiply does not count: networks that differ by it
     alone are too near to judge one by the other.
     """
     seen: dict[Any, int] = {}
@@ -322,7 +322,7 @@ def equal_layers(networks: Sequence[Network]) -> list[int]:
                     one.out_width,
                 )
                 for one in net.counting_layers
-                if one.kind in ("conv", "linear")
+                if one.macs
             ),
             n,
         )
@@ -338,8 +338,12 @@ def layer_ranges(networks: Sequence[Network]) -> dict[str, Any]:
     dict
         The parts "network" and "layer" of a target's calibrated ranges.
     """
-    layers = [layer for net in networks for layer in net.counting_layers if layer.weights]
-    counted = [sum(layer.weights > 0 for layer in net.counting_layers) for net in networks]
+    each = [
+        [layer for layer in net.counting_layers if layer.kind in ("conv", "linear")]
+        for net in networks
+    ]
+    layers = [layer for some in each for layer in some]
+    counted = [len(some) for some in each]
     return {
         "network": {
             "macs": _bounds([net.macs for net in networks]),

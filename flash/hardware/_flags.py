@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ..base.names import Column
+from ..networks.layer import FAMILY_KINDS
+from ..networks.operations import FUSED, PASS
 from ._units import UNIT, unit_models
 
 TYPE_CHECKING = False
@@ -9,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..networks.network import Layer
-    from ..networks.operations import Charged
+    from ..networks.operations import Charged, Operation
     from . import Target
 
-__all__ = ["flags_for", "flags_of"]
+__all__ = ["flags_for", "flags_of", "uncharged"]
 
 
 def flags_for(
@@ -126,7 +129,7 @@ def flags_of(
     known = {
         **costs,
         "params": sum(layer.params for layer in layers),
-        "macs": sum(layer.macs for layer in weighted),
+        "macs": sum(layer.macs for layer in layers),
         "layers": len(weighted),
     }
     channels = kernel = 0
@@ -138,7 +141,8 @@ def flags_of(
             kernel = max(kernel, *layer.kernel_size)
     side = max(counted.input_shape[1:])
     flags = flags_for(target, family, known, channels, kernel, side, fewest)
-    flags += _flags_of_groups(target, family, layers) + _flags_of_activations(target, layers)
+    flags += _flags_of_groups(target, family, layers)
+    flags += _flags_of_uncharged(target, family, counted)
     flags += _flags_of_tile(target, counted)
     flags += _flags_of_features(target, family, counted)
     return flags + _flags_of_distance(target, family, counted, costs)
@@ -190,14 +194,51 @@ def _flags_of_groups(target: Target, family: str, layers: Sequence[Layer]) -> tu
     return (f"grouped convolutions on {target.name} are not calibrated: they are costed as dense",)
 
 
-def _flags_of_activations(target: Target, layers: Sequence[Layer]) -> tuple[str, ...]:
-    """Name the activations that cost nothing; relu and relu6 were in the networks measured."""
-    named = {one.activation for one in layers} - {None, "relu", "relu6"}
-    if not named:
-        return ()
-    return (
-        f"{target.name} charges nothing for the activations {', '.join(sorted(map(str, named)))}",
-    )
+def _flags_of_uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
+    """Name what costs nothing; relu and relu6 were in the networks measured."""
+    free = uncharged(target, family, counted)
+    told: tuple[str, ...] = ()
+    if free:
+        told = (f"{target.name} charges nothing for {', '.join(free)}",)
+    if target.kind not in ("cpu", "gpu") or "macs_products" in _known(target, family):
+        return told
+    if any(layer.kind == "matmul" for layer in counted.counting_layers):
+        told += (
+            f"{target.name} charges products of computed values as convolutions: no network of its "
+            "calibration had any",
+        )
+    return told
+
+
+def _known(target: Target, family: str) -> set[str]:
+    """Return the features that latency has a coefficient of."""
+    known = target.coefficients[target.set_for(family)]["latency_ms"]
+    return {name for name, value in known.items() if value}
+
+
+def uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
+    """Return what of a network costs nothing on a target though it takes work, each once.
+
+    Norms, activations and additions of a convolution's own, concatenations and pools are free on
+    many targets by the way they work, and are not among it.
+    """
+    asked: list[tuple[str, str, list[Operation]]] = []
+    for layer, row in zip(counted.layers, counted.rows, strict=True):
+        if not row:
+            continue
+        if layer.activation not in FUSED:  # its own pass, not the layer's
+            passes = [one for one in row if one[0] == PASS]
+            asked.append(("activations", str(layer.activation), passes))
+        elif layer.kind not in FAMILY_KINDS and layer.kind != "act":
+            mode = "" if layer.mode is None else f" ({layer.mode})"
+            asked.append(("rows", f"{layer.kind}{mode} rows", row))
+    free: dict[str, set[str]] = {"activations": set(), "rows": set()}
+    model = target.model(family) if asked else None
+    for what, name, row in asked:
+        if model is not None and not any(one[Column.LATENCY] for one in model.charge(row)):
+            free[what].add(name)
+    acts = ", ".join(sorted(free["activations"]))
+    return (*((f"the activations {acts}",) if acts else ()), *sorted(free["rows"]))
 
 
 def _flags_of_features(target: Target, family: str, counted: Charged) -> tuple[str, ...]:

@@ -24,10 +24,28 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Onnxruntime:
-    """A model in onnxruntime, with random inputs."""
+KINDS = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(bool)": "bool",
+    **{
+        f"tensor({sign}int{bits})": f"{sign}int{bits}"
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
+}
 
-    def __init__(self, model: str | bytes, settings: dict[str, Any]) -> None:
+
+class Onnxruntime:
+    """A model in onnxruntime, with random inputs; whole numbers are zeros, and masks ones.
+
+    image: its shape, for open sizes of an input beside the batch.
+    """
+
+    def __init__(
+        self, model: str | bytes, settings: dict[str, Any], image: Sequence[int] = ()
+    ) -> None:
         import numpy
         import onnxruntime
 
@@ -47,15 +65,22 @@ class Onnxruntime:
         random = numpy.random.RandomState(settings["seed"])
         self.feed: dict[str, Any] = {}
         for one in self.session.get_inputs():
-            shape = [settings["batch"], *one.shape[1:]]
+            shape = [settings["batch"], *one.shape[1:]] if one.shape else []
+            if len(shape) == len(image) + 1:
+                for axis, size in enumerate(image, 1):
+                    shape[axis] = shape[axis] if isinstance(shape[axis], int) else size
             if not all(isinstance(size, int) and size > 0 for size in shape):
                 raise Refused(f"input {one.name!r} has a shape that is not fixed: {one.shape}")
-            if isinstance(one.shape[0], int) and one.shape[0] != settings["batch"]:
+            if shape and isinstance(one.shape[0], int) and one.shape[0] != settings["batch"]:
                 raise Refused(f"the model has batch {one.shape[0]}, not {settings['batch']}")
-            if one.type not in ("tensor(float)", "tensor(float16)"):
-                raise Refused(f"input {one.name!r} is {one.type}, not of floating point")
-            kind = "float16" if one.type == "tensor(float16)" else "float32"
-            self.feed[one.name] = random.standard_normal(shape).astype(kind)
+            if one.type not in KINDS:
+                raise Refused(f"input {one.name!r} is {one.type}, no tensor of numbers")
+            kind = KINDS[one.type]
+            if kind.startswith("float"):
+                self.feed[one.name] = random.standard_normal(shape).astype(kind)
+            else:
+                first = 1 if "mask" in one.name.lower() else 0
+                self.feed[one.name] = numpy.full(shape, first, dtype=kind)
 
     def run(self) -> None:
         """Run one inference."""

@@ -62,7 +62,7 @@ def candidates(target: Target, column: str) -> tuple[str, ...]:
     """Return the features that a column may have.
 
     Those that the kind says (its COLUMN_FEATURES); else, where it has links, those that some
-    shipped set uses; else all.
+    set of the target uses; else all, of its WITH_BASE those that some set uses.
     """
     kind = KINDS[target.kind]
     named: dict[str, tuple[str, ...]] = getattr(kind, "COLUMN_FEATURES", {})
@@ -71,7 +71,8 @@ def candidates(target: Target, column: str) -> tuple[str, ...]:
     used = {f for one in target.coefficients.values() for f, v in one.get(column, {}).items() if v}
     if kind.LINKS:
         return tuple(f for f in kind.FEATURES if f in used)
-    return tuple(kind.FEATURES)
+    beside: tuple[str, ...] = getattr(kind, "WITH_BASE", ())
+    return tuple([f for f in kind.FEATURES if f not in beside or f in used])
 
 
 def names_of(target: Target, metric: str) -> list[tuple[str, str]]:

@@ -28,10 +28,17 @@ if TYPE_CHECKING:
         @property
         def architecture(self) -> Net | None: ...
 
-    # What users pass as a network; a path is that of an ONNX model or of JSON.
-    Subject: TypeAlias = Architecture | Network | Found | torch.nn.Module | str | os.PathLike[str]
+    class Proto(Protocol):
+        """An onnx.ModelProto."""
 
-__all__ = ["Sample", "as_net", "is_module", "label", "listed", "samples"]
+        def SerializeToString(self) -> bytes: ...
+
+    # What users pass as a network; a path is that of an ONNX model or of JSON, bytes are a model's.
+    Subject: TypeAlias = (
+        Architecture | Network | Found | torch.nn.Module | str | os.PathLike[str] | bytes | Proto
+    )
+
+__all__ = ["Sample", "as_net", "is_module", "label", "listed", "model_bytes", "samples"]
 
 
 class Sample(Record):
@@ -56,6 +63,16 @@ def is_module(value: object) -> bool:
     return torch is not None and isinstance(value, torch.nn.Module)
 
 
+def model_bytes(value: Any) -> bytes | None:
+    """Return the ONNX model that a value holds: of bytes and of onnx.ModelProto; else None."""
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if hasattr(value, "SerializeToString") and hasattr(value, "graph"):
+        found: bytes = value.SerializeToString()
+        return found
+    return None
+
+
 def as_net(
     value: Any, where: str = "net", input_shape: Sequence[int] = (3, 32, 32)
 ) -> Architecture | Network:
@@ -63,8 +80,9 @@ def as_net(
 
     Parameters
     ----------
-    value : Architecture, Network, SearchResult, torch module or path
-        The path of an ONNX model, or of the JSON of an architecture, a network or a result.
+    value : Architecture, Network, SearchResult, torch module, ONNX model or path
+        The path of an ONNX model, or of the JSON of an architecture, a network or a result; a model
+        may be bytes or an onnx.ModelProto too.
     where : str
         What to call it in errors.
     input_shape : (int, int, int)
@@ -81,6 +99,9 @@ def as_net(
         return value
     if is_module(value):
         return Network.from_torch(value, tuple(input_shape))
+    model = model_bytes(value)
+    if model is not None:
+        return Network.from_onnx(model)
     found = getattr(value, "architecture", None)
     if isinstance(found, Architecture):
         return found
@@ -95,8 +116,8 @@ def as_net(
             f"a network or a result, got {shown(path)}"
         )
     raise ArgumentTypeError(
-        f"{where} must be an Architecture, a Network, a torch module or the path of an .onnx or "
-        f".json file, got {shown(value)} ({type(value).__name__})"
+        f"{where} must be an Architecture, a Network, a torch module, an ONNX model or the path of "
+        f"an .onnx or .json file, got {shown(value)} ({type(value).__name__})"
     )
 
 

@@ -38,7 +38,7 @@ def is_list(value: object) -> bool:
 
     return (
         (hasattr(value, "__next__") or has_items(value))
-        and not isinstance(value, (os.PathLike, dict))
+        and not isinstance(value, (os.PathLike, dict, bytes, bytearray))
         and not is_module(value)
         and not hasattr(value, "layers")
     )
@@ -79,9 +79,12 @@ def checked_settings(
     return settings
 
 
-def checked_shape(given: Sequence[int] | None) -> tuple[int, int, int] | None:
+def checked_shape(given: Sequence[int] | int | None) -> tuple[int, ...] | None:
+    """Return an image's shape, or a length alone: so many token numbers."""
     if given is None:
         return None
+    if isinstance(given, int):
+        return (integer("input_shape", given, 1, 1 << 24),)
     from ..networks.network import image_shape
 
     return image_shape(given)
@@ -105,22 +108,28 @@ def refuse_device(settings: dict[str, Any]) -> None:
 
 
 def series_item(
-    net: Any, place: int, input_shape: tuple[int, int, int] | None, settings: dict[str, Any]
+    net: Any, place: int, input_shape: tuple[int, ...] | None, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a network as the series takes it: its name, its key, its layers as data."""
     import hashlib
     import json
 
     from ..networks.architecture import Architecture
-    from ._samples import as_net, is_module, label
+    from ._samples import as_net, is_module, label, model_bytes
 
     subject: dict[str, Any] | None
     source = net
-    shape = input_shape or (3, 32, 32)
-    onnx = isinstance(net, (str, os.PathLike)) and os.fsdecode(net).endswith(".onnx")
+    shape: tuple[int, ...] = input_shape or (3, 32, 32)
+    held = model_bytes(net)
+    file = isinstance(net, (str, os.PathLike)) and os.fsdecode(net).endswith(".onnx")
+    onnx = file or held is not None
+    given = os.path.basename(os.fsdecode(net)) if file else "model.onnx"
+    if held is not None:
+        source = net = held
     if onnx and settings["runtime"] == "torch":
         raise ArgumentError(
-            "runtime must be 'onnxruntime' for an ONNX model, got 'torch' for " + os.fsdecode(net)
+            "runtime must be 'onnxruntime' for an ONNX model, got 'torch' for "
+            + (os.fsdecode(net) if file else given)
         )
     try:
         found = as_net(net, f"net[{place}]", shape)
@@ -128,7 +137,7 @@ def series_item(
         if not onnx and not is_module(net):
             raise
         unread = str(error)
-        subject, title = None, os.path.basename(os.fsdecode(net)) if onnx else type(net).__name__
+        subject, title = None, given if onnx else type(net).__name__
         if is_module(net):
             module: Any = net
             title += f"-{sum(p.numel() for p in module.parameters())}"
@@ -144,10 +153,13 @@ def series_item(
             own = (3, found.resolution, found.resolution)
         else:
             subject, own = {"network": found.to_dict()}, found.input_shape
-        if input_shape is not None and input_shape != own:
-            raise ArgumentError(f"input_shape must be {own} for net[{place}], got {input_shape}")
-        shape = own
-        title = os.path.basename(os.fsdecode(net)) if onnx else label(found)
+        if not is_module(net):  # that is run as it was read
+            if input_shape is not None and input_shape != own:
+                raise ArgumentError(
+                    f"input_shape must be {own} for net[{place}], got {input_shape}"
+                )
+            shape = own
+        title = given if file else label(found)
         if not onnx and not is_module(net):
             source = found
     key = json.dumps([subject, title], sort_keys=True)
@@ -170,7 +182,7 @@ def engine_opener(settings: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
         model = made.get(item["key"])
         if model is None:
             model = made[item["key"]] = onnx_of(item, settings["seed"])
-        return Onnxruntime(model, settings)
+        return Onnxruntime(model, settings, item["shape"])
 
     def open_torch(item: dict[str, Any]) -> Any:
         from ._engines import TorchEngine, torch_module
@@ -182,6 +194,8 @@ def engine_opener(settings: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
 
 def onnx_of(item: dict[str, Any], seed: int) -> bytes:
     source = item["source"]
+    if isinstance(source, bytes):
+        return source
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             return file.read()

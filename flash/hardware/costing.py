@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from ..base.checks import public, suggesting
+from ..base.checks import json_text, public, suggesting
 from ..base.names import Column
 from ..base.record import Record, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.operations import Charged, charged, operations
-from ._flags import flags_for, flags_of
+from ..networks.layer import FAMILY_KINDS
+from ..networks.operations import MAX_PRODUCT, Charged, charged, operations
+from ._flags import flags_for, flags_of, uncharged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from typing import Any
+
     from ..networks.cell_networks import Net
+    from ..networks.memory import Memory
     from ..networks.network import Layer, Network
     from . import Target
 
@@ -28,6 +34,7 @@ __all__ = [
 ]
 
 MAX_KEPT = 8  # costs that a network keeps
+KIB = 1024.0
 
 
 @suggesting
@@ -41,12 +48,30 @@ class LayerCost(Record):
     latency_ms : float
     energy_mj, area_mm2 : float or None
         None where the target does not model it.
+    share : float
+        Of the network's latency, 0 to 1.
+    macs, params : int
+    bytes : float
+        Read and written for one image, parameters included (`Layer.bytes_read`).
+    bound : {"compute", "memory", "calls", None}
+        What takes most of its time by the target's own model: products; numbers that are read,
+        written or laid out; or what each operation takes whatever its size. None where it takes
+        none. ``flash/hardware/_bounds.py`` says how that is told.
+    memory_kib : float or None
+        Of all values that are there while it runs: see `Network.peak_memory_kib`. None where the
+        network's connections are not known.
     """
 
     name: str
     latency_ms: float
     energy_mj: float | None
     area_mm2: float | None
+    share: float = 0.0
+    macs: int = 0
+    params: int = 0
+    bytes: float = 0.0
+    bound: str | None = None
+    memory_kib: float | None = None
 
 
 @public
@@ -68,6 +93,13 @@ class Cost(Record):
         shares add up to the whole but for rounding.
     flags : tuple of str
         What lies outside the range that the target was calibrated in.
+    peak_memory_kib : float or None
+        Of the values while it runs (`Network.peak_memory_kib`), rows that do not count included
+        where the target runs them; None where the network's connections are not known.
+    weights_kib : float
+        Of the parameters at their bits.
+    target : str
+        Its name.
     """
 
     latency_ms: float
@@ -75,24 +107,69 @@ class Cost(Record):
     area_mm2: float | None
     by_layer: tuple[LayerCost, ...] = later(())
     flags: tuple[str, ...] = later(())
+    peak_memory_kib: float | None = later(None)
+    weights_kib: float = later(0.0)
+    target: str = ""
+
+    def table(self, top: int | None = None) -> str:
+        """Return the layers as a text table, with totals and notes.
+
+        Parameters
+        ----------
+        top : int, optional
+            Only so many layers, those that take longest; default all of them.
+        """
+        from ..base.checks import integer
+        from ._cost_page import text
+
+        return text(self, None if top is None else integer("top", top, 1))
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data, layers included."""
+        from ._cost_page import data
+
+        return data(self)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return it as JSON text, layers included, and write it where a path is given."""
+        return json_text(self.to_dict(), path, indent=1)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, *, top: int | None = None) -> str:
+        """Return a page with the table of layers, and write it where a path is given.
+
+        Parameters
+        ----------
+        path : str or path, optional
+        top : int, optional
+            Only so many layers, those that take longest; default all of them.
+        """
+        from ..base.checks import integer, write_text_atomic
+        from ..base.html import document
+        from ._cost_page import parts
+
+        top = None if top is None else integer("top", top, 1)
+        html = document(f"Cost on {self.target}", parts(self, top))
+        if path is not None:
+            write_text_atomic(path, html)
+        return html
 
     def _repr_html_(self) -> str:
         from ..base.html import page
-        from ..base.names import COSTS
+        from ._cost_page import parts
 
-        names = [name for name in COSTS if getattr(self, name) is not None]
-        rows = [["layer", *names]]
-        for one in (*self.by_layer, self):
-            name = one.name if isinstance(one, LayerCost) else "in all"
-            rows.append([name, *(f"{getattr(one, column):.6g}" for column in names)])
-        return page([(rows, 1, True), *(f"note: {flag}" for flag in self.flags)])
+        return page(parts(self, None))
 
 
-def cost(target: Target, net: Net) -> Cost:
+def cost(target: Target, net: Net, strict: bool = False) -> Cost:
     """Charge one network; see `Target.cost`.
 
     A network keeps its costs on the last few targets: neither of them changes.
     """
+    if strict:
+        _refuse_uncharged(target, net)
     kept: dict[int, tuple[Target, Cost]] = getattr(net, "__dict__", {}).get("_costs") or {}
     found = kept.get(id(target))  # in one step, for other threads may clear it
     if found is not None:
@@ -105,6 +182,17 @@ def cost(target: Target, net: Net) -> Cost:
         kept.clear()
     kept[id(target)] = (target, result)  # holding the target keeps its id its own
     return result
+
+
+def _refuse_uncharged(target: Target, net: Net) -> None:
+    target = own_tile(target, net)
+    family, counted = family_and_charged(net, target)
+    free = uncharged(target, family, counted)
+    if free:
+        raise ArgumentError(
+            f"net has what target {target.name!r} has no cost for: {', '.join(free)}; without "
+            "strict=True it is charged for the rest"
+        )
 
 
 def own_tile(target: Target, net: Net) -> Target:
@@ -131,14 +219,74 @@ def _cost(target: Target, net: Net) -> Cost:
         "area_mm2": area if "area_mm2" in modelled else None,
     }
     # The rest is worked out when it is asked for. It must not hold the network, which keeps this.
+    memory = _memory_later(net, target, counted)
     return Cost(
         latency,
         costs["energy_mj"],
         costs["area_mm2"],
-        by_layer=deferred(lambda: _shares(target, family, counted, costs)),
+        by_layer=deferred(
+            lambda: _told(target, family, counted, _shares(target, family, counted, costs), memory)
+        ),
         flags=deferred(
             lambda: flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
         ),
+        peak_memory_kib=deferred(lambda: None if (held := memory()) is None else held.peak_kib),
+        weights_kib=deferred(
+            lambda: sum(one.weights_bytes for one in counted.counting_layers) / KIB
+        ),
+        target=target.name,
+    )
+
+
+def _memory_later(net: Net, target: Target, counted: Charged) -> Callable[[], Memory | None]:
+    """Return what works out a network's memory when asked, without holding the network."""
+    from ..networks.architecture import Architecture
+
+    inputs, outputs, connected = None, None, True
+    if not isinstance(net, Architecture):
+        network = _run_as(net, target)
+        inputs, outputs, connected = network.counted, network.outputs, network.connected
+    layers, image = counted.layers, counted.input_shape
+    found: list[Memory] = []
+
+    def memory() -> Memory | None:
+        if not connected:
+            return None
+        if not found:
+            from ..networks.memory import scheduled
+
+            found.append(scheduled(layers, image, inputs, outputs))
+        return found[0]
+
+    return memory
+
+
+def _told(
+    target: Target,
+    family: str,
+    counted: Charged,
+    shares: tuple[LayerCost, ...],
+    memory: Callable[[], Memory | None],
+) -> tuple[LayerCost, ...]:
+    """Return rows' shares with what else is told of each."""
+    from ._bounds import bounds_of
+
+    total = sum(one.latency_ms for one in shares)
+    bounds = bounds_of(target, family, counted, [one.latency_ms for one in shares])
+    held = memory()
+    return tuple(
+        LayerCost(
+            *(one.name, one.latency_ms, one.energy_mj, one.area_mm2),
+            share=one.latency_ms / total if total else 0.0,
+            macs=layer.macs if counts else 0,
+            params=layer.params if counts else 0,
+            bytes=layer.bytes_read + layer.bytes_written if counts else 0.0,
+            bound=bounds[number],
+            memory_kib=None if held is None else held.by_row[number],
+        )
+        for number, (one, layer, counts) in enumerate(
+            zip(shares, counted.layers, counted.counts, strict=True)
+        )
     )
 
 
@@ -216,6 +364,12 @@ def _run_as(net: object, target: Target | None) -> Network:
 def _checked(counted: Charged) -> Charged:
     if counted.too_large is not None:
         layer = counted.layers[counted.too_large]
+        if layer.weights <= MAX_PRODUCT:
+            raise ArgumentError(
+                f"net is too large to cost: layers[{counted.too_large}] ({layer.kind}) must read "
+                f"and write at most 2**60 numbers, got {_times(layer.shape_in)} and "
+                f"{_times(layer.shape_out)}"
+            )
         down, across = layer.kernel_size
         raise ArgumentError(
             "net is too large to cost: kernel^2 x in_channels x out_channels of "
@@ -223,6 +377,10 @@ def _checked(counted: Charged) -> Charged:
             f"{down * across * layer.in_channels * layer.out_channels}"
         )
     return counted
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _shares(
@@ -266,10 +424,13 @@ def _shares(
 
 def _title(layer: Layer) -> str:
     if layer.kind not in ("conv", "linear"):
-        return f"{layer.kind} {layer.out_channels}"
+        about = "" if layer.kind in FAMILY_KINDS else layer.mode or layer.activation or ""
+        return " ".join(filter(None, (layer.kind, about, str(layer.out_channels))))
     title = f"{layer.in_channels}>{layer.out_channels}"
     if layer.kind == "linear":
         return f"linear {title}"
     kind = "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
+    if layer.transposed:
+        kind = f"transposed {kind}"
     down, across = layer.kernel_size
     return f"{kind} {down}x{across} {title}" + (f" /{layer.stride}" if layer.stride > 1 else "")

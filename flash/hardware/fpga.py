@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, integer, real, table
 from ..networks.families import FAMILIES
+from ..networks.operations import CONVOLUTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def missing(parameters: Mapping[str, Any], operations: Any) -> str | None:
     """
     units = parameters["units"]
     for kind, kernel, into, out, groups, *_ in operations:
-        if kind:
+        if kind not in CONVOLUTIONS:
             continue
         name = "depthwise" if groups == into > 1 else "conv"
         if name == "conv" and kernel == 1 and groups == 1 and "pointwise" in units:

@@ -7,7 +7,19 @@ launch of each: `kernels` (convolutions with what is launched beside them), `joi
 
 from __future__ import annotations
 
-from .cpu import ALIKE, COLUMNS, FEATURES, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
+from .cpu import (
+    ALIKE,
+    COLUMNS,
+    FEATURES,
+    GROUPED,
+    LINKS,
+    QUANTUM,
+    SCALE,
+    WITH_BASE,
+    array,
+    check_links,
+    links,
+)
 
 FASTEST_MACS_PER_MS = 1e10  # more than graphics processors do of one image's layers
 
@@ -20,6 +32,7 @@ __all__ = [
     "LINKS",
     "QUANTUM",
     "SCALE",
+    "WITH_BASE",
     "array",
     "check_links",
     "links",

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         batch: int = 1,
         dtype: str = "float32",
         clock: str = "wall",
-        input_shape: Sequence[int] | None = None,
+        input_shape: Sequence[int] | int | None = None,
         time_limit_s: float = 10.0,
         passes: int = 6,
         pin: bool = True,
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         batch: int = 1,
         dtype: str = "float32",
         clock: str = "wall",
-        input_shape: Sequence[int] | None = None,
+        input_shape: Sequence[int] | int | None = None,
         time_limit_s: float = 10.0,
         passes: int = 6,
         pin: bool = True,
@@ -85,7 +85,7 @@ def measure(
     batch: int = 1,
     dtype: str = "float32",
     clock: str = "wall",
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int] | int | None = None,
     time_limit_s: float = 10.0,
     passes: int = 6,
     pin: bool = True,
@@ -97,8 +97,9 @@ def measure(
 
     Parameters
     ----------
-    net : Architecture, Network, SearchResult, torch module or path, or a list of these
-        Paths are those of ONNX models, or of JSON files of an architecture, network or result.
+    net : Architecture, Network, SearchResult, torch module, ONNX model or path, or a list of these
+        Paths are those of ONNX models, or of JSON files of an architecture, network or result; a
+        model may be bytes or an onnx.ModelProto too. Modules and models are run as they are.
     runtime : {"torch", "onnxruntime"}
         torch: its eager mode.
     threads : int, default 1
@@ -110,8 +111,8 @@ def measure(
         onnxruntime takes float32 only; an ONNX model has its own.
     clock : {"wall", "cpu"}
         Processor time leaves out what other processes take; on one thread of a CPU only.
-    input_shape : (int, int, int), default that of the network, (3, 32, 32) for a module
-        Channels, height and width of the image.
+    input_shape : (int, int, int) or int, default that of the network, (3, 32, 32) for a module
+        Channels, height and width of the image; a length alone means so many token numbers.
     time_limit_s : float, default 10
         For each network, warm-up included: a soft limit, five runs of each pass are always made.
     passes : int, default 6
@@ -230,7 +231,7 @@ def export_measuring(
     device: str = "cpu",
     batch: int = 1,
     clock: str = "wall",
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int] | int | None = None,
     time_limit_s: float = 10.0,
     passes: int = 6,
     pin: bool = True,
@@ -271,7 +272,7 @@ def export_measuring(
     )
     shape = checked_shape(input_shape)
     series = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
-    if not all(isinstance(item["source"], (str, os.PathLike)) for item in series):
+    if not all(isinstance(item["source"], (str, os.PathLike, bytes)) for item in series):
         from ..base.extras import require
 
         require("export_measuring(), which writes ONNX models,", "onnx", "torch", "onnx")

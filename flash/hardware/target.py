@@ -10,7 +10,17 @@ import os
 
 from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
-from ..base.checks import choice, faults, json_text, parse_json, public, read_text, shipped, shown
+from ..base.checks import (
+    choice,
+    faults,
+    flag,
+    json_text,
+    parse_json,
+    public,
+    read_text,
+    shipped,
+    shown,
+)
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
@@ -360,12 +370,16 @@ class Target(Record):
             )
         return filled
 
-    def cost(self, net: Net) -> Cost:
+    def cost(self, net: Net, *, strict: bool = False) -> Cost:
         """Charge one network.
 
         Parameters
         ----------
         net : Architecture or Network
+        strict : bool, default False
+            Refuse a network with rows that the target has no cost for, such as products of computed
+            values on crossbars, which hold weights. Otherwise they cost nothing, and `Cost.flags`
+            names them.
 
         Returns
         -------
@@ -377,11 +391,11 @@ class Target(Record):
         ArgumentTypeError
             If `net` is neither.
         ArgumentError
-            If a layer is too large to be counted in 62 bits.
+            If a layer is too large to be counted in 62 bits, or has no cost and `strict` is True.
         """
         from .costing import cost
 
-        return cost(self, net)
+        return cost(self, net, flag("strict", strict))
 
     def interval(self, net: Net, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """Return prediction intervals of a network's costs.

@@ -47,7 +47,7 @@ def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
     last)."""
     from array import array
 
-    from ..networks.operations import CONV, charged
+    from ..networks.operations import CONVOLUTIONS, charged
 
     names = [part.name for part in design.parts]
     rows: list[list[tuple[float, ...]]] = [[] for _ in names]
@@ -61,7 +61,7 @@ def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
             cell = last
         for one in operations:
             kind, kernel, into, out, groups, height, width, across, _, _, reads, _ = one
-            if kind != CONV:
+            if kind not in CONVOLUTIONS:
                 continue
             own = bits[cell]
             packed.setdefault(own, array("q")).extend(one)

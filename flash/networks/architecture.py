@@ -161,6 +161,16 @@ class Architecture(Record):
         """Multiply-accumulates of convolutions and linear layers, for one image."""
         return self._network.macs
 
+    @property
+    def weights_kib(self) -> float:
+        """The parameters at 32 bits, in KiB; see `Network.weights_kib`."""
+        return self._network.weights_kib
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
+        return self._network.peak_memory_kib
+
     def links_into(self, cell: int, layer: int) -> tuple[int, ...]:
         """Return which channels reach a layer over long-range links, in rising order.
 

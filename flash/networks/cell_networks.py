@@ -165,6 +165,16 @@ class CellNetwork(Record):
         """Multiply-accumulates of convolutions and linear layers, for one image."""
         return self._network.macs
 
+    @property
+    def weights_kib(self) -> float:
+        """The parameters at 32 bits, in KiB; see `Network.weights_kib`."""
+        return self._network.weights_kib
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
+        return self._network.peak_memory_kib
+
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return the network as a torch module, ready to train; see `Architecture.to_torch`.
 

@@ -117,10 +117,16 @@ def nn_degree(
     with: `Architecture.network` labels them, and `Network.from_torch` and `Network.from_onnx` do
     where `Architecture.to_torch` or `to_onnx` made what they read. In any other network a cell is a
     maximal run, in the order of the table, of convolutions of one output size, stem and shortcut
-    convolutions included; compare its NN-Degree with that of other networks read alike. Of what an
-    add or a concat joins, the input with the most convolutions behind it is the main path. An
-    input with fewer has skipped layers and counts as skip links; one with as many is a parallel
-    branch and does not.
+    convolutions included, cut again where the width changes by a quarter or more: at a residual
+    sum of another width than the one before, or in a chain without joins at such a convolution.
+    Compare its NN-Degree with that of other networks read alike. Of what an add or a concat joins,
+    the input with the most convolutions behind it is the main path. An input with fewer has
+    skipped layers and counts as skip links; one with as many is a parallel branch and does not.
+
+    What only weighs a larger map, such as squeeze and excitation, does not count, and what has one
+    input and is no convolution is passed through. A linear layer of each of several positions is a
+    convolution of kernel 1; so a transformer has an NN-Degree (reconstruction: the paper has
+    convolutional networks alone).
 
     Either way it follows width and hardly depth; compare it with parameters and MACs before
     relying on its ranking.

@@ -29,7 +29,15 @@ from ..base.checks import (
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import MAX_SEED
-from .layer import KINDS, MAX_CHANNELS, MAX_LAYERS, MAX_SIDE, Layer, row_numbers
+from .layer import (
+    FAMILY_KINDS,
+    KINDS,
+    MAX_CHANNELS,
+    MAX_LAYERS,
+    MAX_POSITIONS,
+    Layer,
+    row_numbers,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +48,9 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["Layer", "Network"]
+
+_WEIGHTED = ("conv", "linear", "matmul", "embedding", "recurrent")  # whose out_channels are said
+_SEVERAL = ("add", "concat", "mul", "move", "elementwise", "scale", "reduce", "recurrent", "pool")
 
 
 @public
@@ -100,7 +111,7 @@ class Network(Record):
                 if self.connected
                 else _loose(number, layer)
             )
-            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+            shapes.append(layer.shape_out)
         if not rows:
             raise ArgumentError("layers must be at least one, got none")
         state["layers"] = tuple(rows)
@@ -162,7 +173,7 @@ class Network(Record):
             try:
                 if image is None or not connected:
                     layer = _said(number, data)
-                    image = image or (layer.in_channels, layer.height, layer.width)
+                    image = image or layer.shape_in
                 else:
                     layer = _complete(number, data, shapes, image)
             except FormatError:
@@ -172,7 +183,7 @@ class Network(Record):
             except ArgumentTypeError as error:
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
-            shapes.append((layer.out_channels, layer.out_height, layer.out_width))
+            shapes.append(layer.shape_out)
         net = cls(tuple(rows), image or (3, 32, 32), outputs, connected)
         from .operations import charged
 
@@ -182,28 +193,39 @@ class Network(Record):
         return net
 
     @classmethod
-    def from_torch(cls, module: Any, input_shape: Sequence[int] = (3, 32, 32)) -> Network:
+    def from_torch(
+        cls,
+        module: Any,
+        input_shape: Sequence[int] | None = None,
+        *,
+        example: Any = None,
+    ) -> Network:
         """Read a network from a torch module.
 
         Parameters
         ----------
-        module : torch.nn.Module
-            Is run once in evaluation mode, on zeros or on torch's meta device, and left as it
-            was, with all that it keeps between calls.
-        input_shape : (int, int, int), default (3, 32, 32)
-            Channels, height and width of the image.
+        module : torch.nn.Module or torch.export.ExportedProgram
+            Is run once in evaluation mode, on torch's meta device, which computes no values, and
+            left as it was, with all that it keeps between calls. One that asks for values is run
+            on zeros, without its large products. Scripted, traced, compiled and quantised modules
+            are read too.
+        input_shape : sequence of int, default (3, 32, 32)
+            Of the input without the batch: (channels, height, width), or as many axes as the
+            module takes. A length alone stands for token numbers.
+        example : tensor, tuple or dict, optional
+            What the module is called with instead, with the batch: a tuple of arguments, or a
+            dictionary of named ones. Only shapes and types count, unless the module asks for
+            values.
 
         Returns
         -------
         Network
-            Convolutions (2-d, of any kernel, stride, padding, dilation and groups), linear layers,
-            poolings, additions and concatenations, with batch norms as the `norm` of the layer
-            that they belong to. Activations are noted with the layer that they follow, where it has
+            Its operators as `Layer` tells them, with batch norms as the `norm` of the layer that
+            they belong to. Activations are noted with the layer that they follow, where it has
             a place for them (`Layer.activation`). Dropout and reshaping cost nothing and are left
-            out. A product of two maps, as in squeeze and excitation, stands
-            for its larger factor, and the other is handed out, so that it counts. A weight that is
-            used more than once counts where it is used first, and what weights are computed of,
-            such as gains, counts with them: `Layer.extra_params`. Cells are told by modules with an
+            out. A weight that is used more than once counts where it is used first, and what
+            weights are computed of, such as gains, counts with them: `Layer.extra_params`; what is
+            computed of weights alone is taken as a weight. Cells are told by modules with an
             attribute ``flash_cell``, as `Architecture.to_torch` makes them; without it see
             `flash.nn_degree`.
 
@@ -213,21 +235,30 @@ class Network(Record):
             If torch is not installed.
         UnknownOperatorsError
             If the module does what no layer stands for, or reads what it computes where that cannot
-            be seen; the message names each operator, the submodule that calls it, and what is
-            supported.
+            be seen; the message names each operator and the submodule that calls it.
         ArgumentError, ArgumentTypeError
-            If an argument is not accepted, such as a scripted, traced or exported module, or the
-            module fails on an image of this shape.
+            If an argument is not accepted, or the module fails on an input of this shape.
+
+        Warns
+        -----
+        UserWarning
+            If what it does depends on values of its input, or weights are stored that nothing is
+            made of.
         """
         from ..base.extras import require
 
         require("from_torch()", "torch", "torch")
         from .reading.torch_module import read_module
 
-        return read_module(module, image_shape(input_shape))
+        shape = None if input_shape is None else _input_axes(input_shape)
+        return read_module(module, shape, example)
 
     @classmethod
-    def from_onnx(cls, source: str | os.PathLike[str] | bytes) -> Network:
+    def from_onnx(
+        cls,
+        source: str | os.PathLike[str] | bytes,
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    ) -> Network:
         """Read a network from an ONNX file.
 
         Parameters
@@ -236,6 +267,9 @@ class Network(Record):
             A file, or its content: of opset 13 or later, with one image as input whose batch size
             may be open and whose other sizes are fixed. Only the structure and small constants
             are read: weights may be in external files that are not there.
+        input_shape : sequence of int, or dict of them, optional
+            Sizes of the input where the file leaves them open, with the batch or without; of
+            several inputs by their names.
 
         Returns
         -------
@@ -259,7 +293,7 @@ class Network(Record):
         require("from_onnx()", "onnx", "onnx")
         from .reading.onnx_file import read_onnx
 
-        return read_onnx(source)
+        return read_onnx(source, input_shape)
 
     @cached
     def counted(self) -> list[tuple[int, ...] | None] | None:
@@ -292,6 +326,28 @@ class Network(Record):
         """Multiply-accumulates of convolutions and linear layers that count, for one image."""
         return sum(layer.macs for layer in self.counting_layers)
 
+    @cached
+    def weights_kib(self) -> float:
+        """Parameters of the layers that count, at the bits that they are stored with, in KiB."""
+        return sum(layer.weights_bytes for layer in self.counting_layers) / 1024.0
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that the network's values take while it runs one image, in KiB.
+
+        Row by row in the order of the table, the image included and parameters not; a value is
+        freed after its last reader, and views share memory. Norms, activations and sums are made in
+        place where onnxruntime makes them so: ``flash/networks/memory.py`` has the whole schedule.
+
+        Raises
+        ------
+        ArgumentError
+            If its connections are not known.
+        """
+        from .memory import memory_of
+
+        return memory_of(self).peak_kib
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -302,8 +358,8 @@ class Network(Record):
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return a torch module of these layers, ready to train: what `flash.measure` runs.
 
-        Of a network that was imported it is not the original: products stand for their larger
-        factor (see `from_torch`), and weights are drawn anew.
+        Of a network that was imported it is not the original: weights are drawn anew. It is written
+        of rows of the kinds that the families are made of, and no others.
 
         Parameters
         ----------
@@ -314,6 +370,8 @@ class Network(Record):
         ------
         MissingExtraError
             If torch is not installed.
+        ArgumentError
+            If it has a row of another kind.
         """
         from ..base.extras import require
 
@@ -414,21 +472,42 @@ class Network(Record):
     def _totals(self) -> str:
         out = sum(inputs is None for inputs in self.counted or ())
         left = f"; layers that do not count: {out}" if out else ""
-        return f"{len(self.layers)} layers, {self.params:,} params, {self.macs:,} macs{left}"
+        memory = f", {self.weights_kib:,.1f} KiB of weights"
+        if self.connected:
+            memory += f", {self.peak_memory_kib:,.1f} KiB of values at most"
+        counts = f"{self.params:,} params, {self.macs:,} macs"
+        return f"{len(self.layers)} layers, {counts}{memory}{left}"
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Return titles and the layers."""
         head = (
-            "row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs", "from"
-        )  # fmt: skip
+            *("row", "kind", "in", "out", "k", "s", "groups", "reads", "params", "macs"),
+            *("KiB read", "written", "from"),
+        )
         lines: list[tuple[str, ...]] = [head]
         for number, layer in enumerate(self.layers):
-            side = f"{layer.height}x{layer.width}"
+            side = f"{layer.frames * layer.height}x{layer.width}"
             window = (_sides(layer.kernel_size), _sides(layer.strides))
             counts = (f"{layer.params:,}", f"{layer.macs:,}")
+            moved = [f"{one / 1024:,.1f}" for one in (layer.bytes_read, layer.bytes_written)]
             texts = map(str, (layer.in_channels, layer.out_channels, *window, layer.groups))
-            lines.append((str(number), layer.kind, *texts, side, *counts, _names(layer.inputs)))
+            lines.append(
+                (str(number), _kind(layer), *texts, side, *counts, *moved, _names(layer.inputs))
+            )
         return lines
+
+
+def _input_axes(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, int) and not isinstance(shape, bool):
+        shape = (shape,)
+    if not is_list(shape) or not 0 < len(shape) <= 6:
+        raise ArgumentError(
+            "input_shape must be (channels, height, width), a length alone for token numbers, or up "
+            f"to six sizes without the batch, got {shown(shape)}"
+        )
+    return tuple(
+        integer(f"input_shape[{place}]", side, 1, MAX_CHANNELS) for place, side in enumerate(shape)
+    )
 
 
 def image_shape(shape: Any) -> tuple[int, int, int]:
@@ -441,8 +520,8 @@ def image_shape(shape: Any) -> tuple[int, int, int]:
     channels, height, width = shape
     return (
         integer("input_shape[0]", channels, 1, MAX_CHANNELS),
-        integer("input_shape[1]", height, 1, MAX_SIDE),
-        integer("input_shape[2]", width, 1, MAX_SIDE),
+        integer("input_shape[1]", height, 1, MAX_POSITIONS),
+        integer("input_shape[2]", width, 1, MAX_POSITIONS),
     )
 
 
@@ -454,9 +533,12 @@ def _connected(
 ) -> Layer:
     """Return a row with its inputs, after a check of the shape that it reads."""
     if layer.inputs is None:
-        layer = layer.replace(inputs=(number - 1,))
+        layer = layer.replace(inputs=() if layer.kind == "input" else (number - 1,))
+    if layer.kind not in FAMILY_KINDS or layer.reshaped:
+        _check_foreign(number, layer, shapes, image)
+        return layer
     expected = _shape_in(number, layer, shapes, image)
-    got = (layer.in_channels, layer.height, layer.width)
+    got = layer.shape_in
     if got == expected:
         return layer
     remedy = ""
@@ -470,6 +552,50 @@ def _connected(
         f"layers[{number}] ({layer.kind}) must read {_size(expected)} "
         f"from {_names(layer.inputs)}, got {_size(got)}{remedy}"
     )
+
+
+def _check_foreign(
+    number: int,
+    layer: Layer,
+    shapes: list[tuple[int, int, int]],
+    image: tuple[int, int, int],
+) -> None:
+    """Check that a row reads what its inputs hand on: as many numbers, where all are read."""
+    where = f"layers[{number}] ({layer.kind})"
+    inputs = layer.inputs or ()
+    _check_above(number, where, inputs)
+    if layer.kind in ("input", "move"):
+        return
+    channels, height, width = layer.shape_in
+    wanted = height * width if layer.kind == "embedding" else channels * height * width
+    got = image if inputs[0] < 0 else shapes[inputs[0]]
+    if not layer.reshaped and layer.kind != "embedding" and got != layer.shape_in:
+        raise ArgumentError(
+            f"{where} must read {_size(got)} from {_names(inputs)}, got {_size(layer.shape_in)}; "
+            "reshaped=True reads as many numbers in another shape"
+        )
+    if got[0] * got[1] * got[2] != wanted:
+        raise ArgumentError(
+            f"{where} must read the {got[0] * got[1] * got[2]} numbers of {_names(inputs[:1])}, "
+            f"got {wanted}"
+        )
+    if layer.kind == "matmul":
+        if len(inputs) != 2:
+            raise ArgumentError(f"{where}: inputs must be two rows, got {len(inputs)}")
+        other = image if inputs[1] < 0 else shapes[inputs[1]]
+        wanted = layer.in_channels // layer.groups * layer.out_channels
+        if other[0] * other[1] * other[2] != wanted:
+            raise ArgumentError(
+                f"{where}: {_names(inputs[1:])} must hand on {wanted} numbers, got {_size(other)}"
+            )
+    elif len(inputs) > 1 and layer.kind not in _SEVERAL:
+        raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
+
+
+def _check_above(number: int, where: str, inputs: Sequence[int]) -> None:
+    for row in inputs:
+        if row >= number:
+            raise ArgumentError(f"{where}: inputs must be rows above it (or -1), got {row}")
 
 
 def _loose(number: int, layer: Layer) -> Layer:
@@ -524,7 +650,8 @@ def _shape_in(
     image: tuple[int, int, int],
 ) -> tuple[int, int, int]:
     """Return the shape that a row must read, given what the rows above it hand on."""
-    return _joined(number, layer.kind, layer.inputs or (), layer.channels, shapes, image)
+    spots = layer.height * layer.width > 1  # a linear layer of each position
+    return _joined(number, layer.kind, layer.inputs or (), layer.channels, shapes, image, spots)
 
 
 def _joined(
@@ -534,13 +661,14 @@ def _joined(
     taken: int | None,
     shapes: list[tuple[int, int, int]],
     image: tuple[int, int, int],
+    by_position: bool = False,
 ) -> tuple[int, int, int]:
     where = f"layers[{number}] ({kind})"
-    for row in inputs:
-        if row >= number:
-            raise ArgumentError(f"{where}: inputs must be rows above it (or -1), got {row}")
+    _check_above(number, where, inputs)
+    if kind == "input":
+        return 1, 1, 1
     channels, height, width = image if inputs[0] < 0 else shapes[inputs[0]]
-    if kind == "linear":
+    if kind == "linear" and not by_position:
         channels, height, width = channels * height * width, 1, 1
     if len(inputs) == 1:
         if taken is not None and kind == "add":
@@ -548,6 +676,8 @@ def _joined(
         if taken is not None and taken > channels:
             raise ArgumentError(f"{where}: channels must be at most {channels}, got {taken}")
         return taken or channels, height, width
+    if kind not in FAMILY_KINDS:
+        return channels, height, width
     if kind not in ("add", "concat"):
         raise ArgumentError(f"{where}: inputs must be one row, got {len(inputs)}")
     own = (channels, height, width)
@@ -591,15 +721,30 @@ def _complete(
 ) -> Layer:
     """Make a row, filling in what its inputs tell."""
     kind = choice("kind", data.get("kind"), KINDS)
+    if kind == "input":
+        data["inputs"] = ()
+        for name in ("in_channels", "height", "width"):
+            data.setdefault(name, 1)
+        data.setdefault("out_channels", data["in_channels"])
+        return Layer(**data)
     given = data.get("inputs")
     inputs = data["inputs"] = (number - 1,) if given is None else row_numbers(given)
     taken = data.get("channels")
     if taken is not None:
         taken = integer("channels", taken, 1, MAX_CHANNELS)
-    shape = _joined(number, kind, inputs, taken, shapes, image)
+    spots = [data.get(side) for side in ("height", "width")]
+    by_position = any(type(one) is int and one > 1 for one in spots)
+    if data.get("reshaped") or kind == "embedding":  # it says itself how it reads its input
+        _check_above(number, f"layers[{number}] ({kind})", inputs)
+        shape = (image if inputs[0] < 0 else shapes[inputs[0]])[0], 1, 1
+    else:
+        shape = _joined(number, kind, inputs, taken, shapes, image, by_position)
+    frames = data.get("frames", 1)
+    if type(frames) is int and frames > 1 and shape[1] % frames == 0:
+        shape = (shape[0], shape[1] // frames, shape[2])
     for name, value in zip(("in_channels", "height", "width"), shape, strict=True):
         data.setdefault(name, value)
-    if kind not in ("conv", "linear"):
+    if kind not in _WEIGHTED:
         data.setdefault("out_channels", data["in_channels"])
     elif "out_channels" not in data:
         raise FormatError(f"layers[{number}] ({kind}) lacks 'out_channels'")
@@ -609,7 +754,7 @@ def _complete(
 def _said(number: int, data: dict[str, Any]) -> Layer:
     """Make a row of a list without connections: it says itself what it reads."""
     kind = choice("kind", data.get("kind"), KINDS)
-    needed = ["in_channels", *(("out_channels",) if kind in ("conv", "linear") else ())]
+    needed = ["in_channels", *(("out_channels",) if kind in _WEIGHTED else ())]
     if kind != "linear":
         needed += ["height", "width"]
     for name in needed:
@@ -622,6 +767,14 @@ def _said(number: int, data: dict[str, Any]) -> Layer:
 def _prefixed(where: str, error: Exception) -> str:
     text = str(error)
     return text if text.startswith(where) else f"{where}: {text}"
+
+
+def _kind(layer: Layer) -> str:
+    """Return a row's kind as it is shown: with its mode, or its activation's name."""
+    about = layer.activation if layer.kind == "act" else layer.mode
+    if layer.kind in FAMILY_KINDS or about is None:
+        return f"transposed {layer.kind}" if layer.transposed else layer.kind
+    return f"{layer.kind} {about}"
 
 
 def _names(rows: Sequence[int] | None) -> str:

@@ -1,20 +1,24 @@
 """What NN-Degree and NN-Mass count in a cell, of an architecture or of any network.
 
-Of a network the cells are told by its layers' labels, or where it has none by maximal runs of
-convolutions of one output size. Of the inputs of an add or a concat the one with the most
-convolutions behind it is the main path (of equals the latest); an input with fewer has skipped
-layers, and is long-range; one with as many is a parallel branch, and is not.
+Of a network, `flash.networks.ways` tells the cells and what carries values on. Of the inputs of an
+add or a concat the one with the most convolutions behind it is the main path (of equals the
+latest); an input with fewer has skipped layers, and is long-range; one with as many is a parallel
+branch, and is not.
 """
 
 from __future__ import annotations
 
 from ..base.record import Record
 from .families import cell_inputs, convolutions, residual_blocks, used_links
+from .ways import PASSED, depths_of, is_convolution, marks_of, ways_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .architecture import Architecture
     from .network import Layer, Network
+    from .ways import Ways
 
 __all__ = ["CellTopology", "of_architecture", "of_network"]
 
@@ -83,134 +87,119 @@ def of_architecture(arch: Architecture) -> list[CellTopology]:
 
 
 def of_network(network: Network) -> list[CellTopology]:
-    """Return the sums of each cell of a network, from its connections and the layers that count."""
+    """Return the sums of each cell of a network, from its ways and the layers that count."""
     from .counting import from_image, need_connections
 
     need_connections(network, "NN-Degree")
-    network = from_image(network)
-    layers = network.layers
-    labels = _cells(network)
-    depths = _depths(network)
-    count = max((label for label in labels if label is not None), default=-1) + 1
-    outs: list[list[int]] = [[] for _ in range(count)]
-    links, channels, possible = [0] * count, [0] * count, [0] * count
-    concatenated = [0] * count
-    mass = [0.0] * count
-    for row, layer in enumerate(layers):
-        cell = labels[row]
-        if cell is None:
-            continue
-        if layer.kind == "conv":
-            used = _concatenated(network, layer, depths)
-            outs[cell].append(layer.out_channels)
-            links[cell] += used * layer.out_channels
-            concatenated[cell] += used
-        elif layer.kind == "add":
-            main, skips = _main_and_skips(layer, depths)
-            for source in skips:
-                used = layer.out_channels if layer.channels is None else layer.channels
+    return _Walk(from_image(network)).cells()
+
+
+class _Walk:
+    """A walk over the ways of a network whose rows all count: see `flash.networks.ways`."""
+
+    def __init__(self, network: Network) -> None:
+        self.layers: Sequence[Layer] = network.layers
+        self.image: int = network.input_shape[0]
+        self.ways: Ways = ways_of(network)
+        self.marks: list[int | None] = marks_of(network, self.ways)
+        self.depths: list[int] = depths_of(self.layers, self.ways)
+
+    def cells(self) -> list[CellTopology]:
+        count = max((mark for mark in self.marks if mark is not None), default=-1) + 1
+        outs: list[list[int]] = [[] for _ in range(count)]
+        links, channels, possible = [0] * count, [0] * count, [0] * count
+        concatenated = [0] * count
+        mass = [0.0] * count
+        for row, layer in enumerate(self.layers):
+            cell = self.marks[row]
+            if cell is None or self.ways[row] is None:
+                continue
+            if is_convolution(layer):
+                used = self.concatenated(row)
+                outs[cell].append(layer.out_channels)
                 links[cell] += used * layer.out_channels
-                channels[cell] += used
-                nodes, whole = _block(network, main, source, depths)
+                concatenated[cell] += used
+            elif layer.kind == "add":
+                main, skips = self.main_and_skips(row)
+                for source in skips:
+                    used = layer.out_channels if layer.channels is None else layer.channels
+                    links[cell] += used * layer.out_channels
+                    channels[cell] += used
+                    nodes, whole = self.block(main, source)
+                    possible[cell] += whole
+                    mass[cell] += nodes * used / whole if whole else 0.0
+        result = []
+        for cell in range(count):
+            if not outs[cell]:
+                continue
+            width_sum = sum(outs[cell])
+            if concatenated[cell]:
+                whole = sum(
+                    out * (len(outs[cell]) - 2 - j) for j, out in enumerate(outs[cell][:-2])
+                )
                 possible[cell] += whole
-                mass[cell] += nodes * used / whole if whole else 0.0
-    result = []
-    for cell in range(count):
-        if not outs[cell]:
-            continue
-        width_sum = sum(outs[cell])
-        if concatenated[cell]:
-            whole = sum(out * (len(outs[cell]) - 2 - j) for j, out in enumerate(outs[cell][:-2]))
-            possible[cell] += whole
-            channels[cell] += concatenated[cell]
-            if whole:
-                mean = width_sum / len(outs[cell])
-                mass[cell] += concatenated[cell] / whole * mean * len(outs[cell])
-        result.append(
-            CellTopology(
-                width_sum,
-                len(outs[cell]),
-                links[cell],
-                channels[cell],
-                possible[cell],
-                mass[cell],
+                channels[cell] += concatenated[cell]
+                if whole:
+                    mean = width_sum / len(outs[cell])
+                    mass[cell] += concatenated[cell] / whole * mean * len(outs[cell])
+            result.append(
+                CellTopology(
+                    width_sum,
+                    len(outs[cell]),
+                    links[cell],
+                    channels[cell],
+                    possible[cell],
+                    mass[cell],
+                )
             )
-        )
-    return result
+        return result
 
+    def out_channels(self, row: int) -> int:
+        return self.layers[row].out_channels if row >= 0 else self.image
 
-def _cells(network: Network) -> list[int | None]:
-    """Return the cell of each row, None for rows outside any."""
-    labels = [layer.cell for layer in network.layers]
-    used = sorted({label for label in labels if label is not None})
-    if used:
-        ordinals = {label: ordinal for ordinal, label in enumerate(used)}
-        return [None if label is None else ordinals[label] for label in labels]
-    size: tuple[int, int] | None = None
-    run = -1
-    runs: list[int | None] = []
-    for layer in network.layers:
-        here = (layer.out_height, layer.out_width)
-        if layer.kind == "conv" and here != size:
-            run, size = run + 1, here
-        runs.append(run if run >= 0 and layer.kind in ("conv", "add", "concat") else None)
-    return runs
+    def main_and_skips(self, row: int) -> tuple[int, list[int]]:
+        """Return the main way into a row, and the inputs that have skipped layers."""
+        rows = self.ways[row] or (-1,)
+        depths = self.depths
+        main = max(rows, key=lambda one: (depths[one], one))
+        return main, [one for one in rows if depths[one] < depths[main]]
 
+    def concatenated(self, row: int) -> int:
+        """Return how many long-range channels a convolution reads from a concat."""
+        row = (self.ways[row] or (-1,))[0]
+        while row >= 0 and self.layers[row].kind in ("concat", *PASSED):
+            source = self.layers[row]
+            inputs = self.ways[row] or (-1,)
+            if len(inputs) > 1:
+                if source.kind != "concat":
+                    return 0
+                skips = self.main_and_skips(row)[1]
+                offered = sum(self.out_channels(one) for one in skips)
+                return offered if source.channels is None else min(offered, source.channels)
+            row = inputs[0]  # only a norm or a selection
+        return 0
 
-def _out_channels(network: Network, row: int) -> int:
-    return network.layers[row].out_channels if row >= 0 else network.input_shape[0]
+    def block(self, end: int, source: int) -> tuple[int, int]:
+        """Return (channels of the block's nodes, channels that could be linked over a layer).
 
-
-def _depths(network: Network) -> list[int]:
-    """Return how many convolutions lie on the longest path to each row, and 0 for the image."""
-    depths: list[int] = []
-    for layer in network.layers:
-        before = max((depths[row] for row in layer.inputs or () if row >= 0), default=0)
-        depths.append(before + (layer.kind == "conv"))
-    return [*depths, 0]  # so that row -1 is the image
-
-
-def _main_and_skips(layer: Layer, depths: list[int]) -> tuple[int, list[int]]:
-    """Return the main path of an add or concat, and the inputs that have skipped layers."""
-    rows = layer.inputs or (-1,)
-    main = max(rows, key=lambda row: (depths[row], row))
-    return main, [row for row in rows if depths[row] < depths[main]]
-
-
-def _concatenated(network: Network, conv: Layer, depths: list[int]) -> int:
-    """Return how many long-range channels a convolution reads from a concat."""
-    row = (conv.inputs or (-1,))[0]
-    while row >= 0 and network.layers[row].kind == "concat":
-        source = network.layers[row]
-        if len(source.inputs or ()) > 1:
-            skips = _main_and_skips(source, depths)[1]
-            offered = sum(_out_channels(network, one) for one in skips)
-            return offered if source.channels is None else min(offered, source.channels)
-        row = (source.inputs or (-1,))[0]  # a concat of one input is only a norm or a selection
-    return 0
-
-
-def _block(network: Network, end: int, source: int, depths: list[int]) -> tuple[int, int]:
-    """Return (channels of the block's nodes, channels that could be linked over a layer).
-
-    The block is what lies on the main path between the row that the residual comes from and the
-    row that it is added to.
-    """
-    shortcut = {-1}
-    while source >= 0:
-        shortcut.add(source)
-        source = _main_and_skips(network.layers[source], depths)[0]
-    path: list[Layer] = []
-    while end not in shortcut:
-        layer = network.layers[end]
-        if layer.kind == "conv":
-            path.append(layer)
-        end = _main_and_skips(layer, depths)[0]
-    path.reverse()
-    nodes = [layer.in_channels for layer in path]
-    if path:
-        nodes = _nodes(nodes, path[0].groups, path[-1].kernel)
-    return sum(nodes), _linkable(nodes)
+        The block is what lies on the main path between the row that the residual comes from and
+        the row that it is added to.
+        """
+        shortcut = {-1}
+        while source >= 0:
+            shortcut.add(source)
+            source = self.main_and_skips(source)[0]
+        path: list[Layer] = []
+        while end not in shortcut:
+            layer = self.layers[end]
+            if is_convolution(layer):
+                path.append(layer)
+            end = self.main_and_skips(end)[0]
+        path.reverse()
+        nodes = [layer.in_channels for layer in path]
+        if path:
+            nodes = _nodes(nodes, path[0].groups, path[-1].kernel)
+        return sum(nodes), _linkable(nodes)
 
 
 def _nodes(entering: list[int], groups: int, last: int) -> list[int]:

@@ -46,6 +46,9 @@ class CellTerms(Record):
         The same, of convolutions with a kernel larger than 1.
     pools : float, default 0
         The same, of pools of stride 1.
+    strides : float, default 0
+        How often the map is halved on such a path: logarithms to base 2 of strides, less those of
+        enlargements.
     """
 
     convs: int
@@ -53,6 +56,7 @@ class CellTerms(Record):
     depth: float
     spatial: float
     pools: float = 0.0
+    strides: float = 0.0
 
     def basis(self) -> tuple[float, float, float, float, float]:
         """Return the values of `BASIS`.
@@ -92,14 +96,16 @@ class NetworkTerms(Record):
     params: int
 
     def design(self) -> list[float]:
-        """Return what a score is linear in: sums of `BASIS` over cells, then logs of `TOTALS`."""
+        """Return what a score is linear in: sums of `BASIS` over cells, logs of `TOTALS`, and the
+        sum of strides."""
         from math import log
 
         sums = [0.0] * len(BASIS)
         for cell in self.cells:
             for k, value in enumerate(cell.basis()):
                 sums[k] += value
-        return [*sums, log(max(1, self.macs)), log(max(1, self.params))]
+        strides = sum(cell.strides for cell in self.cells)
+        return [*sums, log(max(1, self.macs)), log(max(1, self.params)), float(strides)]
 
 
 def terms_of(net: object) -> NetworkTerms:
@@ -158,7 +164,10 @@ def _of_architecture(arch: Architecture) -> NetworkTerms:
                 size += 2 * width
             size += (width + 1) * arch.num_classes
             macs += width * arch.num_classes
-        made.append(CellTerms(count, size, depth, spatial))
+        strides = 1.0 if stride > 1 else 0.0
+        if number == 0 and arch.is_imagenet:
+            strides += 1.0 if arch.family == "mobilenet-v2" else 2.0  # a convolution, and a pool
+        made.append(CellTerms(count, size, depth, spatial, strides=strides))
     return NetworkTerms(tuple(made), macs, sum(cell.params for cell in made))
 
 
@@ -216,24 +225,33 @@ def _addition(arch: Architecture, number: int, before: int, side: int) -> tuple[
     return CellTerms(convs * depth, params, convs * path, wide * path), macs
 
 
+Path = tuple[float, float, float, float]  # convolutions, wide ones, pools, strides
+
+
 def _of_network(network: Network) -> NetworkTerms:
     from ..networks.counting import from_image, need_connections
+    from ..networks.ways import marks_of, ways_of
 
     need_connections(network, "a predictor")
     network = from_image(network)
-    rows = network.layers
+    rows, ways = network.layers, ways_of(network)
     last = len(rows) - 1
-    cells = _cells(network)
-    here: dict[int, tuple[float, float, float]] = {-1: (0.0, 0.0, 0.0)}
+    cells = _cells(network, marks_of(network, ways))
+    here: dict[int, Path] = {-1: (0.0, 0.0, 0.0, 0.0)}
     start, end = here[-1], here[-1]
     made: list[CellTerms] = []
     convs = params = macs = all_params = 0
     previous = 0
-    for number, layer in enumerate(rows):
+    for number, (layer, inputs) in enumerate(zip(rows, ways, strict=True)):
         if cells[number] != previous:
             made.append(_grown(convs, params, start, end))
             start, convs, params, previous = end, 0, 0, cells[number]
-        depth, spatial, pools = _arriving(network, layer, here)
+        params += layer.params
+        all_params += layer.params
+        macs += layer.macs
+        if inputs is None:  # what weighs a larger map: its parameters count, and that is all
+            continue
+        depth, spatial, pools, strides = _arriving(network, layer, inputs or (-1,), here)
         if layer.kind == "conv" or (layer.kind == "linear" and number != last):
             convs += 1
             depth += 1.0
@@ -241,48 +259,50 @@ def _of_network(network: Network) -> NetworkTerms:
                 spatial += 1.0
         elif layer.kind == "pool" and layer.stride == 1 and layer.mode in ("avg", "max"):
             pools += 1.0
-        params += layer.params
-        all_params += layer.params
-        macs += layer.macs
-        end = here[number] = (depth, spatial, pools)
+        end = here[number] = (depth, spatial, pools, strides + _halved(layer))
     made.append(_grown(convs, params, start, end))
     return NetworkTerms(tuple(made), macs, all_params)
 
 
-def _grown(
-    convs: int,
-    params: int,
-    start: tuple[float, float, float],
-    end: tuple[float, float, float],
-) -> CellTerms:
+def _grown(convs: int, params: int, start: Path, end: Path) -> CellTerms:
     """Return a cell's numbers from what was counted at its start and at its end."""
-    depth, spatial, pools = [max(0.0, b - a) for a, b in zip(start, end, strict=True)]
-    return CellTerms(convs, params, depth, spatial, pools)
+    depth, spatial, pools, strides = [b - a for a, b in zip(start, end, strict=True)]
+    return CellTerms(convs, params, max(0.0, depth), max(0.0, spatial), max(0.0, pools), strides)
 
 
-def _cells(network: Network) -> list[int]:
-    """Return the cell of each row: by the labels, or else by the convolutions' output sizes."""
+def _halved(layer: Layer) -> float:
+    """Return how often a row halves the map, along its height and width on average."""
+    from math import log2
+
+    if layer.kind == "resize" or layer.transposed:
+        before, after = layer.height * layer.width, layer.out_height * layer.out_width
+        return 0.5 * log2(before / after)
+    down, across = layer.strides
+    if (down, across) == (1, 1) or layer.mode == "global_avg":
+        return 0.0
+    return 0.5 * log2(down * across)
+
+
+def _cells(network: Network, marks: list[int | None]) -> list[int]:
+    """Return the cell of each row: by the labels, or else as `flash.networks.ways` tells them."""
     labels = [layer.cell for layer in network.layers]
-    labelled = any(label is not None for label in labels)
+    if all(label is None for label in labels):
+        return [mark or 0 for mark in marks]
     found: list[int] = []
-    mark: object = None
+    mark: int | None = None
     cell = 0
-    for layer, label in zip(network.layers, labels, strict=True):
-        now: object = label
-        if not labelled and layer.kind == "conv":
-            now = (layer.out_height, layer.out_width)
-        if now is not None and now != mark:
+    for label in labels:
+        if label is not None and label != mark:
             cell += mark is not None
-            mark = now
+            mark = label
         found.append(cell)
     return found
 
 
 def _arriving(
-    network: Network, layer: Layer, here: dict[int, tuple[float, float, float]]
-) -> tuple[float, float, float]:
+    network: Network, layer: Layer, inputs: tuple[int, ...], here: dict[int, Path]
+) -> Path:
     """Return the counts at a row's input: means over the channels that it reads."""
-    inputs = layer.inputs or (-1,)
     if len(inputs) == 1:
         return here[inputs[0]]
     main = max(inputs)
@@ -303,7 +323,7 @@ def _arriving(
     for row, share in zip(others, shares, strict=True):
         for k, value in enumerate(here[row]):
             sums[k] += share * value
-    return sums[0], sums[1], sums[2]
+    return sums[0], sums[1], sums[2], sums[3]
 
 
 def _channels(network: Network, row: int) -> int:

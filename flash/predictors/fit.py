@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LEAST", "fit", "fit_values", "means"]
 
 MOST = 1_000_000
+STRIDES = len(BASIS) + len(TOTALS)  # their place in a design
 LEAST = {"topology": 8, "nn-degree": 3}
 
 
@@ -42,7 +43,7 @@ def fit(
     families = tuple(sorted({net.family for net in nets if isinstance(net, Architecture)}))
     if len(families) and not all(isinstance(net, Architecture) for net in nets):
         families = ()  # imported networks are of any family
-    values = np.array([one.design() for one in terms]).reshape(len(nets), len(BASIS) + len(TOTALS))
+    values = np.array([one.design() for one in terms]).reshape(len(nets), STRIDES + 1)
     depths = np.array([float(sum(cell.convs for cell in one.cells)) for one in terms])
     return fit_values(values, degrees, y, kind, families, depths)
 
@@ -67,7 +68,7 @@ def fit_values(
 
     Parameters
     ----------
-    values : array, shape (n, 7)
+    values : array, shape (n, 8)
         `NetworkTerms.design` of each network.
     degrees : array, shape (n,)
         NN-Degree of each.
@@ -100,7 +101,7 @@ def fit_values(
     }
     rows = [_row(kind, y, z - errors, None)]
     rows += [_baseline(name, proxy, y, z, groups) for name, proxy in baselines.items()]
-    rows.append(_regression(values[:, len(BASIS) :], depths, y, groups))
+    rows.append(_regression(values[:, len(BASIS) : STRIDES], depths, y, groups))
     rows.append(_baseline("mean", np.ones(len(y)), y, z, groups))
     linear = kind == "topology"
     chance = chance_of(judged, z, groups if linear else groups_of(judged), linear)
@@ -123,7 +124,12 @@ def _topology(
 ) -> tuple[TopologyScore, Array, Array, Array, list[float], float]:
     model = fit_linear(values, z)
     coefficients = np.clip(model.coefficients, -LARGEST, LARGEST).tolist()
-    made = TopologyScore(model.intercept, coefficients[: len(BASIS)], coefficients[len(BASIS) :])
+    made = TopologyScore(
+        model.intercept,
+        coefficients[: len(BASIS)],
+        coefficients[len(BASIS) : STRIDES],
+        coefficients[STRIDES],
+    )
     fitted = model.intercept + values @ model.coefficients
     return made, fitted, model.hat, model.spread, model.centre.tolist(), 1.0 / len(z)
 

@@ -328,10 +328,12 @@ class AccuracyPredictor(Record):
 
     @property
     def terms(self) -> tuple[float, ...] | None:
-        """A topology's intercept, factors of log MACs and log parameters, and the cells' terms."""
+        """A topology's intercept, factors of log MACs and log parameters, the cells' terms, and
+        that of their strides."""
         if self.topology is None:
             return None
-        return (self.topology.intercept, *self.topology.totals, *self.topology.cell[:4])
+        score = self.topology
+        return (score.intercept, *score.totals, *score.cell[:4], score.strides)
 
     def accuracy_of(self, score: float) -> float:
         """Return the accuracy in [0, 1] of the core's score: NN-Degree or a topology's."""
@@ -410,7 +412,7 @@ class AccuracyPredictor(Record):
         known_keys(where, data, ("format", "kind", *_KEYS["nn-degree"], *_KEYS["topology"], *_MORE))
         with faults():
             kind = choice(f"{where}: kind", data.get("kind"), KINDS)
-        size = (7, 7) if kind == "topology" else (3, 1)
+        size = _judged(data.get("evidence")) if kind == "topology" else (3, 1)
         checks = {
             "kind": TEXT,
             **dict.fromkeys(("a", "b", "c"), ANY),  # the predictor itself looks at them
@@ -446,7 +448,10 @@ class AccuracyPredictor(Record):
             from .score import logistic
 
             terms = terms_of(net)
-            return logistic(self.topology.score(terms)), terms.design()
+            judged = terms.design()
+            if self.evidence is not None:  # one of before strides were read has none
+                judged = judged[: len(self.evidence.low)]
+            return logistic(self.topology.score(terms)), judged
         from ..networks.degree import nn_degree
 
         degree = nn_degree(net)
@@ -483,6 +488,16 @@ class AccuracyPredictor(Record):
             NotCalibratedWarning,
             stacklevel=3,
         )
+
+
+def _judged(evidence: Any) -> tuple[int, int]:
+    """Return how many numbers a topology's evidence is about: one less before strides were read."""
+    from .cell_terms import BASIS, TOTALS
+
+    low = evidence.get("low") if isinstance(evidence, dict) else None
+    count = len(BASIS) + len(TOTALS)
+    count += not (isinstance(low, list) and len(low) == count)
+    return count, count
 
 
 def _trained_in(name: str, listed: Any) -> tuple[tuple[Net, float], ...]:

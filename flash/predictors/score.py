@@ -30,7 +30,8 @@ class TopologyScore(Record):
     """A sum over cells of a function of each cell alone, and logarithms of two totals.
 
     ``z = intercept + sum over cells of f(cell) + sum over totals of c * log(total)``; accuracy is
-    the logistic function of z, which rises with it. f is a linear form of `CellTerms.basis`.
+    the logistic function of z, which rises with it. f is a linear form of `CellTerms.basis` and of
+    the cell's strides.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ class TopologyScore(Record):
         Coefficients of `BASIS`, of either sign.
     totals : sequence of float
         Coefficients of the logarithms of `TOTALS`, of either sign.
+    strides : float, default 0
+        Coefficient of the strides, of either sign.
 
     Raises
     ------
@@ -49,10 +52,12 @@ class TopologyScore(Record):
     intercept: float
     cell: Sequence[float]
     totals: Sequence[float]
+    strides: float = 0.0
 
     def __post_init__(self) -> None:
         state = self.__dict__
         state["intercept"] = float(number("intercept", self.intercept, -1e9, 1e9))
+        state["strides"] = float(number("strides", self.strides, -LARGEST, LARGEST))
         for name, names in (("cell", BASIS), ("totals", TOTALS)):
             values = zip(names, state[name], strict=True)
             state[name] = tuple(
@@ -64,6 +69,7 @@ class TopologyScore(Record):
         total = 0.0
         for coefficient, value in zip(self.cell, cell.basis(), strict=True):
             total += coefficient * value
+        total += self.strides * cell.strides
         return round(total * 2.0**SCORE_BITS)
 
     def score(self, terms: NetworkTerms) -> float:
@@ -78,11 +84,12 @@ class TopologyScore(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal score."""
-        return {
+        data = {
             "intercept": self.intercept,
             "cell": dict(zip(BASIS, self.cell, strict=True)),
             "totals": dict(zip(TOTALS, self.totals, strict=True)),
         }
+        return {**data, "strides": self.strides} if self.strides else data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "score") -> TopologyScore:
@@ -100,5 +107,6 @@ class TopologyScore(Record):
             "intercept": ANY,  # the score itself looks at the numbers
             "cell": numbers(BASIS),
             "totals": numbers(TOTALS),
+            "strides": ANY,
         }
         return made(cls, where, data, checks, join=".")

@@ -55,6 +55,8 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (COMPARE, "--json", ".json"),
         (COMPARE, "--plot", ".svg"),
         (SWEEP, "--json", ".json"),
+        (("cost", "net.json", "--target", "rram"), "--json", ".json"),
+        (("cost", "net.json", "--target", "rram"), "--html", ".html"),
         (("calibrate", "--from", "x.jsonl"), "--out", ".json"),
         (("calibrate", "--space", "densenet"), "--out", ".json"),
     ],

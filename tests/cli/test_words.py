@@ -40,8 +40,10 @@ def test_random_lines_are_read_as_argparse_reads_them(
             new = rng.choice(([name], [name, text], [f"{name}={text}"], [name, text]))
             at = len(line) if rng.random() < 0.7 else rng.randrange(len(line) + 1)
             line[at:at] = new
-        if rng.random() < 0.5 and "--data" in words._options:
-            line += ["--data", "digits"]
+        for name, value in (("--data", "digits"), ("--target", "rram")):
+            required = words._options.get(name, ("", {}))[1].get("required")
+            if rng.random() < 0.5 and required:
+                line += [name, value]
         try:
             found = vars(words.read(line))
         except UnclearError:

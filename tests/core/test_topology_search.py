@@ -25,9 +25,9 @@ INF = math.inf
 def predictor(random: Random) -> AccuracyPredictor:
     cell = (random.uniform(0, 2), random.uniform(-1, 1), random.uniform(-0.05, 0.1))
     totals = (random.uniform(-0.2, 0.3), random.uniform(-0.2, 0.2))
-    return AccuracyPredictor(
-        topology=TopologyScore(-1.0, (*cell, random.uniform(-0.3, 0.3), 0.0), totals)
-    )
+    more = (random.uniform(-0.3, 0.3), 0.0)
+    strides = random.uniform(-0.5, 0.5)
+    return AccuracyPredictor(topology=TopologyScore(-1.0, (*cell, *more), totals, strides))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -47,6 +47,21 @@ def test_equals_the_best_of_all_predictions(family: str, seed: int) -> None:
     assert result.accuracy == every["accuracy"][every["latency_ms"] <= limit].max()
     assert result.architecture is not None
     assert result.nn_degree == flash.nn_degree(result.architecture)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_strides_count_as_in_each_network(family: str) -> None:
+    more: dict[str, Any] = {"expansions": 2, "kernels": 3} if family == "mobilenet-v2" else {}
+    small = flash.SearchSpace(
+        family, width_multipliers=[1], cells=[1, 2, 3], depths=[2, 3], skips=[0, 8],
+        resolution=[32, 96], **more,
+    )  # fmt: skip
+    score = TopologyScore(-1.0, (0.7, -0.3, 0.05, 0.1, 0.0), (0.05, -0.02), -0.37)
+    model = AccuracyPredictor(topology=score)
+    told = flash.evaluate(small, "cpu-x86", range(small.size), predictor=model)
+    nets = [small.decode(number) for number in range(small.size)]
+    assert told["accuracy"].tolist() == model.predict(nets).tolist()
+    assert model.predict([net.network() for net in nets]) == pytest.approx(told["accuracy"])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -118,6 +118,57 @@ def test_cpu_features(
     assert charged(kind, operation) == expected
 
 
+@settings(max_examples=200)
+@given(
+    st.sampled_from([0, 7, 8]),
+    st.integers(1, 12),
+    channels,
+    channels,
+    st.sampled_from([1, 4]),
+    st.sampled_from([1, 1, 2, 50]),
+)
+def test_cpu_features_along_one_axis(
+    one: int, kernel: int, into: int, out: int, groups: int, height: int
+) -> None:
+    """Kernels of width 1 on maps of width 1; linear layers of one position and of several."""
+    operation = (one, kernel, into * groups, out * groups, groups, height, 1, 1, height, 1)
+    expected = reference.cpu_features(one, kernel, *operation[2:7], across=1)
+    assert charged("cpu", operation) == expected
+
+
+SUB_KINDS = (*reference.PASSES, "unroll", "reorder", *reference.SLOW)
+
+
+@given(st.sampled_from(SUB_KINDS), *[st.integers(1, 2**40)] * 3)
+def test_passes(sub: str, reads: int, writes: int, about: int) -> None:
+    operation = (4, SUB_KINDS.index(sub), reads, writes, about, 1, 1, 1, 1, 1, 1, 1)
+    assert charged("cpu", operation) == reference.pass_features(sub, reads, writes, about)
+    assert charged("systolic", operation, (32, 32)) == [0.0] * 2
+    assert charged("rram", operation) == [0.0] * 20
+
+
+@given(*[st.integers(1, 300)] * 3, st.integers(1, 12))
+def test_products_of_computed_values(rows: int, inner: int, columns: int, groups: int) -> None:
+    """A systolic array multiplies them as any other matrices; crossbars hold weights alone."""
+    shape = (groups * inner, groups * columns, groups, rows, 1, 1, rows, 1, rows, rows)
+    expected = reference.product_features(rows, inner, columns, groups)
+    assert charged("cpu", (5, 1, *shape)) == expected
+    cycles = reference.systolic_cycles(rows, inner, columns, groups, 32, 32)
+    assert charged("systolic", (5, 1, *shape), (32, 32)) == list(cycles)
+    assert charged("rram", (5, 1, *shape)) == [0.0] * 20
+
+
+@given(
+    *[st.integers(1, 300)] * 2, st.sampled_from([1, 3, 4]), st.integers(1, 2), st.integers(1, 99)
+)
+def test_recurrent_layers(into: int, hidden: int, gates: int, ways: int, steps: int) -> None:
+    shape = (into + hidden, gates * hidden * ways, ways, steps, 1, hidden, steps, 1, steps, steps)
+    expected = reference.recurrent_features(into, hidden, gates, ways, steps)
+    assert charged("gpu", (6, gates, *shape)) == expected
+    for kind in ("systolic", "rram"):
+        assert not any(charged(kind, (6, gates, *shape), (512, 512)))
+
+
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(

@@ -97,7 +97,7 @@ def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
 
     class Odd(torch.nn.Module):
         def forward(self, x: Any) -> Any:
-            return torch.fft.fft2(x).abs().sum((2, 3))
+            return torch.from_numpy(x.numpy() * 2)
 
     with pytest.warns(CalibrationWarning, match=r"cannot read the layers of net\[0\] \(Odd-0\)"):
         found = flash.measure(Odd(), **QUICK)
@@ -349,7 +349,7 @@ def test_a_record_with_whatever_is_wrong() -> None:
         (NET, {"input_shape": (3, 9, 9)}, r"input_shape must be \(3, 8, 8\) for net\[0\]"),
         (NET, {"input_shape": (3, 9)}, "input_shape must be"),
         ([], {}, "net must be 1 to 100000 networks, got 0"),
-        (3, {}, r"net\[0\] must be an Architecture, a Network, a torch module or"),
+        (3, {}, r"net\[0\] must be an Architecture, a Network, a torch module, an"),
         ([NET, "net.txt"], {}, r"net\[1\] must be the path of an .onnx model or of a .json"),
         ("model.onnx", {}, "runtime must be 'onnxruntime' for an ONNX model"),
     ],

@@ -121,7 +121,7 @@ def row(**fields: Any) -> list[dict[str, Any]]:
         (row(kind="add", channels=1), ArgumentError, "channels needs a second input"),
         (row(kind="add", inputs=[0, -1], channels=4), ArgumentError, "must fit"),
         (row(kind="concat", inputs=[0, -1], channels=4), ArgumentError, "at most 3, got 4"),
-        (row(kind="linear", out_channels=3, height=2), ArgumentError, "linear layer has height"),
+        (row(kind="linear", out_channels=3, height=2), ArgumentError, "must read 16 x 32 x 32"),
     ],
 )
 def test_bad_layers(layers: Any, error: type[Exception], text: str) -> None:
@@ -165,7 +165,9 @@ def test_files(tmp_path: Path) -> None:
 def test_prints_as_a_table() -> None:
     text = str(Architecture("densenet", [Cell(16, 4, 48)]).network())
     lines = text.splitlines()
-    assert " ".join(lines[0].split()) == "row kind in out k s groups reads params macs from"
+    assert " ".join(lines[0].split()) == (
+        "row kind in out k s groups reads params macs KiB read written from"
+    )
     assert lines[1].split()[1:4] == ["conv", "3", "16"]
     assert "layers" in lines[-1]
     assert max(map(len, lines)) <= 100
@@ -209,7 +211,7 @@ def test_windows_of_two_sides() -> None:
         ({"dilation": 0}, "dilation must be"),
         ({"dilation": 9, "padding": 0}, "kernel must fit"),
         ({"kind": "add", "dilation": 2}, "kernel and stride of add"),
-        ({"kind": "linear", "kernel_width": 2}, "linear layer has height"),
+        ({"kind": "linear", "kernel_width": 2}, "linear layer has kernel"),
     ],
 )
 def test_bad_windows(fields: dict[str, Any], text: str) -> None:

@@ -45,7 +45,8 @@ def ranks(designs: Any, y: Any, draws: int = 40) -> list[float]:
         use, rest = order[:25], order[25:]
         made, _ = fit_values(designs[use], np.ones(25), y[use], "topology")
         assert not isinstance(made, tuple)
-        found.append(spearman(designs[rest] @ np.array([*made.cell, *made.totals]), y[rest]))
+        coefficients = np.array([*made.cell, *made.totals, made.strides])
+        found.append(spearman(designs[rest] @ coefficients, y[rest]))
     return found
 
 

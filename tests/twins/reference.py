@@ -247,13 +247,29 @@ def rram_network(
     return {"tiles": tiles, "latency_ms": latency, "energy_mj": energy, "area_mm2": area}
 
 
+CPU_FEATURES = 43
+FAR_WEIGHTS, FAR_MAPS = 2**22, 2**18
+
+
 def cpu_features(
-    kind: int, kernel: int, into: int, out: int, groups: int, height: int, width: int
+    kind: int,
+    kernel: int,
+    into: int,
+    out: int,
+    groups: int,
+    height: int,
+    width: int,
+    across: int | None = None,
+    reads: int | None = None,
 ) -> list[float]:
-    """A convolution (kind 0) with channels in blocks of 16; a pass over `out` maps (1), their
-    addition to others (2), a pool of kernel x kernel numbers for each one written (3)."""
-    f = [0.0] * 17
+    """A convolution (kind 0; 7: without norm and activation; 8: a linear layer of each position)
+    with channels in blocks of 16; a pass over `out` maps (1), their addition to others (2), a pool
+    of kernel x kernel numbers for each one written (3). across: width of the kernel; reads:
+    positions of the input, by default those of the output."""
+    f = [0.0] * CPU_FEATURES
     p, padded_out = height * width, 16 * ceil_div(out, 16)
+    across = kernel if across is None else across
+    taps = kernel * across
     if kind == 1:
         f[5] = p * out
         f[6] = p * out if out % 16 else 0
@@ -263,24 +279,83 @@ def cpu_features(
         f[13], f[16] = p * out, 1
         return f
     if kind == 3:
-        f[14], f[15] = p * out * kernel**2, 1
+        f[14], f[15] = p * out * taps, 1
+        f[40] = f[14] if p > 1 else 0
         return f
     each = into // groups
     if groups > 1 and each == 1:
-        f[3] = p * kernel**2 * padded_out
-        f[4] = kernel**2 * padded_out
+        f[3] = p * taps * padded_out
+        f[4] = taps * padded_out
     else:
         padded_in = each if each < 16 else 16 * ceil_div(each, 16)
-        weights = kernel**2 * padded_in * padded_out
-        f[0] = p * weights if kernel > 1 else 0
+        weights = taps * padded_in * padded_out
+        f[0] = p * weights if taps > 1 else 0
         f[1] = p * padded_out * ceil_div(each, 16)
-        f[2] = max(0, weights - 65536) * height
-        f[7] = p * kernel**2 * each if each >= 16 and each % 4 else 0
-        f[10] = p * each * out if kernel == 1 else 0
-        f[11] = kernel**2 * each * out
+        lines = height if width > 1 else ceil_div(height, 32)
+        f[2] = max(0, weights - 65536) * lines
+        f[7] = p * taps * each if each >= 16 and each % 4 else 0
+        f[10] = p * each * out if taps == 1 else 0
+        f[11] = taps * each * out
+        blocks = each % 16 == 0 and out // groups % 16 == 0
+        along_one_axis = width == across == 1 and kernel > 1
+        if groups > 1:
+            f[29] = p * taps * each * out
+        if (groups > 1 and not blocks) or along_one_axis:
+            f[28] = p * taps * into
     f[8] = p * out if out % 16 else 0
     f[9] = 1
     f[12] = p * out
+    f[37] = max(0, p * out - FAR_MAPS)
+    if kind == 8:
+        f[31], f[36] = f[10], f[11]
+    elif p > 1:
+        f[42] = f[11]
+        f[41] = (p if reads is None else reads) * into if taps > 1 and groups == 1 else 0
+        if kind == 0:
+            f[38], f[39] = p * out, 1
+    elif taps == 1:
+        f[30] = max(0, f[11] - FAR_WEIGHTS)
+    return f
+
+
+PASSES = {"plain": None, "curve": 19, "softmax": 20, "norm": 21, "permute": 22, "resize": 23}
+SLOW = {"elu": 32, "softplus": 33}
+
+
+def pass_features(sub: str, reads: int, writes: int, numbers: int) -> list[float]:
+    """A pass over numbers, whatever shape they have; "unroll": what a convolution lays out, and
+    "reorder": what it hands on in another order, are no passes of their own."""
+    f = [0.0] * CPU_FEATURES
+    if sub in ("unroll", "reorder"):
+        f[28 if sub == "unroll" else 35] = numbers
+        return f
+    f[17], f[18] = reads + writes, 1
+    own = (PASSES | SLOW)[sub]
+    if own is not None:
+        f[own] = numbers
+    return f
+
+
+def product_features(rows: int, inner: int, columns: int, groups: int) -> list[float]:
+    """So many products of (rows, inner) by (inner, columns), both of them computed values."""
+    f = [0.0] * CPU_FEATURES
+    f[1] = groups * rows * 16 * ceil_div(columns, 16) * ceil_div(inner, 16)
+    f[10] = f[24] = groups * rows * inner * columns
+    f[17] = groups * (rows * inner + inner * columns + rows * columns)
+    f[18], f[25] = 1, groups
+    return f
+
+
+def recurrent_features(into: int, hidden: int, gates: int, ways: int, steps: int) -> list[float]:
+    """A layer of so many gates, states and directions: `into` numbers come in at each step."""
+    f = [0.0] * CPU_FEATURES
+    out = gates * hidden * ways
+    f[1] = steps * out * ceil_div(into, 16)
+    f[11] = (into + hidden) * out
+    f[18] = 1
+    f[26] = steps * hidden * out
+    f[27] = steps * ways
+    f[34] = 0 if gates == 4 else f[27]
     return f
 
 

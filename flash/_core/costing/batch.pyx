@@ -188,7 +188,7 @@ def evaluate_layers(Plan plan not None, Model model not None, const int32_t[::1]
                 if kernel.charge != NULL and model.model.vectors:
                     network_of(&model.model, counts[variant[i]],
                                spots + variant[i] * FLASH_MAX_CELLS, &row[i, 0], net)
-                    k = kernel.charge(&model.model.terms, model.model.kind == KIND_RRAM, net,
+                    k = kernel.charge(&model.model.fast, model.model.kind == KIND_RRAM, net,
                                       layer, x)
                 if not k:
                     network_totals(&model.model, plan.family, plan.resolution[variant[i]],

@@ -81,9 +81,11 @@ typedef struct {
 } flash_columns;
 
 #define FLASH_COSTS (COL_PEAK + 1) /* columns up to the peak */
-#define FLASH_FEATURES 32          /* of an operation, at most */
+#define FLASH_FEATURES 44          /* of an operation, at most */
 #define FLASH_RRAM_COUNTS 20       /* what the vector kernels count of a layer on an RRAM chip, */
-#define FLASH_CPU_COUNTS 10        /* and on a processor */
+#define FLASH_CPU_COUNTS 10        /* and on a processor, with two more: see operations.pxd */
+#define FLASH_FAR_WEIGHTS 4194304.0
+#define FLASH_FAR_MAPS 262144.0
 #define FLASH_TERMS (FLASH_COSTS * FLASH_FEATURES)
 /* A target's coefficients that are not zero, column by column. */
 typedef struct {
@@ -282,7 +284,8 @@ typedef struct {
      * the compiler has no vectors. */
     int (*from_tables)(const flash_packed *packed, int64_t n, const int32_t *variant,
                        const int32_t *row, int64_t width, int64_t plane, double *out);
-    /* a cell's topology score in units of 2^-36, see topology.pxd */
+    /* a cell's topology score in units of 2^-36, see topology.pxd; coefficient: four, and what is
+     * added to all */
     void (*topology)(int64_t n, const double *deep, const double *spatial, const double *count,
                      const double *params, const double *coefficient, double *out);
     /* of `count` sums those that no point of a front dominates, see front_body.h */

@@ -13,8 +13,8 @@ cdef enum:               # as the headers have them: sizes that Cython must know
     N_POINTS = 16        # of a block of a front
     N_KEYS = 14          # that they are compared by
     N_COSTS = 12         # columns that operations are charged to
-    N_FEATURES = 32      # of an operation
-    N_TERMS = 384        # coefficients of a target
+    N_FEATURES = 44      # of an operation
+    N_TERMS = 528        # coefficients of a target
     N_RUNS = 260         # of a network's layers
     N_FOLDED = 8         # integers of a folded row
     N_SPLITS = 3         # columns in two parts
@@ -27,7 +27,7 @@ cdef extern from *:
     #include "kernels/kernels.h"
     _Static_assert(FLASH_PARTS == 12 && FLASH_POWERS == 4 && SWEEP_PLAIN == 7 && SWEEP_MIXED == 3
                        && SWEEP_LOGS == 16 && FLASH_POINTS == 16 && FLASH_KEYS == 14
-                       && FLASH_COSTS == 12 && FLASH_FEATURES == 32 && FLASH_TERMS == 384
+                       && FLASH_COSTS == 12 && FLASH_FEATURES == 44 && FLASH_TERMS == 528
                        && FLASH_RUNS == 260 && FOLD_NUMBERS == 8 && FOLD_SPLITS == 3
                        && PLACES_CELLS == 8 && READ_CHOICES == 32 && FLASH_COUNTS == 2,
                    "kernels.pxd has other sizes than the headers");

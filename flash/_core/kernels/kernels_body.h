@@ -192,11 +192,12 @@ TARGET static void KERNEL(topology)(int64_t n, const double *deep,
                                     double *out)
 {
     const double c0 = coefficient[0], c1 = coefficient[1], c2 = coefficient[2],
-                 c3 = coefficient[3];
+                 c3 = coefficient[3], constant = coefficient[4];
     for (int64_t j = 0; j < n; j++) {
         double more = 1.0 + deep[j], all = 1.0 + count[j];
         double sum = c0 * (deep[j] / more) + c1 * (more / all)
-                     + c2 * sqrt(sqrt((1.0 + params[j]) / all)) + c3 * sqrt(1.0 + spatial[j]);
+                     + c2 * sqrt(sqrt((1.0 + params[j]) / all)) + c3 * sqrt(1.0 + spatial[j])
+                     + constant;
         out[j] = (sum * 68719476736.0 + 6755399441055744.0) - 6755399441055744.0;
     }
 }

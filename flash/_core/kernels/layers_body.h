@@ -148,6 +148,10 @@ TARGET INLINE void KERNEL(cpu_counts)(VECTOR area, MASK single, VECTOR group,
                         p * (area * group), zero);
     f[8] = CHOOSE(~sweep & odd, maps, zero);
     f[9] = CHOOSE(sweep, zero, ALL(1.0));
+    weights = area * group * out;
+    f[10] = CHOOSE(dense & (area == 1.0) & (p == 1.0) & (weights > FLASH_FAR_WEIGHTS),
+                   weights - FLASH_FAR_WEIGHTS, zero);
+    f[11] = CHOOSE(~sweep & (maps > FLASH_FAR_MAPS), maps - FLASH_FAR_MAPS, zero);
 }
 
 /* A column's costs of WIDTH layers into its sum. */

@@ -18,7 +18,7 @@ cdef struct PlanCell:
 
 
 cdef enum:
-    TOPOLOGY_TERMS = 4           # coefficients of a topology score's terms of a cell
+    TOPOLOGY_TERMS = 5           # coefficients of a topology score's terms of a cell
     PATH_ARRAYS = 6              # of Work: path to count
 
 cdef struct Work:                # room for the rows of any cell, and what is known of one's columns

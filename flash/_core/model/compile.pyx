@@ -16,10 +16,12 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE
+from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE, flash_terms
 from flash._core.model.families cimport SHAPE_COLUMNS, Place
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_RRAM, Op, add_cost, features_at_most, kinds, read_array, read_op,
+    FIRST_OF_OTHERS, KIND_CPU, KIND_RRAM, LAST_OF_OTHERS, MAPS_FAR, VECTOR_MAPS_FAR,
+    VECTOR_WEIGHTS_FAR, WEIGHTS_FAR, CostModel, Op, add_cost, features_at_most, kinds, read_array,
+    read_op,
 )
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
@@ -72,8 +74,6 @@ cdef class Model:
                     self.model.terms.feature[n] = i
                     self.model.terms.column[n] = k
                     self.model.terms.weight[n] = coefficients[i][k]
-                    if self.model.kind == KIND_CPU and i >= FLASH_CPU_COUNTS:
-                        self.model.vectors = 0
                     n += 1
         self.model.terms.n = n
         for k in range(N_COSTS):
@@ -85,6 +85,7 @@ cdef class Model:
         for k in (COL_AREA, COL_PEAK):
             self.model.terms.per_unit[k] = 1.0 / quantum[M_AREA]
         self.model.terms.leak = links.get("leak_step", 0.0)
+        keep_fast(&self.model)
         self.links = dict(links, quantum=tuple(quantum),
                           classes=classes_of(links.get("classes")))
 
@@ -94,7 +95,8 @@ cdef class Model:
         the input, and those with its padding; left out, the kernel is square, no position has only
         begun, and the input is as large as the output and not padded): for Network costs layer by
         layer. kind 0:
-        convolution or linear, 1: elementwise pass, 2: addition, 3: pool."""
+        convolution or linear, 1: elementwise pass, 2: addition, 3: pool; the others and their
+        numbers are told in operations.pxd."""
         cdef Op op
         cdef double column[N_COSTS]
         out = []
@@ -170,6 +172,30 @@ cdef class Model:
             x[k] = total[k]
         flash_metrics(&holder.problem.links, x, m)
         return tuple([m[k] for k in range(FLASH_METRICS)])
+
+
+cdef void keep_fast(CostModel* model) noexcept:
+    """Keep the terms that a family's layers have apart, for the vector kernels."""
+    cdef flash_terms* terms = &model.terms
+    cdef flash_terms* fast = &model.fast
+    cdef int i, k, n = 0
+    memcpy(fast, terms, sizeof(flash_terms))
+    for i in range(terms.n):
+        k = terms.feature[i]
+        if model.kind == KIND_CPU and k >= FLASH_CPU_COUNTS:
+            if k == WEIGHTS_FAR:
+                k = VECTOR_WEIGHTS_FAR
+            elif k == MAPS_FAR:
+                k = VECTOR_MAPS_FAR
+            elif FIRST_OF_OTHERS <= k <= LAST_OF_OTHERS:
+                continue
+            else:
+                model.vectors = 0
+        fast.feature[n] = k
+        fast.column[n] = terms.column[i]
+        fast.weight[n] = terms.weight[i]
+        n += 1
+    fast.n = n
 
 
 cdef int64_t* copied(numbers, int64_t* to) except NULL:
@@ -253,7 +279,8 @@ def compile_tables(Plan plan not None, Model model not None, int wanted,
         The link from score to accuracy: kind, a, b, c.
     terms : tuple, optional
         A topology score instead of NN-Degree: its intercept, its coefficients of log MACs and of
-        log parameters, and the four of a cell's terms. Needs the columns params and macs.
+        log parameters, the four of a cell's terms and that of its strides. Needs the columns params
+        and macs.
     parts : list of lists of (Model, float, float), optional
         A further choice of each cell, in place of `model`: what charges it, the factor of its
         score, and what is added to it. One list for each cell, all of one length. It comes

@@ -21,6 +21,25 @@ cdef enum:
     OP_ELEMENTWISE       # a pass over out_channels maps: concatenation, a norm that can't be folded
     OP_ADD               # out_channels maps added to others
     OP_POOL              # of out_channels maps
+    OP_PASS              # any other: kernel is its sub-kind, in_channels the numbers read,
+                         # out_channels those written, groups those that it is about
+    OP_PRODUCT           # of two computed values: a convolution whose weights are one of them
+    OP_RECURRENT         # in_channels with the states, out_channels with the gates, kernel the
+                         # gates, kernel_width the states, height the steps, groups the directions
+    OP_BARE              # a convolution without norm and activation
+    OP_TOKENS            # a linear layer of each position
+
+cdef enum:               # sub-kinds of passes
+    PASS_PLAIN
+    PASS_CURVE           # exponentials and the like of each number
+    PASS_SOFTMAX
+    PASS_NORM            # by means over the numbers themselves
+    PASS_PERMUTE         # numbers that end up elsewhere
+    PASS_RESIZE
+    PASS_UNROLL          # no pass: numbers that a convolution lays out one by one
+    PASS_REORDER         # no pass: numbers that leave the blocks of channels, or come back
+    PASS_ELU             # curves that runtimes have no fast way for,
+    PASS_SOFTPLUS        # and of two of them at once
 
 cdef enum:
     KIND_RRAM
@@ -30,9 +49,21 @@ cdef enum:
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
-    CPU_FEATURES = 17
+    CPU_FEATURES = 43
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
+
+cdef enum:
+    FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
+    LAST_OF_OTHERS = 37      # these two,
+    WEIGHTS_FAR = 30
+    MAPS_FAR = 37
+    VECTOR_WEIGHTS_FAR = 10  # which are other numbers in the vector kernels
+    VECTOR_MAPS_FAR = 11
+    LSTM_GATES = 4
+    COLUMN_LINE = 32         # positions of a line of maps that are one column
+    FAR_WEIGHTS = 4194304    # of a linear layer on one position: more come from memory
+    FAR_MAPS = 262144        # numbers that a layer writes: more go to memory
 
 cdef enum:               # units of an FPGA
     UNIT_CONVOLUTIONS
@@ -47,7 +78,9 @@ cdef enum:
 cdef extern from *:
     """
     #include "kernels/kernels.h"
-    _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17,
+    _Static_assert(FLASH_RRAM_COUNTS == 20 && FLASH_CPU_COUNTS <= 17
+                   && FLASH_FEATURES >= 43
+                   && FLASH_FAR_WEIGHTS == 4194304.0 && FLASH_FAR_MAPS == 262144.0,
                    "operations.pxd counts other features than the kernels");
     """
 
@@ -78,6 +111,7 @@ cdef struct CostModel:
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
     flash_terms terms
+    flash_terms fast         # of them those that a family's layers have, for the vector kernels
 
 
 cdef inline int read_array(CostModel* model, array) except -1:
@@ -187,43 +221,113 @@ cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
     return <double> (sr - 1) * sqrt(<double> sub) + sqrt(<double> (r - (sr - 1) * sub))
 
 
+cdef inline void pass_features(const Op* op, double* f) noexcept nogil:
+    """Counts of what moves numbers and hardly multiplies."""
+    if op.kernel == PASS_UNROLL:
+        f[28] = <double> op.groups
+        return
+    if op.kernel == PASS_REORDER:
+        f[35] = <double> op.groups
+        return
+    f[17] = <double> op.in_channels + <double> op.out_channels
+    f[18] = 1.0
+    if op.kernel == PASS_ELU or op.kernel == PASS_SOFTPLUS:
+        f[32 + (op.kernel - PASS_ELU)] = <double> op.groups
+    elif op.kernel != PASS_PLAIN:
+        f[18 + op.kernel] = <double> op.groups
+
+
+cdef inline void product_features(const Op* op, double* f) noexcept nogil:
+    """Counts of products of computed values, one after another, and of recurrent layers."""
+    cdef int64_t g = op.in_channels // op.groups, each = op.out_channels // op.groups
+    cdef double p = <double> (op.height * op.width)
+    f[18] = 1.0
+    if op.kind == OP_RECURRENT:
+        f[1] = p * <double> (op.out_channels * ceil_div(op.in_channels - op.kernel_width, 16))
+        f[11] = <double> op.in_channels * <double> op.out_channels
+        f[26] = p * (<double> op.kernel_width * <double> op.out_channels)
+        f[27] = p * <double> op.groups
+        f[34] = 0.0 if op.kernel == LSTM_GATES else f[27]
+        return
+    f[1] = p * (<double> (16 * ceil_div(each, 16)) * <double> (op.groups * ceil_div(g, 16)))
+    f[10] = f[24] = p * (<double> g * <double> op.out_channels)
+    f[17] = p * <double> (op.in_channels + op.out_channels) + (<double> g
+                                                               * <double> op.out_channels)
+    f[25] = <double> op.groups
+
+
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
-    """Seventeen counts of a layer on a processor, ten of them for vectors of 16 channels."""
+    """Counts of a layer on a processor, the first ten of them for vectors of 16 channels."""
+    cdef double maps = <double> (op.height * op.width) * <double> op.out_channels
+    # one by one: vectors are stored then, a loop becomes a slow string instruction
+    f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = 0.0
+    f[8] = f[9] = f[10] = f[11] = f[12] = f[13] = f[14] = f[15] = 0.0
+    f[16] = f[17] = f[18] = f[19] = f[20] = f[21] = f[22] = f[23] = 0.0
+    f[24] = f[25] = f[26] = f[27] = f[28] = f[29] = f[30] = f[31] = 0.0
+    f[32] = f[33] = f[34] = f[35] = f[36] = f[37] = f[38] = f[39] = 0.0
+    f[40] = f[41] = f[42] = 0.0
+    if op.kind == OP_ADD:
+        f[13] = maps
+        f[16] = 1.0
+    elif op.kind == OP_POOL:
+        f[14] = maps * <double> (op.kernel * op.kernel_width)
+        f[15] = 1.0
+        f[40] = f[14] if op.height * op.width > 1 else 0.0
+    elif op.kind == OP_ELEMENTWISE:
+        f[5] = maps
+        f[6] = f[5] if op.out_channels % 16 else 0.0
+        f[15] = 1.0
+    elif op.kind == OP_PASS:
+        pass_features(op, f)
+    elif op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
+        product_features(op, f)
+    else:
+        layer_features(op, maps, f)
+
+
+cdef inline void layer_features(const Op* op, double maps, double* f) noexcept nogil:
+    """The same of a convolution or linear layer."""
     cdef int64_t k2 = op.kernel * op.kernel_width
     cdef int64_t g = op.in_channels if op.groups == 1 else op.in_channels // op.groups
     cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
     cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
-    cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
+    cdef double p = <double> (op.height * op.width)
     cdef double weights = <double> (k2 * padded) * <double> out
-    # one by one: vectors are stored then, a loop becomes a slow string instruction
-    f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = 0.0
-    f[8] = f[9] = f[10] = f[11] = f[12] = f[13] = f[14] = f[15] = f[16] = 0.0
-    if op.kind == OP_ADD:
-        f[13] = maps
-        f[16] = 1.0
-        return
-    if op.kind == OP_POOL:
-        f[14] = maps * <double> k2
-        f[15] = 1.0
-        return
-    if op.kind == OP_ELEMENTWISE:
-        f[5] = maps
-        f[6] = f[5] if op.out_channels % 16 else 0.0
-        f[15] = 1.0
-        return
     if op.groups > 1 and g == 1:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
     else:
         f[0] = p * weights if k2 > 1 else 0.0
         f[1] = p * <double> (out * ceil_div(g, 16))
-        f[2] = (weights - 65536.0) * <double> op.height if weights > 65536.0 else 0.0
+        if weights > 65536.0:
+            # maps of one column are read as lines too
+            f[2] = (weights - 65536.0) * <double> (op.height if op.width > 1
+                                                   else ceil_div(op.height, COLUMN_LINE))
         f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
         f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
         f[11] = <double> (k2 * g) * <double> op.out_channels
+        if op.groups > 1:
+            f[29] = p * f[11]
+        # what there are no blocks of channels for: other groups, kernels along one axis
+        if (op.groups > 1 and (g % 16 or op.out_channels // op.groups % 16)
+                or op.width == op.kernel_width == 1 < op.kernel):
+            f[28] = p * (<double> k2 * <double> op.in_channels)
     f[8] = maps if op.out_channels % 16 else 0.0
     f[9] = 1.0
     f[12] = maps
+    f[MAPS_FAR] = maps - <double> FAR_MAPS if maps > <double> FAR_MAPS else 0.0
+    if op.kind == OP_TOKENS:
+        f[31] = f[10]
+        f[36] = f[11]
+    elif op.height * op.width > 1:
+        f[42] = f[11]
+        if k2 > 1 and op.groups == 1:
+            f[41] = <double> op.reads * <double> op.in_channels
+        if op.kind == OP_CONV:
+            f[38] = maps
+            f[39] = 1.0
+    elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
+        f[WEIGHTS_FAR] = f[11] - <double> FAR_WEIGHTS
 
 
 cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
@@ -334,6 +438,14 @@ cdef inline int features_at_most(int kind) noexcept nogil:
     return SYSTOLIC_FEATURES if kind == KIND_SYSTOLIC else FPGA_FEATURES
 
 
+cdef inline int is_product(const CostModel* model, const Op* op) noexcept nogil:
+    """Whether an accelerator works on it as on a convolution: crossbars hold weights alone, and a
+    systolic array multiplies whatever matrices there are."""
+    if op.kind == OP_PRODUCT:
+        return model.kind == KIND_SYSTOLIC
+    return op.kind == OP_BARE or op.kind == OP_TOKENS
+
+
 cdef inline void add_cost(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """Adds what the operation costs to the columns, in whole units."""
     cdef double f[N_FEATURES]
@@ -341,7 +453,7 @@ cdef inline void add_cost(const CostModel* model, const Op* op, double* column) 
     cdef int i, k
     if model.kind == KIND_CPU:
         cpu_features(op, f)
-    elif op.kind != OP_CONV:
+    elif op.kind != OP_CONV and not is_product(model, op):
         return
     else:
         leaking = 1.0 + features_of(model, op, f) * model.terms.leak

@@ -1,16 +1,18 @@
 """The topology predictor's score of a cell: rows of it beside the columns' prefix sums.
 
 A random path goes back through a cell and at each join takes a channel of those read, all alike.
-What it meets on average, with the cell's convolutions and parameters, gives four terms (see
-TopologyScore in Python, whose operations these are, in its order).
+What it meets on average, with the cell's convolutions and parameters, gives four terms, to which
+the strides of the cell are added (see TopologyScore in Python, whose operations these are, in its
+order).
 """
 
 from libc.stdint cimport int64_t
 
 from flash._core.kernels.kernels cimport flash_kernels
-from flash._core.model.compile cimport PlanCell, Work
+from flash._core.model.compile cimport TOPOLOGY_TERMS, PlanCell, Work
 from flash._core.model.families cimport (
-    DENSENET, Place, convolutions, has_stem, head_convolutions, spatial_convolutions,
+    DENSENET, MOBILENET_V2, Place, convolutions, has_stem, head_convolutions,
+    spatial_convolutions,
 )
 
 
@@ -31,6 +33,14 @@ cdef inline void extend_paths(const Place* at, const int64_t* skip, int64_t laye
         work.path[j] = 1.0 + (w * work.path[j] + links * (work.earlier[j] / before)) / (w + links)
 
 
+cdef inline double strides_of(const Place* at) noexcept nogil:
+    """How often the map is halved, the stem's strides with the first cell's."""
+    cdef double count = 1.0 if at.stride > 1 else 0.0
+    if at.first and at.imagenet:
+        count += 1.0 if at.family == MOBILENET_V2 else 2.0   # a convolution, and a pool
+    return count
+
+
 cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const PlanCell* cell,
                             const int64_t* skip, int64_t depth, Work* work, int64_t lines,
                             const double* params, double* out) noexcept nogil:
@@ -39,6 +49,7 @@ cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const 
     cdef double stem = 1.0 if at.first and has_stem(at) else 0.0
     cdef double tail = head_convolutions(at) if at.last else 0.0
     cdef double path, each = 0.0, wide = 0.0, blocks
+    cdef double[TOPOLOGY_TERMS] terms
     cdef double* deep = work.deep
     cdef double* spatial = work.spatial
     cdef double* count = work.count
@@ -59,4 +70,7 @@ cdef inline void score_rows(const flash_kernels* kernel, const Place* at, const 
         deep[j] = each * path + stem + tail
         spatial[j] = wide * path + stem
         count[j] = each * <double> depth + stem + tail
-    kernel.topology(lines, deep, spatial, count, params, work.terms, out)
+    for j in range(TOPOLOGY_TERMS):
+        terms[j] = work.terms[j]
+    terms[TOPOLOGY_TERMS - 1] *= strides_of(at)
+    kernel.topology(lines, deep, spatial, count, params, terms, out)
