@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         max_area_mm2: float | None = None,
         max_params: float | None = None,
         max_macs: float | None = None,
+        max_memory_kib: float | None = None,
+        max_weights_kib: float | None = None,
         min_accuracy: float | None = None,
         confidence: float | None = None,
         where: str | Sequence[str] | None = None,
@@ -87,6 +89,8 @@ if TYPE_CHECKING:
         max_area_mm2: float | None = None,
         max_params: float | None = None,
         max_macs: float | None = None,
+        max_memory_kib: float | None = None,
+        max_weights_kib: float | None = None,
         min_accuracy: float | None = None,
         confidence: float | None = None,
         where: str | Sequence[str] | None = None,
@@ -120,6 +124,8 @@ if TYPE_CHECKING:
         max_area_mm2: float | Sequence[float | None] | None = None,
         max_params: float | Sequence[float | None] | None = None,
         max_macs: float | Sequence[float | None] | None = None,
+        max_memory_kib: float | Sequence[float | None] | None = None,
+        max_weights_kib: float | Sequence[float | None] | None = None,
         min_accuracy: float | Sequence[float | None] | None = None,
         confidence: float | None = None,
         where: str | Sequence[str] | None = None,
@@ -155,6 +161,8 @@ def search(
     max_area_mm2: float | Sequence[float | None] | None = None,
     max_params: float | Sequence[float | None] | None = None,
     max_macs: float | Sequence[float | None] | None = None,
+    max_memory_kib: float | Sequence[float | None] | None = None,
+    max_weights_kib: float | Sequence[float | None] | None = None,
     min_accuracy: float | Sequence[float | None] | None = None,
     confidence: float | None = None,
     where: str | Sequence[str] | None = None,
@@ -190,6 +198,10 @@ def search(
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, positive; a network is feasible if and only if its reported float64 is at most
         the budget. For a list of targets a budget may be a list too: one for each, or None.
+    max_memory_kib, max_weights_kib : float, optional
+        Budgets on what the network takes on any device: the most that its values take while it
+        runs (`Architecture.peak_memory_kib`), and its weights. Methods "shgo" and "exact", without
+        codesign and without an objective function, as `where`.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     confidence : float in [0.5, 0.99], optional
@@ -288,10 +300,12 @@ def search(
         "progress": progress,
     }
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    stored = (max_memory_kib, max_weights_kib)
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
     if (
         (where is not None or minimize is not None or min_nn_degree is not None)
+        or (max_memory_kib is not None or max_weights_kib is not None)
         or (type(k) is not int or k != 1 or type(min_distance) is not int or min_distance != 1)
         or (_sums(objective) or hasattr(wanted, "targets"))
         or (many and any(hasattr(one, "targets") for one in wanted))
@@ -301,14 +315,14 @@ def search(
     if many:
         from .fleets.fleet import search_fleet
 
-        return search_fleet(space, wanted, costs, min_accuracy, given, threads, started)
+        return search_fleet(space, wanted, (*costs, *stored), min_accuracy, given, threads, started)
     if threads is not None:
         integer("threads", threads, 1, 1024)
     if "where" in given:
         from .solving.within import Within
 
         within = Within(space, given)
-        return within.search(within.check(wanted, costs, min_accuracy), started)
+        return within.search(within.check(wanted, (*costs, *stored), min_accuracy), started)
     asked: Any = method
     plain = evaluator is None and options is None and journal is None
     if not plain or not isinstance(asked, str) or method not in METHODS:

@@ -12,15 +12,18 @@ __all__ = [
     "COST_COLUMNS",
     "COUNTS",
     "FRONT_STOPPED_BY",
+    "LIMITED",
     "MAXIMA",
     "METRIC_OF",
     "NO_LINK",
+    "STORED",
     "N_METRICS",
     "STATUSES",
     "STOPPED_BY",
     "STOPS",
     "TERMS",
     "UNITS",
+    "UPPER",
     "Column",
     "Link",
     "Metric",
@@ -55,12 +58,23 @@ COST_COLUMNS = (
 COSTS = ("latency_ms", "energy_mj", "area_mm2")  # what a target may model
 COUNTS = ("params", "macs")  # what a network has on any target
 TERMS = ("accuracy", *COSTS, *COUNTS)  # of objectives and fronts: TERMS[k] is metric k
-UNITS = {"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"}
+# What a network takes on any device: its values while it runs, and its weights. The core has
+# neither: they are held as conditions (flash/conditional).
+STORED = ("memory_kib", "weights_kib")
+UNITS = {
+    **{"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"},
+    **{"memory_kib": "KiB", "weights_kib": "KiB"},
+}
 
 MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])
-BUDGETS = (*MAXIMA, "min_accuracy")
+UPPER = (*MAXIMA, *[f"max_{name}" for name in STORED])  # all upper budgets
+BUDGETS = (*UPPER, "min_accuracy")
 BUDGET_OF: dict[str, str] = dict(zip(TERMS, ("min_accuracy", *MAXIMA), strict=True))
 METRIC_OF = {budget: k for k, budget in enumerate(BUDGET_OF.values())}  # that a budget limits
+LIMITED = {  # the name of what each budget limits, in the order of `BUDGETS`
+    budget: TERMS[METRIC_OF[budget]] if budget in METRIC_OF else budget[len("max_") :]
+    for budget in BUDGETS
+}
 
 
 class Link:

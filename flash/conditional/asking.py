@@ -8,7 +8,7 @@ from math import inf, nextafter
 import numpy as np
 
 from ..base.checks import choice, flag, integer, listener, number, real, shown
-from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
+from ..base.names import COSTS, LIMITED, STORED, UPPER
 from ..base.record import Record, cached
 from ..choosing.conditions import COMPARE, Clause, Link, Row, texts_of
 from ..errors import ArgumentError, ArgumentTypeError
@@ -138,7 +138,7 @@ class Ask:
     def metrics(self) -> list[str]:
         """All metrics that conditions may name."""
         costs = [one for metric in COSTS for one in self.suffixed(metric)]
-        return [*costs, "params", "macs", "nn_degree"]
+        return [*costs, "params", "macs", "nn_degree", *STORED]
 
     @cached
     def known(self) -> tuple[str, ...]:
@@ -209,10 +209,10 @@ class Ask:
 
     def _budget_limits(self) -> list[Limit]:
         found: list[Limit] = []
-        for budget in MAXIMA:
+        for budget in UPPER:
             if budget not in self.budgets:
                 continue
-            metric = TERMS[METRIC_OF[budget]]
+            metric = LIMITED[budget]
             names = self.suffixed(metric) if metric in COSTS else [metric]
             limit = fraction_of(self.budgets[budget])
             for name in names:
@@ -338,7 +338,11 @@ class Ask:
         degrees = scored
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
-        return Tables(devices, scored, degrees, self.predictor, self.products)
+        tables = Tables(devices, scored, degrees, self.predictor, self.products)
+        named = [*(one.row.terms for one in self.limits), *self.goals]
+        named += [dict(one.powers) for one in self.products.values()]
+        tables.remembers = any("memory_kib" in terms for terms in named)
+        return tables
 
     def question(
         self,

@@ -23,7 +23,7 @@ from ..base.record import Record
 from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .products import FACTOR, logarithm, middle
-from .tables import Box, Device, Form, Tables, whole_box
+from .tables import MEMORY, PER_KIB, Box, Device, Form, Tables, whole_box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ class Boxes:
         self.tables, self.asked = tables, asked
         self.ends_at = perf_counter() + deadline
         self.evals, self.notify = evals, notify
-        self.upper = [one for row in asked.rows for one in _upper(row)]
+        # what the peak memory alone is compared with bounds boxes; all else are sums
+        self.least_memory, self.most_memory = -inf, inf
+        self.sums = [row for row in asked.rows if not self._of_memory(row)]
+        self.upper = [one for row in self.sums for one in _upper(row)]
         self._limits: dict[tuple[float, float, float], float] = {}
         self._dense: npt.NDArray[np.float64] = np.zeros(0)
         self.best: Answer | None = None
@@ -114,8 +117,33 @@ class Boxes:
 
     # what the question needs
 
+    def _of_memory(self, row: Row) -> bool:
+        """Whether a condition is on the peak memory alone; its limit is kept then."""
+        if set(row.terms) != {"memory_kib"} or row.sign not in ENDS_OF:
+            return False
+        limit = row.limit / row.terms["memory_kib"] * PER_KIB
+        for end in ENDS_OF[row.sign if row.terms["memory_kib"] > 0 else TURNED[row.sign]]:
+            strict = len(row.sign) == 1
+            if end > 0:
+                most = ceil(limit) - 1 if strict else floor(limit)
+                self.most_memory = min(self.most_memory, float(most))
+            else:
+                least = floor(limit) + 1 if strict else ceil(limit)
+                self.least_memory = max(self.least_memory, float(least))
+        return True
+
+    def _bounded(self, box: Box) -> Box | None:
+        """Return a box within what the peak memory may be; None where nothing is."""
+        if self.least_memory == -inf and self.most_memory == inf:
+            return box
+        low = max(box.low.get(MEMORY, -inf), self.least_memory)
+        high = min(box.high.get(MEMORY, inf), self.most_memory)
+        if low > high:
+            return None
+        return box.replace(low={**box.low, MEMORY: low}, high={**box.high, MEMORY: high})
+
     def _names(self) -> set[str]:
-        found = {name for row in self.asked.rows for name in row.terms}
+        found = {name for row in self.sums for name in row.terms}
         found |= set(self.asked.objective)
         for product in self.products:
             found |= {name for name, _ in self.tables.products[product].powers}
@@ -135,6 +163,8 @@ class Boxes:
             number = tables.scored.number
             keys += [(number, Column.MACS)] * (tables.log_macs != 0.0)
             keys += [(number, Column.PARAMS)] * (tables.log_params != 0.0)
+        keys += [MEMORY] * ("memory_kib" in names)
+        self.tables.remembers |= MEMORY in keys or len(self.sums) < len(self.asked.rows)
         used = {name for one in self.products for name, _ in tables.products[one].powers}
         keys += [(FACTOR, -1 - i) for i, name in enumerate(tables.factors) if name in used]
         return keys
@@ -218,7 +248,8 @@ class Boxes:
         else:
             values = self.numbers(form, box.variant, keep)
             unit = _unit(values, start)
-            values = np.ceil(values / unit + OFF)
+            if form.weights:
+                values = np.ceil(values / unit + OFF)
         core = Choices(
             start, values,
             self.dense(box.variant, rows, len(values)), np.array(limits),
@@ -313,6 +344,10 @@ class Boxes:
         values = self.numbers(form, box.variant, keep)
         unit = _unit(values, start)
         slack = EQUAL * (abs(limit) + abs(form.constant))
+        if not form.weights:  # the same of every network of the box
+            rows.append(values)
+            limits.append(0.0 if form.constant <= limit + slack else -1.0)
+            return
         rows.append(np.floor(values / unit - OFF))
         limits.append(float(ceil((limit - form.constant + slack) / unit)))
 
@@ -527,7 +562,11 @@ class Boxes:
 
     def run(self) -> float:
         """Search; return what nothing that is left exceeds."""
-        heap = [(-bound, self.next(), box) for bound, box in self.leaves]
+        heap = [
+            (-bound, self.next(), own)
+            for bound, box in self.leaves
+            if (own := self._bounded(box)) is not None
+        ]
         heapify(heap)
         begin = not self.leaves
         self.leaves = []
@@ -541,8 +580,9 @@ class Boxes:
         try:
             for variant in variants if begin else ():
                 if self.clauses(variant) is not None:
-                    box = whole_box(self.tables, variant, self.keys)
-                    heappush(heap, (-self.roughly(box), self.next(), box))
+                    box = self._bounded(whole_box(self.tables, variant, self.keys))
+                    if box is not None:
+                        heappush(heap, (-self.roughly(box), self.next(), box))
             while heap and not self.ended():
                 at = heappop(heap)
                 bound, _, box = at
@@ -672,7 +712,9 @@ class Boxes:
         if key is None:
             return None
         at = min(max(totals[key], box.low[key]), box.high[key] - 1.0)
-        if at == box.low[key] - 1.0 or key[1] in (Column.MACS, Column.PARAMS):
+        if key == MEMORY:
+            at = float(floor(0.5 * (box.low[key] + min(totals[key], box.high[key] - 1.0))))
+        elif at == box.low[key] - 1.0 or key[1] in (Column.MACS, Column.PARAMS):
             at = float(floor(0.5 * (box.low[key] + box.high[key])))
         return box.cut(key, at)
 
@@ -681,6 +723,9 @@ class Boxes:
         return self._order
 
 
+# On which side a condition on the peak memory alone bounds it: 1 from above, -1 from below.
+ENDS_OF = {"<=": (1,), "<": (1,), ">=": (-1,), ">": (-1,), "==": (1, -1)}
+TURNED = {"<=": ">=", "<": ">", ">=": "<=", ">": "<", "==": "=="}
 NO_ROWS = (np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
 
 

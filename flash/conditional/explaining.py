@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import inf, nextafter
 from time import perf_counter
 
-from ..base.names import MAXIMA, METRIC_OF, TERMS
+from ..base.names import LIMITED, UPPER
 from ..base.record import cached
 from ..choosing.conditions import Row
 from ..results.conflicts import Oracle, Undecided, hitting_sets, joint_remedy, minimal_sets
@@ -112,7 +112,7 @@ class _Conditions(Oracle):
             value = self._number(name, limits)
             if value is not None and name not in asked.on_choices:
                 self.given[name] = value
-                if name not in MAXIMA and limits[0].row.sign in (">=", ">"):
+                if name not in UPPER and limits[0].row.sign in (">=", ">"):
                     self.lower.add(name)
         if "min_accuracy" in asked.budgets:
             self.names.append("min_accuracy")
@@ -121,7 +121,7 @@ class _Conditions(Oracle):
 
     def _number(self, name: str, limits: Sequence[Limit]) -> float | None:
         """Return the number that a condition compares with; None where it is none, or two."""
-        if name in MAXIMA:
+        if name in UPPER:
             return self.asked.budgets[name]
         if len(limits) > 1 or limits[0].row.sign == "==":
             return None
@@ -215,7 +215,7 @@ class _Conditions(Oracle):
     def _value(self, name: str, found: Answer) -> float:
         """Return the number of a budget that a network needs."""
         asked = self.asked
-        metric = TERMS[METRIC_OF[name]]
+        metric = LIMITED[name]
         names = [f"{metric}@{one}" if one else metric for one in asked.devices]
         known = [found.metrics[one] for one in names if one in found.metrics]
         sure = self.search.asked.sure

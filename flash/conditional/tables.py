@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from ..problem.compiling import Problem
     from .products import Product
 
-__all__ = ["Box", "Device", "Form", "Tables", "whole_box"]
+__all__ = ["MEMORY", "PER_KIB", "Box", "Device", "Form", "Tables", "whole_box"]
+
+# Stands for a device in keys of columns and boxes: peak memory, in numbers of 32 bits.
+MEMORY = (-2, Column.PEAK)
+PER_KIB = 256
 
 # Of a class in the core's links: where it ends, then what it multiplies and adds.
 ENDS, LATENCY_IN, LATENCY_OUT, ENERGY_IN, ENERGY_OUT, LEAK_OUT, AREA = range(7)
@@ -165,6 +169,8 @@ class Tables:
         intercept, self.log_macs, self.log_params = (0.0, 0.0, 0.0) if terms is None else terms[:3]
         unit = scored.quantum[Metric.SCORE]
         self.intercept = round(intercept / unit) * unit  # as the tables have it
+        self.remembers = False  # whether anything asks for the peak memory
+        self._peaks: dict[int, list[Any]] = {}
         self._columns: dict[tuple[int, int, int, int], Any] = {}
         self._whole: dict[tuple[int, int, int], Any] = {}
         self._ends: dict[tuple[int, int, int], tuple[float, float]] = {}
@@ -178,7 +184,7 @@ class Tables:
     def _plain_forms(self) -> dict[str, Form]:
         """Return the forms of what is the same in every box."""
         whole = Box(0, {}, {})
-        names = ["nn_degree", "params", "macs"]
+        names = ["nn_degree", "params", "macs", "weights_kib"]
         names += ["score"] * (self.log_macs == 0.0 and self.log_params == 0.0)
         found = {name: self.form(name, whole, True) for name in names}
         for device in self.costs:
@@ -195,6 +201,8 @@ class Tables:
         """Return a column of one cell's rows; zeros where it is absent."""
         key = (variant, cell, device, k)
         found = self._columns.get(key)
+        if found is None and device == MEMORY[0]:
+            found = self._columns[key] = self.peaks(variant)[cell]
         if found is None:
             raw = self.devices[device].problem.tables.column(variant, cell, k)
             n = self.sizes(variant)[cell]
@@ -213,6 +221,8 @@ class Tables:
         """Return a column of all cells' rows, one after another."""
         key = (variant, device, k)
         found = self._whole.get(key)
+        if found is None and device == MEMORY[0]:
+            found = self._whole[key] = np.concatenate(self.peaks(variant))
         if found is None:
             raw = self.devices[device].problem.tables.whole(variant, k)
             found = np.zeros(sum(self.sizes(variant))) if raw is None else np.frombuffer(raw)
@@ -226,7 +236,26 @@ class Tables:
 
     def peak(self, variant: int, device: int) -> float:
         """Return the greatest number of a device's peaks."""
-        return max(self.devices[device].problem.tables.ends(variant, Column.PEAK)[1])
+        return max(self.ends(variant, device, Column.PEAK)[1])
+
+    def ends(
+        self, variant: int, device: int, k: int
+    ) -> tuple[Sequence[float], Sequence[float]]:
+        """Return the least and the greatest number of a column in each cell."""
+        if device == MEMORY[0]:
+            peaks = self.peaks(variant)
+            return [float(one.min()) for one in peaks], [float(one.max()) for one in peaks]
+        low, high = self.devices[device].problem.tables.ends(variant, k)
+        return low, high
+
+    def peaks(self, variant: int) -> list[npt.NDArray[np.float64]]:
+        """Return the peak memory of each cell's rows."""
+        if variant not in self._peaks:
+            from .memory import peaks_of
+
+            space = self.scored.problem.space
+            self._peaks[variant] = peaks_of(space, space.plan(), variant, self.sizes(variant))
+        return self._peaks[variant]
 
     def most(self, variant: int, device: int, k: int, greatest: bool) -> float:
         """Return the sum over cells of a column's greatest, or least, number."""
@@ -246,6 +275,10 @@ class Tables:
         if name in ("params", "macs"):
             k = Column.PARAMS if name == "params" else Column.MACS
             return Form({(self.scored.number, k): 1.0}, 0.0, True)
+        if name == "weights_kib":
+            return Form({(self.scored.number, Column.PARAMS): 1.0 / PER_KIB}, 0.0, True)
+        if name == "memory_kib":
+            return Form({}, (box.high if upper else box.low)[MEMORY] / PER_KIB, False)
         if name == "score":
             return self._score(box, upper)
         if name in self.products:
@@ -327,6 +360,10 @@ class Tables:
         values = self._evaluated(self.scored, variant, rows)
         found["score"] = values[Metric.SCORE]
         found["params"], found["macs"] = values[Metric.PARAMS], values[Metric.MACS]
+        found["weights_kib"] = values[Metric.PARAMS] / PER_KIB
+        if self.remembers:
+            peaks = [own[row] for own, row in zip(self.peaks(variant), rows, strict=True)]
+            found["memory_kib"] = float(max(peaks)) / PER_KIB
         found["nn_degree"] = self._evaluated(self.degrees, variant, rows)[Metric.SCORE]
         for name, product in self.products.items():
             found[name] = product.value(found, self.predictor)
@@ -368,7 +405,7 @@ def whole_box(tables: Tables, variant: int, keys: Sequence[tuple[int, int]]) -> 
             least = 0.0 if tables.is_positive(name) else -inf
             low[device, k], high[device, k] = max(ends[0], least), max(ends[1], least)
             continue
-        parts = tables.devices[device].problem.tables.ends(variant, k)
+        parts = tables.ends(variant, device, k)
         join: Callable[[Sequence[float]], float] = max if k == Column.PEAK else sum
         low[device, k], high[device, k] = join(parts[0]), join(parts[1])
     return Box(variant, low, high)

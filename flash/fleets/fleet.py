@@ -6,7 +6,7 @@ import os
 from time import perf_counter
 
 from ..base.checks import flag, integer, items, public, shown
-from ..base.names import BUDGETS
+from ..base.names import BUDGETS, MAXIMA
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
@@ -148,8 +148,8 @@ def search_fleet(
     space, targets
         As `flash.search` takes them.
     costs, min_accuracy
-        The budgets from latency to MACs, and on accuracy: each a number or None for all targets,
-        or a sequence of one per target.
+        The budgets of `UPPER`, and on accuracy: each a number or None for all targets, or a
+        sequence of one per target. Those on memory and weights only where `given` has conditions.
     given : dict
         The other arguments of `flash.search`, by name.
     threads : int or None
@@ -175,6 +175,7 @@ def search_fleet(
         threads = integer("threads", threads, 1, 1024)
     stop: list[bool] = []
     budgets = (*costs, min_accuracy)
+    n = len(MAXIMA)  # budgets that searches without conditions have
     own = isinstance(given["method"], str) and given["method"] in METHODS
     devices: list[Any]
     if "where" in given:
@@ -196,7 +197,7 @@ def search_fleet(
 
         progress = given["progress"]
         ready = prepare(space, {**given, "progress": False if progress is True else progress})
-        devices = _devices(targets, budgets, ready.check)
+        devices = _devices(targets, budgets, lambda t, own, least: ready.check(t, own[:n], least))
         alone = True  # an evaluator, like a callback, is called from one thread only
 
         def answer(device: Any) -> SearchResult:
@@ -208,7 +209,9 @@ def search_fleet(
         progress = options.progress
         one: Any = (predictor, given["objective"], given["compile_objective"])
         devices = _devices(
-            targets, budgets, lambda t, own, least: check_device(as_target(t), own, least, *one)
+            targets,
+            budgets,
+            lambda t, own, least: check_device(as_target(t), own[:n], least, *one),
         )
         # a function, or whoever listens, is called from one thread only
         alone = options.callback is not None or callable(given["objective"])

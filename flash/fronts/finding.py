@@ -51,6 +51,8 @@ if TYPE_CHECKING:
         max_area_mm2: float | None = None,
         max_params: float | None = None,
         max_macs: float | None = None,
+        max_memory_kib: float | None = None,
+        max_weights_kib: float | None = None,
         min_accuracy: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         where: str | Sequence[str] | None = None,
@@ -91,6 +93,8 @@ def pareto(
     max_area_mm2: float | None = None,
     max_params: float | None = None,
     max_macs: float | None = None,
+    max_memory_kib: float | None = None,
+    max_weights_kib: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     min_nn_degree: float | None = None,
@@ -167,6 +171,8 @@ def pareto(
             "max_area_mm2": max_area_mm2,
             "max_params": max_params,
             "max_macs": max_macs,
+            "max_memory_kib": max_memory_kib,
+            "max_weights_kib": max_weights_kib,
             "min_accuracy": min_accuracy,
             "min_nn_degree": min_nn_degree,
             "predictor": predictor,
@@ -195,6 +201,7 @@ def pareto(
     predictor = as_predictor(predictor, space.family)
     goals = read_objectives(objectives, target)
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
+    stored = (max_memory_kib, max_weights_kib)
     budgets, limits, least = read_budgets(costs, min_accuracy, target, predictor is not None)
     epsilon = float(number("epsilon", epsilon, 0.0, 1.0))
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
@@ -203,22 +210,22 @@ def pareto(
     listener("callback", callback)
     flag("codesign", codesign)
     flag("progress", progress)
-    if where is not None or min_nn_degree is not None:
+    if where is not None or min_nn_degree is not None or any(one is not None for one in stored):
         from ..solving.within import Within
         from .within import find_within
 
         if codesign or epsilon:
             what = "codesign" if codesign else "epsilon"
-            raise ArgumentError(f"{what} does not go with where and min_nn_degree")
+            raise ArgumentError(f"{what} does not go with {WITHIN}")
         asks = {
             "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
             "time_limit_s": time_limit_s, **UNASKED,
         }  # fmt: skip
-        asked = Within(space, asks).check(target, costs, min_accuracy)
+        asked = Within(space, asks).check(target, (*costs, *stored), min_accuracy)
         if asked.parts:
             raise ArgumentError(
                 f"target {target.name!r} has the models of several tiles, on which a front takes "
-                "neither where nor min_nn_degree; take one of them: Target.on_tile"
+                f"none of {WITHIN}; take one of them: Target.on_tile"
             )
         return find_within(asked, goals, callback, progress, started)
     if codesign:

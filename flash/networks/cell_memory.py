@@ -3,7 +3,7 @@
 The schedule of `memory` on the layers of `builders`, in closed form: a network's peak is the image
 and the largest of its stem's, its cells' and its head's. A cell begins with the one value that the
 cell before hands on and ends with its own. What it takes between is below; nothing depends on
-kernels, nor on which links were drawn. In numbers of 32 bits, `PER_KIB` of them to a KiB.
+kernels, nor on which links were drawn. In numbers of 32 bits.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.int64]
 
-__all__ = ["PER_KIB", "peaks_of_cell", "side_of"]
+__all__ = ["peaks_of_cell", "side_of"]
 
-PER_KIB = 256
 MOBILE_HEAD = 1280  # channels at least of what mobilenet-v2 has before its head
 
 

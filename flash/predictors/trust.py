@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import BUDGETS, METRIC_OF, TERMS
+from ..base.names import BUDGETS, LIMITED, STORED
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -175,12 +175,15 @@ def _within(net: Net, accuracy: float, budgets: Mapping[str, float], target: Tar
     except ArgumentError:  # it needs what the target lacks
         return False
     for budget in budgets.keys() & set(BUDGETS):
-        term, limit = TERMS[METRIC_OF[budget]], budgets[budget]
+        term, limit = LIMITED[budget], budgets[budget]
         if budget == "min_accuracy":
             if accuracy < limit:
                 return False
             continue
-        value = getattr(cost if hasattr(cost, term) else net, term)
+        if term in STORED:
+            value = net.weights_kib if term == "weights_kib" else net.peak_memory_kib
+        else:
+            value = getattr(cost if hasattr(cost, term) else net, term)
         if value is None or value > limit:
             return False
     return True

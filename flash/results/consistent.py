@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import BUDGETS, COSTS, COUNTS, METRIC_OF, TERMS
+from ..base.names import BUDGETS, COSTS, COUNTS, LIMITED
 from ..errors import FormatError
 from ..spaces.space import SearchSpace
 
@@ -47,7 +47,7 @@ def agree(where: str, result: SearchResult[Any]) -> None:
                 raise FormatError(f"{where}: {name} are given, though x is null")
         return
     for budget, limit in result.budgets.items():
-        name = TERMS[METRIC_OF[budget]]
+        name = LIMITED[budget]
         value = getattr(result, name)
         if value is not None and _breaks(budget, value, limit):
             raise FormatError(f"{where}: {name} {value} breaks {budget} {limit}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..base.checks import faults, real, shown
-from ..base.names import BUDGETS, COSTS, STATUSES, STOPS
+from ..base.names import BUDGETS, COSTS, STATUSES, STOPS, STORED
 from ..base.plain import (
     AMOUNT,
     COUNT,
@@ -40,7 +40,8 @@ FORMAT = 1
 WHERE = "the search result"
 INTERVALS = (*COSTS, "accuracy")
 MARGINS = ("unlimited", "one_percent", "per_unit")
-DERIVED = ("architecture", "index", "gap", "success")  # from the rest: for other readers
+# from the rest: for other readers
+DERIVED = ("architecture", "index", "gap", "success", *STORED)
 
 
 def space_of(value: Any) -> Any:
@@ -140,6 +141,9 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     data["costs"] = None if result.costs is None else dict(result.costs)
     data["accelerator"] = None if result.accelerator is None else dict(result.accelerator)
     data["index"], data["gap"], data["success"] = result.index, result.gap, result.success
+    for name in STORED:  # where they were asked for: they take longer than many a search
+        if f"max_{name}" in result.budgets:
+            data[name] = getattr(result, name)
     data["architecture"] = result.architecture and result.architecture.to_dict()
     return data
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import COSTS, MAXIMA, UNITS
-from .screen import LABELS, LIMITED, called, quantity
+from ..base.names import COSTS, LIMITED, MAXIMA, STORED, UNITS, UPPER
+from .screen import LABELS, called, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def costs_within(result: SearchResult[Any]) -> list[tuple[str, str, float, float
         metric = name.partition("@")[0]
         found.append((called(name), metric, value, least(f"max_{metric}", name)))
     for budget, field in LIMITED.items():
+        limit = least(budget, field) if budget in UPPER else budgets.get(budget)
+        if limit is None and field in STORED:
+            continue
         value = getattr(result, field)
-        limit = budgets.get(budget) if budget not in MAXIMA else least(budget, field)
         if value is not None and (limit is not None or budget in MAXIMA):
             found.append((LABELS[field], field, value, limit))
     return found

@@ -198,6 +198,19 @@ class SearchResult(Record, Generic[N]):
         """The network found, or None: an Architecture, of a `NetworkSpace` what it decodes to."""
         return None if self.x is None else self.space.decode(self.x)  # type: ignore[return-value]
 
+    @property
+    def memory_kib(self) -> float | None:
+        """The most that the network's values take while it runs, in KiB, or None; worked out when
+        asked for: see `Architecture.peak_memory_kib`."""
+        found: Any = self.architecture
+        return None if found is None else found.peak_memory_kib  # type: ignore[no-any-return]
+
+    @property
+    def weights_kib(self) -> float | None:
+        """The network's weights in KiB, or None: see `Architecture.weights_kib`."""
+        found: Any = self.architecture
+        return None if found is None else found.weights_kib  # type: ignore[no-any-return]
+
     @cached
     def index(self) -> int | None:
         """The network as a flat index in ``[0, space.size)``, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import BUDGETS, MAXIMA, METRIC_OF, TERMS, UNITS
+from ..base.names import LIMITED, MAXIMA, STORED, UNITS, UPPER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LABELS",
-    "LIMITED",
     "called",
     "count",
     "parts",
@@ -25,14 +24,15 @@ __all__ = [
     "used_percent",
 ]
 
-# What each budget limits, and as a reader calls it.
-LIMITED = {budget: TERMS[METRIC_OF[budget]] for budget in BUDGETS}
+# What each budget limits, as a reader calls it.
 LABELS = {
     "latency_ms": "latency",
     "energy_mj": "energy",
     "area_mm2": "area",
     "params": "parameters",
     "macs": "MACs",
+    "memory_kib": "peak memory",
+    "weights_kib": "weights",
     "accuracy": "accuracy",
 }
 _BAR = 24  # characters of a full bar
@@ -116,7 +116,10 @@ def costs_of(result: SearchResult[Any]) -> list[tuple[str, str, float, float | N
         return costs_within(result)
     found = []
     for budget, field in LIMITED.items():
-        value, limit = getattr(result, field), result.budgets.get(budget)
+        limit = result.budgets.get(budget)
+        if limit is None and field in STORED:  # worked out where it is asked for
+            continue
+        value = getattr(result, field)
         if value is not None and (limit is not None or budget in MAXIMA):
             found.append((LABELS[field], field, value, limit))
     return found
@@ -258,12 +261,12 @@ def _refusal(result: SearchResult[Any]) -> list[Part]:
         for budget, given in result.budgets.items():
             unit = UNITS.get(LIMITED[budget], "")
             least = result.least.get(budget)
-            alone = "" if budget in MAXIMA else "at most "
+            alone = "" if budget in UPPER else "at most "
             row = [budget, quantity(given, unit), ""]
             row[2] = "" if least is None else alone + quantity(least, unit)
             row += [quantity(one[budget], unit) if budget in one else "" for one in changes]
             if not changes:
-                upper = budget in MAXIMA
+                upper = budget in UPPER
                 beyond = least is not None and (least > given if upper else least < given)
                 row.append("cannot be met" if beyond else "")
             rows.append(row)

@@ -186,7 +186,10 @@ def check_common(given: Mapping[str, Any]) -> Common:
 
 def check_within(given: Mapping[str, Any]) -> None:
     """Refuse what does not go with conditions beyond budgets."""
-    what = "where, k, min_distance, minimize, min_nn_degree, sums and several devices"
+    what = (
+        "where, k, min_distance, minimize, min_nn_degree, max_memory_kib, max_weights_kib, sums "
+        "and several devices"
+    )
     choice("method", given["method"], METHODS, f" with {what}, which the exact solver answers")
     check_common(given)
     for name in ("evaluator", "options", "journal", "compile_objective"):

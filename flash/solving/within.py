@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import shown
-from ..base.names import COSTS, MAXIMA, METRIC_OF, TERMS
+from ..base.checks import number, shown
+from ..base.names import COSTS, LIMITED, MAXIMA, STORED
 from ..conditional.asking import Ask
 from ..conditional.searching import search_within, unsearched
 from ..conditional.together import Together
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     from ..results.result import SearchResult
 
-__all__ = ["Within"]
+__all__ = ["Within", "stored_of"]
 
-WHAT = "where, k, min_distance, minimize, min_nn_degree, sums and several devices"
+WHAT = (
+    "where, k, min_distance, minimize, min_nn_degree, max_memory_kib, max_weights_kib, sums and "
+    "several devices"
+)
 
 
 class Within:
@@ -64,17 +67,19 @@ class Within:
         ----------
         target : Target, Together, str or path
         costs, min_accuracy
-            Its budgets.
+            Its budgets: those of `UPPER`, or of `MAXIMA` alone.
         own : dict, optional
             What is asked of this target alone: "where" besides that of all, "min_nn_degree".
         """
         given = self.given if own is None else _joined(self.given, own)
         predicted = self.predictor is not None
+        stored = stored_of(costs[len(MAXIMA) :])
+        costs = costs[: len(MAXIMA)]
         if isinstance(target, Together):
-            budgets = _of_several(target, costs, min_accuracy, predicted)
+            budgets = _of_several(target, costs, min_accuracy, predicted) | stored
             return Ask(self.space, target, budgets, self.predictor, given)
         target = as_target(target)
-        budgets, _, _ = read_budgets(costs, min_accuracy, target, predicted)
+        budgets = read_budgets(costs, min_accuracy, target, predicted)[0] | stored
         if target.tiles is None:
             return Ask(self.space, target, budgets, self.predictor, given)
         from ..problem.tiling import parts_of
@@ -92,6 +97,15 @@ class Within:
     def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
         """Search for one target; `stop` ends it once it holds something."""
         return unsearched(asked) if stop else search_within(asked, started, stop)
+
+
+def stored_of(values: Sequence[Any]) -> dict[str, float]:
+    """Return budgets on what a network takes on any device, of those of `STORED` that are given."""
+    return {
+        f"max_{name}": number(f"max_{name}", value, above=0)
+        for name, value in zip(STORED, values, strict=False)
+        if value is not None
+    }
 
 
 def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +129,7 @@ def _of_several(
     for i, (name, cost) in enumerate(zip(MAXIMA, costs, strict=True)):
         if cost is None:
             continue
-        metric = TERMS[METRIC_OF[name]]
+        metric = LIMITED[name]
         modelling = [one for one in devices if metric not in COSTS or metric in one.metrics]
         if not modelling:
             raise ArgumentError(
