@@ -62,8 +62,11 @@ TERMS = ("accuracy", *COSTS, *COUNTS)  # of objectives and fronts: TERMS[k] is m
 # neither: they are held as conditions (flash/conditional).
 STORED = ("memory_kib", "weights_kib")
 UNITS = {
-    **{"latency_ms": "ms", "energy_mj": "mJ", "area_mm2": "mm2"},
-    **{"memory_kib": "KiB", "weights_kib": "KiB"},
+    "latency_ms": "ms",
+    "energy_mj": "mJ",
+    "area_mm2": "mm2",
+    "memory_kib": "KiB",
+    "weights_kib": "KiB",
 }
 
 MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])

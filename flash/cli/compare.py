@@ -15,6 +15,7 @@ __all__ = [
     "prepare_compare",
 ]
 
+STORED = ("max_memory_kib", "max_weights_kib")
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 EXAMPLES = """\
@@ -68,6 +69,12 @@ def compare(args: Namespace) -> int:
     from .options import BUDGETS, read_objective
 
     check_json(args)
+    for name in STORED:
+        if getattr(args, name) is not None:
+            raise ArgumentError(
+                f"--{name.replace('_', '-')}: the methods of other papers take no such budget; "
+                "flash search does"
+            )
     options: dict[str, dict[str, Any]] = {}
     for name, value in read_options(args.option).items():
         method, _, own = name.partition(".")
@@ -93,7 +100,7 @@ def compare(args: Namespace) -> int:
         predictor=args.predictor,
         objective=read_objective(args.objective),
         journal=args.journal,
-        **{name: getattr(args, name) for name in BUDGETS},
+        **{name: getattr(args, name) for name in BUDGETS if name not in STORED},
     )
     pictures = []
     if args.plot is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
+from ..base.names import STORED
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
 from .read import CONDITIONS, UNSAID, read_any_space, read_evaluator, read_options, read_table
@@ -39,7 +40,8 @@ def search_folder(args: Namespace) -> int:
 
     space = read_any_space(args)
     targets = load_targets(args.targets)
-    (*costs, accuracy), each = _budgets(args, targets)
+    values, each = _budgets(args, targets)
+    (*costs, accuracy) = values.values()
     given: dict[str, Any] = {
         "confidence": args.confidence,
         "codesign": args.codesign,
@@ -59,7 +61,8 @@ def search_folder(args: Namespace) -> int:
     }
     further = {name: getattr(args, name) for name in CONDITIONS}
     own = [name for name in CONDITIONS if further[name] != UNSAID.get(name)]
-    if own or any(each) or _beyond(given["objective"]):
+    stored = [one for name in STORED for one in values[f"max_{name}"] if one is not None]
+    if own or stored or any(each) or _beyond(given["objective"]):
         given |= further
     lines: list[str] = []
 
@@ -88,9 +91,11 @@ def search_folder(args: Namespace) -> int:
     return FOUND if all(result.success for result in fleet) else NOTHING
 
 
-def _budgets(args: Namespace, targets: list[Target]) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Return each budget: of all devices, or where a file gives some their own, one per device;
-    and what else the file asks of each device."""
+def _budgets(
+    args: Namespace, targets: list[Target]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return each budget by name, of all devices, or where a file gives some their own, one per
+    device; and what else the file asks of each device."""
     names = [os.path.basename(name) for name in _files(args.targets)]
     values = {name: [getattr(args, name)] * len(targets) for name in BUDGETS}
     each: list[dict[str, Any]] = [{} for _ in targets]
@@ -107,7 +112,7 @@ def _budgets(args: Namespace, targets: list[Target]) -> tuple[list[Any], list[di
                     each[places[name]][key] = value
                 else:
                     values[key][places[name]] = value
-    return list(values.values()), each
+    return values, each
 
 
 def _beyond(objective: Any) -> bool:

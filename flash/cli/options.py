@@ -98,6 +98,8 @@ BUDGETS: dict[str, tuple[str, str, Any]] = {
     "max_area_mm2": ("MM2", "chip area, in square millimetres", amount_of("square millimetres")),
     "max_params": ("N", "parameters, as 2e6 or 2M", count),
     "max_macs": ("N", "multiply-accumulates of one image, as 3e8 or 300M", count),
+    "max_memory_kib": ("KIB", "values of the network while it runs, in KiB", amount_of("KiB")),
+    "max_weights_kib": ("KIB", "weights of the network, in KiB", amount_of("KiB")),
     "min_accuracy": ("A", "predicted accuracy, in [0, 1]; needs --predictor", fraction),
 }
 

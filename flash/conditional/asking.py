@@ -339,9 +339,10 @@ class Ask:
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
         tables = Tables(devices, scored, degrees, self.predictor, self.products)
-        named = [*(one.row.terms for one in self.limits), *self.goals]
-        named += [dict(one.powers) for one in self.products.values()]
-        tables.remembers = any("memory_kib" in terms for terms in named)
+        named = {name for one in self.limits for name in one.row.terms}
+        named |= {name for goal in self.goals for name in goal}
+        named |= {name for one in self.products.values() for name, _ in one.powers}
+        tables.remembers = "memory_kib" in named
         return tables
 
     def question(

@@ -14,6 +14,7 @@ from time import perf_counter
 from ..base.names import LIMITED, UPPER
 from ..base.record import cached
 from ..choosing.conditions import Row
+from ..results.binding import margins
 from ..results.conflicts import Oracle, Undecided, hitting_sets, joint_remedy, minimal_sets
 from .asking import HIGH_DEGREE, Limit, fraction_of, least_score
 from .searching import Search
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     Sets = list[tuple[str, ...]]
 
-__all__ = ["Why"]
+__all__ = ["Why", "binding_within"]
 
 NONE = "proven: no network meets the conditions"
 MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
 FEW = 3  # that give together in what the message tells
+ALL_S = 2.0  # for what binds
+EQUAL = 1e-12  # relative: values of what is no exact sum are equal so far
 NEARLY = 1.00001  # of two values that are not told apart
 COUNTS = ("max_params", "max_macs")
 
@@ -91,6 +94,30 @@ class Why:
         return told + (f"; nearest that would do: {'; or '.join(some)}" if some else "")
 
 
+def binding_within(asked: Ask, value: float) -> dict[str, dict[str, float]]:
+    """Return the upper budgets that bind, each with what it buys: see `SearchResult.binding`.
+
+    Parameters
+    ----------
+    asked : Ask
+    value : float
+        The first objective of the proven answer.
+    """
+    oracle = _Conditions(asked)
+    ends_at = perf_counter() + ALL_S
+
+    def best(name: str, limit: float) -> float:
+        if perf_counter() > ends_at:
+            raise Undecided
+        names = [one for one in oracle.names if one != name or limit < inf]
+        found = oracle.best(names, {**oracle.given, name: limit}, asked.goals[0])
+        if found is None or found.value - value <= EQUAL * abs(value):
+            return value
+        return found.value
+
+    return margins(asked.budgets, value, best, asked.report)
+
+
 class _Conditions(Oracle):
     """Asks searches under some of the conditions, with other numbers."""
 
@@ -138,7 +165,7 @@ class _Conditions(Oracle):
         """Whether some network meets these conditions; None where it takes too long."""
         try:
             values = {name: one for name, one in self.given.items() if name in names}
-            return self._best(names, values) is not None
+            return self.best(names, values) is not None
         except Undecided:
             return None
 
@@ -163,7 +190,7 @@ class _Conditions(Oracle):
             return None
 
     def meets(self, budgets: Mapping[str, float]) -> bool:
-        return self._best(self.names, budgets) is not None
+        return self.best(self.names, budgets) is not None
 
     def least(self, name: str, others: Mapping[str, float]) -> float | None:
         return self._least(name, [one for one in self.names if one != name], others)
@@ -181,7 +208,7 @@ class _Conditions(Oracle):
         row = limits[0].row if limits else Row({"score": Fraction(1)}, {}, ">=", Fraction(0))
         sign = 1.0 if name in self.lower else -1.0
         goal = {metric: sign * float(factor) for metric, factor in row.terms.items()}
-        found = self._best(others, values, goal)
+        found = self.best(others, values, goal)
         if found is None:
             return None
         if name == "min_accuracy" or limits[0].accuracy is not None:
@@ -199,13 +226,13 @@ class _Conditions(Oracle):
     ) -> float | None:
         """The same of a budget that holds on several devices, or for the end of an interval:
         between two values, none meets the lower one, and a network the higher."""
-        found = self._best(others, values)
+        found = self.best(others, values)
         if found is None:
             return None
         low, high = 0.0, self._value(name, found)
         while high > low * NEARLY:
             middle = (low + high) / 2
-            found = self._best([*others, name], {**values, name: middle})
+            found = self.best([*others, name], {**values, name: middle})
             if found is not None:
                 high = min(middle, self._value(name, found))
             else:
@@ -227,7 +254,7 @@ class _Conditions(Oracle):
             ]
         return max(known)
 
-    def _best(
+    def best(
         self,
         names: Collection[str],
         values: Mapping[str, float],

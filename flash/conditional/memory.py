@@ -46,12 +46,15 @@ def peaks_of(
         repeats = size // rows
         assert number == 0 or repeats == len(before)
         into = np.repeat(before, rows) if number else before
-        own = [np.tile(one, repeats) for one in (width, depth, skips, expansion)]
+        width, depth, skips, expansion = (
+            np.tile(one, repeats) for one in (width, depth, skips, expansion)
+        )
         last = classes if number + 1 == len(cells) else None
         stride = cell[0]
         peaks = peaks_of_cell(
-            space.family, resolution, side, stride, into, *own, number == 0, last
-        )
+            space.family, resolution, side, stride, into, width, depth, skips, expansion,
+            number == 0, last,
+        )  # fmt: skip
         found.append(peaks.astype(np.float64))
         side = -(-side // stride)
         before = np.array(cell[1], np.int64)

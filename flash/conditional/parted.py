@@ -104,7 +104,7 @@ def search_parts(asked: Ask, started: float, stop: list[bool] | None = None) -> 
     if not found:
         return nothing(asked, common, Found(None, bound, stopped, nodes))
     results = [_result(asked, part, one, common) for part, one in found]
-    return joined(asked, results, stopped, short)
+    return joined(asked, results, found[0][1], stopped, short)
 
 
 def _next(asked: Ask, parts: Sequence[_Part]) -> tuple[_Part | None, float, str | None]:

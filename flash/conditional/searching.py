@@ -309,14 +309,20 @@ def search_within(asked: Ask, started: float, stop: list[bool] | None = None) ->
             without.append((one.answer.variant, one.answer.rows, asked.distance))
     common = common_of(asked, search.nodes, started)
     results = [result_of(asked, search.tables, one, common) for one in found]
-    return joined(asked, results, stopped, short)
+    return joined(asked, results, found[0], stopped, short)
 
 
 def joined(
-    asked: Ask, results: Sequence[SearchResult], stopped: str | None, short: bool
+    asked: Ask, results: Sequence[SearchResult], found: Found, stopped: str | None, short: bool
 ) -> SearchResult:
-    """Return the first result with the others, and what is to be said of them."""
+    """Return the first result with the others, and what is to be said of them.
+
+    found: what the first result is of.
+    """
     first = results[0]
+    if first.proven and found.answer is not None and asked.budgets:
+        value = found.answer.value
+        first = first.replace(binding=deferred(lambda: _binding(asked, value)))
     if stopped is not None and first.stopped is None:
         told = f"{first.message}; {stopped} ended the search for further networks"
         first = first.replace(stopped=stopped, message=told)
@@ -326,6 +332,12 @@ def joined(
         )
         first = first.replace(message=f"{first.message}; {few}, {asked.k} were asked for")
     return first if len(results) == 1 else first.replace(alternatives=tuple(results[1:]))
+
+
+def _binding(asked: Ask, value: float) -> dict[str, dict[str, float]]:
+    from .explaining import binding_within
+
+    return binding_within(asked, value)
 
 
 def common_of(asked: Ask, nodes: int, started: float) -> dict[str, Any]:

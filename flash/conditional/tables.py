@@ -238,9 +238,7 @@ class Tables:
         """Return the greatest number of a device's peaks."""
         return max(self.ends(variant, device, Column.PEAK)[1])
 
-    def ends(
-        self, variant: int, device: int, k: int
-    ) -> tuple[Sequence[float], Sequence[float]]:
+    def ends(self, variant: int, device: int, k: int) -> tuple[Sequence[float], Sequence[float]]:
         """Return the least and the greatest number of a column in each cell."""
         if device == MEMORY[0]:
             peaks = self.peaks(variant)

@@ -28,14 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["FrontEvent", "ParetoFront", "pareto"]
 
 INF = float("inf")
-UNASKED: dict[str, Any] = {  # of what a search takes
-    **dict.fromkeys(("minimize", "max_evals", "callback", "evaluator", "options", "journal")),
-    **dict.fromkeys(("confidence", "compile_objective")),
-    **dict.fromkeys(("codesign", "progress"), False),
-    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True,
-    "seed": 0,
-}  # fmt: skip
 OBJECTIVES = ("accuracy", "latency_ms")
+WITHIN = "where, min_nn_degree, max_memory_kib and max_weights_kib"
 
 
 if TYPE_CHECKING:
@@ -123,6 +117,9 @@ def pareto(
         more together: ``minimize=["loss", "latency_ms"]``.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, as for `search`: on objectives or on other costs.
+    max_memory_kib, max_weights_kib : float, optional
+        Budgets on what a network takes on any device, as for `search`; as with `where`, every point
+        is then a few exact searches.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
@@ -211,15 +208,15 @@ def pareto(
     flag("codesign", codesign)
     flag("progress", progress)
     if where is not None or min_nn_degree is not None or any(one is not None for one in stored):
-        from ..solving.within import Within
+        from ..solving.within import UNASKED, Within
         from .within import find_within
 
         if codesign or epsilon:
             what = "codesign" if codesign else "epsilon"
             raise ArgumentError(f"{what} does not go with {WITHIN}")
         asks = {
-            "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
-            "time_limit_s": time_limit_s, **UNASKED,
+            **UNASKED, "where": where, "min_nn_degree": min_nn_degree, "predictor": predictor,
+            "time_limit_s": time_limit_s,
         }  # fmt: skip
         asked = Within(space, asks).check(target, (*costs, *stored), min_accuracy)
         if asked.parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import BUDGETS, LIMITED, STORED
+from ..base.names import BUDGETS, LIMITED
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -180,8 +180,11 @@ def _within(net: Net, accuracy: float, budgets: Mapping[str, float], target: Tar
             if accuracy < limit:
                 return False
             continue
-        if term in STORED:
-            value = net.weights_kib if term == "weights_kib" else net.peak_memory_kib
+        value: float | None
+        if term == "memory_kib":
+            value = net.peak_memory_kib
+        elif term == "weights_kib":
+            value = net.weights_kib
         else:
             value = getattr(cost if hasattr(cost, term) else net, term)
         if value is None or value > limit:

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
-from ..base.names import MAXIMA, METRIC_OF
+from ..base.names import METRIC_OF, UPPER
 from ..base.record import Record
 from ..problem.compiling import compile_each, count_columns
-from ..problem.objective import least_of, limits_of, limits_on
+from ..problem.objective import LEAST, least_of, limits_of, limits_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,15 +109,14 @@ def margins(
         Returns an objective as a result has it.
     """
     found: dict[str, dict[str, float]] = {}
-    limits = limits_of(budgets)
-    for name in MAXIMA:
+    for name in UPPER:
         if name not in budgets:
             continue
         try:
             free = best(name, INF)
             if free <= value:
                 continue
-            limit = limits[METRIC_OF[name]]
+            limit = max(float(budgets[name]), LEAST)
             more = limit * MORE
             now, then = report(value), report(best(name, more))
         except (Undecided, KeyboardInterrupt):

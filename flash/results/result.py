@@ -203,13 +203,13 @@ class SearchResult(Record, Generic[N]):
         """The most that the network's values take while it runs, in KiB, or None; worked out when
         asked for: see `Architecture.peak_memory_kib`."""
         found: Any = self.architecture
-        return None if found is None else found.peak_memory_kib  # type: ignore[no-any-return]
+        return None if found is None else found.peak_memory_kib
 
     @property
     def weights_kib(self) -> float | None:
         """The network's weights in KiB, or None: see `Architecture.weights_kib`."""
         found: Any = self.architecture
-        return None if found is None else found.weights_kib  # type: ignore[no-any-return]
+        return None if found is None else found.weights_kib
 
     @cached
     def index(self) -> int | None:

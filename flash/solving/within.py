@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import number, shown
-from ..base.names import COSTS, LIMITED, MAXIMA, STORED
+from ..base.checks import shown
+from ..base.names import COSTS, LIMITED, MAXIMA
 from ..conditional.asking import Ask
 from ..conditional.searching import search_within, unsearched
 from ..conditional.together import Together
@@ -14,6 +14,7 @@ from ..problem.compiling import as_space
 from ..problem.objective import read_budgets
 from ..spaces.network_space import HOMES, NetworkSpace
 from .options import check_within
+from .stored import stored_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
 
     from ..results.result import SearchResult
 
-__all__ = ["Within", "stored_of"]
+__all__ = ["UNASKED", "Within"]
 
+UNASKED: dict[str, Any] = {  # what a search takes besides, where nobody asks for it
+    **dict.fromkeys(("where", "min_nn_degree", "predictor", "time_limit_s", "minimize")),
+    **dict.fromkeys(("max_evals", "callback", "evaluator", "options", "journal", "confidence")),
+    "compile_objective": None,
+    **dict.fromkeys(("codesign", "progress"), False),
+    "k": 1, "min_distance": 1, "objective": "accuracy", "method": "shgo", "certify": True,
+    "seed": 0,
+}  # fmt: skip
 WHAT = (
     "where, k, min_distance, minimize, min_nn_degree, max_memory_kib, max_weights_kib, sums and "
     "several devices"
@@ -97,15 +106,6 @@ class Within:
     def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
         """Search for one target; `stop` ends it once it holds something."""
         return unsearched(asked) if stop else search_within(asked, started, stop)
-
-
-def stored_of(values: Sequence[Any]) -> dict[str, float]:
-    """Return budgets on what a network takes on any device, of those of `STORED` that are given."""
-    return {
-        f"max_{name}": number(f"max_{name}", value, above=0)
-        for name, value in zip(STORED, values, strict=False)
-        if value is not None
-    }
 
 
 def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

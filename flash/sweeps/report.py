@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.names import COSTS, COUNTS, TERMS, Metric
+from ..base.names import COSTS, COUNTS, STORED, TERMS, UPPER, Metric
 from ..results.result import result_at, verdict
 from .work import Reduction
 
@@ -73,10 +73,20 @@ def _why_not(job: Job, found: Reduction, budgets: dict[str, float]) -> str | Non
     """
     if found.feasible or not budgets:
         return None
-    from ..results.conflicts import why_not
-
     problem = job.problem
-    why = why_not(problem.space, problem.target, problem.predictor, budgets)
+    why: Any
+    if any(f"max_{name}" in budgets for name in STORED):
+        from ..conditional.explaining import Why
+        from ..solving.within import UNASKED, Within
+
+        costs = [budgets.get(name) for name in UPPER]
+        asks = {**UNASKED, "predictor": problem.predictor}
+        least = budgets.get("min_accuracy")
+        why = Why(Within(problem.space, asks).check(problem.target, costs, least))
+    else:
+        from ..results.conflicts import why_not
+
+        why = why_not(problem.space, problem.target, problem.predictor, budgets)
     every = found.count == job.space.size and job.plan["where"] is None
     alone = any(len(one) == 1 for one in why.conflicts)
     return why.message if every or alone else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.names import COUNTS, TERMS, Metric
+from ..base.names import COUNTS, STORED, TERMS, Metric
 from ..problem.compiling import Problem, nn_degrees
+from ..solving.stored import PER_KIB
 from ..spaces.index import choices_at
 from ..spaces.values import columns_of
 
@@ -54,8 +55,14 @@ class Chunk:
         stream.weigh(tables, job.query, self.metrics, feasible, self.objective, self.accuracy)
         self.mask: Any = feasible.view(bool)
         self._table: dict[str, Any] | None = None
+        memory = job.plan.get("memory_kib")
+        if memory is not None:
+            self.mask = self.mask & (self._stored("memory_kib") <= memory)
         if where is not None:
-            self.mask = self.mask & where.mask({**self.table, **self._choices(where.columns)})
+            own = {name: self._stored(name) for name in where.columns if name in STORED}
+            self.mask = self.mask & where.mask(
+                {**self.table, **own, **self._choices(where.columns)}
+            )
 
     @property
     def table(self) -> dict[str, Any]:
@@ -75,6 +82,20 @@ class Chunk:
             return {}
         sizes = self.job.problem.tables.space_rows
         return columns_of(space, choices_at(space, sizes, self.variants, self.rows), some)
+
+    def _stored(self, name: str) -> Any:
+        """Return what each row's network takes on any device, in KiB."""
+        import numpy as np
+
+        if name == "weights_kib":
+            return self.metrics[Metric.PARAMS] / PER_KIB
+        found: Any = np.empty(len(self.index))
+        for variant in np.unique(self.variants).tolist():
+            some = self.variants == variant
+            peaks = self.job.peaks_of(variant)
+            own = [one[self.rows[some, c]] for c, one in enumerate(peaks)]
+            found[some] = np.maximum.reduce(own)
+        return found
 
     def _column(self, name: str) -> Any:
         import numpy as np

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from math import floor
 from time import perf_counter
 
 from ..base.checks import choice, flag, integer, is_list, items, listener, path_of, public, shown
-from ..base.names import COSTS, TERMS
+from ..base.names import COSTS, TERMS, Metric
 from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import MACS, PARAMS, as_space, count_columns
-from ..problem.objective import as_objective, limits_on, read_budgets
+from ..problem.objective import LEAST, as_objective, limits_on, read_budgets
+from ..solving.stored import PER_KIB, stored_of
 from .result import Histogram, SweepResult
 from .run import Settings, run
 
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
         max_area_mm2: float | None = None,
         max_params: float | None = None,
         max_macs: float | None = None,
+        max_memory_kib: float | None = None,
+        max_weights_kib: float | None = None,
         min_accuracy: float | None = None,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: str | Mapping[str, float] = "accuracy",
@@ -105,6 +109,8 @@ def sweep(
     max_area_mm2: float | None = None,
     max_params: float | None = None,
     max_macs: float | None = None,
+    max_memory_kib: float | None = None,
+    max_weights_kib: float | None = None,
     min_accuracy: float | None = None,
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     objective: str | Mapping[str, float] = "accuracy",
@@ -145,6 +151,8 @@ def sweep(
         are those of ``choose`` with ``k=top``, proven, also where the rest is of a sample.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs, min_accuracy : float
         Budgets, as `flash.search` takes them.
+    max_memory_kib, max_weights_kib : float, optional
+        The same; with one on memory every configuration becomes a row, as with `where`.
     predictor, objective
         As `flash.search` takes them; an objective function is not accepted.
     top : int, default 100
@@ -218,6 +226,8 @@ def sweep(
             "max_area_mm2": max_area_mm2,
             "max_params": max_params,
             "max_macs": max_macs,
+            "max_memory_kib": max_memory_kib,
+            "max_weights_kib": max_weights_kib,
             "min_accuracy": min_accuracy,
             "predictor": predictor,
             "objective": None
@@ -253,6 +263,12 @@ def sweep(
     predictor = as_predictor(predictor, space.family)
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
     budgets, limits, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
+    stored = stored_of((max_memory_kib, max_weights_kib))
+    budgets |= stored
+    if "max_weights_kib" in stored:  # parameters at 32 bits
+        most = floor(min(stored["max_weights_kib"], LARGEST) * PER_KIB)
+        limits[Metric.PARAMS] = min(limits[Metric.PARAMS], max(float(most), LEAST))
+    memory = stored.get("max_memory_kib")
     if callable(objective):
         raise ArgumentError(
             "objective must be 'accuracy' or a dict of exponents: a sweep takes no function"
@@ -265,8 +281,13 @@ def sweep(
         "limits": [None if one == INF else one for one in limits],
         "min_accuracy": budgets.get("min_accuracy"),
         "exponents": None if wanted.exponents is None else list(wanted.exponents),
-        **_kept(space, target, top, pareto, sample, seed, where, out is not None, bins, chunk),
-    }
+        **_kept(
+            space, target, top, pareto, sample, seed, where, out is not None, bins, chunk,
+            memory is not None,
+        ),
+    }  # fmt: skip
+    if memory is not None:  # plans without it are those of older folders
+        plan["memory_kib"] = memory
     columns = count_columns((*limits_on(limits), *wanted.metrics))
     plan["extra"] = PARAMS | MACS if plan["rows"] or plan["bins"] else columns
     settings = Settings(
@@ -294,6 +315,7 @@ def _kept(
     written: bool,
     bins: Any,
     chunk: Any,
+    remembered: bool,
 ) -> dict[str, Any]:
     """Return the part of a plan that says which configurations are looked at and what is kept."""
     top = integer("top", top, 0, MAX_TOP)
@@ -301,11 +323,11 @@ def _kept(
     size = space.size
     sample = None if sample is None else min(size, integer("sample", sample, 1, 2**62))
     seed = integer("seed", seed, 0, 2**64 - 1)
-    as_rows = not (where is None and front is None and sample is None and not written)
+    as_rows = not (where is None and front is None and sample is None and not written) or remembered
     if as_rows and size >= LARGEST:
         raise ArgumentError(
-            f"where, pareto, sample and out need a space of fewer than 2^63 configurations; this "
-            f"one has {size:.3g}"
+            "where, pareto, sample, out and max_memory_kib need a space of fewer than 2^63 "
+            f"configurations; this one has {size:.3g}"
         )
     looked_at = size if sample is None else sample
     if bins is None:

@@ -12,12 +12,13 @@ import zlib
 
 from .._core.search.exact import Query
 from .._core.sweep import sweep as core
-from ..base.names import COSTS, COUNTS, N_METRICS, TERMS, Metric
+from ..base.names import COSTS, COUNTS, N_METRICS, STORED, TERMS, Metric
 from ..base.record import Record, cached
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_any
 from ..problem.objective import least_of
+from ..solving.stored import PER_KIB
 from ..spaces.codec import cell_at
 from ..spaces.index import GLOBALS, digits_of
 from ..spaces.space import SearchSpace
@@ -402,8 +403,23 @@ class Job(Record):
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What conditions may name: the columns, and the choices of the space."""
-        return (*self.columns, *self.space.variables)
+        """What conditions may name: the columns, memory and weights, and the space's choices."""
+        return (*self.columns, *STORED, *self.space.variables)
+
+    @cached
+    def _peaks(self) -> dict[int, list[Any]]:
+        return {}
+
+    def peaks_of(self, variant: int) -> list[Any]:
+        """Return the peak memory of each cell's rows, in KiB."""
+        known = self._peaks
+        if variant not in known:
+            from ..conditional.memory import peaks_of
+
+            sizes = self.problem.tables.rows[variant]
+            found = peaks_of(self.space, self.space.plan(), variant, sizes)
+            known[variant] = [one / PER_KIB for one in found]
+        return known[variant]
 
 
 def job_of(packed: bytes) -> Job:
