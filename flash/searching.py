@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
+SUMS = frozenset(("sum", "memory_kib", "weights_kib"))  # keys of objectives beside the core's
+
 if TYPE_CHECKING:
 
     @overload
@@ -347,9 +349,9 @@ def search(
 
 
 def _sums(objective: Any) -> bool:
-    """Whether an objective is a sum, or several of them."""
+    """Whether an objective is a sum, several of them, or of what the core has no columns for."""
     if isinstance(objective, str):
         return objective == "nn_degree"
     return isinstance(objective, (list, tuple)) or (
-        isinstance(objective, dict) and "sum" in objective
+        isinstance(objective, dict) and not SUMS.isdisjoint(objective)
     )

@@ -12,6 +12,7 @@ from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import MACS, PARAMS, as_space, compile_any
 from ..problem.objective import read_budgets
+from ..solving.stored import limit_params, stored_of
 from .front import FrontEvent, ParetoFront
 
 TYPE_CHECKING = False
@@ -118,8 +119,8 @@ def pareto(
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
         Budgets, as for `search`: on objectives or on other costs.
     max_memory_kib, max_weights_kib : float, optional
-        Budgets on what a network takes on any device, as for `search`; as with `where`, every point
-        is then a few exact searches.
+        Budgets on what a network takes on any device, as for `search`; with one on memory, as with
+        `where`, every point is a few exact searches. Without codesign.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     predictor : AccuracyPredictor or path, optional
@@ -207,7 +208,10 @@ def pareto(
     listener("callback", callback)
     flag("codesign", codesign)
     flag("progress", progress)
-    if where is not None or min_nn_degree is not None or any(one is not None for one in stored):
+    own = stored_of(stored)
+    if own and codesign:
+        raise ArgumentError(f"codesign does not go with {WITHIN}")
+    if where is not None or min_nn_degree is not None or max_memory_kib is not None:
         from ..solving.within import UNASKED, Within
         from .within import find_within
 
@@ -225,6 +229,8 @@ def pareto(
                 f"none of {WITHIN}; take one of them: Target.on_tile"
             )
         return find_within(asked, goals, callback, progress, started)
+    budgets |= own
+    limit_params(limits, own)
     if codesign:
         from .codesign import find_codesign
 

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from .._core.front.front import Front
 from .._core.search.exact import Query
-from ..base.names import FRONT_STOPPED_BY, N_METRICS, TERMS, Metric
+from ..base.names import FRONT_STOPPED_BY, N_METRICS, STORED, TERMS, Metric
 from ..problem.compiling import Problem, nn_degrees
 from ..results.result import NOTHING, ended
 from ..spaces.index import choices_at, places_of
@@ -66,10 +66,16 @@ def find(
     if len(x) or stopped:
         message = summary(len(x), stopped, epsilon)
     else:
-        from ..results.conflicts import why_not
+        asked = (problem.space, problem.target, problem.predictor, budgets)
+        if any(f"max_{name}" in budgets for name in STORED):
+            from ..solving.within import why_none
 
-        known = why_not(problem.space, problem.target, problem.predictor, budgets)
-        message, why = known.message, explained(known)
+            message = why_none(*asked).message
+        else:
+            from ..results.conflicts import why_not
+
+            known = why_not(*asked)
+            message, why = known.message, explained(known)
     front = ParetoFront(
         problem.space,
         problem.target,

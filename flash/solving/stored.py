@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from ..base.checks import number
-from ..base.names import STORED
+from ..base.names import STORED, Metric
+from ..problem.objective import LEAST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-__all__ = ["PER_KIB", "stored_of"]
+__all__ = ["PER_KIB", "limit_params", "stored_of"]
 
 PER_KIB = 256  # numbers of 32 bits
+LARGEST = 2.0**63
+
+
+def limit_params(limits: list[float], stored: Mapping[str, float]) -> None:
+    """Lower the core's limit on parameters to what a budget on weights leaves, at 32 bits."""
+    if "max_weights_kib" in stored:
+        most = floor(min(stored["max_weights_kib"], LARGEST) * PER_KIB)
+        limits[Metric.PARAMS] = min(limits[Metric.PARAMS], max(float(most), LEAST))
 
 
 def stored_of(values: Sequence[Any]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import shown
-from ..base.names import COSTS, LIMITED, MAXIMA
+from ..base.names import COSTS, LIMITED, MAXIMA, UPPER
 from ..conditional.asking import Ask
 from ..conditional.searching import search_within, unsearched
 from ..conditional.together import Together
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ..conditional.explaining import Why
+    from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
 
-__all__ = ["UNASKED", "Within"]
+__all__ = ["UNASKED", "Within", "why_none"]
 
 UNASKED: dict[str, Any] = {  # what a search takes besides, where nobody asks for it
     **dict.fromkeys(("where", "min_nn_degree", "predictor", "time_limit_s", "minimize")),
@@ -106,6 +108,17 @@ class Within:
     def search(self, asked: Ask, started: float, stop: list[bool] | None = None) -> SearchResult:
         """Search for one target; `stop` ends it once it holds something."""
         return unsearched(asked) if stop else search_within(asked, started, stop)
+
+
+def why_none(
+    space: Any, target: Any, predictor: AccuracyPredictor | None, budgets: Mapping[str, float]
+) -> Why:
+    """Return why no network meets budgets, those on memory and weights too."""
+    from ..conditional.explaining import Why
+
+    costs = [budgets.get(name) for name in UPPER]
+    within = Within(space, {**UNASKED, "predictor": predictor})
+    return Why(within.check(target, costs, budgets.get("min_accuracy")))
 
 
 def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

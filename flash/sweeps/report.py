@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.names import COSTS, COUNTS, STORED, TERMS, UPPER, Metric
+from ..base.names import COSTS, COUNTS, STORED, TERMS, Metric
 from ..results.result import result_at, verdict
 from .work import Reduction
 
@@ -76,13 +76,9 @@ def _why_not(job: Job, found: Reduction, budgets: dict[str, float]) -> str | Non
     problem = job.problem
     why: Any
     if any(f"max_{name}" in budgets for name in STORED):
-        from ..conditional.explaining import Why
-        from ..solving.within import UNASKED, Within
+        from ..solving.within import why_none
 
-        costs = [budgets.get(name) for name in UPPER]
-        asks = {**UNASKED, "predictor": problem.predictor}
-        least = budgets.get("min_accuracy")
-        why = Why(Within(problem.space, asks).check(problem.target, costs, least))
+        why = why_none(problem.space, problem.target, problem.predictor, budgets)
     else:
         from ..results.conflicts import why_not
 

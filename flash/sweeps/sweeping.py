@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from math import floor
 from time import perf_counter
 
 from ..base.checks import choice, flag, integer, is_list, items, listener, path_of, public, shown
-from ..base.names import COSTS, TERMS, Metric
+from ..base.names import COSTS, TERMS
 from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import MACS, PARAMS, as_space, count_columns
-from ..problem.objective import LEAST, as_objective, limits_on, read_budgets
-from ..solving.stored import PER_KIB, stored_of
+from ..problem.objective import as_objective, limits_on, read_budgets
+from ..solving.stored import limit_params, stored_of
 from .result import Histogram, SweepResult
 from .run import Settings, run
 
@@ -265,9 +264,7 @@ def sweep(
     budgets, limits, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
     stored = stored_of((max_memory_kib, max_weights_kib))
     budgets |= stored
-    if "max_weights_kib" in stored:  # parameters at 32 bits
-        most = floor(min(stored["max_weights_kib"], LARGEST) * PER_KIB)
-        limits[Metric.PARAMS] = min(limits[Metric.PARAMS], max(float(most), LEAST))
+    limit_params(limits, stored)
     memory = stored.get("max_memory_kib")
     if callable(objective):
         raise ArgumentError(
