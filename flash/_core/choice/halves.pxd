@@ -1,5 +1,4 @@
-"""Better answers from two halves: what changes of few groups cost, put together so that all rows are
-used to the full.
+"""Better answers from two halves: sets of changes put together so that rows are used to the full.
 
 From the answer of the root's multipliers each change of a group loses something. The groups are
 parted by chance in two halves, and of each the sets of changes that lose least are gone through:
@@ -10,7 +9,7 @@ What can be better loses no more than the bound is above the best answer: where 
 through to there, nothing better is left.
 """
 
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -288,7 +287,8 @@ cdef inline void swap_sets(Halves* h, int32_t a, int32_t b) noexcept nogil:
     h.name[b] = d
 
 
-cdef inline void part_at(Halves* h, int32_t low, int32_t high, int32_t at, int32_t d) noexcept nogil:
+cdef inline void part_at(Halves* h, int32_t low, int32_t high, int32_t at,
+                         int32_t d) noexcept nogil:
     """Sets from low to high - 1 change places until none before `at` is larger in d than it, and
     none after it smaller."""
     cdef int32_t i, j, w = h.stride
