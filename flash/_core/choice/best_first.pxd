@@ -121,7 +121,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     cdef int64_t trail = s.n_trail, inner = s.n_trail
     cdef double polished = -INFINITY
     cdef int32_t r
-    cdef int done = 0
+    cdef int done = 0, rooted = 0
     most = most if most == INT64_MAX else s.nodes + most
     s.draws = FIRST_DRAW
     s.n_sets = s.first_sets
@@ -131,17 +131,20 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
     s.n_steps = 0
     s.over = 0
     s.failed = not explore(s, -1, INFINITY, first)
-    if s.n_heap and (s.found or s.asked):    # what the best answer rules out here stays out
-        undo_to(s, trail)
-        start_relaxation(s)
-        if optimise(s) == 1:
-            fix(s, price(s))
-        inner = s.n_trail
-        for r in range(s.n_rows):
-            s.at_root[r] = s.multiplier[r]
     while (s.n_heap and s.ended == RAN_OUT and not s.failed and s.nodes < most
             and s.heap[0].bound >= threshold(s)):
+        if not rooted and (s.found or s.asked):
+            rooted = 1                   # what the best answer rules out here stays out
+            undo_to(s, trail)
+            start_relaxation(s)
+            if optimise(s) == 1:
+                fix(s, price(s))
+            inner = s.n_trail
+            for r in range(s.n_rows):
+                s.at_root[r] = s.multiplier[r]
         s.failed = not take_up(s, inner)
+        if not rooted:
+            continue
         if (s.near_found and not s.n_sparse
                 and (s.best > polished or SHARE * s.improving < s.work - s.meeting)):
             undo_to(s, inner)
@@ -151,7 +154,7 @@ cdef inline void best_first(State* s, int64_t first, int64_t most) noexcept nogi
             improve(s)
             polished = s.best
             s.near_found = 0
-        if most == INT64_MAX and not s.n_sparse and (s.found or s.asked):
+        if most == INT64_MAX and not s.n_sparse:
             done = put_together(s, inner)
             if done:
                 break

@@ -1,5 +1,4 @@
-"""Better answers from two halves: what changes of few groups cost, put together so that all rows are
-used to the full.
+"""Better answers from two halves: sets of changes put together so that rows are used to the full.
 
 From the answer of the root's multipliers each change of a group loses something. The groups are
 parted by chance in two halves, and of each the sets of changes that lose least are gone through:
@@ -10,7 +9,7 @@ What can be better loses no more than the bound is above the best answer: where 
 through to there, nothing better is left.
 """
 
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -72,7 +71,6 @@ cdef struct Halves:
     float[DIMS] low
     float[DIMS] high
     int64_t looks
-    int better
 
 
 cdef inline double chance(State* s) noexcept nogil:
@@ -289,7 +287,8 @@ cdef inline void swap_sets(Halves* h, int32_t a, int32_t b) noexcept nogil:
     h.name[b] = d
 
 
-cdef inline void part_at(Halves* h, int32_t low, int32_t high, int32_t at, int32_t d) noexcept nogil:
+cdef inline void part_at(Halves* h, int32_t low, int32_t high, int32_t at,
+                         int32_t d) noexcept nogil:
     """Sets from low to high - 1 change places until none before `at` is larger in d than it, and
     none after it smaller."""
     cdef int32_t i, j, w = h.stride
@@ -367,8 +366,9 @@ cdef inline void grow_tree(Halves* h) noexcept nogil:
         n += 2
 
 
-cdef inline int try_pair(State* s, Halves* h, int32_t set) noexcept nogil:
-    """Whether a set of the first half and that of the second make a better answer: exactly."""
+cdef inline void try_pair(State* s, Halves* h, int32_t set) noexcept nogil:
+    """Keeps what a set of the first half and that of the second make, where it is a better answer:
+    exactly."""
     cdef int32_t r, i, k, g, n = 0
     cdef int32_t[2 * DEEPEST] made
     cdef double value = s.keys_value
@@ -391,20 +391,19 @@ cdef inline int try_pair(State* s, Halves* h, int32_t set) noexcept nogil:
                                      - s.block[k][s.key[g] - s.start[g]])
     for r in range(s.n_rows):
         if s.least[r] < 0.0:
-            return 0
+            return
     if value < threshold(s):
-        return 0
+        return
     s.found = 1
     s.best = value
     for g in range(s.n_groups):
         s.answer[g] = s.id[s.key[g]]
     for i in range(n):
         s.answer[h.change[made[i]].group] = s.id[h.change[made[i]].at]
-    return 1
 
 
-cdef inline int ask(State* s, Halves* h) noexcept nogil:
-    """Looks for a set of the first half within low and high that makes a better answer."""
+cdef inline void ask(State* s, Halves* h) noexcept nogil:
+    """Looks for sets of the first half within low and high that make better answers."""
     cdef int32_t[64] node
     cdef int32_t[64] first
     cdef int32_t[64] last
@@ -440,10 +439,9 @@ cdef inline int ask(State* s, Halves* h) noexcept nogil:
             d = 0
             while d < h.dims and own[d] >= h.low[d] and own[d] <= h.high[d]:
                 d += 1
-            if d == h.dims and try_pair(s, h, h.name[k]):
-                return 1
+            if d == h.dims:
+                try_pair(s, h, h.name[k])
         h.looks += b - a
-    return 0
 
 
 cdef inline void ask_for(State* s, Halves* h, double most) noexcept nogil:
@@ -463,7 +461,7 @@ cdef inline void ask_for(State* s, Halves* h, double most) noexcept nogil:
             h.low[d] = <float> x - wide
             h.high[d] = <float> (x + left) + wide
     h.looks = 0
-    h.better |= ask(s, h)
+    ask(s, h)
     s.work += VISIT * h.looks
 
 
@@ -569,7 +567,6 @@ cdef inline int meet(State* s, int64_t trail, int32_t sets) noexcept nogil:
     h.n_first = h.n_changes
     list_half(s, &h, first, s.n_open, second_most)
     weigh(s, &h)
-    h.better = 0
     whole &= list_sets(&h, first_most, <int32_t> n)
     grow_tree(&h)
     s.work += SET_COST * <int64_t> h.n_sets
