@@ -79,7 +79,6 @@ class TableModule(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         need_connections(network, "running a network")
-        _refuse_foreign(network)
         self.network = network
         self.operations, self.norms_in, self.norms_out = (nn.ModuleDict() for _ in range(3))
         for number, layer in enumerate(network.layers):
@@ -141,29 +140,6 @@ class TableModule(nn.Module):
         if name in self.norms_out:
             x = self.norms_out[name](x)
         return x if layer.norm == "input" else _activated(x, layer)
-
-
-def _refuse_foreign(network: Network) -> None:
-    """Refuse rows that no module is written for."""
-    for number, layer in enumerate(network.layers):
-        what = layer.kind
-        if what in FAMILY_KINDS:
-            if layer.transposed:
-                what = "transposed conv"
-            elif layer.mode == "lp":
-                what = "pool of mode 'lp'"
-            elif layer.frames > 1 or layer.kernel_frames > 1:
-                what += " over frames"
-            elif layer.kind == "linear" and layer.height * layer.width > 1:
-                what += " of each position"
-            elif layer.reshaped:
-                what += " that reads another shape"
-            else:
-                continue
-        raise ArgumentError(
-            f"layers[{number}] is a {what}, which to_torch() does not write: a network that was "
-            "read from elsewhere is run as what it was read from"
-        )
 
 
 def _norm(channels: int, flat: bool) -> nn.Module:

@@ -358,8 +358,9 @@ class Network(Record):
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return a torch module of these layers, ready to train: what `flash.measure` runs.
 
-        Of a network that was imported it is not the original: weights are drawn anew. It is written
-        of rows of the kinds that the families are made of, and no others.
+        Of a network that was imported it is not the original: weights are drawn anew. With rows of
+        kinds that no family has, it does the same work and takes as long, but computes another
+        function: rows say how many numbers they read, not which.
 
         Parameters
         ----------
@@ -370,8 +371,6 @@ class Network(Record):
         ------
         MissingExtraError
             If torch is not installed.
-        ArgumentError
-            If it has a row of another kind.
         """
         from ..base.extras import require
 
