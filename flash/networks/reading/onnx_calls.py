@@ -196,6 +196,7 @@ class Call:
             )
             result = Value(size, made, number)
             result.operation = listing.operations[-1]
+            self.reader.before.pop(number, None)  # of a branch that was not taken
             if kind in _FOLLOWING and inputs[0].alone and inputs[0].operation is not None:
                 self.reader.before[number] = inputs[0].operation
         if place is not None:

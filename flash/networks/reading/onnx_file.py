@@ -349,7 +349,7 @@ def _closed(
         raise FormatError(f"input {shown(name)} has no shape: pass {argument}")
     result = []
     for axis, size in enumerate(sizes):
-        known = symbols.get(size) if isinstance(size, str) else size
+        known = _worked_out(size, symbols) if isinstance(size, str) else size
         if known is None:
             raise FormatError(
                 f"size {axis} of input {shown(name)} is open ({size or 'without a name'}): pass "
@@ -358,6 +358,16 @@ def _closed(
             )
         result.append(known)
     return tuple(result)
+
+
+def _worked_out(text: str, symbols: Mapping[str, int]) -> int | None:
+    """Return a size that is a name, or a sum of names and numbers, None where one is open."""
+    if text in symbols:
+        return symbols[text]
+    parts = [one.strip() for one in text[:200].split("+")]
+    sizes = [int(one) if one.isdecimal() and len(one) < 13 else symbols.get(one) for one in parts]
+    known = [one for one in sizes if one is not None]
+    return sum(known) if len(known) == len(sizes) > 1 else None
 
 
 def _example(sizes: Sizes) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import TensorProto
 
 from .onnx_calls import Call, Open, Unknown
+from .onnx_constants import CONSTANTS
 from .onnx_numbers import NUMBERS, act, normed
 from .onnx_places import PLACES
 from .onnx_products import attended, gemm, multiplied, split_heads, summed, with_past
@@ -405,7 +406,7 @@ def _passed(call: Call) -> None:
     call.same(call.value(0))
 
 
-_HANDLERS: dict[str, Any] = {**NUMBERS, **PLACES, **WINDOWS}
+_HANDLERS: dict[str, Any] = {**NUMBERS, **PLACES, **WINDOWS, **CONSTANTS}
 FUSED: dict[str, Callable[[Call], None]] = {
     **{
         _MS + name: _HANDLERS[name]

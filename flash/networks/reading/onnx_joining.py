@@ -43,7 +43,7 @@ class _Joining:
             elif _is(one, "erf") or (one.kind == "act" and one.fields.get("name") == "tanh"):
                 self._gelu(one)
                 self._mish(one)
-            elif one.kind == "act" and one.fields.get("name") in ("relu6", "hardtanh"):
+            elif one.kind == "act" and one.fields.get("name") == "relu6":
                 self._hard(one)
         result = []
         for one in self.operations:

@@ -236,9 +236,10 @@ class Stored:
     def distinct(self) -> int:
         """How many of its numbers differ: what it was worked out of, as far as that can be told."""
         seen = self._as_floats()
-        if seen is None or self.is_fresh or len(seen) > MAX_SORTED:
+        if seen is None or len(seen) > MAX_SORTED or max(self.shape, default=1) == self.count:
             return self.count
-        return len(np.unique(seen))
+        found = len(np.unique(seen))
+        return found if found < 0.75 * self.count else self.count  # a few are equal by chance
 
     @property
     def is_mask(self) -> bool:

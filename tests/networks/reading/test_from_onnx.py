@@ -302,6 +302,15 @@ def test_input_shapes() -> None:
     net = read_onnx(made, {"x": (7,)})
     assert [row.kind for row in net.layers] == ["input", "embedding", "mul"]
     assert net.layers[1].height == 7
+    more = {"x": ("n", "t"), "p": ("n", 3, "past", 4), "m": ("n", "past + t", 1)}
+    nodes = [node("Gather", "w x", "e"), node("Concat", "p p", "q", axis=2), node("Size", "q", "s"),
+             node("Cast", "s", "c", to=1), node("Mul", "e c", "f"), node("ReduceSum", "m", "r"),
+             node("Mul", "f r")]  # fmt: skip
+    past = model(nodes, weights(w=floats(50, 12)), inputs=more, kinds={"x": TensorProto.INT64})
+    net = read_onnx(past, {"x": (7,), "p": (3, 0, 4)})
+    assert [(row.kind, row.height) for row in net.layers[:1]] == [("input", 7)]
+    with pytest.raises(FormatError, match="size 2 of input 'p' is open"):
+        read_onnx(past, {"x": (7,)})
     with pytest.raises(ArgumentError, match="must be a dict by name"):
         read_onnx(made, (7, 7, 7, 7, 7))
     with pytest.raises(FormatError, match=r"input_shape=\{'x': "):
