@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from ...base.checks import shown
-from ...errors import ArgumentError, ArgumentTypeError, FlashError, UnknownOperatorsError
+from ...errors import ArgumentError, ArgumentTypeError, FlashError
 from .assemble import assemble
 from .operations import IMAGE
-from .torch_calls import PLAIN, bits_of, tensors_in
+from .torch_calls import PLAIN, tensors_in
 from .torch_recorder import Guard, Recorder
 from .torch_state import State
 
@@ -59,11 +59,16 @@ def recorded(module: Any, shape: Sequence[int] | None, example: Any = None) -> R
             f"({name})"
         )
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    for path, one in module.named_parameters():
+        if isinstance(one, nn.parameter.UninitializedParameter):
+            raise ArgumentError(
+                f"module must have its weights, but {path!r} has none yet: call it once"
+            )
     inputs = _inputs(module, (3, 32, 32) if shape is None else tuple(shape), example)
     unreal = any(one.is_meta for one in module.parameters())
     try:
         return _run(module, inputs, meta=True)
-    except UnknownOperatorsError:
+    except FlashError:
         raise
     except Exception as error:  # whatever does not work without values: the real run tells
         if unreal:
@@ -156,7 +161,7 @@ def _run(module: nn.Module, inputs: Inputs, *, meta: bool) -> Reading:
             result = module(*args, **kwargs)
         return Reading(module, inputs, recorder, result)
     except Exception:
-        inputs.path = recorder.path
+        inputs.path = recorder.last
         raise
     finally:
         with torch.no_grad():
@@ -234,9 +239,7 @@ class Reading:
         Numbers of the values that are handed out.
     """
 
-    def __init__(
-        self, module: nn.Module, inputs: Inputs, recorder: Recorder, result: Any
-    ) -> None:
+    def __init__(self, module: nn.Module, inputs: Inputs, recorder: Recorder, result: Any) -> None:
         self.name = type(module).__name__
         self.recorder = recorder
         self.shape = tuple(inputs.tensors()[0].shape)
@@ -369,8 +372,8 @@ class Reading:
         stored = sum(one.numbers for one in self._weights(self.kept))
         if params != stored:
             raise ArgumentError(
-                f"module {self.name} stores {stored} numbers, and its table would hold {params}: it "
-                "is not read whole"
+                f"module {self.name} stores {stored} numbers, and its table would hold {params}: "
+                "it is not read whole"
             )
 
     def warn(self) -> None:

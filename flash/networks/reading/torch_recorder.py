@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import Listing, Operation
-from .torch_calls import Call, bits_of, info_of, tensors_in, unpacked
+from .torch_calls import Call, Info, bits_of, info_of, tensors_in, unpacked
 from .torch_functions import FACTORIES, IDLE, READS, by_number, handler_of
 from .torch_shapes import HEAVY, RULES
 from .torch_views import derived, view
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["NeedsValuesError", "Recorder", "Store", "Weight"]
 
 UNSEEN = "of what is made where operators of torch are not seen, by numpy, say, and read"
+NEEDED = "it asks for values, which tensors on the meta device have not"
 MAX_CONSTANT = 1 << 22  # numbers of a constant that is computed although the run is on no values
 MAX_LEARNED = 1 << 15  # the same of what is computed of weights
 SHOWN = ("numpy", "tolist", "__array__", "__dlpack__")  # methods that show numbers to others
@@ -110,7 +111,7 @@ def geometry(tensor: Tensor) -> Geometry:
         return 0, tuple(tensor.shape), ()
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """Lists the operations among the operators of torch that are called.
 
     Parameters
@@ -160,6 +161,7 @@ class Recorder(TorchDispatchMode):
         self.unknown: dict[int, str] = {}  # numbers of values that no layer stands for, and why
         self.exposed = False  # whether numbers may have left and come back
         self.inside = False
+        self.last = ""  # path of the last call
         self.stranger = ""  # where the first tensor was read that nothing tells of
         self.saved: dict[int, tuple[Tensor, Tensor]] = {}  # what was written that the module holds
         self.kept: set[int] = set()  # storages of what the module holds
@@ -314,7 +316,7 @@ class Recorder(TorchDispatchMode):
         """
         store = self.store(tensor)
         if tensor.is_meta or (self.meta and ((store.image and not store.real) or store.mask)):
-            raise NeedsValuesError
+            raise NeedsValuesError(NEEDED)
         return tensor
 
     def track(self, tensor: Tensor, number: int | None, mask: int) -> None:
@@ -447,6 +449,7 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         """Call an operator, and list what it does to values that come from the image."""
         kwargs = kwargs or {}
+        self.last = self.path
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._higher(func, args, kwargs)
         info = info_of(func)
@@ -540,7 +543,7 @@ class Recorder(TorchDispatchMode):
         key = key_of(tensor)
         if key in self.kept and key not in self.saved and not tensor.is_meta:
             whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-            whole.set_(tensor.untyped_storage())  # type: ignore[call-overload]
+            whole.set_(tensor.untyped_storage())
             self.saved[key] = (whole, whole.clone())
 
     def _run_constant(self, call: Call, mask: int) -> Any:
@@ -658,9 +661,7 @@ class Recorder(TorchDispatchMode):
             key = (key_of(one), geometry(one))
             twin = self._twins.get(key)
             if twin is None or twin.dtype != one.dtype:
-                twin = torch.empty_strided(
-                    one.shape, one.stride(), dtype=one.dtype, device="meta"
-                )
+                twin = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
                 self._twins[key] = twin
             return twin
         if isinstance(one, (list, tuple)) and any(isinstance(t, Tensor) for t in one):
@@ -679,46 +680,67 @@ class Recorder(TorchDispatchMode):
             return self._read(call)
         if info.name in IDLE:
             return call.first()
-        if info.is_foreign:
-            call.result = self._run(call)
-            return self._assign(call, self.add_unknown(call, "an operator of its own"))
-        handler: Callable[[Recorder, Call], Any] | None = handler_of(info.space, info.name)
-        if handler is None:
-            if info.is_view or info.turns:
-                handler = view
-            elif info.pointwise:
-                handler = by_number
-            elif info.composite:
-                with self:
-                    return call.func.decompose(*call.args, **call.kwargs)
+        handler = self._handler(info)
+        if handler is None and info.composite and not info.is_foreign:
+            return self._apart(call)
         depends = info.depends
         if "indices" in info.index:
             call, depends = self._by_numbers(call)
         real = self.meta and call.mask == 0 and self._is_real(call)
         if depends and self.meta and not real:
-            raise NeedsValuesError
-        written = [one for name in info.writes for one in tensors_in(call.get(name))]
-        for one in written:
-            self._save(one)
-        if real:
-            call.result = call.func(*call.args, **call.kwargs)
-        elif written and not info.turns and self.meta and "out" not in info.writes:
-            call.result = call.get(info.writes[0])
-        elif info.is_view or info.turns:
-            call.result = self._run_view(call)
-        else:
-            call.result = self._run(call)
+            raise NeedsValuesError(NEEDED)
+        call.result = self._worked_out(call, real)
         if depends:
             self.sink(call)
-        numbers = self.add_unknown(call) if handler is None else handler(self, call)
+        why = "an operator of its own" if info.is_foreign else ""
+        numbers = self.add_unknown(call, why) if handler is None else handler(self, call)
         if numbers is NotImplemented:
-            with self:
-                return call.func.decompose(*call.args, **call.kwargs)
+            return self._apart(call)
         self._assign(call, numbers)
         if self.meta:
             for one in tensors_in(call.result):
                 self.store(one).real = real
         return call.result
+
+    def _handler(self, info: Info) -> Callable[[Recorder, Call], Any] | None:
+        if info.is_foreign:
+            return None
+        handler = handler_of(info.space, info.name)
+        if handler is None and (info.is_view or info.turns):
+            return view
+        return by_number if handler is None and info.pointwise else handler
+
+    def _apart(self, call: Call) -> Any:
+        """Take an operator apart, and list those that it is made of."""
+        with self:
+            result = call.func.decompose(*call.args, **call.kwargs)
+        if result is not NotImplemented:
+            return result
+        call.result = self._run(call)
+        return self._assign(call, self.add_unknown(call))
+
+    def _worked_out(self, call: Call, real: bool) -> Any:
+        """Return a call's result; in place, nothing is written that has no values."""
+        info = call.info
+        written = [one for name in info.writes for one in tensors_in(call.get(name))]
+        for one in written:
+            self._save(one)
+        if real:
+            here = self._here(call) if "device" in info.index else call
+            return here.func(*here.args, **here.kwargs)
+        if written and not info.turns and self.meta:
+            if call.info.has_out:
+                return self._outs(call, written)
+            return call.get(info.writes[0])
+        return self._run_view(call) if info.is_view or info.turns else self._run(call)
+
+    def _outs(self, call: Call, given: list[Tensor]) -> Any:
+        """Return the tensors that a call was given for its results, in the right shape."""
+        for one, made in zip(given, tensors_in(self._run(call)), strict=True):
+            if one.shape != made.shape:
+                one.resize_(made.shape)
+                self.store(one).shape = tuple(made.shape)
+        return given[0] if len(given) == 1 else tuple(given)
 
     def _by_numbers(self, call: Call) -> tuple[Call, bool]:
         """Return an indexing without constant masks, and whether there are others: these are as
@@ -755,7 +777,7 @@ class Recorder(TorchDispatchMode):
     def _read(self, call: Call) -> Any:
         """Hand a value of the image to Python."""
         if self.meta and not self._is_real(call):
-            raise NeedsValuesError
+            raise NeedsValuesError(NEEDED)
         self.sink(call)
         return call.func(*call.args, **call.kwargs)
 
@@ -804,7 +826,7 @@ class Recorder(TorchDispatchMode):
         return any(key_of(one) == key for one in call.tensors)
 
 
-class Guard(TorchFunctionMode):
+class Guard(TorchFunctionMode):  # type: ignore[misc]
     """Sees the methods that show numbers to what is not torch."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -820,7 +842,7 @@ class Guard(TorchFunctionMode):
             store = recorder.store(args[0])
             if store.image:
                 if recorder.meta and not store.real:
-                    raise NeedsValuesError
+                    raise NeedsValuesError(NEEDED)
                 at = f" at {recorder.path}" if recorder.path else ""
                 recorder.depends[f"{func.__name__}{at}"] = None
                 number = recorder.number(args[0])
