@@ -128,6 +128,15 @@ def target_of(
     }
 
 
+def _of_equal_rounds(times: dict[str, Any]) -> dict[str, Any]:
+    """Return the latest rounds, as many of each network: the least of more of them is less."""
+    least = min(len(rounds) for one in times.values() for rounds in one.values())
+    return {
+        name: {runtime: rounds[-least:] for runtime, rounds in one.items()}
+        for name, one in times.items()
+    }
+
+
 def _halves(rounds: Sequence[float]) -> float:
     first, second = rounds[0::2], rounds[1::2]
     return float(np.log(min(first) / min(second)) / 2**0.5) if second else 0.0
@@ -160,7 +169,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the folder of the targets, to write into")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date of the fit")
     args = parser.parse_args()
-    times = json.loads(args.times.read_text(encoding="ascii"))
+    times = _of_equal_rounds(json.loads(args.times.read_text(encoding="ascii")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first = {name: arch.network() for name, arch in families().items()}
