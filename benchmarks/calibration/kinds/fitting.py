@@ -85,6 +85,9 @@ def target_of(
     known = np.flatnonzero(coefficients)
     table = interval_table(x[:, known], y, left, groups, coefficients[known])
     ranges = layer_ranges(some)
+    convolutions = [one for net in some for one in net.counting_layers if one.kind == "conv"]
+    for side in ("in_channels", "out_channels"):  # which are those of convolutions in `Cost.flags`
+        ranges["layer"][side] = bounds([getattr(one, side) for one in convolutions])
     ranges["network"]["latency_ms"] = bounds(y.tolist())
     ranges["features"] = {
         one: bounds(column.tolist()) for one, column in zip(FEATURES, every.T, strict=True)
