@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +29,8 @@ class Info:
         Places of the arguments.
     writes : tuple of str
         Arguments that are written.
+    has_out : bool
+        Whether these are given for the results.
     is_view : bool
         Whether it hands on what it was given, in another shape.
     turns : bool
@@ -35,7 +38,7 @@ class Info:
     """
 
     __slots__ = (
-        *("composite", "depends", "index", "is_foreign", "is_view", "name", "pointwise"),
+        *("composite", "depends", "has_out", "index", "is_foreign", "is_view", "name", "pointwise"),
         *("qualified", "space", "turns", "writes"),
     )
 
@@ -58,6 +61,7 @@ class Info:
             name = name.strip("_")
             name = name[1:] if name.startswith("i") and self.writes else name
         self.name: str = name
+        self.has_out: bool = any(a.is_out for a in schema.arguments)
         self.is_view: bool = any(
             one.alias_info is not None and not one.alias_info.is_write for one in schema.returns
         )
@@ -66,10 +70,8 @@ class Info:
         self.depends: bool = any(tag in tags for tag in DEPENDING)
         self.is_foreign: bool = self.space not in SPACES
         self.composite: bool = False
-        try:
+        with suppress(RuntimeError):  # an operator of the interpreter, which no dispatcher knows
             self.composite = bool(func._can_decompose())
-        except RuntimeError:  # an operator of the interpreter, which no dispatcher knows
-            pass
 
 
 _INFOS: dict[Any, Info] = {}
@@ -138,7 +140,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 def bits_of(tensor: Tensor) -> int:
     """Return the bits of each number of a tensor."""
-    return 8 * tensor.element_size()
+    size: int = tensor.element_size()
+    return 8 * size
 
 
 def unpacked(packed: Any) -> list[Tensor]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Recorder, Call], Any]
 
-__all__ = ["FACTORIES", "HANDLERS", "READS", "by_number", "handler_of"]
+__all__ = ["FACTORIES", "HANDLERS", "IDLE", "READS", "by_number", "handler_of"]
 
 _FACTORIES = (
     "zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_zeros",
@@ -37,8 +37,18 @@ _FACTORIES = (
 FACTORIES = frozenset(name for line in _FACTORIES for name in line.split())
 # operators that hand numbers to Python
 READS = frozenset(
-    "item _local_scalar_dense is_nonzero equal allclose _is_all_true _is_any_true".split()
+    [
+        "item",
+        "_local_scalar_dense",
+        "is_nonzero",
+        "equal",
+        "allclose",
+        "_is_all_true",
+        "_is_any_true",
+    ]
 )
+# operators that leave what they are given as it is, but for its values
+IDLE = frozenset(["embedding_renorm"])
 _ACTIVATIONS = (
     "celu elu gelu hardsigmoid hardswish hardtanh leaky_relu log_softmax logsigmoid mish relu",
     "relu6 selu sigmoid silu softmax softplus softsign tanh clamp clamp_min clip",
@@ -104,7 +114,12 @@ def _binary(recorder: Recorder, call: Call, kind: str) -> Any:
     if not isinstance(constant, Tensor):
         return recorder.add("scale", [number], result, mode=kind, count=1, params=0)
     mask = recorder.mask(constant)
-    if kind == "mul" and not mask and constant.numel() > 1 and call.info.name in ("mul", "multiply"):
+    if (
+        kind == "mul"
+        and not mask
+        and constant.numel() > 1
+        and call.info.name in ("mul", "multiply")
+    ):
         found = _masked(recorder, number, result, constant)
         if found is not None:
             return found
@@ -219,9 +234,10 @@ def _mean(recorder: Recorder, call: Call) -> Any:
     rank = x.dim()
     dims = [dims] if isinstance(dims, int) else dims or range(rank)
     number = recorder.number(x)
-    if number is not None and rank in (4, 5) and x.shape[0] == 1:
-        if sorted(one % rank for one in dims) == list(range(2, rank)):
-            return recorder.add("pool", [number], call.result, mode="global_avg")
+    assert number is not None
+    maps = rank in (4, 5) and x.shape[0] == 1
+    if maps and sorted(one % rank for one in dims) == list(range(2, rank)):
+        return recorder.add("pool", [number], call.result, mode="global_avg")
     return _reduce(recorder, call)
 
 
@@ -230,8 +246,11 @@ def _reduce(recorder: Recorder, call: Call) -> Any:
     mask = recorder.constant_mask(call.tensors)
     results = list(tensors_in(call.result))
     if mask:
-        inputs += [recorder.value_of(t) for t in call.tensors if recorder.mask(t)
-                   and recorder.number(t) is None]
+        inputs += [
+            recorder.value_of(t)
+            for t in call.tensors
+            if recorder.mask(t) and recorder.number(t) is None
+        ]
     name = call.info.name.strip("_")
     made = recorder.add("reduce", inputs, results[0], name=name)
     numbers: list[Any] = [made]
@@ -275,6 +294,7 @@ def _quantise(recorder: Recorder, call: Call) -> Any:
     made = recorder.made.get(number)
     if made is not None and results[0].element_size() * 8 < made.bits:
         made.bits = results[0].element_size() * 8
+        recorder.narrowed.add(number)
     return number if len(results) == 1 else [number] * len(results)
 
 
@@ -316,8 +336,12 @@ HANDLERS: dict[str, Handler] = {
     **_known_by(_sum, "add sub subtract rsub add_relu"),
     **_known_by(_product, "mul div multiply divide true_divide"),
     **_known_by(by_number, "pow floor_divide complex polar prelu _prelu_kernel glu masked_fill"),
-    **_known_by(by_number, "clamp_max maximum minimum rrelu_with_noise isin bucketize searchsorted"),
-    **_known_by(by_number, "lerp addcmul addcdiv tril triu nan_to_num bernoulli cross linalg_cross"),
+    **_known_by(
+        by_number, "clamp_max maximum minimum rrelu_with_noise isin bucketize searchsorted"
+    ),
+    **_known_by(
+        by_number, "lerp addcmul addcdiv tril triu nan_to_num bernoulli cross linalg_cross"
+    ),
     **_known_by(by_number, "hardshrink softshrink threshold fake_quantize_per_tensor_affine"),
     **_known_by(by_number, "fake_quantize_per_channel_affine _masked_softmax cosine_similarity"),
     **_known_by(by_number, "fake_quantize_per_tensor_affine_cachemask addr bilinear _trilinear"),
@@ -341,11 +365,19 @@ HANDLERS: dict[str, Handler] = {
     **_known_by(_adaptive, "adaptive_max_pool2d adaptive_max_pool3d mkldnn_adaptive_avg_pool2d"),
     **_known_by(_adaptive, "fractional_max_pool2d fractional_max_pool3d"),
     **_known_by(_mean, "mean"),
-    **_known_by(_reduce, "sum nansum nanmean prod amax amin aminmax _aminmax argmax argmin var std"),
-    **_known_by(_reduce, "var_mean std_mean norm native_norm linalg_vector_norm linalg_norm any all"),
+    **_known_by(
+        _reduce, "sum nansum nanmean prod amax amin aminmax _aminmax argmax argmin var std"
+    ),
+    **_known_by(
+        _reduce, "var_mean std_mean norm native_norm linalg_vector_norm linalg_norm any all"
+    ),
     **_known_by(_reduce, "logsumexp cumsum cumprod cummax cummin logcumsumexp _logcumsumexp sort"),
-    **_known_by(_reduce, "argsort topk kthvalue median nanmedian mode count_nonzero histc bincount"),
-    **_known_by(_reduce, "trace cdist _cdist_forward _euclidean_dist _pdist_forward dist hash_tensor"),
+    **_known_by(
+        _reduce, "argsort topk kthvalue median nanmedian mode count_nonzero histc bincount"
+    ),
+    **_known_by(
+        _reduce, "trace cdist _cdist_forward _euclidean_dist _pdist_forward dist hash_tensor"
+    ),
     **_known_by(_reduce, "frobenius_norm nuclear_norm linalg_matrix_norm msort multinomial"),
     **_known_by(_reduce, "_fft_c2c _fft_c2r _fft_r2c mse_loss nll_loss_forward nll_loss2d_forward"),
     **_known_by(_reduce, "binary_cross_entropy binary_cross_entropy_with_logits smooth_l1_loss"),

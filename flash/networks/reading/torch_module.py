@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from ...base.checks import shown
-from ...errors import ArgumentError, ArgumentTypeError, FlashError, UnknownOperatorsError
+from ...errors import ArgumentError, ArgumentTypeError, FlashError
 from .assemble import assemble
 from .operations import IMAGE
-from .torch_calls import PLAIN, bits_of, tensors_in
-from .torch_recorder import UNSEEN, Guard, NeedsValuesError, Recorder, sum_masks
+from .torch_calls import PLAIN, tensors_in
+from .torch_recorder import Guard, Recorder
 from .torch_state import State
 
 if TYPE_CHECKING:
@@ -59,11 +59,16 @@ def recorded(module: Any, shape: Sequence[int] | None, example: Any = None) -> R
             f"({name})"
         )
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    for path, one in module.named_parameters():
+        if isinstance(one, nn.parameter.UninitializedParameter):
+            raise ArgumentError(
+                f"module must have its weights, but {path!r} has none yet: call it once"
+            )
     inputs = _inputs(module, (3, 32, 32) if shape is None else tuple(shape), example)
     unreal = any(one.is_meta for one in module.parameters())
     try:
         return _run(module, inputs, meta=True)
-    except UnknownOperatorsError:
+    except FlashError:
         raise
     except Exception as error:  # whatever does not work without values: the real run tells
         if unreal:
@@ -156,7 +161,7 @@ def _run(module: nn.Module, inputs: Inputs, *, meta: bool) -> Reading:
             result = module(*args, **kwargs)
         return Reading(module, inputs, recorder, result)
     except Exception:
-        inputs.path = recorder.path
+        inputs.path = recorder.last
         raise
     finally:
         with torch.no_grad():
@@ -184,7 +189,9 @@ def _quiet(module: nn.Module) -> Iterator[None]:
 
 def _twin(one: Tensor, meta: bool, device: torch.device) -> Tensor:
     if meta:
-        return torch.empty(one.shape, dtype=one.dtype, device="meta")
+        if one.is_meta or one.is_floating_point() or one.is_complex():
+            return torch.empty(one.shape, dtype=one.dtype, device="meta")
+        return one.detach().cpu().clone()  # masks and numbers of an example are few
     if one.is_meta:
         return torch.zeros(one.shape, dtype=one.dtype, device=device)
     return one.detach().to(device, copy=True)
@@ -232,9 +239,7 @@ class Reading:
         Numbers of the values that are handed out.
     """
 
-    def __init__(
-        self, module: nn.Module, inputs: Inputs, recorder: Recorder, result: Any
-    ) -> None:
+    def __init__(self, module: nn.Module, inputs: Inputs, recorder: Recorder, result: Any) -> None:
         self.name = type(module).__name__
         self.recorder = recorder
         self.shape = tuple(inputs.tensors()[0].shape)
@@ -246,7 +251,7 @@ class Reading:
         for one in _handed_out(result):
             store = recorder.store(one)
             if store.strange and one.numel() > 1:
-                listing.unknown("what is returned", "", UNSEEN)
+                listing.unknown("what is returned", "", recorder.unseen())
             self.mask |= recorder.mask(one) if one.numel() else 0
             number = recorder.number(one)
             if number is None and recorder.mask(one) and one.numel():
@@ -276,11 +281,40 @@ class Reading:
         for one in self.operations:
             if one.output in live:
                 self._weigh(one)
-        self.read = self.counted
-        rest = [one for one in self.operations if one.output not in live]
-        for one in rest:
-            self._weigh(one)
-        self._refuse_short(self.read)
+        self._refuse_short(self.counted)
+        for one in self.operations:
+            if one.output not in live:
+                self._weigh(one)
+        self._store_unread()
+        self._narrow()
+
+    def _narrow(self) -> None:
+        """Give what leads to a value of few bits alone as few: it is worked out in one go."""
+        readers: dict[int, int] = {}
+        for one in self.operations:
+            for number in one.inputs:
+                readers[number] = readers.get(number, 0) + 1
+        made = self.recorder.made
+        for number in self.recorder.narrowed:
+            bits = made[number].bits
+            while made[number].kind in ("act", "norm", "view"):
+                number = made[number].inputs[0]
+                if number not in made or readers[number] > 1:
+                    break
+                made[number].bits = bits
+
+    def _store_unread(self) -> None:
+        """Add a row of the weights that nothing is made of: they are stored all the same."""
+        recorder = self.recorder
+        unread = (1 << len(recorder.weights)) - 1 & ~self.mask
+        self.kept = self.mask
+        if not unread or recorder.requantised:
+            return  # the latter stores integers instead
+        self.kept |= unread
+        numbers = sum(one.numbers for one in self._weights(unread))
+        number = recorder.add_shaped("input", [], (1, 1), 32, params=numbers)
+        recorder.made[number].path = "unread"
+        self.returned.append(number)
 
     def _live(self) -> set[int]:
         """Return the values that what is handed out is made of."""
@@ -328,46 +362,55 @@ class Reading:
         )
 
     def check(self, params: int) -> None:
-        """Check that a table holds all weights that were read for what is handed out.
+        """Check that a table holds every stored weight once.
 
         Raises
         ------
         ArgumentError
             If it does not: nothing is left out in silence.
         """
-        stored = sum(one.numbers for one in self._weights(self.mask))
+        stored = sum(one.numbers for one in self._weights(self.kept))
         if params != stored:
             raise ArgumentError(
-                f"module {self.name} reads {stored} stored numbers for what it returns, and its "
-                f"table would hold {params}: it is not read whole"
+                f"module {self.name} stores {stored} numbers, and its table would hold {params}: "
+                "it is not read whole"
             )
 
     def warn(self) -> None:
         """Say what the network depends on, and which weights it does not read."""
-        depends = list(self.recorder.depends)
-        if depends:
-            named = ", ".join(depends[:MAX_NAMED])
-            more = f" and {len(depends) - MAX_NAMED} more" if len(depends) > MAX_NAMED else ""
-            warnings.warn(
-                f"module {self.name} reads values of its input ({named}{more}): sizes that follow "
-                "from them are those of one run, in which products are zeros",
-                UserWarning,
-                stacklevel=4,
+        recorder = self.recorder
+        if recorder.depends:
+            self._warn(
+                "reads values of its input: sizes that follow from them are those of one run, in "
+                "which products are zeros",
+                list(recorder.depends),
             )
-        unread = [
-            one
-            for i, one in enumerate(self.recorder.weights)
-            if not self.mask >> i & 1
-        ]
-        if unread:
-            named = ", ".join(one.name for one in unread[:MAX_NAMED])
-            more = f" and {len(unread) - MAX_NAMED} more" if len(unread) > MAX_NAMED else ""
-            warnings.warn(
-                f"module {self.name} stores weights that nothing it returns is made of, and that "
-                f"do not count: {named}{more}",
-                UserWarning,
-                stacklevel=4,
-            )
+        unread = (1 << len(recorder.weights)) - 1 & ~self.mask
+        where = "that are left out" if recorder.requantised else "in a row of their own"
+        for what, mask in (
+            (f"stores weights that it does not read, {where}", unread & ~recorder.touched),
+            (
+                f"reads weights that nothing it returns is made of, {where}",
+                unread & recorder.touched,
+            ),
+        ):
+            if mask:
+                self._warn(what, [one.name for one in self._weights(mask)])
+
+    def _warn(self, what: str, names: Sequence[str]) -> None:
+        named = ", ".join(names[:MAX_NAMED])
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        warnings.warn(
+            f"module {self.name} {what}: {named}{more}", UserWarning, stacklevel=_outside()
+        )
+
+
+def _outside() -> int:
+    """Return how far up the caller of flash is."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flash."):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def _handed_out(result: Any, depth: int = 0, seen: set[int] | None = None) -> Iterable[Tensor]:
@@ -384,7 +427,9 @@ def _handed_out(result: Any, depth: int = 0, seen: set[int] | None = None) -> It
         parts = list(result.values())
     elif isinstance(result, (list, tuple, set)):
         parts = list(result)
-    elif not isinstance(result, (type, nn.Module)) and hasattr(result, "__dict__"):
-        parts = list(vars(result).values())
+    elif not isinstance(result, (type, nn.Module)):
+        slots = [name for kind in type(result).__mro__ for name in getattr(kind, "__slots__", ())]
+        held = [getattr(result, name, None) for name in slots if isinstance(name, str)]
+        parts = [*getattr(result, "__dict__", {}).values(), *held]
     for one in parts:
         yield from _handed_out(one, depth + 1, seen)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from .torch_calls import bits_of, tensors_in, unpacked
 from .torch_shapes import sides, window
+from .torch_views import derived
 
 if TYPE_CHECKING:
     from .torch_calls import Call
@@ -236,6 +238,44 @@ def added_matmul(recorder: Recorder, call: Call) -> Any:
     return made if call.get("beta", 1) == 0 else plus(recorder, made, bias, call.result)
 
 
+def scaled_matmul(recorder: Recorder, call: Call) -> Any:
+    """List a product of numbers of few bits, whose scales are told beside."""
+    return matmul_of(recorder, call.args[0], call.args[1], call.result)
+
+
+def summed_matmul(recorder: Recorder, call: Call) -> Any:
+    """List the sum of a batch of products with a sum."""
+    bias, a, b = call.args[:3]
+    shape = (a.shape[0], *call.result.shape)
+    batch = torch.empty(shape, dtype=call.result.dtype, device="meta")
+    made = matmul_of(recorder, a, b, batch)
+    made = recorder.add("reduce", [made], call.result, name="sum")
+    return made if call.get("beta", 1) == 0 else plus(recorder, made, bias, call.result)
+
+
+def grouped_matmul(recorder: Recorder, call: Call) -> Any:
+    """List products of groups of rows, each with its own weights: experts."""
+    a, b, result = call.args[0], call.args[1], call.result
+    number = recorder.number(a)
+    if a.dim() != 2 or b.dim() != 3 or number is None or recorder.number(b) is not None:
+        if a.dim() == 3 and b.dim() == 3:
+            return matmul_of(recorder, a, b, result)
+        return recorder.add_unknown(call, "of groups of computed values")
+    into, out = b.shape[1:]
+    made = recorder.add(
+        "linear",
+        [number],
+        result,
+        recorder.mask(b),
+        _count=into * out,
+        in_channels=into,
+        out_channels=out,
+        bias=False,
+    )
+    bias = call.get("bias")
+    return made if bias is None else plus(recorder, made, bias, result)
+
+
 def attention(recorder: Recorder, call: Call) -> Any:
     """List scaled dot product attention: two products and a softmax."""
     q, k, v = call.get("query"), call.get("key"), call.get("value")
@@ -245,7 +285,8 @@ def attention(recorder: Recorder, call: Call) -> Any:
     batch = first.numel() // (rows * width)
     bits = bits_of(first)
     shape = (*first.shape[:-2], rows, keys)
-    values = [_filled(recorder, q, batch * rows * inner), _filled(recorder, k, batch * keys * inner)]
+    sizes = ((q, batch * rows * inner), (k, batch * keys * inner))
+    values = [_filled(recorder, one, size) for one, size in sizes]
     fields = {"batch": batch, "rows": rows, "inner": inner, "columns": keys}
     made = recorder.add_shaped("matmul", values, shape, bits, **fields)
     bias = call.get("attn_mask", call.get("attn_bias"))
@@ -305,9 +346,7 @@ def recurrent(recorder: Recorder, call: Call) -> Any:
             bias=biased,
         )
         width = hidden * directions
-    last = [recorder.add_shaped("view", [number], tuple(one.shape), 32, partly=True)
-            if one.numel() <= output.numel() else number for one in ends]
-    return [number, *last]
+    return [number, *(derived(recorder, number, output.numel(), one) for one in ends)]
 
 
 def _state(recorder: Recorder, tensor: Tensor) -> int | None:
@@ -420,6 +459,9 @@ PRODUCTS: dict[str, Any] = {
     **_many(linear, "linear"),
     **_many(matmul, "matmul mm bmm mv dot linalg_matmul vdot"),
     **_many(added_matmul, "addmm baddbmm addmv"),
+    **_many(scaled_matmul, "_int_mm _scaled_mm"),
+    **_many(summed_matmul, "addbmm"),
+    **_many(grouped_matmul, "_grouped_mm"),
     **_many(attention, "scaled_dot_product_attention _scaled_dot_product_attention_math"),
     **_many(attention, "_scaled_dot_product_flash_attention_for_cpu"),
     **_many(attention, "_scaled_dot_product_flash_attention"),

@@ -18,8 +18,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import Listing, Operation
-from .torch_calls import Call, bits_of, info_of, tensors_in, unpacked
-from .torch_functions import FACTORIES, READS, by_number, handler_of
+from .torch_calls import Call, Info, bits_of, info_of, tensors_in, unpacked
+from .torch_functions import FACTORIES, IDLE, READS, by_number, handler_of
 from .torch_shapes import HEAVY, RULES
 from .torch_views import derived, view
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NeedsValuesError", "Recorder", "Store", "Weight"]
 
-UNSEEN = "of what is made where operators of torch are not seen, by numpy, say"
+UNSEEN = "of what is made where operators of torch are not seen, by numpy, say, and read"
+NEEDED = "it asks for values, which tensors on the meta device have not"
 MAX_CONSTANT = 1 << 22  # numbers of a constant that is computed although the run is on no values
 MAX_LEARNED = 1 << 15  # the same of what is computed of weights
 SHOWN = ("numpy", "tolist", "__array__", "__dlpack__")  # methods that show numbers to others
@@ -58,6 +59,9 @@ class Store:
     ----------
     image : bool
         Whether numbers that come from the image are in it.
+    real : bool
+        Whether numbers that come from the image have their values in a run on the meta device: of
+        an example's.
     mask : int
         The weights that its numbers come from, a bit each.
     shape : tuple of int
@@ -71,7 +75,7 @@ class Store:
     """
 
     __slots__ = (
-        *("doubted", "held", "image", "mask", "number", "ref", "shape", "spans", "strange"),
+        *("held", "image", "mask", "number", "real", "ref", "shape", "spans", "strange"),
         *("views",),
     )
 
@@ -82,6 +86,7 @@ class Store:
             self.ref = tensor
         self.held: Any = None
         self.image = False
+        self.real = False
         self.mask = mask
         self.strange = False
         self.shape: tuple[int, ...] = tuple(tensor.shape)
@@ -106,7 +111,7 @@ def geometry(tensor: Tensor) -> Geometry:
         return 0, tuple(tensor.shape), ()
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """Lists the operations among the operators of torch that are called.
 
     Parameters
@@ -121,6 +126,12 @@ class Recorder(TorchDispatchMode):
     shares : dict of int to (int, int, str)
         By the number of a row's value: weights it reads, the count that follows from its fields,
         and the field that says how many there are, or how many more.
+    touched : int
+        All weights that any operator has read, a bit each.
+    requantised : bool
+        Whether stored integers were made weights.
+    narrowed : set of int
+        Values that are handed on at fewer bits than they were made with.
     sinks : dict of int to None
         Values that were read as Python numbers, or decided on a shape.
     depends : dict of str to None
@@ -143,10 +154,15 @@ class Recorder(TorchDispatchMode):
         self.made: dict[int, Operation] = {}
         self.sinks: dict[int, None] = {}
         self.sink_mask = 0
+        self.touched = 0
+        self.requantised = False
+        self.narrowed: set[int] = set()
         self.depends: dict[str, None] = {}
         self.unknown: dict[int, str] = {}  # numbers of values that no layer stands for, and why
         self.exposed = False  # whether numbers may have left and come back
         self.inside = False
+        self.last = ""  # path of the last call
+        self.stranger = ""  # where the first tensor was read that nothing tells of
         self.saved: dict[int, tuple[Tensor, Tensor]] = {}  # what was written that the module holds
         self.kept: set[int] = set()  # storages of what the module holds
         self.packed: dict[int, tuple[Any, int]] = {}
@@ -230,6 +246,7 @@ class Recorder(TorchDispatchMode):
     def hold_input(self, tensor: Tensor, number: int) -> None:
         """Note an input."""
         self.track(tensor, number, 0)
+        self.store(tensor).real = not tensor.is_meta
 
     # Storages
 
@@ -243,7 +260,13 @@ class Recorder(TorchDispatchMode):
                 found.held = tensor
             strange = self.exposed or not self.meta or tensor.is_meta
             found.strange = strange and tensor.numel() > 1
+            if found.strange:
+                self.stranger = self.stranger or self.path or "its forward"
         return found
+
+    def unseen(self) -> str:
+        """Return why what comes from a tensor is refused that nothing tells of."""
+        return f"{UNSEEN} in {self.stranger or 'its forward'}"
 
     def mask(self, tensor: Tensor) -> int:
         """Return the weights that a tensor comes from."""
@@ -292,8 +315,8 @@ class Recorder(TorchDispatchMode):
             If there are none.
         """
         store = self.store(tensor)
-        if tensor.is_meta or (self.meta and (store.image or store.mask)):
-            raise NeedsValuesError
+        if tensor.is_meta or (self.meta and ((store.image and not store.real) or store.mask)):
+            raise NeedsValuesError(NEEDED)
         return tensor
 
     def track(self, tensor: Tensor, number: int | None, mask: int) -> None:
@@ -426,6 +449,7 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         """Call an operator, and list what it does to values that come from the image."""
         kwargs = kwargs or {}
+        self.last = self.path
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._higher(func, args, kwargs)
         info = info_of(func)
@@ -439,11 +463,12 @@ class Recorder(TorchDispatchMode):
             mask |= store.mask if len(store.spans) < 2 else self.mask(one)
             image = image or store.image
             strange = strange or store.strange
+        if info.space == "quantized":
+            mask |= self.packed_mask(call)
         call.mask = mask
+        self.touched |= mask
         before, self.inside = self.inside, True
         try:
-            if info.space == "quantized" and not image:
-                image = False
             if not image:
                 return self._constant(call, strange)
             if strange:
@@ -470,7 +495,7 @@ class Recorder(TorchDispatchMode):
 
     def _strange(self, call: Call) -> Any:
         call.result = self._run(call)
-        number = self.add_unknown(call, UNSEEN)
+        number = self.add_unknown(call, self.unseen())
         for one in tensors_in(call.result):
             self.track(one, number, call.mask)
         return call.result
@@ -478,8 +503,7 @@ class Recorder(TorchDispatchMode):
     def _constant(self, call: Call, strange: bool) -> Any:
         """Call an operator on weights and constants."""
         info = call.info
-        packed = self._packed(call) if call.kwargs or info.space == "quantized" else 0
-        mask = call.mask | packed
+        mask = call.mask
         if info.space == "quantized_decomposed" and info.name.startswith("dequantize"):
             mask |= self._quantised(call)
         for name in info.writes:
@@ -519,7 +543,7 @@ class Recorder(TorchDispatchMode):
         key = key_of(tensor)
         if key in self.kept and key not in self.saved and not tensor.is_meta:
             whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-            whole.set_(tensor.untyped_storage())  # type: ignore[call-overload]
+            whole.set_(tensor.untyped_storage())
             self.saved[key] = (whole, whole.clone())
 
     def _run_constant(self, call: Call, mask: int) -> Any:
@@ -580,12 +604,13 @@ class Recorder(TorchDispatchMode):
         store = self.store(tensor)
         if not store.mask and tensor.numel() > 1:
             bit = self.add_weight(self.path or "a weight", tensor.numel(), bits_of(tensor))
+            self.requantised = True
             store.mask = bit
             store.spans = [(0, tensor.numel(), bit)]
             mask = bit
         return mask | store.mask
 
-    def _packed(self, call: Call) -> int:
+    def packed_mask(self, call: Call) -> int:
         """Return the bits of weights that a quantised operator has packed."""
         mask = 0
         for one in (*call.args, *call.kwargs.values()):
@@ -598,14 +623,10 @@ class Recorder(TorchDispatchMode):
                 mask |= found[1]
         return mask
 
-    def packed_mask(self, call: Call) -> int:
-        """Return the weights of a quantised operator."""
-        return self._packed(call)
-
     def _run(self, call: Call) -> Any:
         """Work out a result: by a rule, or by torch."""
         info = call.info
-        rule = RULES.get(info.name)
+        rule = RULES.get(info.name) if info.space == "aten" else None
         if rule is not None and (self.meta or info.name in HEAVY):
             result = rule(self, call)
             if result is not None:
@@ -640,9 +661,7 @@ class Recorder(TorchDispatchMode):
             key = (key_of(one), geometry(one))
             twin = self._twins.get(key)
             if twin is None or twin.dtype != one.dtype:
-                twin = torch.empty_strided(
-                    one.shape, one.stride(), dtype=one.dtype, device="meta"
-                )
+                twin = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="meta")
                 self._twins[key] = twin
             return twin
         if isinstance(one, (list, tuple)) and any(isinstance(t, Tensor) for t in one):
@@ -659,36 +678,96 @@ class Recorder(TorchDispatchMode):
             return result
         if info.name in READS:
             return self._read(call)
+        if info.name in IDLE:
+            return call.first()
+        handler = self._handler(info)
+        if handler is None and info.composite and not info.is_foreign:
+            return self._apart(call)
+        depends = info.depends
+        if "indices" in info.index:
+            call, depends = self._by_numbers(call)
+        real = self.meta and call.mask == 0 and self._is_real(call)
+        if depends and self.meta and not real:
+            raise NeedsValuesError(NEEDED)
+        call.result = self._worked_out(call, real)
+        if depends:
+            self.sink(call)
+        why = "an operator of its own" if info.is_foreign else ""
+        numbers = self.add_unknown(call, why) if handler is None else handler(self, call)
+        if numbers is NotImplemented:
+            return self._apart(call)
+        self._assign(call, numbers)
+        if self.meta:
+            for one in tensors_in(call.result):
+                self.store(one).real = real
+        return call.result
+
+    def _handler(self, info: Info) -> Callable[[Recorder, Call], Any] | None:
         if info.is_foreign:
-            call.result = self._run(call)
-            return self._assign(call, self.add_unknown(call, "an operator of its own"))
-        handler: Callable[[Recorder, Call], Any] | None = handler_of(info.space, info.name)
-        if handler is None:
-            if info.is_view or info.turns:
-                handler = view
-            elif info.pointwise:
-                handler = by_number
-            elif info.composite:
-                with self:
-                    return call.func.decompose(*call.args, **call.kwargs)
-        if info.depends and self.meta:
-            raise NeedsValuesError
+            return None
+        handler = handler_of(info.space, info.name)
+        if handler is None and (info.is_view or info.turns):
+            return view
+        return by_number if handler is None and info.pointwise else handler
+
+    def _apart(self, call: Call) -> Any:
+        """Take an operator apart, and list those that it is made of."""
+        with self:
+            result = call.func.decompose(*call.args, **call.kwargs)
+        if result is not NotImplemented:
+            return result
+        call.result = self._run(call)
+        return self._assign(call, self.add_unknown(call))
+
+    def _worked_out(self, call: Call, real: bool) -> Any:
+        """Return a call's result; in place, nothing is written that has no values."""
+        info = call.info
         written = [one for name in info.writes for one in tensors_in(call.get(name))]
         for one in written:
             self._save(one)
-        if written and not info.turns and self.meta and "out" not in info.writes:
-            call.result = call.get(info.writes[0])
-        elif info.is_view or info.turns:
-            call.result = self._run_view(call)
-        else:
-            call.result = self._run(call)
-        if info.depends:
-            self.sink(call)
-        numbers = self.add_unknown(call) if handler is None else handler(self, call)
-        if numbers is NotImplemented:
-            with self:
-                return call.func.decompose(*call.args, **call.kwargs)
-        return self._assign(call, numbers)
+        if real:
+            here = self._here(call) if "device" in info.index else call
+            return here.func(*here.args, **here.kwargs)
+        if written and not info.turns and self.meta:
+            if call.info.has_out:
+                return self._outs(call, written)
+            return call.get(info.writes[0])
+        return self._run_view(call) if info.is_view or info.turns else self._run(call)
+
+    def _outs(self, call: Call, given: list[Tensor]) -> Any:
+        """Return the tensors that a call was given for its results, in the right shape."""
+        for one, made in zip(given, tensors_in(self._run(call)), strict=True):
+            if one.shape != made.shape:
+                one.resize_(made.shape)
+                self.store(one).shape = tuple(made.shape)
+        return given[0] if len(given) == 1 else tuple(given)
+
+    def _by_numbers(self, call: Call) -> tuple[Call, bool]:
+        """Return an indexing without constant masks, and whether there are others: these are as
+        long as their values say."""
+        place = call.info.index["indices"]
+        given = call.args[place] if len(call.args) > place else None
+        if not isinstance(given, (list, tuple)):
+            return call, False
+        made: list[Any] = []
+        depends = False
+        for one in given:
+            if not isinstance(one, Tensor) or one.dtype not in (torch.bool, torch.uint8):
+                made.append(one)
+            elif self.store(one).image or one.is_meta:
+                depends = True
+                made.append(one)
+            else:
+                found = one.nonzero(as_tuple=True)
+                for part in found:
+                    self.track(part, None, self.mask(one))
+                made += found
+        if depends or (len(made) == len(given) and all(map(_is, made, given))):
+            return call, depends
+        args = (*call.args[:place], made, *call.args[place + 1 :])
+        changed = Call(call.func, call.info, args, call.kwargs)
+        changed.mask = call.mask
+        return changed, False
 
     def _run_view(self, call: Call) -> Any:
         if self.meta and "device" in call.info.index:
@@ -697,10 +776,20 @@ class Recorder(TorchDispatchMode):
 
     def _read(self, call: Call) -> Any:
         """Hand a value of the image to Python."""
-        if self.meta:
-            raise NeedsValuesError
+        if self.meta and not self._is_real(call):
+            raise NeedsValuesError(NEEDED)
         self.sink(call)
         return call.func(*call.args, **call.kwargs)
+
+    def _is_real(self, call: Call) -> bool:
+        """Whether a call on the meta device reads values of an example, and no weights."""
+        numbers = 0
+        for one in call.tensors:
+            store = self.store(one)
+            if one.is_meta or store.mask or (store.image and not store.real):
+                return False
+            numbers += one.numel()
+        return numbers <= MAX_CONSTANT
 
     def _assign(self, call: Call, numbers: Any) -> Any:
         """Say which values the tensors hold that a call has made."""
@@ -737,7 +826,7 @@ class Recorder(TorchDispatchMode):
         return any(key_of(one) == key for one in call.tensors)
 
 
-class Guard(TorchFunctionMode):
+class Guard(TorchFunctionMode):  # type: ignore[misc]
     """Sees the methods that show numbers to what is not torch."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -752,8 +841,8 @@ class Guard(TorchFunctionMode):
             recorder = self.recorder
             store = recorder.store(args[0])
             if store.image:
-                if recorder.meta:
-                    raise NeedsValuesError
+                if recorder.meta and not store.real:
+                    raise NeedsValuesError(NEEDED)
                 at = f" at {recorder.path}" if recorder.path else ""
                 recorder.depends[f"{func.__name__}{at}"] = None
                 number = recorder.number(args[0])
@@ -762,7 +851,25 @@ class Guard(TorchFunctionMode):
                 recorder.sink_mask |= store.mask
             if store.image or store.mask or store.strange:
                 recorder.exposed = recorder.exposed or args[0].numel() != 1
+        elif func in INDEXED:  # torch would put a list's numbers where the tensor is
+            args = (args[0], _listed(args[1]), *args[2:])
         return func(*args, **(kwargs or {}))
+
+
+INDEXED = (Tensor.__getitem__, Tensor.__setitem__)
+
+
+def _listed(index: Any) -> Any:
+    """Return an index with tensors for its lists."""
+    if isinstance(index, tuple):
+        return tuple(_listed(one) for one in index)
+    if isinstance(index, list) and index and all(type(one) in (int, bool) for one in index):
+        return torch.tensor(index)
+    return index
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
 
 
 def sum_masks(masks: Iterable[int]) -> int:

@@ -277,7 +277,7 @@ def _pool(recorder: Recorder, call: Call) -> Any:
     kernel = sides(call.get("kernel_size"), axes)
     stride = sides(call.get("stride") or kernel, axes)
     padding, dilation = sides(call.get("padding"), axes, 0), sides(call.get("dilation"), axes)
-    if x.dim() not in (axes + 1, axes + 2) or any(2 * p > k for p, k in zip(padding, kernel)):
+    if x.dim() not in (axes + 1, axes + 2) or max(padding) > min(kernel):
         return None
     out = []
     for side, k, s, p, d in zip(x.shape[-axes:], kernel, stride, padding, dilation, strict=True):

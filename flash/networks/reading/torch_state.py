@@ -15,16 +15,14 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["State"]
+__all__ = ["State", "refuse_compiled"]
 
 MAX_OBJECTS = 100_000
 _NO_STATE = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, torch.dtype),
     *(str, bytes, int, float, bool, type(None), torch.device),
 )
-_HOOKS = frozenset(
-    name for name in nn.Module().__dict__ if name.startswith("_") and "hook" in name
-)
+_HOOKS = frozenset(name for name in nn.Module().__dict__ if name.startswith("_") and "hook" in name)
 
 
 class State:
@@ -39,7 +37,9 @@ class State:
     def __init__(self, module: nn.Module) -> None:
         self.constants: dict[int, Tensor] = {}
         self._kept: list[tuple[Any, Any]] = []  # a table, list or set, and its copy
-        self._modes = [(part, part.training) for part in module.modules()]
+        self._modes = [
+            (part, part.training) for part in module.modules() if hasattr(part, "training")
+        ]
         self._random = torch.get_rng_state()
         seen: set[int] = set()
         waiting: list[Any] = [module]
@@ -96,3 +96,23 @@ class State:
 
 def _is(one: Any, other: Any) -> bool:
     return one is other
+
+
+def refuse_compiled(module: nn.Module) -> str | None:
+    """Return what of a module is scripted or exported, so that its functions are not seen."""
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            made = "traced" if "Traced" in type(part).__name__ else "scripted"
+            return f"{f'its part {name!r} ' if name else ''}is {made} by torch.jit"
+        if isinstance(part, torch.fx.GraphModule) and _is_exported(part):
+            return f"{f'its part {name!r} ' if name else ''}is exported by torch.export"
+    return None
+
+
+def _is_exported(module: nn.Module) -> bool:
+    """Whether its calls are those of torch's own operators, not of its functions."""
+    graph = getattr(module, "graph", None)
+    overloads = (torch._ops.OpOverload, torch._ops.HigherOrderOperator)
+    return graph is not None and any(
+        node.op == "call_function" and isinstance(node.target, overloads) for node in graph.nodes
+    )

@@ -123,9 +123,7 @@ def select(recorder: Recorder, call: Call) -> Any:
             start = max(0, start + x.shape[1] if start < 0 else start)
             step = call.get("step", 1)
         count = one.shape[1]
-        numbers.append(
-            pick(recorder, x, number, range(start, start + step * count, step), one)
-        )
+        numbers.append(pick(recorder, x, number, range(start, start + step * count, step), one))
         start += count
     return numbers
 
