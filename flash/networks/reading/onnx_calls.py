@@ -186,6 +186,8 @@ class Call:
         elif not numbers:
             result = Value(size, made, None, True, joined((*inputs, *self._more)))
         else:
+            if kind in ("add", "mul") and len(numbers) < len(inputs):
+                kind, fields = "elementwise", {"name": kind}  # one of them is a constant
             listing = self.reader.listing
             fields = {key: value for key, value in fields.items() if value is not None}
             width = bits_of(made) if bits is None else bits
@@ -194,6 +196,7 @@ class Call:
             )
             result = Value(size, made, number)
             result.operation = listing.operations[-1]
+            self.reader.before.pop(number, None)  # of a branch that was not taken
             if kind in _FOLLOWING and inputs[0].alone and inputs[0].operation is not None:
                 self.reader.before[number] = inputs[0].operation
         if place is not None:
@@ -277,6 +280,9 @@ class Call:
         shape = self.shape_of(made)
         if bias.number is not None:
             return self.give("add", [made, bias], shape, place)
+        if made.number is None:
+            self._more = (bias,)
+            return self.give("scale", [made], shape, place)
         count = math.prod(self.shape_of(bias))
         params = self.weigh(bias, role="factor")
         return self.give("scale", [made], shape, place, mode="add", params=params, count=count)
@@ -305,6 +311,8 @@ class Call:
             return True
         if stored.count == 1 or stored.is_mask or (stored.is_filled and role == "other"):
             return False
+        if role == "other" and stored.is_zero:
+            return False
         if reader.has_roles and stored.name not in reader.folded:
             return False  # a number of the program's own
         return not (reader.is_torch and stored.is_buffer)
@@ -315,7 +323,9 @@ class Call:
         if vector and not self.reader.is_scripted and stored.is_fresh:
             if self._again:
                 return False
-            key = self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            key = (
+                self.path if role in ("factor", "other") and not self.is_norm_module else self.place
+            )
         if key in stored.used:
             return False
         stored.used.add(key)

@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import onnx
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from ...base.checks import integer, is_list, shown
 from ...errors import ArgumentError, ArgumentTypeError, FormatError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["listed", "read_onnx"]
 
 MAX_BYTES = 1 << 31
-MIN_OPSET = 1
+MIN_OPSET, MAX_OPSET = 1, 28  # and what the installed onnx knows beyond
 MAX_FLOATS = 16  # numbers of a float constant in another file that may decide a shape
 CELLS_KEY = "flash.cells"  # as flash.networks.writing writes it
 
@@ -48,6 +48,8 @@ def read_onnx(source: Any, input_shape: Any = None) -> Network:
         network = assemble(operations, shape, handed)
     except (ArgumentError, ArgumentTypeError) as error:
         raise FormatError(f"the ONNX file: {error}") from None
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        raise FormatError(f"the ONNX file contradicts itself: {error}") from error
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=3)
     return network
@@ -76,9 +78,7 @@ def listed(
             if 0 in shape:  # nothing was there before
                 value = Value(shape, kind, None, True)
             else:
-                value.number = reader.listing.add(
-                    "input", [], shape, one.name, bits=bits_of(kind)
-                )
+                value.number = reader.listing.add("input", [], shape, one.name, bits=bits_of(kind))
         scope.values[one.name] = value
     for one in graph.value_info:
         scope.declared.setdefault(one.name, one.type)
@@ -159,14 +159,11 @@ def _whole(model: ModelProto) -> ModelProto:
 
 def _opened(model: ModelProto, folder: str | None) -> Reader:
     """Check what stands around the nodes."""
-    newest = onnx.defs.onnx_opset_version()
+    newest = max(MAX_OPSET, onnx.defs.onnx_opset_version())
     versions = [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")]
     if len(set(versions)) != 1 or not MIN_OPSET <= versions[0] <= newest:
         got = ", ".join(map(str, versions)) or "none"
-        raise FormatError(
-            f"the ONNX file must be of opset {MIN_OPSET} to {newest} (what the installed onnx "
-            f"knows), got {got}"
-        )
+        raise FormatError(f"the ONNX file must be of opset {MIN_OPSET} to {newest}, got {got}")
     count = len(model.graph.node)
     if count > MAX_LAYERS:
         raise FormatError(f"the ONNX file must have at most {MAX_LAYERS} nodes, got {count}")
@@ -225,9 +222,7 @@ def _input_shapes(reader: Reader, free: Sequence[Any], given: Any) -> dict[str, 
         if whole and name not in chosen and (type(whole[0]) is not int or whole[0] == batch):
             first = whole[0]
             if _is_batch(name, whole, declared):
-                whole[0] = symbols.get(first, 1) if isinstance(first, str) else 1
-                if isinstance(first, str):
-                    symbols.setdefault(first, whole[0])
+                whole[0] = symbols.setdefault(first, 1) if isinstance(first, str) else 1
         declared[name] = whole if sizes is not None else None
     for name, sizes in declared.items():
         shapes[name] = _closed(name, sizes, symbols, len(declared))
@@ -354,7 +349,7 @@ def _closed(
         raise FormatError(f"input {shown(name)} has no shape: pass {argument}")
     result = []
     for axis, size in enumerate(sizes):
-        known = symbols.get(size) if isinstance(size, str) else size
+        known = _worked_out(size, symbols) if isinstance(size, str) else size
         if known is None:
             raise FormatError(
                 f"size {axis} of input {shown(name)} is open ({size or 'without a name'}): pass "
@@ -363,6 +358,16 @@ def _closed(
             )
         result.append(known)
     return tuple(result)
+
+
+def _worked_out(text: str, symbols: Mapping[str, int]) -> int | None:
+    """Return a size that is a name, or a sum of names and numbers, None where one is open."""
+    if text in symbols:
+        return symbols[text]
+    parts = [one.strip() for one in text[:200].split("+")]
+    sizes = [int(one) if one.isdecimal() and len(one) < 13 else symbols.get(one) for one in parts]
+    known = [one for one in sizes if one is not None]
+    return sum(known) if len(known) == len(sizes) > 1 else None
 
 
 def _example(sizes: Sizes) -> tuple[int, ...]:

@@ -104,7 +104,9 @@ def _constant(call: Call, *given: Any) -> Any:
 def _range(call: Call, start: Any, limit: Any, delta: Any) -> Any:
     size = call.results[0]
     count = 0 if size is None or not size.shape else size.shape[0]
-    return np.ravel(start)[0] + np.arange(count).astype(np.asarray(start).dtype) * np.ravel(delta)[0]
+    return (
+        np.ravel(start)[0] + np.arange(count).astype(np.asarray(start).dtype) * np.ravel(delta)[0]
+    )
 
 
 def _split(call: Call, x: Any, sizes: Any = None) -> Any:
@@ -188,7 +190,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Transpose": lambda call, x: np.transpose(x, call.int_list("perm")),
     "Slice": _slice,
     "Split": _split,
-    "Expand": lambda call, x, shape: np.broadcast_to(x, call.results[0].shape),  # type: ignore[union-attr]
+    "Expand": lambda call, x, shape: np.broadcast_to(x, call.results[0].shape),
     "Tile": lambda call, x, times: np.tile(x, [int(one) for one in times]),
     "ConstantOfShape": _constant,
     "Range": _range,

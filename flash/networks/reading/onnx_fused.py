@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from onnx import TensorProto
 
 from .onnx_calls import Call, Open, Unknown
+from .onnx_constants import CONSTANTS
 from .onnx_numbers import NUMBERS, act, normed
 from .onnx_places import PLACES
-from .onnx_products import attended, broadcast, gemm, multiplied, split_heads, summed, with_past
+from .onnx_products import attended, gemm, multiplied, split_heads, summed, with_past
 from .onnx_quantised import as_stored, channels_first, channels_last
-from .onnx_values import Shape, Value
+from .onnx_values import Value
 from .onnx_windows import WINDOWS, convolved
 
 if TYPE_CHECKING:
@@ -183,9 +184,7 @@ def _embedded(call: Call) -> None:
     made = looked_up(ids, words)
     places = call.value(3)
     params = call.weigh(places)
-    made = call.give(
-        "scale", [made], out, None, mode="add", params=params, count=math.prod(out)
-    )
+    made = call.give("scale", [made], out, None, mode="add", params=params, count=math.prod(out))
     if call.has(1) and call.has(4):
         made = call.give("add", [made, looked_up(call.value(1), call.value(4))], out, None)
     call.set(2, made)
@@ -208,9 +207,7 @@ def _attention(call: Call) -> None:
         raise call.wrong(f"{heads} heads do not fit {sizes} of {dims[1]}")
     kind = TensorProto.FLOAT if quantised else None
     made = multiplied(call, value, weight, None, kind, bias)
-    parts = [
-        call.give("view", [made], (*shape[:2], size), None, partly=True) for size in sizes
-    ]
+    parts = [call.give("view", [made], (*shape[:2], size), None, partly=True) for size in sizes]
     q, k, v = (split_heads(call, part, heads) for part in parts)
     past = None if quantised else call.get(4)
     if past is not None and 0 not in call.shape_of(past):
@@ -409,7 +406,7 @@ def _passed(call: Call) -> None:
     call.same(call.value(0))
 
 
-_HANDLERS: dict[str, Any] = {**NUMBERS, **PLACES, **WINDOWS}
+_HANDLERS: dict[str, Any] = {**NUMBERS, **PLACES, **WINDOWS, **CONSTANTS}
 FUSED: dict[str, Callable[[Call], None]] = {
     **{
         _MS + name: _HANDLERS[name]

@@ -5,7 +5,7 @@ Runtimes join them as well, and torch has one of its own for each.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .operations import Operation
 
@@ -43,7 +43,7 @@ class _Joining:
             elif _is(one, "erf") or (one.kind == "act" and one.fields.get("name") == "tanh"):
                 self._gelu(one)
                 self._mish(one)
-            elif one.kind == "act" and one.fields.get("name") in ("relu6", "hardtanh"):
+            elif one.kind == "act" and one.fields.get("name") == "relu6":
                 self._hard(one)
         result = []
         for one in self.operations:
@@ -53,7 +53,7 @@ class _Joining:
                 result.append(one)
         return result
 
-    def _replace(self, parts: Sequence[Operation], kind: str, source: int, **fields: object) -> None:
+    def _replace(self, parts: Sequence[Operation], kind: str, source: int, **fields: Any) -> None:
         """Put one operation in the place of several, the last of which hands on the result."""
         inner = {one.output for one in parts}
         last = parts[-1]
@@ -132,12 +132,20 @@ class _Joining:
         shape = after.shape
         if norm.fields.get("params") or before.fields.get("partly") or after.fields.get("partly"):
             return
-        if len(before.shape) != 3 or len(shape) < 3 or (source is not None and source.shape != shape):
+        if (
+            len(before.shape) != 3
+            or len(shape) < 3
+            or (source is not None and source.shape != shape)
+        ):
             return
         parts, params = [before, norm, after], 0
         for kind in ("mul", "add"):
             gain = self._next(parts[-1].output)
-            if gain is None or not _is_scale(gain, kind) or gain.fields.get("params", 0) != shape[1]:
+            if (
+                gain is None
+                or not _is_scale(gain, kind)
+                or gain.fields.get("params", 0) != shape[1]
+            ):
                 break
             params += shape[1]
             parts.append(gain)
@@ -181,7 +189,7 @@ class _Joining:
         parts.append(product)
         end = self._next(product.output)
         if end is not None and _is_scale(end, "mul") and end.fields.get("count") == 1 and (
-            other == source and not any(one.kind == "scale" for one in parts[parts.index(more) + 1 :])
+            other == source and all(one.kind != "scale" for one in parts[parts.index(more) + 1 :])
         ):  # fmt: skip
             parts.append(end)
         self._replace(parts, "act", source, name="gelu")
@@ -223,10 +231,10 @@ class _Joining:
         if end is not None and _is_scale(end, "mul") and end.fields.get("count") == 1:
             parts.append(end)
             product = self._next(end.output)
-            if product is not None and set(product.inputs) == {source, end.output}:
-                if product.kind == "mul":
-                    self._replace([*parts, product], "act", source, name="hardswish")
-                    return
+            inputs = set() if product is None else set(product.inputs)
+            if product is not None and product.kind == "mul" and inputs == {source, end.output}:
+                self._replace([*parts, product], "act", source, name="hardswish")
+                return
             self._replace(parts, "act", source, name="hardsigmoid")
         elif end is not None and end.kind == "mul" and set(end.inputs) == {source, clip.output}:
             last = self._next(end.output)

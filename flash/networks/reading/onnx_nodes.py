@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .onnx_constants import CONSTANTS
+from .onnx_control import CONTROL
 from .onnx_fused import FUSED
 from .onnx_numbers import NUMBERS
 from .onnx_places import PLACES
@@ -23,13 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "WEIGHED"]
 
 
-def _control(name: str) -> Callable[[Call], None]:
-    def handler(call: Call) -> None:
-        getattr(call.reader, name)(call)
-
-    return handler
-
-
 HANDLERS: dict[str, Callable[[Call], None]] = {
     **PRODUCTS,
     **WINDOWS,
@@ -37,9 +32,8 @@ HANDLERS: dict[str, Callable[[Call], None]] = {
     **PLACES,
     **QUANTISED,
     **FUSED,
-    "If": _control("branch"),
-    "Loop": _control("loop"),
-    "Scan": _control("scan"),
+    **CONTROL,
+    **CONSTANTS,
 }
 
 # operators that multiply, by weights or values: none of them may be left out

@@ -33,7 +33,19 @@ _SEVERAL = (
     "LessOrEqual Max Min Mean Where PRelu"
 )
 _LOGICAL = frozenset(
-    "And Or Xor Not Equal Greater GreaterOrEqual Less LessOrEqual IsInf IsNaN".split()
+    [
+        "And",
+        "Or",
+        "Xor",
+        "Not",
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "Less",
+        "LessOrEqual",
+        "IsInf",
+        "IsNaN",
+    ]
 )
 _REDUCED = (
     "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd "
@@ -332,6 +344,24 @@ def _determinant(call: Call) -> None:
     call.give("reduce", [call.value(0)], call.shape(0)[:-2], name="det")
 
 
+def _swiglu(call: Call) -> None:
+    gate = act(call, call.value(0), "silu", None)
+    call.give("mul", [gate, call.value(1)], call.shape(0))
+
+
+def _affine(call: Call) -> None:
+    """AffineGrid: places for each pixel."""
+    size = call.ints(1)
+    out = (size[0], *size[2:], len(size) - 2)
+    call.give("elementwise", [call.value(0)], out, name="affine")
+
+
+def _mel(call: Call) -> None:
+    """MelWeightMatrix: a constant."""
+    out = (call.ints(1)[0] // 2 + 1, call.ints(0)[0])
+    call.set(0, Value(call.checked(out), TensorProto.FLOAT, None, True))
+
+
 def _data_sized(call: Call) -> None:
     raise Open("how many numbers it hands on depends on the data")
 
@@ -363,4 +393,7 @@ NUMBERS: dict[str, Callable[[Call], None]] = {
     "TopK": _top,
     "Multinomial": _multinomial,
     "Det": _determinant,
+    "SwiGLU": _swiglu,
+    "AffineGrid": _affine,
+    "MelWeightMatrix": _mel,
 }

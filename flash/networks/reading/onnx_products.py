@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRODUCTS", "aligned", "attended", "broadcast", "multiplied", "summed"]
 
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,->")
 RECURRENT = {"LSTM": ("lstm", 4), "GRU": ("gru", 3), "RNN": ("rnn", 1)}
 
 
@@ -30,7 +31,7 @@ def broadcast(call: Call, *shapes: Shape) -> Shape:
 
 
 def aligned(call: Call, value: Value, other: Value) -> Value:
-    """Return the second of two values as it broadcasts: before opset 7 from an axis that is told."""
+    """Return the second of two values as it broadcasts: of old from an axis that is told."""
     if not call.attribute("broadcast", 0) or "axis" not in call.fields:
         return other
     rank, shape = len(call.shape_of(value)), call.shape_of(other)
@@ -49,8 +50,8 @@ def summed(call: Call, value: Value, other: Value, place: int | None = 0) -> Val
         count = math.prod(call.shape_of(other))
         params = call.weigh(other, role="factor")
         return call.give("scale", [value], shape, place, mode="add", params=params, count=count)
-    params = call.weigh(other, role="factor")
-    return call.give("elementwise", [value, other], shape, place, name="add", params=params)
+    held = None if value.number is None else call.weigh(other, role="factor")
+    return call.give("elementwise", [value, other], shape, place, name="add", params=held)
 
 
 def _linear(
@@ -208,10 +209,9 @@ def _terms(call: Call, shapes: Sequence[Shape]) -> tuple[list[str], str]:
     text = call.attribute("equation", b"").decode(errors="replace").replace(" ", "")
     left, arrow, right = text.partition("->")
     terms = left.split(",")
-    if len(terms) != len(shapes) or not set(text) <= set("abcdefghijklmnopqrstuvwxyz"
-                                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ.,->"):  # fmt: skip
+    if len(terms) != len(shapes) or not set(text) <= _LETTERS:
         raise call.wrong(f"equation {text[:80]!r} does not fit {len(shapes)} inputs")
-    free = [one for one in map(chr, range(0x3B1, 0x3CA))]
+    free = [chr(one) for one in range(0x3B1, 0x3CA)]
     result = []
     widest = 0
     for term, shape in zip(terms, shapes, strict=True):
@@ -250,9 +250,9 @@ def _einsum(call: Call) -> None:
         other, letters = _reduced(call, values[place], terms[place], later | set(term), sizes)
         value, term = _paired(call, value, term, other, letters, later, sizes)
     shape = tuple(sizes[letter] for letter in target)
-    if term == target:
-        made = call.view(value, shape, None)
-    elif [one for one in term if sizes[one] > 1] == [one for one in target if sizes[one] > 1]:
+    if term == target or [one for one in term if sizes[one] > 1] == [
+        one for one in target if sizes[one] > 1
+    ]:
         made = call.view(value, shape, None)
     else:
         made = call.give("move", [value], shape, None, mode="permute")
@@ -300,7 +300,9 @@ def _paired(
     }
     if left.number is None and right.number is None:
         return call.give("matmul", [left, right], shape, None), term
-    a = _as_matrices(call, left, first, [*both, *rows, *inner], (count["b"], count["m"], count["k"]))
+    a = _as_matrices(
+        call, left, first, [*both, *rows, *inner], (count["b"], count["m"], count["k"])
+    )
     b = _as_matrices(
         call, right, second, [*both, *inner, *columns], (count["b"], count["k"], count["n"])
     )
@@ -414,6 +416,33 @@ def _attention(call: Call) -> None:
         call.give("view", [made], scores, 3, partly=True)
 
 
+def _linear_attention(call: Call) -> None:
+    """LinearAttention: keys and values summed up to a state, which queries read."""
+    many, fewer = int(call.attribute("q_num_heads", 0)), int(call.attribute("kv_num_heads", 0))
+    q, k, v = (
+        split_heads(call, call.value(place), heads)
+        for place, heads in ((0, many), (1, fewer), (2, fewer))
+    )
+    n, heads, tokens, inner = call.shape_of(q)
+    width = call.shape_of(v)[3]
+    if not fewer or many % fewer or call.shape_of(k) != (n, fewer, tokens, inner):
+        raise call.wrong(f"query, key and value do not fit: {q.shape}, {k.shape} and {v.shape}")
+    state = call.give(
+        "matmul", [k, v], (n, fewer, inner, width), None,
+        batch=n * fewer, rows=inner, inner=tokens, columns=width,
+    )  # fmt: skip
+    past = call.get(3)
+    if past is not None and past.number is not None:
+        state = call.give("add", [state, past], (n, fewer, inner, width), None)
+    call.set(1, state)
+    state = _expanded(call, state, (n, heads, inner, width))
+    made = call.give(
+        "matmul", [q, state], (n, heads, tokens, width), None,
+        batch=n * heads, rows=tokens, inner=inner, columns=width,
+    )  # fmt: skip
+    call.view(made, (n, tokens, heads * width))
+
+
 # Recurrent layers
 
 
@@ -459,5 +488,6 @@ PRODUCTS: dict[str, Callable[[Call], None]] = {
     "Gemm": _gemm,
     "Einsum": _einsum,
     "Attention": _attention,
+    "LinearAttention": _linear_attention,
     **dict.fromkeys(RECURRENT, _recurrent),
 }

@@ -44,7 +44,8 @@ def narrowed(call: Call, value: Value, kind: int, place: int = 0) -> None:
     """Hand on a value in fewer bits: what makes it does so, where nothing else reads it."""
     operation, bits = value.operation, bits_of(kind)
     if value.number is None:
-        return call.give("elementwise", [value], call.shape_of(value), place, kind) and None
+        call.give("elementwise", [value], call.shape_of(value), place, kind)
+        return None
     if operation is None or not value.alone:
         call.give("elementwise", [value], call.shape_of(value), place, kind, name="quantize")
         return None
@@ -156,7 +157,10 @@ def _at_bits(made: Value, kind: int) -> None:
 
 
 def _activation(name: str) -> Callable[[Call], None]:
-    return lambda call: act(call, call.value(0), name) and None
+    def handler(call: Call) -> None:
+        act(call, call.value(0), name)
+
+    return handler
 
 
 def _concat(call: Call) -> None:

@@ -64,8 +64,22 @@ _NUMPY = {
 _KINDS: dict[Any, int] = {np.dtype(kind): number for number, kind in _NUMPY.items()}
 # last parts of the names of torch buffers, which no optimiser changes
 _BUFFERS = frozenset(
-    "running_mean running_var num_batches_tracked attn_mask inv_freq filt mean std anchors "
-    "relative_coords_table relative_position_index position_ids image_mean image_std".split()
+    [
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+        "attn_mask",
+        "inv_freq",
+        "filt",
+        "mean",
+        "std",
+        "anchors",
+        "relative_coords_table",
+        "relative_position_index",
+        "position_ids",
+        "image_mean",
+        "image_std",
+    ]
 )
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 _MADE = re.compile(r"(onnx::|val_|_val_|scalar_tensor|_tensor_constant|lift_fresh|c_)\w*|\d+")
@@ -213,12 +227,19 @@ class Stored:
         return self._fresh
 
     @property
+    def is_zero(self) -> bool:
+        """Whether all its numbers are known to be 0."""
+        seen = self._as_floats() if self.is_fresh else None
+        return seen is not None and len(seen) > 0 and bool(seen[0] == 0)
+
+    @property
     def distinct(self) -> int:
         """How many of its numbers differ: what it was worked out of, as far as that can be told."""
         seen = self._as_floats()
-        if seen is None or self.is_fresh or len(seen) > MAX_SORTED:
+        if seen is None or len(seen) > MAX_SORTED or max(self.shape, default=1) == self.count:
             return self.count
-        return len(np.unique(seen))
+        found = len(np.unique(seen))
+        return found if found < 0.75 * self.count else self.count  # a few are equal by chance
 
     @property
     def is_mask(self) -> bool:
@@ -273,8 +294,8 @@ class Value:
         ONNX's type of its numbers, 0 where unknown.
     """
 
-    __slots__ = ("_array", "alone", "is_constant", "is_lost", "items", "kind", "number", "operation",
-                 "origin", "shape", "sources")  # fmt: skip
+    __slots__ = ("_array", "alone", "is_constant", "is_lost", "items", "kind", "number",
+                 "operation", "origin", "shape", "sources")  # fmt: skip
 
     def __init__(
         self,
@@ -309,6 +330,13 @@ class Value:
         """Return a constant of numbers that are known."""
         array = np.asarray(array)
         return cls(tuple(array.shape), _KINDS.get(array.dtype, 0), None, True, (), array)
+
+    @classmethod
+    def sequence(cls, items: list[Value]) -> Value:
+        """Return a sequence of values."""
+        made = cls(None, 0, None, all(one.is_constant for one in items))
+        made.items = items
+        return made
 
     @property
     def array(self) -> Any:

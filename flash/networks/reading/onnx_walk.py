@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from onnx import AttributeProto
 
 from ...base.checks import shown
@@ -22,7 +21,6 @@ __all__ = ["Reader", "Scope"]
 
 MAX_DEPTH = 32  # of branches and functions inside each other
 MAX_VISITS = 1 << 18  # of nodes, those of loops and functions each time
-MAX_ROUNDS = 1 << 12  # of a loop
 DEFAULT = ("", "ai.onnx")
 
 
@@ -332,173 +330,6 @@ class Reader:
             for place, name in enumerate(function.output):
                 call.set(place, self._found(name, scope, call.at))
 
-    # Control flow
-
-    def branch(self, call: Call) -> None:
-        """If: the branch that a constant chooses, else the one with more to do."""
-        condition = call.value(0)
-        graphs = {name: call.fields.get(name) for name in ("then_branch", "else_branch")}
-        if any(one is None or one.type != AttributeProto.GRAPH for one in graphs.values()):
-            raise call.wrong("it must have two branches")
-        if condition.array is not None:
-            chosen = "then_branch" if bool(np.all(condition.array)) else "else_branch"
-            results = self.subgraph(call, graphs[chosen].g)
-        else:
-            if condition.number is not None:
-                self.handed.append(condition.number)
-            results = self._larger(call, [one.g for one in graphs.values()])
-        for place, value in enumerate(results):
-            call.set(place, value)
-
-    def _larger(self, call: Call, graphs: Sequence[Any]) -> list[Value]:
-        """Read both branches and keep the one with more products."""
-        tried: list[tuple[tuple[bool, int], _Branch]] = []
-        failed: FormatError | None = None
-        for graph in graphs:
-            outer = self.listing
-            self.listing = Listing()
-            self.listing.values = outer.values
-            marks = len(self.handed), len(self.uses), len(self.unknown)
-            try:
-                results = self.subgraph(call, graph)
-                kept = _Branch(
-                    *(self.listing, results, self.handed[marks[0] :], self.uses[marks[1] :]),
-                    self.unknown[marks[2] :],
-                )
-                tried.append(((bool(kept.unknown), -_work(kept.listing.operations)), kept))
-            except FormatError as error:
-                failed = failed or error
-            finally:
-                self.listing = outer
-                for stored, key in self.uses[marks[1] :]:
-                    stored.used.discard(key)
-                del self.handed[marks[0] :], self.uses[marks[1] :], self.unknown[marks[2] :]
-        if not tried:
-            raise failed or call.wrong("neither of its branches can be read")
-        tried.sort(key=lambda one: one[0])
-        best, other = tried[0][1], tried[-1][1]
-        if failed is not None or tried[0][0] != tried[-1][0]:
-            self.notes.append(
-                f"{call.at}: its condition depends on the data; the branch with more "
-                "multiply-accumulates counts"
-            )
-        self.listing.operations += best.listing.operations
-        self.listing.values = best.listing.values
-        self.handed += best.handed
-        self.unknown += best.unknown
-        for stored, key in best.uses:
-            stored.used.add(key)
-        self.uses += best.uses
-        return [_either(value, other.results[place:]) for place, value in enumerate(best.results)]
-
-    def loop(self, call: Call) -> None:
-        """Loop: its rounds one after the other, where their number is a constant."""
-        body = self._body(call)
-        trips, condition = call.get(0), call.get(1)
-        states = [call.value(place) for place in range(2, len(call.inputs))]
-        outputs = len(body.output) - 1 - len(states)
-        rounds = None if trips is None else trips.array
-        if rounds is None and trips is not None and not trips.is_constant:
-            raise Open("the number of its rounds depends on the data")
-        limit = MAX_ROUNDS + 1 if rounds is None else int(np.asarray(rounds).ravel()[0])
-        goes: Any = True if condition is None else condition.array
-        collected: list[list[Value]] = [[] for _ in range(outputs)]
-        turn = 0
-        while turn < limit:
-            if goes is None:
-                raise Open("whether it goes on depends on the data")
-            if not np.all(goes):
-                break
-            if turn >= MAX_ROUNDS:
-                raise call.wrong(f"a loop must have at most {MAX_ROUNDS} rounds, got more")
-            given = [Value.of(np.array(turn)), Value.of(np.array(True)), *states]
-            results = self.subgraph(call, body, given, f".{turn}")
-            goes = results[0].array
-            states = results[1 : 1 + len(states)]
-            for kept, value in zip(collected, results[1 + len(states) :], strict=True):
-                kept.append(value)
-            turn += 1
-        for place, value in enumerate(states):
-            call.set(place, value)
-        for place, kept in enumerate(collected):
-            call.set(len(states) + place, self._stacked(call, kept, 0))
-
-    def scan(self, call: Call) -> None:
-        """Scan: its rounds over one axis of what it reads."""
-        body = self._body(call)
-        count = int(call.attribute("num_scan_inputs", 0))
-        first = 1 if self.opset < 9 else 0
-        if first:
-            raise Unknown("of opset 8")
-        given = [call.value(place) for place in range(len(call.inputs))]
-        if not 0 < count <= len(given):
-            raise call.wrong(f"num_scan_inputs must be 1 to {len(given)}, got {count}")
-        states, scanned = given[: len(given) - count], given[len(given) - count :]
-        axes = self._listed_axes(call, "scan_input_axes", count)
-        outputs = len(body.output) - len(states)
-        into = self._listed_axes(call, "scan_output_axes", outputs)
-        lengths = set()
-        for value, axis in zip(scanned, axes, strict=True):
-            shape = call.shape_of(value)
-            lengths.add(shape[call.axis(axis, len(shape))])
-        if len(lengths) != 1:
-            raise call.wrong(f"its inputs must be of one length, got {sorted(lengths)}")
-        length = lengths.pop()
-        if length > MAX_ROUNDS:
-            raise call.wrong(f"it must have at most {MAX_ROUNDS} rounds, got {length}")
-        collected: list[list[Value]] = [[] for _ in range(outputs)]
-        for turn in range(length):
-            parts = []
-            for value, axis in zip(scanned, axes, strict=True):
-                shape = list(call.shape_of(value))
-                del shape[axis % len(shape)]
-                parts.append(call.view(value, shape, None, partly=True))
-            results = self.subgraph(call, body, [*states, *parts], f".{turn}")
-            states = results[: len(states)]
-            for kept, value in zip(collected, results[len(states) :], strict=True):
-                kept.append(value)
-        for place, value in enumerate(states):
-            call.set(place, value)
-        for place, kept in enumerate(collected):
-            call.set(len(states) + place, self._stacked(call, kept, into[place]))
-
-    def _body(self, call: Call) -> Any:
-        attribute = call.fields.get("body")
-        if attribute is None or attribute.type != AttributeProto.GRAPH:
-            raise call.wrong("it must have a body")
-        return attribute.g
-
-    def _listed_axes(self, call: Call, name: str, count: int) -> list[int]:
-        axes = call.int_list(name) or [0] * count
-        if len(axes) != count:
-            raise call.wrong(f"{name} must have {count} axes, got {len(axes)}")
-        return axes
-
-    def _stacked(self, call: Call, values: list[Value], axis: int) -> Value:
-        """Return values one after the other along a new axis."""
-        if not values:
-            return Value(None)
-        shapes = {one.shape for one in values}
-        shape = shapes.pop()
-        if shapes or shape is None:
-            return Value(None)
-        axis %= len(shape) + 1
-        whole = (*shape[:axis], len(values), *shape[axis:])
-        if all(one.array is not None for one in values):
-            return Value.of(np.stack([one.array for one in values], axis))
-        computed = [one for one in values if one.number is not None] or values
-        return call.give("move", computed, whole, None, mode="concat")
-
-
-class _Branch(NamedTuple):
-    """What reading a branch has made."""
-
-    listing: Listing
-    results: list[Value]
-    handed: list[int]
-    uses: list[tuple[Stored, str]]
-    unknown: list[tuple[str, str, str]]
-
 
 class _Depth:
     def __init__(self, reader: Reader, what: str) -> None:
@@ -516,34 +347,6 @@ class _Depth:
 
     def __exit__(self, *exc: object) -> None:
         self.reader._depth -= 1
-
-
-def _either(value: Value, others: Sequence[Value]) -> Value:
-    """Return what is known of a value that may be another one."""
-    if not value.is_constant or value.array is None:
-        return value
-    other = others[0].array if others and others[0].is_constant else None
-    if other is not None and np.array_equal(value.array, other):
-        return value
-    return Value(value.shape, value.kind, None, True)
-
-
-def _work(operations: Iterable[Any]) -> int:
-    """Return about how many multiply-accumulates operations have."""
-    total = 0
-    for one in operations:
-        fields = one.fields
-        if one.kind == "matmul":
-            total += fields["batch"] * fields["rows"] * fields["inner"] * fields["columns"]
-        elif one.kind in ("conv", "linear", "recurrent"):
-            count = 1
-            for size in one.shape:
-                count *= size
-            window = 1
-            for size in fields.get("kernel", ()):
-                window *= size
-            total += count * window * fields.get("in_channels", 1) // fields.get("groups", 1)
-    return total
 
 
 def _multiplies(graph: Any, depth: int) -> bool:
@@ -619,4 +422,3 @@ def _bind(node: Any, given: dict[str, Any], depth: int) -> None:
     fresh = [type(one).FromString(one.SerializeToString()) for one in kept]
     del node.attribute[:]
     node.attribute.extend(fresh)
-

@@ -102,6 +102,8 @@ def convolved(
         return _dynamic(call, value, weight, bias, out, groups, place, dtype)
     own, later = call.split_bias(bias)
     implied = math.prod(dims) + (dims[0] if own is not None else 0)
+    if len(dims) == 5 and shape[0] > 1 and value.number is not None:
+        return _of_several(call, value, weight, (own, later), window, out, place, dtype)
     made = call.give(
         "conv", [value], out, place, dtype,
         in_channels=shape[1], out_channels=dims[0], groups=groups, bias=own is not None,
@@ -109,6 +111,30 @@ def convolved(
         **call.counted(value, weight, own, implied=implied),
     )  # fmt: skip
     return call.add_later(made, later, place)
+
+
+def _of_several(
+    call: Call,
+    value: Value,
+    weight: Value,
+    biases: tuple[Value | None, Value | None],
+    window: dict[str, Any],
+    out: list[int],
+    place: int | None,
+    dtype: int | None,
+) -> Value:
+    """A 3-d convolution of several images: one of as many groups, whose weights are the same."""
+    shape, dims = call.shape_of(value), call.shape_of(weight)
+    many, own = shape[0], biases[0]
+    seen = call.view(value, (1, many * shape[1], *shape[2:]), None)
+    implied = many * (math.prod(dims) + (dims[0] if own is not None else 0))
+    made = call.give(
+        "conv", [seen], (1, many * dims[0], *out[2:]), None, dtype,
+        in_channels=many * shape[1], out_channels=many * dims[0],
+        groups=many * shape[1] // dims[1], bias=own is not None, weight_bits=weight.bits, **window,
+        **call.counted(value, weight, own, implied=implied),
+    )  # fmt: skip
+    return call.add_later(call.view(made, out, place), biases[1], place)
 
 
 def _dynamic(
@@ -143,6 +169,32 @@ def _deformed(call: Call) -> None:
     read = [value, call.value(2), *([call.value(4)] if call.has(4) else [])]
     moved = call.give("move", read, call.shape(0), None, mode="gather")
     convolved(call, moved, call.value(1), call.get(3))
+
+
+def _causal(call: Call) -> None:
+    """CausalConvWithState: of each channel, after those of the tokens before."""
+    value, weight, bias = call.value(0), call.value(1), call.get(2)
+    shape, dims = call.shape(0), call.shape(1)
+    if len(shape) != 3 or len(dims) != 3 or dims[:2] != (shape[1], 1) or weight.number is not None:
+        raise call.wrong(f"its weights {dims} do not fit {shape}")
+    before = dims[2] - 1
+    padded = (*shape[:2], shape[2] + before)
+    past = call.get(3)
+    read = [one for one in (past, value) if one is not None and one.number is not None]
+    whole = call.give("move", read or [value], padded, None, mode="concat") if before else value
+    own, later = call.split_bias(bias)
+    implied = math.prod(dims) + (shape[1] if own is not None else 0)
+    made = call.give(
+        "conv", [whole], shape, 0, None,
+        in_channels=shape[1], out_channels=shape[1], groups=shape[1], bias=own is not None,
+        kernel=(dims[2],), stride=(1,), dilation=(1,), padding=(0, 0), weight_bits=weight.bits,
+        **call.counted(value, weight, own, implied=implied),
+    )  # fmt: skip
+    made = call.add_later(made, later, 0)
+    if call.attribute("activation", b"none") in (b"silu", b"swish"):
+        call.give("act", [made], shape, name="silu")
+    if before and call.wants(1):
+        call.give("view", [whole], (*shape[:2], before), 1, partly=True)
 
 
 def _transposed(call: Call) -> None:
@@ -208,6 +260,10 @@ def pooled(call: Call, mode: str, value: Value, place: int | None = 0) -> Value:
         raise call.wrong(f"kernel_shape must be of the axes of {shape} after two, got {kernel}")
     window = _window(call, kernel, shape[2:], pool=True)
     out = [*shape[:2], *_slid(call, shape[2:], window)]
+    if len(kernel) == 3 and shape[0] > 1 and value.number is not None:
+        seen = call.view(value, (1, shape[0] * shape[1], *shape[2:]), None)
+        whole = (1, shape[0] * shape[1], *out[2:])
+        return call.view(call.give("pool", [seen], whole, None, mode=mode, **window), out, place)
     return call.give("pool", [value], out, place, mode=mode, **window)
 
 
@@ -305,9 +361,12 @@ def _resized(call: Call, out: list[int]) -> None:
     value, shape = call.value(0), call.shape(0)
     if out == list(shape):
         return call.same(value)
-    mode = {b"nearest": "nearest", b"linear": "linear", b"bilinear": "linear", b"cubic": "cubic"}.get(
-        call.attribute("mode", b"nearest"), "linear"
-    )
+    mode = {
+        b"nearest": "nearest",
+        b"linear": "linear",
+        b"bilinear": "linear",
+        b"cubic": "cubic",
+    }.get(call.attribute("mode", b"nearest"), "linear")
     if len(shape) > 2 and out[:2] == list(shape[:2]):
         call.give("resize", [value], out, mode=mode)
     else:
@@ -339,6 +398,7 @@ def _regions(call: Call) -> None:
 WINDOWS: dict[str, Callable[[Call], None]] = {
     "Conv": _conv,
     "DeformConv": _deformed,
+    "CausalConvWithState": _causal,
     "ConvTranspose": _transposed,
     "MaxPool": _pool("max"),
     "AveragePool": _pool("avg"),

@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from onnx import ModelProto, TensorProto, helper  # noqa: E402
-from twins.onnx_models import Shape, floats, graph, model, node, weights  # noqa: E402
+from twins.onnx_models import floats, graph, model, node, weights  # noqa: E402
 
 from flash.errors import (  # noqa: E402
     ArgumentError,
@@ -23,6 +23,7 @@ from flash.errors import (  # noqa: E402
 )
 from flash.networks.network import Network  # noqa: E402
 from flash.networks.reading.onnx_file import read_onnx  # noqa: E402
+
 
 def read(*args: Any, **more: Any) -> Network:
     return Network.from_onnx(model(*args, **more).SerializeToString())
@@ -193,7 +194,10 @@ def test_no_file_at_all(tmp_path: Path) -> None:
         Network.from_onnx(tmp_path / "absent.onnx")
     with pytest.raises(FormatError, match="is no path"):
         Network.from_onnx("a\0b")
-    with pytest.raises(ArgumentTypeError, match="source must be the path of an ONNX file, its bytes or an onnx.ModelProto"):
+    with pytest.raises(
+        ArgumentTypeError,
+        match=r"source must be the path of an ONNX file, its bytes or an onnx.ModelProto",
+    ):
         Network.from_onnx(3)  # type: ignore[arg-type]
 
 
@@ -262,7 +266,7 @@ def test_external_data_beside_the_file_tells_a_shape(tmp_path: Path) -> None:
         outside.external_data[0].value = bad
         made.graph.initializer[0].CopyFrom(outside)
         (tmp_path / "a.onnx").write_bytes(made.SerializeToString())
-        with pytest.raises(FormatError, match="MatMul at .* cannot be counted"):
+        with pytest.raises(FormatError, match=r"MatMul at .* cannot be counted"):
             Network.from_onnx(tmp_path / "a.onnx")
 
 
@@ -285,8 +289,8 @@ def test_open_sizes(shape: Any, given: Any, text: str) -> None:
 
 def test_input_shapes() -> None:
     made = weights(w=floats(6, 4, 3, 3))
-    for given in ((4, 10, 8), (1, 4, 10, 8), {"x": (4, 10, 8)}):
-        net = read_onnx(model([conv()], made, ("n", 4, "h", 8)), given)
+    for sizes in ((4, 10, 8), (1, 4, 10, 8), {"x": (4, 10, 8)}):
+        net = read_onnx(model([conv()], made, ("n", 4, "h", 8)), sizes)
         assert (net.macs, net.input_shape) == (216 * 48, (4, 10, 8))
     for bad in ("4, 8, 8", 3.5, (4, 8, "a"), (4, -1, 8)):
         with pytest.raises((ArgumentError, ArgumentTypeError), match="input_shape"):
@@ -298,6 +302,15 @@ def test_input_shapes() -> None:
     net = read_onnx(made, {"x": (7,)})
     assert [row.kind for row in net.layers] == ["input", "embedding", "mul"]
     assert net.layers[1].height == 7
+    more = {"x": ("n", "t"), "p": ("n", 3, "past", 4), "m": ("n", "past + t", 1)}
+    nodes = [node("Gather", "w x", "e"), node("Concat", "p p", "q", axis=2), node("Size", "q", "s"),
+             node("Cast", "s", "c", to=1), node("Mul", "e c", "f"), node("ReduceSum", "m", "r"),
+             node("Mul", "f r")]  # fmt: skip
+    past = model(nodes, weights(w=floats(50, 12)), inputs=more, kinds={"x": TensorProto.INT64})
+    net = read_onnx(past, {"x": (7,), "p": (3, 0, 4)})
+    assert [(row.kind, row.height) for row in net.layers[:1]] == [("input", 7)]
+    with pytest.raises(FormatError, match="size 2 of input 'p' is open"):
+        read_onnx(past, {"x": (7,)})
     with pytest.raises(ArgumentError, match="must be a dict by name"):
         read_onnx(made, (7, 7, 7, 7, 7))
     with pytest.raises(FormatError, match=r"input_shape=\{'x': "):
@@ -331,7 +344,8 @@ def test_several_inputs() -> None:
     ("nodes", "outputs"),
     [
         ([node("ArgMax", "c", "y", axis=1)], "y"),
-        ([node("NonZero", "c", "n"), node("Transpose", "n", "t"), node("Slice", "t a b", "y")], "y"),
+        ([node("NonZero", "c", "n"), node("Transpose", "n", "t"),
+          node("Slice", "t a b", "y")], "y"),
         ([node("Flatten", "c", "f"), node("ReduceMax", "f", "m", keepdims=0, axes=[0]),
           node("TopK", "m k", "v i"), node("NonZero", "c", "o"),
           node("Transpose", "o", "n", perm=[1, 0]), node("GatherND", "c n", "y")], "v y"),
@@ -379,15 +393,30 @@ def test_branches() -> None:
 
 
 def test_loops() -> None:
-    made = weights(w=floats(4, 4, 3, 3), three=np.array(3), yes=np.array(True), many=np.array(1 << 40))
+    made = weights(
+        w=floats(4, 4, 3, 3), three=np.array(3), yes=np.array(True), many=np.array(1 << 40)
+    )
     body = graph([conv("s w", "t", pads=[1, 1, 1, 1]), node("Identity", "c", "d")], "d t", "i c s")
     net = read([node("Loop", "three yes x", "y", body=body)], made)
     assert (len(net), net.params, net.macs) == (3, 144, 3 * 144 * 64)
     with pytest.raises(FormatError, match="a loop must have at most 4096 rounds"):
-        read([node("Loop", "many yes x", "y", body=graph(
-            [node("Relu", "s", "t"), node("Identity", "c", "d")], "d t", "i c s"))], made)
+        read(
+            [
+                node(
+                    "Loop",
+                    "many yes x",
+                    "y",
+                    body=graph(
+                        [node("Relu", "s", "t"), node("Identity", "c", "d")], "d t", "i c s"
+                    ),
+                )
+            ],
+            made,
+        )
     trips = [node("ReduceMax", "x", "m", keepdims=0), node("Cast", "m", "n", to=7)]
-    with pytest.raises(FormatError, match="Loop at .* cannot be counted: the number of its rounds"):
+    with pytest.raises(
+        FormatError, match=r"Loop at .* cannot be counted: the number of its rounds"
+    ):
         read([*trips, node("Loop", "n yes x", "y", body=body)], made)
     scanned = graph([node("MatMul", "i v", "o"), node("Add", "o s", "t")], "t o", "s i")
     made = weights(v=floats(8, 8), z=np.zeros((4, 8), "f4"))
@@ -407,7 +436,10 @@ def test_functions_of_the_model() -> None:
         one = block.node[0].attribute.add()
         one.name, one.ref_attr_name, one.type = attribute, attribute, onnx.AttributeProto.INTS
     made = weights(w=floats(4, 4, 3, 3))
-    nodes = [node("Block", "x w", "h", "my.own", strides=[2, 2]), node("Block", "h w", "y", "my.own")]
+    nodes = [
+        node("Block", "x w", "h", "my.own", strides=[2, 2]),
+        node("Block", "h w", "y", "my.own"),
+    ]
     net = Network.from_onnx(model(nodes, made, functions=[block]))
     assert [(row.kind, row.stride, row.activation) for row in net.layers] == [
         ("conv", 2, "relu"), ("conv", 1, "relu")]  # fmt: skip
@@ -418,16 +450,17 @@ def test_functions_of_the_model() -> None:
         Network.from_onnx(model(nodes, made, functions=[endless]))
 
 
-def test_functions_that_multiply_are_bounded() -> None:
+def test_functions_that_multiply_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of twenty functions calls the next one twice: a million nodes of forty."""
     functions = []
     for level in range(20):
         kind = f"F{level + 1}" if level < 19 else "Relu"
         domain = "my.own" if level < 19 else ""
         calls = [node(kind, "a", "b", domain), node(kind, "b", "z", domain)]
-        functions.append(helper.make_function("my.own", f"F{level}", ["a"], ["z"], calls,
-                         [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]))  # fmt: skip
-    with pytest.raises(FormatError, match="must run at most"):
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]
+        functions.append(helper.make_function("my.own", f"F{level}", ["a"], ["z"], calls, opsets))
+    monkeypatch.setattr("flash.networks.reading.onnx_walk.MAX_VISITS", 1 << 10)
+    with pytest.raises(FormatError, match="must run at most 1024 nodes"):
         Network.from_onnx(model([node("F0", "x", "y", "my.own")], functions=functions))
 
 

@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from twins.onnx_models import floats, model, node, weights  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
+from twins.onnx_models import floats, graph, model, node, weights
 
-from flash.networks.network import Network  # noqa: E402
-from flash.networks.reading.onnx_file import read_onnx  # noqa: E402
+from flash.networks.network import Network
+from flash.networks.reading.onnx_file import read_onnx
 
 MS = "com.microsoft"
 INT8 = np.arange(-60, 60, dtype=np.int8)
@@ -44,6 +44,16 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         [node("Conv", "x w", strides=[1, 2, 2], pads=[1] * 6)],
         {"shape": (1, 4, 5, 8, 8), "w": floats(6, 4, 3, 3, 3)},
         (["conv"], 648, 648 * 5 * 4 * 4),
+    ),
+    "conv and pool 3d of several": (
+        [
+            node("Reshape", "x s", "r"),
+            node("Conv", "r w b", "c", group=2),
+            node("MaxPool", "c", kernel_shape=[2, 2, 2]),
+        ],
+        {"shape": (1, 8, 5, 8, 8), "s": ints(2, 4, 5, 8, 8), "w": floats(6, 2, 3, 3, 3),
+         "b": floats(6)},
+        (["conv", "pool"], 330, 2 * 324 * 3 * 36),
     ),
     "conv and a bias that is added": (
         [node("Conv", "x w", "c"), node("Add", "c b")],
@@ -154,6 +164,17 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         {"shape": TOKENS, "opset": 23},
         (["matmul", "scale", "act", "matmul"], 0, 2 * 4 * 36 * 4),
     ),
+    "linear attention": (
+        [node("LinearAttention", "x x x", q_num_heads=4, kv_num_heads=4)],
+        {"shape": TOKENS, "opset": 27},
+        (["matmul", "matmul"], 0, 2 * 4 * 6 * 16),
+    ),
+    "causal conv with a state": (
+        [node("CausalConvWithState", "x w b", activation="silu")],
+        {"shape": (1, 16, 6), "opset": 27, "w": floats(16, 1, 4), "b": floats(16)},
+        (["move", "conv"], 80, 64 * 6),
+    ),
+    "gated activation": ([node("SwiGLU", "x x")], {"opset": 28}, (["act", "mul"], 0, 0)),
     # norms
     "batch norm": (
         [node("BatchNormalization", "x s b m v")],
@@ -406,6 +427,16 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
         {"two": np.array(2), "one": np.array(1)},
         (["move", "move", "concat", "act"], 0, 0),
     ),
+    "map of a sequence": (
+        [
+            node("SplitToSequence", "x two", "s", axis=1),
+            node("SequenceMap", "s", "t", body=graph([node("Conv", "i w", "o")], "o", "i")),
+            node("ConcatFromSequence", "t", "c", axis=1),
+            node("Relu", "c"),
+        ],
+        {"two": np.array(2), "w": floats(3, 2, 3, 3)},
+        (["move", "move", "conv", "conv", "concat", "act"], 54, 2 * 54 * 36),
+    ),
     # weights that are worked out
     "weights by way of others": (
         [
@@ -422,6 +453,17 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], tuple[list[str], int, int]]] =
     "weights of a gain": (
         [node("Mul", "w g", "v"), node("Conv", "x v")],
         {"w": floats(6, 4, 3, 3), "g": floats(6, 1, 1, 1)},
+        (["conv"], 222, 216 * 36),
+    ),
+    "weights that are standardised": (
+        [
+            node("ReduceMean", "w", "m", axes=[1, 2, 3]),
+            node("Sub", "w m", "d"),
+            node("Mul", "d g", "v"),
+            node("Add", "v small", "u"),
+            node("Conv", "x u"),
+        ],
+        {"w": floats(6, 4, 3, 3), "g": floats(6, 1, 1, 1), "small": np.float32(1e-5)},
         (["conv"], 222, 216 * 36),
     ),
     "weights split in three": (
