@@ -1,6 +1,8 @@
-"""Fit the `cpu-x86` target to measured onnxruntime latencies and write its JSON file.
+"""Fit a target of 32-pixel families alone, as `cpu-x86` first was, and write its JSON file.
 
-    python benchmarks/calibration/fit_cpu.py DATA --out flash/data/cpu-x86.json
+    python benchmarks/calibration/fit_cpu.py DATA --out families.json
+
+The target that is shipped is fitted to networks of many kinds: see kinds/fitting.py.
 
 The measured networks are lists of convolutions; `measured` rebuilds what lies between them. What
 counts is what `flash.hardware.costing` charges for. Coefficients are fitted by non-negative least

@@ -1,4 +1,4 @@
-"""Fit the targets that were measured on NAS-Bench-201, and the torch twin of `cpu-x86`.
+"""Fit the targets that were measured on NAS-Bench-201.
 
     python benchmarks/calibration/fit_devices.py DATA --out flash/data [--only NAME ...]
 
@@ -26,11 +26,9 @@ from fitting import (
     held_out,
     median_draw,
     named,
-    read_table,
     summary,
     write_json,
 )
-from measured import network as measured_network
 
 from flash.hardware import KINDS
 from flash.hardware._terms import totals
@@ -135,28 +133,6 @@ def main() -> None:
         "fitted": args.date,
     }
     made = {}
-    if not args.only or "cpu-x86-torch" in args.only:
-        rows = read_table(args.data, "cpu_latency_nets")
-        halves = np.array([[float(r["torch_ms_half" + h]) for h in "AB"] for r in rows])
-        made["cpu-x86-torch"] = fitted(
-            "cpu-x86-torch",
-            "cpu",
-            [measured_network(r) for r in rows],
-            np.array([float(r["torch_ms"]) for r in rows]),
-            {
-                "measurement": "made for this project: torch eager, CPU time, minimum of 6 passes; "
-                "noise_floor: the two halves of the passes, their difference over the square root "
-                "of 2",
-                "licence": "own measurements",
-                "configuration": "one thread of an x86-64 server core, batch 1, 49 CIFAR-sized "
-                "networks (resnet, wide-resnet, densenet with growth, mobilenet-v2)",
-                **script,
-            },
-            "PyTorch in eager mode on one thread of an x86-64 server core, batch 1: every norm, "
-            "activation and addition is a pass of its own.",
-            np.log(halves[:, 0] / halves[:, 1]) / 2**0.5,
-            eager=True,
-        )
     records = read(args.data)
     pairs = np.array(twins(records))
     drawn = sample(records, DRAWN, SEED)

@@ -36,6 +36,7 @@ from flash import Target, calibrate
 from flash.hardware import KINDS
 from flash.hardware._terms import totals
 from flash.hardware.calibrating import equal_layers
+from flash.hardware.cpu import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -209,7 +210,8 @@ def x86(data: str, n_draws: int) -> Iterator[Line]:
     """Judge the two runtimes on one x86 thread."""
     rows = read_table(data, "cpu_latency_nets")
     networks = [measured_network(r) for r in rows]
-    x, groups = totals("cpu", networks), equal_layers(networks)
+    x = totals("cpu", networks)[:, : FEATURES.index("moved")]  # the rest no family has
+    groups = equal_layers(networks)
     for title, column in (("onnxruntime", "ort_ms"), ("torch", "torch_ms")):
         y = np.array([float(r[column]) for r in rows])
         halves = np.array([[float(r[f"{column}_half{h}"]) for h in "AB"] for r in rows])

@@ -106,8 +106,12 @@ class Charged:
         ]
         self.too_large: int | None = None
         for number, row in enumerate(self.rows):
-            if any(_is_too_large(one) for one in row):
-                self.too_large = number
+            for one in row:  # first a product that bounds all others
+                most = one[1] * one[2] * one[3] * one[4] * one[7] * one[11]
+                if (most > MAX_PRODUCT or one[0] == PASS) and _is_too_large(one):
+                    self.too_large = number
+                    break
+            if self.too_large is not None:
                 self.rows = [[] for _ in layers]  # their numbers are too long to be packed
                 break
         numbers = [number for row in self.rows for one in row for number in one]
@@ -179,11 +183,21 @@ def _operations(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) ->
     found = []
     if source is not None and layer.norm in ("input", "both") and source.kind in ("add", "concat"):
         found.append(_sweep(source.out_channels, source.out_height, source.out_width))
-    size = (layer.out_frames * layer.out_height, layer.out_width)
-    out = layer.out_channels
     if kind in ("conv", "linear"):
         found += _weighted(layer)
-    elif kind == "concat" and len(inputs) > 1:
+    else:
+        found += _passed(layers, layer, inputs)
+    if layer.activation not in FUSED:
+        found += _unfused(layer)
+    return found
+
+
+def _passed(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) -> list[Operation]:
+    """Return the operations of a concatenation, addition or pool, and of its norm."""
+    kind, out = layer.kind, layer.out_channels
+    size = (layer.out_frames * layer.out_height, layer.out_width)
+    found: list[Operation] = []
+    if kind == "concat" and len(inputs) > 1:
         found.append(_sweep(out, *size))
     elif kind == "add":
         spots = size[0] * size[1]
@@ -198,33 +212,40 @@ def _operations(layers: Sequence[Layer], layer: Layer, inputs: Sequence[int]) ->
             kernel, across = layer.frames * layer.height, layer.width
         reads = layer.frames * layer.height * layer.width
         found.append((POOL, kernel, 1, out, 1, *size, across, *size, reads, reads))
-    if layer.norm in ("output", "both") and kind not in ("conv", "linear"):
+    if layer.norm in ("output", "both"):
         found.append(_sweep(out, *size))
-    if layer.activation not in FUSED:
-        if layer.norm in ("input", "both"):
-            numbers = layer.in_channels * layer.frames * layer.height * layer.width
-            found.append(_activation(layer.activation, numbers))
-        if layer.norm != "input":
-            found.append(_activation(layer.activation, out * size[0] * size[1]))
-        if kind == "conv":
-            found.append(_pass(REORDER, 0, 0, 2 * out * size[0] * size[1]))
+    return found
+
+
+def _unfused(layer: Layer) -> list[Operation]:
+    """Return the passes of an activation that no runtime works into its layer."""
+    channels, height, width = layer.shape_out
+    numbers = channels * height * width
+    found: list[Operation] = []
+    if layer.norm in ("input", "both"):
+        channels, height, width = layer.shape_in
+        found.append(_activation(layer.activation, channels * height * width))
+    if layer.norm != "input":
+        found.append(_activation(layer.activation, numbers))
+    if layer.kind == "conv":
+        found.append(_pass(REORDER, 0, 0, 2 * numbers))
     return found
 
 
 def _weighted(layer: Layer) -> list[Operation]:
     """Return the operations of a convolution or linear layer."""
     into, out, groups = layer.in_channels, layer.out_channels, layer.groups
-    down, across = layer.kernel_size
     if layer.transposed or layer.frames > 1 or layer.kernel_frames > 1:
         return _unrolled(layer)
+    down, across = layer.kernel_size
     top, left, bottom, right = layer.paddings
     reads = layer.height * layer.width
     padded = (layer.height + top + bottom) * (layer.width + left + right)
     code = CONV
-    if layer.kind == "linear":
-        code = TOKENS if reads > 1 else CONV
-    elif layer.bias and not layer.norm and layer.activation is None:
+    if layer.bias and not layer.norm and layer.activation is None and layer.kind == "conv":
         code = BARE
+    elif reads > 1 and layer.kind == "linear":
+        code = TOKENS
     size = (layer.out_height, layer.out_width)
     return [(code, down, into, out, groups, *size, across, *_begun(layer), reads, padded)]
 

@@ -346,17 +346,17 @@ def test_activations_that_cost_nothing_are_named_once() -> None:
         row = {"kind": "conv", "out_channels": 8, "kernel": 3}
         return Network.from_layers([{**row, "activation": name} for name in names], (3, 16, 16))
 
-    costs = [Target.load("cpu-x86").cost(net(*names)) for names in (
+    costs = [Target.load("raspberry-pi-4").cost(net(*names)) for names in (
         ("relu", "relu6"), ("silu", "gelu"), ("relu", None), ("silu", "silu"),
     )]  # fmt: skip
     said = [[flag for flag in cost.flags if "activations" in flag] for cost in costs]
-    free = "cpu-x86 charges nothing for the activations"
+    free = "raspberry-pi-4 charges nothing for the activations"
     assert said == [[], [f"{free} gelu, silu"], [], [f"{free} silu"]]
     assert len({cost.latency_ms for cost in costs}) == 1
 
 
 def test_flags() -> None:
-    rram, cpu = Target.load("rram"), Target.load("cpu-x86")
+    rram, cpu = Target.load("rram"), Target.load("raspberry-pi-4")
     tiny = rram.cost(Architecture("densenet", [Cell(1, 1)])).flags
     assert len(tiny) == 9
     assert tiny[-1].startswith("unlike any network that rram was calibrated on: its distance is ")

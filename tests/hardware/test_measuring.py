@@ -92,6 +92,40 @@ def test_modules_and_tables_are_measured(name: str) -> None:
 
 
 @pytest.mark.torch
+def test_models_are_measured_as_bytes_and_as_protos(tmp_path: Path) -> None:
+    runtime("onnxruntime")
+    import onnx
+
+    path = tmp_path / "net.onnx"
+    NET.network().to_onnx(path)
+    held = path.read_bytes()
+    told = [flash.measure(path, runtime="onnxruntime", **QUICK)]
+    told += flash.measure([held, onnx.load(path)], runtime="onnxruntime", **QUICK)
+    assert told[0].name == "net.onnx"
+    assert told[1].name == told[2].name != "net.onnx"
+    assert told[0].subject == told[1].subject == told[2].subject is not None
+    with pytest.raises(ArgumentError, match="runtime must be 'onnxruntime' for an ONNX model"):
+        flash.measure(held, **QUICK)
+    folder = tmp_path / "there"
+    flash.export_measuring([held, path], folder)
+    assert (folder / "net_0000.onnx").read_bytes() == held
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
+def test_modules_of_token_numbers_are_measured(name: str) -> None:
+    runtime(name)
+    import torch
+
+    module = torch.nn.Sequential(torch.nn.Embedding(20, 8), torch.nn.LSTM(8, 6, batch_first=True))
+    found = flash.measure(module, runtime=name, input_shape=12, **QUICK)
+    kinds = [row["kind"] for row in found.subject["network"]["layers"]]
+    assert kinds[:2] == ["embedding", "recurrent"]  # and where its states go
+    with pytest.raises(ArgumentError, match="input_shape must be"):
+        flash.measure(module, runtime=name, input_shape=0, **QUICK)
+
+
+@pytest.mark.torch
 def test_a_module_that_flash_cannot_read_is_measured_all_the_same() -> None:
     torch = pytest.importorskip("torch")
 

@@ -85,6 +85,9 @@ def target_of(
     known = np.flatnonzero(coefficients)
     table = interval_table(x[:, known], y, left, groups, coefficients[known])
     ranges = layer_ranges(some)
+    convolutions = [one for net in some for one in net.counting_layers if one.kind == "conv"]
+    for side in ("in_channels", "out_channels"):  # which are those of convolutions in `Cost.flags`
+        ranges["layer"][side] = bounds([getattr(one, side) for one in convolutions])
     ranges["network"]["latency_ms"] = bounds(y.tolist())
     ranges["features"] = {
         one: bounds(column.tolist()) for one, column in zip(FEATURES, every.T, strict=True)
@@ -128,6 +131,15 @@ def target_of(
     }
 
 
+def _of_equal_rounds(times: dict[str, Any]) -> dict[str, Any]:
+    """Return the latest rounds, as many of each network: the least of more of them is less."""
+    least = min(len(rounds) for one in times.values() for rounds in one.values())
+    return {
+        name: {runtime: rounds[-least:] for runtime, rounds in one.items()}
+        for name, one in times.items()
+    }
+
+
 def _halves(rounds: Sequence[float]) -> float:
     first, second = rounds[0::2], rounds[1::2]
     return float(np.log(min(first) / min(second)) / 2**0.5) if second else 0.0
@@ -160,7 +172,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the folder of the targets, to write into")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date of the fit")
     args = parser.parse_args()
-    times = json.loads(args.times.read_text(encoding="ascii"))
+    times = _of_equal_rounds(json.loads(args.times.read_text(encoding="ascii")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first = {name: arch.network() for name, arch in families().items()}

@@ -3,8 +3,9 @@
     python -m benchmarks.calibration.kinds.measuring OUT [--data DATA] [--rounds 3] [--only PART]
 
 OUT keeps the ONNX files and times.json: for each network and runtime the least processor time of
-each round, in milliseconds. All networks take turns, so that what the machine does meanwhile comes
-upon all of them; run again, it adds rounds. With DATA (the folder that holds hardware/) the 49
+each round, in milliseconds. All networks take turns, in another order in each round, so that what
+the machine does meanwhile, and what the process has done before, comes upon all of them; run again,
+it adds rounds. With DATA (the folder that holds hardware/) the 49
 networks of the first calibration are measured anew as well.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 import warnings
 from pathlib import Path
@@ -136,6 +138,7 @@ def main() -> None:
         times = json.loads(place.read_text(encoding="ascii"))
     for number in range(args.rounds):
         start = time.perf_counter()
+        random.Random(number + len(next(iter(times.values()), {}).get("torch", []))).shuffle(names)
         for name in names:
             if name in first:
                 net = first[name]
