@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    import onnx
     import torch
 
 __all__ = ["Layer", "Network"]
@@ -256,17 +257,17 @@ class Network(Record):
     @classmethod
     def from_onnx(
         cls,
-        source: str | os.PathLike[str] | bytes,
+        source: str | os.PathLike[str] | bytes | onnx.ModelProto,
         input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     ) -> Network:
         """Read a network from an ONNX file.
 
         Parameters
         ----------
-        source : str, path or bytes
-            A file, or its content: of opset 13 or later, with one image as input whose batch size
-            may be open and whose other sizes are fixed. Only the structure and small constants
-            are read: weights may be in external files that are not there.
+        source : str, path, bytes or onnx.ModelProto
+            A file, its content, or a model: of any opset that the installed onnx knows. Only the
+            structure and small constants are read: weights may be in external files that are not
+            there.
         input_shape : sequence of int, or dict of them, optional
             Sizes of the input where the file leaves them open, with the batch or without; of
             several inputs by their names.
@@ -275,7 +276,9 @@ class Network(Record):
         -------
         Network
             As `from_torch` says. A batch norm that the exporter folded into a convolution is that
-            convolution's bias. Cells are known in files of `Architecture.to_onnx`.
+            convolution's bias. What comes after the last layer and depends on values of the input
+            (argmax, choosing boxes) is left out. Cells are known in files of
+            `Architecture.to_onnx`.
 
         Raises
         ------
@@ -285,8 +288,13 @@ class Network(Record):
             If the file holds an operator that no layer stands for; the message names each one
             with its node, and what is supported.
         FormatError
-            If it is no ONNX file, or truncated, inconsistent, larger than 2 GiB, older than opset
-            13, or has an open size other than the batch.
+            If it is no ONNX file, or truncated, inconsistent, larger than 2 GiB, or a size stays
+            open.
+
+        Warns
+        -----
+        UserWarning
+            If a branch depends on values of the input: the one with more products counts.
         """
         from ..base.extras import require
 
