@@ -509,8 +509,8 @@ def _input_axes(shape: Any) -> tuple[int, ...]:
         shape = (shape,)
     if not is_list(shape) or not 0 < len(shape) <= 6:
         raise ArgumentError(
-            "input_shape must be (channels, height, width), a length alone for token numbers, or up "
-            f"to six sizes without the batch, got {shown(shape)}"
+            "input_shape must be (channels, height, width), a length alone for token numbers, or "
+            f"up to six sizes without the batch, got {shown(shape)}"
         )
     return tuple(
         integer(f"input_shape[{place}]", side, 1, MAX_CHANNELS) for place, side in enumerate(shape)
