@@ -312,7 +312,8 @@ def _picks_of(start: Any, problem: ChoiceProblem) -> tuple[int, ...]:
             f"{shown(start)}"
         )
     picks: list[int] = []
-    labels, ends = problem._labels, problem._start.tolist()
+    labels: Any = problem._labels
+    ends = problem._start.tolist()
     for g, name in enumerate(problem.groups):
         option = choices[name]
         if option is None and problem._until is not None:

@@ -218,6 +218,7 @@ class Search:
         if key not in self._parts:
             self._parts[key] = sure.parts(self.tables, ends, self.left_s())
         best = start
+        boxes: Boxes | None = None
         over: list[Answer] = []  # that no bound tells from others
         for part in self._parts[key]:
             seen: set[tuple[int, tuple[int, ...]]] = set()
@@ -227,20 +228,21 @@ class Search:
                 boxes, bound = self._boxes(question, without, tell, best)
                 answer = boxes.best
                 broken: list[Budget] = []
-                if answer is not None and answer is not best:
-                    net = asked.space.decode(self.row(answer))
+                net = None if answer is None else asked.space.decode(self.row(answer))
+                if net is not None and answer is not best:
                     broken = sure.over(net, ends)
                     if not broken:
                         best = answer
                 boxes.best = best
                 if boxes.stopped is not None:
                     return boxes, bound if part is self._parts[key][-1] else inf
-                if answer is None or not broken:
+                if answer is None or net is None or not broken:
                     break
                 place = (answer.variant, answer.rows)
                 if place in seen or not sure.bound(self.tables, part, net, broken):
                     over.append(answer)
                 seen.add(place)
+        assert boxes is not None  # there is a part at least
         return boxes, -inf if best is None else best.value
 
     def row(self, answer: Answer) -> tuple[int, ...]:

@@ -89,7 +89,7 @@ def _cells(one: LayerCost, costs: list[str], has_memory: bool) -> list[str]:
 def _bounds(cost: Cost) -> str:
     from ._bounds import BOUNDS
 
-    shares = dict.fromkeys(BOUNDS, 0.0)
+    shares: dict[str, float] = dict.fromkeys(BOUNDS, 0.0)
     for one in cost.by_layer:
         if one.bound is not None:
             shares[one.bound] += one.share

@@ -149,13 +149,13 @@ class _Schedule:
 
     def _step(self, number: int, layer: Layer) -> float:
         """Run a row; return the most bytes held meanwhile."""
-        inputs = self.inputs[number] or ()
+        inputs = list(self.inputs[number] or ())
         most = self.held
         if layer.norm in ("input", "both") and not self._is_folded(inputs[0]):
             normed = self._new(layer.bits / 8 * _numbers(layer.shape_in))
             most = self.held
             self._done(inputs)
-            inputs = ()
+            inputs = []
         else:
             normed = None
         shared = self._shared(number, layer)
@@ -205,7 +205,7 @@ class _Schedule:
 
     def _shared(self, number: int, layer: Layer) -> int | None:
         """Return the place that a row's result takes over, or None for one of its own."""
-        inputs = self.inputs[number] or ()
+        inputs = list(self.inputs[number] or ())
         kind = layer.kind
         if layer.is_free and inputs:
             return self.place.get(inputs[0])
@@ -232,7 +232,7 @@ class _Schedule:
     def _find_sums(self) -> None:
         """Note which convolution makes which sum, and runs with it where it came before."""
         for number, layer in enumerate(self.layers):
-            inputs = self.inputs[number] or ()
+            inputs = list(self.inputs[number] or ())
             if layer.kind != "add" or len(inputs) != 2 or layer.channels or layer.reshaped:
                 continue
             for row in sorted(inputs, reverse=True):

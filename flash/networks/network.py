@@ -504,9 +504,8 @@ class Network(Record):
         return lines
 
 
-def _input_axes(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, int) and not isinstance(shape, bool):
-        shape = (shape,)
+def _input_axes(given: Any) -> tuple[int, ...]:
+    shape: Any = (given,) if isinstance(given, int) and not isinstance(given, bool) else given
     if not is_list(shape) or not 0 < len(shape) <= 6:
         raise ArgumentError(
             "input_shape must be (channels, height, width), a length alone for token numbers, or "
@@ -569,7 +568,7 @@ def _check_foreign(
 ) -> None:
     """Check that a row reads what its inputs hand on: as many numbers, where all are read."""
     where = f"layers[{number}] ({layer.kind})"
-    inputs = layer.inputs or ()
+    inputs = list(layer.inputs or ())
     _check_above(number, where, inputs)
     if layer.kind in ("input", "move"):
         return

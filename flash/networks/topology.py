@@ -169,7 +169,7 @@ class _Walk:
         row = (self.ways[row] or (-1,))[0]
         while row >= 0 and self.layers[row].kind in ("concat", *PASSED):
             source = self.layers[row]
-            inputs = self.ways[row] or (-1,)
+            inputs = list(self.ways[row] or (-1,))
             if len(inputs) > 1:
                 if source.kind != "concat":
                     return 0

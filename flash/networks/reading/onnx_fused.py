@@ -312,10 +312,6 @@ def _softmax(call: Call) -> None:
     act(call, made, "softmax")
 
 
-def _renamed(operator: str, handlers: dict[str, Callable[[Call], None]]) -> Callable[[Call], None]:
-    return handlers[operator]
-
-
 def _blocked(call: Call) -> None:
     """ReorderInput and ReorderOutput: channels in blocks, or as they were."""
     shape = list(call.shape(0))

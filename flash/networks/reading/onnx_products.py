@@ -93,7 +93,7 @@ def multiplied(
     bias: a constant with one number for each column, where right is a constant matrix.
     """
     a, b = call.shape_of(left), call.shape_of(right)
-    if not a or not b:
+    if len(a) == 0 or len(b) == 0:
         raise call.wrong("it must read matrices, got a single number")
     rows, columns = (a[-2] if len(a) > 1 else 1), (b[-1] if len(b) > 1 else 1)
     inner = a[-1]

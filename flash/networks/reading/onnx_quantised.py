@@ -137,7 +137,8 @@ def _float_matmul(call: Call) -> None:
 def _binary(mode: str) -> Callable[[Call], None]:
     def handler(call: Call) -> None:
         left, right = call.value(0), call.value(3)
-        as_stored(left), as_stored(right)
+        as_stored(left)
+        as_stored(right)
         if mode == "add":
             made = summed(call, left, right)
         elif left.number is not None and right.number is not None:

@@ -55,7 +55,7 @@ _FLOATS = frozenset(
     for kind in _WIDTHS
     if TensorProto.DataType.Name(kind).startswith(("FLOAT", "DOUBLE", "BFLOAT"))
 )
-_NUMPY = {
+_NUMPY: dict[int, Any] = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
     TensorProto.UINT64: np.uint64, TensorProto.INT32: np.int32, TensorProto.UINT32: np.uint32,
     TensorProto.FLOAT16: np.float16, TensorProto.INT16: np.int16, TensorProto.UINT16: np.uint16,

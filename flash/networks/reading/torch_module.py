@@ -213,7 +213,7 @@ def _hold_scripted(recorder: Recorder, module: nn.Module, has_weights: bool) -> 
         if not isinstance(part, torch.jit.ScriptModule):
             continue
         try:
-            graph = part.inlined_graph
+            graph: Any = part.inlined_graph
         except RuntimeError:
             continue
         for node in graph.findAllNodes("prim::Constant"):

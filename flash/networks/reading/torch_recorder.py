@@ -106,7 +106,7 @@ def key_of(tensor: Tensor) -> int:
 def geometry(tensor: Tensor) -> Geometry:
     """Return the place, shape and strides of a tensor in its storage."""
     try:
-        return tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+        return int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride()
     except (NotImplementedError, RuntimeError):
         return 0, tuple(tensor.shape), ()
 
