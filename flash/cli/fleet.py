@@ -91,9 +91,7 @@ def search_folder(args: Namespace) -> int:
     return FOUND if all(result.success for result in fleet) else NOTHING
 
 
-def _budgets(
-    args: Namespace, targets: list[Target]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _budgets(args: Namespace, targets: list[Target]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return each budget by name, of all devices, or where a file gives some their own, one per
     device; and what else the file asks of each device."""
     names = [os.path.basename(name) for name in _files(args.targets)]
