@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .families import stem_width
+from .families import STYLES, stem_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def peaks_of_cell(
         Of the last cell: those of the head, which is with it.
     """
     big = resolution > 64
+    before = STYLES[family][0] == "input"  # norms are before convolutions
     if first:
         into = np.broadcast_to(stem_width(family, width, big), width.shape)
     after = -(-side // stride)
@@ -77,7 +78,7 @@ def peaks_of_cell(
         same = (into == width) & (stride == 1)  # a first block that hands on what it is like
         carries = (skips > 0) & ((depth > 1) | same)
         # a sum is written onto what it adds, or is a third map
-        third = carries if family == "wide-resnet" else carries & (skips < width)
+        third = carries if before else carries & (skips < width)
         peak = np.where(third, 3 * leaves, 0)
         if family == "mobilenet-v2":
             taken = np.minimum(skips, width)
@@ -86,7 +87,7 @@ def peaks_of_cell(
             peak = np.maximum(peak, np.maximum(own, np.where(depth > 1, later, 0)))
         else:
             peak = np.maximum(peak, np.maximum(enters, leaves) + leaves)
-    if first and big and family in ("densenet", "wide-resnet"):
+    if first and big and before:
         peak = np.maximum(peak, 2 * enters)  # what a pooling hands on is normed in another map
     if first:
         peak = np.maximum(peak, _stem(family, resolution, into))
