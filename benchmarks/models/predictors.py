@@ -118,7 +118,7 @@ def predicted(fitted: AccuracyPredictor, values: Any, degrees: Any) -> tuple[Any
     assert evidence is not None
     if fitted.topology is not None:
         score = fitted.topology
-        z = score.intercept + values @ np.array([*score.cell, *score.totals])
+        z = score.intercept + values @ np.array([*score.cell, *score.totals, score.strides])
         x = values - np.array(evidence.centre)
     else:
         assert fitted.a is not None

@@ -318,7 +318,7 @@ class Layer(Record):
     def _check_further(self) -> None:
         """Check what only rows of networks from elsewhere have."""
         state = self.__dict__
-        if all(state[name] == value for name, value in _FURTHER):
+        if all(state[name] is value or _is_same(state[name], value) for name, value in _FURTHER):
             return
         for name in ("transposed", "reshaped"):
             flag(name, state[name])
@@ -642,6 +642,10 @@ class Layer(Record):
             if name not in usual or value != usual[name]:
                 data[name] = list(value) if isinstance(value, tuple) else value
         return data
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return type(value) is int and value == default  # an array would compare number by number
 
 
 def _two(name: str, value: Any) -> tuple[Any, Any]:
