@@ -79,8 +79,12 @@ CASES: dict[str, tuple[Network, list[list[float]]]] = {
             {"kind": "linear", "out_channels": 24, "height": 10, "bias": True},
             {"kind": "move", "mode": "permute", "out_channels": 20, "size": (12, 1), "inputs": [0]},
             {
-                "kind": "matmul", "in_channels": 24, "out_channels": 20, "height": 10,
-                "groups": 2, "inputs": [0, 1],
+                "kind": "matmul",
+                "in_channels": 24,
+                "out_channels": 20,
+                "height": 10,
+                "groups": 2,
+                "inputs": [0, 1],
             },
         ),
         [
@@ -117,8 +121,14 @@ CASES: dict[str, tuple[Network, list[list[float]]]] = {
     "a transposed convolution": (
         net(
             {
-                "kind": "conv", "out_channels": 8, "kernel": 4, "stride": 2, "padding": 1,
-                "transposed": True, "size": (24, 24), "bias": True,
+                "kind": "conv",
+                "out_channels": 8,
+                "kernel": 4,
+                "stride": 2,
+                "padding": 1,
+                "transposed": True,
+                "size": (24, 24),
+                "bias": True,
             },
             image=MAPS,
         ),
@@ -131,8 +141,14 @@ CASES: dict[str, tuple[Network, list[list[float]]]] = {
     "frames": (
         net(
             {
-                "kind": "conv", "out_channels": 8, "kernel": 3, "height": 4, "frames": 3,
-                "kernel_frames": 3, "padding_frames": 1, "width": 12,
+                "kind": "conv",
+                "out_channels": 8,
+                "kernel": 3,
+                "height": 4,
+                "frames": 3,
+                "kernel_frames": 3,
+                "padding_frames": 1,
+                "width": 12,
             },
             image=MAPS,
         ),
@@ -187,7 +203,10 @@ def test_large_passes_are_charged_and_larger_ones_refused() -> None:
 MIXED = net(
     {"kind": "linear", "out_channels": 24, "height": 10, "activation": "gelu"},
     {
-        "kind": "matmul", "in_channels": 24, "out_channels": 10, "height": 10,
+        "kind": "matmul",
+        "in_channels": 24,
+        "out_channels": 10,
+        "height": 10,
         "inputs": [0, -1],
     },
     {"kind": "recurrent", "mode": "lstm", "out_channels": 16},
@@ -289,8 +308,13 @@ def test_networks_of_any_kind_run(name: str) -> None:
         {"kind": "norm", "mode": "rms", "extra_params": 16},
         {"kind": "pool", "mode": "lp", "kernel": 2, "stride": 2},
         {
-            "kind": "add", "inputs": [-1, 0], "reshaped": True, "in_channels": 48,
-            "height": 12, "width": 4, "out_channels": 48,
+            "kind": "add",
+            "inputs": [-1, 0],
+            "reshaped": True,
+            "in_channels": 48,
+            "height": 12,
+            "width": 4,
+            "out_channels": 48,
         },
     ],
     ids=lambda row: f"{row['kind']} {row.get('mode', '')}",
