@@ -85,8 +85,8 @@ def test_arrays_of_any_shape_get_the_room_that_they_take() -> None:
 
 
 def test_models_and_plans_of_uneven_parts_are_refused() -> None:
-    with pytest.raises(ValueError, match="coefficients: cpu has 17 features, got 18"):
-        Model("cpu", [(0.0,) * 12] * 18, (1.0,) * 6, {"modelled": 0})
+    with pytest.raises(ValueError, match="coefficients: cpu has 43 features, got 44"):
+        Model("cpu", [(0.0,) * 12] * 44, (1.0,) * 6, {"modelled": 0})
     with pytest.raises(ValueError, match="each width needs as many skips"):
         Plan((1, 10, ((0, 32, ((1, (8, 9), (1,), ((0,),), (1,), (3,)),)),)))
     with pytest.raises(ValueError, match="depths are at least 1, got 0"):

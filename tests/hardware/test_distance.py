@@ -79,12 +79,12 @@ def test_what_no_network_of_a_shipped_target_was_like_is_far(name: str) -> None:
     target = Target.load(name)
     like = SearchSpace("resnet").sample(1)[0]
     layers: list[dict[str, Any]] = [
-        {"kind": "conv", "out_channels": 64, "kernel": 11, "stride": 4, "padding": 2},
+        {"kind": "conv", "out_channels": 64, "kernel": 11, "padding": 5},
         {"kind": "conv", "out_channels": 64, "kernel": 7, "padding": 3},
         {"kind": "pool", "mode": "global_avg"},
         {"kind": "linear", "out_channels": 1000},
     ]
-    odd = Network.from_layers(layers, (3, 512, 512))
+    odd = Network.from_layers(layers, (3, 2048, 2048))
     apart = target.distance(odd)
     assert list(apart) == list(target.interval(odd))
     assert all(one > 1.0 for one in apart.values())

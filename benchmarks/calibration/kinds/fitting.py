@@ -24,6 +24,7 @@ from flash.hardware._fitting import interval_table, leave_out, summary
 from flash.hardware._terms import totals
 from flash.hardware.calibrating import equal_layers, layer_ranges
 from flash.hardware.cpu import FEATURES, FUSED
+from flash.networks.families import FAMILIES
 
 from .measuring import families, first_networks
 from .networks import KEPT, NETWORKS, inputs, made
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from flash.hardware._fitting import Array
 
+BLOCKS = {"channel_block": 16, "cached_weights": 65536}  # what its features are made of
 OTHERS = FEATURES[FEATURES.index("moved") : FEATURES.index("maps_dressed")]
 TARGETS: dict[str, tuple[str, tuple[str, ...], str, bool]] = {
     "cpu-x86": (
@@ -98,7 +100,8 @@ def target_of(
         "name": name,
         "kind": "cpu",
         "description": description,
-        **({"parameters": {"runs_every_row": True}} if eager else {}),
+        "parameters": {"runs_every_row": True} if eager else BLOCKS,
+        "sets": {"default": list(FAMILIES)},
         "units": {"latency_ms": "CPU milliseconds per image"},
         "features": list(features),
         "coefficients": {"default": {"latency_ms": named(features, coefficients, 1.0)}},
