@@ -10,6 +10,7 @@ from flash.base.names import (
     COSTS,
     COUNTS,
     FRONT_STOPPED_BY,
+    LIMITED,
     METRIC_OF,
     N_METRICS,
     STOPPED_BY,
@@ -35,10 +36,16 @@ def test_columns_and_metrics_are_in_the_core_s_order() -> None:
 
 
 def test_each_budget_limits_a_metric() -> None:
-    assert set(METRIC_OF) == set(BUDGETS) == set(BUDGET_OF.values())
+    assert (
+        set(METRIC_OF)
+        == set(BUDGET_OF.values())
+        == set(BUDGETS) - {"max_memory_kib", "max_weights_kib"}
+    )
+    assert list(LIMITED) == list(BUDGETS)
+    for budget, limited in LIMITED.items():
+        assert budget.partition("_")[2] == limited
     for term, budget in BUDGET_OF.items():
-        assert budget.partition("_")[2] == term
-        assert TERMS[METRIC_OF[budget]] == term
+        assert LIMITED[budget] == TERMS[METRIC_OF[budget]] == term
     assert TERMS[Metric.ALL_COSTS] == COSTS
 
 

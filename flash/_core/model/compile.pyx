@@ -175,11 +175,13 @@ cdef class Model:
 
 
 cdef void keep_fast(CostModel* model) noexcept:
-    """Keep the terms that a family's layers have apart, for the vector kernels."""
+    """Keep the terms that a family's layers have apart, and for the vector kernels."""
     cdef flash_terms* terms = &model.terms
     cdef flash_terms* fast = &model.fast
+    cdef flash_terms* plain = &model.plain
     cdef int i, k, n = 0
     memcpy(fast, terms, sizeof(flash_terms))
+    memcpy(plain, terms, sizeof(flash_terms))
     for i in range(terms.n):
         k = terms.feature[i]
         if model.kind == KIND_CPU and k >= FLASH_CPU_COUNTS:
@@ -191,11 +193,14 @@ cdef void keep_fast(CostModel* model) noexcept:
                 continue
             else:
                 model.vectors = 0
+        plain.feature[n] = terms.feature[i]
+        plain.column[n] = terms.column[i]
+        plain.weight[n] = terms.weight[i]
         fast.feature[n] = k
         fast.column[n] = terms.column[i]
         fast.weight[n] = terms.weight[i]
         n += 1
-    fast.n = n
+    fast.n = plain.n = n
 
 
 cdef int64_t* copied(numbers, int64_t* to) except NULL:

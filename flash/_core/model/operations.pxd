@@ -111,6 +111,7 @@ cdef struct CostModel:
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
     flash_terms terms
+    flash_terms plain        # of operations that families have; the others' features are 0 there
     flash_terms fast         # of them those that a family's layers have, for the vector kernels
 
 
@@ -256,16 +257,19 @@ cdef inline void product_features(const Op* op, double* f) noexcept nogil:
     f[25] = <double> op.groups
 
 
-cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
-    """Counts of a layer on a processor, the first ten of them for vectors of 16 channels."""
+cdef inline void cpu_features(const Op* op, int plain, double* f) noexcept nogil:
+    """Counts of a layer on a processor, the first ten of them for vectors of 16 channels; plain:
+    of an operation that families have, without those that it has not."""
     cdef double maps = <double> (op.height * op.width) * <double> op.out_channels
     # one by one: vectors are stored then, a loop becomes a slow string instruction
     f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = 0.0
     f[8] = f[9] = f[10] = f[11] = f[12] = f[13] = f[14] = f[15] = 0.0
-    f[16] = f[17] = f[18] = f[19] = f[20] = f[21] = f[22] = f[23] = 0.0
-    f[24] = f[25] = f[26] = f[27] = f[28] = f[29] = f[30] = f[31] = 0.0
-    f[32] = f[33] = f[34] = f[35] = f[36] = f[37] = f[38] = f[39] = 0.0
-    f[40] = f[41] = f[42] = 0.0
+    f[16] = f[WEIGHTS_FAR] = f[MAPS_FAR] = 0.0
+    f[38] = f[39] = f[40] = f[41] = f[42] = 0.0
+    if not plain:
+        f[17] = f[18] = f[19] = f[20] = f[21] = f[22] = f[23] = f[24] = 0.0
+        f[25] = f[26] = f[27] = f[28] = f[29] = f[31] = f[32] = f[33] = 0.0
+        f[34] = f[35] = f[36] = 0.0
     if op.kind == OP_ADD:
         f[13] = maps
         f[16] = 1.0
@@ -446,25 +450,36 @@ cdef inline int is_product(const CostModel* model, const Op* op) noexcept nogil:
     return op.kind == OP_BARE or op.kind == OP_TOKENS
 
 
+cdef inline int is_plain(const Op* op) noexcept nogil:
+    """Whether an operation is one that families have."""
+    if op.kind == OP_CONV:
+        return ((op.groups == 1 or op.groups == op.in_channels)
+                and not op.width == op.kernel_width == 1 < op.kernel)
+    return op.kind == OP_ADD or op.kind == OP_POOL or op.kind == OP_ELEMENTWISE
+
+
 cdef inline void add_cost(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """Adds what the operation costs to the columns, in whole units."""
     cdef double f[N_FEATURES]
     cdef double cost, leaking = 0.0
+    cdef const flash_terms* terms = &model.terms
     cdef int i, k
     if model.kind == KIND_CPU:
-        cpu_features(op, f)
+        if is_plain(op):
+            terms = &model.plain
+        cpu_features(op, terms == &model.plain, f)
     elif op.kind != OP_CONV and not is_product(model, op):
         return
     else:
         leaking = 1.0 + features_of(model, op, f) * model.terms.leak
     i = 0
-    while i < model.terms.n:   # in the order of their columns
-        k = model.terms.column[i]
+    while i < terms.n:   # in the order of their columns
+        k = terms.column[i]
         cost = 0.0
-        while i < model.terms.n and model.terms.column[i] == k:
-            cost += model.terms.weight[i] * f[model.terms.feature[i]]
+        while i < terms.n and terms.column[i] == k:
+            cost += terms.weight[i] * f[terms.feature[i]]
             i += 1
-        column[k] = flash_joined(k, column[k], rint(cost * model.terms.per_unit[k]))
-        if model.terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
+        column[k] = flash_joined(k, column[k], rint(cost * terms.per_unit[k]))
+        if terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
             column[COL_LEAK if k == COL_LATENCY else COL_LEAK_IN] += rint(
-                cost * leaking * model.terms.per_unit[k])
+                cost * leaking * terms.per_unit[k])
