@@ -56,8 +56,8 @@ def write(told: dict[str, Any]) -> str:
             rows.append((target, name, residuals["networks"], *errors, same))
     head = ("target", "set", "networks", "area", "energy", "latency", "as shipped")
     return (
-        "## Calibration, fitted anew\n\nHeld-out error in percent: of rram with 25 networks to fit, "
-        "of the x86 core of left-out tenths.\n\n"
+        "## Calibration, fitted anew\n\nHeld-out error in percent: of rram with 25 networks to fit,"
+        " of the x86 core of left-out tenths.\n\n"
         + table(head, rows)
     )
 
