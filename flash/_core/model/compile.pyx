@@ -177,25 +177,29 @@ cdef class Model:
 cdef void keep_fast(CostModel* model) noexcept:
     """Keep the terms that a family's layers have apart, for the vector kernels."""
     cdef flash_terms* terms = &model.terms
+    cdef flash_terms* own = &model.own
     cdef flash_terms* fast = &model.fast
     cdef int i, k, n = 0
+    model.more = 0
+    memcpy(own, terms, sizeof(flash_terms))
     memcpy(fast, terms, sizeof(flash_terms))
     for i in range(terms.n):
-        k = terms.feature[i]
+        k = own.feature[n] = terms.feature[i]
         if model.kind == KIND_CPU and k >= FLASH_CPU_COUNTS:
-            if k == WEIGHTS_FAR:
-                k = VECTOR_WEIGHTS_FAR
-            elif k == MAPS_FAR:
-                k = VECTOR_MAPS_FAR
+            if k == WEIGHTS_FAR or k == MAPS_FAR:
+                k = VECTOR_WEIGHTS_FAR if k == WEIGHTS_FAR else VECTOR_MAPS_FAR
+                model.more = max(model.more, 1)
             elif FIRST_OF_OTHERS <= k <= LAST_OF_OTHERS:
                 continue
             else:
                 model.vectors = 0
+                if k > LAST_OF_OTHERS:
+                    model.more = 2
         fast.feature[n] = k
-        fast.column[n] = terms.column[i]
-        fast.weight[n] = terms.weight[i]
+        fast.column[n] = own.column[n] = terms.column[i]
+        fast.weight[n] = own.weight[n] = terms.weight[i]
         n += 1
-    fast.n = n
+    fast.n = own.n = n
 
 
 cdef int64_t* copied(numbers, int64_t* to) except NULL:

@@ -9,8 +9,8 @@ links that a concatenation cell's layer may draw.
 from libc.stdint cimport int64_t
 
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost,
-    begun,
+    KIND_CPU, KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op,
+    add_layer_cost, add_sweep_cost, begun,
 )
 from flash._core.tables.problem cimport COL_MACS, COL_PARAMS
 
@@ -60,7 +60,7 @@ cdef inline void add_conv(const CostModel* model, double* x, int64_t kernel, int
                                         if model.kind == KIND_SYSTOLIC else side)
     op.reads = before * before
     op.padded = (before + 2 * (kernel // 2)) * (before + 2 * (kernel // 2))
-    add_cost(model, &op, x)
+    add_layer_cost(model, &op, x)
     weights = <double> (kernel * kernel * each) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
     x[COL_MACS] += weights * <double> (side * side)
@@ -80,7 +80,7 @@ cdef inline void add_pass(const CostModel* model, double* x, int kind, int64_t k
     op.width = side
     op.begun_height = op.begun_width = side
     op.reads = op.padded = side * side
-    add_cost(model, &op, x)
+    add_sweep_cost(model, &op, x)
 
 
 cdef inline void add_maps(const CostModel* model, double* x, int64_t channels,

@@ -111,7 +111,9 @@ cdef struct CostModel:
     double bits              # of an FPGA's numbers in memory
     double bits_per_cycle    # of the memory; 0: operands are there in time
     flash_terms terms
-    flash_terms fast         # of them those that a family's layers have, for the vector kernels
+    int more                 # 1: such features beyond the first seventeen, 2: more than two of them
+    flash_terms own          # of them those that a family's layers have,
+    flash_terms fast         # and these for the vector kernels
 
 
 cdef inline int read_array(CostModel* model, array) except -1:
@@ -257,72 +259,118 @@ cdef inline void product_features(const Op* op, double* f) noexcept nogil:
 
 
 cdef inline void cpu_features(const Op* op, double* f) noexcept nogil:
-    """Counts of a layer on a processor, the first ten of them for vectors of 16 channels."""
-    cdef double maps = <double> (op.height * op.width) * <double> op.out_channels
+    """Counts of an operation on a processor, the first ten of them for vectors of 16 channels."""
     cdef int k
-    for k in range(CPU_FEATURES):
+    for k in range(FIRST_OF_OTHERS, CPU_FEATURES):
         f[k] = 0.0
+    if op.kind == OP_PASS or op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
+        for k in range(FIRST_OF_OTHERS):
+            f[k] = 0.0
+        if op.kind == OP_PASS:
+            pass_features(op, f)
+        else:
+            product_features(op, f)
+        return
+    family_features(op, f)
+    far_features(op, f)
+    if op.kind == OP_ELEMENTWISE or op.kind == OP_ADD or op.kind == OP_POOL:
+        eager_features(op, f)
+        return
+    unblocked(op, f)
+    if op.kind == OP_TOKENS:
+        f[31] = f[10]
+        f[36] = f[11]
+    else:
+        eager_features(op, f)
+
+
+cdef inline void unblocked(const Op* op, double* f) noexcept nogil:
+    """What there are no blocks of channels for: groups, not depthwise, and kernels along an axis.
+    """
+    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
+    cdef double p = <double> (op.height * op.width)
+    if op.groups > 1 and g == 1:
+        return
+    if op.groups > 1:
+        f[29] = p * f[11]
+    if (op.groups > 1 and (g % 16 or op.out_channels // op.groups % 16)
+            or op.width == op.kernel_width == 1 < op.kernel):
+        f[28] = p * (<double> k2 * <double> op.in_channels)
+
+
+cdef inline void family_features(const Op* op, double* f) noexcept nogil:
+    """The first seventeen counts of a layer."""
+    if op.kind == OP_ADD or op.kind == OP_POOL or op.kind == OP_ELEMENTWISE:
+        sweep_features(op, f)
+    else:
+        layer_features(op, f)
+
+
+cdef inline void sweep_features(const Op* op, double* f) noexcept nogil:
+    """The same of an addition, a pool or another pass over maps."""
+    cdef double maps = <double> (op.height * op.width) * <double> op.out_channels
+    # one by one: as a loop this is a call, which takes longer than all else
+    f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = f[8] = f[9] = 0.0
+    f[10] = f[11] = f[12] = f[13] = f[14] = f[15] = f[16] = 0.0
     if op.kind == OP_ADD:
         f[13] = maps
         f[16] = 1.0
     elif op.kind == OP_POOL:
         f[14] = maps * <double> (op.kernel * op.kernel_width)
         f[15] = 1.0
-        f[40] = f[14] if op.height * op.width > 1 else 0.0
-    elif op.kind == OP_ELEMENTWISE:
-        f[5] = maps
-        f[6] = f[5] if op.out_channels % 16 else 0.0
-        f[15] = 1.0
-    elif op.kind == OP_PASS:
-        pass_features(op, f)
-    elif op.kind == OP_PRODUCT or op.kind == OP_RECURRENT:
-        product_features(op, f)
     else:
-        layer_features(op, maps, f)
+        f[5] = maps
+        f[6] = maps if op.out_channels % 16 else 0.0
+        f[15] = 1.0
 
 
-cdef inline void layer_features(const Op* op, double maps, double* f) noexcept nogil:
+cdef inline void layer_features(const Op* op, double* f) noexcept nogil:
     """The same of a convolution or linear layer."""
-    cdef int64_t k2 = op.kernel * op.kernel_width, g = op.in_channels // op.groups
-    cdef int64_t out = 16 * ceil_div(op.out_channels, 16)
-    cdef int64_t padded = g if g < 16 else 16 * ceil_div(g, 16)
-    cdef double p = <double> (op.height * op.width)
-    cdef double weights = <double> (k2 * padded) * <double> out
+    cdef int64_t k2 = op.kernel * op.kernel_width
+    cdef int64_t g = op.in_channels if op.groups == 1 else op.in_channels // op.groups
+    cdef int64_t blocks = (op.out_channels + 15) >> 4, out = blocks << 4
+    cdef int64_t deep = (g + 15) >> 4, padded = g if g < 16 else deep << 4
+    cdef double p = <double> (op.height * op.width), maps = p * <double> op.out_channels
+    cdef double weights
+    f[0] = f[1] = f[2] = f[3] = f[4] = f[5] = f[6] = f[7] = f[10] = f[11] = 0.0
+    f[13] = f[14] = f[15] = f[16] = 0.0
+    f[8] = maps if op.out_channels & 15 else 0.0
+    f[9] = 1.0
+    f[12] = maps
     if op.groups > 1 and g == 1:
         f[3] = p * <double> (k2 * out)
         f[4] = <double> (k2 * out)
-    else:
-        f[0] = p * weights if k2 > 1 else 0.0
-        f[1] = p * <double> (out * ceil_div(g, 16))
-        if weights > 65536.0:
-            # maps of one column are read as lines too
-            f[2] = (weights - 65536.0) * <double> (op.height if op.width > 1
-                                                   else ceil_div(op.height, COLUMN_LINE))
-        f[7] = p * <double> (k2 * g) if g >= 16 and g % 4 else 0.0
-        f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
-        f[11] = <double> (k2 * g) * <double> op.out_channels
-        if op.groups > 1:
-            f[29] = p * f[11]
-        # what there are no blocks of channels for: other groups, kernels along one axis
-        if (op.groups > 1 and (g % 16 or op.out_channels // op.groups % 16)
-                or op.width == op.kernel_width == 1 < op.kernel):
-            f[28] = p * (<double> k2 * <double> op.in_channels)
-    f[8] = maps if op.out_channels % 16 else 0.0
-    f[9] = 1.0
-    f[12] = maps
-    f[MAPS_FAR] = maps - <double> FAR_MAPS if maps > <double> FAR_MAPS else 0.0
-    if op.kind == OP_TOKENS:
-        f[31] = f[10]
-        f[36] = f[11]
-    elif op.height * op.width > 1:
-        f[42] = f[11]
-        if k2 > 1 and op.groups == 1:
-            f[41] = <double> op.reads * <double> op.in_channels
-        if op.kind == OP_CONV:
-            f[38] = maps
-            f[39] = 1.0
-    elif f[11] > <double> FAR_WEIGHTS and k2 == 1:
-        f[WEIGHTS_FAR] = f[11] - <double> FAR_WEIGHTS
+        return
+    weights = <double> (k2 * padded) * <double> out
+    f[0] = p * weights if k2 > 1 else 0.0
+    f[1] = p * <double> (out * deep)
+    if weights > 65536.0:
+        # maps of one column are read as lines too
+        f[2] = (weights - 65536.0) * <double> (op.height if op.width > 1
+                                               else ceil_div(op.height, COLUMN_LINE))
+    f[7] = p * <double> (k2 * g) if g >= 16 and g & 3 else 0.0
+    f[10] = p * (<double> g * <double> op.out_channels) if k2 == 1 else 0.0
+    f[11] = <double> (k2 * g) * <double> op.out_channels
+
+
+cdef inline void far_features(const Op* op, double* f) noexcept nogil:
+    """What no cache holds, after `family_features`."""
+    f[MAPS_FAR] = f[12] - <double> FAR_MAPS if f[12] > <double> FAR_MAPS else 0.0
+    f[WEIGHTS_FAR] = (f[11] - <double> FAR_WEIGHTS
+                      if f[11] > <double> FAR_WEIGHTS and op.height * op.width == 1
+                      and op.kernel * op.kernel_width == 1 and op.kind != OP_TOKENS else 0.0)
+
+
+cdef inline void eager_features(const Op* op, double* f) noexcept nogil:
+    """What a runtime that lays out numbers anew in each run takes, after `family_features`."""
+    cdef int several = op.height * op.width > 1
+    f[38] = f[12] if several and op.kind == OP_CONV else 0.0
+    f[39] = f[9] if several and op.kind == OP_CONV else 0.0
+    f[40] = f[14] if several else 0.0
+    f[41] = (<double> op.reads * <double> op.in_channels
+             if several and f[9] > 0.0 and op.groups == 1 and op.kernel * op.kernel_width > 1
+             else 0.0)
+    f[42] = f[11] if several else 0.0
 
 
 cdef inline int64_t begun(int64_t side, int64_t kernel, int64_t stride) noexcept nogil:
@@ -444,22 +492,57 @@ cdef inline int is_product(const CostModel* model, const Op* op) noexcept nogil:
 cdef inline void add_cost(const CostModel* model, const Op* op, double* column) noexcept nogil:
     """Adds what the operation costs to the columns, in whole units."""
     cdef double f[N_FEATURES]
-    cdef double cost, leaking = 0.0
-    cdef int i, k
+    cdef double leaking = 0.0
     if model.kind == KIND_CPU:
         cpu_features(op, f)
     elif op.kind != OP_CONV and not is_product(model, op):
         return
     else:
         leaking = 1.0 + features_of(model, op, f) * model.terms.leak
-    i = 0
-    while i < model.terms.n:   # in the order of their columns
-        k = model.terms.column[i]
+    add_terms(&model.terms, f, leaking, column)
+
+
+cdef inline void add_layer_cost(const CostModel* model, const Op* op,
+                                double* column) noexcept nogil:
+    """The same of a convolution of a family's network, of which fewer features are asked for."""
+    cdef double f[N_FEATURES]
+    cdef double leaking = 0.0
+    if model.kind == KIND_CPU:
+        layer_features(op, f)
+        if model.more:
+            more_features(model, op, f)
+    else:
+        leaking = 1.0 + features_of(model, op, f) * model.terms.leak
+    add_terms(&model.own, f, leaking, column)
+
+
+cdef inline void add_sweep_cost(const CostModel* model, const Op* op,
+                                double* column) noexcept nogil:
+    """The same of a pass over its maps, which costs something on a processor alone."""
+    cdef double f[N_FEATURES]
+    sweep_features(op, f)
+    if model.more:
+        more_features(model, op, f)
+    add_terms(&model.own, f, 0.0, column)
+
+
+cdef inline void more_features(const CostModel* model, const Op* op, double* f) noexcept nogil:
+    far_features(op, f)
+    if model.more > 1:
+        eager_features(op, f)
+
+
+cdef inline void add_terms(const flash_terms* terms, const double* f, double leaking,
+                           double* column) noexcept nogil:
+    cdef double cost
+    cdef int i = 0, k
+    while i < terms.n:   # in the order of their columns
+        k = terms.column[i]
         cost = 0.0
-        while i < model.terms.n and model.terms.column[i] == k:
-            cost += model.terms.weight[i] * f[model.terms.feature[i]]
+        while i < terms.n and terms.column[i] == k:
+            cost += terms.weight[i] * f[terms.feature[i]]
             i += 1
-        column[k] = flash_joined(k, column[k], rint(cost * model.terms.per_unit[k]))
-        if model.terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
+        column[k] = flash_joined(k, column[k], rint(cost * terms.per_unit[k]))
+        if terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
             column[COL_LEAK if k == COL_LATENCY else COL_LEAK_IN] += rint(
-                cost * leaking * model.terms.per_unit[k])
+                cost * leaking * terms.per_unit[k])
