@@ -32,7 +32,7 @@ def test_known_coefficients_are_recovered(prior: str) -> None:
     assert predicted == pytest.approx(latencies(truth, MIXED), rel=1e-4)
     if prior == "none":
         assert {name: got[name] for name in told} == pytest.approx(
-            {name: want[name] for name in told}, rel=1e-3
+            {name: want[name] for name in told}, rel=1e-2
         )
     assert found.residuals["default"]["all_networks"]["latency_ms"]["max_pct"] < 0.01
 
