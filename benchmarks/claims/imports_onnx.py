@@ -31,7 +31,7 @@ from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from flash.errors import FlashError
-from flash.networks.reading.onnx_file import read_onnx
+from flash.networks.reading.from_onnx.file import read_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

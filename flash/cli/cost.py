@@ -144,6 +144,6 @@ def _network(path: str, shape: Any) -> Any:
     from ..base.extras import require
 
     require("flash cost of a .pt2 file", "torch", "torch")
-    from ..networks.reading.exported_file import load_exported
+    from ..networks.reading.from_torch.exported import load_exported
 
     return Network.from_torch(load_exported(path), shape)

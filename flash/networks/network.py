@@ -249,7 +249,7 @@ class Network(Record):
         from ..base.extras import require
 
         require("from_torch()", "torch", "torch")
-        from .reading.torch_module import read_module
+        from .reading.from_torch.module import read_module
 
         shape = None if input_shape is None else _input_axes(input_shape)
         return read_module(module, shape, example)
@@ -299,7 +299,7 @@ class Network(Record):
         from ..base.extras import require
 
         require("from_onnx()", "onnx", "onnx")
-        from .reading.onnx_file import read_onnx
+        from .reading.from_onnx.file import read_onnx
 
         return read_onnx(source, input_shape)
 

@@ -10,7 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 from ..base.checks import shown
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.reading.torch_state import refuse_compiled
+from ..networks.reading.from_torch.state import refuse_compiled
 
 __all__ = ["Group", "copied", "groups_of", "opened"]
 

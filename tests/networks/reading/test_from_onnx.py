@@ -22,7 +22,7 @@ from flash.errors import (  # noqa: E402
     UnknownOperatorsError,
 )
 from flash.networks.network import Network  # noqa: E402
-from flash.networks.reading.onnx_file import read_onnx  # noqa: E402
+from flash.networks.reading.from_onnx.file import read_onnx  # noqa: E402
 
 
 def read(*args: Any, **more: Any) -> Network:
@@ -459,7 +459,7 @@ def test_functions_that_multiply_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         calls = [node(kind, "a", "b", domain), node(kind, "b", "z", domain)]
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]
         functions.append(helper.make_function("my.own", f"F{level}", ["a"], ["z"], calls, opsets))
-    monkeypatch.setattr("flash.networks.reading.onnx_walk.MAX_VISITS", 1 << 10)
+    monkeypatch.setattr("flash.networks.reading.from_onnx.walk.MAX_VISITS", 1 << 10)
     with pytest.raises(FormatError, match="must run at most 1024 nodes"):
         Network.from_onnx(model([node("F0", "x", "y", "my.own")], functions=functions))
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from flash.networks.reading.onnx_file import read_onnx  # noqa: E402
+from flash.networks.reading.from_onnx.file import read_onnx  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

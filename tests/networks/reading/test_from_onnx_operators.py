@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from twins.onnx_models import floats, graph, model, node, weights
 
 from flash.networks.network import Network
-from flash.networks.reading.onnx_file import read_onnx
+from flash.networks.reading.from_onnx.file import read_onnx
 
 MS = "com.microsoft"
 INT8 = np.arange(-60, 60, dtype=np.int8)

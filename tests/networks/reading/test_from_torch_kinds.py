@@ -16,7 +16,7 @@ from twins.torch_kinds import IDS, KINDS, MAP, TOKENS, Odd, conv, counted, weigh
 import flash  # noqa: E402
 from flash.errors import ArgumentError, UnknownOperatorsError  # noqa: E402
 from flash.networks.network import Network  # noqa: E402
-from flash.networks.reading import torch_functions, torch_products  # noqa: E402
+from flash.networks.reading.from_torch import functions, products  # noqa: E402
 
 pytestmark = [
     pytest.mark.torch,
@@ -51,8 +51,8 @@ def kinds(module: nn.Module, shape: tuple[int, ...] = MAP) -> list[str]:
 
 def test_rows_of_attention() -> None:
     net = Network.from_torch(KINDS["fused attention"][0](), TOKENS)
-    products = [row for row in net.layers if row.kind == "matmul"]
-    assert [(row.groups, row.height, row.in_channels, row.out_channels) for row in products] == [
+    found = [row for row in net.layers if row.kind == "matmul"]
+    assert [(row.groups, row.height, row.in_channels, row.out_channels) for row in found] == [
         (2, 7, 8, 14),
         (2, 7, 14, 8),
     ]
@@ -60,7 +60,7 @@ def test_rows_of_attention() -> None:
     assert [row.extra_params for row in net.layers if row.kind == "scale"] == [49]
     written_out = Network.from_torch(KINDS["attention"][0](), TOKENS)
     assert [row.macs for row in written_out.layers if row.kind == "matmul"] == [
-        row.macs for row in products
+        row.macs for row in found
     ]
 
 
@@ -308,21 +308,21 @@ def test_a_weight_that_goes_missing_is_refused(monkeypatch: pytest.MonkeyPatch) 
     def lost(recorder: Any, call: Any) -> Any:
         return recorder.number(call.first()) if recorder.path == "2" else plain(recorder, call)
 
-    plain = torch_products.PRODUCTS["conv2d"]
-    monkeypatch.setitem(torch_functions.HANDLERS, "conv2d", lost)
+    plain = products.PRODUCTS["conv2d"]
+    monkeypatch.setitem(functions.HANDLERS, "conv2d", lost)
     with pytest.raises(ArgumentError, match=r"not followed: 2\.weight, 2\.bias"):
         Network.from_torch(module, MAP)
     monkeypatch.undo()
-    monkeypatch.setattr(torch_functions, "by_number", None)
+    monkeypatch.setattr(functions, "by_number", None)
     monkeypatch.setitem(
-        torch_functions.HANDLERS, "prelu", lambda recorder, call: recorder.number(call.args[0])
+        functions.HANDLERS, "prelu", lambda recorder, call: recorder.number(call.args[0])
     )
     with pytest.raises(ArgumentError, match=r"not followed: 3\.weight"):
         Network.from_torch(module, MAP)
 
 
 def test_a_table_that_lacks_weights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flash.networks.reading import torch_module
+    from flash.networks.reading.from_torch import module as torch_module
 
     plain = torch_module.assemble
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import AttributeProto
 
-from ...base.checks import shown
-from ...errors import FormatError
-from .onnx_calls import Call, Open, Unknown
-from .onnx_folding import fold
-from .onnx_nodes import HANDLERS, WEIGHED
-from .onnx_values import Shape, Stored, Value
-from .operations import Listing
+from ....base.checks import shown
+from ....errors import FormatError
+from ..operations import Listing
+from .calls import Call, Open, Unknown
+from .folding import fold
+from .nodes import HANDLERS, WEIGHED
+from .values import Shape, Stored, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

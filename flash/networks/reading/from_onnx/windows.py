@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .onnx_calls import Call, Unknown
-from .onnx_values import Value
+from .calls import Call, Unknown
+from .values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .onnx_calls import Call, Unknown
-from .onnx_values import Shape, Value
+from .calls import Call, Unknown
+from .values import Shape, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

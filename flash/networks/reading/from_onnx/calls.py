@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import AttributeProto, helper
 
-from ...base.checks import shown
-from ...errors import FormatError
-from .onnx_values import Shape, Stored, Value, bits_of, checked, is_float, joined, numpy_kind
+from ....base.checks import shown
+from ....errors import FormatError
+from .values import Shape, Stored, Value, bits_of, checked, is_float, joined, numpy_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .onnx_walk import Reader, Scope
+    from .walk import Reader, Scope
 
 __all__ = ["Call", "Open", "Unknown"]
 

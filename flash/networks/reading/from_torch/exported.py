@@ -15,8 +15,8 @@ import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...base.checks import shown
-from ...errors import FormatError
+from ....base.checks import shown
+from ....errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

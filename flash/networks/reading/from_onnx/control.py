@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from onnx import AttributeProto
 
-from ...errors import FormatError
-from .onnx_calls import Call, Open, Unknown
-from .onnx_values import Stored, Value
-from .operations import Listing
+from ....errors import FormatError
+from ..operations import Listing
+from .calls import Call, Open, Unknown
+from .values import Stored, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

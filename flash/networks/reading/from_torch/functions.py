@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..layer import ACTIVATIONS
-from . import torch_views as views
-from .torch_calls import bits_of, tensors_in
-from .torch_products import PRODUCTS, QUANTIZED
-from .torch_shapes import sides
+from ...layer import ACTIVATIONS
+from . import views
+from .calls import bits_of, tensors_in
+from .products import PRODUCTS, QUANTIZED
+from .shapes import sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .torch_calls import Call
-    from .torch_recorder import Recorder
+    from .calls import Call
+    from .recorder import Recorder
 
     Handler = Callable[[Recorder, Call], Any]
 

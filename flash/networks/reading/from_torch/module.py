@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ...base.checks import shown
-from ...errors import ArgumentError, ArgumentTypeError, FlashError
-from .assemble import assemble
-from .operations import IMAGE
-from .torch_calls import PLAIN, tensors_in
-from .torch_recorder import Guard, Recorder
-from .torch_state import State
+from ....base.checks import shown
+from ....errors import ArgumentError, ArgumentTypeError, FlashError
+from ..assemble import assemble
+from ..operations import IMAGE
+from .calls import PLAIN, tensors_in
+from .recorder import Guard, Recorder
+from .state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..network import Network
-    from .operations import Operation
+    from ...network import Network
+    from ..operations import Operation
 
 __all__ = ["Reading", "read_module", "recorded"]
 

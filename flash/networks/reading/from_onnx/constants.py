@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from .onnx_calls import Call, Open
-from .onnx_values import Stored, Value, is_float
+from .calls import Call, Open
+from .values import Stored, Value, is_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable

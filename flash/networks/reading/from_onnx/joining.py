@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .operations import Operation
+from ..operations import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
-from .onnx_calls import Call
-from .onnx_products import broadcast
-from .onnx_values import Shape, Value, is_float
+from .calls import Call
+from .products import broadcast
+from .values import Shape, Value, is_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

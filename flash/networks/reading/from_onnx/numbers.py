@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from .onnx_calls import Call, Open
-from .onnx_products import aligned, broadcast, scaled, summed
-from .onnx_values import Value, is_float
-from .onnx_windows import everywhere
+from .calls import Call, Open
+from .products import aligned, broadcast, scaled, summed
+from .values import Value, is_float
+from .windows import everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,7 @@ def _cast(call: Call) -> None:
 
 
 def _as_kind(array: np.ndarray, kind: int) -> np.ndarray | None:
-    from .onnx_values import numpy_kind
+    from .values import numpy_kind
 
     to = numpy_kind(kind)
     if to is None or array.dtype.kind not in "biuf":

@@ -17,11 +17,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .operations import Listing, Operation
-from .torch_calls import Call, Info, bits_of, info_of, tensors_in, unpacked
-from .torch_functions import FACTORIES, IDLE, READS, by_number, handler_of
-from .torch_shapes import HEAVY, RULES
-from .torch_views import derived, view
+from ..operations import Listing, Operation
+from .calls import Call, Info, bits_of, info_of, tensors_in, unpacked
+from .functions import FACTORIES, IDLE, READS, by_number, handler_of
+from .shapes import HEAVY, RULES
+from .views import derived, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
-from ...base.checks import shown
-from ...errors import FormatError
-from ..layer import MAX_CHANNELS, MAX_NUMBERS
+from ....base.checks import shown
+from ....errors import FormatError
+from ...layer import MAX_CHANNELS, MAX_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from .onnx_calls import Call
-from .onnx_numbers import act, normed, reduced
-from .onnx_places import permuted
-from .onnx_products import broadcast, gemm, multiplied, scaled, summed
-from .onnx_values import Value, bits_of
-from .onnx_windows import convolved, everywhere, pooled
+from .calls import Call
+from .numbers import act, normed, reduced
+from .places import permuted
+from .products import broadcast, gemm, multiplied, scaled, summed
+from .values import Value, bits_of
+from .windows import convolved, everywhere, pooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

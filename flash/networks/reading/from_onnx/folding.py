@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .onnx_values import SMALL, numpy_kind
+from .values import SMALL, numpy_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .onnx_calls import Call
+    from .calls import Call
 
 __all__ = ["fold"]
 

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import ModelProto
 
-from ...base.checks import integer, is_list, shown
-from ...errors import ArgumentError, ArgumentTypeError, FormatError
-from ..layer import MAX_CHANNELS, MAX_LAYERS
-from .assemble import assemble
-from .onnx_joining import joined
-from .onnx_values import SMALL, Shape, Value, bits_of, is_float, numpy_kind
-from .onnx_walk import Reader, Scope
-from .operations import IMAGE, Operation
+from ....base.checks import integer, is_list, shown
+from ....errors import ArgumentError, ArgumentTypeError, FormatError
+from ...layer import MAX_CHANNELS, MAX_LAYERS
+from ..assemble import assemble
+from ..operations import IMAGE, Operation
+from .joining import joined
+from .values import SMALL, Shape, Value, bits_of, is_float, numpy_kind
+from .walk import Reader, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..network import Network
+    from ...network import Network
 
     Sizes = list[int | str | None]
 

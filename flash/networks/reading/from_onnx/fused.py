@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto
 
-from .onnx_calls import Call, Open, Unknown
-from .onnx_constants import CONSTANTS
-from .onnx_numbers import NUMBERS, act, normed
-from .onnx_places import PLACES
-from .onnx_products import attended, gemm, multiplied, split_heads, summed, with_past
-from .onnx_quantised import as_stored, channels_first, channels_last
-from .onnx_values import Value
-from .onnx_windows import WINDOWS, convolved
+from .calls import Call, Open, Unknown
+from .constants import CONSTANTS
+from .numbers import NUMBERS, act, normed
+from .places import PLACES
+from .products import attended, gemm, multiplied, split_heads, summed, with_past
+from .quantised import as_stored, channels_first, channels_last
+from .values import Value
+from .windows import WINDOWS, convolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

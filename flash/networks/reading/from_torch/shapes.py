@@ -16,8 +16,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .torch_calls import Call
-    from .torch_recorder import Recorder
+    from .calls import Call
+    from .recorder import Recorder
 
     Rule = Callable[[Recorder, Call], Any]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .torch_calls import tensors_in
+from .calls import tensors_in
 
 if TYPE_CHECKING:
-    from .torch_calls import Call
-    from .torch_recorder import Recorder
+    from .calls import Call
+    from .recorder import Recorder
 
 __all__ = ["derived", "moved", "pick", "select", "view"]
 

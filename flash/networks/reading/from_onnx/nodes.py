@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .onnx_constants import CONSTANTS
-from .onnx_control import CONTROL
-from .onnx_fused import FUSED
-from .onnx_numbers import NUMBERS
-from .onnx_places import PLACES
-from .onnx_products import PRODUCTS
-from .onnx_quantised import QUANTISED
-from .onnx_windows import WINDOWS
+from .constants import CONSTANTS
+from .control import CONTROL
+from .fused import FUSED
+from .numbers import NUMBERS
+from .places import PLACES
+from .products import PRODUCTS
+from .quantised import QUANTISED
+from .windows import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .onnx_calls import Call
+    from .calls import Call
 
 __all__ = ["HANDLERS", "WEIGHED"]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .torch_calls import bits_of, tensors_in, unpacked
-from .torch_shapes import sides, window
-from .torch_views import derived
+from .calls import bits_of, tensors_in, unpacked
+from .shapes import sides, window
+from .views import derived
 
 if TYPE_CHECKING:
-    from .torch_calls import Call
-    from .torch_recorder import Recorder
+    from .calls import Call
+    from .recorder import Recorder
 
 __all__ = ["PRODUCTS", "QUANTIZED"]
 
