@@ -47,8 +47,8 @@ def subset_sums(groups: int, options: int) -> flash.ChoiceProblem:
     )
 
 
-HARD = subset_sums(22, 3)
-HARD_WHERE = [f"{name} >= {110 * 10**12}" for name in ("loss", "ms", "mib")]
+HARD = subset_sums(60, 3)
+HARD_WHERE = [f"{name} >= {300 * 10**12}" for name in ("loss", "ms", "mib")]
 
 
 # numbers
