@@ -58,6 +58,10 @@ def write(told: dict[str, Any]) -> str:
         )
     if not told["complete"]:
         text += "Not all problems were run.\n"
+    if told.get("earlier"):
+        text += (
+            f"The peers' figures of these are of an earlier run: {'; '.join(told['earlier'])}.\n"
+        )
     return text + "\n" + told_text(told)
 
 
