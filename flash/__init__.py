@@ -175,7 +175,7 @@ def __dir__() -> list[str]:
 _WAY = (
     *("_version", "errors.", "base.", "base.checks", "base.record", "base.names"),
     *("_core.", "networks.", "networks.families", "spaces."),
-    *("spaces.index", "spaces.choices", "spaces.plan", "spaces.space", "hardware.target"),
+    *("spaces.index", "spaces.choices", "spaces.plan", "spaces.tabled", "spaces.space", "hardware.target"),
     *("hardware.", "hardware._format", "problem.", "problem.compiling"),
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),
