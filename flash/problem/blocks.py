@@ -226,10 +226,8 @@ def _counted(context: Context) -> list[float]:
     width_sum, convs, links = (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
     terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
-    peak = max(memory.by_row[first:])
-    if context.before is not None:  # the image of these two is an ordinary value
-        channels, height, width = net.input_shape
-        peak -= channels * height * width * 4.0 / KIB
+    channels, height, width = net.input_shape  # of these two: it is there all the time
+    peak = max(memory.by_row[first:]) - channels * height * width * 4.0 / KIB
     return [
         *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
         *(float(width_sum), float(convs), float(links)),
@@ -282,13 +280,10 @@ def image_bytes(space: BlockSpace, variant: int) -> float:
 def peaks_of(space: BlockSpace, variant: int) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant)
-    found = []
-    for place in range(len(space.numbering.layouts[variant].cells)):
-        counted = rows_counted(space, variant, place)
-        own = counted[:, AT["peak_bytes"]]
-        reads = place == 0  # its first block reads the image itself, and counts it
-        found.append(own + (0.0 if reads else image))
-    return found
+    return [
+        rows_counted(space, variant, place)[:, AT["peak_bytes"]] + image
+        for place in range(len(space.numbering.layouts[variant].cells))
+    ]
 
 
 def weights_of(space: BlockSpace, variant: int) -> list[Floats]:

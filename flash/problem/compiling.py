@@ -14,6 +14,7 @@ from ..hardware.target import Target
 from ..networks.families import FAMILIES
 from ..spaces.index import row_of
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ _kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra c
 
 def as_space(value: Any) -> SearchSpace:
     """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
-    if isinstance(value, SearchSpace):
-        return value
+    if isinstance(value, TabledSpace):
+        return value  # type: ignore[return-value]
     if isinstance(value, os.PathLike):
         return SearchSpace.load(value)
     if not isinstance(value, str):
@@ -149,6 +150,10 @@ def compile_problem(
     ArgumentError
         If the space is too large for tables, or a total leaves the range that is exact.
     """
+    if space.numbering is not None:
+        from .blocks import compile_blocks
+
+        return compile_blocks(space, target, predictor, extra, scored=scored)
     _kept.clear()  # its memory is for these tables
     model = target.model(space.family)
     plan = space.core_plan

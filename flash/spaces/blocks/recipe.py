@@ -123,7 +123,10 @@ class _Writer:
         found = []
         last = len(layout.cells) - 1
         for place, cell in enumerate(layout.cells):
-            key = (cell, tuple(state.items()), place == last)
+            before = tuple(
+                (width, shape, tuple(map(id, some))) for width, (shape, some) in state.items()
+            )
+            key = (cell, before, place == last)
             known = self.made.get(key)
             if known is None:
                 known = self.made[key] = self.cell(cell, state, place == last)

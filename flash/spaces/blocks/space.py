@@ -93,7 +93,7 @@ class BlockSpace(TabledSpace):
     def __post_init__(self) -> None:
         state = self.__dict__
         given: Any = [self.stages] if isinstance(self.stages, Stage) else self.stages
-        for place, one in enumerate(items("stages", given)):
+        for place, one in enumerate(items("stages", given, 256)):
             if not isinstance(one, Stage):
                 raise ArgumentTypeError(f"stages[{place}] must be a Stage, got {shown(one)}")
         state["stages"] = tuple(given)
