@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from .problem.compiling import Problem as Problem
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
+    from .spaces.blocks.network import BlockNetwork as BlockNetwork
+    from .spaces.blocks.options import Option as Option
+    from .spaces.blocks.space import BlockSpace as BlockSpace
+    from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
     from .spaces.pnas import PNASCells as PNASCells
@@ -77,6 +81,8 @@ _HOME = {
     "__version__": "_version",
     "AccuracyPredictor": "predictors.predictor",
     "Architecture": "networks.architecture",
+    "BlockNetwork": "spaces.blocks.network",
+    "BlockSpace": "spaces.blocks.space",
     "BypassSpace": "spaces.bypass",
     "Cell": "networks.architecture",
     "CellNetwork": "networks.cell_networks",
@@ -94,6 +100,7 @@ _HOME = {
     "Measurement": "hardware._measurement",
     "MobileNetV2": "spaces.space",
     "Network": "networks.network",
+    "Option": "spaces.blocks.options",
     "PNASCells": "spaces.pnas",
     "ParetoFront": "fronts.front",
     "PredictorEvaluator": "evaluators.by_predictor",
@@ -103,6 +110,7 @@ _HOME = {
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
     "Sensitivities": "precision.table",
+    "Stage": "spaces.blocks.stage",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "SweepResult": "sweeps.result",
@@ -135,15 +143,16 @@ _HOME = {
 }
 
 __all__ = [
-    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
-    "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
-    "FleetResult", "Layer", "MeasuredChoices", "Measurement", "MobileNetV2", "Network", "PNASCells",
-    "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
-    "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
-    "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet", "best_measured",
-    "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
-    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search",
-    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
+    "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
+    "Cost", "DenseNet", "FlashError", "FleetResult", "Layer", "MeasuredChoices", "Measurement",
+    "MobileNetV2", "Network", "Option", "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem",
+    "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Together",
+    "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
+    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
+    "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 
@@ -175,7 +184,14 @@ def __dir__() -> list[str]:
 _WAY = (
     *("_version", "errors.", "base.", "base.checks", "base.record", "base.names"),
     *("_core.", "networks.", "networks.families", "spaces."),
-    *("spaces.index", "spaces.choices", "spaces.plan", "spaces.tabled", "spaces.space", "hardware.target"),
+    *(
+        "spaces.index",
+        "spaces.choices",
+        "spaces.plan",
+        "spaces.tabled",
+        "spaces.space",
+        "hardware.target",
+    ),
     *("hardware.", "hardware._format", "problem.", "problem.compiling"),
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),

@@ -223,7 +223,9 @@ def _counted(context: Context) -> list[float]:
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
     longer = context.network(tail=not context.last)
     cell = labelled(longer).get(1)
-    width_sum, convs, links = (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
+    width_sum, convs, links = (
+        (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
+    )
     terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
     channels, height, width = net.input_shape  # of these two: it is there all the time

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-
     Row = tuple[int, ...]
 
 MOST = 1 << 30  # rows at a time: what is worked out of them takes some 60 bytes for each

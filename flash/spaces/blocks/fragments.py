@@ -145,7 +145,9 @@ def _with_bits(network: Network, bits: int) -> Network:
 def _difference(one: Network, other: Network) -> str:
     if len(one) != len(other):
         return f"{len(one)} layers, then {len(other)}"
-    number = next(k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1])
+    number = next(
+        k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1]
+    )
     return f"another layer {number}: {one.layers[number]}, then {other.layers[number]}"
 
 

@@ -189,7 +189,9 @@ class BlockNetwork(Record):
                 "module must be what to_torch() of this network returned, "
                 f"got {type(module).__name__}"
             )
-        write_onnx(module, self.input_shape, self.space.numbering.output_of(self.row), path, opset, batch)
+        write_onnx(
+            module, self.input_shape, self.space.numbering.output_of(self.row), path, opset, batch
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: the space's name, its choices, and the blocks that they are."""

@@ -217,9 +217,7 @@ class Numbering:
             self.source.append(self.source[-1] if follows and number else number)
             keeps = stage.stride == 1 and (follows or (own == incoming and len(own) == 1))
             every = tuple(range(len(stage.variants)))
-            first = tuple(
-                k for k in every if keeps or stage.variants[k].option is not None
-            )
+            first = tuple(k for k in every if keeps or stage.variants[k].option is not None)
             if not first:
                 raise ArgumentError(
                     f"stage {self.names[number]} must have an option beside skip: its first block "
@@ -268,9 +266,7 @@ class Numbering:
             name, own = self.names[number], []
             if stage.widths is not None and len(stage.widths) > 1:
                 if number not in self.global_widths:
-                    own.append(
-                        _Variable(f"width_{name}", "width", number, 0, self.widths[number])
-                    )
+                    own.append(_Variable(f"width_{name}", "width", number, 0, self.widths[number]))
             if self.whole[number] and len(stage.depths) > 1:
                 own.append(_Variable(f"depth_{name}", "depth", number, 0, stage.depths))
             count = 1 if stage.shared else max(stage.depths)
@@ -381,7 +377,9 @@ class Numbering:
 
     # fragments
 
-    def fragment(self, spot: Spot, choice: int, into: int, width: int, shape: Shape) -> Fragment | None:
+    def fragment(
+        self, spot: Spot, choice: int, into: int, width: int, shape: Shape
+    ) -> Fragment | None:
         """Return the block of a choice at a place; None where it is skipped."""
         stage = self.stages[spot.stage]
         variant: Variant = stage.variants[spot.options[choice]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...base.checks import shown
+from ...base.checks import public, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
 from ..choices import Range, values
@@ -18,6 +18,7 @@ MAX_VARIANTS = 1 << 16  # of one option: combinations of its choices
 SKIP = "skip"
 
 
+@public
 class Option(Record):
     """A way to make a block.
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Recipe", "fragments", "recipe_of", "rows_of_cell"]
 
+
 class Context(Record):
     """A block behind the one before it.
 

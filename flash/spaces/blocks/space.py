@@ -103,12 +103,12 @@ class BlockSpace(TabledSpace):
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
             raise ArgumentTypeError(f"name must be a text, got {shown(self.name)}")
         if self.bits not in BITS:
-            raise ArgumentError(f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}")
+            raise ArgumentError(
+                f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
+            )
         state["inputs"] = _inputs(self.input)
         if len({(len(one), one[0] if len(one) == 3 else one[-1]) for one in state["inputs"]}) > 1:
-            raise ArgumentError(
-                f"input: all must have the same channels, got {shown(self.input)}"
-            )
+            raise ArgumentError(f"input: all must have the same channels, got {shown(self.input)}")
         first = state["stages"][0]
         if self.stem is not None and not isinstance(self.stem, Stage):
             width = first.widths
