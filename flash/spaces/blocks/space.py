@@ -51,6 +51,9 @@ class BlockSpace(TabledSpace):
         What results and files call it.
     bits : {32, 16, 8, 4}, default 32
         Of weights and activations: what memory budgets count.
+    origin : dict, optional
+        Of a space that comes with flash, or that is registered: the options that made it, as files
+        hold them.
 
     Attributes
     ----------
@@ -89,6 +92,7 @@ class BlockSpace(TabledSpace):
     num_classes: int = 1000
     name: str = "blocks"
     bits: int = 32
+    origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         state = self.__dict__
