@@ -226,6 +226,16 @@ class Target(Record):
                 found[budget] = float(own[f"{name}_kib"]) - float(own.get(f"{name}_taken_kib", 0.0))
         return found
 
+    def without_memory_budgets(self) -> Target:
+        """Return the target without what it has for a network's values and weights: searches on it
+        hold no budgets on these unless they are given."""
+        own = {
+            name: value
+            for name, value in (self.parameters or {}).items()
+            if not name.startswith(("sram_", "flash_")) or not name.endswith("_kib")
+        }
+        return self.replace(parameters=own)
+
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
 
