@@ -203,7 +203,10 @@ def search(
     max_memory_kib, max_weights_kib : float, optional
         Budgets on what the network takes on any device: the most that its values take while it
         runs (`Architecture.peak_memory_kib`), and its weights. Methods "shgo" and "exact", without
-        codesign and without an objective function, as `where`.
+        codesign and without an objective function, as `where`. A target that says how much memory
+        it has, as microcontrollers do, brings these budgets unless they are given
+        (`Target.memory_budgets`), and its results have them among their `budgets`; one that runs
+        networks in integers of 8 bits (`Target.int8`) counts both so.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     confidence : float in [0.5, 0.99], optional
@@ -334,6 +337,14 @@ def search(
         return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
+    if target.memory_budgets:
+        from .solving.within import UNASKED, Within, not_held
+
+        if codesign is True:
+            raise not_held(target, "codesign")
+        within = Within(space, {**UNASKED, **given})
+        nothing = (None,) * len(stored)
+        return within.search(within.check(target, (*costs, *nothing), min_accuracy), started)
     if predictor is not None:
         from .predictors.predictor import as_predictor
 

@@ -101,6 +101,7 @@ class Ask:
         self.plain: set[str] = set()  # texts that compare metrics with numbers
         self.products: dict[str, Product] = {}  # of objectives, by the name of their logarithms
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
+        self.int8 = next(iter(self.devices.values())).int8  # of all: see `Within.check`
         self.goals = self._goals(given["objective"], given["minimize"])
         self.plan = space.plan()
         self.limits = [*self._budget_limits(), *self._text_limits()]
@@ -338,7 +339,7 @@ class Ask:
         degrees = scored
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
-        tables = Tables(devices, scored, degrees, self.predictor, self.products)
+        tables = Tables(devices, scored, degrees, self.predictor, self.products, self.int8)
         named = {name for one in self.limits for name in one.row.terms}
         named |= {name for goal in self.goals for name in goal}
         named |= {name for one in self.products.values() for name, _ in one.powers}

@@ -23,7 +23,7 @@ from ..base.record import Record
 from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .products import FACTOR, logarithm, middle
-from .tables import MEMORY, PER_KIB, Box, Device, Form, Tables, whole_box
+from .tables import MEMORY, Box, Device, Form, Tables, whole_box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Boxes:
         """Whether a condition is on the peak memory alone; its limit is kept then."""
         if set(row.terms) != {"memory_kib"} or row.sign not in ENDS_OF:
             return False
-        limit = row.limit / row.terms["memory_kib"] * PER_KIB
+        limit = row.limit / row.terms["memory_kib"] * self.tables.per_kib
         for end in ENDS_OF[row.sign if row.terms["memory_kib"] > 0 else TURNED[row.sign]]:
             strict = len(row.sign) == 1
             if end > 0:

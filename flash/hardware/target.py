@@ -204,6 +204,38 @@ class Target(Record):
         eager one. Others compile a network first, and leave such rows out."""
         return bool((self.parameters or {}).get("runs_every_row", False))
 
+    @property
+    def int8(self) -> bool:
+        """Whether networks run on it in integers of 8 bits, and are stored so: what a network takes
+        there (`Cost.peak_memory_kib`, `Cost.weights_kib`, the budgets on both) is counted as of
+        `Network.with_bits` of 8. By its parameter ``int8``."""
+        return bool((self.parameters or {}).get("int8", False))
+
+    @cached
+    def memory_budgets(self) -> dict[str, float]:
+        """What the device has for a network, as budgets that a search holds unless others are given.
+
+        ``max_memory_kib`` where the parameters have ``sram_kib``, ``max_weights_kib`` where they
+        have ``flash_kib``: less what the runtime takes of it, ``sram_taken_kib`` and
+        ``flash_taken_kib``. Empty for a target that says neither.
+        """
+        own = self.parameters or {}
+        found = {}
+        for budget, name in (("max_memory_kib", "sram"), ("max_weights_kib", "flash")):
+            if f"{name}_kib" in own:
+                found[budget] = float(own[f"{name}_kib"]) - float(own.get(f"{name}_taken_kib", 0.0))
+        return found
+
+    def without_memory_budgets(self) -> Target:
+        """Return the target without what it has for a network's values and weights: searches on it
+        hold no budgets on these unless they are given."""
+        own = {
+            name: value
+            for name, value in (self.parameters or {}).items()
+            if not name.startswith(("sram_", "flash_")) or not name.endswith("_kib")
+        }
+        return self.replace(parameters=own)
+
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
 

@@ -79,6 +79,10 @@ class Ready(Record):
             from ..hardware.tiles import refuse_several
 
             refuse_several(target, f"for method {self.method!r}")
+        if target.memory_budgets:
+            from ..solving.stored import not_held
+
+            raise not_held(target, f"method {self.method!r}")
         scored = self.judge.score == "accuracy"
         given, limits, least = read_budgets(
             costs, min_accuracy, target, scored, "predictor or an evaluator of accuracies"

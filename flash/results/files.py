@@ -119,6 +119,7 @@ CHECKS: dict[str, Check] = {
     "where": list_of(TEXT),
     "costs": maybe(table_of(NUMBER)),
     "alternatives": list_of(by(lambda value: from_dict(value))),
+    "int8": FLAG,
 }
 
 
@@ -127,6 +128,8 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     data: dict[str, Any] = {"format": FORMAT}
     for name, value in zip(result.field_names, result._values(), strict=True):
         data[name] = list(value) if isinstance(value, tuple) else value
+    if not result.int8:  # files of other targets are as they were
+        del data["int8"]
     data["trace"] = [list(step) for step in result.trace]
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)

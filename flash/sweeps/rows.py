@@ -55,9 +55,10 @@ class Chunk:
         stream.weigh(tables, job.query, self.metrics, feasible, self.objective, self.accuracy)
         self.mask: Any = feasible.view(bool)
         self._table: dict[str, Any] | None = None
-        memory = job.plan.get("memory_kib")
-        if memory is not None:
-            self.mask = self.mask & (self._stored("memory_kib") <= memory)
+        for name in STORED:
+            most = job.plan.get(name)
+            if most is not None:
+                self.mask = self.mask & (self._stored(name) <= most)
         if where is not None:
             own = {name: self._stored(name) for name in where.columns if name in STORED}
             self.mask = self.mask & where.mask(
@@ -87,14 +88,17 @@ class Chunk:
         """Return what each row's network takes on any device, in KiB."""
         import numpy as np
 
-        if name == "weights_kib":
+        weights = name == "weights_kib"
+        if weights and not self.job.int8:
             return self.metrics[Metric.PARAMS] / PER_KIB
+        parts, join = (
+            (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)
+        )
         found: Any = np.empty(len(self.index))
         for variant in np.unique(self.variants).tolist():
             some = self.variants == variant
-            peaks = self.job.peaks_of(variant)
-            own = [one[self.rows[some, c]] for c, one in enumerate(peaks)]
-            found[some] = np.maximum.reduce(own)
+            own = [one[self.rows[some, c]] for c, one in enumerate(parts(variant))]
+            found[some] = join.reduce(own)
         return found
 
     def _column(self, name: str) -> Any:

@@ -18,7 +18,7 @@ from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_any
 from ..problem.objective import least_of
-from ..solving.stored import PER_KIB
+from ..solving.stored import BYTES, PER_KIB
 from ..spaces.codec import cell_at
 from ..spaces.index import GLOBALS, digits_of
 from ..spaces.space import SearchSpace
@@ -417,9 +417,24 @@ class Job(Record):
             from ..conditional.memory import peaks_of
 
             sizes = self.problem.tables.rows[variant]
-            found = peaks_of(self.space, self.space.plan(), variant, sizes)
-            known[variant] = [one / PER_KIB for one in found]
+            found = peaks_of(self.space, self.space.plan(), variant, sizes, self.int8)
+            known[variant] = [one / (BYTES if self.int8 else PER_KIB) for one in found]
         return known[variant]
+
+    @cached
+    def int8(self) -> bool:
+        """Whether networks are stored in integers of 8 bits."""
+        return self.problem.target.int8
+
+    @cached
+    def _store(self) -> Any:
+        from ..conditional.storing import Stored
+
+        return Stored(self.space)
+
+    def weights_of(self, variant: int) -> list[Any]:
+        """Return what the weights of each cell's rows take in integers of 8 bits, in KiB."""
+        return [one / BYTES for one in self._store.bytes_of(variant)]
 
 
 def job_of(packed: bytes) -> Job:
