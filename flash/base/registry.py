@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from _thread import RLock, allocate_lock, get_ident
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, FlashError
 from .checks import hint, public, shown
 from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Plugin",
     "add",
     "all_plugins",
+    "call",
     "is_name",
     "made",
     "names",
@@ -162,6 +163,19 @@ def made(kind: str, name: str, make: Callable[[Any], Any]) -> Any:
             if entry.made is None:
                 entry.made = found
     return entry.made
+
+
+def call(kind: str, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """Return what a registered function returns; what it raises says whose it is."""
+    try:
+        return function(**options)
+    except FlashError as error:
+        error.add_note(f"in {kind} {name!r}, as it is registered")
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"{kind} {name!r}, as it is registered, raised {type(error).__name__}: {error}"
+        ) from error
 
 
 def _entry(kind: str, name: str) -> _Entry | None:

@@ -177,17 +177,12 @@ def _by_object(thing: Any, name: str | None) -> Evaluator:
 
     A class makes a new one for each search.
     """
+    from ..base import registry
     from ..base.checks import shown
     from ..errors import ArgumentTypeError
 
     if isinstance(thing, type) and issubclass(thing, Evaluator):
-        try:
-            thing = thing()
-        except TypeError as error:
-            raise ArgumentTypeError(
-                f"evaluator {name or thing.__name__!r} is a class, which must need no arguments: "
-                f"{error}"
-            ) from None
+        thing = registry.call("evaluator", name or thing.__name__, thing, {})
     if isinstance(thing, Evaluator):
         return thing
     if callable(thing):

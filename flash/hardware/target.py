@@ -527,7 +527,7 @@ def _registered(name: str) -> Target:
     from ..base import registry
 
     def make(thing: Any) -> Target:
-        target = thing if isinstance(thing, Target) else thing()
+        target = thing if isinstance(thing, Target) else registry.call("target", name, thing, {})
         if not isinstance(target, Target):
             raise ArgumentTypeError(
                 f"target {name!r}, as it is registered, must be a Target or a function that "

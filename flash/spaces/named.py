@@ -44,7 +44,7 @@ def _made(name: str, thing: Any, options: Mapping[str, Any]) -> Any:
     """Return the space that a registered thing stands for, checked."""
     space = thing
     if callable(thing) and not _is_space(thing):
-        space = thing(**options)
+        space = registry.call("space", name, thing, options)
         if not _is_space(space):
             raise ArgumentTypeError(
                 f"space {name!r}, as it is registered, must return a space, got {shown(space)} "
@@ -100,16 +100,13 @@ def space_from(data: Any) -> Any:
 
 def _read(name: str, thing: Any, data: Mapping[str, Any]) -> Any:
     """Return a registered space of options, if it is the one that the data are of."""
-    where = f"the space {name!r}"
+    where = "the space"
     options = {key: value for key, value in data.items() if key not in ("family", "space")}
     with faults(where):
         if isinstance(thing, type) and issubclass(thing, NetworkSpace):
             space: Any = thing.from_dict(data)
         else:
-            try:
-                space = _made(name, thing, options)
-            except TypeError as error:  # no such option; an ArgumentTypeError is one too
-                raise FormatError(f"{where}: {error}") from None
+            space = _made(name, thing, options)
     own = _plain(space.to_dict())
     wrong = [key for key, value in options.items() if key not in own or own[key] != _plain(value)]
     if wrong:
