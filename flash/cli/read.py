@@ -355,11 +355,15 @@ def read_any_space(args: Namespace) -> Any:
         from ..spaces.network_space import HOMES
         from ..spaces.space import SearchSpace
 
-        if args.space in HOMES:
+        known = args.space in HOMES
+        if known or not isinstance(_registered(args.space), (SearchSpace, type(None))):
+            given = [key for key in SPACE if getattr(args, key) is not None]
+            if given:
+                raise ArgumentError(
+                    f"{option(given[0])} is of the families' spaces: {args.space!r} takes none of "
+                    "these options"
+                )
             return args.space
-        found = _registered(args.space)
-        if found is not None and not isinstance(found, SearchSpace):
-            return found
     return read_space(args)
 
 
