@@ -11,7 +11,6 @@ import os
 from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
 from ..base.checks import (
-    choice,
     faults,
     flag,
     json_text,
@@ -126,7 +125,8 @@ class Target(Record):
         Parameters
         ----------
         name : str or path
-            One of `targets`, or the path of a file (told by a separator or ``.json``).
+            One of `targets` or of those registered (`flash.register`), or the path of a file (told
+            by a separator or ``.json``).
 
         Raises
         ------
@@ -145,7 +145,10 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        target = _loaded[path] = _read_shipped(path)
+        target = _read_shipped(path)
+        if target is None:
+            return _registered(path)
+        _loaded[path] = target
         return target
 
     @classmethod
@@ -514,20 +517,20 @@ def _refuse_missing(target: Target, family: str) -> None:
         )
 
 
-def _read_shipped(name: str) -> Target:
-    """Return a target that comes with flash: of its file what a search needs.
+def _read_shipped(name: str) -> Target | None:
+    """Return a target that comes with flash, or None: of its file what a search needs.
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
     from ._format import MAX_NOTES, NEEDED, check
 
     file = shipped(name + ".json")
-    also = " or the path of a .json file"
     try:
         text = read_text(file, "target")
     except (OSError, FormatError):
-        choice("target", name, targets(), also)
-        raise
+        if name in targets():
+            raise
+        return None
     # The keys of the top level begin a line after one blank; what stands deeper has more of them.
     first, *others = text.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
@@ -536,7 +539,7 @@ def _read_shipped(name: str) -> Target:
     with faults():
         fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
-        choice("target", name, targets(), also)
+        return None
 
     def late(key: str) -> Any:
         def read() -> Any:
@@ -549,6 +552,30 @@ def _read_shipped(name: str) -> Target:
         return deferred(read)
 
     return Target(**fields, **{key: late(key) for key in Target._later})
+
+
+def _registered(name: str) -> Target:
+    """Return the target that is registered by a name."""
+    from ..base import registry
+
+    def make(thing: Any) -> Target:
+        target = thing if isinstance(thing, Target) else registry.call("target", name, thing, {})
+        if not isinstance(target, Target):
+            raise ArgumentTypeError(
+                f"target {name!r}, as it is registered, must be a Target or a function that "
+                f"returns one, got {shown(target)} ({type(target).__name__})"
+            )
+        if target.name != name:
+            raise ArgumentError(
+                f"target {name!r}, as it is registered, is one whose own name is "
+                f"{target.name!r}: results would bear that"
+            )
+        return target
+
+    target: Target | None = registry.made("target", name, make)
+    if target is None:
+        raise registry.refusal("target", "target", name, targets(), " or the path of a .json file")
+    return target
 
 
 def as_target(value: Any) -> Target:

@@ -25,6 +25,7 @@ from ..base.plain import (
     within,
 )
 from ..errors import ArgumentTypeError, FormatError
+from ..spaces.named import space_from
 from .accelerator import read_accelerator
 from .consistent import agree
 from .result import SearchResult
@@ -42,23 +43,6 @@ INTERVALS = (*COSTS, "accuracy")
 MARGINS = ("unlimited", "one_percent", "per_unit")
 # from the rest: for other readers
 DERIVED = ("architecture", "index", "gap", "success", *STORED)
-
-
-def space_of(value: Any) -> Any:
-    """Return a space of either kind from plain data."""
-    from ..networks.families import FAMILIES
-    from ..spaces.network_space import HOMES, network_space
-    from ..spaces.space import SearchSpace
-
-    family = value.get("family") if isinstance(value, dict) else None
-    if family in tuple(HOMES):
-        return network_space(value)
-    try:
-        return SearchSpace.from_dict(value)
-    except FormatError as error:
-        if not isinstance(family, str) or family in FAMILIES:
-            raise
-        raise FormatError(f"{error}; pass a space of your own as space=") from None
 
 
 def _same_space(space: Any) -> Check:
@@ -86,7 +70,7 @@ def _margins(name: str, value: Any) -> dict[str, float]:
 
 
 CHECKS: dict[str, Check] = {
-    "space": by(space_of),
+    "space": by(space_from),
     "target": TEXT,
     "budgets": table_of(POSITIVE, BUDGETS),
     "status": one_of(STATUSES),
