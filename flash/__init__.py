@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .hardware._measurement import Measurement as Measurement
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.costing import Cost as Cost
+    from .hardware.layer_function import LayerTarget as LayerTarget
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
     from .hardware.target import Target as Target
@@ -90,6 +91,7 @@ _HOME = {
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
+    "LayerTarget": "hardware.layer_function",
     "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
     "MobileNetV2": "spaces.space",
@@ -137,13 +139,14 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
     "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
-    "FleetResult", "Layer", "MeasuredChoices", "Measurement", "MobileNetV2", "Network", "PNASCells",
-    "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
-    "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
-    "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet", "best_measured",
-    "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
-    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search",
-    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "FleetResult", "Layer", "LayerTarget", "MeasuredChoices", "Measurement", "MobileNetV2",
+    "Network", "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet",
+    "SearchResult", "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult",
+    "Table", "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet",
+    "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
+    "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised",
+    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
+    "__version__",
 ]  # fmt: skip
 
 
