@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .hardware._measurement import Measurement as Measurement
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.costing import Cost as Cost
+    from .hardware.layer_function import LayerTarget as LayerTarget
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
     from .hardware.target import Target as Target
@@ -104,6 +105,7 @@ _HOME = {
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
+    "LayerTarget": "hardware.layer_function",
     "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
     "MethodOption": "methods",
@@ -159,15 +161,15 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "MeasuredChoices",
-    "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace", "Option", "PNASCells",
-    "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
-    "SearchSpace", "Sensitivities", "Stage", "Supernet", "SupernetEvaluator", "SweepResult",
-    "Table", "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator", "WideResNet",
-    "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
-    "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "plugins",
-    "quantised", "register", "search", "sensitivities", "sweep", "targets", "together", "train",
-    "train_supernet", "__version__",
+    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget",
+    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace",
+    "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range",
+    "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
+    "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
+    "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities",
+    "sweep", "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

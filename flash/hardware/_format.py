@@ -26,6 +26,7 @@ REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
     *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters", "tiles"
 )  # fmt: skip
+OF_LAYERS = ("format", "name", "kind", "table", "description")  # keys of a table of layers
 NOTES = ("units", "residuals", "ablation", "provenance")
 TILE = (  # what each tile has of its own, in a target with the models of several
     *("parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals"),
@@ -72,13 +73,28 @@ def check(
     ArgumentError, ArgumentTypeError
         Where anything is not as it should be: names the key, what came and what is accepted.
     """
-    table(where, data, KEYS, REQUIRED)
+    if isinstance(data, dict) and data.get("kind") == "layers":
+        table(where, data, OF_LAYERS, OF_LAYERS[:4])
+    else:
+        table(where, data, KEYS, REQUIRED)
     if integer(f"{where}: format", data["format"], 0, 2**31) != version:
         raise FormatError(f"{where}: format must be {version}, got {data['format']}")
     name = text(f"{where}: name", data["name"], 100)
     if not name.strip() or not name.isprintable():
         raise FormatError(f"{where}: name must be printable text, got {shown(name)}")
     module = kinds[choice(f"{where}: kind", data["kind"], kinds)]
+    if hasattr(module, "check_table"):
+        found = module.check_table(f"{where}: table", data["table"])
+        return {
+            "name": name,
+            "kind": data["kind"],
+            "description": text(f"{where}: description", data.get("description", ""), MAX_TEXT),
+            "coefficients": {"default": {metric: {} for metric in found.metrics}},
+            "links": {"default": {}},
+            "sets": {},
+            "calibrated_ranges": {},
+            "table": found,
+        }
     if hasattr(module, "refuse_older"):  # before its features are found to be others
         module.refuse_older(data, where)
     if "features" in data:

@@ -211,7 +211,7 @@ def _cost(target: Target, net: Net) -> Cost:
     if lacking is not None:
         raise ArgumentError(f"net needs what target {target.name!r} lacks: {lacking}")
     model = target.model(family)
-    totals = model.total(counted.packed)
+    totals = _totals(target, family, counted)
     _, latency, energy, area, _, _ = model.metrics((*totals, 0, 0))
     modelled = target.metrics
     costs: dict[str, float | None] = {
@@ -243,6 +243,15 @@ def _cost(target: Target, net: Net) -> Cost:
         weights_kib=deferred(lambda: sum(one.weights_bytes for one in counting) / KIB),
         target=target.name,
     )
+
+
+def _totals(target: Target, family: str, counted: Charged) -> tuple[int, ...]:
+    """Return `charging.totals_of`, whose module only targets of layers load."""
+    if target.table is None:
+        return target.model(family).total(counted.packed)
+    from .charging import totals_of
+
+    return totals_of(target, family, counted)
 
 
 def _memory_later(
@@ -308,7 +317,7 @@ def flags_at(target: Target, net: Net, costs: dict[str, float | None]) -> tuple[
     than `cost` says: of one with fewer bits."""
     target = own_tile(target, net)
     family, counted = family_and_charged(net, target)
-    totals = target.model(family).total(counted.packed)
+    totals = _totals(target, family, counted)
     return flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
 
 
@@ -402,6 +411,8 @@ def _shares(
     """Return each row's share: see `Cost.by_layer`."""
     from . import KINDS
 
+    if target.table is not None:
+        return _shares_of_table(target, family, counted, costs)
     model = target.model(family)
     charges = iter(model.charge([operation for row in counted.rows for operation in row]))
     rows = [[next(charges) for _ in operations_of_row] for operations_of_row in counted.rows]
@@ -430,6 +441,35 @@ def _shares(
                 ms * lat + f_in * (ms * lat_in) + f_out * (ms * lat_out),
                 None if costs["energy_mj"] is None else energy,
                 None if costs["area_mm2"] is None else mm2 * area + per_tile * own,
+            )
+        )
+    return tuple(result)
+
+
+def _shares_of_table(
+    target: Target, family: str, counted: Charged, costs: dict[str, float | None]
+) -> tuple[LayerCost, ...]:
+    """Return the same where layers are charged as such: what a network takes beside them belongs to
+    none of them, and is shared out by their latency."""
+    from .charging import charges
+
+    model = target.model(family)
+    shares = [
+        target.costs_among(model.metrics(tuple(row))) for row in charges(target, family, counted)
+    ]
+    sums = {name: sum(one[name] for one in shares) for name in target.metrics}
+    whole = {name: value or 0.0 for name, value in costs.items()}
+    time = sums["latency_ms"]
+    result = []
+    for number, (layer, own) in enumerate(zip(counted.layers, shares, strict=True)):
+        part = own["latency_ms"] / time if time else 0.0
+        told = {name: own[name] + (whole[name] - sums[name]) * part for name in target.metrics}
+        result.append(
+            LayerCost(
+                f"{number} {_title(layer)}",
+                told["latency_ms"],
+                told.get("energy_mj"),
+                told.get("area_mm2"),
             )
         )
     return tuple(result)

@@ -181,7 +181,14 @@ def compile_problem(
         extra |= PARAMS | MACS
     wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
     try:
-        tables = compile_tables(plan, model, wanted, link, terms)
+        if target.table is None:
+            tables = compile_tables(plan, model, wanted, link, terms)
+        else:
+            from .by_layers import tables_of
+
+            tables = tables_of(space, target, model, wanted, link, terms)
+    except ArgumentError:  # layers without a cost
+        raise
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
