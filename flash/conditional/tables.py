@@ -166,7 +166,8 @@ class Tables:
         int8: bool = False,
     ) -> None:
         self.int8 = int8  # whether numbers are of 8 bits
-        self.per_kib = BYTES if int8 else PER_KIB
+        self.in_bytes = int8 or scored.problem.space.numbering is not None
+        self.per_kib = BYTES if self.in_bytes else PER_KIB
         self._store: Stored | None = None
         self.products = products or {}
         names = [name for one in self.products.values() for name, _ in one.powers]
@@ -264,11 +265,16 @@ class Tables:
         return self.peaks(variant) if device == MEMORY[0] else self.stored(variant)
 
     def stored(self, variant: int) -> list[npt.NDArray[np.float64]]:
-        """Return the bytes of each cell's rows in integers of 8 bits."""
+        """Return the bytes of each cell's weights, where they are counted in bytes."""
+        space = self.scored.problem.space
+        if space.numbering is not None:
+            from ..problem.blocks import weights_of
+
+            return weights_of(space, variant, self.int8)
         if self._store is None:
             from .storing import Stored
 
-            self._store = Stored(self.scored.problem.space)
+            self._store = Stored(space)
         return self._store.bytes_of(variant)
 
     def peaks(self, variant: int) -> list[npt.NDArray[np.float64]]:
@@ -278,7 +284,7 @@ class Tables:
 
             space = self.scored.problem.space
             self._peaks[variant] = peaks_of(
-                space, space.plan(), variant, self.sizes(variant), self.int8
+                space, variant, self.sizes(variant), self.int8
             )
         return self._peaks[variant]
 
@@ -300,7 +306,7 @@ class Tables:
         if name in ("params", "macs"):
             k = Column.PARAMS if name == "params" else Column.MACS
             return Form({(self.scored.number, k): 1.0}, 0.0, True)
-        if name == "weights_kib" and self.int8:
+        if name == "weights_kib" and self.in_bytes:
             return Form({STORED: 1.0 / BYTES}, 0.0, True)
         if name == "weights_kib":
             return Form({(self.scored.number, Column.PARAMS): 1.0 / PER_KIB}, 0.0, True)
@@ -388,7 +394,7 @@ class Tables:
         found["score"] = values[Metric.SCORE]
         found["params"], found["macs"] = values[Metric.PARAMS], values[Metric.MACS]
         found["weights_kib"] = values[Metric.PARAMS] / PER_KIB
-        if self.int8:
+        if self.in_bytes:
             parts = [own[row] for own, row in zip(self.stored(variant), rows, strict=True)]
             found["weights_kib"] = float(sum(parts)) / BYTES
         if self.remembers:

@@ -217,7 +217,9 @@ def pareto(
         if codesign or epsilon:
             raise not_held(target, "codesign" if codesign else "epsilon")
         own = {**target.memory_budgets, **own}
-    by_points = "max_memory_kib" in own or (target.int8 and "max_weights_kib" in own)
+    by_points = "max_memory_kib" in own or (
+        "max_weights_kib" in own and (target.int8 or space.numbering is not None)
+    )
     if where is not None or min_nn_degree is not None or by_points:
         from ..solving.within import UNASKED, Within
         from .within import find_within

@@ -376,10 +376,11 @@ def _run_as(net: object, target: Target | None) -> Network:
 
             return every_row(net)
         return net
-    from ..networks.cell_networks import CellNetwork
+    from ..networks.spelled import spelled_out
 
-    if isinstance(net, CellNetwork):
-        return _run_as(net.network(), target)
+    found = spelled_out(net)
+    if found is not None:
+        return _run_as(found, target)
     raise ArgumentTypeError(f"net must be an Architecture or a Network, got {type(net).__name__}")
 
 

@@ -19,6 +19,7 @@ from ..solving.options import Device, check_common, unsearched
 from ..spaces.named import registered_space
 from ..spaces.network_space import HOMES, NetworkSpace, network_space
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 from . import METHODS, module_of, options_for
 from ._journal import Journal, held
 from ._outcome import outcome
@@ -93,7 +94,7 @@ class Ready(Record):
         why = None if refuse is None else refuse(target)
         if why is not None:
             raise ArgumentError(why)
-        if target.tiles is not None and isinstance(self.space, SearchSpace):
+        if target.tiles is not None and isinstance(self.space, TabledSpace):
             from ..hardware.tiles import refuse_several
 
             refuse_several(target, f"for method {self.name!r}")

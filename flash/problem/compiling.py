@@ -73,12 +73,13 @@ def as_space(value: Any) -> SearchSpace:
 def _registered(name: str) -> SearchSpace:
     """Return the space that is registered by a name."""
     from ..base.registry import refusal
+    from ..spaces.known.homes import KNOWN
     from ..spaces.named import registered_space
 
     space = registered_space(name)
     if space is None:
-        raise refusal("space", "space", name, FAMILIES, " or the path of a .toml or .json file")
-    if not isinstance(space, SearchSpace):
+        raise refusal("space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file")
+    if not isinstance(space, TabledSpace):
         raise ArgumentError(
             f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
             "methods of other papers alone, under budgets: method='evolution'"

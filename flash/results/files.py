@@ -48,9 +48,9 @@ DERIVED = ("architecture", "index", "gap", "success", *STORED)
 def _same_space(space: Any) -> Check:
     """Return a check that plain data are those of a space, if it is one."""
     from ..spaces.network_space import NetworkSpace
-    from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
 
-    if not isinstance(space, (SearchSpace, NetworkSpace)):
+    if not isinstance(space, (TabledSpace, NetworkSpace)):
         raise ArgumentTypeError(
             f"space must be a SearchSpace or a NetworkSpace, got {shown(space)} "
             f"({type(space).__name__})"

@@ -7,8 +7,10 @@ import json
 from ..base import registry
 from ..base.checks import faults, is_list, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .known.homes import BLOCKS, KNOWN, known_space
 from .network_space import HOMES, NetworkSpace, network_space
 from .space import SearchSpace
+from .tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def family_of(thing: Any) -> str | None:
 
     None of a `SearchSpace`, which files hold whole, and of a function, which says nothing.
     """
-    if isinstance(thing, SearchSpace):
+    if isinstance(thing, TabledSpace):
         return None
     family = getattr(thing, "family", None)
     return family if isinstance(family, str) else None
@@ -37,6 +39,8 @@ def registered_space(name: str) -> Any:
     ArgumentError, ArgumentTypeError
         If what is registered makes no space.
     """
+    if name in KNOWN:
+        return known_space(name)
     return registry.made("space", name, lambda thing: _made(name, thing, {}))
 
 
@@ -85,6 +89,10 @@ def space_from(data: Any) -> Any:
         return SearchSpace.from_dict(data)
     if family in tuple(HOMES):
         return network_space(data)
+    if family in KNOWN or family == BLOCKS:
+        from .blocks.files import from_dict
+
+        return from_dict(data)
     thing = registry.registered("space", family)
     if thing is not None:
         return _read(family, thing, data)

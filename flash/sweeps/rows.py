@@ -6,7 +6,7 @@ from ..base.names import COUNTS, STORED, TERMS, Metric
 from ..problem.compiling import Problem, nn_degrees
 from ..solving.stored import PER_KIB
 from ..spaces.index import choices_at
-from ..spaces.values import columns_of
+from ..spaces.values import columns_of, columns_of_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Chunk:
     def _choices(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return those of some columns that are choices of the space."""
         space = self.job.space
+        if space.numbering is not None:
+            return columns_of_blocks(space, self.variants, self.rows, names)
         some = [name for name in names if name in space.variables]
         if not some:
             return {}
@@ -89,7 +91,7 @@ class Chunk:
         import numpy as np
 
         weights = name == "weights_kib"
-        if weights and not self.job.int8:
+        if weights and not self.job.in_bytes:
             return self.metrics[Metric.PARAMS] / PER_KIB
         parts, join = (
             (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)

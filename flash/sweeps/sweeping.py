@@ -265,7 +265,7 @@ def sweep(
     stored = {**target.memory_budgets, **stored_of((max_memory_kib, max_weights_kib))}
     budgets |= stored
     memory, weights = stored.get("max_memory_kib"), None
-    if target.int8:  # bytes that no limit on parameters tells
+    if target.int8 or space.numbering is not None:  # bytes that no limit on parameters tells
         weights = stored.get("max_weights_kib")
     else:
         limit_params(limits, stored)

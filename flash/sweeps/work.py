@@ -308,6 +308,9 @@ class Job(Record):
     def network_of(self, variant: int, rows: tuple[int, ...]) -> Network:
         """Return what tells the network of a place in the tables from all others of the space."""
         space, known = self.space, self._cells
+        if space.numbering is not None:
+            own_rows = self.problem.own_rows(variant, rows)
+            return space.numbering.network_at(variant, own_rows)
         factor, _, size = digits_of(variant, space.lengths[:GLOBALS])
         resolution, each = int(space.resolution[size]), space.variables_per_cell
         found: list[int | tuple[int, ...]] = [resolution]
@@ -404,7 +407,9 @@ class Job(Record):
     @property
     def conditions(self) -> tuple[str, ...]:
         """What conditions may name: the columns, memory and weights, and the space's choices."""
-        return (*self.columns, *STORED, *self.space.variables)
+        numbering = self.space.numbering
+        own = self.space.variables if numbering is None else tuple(numbering.told)
+        return (*self.columns, *STORED, *own)
 
     @cached
     def _peaks(self) -> dict[int, list[Any]]:
@@ -417,8 +422,8 @@ class Job(Record):
             from ..conditional.memory import peaks_of
 
             sizes = self.problem.tables.rows[variant]
-            found = peaks_of(self.space, self.space.plan(), variant, sizes, self.int8)
-            known[variant] = [one / (BYTES if self.int8 else PER_KIB) for one in found]
+            found = peaks_of(self.space, variant, sizes, self.int8)
+            known[variant] = [one / (BYTES if self.in_bytes else PER_KIB) for one in found]
         return known[variant]
 
     @cached
@@ -427,13 +432,22 @@ class Job(Record):
         return self.problem.target.int8
 
     @cached
+    def in_bytes(self) -> bool:
+        """Whether what networks take is counted in bytes, and not in numbers of 32 bits."""
+        return self.int8 or self.space.numbering is not None
+
+    @cached
     def _store(self) -> Any:
         from ..conditional.storing import Stored
 
         return Stored(self.space)
 
     def weights_of(self, variant: int) -> list[Any]:
-        """Return what the weights of each cell's rows take in integers of 8 bits, in KiB."""
+        """Return what the weights of each cell's rows take, in KiB."""
+        if self.space.numbering is not None:
+            from ..problem.blocks import weights_of
+
+            return [one / BYTES for one in weights_of(self.space, variant, self.int8)]
         return [one / BYTES for one in self._store.bytes_of(variant)]
 
 
