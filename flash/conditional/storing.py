@@ -64,8 +64,7 @@ class Stored:
         found = []
         for c in range(len(sizes)):
             weights, channels, params = (
-                self._column(variant, c, k)
-                for k in (Column.LATENCY, Column.ENERGY, Column.PARAMS)
+                self._column(variant, c, k) for k in (Column.LATENCY, Column.ENERGY, Column.PARAMS)
             )
             own = CHANNEL_BYTES * channels
             if STYLES[self.space.family][0] == "output":  # all norms are convolutions'

@@ -241,8 +241,10 @@ def pareto(
     budgets |= own
     limit_params(limits, own)
     if codesign:
+        from ..codesign.run import refuse_blocks
         from .codesign import find_codesign
 
+        refuse_blocks(space)
         return find_codesign(
             space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
             progress, started,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .network import Layer, Network
 
-__all__ = ["Memory", "memory_of", "scheduled"]
+__all__ = ["KIB", "OWN", "Memory", "memory_of", "scheduled"]
 
 KIB = 1024.0
 # Activations that are computed from their input and a function of it: a second map

@@ -368,6 +368,8 @@ class SearchResult(Record, Generic[N]):
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
+        if hasattr(self.architecture, "blocks") and hasattr(self.architecture, "space"):
+            return _plot_blocks(self, pyplot)
         if not hasattr(self.architecture, "cells"):
             raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
         from .screen import used_percent
@@ -390,6 +392,32 @@ class SearchResult(Record, Generic[N]):
         right.bar([], [], color="tab:orange", label="depth")
         right.legend()
         return figure
+
+
+def _plot_blocks(result: SearchResult[Any], pyplot: Any) -> Figure:
+    """Draw how much of each budget is used, and the channels and MACs of each block."""
+    from .screen import used_percent
+
+    net: Any = result.architecture
+    figure: Figure
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    figure.suptitle(f"{result.space.family} on {result.target}: {result.status}")
+    used = used_percent(result)
+    left.barh([label for label, _ in used], [percent for _, percent in used], color="tab:blue")
+    left.axvline(100, color="tab:red")
+    left.invert_yaxis()
+    left.set(xlabel="budget used [%]", xlim=(0, 110))
+    blocks = [one for _, one in net.named()]
+    places = range(1, len(blocks) + 1)
+    right.bar([p - 0.2 for p in places], [one.out_channels for one in blocks], 0.4)
+    right.set(xlabel="block", ylabel="channels")
+    macs = right.twinx()
+    millions = [one.network.macs / 1e6 for one in blocks]
+    macs.bar([p + 0.2 for p in places], millions, 0.4, color="tab:orange")
+    macs.set_ylabel("MACs [million]")
+    right.bar([], [], color="tab:orange", label="MACs")
+    right.legend()
+    return figure
 
 
 def result_at(
