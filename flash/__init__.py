@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .networks.weights import load_weights as load_weights
     from .precision.measured import MeasuredChoices as MeasuredChoices
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
@@ -120,6 +121,7 @@ _HOME = {
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
+    "load_weights": "networks.weights",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
@@ -142,8 +144,9 @@ __all__ = [
     "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
     "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet", "best_measured",
     "build_info", "calibrate", "calibration_design", "choose", "compare", "evaluate",
-    "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised", "search",
-    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "export_measuring", "load_weights", "measure", "nn_degree", "nn_mass", "pareto", "quantised",
+    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
+    "__version__",
 ]  # fmt: skip
 
 

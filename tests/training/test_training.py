@@ -76,7 +76,7 @@ def test_a_run_and_what_it_leaves(whole: Path) -> None:
     assert "kept in" in str(result)
     # A state_dict that was kept is the judged network's.
     module = sample.architecture.to_torch()
-    state = torch.load(whole / "weights" / "0000-0.pt", weights_only=True)
+    state = torch.load(whole / "weights" / "0000-0.npz", weights_only=True)
     module.load_state_dict(state)
     images = read("digits", None, 0.2, 0)
     mean, deviation = images.train_x.mean(dtype=np.float64), images.train_x.std(dtype=np.float64)
