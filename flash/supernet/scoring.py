@@ -65,8 +65,8 @@ class Supernet:
     ) -> None:
         import torch
 
-        from ..training.loop import layout_of
         from ..training.feeding import local, on_device
+        from ..training.loop import layout_of
         from ..training.running import MEMORY_GIB
         from .modules import build_module
 

@@ -9,6 +9,11 @@ from .results import TrainedNetwork, TrainingResult
 from .running import train
 
 __all__ = [
-    *("LoadedImages", "Recipe", "TrainedNetwork", "TrainingError", "TrainingResult"),
-    *("load_images", "train"),
+    "LoadedImages",
+    "Recipe",
+    "TrainedNetwork",
+    "TrainingError",
+    "TrainingResult",
+    "load_images",
+    "train",
 ]

@@ -167,7 +167,7 @@ def _from_files(
         train = [train[row] for row in kept]
         y, test_y = y[kept], y[rows]
     else:
-        test = [path for path, _ in other]
+        test = [path for path, _ in other or ()]
     probes = probed([*train, *test])
     return ImageFiles(
         tuple(train), y, tuple(test), test_y, classes, found.name, found.augment,
@@ -182,19 +182,19 @@ def _from_arrays(found: _Opened, test: Any, test_fraction: float, seed: int) -> 
     x, labels = found.pair
     if test is None:
         test = found.judged
-    if test is not None:
-        test_x, judged = test
-        if test_x.shape[1:] != x.shape[1:] or test_x.dtype != x.dtype:
-            raise ArgumentError(
-                f"test must have images like those of dataset, {x.shape[1:]} of {x.dtype}, "
-                f"got {test_x.shape[1:]} of {test_x.dtype}"
-            )
-        y, test_y, classes, names = as_classes("dataset", labels, judged)
-    else:
+    if test is None:
         y, _, classes, names = as_classes("dataset", labels, None)
         kept, rows = _split(y, classes, test_fraction, seed)
-        x, y, test_x, test_y = x[kept], y[kept], x[rows], y[rows]
-    return Images(x, y, test_x, test_y, classes, found.name, found.augment, names)
+        return Images(x[kept], y[kept], x[rows], y[rows], classes, found.name, found.augment, names)
+    test_x, judged = test
+    if test_x.shape[1:] != x.shape[1:] or test_x.dtype != x.dtype:
+        raise ArgumentError(
+            f"test must have images like those of dataset, {x.shape[1:]} of {x.dtype}, "
+            f"got {test_x.shape[1:]} of {test_x.dtype}"
+        )
+    y, test_y, classes, names = as_classes("dataset", labels, judged)
+    test_labels: Any = test_y
+    return Images(x, y, test_x, test_labels, classes, found.name, found.augment, names)
 
 
 def _split(y: Array, classes: int, fraction: float, seed: int) -> tuple[Array, Array]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 
+from .pixels import centred
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,13 +115,13 @@ class Feed:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            ahead = None
-            for one in [*chosen, None]:
-                waiting, ahead = ahead, (
-                    None if one is None else pool.submit(self.rows.take, self._numbers(one))
-                )
-                if waiting is not None:
-                    yield self._made(waiting.result())
+            waiting: list[Any] = []
+            for one in chosen:
+                waiting.append(pool.submit(self.rows.take, self._numbers(one)))
+                if len(waiting) > 1:
+                    yield self._made(waiting.pop(0).result())
+            for last in waiting:
+                yield self._made(last.result())
 
     def _numbers(self, chosen: Any) -> Array:
         import numpy as np
@@ -180,12 +182,7 @@ def prepared(images: Any, shape: Shape, view: dict[str, Any]) -> Any:
 
 def _cropped(images: Any, height: int, width: int) -> Any:
     """Return the largest centred part of images that has the proportions of height and width."""
-    have_height, have_width = images.shape[2:]
-    if have_height * width == have_width * height:
-        return images
-    own_height = min(have_height, max(1, round(have_width * height / width)))
-    own_width = min(have_width, max(1, round(have_height * width / height)))
-    top, left = (have_height - own_height) // 2, (have_width - own_width) // 2
+    top, left, own_height, own_width = centred(*images.shape[2:], height, width)
     return images[:, :, top : top + own_height, left : left + own_width]
 
 

@@ -120,7 +120,7 @@ class Images(Record):
 
 
 class ImageFiles(Record):
-    """Images to train on and images to judge by, as files, decoded for each input that is asked for.
+    """Images to train on and images to judge by, as files, decoded for each input asked for.
 
     Parameters
     ----------
@@ -253,9 +253,7 @@ class ImageFiles(Record):
             write_text_atomic(os.path.join(folder, "files.json"), json.dumps(paths_))
         return {"views": views}
 
-    def _write(
-        self, path: str, paths: Sequence[str], shape: Shape, count: _Counts | None
-    ) -> None:
+    def _write(self, path: str, paths: Sequence[str], shape: Shape, count: _Counts | None) -> None:
         """Write images as one .npy file, one after another: a full disk is an OSError."""
         import numpy as np
 

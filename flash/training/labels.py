@@ -61,20 +61,22 @@ def as_classes(
     if train.dtype.kind == "U":
         names = class_names([str(one) for one in train])
         if len(names) < 2:
-            raise ArgumentError(f"{what} must have at least two classes, got label {names[0]!r} only")
-        number = {name: at for at, name in enumerate(names)}
-        parts = []
-        for y in (train, test):
-            strange = [] if y is None else sorted({str(one) for one in y} - set(number))
-            if strange:
-                raise ArgumentError(
-                    f"test must have labels of the {len(names)} classes of {what} "
-                    f"({told(names)}), got {told(strange)}"
-                )
-            parts.append(
-                None if y is None else np.array([number[str(one)] for one in y], dtype=np.int64)
+            raise ArgumentError(
+                f"{what} must have at least two classes, got label {names[0]!r} only"
             )
-        return parts[0], parts[1], len(names), tuple(names)
+        number = {name: at for at, name in enumerate(names)}
+        strange = [] if test is None else sorted({str(one) for one in test} - set(number))
+        if strange:
+            raise ArgumentError(
+                f"test must have labels of the {len(names)} classes of {what} "
+                f"({told(names)}), got {told(strange)}"
+            )
+
+        def numbered(y: Array) -> Array:
+            return np.array([number[str(one)] for one in y], dtype=np.int64)
+
+        judged = None if test is None else numbered(test)
+        return numbered(train), judged, len(names), tuple(names)
     classes = _numbered(what, train)
     if test is not None and test.dtype.kind == "U":
         raise ArgumentError(

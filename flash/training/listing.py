@@ -134,8 +134,7 @@ def _table(what: str, path: str, name: str) -> Listed:
         part = split.lower() or "train"
         if part not in (*TRAIN, *TEST):
             raise FormatError(
-                f"{where} must have a split of {', '.join((*TRAIN, *TEST))}, or none, "
-                f"got {split!r}"
+                f"{where} must have a split of {', '.join((*TRAIN, *TEST))}, or none, got {split!r}"
             )
         parts.setdefault("train" if part in TRAIN else part, []).append((file, label))
     test = next((one for one in TEST if one in parts), None)
@@ -172,7 +171,9 @@ def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
     except csv.Error as error:
         raise FormatError(f"{path}, line {reader.line_num}: {error}") from None
     if titles is None:
-        raise FormatError(f"{path} must have the columns path, label and perhaps split, it is empty")
+        raise FormatError(
+            f"{path} must have the columns path, label and perhaps split, it is empty"
+        )
 
 
 def _check_titles(path: str, titles: list[str]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     A = TypeVar("A")
     B = TypeVar("B")
 
-__all__ = ["ENDINGS", "MODES", "Probe", "decoded", "in_threads", "pixels_of", "probed"]
+__all__ = ["ENDINGS", "MODES", "Probe", "centred", "decoded", "in_threads", "pixels_of", "probed"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> how Pillow names them
@@ -145,12 +145,21 @@ def pixels_of(image: Any, shape: Shape) -> Pixels:
     whole = in_mode(ImageOps.exif_transpose(image), MODES[channels])
     if whole.size != (width, height):
         have_width, have_height = whole.size
-        scale = min(have_height / height, have_width / width)
-        left, top = (have_width - width * scale) / 2, (have_height - height * scale) / 2
-        box = (left, top, left + width * scale, top + height * scale)
-        whole = whole.resize((width, height), pillow().Resampling.BILINEAR, box=box)
+        top, left, own_height, own_width = centred(have_height, have_width, height, width)
+        if (own_height, own_width) != (have_height, have_width):
+            whole = whole.crop((left, top, left + own_width, top + own_height))
+        whole = whole.resize((width, height), pillow().Resampling.BILINEAR)
     found = np.asarray(whole)
     return found[None] if channels == 1 else np.ascontiguousarray(found.transpose(2, 0, 1))
+
+
+def centred(
+    have_height: int, have_width: int, height: int, width: int
+) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of the largest centred part of these proportions."""
+    own_height = min(have_height, max(1, round(have_width * height / width)))
+    own_width = min(have_width, max(1, round(have_height * width / height)))
+    return (have_height - own_height) // 2, (have_width - own_width) // 2, own_height, own_width
 
 
 def in_mode(image: Any, mode: str) -> Any:

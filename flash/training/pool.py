@@ -101,9 +101,7 @@ def run_jobs_in(
             future.cancel()
 
 
-def run_jobs_here(
-    jobs: list[dict[str, Any]], common: dict[str, Any]
-) -> Generator[dict[str, Any]]:
+def run_jobs_here(jobs: list[dict[str, Any]], common: dict[str, Any]) -> Generator[dict[str, Any]]:
     """Train jobs one after another in this process, and yield an event as each is finished.
 
     Raises

@@ -127,7 +127,8 @@ class TrainingResult(Record):
         if not self.samples:
             raise ArgumentError(f"there is no best: nothing is finished in {self.folder!r}")
         found = best_of({"at": at, **vars(one)} for at, one in enumerate(self.samples))
-        return self.samples[found["at"]]
+        at: int = found["at"]
+        return self.samples[at]
 
     def weights(self, index: int | None = None, repeat: int | None = None) -> str:
         """Return the path of the weights that were kept of a network.
@@ -144,11 +145,9 @@ class TrainingResult(Record):
         """
         from .ledger import weights_name
 
-        one = self._sample(index, repeat)
+        one = self.sample(index, repeat)
         for best in (False, True):
-            path = os.path.join(
-                self.folder, "weights", weights_name(one.index, one.repeat, best)
-            )
+            path = os.path.join(self.folder, "weights", weights_name(one.index, one.repeat, best))
             if os.path.exists(path):
                 return path
         raise ArgumentError(
@@ -173,9 +172,41 @@ class TrainingResult(Record):
         from ..networks.weights import load_weights
 
         path = self.weights(index, repeat)
-        return load_weights(self._sample(index, repeat).architecture.to_torch(), path)
+        return load_weights(self.sample(index, repeat).architecture.to_torch(), path)
 
-    def _sample(self, index: int | None, repeat: int | None) -> TrainedNetwork:
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        index: int | None = None,
+        repeat: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Write a network with its trained weights as an ONNX file: see `Architecture.to_onnx`.
+
+        Parameters
+        ----------
+        path : path
+        index, repeat : int, optional
+            As for `weights`: usually the best.
+        **options
+            ``opset`` and ``batch``.
+
+        Raises
+        ------
+        ArgumentError
+            If its weights were not kept.
+        """
+        network = self.sample(index, repeat).architecture
+        network.to_onnx(path, module=self.to_torch(index, repeat), **options)
+
+    def sample(self, index: int | None = None, repeat: int | None = None) -> TrainedNetwork:
+        """Return one training: of a network its first, of none named `best`.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not finished.
+        """
         if index is None and repeat is None:
             return self.best
         at = integer("index", self.best.index if index is None else index, 0)
@@ -231,6 +262,8 @@ class TrainingResult(Record):
         return page(self._parts())
 
     def _parts(self) -> list[Part]:
+        from contextlib import suppress
+
         from ..networks.degree import nn_degree
         from ..results.screen import duration
 
@@ -253,6 +286,8 @@ class TrainingResult(Record):
             f"{len(self.samples)} trainings, {spent} in all, kept in {self.folder}"
             + ("" if noise is None else f"; noise of accuracy {100 * noise:.2f} points")
         )
+        with suppress(ArgumentError):  # they were not kept, or nothing is finished
+            lines.append(f"weights of the best: {self.weights()}")
         return lines
 
 
@@ -273,6 +308,11 @@ def best_of(lines: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
 
     def order(line: Mapping[str, Any]) -> tuple[float, float, int, int]:
         loss = line["loss"]
-        return -line["accuracy"], float("inf") if loss is None else loss, line["index"], line["repeat"]
+        return (
+            -line["accuracy"],
+            float("inf") if loss is None else loss,
+            line["index"],
+            line["repeat"],
+        )
 
     return min(lines, key=order)

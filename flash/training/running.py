@@ -167,7 +167,9 @@ def train(
     flag("progress", progress)
     flag("resume", resume)
     if not isinstance(keep_weights, bool) and not _is_best(keep_weights):
-        raise ArgumentError(f"keep_weights must be False, True or 'best', got {shown(keep_weights)}")
+        raise ArgumentError(
+            f"keep_weights must be False, True or 'best', got {shown(keep_weights)}"
+        )
     limit = int(number("memory_gib", memory_gib, 0.0, 1 << 20) * (1 << 30))
     if workers is not None:
         workers = integer("workers", workers, 1, MAX_WORKERS)
@@ -335,7 +337,9 @@ class Run:
         ]
         best = best_of(asked)
         index, repeat = best["index"], best["repeat"]
-        if not any(os.path.exists(self.ledger.weights(index, repeat, one)) for one in (0, 1)):
+        if not any(
+            os.path.exists(self.ledger.weights(index, repeat, one)) for one in (False, True)
+        ):
             jobs = [self.job(key, index, repeat, seed, "best")]
             self.go(jobs, pool, limit, len(self.networks) * repeats)
         self.ledger.keep_best(index, repeat)
