@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .networks.weights import load_weights as load_weights
     from .precision.measured import MeasuredChoices as MeasuredChoices
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
@@ -142,6 +143,7 @@ _HOME = {
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
+    "load_weights": "networks.weights",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
@@ -167,9 +169,9 @@ __all__ = [
     "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
     "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
     "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
-    "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities",
-    "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "load_weights",
+    "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search",
+    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

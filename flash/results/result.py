@@ -324,15 +324,25 @@ class SearchResult(Record, Generic[N]):
 
         return cls.from_dict(parsed(source, "the result file"), space)
 
-    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+    def to_torch(
+        self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
+    ) -> torch.nn.Module:
         """Return the network found as a torch module: see `Architecture.to_torch`.
+
+        With `weights`, a file that `flash.train` kept, it is the trained one.
 
         Raises
         ------
         ArgumentError
             If no network was found.
         """
-        return self._found("to_torch()").to_torch(seed=seed)
+        found = self._found("to_torch()")
+        module = found.to_torch(seed=seed)
+        if weights is not None:
+            from ..networks.weights import load_weights
+
+            load_weights(module, weights)
+        return module
 
     def to_onnx(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the network found as an ONNX file: see `Architecture.to_onnx`, for options too.
@@ -342,6 +352,8 @@ class SearchResult(Record, Generic[N]):
         ArgumentError
             If no network was found.
         """
+        if options.get("weights") is not None and options.get("module") is None:
+            options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
     def _found(self, what: str) -> Architecture | CellNetwork:
