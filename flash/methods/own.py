@@ -175,7 +175,6 @@ def _keywords(name: str, function: Any) -> dict[str, Any]:
 
 def _option(method: str, name: str, given: Any) -> Option:
     if isinstance(given, Option):
-        given.check(f"method {method!r}: the default of option {name!r}", given.default)
         return given
     if isinstance(given, (bool, int, float, str)):
         return Option(given)
