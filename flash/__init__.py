@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
+    from .problem.layer_harness import layer_harness as layer_harness
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.bypass import BypassSpace as BypassSpace
@@ -122,6 +123,7 @@ _HOME = {
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
+    "layer_harness": "problem.layer_harness",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
@@ -144,9 +146,9 @@ __all__ = [
     "SearchResult", "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult",
     "Table", "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet",
     "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
-    "evaluate", "export_measuring", "measure", "nn_degree", "nn_mass", "pareto", "quantised",
-    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
-    "__version__",
+    "evaluate", "export_measuring", "layer_harness", "measure", "nn_degree", "nn_mass", "pareto",
+    "quantised", "search", "sensitivities", "sweep", "targets", "together", "train",
+    "train_supernet", "__version__",
 ]  # fmt: skip
 
 
