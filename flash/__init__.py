@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .problem.compiling import Problem as Problem
     from .registering import plugins as plugins
     from .registering import register as register
+    from .problem.layer_harness import layer_harness as layer_harness
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork
@@ -143,6 +144,7 @@ _HOME = {
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
+    "layer_harness": "problem.layer_harness",
     "load_weights": "networks.weights",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
@@ -169,9 +171,10 @@ __all__ = [
     "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
     "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
     "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "load_weights",
-    "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search",
-    "sensitivities", "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "layer_harness",
+    "load_weights", "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register",
+    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
+    "__version__",
 ]  # fmt: skip
 
 

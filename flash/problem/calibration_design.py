@@ -73,6 +73,11 @@ def calibration_design(
     Plan. Inference 26, 1990).
     """
     found, model = as_space(space), as_target(target)
+    if model.table is not None:
+        raise ArgumentError(
+            f"target must have coefficients to fit, got {model.name!r}, which charges layers one "
+            "by one: space.sample() draws networks for Target.fitted"
+        )
     n = integer("n", n, 1, MOST)
     indices = [int(index) for index in found.sample_indices(max(POOL, 2 * n), seed)]
     if len(indices) <= n:
