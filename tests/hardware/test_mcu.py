@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hardware.test_features import charged
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hardware.test_features import charged
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError

@@ -43,7 +43,7 @@ def test_names() -> None:
         ("rrram", ArgumentError, "did you mean 'rram'"),
         ("RRAM", ArgumentError, "did you mean 'rram'"),
         ("", ArgumentError, "target must be one of .*'cpu-x86', "),
-        (None, ArgumentTypeError, r"must be a name \(.*cpu-x86, .*, rram, .*\), a path or a Target"),
+        (None, ArgumentTypeError, r"must be a name \(.*cpu-x86, .*, rram, .*\), a path or a T"),
         (3, ArgumentTypeError, "got 3"),
         (["rram"], ArgumentTypeError, "target must be a name"),
     ],
