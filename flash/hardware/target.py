@@ -313,7 +313,7 @@ class Target(Record):
 
     @cached
     def memory_budgets(self) -> dict[str, float]:
-        """What the device has for a network, as budgets that a search holds unless others are given.
+        """What the device has for a network: budgets that a search holds unless others are given.
 
         ``max_memory_kib`` where the parameters have ``sram_kib``, ``max_weights_kib`` where they
         have ``flash_kib``: less what the runtime takes of it, ``sram_taken_kib`` and
