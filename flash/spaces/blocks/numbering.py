@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Layout", "Numbering", "Spot"]
 
 MERGED = 20_000  # rows of a stage that is one cell by default
+DEEP = 12  # cells of the largest network that the families' solver takes
 JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so few cells are left
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
@@ -349,6 +350,11 @@ class Numbering:
             )
         self.layouts: tuple[Layout, ...] = tuple(found)
         self.size: int = first
+
+    @cached
+    def is_deep(self) -> bool:
+        """Whether networks have more cells than the families' solver is at its best with."""
+        return max(len(one.cells) for one in self.layouts) > DEEP
 
     def _cells_of(self, digits: Row) -> tuple[Shape, tuple[Cell, ...]]:
         chosen = {
