@@ -123,6 +123,9 @@ def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
             if all(layer.kind != "concat" for layer in fragment.network.layers):
                 module.flash_cell = cell  # type: ignore[assignment]
             found.add_module(name, module)
+        for module in found:
+            if hasattr(module, "flash_joined"):  # where weights are another block's
+                module.flash_joined(found)
         found.architecture = net  # type: ignore[assignment]
         return found
 
