@@ -298,7 +298,7 @@ def _group(
     given: Any, options: Mapping[str, Sequence[str]], numbered: Sequence[str], row: int
 ) -> str:
     """Return a group by its name, or by its number among those that have a choice."""
-    name = _text(given)
+    name = _text(given) or ("0" if _is_zero(given) else str(given))
     if name in options:
         return name
     if name.isdigit() and int(name) < len(numbered):
@@ -323,6 +323,13 @@ def _text(value: Any) -> str:
     if number == 0:
         return ""
     return repr(number) if number % 1 else str(int(number))
+
+
+def _is_zero(value: Any) -> bool:
+    try:
+        return float(value) == 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _number(name: str, value: Any, row: int) -> float:

@@ -102,6 +102,7 @@ def ViT(
     head_dim = integer("head_dim", head_dim, 1, 1 << 16)
     patch = integer("patch", patch, 1, 1 << 12)
     several = isinstance(input, list) and all(is_list(one) for one in input)
+    input = [tuple(one) for one in input] if several else tuple(input) if is_list(input) else input
     for one in input if several else [input]:
         if not is_list(one) or len(one) != 3:
             raise ArgumentError(f"input must be (channels, height, width), got {shown(one)}")
