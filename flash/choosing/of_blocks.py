@@ -45,11 +45,11 @@ def choices_of(space: BlockSpace, target: Target | str | None, scores: Any) -> C
     """Return a space's choices as a problem: see `BlockSpace.choices`."""
     layouts = space.numbering.layouts
     if len(layouts) > 1:
-        names = ", ".join(one.name for one in space.numbering.globals)
+        chosen = ", ".join(one.name for one in space.numbering.globals)
         raise ArgumentError(
-            f"{space.name} has choices that hold for the whole network, of which a problem of choices "
-            f"has none: give each of them one value ({names}); cell='stage' keeps a stage's width and "
-            "repeats within the stage"
+            f"{space.name} has choices that hold for the whole network, of which a problem of "
+            f"choices has none: give each of them one value ({chosen}); cell='stage' keeps a stage's "
+            "width and repeats within the stage"
         )
     target = _target(target)
     columns: dict[str, list[Floats]] = {}
@@ -143,9 +143,7 @@ def _no_sums(target: Target) -> ArgumentError:
     )
 
 
-def _numbers(
-    space: BlockSpace, target: Target | None, place: int, cell: Cell
-) -> dict[str, Floats]:
+def _numbers(space: BlockSpace, target: Target | None, place: int, cell: Cell) -> dict[str, Floats]:
     """Return each metric of a cell's table rows."""
     counted = rows_counted(space, 0, place)
     found = {name: counted[:, AT[name]] for name in ("params", "macs")}
@@ -193,7 +191,7 @@ def _further(space: BlockSpace, name: str) -> Floats:
         one = context.fragment
         option = one.variant.option
         function = (option.metrics or {}).get(name) if option is not None else None
-        value = 0.0
+        value: Any = 0.0
         if option is not None and function is not None:
             keywords = dict(one.variant.keywords)
             if option.shape:
@@ -246,7 +244,10 @@ def _scores(
         place = places.get((group, label, asked))
         if place is None:
             what = " ".join(
-                [*([label] if label else []), *(f"{k} {v}" for k, v in zip(told, asked, strict=True))]
+                [
+                    *([label] if label else []),
+                    *(f"{k} {v}" for k, v in zip(told, asked, strict=True)),
+                ]
             )
             raise ArgumentError(
                 f"scores, row {row}: {GROUP} {shown(group)} has no option {shown(what)}"
@@ -285,8 +286,8 @@ def _places(
             if key in found and len(options[group]) > 1:
                 if not named:
                     raise ArgumentError(
-                        f"scores must have a column {shown(OPTION)}: {', '.join(told)} alone do not "
-                        f"tell {shown(label)} from {shown(facts[found[key]][1])}"
+                        f"scores must have a column {shown(OPTION)}: {', '.join(told)} alone do "
+                        f"not tell {shown(label)} from {shown(facts[found[key]][1])}"
                     )
                 found[key] = -1  # what several options are called
                 continue
@@ -305,8 +306,8 @@ def _group(
         return numbered[int(name)]
     raise ArgumentError(
         f"scores, row {row}: there is no {GROUP} {shown(given)}{hint(name, options)}; accepted are "
-        f"{', '.join(list(options)[:3])}, ... and numbers from 0 to {len(numbered) - 1} of those that "
-        "have a choice"
+        f"{', '.join(list(options)[:3])}, ... and numbers from 0 to {len(numbered) - 1} of those "
+        "that have a choice"
     )
 
 

@@ -30,24 +30,22 @@ def latency_of(problem: Any, net: flash.BlockNetwork) -> float:
 
 def mixer(in_channels: int, out_channels: int, stride: int, *, wide: Any = (1, 2)) -> list[Any]:
     """Rows of a block on tokens with an addition around it."""
-    rows = {"in_channels": in_channels, "height": POSITIONS}
+    wider = wide * out_channels
     return [
         {"kind": "norm", "mode": "layer", "extra_params": 2 * in_channels, "inputs": [-1]},
-        {"kind": "linear", "out_channels": wide * out_channels, **rows},
-        {
-            **{"kind": "linear", "in_channels": wide * out_channels, "height": POSITIONS},
-            "out_channels": out_channels,
-        },
+        linear(in_channels, wider),
+        linear(wider, out_channels),
         {"kind": "add", "inputs": [2, -1]},
     ]
 
 
+def linear(into: int, out: int) -> dict[str, Any]:
+    return {"kind": "linear", "in_channels": into, "out_channels": out, "height": POSITIONS}
+
+
 def first(in_channels: int, out_channels: int, stride: int) -> list[Any]:
     return [
-        {
-            **{"kind": "norm", "mode": "layer", "extra_params": 2 * in_channels},
-            "inputs": [-1],
-        },
+        {"kind": "norm", "mode": "layer", "extra_params": 2 * in_channels, "inputs": [-1]},
         {"kind": "move", "mode": "slice", "size": (1, 1)},
         {"kind": "linear", "in_channels": in_channels, "out_channels": out_channels, "bias": True},
     ]

@@ -286,6 +286,7 @@ def joined(
     names = Layer.field_names
     for network, cell in parts:
         first = len(layers)
+        handed = layers[end].shape_out if end >= 0 else None
         whole &= network.counted is None
         for layer in network.layers:
             fields = {name: getattr(layer, name) for name in names}
@@ -293,9 +294,8 @@ def joined(
                 [end if row < 0 else row + first for row in layer.inputs or ()]
             )
             fields["cell"] = None if layer.kind == "concat" else cell
-            # a map that was handed on as tokens is read as such
-            if end >= 0 and layers[end].shape_out != network.input_shape and -1 in layer.inputs:
-                fields["reshaped"] = True
+            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
+                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
             layers.append(Layer.known(**fields))
         end = len(layers) - 1
     if whole and bits == 32:

@@ -62,10 +62,11 @@ class Option(Record):
                     f"{name} of an option must be a function of (in_channels, out_channels, stride), "
                     f"got {shown(given)} ({type(given).__name__})"
                 )
-        for name, one in dict(self.metrics or {}).items():
-            if not callable(one):
+        further: dict[str, Any] = dict(self.metrics or {})
+        for name, function in further.items():
+            if not callable(function):
                 raise ArgumentTypeError(
-                    f"metrics of an option must be functions, got {shown(one)} for {shown(name)}"
+                    f"metrics of an option must be functions, got {shown(function)} for {shown(name)}"
                 )
         found = _declared(self.build)
         given = self.choices

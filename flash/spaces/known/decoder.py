@@ -8,7 +8,7 @@ RMS norms, rotary positions, grouped queries, a gated SiLU as the feed-forward p
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, hint, integer, real, shown
+from ...base.checks import choice, flag, hint, integer, is_list, real, shown
 from ...base.record import Record
 from ...errors import ArgumentError, ArgumentTypeError
 from ..blocks.options import Option, listed
@@ -58,7 +58,7 @@ def Decoder(
     kv_heads: int | Sequence[int] | None = None,
     ffn: float | Sequence[float] = FRACTIONS,
     skip: str | Sequence[str] = SKIPS,
-    sequence: int = 512,
+    sequence: int | Sequence[int] = 512,
     context: int | None = None,
     sequences: int = 1,
     bits: int = 16,
@@ -127,7 +127,8 @@ def Decoder(
     skips = (skip,) if isinstance(skip, str) else tuple(skip)
     for part in skips:
         choice("skip", part, SKIPS)
-    lengths = list(sequence) if isinstance(sequence, (list, tuple)) else [sequence]
+    asked: Any = sequence
+    lengths = list(asked) if is_list(asked) else [asked]
     lengths = [integer("sequence", one, 1, 1 << 20) for one in lengths]
     if not lengths:
         raise ArgumentError("sequence must have at least one choice, got none")
@@ -196,8 +197,8 @@ def _config(parent: Any, numbers: Mapping[str, Any]) -> dict[str, Any]:
     for name in numbers:
         if name not in _KEYS and name != "attention_bias":
             raise ArgumentTypeError(
-                f"got an unexpected argument {shown(name)}{hint(name, _KEYS)}; numbers of the parent "
-                f"are {', '.join(_KEYS)}"
+                f"got an unexpected argument {shown(name)}{hint(name, _KEYS)}; numbers of the "
+                f"parent are {', '.join(_KEYS)}"
             )
     if isinstance(parent, str):
         choice("parent", parent, PARENTS)
@@ -300,7 +301,7 @@ class CacheKib(Record):
 
 
 class DecoderLayer(Record):
-    """A layer: rows or a module of it; without attention or feed-forward part where there is none."""
+    """A layer: rows or a module of it, without attention or feed-forward part where one is 0."""
 
     heads: int
     head_dim: int
@@ -382,9 +383,7 @@ class _Rows:
             size=(tokens, size), reads=count,
         )  # fmt: skip
         one = add("scale", [source], all_, all_, mode="mul", reads=count + angles)
-        other = add(
-            "scale", [turned], heads, heads, width=size, mode="mul", reads=count + angles
-        )
+        other = add("scale", [turned], heads, heads, width=size, mode="mul", reads=count + angles)
         return add("add", [one, other], all_, all_, reshaped=True, reads=2 * count)
 
     def feed_forward(self, source: int, width: int) -> int:

@@ -112,7 +112,7 @@ def ViT(
     layer: dict[str, Any] = {"heads": counts, "mlp_ratio": ratios}
     if head_dim != HEAD_DIM:
         layer["head_dim"] = head_dim
-    origin = {"size": size} if size != "tiny" else {}
+    origin: dict[str, Any] = {"size": size} if size != "tiny" else {}
     origin |= {name: one for name, one in given.items() if one is not None}
     for name, own, usually in (
         ("head_dim", head_dim, HEAD_DIM), ("patch", patch, PATCH), ("input", input, (3, 224, 224)),

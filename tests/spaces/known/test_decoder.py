@@ -10,8 +10,8 @@ import flash
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.spaces.known.decoder import PARENTS, Decoder
 
-# Params of the models that transformers 5.23.0 builds of these configs, and MACs for 512 tokens that
-# `Network.from_torch` reads of them (of one and two layers, the second counted on).
+# Params of the models that transformers 5.23.0 builds of these configs, and MACs for 512 tokens
+# that `Network.from_torch` reads of them (of one and two layers, the second counted on).
 PUBLIC = {
     "mobilellm-125m": (124_635_456, 72_855_060_480),
     "smollm-135m": (134_515_008, 77_913_391_104),
@@ -193,9 +193,10 @@ def test_configs_of_transformers_are_read() -> None:
     own = uncut(Decoder(config))
     plain = uncut(Decoder(SMALL, tie_word_embeddings=True, bias="qkv"))
     assert own.params == plain.params
-    assert uncut(Decoder({**SMALL, "attention_bias": True})).params == uncut(
-        Decoder(SMALL, bias="all")
-    ).params
+    assert (
+        uncut(Decoder({**SMALL, "attention_bias": True})).params
+        == uncut(Decoder(SMALL, bias="all")).params
+    )
     without = {name: value for name, value in SMALL.items() if name != "num_key_value_heads"}
     assert Decoder(without).choices_of("block_layers_0")[0] == "layer kv_heads 4 width 160"
 

@@ -13,7 +13,7 @@ from flash.spaces.known.vit import SIZES, ViT
 
 CPU = flash.Target.load("cpu-x86")
 
-# params and MACs of the modules of torchvision 0.29 and timm 1.0.31, as they count themselves and as
+# params and MACs of the modules of torchvision 0.29 and timm 1.0.31, counted by themselves and by
 # `Network.from_torch` reads them; DeiT-Ti and DeiT-S are timm's of the same shape.
 PUBLIC = {
     "vit_tiny_patch16_224": ({"embed": 192, "heads": 3, "depth": 12}, 5_717_416, 1_253_683_200),
@@ -111,7 +111,11 @@ def test_what_is_wrong_is_named(options: dict[str, Any], told: str) -> None:
 
 
 def test_plain_data_make_the_space_again() -> None:
-    for space in (ViT(), ViT("small", heads=[5, 6], patch=32), ViT(input=[(3, 96, 96), (3, 32, 32)])):
+    for space in (
+        ViT(),
+        ViT("small", heads=[5, 6], patch=32),
+        ViT(input=[(3, 96, 96), (3, 32, 32)]),
+    ):
         again = flash.BlockSpace.from_dict(space.to_dict())
         assert again == space
         assert again.size == space.size
