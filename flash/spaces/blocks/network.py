@@ -50,7 +50,8 @@ class BlockNetwork(Record):
                 from ...base.checks import hint
 
                 raise ArgumentError(
-                    f"choices: {self.space.family} has no variable {name!r}{hint(name, names)}; it has "
+                    f"choices: {self.space.family} has no variable {name!r}{hint(name, names)}; it "
+                    f"has "
                     f"{', '.join(names)}"
                 )
             row[names.index(name)] = value
@@ -143,8 +144,8 @@ class BlockNetwork(Record):
         Returns
         -------
         torch.nn.Module
-            A Sequential of the options' modules, named by stage and place: "body_0". Where an option
-            tells layer rows alone, a module of the rows: see `Network.to_torch`.
+            A Sequential of the options' modules, named by stage and place: "body_0". Where an
+            option tells layer rows alone, a module of the rows: see `Network.to_torch`.
 
         Raises
         ------

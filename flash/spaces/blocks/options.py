@@ -25,10 +25,11 @@ class Option(Record):
     Parameters
     ----------
     build : callable
-        ``build(in_channels, out_channels, stride, **choices)`` gives a torch module, a list of layer
-        rows (dictionaries as `Network.from_layers` takes) or a `Network`. Parameters that can only be
-        given by name and whose default is a tuple, a list or a `Range` are choices of the option:
-        ``def mb(in_channels, out_channels, stride, *, kernel=(3, 5, 7), expansion=(3, 6))``.
+        ``build(in_channels, out_channels, stride, **choices)`` gives a torch module, a list of
+        layer rows (dictionaries as `Network.from_layers` takes) or a `Network`. Parameters that can
+        only be given by name and whose default is a tuple, a list or a `Range` are choices of the
+        option: ``def mb(in_channels, out_channels, stride, *, kernel=(3, 5, 7), expansion=(3,
+        6))``.
     module : callable, optional
         The same as a torch module, where `build` gives rows: what `to_torch` makes networks of.
         Without it modules are made of the rows.
@@ -36,8 +37,8 @@ class Option(Record):
         Choices by the names of parameters, instead of those that the function declares, or besides:
         ``{"kernel": (3, 5)}``.
     shape : bool, default False
-        Whether the functions are also given ``shape=``, what they read without the batch: (channels,
-        height, width), or (tokens, features).
+        Whether the functions are also given ``shape=``, what they read without the batch:
+        (channels, height, width), or (tokens, features).
     metrics : dict of str to function, optional
         What else a block adds to a network, by name: numbers that add up, such as a cache. Each
         function takes what `build` takes. `BlockSpace.choices` has them as metrics.
@@ -59,14 +60,16 @@ class Option(Record):
             given = getattr(self, name)
             if not callable(given) and (name == "build" or given is not None):
                 raise ArgumentTypeError(
-                    f"{name} of an option must be a function of (in_channels, out_channels, stride), "
+                    f"{name} of an option must be a function of (in_channels, out_channels, "
+                    f"stride), "
                     f"got {shown(given)} ({type(given).__name__})"
                 )
         further: dict[str, Any] = dict(self.metrics or {})
         for name, function in further.items():
             if not callable(function):
                 raise ArgumentTypeError(
-                    f"metrics of an option must be functions, got {shown(function)} for {shown(name)}"
+                    f"metrics of an option must be functions, got {shown(function)} for "
+                    f"{shown(name)}"
                 )
         found = _declared(self.build)
         given = self.choices
@@ -160,7 +163,8 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
             name = _name_of(one)
             if name in named:
                 raise ArgumentError(
-                    f"{where}: options must have different names, got {shown(name)} twice; give them "
+                    f"{where}: options must have different names, got {shown(name)} twice; give "
+                    f"them "
                     "names by a table: {'a': ..., 'b': ...}"
                 )
             named[name] = one
@@ -179,7 +183,8 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
         if one is not None and not isinstance(one, Option):
             if not callable(one):
                 raise ArgumentTypeError(
-                    f"{where}: option {shown(name)} must be a function of (in_channels, out_channels, "
+                    f"{where}: option {shown(name)} must be a function of (in_channels, "
+                    f"out_channels, "
                     f"stride), an Option or None (skip), got {shown(one)} ({type(one).__name__})"
                 )
             one = Option(one)
