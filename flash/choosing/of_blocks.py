@@ -48,8 +48,8 @@ def choices_of(space: BlockSpace, target: Target | str | None, scores: Any) -> C
         chosen = ", ".join(one.name for one in space.numbering.globals)
         raise ArgumentError(
             f"{space.name} has choices that hold for the whole network, of which a problem of "
-            f"choices has none: give each of them one value ({chosen}); cell='stage' keeps a stage's "
-            "width and repeats within the stage"
+            f"choices has none: give each of them one value ({chosen}); cell='stage' keeps a "
+            "stage's width and repeats within the stage"
         )
     target = _target(target)
     columns: dict[str, list[Floats]] = {}

@@ -169,8 +169,10 @@ class BlockSpace(TabledSpace):
         after = [] if self.head is None else [self.head.name or "head"]
         return (*before, *found, *after)
 
-    if TYPE_CHECKING:
-        numbering: Numbering  # type: ignore[misc]
+    if TYPE_CHECKING:  # no field: set once the fields are checked
+
+        @property
+        def numbering(self) -> Numbering: ...  # type: ignore[override]
 
     @property
     def size(self) -> int:
@@ -246,8 +248,8 @@ class BlockSpace(TabledSpace):
         return fragments(self)
 
     def choices(self, target: Any = None, *, scores: Any = None) -> ChoiceProblem:
-        """Return the space as a problem of choices: a group for each block, or for each stage that is
-        one cell, an option for each of its rows.
+        """Return the space as a problem of choices: a group for each block, or for each stage that
+        is one cell, an option for each of its rows.
 
         Parameters
         ----------
@@ -255,23 +257,24 @@ class BlockSpace(TabledSpace):
             Whose costs are metrics; its latency must be a plain sum over layers. Default none.
         scores : path, DataFrame, list of rows or mapping, optional
             What each choice is worth, as `ChoiceProblem.from_table` takes tables. A column "layer"
-            names the group ("layers_7"), or says its number among those that have a choice, from 0.
-            A column "option" has the block's label ("layer kv_heads 8 width 8192"), or its option
-            beside a column for each choice; or there are columns of choices alone (kv_heads, width),
-            0 or nothing where a block has none. All other columns are scores, and become metrics.
+            names the group ("layers_7"), or says its number among those that have a choice, from
+            0. A column "option" has the block's label ("layer kv_heads 8 width 8192"), or its
+            option beside a column for each choice; or there are columns of choices alone
+            (kv_heads, width), 0 or nothing where a block has none. All other columns are scores,
+            and become metrics.
 
         Returns
         -------
         ChoiceProblem
-            For `flash.choose`, `flash.pareto` and `flash.sweep`. Metrics: the target's costs, params,
-            macs, weights_kib, memory_kib (a peak), what options add (`Option.metrics`), and the
-            scores. `chosen` makes the network of an answer.
+            For `flash.choose`, `flash.pareto` and `flash.sweep`. Metrics: the target's costs,
+            params, macs, weights_kib, memory_kib (a peak), what options add (`Option.metrics`), and
+            the scores. `chosen` makes the network of an answer.
 
         Raises
         ------
         ArgumentError, ArgumentTypeError, FormatError
             If the space has choices of the whole network, costs on the target are no sums, or the
-            table lacks a block that is a choice, has one twice, or one that is none; it is named.
+            table lacks a block that is a choice, has one twice, or one that is none: named.
         """
         from ...choosing.of_blocks import choices_of
 
