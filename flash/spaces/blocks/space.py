@@ -172,7 +172,7 @@ class BlockSpace(TabledSpace):
     if TYPE_CHECKING:  # no field: set once the fields are checked
 
         @property
-        def numbering(self) -> Numbering: ...  # type: ignore[override]
+        def numbering(self) -> Numbering: ...
 
     @property
     def size(self) -> int:
