@@ -74,12 +74,12 @@ def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place)[at : at + 1]
-        params += int(counted[0, AT["params"]])
-        macs += int(counted[0, AT["macs"]])
-        degrees.append(float(degrees_of(counted)[0]))
+        counted = rows_counted(space, variant, place)[at]
+        params += int(counted[AT["params"]])
+        macs += int(counted[AT["macs"]])
+        degrees.append(float(scores_at(space, variant, place, None)[at]))
         handed = row // cell.each
-    return {
+    return {  # the degrees of blocks that lie in one table are told together
         "nn_degree": sum(degrees) * SCORE_UNIT,
         "params": params,
         "macs": macs,
@@ -144,9 +144,7 @@ def _compiled(
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
                 counted = rows_counted(space, variant, place)
                 if wanted >> Column.SCORE & 1:
-                    columns[Column.SCORE] = (
-                        degrees_of(counted) if topology is None else scores_of(topology, counted)
-                    )
+                    columns[Column.SCORE] = scores_at(space, variant, place, topology)
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
                 columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
                 states = len(cell.into) * len(cell.widths)
@@ -262,14 +260,26 @@ def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
 
 
 def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
-    """Return `COUNTED` of each table row of a cell."""
+    """Return `COUNTED` but for the peak of each table row of a cell."""
+    return _rows(space, variant, place, int8, slice(0, AT["peak_bytes"]), None, "counts")
+
+
+def _rows(
+    space: BlockSpace,
+    variant: int,
+    place: int,
+    int8: bool,
+    some: slice,
+    peak: int | None,
+    what: str,
+) -> Floats:
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = (id(recipe.cells[variant][place][1]), int8)
+    key = (id(recipe.cells[variant][place][1]), int8, what)
     found: Floats | None = kept.get(key)
     if found is None:
-        values = counted_of(space, int8)
-        found = kept[key] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"], "counts")
+        values = counted_of(space, int8)[:, some]
+        found = kept[key] = rows_of_cell(recipe, variant, place, values, peak, what)
     return found
 
 
@@ -313,6 +323,21 @@ def degrees_of(counted: Floats) -> Floats:
     return np.where(there, found, 0.0)
 
 
+def scores_at(
+    space: BlockSpace, variant: int, place: int, topology: TopologyScore | None
+) -> Floats:
+    """Return the score of each table row of a cell, in its unit: NN-Degree without a predictor."""
+
+    def of(counted: Floats) -> Floats:
+        return degrees_of(counted) if topology is None else scores_of(topology, counted)
+
+    recipe = recipe_of(space)
+    if not recipe.cells[variant][place][0].apart:
+        return of(rows_counted(space, variant, place))
+    values = of(counted_of(space))[:, None]  # of each block by itself
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None, "scores")[:, 0])
+
+
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
     """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order
     of operations; 0 where a cell has no layers."""
@@ -352,7 +377,7 @@ def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
     return [
-        rows_counted(space, variant, place, int8)[:, AT["peak_bytes"]] + image
+        _rows(space, variant, place, int8, slice(AT["peak_bytes"], None), 0, "peaks")[:, 0] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Layout", "Numbering", "Spot"]
 
 MERGED = 20_000  # rows of a stage that is one cell by default
+JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so few cells are left
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
@@ -73,9 +74,11 @@ class Cell(Record):
         Widths that it may read.
     widths : tuple of int
         Widths that it may hand on: one for each own state.
-    follows : bool
-        Whether it hands on the width that it reads.
     shared : bool
+        Whether all of its blocks have one choice.
+    apart : bool
+        Whether each of its blocks is a cell of NN-Degree by itself, and they only lie in one table:
+        a few large tables are searched far faster than many small ones.
     """
 
     stage: int
@@ -84,6 +87,7 @@ class Cell(Record):
     into: tuple[int, ...]
     widths: tuple[int, ...]
     shared: bool
+    apart: bool = False
 
     @cached
     def sizes(self) -> tuple[int, ...]:
@@ -373,8 +377,10 @@ class Numbering:
             if self.whole[number]:
                 cells.append(Cell(number, spots, depths, into, widths, stage.shared))
             else:
-                for spot in spots:
-                    cells.append(Cell(number, (spot,), (1,), into, widths, False))
+                each = _together(spots)
+                for start in range(0, len(spots), each):
+                    some = spots[start : start + each]
+                    cells.append(Cell(number, some, (len(some),), into, widths, False, True))
                     into = widths
             into = widths
         return shape, tuple(cells)
@@ -425,9 +431,17 @@ class Numbering:
         names = self.names
         found: list[tuple[str, int, Fragment]] = []
         many = [max(stage.depths) > 1 for stage in self.stages]
-        for cell, one, spot in self._placed(*self.rows_of(row)):
+        variant, rows = self.rows_of(row)
+        first = [0]  # cell of NN-Degree that a cell begins with
+        for cell in self.layouts[variant].cells:
+            first.append(first[-1] + (len(cell.spots) if cell.apart else 1))
+        for number, one, spot in self._placed(variant, rows):
+            cell = self.layouts[variant].cells[number]
+            label = first[number]
+            if cell.apart:
+                label += spot.place - cell.spots[0].place
             name = names[spot.stage]
-            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, cell, one))
+            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, label, one))
         return found
 
     def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
@@ -757,6 +771,16 @@ def _picked(told: Sequence[Any], choice: Any) -> Any:
     else:
         own = np.array(["" if one is None else str(one) for one in [*told, None]])
     return own[choice]
+
+
+def _together(spots: Sequence[Spot]) -> int:
+    """Return how many blocks in a row lie in one cell: as many as give few rows, where that leaves
+    few cells; else each is one by itself."""
+    options = max(len(spot.options) for spot in spots)
+    each = 1
+    while options ** (each + 1) <= JOINED and each < len(spots):
+        each += 1
+    return each if -(-len(spots) // each) <= FEW else 1
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -221,6 +221,10 @@ def _union(
     return some
 
 
+def _behind(context: Context) -> str:
+    return "the input" if context.before is None else context.before.name
+
+
 def recipe_of(space: BlockSpace) -> Recipe:
     """Return how a space's tables come about: made once, then kept with it."""
     found: Recipe | None = space.__dict__.get("_recipe")
@@ -287,10 +291,7 @@ def _alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
         one, other = (recipe.contexts[int(spot.contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
             f"{what} of {one.fragment.name} depend on what stands before it: behind "
-            f"{one.before.name if one.before else 'the input'} they are others than behind "
-            f"{other.before.name if other.before else 'the input'}; options of a stage must end "
-            f"alike "
-            "(all in an addition, or all in a convolution) where the next stage's first block "
-            "begins "
-            "with a norm"
+            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must end "
+            "alike (all in an addition, or all in a convolution) where the next stage's first block "
+            "begins with a norm; and a network whose first blocks may all be skipped needs a stem"
         )
