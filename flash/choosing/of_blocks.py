@@ -10,9 +10,10 @@ import numpy as np
 
 from ..base.checks import hint, shown
 from ..base.names import COSTS, Column, Metric
+from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
-from ..problem.blocks import AT, charges_of, image_bytes, rows_counted
-from ..spaces.blocks.recipe import recipe_of, rows_of_cell
+from ..problem.blocks import AT, charges_of, counted_of, image_bytes
+from ..spaces.blocks.recipe import alike, recipe_of, rows_of_cell
 from .problem import ChoiceProblem
 from .reading import columns_of
 
@@ -57,15 +58,14 @@ def choices_of(space: BlockSpace, target: Target | str | None, scores: Any) -> C
     takes: list[str] = []
     gives: list[str] = []
     facts: list[tuple[str, str, dict[str, Any]]] = []
-    names = group_names(space)
-    for place, (name, cell) in enumerate(zip(names, layouts[0].cells, strict=True)):
-        options[name] = []
-        for label, own, into, width in labelled(space, cell):
-            options[name].append(label)
+    groups = groups_of(space)
+    for group in groups:
+        options[group.name] = [one[0] for one in group.options]
+        for label, own, into, width in group.options:
             takes.append(str(into))
             gives.append(str(width))
-            facts.append((name, label, own))
-        for metric, values in _numbers(space, target, place, cell).items():
+            facts.append((group.name, label, own))
+        for metric, values in _numbers(space, target, group, group is groups[0]).items():
             columns.setdefault(metric, []).append(values)
     metrics: dict[str, Any] = {name: np.concatenate(some) for name, some in columns.items()}
     alone = {name for name, some in options.items() if len(some) == 1}
@@ -78,7 +78,7 @@ def choices_of(space: BlockSpace, target: Target | str | None, scores: Any) -> C
                     "leave it out"
                 )
         metrics.update(found)
-    several = any(len(cell.into) > 1 for cell in layouts[0].cells)
+    several = any(len({one[2] for one in group.options}) > 1 for group in groups)
     return ChoiceProblem(
         options, metrics, peaks=["memory_kib"],
         takes=takes if several else None, gives=gives if several else None,
@@ -86,15 +86,60 @@ def choices_of(space: BlockSpace, target: Target | str | None, scores: Any) -> C
     )  # fmt: skip
 
 
-def group_names(space: BlockSpace) -> list[str]:
-    """Return a name for each cell: its stage, and its place where that has several."""
+class Group(Record):
+    """A block, or a stage that is one choice.
+
+    Parameters
+    ----------
+    name : str
+    cell, spot : int
+        Numbers of its cell, and of the block in it where each is a choice by itself.
+    options : list of (str, dict, int, int)
+        Label, choices of a single block, the width that it reads and the one that it hands on.
+    contexts : array or None
+        Of each option the context of its block (-1: none); None where options are rows of the cell.
+    """
+
+    name: str
+    cell: int
+    spot: int
+    options: list[tuple[str, dict[str, Any], int, int]]
+    contexts: Any
+
+    def rows(self, space: BlockSpace, values: Floats, peak: int | None, what: str) -> Floats:
+        """Return what each option has of numbers of contexts."""
+        recipe = recipe_of(space)
+        if self.contexts is None:
+            return rows_of_cell(recipe, 0, self.cell, values, peak, what)
+        padded = np.vstack([values, np.zeros(values.shape[1])])
+        for between in recipe.cells[0][self.cell][1]:
+            alike(recipe, between.spots[self.spot], padded, what)
+        found: Floats = padded[self.contexts]
+        return found
+
+
+def groups_of(space: BlockSpace) -> list[Group]:
+    """Return the groups of a space of one variant."""
     numbering = space.numbering
-    return [
-        numbering.names[cell.stage]
-        if numbering.whole[cell.stage]
-        else f"{numbering.names[cell.stage]}_{cell.spots[0].place}"
-        for cell in numbering.layouts[0].cells
-    ]
+    found: list[Group] = []
+    for place, (cell, betweens) in enumerate(recipe_of(space).cells[0]):
+        name = numbering.names[cell.stage]
+        if not cell.apart:
+            found.append(Group(name, place, 0, labelled(space, cell), None))
+            continue
+        stage, width = numbering.stages[cell.stage], cell.widths[0]
+        for k, spot in enumerate(cell.spots):
+            read = cell.into if k == 0 else (width,)
+            options = []
+            for into in read:
+                for digit in spot.options:
+                    one = stage.variants[digit]
+                    label = one.label if len(read) == 1 else f"{one.label} behind {into}"
+                    options.append((label, {OPTION: one.name, **one.keywords}, into, width))
+            contexts = [one.spots[k].contexts[0] for one in betweens[: len(read)]]
+            own = f"{name}_{spot.place}" if max(stage.depths) > 1 else name
+            found.append(Group(own, place, k, options, np.concatenate(contexts)))
+    return found
 
 
 def labelled(space: BlockSpace, cell: Cell) -> list[tuple[str, dict[str, Any], int, int]]:
@@ -106,8 +151,7 @@ def labelled(space: BlockSpace, cell: Cell) -> list[tuple[str, dict[str, Any], i
         for row in range(cell.rows):
             width, depth, blocks = cell.digits(row)
             handed = into if stage.widths is None else cell.widths[width]
-            count = cell.depths[depth]
-            digits = blocks * count if cell.shared else blocks
+            digits = blocks * cell.depths[depth] if cell.shared else blocks
             some: list[Variant] = [
                 stage.variants[spot.options[digit]]
                 for spot, digit in zip(cell.spots, digits, strict=False)
@@ -143,21 +187,22 @@ def _no_sums(target: Target) -> ArgumentError:
     )
 
 
-def _numbers(space: BlockSpace, target: Target | None, place: int, cell: Cell) -> dict[str, Floats]:
-    """Return each metric of a cell's table rows."""
-    counted = rows_counted(space, 0, place)
+def _numbers(
+    space: BlockSpace, target: Target | None, group: Group, first: bool
+) -> dict[str, Floats]:
+    """Return each metric of a group's options."""
+    counts, peak = counted_of(space), AT["peak_bytes"]
+    counted = group.rows(space, counts[:, :peak], None, "counts")
     found = {name: counted[:, AT[name]] for name in ("params", "macs")}
     found["weights_kib"] = counted[:, AT["weights_bytes"]] / 1024
-    found["memory_kib"] = (counted[:, AT["peak_bytes"]] + image_bytes(space, 0)) / 1024
+    peaks = group.rows(space, counts[:, peak:], 0, "peaks")[:, 0]
+    found["memory_kib"] = (peaks + image_bytes(space, 0)) / 1024
     for name in further(space):
-        values = _further(space, name)
-        found[name] = rows_of_cell(recipe_of(space), 0, place, values, None, name)[:, 0]
+        found[name] = group.rows(space, _further(space, name), None, name)[:, 0]
     if target is None:
         return found
     units = target.model("").links["quantum"]
-    costs = rows_of_cell(
-        recipe_of(space), 0, place, charges_of(space, target), Column.PEAK, "costs"
-    )
+    costs = group.rows(space, charges_of(space, target), Column.PEAK, "costs")
     if costs[:, [k for k in Column.CHARGED if k not in COLUMN_OF.values()]].any():
         raise _no_sums(target)
     beside = {} if target.table is None else target.table.constants()
@@ -165,7 +210,7 @@ def _numbers(space: BlockSpace, target: Target | None, place: int, cell: Cell) -
         if name not in target.metrics:
             continue
         values = costs[:, COLUMN_OF[name]]
-        if place == 0:  # what a network takes beyond its layers
+        if first:  # what a network takes beyond its layers
             values = values + beside.get(COLUMN_OF[name], 0.0)
         found[name] = np.round(values * units[metric], DIGITS)
     return found
@@ -351,14 +396,22 @@ def network_of(space: BlockSpace, choices: Any) -> BlockNetwork:
             f"choices must be an answer of flash.choose or a table, got {shown(choices)}"
         )
     layout = space.numbering.layouts[0]
-    rows = []
-    for name, cell in zip(group_names(space), layout.cells, strict=True):
-        some = [label for label, _, _, _ in labelled(space, cell)]
-        label = given.get(name, some[0] if len(some) == 1 else None)
+    blocks: dict[int, list[int]] = {}
+    rows = [0] * len(layout.cells)
+    for group in groups_of(space):
+        some = [one[0] for one in group.options]
+        label = given.get(group.name, some[0] if len(some) == 1 else None)
         if label not in some:
             raise ArgumentError(
-                f"choices: {GROUP} {shown(name)} must be one of its options, got {shown(label)}"
-                f"{hint(str(label), some)}"
+                f"choices: {GROUP} {shown(group.name)} must be one of its options, "
+                f"got {shown(label)}{hint(str(label), some)}"
             )
-        rows.append(some.index(label) % cell.rows)
+        cell = layout.cells[group.cell]
+        if group.contexts is None:
+            rows[group.cell] = some.index(label) % cell.rows
+            continue
+        own = blocks.setdefault(group.cell, [])
+        own.append(some.index(label) % len(cell.spots[group.spot].options))
+        if len(own) == len(cell.spots):
+            rows[group.cell] = cell.number(0, 0, own)
     return space.decode(space.numbering.row_of(0, rows))
