@@ -195,4 +195,5 @@ def _option_from(where: str, data: Any) -> Option | None:
         raise FormatError(f"{where}.choices must be a table, got {shown(choices)}")
     found = block_of(where, data["block"])
     with faults(where):
-        return Option(found.build, found.module, {**(found.choices or {}), **choices}, found.shape)
+        chosen = {**(found.choices or {}), **choices}
+        return Option(found.build, found.module, chosen, found.shape, found.metrics)

@@ -81,11 +81,11 @@ class Fragment(Record):
 
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return a torch module of the block alone, its weights drawn by `seed`."""
-        from .modules import seeded
+        from .modules import of_rows, seeded
 
         def build() -> torch.nn.Module:
             found = self.module()
-            return self.network.to_torch(seed=seed) if found is None else found
+            return of_rows(self.network, self.shape_out, seed) if found is None else found
 
         return seeded(build, seed)
 
@@ -197,7 +197,7 @@ def _read(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> tu
 
 
 def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
-    image = _image(shape)
+    image = image_of(shape)
     if isinstance(found, Network):
         network = found
     elif isinstance(found, (list, tuple)) and found:
@@ -226,8 +226,11 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
     return network
 
 
-def _image(shape: Shape) -> tuple[int, int, int]:
-    return (*shape, 1, 1, 1)[:3] if len(shape) < 3 else shape  # type: ignore[return-value]
+def image_of(shape: Shape) -> tuple[int, int, int]:
+    """Return a shape as rows have it: (tokens, features) are features, tokens, 1."""
+    if len(shape) == 2:
+        return (shape[1], shape[0], 1)
+    return (*shape, 1, 1)[:3]  # type: ignore[return-value]
 
 
 def _size(shape: Sequence[int]) -> str:
@@ -235,16 +238,27 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
-    """Return what rows hand on: a map, or tokens where tokens were read or the rows end so."""
-    _, out, _, shape = asked
+    """Return what rows hand on. Tokens are what read tokens or token numbers hand on, unless one
+    position of several is left; and what rows make of a map that end in one column, laid out so by
+    a row "move"."""
+    shape = asked[3]
     channels, height, width = network.layers[-1].shape_out
-    if len(shape) == 2 and width == 1 and out in (channels, height):
-        return (height if channels == out else channels, out)
-    if channels != out and height == out and width == 1:
-        return (channels, height)
-    if len(shape) < 3 and height == width == 1:
-        return (channels,)
-    return (channels, height, width)
+    if len(shape) == 3:
+        laid = height > 1 and any(
+            one.kind == "move"
+            and one.shape_out[1:] == (height, 1)
+            and (one.width > 1 or one.mode == "concat")
+            for one in network.layers
+        )
+        if laid and width == 1:
+            return (height, channels)
+        return (channels, height, width)
+    if len(shape) == 2:
+        if width == 1 and (height > 1 or shape[0] == 1):
+            return (height, channels)
+    elif width == 1 and (height > 1 or network.layers[0].kind == "embedding"):
+        return (height, channels)
+    return (channels,) if height == width == 1 else (channels, height, width)
 
 
 def _check(
@@ -276,6 +290,7 @@ def joined(
     names = Layer.field_names
     for network, cell in parts:
         first = len(layers)
+        handed = layers[end].shape_out if end >= 0 else None
         whole &= network.counted is None
         for layer in network.layers:
             fields = {name: getattr(layer, name) for name in names}
@@ -283,6 +298,8 @@ def joined(
                 [end if row < 0 else row + first for row in layer.inputs or ()]
             )
             fields["cell"] = None if layer.kind == "concat" else cell
+            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
+                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
             layers.append(Layer.known(**fields))
         end = len(layers) - 1
     if whole and bits == 32:

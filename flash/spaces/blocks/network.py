@@ -6,7 +6,7 @@ from ...base.checks import integer, json_text, public
 from ...base.record import Record, cached
 from ...errors import ArgumentError
 from ...networks.families import MAX_SEED
-from .fragments import joined
+from .fragments import image_of, joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,9 +106,8 @@ class BlockNetwork(Record):
     def _network(self) -> Network:
         if not self._placed:
             raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
-        image: Any = (*self.input_shape, 1, 1)[:3]
         parts = [(one.network, cell) for cell, one in self.labelled()]
-        return joined(parts, image, self.space.bits)
+        return joined(parts, image_of(self.input_shape), self.space.bits)
 
     def network(self) -> Network:
         """Return the network as a table of layers (made once, then kept)."""

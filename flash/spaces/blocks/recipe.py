@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-__all__ = ["Context", "Recipe", "fragments", "recipe_of", "rows_of_cell"]
+__all__ = ["Context", "Recipe", "alike", "fragments", "recipe_of", "rows_of_cell"]
 
 
 class Context(Record):
@@ -268,7 +268,7 @@ def rows_of_cell(
         at = np.zeros(cell.each, np.int64)
         for k, spot in enumerate(between.spots):
             if k == 0:
-                _alike(recipe, spot, padded, what)
+                alike(recipe, spot, padded, what)
             choice = table[:, 1 + k]
             there = choice >= 0
             which = np.where(there, spot.contexts[at, np.maximum(choice, 0)], -1)
@@ -282,7 +282,7 @@ def rows_of_cell(
     return found
 
 
-def _alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
+def alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
     """Check that a cell's first block has the same numbers behind whatever may stand before it."""
     first = values[spot.contexts[:1]]
     wrong = np.argwhere((values[spot.contexts] != first).any(axis=2))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ...choosing.problem import ChoiceProblem
     from .fragments import Fragment
 
     Shape = tuple[int, ...]
@@ -168,8 +169,10 @@ class BlockSpace(TabledSpace):
         after = [] if self.head is None else [self.head.name or "head"]
         return (*before, *found, *after)
 
-    if TYPE_CHECKING:
-        numbering: Numbering  # type: ignore[misc]
+    if TYPE_CHECKING:  # no field: set once the fields are checked
+
+        @property
+        def numbering(self) -> Numbering: ...
 
     @property
     def size(self) -> int:
@@ -243,6 +246,51 @@ class BlockSpace(TabledSpace):
         from .recipe import fragments
 
         return fragments(self)
+
+    def choices(self, target: Any = None, *, scores: Any = None) -> ChoiceProblem:
+        """Return the space as a problem of choices: a group for each block, or for each stage that
+        is one cell, an option for each of its rows.
+
+        Parameters
+        ----------
+        target : Target or str, optional
+            Whose costs are metrics; its latency must be a plain sum over layers. Default none.
+        scores : path, DataFrame, list of rows or mapping, optional
+            What each choice is worth, as `ChoiceProblem.from_table` takes tables. A column "layer"
+            names the group ("layers_7"), or says its number among those that have a choice, from
+            0. A column "option" has the block's label ("layer kv_heads 8 width 8192"), or its
+            option beside a column for each choice; or there are columns of choices alone
+            (kv_heads, width), 0 or nothing where a block has none. All other columns are scores,
+            and become metrics.
+
+        Returns
+        -------
+        ChoiceProblem
+            For `flash.choose`, `flash.pareto` and `flash.sweep`. Metrics: the target's costs,
+            params, macs, weights_kib, memory_kib (a peak), what options add (`Option.metrics`), and
+            the scores. `chosen` makes the network of an answer.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError, FormatError
+            If the space has choices of the whole network, costs on the target are no sums, or the
+            table lacks a block that is a choice, has one twice, or one that is none: named.
+        """
+        from ...choosing.of_blocks import choices_of
+
+        return choices_of(self, target, scores)
+
+    def chosen(self, choices: Any) -> BlockNetwork:
+        """Return the network of an answer to `choices`: of `flash.choose`, or a dict of groups.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a group is missing, or an option unknown.
+        """
+        from ...choosing.of_blocks import network_of
+
+        return network_of(self, choices)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what `from_dict` makes an equal space of, where its options are known

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["BLOCKS", "block_of", "name_of"]
 
 # name -> (module, option or function)
-BLOCKS: dict[str, tuple[str, str]] = {}
+BLOCKS: dict[str, tuple[str, str]] = {
+    "vit-patches": ("vit", "PATCHES"),
+    "vit-encoder": ("vit", "ENCODER"),
+    "vit-head": ("vit", "HEAD"),
+}
 
 
 def block_of(where: str, name: Any) -> Option:
