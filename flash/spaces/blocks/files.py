@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "from_dict", "to_dict"]
 
 FAMILY = "blocks"  # how files call a space that is none of those of flash
-_SPACE = ("family", "name", "input", "stem", "stages", "head", "num_classes", "bits")
+_SPACE = (
+    *("family", "name", "input", "stem", "stages", "head", "num_classes"),
+    *("width_multipliers", "bits"),
+)
 _STAGE = ("options", "widths", "repeats", "stride", "shared", "cell", "name")
 _OPTION = ("block", "choices", "function")
 
@@ -41,15 +44,15 @@ def to_dict(space: BlockSpace) -> dict[str, Any]:
     if space.head is not None:
         data["head"] = _stage(space.head)
     data["num_classes"] = space.num_classes
+    if space.factors != (1,):
+        data["width_multipliers"] = plain(space.width_multipliers)
     if space.bits != 32:
         data["bits"] = space.bits
     return data
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "options": {name: _option(one) for name, one in stage.options.items()}
-    }
+    found: dict[str, Any] = {"options": {name: _option(one) for name, one in stage.options.items()}}
     if stage.widths is not None:
         found["widths"] = plain(stage.widths)
     found["repeats"] = plain(stage.repeats)
