@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["BLOCKS", "block_of", "name_of"]
 
 # name -> (module, option or function)
-BLOCKS: dict[str, tuple[str, str]] = {}
+BLOCKS: dict[str, tuple[str, str]] = {
+    "inverted-residual": ("mbconv", "INVERTED_RESIDUAL"),
+    "mobile-stem": ("mbconv", "STEM"),
+    "mobile-head": ("mbconv", "HEAD"),
+}
 
 
 def block_of(where: str, name: Any) -> Option:
