@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._version import __version__ as __version__
+    from .base.registry import Plugin as Plugin
     from .buildinfo import build_info as build_info
     from .choosing.answer import ChoiceResult as ChoiceResult
     from .choosing.choosing import choose as choose
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
+    from .evaluators import Evaluator as Evaluator
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
     from .evaluators.by_supernet import SupernetEvaluator as SupernetEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
@@ -38,10 +40,13 @@ if TYPE_CHECKING:
     from .hardware._measurement import Measurement as Measurement
     from .hardware.calibrating import calibrate as calibrate
     from .hardware.costing import Cost as Cost
+    from .hardware.layer_function import LayerTarget as LayerTarget
     from .hardware.measuring import export_measuring as export_measuring
     from .hardware.measuring import measure as measure
     from .hardware.target import Target as Target
     from .hardware.target import targets as targets
+    from .methods import MethodOption as MethodOption
+    from .methods._task import Task as Task
     from .networks.architecture import Architecture as Architecture
     from .networks.architecture import Cell as Cell
     from .networks.cell_networks import CellNetwork as CellNetwork
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
+    from .registering import plugins as plugins
+    from .registering import register as register
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork
@@ -65,6 +72,7 @@ if TYPE_CHECKING:
     from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
+    from .spaces.network_space import NetworkSpace as NetworkSpace
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
     from .spaces.space import MobileNetV2 as MobileNetV2
@@ -93,16 +101,21 @@ _HOME = {
     "Comparison": "comparing.comparison",
     "Cost": "hardware.costing",
     "DenseNet": "spaces.space",
+    "Evaluator": "evaluators",
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
+    "LayerTarget": "hardware.layer_function",
     "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
+    "MethodOption": "methods",
     "MobileNetV2": "spaces.space",
     "Network": "networks.network",
+    "NetworkSpace": "spaces.network_space",
     "Option": "spaces.blocks.options",
     "PNASCells": "spaces.pnas",
     "ParetoFront": "fronts.front",
+    "Plugin": "base.registry",
     "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem.compiling",
     "Range": "spaces.choices",
@@ -117,6 +130,7 @@ _HOME = {
     "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
+    "Task": "methods._task",
     "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
@@ -132,7 +146,9 @@ _HOME = {
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
     "pareto": "fronts.finding",
+    "plugins": "registering",
     "quantised": "precision.quantising",
+    "register": "registering",
     "search": "searching",
     "sensitivities": "precision.running",
     "sweep": "sweeps.sweeping",
@@ -145,14 +161,15 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "Cost", "DenseNet", "FlashError", "FleetResult", "Layer", "MeasuredChoices", "Measurement",
-    "MobileNetV2", "Network", "Option", "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem",
-    "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
-    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Together",
+    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget",
+    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace",
+    "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range",
+    "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
     "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
     "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
-    "nn_degree", "nn_mass", "pareto", "quantised", "search", "sensitivities", "sweep", "targets",
-    "together", "train", "train_supernet", "__version__",
+    "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities",
+    "sweep", "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

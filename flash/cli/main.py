@@ -310,9 +310,10 @@ def _compare(args: Namespace) -> int:
 def _targets(args: Namespace) -> int:
     import flash
 
+    from ..base.registry import names as registered
     from ..results.screen import table
 
-    names = flash.targets() if args.target is None else (args.target,)
+    names = (*flash.targets(), *registered("target")) if args.target is None else (args.target,)
     found = [flash.Target.load(name) for name in names]
     fields = (
         *("name", "kind", "metrics", "description", "calibrated_ranges"),

@@ -143,7 +143,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.description = "Find the best network of a space for a target and its budgets."
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, a plugin's, "
+        "or a file")  # fmt: skip
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
     _fleet_options(parser)
     add_budgets(parser)
@@ -154,7 +155,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
         "as JSON; sums and names repeated: one after another")  # fmt: skip
     _conditions(parser)
     add("--method", default="shgo", metavar="NAME",
-        help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
+        help="shgo (default), exact, another paper's (see flash compare --help), or a "
+        "plugin's")  # fmt: skip
     add(
         "--confidence",
         metavar="LEVEL",
@@ -212,6 +214,7 @@ def method_options(parser: ArgumentParser) -> None:
     """Add what tells accuracies."""
     group = parser.add_argument_group("accuracies, for the methods of other papers")
     add = group.add_argument
+    add("--evaluator", metavar="NAME", help="a registered evaluator, of a plugin (docs/plugins.md)")
     add("--table", metavar="FILE", help="accuracies of trained networks: CSV, JSON or Parquet")
     add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
     add("--name-column", metavar="NAME", help="the table's column of names")
@@ -303,7 +306,7 @@ def _prepare_compare(parser: ArgumentParser) -> None:
 
 
 def _prepare_targets(parser: ArgumentParser) -> None:
-    parser.description = "List the targets that come with flash, or print one in full."
+    parser.description = "List the targets of flash and of plugins, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
     parser.add_argument("target", metavar="TARGET", nargs="?", help="name or file of a target")
     _json_option(parser)

@@ -87,18 +87,32 @@ def read_space_data(args: Namespace) -> dict[str, Any]:
     elif name.endswith((".toml", ".json")):
         data = SearchSpace.load(name).to_dict()
     else:
-        from ..base.checks import hint, shown
-
-        raise ArgumentError(
-            f"SPACE must be one of {', '.join(FAMILIES)}, or a .toml or .json file, "
-            f"got {shown(name)}{hint(name, FAMILIES)}"
-        )
+        data = _registered_data(name)
     if "widths" in changes:
         data.pop("width_multipliers", None)
     if "width_multipliers" in changes:
         data.pop("widths", None)
     data.update({key: _choices(key, text) for key, text in changes.items()})
     return data
+
+
+def _registered(name: str) -> Any:
+    """Return the space that is registered by a name, or None."""
+    from ..spaces.named import registered_space
+
+    return registered_space(name)
+
+
+def _registered_data(name: str) -> dict[str, Any]:
+    """Return a registered SearchSpace as plain data."""
+    from ..networks.families import FAMILIES
+    from ..problem.compiling import as_space
+
+    if _registered(name) is not None:
+        return as_space(name).to_dict()
+    from ..base import registry
+
+    raise registry.refusal("SPACE", "space", name, FAMILIES, ", or a .toml or .json file")
 
 
 def _choices(name: str, text: str) -> Any:
@@ -339,15 +353,24 @@ def read_any_space(args: Namespace) -> Any:
 
     if args.space not in FAMILIES:
         from ..spaces.network_space import HOMES
+        from ..spaces.space import SearchSpace
 
-        if args.space in HOMES:
+        known = args.space in HOMES
+        if known or not isinstance(_registered(args.space), (SearchSpace, type(None))):
+            given = [key for key in SPACE if getattr(args, key) is not None]
+            if given:
+                raise ArgumentError(
+                    f"{option(given[0])} is of the families' spaces: {args.space!r} takes none of "
+                    "these options"
+                )
             return args.space
     return read_space(args)
 
 
 def read_evaluator(args: Namespace) -> Any:
     """Return the evaluator that the options name, or None."""
-    given = [name for name in ("table", "train", "supernet") if getattr(args, name) is not None]
+    kinds = ("evaluator", "table", "train", "supernet")
+    given = [name for name in kinds if getattr(args, name) is not None]
     if len(given) > 1:
         raise ArgumentError(f"--{given[0]} and --{given[1]} must not both be given")
     if args.table is not None:
@@ -375,6 +398,8 @@ def read_evaluator(args: Namespace) -> Any:
 
         dataset: Any = args.train
         return TrainingEvaluator(dataset, args.out, **settings)
+    if args.evaluator is not None and args.out is args.epochs is None:
+        return str(args.evaluator)
     if args.out is not None or args.epochs is not None:
         raise ArgumentError("--out and --epochs need --train or --supernet")
     return None

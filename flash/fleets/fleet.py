@@ -178,6 +178,18 @@ def search_fleet(
     n = len(MAXIMA)  # budgets that searches without conditions have
     own = isinstance(given["method"], str) and given["method"] in METHODS
     devices: list[Any]
+    plain = own and all(given[name] is None for name in ("evaluator", "options", "journal"))
+    if plain and "where" not in given:
+        targets = [_loaded(one) for one in targets]
+        limited = [
+            one for one in targets if getattr(one, "memory_budgets", None)
+        ]  # which budgets alone do not tell
+        if limited:
+            from ..solving.within import UNASKED, not_held
+
+            if given["codesign"] is True:
+                raise not_held(limited[0], "codesign")
+            given = {**UNASKED, **given}
     if "where" in given:
         from ..solving.within import Within
 
@@ -192,7 +204,7 @@ def search_fleet(
         def answer(device: Any) -> SearchResult:  # what each of the three searches
             return within.search(device, perf_counter(), stop)
 
-    elif not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
+    elif not plain:
         from ..methods.running import prepare
 
         progress = given["progress"]
@@ -234,6 +246,14 @@ def search_fleet(
         if line is not None:
             line.show(len(results))
     return FleetResult(results, perf_counter() - started)
+
+
+def _loaded(target: Any) -> Any:
+    """Return a target; what is none as it came, for an error that tells its place."""
+    try:
+        return as_target(target)
+    except (FlashError, OSError):
+        return target
 
 
 def _devices(

@@ -211,7 +211,16 @@ def pareto(
     own = stored_of(stored)
     if own and codesign:
         raise ArgumentError(f"codesign does not go with {WITHIN}")
-    if where is not None or min_nn_degree is not None or max_memory_kib is not None:
+    if target.memory_budgets:
+        from ..solving.stored import not_held
+
+        if codesign or epsilon:
+            raise not_held(target, "codesign" if codesign else "epsilon")
+        own = {**target.memory_budgets, **own}
+    by_points = "max_memory_kib" in own or (
+        "max_weights_kib" in own and (target.int8 or space.numbering is not None)
+    )
+    if where is not None or min_nn_degree is not None or by_points:
         from ..solving.within import UNASKED, Within
         from .within import find_within
 

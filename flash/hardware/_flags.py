@@ -124,6 +124,8 @@ def flags_of(
     target: Target, family: str, counted: Charged, costs: Mapping[str, float | None]
 ) -> tuple[str, ...]:
     """Return what of a network lies outside; costs: those that the target gives it, and tiles."""
+    if target.table is not None:
+        return tuple([f"{target.name} {one}" for one in target.table.flags(counted)])
     layers = counted.counting_layers
     weighted = [layer for layer in layers if layer.kind in ("conv", "linear")]
     known = {
@@ -222,6 +224,8 @@ def uncharged(target: Target, family: str, counted: Charged) -> tuple[str, ...]:
     Norms, activations and additions of a convolution's own, concatenations and pools are free on
     many targets by the way they work, and are not among it.
     """
+    if target.table is not None:
+        return tuple(target.table.uncharged(counted))
     asked: list[tuple[str, str, list[Operation]]] = []
     for layer, row in zip(counted.layers, counted.rows, strict=True):
         if not row:

@@ -26,6 +26,7 @@ REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
     *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters", "tiles"
 )  # fmt: skip
+OF_LAYERS = ("format", "name", "kind", "table", "description")  # keys of a table of layers
 NOTES = ("units", "residuals", "ablation", "provenance")
 TILE = (  # what each tile has of its own, in a target with the models of several
     *("parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals"),
@@ -41,6 +42,8 @@ MAX_COEFFICIENT = 1e9
 MAX_NOTES = 20_000  # values in all of a file's descriptive parts
 MAX_DEPTH = 12
 MAX_TEXT = 10_000
+ROOMS = ("sram_kib", "flash_kib")  # of a device; with "taken" what its runtime takes of them
+MAX_KIB = 2.0**40
 
 
 def check(
@@ -70,13 +73,28 @@ def check(
     ArgumentError, ArgumentTypeError
         Where anything is not as it should be: names the key, what came and what is accepted.
     """
-    table(where, data, KEYS, REQUIRED)
+    if isinstance(data, dict) and data.get("kind") == "layers":
+        table(where, data, OF_LAYERS, OF_LAYERS[:4])
+    else:
+        table(where, data, KEYS, REQUIRED)
     if integer(f"{where}: format", data["format"], 0, 2**31) != version:
         raise FormatError(f"{where}: format must be {version}, got {data['format']}")
     name = text(f"{where}: name", data["name"], 100)
     if not name.strip() or not name.isprintable():
         raise FormatError(f"{where}: name must be printable text, got {shown(name)}")
     module = kinds[choice(f"{where}: kind", data["kind"], kinds)]
+    if hasattr(module, "check_table"):
+        found = module.check_table(f"{where}: table", data["table"])
+        return {
+            "name": name,
+            "kind": data["kind"],
+            "description": text(f"{where}: description", data.get("description", ""), MAX_TEXT),
+            "coefficients": {"default": {metric: {} for metric in found.metrics}},
+            "links": {"default": {}},
+            "sets": {},
+            "calibrated_ranges": {},
+            "table": found,
+        }
     if hasattr(module, "refuse_older"):  # before its features are found to be others
         module.refuse_older(data, where)
     if "features" in data:
@@ -91,6 +109,8 @@ def check(
     budget = [MAX_NOTES]
     plain(f"{where}: parameters", parameters, budget)
     flag(f"{where}: parameters.runs_every_row", parameters.get("runs_every_row", False))
+    if parameters:
+        _check_rooms(f"{where}: parameters", parameters)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(f"{where}: parameters", parameters)
@@ -120,6 +140,21 @@ def check(
         for key in LATE:
             fields[key] = check_late(where, key, data, fields, module, budget)
     return fields
+
+
+def _check_rooms(where: str, parameters: Mapping[str, Any]) -> None:
+    """Check what a device has for a network's values and for its weights, of any kind of target."""
+    flag(f"{where}.int8", parameters.get("int8", False))
+    for name in ROOMS:
+        taken = f"{name[:-4]}_taken_kib"
+        if name not in parameters:
+            if taken in parameters:
+                raise FormatError(f"{where}.{taken} is a part of {name}, which is not there")
+            continue
+        most = real(f"{where}.{name}", parameters[name], 0.0, MAX_KIB)
+        own = real(f"{where}.{taken}", parameters.get(taken, 0.0), 0.0, MAX_KIB)
+        if own >= most:
+            raise FormatError(f"{where}.{taken} must be less than {name}, {most:g}, got {own:g}")
 
 
 def _tiles(

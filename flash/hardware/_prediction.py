@@ -65,6 +65,8 @@ def _beside(
 ) -> dict[str, tuple[float, float]]:
     """Return between which costs a network lies whose class has no run: those that the nearest
     classes with one would give it. Empty where its class has a run."""
+    if target.table is not None:
+        return {}
     totals = target.model(family).total(counted.packed)
     gap = unseen_class(target, family, float(totals[Column.SCALE]))
     if gap is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..networks.operations import Charged
     from .target import Target
 
-__all__ = ["COLUMNS", "charges"]
+__all__ = ["COLUMNS", "charges", "constants", "totals_of"]
 
 COLUMNS = Column.MACS + 1
 
@@ -43,9 +43,8 @@ def charges(target: Target, family: str, counted: Charged) -> NDArray[np.float64
     import numpy as np
 
     table = np.zeros((len(counted.layers), COLUMNS))
-    own = getattr(target, "charge_rows", None)
-    if own is not None:
-        own(counted, table)
+    if target.table is not None:
+        target.table.charge(counted, table)
     else:
         _by_operations(target, family, counted, table)
     for number, (layer, counts) in enumerate(zip(counted.layers, counted.counts, strict=True)):
@@ -53,6 +52,18 @@ def charges(target: Target, family: str, counted: Charged) -> NDArray[np.float64
             table[number, Column.PARAMS] = layer.params
             table[number, Column.MACS] = layer.macs
     return table
+
+
+def constants(target: Target) -> dict[int, float]:
+    """Return what the totals of every network have beside its rows, by column, in units."""
+    return {} if target.table is None else target.table.constants()
+
+
+def totals_of(target: Target, family: str, counted: Charged) -> tuple[int, ...]:
+    """Return a network's totals by column, parameters and MACs not among them."""
+    if target.table is not None:
+        return tuple(target.table.totals(counted))
+    return target.model(family).total(counted.packed)
 
 
 def _by_operations(

@@ -11,7 +11,6 @@ import os
 from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
 from ..base.checks import (
-    choice,
     faults,
     flag,
     json_text,
@@ -20,6 +19,7 @@ from ..base.checks import (
     read_text,
     shipped,
     shown,
+    text,
 )
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, cached, deferred, later
@@ -27,6 +27,7 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     import numpy as np
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .costing import Cost
     from .designs import DesignSpace
 
-__all__ = ["KINDS", "Target", "as_target", "targets"]
+__all__ = ["KINDS", "Target", "as_target", "layer_target", "targets"]
 
 
 class _Kinds(dict[str, "Any"]):
@@ -56,7 +57,7 @@ class _Kinds(dict[str, "Any"]):
         return [self[name] for name in self]
 
 
-KINDS = _Kinds(dict.fromkeys(CORE_KINDS))
+KINDS = _Kinds(dict.fromkeys((*CORE_KINDS, "layers")))
 FORMAT = 1
 
 _loaded: dict[str, Target] = {}
@@ -98,6 +99,8 @@ class Target(Record):
         own "parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals",
         "residuals" and "not_calibrated_families". The fields above are then those of the tile in
         `parameters`, and every network is charged by the model of its own tile. See `with_tiles`.
+    table : optional
+        Of the kind "layers" what charges each layer: see `from_layer_table` and `LayerTarget`.
     residuals, provenance, units, parameters, ablation : dict
         How well the coefficients fit, where they come from, and other notes.
     """
@@ -118,6 +121,7 @@ class Target(Record):
     ablation: dict[str, Any] | None = later(None)
     design: dict[str, Any] | None = later(None)
     tiles: dict[str, dict[str, Any]] | None = None
+    table: Any = None
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Target:
@@ -126,7 +130,8 @@ class Target(Record):
         Parameters
         ----------
         name : str or path
-            One of `targets`, or the path of a file (told by a separator or ``.json``).
+            One of `targets` or of those registered (`flash.register`), or the path of a file (told
+            by a separator or ``.json``).
 
         Raises
         ------
@@ -145,7 +150,10 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        target = _loaded[path] = _read_shipped(path)
+        target = _read_shipped(path)
+        if target is None:
+            return _registered(path)
+        _loaded[path] = target
         return target
 
     @classmethod
@@ -165,12 +173,99 @@ class Target(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
+        if self.table is not None:
+            head = {"format": FORMAT, "name": self.name, "kind": self.kind}
+            return {**head, "description": self.description, "table": self.table.data(self.name)}
         fields = zip(self.field_names, self._values(), strict=True)
         return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the target as JSON text, and write it where a path is given."""
         return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_layer_table(
+        cls,
+        source: Any,
+        *,
+        name: str,
+        outside: str | None = None,
+        free: str | Sequence[str] | None = None,
+        overhead_ms: float | None = None,
+        scale: float | None = None,
+        description: str = "",
+    ) -> Target:
+        """Return a target that charges networks by a table of measured layers and blocks.
+
+        Parameters
+        ----------
+        source : path, list of dict, or list of Measurement
+            A file that ends in .csv, .jsonl, .json or .parquet, or its rows: each a layer (fields
+            of `Layer`: kind, in_channels, out_channels, kernel, stride, groups, height, width ...)
+            or a block (layers: a list of them) with its latency_ms and, in all rows or none,
+            energy_mj. The file that `flash measure --layers` brings back is one.
+            docs/layer_tables.md has all of it.
+        name : str
+            Of the target.
+        outside : {"refuse", "flag"}
+            What is done with layers beyond the sizes measured of their kind, kernel, stride and
+            groups: an error that names them, or costs that are extrapolated and a flag. Default
+            what the file says, or "refuse".
+        free : str or list of str
+            Kinds of layers that cost nothing here, such as "add".
+        overhead_ms : float
+            What a whole network takes beside its layers.
+        scale : float
+            What sums of layers are multiplied by. `fitted` finds both from a few networks.
+        description : str
+
+        Raises
+        ------
+        FormatError
+            If a row is not as it should be: an unknown column, a number that is negative or none,
+            two units of one cost, equal layers of different costs. The message names the row.
+        ArgumentError, ArgumentTypeError
+            If another argument is not accepted.
+
+        Examples
+        --------
+        >>> pi = flash.Target.from_layer_table("pi.jsonl", name="pi")
+        >>> flash.search("mobilenet-v2", pi, max_latency_ms=20)
+        """
+        from ._layer_reading import from_source
+
+        found = from_source(source, outside, free, overhead_ms, scale)
+        return layer_target(found, name, description)
+
+    def fitted(
+        self,
+        networks: Any,
+        latency_ms: Sequence[float] | None = None,
+        energy_mj: Sequence[float] | None = None,
+        *,
+        name: str | None = None,
+    ) -> Target:
+        """Return this target with sums of layers scaled, and what a network takes beside them.
+
+        Of a layer table only. The factor and the constant, neither of them negative, are those of
+        the least relative errors on networks measured as wholes; of one network, the factor alone.
+
+        Parameters
+        ----------
+        networks : list of Measurement, a path of theirs, or a list of networks
+        latency_ms, energy_mj : list of float, optional
+            Beside networks that are no measurements.
+        name : str, optional
+            Of the new target; default its own.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If the target has no table of layers, or a network cannot be charged by it.
+        """
+        from ._layer_fit import fitted
+
+        return fitted(self, networks, latency_ms, energy_mj, name)
 
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
@@ -203,6 +298,38 @@ class Target(Record):
         """Whether its runtime executes every row of a network, also what no output is made of: an
         eager one. Others compile a network first, and leave such rows out."""
         return bool((self.parameters or {}).get("runs_every_row", False))
+
+    @property
+    def int8(self) -> bool:
+        """Whether networks run on it in integers of 8 bits, and are stored so: what a network takes
+        there (`Cost.peak_memory_kib`, `Cost.weights_kib`, the budgets on both) is counted as of
+        `Network.with_bits` of 8. By its parameter ``int8``."""
+        return bool((self.parameters or {}).get("int8", False))
+
+    @cached
+    def memory_budgets(self) -> dict[str, float]:
+        """What the device has for a network, as budgets that a search holds unless others are given.
+
+        ``max_memory_kib`` where the parameters have ``sram_kib``, ``max_weights_kib`` where they
+        have ``flash_kib``: less what the runtime takes of it, ``sram_taken_kib`` and
+        ``flash_taken_kib``. Empty for a target that says neither.
+        """
+        own = self.parameters or {}
+        found = {}
+        for budget, name in (("max_memory_kib", "sram"), ("max_weights_kib", "flash")):
+            if f"{name}_kib" in own:
+                found[budget] = float(own[f"{name}_kib"]) - float(own.get(f"{name}_taken_kib", 0.0))
+        return found
+
+    def without_memory_budgets(self) -> Target:
+        """Return the target without what it has for a network's values and weights: searches on it
+        hold no budgets on these unless they are given."""
+        own = {
+            name: value
+            for name, value in (self.parameters or {}).items()
+            if not name.startswith(("sram_", "flash_")) or not name.endswith("_kib")
+        }
+        return self.replace(parameters=own)
 
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
@@ -324,6 +451,10 @@ class Target(Record):
                 refuse_several(self)
             if hasattr(KINDS[self.kind], "needs"):
                 _refuse_missing(self, family)
+            if self.table is not None:
+                made: Model = KINDS[self.kind].model(self.metrics)
+                self._models[name] = made
+                return made
             model = self._models[name] = self.model_on(family, self.array)
         return model
 
@@ -353,6 +484,8 @@ class Target(Record):
     def columns(self, family: str) -> int:
         """Return a bit per table column that the model fills (see flash/_core/tables/problem.h)."""
         name = self.set_for(family)
+        if self.table is not None:
+            return sum(1 << self.table.column(one) for one in self.metrics)
         filled = self._filled.get(name)
         if filled is None:
             table = dict(self.coefficients[name])
@@ -469,6 +602,23 @@ class Target(Record):
         return {name: result[name] for name in self.metrics}
 
 
+def layer_target(table: Any, name: Any, description: Any = "") -> Target:
+    """Return a target that charges by a table or a function of layers."""
+    text("name", name, 100)
+    if not name.strip() or not name.isprintable():
+        raise ArgumentError(f"name must be printable text, got {shown(name)}")
+    return Target(
+        name=name,
+        kind="layers",
+        description=text("description", description, 10_000),
+        coefficients={"default": {metric: {} for metric in table.metrics}},
+        links={"default": {}},
+        sets={},
+        calibrated_ranges={},
+        table=table,
+    )
+
+
 def _refuse_missing(target: Target, family: str) -> None:
     """Refuse a family of networks that the accelerator has no unit for."""
     from ..networks.families import FAMILIES
@@ -482,29 +632,29 @@ def _refuse_missing(target: Target, family: str) -> None:
         )
 
 
-def _read_shipped(name: str) -> Target:
-    """Return a target that comes with flash: of its file what a search needs.
+def _read_shipped(name: str) -> Target | None:
+    """Return a target that comes with flash, or None: of its file what a search needs.
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
     from ._format import MAX_NOTES, NEEDED, check
 
     file = shipped(name + ".json")
-    also = " or the path of a .json file"
     try:
-        text = read_text(file, "target")
+        held = read_text(file, "target")
     except (OSError, FormatError):
-        choice("target", name, targets(), also)
-        raise
+        if name in targets():
+            raise
+        return None
     # The keys of the top level begin a line after one blank; what stands deeper has more of them.
-    first, *others = text.strip().removesuffix("}").split(',\n "')
+    first, *others = held.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
     now = [parts[key][1:-1] for key in parts if key in NEEDED]
     data = parse_json(",".join([first, *now]) + "}", file, shipped=True)
     with faults():
         fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
-        choice("target", name, targets(), also)
+        return None
 
     def late(key: str) -> Any:
         def read() -> Any:
@@ -517,6 +667,30 @@ def _read_shipped(name: str) -> Target:
         return deferred(read)
 
     return Target(**fields, **{key: late(key) for key in Target._later})
+
+
+def _registered(name: str) -> Target:
+    """Return the target that is registered by a name."""
+    from ..base import registry
+
+    def make(thing: Any) -> Target:
+        target = thing if isinstance(thing, Target) else registry.call("target", name, thing, {})
+        if not isinstance(target, Target):
+            raise ArgumentTypeError(
+                f"target {name!r}, as it is registered, must be a Target or a function that "
+                f"returns one, got {shown(target)} ({type(target).__name__})"
+            )
+        if target.name != name:
+            raise ArgumentError(
+                f"target {name!r}, as it is registered, is one whose own name is "
+                f"{target.name!r}: results would bear that"
+            )
+        return target
+
+    target: Target | None = registry.made("target", name, make)
+    if target is None:
+        raise registry.refusal("target", "target", name, targets(), " or the path of a .json file")
+    return target
 
 
 def as_target(value: Any) -> Target:

@@ -27,6 +27,7 @@ class _Built:
         table = _Table(arch.resolution)
         (_concatenations if arch.family == "densenet" else _additions)(arch, table)
         self.layers = tuple(table.rows)
+        self._starts = tuple(table.starts)
         self.input_shape = (3, arch.resolution, arch.resolution)
 
 
@@ -35,8 +36,13 @@ class _Table:
 
     def __init__(self, resolution: int) -> None:
         self.rows: list[Layer] = []
+        self.starts: list[int] = []  # of blocks and of the head
         self.channels, self.side = 3, resolution
         self.cell: int | None = None
+
+    def begin(self) -> None:
+        """Begin a block, or the head."""
+        self.starts.append(len(self.rows))
 
     def add(self, kind: str, out: int, **fields: Any) -> int:
         layer = Layer.known(
@@ -82,6 +88,7 @@ def build(arch: Architecture) -> Network:
 
     made = _Built(arch)
     net = Network.known(made.layers, made.input_shape)
+    net.__dict__["_starts"] = made._starts
     if "_charged" in arch.__dict__:
         net.__dict__["_charged"] = arch.__dict__["_charged"]
     return net
@@ -108,6 +115,7 @@ def _concatenations(arch: Architecture, table: _Table) -> None:
         table.cell = number
         made: list[int] = []
         for layer in range(cell.depth):
+            table.begin()
             used = min(cell.skips, cell.width * (layer - 1)) if layer > 1 else 0
             if used:
                 table.add(
@@ -128,6 +136,7 @@ def _concatenations(arch: Architecture, table: _Table) -> None:
                     activation=None if bare else "relu",
                 )
             )
+    table.begin()
     table.tail(arch.num_classes, norm="input", activation="relu")
 
 
@@ -143,6 +152,7 @@ def _additions(arch: Architecture, table: _Table) -> None:
     for number, cell in enumerate(arch.cells):
         table.cell = number
         for source, stride, skips in _blocks(arch, number, cell, table):
+            table.begin()
             block, strided = convolutions(arch.family, table.channels, cell)
             for place, (_, out, kernel, groups) in enumerate(block):
                 own = dict(more, groups=groups)
@@ -151,6 +161,7 @@ def _additions(arch: Architecture, table: _Table) -> None:
                 table.conv(out, kernel, stride if place == strided else 1, **own)
             if skips:
                 table.residual(source, skips, after)
+    table.begin()
     if mobile:
         table.cell = None
         table.conv(max(1280, 4 * arch.cells[-1].width), 1, **more)

@@ -81,6 +81,8 @@ class Charged:
         "densenet" where a cell of the network holds a concatenation, else "".
     too_large : int or None
         A layer too large to be counted in 62 bits.
+    starts : sequence of int or None
+        Rows with which its stem, blocks and head begin, where who built it told.
     widths : tuple or None
         Of its intervals, kept by flash/hardware/_prediction.py.
     """
@@ -89,13 +91,15 @@ class Charged:
     input_shape: tuple[int, int, int]
 
     __slots__ = (
-        *("counts", "family", "input_shape", "layers", "packed", "rows", "too_large", "widths"),
+        *("counts", "family", "input_shape", "layers", "packed", "rows", "starts", "too_large"),
+        "widths",
     )
 
     def __init__(self, net: Layers | Network) -> None:
         self.widths: Any = None
         layers = net.layers
         self.layers, self.input_shape = layers, net.input_shape
+        self.starts: Sequence[int] | None = net.__dict__.get("_starts")
         found = net.counted
         if found is None:
             found = [_inputs(layer, net.connected) for layer in layers]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["COUNTED", "BlockProblem", "compile_blocks", "peaks_of", "weights_of"]
+__all__ = ["COUNTED", "BlockProblem", "compile_blocks", "facts_at", "peaks_of", "weights_of"]
 
 # What is counted of a block in context whatever the target; all but the last are sums.
 COUNTED = (
@@ -51,28 +51,32 @@ class BlockProblem(Problem):
 
     def facts(self, variant: int, rows: Sequence[int]) -> dict[str, Any]:
         """Return what a network is beside its costs; rows: the space's own."""
-        layout = self.space.numbering.layouts[variant]
-        params = macs = 0
-        degrees = []
-        handed = 0
-        for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
-            at = handed * cell.rows + row
-            counted = rows_counted(self.space, variant, place)
-            params += int(counted[at, AT["params"]])
-            macs += int(counted[at, AT["macs"]])
-            degrees.append(float(degrees_of(counted)[at]))
-            handed = row // cell.each
-        return {
-            "nn_degree": sum(degrees) * SCORE_UNIT,
-            "params": params,
-            "macs": macs,
-            "cell_degrees": tuple([one * SCORE_UNIT for one in degrees]),
-        }
+        return facts_at(self.space, variant, rows)
 
     @cached
     def plain(self) -> Problem:
         """The problem without its predictor: its scores are NN-Degrees; with params and MACs."""
         return compile_blocks(self.space, self.target, None, PARAMS | MACS)
+
+
+def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+    """Return what a network is beside its costs, as `facts_of`; rows: the space's own."""
+    layout = space.numbering.layouts[variant]
+    params = macs = handed = 0
+    degrees = []
+    for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
+        at = handed * cell.rows + row
+        counted = rows_counted(space, variant, place)[at : at + 1]
+        params += int(counted[0, AT["params"]])
+        macs += int(counted[0, AT["macs"]])
+        degrees.append(float(degrees_of(counted)[0]))
+        handed = row // cell.each
+    return {
+        "nn_degree": sum(degrees) * SCORE_UNIT,
+        "params": params,
+        "macs": macs,
+        "cell_degrees": tuple([one * SCORE_UNIT for one in degrees]),
+    }
 
 
 def compile_blocks(
@@ -118,6 +122,10 @@ def _compiled(
     own = [k for k in names if k not in (Column.SCORE, Column.PARAMS, Column.MACS)]
     at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
     made: dict[int, Any] = {}
+    constants = [0.0] * len(COLUMNS)
+    if target.table is not None:
+        for k, value in target.table.constants().items():
+            constants[k] = value
     variants = []
     for variant, cells in enumerate(recipe.cells):
         listed = []
@@ -136,7 +144,7 @@ def _compiled(
                 states = len(cell.into) * len(cell.widths)
                 found = made[id(betweens)] = (states, columns, {}, len(cell.into))
             listed.append(found)
-        variants.append(([0.0] * len(COLUMNS), listed))
+        variants.append((list(constants), listed))
     links = _links(target, model, predictor)
     if topology is not None:
         constant = float(round(topology.intercept * 2.0**36))
@@ -170,13 +178,15 @@ def charges_of(space: BlockSpace, target: Target) -> Floats:
 
     rows = []
     for one in recipe_of(space).contexts:
-        _, counted = family_and_charged(one.network(), target)
+        table = target.table is not None  # whose entries may be whole blocks
+        net = one.fragment.network if table else one.network(space.bits)
+        _, counted = family_and_charged(net, target)
         lacking = unit_missing(target, counted)
         if lacking is not None:
             raise ArgumentError(
                 f"{one.fragment.name} needs what target {target.name!r} lacks: {lacking}"
             )
-        own = charges(target, "", counted)[one.first :]
+        own = charges(target, "", counted)[0 if table else one.first :]
         total = own.sum(axis=0)
         total[Column.PEAK] = own[:, Column.PEAK].max(initial=0.0)
         rows.append(total)
@@ -190,30 +200,35 @@ def charges_of(space: BlockSpace, target: Target) -> Floats:
 # What is counted whatever the target
 
 
-def counted_of(space: BlockSpace) -> Floats:
-    """Return `COUNTED` of each context, shape (contexts, len(COUNTED))."""
-    found: Floats | None = space.__dict__.get("_counted")
+def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
+    """Return `COUNTED` of each context, shape (contexts, len(COUNTED)); int8: of its memory and its
+    weights as of a network in integers of 8 bits."""
+    key = f"_counted_{int8}"
+    found: Floats | None = space.__dict__.get(key)
     if found is None:
-        rows = [_counted(one) for one in recipe_of(space).contexts]
-        found = space.__dict__["_counted"] = np.array(rows, np.float64).reshape(-1, len(COUNTED))
+        rows = [_counted(one, space.bits, int8) for one in recipe_of(space).contexts]
+        found = space.__dict__[key] = np.array(rows, np.float64).reshape(-1, len(COUNTED))
     return found
 
 
-def rows_counted(space: BlockSpace, variant: int, place: int) -> Floats:
+def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
     """Return `COUNTED` of each table row of a cell."""
     recipe = recipe_of(space)
-    kept: dict[int, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = id(recipe.cells[variant][place][1])
+    kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
+    key = (id(recipe.cells[variant][place][1]), int8)
     found: Floats | None = kept.get(key)
     if found is None:
+        values = counted_of(space, int8)
         found = kept[key] = rows_of_cell(
-            recipe, variant, place, counted_of(space), AT["peak_bytes"], "counts"
+            recipe, variant, place, values, AT["peak_bytes"], "counts"
         )
     return found
 
 
-def _counted(context: Context) -> list[float]:
-    net, first = context.network(), context.first
+def _counted(context: Context, bits: int, int8: bool) -> list[float]:
+    net, first = context.network(bits), context.first
+    if int8:
+        net = net.with_bits(8)
     counted = net.counted
     own = [
         layer
@@ -221,7 +236,7 @@ def _counted(context: Context) -> list[float]:
         if number >= first and (counted is None or counted[number] is not None)
     ]
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
-    longer = context.network(tail=not context.last)
+    longer = context.network(bits, tail=not context.last)
     cell = labelled(longer).get(1)
     width_sum, convs, links = (
         (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
@@ -229,7 +244,8 @@ def _counted(context: Context) -> list[float]:
     terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
     channels, height, width = net.input_shape  # of these two: it is there all the time
-    peak = max(memory.by_row[first:]) - channels * height * width * 4.0 / KIB
+    image = channels * height * width * net.input_bits / 8.0
+    peak = max(memory.by_row[first:]) - image / KIB
     return [
         *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
         *(float(width_sum), float(convs), float(links)),
@@ -271,26 +287,27 @@ def scores_of(score: TopologyScore, counted: Floats) -> Floats:
     return np.where(counted[:, AT["layers"]] > 0, np.rint(total * 2.0**36), 0.0)
 
 
-def image_bytes(space: BlockSpace, variant: int) -> float:
+def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
     """Return what the network's input takes: it is there all the time."""
-    numbers = 4.0
+    bits = 8 if int8 and space.bits == 32 else space.bits
+    numbers = bits / 8.0
     for side in space.numbering.layouts[variant].shape:
         numbers *= side
     return numbers
 
 
-def peaks_of(space: BlockSpace, variant: int) -> list[Floats]:
+def peaks_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
-    image = image_bytes(space, variant)
+    image = image_bytes(space, variant, int8)
     return [
-        rows_counted(space, variant, place)[:, AT["peak_bytes"]] + image
+        rows_counted(space, variant, place, int8)[:, AT["peak_bytes"]] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 
 
-def weights_of(space: BlockSpace, variant: int) -> list[Floats]:
+def weights_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
     """Return the weights of each row of each cell of a variant, in bytes."""
     return [
-        rows_counted(space, variant, place)[:, AT["weights_bytes"]]
+        rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]
         for place in range(len(space.numbering.layouts[variant].cells))
     ]

@@ -6,7 +6,7 @@ import os
 
 from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
 from .._core.model.compile import totals_of as core_totals
-from ..base.checks import choice, public
+from ..base.checks import public
 from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
@@ -62,10 +62,29 @@ def as_space(value: Any) -> SearchSpace:
         )
     if value.endswith((".toml", ".json")):
         return SearchSpace.load(value)
-    if value not in _spaces:
-        choice("space", value, FAMILIES, " or the path of a .toml or .json file")
-        _spaces[value] = SearchSpace(value)
+    if value in _spaces:
+        return _spaces[value]
+    if value not in FAMILIES:
+        return _registered(value)
+    _spaces[value] = SearchSpace(value)
     return _spaces[value]
+
+
+def _registered(name: str) -> SearchSpace:
+    """Return the space that is registered by a name."""
+    from ..base.registry import refusal
+    from ..spaces.known.homes import KNOWN
+    from ..spaces.named import registered_space
+
+    space = registered_space(name)
+    if space is None:
+        raise refusal("space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file")
+    if not isinstance(space, TabledSpace):
+        raise ArgumentError(
+            f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
+            "methods of other papers alone, under budgets: method='evolution'"
+        )
+    return space
 
 
 @public
@@ -163,7 +182,14 @@ def compile_problem(
         extra |= PARAMS | MACS
     wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
     try:
-        tables = compile_tables(plan, model, wanted, link, terms)
+        if target.table is None:
+            tables = compile_tables(plan, model, wanted, link, terms)
+        else:
+            from .by_layers import tables_of
+
+            tables = tables_of(space, target, model, wanted, link, terms)
+    except ArgumentError:  # layers without a cost
+        raise
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)

@@ -139,6 +139,9 @@ class SearchResult(Record, Generic[N]):
     costs : dict of str to float, or None
         Of `flash.together`: the costs on each device, ``latency_ms@pi``; `latency_ms` and so on are
         None then.
+    int8 : bool
+        Whether `memory_kib` and `weights_kib`, and the budgets on both, are those of the network in
+        integers of 8 bits, as the target stores it: see `Target.int8`.
     alternatives : tuple of SearchResult
         With ``k``: the further networks, best first. Fewer than were asked for where there are no
         more, or where something ended the search (see `stopped`).
@@ -187,6 +190,7 @@ class SearchResult(Record, Generic[N]):
     where: tuple[str, ...] = ()
     costs: Mapping[str, float] | None = None
     alternatives: tuple[SearchResult[N], ...] = ()
+    int8: bool = False
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
@@ -202,14 +206,19 @@ class SearchResult(Record, Generic[N]):
     def memory_kib(self) -> float | None:
         """The most that the network's values take while it runs, in KiB, or None; worked out when
         asked for: see `Architecture.peak_memory_kib`."""
-        found: Any = self.architecture
+        found = self._as_stored
         return None if found is None else found.peak_memory_kib
 
     @property
     def weights_kib(self) -> float | None:
         """The network's weights in KiB, or None: see `Architecture.weights_kib`."""
-        found: Any = self.architecture
+        found = self._as_stored
         return None if found is None else found.weights_kib
+
+    @cached
+    def _as_stored(self) -> Any:
+        found: Any = self.architecture
+        return found.network().with_bits(8) if self.int8 and found is not None else found
 
     @cached
     def index(self) -> int | None:

@@ -56,6 +56,12 @@ class Classes:
 class Tables:
     @staticmethod
     def from_arrays(variants: list[_Variant], links: dict[str, Any]) -> Tables: ...
+    def with_columns(
+        self,
+        columns: dict[int, list[list[Buffer]]],
+        constants: dict[int, float],
+        links: dict[str, Any],
+    ) -> Tables: ...
     @property
     def rows(self) -> tuple[tuple[int, ...], ...]: ...
     @property

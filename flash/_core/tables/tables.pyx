@@ -424,6 +424,68 @@ cdef class Tables:
         self.check()
         return self
 
+    def with_columns(self, dict columns, dict constants, dict links):
+        """Tables of the same rows with columns put in place of these, or beside them.
+
+        Parameters
+        ----------
+        columns : dict of int to list
+            Of a column's number: for each variant, for each cell, a buffer of float64.
+        constants : dict of int to float
+            What every variant's total of a column has beside its rows; others stay as they are.
+        links : dict
+            As in `from_arrays`.
+        """
+        cdef Tables made = Tables.__new__(Tables)
+        cdef const flash_cell* own
+        cdef flash_cell* cell
+        cdef double* at
+        cdef size_t need = 0, line
+        cdef int v, c, k
+        made.shape([self.problem.variants[v].n_cells for v in range(self.problem.n_variants)])
+        made.problem.present = self.problem.present
+        for k in columns:
+            if not 0 <= k < FLASH_COLUMNS:
+                raise ValueError(f"there is no column {k}")
+            made.problem.present |= 1 << k
+        for v in range(self.problem.n_variants):
+            for c in range(self.problem.variants[v].n_cells):
+                own = &self.problem.variants[v].cells[c]
+                if own.joined:
+                    raise ValueError("tables with boundaries keep their columns")
+                for k in range(FLASH_COLUMNS):
+                    if made.problem.present >> k & 1:
+                        need += whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
+        at = made.reserve(need)
+        for v in range(self.problem.n_variants):
+            for k in range(FLASH_COLUMNS):
+                made.problem.variants[v].constant[k] = constants.get(
+                    k, self.problem.variants[v].constant[k])
+            for c in range(self.problem.variants[v].n_cells):
+                own = &self.problem.variants[v].cells[c]
+                cell = &made.problem.variants[v].cells[c]
+                cell.rows = own.rows
+                cell.states = own.states
+                cell.incoming = own.incoming
+                cell.space_rows = own.space_rows
+                memcpy(cell.dims, own.dims, sizeof(own.dims))
+                line = whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
+                for k in range(FLASH_COLUMNS):
+                    if not made.problem.present >> k & 1:
+                        continue
+                    cell.column[k] = at
+                    at += line
+                    if k in columns:
+                        n = read(columns[k][v][c], cell.column[k], own.rows)
+                        if n != own.rows:
+                            raise ValueError(f"variant {v}, cell {c}: column {COLUMNS[k]} has {n} "
+                                             f"rows, others {own.rows}")
+                    else:
+                        memcpy(cell.column[k], own.column[k], own.rows * sizeof(double))
+        made.set_links(dict(links, classes=classes_of(links.get("classes"))))
+        made.check()
+        return made
+
     cdef size_t size_up(self, list variants) except? 0:
         """States and rows of all cells; how many numbers their columns and boundaries have."""
         cdef size_t need = 0

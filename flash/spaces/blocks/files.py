@@ -7,9 +7,13 @@ file holds what it is called, which tells the space from others but makes none.
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
+
 from ...base.checks import faults, known_keys, shown
 from ...errors import FormatError
 from ..choices import plain
+from ..known.homes import BLOCKS
 from .options import Option
 from .stage import Stage
 
@@ -20,12 +24,13 @@ if TYPE_CHECKING:
 
     from .space import BlockSpace
 
-__all__ = ["FAMILY", "from_dict", "to_dict"]
+__all__ = ["from_dict", "to_dict"]
 
-FAMILY = "blocks"  # how files call a space that is none of those of flash
+KEPT = 16
+_live: dict[str, BlockSpace] = {}  # of functions, by what files hold of them
 _SPACE = (
     *("family", "name", "input", "stem", "stages", "head", "num_classes"),
-    *("width_multipliers", "bits"),
+    *("width_multipliers", "bits", "digest"),
 )
 _STAGE = ("options", "widths", "repeats", "stride", "shared", "cell", "name")
 _OPTION = ("block", "choices", "function")
@@ -36,7 +41,10 @@ def to_dict(space: BlockSpace) -> dict[str, Any]:
     if space.origin is not None:
         return {"family": space.name, **space.origin}
     inputs = [list(one) for one in space.inputs]
-    data: dict[str, Any] = {"family": FAMILY, "name": space.name}
+    known: dict[str, Any] | None = space.__dict__.get("_plain")
+    if known is not None:
+        return dict(known)
+    data: dict[str, Any] = {"family": BLOCKS, "name": space.name}
     data["input"] = inputs if len(inputs) > 1 else inputs[0]
     if space.stem is not None:
         data["stem"] = _stage(space.stem)
@@ -48,7 +56,28 @@ def to_dict(space: BlockSpace) -> dict[str, Any]:
         data["width_multipliers"] = plain(space.width_multipliers)
     if space.bits != 32:
         data["bits"] = space.bits
-    return data
+    if _has_functions(space):
+        from .recipe import fragments
+
+        layers = [[one.name, one.network.to_dict()] for one in fragments(space)]
+        data["digest"] = sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()
+        _live[_text(data)] = space
+        while len(_live) > KEPT:
+            _live.pop(next(iter(_live)))
+    space.__dict__["_plain"] = data
+    return dict(data)
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, sort_keys=True)
+
+
+def _has_functions(space: BlockSpace) -> bool:
+    """Whether a file cannot hold all of a space."""
+    from ..known.blocks import name_of
+
+    options = [one for stage in space.all_stages for one in stage.options.values()]
+    return any(one is not None and name_of(one) is None for one in options)
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
@@ -93,9 +122,11 @@ def from_dict(data: Any, where: str = "the space") -> BlockSpace:
         return space_from(data)
     known_keys(where, data, _SPACE)
     given = dict(data)
-    if given.pop("family", FAMILY) != FAMILY:
+    if given.pop("digest", None) is not None:
+        return _by_digest(where, data)
+    if given.pop("family", BLOCKS) != BLOCKS:
         raise FormatError(
-            f"{where}: family must be {FAMILY!r} or one of {', '.join(KNOWN)}, got {shown(family)}"
+            f"{where}: family must be {BLOCKS!r} or one of {', '.join(KNOWN)}, got {shown(family)}"
         )
     stages = given.get("stages")
     if not isinstance(stages, list):
@@ -111,6 +142,27 @@ def from_dict(data: Any, where: str = "the space") -> BlockSpace:
         given["input"] = tuple(inputs)
     with faults(where):
         return BlockSpace(**given)
+
+
+def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:
+    """Return a space of functions: one that this process has, or that is registered."""
+    from ...base.registry import registered
+    from .space import BlockSpace
+
+    text = _text(data)
+    if text in _live:
+        return _live[text]
+    name = data.get("name")
+    thing: Any = registered("space", name) if isinstance(name, str) else None
+    if callable(thing) and not isinstance(thing, BlockSpace):
+        thing = thing()
+    if isinstance(thing, BlockSpace) and _text(to_dict(thing)) == text:
+        return thing
+    raise FormatError(
+        f"{where}, {shown(name)}, has blocks that are functions, which a file does not hold: pass the "
+        "space itself as space=, register it (flash.register('space', name, space)), or give its blocks "
+        "names (flash.register('block', name, function))"
+    )
 
 
 def _stage_from(where: str, data: Any) -> Stage:

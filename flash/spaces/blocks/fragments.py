@@ -259,7 +259,9 @@ def _check(
         )
 
 
-def joined(parts: Iterable[tuple[Network, int | None]], image: tuple[int, int, int]) -> Network:
+def joined(
+    parts: Iterable[tuple[Network, int | None]], image: tuple[int, int, int], bits: int = 32
+) -> Network:
     """Return fragments one after another as one network, the rows of each labelled with its cell.
 
     Concatenations have no label: a network of blocks is none of the family that is made of them.
@@ -279,6 +281,6 @@ def joined(parts: Iterable[tuple[Network, int | None]], image: tuple[int, int, i
             fields["cell"] = None if layer.kind == "concat" else cell
             layers.append(Layer.known(**fields))
         end = len(layers) - 1
-    if whole:
+    if whole and bits == 32:
         return Network.known(tuple(layers), image)
-    return Network(tuple(layers), image)  # which finds out what counts
+    return Network(tuple(layers), image, input_bits=bits)  # which finds out what counts

@@ -106,7 +106,8 @@ class BlockNetwork(Record):
         if not self._placed:
             raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
         image = (*self.input_shape, 1, 1)[:3]
-        return joined(((one.network, cell) for cell, one in self.labelled()), image)
+        parts = [(one.network, cell) for cell, one in self.labelled()]
+        return joined(parts, image, self.space.bits)
 
     def network(self) -> Network:
         """Return the network as a table of layers (made once, then kept)."""

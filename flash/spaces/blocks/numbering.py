@@ -22,7 +22,7 @@ from .fragments import Fragment, made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from .options import Variant
@@ -447,24 +447,29 @@ class Numbering:
 
     def fragments_of(self, row: Sequence[int]) -> list[tuple[str, int, Fragment]]:
         """Return the blocks of a checked row: name, number of the cell, and the block."""
-        variant, rows = self.rows_of(row)
+        names = self.names
+        found: list[tuple[str, int, Fragment]] = []
+        many = [max(stage.depths) > 1 for stage in self.stages]
+        for cell, one, spot in self._placed(*self.rows_of(row)):
+            name = names[spot.stage]
+            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, cell, one))
+        return found
+
+    def _placed(
+        self, variant: int, rows: Sequence[int]
+    ) -> Iterator[tuple[int, Fragment, Spot]]:
+        """Yield the blocks of a place, each with the number of its cell, and where it stands."""
         layout = self.layouts[variant]
         shape, into = layout.shape, self.space.channels
-        found: list[tuple[str, int, Fragment]] = []
         for number, (cell, own) in enumerate(zip(layout.cells, rows, strict=True)):
             width_at, depth, blocks = cell.digits(own)
             width = into if self.stages[cell.stage].widths is None else cell.widths[width_at]
             for place, spot in enumerate(cell.spots[: cell.depths[depth]]):
                 choice = blocks[0] if cell.shared else blocks[place]
                 one = self.fragment(spot, choice, into, width, shape)
-                if one is None:
-                    continue
-                name = self.names[spot.stage]
-                if max(self.stages[spot.stage].depths) > 1:
-                    name = f"{name}_{spot.place}"
-                found.append((name, number, one))
-                shape, into = one.shape_out, width
-        return found
+                if one is not None:
+                    yield number, one, spot
+                    shape, into = one.shape_out, width
 
     def input_of(self, row: Sequence[int]) -> Shape:
         """Return what a network reads."""
@@ -629,25 +634,136 @@ class Numbering:
     # what choices are, for conditions
 
     @cached
-    def facts(self) -> Mapping[str, tuple[int, Any]]:
-        """Names that conditions may use of a stage's choices: see `values`."""
-        found: dict[str, tuple[int, Any]] = {}
+    def told(self) -> Mapping[str, tuple[str, int, int]]:
+        """Names by which conditions call choices, each with what it is of: (what, stage, place).
+
+        "width_body", "depth_body" and "input" are numbers; "block_body_0" is the whole choice as a
+        text, "option_body_0" the option's name, and "kernel_body_0" what it is given.
+        """
+        found: dict[str, tuple[str, int, int]] = {}
+        if len(self.space.inputs) > 1:
+            found["input"] = ("input", -1, 0)
         for number, stage in enumerate(self.stages):
             name = self.names[number]
             if len(self.widths[number]) > 1:
-                found[f"width_{name}"] = (number, ("width", 0))
+                found[f"width_{name}"] = ("width", number, 0)
             if len(stage.depths) > 1:
-                found[f"depth_{name}"] = (number, ("depth", 0))
+                found[f"depth_{name}"] = ("depth", number, 0)
+            if len(stage.variants) < 2:
+                continue
             keys = dict.fromkeys(key for one in stage.variants for key in one.keywords)
+            alone = stage.shared or max(stage.depths) == 1
             for place in range(1 if stage.shared else max(stage.depths)):
-                tail = "" if stage.shared or max(stage.depths) == 1 else f"_{place}"
-                if len(stage.variants) > 1:
-                    found[f"block_{name}{tail}"] = (number, ("block", place))
-                if len(stage.options) > 1:
-                    found[f"option_{name}{tail}"] = (number, ("option", place))
-                for key in keys:
-                    found[f"{key}_{name}{tail}"] = (number, (key, place))
+                tail = name if alone else f"{name}_{place}"
+                for what in ("block", "option", *keys):
+                    found[f"{what}_{tail}"] = (what, number, place)
         return found
+
+    def values(self, variant: int, name: str) -> tuple[int, Any]:
+        """Return the cell whose choice a name is, and what each of its own rows has of it; -1 and one
+        value for a global choice. An empty array where the variant has no such block.
+
+        Numbers are float64, NaN where a block is not there or has no such choice; all else is text.
+        """
+        import numpy as np
+
+        what, stage, place = self.told[name]
+        layout = self.layouts[variant]
+        chosen = {
+            (one.kind, one.stage): one.values[digit]
+            for one, digit in zip(self.globals, layout.digits, strict=True)
+        }
+        if (what, stage) in chosen:
+            return -1, np.array([float(chosen[what, stage])])
+        if what == "width" and self.source[stage] != stage:
+            return self.values(variant, f"width_{self.names[self.source[stage]]}")
+        for number, cell in enumerate(layout.cells):
+            if cell.stage != stage:
+                continue
+            if what == "width":
+                return number, np.repeat(np.array(cell.widths, float), cell.each)
+            count = len(cell.widths)
+            if what == "depth":
+                own = np.array(cell.depths, float)[cell.table[:, 0]]
+                return number, np.tile(own, count)
+            for k, spot in enumerate(cell.spots):
+                if spot.place == place:
+                    told = [self._of_variant(stage, what, one) for one in spot.options]
+                    return number, np.tile(_picked(told, cell.table[:, 1 + k]), count)
+        return len(layout.cells), np.zeros(0)
+
+    def _of_variant(self, stage: int, what: str, number: int) -> Any:
+        one = self.stages[stage].variants[number]
+        if what == "block":
+            return one.label
+        return one.name if what == "option" else one.keywords.get(what)
+
+    def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
+        """Return the variables that a cell's rows choose, and their choice indices in each of its own
+        rows, shape (rows, variables); 0 for blocks that a row has not."""
+        import numpy as np
+
+        cell = self.layouts[variant].cells[place]
+        numbers: list[int] = []
+        columns: list[Any] = []
+        for kind in ("width", "depth"):
+            at = self._places.get((kind, cell.stage, 0))
+            if at is not None and len(cell.widths if kind == "width" else cell.depths) > 1:
+                numbers.append(at)
+                columns.append(
+                    np.repeat(np.arange(len(cell.widths)), cell.each)
+                    if kind == "width"
+                    else np.tile(cell.table[:, 0], len(cell.widths))
+                )
+        for k, spot in enumerate(cell.spots[: 1 if cell.shared else None]):
+            at = self._places.get(("block", cell.stage, spot.place))
+            if at is not None:
+                numbers.append(at)
+                columns.append(np.tile(np.maximum(cell.table[:, 1 + k], 0), len(cell.widths)))
+        rows = np.array(columns, np.int64).reshape(len(columns), cell.rows).T
+        return numbers, rows
+
+    def network_at(self, variant: int, rows: Sequence[int]) -> tuple[Any, ...]:
+        """Return what tells the network of a place from all others: its input and its blocks."""
+        found: list[Any] = [self.layouts[variant].shape]
+        found += [
+            (cell, one.variant.label, one.out_channels)
+            for cell, one, _ in self._placed(variant, rows)
+        ]
+        return tuple(found)
+
+    def networks_of(self, variant: int, place: int) -> Any:
+        """Return a number for each own row of a cell: the same for rows that are the same blocks,
+        where skipped ones leave no trace."""
+        import numpy as np
+
+        cell = self.layouts[variant].cells[place]
+        stage = self.stages[cell.stage]
+        table = np.full((cell.each, 1 + len(cell.spots)), -1, np.int64)
+        filled = np.zeros(cell.each, np.int64)
+        for k, spot in enumerate(cell.spots):
+            choice = cell.table[:, 1 + k]
+            own = np.array([
+                -1 if stage.variants[one].option is None else one for one in spot.options
+            ])[np.maximum(choice, 0)]
+            there = np.flatnonzero((choice >= 0) & (own >= 0))
+            table[there, 1 + filled[there]] = own[there]
+            filled[there] += 1
+        _, which = np.unique(table, axis=0, return_inverse=True)
+        which = which.ravel()
+        return np.concatenate([which + k * cell.each for k in range(len(cell.widths))])
+
+
+def _picked(told: Sequence[Any], choice: Any) -> Any:
+    """Return what each row has of what its choice is; nothing where the choice is -1."""
+    import numpy as np
+
+    plain = all(one is None or isinstance(one, (bool, int, float)) for one in told)
+    if plain:
+        own = np.array([float("nan") if one is None else float(one) for one in [*told, None]])
+    else:
+        own = np.array(["" if one is None else str(one) for one in [*told, None]])
+    return own[choice]
 
 
 def _size(shape: Sequence[int]) -> str:

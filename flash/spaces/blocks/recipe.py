@@ -54,12 +54,13 @@ class Context(Record):
         """Number of the block's first row in `network`."""
         return 0 if self.before is None else len(self.before.network)
 
-    def network(self, tail: bool = False) -> Network:
-        """Return both as one network; tail: with a row behind them, so that none is the last."""
+    def network(self, bits: int = 32, tail: bool = False) -> Network:
+        """Return both as one network whose input has so many bits; tail: with a row behind them, so
+        that none is the last."""
         parts = [] if self.before is None else [(self.before.network, 0)]
         parts.append((self.fragment.network, 1))
         image = parts[0][0].input_shape
-        found = joined(parts, image)
+        found = joined(parts, image, bits)
         if not tail:
             return found
         channels, height, width = found.layers[-1].shape_out

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from ..blocks.space import BlockSpace
 
-__all__ = ["KNOWN", "known_space", "space_from"]
+__all__ = ["BLOCKS", "KNOWN", "known_space", "space_from"]
+
+BLOCKS = "blocks"  # how files call a space of blocks that is none of those of flash
 
 # name -> (module, function of keywords)
 KNOWN: dict[str, tuple[str, str]] = {
