@@ -129,7 +129,7 @@ def test_files_have_them() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (0, "width_multipliers must be above 0 and at most 64, got 0"),
+        (0, "width_multipliers must be a finite number above 0, at most 64, got 0"),
         ((1, 1.0), "width_multipliers must hold each choice once"),
         ("1", "width_multipliers must be a number, a list of numbers or a Range, got '1'"),
         (
