@@ -92,7 +92,7 @@ def test_a_head_without_layers_of_its_own() -> None:
 def test_an_activation_that_is_none_is_named() -> None:
     option = block_option(kernel=3, expansion=3, activation="tahn")
     [keywords] = option.combinations
-    with pytest.raises(flash.FlashError, match="activation must be one of 'relu', .*got 'tahn'"):
+    with pytest.raises(flash.FlashError, match=r"activation must be one of 'relu', .*got 'tahn'"):
         option.module(8, 8, 1, shape=(8, 4, 4), **keywords)
 
 

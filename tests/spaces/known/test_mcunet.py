@@ -12,8 +12,12 @@ from flash.spaces.known.homes import known_space
 from flash.spaces.known.mcunet import MCUNet
 
 SMALL = {
-    **{"kernels": (3, 5), "expansions": 3, "depths": (1, 2), "width_multipliers": (0.3, 0.5)},
-    **{"resolution": (48, 64), "num_classes": 10},
+    "kernels": (3, 5),
+    "expansions": 3,
+    "depths": (1, 2),
+    "width_multipliers": (0.3, 0.5),
+    "resolution": (48, 64),
+    "num_classes": 10,
 }
 
 
@@ -101,8 +105,13 @@ def test_it_is_known_by_name_and_read_back() -> None:
     assert known_space("mcunet").to_dict() == {"family": "mcunet"}
     given = MCUNet(**SMALL)
     assert given.to_dict() == {
-        **{"family": "mcunet", "kernels": [3, 5], "expansions": [3], "depths": [1, 2]},
-        **{"width_multipliers": [0.3, 0.5], "resolution": [48, 64], "num_classes": 10},
+        "family": "mcunet",
+        "kernels": [3, 5],
+        "expansions": [3],
+        "depths": [1, 2],
+        "width_multipliers": [0.3, 0.5],
+        "resolution": [48, 64],
+        "num_classes": 10,
     }
     assert flash.BlockSpace.from_dict(given.to_dict()) == given
 

@@ -60,10 +60,14 @@ def test_strides_activations_and_squeeze_and_excitation_are_the_papers(space) ->
         for name, net in parts.items()
         if not name.endswith("_1")
     } == {
-        **{"stem": ("hardswish", False, 112), "first": ("relu", False, 112)},
-        **{"stage1_0": ("relu", False, 56), "stage2_0": ("relu", True, 28)},
-        **{"stage3_0": ("hardswish", False, 14), "stage4_0": ("hardswish", True, 14)},
-        **{"stage5_0": ("hardswish", True, 7), "head": ("hardswish", False, 1)},
+        "stem": ("hardswish", False, 112),
+        "first": ("relu", False, 112),
+        "stage1_0": ("relu", False, 56),
+        "stage2_0": ("relu", True, 28),
+        "stage3_0": ("hardswish", False, 14),
+        "stage4_0": ("hardswish", True, 14),
+        "stage5_0": ("hardswish", True, 7),
+        "head": ("hardswish", False, 1),
     }
 
 
@@ -73,9 +77,8 @@ def test_published_networks_are_networks_of_it(variant: str) -> None:
     assert (net.params, net.macs) == PUBLISHED[variant]
     assert net.space.name == "mobilenet-v3"
     assert net.space.decode(net.space.index(net.row)) == net
-    assert published(variant, num_classes=10).params == net.params - 990 * (
-        1280 if variant == "large" else 1024
-    ) - 990
+    hidden = {"large": 1280, "small": 1024}[variant]
+    assert published(variant, num_classes=10).params == net.params - 990 * (hidden + 1)
 
 
 @pytest.mark.torch
@@ -125,7 +128,7 @@ def test_costs_are_those_of_exported_and_read_modules(space, tmp_path) -> None:
         assert sum(one.numel() for one in module.parameters()) == net.params
         read = flash.Network.from_torch(module, net.input_shape)
         assert target.cost(read).latency_ms == found[number]
-        if number < 3:
+        if number < 2:
             net.to_onnx(tmp_path / "net.onnx", module=module)
             read = flash.Network.from_onnx(tmp_path / "net.onnx")
             assert target.cost(read).latency_ms == found[number]
@@ -134,15 +137,19 @@ def test_costs_are_those_of_exported_and_read_modules(space, tmp_path) -> None:
 def test_peak_memory_of_tables_is_that_of_the_networks(space) -> None:
     for net in drawn(space, 10, seed=5):
         variant, rows = space.numbering.rows_of(net.row)
-        told = max(float(peak[row]) for peak, row in zip(peaks_of(space, variant), rows, strict=True))
+        peaks = peaks_of(space, variant)
+        told = max(float(peak[row]) for peak, row in zip(peaks, rows, strict=True))
         assert told / 1024 == net.network().peak_memory_kib
 
 
 SMALL = {
     "one width": {"kernels": (3, 5), "expansions": 6, "depths": (1, 2)},
     "widths": {
-        **{"kernels": 3, "expansions": (3, 6), "depths": 1, "width_multipliers": (0.5, 1)},
-        **{"resolution": (32, 64)},
+        "kernels": 3,
+        "expansions": (3, 6),
+        "depths": 1,
+        "width_multipliers": (0.5, 1),
+        "resolution": (32, 64),
     },
     "blocks alone": {"kernels": (3, 5), "expansions": 3, "depths": (1, 2)},
 }
@@ -178,8 +185,11 @@ def test_it_is_known_by_name_and_read_back() -> None:
     given = MobileNetV3("small", depths=(2, 3), resolution=flash.Range(128, 224, 32), bias=True)
     data = given.to_dict()
     assert data == {
-        **{"family": "mobilenet-v3", "variant": "small", "depths": [2, 3]},
-        **{"resolution": {"low": 128, "high": 224, "step": 32}, "bias": True},
+        "family": "mobilenet-v3",
+        "variant": "small",
+        "depths": [2, 3],
+        "resolution": {"low": 128, "high": 224, "step": 32},
+        "bias": True,
     }
     assert flash.BlockSpace.from_dict(data) == given
 
