@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
+    from .spaces.known.mcunet import MCUNet as MCUNet
+    from .spaces.known.mobilenet_v3 import MobileNetV3 as MobileNetV3
     from .spaces.network_space import NetworkSpace as NetworkSpace
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
@@ -168,7 +170,8 @@ __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
     "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget",
-    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace",
+    "MCUNet", "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "MobileNetV3",
+    "Network", "NetworkSpace",
     "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range",
     "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
     "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",

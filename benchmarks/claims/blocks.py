@@ -153,7 +153,7 @@ def undominated(score: Any, weight: Any) -> Any:
 
 
 def highs(score: list[Any], weights: list[Any], limits: list[float]) -> tuple[float, float | None]:
-    """Return the processor time of a proof by HiGHS, and the best score; None: no proof in time."""
+    """Return the processor time of a proof by HiGHS, and the best score; None: no proof."""
     import highspy
 
     start = process_time()
