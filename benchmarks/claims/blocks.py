@@ -16,12 +16,15 @@ On the space mobilenet-v3 (2.18e19 networks) and the target cpu-x86:
   NN-Degree is no sum over its blocks: with 20 groups of blocks, and constraints for the depths,
   the objective is not linear.
 
-    python -m benchmarks.claims.blocks [--networks 200] [--json out.json]
+    python -m benchmarks.claims.blocks [--networks 200] [--only costs] [--json out.json]
+
+A part alone (costs, compile, search) is added to what the file holds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import sys
@@ -119,7 +122,7 @@ def budgets_of(space: flash.BlockSpace, target: flash.Target) -> list[dict[str, 
 
 
 class Linear:
-    """A problem as a solver of linear programs reads it: groups of rows, one to be chosen of each."""
+    """A problem as a linear solver reads it: groups of rows, one to be chosen of each."""
 
     def __init__(self, problem: Any, budgets: dict[str, float], quantum: float) -> None:
         rows = problem.tables.rows[0]
@@ -160,7 +163,7 @@ def highs(score: list[Any], weights: list[Any], limits: list[float]) -> tuple[fl
     sizes = [len(one) for one in score]
     count = sum(sizes)
     scale = max(float(np.abs(one).max()) for one in score)
-    model = highspy.Highs()
+    model: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     model.silent()
     for name, value in (
         *(("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", LIMIT_S)),
@@ -246,7 +249,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer["equal"] = costs(space, target, given.networks)
         print(answer["equal"], flush=True)
     if given.json is not None:
-        write_json(given.json, answer)
+        known = json.loads(given.json.read_text()) if given.json.exists() else {}
+        write_json(given.json, {**known, **answer})
     return 0
 
 

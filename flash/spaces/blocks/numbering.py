@@ -207,7 +207,7 @@ class Numbering:
     def _choose(self) -> None:
         """Decide which stages are cells, and which choices are global."""
         factors = self.space.factors
-        channels = (self.space.channels,)
+        channels: tuple[int, ...] = (self.space.channels,)
         incoming = (channels,) * len(factors)
         self.widths: list[tuple[int, ...]] = []  # of each stage
         self.scaled: list[tuple[tuple[int, ...], ...]] = []  # the same with each multiplier

@@ -17,6 +17,8 @@ from .origins import origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..choices import Given
 
 __all__ = ["MCUNet"]
@@ -88,7 +90,7 @@ def MCUNet(
     >>> flash.MCUNet(width_multipliers=0.5, resolution=160).size
     195827899432952372659
     """
-    chosen = {
+    chosen: dict[str, Any] = {
         "kernels": parse("kernels", kernels, 1, MAX_KERNEL, odd=True),
         "expansions": parse("expansions", expansions, above=0, high=MAX_EXPANSION),
         "depths": parse("depths", depths, 1, MAX_DEPTH),

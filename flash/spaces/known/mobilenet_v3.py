@@ -149,7 +149,7 @@ def MobileNetV3(
     """
     choice("variant", variant, tuple(PARTS))
     flag("bias", bias)
-    chosen = {
+    chosen: dict[str, Any] = {
         "variant": variant,
         "kernels": parse("kernels", kernels, 1, MAX_KERNEL, odd=True),
         "expansions": parse("expansions", expansions, above=0, high=MAX_EXPANSION),
