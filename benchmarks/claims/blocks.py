@@ -17,7 +17,7 @@ On the space mobilenet-v3 (2.18e19 networks) and the target cpu-x86:
   NN-Degree is no sum over its blocks: with 20 groups of blocks, and constraints for the depths,
   the objective is not linear.
 
-    python -m benchmarks.claims.blocks [--networks 200] [--files 200] [--only costs] [--json out.json]
+    python -m benchmarks.claims.blocks [--networks 200] [--files 200] [--only costs] [--json out]
 
 A part alone (costs, compile, search) is added to what the file holds.
 """
