@@ -12,7 +12,6 @@ from ..errors import ArgumentError
 from ..hardware.charging import charges
 from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
-from ..networks.operations import charged
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
 from ..spaces.blocks.recipe import recipe_of, rows_of_cell
@@ -68,19 +67,19 @@ class BlockProblem(Problem):
         return compile_blocks(self.space, self.target, None, PARAMS | MACS)
 
 
-def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     """Return what a network is beside its costs, as `facts_of`; rows: the space's own."""
     layout = space.numbering.layouts[variant]
     params = macs = handed = 0
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place)[at : at + 1]
-        params += int(counted[0, AT["params"]])
-        macs += int(counted[0, AT["macs"]])
-        degrees.append(float(degrees_of(counted)[0]))
+        counted = rows_counted(space, variant, place)[at]
+        params += int(counted[AT["params"]])
+        macs += int(counted[AT["macs"]])
+        degrees.append(float(scores_at(space, variant, place, None)[at]))
         handed = row // cell.each
-    return {
+    return {  # the degrees of blocks that lie in one table are told together
         "nn_degree": sum(degrees) * SCORE_UNIT,
         "params": params,
         "macs": macs,
@@ -89,7 +88,7 @@ def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, 
 
 
 def compile_blocks(
-    space: BlockSpace,
+    space: Any,
     target: Target,
     predictor: AccuracyPredictor | None = None,
     extra: int = 0,
@@ -135,9 +134,9 @@ def _compiled(
     if target.table is not None:
         for k, value in target.table.constants().items():
             constants[k] = value
-    variants = []
+    variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
-        listed = []
+        listed: list[Any] = []
         for place, (cell, betweens) in enumerate(cells):
             found = made.get(id(betweens))
             if found is None:
@@ -145,9 +144,7 @@ def _compiled(
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
                 counted = rows_counted(space, variant, place)
                 if wanted >> Column.SCORE & 1:
-                    columns[Column.SCORE] = (
-                        degrees_of(counted) if topology is None else scores_of(topology, counted)
-                    )
+                    columns[Column.SCORE] = scores_at(space, variant, place, topology)
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
                 columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
                 states = len(cell.into) * len(cell.widths)
@@ -163,7 +160,8 @@ def _compiled(
         tables = Tables.from_arrays(variants, links)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
-    return BlockProblem(space, target, predictor, None, model, tables)
+    given: Any = (space, target, predictor, None, model, tables)
+    return BlockProblem(*given)
 
 
 def _links(target: Target, model: Any, predictor: AccuracyPredictor | None) -> dict[str, Any]:
@@ -262,14 +260,26 @@ def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
 
 
 def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
-    """Return `COUNTED` of each table row of a cell."""
+    """Return `COUNTED` but for the peak of each table row of a cell."""
+    return _rows(space, variant, place, int8, slice(0, AT["peak_bytes"]), None, "counts")
+
+
+def _rows(
+    space: BlockSpace,
+    variant: int,
+    place: int,
+    int8: bool,
+    some: slice,
+    peak: int | None,
+    what: str,
+) -> Floats:
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = (id(recipe.cells[variant][place][1]), int8)
+    key = (id(recipe.cells[variant][place][1]), int8, what)
     found: Floats | None = kept.get(key)
     if found is None:
-        values = counted_of(space, int8)
-        found = kept[key] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"], "counts")
+        values = counted_of(space, int8)[:, some]
+        found = kept[key] = rows_of_cell(recipe, variant, place, values, peak, what)
     return found
 
 
@@ -313,9 +323,24 @@ def degrees_of(counted: Floats) -> Floats:
     return np.where(there, found, 0.0)
 
 
+def scores_at(
+    space: BlockSpace, variant: int, place: int, topology: TopologyScore | None
+) -> Floats:
+    """Return the score of each table row of a cell, in its unit: NN-Degree without a predictor."""
+
+    def of(counted: Floats) -> Floats:
+        return degrees_of(counted) if topology is None else scores_of(topology, counted)
+
+    recipe = recipe_of(space)
+    if not recipe.cells[variant][place][0].apart:
+        return of(rows_counted(space, variant, place))
+    values = of(counted_of(space))[:, None]  # of each block by itself
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None, "scores")[:, 0])
+
+
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
-    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order of
-    operations; 0 where a cell has no layers."""
+    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order
+    of operations; 0 where a cell has no layers."""
     convs, params, depth, spatial, pools, strides = (
         counted[:, AT[name]]
         for name in ("nodes", "node_params", "depth", "spatial", "pools", "strides")
@@ -348,16 +373,16 @@ def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
     return numbers
 
 
-def peaks_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
     return [
-        rows_counted(space, variant, place, int8)[:, AT["peak_bytes"]] + image
+        _rows(space, variant, place, int8, slice(AT["peak_bytes"], None), 0, "peaks")[:, 0] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 
 
-def weights_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+def weights_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the weights of each row of each cell of a variant, in bytes."""
     return [
         rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]

@@ -1,4 +1,5 @@
-"""Fragments: what an option makes at one place, as a network of its own; built, checked and kept."""
+"""Fragments: what an option makes at one place, as a network of its own; built, checked and
+kept."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Fragment(Record):
         )
 
     def module(self) -> torch.nn.Module | None:
-        """Return a new torch module of it, weights drawn by torch; None where only rows are known."""
+        """Return a new torch module of it, weights drawn by torch; None where only rows are
+        known."""
         option = self.variant.option
         assert option is not None
         build = option.module
@@ -102,15 +104,15 @@ def made(
     Raises
     ------
     ArgumentError
-        If the option raises, gives nothing that is a block, or one of other shapes than it should, or
-        another at a second call; it names the option, the place and what was expected.
+        If the option raises, gives nothing that is a block, or one of other shapes than it should,
+        or another at a second call; it names the option, the place and what was expected.
     """
     size = "x".join(map(str, shape))
     step = f" /{stride}" if stride > 1 else ""
     name = f"{where}: {variant.label}, {in_channels} > {out_channels}{step}, {size}"
     option = variant.option
     assert option is not None
-    key = (
+    key: Any = (
         *(option.build, tuple(variant.keywords.items()), in_channels, out_channels, stride),
         *(shape, bits),
     )
@@ -126,7 +128,8 @@ def made(
         again = known if alike else _read(name, variant, rebuilt, asked)
         if known[0].layers != again[0].layers:
             raise ArgumentError(
-                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
+                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it "
+                f"gave "
                 f"{_difference(known[0], again[0])}"
             )
         if bits != 32:
@@ -212,7 +215,8 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
             ) from None
     else:
         raise ArgumentError(
-            f"option {shown(option)} must give a torch module, a list of layer rows or a Network, got "
+            f"option {shown(option)} must give a torch module, a list of layer rows or a Network, "
+            f"got "
             f"{shown(found)} ({type(found).__name__}) at {name}; None as an option is skip"
         )
     if not network.connected or (network.outputs not in (None, (len(network) - 1,))):

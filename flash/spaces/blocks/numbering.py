@@ -7,8 +7,8 @@ width, its repeats and a choice for each of its blocks (those of fewer repeats f
 block its choice. In tables a row stands once for each width that the cell before may hand on.
 
 A flat index counts variants in lexicographic order of the global choices, and in each of them
-combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that has
-more than one choice; entries of blocks that a network has not are 0 and count nothing.
+combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that
+has more than one choice; entries of blocks that a network has not are 0 and count nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Layout", "Numbering", "Spot"]
 
 MERGED = 20_000  # rows of a stage that is one cell by default
+JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so few cells are left
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
@@ -74,9 +75,11 @@ class Cell(Record):
         Widths that it may read.
     widths : tuple of int
         Widths that it may hand on: one for each own state.
-    follows : bool
-        Whether it hands on the width that it reads.
     shared : bool
+        Whether all of its blocks have one choice.
+    apart : bool
+        Whether each of its blocks is a cell of NN-Degree by itself, and they only lie in one table:
+        a few large tables are searched far faster than many small ones.
     """
 
     stage: int
@@ -85,6 +88,7 @@ class Cell(Record):
     into: tuple[int, ...]
     widths: tuple[int, ...]
     shared: bool
+    apart: bool = False
 
     @cached
     def sizes(self) -> tuple[int, ...]:
@@ -127,8 +131,8 @@ class Cell(Record):
 
     @cached
     def table(self) -> Any:
-        """int32 array (rows of one width, 1 + blocks): choice of depth, then of each block; -1 where
-        a row has no such block. Of a shared choice each block has it."""
+        """int32 array (rows of one width, 1 + blocks): choice of depth, then of each block; -1
+        where a row has no such block. Of a shared choice each block has it."""
         import numpy as np
 
         blocks = len(self.spots)
@@ -290,9 +294,9 @@ class Numbering:
         found = []
         for number, stage in enumerate(self.stages):
             name, own = self.names[number], []
-            if stage.widths is not None and len(stage.widths) > 1:
-                if number not in self.global_widths:
-                    own.append(_Variable(f"width_{name}", "width", number, 0, self.widths[number]))
+            open_ = stage.widths is not None and len(stage.widths) > 1
+            if open_ and number not in self.global_widths:
+                own.append(_Variable(f"width_{name}", "width", number, 0, self.widths[number]))
             if self.whole[number] and len(stage.depths) > 1:
                 own.append(_Variable(f"depth_{name}", "depth", number, 0, stage.depths))
             count = 1 if stage.shared else max(stage.depths)
@@ -344,7 +348,8 @@ class Numbering:
         if count > MAX_VARIANTS:
             raise ArgumentError(
                 f"global choices must combine to at most {MAX_VARIANTS:,} variants, got {count:,} "
-                f"({', '.join(one.name for one in self.globals)}); cell='stage' keeps a stage's width "
+                f"({', '.join(one.name for one in self.globals)}); cell='stage' keeps a stage's "
+                f"width "
                 "and repeats out of them"
             )
         found: list[Layout] = []
@@ -354,7 +359,8 @@ class Numbering:
             shape, cells = self._cells_of(digits)
             if not 1 <= len(cells) <= MAX_CELLS:
                 raise ArgumentError(
-                    f"a network must have 1 to {MAX_CELLS} cells, got {len(cells)}; cell='stage' makes "
+                    f"a network must have 1 to {MAX_CELLS} cells, got {len(cells)}; cell='stage' "
+                    f"makes "
                     "one of all blocks of a stage"
                 )
             found.append(Layout(digits, shape, cells, first))
@@ -362,8 +368,10 @@ class Numbering:
             first += found[-1].size
         if rows > MAX_TABLE:
             raise ArgumentError(
-                f"the space is too large to compile: {rows:,} rows of tables for {count:,} variants "
-                f"and up to {max(len(one.cells) for one in found)} cells, of which {MAX_TABLE:,} fit"
+                f"the space is too large to compile: {rows:,} rows of tables for {count:,} "
+                f"variants "
+                f"and up to {max(len(one.cells) for one in found)} cells, of which {MAX_TABLE:,} "
+                f"fit"
             )
         self.layouts: tuple[Layout, ...] = tuple(found)
         self.size: int = first
@@ -398,8 +406,10 @@ class Numbering:
             if self.whole[number]:
                 cells.append(Cell(number, spots, depths, into, widths, stage.shared))
             else:
-                for spot in spots:
-                    cells.append(Cell(number, (spot,), (1,), into, widths, False))
+                each = _together(spots)
+                for start in range(0, len(spots), each):
+                    some = spots[start : start + each]
+                    cells.append(Cell(number, some, (len(some),), into, widths, False, True))
                     into = widths
             into = widths
         return shape, tuple(cells)
@@ -450,9 +460,17 @@ class Numbering:
         names = self.names
         found: list[tuple[str, int, Fragment]] = []
         many = [max(stage.depths) > 1 for stage in self.stages]
-        for cell, one, spot in self._placed(*self.rows_of(row)):
+        variant, rows = self.rows_of(row)
+        first = [0]  # cell of NN-Degree that a cell begins with
+        for cell in self.layouts[variant].cells:
+            first.append(first[-1] + (len(cell.spots) if cell.apart else 1))
+        for number, one, spot in self._placed(variant, rows):
+            cell = self.layouts[variant].cells[number]
+            label = first[number]
+            if cell.apart:
+                label += spot.place - cell.spots[0].place
             name = names[spot.stage]
-            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, cell, one))
+            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, label, one))
         return found
 
     def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
@@ -678,8 +696,8 @@ class Numbering:
         return found
 
     def values(self, variant: int, name: str) -> tuple[int, Any]:
-        """Return the cell whose choice a name is, and what each of its own rows has of it; -1 and one
-        value for a global choice. An empty array where the variant has no such block.
+        """Return the cell whose choice a name is, and what each of its own rows has of it; -1 and
+        one value for a global choice. An empty array where the variant has no such block.
 
         Numbers are float64, NaN where a block is not there or has no such choice; all else is text.
         """
@@ -717,8 +735,8 @@ class Numbering:
         return one.name if what == "option" else one.keywords.get(what)
 
     def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
-        """Return the variables that a cell's rows choose, and their choice indices in each of its own
-        rows, shape (rows, variables); 0 for blocks that a row has not."""
+        """Return the variables that a cell's rows choose, and their choice indices in each of its
+        own rows, shape (rows, variables); 0 for blocks that a row has not."""
         import numpy as np
 
         cell = self.layouts[variant].cells[place]
@@ -782,6 +800,16 @@ def _picked(told: Sequence[Any], choice: Any) -> Any:
     else:
         own = np.array(["" if one is None else str(one) for one in [*told, None]])
     return own[choice]
+
+
+def _together(spots: Sequence[Spot]) -> int:
+    """Return how many blocks in a row lie in one cell: as many as give few rows, where that leaves
+    few cells; else each is one by itself."""
+    options = max(len(spot.options) for spot in spots)
+    each = 1
+    while options ** (each + 1) <= JOINED and each < len(spots):
+        each += 1
+    return each if -(-len(spots) // each) <= FEW else 1
 
 
 def _size(shape: Sequence[int]) -> str:

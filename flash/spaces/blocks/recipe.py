@@ -2,8 +2,8 @@
 
 A *context* is a block behind the one before it: what a runtime makes of a block's first rows may
 depend on the row before them (a norm of its own or a folded one), and so does its memory. Each
-distinct pair is made once, and whatever is counted of it, its parameters or its costs on a target, is
-a vector; a table's row is the sum of the vectors of its blocks (of peaks the maximum).
+distinct pair is made once, and whatever is counted of it, its parameters or its costs on a target,
+is a vector; a table's row is the sum of the vectors of its blocks (of peaks the maximum).
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Context(Record):
 class _Spot(Record):
     """A block's place between two widths: which context each option is in.
 
-    contexts: int array (endings before, options), -1 where nothing stands there; endings: the number
-    of the ending that each leaves, of those in the next place.
+    contexts: int array (endings before, options), -1 where nothing stands there; endings: the
+    number of the ending that each leaves, of those in the next place.
     """
 
     contexts: Ints
@@ -149,7 +149,8 @@ class _Writer:
                     other, some = after[width]
                     if other != handed:
                         raise ArgumentError(
-                            f"stage {self.numbering.names[cell.stage]} hands on {other} or {handed}, "
+                            f"stage {self.numbering.names[cell.stage]} hands on {other} or "
+                            f"{handed}, "
                             "by the width that it reads; it must be one shape"
                         )
                     endings = _union(some, endings)
@@ -220,6 +221,10 @@ def _union(
     return some
 
 
+def _behind(context: Context) -> str:
+    return "the input" if context.before is None else context.before.name
+
+
 def recipe_of(space: BlockSpace) -> Recipe:
     """Return how a space's tables come about: made once, then kept with it."""
     found: Recipe | None = space.__dict__.get("_recipe")
@@ -286,8 +291,7 @@ def _alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
         one, other = (recipe.contexts[int(spot.contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
             f"{what} of {one.fragment.name} depend on what stands before it: behind "
-            f"{one.before.name if one.before else 'the input'} they are others than behind "
-            f"{other.before.name if other.before else 'the input'}; options of a stage must end alike "
-            "(all in an addition, or all in a convolution) where the next stage's first block begins "
-            "with a norm"
+            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must end "
+            "alike (all in an addition, or all in a convolution) where the next stage's first block "
+            "begins with a norm; and a network whose first blocks may all be skipped needs a stem"
         )
