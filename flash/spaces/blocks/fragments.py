@@ -122,8 +122,10 @@ def made(
         known, key = None, None
     if known is None:
         asked = (in_channels, out_channels, stride, shape)
-        known = _read(name, variant, asked)
-        again = _read(name, variant, asked)
+        built, rebuilt = _built(name, variant, asked), _built(name, variant, asked)
+        known = _read(name, variant, built, asked)
+        alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
+        again = known if alike else _read(name, variant, rebuilt, asked)
         if known[0].layers != again[0].layers:
             raise ArgumentError(
                 f"option {shown(variant.name)} is not deterministic: built twice at {name}, it "
@@ -171,20 +173,24 @@ def _is_module(found: Any) -> bool:
     return torch is not None and isinstance(found, torch.nn.Module)
 
 
-def _read(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> tuple[Network, Any]:
-    """Return an option's network at a place and what it hands on, checked."""
-    option = variant.option
-    assert option is not None
+def _built(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
+    """Return what an option gives at a place."""
     from .modules import on_meta
 
     try:
-        found = on_meta(lambda: _called(variant, None, *asked))
+        return on_meta(lambda: _called(variant, None, *asked))
     except FlashError:
         raise
     except Exception as error:
         raise ArgumentError(
             f"option {shown(variant.name)} raised {type(error).__name__} at {name}: {error}"
         ) from error
+
+
+def _read(
+    name: str, variant: Variant, found: Any, asked: tuple[int, int, int, Shape]
+) -> tuple[Network, Any]:
+    """Return an option's network at a place and what it hands on, checked."""
     if _is_module(found):
         from .modules import read
 

@@ -1,10 +1,10 @@
 """How the networks of a `BlockSpace` are numbered, and where they lie in tables.
 
-A *variant* is one combination of the global choices: the input's size, and width and repeats of the
-stages whose blocks are cells by themselves. In a variant a network is a sequence of *cells*, and a
-cell's *row* is one combination of its own choices: of a whole stage its width, its repeats and a
-choice for each of its blocks (those of fewer repeats first), of a single block its choice. In
-tables a row stands once for each width that the cell before may hand on.
+A *variant* is one combination of the global choices: the input's size, the width multiplier, and
+width and repeats of the stages whose blocks are cells by themselves. In a variant a network is a
+sequence of *cells*, and a cell's *row* is one combination of its own choices: of a whole stage its
+width, its repeats and a choice for each of its blocks (those of fewer repeats first), of a single
+block its choice. In tables a row stands once for each width that the cell before may hand on.
 
 A flat index counts variants in lexicographic order of the global choices, and in each of them
 combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that
@@ -16,6 +16,7 @@ from __future__ import annotations
 from ...base.checks import integer, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
+from ...networks.families import make_divisible
 from ..index import digits_of, number_of
 from .fragments import Fragment, made
 
@@ -184,7 +185,7 @@ class Layout(Record):
 class _Variable(Record):
     """A variable: what it is of, and its choices.
 
-    kind: "input", "width", "depth" or "block"; place: of a block, in its stage.
+    kind: "input", "multiplier", "width", "depth" or "block"; place: of a block, in its stage.
     """
 
     name: str
@@ -210,17 +211,29 @@ class Numbering:
 
     def _choose(self) -> None:
         """Decide which stages are cells, and which choices are global."""
-        incoming: tuple[int, ...] = (self.space.channels,)
+        factors = self.space.factors
+        channels: tuple[int, ...] = (self.space.channels,)
+        incoming = (channels,) * len(factors)
         self.widths: list[tuple[int, ...]] = []  # of each stage
+        self.scaled: list[tuple[tuple[int, ...], ...]] = []  # the same with each multiplier
         self.source: list[int] = []  # of each stage: the stage that chooses its width
         self.options: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.whole: list[bool] = []
         for number, stage in enumerate(self.stages):
             follows = stage.widths is None
-            own = incoming if follows else tuple(map(int, stage.widths or ()))
+            own = tuple(map(int, stage.widths or ()))
+            if follows:
+                own = self.widths[-1] if number else channels
+            ended = number == len(self.stages) - 1  # its widths are what the network hands on
+            at = incoming
+            if not follows:
+                at = tuple(
+                    own if ended else self._scaled(number, own, factor) for factor in factors
+                )
             self.widths.append(own)
+            self.scaled.append(at)
             self.source.append(self.source[-1] if follows and number else number)
-            keeps = stage.stride == 1 and (follows or (own == incoming and len(own) == 1))
+            keeps = stage.stride == 1 and (follows or (at == incoming and len(own) == 1))
             every = tuple(range(len(stage.variants)))
             first = tuple(k for k in every if keeps or stage.variants[k].option is not None)
             if not first:
@@ -241,7 +254,7 @@ class Numbering:
                     f"{MAX_ROWS:,} fit tables; cell='block' makes each block a cell by itself"
                 )
             self.whole.append(merged)
-            incoming = own
+            incoming = at
         # widths that stages of single blocks have, or that a stage after it follows, are global
         shared = {self.source[k] for k in range(len(self.stages)) if not self.whole[k]}
         shared |= {self.source[k] for k in range(len(self.stages)) if self.source[k] != k}
@@ -249,12 +262,25 @@ class Numbering:
             k for k in sorted(shared) if len(self.widths[k]) > 1
         )
 
+    def _scaled(self, number: int, widths: tuple[int, ...], factor: float) -> tuple[int, ...]:
+        if factor == 1:
+            return widths
+        found = tuple(make_divisible(factor * width) for width in widths)
+        if len(set(found)) < len(found):
+            raise ArgumentError(
+                f"width_multipliers must leave the widths of stage {self.names[number]} different, "
+                f"got {', '.join(map(str, found))} of {', '.join(map(str, widths))} at {factor}"
+            )
+        return found
+
     @cached
     def globals(self) -> tuple[_Variable, ...]:
         """The global variables."""
         found = []
         if len(self.space.inputs) > 1:
             found.append(_Variable("input", "input", -1, 0, self.space.sizes))
+        if len(self.space.factors) > 1:
+            found.append(_Variable("width_multiplier", "multiplier", -1, 0, self.space.factors))
         for number, stage in enumerate(self.stages):
             name = self.names[number]
             if number in self.global_widths:
@@ -363,13 +389,16 @@ class Numbering:
         }
         size = self.space.sizes.index(chosen.get(("input", -1), self.space.sizes[0]))
         shape = self.space.inputs[size]
+        factors = self.space.factors
+        factor = factors.index(chosen.get(("multiplier", -1), factors[0]))
         into: tuple[int, ...] = (self.space.channels,)
         cells: list[Cell] = []
         for number, stage in enumerate(self.stages):
-            widths = self.widths[number]
+            widths = self.scaled[number][factor]
             source = self.source[number]
             if source in self.global_widths:
-                widths = (chosen["width", source],)
+                at = self.widths[source].index(chosen["width", source])
+                widths = (self.scaled[source][factor][at],)
             elif stage.widths is None:
                 widths = into
             first, rest = self.options[number]

@@ -113,8 +113,10 @@ class Variant(Record):
 
     @cached
     def label(self) -> str:
-        """Text: "mb kernel 5 expansion 6"."""
-        return " ".join([self.name, *(f"{key} {value}" for key, value in self.keywords.items())])
+        """Text: "mb kernel 5 expansion 6"; a choice of one value is not told."""
+        choices = {} if self.option is None else self.option.choices or {}
+        told = [f"{key} {value}" for key, value in self.keywords.items() if len(choices[key]) > 1]
+        return " ".join([self.name, *told])
 
 
 def listed(name: str, given: Any) -> tuple[Any, ...]:

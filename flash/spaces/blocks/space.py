@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...base.checks import integer, is_list, items, public, shown
 from ...base.record import cached
 from ...errors import ArgumentError, ArgumentTypeError
+from ..choices import parse
 from ..tabled import TabledSpace
 from .network import BlockNetwork
 from .numbering import Numbering
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockSpace"]
 
 MAX_AXIS = 1 << 24
+MAX_MULTIPLIER = 64
 BITS = (4, 8, 16, 32)
 
 
@@ -50,6 +52,11 @@ class BlockSpace(TabledSpace):
     num_classes : int, default 1000
     name : str, default "blocks"
         What results and files call it.
+    width_multipliers : numbers above 0, default 1
+        What all widths are multiplied by, those of the stem among them, not what the network ends
+        with: several are a choice, the variable "width_multiplier". Products are rounded to a
+        multiple of 8 as MobileNets' are (never below 90 % of the product); 1 leaves widths as they
+        are.
     bits : {32, 16, 8, 4}, default 32
         Of weights and activations: what memory budgets count.
     origin : dict, optional
@@ -93,6 +100,7 @@ class BlockSpace(TabledSpace):
     head: Any = None
     num_classes: int = 1000
     name: str = "blocks"
+    width_multipliers: Any = 1
     bits: int = 32
     origin: Mapping[str, Any] | None = None
 
@@ -114,6 +122,8 @@ class BlockSpace(TabledSpace):
                 f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
             )
         state["inputs"] = _inputs(self.input)
+        factors = parse("width_multipliers", self.width_multipliers, above=0, high=MAX_MULTIPLIER)
+        state["width_multipliers"] = factors
         if len({(len(one), one[0] if len(one) == 3 else one[-1]) for one in state["inputs"]}) > 1:
             raise ArgumentError(f"input: all must have the same channels, got {shown(self.input)}")
         first = state["stages"][0]
@@ -154,6 +164,11 @@ class BlockSpace(TabledSpace):
         their number."""
         first = self.inputs[0]
         return first[0] if len(first) == 3 else first[-1]
+
+    @cached
+    def factors(self) -> tuple[float, ...]:
+        """Choices of the width multiplier."""
+        return tuple(self.width_multipliers)
 
     @cached
     def all_stages(self) -> tuple[Stage, ...]:

@@ -17,6 +17,9 @@ BLOCKS: dict[str, tuple[str, str]] = {
     "vit-patches": ("vit", "PATCHES"),
     "vit-encoder": ("vit", "ENCODER"),
     "vit-head": ("vit", "HEAD"),
+    "inverted-residual": ("mbconv", "INVERTED_RESIDUAL"),
+    "mobile-stem": ("mbconv", "STEM"),
+    "mobile-head": ("mbconv", "HEAD"),
 }
 
 
