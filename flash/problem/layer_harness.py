@@ -127,7 +127,7 @@ def layer_harness(
         "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
     )
     refuse_used(at)
-    return write_harness(_series(parts_of(space), settings), at, settings)
+    return write_harness(_series(parts_of(space), settings), at, settings, "layer_harness")
 
 
 def measure_layers(
