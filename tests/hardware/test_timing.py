@@ -444,7 +444,7 @@ def test_a_meters_file_is_integrated(tmp_path: Path, monkeypatch: pytest.MonkeyP
     now = iter([105.0, 105.0, 111.0])
     monkeypatch.setattr(_conditions.time, "time", lambda: next(now))
     monkeypatch.setattr(_conditions.time, "sleep", lambda s: path.write_text("\n".join(lines)))
-    with pytest.raises(Refused, match="does not grow meanwhile.* its last sample is 1 s old"):
+    with pytest.raises(Refused, match=r"does not grow meanwhile.* its last sample is 1 s old"):
         meter.since(100.0)
 
 
