@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._version import __version__ as __version__
+    from .base.registry import Plugin as Plugin
     from .buildinfo import build_info as build_info
     from .choosing.answer import ChoiceResult as ChoiceResult
     from .choosing.choosing import choose as choose
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import FlashError as FlashError
     from .evaluating import Table as Table
     from .evaluating import evaluate as evaluate
+    from .evaluators import Evaluator as Evaluator
     from .evaluators.by_predictor import PredictorEvaluator as PredictorEvaluator
     from .evaluators.by_supernet import SupernetEvaluator as SupernetEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from .hardware.measuring import measure as measure
     from .hardware.target import Target as Target
     from .hardware.target import targets as targets
+    from .methods import MethodOption as MethodOption
+    from .methods._task import Task as Task
     from .networks.architecture import Architecture as Architecture
     from .networks.architecture import Cell as Cell
     from .networks.cell_networks import CellNetwork as CellNetwork
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .networks.weights import load_weights as load_weights
     from .precision.measured import MeasuredChoices as MeasuredChoices
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
@@ -58,11 +63,18 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
+    from .registering import plugins as plugins
+    from .registering import register as register
     from .problem.layer_harness import layer_harness as layer_harness
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
+    from .spaces.blocks.network import BlockNetwork as BlockNetwork
+    from .spaces.blocks.options import Option as Option
+    from .spaces.blocks.space import BlockSpace as BlockSpace
+    from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
+    from .spaces.network_space import NetworkSpace as NetworkSpace
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
     from .spaces.space import MobileNetV2 as MobileNetV2
@@ -79,6 +91,8 @@ _HOME = {
     "__version__": "_version",
     "AccuracyPredictor": "predictors.predictor",
     "Architecture": "networks.architecture",
+    "BlockNetwork": "spaces.blocks.network",
+    "BlockSpace": "spaces.blocks.space",
     "BypassSpace": "spaces.bypass",
     "Cell": "networks.architecture",
     "CellNetwork": "networks.cell_networks",
@@ -89,16 +103,21 @@ _HOME = {
     "Comparison": "comparing.comparison",
     "Cost": "hardware.costing",
     "DenseNet": "spaces.space",
+    "Evaluator": "evaluators",
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
     "LayerTarget": "hardware.layer_function",
     "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
+    "MethodOption": "methods",
     "MobileNetV2": "spaces.space",
     "Network": "networks.network",
+    "NetworkSpace": "spaces.network_space",
+    "Option": "spaces.blocks.options",
     "PNASCells": "spaces.pnas",
     "ParetoFront": "fronts.front",
+    "Plugin": "base.registry",
     "PredictorEvaluator": "evaluators.by_predictor",
     "Problem": "problem.compiling",
     "Range": "spaces.choices",
@@ -106,12 +125,14 @@ _HOME = {
     "SearchResult": "results.result",
     "SearchSpace": "spaces.space",
     "Sensitivities": "precision.table",
+    "Stage": "spaces.blocks.stage",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "SweepResult": "sweeps.result",
     "Table": "evaluating",
     "TableEvaluator": "evaluators.by_table",
     "Target": "hardware.target",
+    "Task": "methods._task",
     "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
     "WideResNet": "spaces.space",
@@ -124,11 +145,14 @@ _HOME = {
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
     "layer_harness": "problem.layer_harness",
+    "load_weights": "networks.weights",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
     "pareto": "fronts.finding",
+    "plugins": "registering",
     "quantised": "precision.quantising",
+    "register": "registering",
     "search": "searching",
     "sensitivities": "precision.running",
     "sweep": "sweeps.sweeping",
@@ -139,16 +163,18 @@ _HOME = {
 }
 
 __all__ = [
-    "AccuracyPredictor", "Architecture", "BypassSpace", "Cell", "CellNetwork", "ChoiceFront",
-    "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison", "Cost", "DenseNet", "FlashError",
-    "FleetResult", "Layer", "LayerTarget", "MeasuredChoices", "Measurement", "MobileNetV2",
-    "Network", "PNASCells", "ParetoFront", "PredictorEvaluator", "Problem", "Range", "ResNet",
-    "SearchResult", "SearchSpace", "Sensitivities", "Supernet", "SupernetEvaluator", "SweepResult",
-    "Table", "TableEvaluator", "Target", "Together", "TrainingEvaluator", "WideResNet",
-    "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
-    "evaluate", "export_measuring", "layer_harness", "measure", "nn_degree", "nn_mass", "pareto",
-    "quantised", "search", "sensitivities", "sweep", "targets", "together", "train",
-    "train_supernet", "__version__",
+    "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
+    "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
+    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget",
+    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace",
+    "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range",
+    "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
+    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
+    "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "layer_harness",
+    "load_weights", "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register",
+    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
+    "__version__",
 ]  # fmt: skip
 
 
@@ -180,7 +206,14 @@ def __dir__() -> list[str]:
 _WAY = (
     *("_version", "errors.", "base.", "base.checks", "base.record", "base.names"),
     *("_core.", "networks.", "networks.families", "spaces."),
-    *("spaces.index", "spaces.choices", "spaces.plan", "spaces.space", "hardware.target"),
+    *(
+        "spaces.index",
+        "spaces.choices",
+        "spaces.plan",
+        "spaces.tabled",
+        "spaces.space",
+        "hardware.target",
+    ),
     *("hardware.", "hardware._format", "problem.", "problem.compiling"),
     *("problem.objective", "results.", "results.result", "solving.", "solving.options"),
     *("solving.run", "searching"),

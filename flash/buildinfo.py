@@ -19,7 +19,7 @@ def build_info(packages: bool = False) -> dict[str, str]:
     ----------
     packages : bool, default False
         Also the installed versions of the packages that flash uses where asked to (looked up,
-        not imported); "not installed" for the others.
+        not imported); "not installed" for the others. And what plugins brought (these are run).
 
     Returns
     -------
@@ -51,4 +51,7 @@ def build_info(packages: bool = False) -> dict[str, str]:
                 facts[name] = version(name)
             except PackageNotFoundError:
                 facts[name] = "not installed"
+        from .base.registry import all_plugins
+
+        facts["plugins"] = "; ".join(map(str, all_plugins())) or "none"
     return facts

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .evaluators import Evaluator
     from .fleets.fleet import FleetResult
     from .hardware.target import Target
+    from .methods._task import Task
     from .networks.architecture import Architecture
     from .networks.cell_networks import Net
     from .predictors.predictor import AccuracyPredictor
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         str | Mapping[str, float] | Sums | Callable[[Columns], ArrayLike] | Sequence[str | Sums]
     )
     Judge: TypeAlias = Callable[[list[N]], ArrayLike]
+    Runs: TypeAlias = Callable[[Task], object]  # a search method
 
 __all__ = ["search"]
 
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
-        method: str = "shgo",
+        method: str | Runs = "shgo",
         codesign: bool = False,
         certify: bool = True,
         evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
@@ -103,7 +105,7 @@ if TYPE_CHECKING:
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
-        method: str = "shgo",
+        method: str | Runs = "shgo",
         codesign: bool = False,
         certify: bool = True,
         evaluator: Evaluator | str | os.PathLike[str] | Judge[N] | None = None,
@@ -138,7 +140,7 @@ if TYPE_CHECKING:
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
         objective: Wanted = "accuracy",
         compile_objective: bool | None = None,
-        method: str = "shgo",
+        method: str | Runs = "shgo",
         codesign: bool = False,
         certify: bool = True,
         evaluator: Evaluator | str | os.PathLike[str] | Judge[Architecture] | None = None,
@@ -175,7 +177,7 @@ def search(
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
     objective: Wanted = "accuracy",
     compile_objective: bool | None = None,
-    method: str = "shgo",
+    method: str | Runs = "shgo",
     codesign: bool = False,
     certify: bool = True,
     evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
@@ -194,7 +196,7 @@ def search(
     ----------
     space : SearchSpace, or str or path
         A space, the name of a default one ("densenet", "resnet", "wide-resnet", "mobilenet-v2"),
-        or a TOML or JSON file.
+        a registered one (`flash.register`), or a TOML or JSON file.
     target : Target, str or path, or a list of them
         The hardware: see `flash.targets`. A list gives one result each, in a `FleetResult`.
     max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs : float, optional
@@ -203,7 +205,10 @@ def search(
     max_memory_kib, max_weights_kib : float, optional
         Budgets on what the network takes on any device: the most that its values take while it
         runs (`Architecture.peak_memory_kib`), and its weights. Methods "shgo" and "exact", without
-        codesign and without an objective function, as `where`.
+        codesign and without an objective function, as `where`. A target that says how much memory
+        it has, as microcontrollers do, brings these budgets unless they are given
+        (`Target.memory_budgets`), and its results have them among their `budgets`; one that runs
+        networks in integers of 8 bits (`Target.int8`) counts both so.
     min_accuracy : float in (0, 1], optional
         Needs a predictor.
     confidence : float in [0.5, 0.99], optional
@@ -238,10 +243,12 @@ def search(
         was done and why. By default it does where the function loops in Python: array operations
         are compiled already, and compiling takes about a second. True: those too. False: never.
         Where numba cannot, or the scores would differ, the function runs as it is.
-    method : str, default "shgo"
+    method : str or function, default "shgo"
         "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
         Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
-        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md).
+        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md). A function
+        that takes a `Task` is a method of one's own (see docs/plugins.md), and so is its name,
+        where it is registered.
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space (see
         docs/codesign.md): the exact solver proves the best of network, accelerator and, where the
@@ -251,8 +258,8 @@ def search(
         the optimum afterwards, where it can be proven, and the gap to it.
     evaluator : optional
         Other papers' methods: what tells accuracies, instead of a predictor: a
-        `TableEvaluator`, a `TrainingEvaluator`, the path of a table, or a function from a list of
-        architectures to their accuracies.
+        `TableEvaluator`, a `TrainingEvaluator`, the path of a table, a function from a list of
+        architectures to their accuracies, or the name of a registered one.
     options : dict, optional
         Other papers' methods: their own options.
     journal : path, optional
@@ -334,6 +341,14 @@ def search(
         return ready.search(ready.check(target, costs, min_accuracy), started)
     space = as_space(space)
     target = as_target(target)
+    if target.memory_budgets:
+        from .solving.within import UNASKED, Within, not_held
+
+        if codesign is True:
+            raise not_held(target, "codesign")
+        within = Within(space, {**UNASKED, **given})
+        nothing = (None,) * len(stored)
+        return within.search(within.check(target, (*costs, *nothing), min_accuracy), started)
     if predictor is not None:
         from .predictors.predictor import as_predictor
 

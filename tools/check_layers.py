@@ -34,7 +34,7 @@ LAYERS = (
     ("evaluators",),
     ("methods",),
     ("fleets",),
-    ("searching",),
+    ("searching", "registering"),
     ("comparing",),
     ("cli",),
     ("__main__",),

@@ -22,6 +22,7 @@ from .read import (
     read_any_space,
     read_conditions,
     read_evaluator,
+    read_kept,
     read_options,
     read_row,
     read_space,
@@ -275,6 +276,7 @@ def _train(args: Namespace) -> int:
         read_space_data(args),
         args.data,
         args.n,
+        test=args.test,
         test_fraction=args.test_fraction,
         epochs=args.epochs,
         batch_size=args.batch_size,
@@ -285,7 +287,8 @@ def _train(args: Namespace) -> int:
         workers=args.workers,
         out=args.out,
         resume=not args.no_resume,
-        keep_weights=args.keep_weights,
+        keep_weights=read_kept(args.keep_weights),
+        memory_gib=args.memory_gib,
         progress=not args.quiet,
     )
     if args.json:
@@ -293,6 +296,15 @@ def _train(args: Namespace) -> int:
     else:
         print(result)
     return FOUND
+
+
+# export
+
+
+def _export(args: Namespace) -> int:
+    from .export import export
+
+    return export(args)
 
 
 # compare
@@ -310,9 +322,10 @@ def _compare(args: Namespace) -> int:
 def _targets(args: Namespace) -> int:
     import flash
 
+    from ..base.registry import names as registered
     from ..results.screen import table
 
-    names = flash.targets() if args.target is None else (args.target,)
+    names = (*flash.targets(), *registered("target")) if args.target is None else (args.target,)
     found = [flash.Target.load(name) for name in names]
     fields = (
         *("name", "kind", "metrics", "description", "calibrated_ranges"),
@@ -403,6 +416,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,
+    "export": _export,
     "compare": _compare,
     "targets": _targets,
     "info": _info,

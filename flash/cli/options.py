@@ -65,6 +65,8 @@ commands:
                flash calibrate --space densenet --n 25 --runtime onnxruntime
   train      train networks that cover a space, for an accuracy predictor
                flash train --data digits
+  export     write a network with its trained weights, as ONNX or for torch
+               flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
                flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
   targets    the hardware that flash knows, or one target in full
@@ -143,7 +145,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.description = "Find the best network of a space for a target and its budgets."
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, a plugin's, "
+        "or a file")  # fmt: skip
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
     _fleet_options(parser)
     add_budgets(parser)
@@ -154,7 +157,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
         "as JSON; sums and names repeated: one after another")  # fmt: skip
     _conditions(parser)
     add("--method", default="shgo", metavar="NAME",
-        help="shgo (default), exact, or another paper's: see flash compare --help")  # fmt: skip
+        help="shgo (default), exact, another paper's (see flash compare --help), or a "
+        "plugin's")  # fmt: skip
     add(
         "--confidence",
         metavar="LEVEL",
@@ -212,15 +216,17 @@ def method_options(parser: ArgumentParser) -> None:
     """Add what tells accuracies."""
     group = parser.add_argument_group("accuracies, for the methods of other papers")
     add = group.add_argument
+    add("--evaluator", metavar="NAME", help="a registered evaluator, of a plugin (docs/plugins.md)")
     add("--table", metavar="FILE", help="accuracies of trained networks: CSV, JSON or Parquet")
     add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
     add("--name-column", metavar="NAME", help="the table's column of names")
     add("--skip-missing", action="store_true", help="leave out networks that the table lacks")
-    add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
+    add("--train", metavar="DATA", help="train each network; DATA as for flash train")
     add("--supernet", metavar="DATA",
-        help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
+        help="train one supernet for all networks; DATA as for flash train")  # fmt: skip
     add("--epochs", type=count, metavar="N", help="of each training (10), or of the supernet (30)")
     add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
+    add("--keep-weights", action="store_true", help="keep the weights of what is trained")
     add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
     add("--option", action="append", metavar="O",
         help="an option of a method: samples=8 (compare: fp-nas.samples=8)")  # fmt: skip
@@ -295,6 +301,13 @@ def _prepare_train(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_export(parser: ArgumentParser) -> None:
+    from .export import prepare_export
+
+    prepare_export(parser)
+    _json_option(parser)
+
+
 def _prepare_compare(parser: ArgumentParser) -> None:
     from .compare import prepare_compare
 
@@ -303,7 +316,7 @@ def _prepare_compare(parser: ArgumentParser) -> None:
 
 
 def _prepare_targets(parser: ArgumentParser) -> None:
-    parser.description = "List the targets that come with flash, or print one in full."
+    parser.description = "List the targets of flash and of plugins, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
     parser.add_argument("target", metavar="TARGET", nargs="?", help="name or file of a target")
     _json_option(parser)
@@ -344,6 +357,7 @@ _PREPARE = {
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,
+    "export": _prepare_export,
     "compare": _prepare_compare,
     "targets": _prepare_targets,
     "info": _prepare_info,

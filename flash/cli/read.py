@@ -23,6 +23,7 @@ __all__ = [
     "read_any_space",
     "read_conditions",
     "read_evaluator",
+    "read_kept",
     "read_objective",
     "read_options",
     "read_row",
@@ -87,18 +88,32 @@ def read_space_data(args: Namespace) -> dict[str, Any]:
     elif name.endswith((".toml", ".json")):
         data = SearchSpace.load(name).to_dict()
     else:
-        from ..base.checks import hint, shown
-
-        raise ArgumentError(
-            f"SPACE must be one of {', '.join(FAMILIES)}, or a .toml or .json file, "
-            f"got {shown(name)}{hint(name, FAMILIES)}"
-        )
+        data = _registered_data(name)
     if "widths" in changes:
         data.pop("width_multipliers", None)
     if "width_multipliers" in changes:
         data.pop("widths", None)
     data.update({key: _choices(key, text) for key, text in changes.items()})
     return data
+
+
+def _registered(name: str) -> Any:
+    """Return the space that is registered by a name, or None."""
+    from ..spaces.named import registered_space
+
+    return registered_space(name)
+
+
+def _registered_data(name: str) -> dict[str, Any]:
+    """Return a registered SearchSpace as plain data."""
+    from ..networks.families import FAMILIES
+    from ..problem.compiling import as_space
+
+    if _registered(name) is not None:
+        return as_space(name).to_dict()
+    from ..base import registry
+
+    raise registry.refusal("SPACE", "space", name, FAMILIES, ", or a .toml or .json file")
 
 
 def _choices(name: str, text: str) -> Any:
@@ -339,15 +354,24 @@ def read_any_space(args: Namespace) -> Any:
 
     if args.space not in FAMILIES:
         from ..spaces.network_space import HOMES
+        from ..spaces.space import SearchSpace
 
-        if args.space in HOMES:
+        known = args.space in HOMES
+        if known or not isinstance(_registered(args.space), (SearchSpace, type(None))):
+            given = [key for key in SPACE if getattr(args, key) is not None]
+            if given:
+                raise ArgumentError(
+                    f"{option(given[0])} is of the families' spaces: {args.space!r} takes none of "
+                    "these options"
+                )
             return args.space
     return read_space(args)
 
 
 def read_evaluator(args: Namespace) -> Any:
     """Return the evaluator that the options name, or None."""
-    given = [name for name in ("table", "train", "supernet") if getattr(args, name) is not None]
+    kinds = ("evaluator", "table", "train", "supernet")
+    given = [name for name in kinds if getattr(args, name) is not None]
     if len(given) > 1:
         raise ArgumentError(f"--{given[0]} and --{given[1]} must not both be given")
     if args.table is not None:
@@ -368,16 +392,31 @@ def read_evaluator(args: Namespace) -> Any:
             raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
         settings: Any = {} if args.epochs is None else {"epochs": args.epochs}
         if args.supernet is not None:
+            if args.keep_weights:
+                raise ArgumentError("--keep-weights is of --train: a supernet keeps its own")
             from ..evaluators.by_supernet import SupernetEvaluator
 
             return SupernetEvaluator(args.supernet, args.out, **settings)
         from ..evaluators.by_training import TrainingEvaluator
 
         dataset: Any = args.train
+        if args.keep_weights:
+            settings["keep_weights"] = True
         return TrainingEvaluator(dataset, args.out, **settings)
-    if args.out is not None or args.epochs is not None:
-        raise ArgumentError("--out and --epochs need --train or --supernet")
+    if args.out is not None or args.epochs is not None or args.keep_weights:
+        raise ArgumentError("--out, --epochs and --keep-weights need --train or --supernet")
+    if args.evaluator is not None:
+        return str(args.evaluator)
     return None
+
+
+def read_kept(text: str | None) -> bool | str:
+    """Return which weights are kept: none, "all" or "best"."""
+    if text is None:
+        return False
+    from ..base.checks import choice
+
+    return choice("--keep-weights", text, ("all", "best")) == "all" or "best"
 
 
 def read_options(texts: list[str] | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..methods import METHODS
 from ..methods.running import unfit
 from ..spaces.network_space import HOMES, network_space
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 from .running import CORE, unfit_core
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ def matrix() -> str:
 
 
 def _evaluators(space: Any) -> list[tuple[str, Evaluator]]:
-    name = "0" if isinstance(space, SearchSpace) else space.name(space.row(0))
+    name = "0" if isinstance(space, TabledSpace) else space.name(space.row(0))
     return [
         ("predictor, NN-Degree", PredictorEvaluator()),
         ("table", TableEvaluator({name: 0.5})),

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from ..evaluators import Evaluator
     from ..hardware.target import Target
+    from ..methods.own import OwnMethod
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
-    from ..searching import Judge
+    from ..searching import Judge, Runs
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
         space: SearchSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         *,
-        methods: Sequence[str] | None = None,
+        methods: Sequence[str | Runs] | None = None,
         seeds: int | Sequence[int] = 10,
         baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
         space: NetworkSpace[N],
         target: Target | str | os.PathLike[str],
         *,
-        methods: Sequence[str] | None = None,
+        methods: Sequence[str | Runs] | None = None,
         seeds: int | Sequence[int] = 10,
         baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -102,7 +103,7 @@ def compare(
     space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,
-    methods: Sequence[str] | None = None,
+    methods: Sequence[str | Runs] | None = None,
     seeds: int | Sequence[int] = 10,
     baseline: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -128,8 +129,10 @@ def compare(
     ----------
     space, target
         As for `flash.search`.
-    methods : sequence of str, optional
-        All that fit, by default; one that is named and does not fit is an error.
+    methods : sequence of str or function, optional
+        All of flash's that fit, by default; one that is named and does not fit is an error. Those
+        of one's own, registered or functions, take part where they are named: tables call a
+        function by its own name.
     seeds : int or sequence of int, default 10
         How many seeds (0, 1, ...), or which. A method without chance runs once for all.
     baseline : str, optional
@@ -209,7 +212,8 @@ def compare(
                 "max_evals": max_evals,
                 "certify": certify,
             }
-        return search(space, target, method=name, seed=seed, **own, **problem)
+        method: Any = field.own.get(name, name)
+        return search(space, target, method=method, seed=seed, **own, **problem)
 
     def tell(name: str, seed: int, result: SearchResult[Any]) -> None:
         if progress:
@@ -246,7 +250,8 @@ def _check(
     costs = [problem[name] for name in MAXIMA]
     least = problem["min_accuracy"]
     for name in field.methods:
-        given = {**plain, **problem, "method": name, "callback": None, "predictor": None}
+        method = field.own.get(name, name)
+        given = {**plain, **problem, "method": method, "callback": None, "predictor": None}
         if name in CORE:
             given |= {"evaluator": None, "journal": None, "options": None, "codesign": codesign}
             check_options(given)
@@ -259,12 +264,16 @@ def _check(
 
 
 class Field(Record):
-    """Who takes part: methods in their order, those left out and why, options by method."""
+    """Who takes part: methods in their order, those left out and why, options by method.
+
+    own: what users passed, or registered, for methods that are not flash's.
+    """
 
     methods: list[str]
     baseline: str
     skipped: dict[str, str]
     options: Mapping[str, Any]
+    own: Mapping[str, Any]
 
 
 def _field(
@@ -278,9 +287,11 @@ def _field(
     """Return which methods are compared: those named, or all that fit."""
     from ..methods import METHODS
 
-    known = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
+    known: tuple[str, ...] = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
+    own: dict[str, tuple[Any, OwnMethod]] = {}
     if methods is not None:
-        wanted = _names(methods, known)
+        wanted, own = _methods(methods, known, codesign)
+        known = (*known, *own)
     elif codesign:
         wanted = ["shgo", *DESIGNING]
     else:
@@ -293,7 +304,10 @@ def _field(
         )
     for name in options:
         choice("options", name, known)
-    reasons = {name: _unfit(name, space, judge, codesign) for name in wanted}
+    reasons = {
+        name: _unfit(own[name][1] if name in own else name, space, judge, codesign)
+        for name in wanted
+    }
     skipped = {name: why for name, why in reasons.items() if why is not None}
     fitting = [name for name in wanted if name not in skipped]
     if methods is not None or not fitting:
@@ -304,10 +318,12 @@ def _field(
         baseline = usual if usual in fitting else fitting[0]
     if baseline in skipped:
         raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
-    return Field(fitting, baseline, skipped, options)
+    return Field(
+        fitting, baseline, skipped, options, {name: given for name, (given, _) in own.items()}
+    )
 
 
-def _unfit(name: str, space: Any, judge: Evaluator, codesign: bool) -> str | None:
+def _unfit(name: str | OwnMethod, space: Any, judge: Evaluator, codesign: bool) -> str | None:
     """Return why a method does not take part, or None where it does."""
     from ..methods.running import unfit
 
@@ -361,13 +377,34 @@ def unfit_core(space: Any, judge: Any) -> str | None:
     return None
 
 
-def _names(methods: Any, known: Sequence[str]) -> list[str]:
+def _methods(
+    methods: Any, known: Sequence[str], codesign: bool
+) -> tuple[list[str], dict[str, tuple[Any, OwnMethod]]]:
+    """Return the names of the methods that users pass, and by name those of their own."""
+    from ..methods.own import as_method
+
     if not (hasattr(methods, "__next__") or is_list(methods)):
         raise ArgumentTypeError(f"methods must be a list of names, got {shown(methods)}")
-    names = [choice("methods", name, known) for name in items("methods", methods, 99)]
+    names: list[str] = []
+    own: dict[str, tuple[Any, OwnMethod]] = {}
+    for given in items("methods", methods, 99):
+        if codesign:
+            method: str | OwnMethod = choice("methods", given, known)
+        else:
+            method = as_method(given, CORE, "methods")
+        if isinstance(method, str):
+            names.append(method)
+            continue
+        names.append(method.name)
+        other, _ = own.setdefault(method.name, (given, method))
+        if other is not given and other != given:
+            raise ArgumentError(
+                f"methods: two are called {method.name!r}, {shown(other)} and {shown(given)}; give "
+                "one of them another name"
+            )
     if not names:
         raise ArgumentError("methods must be at least one, got none")
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(names)), own
 
 
 def _seeds(seeds: Any) -> list[int]:

@@ -17,7 +17,7 @@ from ..problem.objective import least_of
 from ..spaces.index import GLOBALS, digits_of
 from .boxes import Answer, Asked
 from .confidence import Sure
-from .names import NetworkReader, column_of
+from .names import NetworkReader, column_of, names_of
 from .products import Product, read_product
 from .tables import Device, Tables
 from .together import Together
@@ -83,12 +83,12 @@ class Ask:
         in_parts: bool = False,
     ) -> None:
         self._read: dict[tuple[int, tuple[str, ...]], Any] = {}
-        self.variables = (space if whole is None else whole).variables
+        self.variables = names_of(space if whole is None else whole)
         self.parts: tuple[tuple[Part, Ask], ...] = ()  # of several tiles
         self.space, self.target, self.predictor = space, target, predictor
         self.budgets = dict(budgets)
         self.k = integer("k", given["k"], 1, MOST)
-        most = len(self.variables)
+        most = len(space.variables)
         self.distance = integer("min_distance", given["min_distance"], 1, most)
         limit, evals = given["time_limit_s"], given["max_evals"]
         self.deadline = inf if limit is None else number("time_limit_s", limit, above=0.0)
@@ -101,8 +101,9 @@ class Ask:
         self.plain: set[str] = set()  # texts that compare metrics with numbers
         self.products: dict[str, Product] = {}  # of objectives, by the name of their logarithms
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
+        self.int8 = next(iter(self.devices.values())).int8  # of all: see `Within.check`
         self.goals = self._goals(given["objective"], given["minimize"])
-        self.plan = space.plan()
+        self.plan = space.plan() if space.numbering is None else None
         self.limits = [*self._budget_limits(), *self._text_limits()]
         self.where = tuple(self.texts)  # as results tell it
         if given["min_nn_degree"] is not None:
@@ -301,8 +302,14 @@ class Ask:
     def another(self, variant: int, rows: Sequence[int]) -> Clause:
         """Return the condition that some cell is another than an answer's: in what it is, not in
         its choices, of which several may give the same cell."""
-        _, _, cells = self.plan[2][variant]
         masks = {}
+        numbering = self.space.numbering
+        if numbering is not None:
+            for c, row in enumerate(rows):
+                same = numbering.networks_of(variant, c)
+                masks[c] = same != same[row]
+            return Clause(masks)
+        _, _, cells = self.plan[2][variant]
         kinds = ("width", "depth", "skips", "expansion", "kernel")
         for c, row in enumerate(rows):
             columns = [column_of(cells[c], kind) for kind in kinds]
@@ -338,7 +345,7 @@ class Ask:
         degrees = scored
         if not scored.problem.of_degrees:
             degrees = Device(len(devices), "", scored.problem.plain)
-        tables = Tables(devices, scored, degrees, self.predictor, self.products)
+        tables = Tables(devices, scored, degrees, self.predictor, self.products, self.int8)
         named = {name for one in self.limits for name in one.row.terms}
         named |= {name for goal in self.goals for name in goal}
         named |= {name for one in self.products.values() for name, _ in one.powers}
@@ -389,6 +396,8 @@ class Ask:
 
     def space_rows(self, variant: int) -> list[int]:
         """Return how many rows each cell of a variant has in the space itself."""
+        if self.space.numbering is not None:
+            return [cell.rows for cell in self.space.numbering.layouts[variant].cells]
         _, count, _ = digits_of(variant, self.space.lengths[:GLOBALS])
         cells = int(self.space.cells[count])
         return [

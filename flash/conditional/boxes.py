@@ -23,7 +23,7 @@ from ..base.record import Record
 from ..choosing.conditions import Clause, Link, Row, labels_of, linked
 from ..spaces.index import GLOBALS
 from .products import FACTOR, logarithm, middle
-from .tables import MEMORY, PER_KIB, Box, Device, Form, Tables, whole_box
+from .tables import MEMORY, Box, Device, Form, Tables, whole_box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Boxes:
         """Whether a condition is on the peak memory alone; its limit is kept then."""
         if set(row.terms) != {"memory_kib"} or row.sign not in ENDS_OF:
             return False
-        limit = row.limit / row.terms["memory_kib"] * PER_KIB
+        limit = row.limit / row.terms["memory_kib"] * self.tables.per_kib
         for end in ENDS_OF[row.sign if row.terms["memory_kib"] > 0 else TURNED[row.sign]]:
             strict = len(row.sign) == 1
             if end > 0:
@@ -499,14 +499,19 @@ class Boxes:
         sizes, first = self.tables.sizes(variant), self.tables.start(variant)
         own = self.tables.scored.problem.tables.space_rows[variant]
         space = self.tables.scored.problem.space
-        if space.widths is None:
+        if space.numbering is not None:
+            cells = space.numbering.layouts[variant].cells
+            states = [len(cell.widths) for cell in cells]
+        elif space.widths is None:
             return []
+        else:
+            states = [len(one) for one in space.widths]
         made = []
         for c in range(1, len(sizes)):
             incoming = sizes[c] // own[c]
             if incoming == 1:
                 continue
-            each = own[c - 1] // len(space.widths[c - 1])
+            each = own[c - 1] // states[c - 1]
             given = (np.arange(sizes[c - 1]) % own[c - 1]) // each
             taken = np.arange(sizes[c]) // own[c]
             for width in range(incoming):
@@ -524,6 +529,8 @@ class Boxes:
         sizes = self.tables.sizes(variant)
         mine = problem.row(variant, [0] * len(sizes))
         # of another part of the space: its choices by this part's numbers and by the whole's
+        if space.numbering is not None:
+            return self._near(space.numbering, variant, mine, problem.row(other, rows), distance)
         its: Any
         whole: Any
         its, whole = rows if other < 0 else [problem.row(other, rows)] * 2
@@ -546,6 +553,29 @@ class Boxes:
         # of a cell that this variant lacks choices are 0
         equal += sum(digit == 0 for digit in whole[GLOBALS + len(sizes) * each :])
         return options, numbers, float(len(whole) - distance - equal)
+
+    def _near(
+        self, numbering: Any, variant: int, mine: Any, its: Any, distance: int
+    ) -> tuple[list[Any], list[Any], float] | None:
+        """Return the same of a space whose cells have variables of their own."""
+        first, sizes = self.tables.start(variant), self.tables.sizes(variant)
+        count = len(numbering.globals)
+        equal = sum(a == b for a, b in zip(mine[:count], its[:count], strict=True))
+        if distance <= 1 and equal < count:
+            return None
+        options, numbers = [], []
+        left = set(range(count, len(its)))
+        for c, n in enumerate(sizes):
+            variables, digits = numbering.spots_of(variant, c)
+            left -= set(variables)
+            wanted = np.array([its[k] for k in variables], np.int64)
+            same = (digits == wanted).sum(axis=1).astype(float)
+            same = np.tile(same, n // len(same))
+            inside = np.flatnonzero(same)
+            options.append(first[c] + inside)
+            numbers.append(same[inside])
+        equal += sum(its[k] == 0 for k in left)  # of what this variant lacks choices are 0
+        return options, numbers, float(len(its) - distance - equal)
 
     # all boxes
 

@@ -22,20 +22,24 @@ KINDS = ("width", "depth", "skips", "expansion")
 
 
 def peaks_of(
-    space: SearchSpace, plan: Any, variant: int, sizes: Sequence[int]
+    space: SearchSpace, variant: int, sizes: Sequence[int], int8: bool = False
 ) -> list[npt.NDArray[np.float64]]:
-    """Return the peak of each row of each cell of a variant, in numbers of 32 bits.
+    """Return the peak of each row of each cell of a variant, in numbers; of a `BlockSpace` in bytes.
 
     Parameters
     ----------
     space : SearchSpace
-    plan : tuple
-        `SearchSpace.plan`.
     variant : int
     sizes : sequence of int
         Rows of each cell in the tables, which repeat a cell's rows for each width that comes in.
+    int8 : bool
+        Whether numbers are of 8 bits, and not of 32.
     """
-    _, classes, variants = plan
+    if space.numbering is not None:
+        from ..problem.blocks import peaks_of as peaks_of_blocks
+
+        return peaks_of_blocks(space, variant, int8)
+    _, classes, variants = space.plan()
     _, resolution, cells = variants[variant]
     side = side_of(space.family, resolution)
     found = []
@@ -53,7 +57,7 @@ def peaks_of(
         stride = cell[0]
         peaks = peaks_of_cell(
             space.family, resolution, side, stride, into, width, depth, skips, expansion,
-            number == 0, last,
+            number == 0, last, not int8,
         )  # fmt: skip
         found.append(peaks.astype(np.float64))
         side = -(-side // stride)

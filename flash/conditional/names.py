@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..base.checks import hint, shown
-from ..choosing.conditions import COMPARE, Number, Own, PeakLimit, Reader, Row, Sum
+from ..choosing.conditions import COMPARE, Number, Own, PeakLimit, Reader, Row, Sum, Text
 from ..spaces.index import GLOBALS, digits_of
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..spaces.space import SearchSpace
 
-__all__ = ["NetworkReader", "column_of"]
+__all__ = ["NetworkReader", "column_of", "names_of"]
 
 _AT = "__at__"
 _DEVICE = re.compile(r"([A-Za-z_]\w*)@([A-Za-z_]\w*)")
@@ -58,7 +58,7 @@ class NetworkReader(Reader):
         variables: Sequence[str] | None = None,
     ) -> None:
         self.space, self.known = space, tuple(metrics)
-        self.variables = space.variables if variables is None else variables
+        self.variables = names_of(space) if variables is None else variables
         self.text, self.name = text, name
         self.plan = plan
         self.variant = 0 if variant is None else variant
@@ -136,6 +136,9 @@ class NetworkReader(Reader):
                 f"{hint(name, (*self.known, *variables))}; the metrics are "
                 f"{', '.join(self.known)}, the choices {', '.join(variables)}"
             )
+        numbering = self.space.numbering
+        if numbering is not None:
+            return Own(name, numbering.values(self.variant, name)[0])
         place = variables.index(name)
         if place < GLOBALS:
             return Own(name, GLOBAL)
@@ -156,11 +159,15 @@ class NetworkReader(Reader):
         return Fraction(1 if positive and given.terms else -1)
 
     def told(self, own: Own) -> str:
+        if self.space.numbering is not None:
+            return own.column
         return own.column if own.group == GLOBAL else f"{own.column}_{own.group}"
 
     def values(self, own: Own) -> Any:
         """Return what each of a cell's rows has of a choice; of a global one a single number."""
         space = self.space
+        if space.numbering is not None:
+            return space.numbering.values(self.variant, own.column)[1]
         _, resolution, cells = self.plan[2][self.variant]
         if own.group == GLOBAL:
             factor, count, _ = digits_of(self.variant, space.lengths[:GLOBALS])
@@ -175,9 +182,15 @@ class NetworkReader(Reader):
         return column_of(cells[own.group], own.column)
 
     def single(self, own: Own, sign: str, value: Any) -> Any:
-        if not isinstance(value, Fraction):
-            raise self.fault(f"{self.told(own)} is a number, compared with the text {shown(value)}")
-        mask = COMPARE[sign](self.values(own), float(value))
+        values = self.values(own)
+        of_text = values.dtype.kind == "U"
+        if of_text != isinstance(value, str) and len(values):
+            other = shown(value) if isinstance(value, str) else f"{float(value):g}"
+            kinds = ("a text", "the number") if of_text else ("a number", "the text")
+            raise self.fault(f"{self.told(own)} is {kinds[0]}, compared with {kinds[1]} {other}")
+        if of_text and sign not in ("==", "!="):
+            raise self.fault(f"{self.told(own)} is a text: it is compared by == and !=")
+        mask = COMPARE[sign](values, value if isinstance(value, str) else float(value))
         if own.group == GLOBAL:
             return ("one", 0, np.full(1, bool(mask[0])))
         return ("one", own.group, mask)
@@ -186,8 +199,8 @@ class NetworkReader(Reader):
         if not isinstance(left, Own) or not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             raise self.fault("in is asked of a choice: depth_0 in (5, 10)")
         values = [self.value(one) for one in node.elts]
-        if not values or not all(isinstance(one, Number) for one in values):
-            raise self.fault(f"{shown(ast.unparse(node))} must hold numbers")
+        if not values or not all(isinstance(one, (Number, Text)) for one in values):
+            raise self.fault(f"{shown(ast.unparse(node))} must hold numbers, or texts")
         some = [self.single(left, "==", one.value) for one in values]
         mask = np.any([one[2] for one in some], axis=0)
         return ("one", some[0][1], mask if sign == "in" else ~mask)
@@ -201,6 +214,11 @@ class NetworkReader(Reader):
 
     def limits(self, part: Row | PeakLimit) -> list[Any]:
         return [part]
+
+
+def names_of(space: Any) -> Sequence[str]:
+    """Return the names by which conditions call the choices of a space."""
+    return space.variables if space.numbering is None else tuple(space.numbering.told)
 
 
 def _has_names(node: ast.expr) -> bool:

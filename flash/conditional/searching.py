@@ -352,6 +352,7 @@ def common_of(asked: Ask, nodes: int, started: float) -> dict[str, Any]:
         "seed": asked.seed,
         "nfev": nodes,
         "elapsed_s": perf_counter() - started,
+        "int8": asked.int8,
     }
 
 
@@ -434,5 +435,5 @@ def unsearched(asked: Ask) -> SearchResult:
     """Return the result of a device that Ctrl-C left no time for."""
     return _unfound(
         asked, "interrupt", where=asked.where, objective_name=asked.objective_name,
-        method=asked.method, seed=asked.seed,
+        method=asked.method, seed=asked.seed, int8=asked.int8,
     )  # fmt: skip

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.compiling import Problem
     from .products import Product
+    from .storing import Stored
 
-__all__ = ["MEMORY", "PER_KIB", "Box", "Device", "Form", "Tables", "whole_box"]
+__all__ = ["MEMORY", "Box", "Device", "Form", "Tables", "whole_box"]
 
-# Stands for a device in keys of columns and boxes: peak memory, in numbers of 32 bits.
+# Stand for a device in keys of columns and boxes: peak memory, in numbers of the target's bits,
 MEMORY = (-2, Column.PEAK)
-PER_KIB = 256
+STORED = (-3, Column.PARAMS)  # and bytes of weights in integers of 8 bits
+PER_KIB = 256  # numbers of 32 bits
+BYTES = 1024
+PSEUDO = (MEMORY[0], STORED[0])
 
 # Of a class in the core's links: where it ends, then what it multiplies and adds.
 ENDS, LATENCY_IN, LATENCY_OUT, ENERGY_IN, ENERGY_OUT, LEAK_OUT, AREA = range(7)
@@ -148,6 +152,8 @@ class Tables:
         Whose score is maximised, or told; by a predictor or NN-Degrees.
     degrees : Device
         Whose score is NN-Degree.
+    int8 : bool
+        Whether the devices run and store networks in integers of 8 bits.
     """
 
     def __init__(
@@ -157,7 +163,12 @@ class Tables:
         degrees: Device,
         predictor: AccuracyPredictor | None,
         products: Mapping[str, Product] | None = None,
+        int8: bool = False,
     ) -> None:
+        self.int8 = int8  # whether numbers are of 8 bits
+        self.in_bytes = int8 or scored.problem.space.numbering is not None
+        self.per_kib = BYTES if self.in_bytes else PER_KIB
+        self._store: Stored | None = None
         self.products = products or {}
         names = [name for one in self.products.values() for name, _ in one.powers]
         self.factors = tuple(dict.fromkeys(names))
@@ -201,8 +212,8 @@ class Tables:
         """Return a column of one cell's rows; zeros where it is absent."""
         key = (variant, cell, device, k)
         found = self._columns.get(key)
-        if found is None and device == MEMORY[0]:
-            found = self._columns[key] = self.peaks(variant)[cell]
+        if found is None and device in PSEUDO:
+            found = self._columns[key] = self._own(variant, device)[cell]
         if found is None:
             raw = self.devices[device].problem.tables.column(variant, cell, k)
             n = self.sizes(variant)[cell]
@@ -221,8 +232,8 @@ class Tables:
         """Return a column of all cells' rows, one after another."""
         key = (variant, device, k)
         found = self._whole.get(key)
-        if found is None and device == MEMORY[0]:
-            found = self._whole[key] = np.concatenate(self.peaks(variant))
+        if found is None and device in PSEUDO:
+            found = self._whole[key] = np.concatenate(self._own(variant, device))
         if found is None:
             raw = self.devices[device].problem.tables.whole(variant, k)
             found = np.zeros(sum(self.sizes(variant))) if raw is None else np.frombuffer(raw)
@@ -231,6 +242,9 @@ class Tables:
 
     def put(self, variant: int, device: int, k: int, out: Any) -> None:
         """Write `whole` to an array of float64."""
+        if device in PSEUDO:
+            out[:] = self.whole(variant, device, k)
+            return
         if not self.devices[device].problem.tables.put(variant, k, out):
             out[:] = 0.0
 
@@ -240,11 +254,28 @@ class Tables:
 
     def ends(self, variant: int, device: int, k: int) -> tuple[Sequence[float], Sequence[float]]:
         """Return the least and the greatest number of a column in each cell."""
-        if device == MEMORY[0]:
-            peaks = self.peaks(variant)
-            return [float(one.min()) for one in peaks], [float(one.max()) for one in peaks]
+        if device in PSEUDO:
+            own = self._own(variant, device)
+            return [float(one.min()) for one in own], [float(one.max()) for one in own]
         low, high = self.devices[device].problem.tables.ends(variant, k)
         return low, high
+
+    def _own(self, variant: int, device: int) -> list[npt.NDArray[np.float64]]:
+        """Return a column that no target's tables have."""
+        return self.peaks(variant) if device == MEMORY[0] else self.stored(variant)
+
+    def stored(self, variant: int) -> list[npt.NDArray[np.float64]]:
+        """Return the bytes of each cell's weights, where they are counted in bytes."""
+        space = self.scored.problem.space
+        if space.numbering is not None:
+            from ..problem.blocks import weights_of
+
+            return weights_of(space, variant, self.int8)
+        if self._store is None:
+            from .storing import Stored
+
+            self._store = Stored(space)
+        return self._store.bytes_of(variant)
 
     def peaks(self, variant: int) -> list[npt.NDArray[np.float64]]:
         """Return the peak memory of each cell's rows."""
@@ -252,14 +283,14 @@ class Tables:
             from .memory import peaks_of
 
             space = self.scored.problem.space
-            self._peaks[variant] = peaks_of(space, space.plan(), variant, self.sizes(variant))
+            self._peaks[variant] = peaks_of(space, variant, self.sizes(variant), self.int8)
         return self._peaks[variant]
 
     def most(self, variant: int, device: int, k: int, greatest: bool) -> float:
         """Return the sum over cells of a column's greatest, or least, number."""
         key = (variant, device, k)
         if key not in self._ends:
-            low, high = self.devices[device].problem.tables.ends(variant, k)
+            low, high = self.ends(variant, device, k)
             self._ends[key] = (sum(low), sum(high))
         return self._ends[key][greatest]
 
@@ -273,10 +304,12 @@ class Tables:
         if name in ("params", "macs"):
             k = Column.PARAMS if name == "params" else Column.MACS
             return Form({(self.scored.number, k): 1.0}, 0.0, True)
+        if name == "weights_kib" and self.in_bytes:
+            return Form({STORED: 1.0 / BYTES}, 0.0, True)
         if name == "weights_kib":
             return Form({(self.scored.number, Column.PARAMS): 1.0 / PER_KIB}, 0.0, True)
         if name == "memory_kib":
-            return Form({}, (box.high if upper else box.low)[MEMORY] / PER_KIB, False)
+            return Form({}, (box.high if upper else box.low)[MEMORY] / self.per_kib, False)
         if name == "score":
             return self._score(box, upper)
         if name in self.products:
@@ -359,9 +392,12 @@ class Tables:
         found["score"] = values[Metric.SCORE]
         found["params"], found["macs"] = values[Metric.PARAMS], values[Metric.MACS]
         found["weights_kib"] = values[Metric.PARAMS] / PER_KIB
+        if self.in_bytes:
+            parts = [own[row] for own, row in zip(self.stored(variant), rows, strict=True)]
+            found["weights_kib"] = float(sum(parts)) / BYTES
         if self.remembers:
             peaks = [own[row] for own, row in zip(self.peaks(variant), rows, strict=True)]
-            found["memory_kib"] = float(max(peaks)) / PER_KIB
+            found["memory_kib"] = float(max(peaks)) / self.per_kib
         found["nn_degree"] = self._evaluated(self.degrees, variant, rows)[Metric.SCORE]
         for name, product in self.products.items():
             found[name] = product.value(found, self.predictor)

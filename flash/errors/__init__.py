@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._rare import KernelsError as KernelsError
     from ._rare import MissingExtraError as MissingExtraError
     from ._rare import NotCalibratedWarning as NotCalibratedWarning
+    from ._rare import PluginWarning as PluginWarning
     from ._rare import SweepError as SweepError
     from ._rare import TrainingError as TrainingError
     from ._rare import UnknownOperatorsError as UnknownOperatorsError
@@ -29,6 +30,7 @@ __all__ = [
     "KernelsError",
     "MissingExtraError",
     "NotCalibratedWarning",
+    "PluginWarning",
     "SweepError",
     "TrainingError",
     "UnknownOperatorsError",

@@ -16,6 +16,7 @@ __all__ = [
     "KernelsError",
     "MissingExtraError",
     "NotCalibratedWarning",
+    "PluginWarning",
     "SweepError",
     "TrainingError",
     "UnknownOperatorsError",
@@ -50,6 +51,10 @@ class CalibrationWarning(UserWarning):
 
 class NotCalibratedWarning(UserWarning):
     """A cost or a predicted accuracy lies outside what its coefficients were fitted on."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin that is installed can't be used; the message names it and says why."""
 
 
 class TrainingError(FlashError, RuntimeError):

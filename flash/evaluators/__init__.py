@@ -6,6 +6,7 @@ table of real accuracies, from a training, or from a function of the user's own.
 
 from __future__ import annotations
 
+from ..base.checks import public
 from ..errors import FlashError
 
 TYPE_CHECKING = False
@@ -28,8 +29,12 @@ class EvaluationError(FlashError, RuntimeError):
     """An evaluator raised, or gave no accuracies; what was evaluated before is in the journal."""
 
 
+@public
 class Evaluator:
     """Base of evaluators.
+
+    A function from a list of networks to accuracies is enough where no more is to be said; a
+    subclass says what is below. See docs/plugins.md.
 
     Attributes
     ----------
@@ -120,10 +125,11 @@ def as_evaluator(value: Any, predictor: Any) -> Evaluator:
     """Return an evaluator from what users pass.
 
     None is by predictor (or NN-Degree without one); a function takes a list of architectures and
-    returns their accuracies; a path is a table of accuracies.
+    returns their accuracies; a name is what was registered by it; a path is a table of accuracies.
     """
     import os
 
+    from ..base import registry
     from ..base.checks import shown
     from ..errors import ArgumentError, ArgumentTypeError
 
@@ -136,14 +142,54 @@ def as_evaluator(value: Any, predictor: Any) -> Evaluator:
     if isinstance(value, Evaluator):
         return value
     if isinstance(value, (str, os.PathLike)):
+        if isinstance(value, str) and registry.is_name(value):
+            return _by_name(value)
         from .by_table import TableEvaluator
 
         return TableEvaluator(value)
     if callable(value):
+        return _by_object(value, None)
+    raise ArgumentTypeError(
+        "evaluator must be None, an evaluator, the name of a registered one, the path of a table "
+        f"or a function, got {shown(value)} ({type(value).__name__})"
+    )
+
+
+def _by_name(name: str) -> Evaluator:
+    """Return the evaluator that is registered by a name."""
+    from ..base import registry
+    from ..base.checks import hint
+    from ..errors import ArgumentError
+
+    thing = registry.registered("evaluator", name)
+    if thing is not None:
+        return _by_object(thing, name)
+    known = registry.names("evaluator")
+    raise ArgumentError(
+        "evaluator must be an evaluator, a function, the path of a table (.csv, .json, .parquet) "
+        f"or a registered name ({', '.join(known) or 'there is none'}), got {name!r}"
+        f"{hint(name, known)}{registry.why_missing('evaluator', name)}"
+    )
+
+
+def _by_object(thing: Any, name: str | None) -> Evaluator:
+    """Return the evaluator that a function, a class of evaluators or an evaluator stands for.
+
+    A class makes a new one for each search.
+    """
+    from ..base import registry
+    from ..base.checks import shown
+    from ..errors import ArgumentTypeError
+
+    if isinstance(thing, type) and issubclass(thing, Evaluator):
+        thing = registry.call("evaluator", name or thing.__name__, thing, {})
+    if isinstance(thing, Evaluator):
+        return thing
+    if callable(thing):
         from .by_function import FunctionEvaluator
 
-        return FunctionEvaluator(value)
+        return FunctionEvaluator(thing, name)
     raise ArgumentTypeError(
-        "evaluator must be None, an evaluator, the path of a table or a function, "
-        f"got {shown(value)} ({type(value).__name__})"
+        f"evaluator {name!r}, as it is registered, must be a flash.Evaluator or a function from a "
+        f"list of networks to accuracies, got {shown(thing)} ({type(thing).__name__})"
     )

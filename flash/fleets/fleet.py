@@ -178,6 +178,9 @@ def search_fleet(
     n = len(MAXIMA)  # budgets that searches without conditions have
     own = isinstance(given["method"], str) and given["method"] in METHODS
     devices: list[Any]
+    plain = own and all(given[name] is None for name in ("evaluator", "options", "journal"))
+    if plain and "where" not in given:
+        targets, given = _with_memory(targets, given)
     if "where" in given:
         from ..solving.within import Within
 
@@ -192,7 +195,7 @@ def search_fleet(
         def answer(device: Any) -> SearchResult:  # what each of the three searches
             return within.search(device, perf_counter(), stop)
 
-    elif not own or any(given[name] is not None for name in ("evaluator", "options", "journal")):
+    elif not plain:
         from ..methods.running import prepare
 
         progress = given["progress"]
@@ -234,6 +237,30 @@ def search_fleet(
         if line is not None:
             line.show(len(results))
     return FleetResult(results, perf_counter() - started)
+
+
+def _with_memory(
+    targets: Sequence[Any], given: dict[str, Any]
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return the targets, and what is given with what conditions need where one of them brings
+    budgets on memory."""
+    targets = [_loaded(one) for one in targets]
+    limited = [one for one in targets if getattr(one, "memory_budgets", None)]
+    if not limited:
+        return targets, given
+    from ..solving.within import UNASKED, not_held
+
+    if given["codesign"] is True:
+        raise not_held(limited[0], "codesign")
+    return targets, {**UNASKED, **given}
+
+
+def _loaded(target: Any) -> Any:
+    """Return a target; what is none as it came, for an error that tells its place."""
+    try:
+        return as_target(target)
+    except (FlashError, OSError):
+        return target
 
 
 def _devices(

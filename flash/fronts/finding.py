@@ -211,7 +211,11 @@ def pareto(
     own = stored_of(stored)
     if own and codesign:
         raise ArgumentError(f"codesign does not go with {WITHIN}")
-    if where is not None or min_nn_degree is not None or max_memory_kib is not None:
+    own = _with_memory(target, own, "codesign" if codesign else "epsilon" if epsilon else None)
+    by_points = "max_memory_kib" in own or (
+        "max_weights_kib" in own and (target.int8 or space.numbering is not None)
+    )
+    if where is not None or min_nn_degree is not None or by_points:
         from ..solving.within import UNASKED, Within
         from .within import find_within
 
@@ -232,8 +236,10 @@ def pareto(
     budgets |= own
     limit_params(limits, own)
     if codesign:
+        from ..codesign.run import refuse_blocks
         from .codesign import find_codesign
 
+        refuse_blocks(space)
         return find_codesign(
             space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
             progress, started,
@@ -244,6 +250,17 @@ def pareto(
     return find(
         problem, goals, budgets, limits, least, epsilon, deadline, callback, progress, started
     )
+
+
+def _with_memory(target: Target, own: dict[str, float], what: str | None) -> dict[str, float]:
+    """Return budgets on memory with those that a target brings; what: what they do not go with."""
+    if not target.memory_budgets:
+        return own
+    if what is not None:
+        from ..solving.stored import not_held
+
+        raise not_held(target, what)
+    return {**target.memory_budgets, **own}
 
 
 def read_objectives(value: Any, target: Target) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ MAX_COEFFICIENT = 1e9
 MAX_NOTES = 20_000  # values in all of a file's descriptive parts
 MAX_DEPTH = 12
 MAX_TEXT = 10_000
+ROOMS = ("sram_kib", "flash_kib")  # of a device; with "taken" what its runtime takes of them
+MAX_KIB = 2.0**40
 
 
 def check(
@@ -107,6 +109,8 @@ def check(
     budget = [MAX_NOTES]
     plain(f"{where}: parameters", parameters, budget)
     flag(f"{where}: parameters.runs_every_row", parameters.get("runs_every_row", False))
+    if parameters:
+        _check_rooms(f"{where}: parameters", parameters)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(f"{where}: parameters", parameters)
@@ -136,6 +140,21 @@ def check(
         for key in LATE:
             fields[key] = check_late(where, key, data, fields, module, budget)
     return fields
+
+
+def _check_rooms(where: str, parameters: Mapping[str, Any]) -> None:
+    """Check what a device has for a network's values and for its weights, of any kind of target."""
+    flag(f"{where}.int8", parameters.get("int8", False))
+    for name in ROOMS:
+        taken = f"{name[:-4]}_taken_kib"
+        if name not in parameters:
+            if taken in parameters:
+                raise FormatError(f"{where}.{taken} is a part of {name}, which is not there")
+            continue
+        most = real(f"{where}.{name}", parameters[name], 0.0, MAX_KIB)
+        own = real(f"{where}.{taken}", parameters.get(taken, 0.0), 0.0, MAX_KIB)
+        if own >= most:
+            raise FormatError(f"{where}.{taken} must be less than {name}, {most:g}, got {own:g}")
 
 
 def _tiles(

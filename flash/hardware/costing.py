@@ -13,7 +13,7 @@ from ._flags import flags_for, flags_of, uncharged
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from ..networks.cell_networks import Net
@@ -95,9 +95,10 @@ class Cost(Record):
         What lies outside the range that the target was calibrated in.
     peak_memory_kib : float or None
         Of the values while it runs (`Network.peak_memory_kib`), rows that do not count included
-        where the target runs them; None where the network's connections are not known.
+        where the target runs them; None where the network's connections are not known. On a target
+        that runs networks in integers of 8 bits (`Target.int8`) at these.
     weights_kib : float
-        Of the parameters at their bits.
+        Of the parameters at their bits, on such a target as it stores them.
     target : str
         Its name.
     """
@@ -219,21 +220,27 @@ def _cost(target: Target, net: Net) -> Cost:
         "area_mm2": area if "area_mm2" in modelled else None,
     }
     # The rest is worked out when it is asked for. It must not hold the network, which keeps this.
-    memory = _memory_later(net, target, counted)
+    layers = counted.layers
+    if target.int8:
+        from ..networks.bits import layers_with_bits
+
+        layers = layers_with_bits(layers, 8)
+    memory = _memory_later(net, target, counted, layers)
+    counting = [one for one, counts in zip(layers, counted.counts, strict=True) if counts]
     return Cost(
         latency,
         costs["energy_mj"],
         costs["area_mm2"],
         by_layer=deferred(
-            lambda: _told(target, family, counted, _shares(target, family, counted, costs), memory)
+            lambda: _told(
+                target, family, counted, layers, _shares(target, family, counted, costs), memory
+            )
         ),
         flags=deferred(
             lambda: flags_of(target, family, counted, {**costs, "tiles": totals[Column.SCALE]})
         ),
         peak_memory_kib=deferred(lambda: None if (held := memory()) is None else held.peak_kib),
-        weights_kib=deferred(
-            lambda: sum(one.weights_bytes for one in counted.counting_layers) / KIB
-        ),
+        weights_kib=deferred(lambda: sum(one.weights_bytes for one in counting) / KIB),
         target=target.name,
     )
 
@@ -247,15 +254,20 @@ def _totals(target: Target, family: str, counted: Charged) -> tuple[int, ...]:
     return totals_of(target, family, counted)
 
 
-def _memory_later(net: Net, target: Target, counted: Charged) -> Callable[[], Memory | None]:
+def _memory_later(
+    net: Net, target: Target, counted: Charged, layers: Sequence[Layer]
+) -> Callable[[], Memory | None]:
     """Return what works out a network's memory when asked, without holding the network."""
     from ..networks.architecture import Architecture
 
-    inputs, outputs, connected = None, None, True
+    inputs, outputs, connected, bits = None, None, True, 32
     if not isinstance(net, Architecture):
         network = _run_as(net, target)
         inputs, outputs, connected = network.counted, network.outputs, network.connected
-    layers, image = counted.layers, counted.input_shape
+        bits = network.input_bits
+    if target.int8 and bits == 32:
+        bits = 8
+    image = counted.input_shape
     found: list[Memory] = []
 
     def memory() -> Memory | None:
@@ -264,7 +276,7 @@ def _memory_later(net: Net, target: Target, counted: Charged) -> Callable[[], Me
         if not found:
             from ..networks.memory import scheduled
 
-            found.append(scheduled(layers, image, inputs, outputs))
+            found.append(scheduled(layers, image, inputs, outputs, bits))
         return found[0]
 
     return memory
@@ -274,6 +286,7 @@ def _told(
     target: Target,
     family: str,
     counted: Charged,
+    layers: Sequence[Layer],
     shares: tuple[LayerCost, ...],
     memory: Callable[[], Memory | None],
 ) -> tuple[LayerCost, ...]:
@@ -294,7 +307,7 @@ def _told(
             memory_kib=None if held is None else held.by_row[number],
         )
         for number, (one, layer, counts) in enumerate(
-            zip(shares, counted.layers, counted.counts, strict=True)
+            zip(shares, layers, counted.counts, strict=True)
         )
     )
 
@@ -363,10 +376,11 @@ def _run_as(net: object, target: Target | None) -> Network:
 
             return every_row(net)
         return net
-    from ..networks.cell_networks import CellNetwork
+    from ..networks.spelled import spelled_out
 
-    if isinstance(net, CellNetwork):
-        return _run_as(net.network(), target)
+    found = spelled_out(net)
+    if found is not None:
+        return _run_as(found, target)
     raise ArgumentTypeError(f"net must be an Architecture or a Network, got {type(net).__name__}")
 
 

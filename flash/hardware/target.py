@@ -11,7 +11,6 @@ import os
 from .._core.model.compile import KINDS as CORE_KINDS
 from .._core.model.compile import Model
 from ..base.checks import (
-    choice,
     faults,
     flag,
     json_text,
@@ -131,7 +130,8 @@ class Target(Record):
         Parameters
         ----------
         name : str or path
-            One of `targets`, or the path of a file (told by a separator or ``.json``).
+            One of `targets` or of those registered (`flash.register`), or the path of a file (told
+            by a separator or ``.json``).
 
         Raises
         ------
@@ -150,7 +150,10 @@ class Target(Record):
             return _loaded[path]
         if isinstance(name, os.PathLike) or os.path.dirname(path) or path.endswith(".json"):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
-        target = _loaded[path] = _read_shipped(path)
+        target = _read_shipped(path)
+        if target is None:
+            return _registered(path)
+        _loaded[path] = target
         return target
 
     @classmethod
@@ -300,6 +303,38 @@ class Target(Record):
         """Whether its runtime executes every row of a network, also what no output is made of: an
         eager one. Others compile a network first, and leave such rows out."""
         return bool((self.parameters or {}).get("runs_every_row", False))
+
+    @property
+    def int8(self) -> bool:
+        """Whether networks run on it in integers of 8 bits, and are stored so: what a network takes
+        there (`Cost.peak_memory_kib`, `Cost.weights_kib`, the budgets on both) is counted as of
+        `Network.with_bits` of 8. By its parameter ``int8``."""
+        return bool((self.parameters or {}).get("int8", False))
+
+    @cached
+    def memory_budgets(self) -> dict[str, float]:
+        """What the device has for a network: budgets that a search holds unless others are given.
+
+        ``max_memory_kib`` where the parameters have ``sram_kib``, ``max_weights_kib`` where they
+        have ``flash_kib``: less what the runtime takes of it, ``sram_taken_kib`` and
+        ``flash_taken_kib``. Empty for a target that says neither.
+        """
+        own = self.parameters or {}
+        found = {}
+        for budget, name in (("max_memory_kib", "sram"), ("max_weights_kib", "flash")):
+            if f"{name}_kib" in own:
+                found[budget] = float(own[f"{name}_kib"]) - float(own.get(f"{name}_taken_kib", 0.0))
+        return found
+
+    def without_memory_budgets(self) -> Target:
+        """Return the target without what it has for a network's values and weights: searches on it
+        hold no budgets on these unless they are given."""
+        own = {
+            name: value
+            for name, value in (self.parameters or {}).items()
+            if not name.startswith(("sram_", "flash_")) or not name.endswith("_kib")
+        }
+        return self.replace(parameters=own)
 
     def design_space(self, family: str) -> DesignSpace:
         """Return what of the hardware is open to choice, for a family's networks.
@@ -602,20 +637,20 @@ def _refuse_missing(target: Target, family: str) -> None:
         )
 
 
-def _read_shipped(name: str) -> Target:
-    """Return a target that comes with flash: of its file what a search needs.
+def _read_shipped(name: str) -> Target | None:
+    """Return a target that comes with flash, or None: of its file what a search needs.
 
     The rest tells how it was calibrated and is the larger part: it is read when somebody asks.
     """
     from ._format import MAX_NOTES, NEEDED, check
 
     file = shipped(name + ".json")
-    also = " or the path of a .json file"
     try:
         held = read_text(file, "target")
     except (OSError, FormatError):
-        choice("target", name, targets(), also)
-        raise
+        if name in targets():
+            raise
+        return None
     # The keys of the top level begin a line after one blank; what stands deeper has more of them.
     first, *others = held.strip().removesuffix("}").split(',\n "')
     parts = {part.partition('"')[0]: f'{{"{part}}}' for part in others}
@@ -624,7 +659,7 @@ def _read_shipped(name: str) -> Target:
     with faults():
         fields = check(file, data, KINDS, FORMAT, complete=False)
     if fields["name"] != name:  # in other letters, where names of files have no case
-        choice("target", name, targets(), also)
+        return None
 
     def late(key: str) -> Any:
         def read() -> Any:
@@ -637,6 +672,30 @@ def _read_shipped(name: str) -> Target:
         return deferred(read)
 
     return Target(**fields, **{key: late(key) for key in Target._later})
+
+
+def _registered(name: str) -> Target:
+    """Return the target that is registered by a name."""
+    from ..base import registry
+
+    def make(thing: Any) -> Target:
+        target = thing if isinstance(thing, Target) else registry.call("target", name, thing, {})
+        if not isinstance(target, Target):
+            raise ArgumentTypeError(
+                f"target {name!r}, as it is registered, must be a Target or a function that "
+                f"returns one, got {shown(target)} ({type(target).__name__})"
+            )
+        if target.name != name:
+            raise ArgumentError(
+                f"target {name!r}, as it is registered, is one whose own name is "
+                f"{target.name!r}: results would bear that"
+            )
+        return target
+
+    target: Target | None = registry.made("target", name, make)
+    if target is None:
+        raise registry.refusal("target", "target", name, targets(), " or the path of a .json file")
+    return target
 
 
 def as_target(value: Any) -> Target:

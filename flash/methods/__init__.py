@@ -1,13 +1,13 @@
 """Search methods of other papers, on the same spaces, targets and budgets as flash's own.
 
 One module per method. It has ``run(task: Task) -> None``, which asks the task for rows until it is
-done, and ``OPTIONS``, the options it takes. To add a method: write its module and name it in
-`METHODS`.
+done, and ``OPTIONS``, the options it takes. To add one to flash: write its module and name it in
+`METHODS`. One from outside is a function, passed itself or registered: `own` reads it.
 """
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, number, shown
+from ..base.checks import choice, flag, integer, number, public, shown, text
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["METHODS", "Method", "Option", "module_of", "options_for"]
+    from .own import OwnMethod
+
+__all__ = ["METHODS", "Method", "MethodOption", "module_of", "options_for"]
 
 
 class Method(Record):
@@ -64,7 +66,8 @@ METHODS: dict[str, Method] = {
 }
 
 
-class Option(Record):
+@public
+class MethodOption(Record):
     """An option of a method.
 
     Parameters
@@ -74,7 +77,7 @@ class Option(Record):
     low, high : number, optional
         Limits, both included.
     choices : tuple of str
-        What a text may be.
+        What a text may be; any, where it is empty.
     about : str
     """
 
@@ -84,12 +87,28 @@ class Option(Record):
     choices: tuple[str, ...] = ()
     about: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.default, (bool, int, float, str)):
+            raise ArgumentTypeError(
+                "default must be a number, text, True or False, got "
+                f"{shown(self.default)} ({type(self.default).__name__})"
+            )
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                number(name, value)
+        given: Any = self.choices
+        if not isinstance(given, tuple) or not all(isinstance(one, str) for one in given):
+            raise ArgumentTypeError(f"choices must be a tuple of text, got {shown(given)}")
+        text("about", self.about)
+        self.check("default", self.default)
+
     def check(self, name: str, value: Any) -> Any:
         """Return a value that the option accepts."""
         if isinstance(self.default, bool):
             return flag(name, value)
         if isinstance(self.default, str):
-            return choice(name, value, self.choices)
+            return choice(name, value, self.choices) if self.choices else text(name, value)
         if isinstance(self.default, int):
             return integer(name, value, self.low, self.high)
         return float(number(name, value, self.low, self.high))
@@ -102,7 +121,7 @@ def module_of(method: str) -> ModuleType:
     return found
 
 
-def options_for(method: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def options_for(method: str | OwnMethod, given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return all options of a method: those given, checked, and the defaults of the others.
 
     Raises
@@ -110,7 +129,11 @@ def options_for(method: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
     ArgumentError, ArgumentTypeError
         If there is no such option, or a value is not accepted.
     """
-    known: dict[str, Option] = module_of(method).OPTIONS
+    known: Mapping[str, MethodOption]
+    if isinstance(method, str):
+        known, title = module_of(method).OPTIONS, method
+    else:
+        known, title = method.OPTIONS, method.name
     if given is None:
         given = {}
     if not hasattr(given, "keys"):
@@ -122,7 +145,7 @@ def options_for(method: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
 
             accepted = ", ".join(known) or "none"
             raise ArgumentError(
-                f"options: method {method!r} has no {shown(name)}{hint(name, known)}; "
+                f"options: method {title!r} has no {shown(name)}{hint(name, known)}; "
                 f"it takes {accepted}"
             )
         out[name] = known[name].check(f"options[{name!r}]", given[name])

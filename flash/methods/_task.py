@@ -12,7 +12,9 @@ from time import perf_counter
 
 import numpy as np
 
+from ..base.checks import public
 from ..base.names import N_METRICS, Metric
+from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.objective import limits_on
 from ._answers import Answers, Best, Stop, ask
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluators import Evaluator, Pools
+    from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..problem.objective import Objective
     from ..solving.ground import Ground
@@ -46,6 +49,27 @@ def is_network(metrics: Floats) -> NDArray[np.bool_]:
     return found
 
 
+def checked_rows(rows: Any, lengths: NDArray[np.int64]) -> Rows:
+    """Return rows of choice indices, or raise an error that says which are none."""
+    found: Any = np.asarray(rows)
+    n = len(lengths)
+    if found.ndim != 2 or found.shape[1] != n:
+        raise ArgumentError(
+            f"rows must be of shape (n, {n}), a choice index for each variable, got {found.shape}"
+        )
+    if found.size and found.dtype.kind not in "iu":
+        raise ArgumentTypeError(f"rows must be integers, got {found.dtype}")
+    wrong = (found < 0) | (found >= lengths)
+    if wrong.any():
+        row, place = map(int, np.argwhere(wrong)[0])
+        raise ArgumentError(
+            f"rows[{row}][{place}] must be a choice index from 0 to {lengths[place] - 1}, got "
+            f"{found[row, place]}"
+        )
+    return found.astype(np.int64, copy=False)  # type: ignore[no-any-return]
+
+
+@public
 class Task:
     """A space, a target, budgets, an evaluator and limits, for one run of one method.
 
@@ -72,6 +96,8 @@ class Task:
     notify : callable, optional
         Takes (objective so far or None, evaluations) and returns whether to stop.
     journal : Journal, optional
+    checked : bool, default False
+        Look at rows before they are taken: methods from outside may ask for what is none.
 
     Attributes
     ----------
@@ -106,6 +132,7 @@ class Task:
         ends_at: float = INF,
         notify: Callable[[float | None, int], bool] | None = None,
         journal: Journal | None = None,
+        checked: bool = False,
     ) -> None:
         self.ground = ground
         self.evaluator: Evaluator = evaluator
@@ -119,6 +146,7 @@ class Task:
         self.ends_at = ends_at
         self.notify = notify
         self.journal = journal
+        self.checked = checked
         self.least = least
         self.asked: int = 0
         self.nfev: int = 0
@@ -145,6 +173,16 @@ class Task:
 
     # What a method uses
 
+    @property
+    def space(self) -> Any:
+        """The space: a SearchSpace, or a NetworkSpace."""
+        return self.ground.space
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+        return self.ground.target
+
     def draw(self, n: int) -> Rows:
         """Draw `n` rows, each configuration of the space as likely as any other."""
         return self.ground.draw(self.rng, n)
@@ -165,7 +203,7 @@ class Task:
 
         Neither samples nor evaluations: it only looks at the limits of time.
         """
-        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        rows = self._rows(rows)
         self._look()
         return self._over(self.ground.charge(rows))
 
@@ -188,7 +226,7 @@ class Task:
         EvaluationError
             If the evaluator failed.
         """
-        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        rows = self._rows(rows)
         n = len(rows)
         self.asked += n
         metrics = self.ground.charge(rows)
@@ -231,7 +269,7 @@ class Task:
 
         Infinite where a row is no network. It only looks at costs, as `excess` does.
         """
-        rows = self.canonical(np.asarray(rows, dtype=np.int64))
+        rows = self._rows(rows)
         self._look()
         metrics = self.ground.charge(rows)
         if self._limited:
@@ -256,6 +294,12 @@ class Task:
         return True
 
     # How it is done
+
+    def _rows(self, rows: Rows) -> Rows:
+        """Return the canonical rows of what a method asks for."""
+        if self.checked:
+            rows = checked_rows(rows, self.lengths)
+        return self.canonical(np.asarray(rows, dtype=np.int64))
 
     def _over(self, metrics: Floats) -> Floats:
         if not self._limited:

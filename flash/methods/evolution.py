@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Option
+from . import MethodOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "run"]
 
 OPTIONS = {
-    "population": Option(100, 2, 1 << 16, about="networks that live at a time"),
-    "sample": Option(25, 1, 1 << 16, about="of which a parent is the best"),
-    "batch": Option(0, 0, 1 << 12, about="children at a time; 0: one, or 25 of a cheap evaluator"),
+    "population": MethodOption(100, 2, 1 << 16, about="networks that live at a time"),
+    "sample": MethodOption(25, 1, 1 << 16, about="of which a parent is the best"),
+    "batch": MethodOption(
+        0, 0, 1 << 12, about="children at a time; 0: one, or 25 of a cheap evaluator"
+    ),
 }
 TRIES = 16  # children drawn for each one wanted, before one over budget is let in
 

@@ -27,7 +27,7 @@ from ..predictors.quantisation import quantised
 from ..solving.ground import TableGround
 from ..spaces.index import COUNT, rows_of
 from ..spaces.network_space import NetworkSpace
-from . import Option
+from . import MethodOption
 from ._design_ip import least_latency, unit_latencies, workload
 
 TYPE_CHECKING = False
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "AcceleratorGround", "front_of", "ground_of", "run", "unfit", "unfit_target"]
 
 OPTIONS = {
-    "subgraphs": Option(64, 1, 1 << 20, about="subgraphs drawn"),
-    "samples": Option(256, 1, 1 << 20, about="networks drawn of the subgraphs left"),
-    "batch": Option(32, 1, 1 << 20, about="networks at a time"),
+    "subgraphs": MethodOption(64, 1, 1 << 20, about="subgraphs drawn"),
+    "samples": MethodOption(256, 1, 1 << 20, about="networks drawn of the subgraphs left"),
+    "batch": MethodOption(32, 1, 1 << 20, about="networks at a time"),
 }
 
 
 def unfit(space: Any, evaluator: Evaluator) -> str | None:
     """It needs cells, and costs nothing to ask."""
-    if isinstance(space, NetworkSpace):
+    if isinstance(space, NetworkSpace) or space.numbering is not None:
         return "method 'hao' searches one of the four families"
     if evaluator.expensive:
         return (

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..base.names import Metric
 from ..spaces.index import GLOBALS
-from . import Option
+from . import MethodOption
 from ._evolving import evolve
 from .spos import OPTIONS as _THEIRS
 
@@ -43,14 +43,16 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "operator_pools", "run", "split"]
 
 OPTIONS = {
-    "pool": Option(5, 1, 1 << 12, about="operators kept of each layer"),
-    "late": Option(0.6, 0.0, 1.0, about="share of the layers that are searched first"),
-    "profile": Option(
+    "pool": MethodOption(5, 1, 1 << 12, about="operators kept of each layer"),
+    "late": MethodOption(0.6, 0.0, 1.0, about="share of the layers that are searched first"),
+    "profile": MethodOption(
         "model",
         choices=("model", "measure", "macs"),
         about="what tells an operator's cost; macs: one pool common to all targets",
     ),
-    "patience": Option(3, 1, 1 << 20, about="generations without a better network, early layers"),
+    "patience": MethodOption(
+        3, 1, 1 << 20, about="generations without a better network, early layers"
+    ),
     **_THEIRS,
 }
 MOST, MOST_BUILT = 4096, 256  # operators of a layer that are profiled; networks built one by one

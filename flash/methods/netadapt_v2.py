@@ -24,7 +24,7 @@ import numpy as np
 from ..base.names import Metric
 from ..errors import ArgumentError
 from ..solving.ground import Ground
-from . import Option
+from . import MethodOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "Descent", "descend", "run"]
 
 OPTIONS = {
-    "iterations": Option(20, 1, 10_000, about="steps from the largest network to the budget"),
-    "decay": Option(0.96, 0.1, 1.0, about="of the steps, each so much of the one before"),
-    "samples": Option(0, 0, 1 << 16, about="networks of a step; 0: 50, or max_evals' share"),
-    "layers": Option(0, 0, 1 << 10, about="layers that a network shrinks in; 0: half of them"),
-    "measure": Option(False, about="measure latency here instead of asking the target"),
+    "iterations": MethodOption(20, 1, 10_000, about="steps from the largest network to the budget"),
+    "decay": MethodOption(0.96, 0.1, 1.0, about="of the steps, each so much of the one before"),
+    "samples": MethodOption(0, 0, 1 << 16, about="networks of a step; 0: 50, or max_evals' share"),
+    "layers": MethodOption(
+        0, 0, 1 << 10, about="layers that a network shrinks in; 0: half of them"
+    ),
+    "measure": MethodOption(False, about="measure latency here instead of asking the target"),
 }
 USUAL_SAMPLES = 50
 MORE_STEPS = 4  # times `iterations`, after which a descent that falls behind its targets ends

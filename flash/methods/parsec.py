@@ -7,7 +7,7 @@ and one softmax per cell from the start. Its likelihood, steps and cost constrai
 
 from __future__ import annotations
 
-from . import Option
+from . import MethodOption
 from .fp_nas import OPTIONS as _THEIRS
 from .fp_nas import Distribution, descend, joint_groups
 
@@ -19,7 +19,7 @@ __all__ = ["OPTIONS", "run"]
 
 _LEFT_OUT = ("samples", "adaptive", "joint_at")
 OPTIONS = {
-    "samples": Option(16, 2, 4096, about="draws of every iteration"),
+    "samples": MethodOption(16, 2, 4096, about="draws of every iteration"),
     **{name: option for name, option in _THEIRS.items() if name not in _LEFT_OUT},
 }
 

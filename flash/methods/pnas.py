@@ -19,7 +19,7 @@ from math import prod
 import numpy as np
 
 from ..errors import ArgumentError
-from . import Option
+from . import MethodOption
 from .surrogates import SURROGATES, Vocabulary, surrogate
 
 TYPE_CHECKING = False
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "Blocks", "Runs", "run"]
 
 OPTIONS = {
-    "surrogate": Option("mlp", choices=SURROGATES, about="what predicts"),
-    "beam": Option(
+    "surrogate": MethodOption("mlp", choices=SURROGATES, about="what predicts"),
+    "beam": MethodOption(
         0, 0, 1 << 16, about="networks kept at each level; 0: 256, or max_evals' share of a level"
     ),
-    "first": Option(
+    "first": MethodOption(
         0, 0, 1 << 20, about="of the simplest networks evaluated; 0: 136, or max_evals' share"
     ),
-    "candidates": Option(
+    "candidates": MethodOption(
         0, 0, 1 << 22, about="most expansions predicted at a level; 0: 2**19, lstm or runs 2**13"
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import Option
+from . import MethodOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "run"]
 
-OPTIONS = {"batch": Option(256, 1, 1 << 20, about="configurations drawn at a time")}
+OPTIONS = {"batch": MethodOption(256, 1, 1 << 20, about="configurations drawn at a time")}
 
 
 def run(task: Task) -> None:

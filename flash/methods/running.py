@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.checks import choice, flag, shown
+from ..base.checks import flag
 from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError
 from ..evaluators import as_evaluator
 from ..hardware.target import as_target
+from ..networks.families import FAMILIES
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import as_space
 from ..problem.objective import as_objective, read_budgets
 from ..solving.ground import ground_of
 from ..solving.options import METHODS as CORE
 from ..solving.options import Device, check_common, unsearched
+from ..spaces.named import registered_space
 from ..spaces.network_space import HOMES, NetworkSpace, network_space
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 from . import METHODS, module_of, options_for
 from ._journal import Journal, held
 from ._outcome import outcome
 from ._task import Stop, Task
+from .own import as_method
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
     from ..solving.options import Common
+    from .own import OwnMethod
 
 __all__ = ["Ready", "any_space", "prepare", "unfit"]
 
@@ -41,24 +46,33 @@ def any_space(value: Any) -> SearchSpace | NetworkSpace:
     """Return a space of either kind from what users pass."""
     if isinstance(value, NetworkSpace):
         return value
-    if isinstance(value, str) and value in HOMES:
-        return network_space(value)
+    if isinstance(value, str) and value not in FAMILIES:
+        if value in HOMES:
+            return network_space(value)
+        found: SearchSpace | NetworkSpace | None = registered_space(value)
+        if found is not None:
+            return found
     return as_space(value)
 
 
-def unfit(method: str, space: Any, evaluator: Evaluator) -> str | None:
+def _inside(method: str | OwnMethod) -> Any:
+    """Return what has `run`, `OPTIONS` and so on: a module of this package, or the method."""
+    return module_of(method) if isinstance(method, str) else method
+
+
+def unfit(method: str | OwnMethod, space: Any, evaluator: Evaluator) -> str | None:
     """Return why a method cannot search a space with an evaluator, or None where it can."""
     why = evaluator.unfit(space)
     if why is not None:
         return why
-    asked = getattr(module_of(method), "unfit", None)
+    asked = getattr(_inside(method), "unfit", None)
     return None if asked is None else asked(space, evaluator)
 
 
 class Ready(Record):
     """A method's run, checked up to the target: what `prepare` returns."""
 
-    method: str
+    method: str | OwnMethod
     space: SearchSpace | NetworkSpace
     judge: Evaluator
     predictor: AccuracyPredictor | None
@@ -68,17 +82,26 @@ class Ready(Record):
     journal: Any
     common: Common
 
+    @property
+    def name(self) -> str:
+        """What results call the method."""
+        return self.method if isinstance(self.method, str) else self.method.name
+
     def check(self, target: Any, costs: Sequence[Any], min_accuracy: Any) -> Device:
         """Return a target with its budgets, from latency to MACs, and its objective."""
         target = as_target(target)
-        refuse = getattr(module_of(self.method), "unfit_target", None)
+        refuse = getattr(_inside(self.method), "unfit_target", None)
         why = None if refuse is None else refuse(target)
         if why is not None:
             raise ArgumentError(why)
-        if target.tiles is not None and isinstance(self.space, SearchSpace):
+        if target.tiles is not None and isinstance(self.space, TabledSpace):
             from ..hardware.tiles import refuse_several
 
-            refuse_several(target, f"for method {self.method!r}")
+            refuse_several(target, f"for method {self.name!r}")
+        if target.memory_budgets:
+            from ..solving.stored import not_held
+
+            raise not_held(target, f"method {self.name!r}")
         scored = self.judge.score == "accuracy"
         given, limits, least = read_budgets(
             costs, min_accuracy, target, scored, "predictor or an evaluator of accuracies"
@@ -94,11 +117,13 @@ class Ready(Record):
             return self._search(device, started, stop)
 
     def _search(self, device: Device, started: float, stop: list[bool] | None) -> SearchResult:
-        method, judge, common = self.method, self.judge, self.common
+        inside, judge, common = _inside(self.method), self.judge, self.common
+        known = METHODS[self.method] if isinstance(self.method, str) else self.method
         if stop:
-            return unsearched(self.space, device, judge.score == "accuracy", method, common.seed)
+            scored = judge.score == "accuracy"
+            return unsearched(self.space, device, scored, self.name, common.seed)
         evals = common.evals
-        if evals is None and common.deadline == INF and not METHODS[method].ends:
+        if evals is None and common.deadline == INF and not known.ends:
             evals = judge.usual_evals
         of_network = getattr(judge, "of_network", None)
         kept = None
@@ -109,7 +134,7 @@ class Ready(Record):
             from ..results.event import Listener
 
             listener = Listener(common.callback, common.progress, started)
-        own = getattr(module_of(method), "ground_of", None)
+        own = getattr(inside, "ground_of", None)
         ground = (
             ground_of(self.space, device.target, self.predictor, of_network)
             if own is None
@@ -128,12 +153,13 @@ class Ready(Record):
             ends_at=started + common.deadline,
             notify=None if listener is None else lambda best, n: listener.tell(best, None, n),
             journal=kept,
+            checked=known is self.method,
         )
         stopped: str | None = None
         try:
             judge.prepare(task, device.budgets)
             with np.errstate(over="ignore", under="ignore"):
-                module_of(method).run(task)
+                inside.run(task)
         except Stop as stopping:
             unasked = stopping.why == "max_evals" and common.evals is None
             stopped = None if unasked else stopping.why
@@ -153,7 +179,7 @@ class Ready(Record):
         return outcome(
             task,
             device.budgets,
-            method,
+            self.name,
             common.seed,
             stopped,
             common.certify,
@@ -181,20 +207,14 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
     ArgumentError, ArgumentTypeError
         If an argument is not accepted, or the method cannot search the space by the evaluator.
     """
-    method = given["method"]
-    if not isinstance(method, str):
-        raise ArgumentTypeError(
-            f"method must be one of {', '.join(map(repr, (*CORE, *METHODS)))}, got "
-            f"{shown(method)} ({type(method).__name__}); one of your own is a module of "
-            "flash/methods: CONTRIBUTING.md says what it holds"
-        )
-    choice("method", method, (*CORE, *METHODS))
+    method = as_method(given["method"], CORE)
+    name = method if isinstance(method, str) else method.name
     if flag("codesign", given.get("codesign", False)):
-        raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {method!r}")
+        raise ArgumentError(f"codesign is for methods {' and '.join(CORE)}, got {name!r}")
     if given.get("confidence") is not None:
-        raise ArgumentError(f"confidence is for methods {' and '.join(CORE)}, got {method!r}")
+        raise ArgumentError(f"confidence is for methods {' and '.join(CORE)}, got {name!r}")
     space = any_space(space)
-    if method in CORE:
+    if isinstance(method, str) and method in CORE:
         raise _unused(method, space, given)
     predictor = as_predictor(given["predictor"], space.family)
     judge = as_evaluator(given["evaluator"], predictor)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Option
+from . import MethodOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "run", "unfit"]
 
 OPTIONS = {
-    "samples": Option(25, 8, 1000, about="networks evaluated for the first predictor"),
-    "rounds": Option(5, 1, 1000, about="fits, each followed by the evaluation of its best network"),
-    "kind": Option("topology", choices=("topology", "nn-degree"), about="of the predictor"),
-    "candidates": Option(500, 1, 1 << 20, about="networks predicted, of a NetworkSpace"),
+    "samples": MethodOption(25, 8, 1000, about="networks evaluated for the first predictor"),
+    "rounds": MethodOption(
+        5, 1, 1000, about="fits, each followed by the evaluation of its best network"
+    ),
+    "kind": MethodOption("topology", choices=("topology", "nn-degree"), about="of the predictor"),
+    "candidates": MethodOption(500, 1, 1 << 20, about="networks predicted, of a NetworkSpace"),
 }
 PATIENCE = 200  # draws for each sample, before one over budget is taken
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Option
+from . import MethodOption
 from ._evolving import evolve
 
 TYPE_CHECKING = False
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "run"]
 
 OPTIONS = {
-    "population": Option(50, 2, 1 << 16, about="networks of a generation"),
-    "generations": Option(20, 1, 1 << 20, about="at most"),
-    "parents": Option(10, 1, 1 << 16, about="best networks from which the next are made"),
-    "mutation": Option(0.1, 0.0, 1.0, about="chance that a choice is drawn anew"),
+    "population": MethodOption(50, 2, 1 << 16, about="networks of a generation"),
+    "generations": MethodOption(20, 1, 1 << 20, about="at most"),
+    "parents": MethodOption(10, 1, 1 << 16, about="best networks from which the next are made"),
+    "mutation": MethodOption(0.1, 0.0, 1.0, about="chance that a choice is drawn anew"),
 }
 
 

@@ -3,7 +3,7 @@
 The schedule of `memory` on the layers of `builders`, in closed form: a network's peak is the image
 and the largest of its stem's, its cells' and its head's. A cell begins with the one value that the
 cell before hands on and ends with its own. What it takes between is below; nothing depends on
-kernels, nor on which links were drawn. In numbers of 32 bits.
+kernels, nor on which links were drawn. In numbers, whatever their bits.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def peaks_of_cell(
     expansion: Any,
     first: bool,
     classes: int | None = None,
+    keeps_image: bool = True,
 ) -> Numbers:
     """Return the peak of each row of a cell, with the image, and the stem's or the head's.
 
@@ -62,17 +63,19 @@ def peaks_of_cell(
         Whether it is cell 0: the stem is with it.
     classes : int, optional
         Of the last cell: those of the head, which is with it.
+    keeps_image : bool
+        Whether the image stays, which is so unless it is of 8 bits (see `memory`).
     """
     big = resolution > 64
     before = STYLES[family][0] == "input"  # norms are before convolutions
     if first:
         into = np.broadcast_to(stem_width(family, width, big), width.shape)
-    after = -(-side // stride)
+    after, image = -(-side // stride), 3 * resolution**2
     enters, leaves = into * side**2, width * after**2
     peak: Any
     if family == "densenet":
-        if first and not big:  # the very first convolution reads the image, which is there anyway
-            enters = np.zeros_like(leaves)
+        if first and not big:  # the very first convolution reads the image
+            enters = np.full_like(leaves, 0 if keeps_image else image)
         peak = np.maximum(enters + leaves, _linked(width, depth, skips) * after**2)
     else:
         same = (into == width) & (stride == 1)  # a first block that hands on what it is like
@@ -90,10 +93,10 @@ def peaks_of_cell(
     if first and big and before:
         peak = np.maximum(peak, 2 * enters)  # what a pooling hands on is normed in another map
     if first:
-        peak = np.maximum(peak, _stem(family, resolution, into))
+        peak = np.maximum(peak, _stem(family, resolution, into, 0 if keeps_image else image))
     if classes is not None:
         peak = np.maximum(peak, _head(family, leaves, after**2, width, classes))
-    found: Numbers = peak + 3 * resolution**2
+    found: Numbers = peak + image if keeps_image else peak
     return found
 
 
@@ -122,12 +125,13 @@ def _inverted(into: Any, width: Any, expansion: Any, side: int, after: int, take
     return np.maximum(begun, kept + deep + made)
 
 
-def _stem(family: str, resolution: int, into: Any) -> Any:
+def _stem(family: str, resolution: int, into: Any, image: int) -> Any:
+    """Return what the stem holds; image: the numbers of it that are freed after its first row."""
     if resolution <= 64:  # densenet has none
-        return 0 if family == "densenet" else into * resolution**2
+        return 0 if family == "densenet" else into * resolution**2 + image
     half = -(-resolution // 2)
     pooled = 0 if family == "mobilenet-v2" else (-(-half // 2)) ** 2
-    return into * (half**2 + pooled)
+    return np.maximum(into * (half**2 + pooled), into * half**2 + image)
 
 
 def _head(family: str, leaves: Any, spots: int, width: Any, classes: int) -> Any:

@@ -229,10 +229,11 @@ def _topology(net: object) -> Sequence[CellTopology]:
 
     if isinstance(net, Network):
         return of_network(net)
-    from .cell_networks import CellNetwork
+    from .spelled import spelled_out
 
-    if isinstance(net, CellNetwork):
-        return of_network(net.network())
+    found = spelled_out(net)
+    if found is not None:
+        return of_network(found)
     raise ArgumentTypeError(
         "net must be an Architecture, a Network, or an array of widths together with depths and "
         f"links, got {shown(net)} ({type(net).__name__})"

@@ -36,6 +36,7 @@ FREE = ("view", "slice")  # moves that a runtime makes by another way of reading
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 NORMS = ("input", "output", "both")
 FAMILY_KINDS = frozenset(KINDS[:5])
+CHANNEL_BYTES = 12  # of an output channel in integers: bias, multiplier, shift
 MAX_CHANNELS = 1 << 40
 MAX_SIDE = 1 << 16
 MAX_LAYERS = 1 << 20
@@ -589,6 +590,11 @@ class Layer(Record):
         return self.kind == "input" or (self.kind == "move" and self.mode in FREE)
 
     @property
+    def is_int8(self) -> bool:
+        """Whether it reads, multiplies and hands on integers of 8 bits."""
+        return self.bits == 8 and self.weight_bits == 8
+
+    @property
     def numbers_read(self) -> int:
         """Numbers that are read beside weights, each once."""
         if self.reads is not None:
@@ -616,8 +622,18 @@ class Layer(Record):
 
     @property
     def weights_bytes(self) -> float:
-        """Bytes of the parameters as they are stored."""
-        return self.params * self.weight_bits / 8
+        """Bytes of the parameters as they are stored.
+
+        Of a row that runs in integers of 8 bits (`is_int8`) what runtimes for these store: weights
+        of a byte; of each output channel of a convolution or linear layer a bias, a multiplier and
+        a shift of four bytes each, a norm on its output being folded into these; a byte for each
+        other parameter.
+        """
+        if not self.is_int8 or self.kind not in ("conv", "linear"):
+            return self.params * self.weight_bits / 8
+        folded = 2 * self.out_channels if self.norm in ("output", "both") else 0
+        folded += self.out_channels if self.bias else 0
+        return float(self.params - folded + CHANNEL_BYTES * self.out_channels)
 
     @property
     def bytes_read(self) -> float:

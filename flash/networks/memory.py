@@ -22,7 +22,11 @@ table, and
 - a transposed convolution holds what all its weights make of the input before that is added up.
 
 Parameters are not in it (`weights_kib`), nor scratch memory of single kernels. Each number takes
-the bits of its row, 32 where nobody said otherwise, as the image's do.
+the bits of its row, and the image's `Network.input_bits`: 32 where nobody said otherwise.
+
+An image of 8 bits is not the caller's: runtimes for microcontrollers hold it among their own
+values, and take its place for others when its last reader has run. That some of them compute
+depthwise convolutions in place is not assumed.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
 
     from .network import Layer, Network
 
-__all__ = ["Memory", "memory_of", "scheduled"]
+__all__ = ["KIB", "OWN", "Memory", "memory_of", "scheduled"]
 
 KIB = 1024.0
 # Activations that are computed from their input and a function of it: a second map
@@ -43,6 +47,7 @@ TWICE = ("gelu", "logsigmoid", "mish", "silu", "softsign")
 NORMED = ("conv", "linear")  # what a norm is folded into
 SCALED = ("conv", "matmul")  # what a scale is folded into
 IMAGE = -1
+OWN = 8  # bits of an image that is the runtime's own
 
 
 class Memory(Record):
@@ -77,8 +82,9 @@ def memory_of(network: Network) -> Memory:
 
         need_connections(network, "peak memory")
         kept = network.__dict__["_memory"] = scheduled(
-            network.layers, network.input_shape, network.counted, network.outputs
-        )
+            network.layers, network.input_shape, network.counted, network.outputs,
+            network.input_bits,
+        )  # fmt: skip
     return kept
 
 
@@ -87,12 +93,14 @@ def scheduled(
     image: tuple[int, int, int],
     counted: Sequence[tuple[int, ...] | None] | None = None,
     outputs: Sequence[int] | None = None,
+    image_bits: int = 32,
 ) -> Memory:
     """Return the same of a network's rows.
 
-    counted: see `Network.counted`. outputs: rows handed out; default the last one.
+    counted: see `Network.counted`. outputs: rows handed out; default the last one. image_bits: of
+    each number of the image.
     """
-    return _Schedule(layers, image, counted, outputs or (len(layers) - 1,)).run()
+    return _Schedule(layers, image, counted, outputs or (len(layers) - 1,), image_bits).run()
 
 
 class _Schedule:
@@ -104,20 +112,24 @@ class _Schedule:
         image: tuple[int, int, int],
         found: Sequence[tuple[int, ...] | None] | None,
         outputs: Sequence[int],
+        image_bits: int,
     ) -> None:
         self.layers: Sequence[Layer] = layers
         self.inputs: list[tuple[int, ...] | None] = (
             [_read(layer) for layer in self.layers] if found is None else list(found)
         )
         self.readers: list[list[int]] = [[] for _ in self.layers]
+        self.reads: int = 0  # of the image, that are to come; it is kept where it is the caller's
         for number, inputs in enumerate(self.inputs):
             for row in inputs or ():
                 if row >= 0:
                     self.readers[row].append(number)
+                elif image_bits == OWN:
+                    self.reads += 1
         self.waiting: list[int] = [len(rows) for rows in self.readers]
         for row in outputs:
             self.waiting[row] += 1  # is never read by a row: it stays
-        self.size: list[float] = [4.0 * _numbers(image)]  # of each place; 0: the image
+        self.size: list[float] = [image_bits / 8 * _numbers(image)]  # of each place; 0: the image
         self.values: list[int] = [1]  # that are in each place and are yet to be read
         self.place: dict[int, int] = {IMAGE: 0}
         self.held: float = self.size[0]
@@ -191,7 +203,12 @@ class _Schedule:
     def _done(self, inputs: Sequence[int]) -> None:
         """Let go of values that a row has read."""
         for row in inputs:
-            if row < 0 or row not in self.place:
+            if row < 0:
+                self.reads -= 1
+                if not self.reads:
+                    self._leave(self.place[IMAGE])
+                continue
+            if row not in self.place:
                 continue
             self.waiting[row] -= 1
             if not self.waiting[row]:

@@ -73,6 +73,8 @@ class Network(Record):
     connected : bool, default True
         False: a list of layers as simulators write it, of which nobody says what reads what. Such a
         network has params, MACs and costs, every row counts, and what needs connections refuses it.
+    input_bits : int, default 32
+        Of each number of the image; those of other values are `Layer.bits`.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Network(Record):
     input_shape: tuple[int, int, int] = (3, 32, 32)
     outputs: Sequence[int] | None = None
     connected: bool = True
+    input_bits: int = 32
 
     @classmethod
     def known(cls, layers: tuple[Layer, ...], input_shape: tuple[int, int, int]) -> Network:
@@ -98,6 +101,8 @@ class Network(Record):
         state = self.__dict__
         state["input_shape"] = image_shape(self.input_shape)
         flag("connected", self.connected)
+        if type(self.input_bits) is not int or not 1 <= self.input_bits <= 64:
+            state["input_bits"] = integer("input_bits", self.input_bits, 1, 64)
         rows: list[Layer] = []
         shapes: list[tuple[int, int, int]] = []
         if not (hasattr(self.layers, "__next__") or is_list(self.layers)):
@@ -356,6 +361,29 @@ class Network(Record):
 
         return memory_of(self).peak_kib
 
+    def with_bits(self, bits: int) -> Network:
+        """Return the network with its image, values and weights in numbers of so many bits.
+
+        Parameters
+        ----------
+        bits : {8, 16, 32}
+            8: integers, with what runtimes store for these beside weights (`Layer.weights_bytes`).
+
+        Returns
+        -------
+        Network
+            Rows that say other bits than 32 keep them. Parameters, multiply-accumulates and costs
+            are the same; `weights_kib` and `peak_memory_kib` are not.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `bits` is none of these.
+        """
+        from .bits import with_bits
+
+        return with_bits(self, bits)
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -432,6 +460,8 @@ class Network(Record):
             data["connected"] = False
         elif self.outputs is not None or _unread(self):
             data["outputs"] = list(self.outputs or (len(layers) - 1,))
+        if self.input_bits != 32:
+            data["input_bits"] = self.input_bits
         return data
 
     @classmethod
@@ -446,10 +476,12 @@ class Network(Record):
         from ..base.plain import ANY, fields
 
         where = "the network"
-        checks = {"layers": ANY, "input_shape": ANY, "outputs": ANY, "connected": ANY}
-        given = fields(where, data, checks, optional=("input_shape", "outputs", "connected"))
+        optional = ("input_shape", "outputs", "connected", "input_bits")
+        given = fields(where, data, dict.fromkeys(("layers", *optional), ANY), optional=optional)
+        bits = given.pop("input_bits", 32)
         with faults(where):
-            return cls.from_layers(**given)
+            net = cls.from_layers(**given)
+            return net if type(bits) is int and bits == 32 else net.replace(input_bits=bits)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the network as JSON text, and write it where a path is given."""

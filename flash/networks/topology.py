@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .network import Layer, Network
     from .ways import Ways
 
-__all__ = ["CellTopology", "of_architecture", "of_network"]
+__all__ = ["CellTopology", "labelled", "of_architecture", "of_network"]
 
 
 class CellTopology(Record):
@@ -91,7 +91,14 @@ def of_network(network: Network) -> list[CellTopology]:
     from .counting import from_image, need_connections
 
     need_connections(network, "NN-Degree")
-    return _Walk(from_image(network)).cells()
+    return list(_Walk(from_image(network)).cells().values())
+
+
+def labelled(network: Network) -> dict[int, CellTopology]:
+    """Return the same by the labels of a network whose rows all have one, and all count."""
+    walk = _Walk(network)
+    labels = sorted({layer.cell for layer in network.layers if layer.cell is not None})
+    return {labels[ordinal]: one for ordinal, one in walk.cells().items()}
 
 
 class _Walk:
@@ -104,7 +111,8 @@ class _Walk:
         self.marks: list[int | None] = marks_of(network, self.ways)
         self.depths: list[int] = depths_of(self.layers, self.ways)
 
-    def cells(self) -> list[CellTopology]:
+    def cells(self) -> dict[int, CellTopology]:
+        """Return the sums of the cells that have convolutions, by the cell's number."""
         count = max((mark for mark in self.marks if mark is not None), default=-1) + 1
         outs: list[list[int]] = [[] for _ in range(count)]
         links, channels, possible = [0] * count, [0] * count, [0] * count
@@ -128,7 +136,7 @@ class _Walk:
                     nodes, whole = self.block(main, source)
                     possible[cell] += whole
                     mass[cell] += nodes * used / whole if whole else 0.0
-        result = []
+        result: dict[int, CellTopology] = {}
         for cell in range(count):
             if not outs[cell]:
                 continue
@@ -142,15 +150,8 @@ class _Walk:
                 if whole:
                     mean = width_sum / len(outs[cell])
                     mass[cell] += concatenated[cell] / whole * mean * len(outs[cell])
-            result.append(
-                CellTopology(
-                    width_sum,
-                    len(outs[cell]),
-                    links[cell],
-                    channels[cell],
-                    possible[cell],
-                    mass[cell],
-                )
+            result[cell] = CellTopology(
+                width_sum, len(outs[cell]), links[cell], channels[cell], possible[cell], mass[cell]
             )
         return result
 

@@ -119,10 +119,11 @@ def terms_of(net: object) -> NetworkTerms:
         if kept is None:
             kept = net.__dict__["_terms"] = _of_network(net)
         return kept
-    from ..networks.cell_networks import CellNetwork
+    from ..networks.spelled import spelled_out
 
-    if isinstance(net, CellNetwork):
-        return terms_of(net.network())
+    found = spelled_out(net)
+    if found is not None:
+        return terms_of(found)
     raise ArgumentTypeError(
         f"architectures must be Architecture or Network objects, got {type(net).__name__}"
     )

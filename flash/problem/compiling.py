@@ -6,7 +6,7 @@ import os
 
 from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
 from .._core.model.compile import totals_of as core_totals
-from ..base.checks import choice, public
+from ..base.checks import public
 from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError
@@ -14,6 +14,7 @@ from ..hardware.target import Target
 from ..networks.families import FAMILIES
 from ..spaces.index import row_of
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ _kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra c
 
 def as_space(value: Any) -> SearchSpace:
     """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
-    if isinstance(value, SearchSpace):
-        return value
+    if isinstance(value, TabledSpace):
+        return value  # type: ignore[return-value]
     if isinstance(value, os.PathLike):
         return SearchSpace.load(value)
     if not isinstance(value, str):
@@ -61,10 +62,31 @@ def as_space(value: Any) -> SearchSpace:
         )
     if value.endswith((".toml", ".json")):
         return SearchSpace.load(value)
-    if value not in _spaces:
-        choice("space", value, FAMILIES, " or the path of a .toml or .json file")
-        _spaces[value] = SearchSpace(value)
+    if value in _spaces:
+        return _spaces[value]
+    if value not in FAMILIES:
+        return _registered(value)
+    _spaces[value] = SearchSpace(value)
     return _spaces[value]
+
+
+def _registered(name: str) -> SearchSpace:
+    """Return the space that is registered by a name."""
+    from ..base.registry import refusal
+    from ..spaces.known.homes import KNOWN
+    from ..spaces.named import registered_space
+
+    space = registered_space(name)
+    if space is None:
+        raise refusal(
+            "space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file"
+        )
+    if not isinstance(space, TabledSpace):
+        raise ArgumentError(
+            f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
+            "methods of other papers alone, under budgets: method='evolution'"
+        )
+    return space
 
 
 @public
@@ -149,6 +171,10 @@ def compile_problem(
     ArgumentError
         If the space is too large for tables, or a total leaves the range that is exact.
     """
+    if space.numbering is not None:
+        from .blocks import compile_blocks
+
+        return compile_blocks(space, target, predictor, extra, scored=scored)
     _kept.clear()  # its memory is for these tables
     model = target.model(space.family)
     plan = space.core_plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.names import BUDGETS, COSTS, COUNTS, LIMITED
 from ..errors import FormatError
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def agree(where: str, result: SearchResult[Any]) -> None:
         from .within import agree_within
 
         agree_within(where, result)
-    if isinstance(result.space, SearchSpace):  # networks of other spaces are counted by others
+    if isinstance(result.space, TabledSpace):  # networks of other spaces are counted by others
         _agree_with_network(where, result)
 
 
@@ -81,6 +82,10 @@ def _agree_with_network(where: str, result: SearchResult[Any]) -> None:
 
 def _facts(space: Any, x: Any) -> dict[str, Any]:
     """Return what a network is beside its costs: they are the same for any target."""
+    if space.numbering is not None:
+        from ..problem.blocks import facts_at
+
+        return facts_at(space, *space.numbering.rows_of(x))
     from ..hardware.target import as_target
     from ..problem.compiling import facts_of
     from ..spaces.index import rows_of

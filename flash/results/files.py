@@ -25,6 +25,7 @@ from ..base.plain import (
     within,
 )
 from ..errors import ArgumentTypeError, FormatError
+from ..spaces.named import space_from
 from .accelerator import read_accelerator
 from .consistent import agree
 from .result import SearchResult
@@ -44,29 +45,12 @@ MARGINS = ("unlimited", "one_percent", "per_unit")
 DERIVED = ("architecture", "index", "gap", "success", *STORED)
 
 
-def space_of(value: Any) -> Any:
-    """Return a space of either kind from plain data."""
-    from ..networks.families import FAMILIES
-    from ..spaces.network_space import HOMES, network_space
-    from ..spaces.space import SearchSpace
-
-    family = value.get("family") if isinstance(value, dict) else None
-    if family in tuple(HOMES):
-        return network_space(value)
-    try:
-        return SearchSpace.from_dict(value)
-    except FormatError as error:
-        if not isinstance(family, str) or family in FAMILIES:
-            raise
-        raise FormatError(f"{error}; pass a space of your own as space=") from None
-
-
 def _same_space(space: Any) -> Check:
     """Return a check that plain data are those of a space, if it is one."""
     from ..spaces.network_space import NetworkSpace
-    from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
 
-    if not isinstance(space, (SearchSpace, NetworkSpace)):
+    if not isinstance(space, (TabledSpace, NetworkSpace)):
         raise ArgumentTypeError(
             f"space must be a SearchSpace or a NetworkSpace, got {shown(space)} "
             f"({type(space).__name__})"
@@ -86,7 +70,7 @@ def _margins(name: str, value: Any) -> dict[str, float]:
 
 
 CHECKS: dict[str, Check] = {
-    "space": by(space_of),
+    "space": by(space_from),
     "target": TEXT,
     "budgets": table_of(POSITIVE, BUDGETS),
     "status": one_of(STATUSES),
@@ -119,6 +103,7 @@ CHECKS: dict[str, Check] = {
     "where": list_of(TEXT),
     "costs": maybe(table_of(NUMBER)),
     "alternatives": list_of(by(lambda value: from_dict(value))),
+    "int8": FLAG,
 }
 
 
@@ -127,6 +112,8 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
     data: dict[str, Any] = {"format": FORMAT}
     for name, value in zip(result.field_names, result._values(), strict=True):
         data[name] = list(value) if isinstance(value, tuple) else value
+    if not result.int8:  # files of other targets are as they were
+        del data["int8"]
     data["trace"] = [list(step) for step in result.trace]
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)

@@ -175,6 +175,8 @@ def _cells(result: SearchResult[Any]) -> list[Part]:
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
+    if hasattr(found, "blocks") and hasattr(found, "space"):
+        return _blocks(result, found)
     if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
         from ..networks.network import Network
 
@@ -201,6 +203,24 @@ def _cells(result: SearchResult[Any]) -> list[Part]:
             row.append(str(one))
     size = f"images of {found.resolution} x {found.resolution}, {found.num_classes} classes"
     return [(rows, 0, True), size]
+
+
+def _blocks(result: SearchResult[Any], found: Any) -> list[Part]:
+    """Return a network of blocks: a line for each run of equal blocks of a stage."""
+    rows: list[list[str]] = [["stage", "blocks", "channels"]]
+    runs: list[tuple[str, str, int, int]] = []
+    for stage, label, channels in found.blocks:
+        if runs and runs[-1][:3] == (stage, label, channels):
+            runs[-1] = (stage, label, channels, runs[-1][3] + 1)
+        else:
+            runs.append((stage, label, channels, 1))
+    last = ""
+    for stage, label, channels, times in runs:
+        name = "" if stage == last else stage
+        rows.append([name, f"{times} x {label}" if times > 1 else label, str(channels)])
+        last = stage
+    size = " x ".join(map(str, found.input_shape))
+    return [(rows, 2, True), f"input of {size}"]
 
 
 def table(rows: Sequence[Row], left: int = 0) -> list[str]:

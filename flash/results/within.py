@@ -8,6 +8,7 @@ from ..base.conditions import CONDITIONS, as_predicate
 from ..base.names import COSTS
 from ..errors import ArgumentError, FormatError
 from ..spaces.space import SearchSpace
+from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ __all__ = ["agree_within"]
 CLOSE = 1e-9  # relative: sums in another order
 AT = "__at__"
 COST = re.compile(rf"({'|'.join(COSTS)})@([A-Za-z_]\w*)")
-ALIKE = ("space", "target", "budgets", "where", "objective_name")  # of all networks of one search
+# of all networks of one search
+ALIKE = ("space", "target", "budgets", "where", "objective_name", "int8")
 
 
 def agree_within(where: str, result: SearchResult[Any]) -> None:
@@ -44,7 +46,7 @@ def agree_within(where: str, result: SearchResult[Any]) -> None:
         limit = result.budgets.get(f"max_{match[1]}")
         if limit is not None and value > limit * (1 + CLOSE):
             raise FormatError(f"{where}: {name} {value} breaks max_{match[1]} {limit}")
-    if isinstance(result.space, SearchSpace):
+    if isinstance(result.space, TabledSpace):
         for text, mask in _conditions(result):
             if not mask:
                 raise FormatError(f"{where}: the network breaks the condition {text!r}")
@@ -53,14 +55,14 @@ def agree_within(where: str, result: SearchResult[Any]) -> None:
 
 def _conditions(result: SearchResult[Any]) -> Iterator[tuple[str, bool]]:
     """Yield each condition that can be looked at, and whether it is met."""
-    from ..spaces.values import values_at
+    from ..spaces.values import told_at
 
     x, space = result.x, result.space
     assert x is not None
-    assert isinstance(space, SearchSpace)
+    assert isinstance(space, TabledSpace)
     table: dict[str, Any] = {
-        name: float("nan") if value is None else float(value)
-        for name, value in zip(space.variables, values_at(space, x), strict=True)
+        name: float("nan") if value is None else value if isinstance(value, str) else float(value)
+        for name, value in told_at(space, x).items()
     }
     for name in ("nn_degree", "accuracy", "params", "macs", *COSTS):
         if getattr(result, name) is not None:

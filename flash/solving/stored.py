@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-__all__ = ["PER_KIB", "limit_params", "stored_of"]
+    from ..errors import ArgumentError
+    from ..hardware.target import Target
+
+__all__ = ["BYTES", "PER_KIB", "limit_params", "not_held", "stored_of"]
 
 PER_KIB = 256  # numbers of 32 bits
+BYTES = 1024  # of a KiB
 LARGEST = 2.0**63
 
 
@@ -33,3 +37,15 @@ def stored_of(values: Sequence[Any]) -> dict[str, float]:
         for name, value in zip(STORED, values, strict=False)
         if value is not None
     }
+
+
+def not_held(target: Target, what: str) -> ArgumentError:
+    """Return the error of what does not hold the budgets that a target brings with it."""
+    from ..errors import ArgumentError
+
+    own = " and ".join(target.memory_budgets)
+    return ArgumentError(
+        f"{what} does not go with target {target.name!r}, which brings {own} by its parameters "
+        "sram_kib and flash_kib: methods 'shgo' and 'exact' hold them, without codesign; or pass "
+        "target.without_memory_budgets()"
+    )

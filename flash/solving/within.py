@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import shown
-from ..base.names import COSTS, LIMITED, MAXIMA, UPPER
+from ..base.names import COSTS, LIMITED, MAXIMA, STORED, UPPER
 from ..conditional.asking import Ask
 from ..conditional.searching import search_within, unsearched
 from ..conditional.together import Together
@@ -14,7 +14,7 @@ from ..problem.compiling import as_space
 from ..problem.objective import read_budgets
 from ..spaces.network_space import HOMES, NetworkSpace
 from .options import check_within
-from .stored import stored_of
+from .stored import not_held, stored_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
 
-__all__ = ["UNASKED", "Within", "why_none"]
+__all__ = ["UNASKED", "Within", "not_held", "why_none"]
 
 UNASKED: dict[str, Any] = {  # what a search takes besides, where nobody asks for it
     **dict.fromkeys(("where", "min_nn_degree", "predictor", "time_limit_s", "minimize")),
@@ -87,9 +87,12 @@ class Within:
         stored = stored_of(costs[len(MAXIMA) :])
         costs = costs[: len(MAXIMA)]
         if isinstance(target, Together):
+            stored = {**_room_of_all(target), **stored}
             budgets = _of_several(target, costs, min_accuracy, predicted) | stored
             return Ask(self.space, target, budgets, self.predictor, given)
         target = as_target(target)
+        if target.memory_budgets:
+            stored = {**target.memory_budgets, **stored}
         budgets = read_budgets(costs, min_accuracy, target, predicted)[0] | stored
         if target.tiles is None:
             return Ask(self.space, target, budgets, self.predictor, given)
@@ -131,6 +134,24 @@ def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     elif own.get("where") is None:
         found["where"] = given["where"]
     return found
+
+
+def _room_of_all(target: Together) -> dict[str, float]:
+    """Return what the smallest device has for a network, as budgets; all must count alike."""
+    devices = list(target.targets.values())
+    whole = [one.name for one in devices if not one.int8]
+    if 0 < len(whole) < len(devices):
+        small = next(one.name for one in devices if one.int8)
+        raise ArgumentError(
+            "target: devices of flash.together() must store networks alike, got "
+            f"{small!r}, which has them in integers of 8 bits, and {whole[0]!r}, which has not"
+        )
+    rooms = [one.memory_budgets for one in devices]
+    return {
+        name: min(one[name] for one in rooms if name in one)
+        for name in (f"max_{one}" for one in STORED)
+        if any(name in one for one in rooms)
+    }
 
 
 def _of_several(

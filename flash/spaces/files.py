@@ -7,6 +7,7 @@ import os
 from ..base.checks import parse_json, path_of, read_text, shown, write_text_atomic
 from ..base.plain import ANY, made
 from ..errors import ArgumentError, FormatError
+from ..networks.families import FAMILIES
 from .choices import plain
 from .space import SearchSpace
 
@@ -64,7 +65,20 @@ def _told(choices: Choices) -> str:
 
 
 def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
-    """Make a space from plain data; every fault is a FormatError."""
+    """Make a space from plain data; every fault is a FormatError. One of blocks is a `BlockSpace`."""
+    family = data.get("family") if hasattr(data, "get") else None
+    if (
+        isinstance(family, str)
+        and family not in FAMILIES
+        or hasattr(data, "keys")
+        and "stages" in data
+    ):
+        from .known.homes import BLOCKS, KNOWN
+
+        if family in KNOWN or family == BLOCKS or (family is None and "stages" in data):
+            from .blocks.files import from_dict as blocks_from_dict
+
+            return blocks_from_dict(data, where)  # type: ignore[return-value]
     return made(SearchSpace, where, data, dict.fromkeys(SearchSpace.field_names, ANY))
 
 

@@ -5,7 +5,9 @@ of each cell. It stands for a *flat index* (see `space`), and for a *place* in c
 variant, which numbers the global choices, and a row number for each cell. All are mixed-radix
 numbers, their most significant digit first.
 
-Spaces number their own networks, so this lies with them and not with the compiled problem.
+Spaces number their own networks, so this lies with them and not with the compiled problem. The
+families' rows are numbered here; a space whose cells differ in their variables has a `numbering` of
+its own, which is asked then (`flash.spaces.blocks.numbering`).
 """
 
 from __future__ import annotations
@@ -17,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-    from .space import SearchSpace
 
     Row = tuple[int, ...]
 
@@ -70,8 +70,10 @@ def digits_of(number: Any, lengths: Sequence[int]) -> list[Any]:
 # Between flat index and row of choice indices
 
 
-def row_at(space: SearchSpace, flat: int) -> Row:
+def row_at(space: Any, flat: int) -> Row:
     """Return the row of choice indices of a flat index."""
+    if space.numbering is not None:
+        return space.numbering.row_at(flat)
     sizes, combinations = len(space.resolution), space.combinations
     factor, rest = divmod(flat, sum(combinations) * sizes)
     count = 0
@@ -85,8 +87,10 @@ def row_at(space: SearchSpace, flat: int) -> Row:
     return (factor, count, resolution, *inner, *[0] * (len(lengths) - used))
 
 
-def flat_of(space: SearchSpace, row: Sequence[int]) -> int:
+def flat_of(space: Any, row: Sequence[int]) -> int:
     """Return the flat index of a row of choice indices."""
+    if space.numbering is not None:
+        return space.numbering.flat_of(row)
     checked = checked_row(space, row)
     factor, count, resolution = checked[:GLOBALS]
     used = _used(space, count)
@@ -96,8 +100,10 @@ def flat_of(space: SearchSpace, row: Sequence[int]) -> int:
     return factor * sum(combinations) * sizes + before + flat
 
 
-def checked_row(space: SearchSpace, row: Any) -> Row:
+def checked_row(space: Any, row: Any) -> Row:
     """Return a user's row as a tuple of ints in range, 0 where a cell is surplus."""
+    if space.numbering is not None:
+        return space.numbering.checked_row(row)
     if isinstance(row, str) or not hasattr(row, "__len__"):
         raise ArgumentTypeError(f"a row must be choice indices, got {shown(row)}")
     if hasattr(row, "tolist"):
@@ -120,7 +126,7 @@ def checked_row(space: SearchSpace, row: Any) -> Row:
     return (*result[:used], *[0] * (len(result) - used))
 
 
-def _used(space: SearchSpace, count: int) -> int:
+def _used(space: Any, count: int) -> int:
     """Return how many entries of a row count where the number of cells is choice `count`."""
     return GLOBALS + int(space.cells[count]) * space.variables_per_cell
 
@@ -128,8 +134,10 @@ def _used(space: SearchSpace, count: int) -> int:
 # Between row of choice indices and place
 
 
-def row_of(space: SearchSpace, variant: int, rows: Sequence[int]) -> Row:
+def row_of(space: Any, variant: int, rows: Sequence[int]) -> Row:
     """Return the row of choice indices for a variant and one row number per cell."""
+    if space.numbering is not None:
+        return space.numbering.row_of(variant, rows)
     lengths, each = space.lengths, space.variables_per_cell
     row = [0] * len(lengths)
     start = end = 0
@@ -142,8 +150,10 @@ def row_of(space: SearchSpace, variant: int, rows: Sequence[int]) -> Row:
     return tuple(row)
 
 
-def rows_of(space: SearchSpace, row: Sequence[int]) -> tuple[int, Row]:
+def rows_of(space: Any, row: Sequence[int]) -> tuple[int, Row]:
     """Return (variant, one row number per cell) for a row of choice indices."""
+    if space.numbering is not None:
+        return space.numbering.rows_of(row)
     lengths, each = space.lengths, space.variables_per_cell
     rows = [
         number_of(row[start : start + each], lengths[start : start + each])
@@ -155,12 +165,14 @@ def rows_of(space: SearchSpace, row: Sequence[int]) -> tuple[int, Row]:
 # The same of many
 
 
-def places_of(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
+def places_of(space: Any, choices: Any) -> tuple[Any, Any]:
     """Return int32 (variants, table rows of each cell) of int64 rows of choice indices.
 
     Where widths are free, tables have a block of rows for each width that the cell before hands on:
     that width is a table row's first digit.
     """
+    if space.numbering is not None:
+        return space.numbering.places_of(choices)
     import numpy as np
 
     lengths, each = space.lengths, space.variables_per_cell
@@ -174,11 +186,13 @@ def places_of(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
     return variants.astype(np.int32), rows
 
 
-def choices_at(space: SearchSpace, sizes: Sequence[Row], variants: Any, rows: Any) -> Any:
+def choices_at(space: Any, sizes: Sequence[Row], variants: Any, rows: Any) -> Any:
     """Return rows of choice indices, shape (n, variables), for variants and table rows.
 
     sizes: the space's own rows of each cell, by variant (`Tables.space_rows`).
     """
+    if space.numbering is not None:
+        return space.numbering.choices_at(variants, rows)
     import numpy as np
 
     lengths, each = space.lengths, space.variables_per_cell
@@ -194,7 +208,7 @@ def choices_at(space: SearchSpace, sizes: Sequence[Row], variants: Any, rows: An
     return found
 
 
-def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
+def table_rows(space: Any, choices: Any) -> tuple[Any, Any]:
     """Return `places_of` a user's rows of choices or flat indices.
 
     Raises
@@ -226,7 +240,7 @@ def table_rows(space: SearchSpace, choices: Any) -> tuple[Any, Any]:
     return places_of(space, array.astype(np.int64, copy=False))
 
 
-def _integers(space: SearchSpace, choices: Any) -> Any:
+def _integers(space: Any, choices: Any) -> Any:
     """Return what users pass as choices as an array: of objects where 64 bits do not hold one."""
     import numpy as np
 

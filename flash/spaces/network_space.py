@@ -7,7 +7,7 @@ cell.
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults, integer, is_list, shown
+from ..base.checks import choice, faults, integer, is_list, public, shown
 from ..base.record import Generic, cached
 from ..errors import ArgumentError
 from .index import digits_of, number_of
@@ -41,6 +41,7 @@ MAX_KEPT = 1 << 16  # networks whose costs a space keeps
 _shared: dict[str, NetworkSpace[Any]] = {}
 
 
+@public
 class NetworkSpace(Generic[N]):
     """A space whose networks are made one at a time: base of those of other papers.
 

@@ -10,7 +10,7 @@ entries of surplus cells are 0 and count nothing.
 from __future__ import annotations
 
 from ..base.checks import choice, integer, public, shown
-from ..base.record import Record, cached
+from ..base.record import cached
 from ..errors import ArgumentError
 from ..networks.families import (
     FAMILIES,
@@ -28,15 +28,13 @@ from ..networks.families import (
 )
 from .choices import Range, largest, parse, per_cell
 from .index import GLOBALS
+from .tabled import TabledSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from typing import Any, ClassVar, TypeAlias
 
     from .._core.model.compile import Plan as CorePlan
     from ..networks.architecture import Architecture
@@ -49,7 +47,6 @@ __all__ = ["DenseNet", "MobileNetV2", "Range", "ResNet", "SearchSpace", "WideRes
 
 MAX_SKIP_CHOICE = 1 << 20
 MAX_MULTIPLIER = 1 << 10
-MAX_SAMPLE = 10_000_000
 
 _RESIDUALS = Range(0, 32, unit="width/32")
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -75,7 +72,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 @public
-class SearchSpace(Record):
+class SearchSpace(TabledSpace):
     """A family of networks and the choices that are open.
 
     Each argument is a number (fixed), a list (explicit choices, in the order given) or a `Range`.
@@ -116,6 +113,8 @@ class SearchSpace(Record):
     The fields hold the checked choices: tuples and ranges, those per cell one for each of the
     greatest number of cells.
     """
+
+    numbering: ClassVar[None] = None  # its cells have the same variables each
 
     family: str
     width_multipliers: Choices | None = None
@@ -254,18 +253,7 @@ class SearchSpace(Record):
         cells = [tuple(range(start, start + each)) for start in starts]
         return (tuple(range(GLOBALS)), *cells)
 
-    @property
-    def bounds(self) -> list[tuple[int, int]]:
-        """Least and greatest choice index of each variable."""
-        return [(0, length - 1) for length in self.lengths]
-
     # Between flat index, row of choice indices and architecture
-
-    def index(self, row: Sequence[int]) -> int:
-        """Return the flat index of a row of choice indices (entries of surplus cells count not)."""
-        from .index import flat_of
-
-        return flat_of(self, row)
 
     def decode(self, i: int | Sequence[int]) -> Architecture:
         """Return the architecture of a flat index in [0, size), or of a row of choice indices.
@@ -291,44 +279,9 @@ class SearchSpace(Record):
 
         return encode(self, architecture)
 
-    def sample_indices(self, n: int, seed: int = 0) -> NDArray[np.int64]:
-        """Return `n` distinct flat indices (all of them where the space has fewer).
+    if TYPE_CHECKING:
 
-        A shuffle stopped after n steps: the first m of n samples are the m samples of the same
-        seed. Memory and time grow with n, not with the space.
-
-        Parameters
-        ----------
-        n : int
-            At most 10 million.
-        seed : int, default 0
-            The same seed gives the same indices, in any version.
-
-        Returns
-        -------
-        int64 array, shape (n,)
-            What `flash.evaluate` takes as it is. Of a space of 2^63 configurations or more: a list
-            of ints.
-        """
-        from .sampling import indices
-
-        n = min(integer("n", n, 0), self.size)
-        if n > MAX_SAMPLE:
-            raise ArgumentError(f"n must be at most {MAX_SAMPLE}, got {n}")
-        found: NDArray[np.int64] = indices(self.size, n, integer("seed", seed, 0, MAX_SEED))
-        return found
-
-    def sample(self, n: int, seed: int = 0) -> list[Architecture]:
-        """Return `n` architectures of distinct flat indices, drawn uniformly.
-
-        Parameters
-        ----------
-        n : int
-            At most 10 million; a space with fewer configurations gives all of them.
-        seed : int, default 0
-            The same seed gives the same architectures, in any version.
-        """
-        return [self.decode(index) for index in map(int, self.sample_indices(n, seed))]
+        def sample(self, n: int, seed: int = 0) -> list[Architecture]: ...
 
     def _repr_html_(self) -> str:
         from ..base.html import page

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
     from .space import SearchSpace
 
-__all__ = ["columns_of", "values_at"]
+__all__ = ["columns_of", "columns_of_blocks", "sizes_of", "told_at", "values_at"]
 
 
 def values_at(space: SearchSpace, row: Sequence[int]) -> list[float | None]:
     """Return what each of `space.variables` is in a network; None of cells that it has not.
 
-    Skips are those that its cell has: at most what its width allows.
+    Skips are those that its cell has: at most what its width allows. Blocks are texts.
     """
+    if space.numbering is not None:
+        told = told_at(space, row)
+        return [None if one != one or one == "" else one for one in map(told.get, space.variables)]
     size = int(space.resolution[row[RESOLUTION]])
     found: list[float | None] = [space.factors[row[FACTOR]], int(space.cells[row[COUNT]]), size]
     each, free = space.variables_per_cell, space.widths is not None
@@ -83,3 +86,61 @@ def _skips(space: SearchSpace, x: NDArray[Any], cell: int) -> Any:
         size = int(space.resolution[row[RESOLUTION]])
         values.append(float(cell_at(space, row[FACTOR], size, cell, own)[2]))
     return np.array(values)[which.ravel()]
+
+
+def columns_of_blocks(
+    space: Any, variants: NDArray[Any], rows: NDArray[Any], names: Iterable[str]
+) -> dict[str, Any]:
+    """Return some of the names by which conditions call a `BlockSpace`'s choices, as columns of many
+    networks: numbers, NaN where a network has no such block, or texts.
+
+    Parameters
+    ----------
+    variants, rows : ndarrays of int
+        Places in tables.
+    """
+    import numpy as np
+
+    numbering, found = space.numbering, {}
+    for name in names:
+        if name not in numbering.told:
+            continue
+        column: Any = None
+        for variant in np.unique(variants).tolist():
+            some = np.flatnonzero(variants == variant)
+            cell, values = numbering.values(variant, name)
+            layout = numbering.layouts[variant]
+            if cell < 0:
+                own = np.repeat(values, len(some))
+            elif cell < len(layout.cells):
+                own = values[rows[some, cell] % layout.cells[cell].rows]
+            else:
+                continue
+            if column is None:
+                missing: Any = "" if own.dtype.kind == "U" else float("nan")
+                column = np.full(
+                    len(variants), missing, own.dtype if own.dtype.kind == "U" else float
+                )
+            if own.dtype.kind == "U" and own.dtype.itemsize > column.dtype.itemsize:
+                column = column.astype(own.dtype)
+            column[some] = own
+        found[name] = np.full(len(variants), float("nan")) if column is None else column
+    return found
+
+
+def told_at(space: Any, row: Sequence[int]) -> dict[str, Any]:
+    """Return what each name of a choice is in one network, by the names that conditions use."""
+    import numpy as np
+
+    if space.numbering is None:
+        return dict(zip(space.variables, values_at(space, row), strict=True))
+    variant, rows = space.numbering.rows_of(row)
+    columns = columns_of_blocks(
+        space, np.array([variant]), np.array([rows]), tuple(space.numbering.told)
+    )
+    return {name: column.tolist()[0] for name, column in columns.items()}
+
+
+def sizes_of(space: Any) -> int:
+    """Return how many sizes of input a space has."""
+    return len(space.resolution if space.numbering is None else space.inputs)

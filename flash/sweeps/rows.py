@@ -6,7 +6,7 @@ from ..base.names import COUNTS, STORED, TERMS, Metric
 from ..problem.compiling import Problem, nn_degrees
 from ..solving.stored import PER_KIB
 from ..spaces.index import choices_at
-from ..spaces.values import columns_of
+from ..spaces.values import columns_of, columns_of_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,9 +55,10 @@ class Chunk:
         stream.weigh(tables, job.query, self.metrics, feasible, self.objective, self.accuracy)
         self.mask: Any = feasible.view(bool)
         self._table: dict[str, Any] | None = None
-        memory = job.plan.get("memory_kib")
-        if memory is not None:
-            self.mask = self.mask & (self._stored("memory_kib") <= memory)
+        for name in STORED:
+            most = job.plan.get(name)
+            if most is not None:
+                self.mask = self.mask & (self._stored(name) <= most)
         if where is not None:
             own = {name: self._stored(name) for name in where.columns if name in STORED}
             self.mask = self.mask & where.mask(
@@ -77,6 +78,8 @@ class Chunk:
     def _choices(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return those of some columns that are choices of the space."""
         space = self.job.space
+        if space.numbering is not None:
+            return columns_of_blocks(space, self.variants, self.rows, names)
         some = [name for name in names if name in space.variables]
         if not some:
             return {}
@@ -87,14 +90,15 @@ class Chunk:
         """Return what each row's network takes on any device, in KiB."""
         import numpy as np
 
-        if name == "weights_kib":
+        weights = name == "weights_kib"
+        if weights and not self.job.in_bytes:
             return self.metrics[Metric.PARAMS] / PER_KIB
+        parts, join = (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)
         found: Any = np.empty(len(self.index))
         for variant in np.unique(self.variants).tolist():
             some = self.variants == variant
-            peaks = self.job.peaks_of(variant)
-            own = [one[self.rows[some, c]] for c, one in enumerate(peaks)]
-            found[some] = np.maximum.reduce(own)
+            own = [one[self.rows[some, c]] for c, one in enumerate(parts(variant))]
+            found[some] = join.reduce(own)
         return found
 
     def _column(self, name: str) -> Any:

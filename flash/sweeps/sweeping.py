@@ -267,10 +267,13 @@ def sweep(
     predictor = as_predictor(predictor, space.family)
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
     budgets, limits, _ = read_budgets(costs, min_accuracy, target, predictor is not None)
-    stored = stored_of((max_memory_kib, max_weights_kib))
+    stored = {**target.memory_budgets, **stored_of((max_memory_kib, max_weights_kib))}
     budgets |= stored
-    limit_params(limits, stored)
-    memory = stored.get("max_memory_kib")
+    memory, weights = stored.get("max_memory_kib"), None
+    if target.int8 or space.numbering is not None:  # bytes that no limit on parameters tells
+        weights = stored.get("max_weights_kib")
+    else:
+        limit_params(limits, stored)
     if callable(objective):
         raise ArgumentError(
             "objective must be 'accuracy' or a dict of exponents: a sweep takes no function"
@@ -285,11 +288,13 @@ def sweep(
         "exponents": None if wanted.exponents is None else list(wanted.exponents),
         **_kept(
             space, target, top, pareto, sample, seed, where, out is not None, bins, chunk,
-            memory is not None,
+            memory is not None or weights is not None,
         ),
     }  # fmt: skip
     if memory is not None:  # plans without it are those of older folders
         plan["memory_kib"] = memory
+    if weights is not None:
+        plan["weights_kib"] = weights
     columns = count_columns((*limits_on(limits), *wanted.metrics))
     plan["extra"] = PARAMS | MACS if plan["rows"] or plan["bins"] else columns
     settings = Settings(

@@ -18,7 +18,7 @@ from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import MACS, PARAMS, Problem, compile_any
 from ..problem.objective import least_of
-from ..solving.stored import PER_KIB
+from ..solving.stored import BYTES, PER_KIB
 from ..spaces.codec import cell_at
 from ..spaces.index import GLOBALS, digits_of
 from ..spaces.space import SearchSpace
@@ -308,6 +308,9 @@ class Job(Record):
     def network_of(self, variant: int, rows: tuple[int, ...]) -> Network:
         """Return what tells the network of a place in the tables from all others of the space."""
         space, known = self.space, self._cells
+        if space.numbering is not None:
+            own_rows = self.problem.own_rows(variant, rows)
+            return space.numbering.network_at(variant, own_rows)
         factor, _, size = digits_of(variant, space.lengths[:GLOBALS])
         resolution, each = int(space.resolution[size]), space.variables_per_cell
         found: list[int | tuple[int, ...]] = [resolution]
@@ -404,7 +407,9 @@ class Job(Record):
     @property
     def conditions(self) -> tuple[str, ...]:
         """What conditions may name: the columns, memory and weights, and the space's choices."""
-        return (*self.columns, *STORED, *self.space.variables)
+        numbering = self.space.numbering
+        own = self.space.variables if numbering is None else tuple(numbering.told)
+        return (*self.columns, *STORED, *own)
 
     @cached
     def _peaks(self) -> dict[int, list[Any]]:
@@ -417,9 +422,33 @@ class Job(Record):
             from ..conditional.memory import peaks_of
 
             sizes = self.problem.tables.rows[variant]
-            found = peaks_of(self.space, self.space.plan(), variant, sizes)
-            known[variant] = [one / PER_KIB for one in found]
+            found = peaks_of(self.space, variant, sizes, self.int8)
+            known[variant] = [one / (BYTES if self.in_bytes else PER_KIB) for one in found]
         return known[variant]
+
+    @cached
+    def int8(self) -> bool:
+        """Whether networks are stored in integers of 8 bits."""
+        return self.problem.target.int8
+
+    @cached
+    def in_bytes(self) -> bool:
+        """Whether what networks take is counted in bytes, and not in numbers of 32 bits."""
+        return self.int8 or self.space.numbering is not None
+
+    @cached
+    def _store(self) -> Any:
+        from ..conditional.storing import Stored
+
+        return Stored(self.space)
+
+    def weights_of(self, variant: int) -> list[Any]:
+        """Return what the weights of each cell's rows take, in KiB."""
+        if self.space.numbering is not None:
+            from ..problem.blocks import weights_of
+
+            return [one / BYTES for one in weights_of(self.space, variant, self.int8)]
+        return [one / BYTES for one in self._store.bytes_of(variant)]
 
 
 def job_of(packed: bytes) -> Job:

@@ -217,12 +217,13 @@ static inline int flash_dominates(const flash_stage *s, const flash_points *of, 
 
 #define FLASH_LAYERS 4168 /* of a network, and some more: apart by no multiple of 4096 bytes */
 /* A cell has at most six, the stem and the head three. */
-#define FLASH_RUNS (8 * FLASH_MAX_CELLS + 4)
+#define FLASH_FAMILY_CELLS 32 /* of a network of a family, at most */
+#define FLASH_RUNS (8 * FLASH_FAMILY_CELLS + 4)
 typedef struct {
     int32_t n_runs, n_cells;
     double params; /* of norms and biases */
     double unit;   /* of NN-Degree, inverted */
-    double width[FLASH_MAX_CELLS], convolutions[FLASH_MAX_CELLS], links[FLASH_MAX_CELLS];
+    double width[FLASH_FAMILY_CELLS], convolutions[FLASH_FAMILY_CELLS], links[FLASH_FAMILY_CELLS];
     flash_run run[FLASH_RUNS];
 } flash_network;
 

@@ -16,6 +16,7 @@ cdef enum:               # as the headers have them: sizes that Cython must know
     N_FEATURES = 44      # of an operation
     N_TERMS = 528        # coefficients of a target
     N_RUNS = 260         # of a network's layers
+    N_FAMILY_CELLS = 32
     N_FOLDED = 8         # integers of a folded row
     N_SPLITS = 3         # columns in two parts
     N_PLACES = 8         # cells of a flash_places
@@ -28,7 +29,8 @@ cdef extern from *:
     _Static_assert(FLASH_PARTS == 12 && FLASH_POWERS == 4 && SWEEP_PLAIN == 7 && SWEEP_MIXED == 3
                        && SWEEP_LOGS == 16 && FLASH_POINTS == 16 && FLASH_KEYS == 14
                        && FLASH_COSTS == 12 && FLASH_FEATURES == 44 && FLASH_TERMS == 528
-                       && FLASH_RUNS == 260 && FOLD_NUMBERS == 8 && FOLD_SPLITS == 3
+                       && FLASH_RUNS == 260 && FLASH_FAMILY_CELLS == 32
+                       && FOLD_NUMBERS == 8 && FOLD_SPLITS == 3
                        && PLACES_CELLS == 8 && READ_CHOICES == 32 && FLASH_COUNTS == 2,
                    "kernels.pxd has other sizes than the headers");
     """
@@ -166,9 +168,9 @@ cdef extern from "kernels/kernels.h" nogil:
         int32_t n_cells
         double params
         double unit
-        double width[N_CELLS]
-        double convolutions[N_CELLS]
-        double links[N_CELLS]
+        double width[N_FAMILY_CELLS]
+        double convolutions[N_FAMILY_CELLS]
+        double links[N_FAMILY_CELLS]
         flash_run run[N_RUNS]
 
     enum:

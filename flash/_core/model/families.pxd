@@ -9,8 +9,8 @@ links that a concatenation cell's layer may draw.
 from libc.stdint cimport int64_t
 
 from flash._core.model.operations cimport (
-    KIND_CPU, KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost,
-    begun,
+    KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost, begun,
+    has_passes,
 )
 from flash._core.tables.problem cimport COL_MACS, COL_PARAMS
 
@@ -70,7 +70,7 @@ cdef inline void add_pass(const CostModel* model, double* x, int kind, int64_t k
                           int64_t channels, int64_t side) noexcept nogil:
     """Adds a pass over maps: elementwise, an addition or a pool; side: of what it writes."""
     cdef Op op
-    if model.kind != KIND_CPU:
+    if not has_passes(model):
         return
     op.kind = kind
     op.kernel = op.kernel_width = kernel

@@ -46,12 +46,14 @@ cdef enum:
     KIND_CPU             # also a GPU: the same counts
     KIND_SYSTOLIC
     KIND_FPGA
+    KIND_MCU
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
     RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
     CPU_FEATURES = 43
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
+    MCU_FEATURES = 15
 
 cdef enum:
     FIRST_OF_OTHERS = 17     # features of a processor that no layer of a family has, but for
@@ -61,6 +63,7 @@ cdef enum:
     VECTOR_WEIGHTS_FAR = 10  # which are other numbers in the vector kernels
     VECTOR_MAPS_FAR = 11
     LSTM_GATES = 4
+    QUAD = 4                 # numbers of 8 bits in a word: fewer channels do not fill one
     COLUMN_LINE = 32         # positions of a line of maps that are one column
     FAR_WEIGHTS = 4194304    # of a linear layer on one position: more come from memory
     FAR_MAPS = 262144        # numbers that a layer writes: more go to memory
@@ -413,6 +416,50 @@ cdef inline void wait_for_memory(const CostModel* model, const Op* op, double* f
     f[1] = max(f[1], least)
 
 
+cdef inline void mcu_features(const Op* op, double* f) noexcept nogil:
+    """Counts of an operation on a microcontroller, nothing padded; see hardware/mcu.py."""
+    cdef double maps = <double> (op.height * op.width) * <double> op.out_channels, macs, weights
+    cdef int64_t each, k2 = op.kernel * op.kernel_width
+    cdef int i
+    for i in range(MCU_FEATURES):
+        f[i] = 0.0
+    if op.kind == OP_PASS and (op.kernel == PASS_UNROLL or op.kernel == PASS_REORDER):
+        return                       # of runtimes that lay out: these do not
+    f[12] = 1.0
+    if op.kind == OP_ADD:
+        f[7] = maps
+    elif op.kind == OP_POOL:
+        f[8] = maps * <double> k2
+    elif op.kind == OP_ELEMENTWISE:
+        f[9] = maps
+    elif op.kind == OP_PASS:
+        f[10] = <double> op.in_channels + <double> op.out_channels
+        if op.kernel == PASS_CURVE or op.kernel == PASS_SOFTMAX or op.kernel >= PASS_ELU:
+            f[11] = <double> op.groups
+    elif op.kind == OP_RECURRENT:
+        weights = <double> op.in_channels * <double> op.out_channels
+        f[5] = <double> (op.height * op.width) * weights
+        f[6] = maps
+        f[13] = weights
+        f[14] = <double> op.out_channels
+    elif op.kind == OP_PRODUCT:
+        f[5] = maps * <double> (op.in_channels // op.groups)
+        f[6] = maps
+    else:
+        each = op.in_channels if op.groups == 1 else op.in_channels // op.groups
+        weights = <double> (k2 * each) * <double> op.out_channels
+        macs = weights * <double> (op.height * op.width)
+        if op.groups > 1 and each == 1:
+            f[3] = macs
+        elif k2 == 1:
+            f[4 if op.height * op.width == 1 else 2] = macs
+        else:
+            f[1 if each < QUAD else 0] = macs
+        f[6] = maps
+        f[13] = weights
+        f[14] = <double> op.out_channels
+
+
 cdef inline double features_of(const CostModel* model, const Op* op, double* f) noexcept nogil:
     """What a kind counts of an operation that is none of a processor's; returns by how many steps
     it leaks more while it works."""
@@ -430,7 +477,7 @@ cdef inline double features_of(const CostModel* model, const Op* op, double* f) 
 cdef inline dict kinds():
     """The kinds by name: what target files say, and the modules of flash/hardware."""
     return {"rram": KIND_RRAM, "cpu": KIND_CPU, "gpu": KIND_CPU, "systolic": KIND_SYSTOLIC,
-            "fpga": KIND_FPGA}
+            "fpga": KIND_FPGA, "mcu": KIND_MCU}
 
 
 cdef inline int features_at_most(int kind) noexcept nogil:
@@ -439,7 +486,14 @@ cdef inline int features_at_most(int kind) noexcept nogil:
         return RRAM_FEATURES
     if kind == KIND_CPU:
         return CPU_FEATURES
+    if kind == KIND_MCU:
+        return MCU_FEATURES
     return SYSTOLIC_FEATURES if kind == KIND_SYSTOLIC else FPGA_FEATURES
+
+
+cdef inline int has_passes(const CostModel* model) noexcept nogil:
+    """Whether a kind charges for more than convolutions and products."""
+    return model.kind == KIND_CPU or model.kind == KIND_MCU
 
 
 cdef inline int is_product(const CostModel* model, const Op* op) noexcept nogil:
@@ -468,6 +522,8 @@ cdef inline void add_cost(const CostModel* model, const Op* op, double* column) 
         if is_plain(op):
             terms = &model.plain
         cpu_features(op, terms == &model.plain, f)
+    elif model.kind == KIND_MCU:
+        mcu_features(op, f)
     elif op.kind != OP_CONV and not is_product(model, op):
         return
     else:

@@ -10,7 +10,7 @@ from flash._core.model.families cimport (
     COL_LINKS, COL_WIDTH, DENSENET, MOBILENET_V2, SHAPE_COLUMNS, Place, add_ends, add_position,
     carries, convolutions, half, has_stem, stem_width,
 )
-from flash._core.model.operations cimport KIND_CPU, KIND_RRAM, CostModel
+from flash._core.model.operations cimport KIND_RRAM, CostModel, has_passes
 from flash._core.model.topology cimport extend_paths, score_rows
 from flash._core.tables.problem cimport COL_MACS, COL_PARAMS, COL_PEAK, COL_SCORE, FLASH_COLUMNS
 from flash._core.tables.tables cimport kernels
@@ -76,7 +76,7 @@ cdef inline void choose_sharing(Filling* f) noexcept nogil:
     if f.at.family == DENSENET:
         f.sharing = BY_CAP
     # additions are on the way where only convolutions are charged for: lines differ in links alone
-    elif f.model.kind != KIND_CPU and cell.n_expansions * cell.n_kernels == 1:
+    elif not has_passes(f.model) and cell.n_expansions * cell.n_kernels == 1:
         f.sharing = BY_LINKS
     else:
         f.sharing = BY_LINE
@@ -209,7 +209,7 @@ cdef inline void shape_lines(const Filling* f, int first, double* shape) noexcep
     cdef int64_t step = cell.n_expansions * cell.n_kernels, stride = f.stride, j
     cdef int k
     # where links cost nothing, lines of other links are as those of the first
-    cdef int free = f.at.family != DENSENET and f.model.kind != KIND_CPU
+    cdef int free = f.at.family != DENSENET and not has_passes(f.model)
     for j in range(f.stack.lines):
         if free and j >= step:
             for k in range(SHAPE_COLUMNS):

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#define FLASH_MAX_CELLS 32
+#define FLASH_MAX_CELLS 128
 #define FLASH_MAX_STATES 64
 #define FLASH_VARIABLES 5 /* of a cell: what its rows are numbered by */
 #define FLASH_COLUMNS 14

@@ -5,14 +5,14 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 cdef enum:               # as problem.h has them: sizes that Cython must know
     N_COLUMNS = 14
     N_METRICS = 6
-    N_CELLS = 32         # at most
+    N_CELLS = 128        # at most
     N_STATES = 64        # at most
     N_VARIABLES = 5
 
 cdef extern from *:
     """
     #include "tables/problem.h"
-    _Static_assert(FLASH_COLUMNS == 14 && FLASH_METRICS == 6 && FLASH_MAX_CELLS == 32
+    _Static_assert(FLASH_COLUMNS == 14 && FLASH_METRICS == 6 && FLASH_MAX_CELLS == 128
                        && FLASH_MAX_STATES == 64 && FLASH_VARIABLES == 5,
                    "problem.pxd has other sizes than problem.h");
     """

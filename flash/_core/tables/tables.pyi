@@ -19,8 +19,11 @@ __all__ = (
     "square_root",
 )
 
-# (states, column number -> float64 rows, column number -> float64 boundary)
-_Cell: TypeAlias = tuple[int, Mapping[int, Buffer], Mapping[int, Buffer]]
+# (states, column number -> float64 rows, column number -> float64 boundary[, states that come in])
+_Cell: TypeAlias = (
+    tuple[int, Mapping[int, Buffer], Mapping[int, Buffer]]
+    | tuple[int, Mapping[int, Buffer], Mapping[int, Buffer], int]
+)
 # (constant of each column, cells)
 _Variant: TypeAlias = tuple[Sequence[float], Sequence[_Cell]]
 

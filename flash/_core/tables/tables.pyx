@@ -393,9 +393,12 @@ cdef class Tables:
         Parameters
         ----------
         variants : list of (constant, cells)
-            constant: one number per column. cells: list of (states, columns, boundaries), where
-            columns and boundaries map a column's number to a buffer of float64; every row of a
-            state is contiguous and boundaries are (states of the previous cell, states).
+            constant: one number per column. cells: list of (states, columns, boundaries[,
+            incoming]), where columns and boundaries map a column's number to a buffer of float64;
+            every row of a state is contiguous and boundaries are (states of the previous cell,
+            states). incoming: how many states may come in, where a cell must take what the one
+            before it hands on: its states are then pairs (incoming, own), and its rows those of
+            the space for each of them.
         links : dict
             quantum (one per metric), modelled (bits), leakage, area_per_scale, classes (see
             `Classes`), score (kind, a, b, c).
@@ -412,7 +415,7 @@ cdef class Tables:
             for k in range(FLASH_COLUMNS):
                 self.problem.variants[i].constant[k] = constant[k]
             before = 1
-            for c, (states, columns, boundaries) in enumerate(cells):
+            for c, (states, columns, boundaries, *_) in enumerate(cells):
                 at = self.take_cell(&self.problem.variants[i].cells[c], c, before, columns,
                                     boundaries, at)
                 before = states
@@ -483,21 +486,26 @@ cdef class Tables:
     cdef size_t size_up(self, list variants) except? 0:
         """States and rows of all cells; how many numbers their columns and boundaries have."""
         cdef size_t need = 0
-        cdef int i, c, before
+        cdef int i, c, before, handed, incoming
         cdef flash_cell* cell
         for i, (_, cells) in enumerate(variants):
-            before = 1
-            for c, (states, columns, boundaries) in enumerate(cells):
+            before = handed = 1   # states of the cell before, and those of them that it hands on
+            for c, (states, columns, boundaries, *joined) in enumerate(cells):
+                incoming = joined[0] if joined else 1
                 cell = &self.problem.variants[i].cells[c]
                 if not columns:
                     raise ValueError(f"cell {c} has no columns")
                 cell.states = states
                 cell.rows = len(next(iter(columns.values())))
-                cell.space_rows = cell.rows
-                cell.incoming = 1
+                cell.incoming = incoming
+                if incoming < 1 or states % incoming or incoming > 1 and incoming != handed:
+                    raise ValueError(f"cell {c}: {incoming} states come in, and the cell before "
+                                     f"it hands on {handed}")
+                cell.space_rows = cell.rows // incoming
                 if not 1 <= states <= FLASH_MAX_STATES or cell.rows % states or not cell.rows:
                     raise ValueError(f"cell {c}: {cell.rows} rows do not divide by {states} states")
-                cell.dims = [1, 1, 1, states, cell.rows // states]
+                handed = states // incoming
+                cell.dims = [1, 1, 1, handed, cell.rows // states]
                 need += <size_t> cell.rows * len(columns) + before * states * len(boundaries)
                 before = states
         return need

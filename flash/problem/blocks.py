@@ -1,0 +1,365 @@
+"""Compiling a `BlockSpace`: its blocks counted and charged in context, as tables of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core.model.compile import SCORE_UNIT
+from .._core.tables.tables import COLUMNS, Tables
+from ..base.names import NO_LINK, Column
+from ..base.record import cached
+from ..errors import ArgumentError
+from ..hardware.charging import charges
+from ..networks.degree import SCALE
+from ..networks.memory import KIB, OWN, memory_of
+from ..networks.operations import charged
+from ..networks.topology import labelled
+from ..predictors.cell_terms import BASIS, terms_of
+from ..spaces.blocks.recipe import recipe_of, rows_of_cell
+from .compiling import MACS, PARAMS, SCORE, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from ..hardware.target import Target
+    from ..predictors.predictor import AccuracyPredictor
+    from ..predictors.score import TopologyScore
+    from ..spaces.blocks.recipe import Context
+    from ..spaces.blocks.space import BlockSpace
+
+    Floats = npt.NDArray[np.float64]
+
+__all__ = [
+    "COUNTED",
+    "BlockProblem",
+    "compile_blocks",
+    "facts_at",
+    "features_of",
+    "peaks_of",
+    "sums_of",
+    "weights_of",
+]
+
+# What is counted of a block in context whatever the target; all but the last are sums.
+COUNTED = (
+    *("params", "macs", "weights_bytes", "layers"),
+    *("width_sum", "convs", "links"),
+    *("nodes", "node_params", "depth", "spatial", "pools", "strides"),
+    "peak_bytes",
+)
+AT = {name: place for place, name in enumerate(COUNTED)}
+KEPT = 8  # compiled problems that a space keeps
+
+
+class BlockProblem(Problem):
+    """A compiled `BlockSpace`. Its `plan` is None: there is none in the core's form."""
+
+    def facts(self, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+        """Return what a network is beside its costs; rows: the space's own."""
+        return facts_at(self.space, variant, rows)
+
+    @cached
+    def plain(self) -> Problem:
+        """The problem without its predictor: its scores are NN-Degrees; with params and MACs."""
+        return compile_blocks(self.space, self.target, None, PARAMS | MACS)
+
+
+def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+    """Return what a network is beside its costs, as `facts_of`; rows: the space's own."""
+    layout = space.numbering.layouts[variant]
+    params = macs = handed = 0
+    degrees = []
+    for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
+        at = handed * cell.rows + row
+        counted = rows_counted(space, variant, place)[at : at + 1]
+        params += int(counted[0, AT["params"]])
+        macs += int(counted[0, AT["macs"]])
+        degrees.append(float(degrees_of(counted)[0]))
+        handed = row // cell.each
+    return {
+        "nn_degree": sum(degrees) * SCORE_UNIT,
+        "params": params,
+        "macs": macs,
+        "cell_degrees": tuple([one * SCORE_UNIT for one in degrees]),
+    }
+
+
+def compile_blocks(
+    space: BlockSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None = None,
+    extra: int = 0,
+    *,
+    scored: bool = True,
+) -> BlockProblem:
+    """Compile the tables, or take those that the space keeps: see `compile_problem`.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is not accepted, the target has several tiles, or a total leaves the range that
+        is exact.
+    """
+    wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
+    terms = None if predictor is None else predictor.terms
+    if terms is not None:
+        wanted |= PARAMS | MACS
+    kept: list[tuple[Any, ...]] = space.__dict__.setdefault("_problems", [])
+    for known in kept:
+        if known[0] is target and known[1] is predictor and not wanted & ~known[2]:
+            found: BlockProblem = known[3]
+            return found
+    problem = _compiled(space, target, predictor, wanted | PARAMS | MACS)
+    if len(kept) >= KEPT:
+        del kept[0]
+    kept.append((target, predictor, wanted | PARAMS | MACS, problem))
+    return problem
+
+
+def _compiled(
+    space: BlockSpace, target: Target, predictor: AccuracyPredictor | None, wanted: int
+) -> BlockProblem:
+    model = target.model("")
+    topology = None if predictor is None else predictor.topology
+    recipe = recipe_of(space)
+    costs = charges_of(space, target)
+    names = [k for k in range(len(COLUMNS)) if wanted >> k & 1]
+    own = [k for k in names if k not in (Column.SCORE, Column.PARAMS, Column.MACS)]
+    at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
+    made: dict[int, Any] = {}
+    constants = [0.0] * len(COLUMNS)
+    if target.table is not None:
+        for k, value in target.table.constants().items():
+            constants[k] = value
+    variants = []
+    for variant, cells in enumerate(recipe.cells):
+        listed = []
+        for place, (cell, betweens) in enumerate(cells):
+            found = made.get(id(betweens))
+            if found is None:
+                added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak, "costs")
+                columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
+                counted = rows_counted(space, variant, place)
+                if wanted >> Column.SCORE & 1:
+                    columns[Column.SCORE] = (
+                        degrees_of(counted) if topology is None else scores_of(topology, counted)
+                    )
+                columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
+                columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
+                states = len(cell.into) * len(cell.widths)
+                found = made[id(betweens)] = (states, columns, {}, len(cell.into))
+            listed.append(found)
+        variants.append((list(constants), listed))
+    links = _links(target, model, predictor)
+    if topology is not None:
+        constant = float(round(topology.intercept * 2.0**36))
+        for numbers, _ in variants:
+            numbers[Column.SCORE] = constant
+    try:
+        tables = Tables.from_arrays(variants, links)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(f"space is out of range: {error}") from None
+    return BlockProblem(space, target, predictor, None, model, tables)
+
+
+def _links(target: Target, model: Any, predictor: AccuracyPredictor | None) -> dict[str, Any]:
+    """Return what totals go through, the predictor's link among it."""
+    links = dict(model.links)
+    links["score"] = NO_LINK if predictor is None else predictor.link
+    terms = None if predictor is None else predictor.terms
+    if terms is not None:
+        links["logs"] = (terms[1], terms[2])
+    return links
+
+
+def charges_of(space: BlockSpace, target: Target) -> Floats:
+    """Return the target's columns of each context, shape (contexts, columns)."""
+    kept: dict[int, Any] = space.__dict__.setdefault("_charges", {})
+    known = kept.get(id(target))
+    if known is not None:
+        found: Floats = known[1]
+        return found
+    from ..hardware.costing import family_and_charged, unit_missing
+
+    rows = []
+    for one in recipe_of(space).contexts:
+        table = target.table is not None  # whose entries may be whole blocks
+        net = one.fragment.network if table else one.network(space.bits)
+        _, counted = family_and_charged(net, target)
+        lacking = unit_missing(target, counted)
+        if lacking is not None:
+            raise ArgumentError(
+                f"{one.fragment.name} needs what target {target.name!r} lacks: {lacking}"
+            )
+        own = charges(target, "", counted)[0 if table else one.first :]
+        total = own.sum(axis=0)
+        total[Column.PEAK] = own[:, Column.PEAK].max(initial=0.0)
+        rows.append(total)
+    result = np.array(rows, np.float64).reshape(-1, len(COLUMNS))
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[id(target)] = (target, result)
+    return result
+
+
+def sums_of(space: BlockSpace, values: Floats, rows: Any) -> Floats:
+    """Return sums over the blocks of many networks, shape (n, numbers).
+
+    Parameters
+    ----------
+    values : array, shape (contexts, numbers)
+    rows : int array, shape (n, variables)
+        Rows of choice indices.
+    """
+    recipe = recipe_of(space)
+    variants, places = space.numbering.places_of(rows)
+    found = np.zeros((len(variants), values.shape[1]))
+    for variant in np.unique(variants).tolist():
+        some = np.flatnonzero(variants == variant)
+        for place in range(len(recipe.cells[variant])):
+            own = rows_of_cell(recipe, variant, place, values, None, "features")
+            found[some] += own[places[some, place]]
+    return found
+
+
+def features_of(space: BlockSpace, target: Target, models: Sequence[Any], count: int) -> Floats:
+    """Return what a kind of target counts of each context, shape (contexts, count).
+
+    models: (feature -> column, model) of each of the models that count some features.
+    """
+    from ..hardware.costing import family_and_charged
+
+    found = np.zeros((len(recipe_of(space).contexts), count))
+    for number, one in enumerate(recipe_of(space).contexts):
+        _, counted = family_and_charged(one.network(space.bits), target)
+        operations = [op for row in counted.rows[one.first :] for op in row]
+        for chosen, model in models:
+            charged_ = np.array(model.charge(operations), np.float64)
+            if not len(charged_):
+                continue
+            sums = charged_.sum(axis=0)
+            for feature, column in chosen.items():
+                found[number, feature] = sums[column]
+    return found
+
+
+# What is counted whatever the target
+
+
+def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
+    """Return `COUNTED` of each context, shape (contexts, len(COUNTED)); int8: of its memory and its
+    weights as of a network in integers of 8 bits."""
+    key = f"_counted_{int8}"
+    found: Floats | None = space.__dict__.get(key)
+    if found is None:
+        rows = [_counted(one, space.bits, int8) for one in recipe_of(space).contexts]
+        found = space.__dict__[key] = np.array(rows, np.float64).reshape(-1, len(COUNTED))
+    return found
+
+
+def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
+    """Return `COUNTED` of each table row of a cell."""
+    recipe = recipe_of(space)
+    kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
+    key = (id(recipe.cells[variant][place][1]), int8)
+    found: Floats | None = kept.get(key)
+    if found is None:
+        values = counted_of(space, int8)
+        found = kept[key] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"], "counts")
+    return found
+
+
+def _counted(context: Context, bits: int, int8: bool) -> list[float]:
+    net, first = context.network(bits), context.first
+    if int8:
+        net = net.with_bits(8)
+    counted = net.counted
+    own = [
+        layer
+        for number, layer in enumerate(net.layers)
+        if number >= first and (counted is None or counted[number] is not None)
+    ]
+    params, macs = sum(one.params for one in own), sum(one.macs for one in own)
+    longer = context.network(bits, tail=not context.last)
+    cell = labelled(longer).get(1)
+    width_sum, convs, links = (
+        (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
+    )
+    terms = terms_of(longer).cells[-1]
+    memory = memory_of(net)
+    channels, height, width = net.input_shape
+    image = channels * height * width * net.input_bits / 8.0
+    if net.input_bits == OWN:  # it is a value as any other, and gone where it was read
+        image = 0.0
+    peak = max(memory.by_row[first:]) - image / KIB
+    return [
+        *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
+        *(float(width_sum), float(convs), float(links)),
+        *(float(terms.convs), float(terms.params), terms.depth, terms.spatial, terms.pools),
+        *(terms.strides, peak * KIB),
+    ]
+
+
+def degrees_of(counted: Floats) -> Floats:
+    """Return each row's NN-Degree in units of 2**-36: `cell_degree_fixed` of many."""
+    width_sum, convs, links = (counted[:, AT[name]] for name in ("width_sum", "convs", "links"))
+    there = convs > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.rint(width_sum * (SCALE / convs)) + np.rint(links * (SCALE / width_sum))
+    return np.where(there, found, 0.0)
+
+
+def scores_of(score: TopologyScore, counted: Floats) -> Floats:
+    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order of
+    operations; 0 where a cell has no layers."""
+    convs, params, depth, spatial, pools, strides = (
+        counted[:, AT[name]]
+        for name in ("nodes", "node_params", "depth", "spatial", "pools", "strides")
+    )
+    depth, spatial, pools = (np.maximum(0.0, one) for one in (depth, spatial, pools))
+    deep, count = 1.0 + depth, 1.0 + convs
+    basis = (
+        depth / deep,
+        deep / count,
+        np.sqrt(np.sqrt((1.0 + params) / count)),
+        np.sqrt(1.0 + spatial),
+        pools / (pools + deep),
+    )
+    total = np.zeros(len(counted))
+    for coefficient, value in zip(score.cell, basis, strict=True):
+        total += coefficient * value
+    total += score.strides * strides
+    assert len(basis) == len(BASIS)
+    return np.where(counted[:, AT["layers"]] > 0, np.rint(total * 2.0**36), 0.0)
+
+
+def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
+    """Return what the network's input takes where it is there all the time, and else 0."""
+    bits = 8 if int8 and space.bits == 32 else space.bits
+    if bits == OWN:
+        return 0.0
+    numbers = bits / 8.0
+    for side in space.numbering.layouts[variant].shape:
+        numbers *= side
+    return numbers
+
+
+def peaks_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+    """Return the peak memory of each row of each cell of a variant, in bytes."""
+    image = image_bytes(space, variant, int8)
+    return [
+        rows_counted(space, variant, place, int8)[:, AT["peak_bytes"]] + image
+        for place in range(len(space.numbering.layouts[variant].cells))
+    ]
+
+
+def weights_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+    """Return the weights of each row of each cell of a variant, in bytes."""
+    return [
+        rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]
+        for place in range(len(space.numbering.layouts[variant].cells))
+    ]

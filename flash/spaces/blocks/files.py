@@ -1,0 +1,195 @@
+"""Spaces of blocks as plain data.
+
+One that comes with flash is its name and its options. Any other is its stages: a block that has a name
+(those of flash, and what `flash.register("block", ...)` added) is read back by it; of a function a
+file holds what it is called, which tells the space from others but makes none.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+from ...base.checks import faults, known_keys, shown
+from ...errors import FormatError
+from ..choices import plain
+from ..known.homes import BLOCKS
+from .options import Option
+from .stage import Stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .space import BlockSpace
+
+__all__ = ["from_dict", "to_dict"]
+
+KEPT = 16
+_live: dict[str, BlockSpace] = {}  # of functions, by what files hold of them
+_SPACE = ("family", "name", "input", "stem", "stages", "head", "num_classes", "bits", "digest")
+_STAGE = ("options", "widths", "repeats", "stride", "shared", "cell", "name")
+_OPTION = ("block", "choices", "function")
+
+
+def to_dict(space: BlockSpace) -> dict[str, Any]:
+    """Return a space as plain data."""
+    if space.origin is not None:
+        return {"family": space.name, **space.origin}
+    inputs = [list(one) for one in space.inputs]
+    known: dict[str, Any] | None = space.__dict__.get("_plain")
+    if known is not None:
+        return dict(known)
+    data: dict[str, Any] = {"family": BLOCKS, "name": space.name}
+    data["input"] = inputs if len(inputs) > 1 else inputs[0]
+    if space.stem is not None:
+        data["stem"] = _stage(space.stem)
+    data["stages"] = [_stage(one) for one in space.stages]
+    if space.head is not None:
+        data["head"] = _stage(space.head)
+    data["num_classes"] = space.num_classes
+    if space.bits != 32:
+        data["bits"] = space.bits
+    if _has_functions(space):
+        from .recipe import fragments
+
+        layers = [[one.name, one.network.to_dict()] for one in fragments(space)]
+        data["digest"] = sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()
+        _live[_text(data)] = space
+        while len(_live) > KEPT:
+            _live.pop(next(iter(_live)))
+    space.__dict__["_plain"] = data
+    return dict(data)
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, sort_keys=True)
+
+
+def _has_functions(space: BlockSpace) -> bool:
+    """Whether a file cannot hold all of a space."""
+    from ..known.blocks import name_of
+
+    options = [one for stage in space.all_stages for one in stage.options.values()]
+    return any(one is not None and name_of(one) is None for one in options)
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    found: dict[str, Any] = {"options": {name: _option(one) for name, one in stage.options.items()}}
+    if stage.widths is not None:
+        found["widths"] = plain(stage.widths)
+    found["repeats"] = plain(stage.repeats)
+    found["stride"] = stage.stride
+    for name, usual in (("shared", False), ("cell", None), ("name", None)):
+        if getattr(stage, name) != usual:
+            found[name] = getattr(stage, name)
+    return found
+
+
+def _option(option: Option | None) -> dict[str, Any] | None:
+    if option is None:
+        return None
+    from ..known.blocks import name_of
+
+    choices = {name: list(one) for name, one in (option.choices or {}).items()}
+    name = name_of(option)
+    if name is not None:
+        return {"block": name, "choices": choices}
+    return {"function": _called(option.build), "choices": choices}
+
+
+def _called(function: Any) -> str:
+    while hasattr(function, "func"):  # a partial
+        function = function.func
+    module = getattr(function, "__module__", "") or ""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{module}.{name}"
+
+
+def from_dict(data: Any, where: str = "the space") -> BlockSpace:
+    """Return the space that plain data describe; every fault is a FormatError."""
+    from ..known.homes import KNOWN, space_from
+    from .space import BlockSpace
+
+    family = data.get("family") if hasattr(data, "get") else None
+    if family in KNOWN:
+        return space_from(data)
+    known_keys(where, data, _SPACE)
+    given = dict(data)
+    if given.pop("digest", None) is not None:
+        return _by_digest(where, data)
+    if given.pop("family", BLOCKS) != BLOCKS:
+        raise FormatError(
+            f"{where}: family must be {BLOCKS!r} or one of {', '.join(KNOWN)}, got {shown(family)}"
+        )
+    stages = given.get("stages")
+    if not isinstance(stages, list):
+        raise FormatError(f"{where}: stages must be a list of tables, got {shown(stages)}")
+    given["stages"] = [_stage_from(f"{where}: stages[{k}]", one) for k, one in enumerate(stages)]
+    for name in ("stem", "head"):
+        if given.get(name) is not None:
+            given[name] = _stage_from(f"{where}: {name}", given[name])
+    inputs = given.get("input")
+    if isinstance(inputs, list) and inputs and all(isinstance(one, list) for one in inputs):
+        given["input"] = [tuple(one) for one in inputs]
+    elif isinstance(inputs, list):
+        given["input"] = tuple(inputs)
+    with faults(where):
+        return BlockSpace(**given)
+
+
+def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:
+    """Return a space of functions: one that this process has, or that is registered."""
+    from ...base.registry import registered
+    from .space import BlockSpace
+
+    text = _text(data)
+    if text in _live:
+        return _live[text]
+    name = data.get("name")
+    thing: Any = registered("space", name) if isinstance(name, str) else None
+    if callable(thing) and not isinstance(thing, BlockSpace):
+        thing = thing()
+    if isinstance(thing, BlockSpace) and _text(to_dict(thing)) == text:
+        return thing
+    raise FormatError(
+        f"{where}, {shown(name)}, has blocks that are functions, which a file does not hold: pass the "
+        "space itself as space=, register it (flash.register('space', name, space)), or give its blocks "
+        "names (flash.register('block', name, function))"
+    )
+
+
+def _stage_from(where: str, data: Any) -> Stage:
+    known_keys(where, data, _STAGE)
+    given = dict(data)
+    options = given.get("options")
+    if not isinstance(options, dict):
+        raise FormatError(f"{where}: options must be a table by name, got {shown(options)}")
+    given["options"] = {
+        name: _option_from(f"{where}: options.{name}", one) for name, one in options.items()
+    }
+    with faults(where):
+        return Stage(**given)
+
+
+def _option_from(where: str, data: Any) -> Option | None:
+    from ..known.blocks import block_of
+
+    if data is None or data == "skip":
+        return None
+    if isinstance(data, str):
+        data = {"block": data}
+    known_keys(where, data, _OPTION)
+    if "block" not in data:
+        function = data.get("function")
+        raise FormatError(
+            f"{where} is the function {shown(function)}, which a file does not hold: pass the space "
+            "itself as space=, or give the block a name by flash.register('block', name, function)"
+        )
+    choices = data.get("choices") or {}
+    if not isinstance(choices, dict):
+        raise FormatError(f"{where}.choices must be a table, got {shown(choices)}")
+    found = block_of(where, data["block"])
+    with faults(where):
+        return Option(found.build, found.module, {**(found.choices or {}), **choices}, found.shape)

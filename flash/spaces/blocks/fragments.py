@@ -1,0 +1,286 @@
+"""Fragments: what an option makes at one place, as a network of its own; built, checked and kept."""
+
+from __future__ import annotations
+
+from ...base.checks import shown
+from ...base.record import Record, cached
+from ...errors import ArgumentError, FlashError
+from ...networks.layer import Layer
+from ...networks.network import Network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    import torch
+
+    from .options import Variant
+
+    Shape = tuple[int, ...]
+
+__all__ = ["Fragment", "joined", "made"]
+
+KEPT = 1 << 14
+_kept: dict[Any, tuple[Network, Any]] = {}  # by function, choices and shape
+
+
+class Fragment(Record):
+    """One block alone.
+
+    Parameters
+    ----------
+    name : str
+        Where it stands, and what it is: "body: mb kernel 5 expansion 6, 16 > 24 /2, 16x56x56".
+    variant : Variant
+    in_channels, out_channels, stride : int
+    shape_in, shape_out : tuple of int
+        What it reads and hands on, without the batch: (channels, height, width), (tokens,
+        features), or (features,).
+    network : Network
+    """
+
+    name: str
+    variant: Variant
+    in_channels: int
+    out_channels: int
+    stride: int
+    shape_in: Shape
+    shape_out: Shape
+    network: Network
+
+    @cached
+    def ending(self) -> tuple[Any, ...]:
+        """What of its last row the costs of what follows may depend on."""
+        last = self.network.layers[-1]
+        return (
+            *(last.kind, last.activation, last.norm, last.mode, last.transposed),
+            *(last.out_width > 1, last.out_height * last.out_width > 1),
+        )
+
+    def module(self) -> torch.nn.Module | None:
+        """Return a new torch module of it, weights drawn by torch; None where only rows are known."""
+        option = self.variant.option
+        assert option is not None
+        build = option.module
+        if build is None:
+            found = _called(self.variant, build, *self._asked())
+            return found if _is_module(found) else None
+        found = _called(self.variant, build, *self._asked())
+        if not _is_module(found):
+            raise ArgumentError(
+                f"{self.name}: module must give a torch module, got {shown(found)} "
+                f"({type(found).__name__})"
+            )
+        return found
+
+    def _asked(self) -> tuple[int, int, int, Shape]:
+        return self.in_channels, self.out_channels, self.stride, self.shape_in
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return a torch module of the block alone, its weights drawn by `seed`."""
+        from .modules import seeded
+
+        def build() -> torch.nn.Module:
+            found = self.module()
+            return self.network.to_torch(seed=seed) if found is None else found
+
+        return seeded(build, seed)
+
+
+def made(
+    where: str,
+    variant: Variant,
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    shape: Shape,
+    bits: int = 32,
+) -> Fragment:
+    """Build what an option makes at a place, and check it.
+
+    Raises
+    ------
+    ArgumentError
+        If the option raises, gives nothing that is a block, or one of other shapes than it should, or
+        another at a second call; it names the option, the place and what was expected.
+    """
+    size = "x".join(map(str, shape))
+    step = f" /{stride}" if stride > 1 else ""
+    name = f"{where}: {variant.label}, {in_channels} > {out_channels}{step}, {size}"
+    option = variant.option
+    assert option is not None
+    key = (
+        *(option.build, tuple(variant.keywords.items()), in_channels, out_channels, stride),
+        *(shape, bits),
+    )
+    try:
+        known = _kept.get(key)
+    except TypeError:  # a function that has no hash
+        known, key = None, None
+    if known is None:
+        asked = (in_channels, out_channels, stride, shape)
+        known = _read(name, variant, asked)
+        again = _read(name, variant, asked)
+        if known[0].layers != again[0].layers:
+            raise ArgumentError(
+                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
+                f"{_difference(known[0], again[0])}"
+            )
+        if bits != 32:
+            known = (_with_bits(known[0], bits), known[1])
+        if key is not None:
+            while len(_kept) >= KEPT:
+                _kept.pop(next(iter(_kept)))
+            _kept[key] = known
+    network, shape_out = known
+    return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
+
+
+def _with_bits(network: Network, bits: int) -> Network:
+    layers = [one.replace(bits=bits, weight_bits=bits) for one in network.layers]
+    return network.replace(layers=layers)
+
+
+def _difference(one: Network, other: Network) -> str:
+    if len(one) != len(other):
+        return f"{len(one)} layers, then {len(other)}"
+    number = next(
+        k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1]
+    )
+    return f"another layer {number}: {one.layers[number]}, then {other.layers[number]}"
+
+
+def _called(variant: Variant, build: Any, *asked: Any) -> Any:
+    option = variant.option
+    assert option is not None
+    *numbers, shape = asked
+    keywords = dict(variant.keywords)
+    if option.shape:
+        keywords["shape"] = shape
+    return (option.build if build is None else build)(*numbers, **keywords)
+
+
+def _is_module(found: Any) -> bool:
+    import sys
+
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(found, torch.nn.Module)
+
+
+def _read(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> tuple[Network, Any]:
+    """Return an option's network at a place and what it hands on, checked."""
+    option = variant.option
+    assert option is not None
+    from .modules import on_meta
+
+    try:
+        found = on_meta(lambda: _called(variant, None, *asked))
+    except FlashError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"option {shown(variant.name)} raised {type(error).__name__} at {name}: {error}"
+        ) from error
+    if _is_module(found):
+        from .modules import read
+
+        network, shape = read(name, variant.name, found, asked[3])
+    else:
+        network = _network_of(name, variant.name, found, asked[3])
+        shape = _shape_out(network, asked)
+    _check(name, variant.name, network, shape, asked)
+    return network, shape
+
+
+def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
+    image = _image(shape)
+    if isinstance(found, Network):
+        network = found
+    elif isinstance(found, (list, tuple)) and found:
+        try:
+            network = Network.from_layers(found, image)
+        except FlashError as error:
+            raise ArgumentError(
+                f"option {shown(option)} gives rows that are no network at {name}: {error}"
+            ) from None
+    else:
+        raise ArgumentError(
+            f"option {shown(option)} must give a torch module, a list of layer rows or a Network, got "
+            f"{shown(found)} ({type(found).__name__}) at {name}; None as an option is skip"
+        )
+    if not network.connected or (network.outputs not in (None, (len(network) - 1,))):
+        raise ArgumentError(
+            f"option {shown(option)} must give a network whose connections are known and whose one "
+            f"output is its last row, at {name}"
+        )
+    if network.input_shape != image:
+        raise ArgumentError(
+            f"option {shown(option)} must read {_size(image)} at {name}, got a network that reads "
+            f"{_size(network.input_shape)}"
+        )
+    return network
+
+
+def _image(shape: Shape) -> tuple[int, int, int]:
+    return (*shape, 1, 1, 1)[:3] if len(shape) < 3 else shape  # type: ignore[return-value]
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
+    """Return what rows hand on: a map, or tokens where tokens were read or the rows end so."""
+    _, out, _, shape = asked
+    channels, height, width = network.layers[-1].shape_out
+    if len(shape) == 2 and width == 1 and out in (channels, height):
+        return (height if channels == out else channels, out)
+    if channels != out and height == out and width == 1:
+        return (channels, height)
+    if len(shape) < 3 and height == width == 1:
+        return (channels,)
+    return (channels, height, width)
+
+
+def _check(
+    name: str, option: str, network: Network, shape: Shape, asked: tuple[int, int, int, Shape]
+) -> None:
+    into, out, stride, given = asked
+    got = shape[-1] if len(shape) == 2 else shape[0]
+    if got != out:
+        raise ArgumentError(
+            f"option {shown(option)} must hand on {out} channels at {name}, got {_size(shape)}"
+        )
+    if stride == 1 and into == out and len(given) == len(shape) > 1 and shape != given:
+        raise ArgumentError(
+            f"option {shown(option)} must hand on what it reads, {_size(given)}, with stride 1 at "
+            f"{name}, got {_size(shape)}"
+        )
+
+
+def joined(
+    parts: Iterable[tuple[Network, int | None]], image: tuple[int, int, int], bits: int = 32
+) -> Network:
+    """Return fragments one after another as one network, the rows of each labelled with its cell.
+
+    Concatenations have no label: a network of blocks is none of the family that is made of them.
+    """
+    layers: list[Layer] = []
+    end = -1
+    whole = True
+    names = Layer.field_names
+    for network, cell in parts:
+        first = len(layers)
+        whole &= network.counted is None
+        for layer in network.layers:
+            fields = {name: getattr(layer, name) for name in names}
+            fields["inputs"] = tuple(
+                [end if row < 0 else row + first for row in layer.inputs or ()]
+            )
+            fields["cell"] = None if layer.kind == "concat" else cell
+            layers.append(Layer.known(**fields))
+        end = len(layers) - 1
+    if whole and bits == 32:
+        return Network.known(tuple(layers), image)
+    return Network(tuple(layers), image, input_bits=bits)  # which finds out what counts

@@ -1,0 +1,113 @@
+"""Torch modules of blocks: made without values, read, and put together. Imports torch in functions."""
+
+from __future__ import annotations
+
+import sys
+
+from ...base.checks import shown
+from ...errors import ArgumentError, FlashError
+from ...networks.network import Network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    import torch
+
+    from .network import BlockNetwork
+
+    T = TypeVar("T")
+    Shape = tuple[int, ...]
+
+__all__ = ["build_module", "on_meta", "read", "seeded"]
+
+
+def on_meta(build: Callable[[], T]) -> T:
+    """Call what may make a torch module where tensors have no values: large ones cost nothing then.
+
+    One that needs values is called again where it has them.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        found = build()
+        if "torch" not in sys.modules:
+            return found
+        import torch as loaded  # the function has loaded it: from now on all are alike
+
+        torch = loaded
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return build()
+    except FlashError:
+        raise
+    except Exception:
+        with torch.random.fork_rng(devices=[]):
+            return build()
+
+
+def seeded(build: Callable[[], torch.nn.Module], seed: int) -> torch.nn.Module:
+    """Return a module whose weights are drawn by a seed; torch's own random numbers stay."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build()
+
+
+def read(where: str, option: str, module: torch.nn.Module, shape: Shape) -> tuple[Network, Shape]:
+    """Return a module as a network, and the shape that it hands on, both without the batch."""
+    try:
+        network = Network.from_torch(module, shape)
+        return network, _shape_out(module, shape)
+    except FlashError as error:
+        raise ArgumentError(f"option {shown(option)} at {where}: {error}") from None
+    except Exception as error:
+        raise ArgumentError(
+            f"option {shown(option)} raised {type(error).__name__} when it was called at {where}: "
+            f"{error}"
+        ) from error
+
+
+def _shape_out(module: torch.nn.Module, shape: Shape) -> Shape:
+    import torch
+
+    kind = torch.long if len(shape) == 1 else torch.float32
+    module = module.eval()
+    try:
+        with torch.no_grad():
+            found: Any = module.to("meta")(torch.zeros((1, *shape), dtype=kind, device="meta"))
+    except Exception:  # it asks for values
+        module = module.to_empty(device="cpu") if _is_meta(module) else module.to("cpu")
+        with torch.no_grad():
+            found = module(torch.zeros((1, *shape), dtype=kind))
+    if not isinstance(found, torch.Tensor) or found.dim() < 2:
+        raise ArgumentError(f"it must hand on one tensor with a batch, got {shown(found)}")
+    return tuple(found.shape[1:])
+
+
+def _is_meta(module: torch.nn.Module) -> bool:
+    return any(one.is_meta for one in (*module.parameters(), *module.buffers()))
+
+
+def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
+    """Return the module of a network of blocks, its weights drawn by `seed`.
+
+    Where an option tells rows alone, the whole network is made of its rows.
+    """
+    from torch import nn
+
+    def build() -> nn.Module:
+        parts = [(name, fragment.module()) for name, fragment in net.named()]
+        if any(module is None for _, module in parts):
+            return net.network().to_torch(seed=seed)
+        found = nn.Sequential()
+        for (name, module), (cell, fragment) in zip(parts, net.labelled(), strict=True):
+            assert module is not None
+            if all(layer.kind != "concat" for layer in fragment.network.layers):
+                module.flash_cell = cell  # type: ignore[assignment]
+            found.add_module(name, module)
+        found.architecture = net  # type: ignore[assignment]
+        return found
+
+    return seeded(build, seed)

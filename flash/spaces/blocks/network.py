@@ -1,0 +1,223 @@
+"""BlockNetwork: a network of a `BlockSpace`, as the blocks that were chosen."""
+
+from __future__ import annotations
+
+from ...base.checks import integer, json_text, public
+from ...base.record import Record, cached
+from ...errors import ArgumentError
+from ...networks.families import MAX_SEED
+from .fragments import joined
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    import torch
+
+    from ...networks.network import Network
+    from .fragments import Fragment
+    from .space import BlockSpace
+
+__all__ = ["BlockNetwork"]
+
+
+@public
+class BlockNetwork(Record):
+    """A network of a `BlockSpace`: what `BlockSpace.decode` gives.
+
+    Parameters
+    ----------
+    space : BlockSpace
+    choices : dict of str to int
+        Choice indices by variable; those left out are 0.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a name is no variable of the space, or an index out of range.
+    """
+
+    space: BlockSpace
+    choices: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        names = self.space.variables
+        row = [0] * len(names)
+        for name, value in dict(self.choices).items():
+            if name not in names:
+                from ...base.checks import hint
+
+                raise ArgumentError(
+                    f"choices: {self.space.family} has no variable {name!r}{hint(name, names)}; it has "
+                    f"{', '.join(names)}"
+                )
+            row[names.index(name)] = value
+        found = self.space.numbering.checked_row(row)
+        self.__dict__["row"] = found
+        self.__dict__["choices"] = {
+            name: value for name, value in zip(names, found, strict=True) if value
+        }
+
+    def __hash__(self) -> int:
+        return hash((self.space.family, self.row))
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Its row of choice indices."""
+        found: tuple[int, ...] = self.__dict__["row"]
+        return found
+
+    @property
+    def family(self) -> str:
+        """The space's name."""
+        return self.space.family
+
+    @cached
+    def _placed(self) -> list[tuple[str, int, Fragment]]:
+        return self.space.numbering.fragments_of(self.row)
+
+    def named(self) -> Iterator[tuple[str, Fragment]]:
+        """Yield each block with the name that it has in the torch module: "body_0"."""
+        for name, _, fragment in self._placed:
+            yield name, fragment
+
+    def labelled(self) -> Iterator[tuple[int, Fragment]]:
+        """Yield each block with the number of its cell."""
+        for _, cell, fragment in self._placed:
+            yield cell, fragment
+
+    @cached
+    def input_shape(self) -> tuple[int, ...]:
+        """What it reads, without the batch: (channels, height, width), or token numbers."""
+        return self.space.numbering.input_of(self.row)
+
+    @cached
+    def blocks(self) -> tuple[tuple[str, str, int], ...]:
+        """Each block as (stage, option with its choices, channels)."""
+        return tuple(
+            (name.rpartition("_")[0] or name, fragment.variant.label, fragment.out_channels)
+            for name, _, fragment in self._placed
+        )
+
+    @cached
+    def _network(self) -> Network:
+        if not self._placed:
+            raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
+        image = (*self.input_shape, 1, 1)[:3]
+        parts = [(one.network, cell) for cell, one in self.labelled()]
+        return joined(parts, image, self.space.bits)
+
+    def network(self) -> Network:
+        """Return the network as a table of layers (made once, then kept)."""
+        return self._network
+
+    @property
+    def params(self) -> int:
+        """Parameters."""
+        return self._network.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image or sequence."""
+        return self._network.macs
+
+    @property
+    def weights_kib(self) -> float:
+        """The parameters at their bits, in KiB; see `Network.weights_kib`."""
+        return self._network.weights_kib
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
+        return self._network.peak_memory_kib
+
+    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+        """Return the network as a torch module, ready to train.
+
+        Parameters
+        ----------
+        seed : int, default 0
+            Of the initial weights, drawn as the options' modules draw them, 0 to 2**64 - 1.
+
+        Returns
+        -------
+        torch.nn.Module
+            A Sequential of the options' modules, named by stage and place: "body_0". Where an option
+            tells layer rows alone, a module of the rows: see `Network.to_torch`.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        """
+        from ...base.extras import require
+
+        seed = integer("seed", seed, 0, MAX_SEED)
+        require("to_torch()", "torch", "torch")
+        from .modules import build_module
+
+        return build_module(self, seed)
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        module: torch.nn.Module | None = None,
+        seed: int = 0,
+        opset: int = 17,
+        batch: int | None = None,
+    ) -> None:
+        """Write the network as an ONNX file, for inference: see `Architecture.to_onnx`.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch or onnx is not installed.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or `module` is not one of this network.
+        """
+        from ...base.extras import require
+
+        require("to_onnx()", "onnx", "torch", "onnx")
+        from ...networks.writing.onnx_file import write_onnx
+
+        if module is None:
+            module = self.to_torch(seed=seed)
+        elif getattr(module, "architecture", None) != self:
+            raise ArgumentError(
+                "module must be what to_torch() of this network returned, "
+                f"got {type(module).__name__}"
+            )
+        write_onnx(
+            module, self.input_shape, self.space.numbering.output_of(self.row), path, opset, batch
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the space's name, its choices, and the blocks that they are."""
+        blocks = [
+            {"stage": stage, "block": label, "channels": channels}
+            for stage, label, channels in self.blocks
+        ]
+        return {"family": self.family, "choices": dict(self.choices), "blocks": blocks}
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return it as JSON text, and write it where a path is given."""
+        return json_text(self.to_dict(), path)
+
+    def __repr__(self) -> str:
+        return f"BlockNetwork({self.family}: {self})"
+
+    def __str__(self) -> str:
+        told: dict[str, list[str]] = {}
+        for stage, label, channels in self.blocks:
+            told.setdefault(f"{stage} ({channels})", []).append(label)
+        return "; ".join(f"{stage}: {', '.join(some)}" for stage, some in told.items())
+
+    def _repr_html_(self) -> str:
+        from ...base.html import page
+
+        rows = [["stage", "block", "channels"]]
+        rows += [[stage, label, str(channels)] for stage, label, channels in self.blocks]
+        return page([self.family, (rows, 2, True)])

@@ -1,0 +1,107 @@
+"""Stage: blocks one after another, each of which is one of several options."""
+
+from __future__ import annotations
+
+from ...base.checks import choice, flag, integer, public, shown
+from ...base.record import Record, cached
+from ...errors import ArgumentError
+from ..choices import parse, values
+from .options import as_options, variants_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ..choices import Choices, Given
+    from .options import Option, Variant
+
+__all__ = ["Stage"]
+
+MAX_WIDTH = 1 << 24
+MAX_REPEATS = 1 << 10
+MAX_STRIDE = 1 << 10
+
+
+@public
+class Stage(Record):
+    """Blocks one after another: a part of a `BlockSpace`.
+
+    Parameters
+    ----------
+    options : dict of str to function, a list of functions, or one
+        What a block may be: see `Option`. None is skip: nothing stands there. It is a choice wherever
+        it can be: not for a block that changes stride or width.
+    widths : int, list or Range, optional
+        Channels that every block of the stage hands on. Default: as many as the stage reads.
+    repeats : int, list or Range, default 1
+        How many blocks.
+    stride : int, default 1
+        Of the first block; all others have stride 1.
+    shared : bool, default False
+        Whether one choice of option holds for all blocks of the stage; else each has its own.
+    cell : {"stage", "block"}, optional
+        What compiles to one row of tables, and is one cell of NN-Degree and of predictors: all
+        blocks of the stage together, with width and repeats as choices among the rows, or each
+        block, with width and repeats as global choices. Default: the stage, where that makes at most
+        20,000 rows, and else the block.
+    name : str, optional
+        Of the stage, for variables and screens; default its number, from 0.
+    """
+
+    options: Mapping[str, Option | None]
+    widths: Choices | None = None
+    repeats: Choices = (1,)
+    stride: int = 1
+    shared: bool = False
+    cell: str | None = None
+    name: str | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            options: Any,
+            widths: Given | None = None,
+            repeats: Given = 1,
+            stride: int = 1,
+            shared: bool = False,
+            cell: str | None = None,
+            name: str | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        state = self.__dict__
+        where = "stage" if self.name is None else f"stage {shown(self.name)}"
+        state["options"] = as_options(self.options, where)
+        if self.widths is not None:
+            state["widths"] = parse(f"widths of {where}", self.widths, 1, MAX_WIDTH)
+        state["repeats"] = parse(f"repeats of {where}", self.repeats, 1, MAX_REPEATS)
+        state["stride"] = integer(f"stride of {where}", self.stride, 1, MAX_STRIDE)
+        flag("shared", self.shared)
+        if self.cell is not None:
+            choice("cell", self.cell, ("stage", "block"))
+        if self.cell == "block" and self.shared:
+            raise ArgumentError("cell must not be 'block' where one option is shared by all blocks")
+        if self.name is not None and (
+            not isinstance(self.name, str) or not self.name.isidentifier()
+        ):
+            raise ArgumentError(
+                f"name of a stage must be a word such as 'body', got {shown(self.name)}"
+            )
+
+    @cached
+    def variants(self) -> tuple[Variant, ...]:
+        """Every choice of a block."""
+        return variants_of(self.options)
+
+    @cached
+    def depths(self) -> tuple[int, ...]:
+        """Choices of the number of blocks."""
+        return values(self.repeats)
+
+    def combinations(self, depth: int, first: Sequence[int], rest: Sequence[int]) -> int:
+        """Return how many networks a depth has, of the choices of the first block and of others."""
+        if self.shared:
+            return len(first)
+        return len(first) * len(rest) ** (depth - 1)
