@@ -78,9 +78,7 @@ def _registered(name: str) -> SearchSpace:
 
     space = registered_space(name)
     if space is None:
-        raise refusal(
-            "space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file"
-        )
+        raise refusal("space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file")
     if not isinstance(space, TabledSpace):
         raise ArgumentError(
             f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
