@@ -300,7 +300,8 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
-              "layer_harness", "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
+              "layer_harness",
+              "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
               "MeasuredChoices.from_json", "MeasuredChoices.from_dict", "totals"],
 )  # fmt: skip
