@@ -232,14 +232,17 @@ def _size(shape: Sequence[int]) -> str:
 
 def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
     """Return what rows hand on: a map, or tokens where tokens were read or the rows end so."""
-    _, out, _, shape = asked
-    channels, height, width = network.layers[-1].shape_out
+    into, out, _, shape = asked
+    last = network.layers[-1]
+    channels, height, width = last.shape_out
     if len(shape) == 2 and width == 1 and out in (channels, height):
         return (height if channels == out else channels, out)
     if channels != out and height == out and width == 1:
         return (channels, height)
-    if len(shape) < 3 and height == width == 1:
-        return (channels,)
+    if height == width == 1:
+        flattens = last.kind == "linear" and (into != out or shape[1:] != (1, 1))
+        if len(shape) < 3 or flattens:
+            return (channels,)
     return (channels, height, width)
 
 

@@ -13,7 +13,7 @@ from .stage import Stage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, ClassVar
 
     from .fragments import Fragment
 
@@ -167,7 +167,7 @@ class BlockSpace(TabledSpace):
         return (*before, *found, *after)
 
     if TYPE_CHECKING:
-        numbering: Numbering  # type: ignore[assignment,misc]
+        numbering: ClassVar[Numbering]
 
     @property
     def size(self) -> int:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["BLOCKS", "block_of", "name_of"]
 
 # name -> (module, option or function)
-BLOCKS: dict[str, tuple[str, str]] = {}
+BLOCKS: dict[str, tuple[str, str]] = {
+    "convnext": ("convnext", "BLOCK"),
+    "convnext-stem": ("convnext", "STEM"),
+    "convnext-downsample": ("convnext", "DOWNSAMPLE"),
+    "convnext-head": ("convnext", "HEAD"),
+}
 
 
 def block_of(where: str, name: Any) -> Option:
