@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .networks.degree import nn_mass as nn_mass
     from .networks.layer import Layer as Layer
     from .networks.network import Network as Network
+    from .networks.weights import load_weights as load_weights
     from .precision.measured import MeasuredChoices as MeasuredChoices
     from .precision.quantising import quantised as quantised
     from .precision.running import sensitivities as sensitivities
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .problem.compiling import Problem as Problem
     from .registering import plugins as plugins
     from .registering import register as register
+    from .problem.layer_harness import layer_harness as layer_harness
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork
@@ -142,6 +144,8 @@ _HOME = {
     "compare": "comparing.running",
     "evaluate": "evaluating",
     "export_measuring": "hardware.measuring",
+    "layer_harness": "problem.layer_harness",
+    "load_weights": "networks.weights",
     "measure": "hardware.measuring",
     "nn_degree": "networks.degree",
     "nn_mass": "networks.degree",
@@ -167,9 +171,10 @@ __all__ = [
     "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
     "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
     "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "measure",
-    "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities",
-    "sweep", "targets", "together", "train", "train_supernet", "__version__",
+    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "layer_harness",
+    "load_weights", "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register",
+    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
+    "__version__",
 ]  # fmt: skip
 
 

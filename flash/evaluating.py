@@ -175,7 +175,7 @@ def _evaluate(problem: Problem | Tiled, choices: Any, threads: int) -> Table:
     import numpy as np
 
     space = problem.space
-    array = _integers(space, choices)
+    array = None if space.numbering is not None else _integers(space, choices)
     if not isinstance(problem, Problem):
         columns, params, macs = _on_tiles(problem, choices, array)
     elif array is None:

@@ -1,8 +1,9 @@
 """Targets of kind mcu: cycles of published figures over the clock; nothing was measured for flash.
 
 Of the two STM32 the figures are whole networks of MLPerf Tiny, each of which is mostly one kind of
-layer: the autoencoder tells the rate of linear layers, then the ResNet that of convolutions (of all
-that are no depthwise ones), then the DS-CNN that of depthwise ones. MobileNetV1 (VWW) is kept aside.
+layer: the autoencoder tells the rate of linear layers, then the ResNet that of convolutions (of
+all that are no depthwise ones), then the DS-CNN that of depthwise ones. MobileNetV1 (VWW) is kept
+aside.
 Of the others they are cycles of single layers, split into those of a multiply-accumulate and those
 of a number written.
 
@@ -41,7 +42,8 @@ PUBLISHED = {
 }
 MEASURED_AT = {"cortex-m4": 120.0, "cortex-m7": 280.0}  # MHz of the boards of these figures
 KRAI = (
-    "mlcommons/tiny_results_v1.1, closed/Krai/results/README.md, X-CUBE-AI 8.0.0: inferences a second"
+    "mlcommons/tiny_results_v1.1, closed/Krai/results/README.md, X-CUBE-AI 8.0.0: "
+    "inferences a second"
 )
 ALIF = (
     "cycles of single operators of torchvision's MobileNetV2 with CMSIS-NN on an Alif E8, high-"
@@ -145,7 +147,8 @@ def s3() -> dict[str, float]:
 
 
 STM32_METHOD = (
-    "cycles of published whole networks over those that are charged before: AD for linear layers, IC "
+    "cycles of published whole networks over those that are charged before: AD for linear "
+    "layers, IC "
     "for convolutions, KWS for depthwise ones; VWW is kept aside. Additions, poolings and other "
     "passes: 9.07 cycles a number, those of quantising on a Cortex-M55 (pytorch/executorch, issue "
     "17651), for want of a figure"
@@ -161,7 +164,8 @@ TARGETS: dict[str, dict[str, Any]] = {
         "what": "STM32L4R5ZI (Cortex-M4, 120 MHz, 640 KiB of SRAM, 2 MiB of flash) with X-CUBE-AI",
         "provenance": {
             "source": f"{KRAI}, NUCLEO_L4R5ZI at 120 MHz (MHz: closed/plumerai/README.md)",
-            "energy": "latency x 75.4 mW: 5481.633 uJ in 72.68 ms of KWS, X-CUBE-AI 8.0.0, by the same "
+            "energy": "latency x 75.4 mW: 5481.633 uJ in 72.68 ms of KWS, X-CUBE-AI 8.0.0, by "
+            "the same "
             "table (IC 78.0, VWW 74.9, AD 69.8 mW)",
             "method": STM32_METHOD,
         },
@@ -173,9 +177,11 @@ TARGETS: dict[str, dict[str, Any]] = {
         "parameters": {"sram_kib": 320, "flash_kib": 1024, "flash_taken_kib": 40},
         "what": "STM32F746 (Cortex-M7, 216 MHz, 320 KiB of SRAM, 1 MiB of flash) with X-CUBE-AI",
         "provenance": {
-            "source": f"{KRAI}, NUCLEO_H7A3ZI at 280 MHz (MHz: closed/plumerai/README.md), the same "
+            "source": f"{KRAI}, NUCLEO_H7A3ZI at 280 MHz (MHz: closed/plumerai/README.md), the "
+            "same "
             "core: its cycles at 216 MHz",
-            "energy": "not modelled: no figure of this device was found (the H7A3 takes 129 to 144 mW "
+            "energy": "not modelled: no figure of this device was found (the H7A3 takes 129 to "
+            "144 mW "
             "at 280 MHz by the same table)",
             "method": STM32_METHOD,
         },
@@ -193,8 +199,10 @@ TARGETS: dict[str, dict[str, Any]] = {
             "Rev B; MRAM: 5.5 MiB of the maker's product line, not in that page",
             "energy": "not modelled: no figure was found",
             "method": "four pointwise convolutions, least squares of relative errors: cycles of a "
-            "multiply-accumulate and of a number written; from the rest of three depthwise ones and "
-            "of the first convolution theirs. Linear layers and larger kernels as pointwise ones, for "
+            "multiply-accumulate and of a number written; from the rest of three depthwise "
+            "ones and "
+            "of the first convolution theirs. Linear layers and larger kernels as pointwise "
+            "ones, for "
             "want of a figure; passes as quantising, 9.07 cycles a number",
         },
     },
@@ -205,16 +213,21 @@ TARGETS: dict[str, dict[str, Any]] = {
         "parameters": {
             "sram_kib": 512, "sram_taken_kib": 160, "flash_kib": 8192, "flash_taken_kib": 1024,
         },
-        "what": "ESP32-S3 (240 MHz, one core, vector instructions, 512 KiB of SRAM, 8 MiB of flash) "
+        "what": "ESP32-S3 (240 MHz, one core, vector instructions, 512 KiB of SRAM, 8 MiB of "
+        "flash) "
         "with ESP-NN",
         "provenance": {
             "source": ESP_NN,
-            "memory": "512 KiB of SRAM, of which caches (16 and 64 KiB in the source's configuration) "
-            "and ESP-IDF with its stacks (80 KiB, an assumption) are taken; flash: of the module, of "
+            "memory": "512 KiB of SRAM, of which caches (16 and 64 KiB in the source's "
+            "configuration) "
+            "and ESP-IDF with its stacks (80 KiB, an assumption) are taken; flash: of the "
+            "module, of "
             "which 1 MiB is the program's (an assumption)",
             "energy": "not modelled: no figure was found",
-            "method": "two pointwise convolutions tell the cycles of a multiply-accumulate and of a "
-            "number written; from the rest of one kernel each those of depthwise layers, of an image's "
+            "method": "two pointwise convolutions tell the cycles of a multiply-accumulate and "
+            "of a "
+            "number written; from the rest of one kernel each those of depthwise layers, of an "
+            "image's "
             "first convolution, of linear layers. Larger kernels as pointwise ones, for want of a "
             "figure. Average pooling, and addition for all other passes",
         },
@@ -247,10 +260,14 @@ def target_of(name: str) -> dict[str, Any]:
         "provenance": {
             "licence": "published figures",
             **own["provenance"],
-            "taken": "flash of the program: 862 kB that TinyEngine takes for MobileNetV2 on an STM32F746 "
-            "(mit-han-lab/mcunet, README.md, mbv2-320kB), less what its weights take by the rule here; "
-            "TensorFlow Lite Micro takes about 220 kB more (mit-han-lab/tinyengine, README.md). Of SRAM "
-            "nothing beside a network's values, unless sram_taken_kib says so: a stack, drivers and "
+            "taken": "flash of the program: 862 kB that TinyEngine takes for MobileNetV2 on an "
+            "STM32F746 "
+            "(mit-han-lab/mcunet, README.md, mbv2-320kB), less what its weights take by the "
+            "rule here; "
+            "TensorFlow Lite Micro takes about 220 kB more (mit-han-lab/tinyengine, "
+            "README.md). Of SRAM "
+            "nothing beside a network's values, unless sram_taken_kib says so: a stack, "
+            "drivers and "
             "buffers of one's own are to be added"
             if name != "esp32-s3"
             else "see memory",

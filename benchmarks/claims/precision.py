@@ -201,10 +201,8 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
             return float((module(judged[0]).argmax(1) == judged[1]).double().mean())
 
     lines = []
-    for number, (name, arch) in enumerate(NETWORKS.items()):
-        module = arch.to_torch(seed=seed).eval()
-        weights = Path(run.folder) / "weights" / f"{number:04d}-0.pt"
-        module.load_state_dict(torch.load(weights, weights_only=True))
+    for number, name in enumerate(NETWORKS):
+        module = run.to_torch(number)
         table = flash.sensitivities(
             module, (x, y), bits=BITS, journal=folder / f"{name}-{seed}.jsonl"
         )

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 __all__ = ["install", "need_pyarrow", "require", "terminal_bars"]
 
 # Where a package's distribution is named otherwise.
-DISTRIBUTIONS = {"distributed": "dask", "pynvml": "nvidia-ml-py", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "distributed": "dask",
+    "pynvml": "nvidia-ml-py",
+    "sklearn": "scikit-learn",
+}
 
 
 def require(what: str, extra: str, *packages: str) -> Any:

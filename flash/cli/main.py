@@ -22,6 +22,7 @@ from .read import (
     read_any_space,
     read_conditions,
     read_evaluator,
+    read_kept,
     read_options,
     read_row,
     read_space,
@@ -275,6 +276,7 @@ def _train(args: Namespace) -> int:
         read_space_data(args),
         args.data,
         args.n,
+        test=args.test,
         test_fraction=args.test_fraction,
         epochs=args.epochs,
         batch_size=args.batch_size,
@@ -285,7 +287,8 @@ def _train(args: Namespace) -> int:
         workers=args.workers,
         out=args.out,
         resume=not args.no_resume,
-        keep_weights=args.keep_weights,
+        keep_weights=read_kept(args.keep_weights),
+        memory_gib=args.memory_gib,
         progress=not args.quiet,
     )
     if args.json:
@@ -293,6 +296,15 @@ def _train(args: Namespace) -> int:
     else:
         print(result)
     return FOUND
+
+
+# export
+
+
+def _export(args: Namespace) -> int:
+    from .export import export
+
+    return export(args)
 
 
 # compare
@@ -404,6 +416,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,
+    "export": _export,
     "compare": _compare,
     "targets": _targets,
     "info": _info,

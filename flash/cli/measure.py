@@ -25,10 +25,14 @@ examples:
   flash measure 12345 --space densenet --runtime onnxruntime --json
   flash measure --space densenet --n 25 --runtime onnxruntime --out pi.jsonl
   flash measure --space densenet --n 25 --export pi
+  flash measure --layers resnet --export pi-layers
+  flash measure --layers resnet --import pi-layers/measurements.jsonl --out pi.json
 
-The last one writes ONNX files and a script into the folder pi. On the other machine, which needs
+The last but two writes ONNX files and a script into the folder pi. On the other machine, which needs
 Python and onnxruntime only, `python pi/measure.py` writes pi/measurements.jsonl; back here:
   flash calibrate cpu-x86 --from pi/measurements.jsonl --out pi.json
+With --layers the distinct layers, or blocks, of a space are measured instead of networks, and
+--import makes a target of what comes back: a table of layers (docs/layer_tables.md).
 
 With --out each pass and each finished network is a line of that file at once: what was stopped
 goes on when it is run again. Several networks are always kept so, in measurements.jsonl.
@@ -53,8 +57,8 @@ def _run_options(parser: ArgumentParser, runtime: str) -> None:
     add("--batch", type=count, default=1, metavar="N", help="images of one inference (1)")
     add("--clock", default="wall", metavar="C",
         help="wall (default), or cpu: processor time, for a busy machine")  # fmt: skip
-    add("--passes", type=count, default=6, metavar="N", help="passes over all networks (6)")
-    add("--time-limit-s", type=seconds, default=10.0, metavar="S", help="for each network (10)")
+    add("--passes", type=count, metavar="N", help="passes over all networks (6; of layers 3)")
+    add("--time-limit-s", type=seconds, metavar="S", help="for each network (10; of layers 1)")
     add("--no-pin", action="store_true", help="leave the choice of processors to the system")
     add("--quiet", action="store_true", help="do not show on standard error what is measured")
 
@@ -74,6 +78,13 @@ def prepare_measure(parser: ArgumentParser) -> None:
     add("--seed", type=count, default=0, metavar="N", help="of the choice, weights and inputs")
     add("--dtype", default="float32", metavar="T", help="float32, float16, bfloat16 (torch)")
     add("--out", metavar="FILE", help="journal, one JSON line per finished network")
+    add("--layers", metavar="SPACE", help="measure the distinct layers or blocks of this space")
+    add("--import", dest="source", metavar="FILE",
+        help="with --layers: make a target of what was measured elsewhere, and stop")  # fmt: skip
+    add("--name", metavar="NAME", help="with --import: of the target (as --out)")
+    add("--energy", metavar="E",
+        help="rapl, nvml or the CSV file of a power meter (time_s, power_w), which must be "
+        "there")  # fmt: skip
     add("--export", metavar="DIR", help="write what measures on another machine, and stop")
     add("--json", action="store_true", help="print JSON")
     _run_options(parser, "torch")
@@ -103,7 +114,11 @@ def prepare_calibrate(parser: ArgumentParser) -> None:
 
 
 def _settings(args: Namespace) -> dict[str, Any]:
-    values = {name: getattr(args, name) for name in _SETTINGS}
+    usual: dict[str, Any] = {"passes": 6, "time_limit_s": 10.0}
+    if getattr(args, "layers", None) is not None:
+        usual = {"passes": 3, "time_limit_s": 1.0}
+    given = {name: getattr(args, name) for name in _SETTINGS}
+    values = usual | {name: value for name, value in given.items() if value is not None}
     return {**values, "pin": not args.no_pin, "seed": args.seed}
 
 
@@ -140,6 +155,11 @@ def measure(args: Namespace) -> int:
     """Run ``flash measure``."""
     import flash
 
+    if args.layers is not None:
+        return _measure_layers(args)
+    for name, value in (("--import", args.source), ("--name", args.name)):
+        if value is not None:
+            raise ArgumentError(f"{name} needs --layers")
     nets = _networks(args)
     settings = _settings(args)
     if args.export is not None:
@@ -153,7 +173,8 @@ def measure(args: Namespace) -> int:
         return 0
     out = args.out or ("measurements.jsonl" if len(nets) > 1 else None)
     _tell_finished(out)
-    found = flash.measure(nets, **settings, dtype=args.dtype, path=out, progress=not args.quiet)
+    more = {"dtype": args.dtype, "energy": args.energy}
+    found = flash.measure(nets, **settings, **more, path=out, progress=not args.quiet)
     if args.json:
         from .common import print_json
 
@@ -164,6 +185,60 @@ def measure(args: Namespace) -> int:
     else:
         print("\n".join(_listing(found)))
         print(f"{len(found)} networks: {out}")
+    return 0
+
+
+def _measure_layers(args: Namespace) -> int:
+    """Measure layers of a space: there, here, or read back what was measured."""
+    from ..problem.compiling import as_space
+    from ..problem.layer_harness import layer_harness, measure_layers
+
+    if args.network or args.space is not None or args.n is not None:
+        raise ArgumentError("--layers names a space, and takes no NETWORK, --space or --n")
+    space = as_space(args.layers)
+    if args.source is not None:
+        return _import_layers(args, space)
+    if args.name is not None:
+        raise ArgumentError("--name needs --import")
+    settings = {**_settings(args), "runtime": "onnxruntime"}
+    if args.export is not None:
+        del settings["runtime"]
+        path = layer_harness(space, args.export, **settings)
+        print(
+            f"copy {args.export} to the other machine and run {os.path.basename(path)} there; "
+            f"bring measurements.jsonl back to flash measure --layers {args.layers} --import"
+        )
+        return 0
+    out = args.out or "layers.jsonl"
+    _tell_finished(out)
+    found = measure_layers(space, out, **settings, energy=args.energy, progress=not args.quiet)
+    print(f"{len(found)} layers: {out}")
+    return 0
+
+
+def _import_layers(args: Namespace, space: Any) -> int:
+    """Make a target of a file of measured layers, if it has all that the space needs."""
+    import flash
+
+    from ..base.checks import writable
+
+    out = args.out
+    if out is None or not out.endswith(".json"):
+        raise ArgumentError(f"--import needs --out, the target's .json file, got {out!r}")
+    writable("--out", out)
+    name = args.name or os.path.basename(out).removesuffix(".json")
+    target = flash.Target.from_layer_table(args.source, name=name)
+    least = flash.search(space, target)  # holes are told here
+    target.to_json(out)
+    table = target.table
+    left_out = table.error_left_out()
+    print(f"{len(table.entries)} layers and blocks; the space is covered")
+    if left_out:
+        print(
+            f"between measured sizes: {left_out['mape_pct']:.3g} % off, at most "
+            f"{left_out['max_pct']:.3g} % ({left_out['entries']} left out in turns)"
+        )
+    print(f"the best network takes {least.latency_ms:.4g} ms; written to {out}")
     return 0
 
 

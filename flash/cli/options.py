@@ -65,6 +65,8 @@ commands:
                flash calibrate --space densenet --n 25 --runtime onnxruntime
   train      train networks that cover a space, for an accuracy predictor
                flash train --data digits
+  export     write a network with its trained weights, as ONNX or for torch
+               flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
                flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
   targets    the hardware that flash knows, or one target in full
@@ -219,11 +221,12 @@ def method_options(parser: ArgumentParser) -> None:
     add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
     add("--name-column", metavar="NAME", help="the table's column of names")
     add("--skip-missing", action="store_true", help="leave out networks that the table lacks")
-    add("--train", metavar="DATA", help="train each network: digits, or an .npz file")
+    add("--train", metavar="DATA", help="train each network; DATA as for flash train")
     add("--supernet", metavar="DATA",
-        help="train one supernet for all networks: digits, or an .npz file")  # fmt: skip
+        help="train one supernet for all networks; DATA as for flash train")  # fmt: skip
     add("--epochs", type=count, metavar="N", help="of each training (10), or of the supernet (30)")
     add("--out", metavar="FOLDER", help="where trainings, or the supernet, are kept")
+    add("--keep-weights", action="store_true", help="keep the weights of what is trained")
     add("--journal", metavar="FILE", help="keep evaluations there, and take them from there")
     add("--option", action="append", metavar="O",
         help="an option of a method: samples=8 (compare: fp-nas.samples=8)")  # fmt: skip
@@ -298,6 +301,13 @@ def _prepare_train(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_export(parser: ArgumentParser) -> None:
+    from .export import prepare_export
+
+    prepare_export(parser)
+    _json_option(parser)
+
+
 def _prepare_compare(parser: ArgumentParser) -> None:
     from .compare import prepare_compare
 
@@ -347,6 +357,7 @@ _PREPARE = {
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,
+    "export": _prepare_export,
     "compare": _prepare_compare,
     "targets": _prepare_targets,
     "info": _prepare_info,

@@ -23,6 +23,7 @@ __all__ = [
     "read_any_space",
     "read_conditions",
     "read_evaluator",
+    "read_kept",
     "read_objective",
     "read_options",
     "read_row",
@@ -391,18 +392,31 @@ def read_evaluator(args: Namespace) -> Any:
             raise ArgumentError(f"{what} needs --out, the folder where trainings are kept")
         settings: Any = {} if args.epochs is None else {"epochs": args.epochs}
         if args.supernet is not None:
+            if args.keep_weights:
+                raise ArgumentError("--keep-weights is of --train: a supernet keeps its own")
             from ..evaluators.by_supernet import SupernetEvaluator
 
             return SupernetEvaluator(args.supernet, args.out, **settings)
         from ..evaluators.by_training import TrainingEvaluator
 
         dataset: Any = args.train
+        if args.keep_weights:
+            settings["keep_weights"] = True
         return TrainingEvaluator(dataset, args.out, **settings)
-    if args.evaluator is not None and args.out is args.epochs is None:
+    if args.out is not None or args.epochs is not None or args.keep_weights:
+        raise ArgumentError("--out, --epochs and --keep-weights need --train or --supernet")
+    if args.evaluator is not None:
         return str(args.evaluator)
-    if args.out is not None or args.epochs is not None:
-        raise ArgumentError("--out and --epochs need --train or --supernet")
     return None
+
+
+def read_kept(text: str | None) -> bool | str:
+    """Return which weights are kept: none, "all" or "best"."""
+    if text is None:
+        return False
+    from ..base.checks import choice
+
+    return choice("--keep-weights", text, ("all", "best")) == "all" or "best"
 
 
 def read_options(texts: list[str] | None) -> dict[str, Any]:

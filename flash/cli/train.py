@@ -15,6 +15,12 @@ examples:
   flash train --data digits
   flash train densenet --data images.npz --epochs 30 --out runs/densenet
   flash train densenet --data digits --depths 3:8 --n 10 --repeats 2 --json
+  flash train resnet --data photos --resolution 64 --keep-weights best
+  flash train --data train.csv --test test.csv --resolution 32
+
+DATA: digits; a folder of images with a folder for each class, perhaps within train and val; a .csv
+or .jsonl file with path, label and perhaps split; or an .npz file with images and labels, and
+perhaps test_images and test_labels.
 
 Without SPACE: a small DenseNet-type space (width multipliers 0.25, 0.5, 1 and depths 2 to 6) that
 one processor trains in minutes. A named space has the images' own size and number of classes. The
@@ -31,8 +37,9 @@ def prepare_train(parser: ArgumentParser) -> None:
     add("space", metavar="SPACE", nargs="?",
         help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
     add("--data", required=True, metavar="DATA",
-        help="digits (8 x 8 images of scikit-learn), or an .npz file with images and labels, and "
-        "perhaps test_images and test_labels")  # fmt: skip
+        help="digits (8 x 8 images of scikit-learn), a folder of images by class, a .csv or .jsonl "
+        "file of paths and labels, or an .npz file")  # fmt: skip
+    add("--test", metavar="DATA", help="images to judge by, as --data")
     add("--n", type=count, default=25, metavar="N", help="networks to train (25)")
     add("--epochs", type=count, metavar="N", help="passes over the images (10)")
     add("--batch-size", type=count, metavar="N", help="images a step")
@@ -47,5 +54,8 @@ def prepare_train(parser: ArgumentParser) -> None:
     add("--workers", type=count, metavar="N", help="networks at a time")
     add("--out", metavar="FOLDER", help="where the run is kept")
     add("--no-resume", action="store_true", help="refuse a folder with finished networks")
-    add("--keep-weights", action="store_true", help="keep each network's weights")
+    add("--keep-weights", nargs="?", const="all", metavar="WHICH",
+        help="keep each network's weights, or with 'best' those of the most accurate")  # fmt: skip
+    add("--memory-gib", type=number, default=4.0, metavar="G",
+        help="GiB of decoded images kept; more are decoded in every epoch (4)")  # fmt: skip
     add("--quiet", action="store_true", help="show no progress on standard error")

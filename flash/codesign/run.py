@@ -36,6 +36,7 @@ __all__ = [
     "accelerator_of",
     "joint_binding",
     "joint_columns",
+    "refuse_blocks",
     "search_codesign",
     "why_not",
 ]
@@ -45,6 +46,15 @@ COUNTED = 10**7  # accelerators that are counted one by one: those that fit
 ANY = "network on any accelerator"
 NO_ROOM = "no accelerator fits the device"
 PROVEN = f"proven: no {ANY} within the budgets is better"
+
+
+def refuse_blocks(space: SearchSpace) -> None:
+    """Refuse a space of blocks: accelerators are designed for the families' networks."""
+    if space.numbering is not None:
+        raise ArgumentError(
+            f"codesign is for the families' spaces, not for one of blocks, {space.family!r}; the "
+            "target as it is takes it"
+        )
 
 
 def search_codesign(
@@ -64,6 +74,7 @@ def search_codesign(
         cells cost in accuracy is not known.
     """
     target, wanted, limits = device.target, device.wanted, device.limits
+    refuse_blocks(space)
     if stop:
         return unsearched(space, device, predictor is not None, options.method, options.seed)
     design = target.design_space(space.family)

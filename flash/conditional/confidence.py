@@ -19,6 +19,7 @@ from ..hardware._cuts import End, cut_at
 from ..hardware._prediction import area_of_all, unseen_features
 from ..networks.operations import charged
 from ..problem.compiling import compile_problem
+from ..spaces.values import sizes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Sure:
         apart: tuple[str, ...] = ()
         for name, target in self.devices.items():
             family = self.space.family
-            beyond[name] = area_of_all(target, family, counted, len(self.space.resolution))
+            beyond[name] = area_of_all(target, family, counted, sizes_of(self.space))
             unseen = unseen_features(target, family)
             if unseen and self._least(target, unseen, left_s) > 0.0:
                 beyond[name] += 1.0

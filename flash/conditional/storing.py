@@ -64,8 +64,7 @@ class Stored:
         found = []
         for c in range(len(sizes)):
             weights, channels, params = (
-                self._column(variant, c, k)
-                for k in (Column.LATENCY, Column.ENERGY, Column.PARAMS)
+                self._column(variant, c, k) for k in (Column.LATENCY, Column.ENERGY, Column.PARAMS)
             )
             own = CHANNEL_BYTES * channels
             if STYLES[self.space.family][0] == "output":  # all norms are convolutions'
@@ -86,4 +85,6 @@ class Stored:
         return np.tile(wide, size // len(width)).astype(np.float64)
 
     def _column(self, variant: int, cell: int, k: int) -> npt.NDArray[np.float64]:
-        return np.frombuffer(self.tables.column(variant, cell, k))
+        raw = self.tables.column(variant, cell, k)
+        assert raw is not None  # it is among those wanted
+        return np.frombuffer(raw)

@@ -283,9 +283,7 @@ class Tables:
             from .memory import peaks_of
 
             space = self.scored.problem.space
-            self._peaks[variant] = peaks_of(
-                space, variant, self.sizes(variant), self.int8
-            )
+            self._peaks[variant] = peaks_of(space, variant, self.sizes(variant), self.int8)
         return self._peaks[variant]
 
     def most(self, variant: int, device: int, k: int, greatest: bool) -> float:

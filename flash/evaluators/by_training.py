@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         repeats: int
         seed: int
         device: str
+        keep_weights: bool | str
+        memory_gib: float
         progress: bool
 
 
@@ -41,13 +43,15 @@ __all__ = ["TrainingEvaluator"]
 
 TAKEN = (
     *("test", "test_fraction", "epochs", "batch_size", "recipe", "repeats", "seed", "device"),
-    "progress",
+    *("keep_weights", "memory_gib", "progress"),
 )
 
 
 @public
 class TrainingEvaluator(Evaluator):
-    """Evaluates by training on a dataset, for a `SearchSpace` and for `PNASCells`.
+    """Evaluates by training on a dataset, for any space whose networks `flash.train` takes.
+
+    A `SearchSpace` and `PNASCells` are such; spaces of other papers' benchmarks are not.
 
     The folder keeps what is trained: a run that was stopped or killed goes on from it, in the
     middle of a training too, and other methods find there what this one had trained.
@@ -55,14 +59,17 @@ class TrainingEvaluator(Evaluator):
     Parameters
     ----------
     dataset
-        As for `flash.train`: "digits", a path, arrays or a torch dataset.
+        As for `flash.train`: "digits", a folder or file, arrays, a torch dataset, or a pair of
+        such.
     out : path
         Folder of the trainings; made where it is missing.
     workers : int, default 1
         Networks trained at a time, where a method asks for several.
     **settings
         Arguments of `flash.train`: test, test_fraction, epochs, batch_size, recipe, repeats, seed,
-        device, progress. An accuracy is the mean of the repeats, a cost the sum of their seconds.
+        device, keep_weights, memory_gib, progress. An accuracy is the mean of the repeats, a cost
+        the sum of their seconds. With ``keep_weights=True`` `weights` has those of any network that
+        was trained, the winner's too.
 
     Raises
     ------
@@ -101,12 +108,43 @@ class TrainingEvaluator(Evaluator):
         self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
 
     def unfit(self, space: Any) -> str | None:
-        if isinstance(space, NetworkSpace) and space.family != "pnas":
-            return (
-                f"evaluator by training does not fit the space {space.family!r}: flash.train "
-                "trains architectures of the four families and cells of PNAS"
-            )
+        from ..training.preparing import is_trainable
+
+        if isinstance(space, NetworkSpace):
+            found = space.sample(16)
+            if not found or not is_trainable(found[0]):
+                return (
+                    f"evaluator by training does not fit the space {space.family!r}: flash.train "
+                    "trains architectures of the four families, cells of PNAS and what else makes "
+                    "a torch module of its own"
+                )
         return None
+
+    def weights(self, network: Any) -> str:
+        """Return the path of the weights of a network that was trained, with keep_weights.
+
+        Parameters
+        ----------
+        network : Architecture or CellNetwork
+            Such as ``result.architecture`` of a search: ``result.to_torch(weights=...)`` is the
+            trained module.
+
+        Raises
+        ------
+        ArgumentError
+            If it was not trained here, or its weights were not kept.
+        """
+        from ..training import TrainingResult
+
+        folder = os.path.join(self.folder, "trainings")
+        if os.path.exists(os.path.join(folder, "results.jsonl")):
+            result = TrainingResult.load(folder)
+            for one in result.samples:
+                if one.architecture == network:
+                    return result.weights(one.index)
+        raise ArgumentError(
+            f"network must be one that was trained in {self.folder!r}, got {shown(network)}"
+        )
 
     def facts(self) -> dict[str, Any]:
         from ..base.extras import require

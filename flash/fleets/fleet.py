@@ -180,16 +180,7 @@ def search_fleet(
     devices: list[Any]
     plain = own and all(given[name] is None for name in ("evaluator", "options", "journal"))
     if plain and "where" not in given:
-        targets = [_loaded(one) for one in targets]
-        limited = [
-            one for one in targets if getattr(one, "memory_budgets", None)
-        ]  # which budgets alone do not tell
-        if limited:
-            from ..solving.within import UNASKED, not_held
-
-            if given["codesign"] is True:
-                raise not_held(limited[0], "codesign")
-            given = {**UNASKED, **given}
+        targets, given = _with_memory(targets, given)
     if "where" in given:
         from ..solving.within import Within
 
@@ -246,6 +237,22 @@ def search_fleet(
         if line is not None:
             line.show(len(results))
     return FleetResult(results, perf_counter() - started)
+
+
+def _with_memory(
+    targets: Sequence[Any], given: dict[str, Any]
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return the targets, and what is given with what conditions need where one of them brings
+    budgets on memory."""
+    targets = [_loaded(one) for one in targets]
+    limited = [one for one in targets if getattr(one, "memory_budgets", None)]
+    if not limited:
+        return targets, given
+    from ..solving.within import UNASKED, not_held
+
+    if given["codesign"] is True:
+        raise not_held(limited[0], "codesign")
+    return targets, {**UNASKED, **given}
 
 
 def _loaded(target: Any) -> Any:

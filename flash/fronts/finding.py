@@ -211,12 +211,7 @@ def pareto(
     own = stored_of(stored)
     if own and codesign:
         raise ArgumentError(f"codesign does not go with {WITHIN}")
-    if target.memory_budgets:
-        from ..solving.stored import not_held
-
-        if codesign or epsilon:
-            raise not_held(target, "codesign" if codesign else "epsilon")
-        own = {**target.memory_budgets, **own}
+    own = _with_memory(target, own, "codesign" if codesign else "epsilon" if epsilon else None)
     by_points = "max_memory_kib" in own or (
         "max_weights_kib" in own and (target.int8 or space.numbering is not None)
     )
@@ -241,8 +236,10 @@ def pareto(
     budgets |= own
     limit_params(limits, own)
     if codesign:
+        from ..codesign.run import refuse_blocks
         from .codesign import find_codesign
 
+        refuse_blocks(space)
         return find_codesign(
             space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
             progress, started,
@@ -253,6 +250,17 @@ def pareto(
     return find(
         problem, goals, budgets, limits, least, epsilon, deadline, callback, progress, started
     )
+
+
+def _with_memory(target: Target, own: dict[str, float], what: str | None) -> dict[str, float]:
+    """Return budgets on memory with those that a target brings; what: what they do not go with."""
+    if not target.memory_budgets:
+        return own
+    if what is not None:
+        from ..solving.stored import not_held
+
+        raise not_held(target, what)
+    return {**target.memory_budgets, **own}
 
 
 def read_objectives(value: Any, target: Target) -> tuple[str, ...]:

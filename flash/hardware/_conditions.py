@@ -14,8 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message is for the user."""
+
+
 CPUS = "/sys/devices/system/cpu"
 POWERCAP = "/sys/class/powercap"
+LATEST_S = 5.0  # by when a meter's file holds what it measured
 
 
 def read(*parts: str) -> str | None:
@@ -172,3 +178,84 @@ def energy_meter(device: str, folder: str = POWERCAP) -> tuple[Any, str]:
     except Exception as error:  # NVML has its own errors, and a broken counter may hold anything
         return None, f"absent: {str(error) or type(error).__name__}"
     return meter, meter.source
+
+
+class MeterFile:
+    """The file of a power meter: a line for each sample, which grows while it is measured."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.source = path, f"meter ({os.path.basename(path)})"
+        self.samples()
+
+    def samples(self) -> list[tuple[float, float]]:
+        """Return (seconds since 1970, watts) of all complete lines."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                lines = file.read().split("\n")
+        except OSError as error:
+            raise Refused(f"{self.path} cannot be read: {error.strerror}") from None
+        names = [one.strip() for one in lines[0].split(",")]
+        if "time_s" not in names or "power_w" not in names:
+            raise Refused(
+                f"{self.path} must be CSV with columns time_s and power_w, got {lines[0][:80]!r}"
+            )
+        at, of = names.index("time_s"), names.index("power_w")
+        found: list[tuple[float, float]] = []
+        for number, line in enumerate(lines[1:-1], 2):  # the last is empty, or not whole
+            cells = line.split(",")
+            if not line.strip():
+                continue
+            try:
+                sample = (float(cells[at]), float(cells[of]))
+            except (ValueError, IndexError):
+                raise Refused(f"{self.path}, line {number}: no numbers: {line[:80]!r}") from None
+            if not (0.0 <= sample[1] < 1e9 and sample[0] < 1e18):
+                raise Refused(f"{self.path}, line {number}: power_w must be 0 or more")
+            if found and not sample[0] > found[-1][0]:
+                raise Refused(f"{self.path}, line {number}: time_s must rise")
+            found.append(sample)
+        return found
+
+    def read(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def since(self, before: float) -> float:
+        """Return the joules since a time: power between samples is taken to be on a line."""
+        now = time.time()
+        while True:
+            found = self.samples()
+            if found and found[-1][0] >= now:
+                break
+            if time.time() - now > LATEST_S:
+                last = (
+                    f"its last sample is {now - found[-1][0]:.3g} s old" if found else "it is empty"
+                )
+                raise Refused(
+                    f"{self.path} does not grow while it is measured, or its clock is another: {last}"
+                )
+            time.sleep(0.05)
+        if found[0][0] > before:
+            raise Refused(f"{self.path} begins after what was measured")
+        total = 0.0
+        for number in range(1, len(found)):
+            (t0, p0), (t1, p1) = found[number - 1], found[number]
+            low, high = max(t0, before), min(t1, now)
+            if high > low:
+                slope = (p1 - p0) / (t1 - t0)
+                total += (high - low) * (p0 + slope * ((low + high) / 2 - t0))
+        return total
+
+
+def chosen_meter(device: str, energy: str | None, folder: str = "") -> tuple[Any, str]:
+    """Return `energy_meter`, or the meter that was asked for: "rapl", "nvml" or a file."""
+    folder = folder or POWERCAP
+    if energy is None:
+        return energy_meter(device, folder)
+    if energy not in ("rapl", "nvml"):
+        meter = MeterFile(energy)
+        return meter, meter.source
+    found, source = energy_meter("cuda" if energy == "nvml" else "cpu", folder)
+    if found is None:
+        raise Refused(f"there is no {energy.upper()} to read: {source[len('absent: ') :]}")
+    return found, source

@@ -45,10 +45,13 @@ class LayerCosts:
         The costs that it knows, in the order of `COSTS`.
     free : frozenset of str
         Kinds of layers that cost nothing.
+    written : bool
+        Whether it can be written down, and read back.
     """
 
     metrics: tuple[str, ...]
     free: frozenset[str] = frozenset()
+    written: bool = True
 
     def beside(self) -> dict[str, float]:
         """Return what a network costs beside its layers."""

@@ -50,7 +50,9 @@ COLUMNS = (*FIELDS, "name", "layers", *UNITS, *NOTES)
 ENDINGS = (".csv", ".jsonl", ".json", ".parquet")
 MAX_ROWS = 200_000
 MAX_LAYERS = 1000  # of a block
-HEAD = ("rows", "overhead_ms", "overhead_mj", "scale", "outside", "free")
+CALL = "call"  # the name of the row that tells what a call of the runtime takes
+LEAST = 0.05  # of what was measured is left where calls are subtracted
+HEAD = ("rows", "call_ms", "overhead_ms", "overhead_mj", "scale", "outside", "free")
 PAIRS = ("kernel", "stride", "padding", "dilation", "size", "padding_end", "padding_frames")
 TEXTS = ("kind", "mode", "activation", "norm")
 
@@ -66,6 +68,7 @@ def from_source(
     free: Any,
     overhead_ms: float | None,
     scale: float | None,
+    call_ms: float | None,
 ) -> LayerTable:
     """Return the table of what users pass: a path, rows or measurements.
 
@@ -76,6 +79,7 @@ def from_source(
     """
     where, head, rows = _rows_of(source)
     given = {"outside": outside, "free": free, "overhead_ms": overhead_ms, "scale": scale}
+    given["call_ms"] = call_ms
     for name, value in given.items():
         if value is not None:
             head[name] = value
@@ -85,6 +89,11 @@ def from_source(
     beside = real(f"{where}overhead_ms", head.get("overhead_ms", 0.0), 0.0)
     joules = real(f"{where}overhead_mj", head.get("overhead_mj", 0.0), 0.0)
     entries, metrics, named, notes = _entries(where, rows)
+    call = head.get("call_ms")
+    entries, called = _less_calls(
+        entries, metrics, None if call is None else real(f"{where}call_ms", call, 0.0)
+    )
+    notes |= called
     overhead = {"latency_ms": beside} | ({"energy_mj": joules} if "energy_mj" in metrics else {})
     if joules and "energy_mj" not in metrics:
         raise ArgumentError(f"{where}overhead_mj needs a column energy_mj, which no row has")
@@ -122,6 +131,31 @@ def enumerate_rows(where: str, rows: Any) -> list[tuple[str, Any]]:
     if not isinstance(rows, (list, tuple)):
         raise FormatError(f"{where}: rows must be a list, got {shown(rows)}")
     return [(f"rows[{n}]", one) for n, one in enumerate(rows)]
+
+
+def _less_calls(
+    entries: Sequence[Entry], metrics: tuple[str, ...], call_ms: float | None
+) -> tuple[list[Entry], dict[str, Any]]:
+    """Return entries without the call of the runtime that each was measured with, and notes of it:
+    what was given, or what the row of that name took."""
+    named = [one for one in entries if one.name == CALL]
+    rest = [one for one in entries if one.name != CALL]
+    calls = [0.0] * len(metrics)
+    if call_ms is not None:
+        calls[0] = call_ms
+    elif named and rest:
+        calls = list(named[0].costs)
+    if not any(calls):
+        return rest or list(entries), {}
+    less = [
+        Entry(
+            one.layers,
+            [max(cost - call, LEAST * cost) for cost, call in zip(one.costs, calls, strict=True)],
+            one.name,
+        )
+        for one in rest
+    ]
+    return less, {"call": dict(zip(metrics, calls, strict=True))}
 
 
 # Rows of files, and of what users have in hand

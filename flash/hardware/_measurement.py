@@ -22,7 +22,8 @@ from ..base.plain import (
 )
 from ..base.record import Record
 from ..errors import FormatError
-from ._timing import Refused, lines_of
+from ._conditions import Refused
+from ._timing import lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

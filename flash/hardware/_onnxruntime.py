@@ -16,7 +16,8 @@ import json
 import os
 import sys
 
-from ._timing import SETTINGS, Journal, Refused, measure_series
+from ._conditions import Refused
+from ._timing import SETTINGS, Journal, measure_series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,13 +107,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument("--" + name.replace("_", "-"), type=kind)
     parser.add_argument("--device", choices=("cpu", "cuda"))
     parser.add_argument("--clock", choices=("wall", "cpu"))
+    parser.add_argument("--energy", help="rapl, nvml or a meter's file: time_s, power_w")
     parser.add_argument("--no-pin", action="store_true", help="leave the processors to the system")
     parser.add_argument("--out", default=os.path.join(here, "measurements.jsonl"))
     given = parser.parse_args(arguments)
     with open(os.path.join(here, "manifest.json"), encoding="utf-8") as file:
         manifest = json.load(file)
     settings = {**SETTINGS, **manifest["settings"], "runtime": "onnxruntime"}
-    for name in ("threads", "passes", "time_limit_s", "device", "clock"):
+    for name in ("threads", "passes", "time_limit_s", "device", "clock", "energy"):
         value = getattr(given, name)
         if value is not None:
             if not isinstance(value, str) and not 0 < value < 1e9:

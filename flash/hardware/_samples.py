@@ -11,6 +11,7 @@ from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import Architecture
 from ..networks.network import Network
+from ..networks.spelled import spelled_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ def as_net(
         return value
     if is_module(value):
         return Network.from_torch(value, tuple(input_shape))
+    told = spelled_out(value)
+    if told is not None:
+        return told
     model = model_bytes(value)
     if model is not None:
         return Network.from_onnx(model)

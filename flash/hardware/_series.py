@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, flag, integer, number
+from ..base.checks import choice, flag, integer, number, path_of
 from ..base.checks import is_list as has_items
 from ..errors import ArgumentError, FlashError
+from ._conditions import Refused
 from ._timing import SETTINGS
 
 TYPE_CHECKING = False
@@ -55,6 +56,7 @@ def checked_settings(
     passes: int,
     pin: bool,
     seed: int,
+    energy: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Return the checked settings of a series."""
     settings = {
@@ -68,6 +70,7 @@ def checked_settings(
         "passes": integer("passes", passes, 1, 1000),
         "pin": flag("pin", pin),
         "seed": integer("seed", seed, 0, 2**32 - 1),
+        "energy": None if energy is None else path_of("energy", energy),
     }
     if clock == "cpu" and (device != "cpu" or threads != 1):
         raise ArgumentError("clock must be 'wall' for CUDA or several threads, got 'cpu'")
@@ -75,6 +78,13 @@ def checked_settings(
         raise ArgumentError(
             f"dtype must be 'float32' with onnxruntime (an ONNX model has its own), got {dtype!r}"
         )
+    if energy is not None:
+        from ._conditions import chosen_meter
+
+        try:
+            chosen_meter(device, path_of("energy", energy))
+        except Refused as error:
+            raise ArgumentError(f"energy: {error}") from None
     assert settings.keys() >= SETTINGS.keys()
     return settings
 

@@ -17,7 +17,7 @@ import os
 import time
 
 from ..base.lock import Held, Lock
-from ._conditions import Pinned, conditions, energy_meter, load
+from ._conditions import Pinned, Refused, chosen_meter, conditions, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ SETTINGS = {
     "seed": 0,
     "time_limit_s": 10.0,
     "pin": True,
+    "energy": None,
 }
 # A journal is carried on with the same of these only.
 FIXED = ("runtime", "threads", "device", "batch", "dtype", "clock", "passes", "seed")
@@ -44,10 +45,6 @@ PRECISION = 0.005  # half width of the median's confidence interval, relative
 LEAST_RUNS, MOST_RUNS = 5, 1000
 SHORTEST_S = 2e-5  # shorter runs are timed several at a time
 LEAST_ENERGY_S = 0.1  # energy counters tick once a millisecond
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message is for the user."""
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -276,7 +273,7 @@ def measure_series(
     finished is in the journal.
     """
     passes = settings["passes"]
-    meter, source = energy_meter(settings["device"])
+    meter, source = chosen_meter(settings["device"], settings.get("energy"))
     with Pinned(settings["threads"], settings["pin"]) as pinned:
         for number in range(passes):
             for place, item in enumerate(items):

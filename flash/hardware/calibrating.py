@@ -110,6 +110,11 @@ def calibrate(
     >>> mine.interval(space.decode(12345))
     """
     model = as_target(base)
+    if model.table is not None:
+        raise ArgumentError(
+            f"base must have coefficients to fit, got {model.name!r}, which charges layers one by "
+            "one: see Target.fitted"
+        )
     if path is not None:
         writable("path", path)
     choice("prior", prior, _PRIORS)

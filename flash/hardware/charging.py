@@ -55,7 +55,10 @@ def charges(target: Target, family: str, counted: Charged) -> NDArray[np.float64
 
 
 def constants(target: Target) -> dict[int, float]:
-    """Return what the totals of every network have beside its rows, by column, in units."""
+    """Return what the totals of every network have beside its rows, by column, in units.
+
+    Tables hold it in the rows of one cell that every network has: solvers know sums of rows alone.
+    """
     return {} if target.table is None else target.table.constants()
 
 

@@ -89,6 +89,8 @@ def LayerTarget(
 class LayerFunction(LayerCosts):
     """What a function says of layers, kept."""
 
+    written = False
+
     def __init__(
         self, function: Callable[[Layer], Costs], metrics: tuple[str, ...] | None, constant: Any
     ) -> None:

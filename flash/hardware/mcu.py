@@ -26,8 +26,8 @@ the device has: ``sram_kib`` and ``flash_kib``, what of them the runtime takes, 
 relu6 are limits of the rounding and cost nothing.
 
 The rates of the targets that come with flash are published ones of whole networks or kernels, none
-was measured for flash: docs/microcontrollers.md has the sources, and how far off published latencies
-of other networks are.
+was measured for flash: docs/microcontrollers.md has the sources, and how far off they are from the
+published latencies of other networks.
 """
 
 from __future__ import annotations
@@ -35,8 +35,18 @@ from __future__ import annotations
 from .cpu import COLUMNS, GROUPED, LINKS, QUANTUM, SCALE, array, check_links, links
 
 __all__ = [
-    *("ALIKE", "BESIDE", "COLUMNS", "FASTEST_MACS_PER_MS", "FEATURES", "GROUPED", "LINKS"),
-    *("QUANTUM", "SCALE", "array", "check_links", "links"),
+    "ALIKE",
+    "BESIDE",
+    "COLUMNS",
+    "FASTEST_MACS_PER_MS",
+    "FEATURES",
+    "GROUPED",
+    "LINKS",
+    "QUANTUM",
+    "SCALE",
+    "array",
+    "check_links",
+    "links",
 ]
 
 FEATURES = (

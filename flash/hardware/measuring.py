@@ -7,6 +7,7 @@ import sys
 
 from ..base.checks import flag, items, path_of, public, read_text, shown, write_text_atomic
 from ..errors import ArgumentError, DeviceError, FlashError
+from ._conditions import Refused
 from ._measurement import Measurement
 from ._series import (
     MAX_NETWORKS,
@@ -19,7 +20,7 @@ from ._series import (
     require_runtime,
     series_item,
 )
-from ._timing import FORMAT, SETTINGS, Journal, Refused, measure_series
+from ._timing import FORMAT, SETTINGS, Journal, measure_series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         passes: int = 6,
         pin: bool = True,
         seed: int = 0,
+        energy: str | os.PathLike[str] | None = None,
         path: str | os.PathLike[str] | None = None,
         progress: bool = False,
     ) -> list[Measurement]: ...
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
         passes: int = 6,
         pin: bool = True,
         seed: int = 0,
+        energy: str | os.PathLike[str] | None = None,
         path: str | os.PathLike[str] | None = None,
         progress: bool = False,
     ) -> Measurement: ...
@@ -90,6 +93,7 @@ def measure(
     passes: int = 6,
     pin: bool = True,
     seed: int = 0,
+    energy: str | os.PathLike[str] | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Measurement | list[Measurement]:
@@ -122,6 +126,11 @@ def measure(
         Keep to the fastest processors, where the system (Linux) has such a call.
     seed : int, default 0
         Of weights and inputs, 0 to 2**32 - 1.
+    energy : {"rapl", "nvml"} or path, optional
+        What tells the energy: the counters of the processor packages, those of an NVIDIA device, or
+        the file of a power meter, CSV with the columns time_s (of this machine's clock, since 1970)
+        and power_w, which grows while it is measured. It must be there; by default the counter of
+        the device is read where there is one.
     path : path, optional
         A journal, a line for each pass and each finished network: a run that was stopped goes on
         from it.
@@ -150,22 +159,38 @@ def measure(
     place = None if path is None else path_of("path", path)
     flag("progress", progress)
     settings = checked_settings(
-        runtime, threads, device, batch, dtype, clock, time_limit_s, passes, pin, seed
+        runtime, threads, device, batch, dtype, clock, time_limit_s, passes, pin, seed, energy
     )
     shape = checked_shape(input_shape)
     require_runtime(runtime)
     series = [series_item(one, n, shape, settings) for n, one in enumerate(nets)]
     refuse_device(settings)
+    found = measured(series, settings, place, progress)
+    return found[0] if single else found
+
+
+def checked_run(runtime: str, *, dtype: str = "float32", **given: Any) -> dict[str, Any]:
+    """Return the checked settings of a series that is measured here, as `measure` takes them."""
+    usual = {"threads": 1, "device": "cpu", "batch": 1, "clock": "wall", "pin": True, "seed": 0}
+    settings = checked_settings(runtime, dtype=dtype, **{**usual, **given})
+    require_runtime(runtime)
+    refuse_device(settings)
+    return settings
+
+
+def measured(
+    series: list[dict[str, Any]], settings: dict[str, Any], path: str | None, progress: bool
+) -> list[Measurement]:
+    """Measure a series, with a journal where there is a path."""
     try:
-        journal = Journal(place, settings)
+        journal = Journal(path, settings)
     except Refused as error:
         raise ArgumentError(f"path: {error}") from None
     try:
         records = _run(series, settings, journal, progress)
     finally:
         journal.close()
-    found = [Measurement.from_dict(one, one["name"]) for one in records]
-    return found[0] if single else found
+    return [Measurement.from_dict(one, one["name"]) for one in records]
 
 
 def _run(
@@ -260,8 +285,6 @@ def export_measuring(
     MissingExtraError
         If torch or onnx, which write the models, are not installed.
     """
-    import json
-
     given: Any = nets
     listed = items("nets", given, MAX_NETWORKS) if is_list(given) else [given]
     at = path_of("folder", folder)
@@ -272,18 +295,30 @@ def export_measuring(
     )
     shape = checked_shape(input_shape)
     series = [series_item(one, n, shape, settings) for n, one in enumerate(listed)]
+    refuse_used(at)
+    return write_harness(series, at, settings)
+
+
+def refuse_used(at: str) -> None:
+    """Refuse a folder that holds something."""
+    if os.path.isdir(at) and os.listdir(at):
+        raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
+
+
+def write_harness(series: list[dict[str, Any]], at: str, settings: dict[str, Any]) -> str:
+    """Write a series' ONNX models, its manifest and the script, whose path is returned."""
+    import json
+
     if not all(isinstance(item["source"], (str, os.PathLike, bytes)) for item in series):
         from ..base.extras import require
 
         require("export_measuring(), which writes ONNX models,", "onnx", "torch", "onnx")
-    if os.path.isdir(at) and os.listdir(at):
-        raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
     os.makedirs(at, exist_ok=True)
     networks = []
     for n, item in enumerate(series):
         file = f"net_{n:04}.onnx"
         with open(os.path.join(at, file), "wb") as out:
-            out.write(onnx_of(item, seed))
+            out.write(onnx_of(item, settings["seed"]))
         networks.append({"file": file, **{k: item[k] for k in ("key", "name", "subject")}})
     manifest = {
         "format": FORMAT,

@@ -193,6 +193,7 @@ class Target(Record):
         free: str | Sequence[str] | None = None,
         overhead_ms: float | None = None,
         scale: float | None = None,
+        call_ms: float | None = None,
         description: str = "",
     ) -> Target:
         """Return a target that charges networks by a table of measured layers and blocks.
@@ -217,6 +218,10 @@ class Target(Record):
             What a whole network takes beside its layers.
         scale : float
             What sums of layers are multiplied by. `fitted` finds both from a few networks.
+        call_ms : float
+            What each row has beside its layers, as it was measured alone: it is subtracted, down to
+            a twentieth of the row. Default what a row named "call" took, as the harness measures
+            one, else 0.
         description : str
 
         Raises
@@ -234,7 +239,7 @@ class Target(Record):
         """
         from ._layer_reading import from_source
 
-        found = from_source(source, outside, free, overhead_ms, scale)
+        found = from_source(source, outside, free, overhead_ms, scale, call_ms)
         return layer_target(found, name, description)
 
     def fitted(
@@ -308,7 +313,7 @@ class Target(Record):
 
     @cached
     def memory_budgets(self) -> dict[str, float]:
-        """What the device has for a network, as budgets that a search holds unless others are given.
+        """What the device has for a network: budgets that a search holds unless others are given.
 
         ``max_memory_kib`` where the parameters have ``sram_kib``, ``max_weights_kib`` where they
         have ``flash_kib``: less what the runtime takes of it, ``sram_taken_kib`` and

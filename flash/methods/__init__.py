@@ -87,6 +87,22 @@ class MethodOption(Record):
     choices: tuple[str, ...] = ()
     about: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.default, (bool, int, float, str)):
+            raise ArgumentTypeError(
+                "default must be a number, text, True or False, got "
+                f"{shown(self.default)} ({type(self.default).__name__})"
+            )
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                number(name, value)
+        given: Any = self.choices
+        if not isinstance(given, tuple) or not all(isinstance(one, str) for one in given):
+            raise ArgumentTypeError(f"choices must be a tuple of text, got {shown(given)}")
+        text("about", self.about)
+        self.check("default", self.default)
+
     def check(self, name: str, value: Any) -> Any:
         """Return a value that the option accepts."""
         if isinstance(self.default, bool):

@@ -57,7 +57,7 @@ OPTIONS = {
 
 def unfit(space: Any, evaluator: Evaluator) -> str | None:
     """It needs cells, and costs nothing to ask."""
-    if isinstance(space, NetworkSpace):
+    if isinstance(space, NetworkSpace) or space.numbering is not None:
         return "method 'hao' searches one of the four families"
     if evaluator.expensive:
         return (

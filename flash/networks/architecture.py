@@ -218,7 +218,9 @@ class Architecture(Record):
                 if channels:
                     yield number, layer, channels
 
-    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+    def to_torch(
+        self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
+    ) -> torch.nn.Module:
         """Return the network as a torch module, ready to train.
 
         Parameters
@@ -226,6 +228,9 @@ class Architecture(Record):
         seed : int, default 0
             Of the initial weights (He's normal for convolutions, zero biases), 0 to 2**64 - 1;
             the same seed gives the same weights. The links are drawn by `link_seed`.
+        weights : path, optional
+            Weights that `flash.train` kept, instead: see `flash.load_weights`. The module is then
+            in evaluation mode.
 
         Returns
         -------
@@ -245,13 +250,19 @@ class Architecture(Record):
         require("to_torch()", "torch", "torch")
         from .writing.modules import build_module
 
-        return build_module(self, seed)
+        module = build_module(self, seed)
+        if weights is not None:
+            from .weights import load_weights
+
+            load_weights(module, weights)
+        return module
 
     def to_onnx(
         self,
         path: str | os.PathLike[str],
         *,
         module: torch.nn.Module | None = None,
+        weights: str | os.PathLike[str] | None = None,
         seed: int = 0,
         opset: int = 17,
         batch: int | None = None,
@@ -264,6 +275,8 @@ class Architecture(Record):
             The file is either complete or not there.
         module : torch.nn.Module, optional
             What `to_torch` returned, trained; default a new one with weights from `seed`.
+        weights : path, optional
+            Weights that `flash.train` kept, for a new module, instead of some from `seed`.
         seed : int, default 0
         opset : int, default 17
             Version of ONNX's operators, 13 to 21.
@@ -288,7 +301,9 @@ class Architecture(Record):
         from .writing.onnx_file import write_onnx
 
         if module is None:
-            module = self.to_torch(seed=seed)
+            module = self.to_torch(seed=seed, weights=weights)
+        elif weights is not None:
+            raise ArgumentError("weights cannot be given with a module, which has its own")
         elif getattr(module, "architecture", None) != self:
             raise ArgumentError(
                 "module must be what to_torch() of this architecture returned, "

@@ -175,7 +175,9 @@ class CellNetwork(Record):
         """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
         return self._network.peak_memory_kib
 
-    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+    def to_torch(
+        self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
+    ) -> torch.nn.Module:
         """Return the network as a torch module, ready to train; see `Architecture.to_torch`.
 
         Raises
@@ -189,13 +191,19 @@ class CellNetwork(Record):
         require("to_torch()", "torch", "torch")
         from .writing.cell_modules import build_module
 
-        return build_module(self, seed)
+        module = build_module(self, seed)
+        if weights is not None:
+            from .weights import load_weights
+
+            load_weights(module, weights)
+        return module
 
     def to_onnx(
         self,
         path: str | os.PathLike[str],
         *,
         module: torch.nn.Module | None = None,
+        weights: str | os.PathLike[str] | None = None,
         seed: int = 0,
         opset: int = 17,
         batch: int | None = None,
@@ -215,7 +223,9 @@ class CellNetwork(Record):
         from .writing.onnx_file import write_onnx
 
         if module is None:
-            module = self.to_torch(seed=seed)
+            module = self.to_torch(seed=seed, weights=weights)
+        elif weights is not None:
+            raise ArgumentError("weights cannot be given with a module, which has its own")
         elif getattr(module, "architecture", None) != self:
             raise ArgumentError(
                 "module must be what to_torch() of this network returned, "

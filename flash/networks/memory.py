@@ -24,9 +24,9 @@ table, and
 Parameters are not in it (`weights_kib`), nor scratch memory of single kernels. Each number takes
 the bits of its row, and the image's `Network.input_bits`: 32 where nobody said otherwise.
 
-An image of 8 bits is not the caller's: runtimes for microcontrollers hold it among their own values,
-and take its place for others when its last reader has run. Convolutions in place, which some of them
-have for depthwise ones, are not assumed.
+An image of 8 bits is not the caller's: runtimes for microcontrollers hold it among their own
+values, and take its place for others when its last reader has run. That some of them compute
+depthwise convolutions in place is not assumed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .network import Layer, Network
 
-__all__ = ["Memory", "memory_of", "scheduled"]
+__all__ = ["KIB", "OWN", "Memory", "memory_of", "scheduled"]
 
 KIB = 1024.0
 # Activations that are computed from their input and a function of it: a second map

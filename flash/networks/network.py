@@ -372,8 +372,8 @@ class Network(Record):
         Returns
         -------
         Network
-            Rows that say other bits than 32 keep them. Its parameters, multiply-accumulates and
-            what a target charges for them are the same; `weights_kib` and `peak_memory_kib` are not.
+            Rows that say other bits than 32 keep them. Parameters, multiply-accumulates and costs
+            are the same; `weights_kib` and `peak_memory_kib` are not.
 
         Raises
         ------

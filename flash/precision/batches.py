@@ -5,6 +5,7 @@ A batch is (inputs, targets, count): inputs a tensor, or a tuple or dict of what
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def batches_of(data: Any, size: int, dtype: Any) -> list[Batch]:
         If there are none, or they are no such data.
     """
     kind = type(data).__name__
+    if isinstance(data, (str, os.PathLike)):
+        raise ArgumentTypeError(
+            f"data must be {ACCEPTED}, got the path {os.fspath(data)!r}: "
+            "flash.training.load_images(path, shape).train reads a folder or file of images"
+        )
     if isinstance(data, (str, bytes, dict)) or not (
         hasattr(data, "__iter__") or hasattr(data, "__getitem__")
     ):

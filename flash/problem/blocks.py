@@ -11,7 +11,7 @@ from ..base.record import cached
 from ..errors import ArgumentError
 from ..hardware.charging import charges
 from ..networks.degree import SCALE
-from ..networks.memory import KIB, memory_of
+from ..networks.memory import KIB, OWN, memory_of
 from ..networks.operations import charged
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
@@ -33,7 +33,16 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["COUNTED", "BlockProblem", "compile_blocks", "facts_at", "peaks_of", "weights_of"]
+__all__ = [
+    "COUNTED",
+    "BlockProblem",
+    "compile_blocks",
+    "facts_at",
+    "features_of",
+    "peaks_of",
+    "sums_of",
+    "weights_of",
+]
 
 # What is counted of a block in context whatever the target; all but the last are sums.
 COUNTED = (
@@ -197,6 +206,47 @@ def charges_of(space: BlockSpace, target: Target) -> Floats:
     return result
 
 
+def sums_of(space: BlockSpace, values: Floats, rows: Any) -> Floats:
+    """Return sums over the blocks of many networks, shape (n, numbers).
+
+    Parameters
+    ----------
+    values : array, shape (contexts, numbers)
+    rows : int array, shape (n, variables)
+        Rows of choice indices.
+    """
+    recipe = recipe_of(space)
+    variants, places = space.numbering.places_of(rows)
+    found = np.zeros((len(variants), values.shape[1]))
+    for variant in np.unique(variants).tolist():
+        some = np.flatnonzero(variants == variant)
+        for place in range(len(recipe.cells[variant])):
+            own = rows_of_cell(recipe, variant, place, values, None, "features")
+            found[some] += own[places[some, place]]
+    return found
+
+
+def features_of(space: BlockSpace, target: Target, models: Sequence[Any], count: int) -> Floats:
+    """Return what a kind of target counts of each context, shape (contexts, count).
+
+    models: (feature -> column, model) of each of the models that count some features.
+    """
+    from ..hardware.costing import family_and_charged
+
+    found = np.zeros((len(recipe_of(space).contexts), count))
+    for number, one in enumerate(recipe_of(space).contexts):
+        _, counted = family_and_charged(one.network(space.bits), target)
+        operations = [op for row in counted.rows[one.first :] for op in row]
+        for chosen, model in models:
+            charged_ = np.array(model.charge(operations), np.float64)
+            if not len(charged_):
+                continue
+            sums = charged_.sum(axis=0)
+            for feature, column in chosen.items():
+                found[number, feature] = sums[column]
+    return found
+
+
 # What is counted whatever the target
 
 
@@ -219,9 +269,7 @@ def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False
     found: Floats | None = kept.get(key)
     if found is None:
         values = counted_of(space, int8)
-        found = kept[key] = rows_of_cell(
-            recipe, variant, place, values, AT["peak_bytes"], "counts"
-        )
+        found = kept[key] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"], "counts")
     return found
 
 
@@ -243,8 +291,10 @@ def _counted(context: Context, bits: int, int8: bool) -> list[float]:
     )
     terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
-    channels, height, width = net.input_shape  # of these two: it is there all the time
+    channels, height, width = net.input_shape
     image = channels * height * width * net.input_bits / 8.0
+    if net.input_bits == OWN:  # it is a value as any other, and gone where it was read
+        image = 0.0
     peak = max(memory.by_row[first:]) - image / KIB
     return [
         *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
@@ -288,8 +338,10 @@ def scores_of(score: TopologyScore, counted: Floats) -> Floats:
 
 
 def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
-    """Return what the network's input takes: it is there all the time."""
+    """Return what the network's input takes where it is there all the time, and else 0."""
     bits = 8 if int8 and space.bits == 32 else space.bits
+    if bits == OWN:
+        return 0.0
     numbers = bits / 8.0
     for side in space.numbering.layouts[variant].shape:
         numbers *= side

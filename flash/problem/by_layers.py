@@ -62,7 +62,7 @@ def tables_of(
     if terms is not None:
         links["logs"] = tuple(terms[1:3])
     asked: Any = {k: one for k, one in columns.items() if wanted >> k & 1}
-    return base.with_columns(asked, target.table.constants(), links)
+    return base.with_columns(asked, links)
 
 
 def _columns(space: SearchSpace, target: Target) -> Columns:
@@ -100,6 +100,8 @@ class Making:
         self.lacking: list[Layer] = []
         self.family = space.family
         self.space = space
+        beside = table.constants()
+        self.beside = [beside.get(table.column(metric), 0.0) for metric in table.metrics]
 
     def columns(self) -> Columns:
         """Return the columns: for each variant, for each cell, a number for each row."""
@@ -154,8 +156,8 @@ class Making:
         else:
             rows = probe.additions(depths, skips[w], expansions, kernels)
         ends = np.zeros(len(rows))
-        if c == 0:
-            ends += probe.stem()
+        if c == 0:  # which every network has once: what it costs beside its layers too
+            ends += probe.stem() + self.beside
         if last:
             ends += probe.head()
         return rows + ends[:, None, None, None, None]

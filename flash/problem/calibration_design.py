@@ -17,6 +17,7 @@ from .compiling import as_space
 
 if TYPE_CHECKING:
     import os
+    from typing import Any
 
     from ..hardware._fitting import Array
     from ..hardware.target import Target
@@ -72,6 +73,11 @@ def calibration_design(
     Plan. Inference 26, 1990).
     """
     found, model = as_space(space), as_target(target)
+    if model.table is not None:
+        raise ArgumentError(
+            f"target must have coefficients to fit, got {model.name!r}, which charges layers one "
+            "by one: space.sample() draws networks for Target.fitted"
+        )
     n = integer("n", n, 1, MOST)
     indices = [int(index) for index in found.sample_indices(max(POOL, 2 * n), seed)]
     if len(indices) <= n:
@@ -102,12 +108,15 @@ def _shares_on_tiles(space: SearchSpace, target: Target, indices: list[int]) -> 
 def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Array, Array]:
     """Return each network's shares of latency by term, and the logarithm of its latency."""
     kind = KINDS[target.kind]
-    placed = [rows_of(space, row_at(space, index)) for index in indices]
-    features = np.zeros((len(indices), len(kind.FEATURES)))
-    for chosen, model in unit_models(target.kind, target.array):
-        sums = np.array([totals_of(space.core_plan, model, *place)[0] for place in placed])
-        for feature, column in chosen.items():
-            features[:, feature] = sums[:, column] * UNIT
+    if space.numbering is not None:
+        features = _features_of_blocks(space, target, indices)
+    else:
+        placed = [rows_of(space, row_at(space, index)) for index in indices]
+        features = np.zeros((len(indices), len(kind.FEATURES)))
+        for chosen, model in unit_models(target.kind, target.array):
+            sums = np.array([totals_of(space.core_plan, model, *place)[0] for place in placed])
+            for feature, column in chosen.items():
+                features[:, feature] = sums[:, column] * UNIT
     family = space.family
     found = terms(target, family, "latency_ms", features)
     table = target.coefficients[target.set_for(family)]
@@ -121,6 +130,16 @@ def _shares(space: SearchSpace, target: Target, indices: list[int]) -> tuple[Arr
     unknown = (known == 0) & (scale > 0)
     share[:, unknown] = found.columns[:, unknown] / scale[unknown] * 1e-2 * predicted.mean()
     return share / predicted[:, None], np.log(predicted)
+
+
+def _features_of_blocks(space: Any, target: Target, indices: list[int]) -> Array:
+    """Return what a kind of target counts of networks of a `BlockSpace`."""
+    from .blocks import features_of, sums_of
+
+    models = list(unit_models(target.kind, target.array))
+    values = features_of(space, target, models, len(KINDS[target.kind].FEATURES))
+    rows = np.array([row_at(space, index) for index in indices], dtype=np.int64)
+    return sums_of(space, values, rows) * UNIT
 
 
 def pick(share: Array, size: Array, n: int) -> list[int]:

@@ -73,6 +73,8 @@ class Part(Record):
 def parts_of(space: SearchSpace, target: Target) -> tuple[Part, ...]:
     """Return the parts of a space by tile."""
     if space.numbering is not None:
+        from ..hardware.tiles import refuse_several
+
         refuse_several(target, "for a space of blocks")
     kept = space.__dict__.get("_by_tile")
     if kept is None:

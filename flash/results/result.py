@@ -324,15 +324,25 @@ class SearchResult(Record, Generic[N]):
 
         return cls.from_dict(parsed(source, "the result file"), space)
 
-    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+    def to_torch(
+        self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
+    ) -> torch.nn.Module:
         """Return the network found as a torch module: see `Architecture.to_torch`.
+
+        With `weights`, a file that `flash.train` kept, it is the trained one.
 
         Raises
         ------
         ArgumentError
             If no network was found.
         """
-        return self._found("to_torch()").to_torch(seed=seed)
+        found = self._found("to_torch()")
+        module = found.to_torch(seed=seed)
+        if weights is not None:
+            from ..networks.weights import load_weights
+
+            load_weights(module, weights)
+        return module
 
     def to_onnx(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the network found as an ONNX file: see `Architecture.to_onnx`, for options too.
@@ -342,6 +352,8 @@ class SearchResult(Record, Generic[N]):
         ArgumentError
             If no network was found.
         """
+        if options.get("weights") is not None and options.get("module") is None:
+            options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
     def _found(self, what: str) -> Architecture | CellNetwork:
@@ -368,6 +380,8 @@ class SearchResult(Record, Generic[N]):
         pyplot = require("plot()", "plot", "matplotlib.pyplot")
         if self.architecture is None:
             raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
+        if hasattr(self.architecture, "blocks") and hasattr(self.architecture, "space"):
+            return _plot_blocks(self, pyplot)
         if not hasattr(self.architecture, "cells"):
             raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
         from .screen import used_percent
@@ -390,6 +404,32 @@ class SearchResult(Record, Generic[N]):
         right.bar([], [], color="tab:orange", label="depth")
         right.legend()
         return figure
+
+
+def _plot_blocks(result: SearchResult[Any], pyplot: Any) -> Figure:
+    """Draw how much of each budget is used, and the channels and MACs of each block."""
+    from .screen import used_percent
+
+    net: Any = result.architecture
+    figure: Figure
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    figure.suptitle(f"{result.space.family} on {result.target}: {result.status}")
+    used = used_percent(result)
+    left.barh([label for label, _ in used], [percent for _, percent in used], color="tab:blue")
+    left.axvline(100, color="tab:red")
+    left.invert_yaxis()
+    left.set(xlabel="budget used [%]", xlim=(0, 110))
+    blocks = [one for _, one in net.named()]
+    places = range(1, len(blocks) + 1)
+    right.bar([p - 0.2 for p in places], [one.out_channels for one in blocks], 0.4)
+    right.set(xlabel="block", ylabel="channels")
+    macs = right.twinx()
+    millions = [one.network.macs / 1e6 for one in blocks]
+    macs.bar([p + 0.2 for p in places], millions, 0.4, color="tab:orange")
+    macs.set_ylabel("MACs [million]")
+    right.bar([], [], color="tab:orange", label="MACs")
+    right.legend()
+    return figure
 
 
 def result_at(

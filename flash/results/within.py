@@ -22,7 +22,8 @@ __all__ = ["agree_within"]
 CLOSE = 1e-9  # relative: sums in another order
 AT = "__at__"
 COST = re.compile(rf"({'|'.join(COSTS)})@([A-Za-z_]\w*)")
-ALIKE = ("space", "target", "budgets", "where", "objective_name", "int8")  # of all networks of one search
+# of all networks of one search
+ALIKE = ("space", "target", "budgets", "where", "objective_name", "int8")
 
 
 def agree_within(where: str, result: SearchResult[Any]) -> None:

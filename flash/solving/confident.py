@@ -21,6 +21,7 @@ from ..networks.operations import charged
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import limits_on
 from ..results.result import ended, no_result, result_at, verdict
+from ..spaces.values import sizes_of
 from ..spaces.index import row_of
 
 TYPE_CHECKING = False
@@ -168,7 +169,7 @@ class Confident:
         target, space = self.device.target, self.space
         family = space.family
         unseen = unseen_features(target, family)
-        area = area_of_all(target, family, charged(found.net.network()), len(space.resolution))
+        area = area_of_all(target, family, charged(found.net.network()), sizes_of(space))
         if unseen and self._least(unseen) > 0.0:
             return [(area + 1.0, ())]
         if not unseen or self._unused() is None:

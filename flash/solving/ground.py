@@ -135,6 +135,9 @@ class TableGround(Ground):
         self.lengths: NDArray[np.int64] = np.array(space.lengths, dtype=np.int64)
         self.distinct: int = space.size
         self._group(space.groups)
+        if space.numbering is not None:
+            self._counts = np.ones(1)
+            return
         each = space.variables_per_cell
         self._used = np.array([GLOBALS + int(cells) * each for cells in space.cells])
         # a place is linear in the choices: of each choice's first step it is the matrix of the map
@@ -144,6 +147,8 @@ class TableGround(Ground):
         self._counts = np.array(blocks) / sum(blocks)
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self.space.numbering is not None:
+            return np.array(batch.evaluate(self.problem.tables, *places_of(self.space, rows)))
         places = (rows @ self._weights).astype(np.int32)
         variants: Any = np.ascontiguousarray(places[:, 0])
         cells: Any = np.ascontiguousarray(places[:, 1:])
@@ -151,6 +156,10 @@ class TableGround(Ground):
 
     def places(self, row: Sequence[int]) -> list[int]:
         """Return (variant, table row of each of its cells) of a row."""
+        if self.space.numbering is not None:
+            variants, own = places_of(self.space, np.array([row], np.int64))
+            variant = int(variants[0])
+            return [variant, *own[0, : self.problem.layout[variant]].tolist()]
         found = np.array(row, dtype=np.int64) @ self._weights
         return [int(v) for v in found[: 1 + int(self.space.cells[row[COUNT]])]]
 
@@ -158,6 +167,8 @@ class TableGround(Ground):
         return self.problem.facts(*rows_of(self.space, row))
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.space.numbering is not None:
+            return self.space.numbering.canonical(rows)
         if len(self._used) == 1:
             return rows
         surplus = np.arange(rows.shape[1]) >= self._used[rows[:, COUNT]][:, None]
@@ -165,6 +176,8 @@ class TableGround(Ground):
         return kept
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        if self.space.numbering is not None:
+            return self.space.numbering.draw(rng, n)
         rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
         if len(self._counts) > 1:
             rows[:, COUNT] = rng.choice(len(self._counts), size=n, p=self._counts)

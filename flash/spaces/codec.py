@@ -55,6 +55,12 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
     """
     import numpy as np
 
+    if space.numbering is not None:
+        from .values import columns_of_blocks
+
+        places = space.numbering.places_of(np.asarray(x, np.int64))
+        told = columns_of_blocks(space, *places, space.variables)
+        return {name: column.tolist() for name, column in told.items()}
     each, found = space.variables_per_cell, {}
     for cell in range(len(space.cell_choices)):
         start = GLOBALS + cell * each

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
     from .space import SearchSpace
 
-__all__ = ["columns_of", "columns_of_blocks", "told_at", "values_at"]
+__all__ = ["columns_of", "columns_of_blocks", "sizes_of", "told_at", "values_at"]
 
 
 def values_at(space: SearchSpace, row: Sequence[int]) -> list[float | None]:
     """Return what each of `space.variables` is in a network; None of cells that it has not.
 
-    Skips are those that its cell has: at most what its width allows.
+    Skips are those that its cell has: at most what its width allows. Blocks are texts.
     """
+    if space.numbering is not None:
+        told = told_at(space, row)
+        return [None if one != one or one == "" else one for one in map(told.get, space.variables)]
     size = int(space.resolution[row[RESOLUTION]])
     found: list[float | None] = [space.factors[row[FACTOR]], int(space.cells[row[COUNT]]), size]
     each, free = space.variables_per_cell, space.widths is not None
@@ -115,7 +118,9 @@ def columns_of_blocks(
                 continue
             if column is None:
                 missing: Any = "" if own.dtype.kind == "U" else float("nan")
-                column = np.full(len(variants), missing, own.dtype if own.dtype.kind == "U" else float)
+                column = np.full(
+                    len(variants), missing, own.dtype if own.dtype.kind == "U" else float
+                )
             if own.dtype.kind == "U" and own.dtype.itemsize > column.dtype.itemsize:
                 column = column.astype(own.dtype)
             column[some] = own
@@ -134,3 +139,8 @@ def told_at(space: Any, row: Sequence[int]) -> dict[str, Any]:
         space, np.array([variant]), np.array([rows]), tuple(space.numbering.told)
     )
     return {name: column.tolist()[0] for name, column in columns.items()}
+
+
+def sizes_of(space: Any) -> int:
+    """Return how many sizes of input a space has."""
+    return len(space.resolution if space.numbering is None else space.inputs)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..spaces.space import SearchSpace
-    from ..training.data import Dataset, Images, Pair
+    from ..training.data import Dataset, Pair
+    from ..training.images import Data
     from .drawing import Pools
     from .scoring import Supernet
 
@@ -125,8 +126,11 @@ def train_supernet(
     if backbone.num_classes < images.classes:
         raise ArgumentError(
             f"space must have num_classes of at least the {images.classes} classes of the "
-            f"dataset, got {backbone.num_classes}"
+            f"dataset, got {backbone.num_classes}: say num_classes={images.classes} with the space"
         )
+    why = images.unfit((3, backbone.resolution, backbone.resolution))
+    if why is not None:
+        raise ArgumentError(f"dataset must fit the networks, it has {why}")
     drawing = Draw(found, backbone, pools)
     check_memory(backbone, plan_.batch_size, sampling, place)
     facts: dict[str, Any] = {
@@ -157,7 +161,7 @@ def train_supernet(
     return supernet
 
 
-def as_supernet_space(space: Any, images: Images) -> SearchSpace | BypassSpace:
+def as_supernet_space(space: Any, images: Data) -> SearchSpace | BypassSpace:
     """Return the space that a supernet is for, from what users pass."""
     from ..networks.architecture import FAMILIES
     from ..problem.compiling import as_space
@@ -178,7 +182,7 @@ def _recipe(
     given: Recipe | Mapping[str, Any] | None,
     epochs: int | None,
     batch_size: int | None,
-    images: Images,
+    images: Data,
 ) -> Recipe:
     from ..training.preparing import recipe_of
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..networks.architecture import Architecture
     from ..spaces.backbones import Backbone
     from ..spaces.space import SearchSpace
-    from ..training.data import Dataset, Images, Pair
+    from ..training.data import Dataset, Pair
+    from ..training.images import Data
     from .modules import SupernetModule
 
     # An architecture of the families; a flat index, a name, or a row of choice indices.
@@ -57,16 +58,16 @@ class Supernet:
     def __init__(
         self,
         space: SearchSpace | BypassSpace,
-        images: Images,
+        images: Data,
         folder: str,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
         import torch
 
+        from ..training.feeding import local, on_device
         from ..training.loop import layout_of
-        from ..training.preparing import statistics_of
-        from ..training.worker import scaled
+        from ..training.running import MEMORY_GIB
         from .modules import build_module
 
         self.space, self.folder, self.device, self.seed = space, folder, device, seed
@@ -76,16 +77,9 @@ class Supernet:
         layout: Any = {"memory_format": layout_of(place)}
         self.module.to(place, **layout)
         self.images = images
-        common: dict[str, Any] = statistics_of(images)
         side = self.backbone.resolution
-        self.data: dict[str, Any] = {
-            name: torch.from_numpy(
-                scaled(getattr(images, name), side, common)
-                if name.endswith("x")
-                else getattr(images, name)
-            ).to(place)
-            for name in ("train_x", "train_y", "test_x", "test_y")
-        }
+        data, _ = local(images, (3, side, side), int(MEMORY_GIB * (1 << 30)))
+        self.data: dict[str, Any] = on_device(data, place)
         self.train_loss: float = float("nan")
         self.seconds: float = 0.0
 
@@ -247,7 +241,9 @@ class Supernet:
         from ..training.loop import Recipe, judge
 
         recipe = Recipe(precision="float32")
-        x, y = self.data["test_x"][:images], self.data["test_y"][:images]
+        x, y = self.data["test_x"], self.data["test_y"][:images]
+        if images is not None:
+            x = x[:images]
         found = []
         with one_thread(torch, self.device):
             given = self.data["train_x"][:calibration]

@@ -93,9 +93,7 @@ class Chunk:
         weights = name == "weights_kib"
         if weights and not self.job.in_bytes:
             return self.metrics[Metric.PARAMS] / PER_KIB
-        parts, join = (
-            (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)
-        )
+        parts, join = (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)
         found: Any = np.empty(len(self.index))
         for variant in np.unique(self.variants).tolist():
             some = self.variants == variant

@@ -259,6 +259,11 @@ def sweep(
     started = perf_counter()
     space = as_space(space)
     target = as_target(target)
+    if target.table is not None and not target.table.written:
+        raise ArgumentError(
+            f"target must be one that can be written down, as the plan of a sweep is, got "
+            f"{target.name!r}, a Python function; Target.from_layer_table takes its answers as rows"
+        )
     predictor = as_predictor(predictor, space.family)
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
     budgets, limits, _ = read_budgets(costs, min_accuracy, target, predictor is not None)

@@ -1,21 +1,28 @@
 """Labelled images from what users pass, checked before anything is trained.
 
-Images of any layout become arrays of n x channels x height x width, uint8 or float32, with one
-channel or three; what an array of floats holds is kept as it is, since training normalises it.
+Arrays of any layout become n x channels x height x width, uint8 or float32 (what an array of floats
+holds is kept as it is, since training normalises it). Folders and tables of paths become lists of
+files, each of which was decoded once: see `images` for both, `pixels` for how a file is read.
 """
 
 from __future__ import annotations
 
-from ..base.checks import choice, known_keys, number, shown
-from ..base.record import Record
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
+import os
+
+from ..base.checks import hint, known_keys, number, path_of, shown
+from ..errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
+from .images import ImageFiles, Images
+from .labels import as_classes, label_array
+from .listing import listed
+from .pixels import in_mode, probed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from typing import Any, Protocol, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
+
+    from .images import Data
 
     Array: TypeAlias = NDArray[Any]
 
@@ -24,58 +31,23 @@ if TYPE_CHECKING:
 
         def __getitem__(self, index: Any, /) -> Any: ...
 
-    Pair: TypeAlias = "tuple[ArrayLike, ArrayLike] | Items"
-    Dataset: TypeAlias = "str | os.PathLike[str] | Pair"
+    Path: TypeAlias = "str | os.PathLike[str]"
+    Pair: TypeAlias = "Path | tuple[ArrayLike, ArrayLike] | Items"
+    Dataset: TypeAlias = "Pair | tuple[Pair, Pair]"
 
-__all__ = ["DATASETS", "Images", "read"]
+__all__ = ["DATASETS", "ImageFiles", "Images", "read"]
 
 DATASETS = ("digits",)
+TABLES = (".csv", ".jsonl")
 _FILE_KEYS = ("images", "labels", "test_images", "test_labels")
+_ACCEPTED = (
+    "'digits', a folder of images by class, a .csv, .jsonl or .npz file, a pair (images, labels), "
+    "a torch dataset, or a pair (train, test) of such"
+)
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-class Images(Record):
-    """Images to train on and images to judge by.
-
-    Parameters
-    ----------
-    train_x, test_x : array of shape (n, channels, side, side)
-        uint8 or float32, channels 1 or 3.
-    train_y, test_y : array of shape (n,)
-        int64, 0 to classes - 1.
-    classes : int
-    name : str
-        What the data are called in a record.
-    augment : str
-        What may be done to its images in training, where the caller says nothing.
-    """
-
-    train_x: Array
-    train_y: Array
-    test_x: Array
-    test_y: Array
-    classes: int
-    name: str
-    augment: str
-
-    @property
-    def side(self) -> int:
-        """Height and width of the images in pixels."""
-        return int(self.train_x.shape[2])
-
-    def fingerprint(self) -> str:
-        """Return a hash of all images and labels: 16 hexadecimal digits."""
-        import hashlib
-
-        import numpy as np
-
-        digest = hashlib.sha256()
-        for array in (self.train_x, self.train_y, self.test_x, self.test_y):
-            digest.update(f"{array.shape}{array.dtype.str}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()[:16]
-
-
-def read(dataset: object, test: object, test_fraction: float, seed: int) -> Images:
+def read(dataset: object, test: object, test_fraction: float, seed: int) -> Data:
     """Return the images of a dataset, split where no test images are given.
 
     Parameters
@@ -90,46 +62,153 @@ def read(dataset: object, test: object, test_fraction: float, seed: int) -> Imag
     ArgumentError, ArgumentTypeError, FormatError
         If there are no images to train on and judge by; the message says what is wrong.
     """
+    test_fraction = float(number("test_fraction", test_fraction, above=0.0, high=0.9))
+    if _is_two(dataset):
+        if test is not None:
+            raise ArgumentError("test must not be given: dataset is a pair (train, test)")
+        dataset, test = dataset  # type: ignore[misc]
+    found = _opened("dataset", dataset)
+    judged = None if test is None else _opened("test", test)
+    if judged is not None:
+        if found.judged is not None:
+            raise ArgumentError(f"test must not be given: {found.path} holds test images")
+        if judged.judged is not None:
+            raise ArgumentError(
+                f"test must be one set of images, {judged.path} holds some to train on and others "
+                "to judge by"
+            )
+        if (found.files is None) != (judged.files is None):
+            raise ArgumentError(
+                "dataset and test must both be of image files, or both of arrays, got "
+                f"{shown(dataset)} and {shown(test)}"
+            )
+    if found.files is not None:
+        return _from_files(found, judged, test_fraction, seed)
+    return _from_arrays(found, judged.pair if judged is not None else None, test_fraction, seed)
+
+
+class _Opened:
+    """What one argument holds: arrays with labels, or lists of files with labels."""
+
+    def __init__(
+        self,
+        *,
+        pair: Any = None,
+        files: list[tuple[str, str]] | None = None,
+        judged: Any = None,
+        name: str = "arrays",
+        path: str = "",
+        augment: str = "flip-shift",
+    ) -> None:
+        self.pair, self.files, self.judged = pair, files, judged
+        self.name, self.path, self.augment = name, path, augment
+
+
+def _is_two(given: object) -> bool:
+    """Return whether it is a pair (train, test) rather than a pair (images, labels)."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        return False
+    return all(_is_set(one) for one in given)
+
+
+def _is_set(given: Any) -> bool:
+    if isinstance(given, (str, os.PathLike)):
+        return True
+    if isinstance(given, (tuple, list)):
+        return len(given) == 2 and len(getattr(given[0], "shape", ())) > 2
+    arrays = hasattr(given, "__array__") or hasattr(given, "detach")
+    return hasattr(given, "__getitem__") and hasattr(given, "__len__") and not arrays
+
+
+def _opened(what: str, given: Any) -> _Opened:
+    if isinstance(given, (str, os.PathLike)):
+        return _at_path(what, path_of(what, given))
+    name = "arrays" if isinstance(given, (tuple, list)) else type(given).__name__
+    return _Opened(pair=_pair(what, given), name=name)
+
+
+def _at_path(what: str, path: str) -> _Opened:
+    if path in DATASETS:  # a mirrored 2 is no digit
+        return _Opened(pair=_pair(what, _digits()), name=path, augment="shift")
+    name = os.path.normpath(path).replace("\\", "/").rsplit("/", 1)[-1]
+    if path.lower().endswith(".npz"):
+        pair, test = _file(path)
+        judged = None if test is None else _pair("test", test)
+        return _Opened(pair=_pair(what, pair), judged=judged, name=name, path=path)
+    if os.path.isdir(path) or path.lower().endswith(TABLES):
+        found = listed(what, path, name)
+        return _Opened(files=found.train, judged=found.test, name=name, path=path)
+    if os.path.exists(path):
+        raise ArgumentError(f"{what} must be {_ACCEPTED}, got the file {path!r}")
+    if os.sep in path or "/" in path:
+        raise FileNotFoundError(2, f"{what}: no such folder or file", path)
+    raise ArgumentError(
+        f"{what} must be {_ACCEPTED}, got {path!r}, which is not there{hint(path, DATASETS)}"
+    )
+
+
+# Files
+
+
+def _from_files(
+    found: _Opened, given: _Opened | None, test_fraction: float, seed: int
+) -> ImageFiles:
     import numpy as np
 
-    test_fraction = float(number("test_fraction", test_fraction, above=0.0, high=0.9))
-    name, augment = "arrays", "flip-shift"
-    if isinstance(dataset, str) and not dataset.endswith(".npz"):
-        choice("dataset", dataset, DATASETS, " or the path of an .npz file")
-        name, augment = dataset, "shift"  # a mirrored 2 is no digit
-        dataset = _digits()
-    elif isinstance(dataset, str) or hasattr(dataset, "__fspath__"):
-        name = str(dataset)
-        dataset, inside = _file(name)
-        if inside is not None and test is not None:
-            raise ArgumentError(f"test must not be given: {name} holds test images")
-        test = test if inside is None else inside
-        name = name.replace("\\", "/").rsplit("/", 1)[-1]
-    elif not isinstance(dataset, (tuple, list)):
-        name = type(dataset).__name__
-    x, y = _pair("dataset", dataset)
-    classes = _classes("dataset", y)
-    if test is not None:
-        test_x, test_y = _pair("test", test)
-        if test_x.shape[1:] != x.shape[1:] or test_x.dtype != x.dtype:
-            raise ArgumentError(
-                f"test must have images like those of dataset, {x.shape[1:]} of {x.dtype}, "
-                f"got {test_x.shape[1:]} of {test_x.dtype}"
-            )
-        if int(test_y.max()) >= classes:
-            raise ArgumentError(
-                f"test must have labels of the {classes} classes of dataset, "
-                f"got label {int(test_y.max())}"
-            )
-        return Images(x, y, test_x, test_y, classes, name, augment)
-    judged = _held_out(y, classes, test_fraction, seed)
+    own = found.files or []
+    other = given.files if given is not None else found.judged
+    labels = np.array([label for _, label in own])
+    judged = None if other is None else np.array([label for _, label in other])
+    y, test_y, classes, names = as_classes("dataset", labels, judged)
+    train = [path for path, _ in own]
+    if test_y is None:
+        kept, rows = _split(y, classes, test_fraction, seed)
+        test = [train[row] for row in rows]
+        train = [train[row] for row in kept]
+        y, test_y = y[kept], y[rows]
+    else:
+        test = [path for path, _ in other or ()]
+    probes = probed([*train, *test])
+    return ImageFiles(
+        tuple(train), y, tuple(test), test_y, classes, found.name, found.augment,
+        tuple(names or ()), tuple(probes),
+    )  # fmt: skip
+
+
+# Arrays
+
+
+def _from_arrays(found: _Opened, test: Any, test_fraction: float, seed: int) -> Images:
+    x, labels = found.pair
+    if test is None:
+        test = found.judged
+    if test is None:
+        y, _, classes, names = as_classes("dataset", labels, None)
+        kept, rows = _split(y, classes, test_fraction, seed)
+        return Images(x[kept], y[kept], x[rows], y[rows], classes, found.name, found.augment, names)
+    test_x, judged = test
+    if test_x.shape[1:] != x.shape[1:] or test_x.dtype != x.dtype:
+        raise ArgumentError(
+            f"test must have images like those of dataset, {x.shape[1:]} of {x.dtype}, "
+            f"got {test_x.shape[1:]} of {test_x.dtype}"
+        )
+    y, test_y, classes, names = as_classes("dataset", labels, judged)
+    test_labels: Any = test_y
+    return Images(x, y, test_x, test_labels, classes, found.name, found.augment, names)
+
+
+def _split(y: Array, classes: int, fraction: float, seed: int) -> tuple[Array, Array]:
+    """Return (rows to train on, rows to judge by): the same share of every class."""
+    import numpy as np
+
+    judged = _held_out(y, classes, fraction, seed)
     kept = np.setdiff1d(np.arange(len(y)), judged)
     if not len(judged) or len(np.unique(y[kept])) < classes:
         raise ArgumentError(
-            f"dataset is too small to hold out {test_fraction:g} of every class: "
+            f"dataset is too small to hold out {fraction:g} of every class: "
             f"{len(y)} images of {classes} classes; pass test images of its own"
         )
-    return Images(x[kept], y[kept], x[judged], y[judged], classes, name, augment)
+    return kept, judged
 
 
 def _held_out(y: Array, classes: int, fraction: float, seed: int) -> Array:
@@ -181,14 +260,13 @@ def _pair(what: str, given: Any) -> tuple[Array, Array]:
     if isinstance(given, (tuple, list)):
         if len(given) != 2:
             raise ArgumentError(
-                f"{what} must be a pair (images, labels), a torch dataset, an .npz file or "
-                f"'digits', got {len(given)} things; test images are given as test"
+                f"{what} must be {_ACCEPTED}, got {len(given)} things; test images are given as "
+                "test"
             )
         return _checked(what, _array(given[0]), _array(given[1]))
     if not hasattr(given, "__getitem__") and not hasattr(given, "__iter__"):
         raise ArgumentTypeError(
-            f"{what} must be a pair (images, labels), a torch dataset, an .npz file or 'digits', "
-            f"got {shown(given)} ({type(given).__name__})"
+            f"{what} must be {_ACCEPTED}, got {shown(given)} ({type(given).__name__})"
         )
     return _checked(what, *_items(what, given))
 
@@ -197,32 +275,70 @@ def _items(what: str, dataset: Any) -> tuple[Array, Array]:
     """Read each (image, label) of a torch dataset once."""
     import numpy as np
 
-    indexed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-    items = (dataset[number_] for number_ in range(len(dataset))) if indexed else iter(dataset)
-    images: list[Array] = []
-    labels: list[int] = []
-    for item in items:
+    images: list[Any] = []
+    labels: list[Any] = []
+    for at, item in enumerate(_each(what, dataset)):
         if not isinstance(item, (tuple, list)) or len(item) < 2:
             raise ArgumentTypeError(
-                f"{what} must give (image, label), got {shown(type(item).__name__)} as item "
-                f"{len(images)}"
+                f"{what} must give (image, label), got {shown(type(item).__name__)} as item {at}"
             )
-        image, label = _array(item[0]), _array(item[1])
-        if images and image.shape != images[0].shape:
+        image = item[0] if hasattr(item[0], "getbands") else _array(item[0])
+        size, first = _size_of(image), _size_of(images[0]) if images else None
+        if first is not None and size != first:
             raise ArgumentError(
-                f"{what} must give images of one size, got {images[0].shape} first and "
-                f"{image.shape} as item {len(images)}"
-            )
-        if label.size != 1 or label.dtype.kind not in "iub":
-            raise ArgumentTypeError(
-                f"{what} must give a whole number as label, got {shown(item[1])} as item "
-                f"{len(labels)}"
+                f"{what} must give images of one size, got {first} first and {size} as item {at}; "
+                "resize them in the dataset's transform, or pass the folder or the list of the "
+                "files instead"
             )
         images.append(image)
-        labels.append(int(label.reshape(())))
+        labels.append(_label(what, item[1], at))
     if not images:
         raise ArgumentError(f"{what} must have images, got none")
-    return np.stack(images), np.array(labels, dtype=np.int64)
+    if isinstance(images[0], np.ndarray):
+        return np.stack(images), np.array(labels)
+    try:
+        grey = all(image.mode in GREY for image in images)
+        return (
+            np.stack([np.asarray(in_mode(image, "L" if grey else "RGB")) for image in images]),
+            np.array(labels),
+        )
+    except ValueError as error:
+        raise ArgumentError(f"{what} has an image that cannot be read: {error}") from None
+
+
+def _each(what: str, dataset: Any) -> Any:
+    """Yield the items of a dataset; what it raises says which item it was."""
+    at = 0
+    indexed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    try:
+        items = (dataset[one] for one in range(len(dataset))) if indexed else iter(dataset)
+        for item in items:
+            yield item
+            at += 1
+    except FlashError:
+        raise
+    except Exception as error:  # whatever a user's dataset raises
+        raise ArgumentError(
+            f"{what} cannot be read: item {at} raises {type(error).__name__}: {error}"
+        ) from error
+
+
+def _size_of(image: Any) -> tuple[Any, ...]:
+    """Return the shape of an array, or kind and size of a Pillow image."""
+    if hasattr(image, "getbands"):
+        return ("PIL", image.size[1], image.size[0])
+    return tuple(image.shape)
+
+
+def _label(what: str, given: Any, at: int) -> int | str:
+    if isinstance(given, str):
+        return given
+    label = _array(given)
+    if label.size != 1 or label.dtype.kind not in "iubU":
+        raise ArgumentTypeError(
+            f"{what} must give a whole number or a text as label, got {shown(given)} as item {at}"
+        )
+    return str(label.reshape(())) if label.dtype.kind == "U" else int(label.reshape(()))
 
 
 def _array(given: Any) -> Array:
@@ -236,18 +352,19 @@ def _array(given: Any) -> Array:
         raise ArgumentTypeError(f"images and labels must be arrays: {error}") from None
 
 
-def _checked(what: str, x: Array, y: Array) -> tuple[Array, Array]:
-    """Return images as n x channels x side x side and labels as int64."""
+def _checked(what: str, x: Array, labels: Array) -> tuple[Array, Array]:
+    """Return images as n x channels x height x width, and labels as int64 or text."""
     import numpy as np
 
+    shape = x.shape
     if x.ndim == 3:
         x = x[:, None]
-    elif x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+    elif x.ndim == 4 and not _channels_first(x.shape):
         x = x.transpose(0, 3, 1, 2)
-    if x.ndim != 4 or x.shape[1] not in (1, 3) or x.shape[2] != x.shape[3] or x.shape[2] < 1:
+    if x.ndim != 4 or min(x.shape[1:]) < 1:
         raise ArgumentError(
-            f"{what} must have square images of one or three channels, (n, channels, side, side), "
-            f"(n, side, side, channels) or (n, side, side), got an array of shape {x.shape}"
+            f"{what} must have images of shape (n, channels, height, width), "
+            f"(n, height, width, channels) or (n, height, width), got an array of shape {shape}"
         )
     if x.dtype.kind not in "iufb":
         raise ArgumentTypeError(f"{what} must have images of numbers, got {x.dtype}")
@@ -258,28 +375,17 @@ def _checked(what: str, x: Array, y: Array) -> tuple[Array, Array]:
             raise ArgumentError(
                 f"{what} must have finite images, got NaN or infinity in image {bad}"
             )
-    if y.ndim != 1 or len(y) != len(x):
-        raise ArgumentError(
-            f"{what} must have one label per image, got {len(x)} images and labels of shape "
-            f"{y.shape}"
-        )
-    if y.dtype.kind not in "iu":
-        raise ArgumentTypeError(f"{what} must have whole numbers as labels, got {y.dtype}")
+    y = label_array(what, labels, len(x))
     if not len(y):
         raise ArgumentError(f"{what} must have images, got none")
-    return np.ascontiguousarray(x), y.astype(np.int64)
+    return np.ascontiguousarray(x), y
 
 
-def _classes(what: str, y: Array) -> int:
-    """Return the number of classes of labels 0, 1, ..., all of which occur."""
-    import numpy as np
-
-    present = np.unique(y)
-    if len(present) < 2:
-        raise ArgumentError(f"{what} must have at least two classes, got label {present[0]} only")
-    if present[0] != 0 or present[-1] != len(present) - 1:
-        raise ArgumentError(
-            f"{what} must have labels 0 to classes - 1, each of them, got {len(present)} labels "
-            f"from {present[0]} to {present[-1]}"
-        )
-    return len(present)
+def _channels_first(shape: tuple[int, ...]) -> bool:
+    """Return whether channels are the second axis: 1 or 3 of them, else 2 or 4, else the fewest."""
+    for usual in ((1, 3), (2, 4)):
+        if shape[1] in usual:
+            return True
+        if shape[3] in usual:
+            return False
+    return shape[1] <= shape[3]

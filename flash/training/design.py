@@ -4,8 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..networks.architecture import Architecture
-    from ..spaces.space import SearchSpace
+    from typing import Any
 
 __all__ = ["MAX_NETWORKS", "POOL", "covering"]
 
@@ -13,12 +12,12 @@ POOL = 1000
 MAX_NETWORKS = 1000
 
 
-def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
+def covering(space: Any, n: int, seed: int = 0) -> list[Any]:
     """Return `n` networks that cover a space (all of them where it has fewer).
 
     Parameters
     ----------
-    space : SearchSpace
+    space : SearchSpace, or another whose `decode` gives networks
     n : int
         1 to 1000.
     seed : int
@@ -40,17 +39,23 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
 
     from ..evaluating import evaluate
     from ..spaces.index import row_at
+    from ..spaces.network_space import NetworkSpace
 
     indices = [int(index) for index in space.sample_indices(POOL, seed)]
     if len(indices) <= n:
         return [space.decode(index) for index in indices]
-    choices = np.array([row_at(space, index) for index in indices], dtype=float)
+    row_of = getattr(space, "row", None) or (lambda index: row_at(space, index))
+    choices = np.array([row_of(index) for index in indices], dtype=float)
     # Any target does: what is asked of it are totals that no target changes.
-    found = evaluate(space, "cpu-x86", choices.astype(np.int64))
+    found = (
+        _totals([space.decode(index) for index in indices])
+        if isinstance(space, NetworkSpace)
+        else evaluate(space, "cpu-x86", choices.astype(np.int64))
+    )
     depths = [number for number, name in enumerate(space.variables) if name.startswith("depth")]
     totals = np.stack(
         [
-            np.log(found["nn_degree"]),
+            np.log(np.maximum(found["nn_degree"], 2.0**-36)),
             np.log(found["macs"]),
             np.log(found["params"]),
             choices[:, depths].sum(axis=1),
@@ -73,3 +78,16 @@ def covering(space: SearchSpace, n: int, seed: int = 0) -> list[Architecture]:
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, distance[chosen[-1]])
     return [space.decode(indices[one]) for one in chosen]
+
+
+def _totals(networks: list[Any]) -> dict[str, Any]:
+    """Return the totals of networks that no tables hold."""
+    import numpy as np
+
+    from ..networks.degree import nn_degree
+
+    return {
+        "nn_degree": np.array([nn_degree(one) for one in networks]),
+        "macs": np.array([float(one.macs) for one in networks]),
+        "params": np.array([float(one.params) for one in networks]),
+    }

@@ -4,7 +4,8 @@
     lock                held while a process is at work in it
     results.jsonl       one line per finished network, in the order of finishing
     checkpoints/        the state of networks under way, after their last epoch
-    weights/            state_dicts of finished networks, where asked for
+    weights/            weights of finished networks, where asked for: 0003-0.npz of network 3,
+                        best-0003-0.npz where only those of the best are kept
 
 A line is written whole and flushed to the disk before its network's checkpoint goes, so that
 neither a kill nor a full disk loses more than the epoch under way.
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-__all__ = ["Ledger", "read_lines"]
+__all__ = ["Ledger", "read_lines", "weights_name"]
 
 FORMAT = 1
 
@@ -59,9 +60,11 @@ class Ledger:
             raise TrainingError(f"out: {error}: wait for it, or choose another folder") from None
         try:
             self._claim(facts)
-            for name in os.listdir(self._path("checkpoints")):
-                if name.endswith(".part"):  # of a process that was killed while it wrote
-                    os.unlink(self._path("checkpoints", name))
+            for below in ("checkpoints", "weights"):
+                place = self._path(below)
+                for name in os.listdir(place) if os.path.isdir(place) else ():
+                    if name.endswith(".part"):  # of a process that was killed while it wrote
+                        os.unlink(os.path.join(place, name))
             self.lines: list[dict[str, Any]] = read_lines(self._path("results.jsonl"), repair=True)
             if self.lines and not resume:
                 raise ArgumentError(
@@ -95,10 +98,17 @@ class Ledger:
         """Return the path of a network's checkpoint."""
         return self._path("checkpoints", f"{index:04d}-{repeat}.pt")
 
-    def weights(self, index: int, repeat: int) -> str:
+    def weights(self, index: int, repeat: int, best: bool = False) -> str:
         """Return the path of a network's weights; its folder is made."""
         os.makedirs(self._path("weights"), exist_ok=True)
-        return self._path("weights", f"{index:04d}-{repeat}.pt")
+        return self._path("weights", weights_name(index, repeat, best))
+
+    def keep_best(self, index: int, repeat: int) -> None:
+        """Drop the weights of all that were the best before this network."""
+        kept = weights_name(index, repeat, True)
+        for name in os.listdir(self._path("weights")):
+            if name.startswith("best-") and name.endswith(".npz") and name != kept:
+                os.unlink(self._path("weights", name))
 
     def finish(self, line: dict[str, Any]) -> None:
         """Write one finished network, then drop its checkpoint."""
@@ -123,6 +133,11 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def weights_name(index: int, repeat: int, best: bool = False) -> str:
+    """Return the name of a network's file of weights."""
+    return f"{'best-' if best else ''}{index:04d}-{repeat}.npz"
 
 
 def read_lines(path: str, repair: bool = False) -> list[dict[str, Any]]:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    import numpy as np
-    from numpy.typing import NDArray
-
 __all__ = [
     "AUGMENTATIONS",
     "PRECISIONS",
@@ -110,7 +107,7 @@ class Recipe(Record):
 
 def fit(
     module: Any,
-    data: dict[str, NDArray[np.generic]],
+    data: dict[str, Any],
     recipe: Recipe,
     *,
     seed: int,
@@ -126,8 +123,8 @@ def fit(
     module : torch.nn.Module
         Takes images of shape (n, channels, height, width), gives logits of shape (n, classes).
     data : dict
-        Arrays ``train_x``, ``test_x`` (float32, n x channels x height x width, normalised) and
-        ``train_y``, ``test_y`` (int64).
+        Arrays ``train_x``, ``test_x`` (float32, n x channels x height x width, normalised, or a
+        `feeding.Feed` of such) and ``train_y``, ``test_y`` (int64).
     seed : int
         Of the order of images, flips and shifts; the module's weights are as they come.
     checkpoint : str, optional
@@ -146,9 +143,11 @@ def fit(
 
     import torch
 
+    from .feeding import on_device
+
     place = torch.device(device)
     module.to(place, memory_format=layout_of(place))
-    tensors = {name: torch.from_numpy(array).to(place) for name, array in data.items()}
+    tensors = on_device(data, place)
     optimizer = optimizer_for(module, recipe)
     done, spent, train_loss = 0, 0.0, math.nan
     if checkpoint is not None and os.path.exists(checkpoint):
@@ -217,6 +216,7 @@ def train_epoch(
     from torch.nn.functional import cross_entropy
 
     from ..base.seeds import stream
+    from .feeding import batches
 
     x, y = data["train_x"], data["train_y"]
     count, size = len(x), recipe.batch_size
@@ -227,12 +227,12 @@ def train_epoch(
     parameters = list(module.parameters())
     total, seen = torch.zeros((), dtype=torch.float64), 0
     module.train()
-    for step, at in enumerate(starts):
+    parts = [order[at : at + size] for at in starts]
+    for step, (rows, images) in enumerate(zip(parts, batches(x, parts), strict=True)):
         rate = recipe.rate(epoch * len(starts) + step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        rows = order[at : at + size]
-        batch = augmented(x[rows.to(x.device)], recipe.augment, generator)
+        batch = augmented(images, recipe.augment, generator)
         batch = batch.contiguous(memory_format=layout_of(x.device))
         with autocast(x.device, recipe):
             logits = module(batch) if forward is None else forward(batch, step)
@@ -290,14 +290,17 @@ def judge(module: Any, x: Any, y: Any, recipe: Recipe) -> tuple[float, float]:
     import torch
     from torch.nn.functional import cross_entropy
 
+    from .feeding import batches
+
     module.eval()
     right, loss = 0, 0.0
+    parts = [slice(at, at + _EVAL_BATCH) for at in range(0, len(x), _EVAL_BATCH)]
     with torch.inference_mode():
-        for at in range(0, len(x), _EVAL_BATCH):
-            batch = x[at : at + _EVAL_BATCH].contiguous(memory_format=layout_of(x.device))
+        for part, images in zip(parts, batches(x, parts), strict=True):
+            batch = images.contiguous(memory_format=layout_of(x.device))
             with autocast(x.device, recipe):
                 logits = module(batch)
-            labels = y[at : at + _EVAL_BATCH]
+            labels = y[part]
             right += int((logits.argmax(1) == labels).sum())
             loss += float(cross_entropy(logits.double(), labels, reduction="sum"))
     return right / len(x), loss / len(x)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-__all__ = ["processors", "run_jobs", "run_jobs_in"]
+__all__ = ["processors", "run_jobs", "run_jobs_here", "run_jobs_in"]
 
 
 def run_jobs(
@@ -99,6 +99,29 @@ def run_jobs_in(
     finally:
         for future in futures:
             future.cancel()
+
+
+def run_jobs_here(jobs: list[dict[str, Any]], common: dict[str, Any]) -> Generator[dict[str, Any]]:
+    """Train jobs one after another in this process, and yield an event as each is finished.
+
+    Raises
+    ------
+    TrainingError, OSError
+        As `run_jobs` does.
+    """
+    import torch
+
+    from .worker import run_job
+
+    threads = torch.get_num_threads()
+    try:
+        for job in jobs:
+            event = run_job(common, job)
+            if event["event"] == "error":
+                raise _failure(event, common)
+            yield event
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _quiet() -> Any:

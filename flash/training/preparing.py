@@ -6,18 +6,20 @@ import os
 
 from ..base.checks import choice, integer, known_keys, listener, path_of, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..networks.architecture import FAMILIES, Architecture
-from ..networks.cell_networks import CellNetwork
+from ..networks.architecture import FAMILIES
+from ..networks.network import Network
 from ..spaces.space import SearchSpace
 from .design import covering
+from .feeding import shape_of
 from .loop import Recipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from .data import Images
+    from .images import Data
+    from .pixels import Shape
 
 __all__ = [
     "check_training",
@@ -25,8 +27,11 @@ __all__ = [
     "device_of",
     "digest",
     "facts_of",
+    "is_trainable",
     "networks_of",
+    "plain",
     "recipe_of",
+    "shapes_of",
     "space_at",
     "statistics_of",
 ]
@@ -51,7 +56,7 @@ def recipe_of(
     given: Recipe | Mapping[str, Any] | None,
     epochs: int | None,
     batch_size: int | None,
-    images: Images,
+    images: Data,
 ) -> Recipe:
     count = len(images.train_y)
     if not isinstance(given, Recipe):
@@ -79,54 +84,85 @@ def check_training(epochs: Any, batch_size: Any, recipe: Any, out: Any, callback
         raise ArgumentError("out must be the path of a folder, got ''")
 
 
-def space_at(space: Any, images: Images) -> SearchSpace:
+def space_at(space: Any, images: Data) -> SearchSpace:
     """Return a space of plain data, at the images' size and number of classes where it does not
     say them."""
-    own = {"resolution": images.side, "num_classes": images.classes}
-    return SearchSpace.from_dict({**own, **known_keys("space", space, SearchSpace.field_names)})
+    said = known_keys("space", space, SearchSpace.field_names)
+    own: dict[str, Any] = {"num_classes": images.classes}
+    if "resolution" not in said:
+        own["resolution"] = images.side
+    return SearchSpace.from_dict({**own, **said})
 
 
 def networks_of(
-    space: object, n: int, seed: int, images: Images
-) -> tuple[dict[str, Any] | None, list[Architecture | CellNetwork]]:
+    space: object, n: int, seed: int, images: Data
+) -> tuple[dict[str, Any] | None, list[Any]]:
     """Return (the space as plain data, or None for a list, and the networks to train)."""
-    if isinstance(space, str) and space in FAMILIES:
-        space = {"family": space}
-    if hasattr(space, "keys"):
-        space = space_at(space, images)
-    elif isinstance(space, (str, os.PathLike)):
-        if not os.fspath(space).endswith((".toml", ".json")):
-            choice("space", space, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
-        space = SearchSpace.load(space)
-    if isinstance(space, SearchSpace):
-        named: dict[str, Any] | None = space.to_dict()
-        networks: list[Architecture | CellNetwork] = list(covering(space, n, seed))
+    given: Any = space
+    if isinstance(given, str) and given in FAMILIES:
+        given = {"family": given}
+    if hasattr(given, "keys"):
+        given = space_at(given, images)
+    elif isinstance(given, (str, os.PathLike)):
+        if not os.fspath(given).endswith((".toml", ".json")):
+            choice("space", given, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
+        given = SearchSpace.load(given)
+    if hasattr(given, "decode") and hasattr(given, "sample_indices"):
+        named: dict[str, Any] | None = given.to_dict()
+        networks: list[Any] = covering(given, n, seed)
     else:
         named = None
-        if isinstance(space, (Architecture, CellNetwork)):
-            space = [space]
-        if not isinstance(space, (list, tuple)) or not space:
+        if is_trainable(given):
+            given = [given]
+        if not isinstance(given, (list, tuple)) or not given:
             raise ArgumentTypeError(
                 "space must be a SearchSpace, a name, a file or a list of Architecture, "
                 f"got {shown(space)} ({type(space).__name__})"
             )
-        for number, one in enumerate(space):
-            if not isinstance(one, (Architecture, CellNetwork)):
-                raise ArgumentTypeError(
-                    f"space[{number}] must be an Architecture, got {shown(one)}"
-                )
-        networks = list(space)
-    for arch in networks:
-        if arch.num_classes < images.classes:
-            raise ArgumentError(
-                f"space must have num_classes of at least the {images.classes} classes of the "
-                f"dataset, got {arch.num_classes}"
+        networks = list(given)
+    for number, one in enumerate(networks):
+        if not is_trainable(one):
+            where = f"space[{number}] must be an Architecture, or another network that"
+            raise ArgumentTypeError(
+                f"{where} to_torch() makes a module of, got {shown(one)} ({type(one).__name__})"
             )
+    for number, one in enumerate(networks):
+        _check_fit(f"network {number} of space", one, images)
     return named, networks
 
 
+def is_trainable(network: Any) -> bool:
+    """Return whether a network can be trained: one that says how it is made and what it takes.
+
+    A `Network` is not: its rows say how many numbers a layer reads, not which.
+    """
+    return (
+        all(hasattr(network, name) for name in ("to_torch", "to_dict", "params"))
+        and (hasattr(network, "input_shape") or hasattr(network, "resolution"))
+        and not isinstance(network, (Network, type))
+    )
+
+
+def _check_fit(where: str, network: Any, images: Data) -> None:
+    classes = getattr(network, "num_classes", None)
+    if classes is not None and classes < images.classes:
+        raise ArgumentError(
+            f"space must have num_classes of at least the {images.classes} classes of the "
+            f"dataset, got {classes}: say num_classes={images.classes} with the space "
+            f"(--num-classes {images.classes}); a space by its name has those of the dataset"
+        )
+    why = images.unfit(shape_of(network))
+    if why is not None:
+        raise ArgumentError(f"dataset must fit the networks, it has {why} ({where})")
+
+
+def shapes_of(networks: Sequence[Any]) -> list[Shape]:
+    """Return each input of networks once, in rising order."""
+    return sorted({shape_of(one) for one in networks})
+
+
 def facts_of(
-    named: dict[str, Any] | None, images: Images, plan: Recipe, seed: int, place: str
+    named: dict[str, Any] | None, images: Data, plan: Recipe, seed: int, place: str
 ) -> dict[str, Any]:
     """Return what makes two runs the same."""
     return {
@@ -138,7 +174,7 @@ def facts_of(
     }
 
 
-def conditions_of(torch: Any, place: str, plan: Recipe, images: Images) -> dict[str, Any]:
+def conditions_of(torch: Any, place: str, plan: Recipe, images: Data) -> dict[str, Any]:
     from .._version import __version__
 
     reduced = plan.precision == "bfloat16" or (plan.precision == "auto" and place != "cpu")
@@ -155,22 +191,22 @@ def conditions_of(torch: Any, place: str, plan: Recipe, images: Images) -> dict[
             "train_images": len(images.train_y),
             "test_images": len(images.test_y),
             "classes": images.classes,
-            "side": images.side,
+            **images.facts(),
         },
     }
 
 
-def statistics_of(images: Images) -> dict[str, list[float]]:
+def statistics_of(images: Any) -> dict[str, list[float]]:
     """Return mean and deviation of each channel over the training images."""
-    import numpy as np
+    found: dict[str, list[float]] = images.statistics()
+    return found
 
-    axes = (0, 2, 3)
-    mean = images.train_x.mean(axis=axes, dtype=np.float64)
-    deviation = images.train_x.std(axis=axes, dtype=np.float64)
-    return {
-        "mean": mean.tolist(),
-        "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
-    }
+
+def plain(network: Any) -> Any:
+    """Return a network as what JSON gives back."""
+    import json
+
+    return json.loads(json.dumps(network.to_dict()))
 
 
 def digest(data: Any) -> str:

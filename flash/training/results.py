@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import path_of, real
+from ..base.checks import integer, path_of, real
 from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, within
 from ..base.record import Record
+from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..networks.cell_networks import network_from_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
+
+    import torch
 
     from ..base.html import Part
     from ..networks.cell_networks import CellNetwork
 
-__all__ = ["TrainedNetwork", "TrainingResult"]
+__all__ = ["TrainedNetwork", "TrainingResult", "best_of"]
 
 
 CHECKS: dict[str, Check] = {  # of a line of results.jsonl
@@ -112,6 +115,110 @@ class TrainingResult(Record):
             freedom += len(group) - 1
         return (squares / freedom) ** 0.5 if freedom else None
 
+    @property
+    def best(self) -> TrainedNetwork:
+        """The most accurate training; of equal ones that of the lowest loss, then the first.
+
+        Raises
+        ------
+        ArgumentError
+            If nothing is finished.
+        """
+        if not self.samples:
+            raise ArgumentError(f"there is no best: nothing is finished in {self.folder!r}")
+        found = best_of({"at": at, **vars(one)} for at, one in enumerate(self.samples))
+        at: int = found["at"]
+        return self.samples[at]
+
+    def weights(self, index: int | None = None, repeat: int | None = None) -> str:
+        """Return the path of the weights that were kept of a network.
+
+        Parameters
+        ----------
+        index, repeat : int, optional
+            Usually those of `best`; of another network the first training.
+
+        Raises
+        ------
+        ArgumentError
+            If they were not kept; the message says how they are.
+        """
+        from .ledger import weights_name
+
+        one = self.sample(index, repeat)
+        for best in (False, True):
+            path = os.path.join(self.folder, "weights", weights_name(one.index, one.repeat, best))
+            if os.path.exists(path):
+                return path
+        raise ArgumentError(
+            f"the weights of network {one.index} were not kept in {self.folder!r}: train with "
+            "keep_weights=True, or 'best' for those of the most accurate (--keep-weights), into "
+            "the same folder"
+        )
+
+    def to_torch(self, index: int | None = None, repeat: int | None = None) -> torch.nn.Module:
+        """Return a network as a torch module with its trained weights, in evaluation mode.
+
+        Parameters
+        ----------
+        index, repeat : int, optional
+            As for `weights`: usually the best.
+
+        Raises
+        ------
+        ArgumentError
+            If its weights were not kept.
+        """
+        from ..networks.weights import load_weights
+
+        path = self.weights(index, repeat)
+        return load_weights(self.sample(index, repeat).architecture.to_torch(), path)
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        index: int | None = None,
+        repeat: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Write a network with its trained weights as an ONNX file: see `Architecture.to_onnx`.
+
+        Parameters
+        ----------
+        path : path
+        index, repeat : int, optional
+            As for `weights`: usually the best.
+        **options
+            ``opset`` and ``batch``.
+
+        Raises
+        ------
+        ArgumentError
+            If its weights were not kept.
+        """
+        network = self.sample(index, repeat).architecture
+        network.to_onnx(path, module=self.to_torch(index, repeat), **options)
+
+    def sample(self, index: int | None = None, repeat: int | None = None) -> TrainedNetwork:
+        """Return one training: of a network its first, of none named `best`.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not finished.
+        """
+        if index is None and repeat is None:
+            return self.best
+        at = integer("index", self.best.index if index is None else index, 0)
+        again = integer("repeat", repeat or 0, 0)
+        for one in self.samples:
+            if (one.index, one.repeat) == (at, again):
+                return one
+        raise ArgumentError(
+            f"index must be one of the {len(self._groups())} networks finished in "
+            f"{self.folder!r}, and repeat one of its trainings, got {at} and {again}"
+        )
+
     def _groups(self) -> list[list[TrainedNetwork]]:
         groups: dict[int, list[TrainedNetwork]] = {}
         for one in self.samples:
@@ -155,6 +262,8 @@ class TrainingResult(Record):
         return page(self._parts())
 
     def _parts(self) -> list[Part]:
+        from contextlib import suppress
+
         from ..networks.degree import nn_degree
         from ..results.screen import duration
 
@@ -164,13 +273,7 @@ class TrainingResult(Record):
         order = sorted(range(len(groups)), key=lambda number: -means[number])
         for number in order[:25]:
             arch = groups[number][0].architecture
-            if isinstance(arch, Architecture):
-                columns = [
-                    "/".join(str(getattr(cell, name)) for cell in arch.cells)
-                    for name in ("width", "depth", "skips")
-                ]
-            else:
-                columns = [str(arch.filters), f"{arch.repeats} x {len(arch.blocks)} blocks", ""]
+            columns = _columns(arch)
             index = str(groups[number][0].index)
             numbers = [f"{arch.params:,}", f"{nn_degree(arch):.5g}", f"{100 * means[number]:.2f} %"]
             rows.append([index, *columns, *numbers])
@@ -183,4 +286,33 @@ class TrainingResult(Record):
             f"{len(self.samples)} trainings, {spent} in all, kept in {self.folder}"
             + ("" if noise is None else f"; noise of accuracy {100 * noise:.2f} points")
         )
+        with suppress(ArgumentError):  # they were not kept, or nothing is finished
+            lines.append(f"weights of the best: {self.weights()}")
         return lines
+
+
+def _columns(arch: Any) -> list[str]:
+    """Return what a table says of a network's shape: three texts."""
+    if isinstance(arch, Architecture):
+        return [
+            "/".join(str(getattr(cell, name)) for cell in arch.cells)
+            for name in ("width", "depth", "skips")
+        ]
+    if hasattr(arch, "filters"):
+        return [str(arch.filters), f"{arch.repeats} x {len(arch.blocks)} blocks", ""]
+    return [str(arch.family), "", ""]
+
+
+def best_of(lines: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the line of the highest accuracy, then lowest loss, then lowest index and repeat."""
+
+    def order(line: Mapping[str, Any]) -> tuple[float, float, int, int]:
+        loss = line["loss"]
+        return (
+            -line["accuracy"],
+            float("inf") if loss is None else loss,
+            line["index"],
+            line["repeat"],
+        )
+
+    return min(lines, key=order)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import sys
 
-from ..base.checks import flag, integer, public, shown
-from ..errors import ArgumentError, ArgumentTypeError
+from ..base.checks import flag, integer, number, public, shown
+from ..errors import ArgumentError, ArgumentTypeError, TrainingError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
 from .ledger import Ledger
@@ -18,10 +20,11 @@ from .preparing import (
     digest,
     facts_of,
     networks_of,
+    plain,
     recipe_of,
-    statistics_of,
+    shapes_of,
 )
-from .results import TrainedNetwork, TrainingResult
+from .results import TrainedNetwork, TrainingResult, best_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +35,14 @@ if TYPE_CHECKING:
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import CellNetwork
     from ..spaces.space import SearchSpace
-    from .data import Dataset, Images, Pair
+    from .data import Dataset, Pair
+    from .images import Data
 
 __all__ = ["train"]
 
 MAX_WORKERS, MAX_REPEATS = 1024, 1000
+MEMORY_GIB = 4.0
+PLAIN = ("Architecture", "CellNetwork")  # their plain data make them anew anywhere
 
 
 @public
@@ -57,7 +63,8 @@ def train(
     executor: Executor | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = True,
-    keep_weights: bool = False,
+    keep_weights: bool | str = False,
+    memory_gib: float = MEMORY_GIB,
     progress: bool = False,
     callback: Callable[[TrainedNetwork], object] | None = None,
 ) -> TrainingResult:
@@ -70,17 +77,21 @@ def train(
         so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
         networks of any other space are trained at their own resolution: images of another size are
         scaled to it. A sequence of architectures is trained as it is, and `n` counts not.
-    dataset : "digits", path, pair of arrays or torch dataset
-        "digits" are scikit-learn's 1797 handwritten digits of 8 x 8 pixels. A path is an ``.npz``
-        file with ``images`` and ``labels``, and perhaps ``test_images`` and ``test_labels``. As
-        arrays: images of shape (n, channels, side, side), (n, side, side, channels) or
-        (n, side, side), one channel or three, and labels 0, 1, ... of shape (n,). A torch dataset
-        gives (image, label); it is read once, so give it without random transforms, which are the
-        recipe's to make.
+    dataset : "digits", path, pair of arrays, torch dataset, or pair (train, test) of such
+        "digits" are scikit-learn's 1797 handwritten digits of 8 x 8 pixels. A folder has a folder
+        of images for each class, perhaps within ``train`` and ``val`` (or ``test``). A ``.csv`` or
+        ``.jsonl`` file has ``path``, ``label`` and perhaps ``split`` in each line, paths relative
+        to the file. An ``.npz`` file has ``images`` and ``labels``, and perhaps ``test_images`` and
+        ``test_labels``. As arrays: images of shape (n, channels, height, width),
+        (n, height, width, channels) or (n, height, width), and labels of shape (n,). A torch
+        dataset gives (image, label), images of one size as tensors, arrays or Pillow images; it is
+        read once, so give it without random transforms, which are the recipe's to make. Labels are
+        numbers 0, 1, ... or text: classes are then sorted. Images of any size fit a network: see
+        Notes.
     n : int, default 25
         Number of networks, 1 to 1000. A later call may ask for more: the first stay the same.
-    test : pair of arrays or torch dataset, optional
-        Images to judge by.
+    test : path, pair of arrays or torch dataset, optional
+        Images to judge by, of the same kind as `dataset`.
     test_fraction : float, default 0.2
         Without `test`: the share of each class that is held out, above 0, at most 0.9.
     epochs, batch_size : int, optional
@@ -107,8 +118,13 @@ def train(
         goes on from there.
     resume : bool, default True
         False refuses a folder with finished networks.
-    keep_weights : bool, default False
-        Whether to keep each network's state_dict in ``out/weights``.
+    keep_weights : bool or "best", default False
+        Whether to keep each network's weights in ``out/weights``, or those of the most accurate
+        only: ``.npz`` files of plain arrays. `TrainingResult.to_torch` and `flash.load_weights`
+        put them into a module. A finished network whose weights are missing is trained again.
+    memory_gib : float, default 4.0
+        Image files are decoded once, for the networks' sizes, and kept as bytes in the run's folder
+        up to so many GiB, which processes share; what is beyond is decoded anew in every epoch.
     progress : bool, default False
         Show progress on standard error (with rich where it is installed).
     callback : callable, optional
@@ -130,6 +146,17 @@ def train(
     OSError
         If a file cannot be written. What was finished stays, and the same call goes on from it;
         so it does after Ctrl-C or a kill.
+
+    Notes
+    -----
+    Of an image that has not the network's proportions the largest centred part that has them is
+    taken, and scaled to its size. Image files are turned as their EXIF orientation says, what is
+    transparent lies on white, and they are grey, RGB or RGBA for networks of one, three or four
+    channels; the four families take three. Images of one channel in arrays stand for all channels.
+    Then each channel is normalised by mean and deviation over the training images.
+
+    Networks that are defined in the running script (blocks of one's own) are trained in this
+    process, one at a time; in a module that others can import, as all others are.
     """
     from ..base.extras import require
     from . import data as data_module
@@ -139,6 +166,11 @@ def train(
     repeats = integer("repeats", repeats, 1, MAX_REPEATS)
     flag("progress", progress)
     flag("resume", resume)
+    if not isinstance(keep_weights, bool) and not _is_best(keep_weights):
+        raise ArgumentError(
+            f"keep_weights must be False, True or 'best', got {shown(keep_weights)}"
+        )
+    limit = int(number("memory_gib", memory_gib, 0.0, 1 << 20) * (1 << 30))
     if workers is not None:
         workers = integer("workers", workers, 1, MAX_WORKERS)
     if executor is not None:
@@ -157,136 +189,254 @@ def train(
     folder = os.fspath(out) if out is not None else f"flash-train-{key[:8]}"
     folder = os.path.abspath(folder) if executor is not None else folder
     conditions = conditions_of(torch, place, plan, images)
+    handed = Handed(networks, executor is not None)
 
     with Ledger(folder, facts, resume) as ledger:
+        usual = 1 if place != "cpu" else processors()
+        pool = executor if executor is not None else 0 if handed.here else workers or usual
+        common = {
+            "data": os.path.join(folder, "data"),
+            "folder": folder,
+            "recipe": plan.to_dict(),
+            "device": place,
+            "threads": 1 if place == "cpu" else 0,
+            "readers": max(1, processors() // (pool or 1)) if isinstance(pool, int) else 1,
+            "run": f"{folder} {key} {os.urandom(8).hex()}",
+            "path": handed.path,
+        }
+        run = Run(ledger, images, networks, handed, common, conditions, progress, callback)
         jobs = [
-            _job(ledger, key, index, repeat, arch, seed, keep_weights)
-            for index, repeat, arch in _unfinished(ledger, networks, repeats)
+            run.job(key, index, repeat, seed, keep_weights)
+            for index, repeat in run.unfinished(repeats, keep_weights is True)
         ]
-        wanted = len(networks) * repeats
-        if jobs:
-            common = {
-                "data": os.path.join(folder, "data"),
-                "folder": folder,
-                "recipe": plan.to_dict(),
-                "device": place,
-                "threads": 1 if place == "cpu" else 0,
-                "run": f"{folder} {key} {os.urandom(8).hex()}",
-                **statistics_of(images),
-            }
-            usual = 1 if place != "cpu" else processors()
-            pool = executor if executor is not None else workers or usual
-            _run(ledger, images, jobs, common, pool, conditions, wanted, progress, callback)
+        run.go(jobs, pool, limit, len(networks) * repeats)
+        if keep_weights == "best":
+            run.keep_best(key, seed, pool, limit, repeats)
         kept = [
-            TrainedNetwork.from_dict(line)
+            run.trained(line)
             for line in sorted(ledger.lines, key=lambda line: (line["index"], line["repeat"]))
             if line["index"] < len(networks) and line["repeat"] < repeats
         ]
     return TrainingResult(tuple(kept), folder)
 
 
-def _unfinished(
-    ledger: Ledger, networks: list[Architecture | CellNetwork], repeats: int
-) -> Iterator[tuple[int, int, Architecture | CellNetwork]]:
-    """Yield (index, repeat, network) of each training that the folder does not hold."""
-    lines = {(line.get("index"), line.get("repeat")): line for line in ledger.lines}
-    for index, arch in enumerate(networks):
-        for repeat in range(repeats):
-            line = lines.get((index, repeat))
-            if line is None:
-                yield index, repeat, arch
-            elif line["architecture"] != arch.to_dict():
-                raise ArgumentError(
-                    f"out must be a folder of its own for each run: network {index} in "
-                    f"{ledger.folder!r} is another"
-                )
+def _is_best(value: object) -> bool:
+    return isinstance(value, str) and value == "best"
 
 
-def _run(
-    ledger: Ledger,
-    images: Images,
-    jobs: list[dict[str, Any]],
-    common: dict[str, Any],
-    pool: int | Executor,
-    conditions: dict[str, Any],
-    wanted: int,
-    progress: bool,
-    callback: Callable[[TrainedNetwork], object] | None,
-) -> None:
-    """Train the jobs, and write each as it is finished."""
-    import math
-    import shutil
+class Handed:
+    """How networks reach the processes that train them.
 
-    import numpy as np
+    The families are plain data. Others are pickled, by the names of what they are made of; where
+    these are of the running script, or have none, no other process can make them.
+    """
 
-    from .pool import run_jobs, run_jobs_in
-    from .showing import display
+    def __init__(self, networks: list[Any], elsewhere: bool) -> None:
+        import pickle
 
-    by_key = {(job["index"], job["repeat"]): job for job in jobs}
-    try:
-        shutil.rmtree(common["data"], ignore_errors=True)  # of a run that was killed
-        os.makedirs(common["data"])
-        for name in ("train_x", "train_y", "test_x", "test_y"):
-            np.save(os.path.join(common["data"], name + ".npy"), getattr(images, name))
-        events = (
-            run_jobs(jobs, common, pool)
-            if isinstance(pool, int)
-            else run_jobs_in(pool, jobs, common)
-        )
-        with display(progress, wanted, wanted - len(jobs), common["recipe"]["epochs"]) as show:
+        self.here = False
+        self.path: list[str] = []
+        self.pickled: dict[int, str] = {}
+        for number_, one in enumerate(networks):
+            if type(one).__name__ in PLAIN and type(one).__module__ == "flash":
+                continue
+            self.path = [os.path.abspath(folder) for folder in sys.path]
+            try:
+                raw = pickle.dumps(one)
+            except Exception:  # whatever pickle says of what it cannot name
+                raw = b"__main__"
+            if b"__main__" in raw:
+                self.here = True
+                if elsewhere:
+                    raise ArgumentError(
+                        f"executor cannot train network {number_} of space: it is made of what the "
+                        "running script defines; put that into a module that workers can import"
+                    )
+            self.pickled[number_] = base64.b64encode(raw).decode()
+
+
+class Run:
+    """One call's trainings, in its folder."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        images: Data,
+        networks: list[Any],
+        handed: Handed,
+        common: dict[str, Any],
+        conditions: dict[str, Any],
+        progress: bool,
+        callback: Callable[[TrainedNetwork], object] | None,
+    ) -> None:
+        self.ledger, self.images, self.networks, self.handed = ledger, images, networks, handed
+        self.common, self.conditions = common, conditions
+        self.progress, self.callback = progress, callback
+        self.plain = [plain(one) for one in networks]
+
+    def trained(self, line: dict[str, Any]) -> TrainedNetwork:
+        """Return a line of the ledger as a result."""
+        if line["index"] not in self.handed.pickled:
+            return TrainedNetwork.from_dict(line)
+        facts = {name: value for name, value in line.items() if name != "format"}
+        return TrainedNetwork(**{**facts, "architecture": self.networks[line["index"]]})
+
+    def unfinished(self, repeats: int, weights: bool) -> Iterator[tuple[int, int]]:
+        """Yield (index, repeat) of each training whose result or weights the folder lacks."""
+        lines = self.lines()
+        for index, found in enumerate(self.plain):
+            for repeat in range(repeats):
+                line = lines.get((index, repeat))
+                if line is not None and line["architecture"] != found:
+                    raise ArgumentError(
+                        f"out must be a folder of its own for each run: network {index} in "
+                        f"{self.ledger.folder!r} is another"
+                    )
+                if line is None or (
+                    weights and not os.path.exists(self.ledger.weights(index, repeat))
+                ):
+                    yield index, repeat
+
+    def lines(self) -> dict[tuple[int, int], dict[str, Any]]:
+        return {(line["index"], line["repeat"]): line for line in self.ledger.lines}
+
+    def job(
+        self, key: str, index: int, repeat: int, seed: int, weights: bool | str
+    ) -> dict[str, Any]:
+        """Return what a worker must know of one training."""
+        found = self.plain[index]
+        path = self.ledger.weights(index, repeat, weights == "best") if weights else None
+        job = {
+            "index": index,
+            "repeat": repeat,
+            "seed": seed + repeat,
+            "architecture": found,
+            "checkpoint": self.ledger.checkpoint(index, repeat),
+            "key": digest([key, found, seed + repeat]),
+            "weights": path,
+            "about": {
+                "network": found,
+                "seed": seed + repeat,
+                "recipe": self.common["recipe"],
+                "dataset": self.conditions["dataset"],
+            },
+            "pickled": None if self.handed.here else self.handed.pickled.get(index),
+        }
+        if self.handed.here:
+            job["network"] = self.networks[index]
+        return job
+
+    def keep_best(
+        self, key: str, seed: int, pool: int | Executor, limit: int, repeats: int
+    ) -> None:
+        """See that the best network's weights are there, and no other's."""
+        asked = [
+            line
+            for line in self.ledger.lines
+            if line["index"] < len(self.networks) and line["repeat"] < repeats
+        ]
+        best = best_of(asked)
+        index, repeat = best["index"], best["repeat"]
+        if not any(
+            os.path.exists(self.ledger.weights(index, repeat, one)) for one in (False, True)
+        ):
+            jobs = [self.job(key, index, repeat, seed, "best")]
+            self.go(jobs, pool, limit, len(self.networks) * repeats)
+        self.ledger.keep_best(index, repeat)
+
+    def go(self, jobs: list[dict[str, Any]], pool: int | Executor, limit: int, wanted: int) -> None:
+        """Train the jobs, and write each as it is finished."""
+        import shutil
+
+        if not jobs:
+            return
+        finished = self.lines()
+        again = sum((job["index"], job["repeat"]) in finished for job in jobs)
+        data = self.common["data"]
+        try:
+            shutil.rmtree(data, ignore_errors=True)  # of a run that was killed
+            os.makedirs(data)
+            shapes = shapes_of([self.networks[job["index"]] for job in jobs])
+            common = {**self.common, **self.images.store(data, shapes, limit)}
+            self._train(jobs, common, pool, wanted, wanted - len(jobs) + again)
+        except (Exception, KeyboardInterrupt) as error:
+            here = {(job["index"], job["repeat"]) for job in jobs}
+            left = len(here - self.lines().keys())
+            text = (
+                f"{wanted - left} of {wanted} networks are finished in {self.ledger.folder!r}; "
+                "the same call goes on from there"
+            )
+            if isinstance(error, OSError) and error.errno is not None:
+                name = error.filename if error.filename is not None else self.ledger.folder
+                raise OSError(error.errno, f"{os.strerror(error.errno)}; {text}", name) from error
+            error.add_note(text)
+            raise
+        finally:
+            shutil.rmtree(data, ignore_errors=True)
+
+    def _train(
+        self,
+        jobs: list[dict[str, Any]],
+        common: dict[str, Any],
+        pool: int | Executor,
+        wanted: int,
+        done: int,
+    ) -> None:
+        from .pool import run_jobs, run_jobs_here, run_jobs_in
+        from .showing import display
+
+        by_key = {(job["index"], job["repeat"]): job for job in jobs}
+        if not isinstance(pool, int):
+            events = run_jobs_in(pool, jobs, common)
+        else:
+            events = run_jobs(jobs, common, pool) if pool else run_jobs_here(jobs, common)
+        with display(self.progress, wanted, done, common["recipe"]["epochs"]) as show:
             try:
                 for event in events:
                     show(event)
-                    if event["event"] != "done":
-                        continue
-                    job = by_key[event["index"], event["repeat"]]
-                    line = {
-                        "format": 1,
-                        **{name: job[name] for name in ("index", "repeat", "seed")},
-                        **{
-                            name: event[name] if math.isfinite(event[name]) else None
-                            for name in ("accuracy", "loss", "train_loss", "seconds")
-                        },
-                        "architecture": job["architecture"],
-                        "conditions": conditions,
-                    }
-                    ledger.finish(line)
-                    if callback is not None:
-                        callback(TrainedNetwork.from_dict(line))
+                    if event["event"] == "done":
+                        self._finish(by_key[event["index"], event["repeat"]], event)
             finally:
                 events.close()
-    except (Exception, KeyboardInterrupt) as error:
-        here = sum((line["index"], line["repeat"]) in by_key for line in ledger.lines)
-        done = wanted - len(jobs) + here
-        text = (
-            f"{done} of {wanted} networks are finished in {ledger.folder!r}; "
-            "the same call goes on from there"
-        )
-        if isinstance(error, OSError) and error.errno is not None:
-            name = error.filename if error.filename is not None else ledger.folder
-            raise OSError(error.errno, f"{os.strerror(error.errno)}; {text}", name) from error
-        error.add_note(text)
-        raise
-    finally:
-        shutil.rmtree(common["data"], ignore_errors=True)
 
+    def _finish(self, job: dict[str, Any], event: dict[str, Any]) -> None:
+        """Write a finished training down; what was trained again must have come to the same."""
+        import math
 
-def _job(
-    ledger: Ledger,
-    key: str,
-    index: int,
-    repeat: int,
-    arch: Architecture | CellNetwork,
-    seed: int,
-    weights: bool,
-) -> dict[str, Any]:
-    found = arch.to_dict()
-    return {
-        "index": index,
-        "repeat": repeat,
-        "seed": seed + repeat,
-        "architecture": found,
-        "checkpoint": ledger.checkpoint(index, repeat),
-        "key": digest([key, found, seed + repeat]),
-        "weights": ledger.weights(index, repeat) if weights else None,
-    }
+        said = {
+            name: event[name] if math.isfinite(event[name]) else None
+            for name in ("accuracy", "loss", "train_loss", "seconds")
+        }
+        before = self.lines().get((job["index"], job["repeat"]))
+        if before is not None:
+            if any(before[name] != said[name] for name in ("accuracy", "loss")):
+                os.unlink(job["weights"])
+                raise TrainingError(
+                    f"network {job['index']}, trained again for its weights, has accuracy "
+                    f"{said['accuracy']} and loss {said['loss']}, not {before['accuracy']} and "
+                    f"{before['loss']} as before (another machine or version of torch, or CUDA): "
+                    "choose a new folder as out"
+                )
+            if os.path.exists(job["checkpoint"]):
+                os.unlink(job["checkpoint"])
+            return
+        line = {
+            "format": 1,
+            **{name: job[name] for name in ("index", "repeat", "seed")},
+            **said,
+            "architecture": job["architecture"],
+            "conditions": self.conditions,
+        }
+        self.ledger.finish(line)
+        if job["weights"] is not None and os.path.basename(job["weights"]).startswith("best-"):
+            self._drop_lesser(job["weights"])
+        if self.callback is not None:
+            self.callback(self.trained(line))
+
+    def _drop_lesser(self, path: str) -> None:
+        """Keep the weights of the best that has been finished so far, if it is this one."""
+        best = best_of(self.ledger.lines)
+        if self.ledger.weights(best["index"], best["repeat"], True) == path:
+            self.ledger.keep_best(best["index"], best["repeat"])
+        else:
+            os.unlink(path)

@@ -12,12 +12,16 @@ import json
 import os
 import signal
 import sys
+from math import isfinite
+
+from .feeding import feeds, scaled, shape_of
+from .images import key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["run_job"]
+__all__ = ["network_of", "run_job", "scaled"]
 
 _loaded: tuple[str, dict[str, Any]] | None = None
 
@@ -25,7 +29,7 @@ _loaded: tuple[str, dict[str, Any]] | None = None
 def run_job(common: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
     """Train one network in this process and return its event: what executors call.
 
-    The images are read from the run's folder once; those of the last run are kept.
+    The images of the last run and input are kept.
     """
     global _loaded
     try:
@@ -77,8 +81,7 @@ def _errno(error: Exception) -> int | None:
 
 
 def _start(common: dict[str, Any]) -> dict[str, Any]:
-    """Set torch up and return the normalised images."""
-    import numpy as np
+    """Set torch up; what is returned keeps the images that were read last."""
     import torch
 
     if common["threads"]:
@@ -86,52 +89,24 @@ def _start(common: dict[str, Any]) -> dict[str, Any]:
     if common["device"].startswith("cuda"):
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
-    return {
-        name: np.load(os.path.join(common["data"], name + ".npy"), allow_pickle=False)
-        for name in ("train_x", "train_y", "test_x", "test_y")
-    }
+    sys.path.extend(one for one in common.get("path", ()) if one not in sys.path)
+    return {}
 
 
-def _at(side: int, data: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Return the data as a network of this resolution takes them; the last ones are kept."""
-    if data.get("side") != side:
-        data["scaled"] = {
-            name: scaled(data[name], side, common) if name.endswith("x") else data[name]
-            for name in ("train_x", "train_y", "test_x", "test_y")
-        }
-        data["side"] = side
-    found: dict[str, Any] = data["scaled"]
-    return found
-
-
-def scaled(images: Any, side: int, common: dict[str, Any]) -> Any:
-    """Return images as float32 of three channels, normalised, of `side` pixels."""
-    import numpy as np
-    import torch
-
-    parts = []
-    for at in range(0, len(images), 4096):  # in parts, so that memory holds them once
-        part = torch.from_numpy(np.ascontiguousarray(images[at : at + 4096])).float()
-        part = (part - torch.tensor(common["mean"])[:, None, None]) / torch.tensor(
-            common["deviation"]
-        )[:, None, None]
-        if part.shape[2] > side:
-            part = torch.nn.functional.interpolate(part, size=(side, side), mode="area")
-        elif part.shape[2] < side:
-            part = torch.nn.functional.interpolate(
-                part, size=(side, side), mode="bilinear", align_corners=False
-            )
-        if part.shape[1] == 1:
-            part = part.expand(-1, 3, -1, -1)
-        parts.append(part.contiguous().numpy())
-    return np.concatenate(parts)
+def _at(shape: tuple[int, int, int], data: dict[str, Any], common: dict[str, Any]) -> Any:
+    """Return the data as a network of this input takes them; the last ones are kept."""
+    if data.get("shape") != shape:
+        data.clear()
+        views, readers = common["views"], common["readers"]
+        data["images"] = feeds(common["data"], shape, views, readers)
+        data["shape"] = shape
+    return data["images"]
 
 
 def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> dict[str, Any]:
-    from ..networks.cell_networks import network_from_dict
-    from .loop import Recipe, fit, save_state
+    from .loop import Recipe, fit
 
-    arch = network_from_dict(job["architecture"])
+    arch = network_of(job)
     module = arch.to_torch(seed=job["seed"])
 
     def after_epoch(epoch: int, loss: float) -> None:
@@ -139,7 +114,7 @@ def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> 
 
     found: dict[str, Any] = fit(
         module,
-        _at(arch.resolution, data, common),
+        _at(shape_of(arch), data, common),
         Recipe(**common["recipe"]),
         seed=job["seed"],
         device=common["device"],
@@ -148,8 +123,35 @@ def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> 
         after_epoch=after_epoch,
     )
     if job["weights"]:
-        save_state(job["weights"], module.state_dict())
+        from ..networks.weights import write_weights
+
+        view = common["views"][key_of(shape_of(arch))]
+        told = {
+            **job["about"],
+            **{name: found[name] for name in ("accuracy", "loss") if isfinite(found[name])},
+            "input_shape": list(shape_of(arch)),
+            "mean": view["mean"],
+            "deviation": view["deviation"],
+        }
+        write_weights(job["weights"], module.state_dict(), told)
     return found
+
+
+def network_of(job: dict[str, Any]) -> Any:
+    """Return the network of a job: from its plain data, or as it was handed over.
+
+    What is pickled comes from the process that asks for the training, never from a file.
+    """
+    if job.get("network") is not None:  # of this process
+        return job["network"]
+    if job.get("pickled") is None:
+        from ..networks.cell_networks import network_from_dict
+
+        return network_from_dict(job["architecture"])
+    import base64
+    import pickle
+
+    return pickle.loads(base64.b64decode(job["pickled"]))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash.hardware import _conditions, _timing
-from flash.hardware._conditions import Pinned, Rapl, conditions, energy_meter, pick_cpus
+from flash.hardware._conditions import Pinned, Rapl, Refused, conditions, energy_meter, pick_cpus
 from flash.hardware._timing import (
     SETTINGS,
     Journal,
-    Refused,
     lines_of,
     measure_series,
     median,

@@ -100,6 +100,22 @@ def test_an_object_says_more() -> None:
         flash.search(resnet, "gtx-1080ti", method=Bounded())
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((None,), "default must be a number, text, True or False"),
+        (([1],), "default must be a number"),
+        ((3, 4), "default must be an integer of at least 4"),
+        (("x", None, None, ("a", "b")), "default must be one of 'a', 'b'"),
+        ((3, "low"), "low must be a finite number"),
+        (("a", None, None, ["a"]), "choices must be a tuple of text"),
+    ],
+)
+def test_options_that_are_none(given: Any, told: str) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=told):
+        flash.MethodOption(*given)
+
+
 def test_a_module_is_a_method_too() -> None:
     module = types.ModuleType("somewhere.halving")
     module.run = lambda task: task.evaluate(task.draw(task.options["n"]))  # type: ignore[attr-defined]

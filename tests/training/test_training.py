@@ -74,10 +74,8 @@ def test_a_run_and_what_it_leaves(whole: Path) -> None:
     assert min(result.accuracies) > 0.3  # chance is 0.1: it did learn
     assert result.noise is None
     assert "kept in" in str(result)
-    # A state_dict that was kept is the judged network's.
-    module = sample.architecture.to_torch()
-    state = torch.load(whole / "weights" / "0000-0.pt", weights_only=True)
-    module.load_state_dict(state)
+    # The weights that were kept are the judged network's.
+    module = sample.architecture.to_torch(weights=whole / "weights" / "0000-0.npz")
     images = read("digits", None, 0.2, 0)
     mean, deviation = images.train_x.mean(dtype=np.float64), images.train_x.std(dtype=np.float64)
     x = torch.from_numpy(((images.test_x - mean) / deviation).astype(np.float32))

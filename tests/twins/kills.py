@@ -81,8 +81,12 @@ def train(folder: Path) -> Any:
 def _weights(path: Path) -> Any:
     import torch
 
-    state = torch.load(path, weights_only=True)
-    state = state.get("module", state)
+    if path.suffix == ".npz":
+        from flash.networks.weights import read_weights
+
+        state, _ = read_weights(path)
+    else:
+        state = torch.load(path, weights_only=True)["module"]
     return {name: value.double().sum().item() for name, value in state.items()}
 
 

@@ -68,6 +68,51 @@ def test_search_of_many_targets() -> None:
     assert [one.target for one in fleet] == ["rram", "cpu-x86"]
 
 
+def draws(task: flash.Task, *, batch: int = 8) -> None:
+    """A method of one's own, as checkers see it."""
+    assert_type(task, flash.Task)
+    rows = task.draw(batch)
+    assert_type(rows, NDArray[np.int64])
+    assert_type(task.evaluate(rows).merit, NDArray[np.float64])
+    assert_type(task.excess(rows), NDArray[np.float64])
+    assert_type(task.rng, np.random.Generator)
+    assert_type(task.target, flash.Target)
+    assert_type(task.options, dict[str, Any])
+
+
+class Stack(flash.NetworkSpace):
+    """A space of one's own: its networks are of class Network."""
+
+    family = "stack"
+    lengths, variables, groups = (3, 2), ("width", "depth"), ((0, 1),)
+
+    def name(self, row: Sequence[int]) -> str:
+        return "-".join(map(str, row))
+
+    def network(self, row: Sequence[int]) -> flash.Network:
+        rows = [{"kind": "conv", "out_channels": 8 + int(row[0]), "kernel": 3}] * (1 + int(row[1]))
+        return flash.Network.from_layers(rows, (3, 8, 8))
+
+
+def test_methods_spaces_and_evaluators_of_ones_own() -> None:
+    def judge(nets: list[flash.Network]) -> list[float]:
+        return [0.5] * len(nets)
+
+    assert_type(flash.search(SPACE, "rram", method=draws), flash.SearchResult)
+    assert_type(flash.search(SPACE, ["rram", "cpu-x86"], method=draws), flash.FleetResult)
+    found = flash.search(Stack(), "cpu-x86", method=draws, evaluator=judge, max_evals=3)
+    assert_type(found, flash.SearchResult[flash.Network])
+    assert_type(found.architecture, flash.Network | None)
+    compared = flash.compare(SPACE, "rram", methods=["random", draws], seeds=1, max_evals=3)
+    assert_type(compared, flash.Comparison)
+    assert_type(flash.register("method", "draws-of-types", draws), None)
+    assert_type(flash.plugins(), tuple[flash.Plugin, ...])
+    assert_type(flash.plugins()[0].brings, tuple[tuple[str, str], ...])
+    assert_type(flash.Option(3, 1, 9).choices, tuple[str, ...])
+    if TYPE_CHECKING:
+        flash.search(SPACE, "rram", method=judge)  # type: ignore[arg-type]  # pyright: ignore
+
+
 def test_search_of_several_devices_and_conditions() -> None:
     devices = flash.together(pi="raspberry-pi-4", chip=flash.Target.load("rram"))
     assert_type(devices, flash.Together)

@@ -57,10 +57,7 @@ class Tables:
     @staticmethod
     def from_arrays(variants: list[_Variant], links: dict[str, Any]) -> Tables: ...
     def with_columns(
-        self,
-        columns: dict[int, list[list[Buffer]]],
-        constants: dict[int, float],
-        links: dict[str, Any],
+        self, columns: dict[int, list[list[Buffer]]], links: dict[str, Any]
     ) -> Tables: ...
     @property
     def rows(self) -> tuple[tuple[int, ...], ...]: ...

@@ -424,15 +424,13 @@ cdef class Tables:
         self.check()
         return self
 
-    def with_columns(self, dict columns, dict constants, dict links):
+    def with_columns(self, dict columns, dict links):
         """Tables of the same rows with columns put in place of these, or beside them.
 
         Parameters
         ----------
         columns : dict of int to list
             Of a column's number: for each variant, for each cell, a buffer of float64.
-        constants : dict of int to float
-            What every variant's total of a column has beside its rows; others stay as they are.
         links : dict
             As in `from_arrays`.
         """
@@ -459,8 +457,7 @@ cdef class Tables:
         at = made.reserve(need)
         for v in range(self.problem.n_variants):
             for k in range(FLASH_COLUMNS):
-                made.problem.variants[v].constant[k] = constants.get(
-                    k, self.problem.variants[v].constant[k])
+                made.problem.variants[v].constant[k] = self.problem.variants[v].constant[k]
             for c in range(self.problem.variants[v].n_cells):
                 own = &self.problem.variants[v].cells[c]
                 cell = &made.problem.variants[v].cells[c]

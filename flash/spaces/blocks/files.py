@@ -76,9 +76,7 @@ def _has_functions(space: BlockSpace) -> bool:
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "options": {name: _option(one) for name, one in stage.options.items()}
-    }
+    found: dict[str, Any] = {"options": {name: _option(one) for name, one in stage.options.items()}}
     if stage.widths is not None:
         found["widths"] = plain(stage.widths)
     found["repeats"] = plain(stage.repeats)

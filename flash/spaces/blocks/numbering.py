@@ -426,9 +426,7 @@ class Numbering:
             found.append((f"{name}_{spot.place}" if many[spot.stage] else name, cell, one))
         return found
 
-    def _placed(
-        self, variant: int, rows: Sequence[int]
-    ) -> Iterator[tuple[int, Fragment, Spot]]:
+    def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
         """Yield the blocks of a place, each with the number of its cell, and where it stands."""
         layout = self.layouts[variant]
         shape, into = layout.shape, self.space.channels
@@ -602,6 +600,26 @@ class Numbering:
                         found[some, at] = np.maximum(told[:, 1 + k], 0)
         return found
 
+    def canonical(self, choices: Any) -> Any:
+        """Return rows with 0 for all that their networks have not."""
+        return self.choices_at(*self.places_of(choices))
+
+    def draw(self, rng: Any, n: int) -> Any:
+        """Draw rows of choice indices, each network as likely as any other."""
+        import numpy as np
+
+        sizes = np.array([float(one.size) for one in self.layouts])
+        variants = np.zeros(n, np.int32)
+        if len(sizes) > 1:
+            variants = rng.choice(len(sizes), size=n, p=sizes / sizes.sum()).astype(np.int32)
+        most = max(len(one.cells) for one in self.layouts)
+        rows = np.zeros((n, most), np.int32)
+        for variant in np.unique(variants).tolist():
+            some = np.flatnonzero(variants == variant)
+            for c, cell in enumerate(self.layouts[variant].cells):
+                rows[some, c] = rng.integers(0, cell.rows, size=len(some))
+        return self.choices_at(variants, rows)
+
     # what choices are, for conditions
 
     @cached
@@ -714,9 +732,9 @@ class Numbering:
         filled = np.zeros(cell.each, np.int64)
         for k, spot in enumerate(cell.spots):
             choice = cell.table[:, 1 + k]
-            own = np.array([
-                -1 if stage.variants[one].option is None else one for one in spot.options
-            ])[np.maximum(choice, 0)]
+            own = np.array(
+                [-1 if stage.variants[one].option is None else one for one in spot.options]
+            )[np.maximum(choice, 0)]
             there = np.flatnonzero((choice >= 0) & (own >= 0))
             table[there, 1 + filled[there]] = own[there]
             filled[there] += 1
