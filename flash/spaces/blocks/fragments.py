@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from ...base.checks import shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, FlashError
@@ -10,7 +12,7 @@ from ...networks.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     import torch
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fragment", "joined", "made"]
 
-KEPT = 1 << 14
-_kept: dict[Any, tuple[Network, Any]] = {}  # by function, choices and shape
+KEPT = 1 << 12  # of one function
+# By function, then by its choices and what it reads; gone with the function.
+_kept: WeakKeyDictionary[Any, dict[Any, tuple[Network, Any]]] = WeakKeyDictionary()
 
 
 class Fragment(Record):
@@ -63,16 +66,23 @@ class Fragment(Record):
         option = self.variant.option
         assert option is not None
         build = option.module
-        if build is None:
+        try:
             found = _called(self.variant, build, *self._asked())
-            return found if _is_module(found) else None
-        found = _called(self.variant, build, *self._asked())
-        if not _is_module(found):
+        except FlashError:
+            raise
+        except Exception as error:
             raise ArgumentError(
-                f"{self.name}: module must give a torch module, got {shown(found)} "
-                f"({type(found).__name__})"
-            )
-        return found
+                f"option {shown(self.variant.name)} raised {type(error).__name__} when its module "
+                f"was made at {self.name}: {error}"
+            ) from error
+        if _is_module(found):
+            return found
+        if build is None:
+            return None
+        raise ArgumentError(
+            f"{self.name}: module must give a torch module, got {shown(found)} "
+            f"({type(found).__name__})"
+        )
 
     def _asked(self) -> tuple[int, int, int, Shape]:
         return self.in_channels, self.out_channels, self.stride, self.shape_in
@@ -96,45 +106,75 @@ def made(
     stride: int,
     shape: Shape,
     bits: int = 32,
+    own: dict[Any, Any] | None = None,
 ) -> Fragment:
     """Build what an option makes at a place, and check it.
+
+    own: what was built for the same space.
 
     Raises
     ------
     ArgumentError
-        If the option raises, gives nothing that is a block, or one of other shapes than it should, or
-        another at a second call; it names the option, the place and what was expected.
+        If the option raises, gives nothing that is a block, or one of other shapes than it should,
+        or another at a second call; it names the option, the place and what was expected.
     """
     size = "x".join(map(str, shape))
     step = f" /{stride}" if stride > 1 else ""
     name = f"{where}: {variant.label}, {in_channels} > {out_channels}{step}, {size}"
     option = variant.option
     assert option is not None
-    key = (
-        *(option.build, tuple(variant.keywords.items()), in_channels, out_channels, stride),
-        *(shape, bits),
-    )
-    try:
-        known = _kept.get(key)
-    except TypeError:  # a function that has no hash
-        known, key = None, None
+    asked = (in_channels, out_channels, stride, shape)
+    key = (_typed(variant.keywords), option.shape, *asked, bits)
+    own = {} if own is None else own
+    known = own.get((id(option.build), key))
     if known is None:
-        asked = (in_channels, out_channels, stride, shape)
-        known = _read(name, variant, asked)
-        again = _read(name, variant, asked)
-        if known[0].layers != again[0].layers:
-            raise ArgumentError(
-                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
-                f"{_difference(known[0], again[0])}"
-            )
-        if bits != 32:
-            known = (_with_bits(known[0], bits), known[1])
-        if key is not None:
-            while len(_kept) >= KEPT:
-                _kept.pop(next(iter(_kept)))
-            _kept[key] = known
+        kept = _kept_of(option.build)
+        known = _built(name, variant, asked, bits, kept.get(key))
+        if len(kept) >= KEPT:
+            kept.clear()
+        own[id(option.build), key] = kept[key] = known
     network, shape_out = known
     return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
+
+
+def _built(
+    name: str,
+    variant: Variant,
+    asked: tuple[int, int, int, Shape],
+    bits: int,
+    before: tuple[Network, Shape] | None,
+) -> tuple[Network, Shape]:
+    """Return what an option gives; what it gave for another space, where it still does."""
+    assert variant.option is not None
+    home = getattr(variant.option.build, "__module__", None)
+    if before is not None and str(home).startswith("flash."):
+        return before
+    known = _read(name, variant, asked)
+    if before is not None and before == _in_bits(known, bits):
+        return before
+    again = _read(name, variant, asked)
+    if known != again:
+        raise ArgumentError(
+            f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
+            f"{_difference(known[0], again[0])}"
+        )
+    return _in_bits(known, bits)
+
+
+def _kept_of(function: Any) -> dict[Any, tuple[Network, Any]]:
+    try:
+        return _kept.setdefault(function, {})
+    except TypeError:  # a function that has no hash, or that nothing can refer to weakly
+        return {}
+
+
+def _typed(keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return choices as a key: 1, 1.0 and True are equal, but not the same choice."""
+    return tuple([(name, type(value), value) for name, value in keywords.items()])
+
+
+def _in_bits(known: tuple[Network, Shape], bits: int) -> tuple[Network, Shape]:
+    return known if bits == 32 else (_with_bits(known[0], bits), known[1])
 
 
 def _with_bits(network: Network, bits: int) -> Network:
@@ -145,10 +185,12 @@ def _with_bits(network: Network, bits: int) -> Network:
 def _difference(one: Network, other: Network) -> str:
     if len(one) != len(other):
         return f"{len(one)} layers, then {len(other)}"
-    number = next(
-        k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1]
-    )
-    return f"another layer {number}: {one.layers[number]}, then {other.layers[number]}"
+    for number, (first, then) in enumerate(zip(one.layers, other.layers, strict=True)):
+        for field in Layer.field_names:
+            was, now = getattr(first, field), getattr(then, field)
+            if was != now:
+                return f"layer {number} ({first.kind}) of {field} {shown(was)}, then {shown(now)}"
+    return "other connections"
 
 
 def _called(variant: Variant, build: Any, *asked: Any) -> Any:

@@ -251,6 +251,7 @@ def ConvNeXt(
             stages.append(Stage({"patches": DOWNSAMPLE}, width, stride=2, name=f"down{number}"))
         stages.append(Stage({"block": block}, None, depth, shared=shared, name=f"stage{number}"))
     usually = ConvNeXt.__kwdefaults__ or {}
+    told = {key: _plain(one) for key, one in given.items()}
     return BlockSpace(
         stages,
         input,
@@ -259,7 +260,7 @@ def ConvNeXt(
         num_classes,
         name="convnext",
         bits=bits,
-        origin={key: _plain(one) for key, one in given.items() if one != usually.get(key)},
+        origin={key: one for key, one in told.items() if one != _plain(usually.get(key))},
     )
 
 
