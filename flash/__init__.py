@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor as AccuracyPredictor
     from .problem.calibration_design import calibration_design as calibration_design
     from .problem.compiling import Problem as Problem
+    from .problem.layer_harness import layer_harness as layer_harness
     from .registering import plugins as plugins
     from .registering import register as register
-    from .problem.layer_harness import layer_harness as layer_harness
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork

@@ -103,7 +103,7 @@ class Ask:
         self.devices = dict(target.targets) if isinstance(target, Together) else {"": target}
         self.int8 = next(iter(self.devices.values())).int8  # of all: see `Within.check`
         self.goals = self._goals(given["objective"], given["minimize"])
-        self.plan = space.plan() if space.numbering is None else None
+        self.plan: Any = space.plan() if space.numbering is None else None
         self.limits = [*self._budget_limits(), *self._text_limits()]
         self.where = tuple(self.texts)  # as results tell it
         if given["min_nn_degree"] is not None:

@@ -24,7 +24,8 @@ KINDS = ("width", "depth", "skips", "expansion")
 def peaks_of(
     space: SearchSpace, variant: int, sizes: Sequence[int], int8: bool = False
 ) -> list[npt.NDArray[np.float64]]:
-    """Return the peak of each row of each cell of a variant, in numbers; of a `BlockSpace` in bytes.
+    """Return the peak of each row of each cell of a variant, in numbers; of a `BlockSpace` in
+    bytes.
 
     Parameters
     ----------

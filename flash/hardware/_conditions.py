@@ -232,7 +232,8 @@ class MeterFile:
                     f"its last sample is {now - found[-1][0]:.3g} s old" if found else "it is empty"
                 )
                 raise Refused(
-                    f"{self.path} does not grow while it is measured, or its clock is another: {last}"
+                    f"{self.path} does not grow while it is measured, or its clock is another: "
+                    f"{last}"
                 )
             time.sleep(0.05)
         if found[0][0] > before:

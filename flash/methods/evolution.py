@@ -23,7 +23,9 @@ __all__ = ["OPTIONS", "run"]
 OPTIONS = {
     "population": MethodOption(100, 2, 1 << 16, about="networks that live at a time"),
     "sample": MethodOption(25, 1, 1 << 16, about="of which a parent is the best"),
-    "batch": MethodOption(0, 0, 1 << 12, about="children at a time; 0: one, or 25 of a cheap evaluator"),
+    "batch": MethodOption(
+        0, 0, 1 << 12, about="children at a time; 0: one, or 25 of a cheap evaluator"
+    ),
 }
 TRIES = 16  # children drawn for each one wanted, before one over budget is let in
 

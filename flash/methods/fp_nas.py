@@ -47,15 +47,21 @@ MOST_JOINT = 4096  # choices of a cell, above which its variables stay apart
 FEWEST = 2  # draws of an iteration: one alone has nothing to be weighed against
 
 OPTIONS = {
-    "samples": MethodOption(14, 2, 4096, about="draws of the first iteration; later by the entropy"),
+    "samples": MethodOption(
+        14, 2, 4096, about="draws of the first iteration; later by the entropy"
+    ),
     "adaptive": MethodOption(True, about="False: as many draws in every iteration"),
     "joint_at": MethodOption(
         0.5, 0.0, 1.0, about="share of the first entropy at which cells become joint"
     ),
     "learning_rate": MethodOption(0.5, 1e-6, 100.0, about="of the logits"),
-    "sharpness": MethodOption(1.0, 0.0, 100.0, about="log likelihood of a standard deviation of merit"),
+    "sharpness": MethodOption(
+        1.0, 0.0, 100.0, about="log likelihood of a standard deviation of merit"
+    ),
     "beta": MethodOption(1.0, 0.0, 1e3, about="weight of the soft cost constraint"),
-    "ends_at": MethodOption(0.02, 0.0, 1.0, about="share of the first entropy at which the search ends"),
+    "ends_at": MethodOption(
+        0.02, 0.0, 1.0, about="share of the first entropy at which the search ends"
+    ),
     "iterations": MethodOption(2000, 1, 1 << 30, about="at most"),
 }
 

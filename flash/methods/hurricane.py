@@ -50,7 +50,9 @@ OPTIONS = {
         choices=("model", "measure", "macs"),
         about="what tells an operator's cost; macs: one pool common to all targets",
     ),
-    "patience": MethodOption(3, 1, 1 << 20, about="generations without a better network, early layers"),
+    "patience": MethodOption(
+        3, 1, 1 << 20, about="generations without a better network, early layers"
+    ),
     **_THEIRS,
 }
 MOST, MOST_BUILT = 4096, 256  # operators of a layer that are profiled; networks built one by one

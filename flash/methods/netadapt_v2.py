@@ -46,7 +46,9 @@ OPTIONS = {
     "iterations": MethodOption(20, 1, 10_000, about="steps from the largest network to the budget"),
     "decay": MethodOption(0.96, 0.1, 1.0, about="of the steps, each so much of the one before"),
     "samples": MethodOption(0, 0, 1 << 16, about="networks of a step; 0: 50, or max_evals' share"),
-    "layers": MethodOption(0, 0, 1 << 10, about="layers that a network shrinks in; 0: half of them"),
+    "layers": MethodOption(
+        0, 0, 1 << 10, about="layers that a network shrinks in; 0: half of them"
+    ),
     "measure": MethodOption(False, about="measure latency here instead of asking the target"),
 }
 USUAL_SAMPLES = 50

@@ -27,7 +27,9 @@ __all__ = ["OPTIONS", "run", "unfit"]
 
 OPTIONS = {
     "samples": MethodOption(25, 8, 1000, about="networks evaluated for the first predictor"),
-    "rounds": MethodOption(5, 1, 1000, about="fits, each followed by the evaluation of its best network"),
+    "rounds": MethodOption(
+        5, 1, 1000, about="fits, each followed by the evaluation of its best network"
+    ),
     "kind": MethodOption("topology", choices=("topology", "nn-degree"), about="of the predictor"),
     "candidates": MethodOption(500, 1, 1 << 20, about="networks predicted, of a NetworkSpace"),
 }

@@ -1,4 +1,5 @@
-"""Networks that are told by something shorter than their rows: cells, or blocks that were chosen."""
+"""Networks that are told by something shorter than their rows: cells, or blocks that were
+chosen."""
 
 from __future__ import annotations
 

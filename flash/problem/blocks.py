@@ -12,7 +12,6 @@ from ..errors import ArgumentError
 from ..hardware.charging import charges
 from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
-from ..networks.operations import charged
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
 from ..spaces.blocks.recipe import recipe_of, rows_of_cell
@@ -68,7 +67,7 @@ class BlockProblem(Problem):
         return compile_blocks(self.space, self.target, None, PARAMS | MACS)
 
 
-def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, Any]:
+def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     """Return what a network is beside its costs, as `facts_of`; rows: the space's own."""
     layout = space.numbering.layouts[variant]
     params = macs = handed = 0
@@ -89,7 +88,7 @@ def facts_at(space: BlockSpace, variant: int, rows: Sequence[int]) -> dict[str, 
 
 
 def compile_blocks(
-    space: BlockSpace,
+    space: Any,
     target: Target,
     predictor: AccuracyPredictor | None = None,
     extra: int = 0,
@@ -135,9 +134,9 @@ def _compiled(
     if target.table is not None:
         for k, value in target.table.constants().items():
             constants[k] = value
-    variants = []
+    variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
-        listed = []
+        listed: list[Any] = []
         for place, (cell, betweens) in enumerate(cells):
             found = made.get(id(betweens))
             if found is None:
@@ -163,7 +162,8 @@ def _compiled(
         tables = Tables.from_arrays(variants, links)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
-    return BlockProblem(space, target, predictor, None, model, tables)
+    given: Any = (space, target, predictor, None, model, tables)
+    return BlockProblem(*given)
 
 
 def _links(target: Target, model: Any, predictor: AccuracyPredictor | None) -> dict[str, Any]:
@@ -314,8 +314,8 @@ def degrees_of(counted: Floats) -> Floats:
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
-    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order of
-    operations; 0 where a cell has no layers."""
+    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order
+    of operations; 0 where a cell has no layers."""
     convs, params, depth, spatial, pools, strides = (
         counted[:, AT[name]]
         for name in ("nodes", "node_params", "depth", "spatial", "pools", "strides")
@@ -348,7 +348,7 @@ def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
     return numbers
 
 
-def peaks_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
     return [
@@ -357,7 +357,7 @@ def peaks_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats
     ]
 
 
-def weights_of(space: BlockSpace, variant: int, int8: bool = False) -> list[Floats]:
+def weights_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the weights of each row of each cell of a variant, in bytes."""
     return [
         rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]

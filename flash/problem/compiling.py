@@ -52,7 +52,8 @@ _kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra c
 def as_space(value: Any) -> SearchSpace:
     """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
     if isinstance(value, TabledSpace):
-        return value  # type: ignore[return-value]
+        tabled: Any = value  # of blocks, or one of the families': all that follows takes either
+        return tabled  # type: ignore[no-any-return]
     if isinstance(value, os.PathLike):
         return SearchSpace.load(value)
     if not isinstance(value, str):
@@ -78,13 +79,16 @@ def _registered(name: str) -> SearchSpace:
 
     space = registered_space(name)
     if space is None:
-        raise refusal("space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file")
+        raise refusal(
+            "space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file"
+        )
     if not isinstance(space, TabledSpace):
         raise ArgumentError(
             f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
             "methods of other papers alone, under budgets: method='evolution'"
         )
-    return space
+    found: Any = space
+    return found  # type: ignore[no-any-return]
 
 
 @public

@@ -106,5 +106,5 @@ def _choices(result: SearchResult[Any]) -> list[str]:
 
     space: Any = result.space
     x: Any = result.x
-    told = values_at(space, x)
+    told: list[Any] = values_at(space, x)
     return ["-" if one is None else one if isinstance(one, str) else f"{one:g}" for one in told]

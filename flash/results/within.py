@@ -7,7 +7,6 @@ import re
 from ..base.conditions import CONDITIONS, as_predicate
 from ..base.names import COSTS
 from ..errors import ArgumentError, FormatError
-from ..spaces.space import SearchSpace
 from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False

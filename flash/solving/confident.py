@@ -21,8 +21,8 @@ from ..networks.operations import charged
 from ..problem.compiling import compile_problem, count_columns
 from ..problem.objective import limits_on
 from ..results.result import ended, no_result, result_at, verdict
-from ..spaces.values import sizes_of
 from ..spaces.index import row_of
+from ..spaces.values import sizes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -136,7 +136,6 @@ class TableGround(Ground):
         self.distinct: int = space.size
         self._group(space.groups)
         if space.numbering is not None:
-            self._counts = np.ones(1)
             return
         each = space.variables_per_cell
         self._used = np.array([GLOBALS + int(cells) * each for cells in space.cells])
@@ -168,7 +167,8 @@ class TableGround(Ground):
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         if self.space.numbering is not None:
-            return self.space.numbering.canonical(rows)
+            same: NDArray[np.int64] = self.space.numbering.canonical(rows)
+            return same
         if len(self._used) == 1:
             return rows
         surplus = np.arange(rows.shape[1]) >= self._used[rows[:, COUNT]][:, None]
@@ -177,7 +177,8 @@ class TableGround(Ground):
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         if self.space.numbering is not None:
-            return self.space.numbering.draw(rng, n)
+            drawn: NDArray[np.int64] = self.space.numbering.draw(rng, n)
+            return drawn
         rows = rng.integers(0, self.lengths, size=(n, len(self.lengths)))
         if len(self._counts) > 1:
             rows[:, COUNT] = rng.choice(len(self._counts), size=n, p=self._counts)

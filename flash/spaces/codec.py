@@ -59,7 +59,7 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
         from .values import columns_of_blocks
 
         places = space.numbering.places_of(np.asarray(x, np.int64))
-        told = columns_of_blocks(space, *places, space.variables)
+        told = columns_of_blocks(space, places[0], places[1], space.variables)
         return {name: column.tolist() for name, column in told.items()}
     each, found = space.variables_per_cell, {}
     for cell in range(len(space.cell_choices)):

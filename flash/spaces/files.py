@@ -65,13 +65,11 @@ def _told(choices: Choices) -> str:
 
 
 def from_dict(data: Mapping[str, Any], where: str = "the space") -> SearchSpace:
-    """Make a space from plain data; every fault is a FormatError. One of blocks is a `BlockSpace`."""
+    """Make a space from plain data; every fault is a FormatError. One of blocks is a
+    `BlockSpace`."""
     family = data.get("family") if hasattr(data, "get") else None
-    if (
-        isinstance(family, str)
-        and family not in FAMILIES
-        or hasattr(data, "keys")
-        and "stages" in data
+    if (isinstance(family, str) and family not in FAMILIES) or (
+        hasattr(data, "keys") and "stages" in data
     ):
         from .known.homes import BLOCKS, KNOWN
 

@@ -73,7 +73,8 @@ def digits_of(number: Any, lengths: Sequence[int]) -> list[Any]:
 def row_at(space: Any, flat: int) -> Row:
     """Return the row of choice indices of a flat index."""
     if space.numbering is not None:
-        return space.numbering.row_at(flat)
+        told: Row = space.numbering.row_at(flat)
+        return told
     sizes, combinations = len(space.resolution), space.combinations
     factor, rest = divmod(flat, sum(combinations) * sizes)
     count = 0
@@ -90,20 +91,23 @@ def row_at(space: Any, flat: int) -> Row:
 def flat_of(space: Any, row: Sequence[int]) -> int:
     """Return the flat index of a row of choice indices."""
     if space.numbering is not None:
-        return space.numbering.flat_of(row)
+        told: int = space.numbering.flat_of(row)
+        return told
     checked = checked_row(space, row)
     factor, count, resolution = checked[:GLOBALS]
     used = _used(space, count)
     flat: int = number_of(checked[GLOBALS:used], space.lengths[GLOBALS:used])
     sizes, combinations = len(space.resolution), space.combinations
     before = sum(combinations[:count]) * sizes + resolution * combinations[count]
-    return factor * sum(combinations) * sizes + before + flat
+    found: int = factor * sum(combinations) * sizes + before + flat
+    return found
 
 
 def checked_row(space: Any, row: Any) -> Row:
     """Return a user's row as a tuple of ints in range, 0 where a cell is surplus."""
     if space.numbering is not None:
-        return space.numbering.checked_row(row)
+        told: Row = space.numbering.checked_row(row)
+        return told
     if isinstance(row, str) or not hasattr(row, "__len__"):
         raise ArgumentTypeError(f"a row must be choice indices, got {shown(row)}")
     if hasattr(row, "tolist"):
@@ -128,7 +132,8 @@ def checked_row(space: Any, row: Any) -> Row:
 
 def _used(space: Any, count: int) -> int:
     """Return how many entries of a row count where the number of cells is choice `count`."""
-    return GLOBALS + int(space.cells[count]) * space.variables_per_cell
+    each: int = space.variables_per_cell
+    return GLOBALS + int(space.cells[count]) * each
 
 
 # Between row of choice indices and place
@@ -137,7 +142,8 @@ def _used(space: Any, count: int) -> int:
 def row_of(space: Any, variant: int, rows: Sequence[int]) -> Row:
     """Return the row of choice indices for a variant and one row number per cell."""
     if space.numbering is not None:
-        return space.numbering.row_of(variant, rows)
+        told: Row = space.numbering.row_of(variant, rows)
+        return told
     lengths, each = space.lengths, space.variables_per_cell
     row = [0] * len(lengths)
     start = end = 0
@@ -153,7 +159,8 @@ def row_of(space: Any, variant: int, rows: Sequence[int]) -> Row:
 def rows_of(space: Any, row: Sequence[int]) -> tuple[int, Row]:
     """Return (variant, one row number per cell) for a row of choice indices."""
     if space.numbering is not None:
-        return space.numbering.rows_of(row)
+        told: tuple[int, Row] = space.numbering.rows_of(row)
+        return told
     lengths, each = space.lengths, space.variables_per_cell
     rows = [
         number_of(row[start : start + each], lengths[start : start + each])
@@ -172,7 +179,8 @@ def places_of(space: Any, choices: Any) -> tuple[Any, Any]:
     that width is a table row's first digit.
     """
     if space.numbering is not None:
-        return space.numbering.places_of(choices)
+        told: tuple[Any, Any] = space.numbering.places_of(choices)
+        return told
     import numpy as np
 
     lengths, each = space.lengths, space.variables_per_cell

@@ -114,7 +114,7 @@ class SearchSpace(TabledSpace):
     greatest number of cells.
     """
 
-    numbering: ClassVar[None] = None  # its cells have the same variables each
+    numbering: ClassVar[Any] = None  # its cells have the same variables each
 
     family: str
     width_multipliers: Choices | None = None

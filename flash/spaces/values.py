@@ -91,8 +91,8 @@ def _skips(space: SearchSpace, x: NDArray[Any], cell: int) -> Any:
 def columns_of_blocks(
     space: Any, variants: NDArray[Any], rows: NDArray[Any], names: Iterable[str]
 ) -> dict[str, Any]:
-    """Return some of the names by which conditions call a `BlockSpace`'s choices, as columns of many
-    networks: numbers, NaN where a network has no such block, or texts.
+    """Return some of the names by which conditions call a `BlockSpace`'s choices, as columns of
+    many networks: numbers, NaN where a network has no such block, or texts.
 
     Parameters
     ----------

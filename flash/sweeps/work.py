@@ -310,7 +310,8 @@ class Job(Record):
         space, known = self.space, self._cells
         if space.numbering is not None:
             own_rows = self.problem.own_rows(variant, rows)
-            return space.numbering.network_at(variant, own_rows)
+            network: Network = space.numbering.network_at(variant, own_rows)
+            return network
         factor, _, size = digits_of(variant, space.lengths[:GLOBALS])
         resolution, each = int(space.resolution[size]), space.variables_per_cell
         found: list[int | tuple[int, ...]] = [resolution]

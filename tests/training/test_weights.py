@@ -150,7 +150,7 @@ def test_weights_of_another_network_are_refused(run: TrainingResult, tmp_path: P
     linked = flash.Architecture("densenet", [flash.Cell(8, 4, 6)], 8)
     write_weights(str(tmp_path / "linked.npz"), linked.to_torch().state_dict(), {})
     linked.to_torch(weights=tmp_path / "linked.npz")
-    with pytest.raises(ArgumentError, match="of another: .*link"):
+    with pytest.raises(ArgumentError, match=r"of another: .*link"):
         linked.replace(link_seed=5).to_torch(weights=tmp_path / "linked.npz")
     # A state_dict that torch saved does too.
     torch.save(run.to_torch().state_dict(), tmp_path / "state.pt")

@@ -108,7 +108,7 @@ def test_methods_spaces_and_evaluators_of_ones_own() -> None:
     assert_type(flash.register("method", "draws-of-types", draws), None)
     assert_type(flash.plugins(), tuple[flash.Plugin, ...])
     assert_type(flash.plugins()[0].brings, tuple[tuple[str, str], ...])
-    assert_type(flash.Option(3, 1, 9).choices, tuple[str, ...])
+    assert_type(flash.MethodOption(3, 1, 9).choices, tuple[str, ...])
     if TYPE_CHECKING:
         flash.search(SPACE, "rram", method=judge)  # type: ignore[arg-type]  # pyright: ignore
 

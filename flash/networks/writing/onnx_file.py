@@ -29,7 +29,7 @@ MAX_BYTES = (1 << 31) - (1 << 20)  # of a protobuf, with room for the rest
 
 def write_onnx(
     module: Any,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     output_shape: tuple[int, ...],
     path: Any,
     opset: int,
@@ -42,7 +42,7 @@ def write_onnx(
 
 def onnx_model(
     module: Any,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     output_shape: tuple[int, ...],
     opset: int,
     batch: int | None,

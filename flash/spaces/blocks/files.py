@@ -1,8 +1,8 @@
 """Spaces of blocks as plain data.
 
-One that comes with flash is its name and its options. Any other is its stages: a block that has a name
-(those of flash, and what `flash.register("block", ...)` added) is read back by it; of a function a
-file holds what it is called, which tells the space from others but makes none.
+One that comes with flash is its name and its options. Any other is its stages: a block that has a
+name (those of flash, and what `flash.register("block", ...)` added) is read back by it; of a
+function a file holds what it is called, which tells the space from others but makes none.
 """
 
 from __future__ import annotations
@@ -154,8 +154,10 @@ def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:
     if isinstance(thing, BlockSpace) and _text(to_dict(thing)) == text:
         return thing
     raise FormatError(
-        f"{where}, {shown(name)}, has blocks that are functions, which a file does not hold: pass the "
-        "space itself as space=, register it (flash.register('space', name, space)), or give its blocks "
+        f"{where}, {shown(name)}, has blocks that are functions, which a file does not hold: pass "
+        f"the "
+        "space itself as space=, register it (flash.register('space', name, space)), or give its "
+        "blocks "
         "names (flash.register('block', name, function))"
     )
 
@@ -184,7 +186,8 @@ def _option_from(where: str, data: Any) -> Option | None:
     if "block" not in data:
         function = data.get("function")
         raise FormatError(
-            f"{where} is the function {shown(function)}, which a file does not hold: pass the space "
+            f"{where} is the function {shown(function)}, which a file does not hold: pass the "
+            f"space "
             "itself as space=, or give the block a name by flash.register('block', name, function)"
         )
     choices = data.get("choices") or {}

@@ -1,4 +1,5 @@
-"""Fragments: what an option makes at one place, as a network of its own; built, checked and kept."""
+"""Fragments: what an option makes at one place, as a network of its own; built, checked and
+kept."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class Fragment(Record):
         )
 
     def module(self) -> torch.nn.Module | None:
-        """Return a new torch module of it, weights drawn by torch; None where only rows are known."""
+        """Return a new torch module of it, weights drawn by torch; None where only rows are
+        known."""
         option = self.variant.option
         assert option is not None
         build = option.module
@@ -248,7 +250,8 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
             ) from None
     else:
         raise ArgumentError(
-            f"option {shown(option)} must give a torch module, a list of layer rows or a Network, got "
+            f"option {shown(option)} must give a torch module, a list of layer rows or a Network, "
+            f"got "
             f"{shown(found)} ({type(found).__name__}) at {name}; None as an option is skip"
         )
     if not network.connected or (network.outputs not in (None, (len(network) - 1,))):

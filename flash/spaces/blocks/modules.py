@@ -1,4 +1,5 @@
-"""Torch modules of blocks: made without values, read, and put together. Imports torch in functions."""
+"""Torch modules of blocks: made without values, read, and put together. Imports torch in
+functions."""
 
 from __future__ import annotations
 
@@ -105,9 +106,9 @@ def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
         for (name, module), (cell, fragment) in zip(parts, net.labelled(), strict=True):
             assert module is not None
             if all(layer.kind != "concat" for layer in fragment.network.layers):
-                module.flash_cell = cell  # type: ignore[assignment]
+                module.flash_cell = cell
             found.add_module(name, module)
-        found.architecture = net  # type: ignore[assignment]
+        found.architecture = net
         return found
 
     return seeded(build, seed)

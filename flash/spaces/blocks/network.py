@@ -50,7 +50,8 @@ class BlockNetwork(Record):
                 from ...base.checks import hint
 
                 raise ArgumentError(
-                    f"choices: {self.space.family} has no variable {name!r}{hint(name, names)}; it has "
+                    f"choices: {self.space.family} has no variable {name!r}{hint(name, names)}; it "
+                    f"has "
                     f"{', '.join(names)}"
                 )
             row[names.index(name)] = value
@@ -105,7 +106,7 @@ class BlockNetwork(Record):
     def _network(self) -> Network:
         if not self._placed:
             raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
-        image = (*self.input_shape, 1, 1)[:3]
+        image: Any = (*self.input_shape, 1, 1)[:3]
         parts = [(one.network, cell) for cell, one in self.labelled()]
         return joined(parts, image, self.space.bits)
 
@@ -144,8 +145,8 @@ class BlockNetwork(Record):
         Returns
         -------
         torch.nn.Module
-            A Sequential of the options' modules, named by stage and place: "body_0". Where an option
-            tells layer rows alone, a module of the rows: see `Network.to_torch`.
+            A Sequential of the options' modules, named by stage and place: "body_0". Where an
+            option tells layer rows alone, a module of the rows: see `Network.to_torch`.
 
         Raises
         ------

@@ -3,12 +3,12 @@
 A *variant* is one combination of the global choices: the input's size, and width and repeats of the
 stages whose blocks are cells by themselves. In a variant a network is a sequence of *cells*, and a
 cell's *row* is one combination of its own choices: of a whole stage its width, its repeats and a
-choice for each of its blocks (those of fewer repeats first), of a single block its choice. In tables a
-row stands once for each width that the cell before may hand on.
+choice for each of its blocks (those of fewer repeats first), of a single block its choice. In
+tables a row stands once for each width that the cell before may hand on.
 
 A flat index counts variants in lexicographic order of the global choices, and in each of them
-combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that has
-more than one choice; entries of blocks that a network has not are 0 and count nothing.
+combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that
+has more than one choice; entries of blocks that a network has not are 0 and count nothing.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Cell(Record):
 
     @cached
     def table(self) -> Any:
-        """int32 array (rows of one width, 1 + blocks): choice of depth, then of each block; -1 where
-        a row has no such block. Of a shared choice each block has it."""
+        """int32 array (rows of one width, 1 + blocks): choice of depth, then of each block; -1
+        where a row has no such block. Of a shared choice each block has it."""
         import numpy as np
 
         blocks = len(self.spots)
@@ -275,9 +275,9 @@ class Numbering:
         found = []
         for number, stage in enumerate(self.stages):
             name, own = self.names[number], []
-            if stage.widths is not None and len(stage.widths) > 1:
-                if number not in self.global_widths:
-                    own.append(_Variable(f"width_{name}", "width", number, 0, self.widths[number]))
+            open_ = stage.widths is not None and len(stage.widths) > 1
+            if open_ and number not in self.global_widths:
+                own.append(_Variable(f"width_{name}", "width", number, 0, self.widths[number]))
             if self.whole[number] and len(stage.depths) > 1:
                 own.append(_Variable(f"depth_{name}", "depth", number, 0, stage.depths))
             count = 1 if stage.shared else max(stage.depths)
@@ -329,14 +329,15 @@ class Numbering:
         if count > MAX_VARIANTS:
             raise ArgumentError(
                 f"global choices must combine to at most {MAX_VARIANTS:,} variants, got {count:,} "
-                f"({', '.join(one.name for one in self.globals)}); cell='stage' keeps a stage's width "
+                f"({', '.join(one.name for one in self.globals)}); cell='stage' keeps a stage's "
+                f"width "
                 "and repeats out of them"
             )
         built = self._blocks()
         if built > MAX_BLOCKS:
             raise ArgumentError(
-                f"the space is too large to compile: about {built:,} distinct blocks, each option at "
-                f"each width and size, of which at most {MAX_BLOCKS:,} are built"
+                f"the space is too large to compile: about {built:,} distinct blocks, each option "
+                f"at each width and size, of which at most {MAX_BLOCKS:,} are built"
             )
         found: list[Layout] = []
         first = rows = 0
@@ -345,7 +346,8 @@ class Numbering:
             shape, cells = self._cells_of(digits)
             if not 1 <= len(cells) <= MAX_CELLS:
                 raise ArgumentError(
-                    f"a network must have 1 to {MAX_CELLS} cells, got {len(cells)}; cell='stage' makes "
+                    f"a network must have 1 to {MAX_CELLS} cells, got {len(cells)}; cell='stage' "
+                    f"makes "
                     "one of all blocks of a stage"
                 )
             found.append(Layout(digits, shape, cells, first))
@@ -353,8 +355,10 @@ class Numbering:
             first += found[-1].size
         if rows > MAX_TABLE:
             raise ArgumentError(
-                f"the space is too large to compile: {rows:,} rows of tables for {count:,} variants "
-                f"and up to {max(len(one.cells) for one in found)} cells, of which {MAX_TABLE:,} fit"
+                f"the space is too large to compile: {rows:,} rows of tables for {count:,} "
+                f"variants "
+                f"and up to {max(len(one.cells) for one in found)} cells, of which {MAX_TABLE:,} "
+                f"fit"
             )
         self.layouts: tuple[Layout, ...] = tuple(found)
         self.size: int = first
@@ -687,8 +691,8 @@ class Numbering:
         return found
 
     def values(self, variant: int, name: str) -> tuple[int, Any]:
-        """Return the cell whose choice a name is, and what each of its own rows has of it; -1 and one
-        value for a global choice. An empty array where the variant has no such block.
+        """Return the cell whose choice a name is, and what each of its own rows has of it; -1 and
+        one value for a global choice. An empty array where the variant has no such block.
 
         Numbers are float64, NaN where a block is not there or has no such choice; all else is text.
         """
@@ -726,8 +730,8 @@ class Numbering:
         return one.name if what == "option" else one.keywords.get(what)
 
     def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
-        """Return the variables that a cell's rows choose, and their choice indices in each of its own
-        rows, shape (rows, variables); 0 for blocks that a row has not."""
+        """Return the variables that a cell's rows choose, and their choice indices in each of its
+        own rows, shape (rows, variables); 0 for blocks that a row has not."""
         import numpy as np
 
         cell = self.layouts[variant].cells[place]

@@ -26,10 +26,11 @@ class Option(Record):
     Parameters
     ----------
     build : callable
-        ``build(in_channels, out_channels, stride, **choices)`` gives a torch module, a list of layer
-        rows (dictionaries as `Network.from_layers` takes) or a `Network`. Parameters that can only be
-        given by name and whose default is a tuple, a list or a `Range` are choices of the option:
-        ``def mb(in_channels, out_channels, stride, *, kernel=(3, 5, 7), expansion=(3, 6))``.
+        ``build(in_channels, out_channels, stride, **choices)`` gives a torch module, a list of
+        layer rows (dictionaries as `Network.from_layers` takes) or a `Network`. Parameters that can
+        only be given by name and whose default is a tuple, a list or a `Range` are choices of the
+        option: ``def mb(in_channels, out_channels, stride, *, kernel=(3, 5, 7), expansion=(3,
+        6))``.
     module : callable, optional
         The same as a torch module, where `build` gives rows: what `to_torch` makes networks of.
         Without it modules are made of the rows.
@@ -37,8 +38,8 @@ class Option(Record):
         Choices by the names of parameters, instead of those that the function declares, or besides:
         ``{"kernel": (3, 5)}``.
     shape : bool, default False
-        Whether both functions are also given ``shape=``, what they read without the batch: (channels,
-        height, width), or (tokens, features).
+        Whether both functions are also given ``shape=``, what they read without the batch:
+        (channels, height, width), or (tokens, features).
 
     Raises
     ------
@@ -56,7 +57,8 @@ class Option(Record):
             given = getattr(self, name)
             if not callable(given) and (name == "build" or given is not None):
                 raise ArgumentTypeError(
-                    f"{name} of an option must be a function of (in_channels, out_channels, stride), "
+                    f"{name} of an option must be a function of (in_channels, out_channels, "
+                    f"stride), "
                     f"got {shown(given)} ({type(given).__name__})"
                 )
         found = _declared(self.build)
@@ -183,7 +185,8 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
             name = _name_of(one)
             if name in named:
                 raise ArgumentError(
-                    f"{where}: options must have different names, got {shown(name)} twice; give them "
+                    f"{where}: options must have different names, got {shown(name)} twice; give "
+                    f"them "
                     "names by a table: {'a': ..., 'b': ...}"
                 )
             named[name] = one
@@ -202,7 +205,8 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
         if one is not None and not isinstance(one, Option):
             if not callable(one):
                 raise ArgumentTypeError(
-                    f"{where}: option {shown(name)} must be a function of (in_channels, out_channels, "
+                    f"{where}: option {shown(name)} must be a function of (in_channels, "
+                    f"out_channels, "
                     f"stride), an Option or None (skip), got {shown(one)} ({type(one).__name__})"
                 )
             try:

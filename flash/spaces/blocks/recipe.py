@@ -2,8 +2,8 @@
 
 A *context* is a block behind the one before it: what a runtime makes of a block's first rows may
 depend on the row before them (a norm of its own or a folded one), and so does its memory. Each
-distinct pair is made once, and whatever is counted of it, its parameters or its costs on a target, is
-a vector; a table's row is the sum of the vectors of its blocks (of peaks the maximum).
+distinct pair is made once, and whatever is counted of it, its parameters or its costs on a target,
+is a vector; a table's row is the sum of the vectors of its blocks (of peaks the maximum).
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Context(Record):
 class _Spot(Record):
     """A block's place between two widths: which context each option is in.
 
-    contexts: int array (endings before, options), -1 where nothing stands there; endings: the number
-    of the ending that each leaves, of those in the next place.
+    contexts: int array (endings before, options), -1 where nothing stands there; endings: the
+    number of the ending that each leaves, of those in the next place.
     """
 
     contexts: Ints
@@ -149,7 +149,8 @@ class _Writer:
                     other, some = after[width]
                     if other != handed:
                         raise ArgumentError(
-                            f"stage {self.numbering.names[cell.stage]} hands on {other} or {handed}, "
+                            f"stage {self.numbering.names[cell.stage]} hands on {other} or "
+                            f"{handed}, "
                             "by the width that it reads; it must be one shape"
                         )
                     endings = _union(some, endings)
@@ -287,7 +288,9 @@ def _alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
         raise ArgumentError(
             f"{what} of {one.fragment.name} depend on what stands before it: behind "
             f"{one.before.name if one.before else 'the input'} they are others than behind "
-            f"{other.before.name if other.before else 'the input'}; options of a stage must end alike "
-            "(all in an addition, or all in a convolution) where the next stage's first block begins "
+            f"{other.before.name if other.before else 'the input'}; options of a stage must end "
+            f"alike "
+            "(all in an addition, or all in a convolution) where the next stage's first block "
+            "begins "
             "with a norm"
         )

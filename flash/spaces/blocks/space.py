@@ -30,8 +30,8 @@ class BlockSpace(TabledSpace):
     """A space of networks made of blocks of one's own.
 
     Stages follow one another; each block of a stage is one of the stage's options, functions that
-    give a torch module, layer rows or a `Network`. Each option is built once for each shape that can
-    reach it, and charged by the target; a network's costs are the sums of its blocks'. So
+    give a torch module, layer rows or a `Network`. Each option is built once for each shape that
+    can reach it, and charged by the target; a network's costs are the sums of its blocks'. So
     `flash.search` proves its answer, and all else that takes a space takes this one.
 
     Parameters
@@ -41,8 +41,8 @@ class BlockSpace(TabledSpace):
         What networks read, without the batch: (channels, height, width), (tokens, features), or a
         length alone for token numbers. A list of such is a choice: the variable "input".
     stem : Stage or function, optional
-        What comes before the stages: a function is given as many out channels as the first stage has,
-        where these are fixed.
+        What comes before the stages: a function is given as many out channels as the first stage
+        has, where these are fixed.
     head : Stage or function, optional
         What ends the network, with `num_classes` out channels: a function
         ``(in_channels, num_classes, 1)``. Without it the last stage does.
@@ -60,29 +60,30 @@ class BlockSpace(TabledSpace):
     size : int
         How many networks there are, exactly.
     variables, lengths, bounds, groups
-        As of a `SearchSpace`. Names: "width_body", "depth_body", "block_body_0" (the stage's name, or
-        its number, from 0; "stem", "head"), without those of one choice.
+        As of a `SearchSpace`. Names: "width_body", "depth_body", "block_body_0" (the stage's name,
+        or its number, from 0; "stem", "head"), without those of one choice.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
         If an argument is not accepted, or the space is too large to compile. Options are built when
-        networks or costs are first asked for; an option that gives other shapes than it should, that
-        raises, or that is not deterministic is refused then, by its name and place.
+        networks or costs are first asked for; an option that gives other shapes than it should,
+        that raises, or that is not deterministic is refused then, by its name and place.
 
     Notes
     -----
-    A cell, of NN-Degree and of predictors, is a stage, or a block where stages are long: see `Stage`.
-    Stem and head are cells of their own. Costs of a block are those that the target has for it
-    behind the block before it; a space in which they depend on more is refused when it is compiled.
+    A cell, of NN-Degree and of predictors, is a stage, or a block where stages are long: see
+    `Stage`. Stem and head are cells of their own. Costs of a block are those that the target has
+    for it behind the block before it; a space in which they depend on more is refused when it is
+    compiled.
 
     Examples
     --------
     >>> def mb(in_channels, out_channels, stride, *, kernel=(3, 5), expansion=(3, 6)):
     ...     wide = in_channels * expansion
     ...     return torch.nn.Sequential(...)
-    >>> space = flash.BlockSpace([flash.Stage(mb, [16, 24], flash.Range(1, 4), stride=2)], head=head)
-    >>> flash.search(space, "cpu-x86", max_latency_ms=5.0)
+    >>> space = flash.BlockSpace([flash.Stage(mb, [16, 24], flash.Range(1, 4), stride=2)],
+    head=head) >>> flash.search(space, "cpu-x86", max_latency_ms=5.0)
     """
 
     stages: Sequence[Stage]
@@ -104,7 +105,8 @@ class BlockSpace(TabledSpace):
         if not state["stages"]:
             raise ArgumentError("stages must be at least one, got none")
         state["num_classes"] = integer("num_classes", self.num_classes, 1, 1 << 24)
-        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+        called: Any = self.name
+        if not (isinstance(called, str) and called.strip() and called.isprintable()):
             raise ArgumentTypeError(f"name must be a text, got {shown(self.name)}")
         if self.bits not in BITS:
             raise ArgumentError(
@@ -142,8 +144,8 @@ class BlockSpace(TabledSpace):
 
     @cached
     def sizes(self) -> tuple[int, ...]:
-        """The inputs as single numbers: heights of images, or their widths or areas where these tell
-        them apart; lengths of sequences. Else their numbers, from 0."""
+        """The inputs as single numbers: heights of images, or their widths or areas where these
+        tell them apart; lengths of sequences. Else their numbers, from 0."""
         several = self.inputs
         if len(several[0]) != 3:
             return tuple(one[0] for one in several)
@@ -254,8 +256,8 @@ class BlockSpace(TabledSpace):
         return fragments(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: what `from_dict` makes an equal space of, where its options are known by
-        name, and else what tells it from others."""
+        """Return plain data: what `from_dict` makes an equal space of, where its options are known
+        by name, and else what tells it from others."""
         from .files import to_dict
 
         return to_dict(self)
@@ -267,7 +269,8 @@ class BlockSpace(TabledSpace):
         Raises
         ------
         FormatError
-            If a key is unknown or missing, a value not accepted, or a block is known by no such name.
+            If a key is unknown or missing, a value not accepted, or a block is known by no such
+            name.
         """
         from .files import from_dict
 

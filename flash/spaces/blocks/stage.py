@@ -30,8 +30,8 @@ class Stage(Record):
     Parameters
     ----------
     options : dict of str to function, a list of functions, or one
-        What a block may be: see `Option`. None is skip: nothing stands there. It is a choice wherever
-        it can be: not for a block that changes stride or width.
+        What a block may be: see `Option`. None is skip: nothing stands there. It is a choice
+        wherever it can be: not for a block that changes stride or width.
     widths : int, list or Range, optional
         Channels that every block of the stage hands on. Default: as many as the stage reads.
     repeats : int, list or Range, default 1
@@ -43,8 +43,8 @@ class Stage(Record):
     cell : {"stage", "block"}, optional
         What compiles to one row of tables, and is one cell of NN-Degree and of predictors: all
         blocks of the stage together, with width and repeats as choices among the rows, or each
-        block, with width and repeats as global choices. Default: the stage, where that makes at most
-        20,000 rows, and else the block.
+        block, with width and repeats as global choices. Default: the stage, where that makes at
+        most 20,000 rows, and else the block.
     name : str, optional
         Of the stage, for variables and screens; default its number, from 0.
     """
@@ -83,9 +83,8 @@ class Stage(Record):
             choice("cell", self.cell, ("stage", "block"))
         if self.cell == "block" and self.shared:
             raise ArgumentError("cell must not be 'block' where one option is shared by all blocks")
-        if self.name is not None and (
-            not isinstance(self.name, str) or not self.name.isidentifier()
-        ):
+        called: Any = self.name
+        if called is not None and not (isinstance(called, str) and called.isidentifier()):
             raise ArgumentError(
                 f"name of a stage must be a word such as 'body', got {shown(self.name)}"
             )
@@ -104,4 +103,5 @@ class Stage(Record):
         """Return how many networks a depth has, of the choices of the first block and of others."""
         if self.shared:
             return len(first)
-        return len(first) * len(rest) ** (depth - 1)
+        count: int = len(first) * len(rest) ** (depth - 1)
+        return count

@@ -1,4 +1,5 @@
-"""The spaces of blocks that come with flash, by name: a module each, loaded when it is asked for."""
+"""The spaces of blocks that come with flash, by name: a module each, loaded when it is asked
+for."""
 
 from __future__ import annotations
 
