@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import pickle
 import random
@@ -12,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twins import block_spaces
 
 import flash
 from flash._core.tables.tables import COLUMNS
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.predictors.score import TopologyScore
 from flash.problem.blocks import compile_blocks
 
 TARGET = flash.Target.load("cpu-x86")
@@ -285,3 +288,75 @@ def test_functions_are_not_kept_longer_than_their_space() -> None:
     known = [make() for _ in range(3)]
     gc.collect()
     assert [one() for one in known] == [None] * 3
+
+
+# What costs depend on
+
+
+def normed(into: int, out: int, stride: int) -> Rows:
+    """A norm of its own behind anything but a convolution that nobody else reads."""
+    return [conv(into, out, norm="input", inputs=[-1])]
+
+
+def added(into: int, out: int, stride: int) -> Rows:
+    rows = [conv(into, out, inputs=[-1]), conv(out, out, inputs=[0])]
+    return [*rows, {"kind": "add", "in_channels": out, "out_channels": out, "inputs": [0, 1]}]
+
+
+def test_what_depends_on_the_block_before_is_exact_within_a_stage() -> None:
+    own = space(flash.Stage([plain, added, normed], 8, 3))
+    flats = range(own.size)
+    for name in ("cpu-x86", "rram", "gtx-1080ti"):
+        target = flash.Target.load(name)
+        rows = np.array([own.decode(flat).row for flat in flats])
+        table = flash.evaluate(own, target, rows)
+        told = [target.cost(own.decode(flat).network()).latency_ms for flat in flats]
+        assert table["latency_ms"].tolist() == told
+    alone = [target.cost(space(flash.Stage(one, 8)).decode(0).network()) for one in (added, normed)]
+    both = target.cost(space(flash.Stage(added, 8), flash.Stage(normed, 8)).decode(0).network())
+    assert both.latency_ms != sum(one.latency_ms for one in alone)  # it does depend on it
+
+
+def test_what_depends_on_the_stage_before_is_refused() -> None:
+    text = (
+        "latency on cpu-x86 of 1: normed, 8 > 8, 8x16x16 depends on what stands before it, and is "
+        "another behind 0: plain kernel 1, 3 > 8, 3x16x16 than behind 0: added, 3 > 8, 3x16x16"
+    )
+    with pytest.raises(ArgumentError) as caught:
+        flash.search(space(flash.Stage([plain, added], 8), flash.Stage(normed, 8)), TARGET)
+    assert text in str(caught.value)
+    with pytest.raises(ArgumentError, match="put a stage of one option between"):
+        flash.search(space(flash.Stage([plain, added], 8), flash.Stage(normed, 8)), TARGET)
+    between = space(flash.Stage([plain, added], 8), flash.Stage(added), flash.Stage(normed, 8))
+    assert flash.search(between, TARGET).success
+
+
+def test_means_over_paths_may_differ_in_their_last_bit() -> None:
+    """What predictors read is rounded otherwise behind other blocks: no reason to refuse a space."""
+    score = TopologyScore(-1.0, (0.7, -0.3, 0.05, 0.1, 0.02), (0.05, -0.02), -0.37)
+    predictor = flash.AccuracyPredictor(topology=score)
+    first = flash.Stage([block_spaces.residual, block_spaces.pooled], 3)
+    own = space(first, flash.Stage([block_spaces.joined, block_spaces.residual]), input=(3, 8, 8))
+    rows = np.array([own.decode(flat).row for flat in range(own.size)])
+    table = flash.evaluate(own, TARGET, rows, predictor)
+    told = [predictor.predict_one(own.decode(flat).network()) for flat in range(own.size)]
+    assert table["accuracy"] == pytest.approx(told, abs=1e-9)
+
+
+def test_memory_is_refused_where_it_is_asked_for() -> None:
+    """A block's peak may depend on what stands before it where no cost does."""
+    one = functools.partial(plain, kernel=1)
+    own = space(flash.Stage([one, None]), flash.Stage({"second": one}, 8))
+    assert flash.search(own, TARGET, max_latency_ms=1e3).success
+    with pytest.raises(ArgumentError, match="peak_bytes of 1: second, 3 > 8.* than behind the input"):
+        flash.search(own, TARGET, max_memory_kib=1e3)
+
+
+def test_a_space_of_one_network() -> None:
+    own = space(flash.Stage(added, 8))
+    assert own.variables == ()
+    assert own.size == 1
+    net = own.decode(0)
+    assert flash.search(own, TARGET).architecture == net
+    for most, fits in ((net.peak_memory_kib, True), (net.peak_memory_kib / 2, False)):
+        assert flash.search(own, TARGET, max_memory_kib=most).success is fits

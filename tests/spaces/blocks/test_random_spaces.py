@@ -115,7 +115,7 @@ def compiled(space: flash.BlockSpace, target: flash.Target, predictor: Any) -> A
     try:
         return flash.evaluate(space, target, choices, predictor)
     except ArgumentError as error:
-        assert "depend on what stands before" in str(error), error  # noqa: PT017
+        assert "depends on what stands before" in str(error), error  # noqa: PT017
         assume(False)
         raise
 
@@ -138,12 +138,21 @@ def agree(space: flash.BlockSpace, data: Any) -> None:
             assert table["nn_degree"][flat] == pytest.approx(nn_degree(network), rel=1e-12)
             predicted = PREDICTOR.predict_one(network)
             assert table["accuracy"][flat] == pytest.approx(predicted, abs=1e-9)
-            variant, _ = space.numbering.rows_of(net.row)
-            places = space.numbering.places_of(np.array([net.row], np.int64).reshape(1, -1))[1][0]
-            pairs = list(zip(peaks_of(space, variant), places, strict=False))
-            assert max(peak[at] for peak, at in pairs) == network.peak_memory_kib * 1024
-            pairs = list(zip(weights_of(space, variant), places, strict=False))
-            assert sum(one[at] for one, at in pairs) == network.weights_kib * 1024
+            assert least(space, net, weights_of, sum) == network.weights_kib * 1024
+            peak = least(space, net, peaks_of, max)
+            assert peak is None or peak == network.peak_memory_kib * 1024
+
+
+def least(space: flash.BlockSpace, net: Any, of: Any, join: Any) -> float | None:
+    """What tables say of a network's memory; None where they refuse."""
+    variant, _ = space.numbering.rows_of(net.row)
+    places = space.numbering.places_of(np.array([net.row], np.int64).reshape(1, -1))[1][0]
+    try:
+        return join(cell[at] for cell, at in zip(of(space, variant), places, strict=False))
+    except ArgumentError as error:
+        if "peak_bytes of" not in str(error):
+            raise
+        return None
 
 
 @pytest.mark.slow
