@@ -13,7 +13,7 @@ from flash.networks.network import Network
 
 ROWS = ("plain", "residual", "gated", "joined", "pooled", "opened", "bare")
 REFUSED = ("beside skip", "every stage can be skipped")  # spaces that are none
-TORCH = ("t_plain", "t_residual", "t_normed")
+TORCH = ("t_plain", "t_residual", "t_normed", "t_joined", "t_dense")
 
 
 def conv(into: int, out: int, **more: Any) -> dict[str, Any]:
@@ -103,6 +103,40 @@ def t_residual(into: int, out: int, stride: int):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = torch.relu(self.first(x))
             return self.second(y) + (x if x.shape == y.shape else y)
+
+    return Block()
+
+
+def t_joined(into: int, out: int, stride: int):
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(into, out // 2, 1, stride)
+            self.second = nn.Conv2d(into, out - out // 2, 3, stride, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([torch.relu(self.first(x)), self.second(x)], 1)
+
+    return Block()
+
+
+def t_dense(into: int, out: int, stride: int):
+    """The input with more channels, where it can be."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.joins = out > into and stride == 1
+            self.conv = nn.Conv2d(into, out - into if self.joins else out, 3, stride, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.conv(x)
+            return torch.cat([x, y], 1) if self.joins else y
 
     return Block()
 

@@ -10,6 +10,7 @@ import pytest
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
+from flash.networks.network import Network
 from flash.problem.blocks import compile_blocks
 
 TARGET = flash.Target.load("cpu-x86")
@@ -24,9 +25,10 @@ def plain(into: int, out: int, stride: int, *, kernel: Any = (1, 3)) -> Rows:
     return [conv(into, out, kernel=kernel, stride=stride)]
 
 
-def listed(
-    into: int, out: int, stride: int, *, wide: Any = flash.Range(1, 3), same: Any = 7
-) -> Rows:  # noqa: B008
+WIDE = flash.Range(1, 3)
+
+
+def listed(into: int, out: int, stride: int, *, wide: Any = WIDE, same: Any = 7) -> Rows:
     assert same == 7
     return [conv(into, out * wide, stride=stride), conv(out * wide, out)]
 
@@ -286,6 +288,63 @@ def test_a_fault_is_found_before_a_search_begins() -> None:
         return [conv(into, out, stride=2 * stride)]
 
     own = space({"good": plain, "bad": wrong})
-    with pytest.raises(ArgumentError, match="0: good kernel 3.* and 0: bad"):
+    with pytest.raises(ArgumentError, match=r"0: good kernel 3.* and 0: bad"):
         compile_blocks(own, TARGET)
     assert asked == [1, 1]  # twice, to see whether it gives the same
+
+
+@pytest.mark.torch
+def test_modules_that_end_in_a_concatenation() -> None:
+    """Its pieces are joined for what follows: the concatenation is counted."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Fire(nn.Module):
+        def __init__(self, into: int, out: int, stride: int) -> None:
+            super().__init__()
+            self.squeeze = nn.Conv2d(into, 4, 1, stride)
+            self.parts = nn.ModuleList([nn.Conv2d(4, out // 2, 1), nn.Conv2d(4, out // 2, 1)])
+
+        def forward(self, x: Any) -> Any:
+            x = torch.relu(self.squeeze(x))
+            return torch.cat([part(x) for part in self.parts], 1)
+
+    class Dense(nn.Module):
+        def __init__(self, into: int, out: int, stride: int) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(into, out - into, 3, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([x, self.conv(x)], 1)
+
+    last = flash.Stage({"last": lambda i, o, s: nn.Conv2d(i, o, 3, padding=1)}, 5)
+    for block in (Fire, Dense):
+        own = flash.BlockSpace([flash.Stage(block, 8), last], (3, 16, 16))
+        net = own.decode(0)
+        assert [one.kind for one in net.network().layers].count("concat") == 1
+        read = Network.from_torch(net.to_torch(), (3, 16, 16))
+        assert read.peak_memory_kib == net.peak_memory_kib
+        table = flash.evaluate(own, TARGET, [0])
+        assert table["latency_ms"][0] == TARGET.cost(read).latency_ms
+
+
+@pytest.mark.torch
+def test_rows_that_end_in_features_hand_features_on() -> None:
+    """(4,) and not (4, 1, 1): as the module of such rows does."""
+    torch = pytest.importorskip("torch")
+    pool = {"kind": "pool", "mode": "global_avg", "in_channels": 8, "out_channels": 8}
+    gate = [conv(8, 8, inputs=[-1]), {**pool, "inputs": [0]}, conv(8, 8, inputs=[1])]
+    gate.append({"kind": "mul", "in_channels": 8, "out_channels": 8, "inputs": [0, 2]})
+    head = [pool, {"kind": "linear", "in_channels": 8, "out_channels": 4}]
+    own = flash.BlockSpace(
+        [
+            flash.Stage({"first": functools.partial(plain, kernel=1)}, 8),
+            flash.Stage({"gate": lambda i, o, s: gate}),
+        ],
+        (3, 16, 16),
+        head=lambda i, o, s: head,
+        num_classes=4,
+    )
+    net = own.decode(0)
+    assert own.numbering.output_of(net.row) == (4,)
+    assert tuple(net.to_torch()(torch.zeros(2, 3, 16, 16)).shape) == (2, 4)

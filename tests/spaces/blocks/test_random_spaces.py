@@ -13,6 +13,7 @@ from twins.block_spaces import spaces
 import flash
 from flash.errors import ArgumentError
 from flash.networks.degree import nn_degree
+from flash.networks.network import Network
 from flash.predictors.score import TopologyScore
 from flash.problem.blocks import peaks_of, weights_of
 
@@ -106,6 +107,30 @@ def test_tables_say_what_networks_are(space: flash.BlockSpace, data: Any) -> Non
 def test_tables_of_torch_modules(space: flash.BlockSpace, data: Any) -> None:
     pytest.importorskip("torch")
     agree(space, data)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@settings(QUICK, max_examples=15)
+@given(spaces(torch=True, most=60), st.integers(0, 59))
+def test_modules_of_networks(space: flash.BlockSpace, flat: int) -> None:
+    """A network's module, read back, is the network; it has the weights of its seed."""
+    torch = pytest.importorskip("torch")
+    net = space.decode(flat % space.size)
+    assume(net.network().layers[-1].kind != "concat")  # no work where nothing reads it
+    module = net.to_torch(seed=7)
+    read = Network.from_torch(module, net.input_shape)
+    assert (read.params, read.macs) == (net.params, net.macs)
+    assert sum(one.numel() for one in module.parameters()) == net.params
+    if space.bits == 32:
+        assert read.peak_memory_kib == net.peak_memory_kib
+        for target in TARGETS:
+            assert target.cost(read).latency_ms == target.cost(net).latency_ms
+    x = torch.ones(2, *net.input_shape)
+    with torch.no_grad():
+        one, other = module.eval()(x), net.to_torch(seed=7).eval()(x)
+    assert torch.equal(one, other)
+    assert tuple(one.shape[1:]) == space.numbering.output_of(net.row)
 
 
 def compiled(space: flash.BlockSpace, target: flash.Target, predictor: Any) -> Any:
