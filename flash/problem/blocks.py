@@ -14,7 +14,7 @@ from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
-from ..spaces.blocks.recipe import recipe_of, rows_of_cell
+from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell
 from .compiling import MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
@@ -51,6 +51,10 @@ COUNTED = (
     "peak_bytes",
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
+DEGREE = ("params", "macs", "width_sum", "convs", "links")  # what every result tells
+TERMS = ("layers", "nodes", "node_params", "depth", "spatial", "pools", "strides")
+NEAR = 1e-9  # of what predictors read: means over paths are rounded
+FEATURE = "a feature"
 KEPT = 8  # compiled problems that a space keeps
 
 
@@ -74,7 +78,7 @@ def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place)[at]
+        counted = rows_counted(space, variant, place, DEGREE)[at]
         params += int(counted[AT["params"]])
         macs += int(counted[AT["macs"]])
         degrees.append(float(scores_at(space, variant, place, None)[at]))
@@ -130,19 +134,20 @@ def _compiled(
     own = [k for k in names if k not in (Column.SCORE, Column.PARAMS, Column.MACS)]
     at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
     made: dict[int, Any] = {}
-    constants = [0.0] * len(COLUMNS)
-    if target.table is not None:
-        for k, value in target.table.constants().items():
-            constants[k] = value
+    beside = {} if target.table is None else target.table.constants()
     variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
         listed: list[Any] = []
         for place, (cell, betweens) in enumerate(cells):
             found = made.get(id(betweens))
             if found is None:
-                added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak, "costs")
+                told = [f"{COLUMNS[k]} on {target.name}" for k in own]
+                check_alike(recipe, variant, place, costs[:, own], told)
+                added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak)
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
-                counted = rows_counted(space, variant, place)
+                for k in beside if place == 0 else ():  # what a network takes beyond its layers
+                    columns[k] = columns[k] + beside[k]
+                counted = rows_counted(space, variant, place, DEGREE)
                 if wanted >> Column.SCORE & 1:
                     columns[Column.SCORE] = scores_at(space, variant, place, topology)
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
@@ -150,7 +155,7 @@ def _compiled(
                 states = len(cell.into) * len(cell.widths)
                 found = made[id(betweens)] = (states, columns, {}, len(cell.into))
             listed.append(found)
-        variants.append((list(constants), listed))
+        variants.append(([0.0] * len(COLUMNS), listed))
     links = _links(target, model, predictor)
     if topology is not None:
         constant = float(round(topology.intercept * 2.0**36))
@@ -219,7 +224,8 @@ def sums_of(space: BlockSpace, values: Floats, rows: Any) -> Floats:
     for variant in np.unique(variants).tolist():
         some = np.flatnonzero(variants == variant)
         for place in range(len(recipe.cells[variant])):
-            own = rows_of_cell(recipe, variant, place, values, None, "features")
+            check_alike(recipe, variant, place, values, [FEATURE] * values.shape[1])
+            own = rows_of_cell(recipe, variant, place, values, None)
             found[some] += own[places[some, place]]
     return found
 
@@ -259,27 +265,22 @@ def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     return found
 
 
-def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
-    """Return `COUNTED` but for the peak of each table row of a cell."""
-    return _rows(space, variant, place, int8, slice(0, AT["peak_bytes"]), None, "counts")
-
-
-def _rows(
-    space: BlockSpace,
-    variant: int,
-    place: int,
-    int8: bool,
-    some: slice,
-    peak: int | None,
-    what: str,
+def rows_counted(
+    space: BlockSpace, variant: int, place: int, names: Sequence[str], int8: bool = False
 ) -> Floats:
+    """Return `COUNTED` of each table row of a cell; those of the names are right."""
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = (id(recipe.cells[variant][place][1]), int8, what)
-    found: Floats | None = kept.get(key)
+    of = id(recipe.cells[variant][place][1])
+    for name in names:
+        if (of, int8, name) not in kept:
+            values = counted_of(space, int8)[:, AT[name], None]
+            check_alike(recipe, variant, place, values, [name], NEAR if name in TERMS else 0.0)
+            kept[of, int8, name] = True
+    found: Floats | None = kept.get((of, int8))
     if found is None:
-        values = counted_of(space, int8)[:, some]
-        found = kept[key] = rows_of_cell(recipe, variant, place, values, peak, what)
+        values = counted_of(space, int8)
+        found = kept[of, int8] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"])
     return found
 
 
@@ -333,9 +334,10 @@ def scores_at(
 
     recipe = recipe_of(space)
     if not recipe.cells[variant][place][0].apart:
-        return of(rows_counted(space, variant, place))
+        return of(rows_counted(space, variant, place, DEGREE if topology is None else TERMS))
     values = of(counted_of(space))[:, None]  # of each block by itself
-    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None, "scores")[:, 0])
+    check_alike(recipe, variant, place, values, ["the score"])
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None)[:, 0])
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
@@ -377,7 +379,7 @@ def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
     return [
-        _rows(space, variant, place, int8, slice(AT["peak_bytes"], None), 0, "peaks")[:, 0] + image
+        rows_counted(space, variant, place, ("peak_bytes",), int8)[:, AT["peak_bytes"]] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 
@@ -385,6 +387,6 @@ def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
 def weights_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the weights of each row of each cell of a variant, in bytes."""
     return [
-        rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]
+        rows_counted(space, variant, place, ("weights_bytes",), int8)[:, AT["weights_bytes"]]
         for place in range(len(space.numbering.layouts[variant].cells))
     ]

@@ -3,6 +3,8 @@ kept."""
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from ...base.checks import shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, FlashError
@@ -11,7 +13,7 @@ from ...networks.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     import torch
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fragment", "joined", "made"]
 
-KEPT = 1 << 14
-_kept: dict[Any, tuple[Network, Any]] = {}  # by function, choices and shape
+KEPT = 1 << 12  # of one function
+# By function, then by its choices and what it reads; gone with the function.
+_kept: WeakKeyDictionary[Any, dict[Any, tuple[Network, Any]]] = WeakKeyDictionary()
 
 
 class Fragment(Record):
@@ -65,16 +68,23 @@ class Fragment(Record):
         option = self.variant.option
         assert option is not None
         build = option.module
-        if build is None:
+        try:
             found = _called(self.variant, build, *self._asked())
-            return found if _is_module(found) else None
-        found = _called(self.variant, build, *self._asked())
-        if not _is_module(found):
+        except FlashError:
+            raise
+        except Exception as error:
             raise ArgumentError(
-                f"{self.name}: module must give a torch module, got {shown(found)} "
-                f"({type(found).__name__})"
-            )
-        return found
+                f"option {shown(self.variant.name)} raised {type(error).__name__} when its module "
+                f"was made at {self.name}: {error}"
+            ) from error
+        if _is_module(found):
+            return found
+        if build is None:
+            return None
+        raise ArgumentError(
+            f"{self.name}: module must give a torch module, got {shown(found)} "
+            f"({type(found).__name__})"
+        )
 
     def _asked(self) -> tuple[int, int, int, Shape]:
         return self.in_channels, self.out_channels, self.stride, self.shape_in
@@ -98,8 +108,11 @@ def made(
     stride: int,
     shape: Shape,
     bits: int = 32,
+    own: dict[Any, Any] | None = None,
 ) -> Fragment:
     """Build what an option makes at a place, and check it.
+
+    own: what was built for the same space.
 
     Raises
     ------
@@ -112,34 +125,61 @@ def made(
     name = f"{where}: {variant.label}, {in_channels} > {out_channels}{step}, {size}"
     option = variant.option
     assert option is not None
-    key: Any = (
-        *(option.build, tuple(variant.keywords.items()), in_channels, out_channels, stride),
-        *(shape, bits),
-    )
-    try:
-        known = _kept.get(key)
-    except TypeError:  # a function that has no hash
-        known, key = None, None
+    asked = (in_channels, out_channels, stride, shape)
+    key = (_typed(variant.keywords), option.shape, *asked, bits)
+    own = {} if own is None else own
+    known = own.get((id(option.build), key))
     if known is None:
-        asked = (in_channels, out_channels, stride, shape)
-        built, rebuilt = _built(name, variant, asked), _built(name, variant, asked)
-        known = _read(name, variant, built, asked)
-        alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
-        again = known if alike else _read(name, variant, rebuilt, asked)
-        if known[0].layers != again[0].layers:
-            raise ArgumentError(
-                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it "
-                f"gave "
-                f"{_difference(known[0], again[0])}"
-            )
-        if bits != 32:
-            known = (_with_bits(known[0], bits), known[1])
-        if key is not None:
-            while len(_kept) >= KEPT:
-                _kept.pop(next(iter(_kept)))
-            _kept[key] = known
+        kept = _kept_of(option.build)
+        known = _built(name, variant, asked, bits, kept.get(key))
+        if len(kept) >= KEPT:
+            kept.clear()
+        own[id(option.build), key] = kept[key] = known
     network, shape_out = known
     return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
+
+
+def _built(
+    name: str,
+    variant: Variant,
+    asked: tuple[int, int, int, Shape],
+    bits: int,
+    before: tuple[Network, Shape] | None,
+) -> tuple[Network, Shape]:
+    """Return what an option gives; what it gave for another space, where it still does."""
+    assert variant.option is not None
+    home = getattr(variant.option.build, "__module__", None)
+    if before is not None and str(home).startswith("flash."):
+        return before
+    given = _given(name, variant, asked)
+    known = _read(name, variant, given, asked)
+    if before is not None and before == _in_bits(known, bits):
+        return before
+    other = _given(name, variant, asked)
+    alike = isinstance(given, (list, tuple)) and given == other  # rows: no need to read both
+    again = known if alike else _read(name, variant, other, asked)
+    if known != again:
+        raise ArgumentError(
+            f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
+            f"{_difference(known[0], again[0])}"
+        )
+    return _in_bits(known, bits)
+
+
+def _kept_of(function: Any) -> dict[Any, tuple[Network, Any]]:
+    try:
+        return _kept.setdefault(function, {})
+    except TypeError:  # a function that has no hash, or that nothing can refer to weakly
+        return {}
+
+
+def _typed(keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return choices as a key: 1, 1.0 and True are equal, but not the same choice."""
+    return tuple([(name, type(value), value) for name, value in keywords.items()])
+
+
+def _in_bits(known: tuple[Network, Shape], bits: int) -> tuple[Network, Shape]:
+    return known if bits == 32 else (_with_bits(known[0], bits), known[1])
 
 
 def _with_bits(network: Network, bits: int) -> Network:
@@ -150,10 +190,12 @@ def _with_bits(network: Network, bits: int) -> Network:
 def _difference(one: Network, other: Network) -> str:
     if len(one) != len(other):
         return f"{len(one)} layers, then {len(other)}"
-    number = next(
-        k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1]
-    )
-    return f"another layer {number}: {one.layers[number]}, then {other.layers[number]}"
+    for number, (first, then) in enumerate(zip(one.layers, other.layers, strict=True)):
+        for field in Layer.field_names:
+            was, now = getattr(first, field), getattr(then, field)
+            if was != now:
+                return f"layer {number} ({first.kind}) of {field} {shown(was)}, then {shown(now)}"
+    return "other connections"
 
 
 def _called(variant: Variant, build: Any, *asked: Any) -> Any:
@@ -173,7 +215,7 @@ def _is_module(found: Any) -> bool:
     return torch is not None and isinstance(found, torch.nn.Module)
 
 
-def _built(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
+def _given(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
     """Return what an option gives at a place."""
     from .modules import on_meta
 
@@ -258,6 +300,9 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
         )
         if laid and width == 1:
             return (height, channels)
+        if height == width == 1 and network.layers[-1].kind == "linear":  # which flattens
+            if asked[0] != asked[1] or shape[1:] != (1, 1):
+                return (channels,)
         return (channels, height, width)
     if len(shape) == 2:
         if width == 1 and (height > 1 or shape[0] == 1):

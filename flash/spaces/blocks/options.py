@@ -16,6 +16,7 @@ __all__ = ["MAX_VARIANTS", "Option", "Variant", "as_options"]
 
 MAX_VARIANTS = 1 << 16  # of one option: combinations of its choices
 SKIP = "skip"
+OWN = ("width", "depth", "block", "option")  # what conditions call choices of a stage
 
 
 @public
@@ -76,6 +77,17 @@ class Option(Record):
         if given is not None and not hasattr(given, "items"):
             raise ArgumentTypeError(f"choices of an option must be a table, got {shown(given)}")
         found |= {name: listed(name, one) for name, one in dict(given or {}).items()}
+        if self.shape and "shape" in found:
+            raise ArgumentError("shape must not be a choice of an option that is given it")
+        for name in found:
+            if name in OWN:
+                raise ArgumentError(
+                    f"a choice of an option must not be called {', '.join(OWN[:-1])} or {OWN[-1]}, "
+                    f"as those of its stage are, got {name}"
+                )
+        for name in ("build", "module"):
+            if getattr(self, name) is not None:
+                _check_call(name, getattr(self, name), found, self.shape)
         count = 1
         for one in found.values():
             count *= len(one)
@@ -134,6 +146,8 @@ def listed(name: str, given: Any) -> tuple[Any, ...]:
                 f"{name} must be numbers, texts, True, False or None, got {shown(one)} "
                 f"({type(one).__name__})"
             )
+        if one != one:
+            raise ArgumentError(f"{name} must be numbers that can be told apart, got {one}")
     if len({(type(one), one) for one in some}) < len(some):
         twice = next(one for one in some if some.count(one) > 1)
         raise ArgumentError(f"{name} must hold each choice once, got {shown(twice)} twice")
@@ -145,7 +159,7 @@ def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
     from inspect import Parameter, signature
 
     try:
-        parameters = signature(function).parameters.values()
+        parameters = signature(_callable(function)).parameters.values()
     except (TypeError, ValueError):  # a builtin tells nothing
         return {}
     return {
@@ -153,6 +167,32 @@ def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
         for one in parameters
         if one.kind is Parameter.KEYWORD_ONLY and isinstance(one.default, (tuple, list, Range))
     }
+
+
+def _callable(function: Any) -> Any:
+    """Return what an object is called by: not what its class is made by, which it may tell too."""
+    if isinstance(function, type) or hasattr(function, "__code__") or hasattr(function, "func"):
+        return function
+    return getattr(function, "__call__", function)
+
+
+def _check_call(name: str, function: Any, choices: Mapping[str, Any], shape: bool) -> None:
+    """Check that a function takes what it will be given."""
+    from inspect import signature
+
+    try:
+        found = signature(_callable(function))
+    except (TypeError, ValueError):
+        return
+    given = dict.fromkeys([*choices, "shape"] if shape else choices)
+    try:
+        found.bind(1, 1, 1, **given)
+    except TypeError as error:
+        more = f", and by name {', '.join(given)}" if given else ""
+        raise ArgumentTypeError(
+            f"{name} of an option must take (in_channels, out_channels, stride){more}; "
+            f"{_name_of(function)}{found} does not: {error}"
+        ) from None
 
 
 def as_options(given: Any, where: str) -> dict[str, Option | None]:
@@ -189,7 +229,10 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
                     f"out_channels, "
                     f"stride), an Option or None (skip), got {shown(one)} ({type(one).__name__})"
                 )
-            one = Option(one)
+            try:
+                one = Option(one)
+            except (ArgumentError, ArgumentTypeError) as error:
+                raise type(error)(f"{where}: option {shown(name)}: {error}") from None
         found[name] = one
     if sum(one is None for one in found.values()) > 1:
         raise ArgumentError(f"{where}: options must have None (skip) once at most")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-__all__ = ["Context", "Recipe", "alike", "fragments", "recipe_of", "rows_of_cell"]
+__all__ = ["Context", "Recipe", "check_alike", "fragments", "recipe_of", "rows_of_cell"]
 
 
 class Context(Record):
@@ -242,22 +242,17 @@ def fragments(space: BlockSpace) -> list[Fragment]:
 
 
 def rows_of_cell(
-    recipe: Recipe, variant: int, place: int, values: Floats, peaks: int | None, what: str
+    recipe: Recipe, variant: int, place: int, values: Floats, peaks: int | None
 ) -> Floats:
     """Return what each table row of a cell adds up to, shape (rows, numbers).
+
+    They are right where `check_alike` finds nothing.
 
     Parameters
     ----------
     values : array, shape (contexts, numbers)
     peaks : int or None
         The number that is a maximum and no sum.
-    what : str
-        What the numbers are, for the error.
-
-    Raises
-    ------
-    ArgumentError
-        If a block's numbers depend on what the cell before it ends with, and that differs.
     """
     cell, betweens = recipe.cells[variant][place]
     table = cell.table
@@ -267,8 +262,6 @@ def rows_of_cell(
         own = found[between.start : between.start + cell.each]
         at = np.zeros(cell.each, np.int64)
         for k, spot in enumerate(between.spots):
-            if k == 0:
-                alike(recipe, spot, padded, what)
             choice = table[:, 1 + k]
             there = choice >= 0
             which = np.where(there, spot.contexts[at, np.maximum(choice, 0)], -1)
@@ -282,16 +275,49 @@ def rows_of_cell(
     return found
 
 
-def alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
-    """Check that a cell's first block has the same numbers behind whatever may stand before it."""
-    first = values[spot.contexts[:1]]
-    wrong = np.argwhere((values[spot.contexts] != first).any(axis=2))
-    if len(wrong):
-        k, choice = map(int, wrong[0])
-        one, other = (recipe.contexts[int(spot.contexts[n, choice])] for n in (0, k))
+def check_alike(
+    recipe: Recipe,
+    variant: int,
+    place: int,
+    values: Floats,
+    names: Sequence[str],
+    near: float = 0.0,
+    spot: int = 0,
+) -> None:
+    """Check that a cell's block has the same numbers behind whatever may stand before it.
+
+    Parameters
+    ----------
+    values : array, shape (contexts, numbers)
+    names : sequence of str
+        What the numbers are, for the error.
+    near : float, default 0
+        Relative difference of numbers that count as the same: of means over paths, which are
+        rounded.
+    spot : int, default 0
+        Which of the cell's blocks.
+
+    Raises
+    ------
+    ArgumentError
+        If they differ.
+    """
+    padded = np.vstack([values, np.zeros(values.shape[1])])
+    for between in recipe.cells[variant][place][1]:
+        contexts = between.spots[spot].contexts
+        first = padded[contexts[:1]]
+        wrong = np.argwhere(np.abs(padded[contexts] - first) > near * np.abs(first))
+        if not len(wrong):
+            continue
+        k, choice, number = wrong[0].tolist()
+        one, other = (recipe.contexts[int(contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
-            f"{what} of {one.fragment.name} depend on what stands before it: behind "
-            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must end "
-            "alike (all in an addition, or all in a convolution) where the next stage's first block "
-            "begins with a norm; and a network whose first blocks may all be skipped needs a stem"
+            f"{names[number]} of {one.fragment.name} depends on what stands before it, and is "
+            f"another behind {_before(one)} than behind {_before(other)}; let all that can stand "
+            "there end alike (in a convolution, in an addition, in a concatenation), or put a "
+            "stage of one option between"
         )
+
+
+def _before(context: Context) -> str:
+    return "the input" if context.before is None else context.before.name

@@ -155,8 +155,19 @@ class BlockSpace(TabledSpace):
 
     @cached
     def sizes(self) -> tuple[int, ...]:
-        """The inputs as single numbers: heights of images, lengths of sequences."""
-        return tuple(one[1] if len(one) == 3 else one[0] for one in self.inputs)
+        """The inputs as single numbers: heights of images, or their widths or areas where these
+        tell them apart; lengths of sequences. Else their numbers, from 0."""
+        several = self.inputs
+        if len(several[0]) != 3:
+            return tuple(one[0] for one in several)
+        for told in (
+            [h for _, h, _ in several],
+            [w for *_, w in several],
+            [h * w for _, h, w in several],
+        ):
+            if len(set(told)) == len(told):
+                return tuple(told)
+        return tuple(range(len(several)))
 
     @property
     def channels(self) -> int:

@@ -101,7 +101,7 @@ def Decoder(
     -------
     BlockSpace
         Stages "embedding", "layers" and "head" (norm and vocabulary). Each layer is one choice:
-        "layer" with `kv_heads` and `width`, "attention" alone, "ffn" alone, or skip. Beside what
+        "layer" with `kv_heads` and `ffn_width`, "attention" alone, "ffn" alone, or skip. Beside what
         all such spaces have, `choices` knows ``cache_kib``, the key-value cache.
 
     Raises
@@ -144,12 +144,12 @@ def Decoder(
         return Option(build, module, choices, shape=True, metrics=metrics)
 
     options: dict[str, Option | None] = {
-        "layer": option({"kv_heads": kept, "width": widths}),
+        "layer": option({"kv_heads": kept, "ffn_width": widths}),
     }
     if "ffn" in skips:
         options["attention"] = option({"kv_heads": kept})
     if "attention" in skips:
-        options["ffn"] = option({"width": widths})
+        options["ffn"] = option({"ffn_width": widths})
     if len(set(skips)) == len(SKIPS):
         options["skip"] = None
     tied, vocabulary = own["tie_word_embeddings"], own["vocab_size"]
@@ -294,7 +294,7 @@ class CacheKib(Record):
 
     def __call__(
         self, in_channels: int, out_channels: int, stride: int, *, kv_heads: int = 0,
-        width: int = 0, shape: Shape,
+        ffn_width: int = 0, shape: Shape,
     ) -> float:  # fmt: skip
         """Return it at a place."""
         return 2 * kv_heads * self.head_dim * self.held * self.bits / 8 / 1024
@@ -310,17 +310,17 @@ class DecoderLayer(Record):
 
     def __call__(
         self, in_channels: int, out_channels: int, stride: int, *, kv_heads: int = 0,
-        width: int = 0, shape: Shape,
+        ffn_width: int = 0, shape: Shape,
     ) -> Any:  # fmt: skip
         """Return it at a place."""
         if self.gives == "module":
-            return self._module(out_channels, kv_heads, width, shape)
+            return self._module(out_channels, kv_heads, ffn_width, shape)
         rows = _Rows(shape)
         at = -1
         if kv_heads:
             at = rows.attention(at, self.heads, kv_heads, self.head_dim, self.bias)
-        if width:
-            rows.feed_forward(at, width)
+        if ffn_width:
+            rows.feed_forward(at, ffn_width)
         return rows.rows
 
     def _module(self, hidden: int, kv_heads: int, width: int, shape: Shape) -> torch.nn.Module:

@@ -263,6 +263,6 @@ def head_module(
     return Classifier(in_channels, out_channels)
 
 
-PATCHES = Option(patch_rows, patch_module, shape=True)
+PATCHES = Option(patch_rows, patch_module, {"patch": (16,)}, shape=True)
 ENCODER = Option(encoder_rows, encoder_module, shape=True)
 HEAD = Option(head_rows, head_module, shape=True)
