@@ -361,3 +361,9 @@ def test_a_space_of_one_network() -> None:
     assert flash.search(own, TARGET).architecture == net
     for most, fits in ((net.peak_memory_kib, True), (net.peak_memory_kib / 2, False)):
         assert flash.search(own, TARGET, max_memory_kib=most).success is fits
+    for choices in ([0], [()], np.zeros((1, 0), int)):
+        assert flash.evaluate(own, TARGET, choices)["params"].tolist() == [net.params]
+    assert flash.sweep(own, TARGET).count == len(flash.pareto(own, TARGET).latency_ms) == 1
+    for method in ("random", "evolution", "hurricane", "fp-nas"):
+        found = flash.search(own, TARGET, method=method, max_latency_ms=10, max_evals=4)
+        assert found.architecture == net
