@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
+    from .spaces.known.mcunet import MCUNet as MCUNet
+    from .spaces.known.mobilenet_v3 import MobileNetV3 as MobileNetV3
     from .spaces.network_space import NetworkSpace as NetworkSpace
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
@@ -108,10 +110,12 @@ _HOME = {
     "FleetResult": "fleets.fleet",
     "Layer": "networks.layer",
     "LayerTarget": "hardware.layer_function",
+    "MCUNet": "spaces.known.mcunet",
     "MeasuredChoices": "precision.measured",
     "Measurement": "hardware._measurement",
     "MethodOption": "methods",
     "MobileNetV2": "spaces.space",
+    "MobileNetV3": "spaces.known.mobilenet_v3",
     "Network": "networks.network",
     "NetworkSpace": "spaces.network_space",
     "Option": "spaces.blocks.options",
@@ -165,10 +169,10 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget",
-    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "Network", "NetworkSpace",
-    "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range",
-    "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
+    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget", "MCUNet",
+    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "MobileNetV3", "Network",
+    "NetworkSpace", "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem",
+    "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
     "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
     "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
     "calibration_design", "choose", "compare", "evaluate", "export_measuring", "layer_harness",

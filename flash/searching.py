@@ -7,6 +7,7 @@ from time import perf_counter
 from . import _core as _core  # first: it opens what a search needs
 from .base.checks import integer, public
 from .hardware.target import as_target
+from .networks.families import FAMILIES
 from .problem.compiling import as_space
 from .solving.options import METHODS, check_device, check_options
 
@@ -312,12 +313,17 @@ def search(
     stored = (max_memory_kib, max_weights_kib)
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
+    if type(space) is str and space not in FAMILIES:
+        from .spaces.named import block_space
+
+        space = block_space(space)
     if (
         (where is not None or minimize is not None or min_nn_degree is not None)
         or (max_memory_kib is not None or max_weights_kib is not None)
         or (type(k) is not int or k != 1 or type(min_distance) is not int or min_distance != 1)
         or (_sums(objective) or hasattr(wanted, "targets"))
         or (many and any(hasattr(one, "targets") for one in wanted))
+        or _is_deep(space, objective, certify, codesign, method)
     ):
         given["where"], given["k"], given["min_distance"] = where, k, min_distance
         given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
@@ -361,6 +367,15 @@ def search(
 
         return search_codesign(checked, space, predictor, device, started)
     return checked.search(space, predictor, device, started)
+
+
+def _is_deep(space: Any, objective: Any, certify: Any, codesign: Any, method: Any) -> bool:
+    """Whether networks have so many cells that the solver of choices suits them better than the
+    families' own."""
+    numbering = getattr(space, "numbering", None)
+    if numbering is None or not numbering.is_deep:
+        return False
+    return certify is True and codesign is False and not callable(objective) and method in METHODS
 
 
 def _sums(objective: Any) -> bool:

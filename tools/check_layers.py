@@ -43,6 +43,7 @@ LAYERS = (
 # (module, what it imports): why. Methods that are sugar for a function of a higher layer.
 EXCEPTIONS = {
     ("hardware.target", "evaluating"): "Target.costs is flash.evaluate on this target",
+    ("spaces.blocks.space", "choosing"): "BlockSpace.choices is a problem for flash.choose",
     ("networks.network", "hardware"): "Network.to_torch and to_onnx are what measuring runs",
 }
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .problem import ChoiceProblem
 
-__all__ = ["read_table"]
+__all__ = ["columns_of", "read_table"]
 
 LINES = 100_000  # rows between two lines of progress
 ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
@@ -132,6 +132,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return float(value) if _is_number(value) else value
     return float(value) if _is_number(value) else str(value)
+
+
+def columns_of(source: Any, group: str, option: str) -> dict[str, Any]:
+    """Return a table's columns, whatever it is."""
+    return _columns(source, group, option, False)
 
 
 def _columns(source: Any, group: str, option: str, progress: bool) -> dict[str, Any]:

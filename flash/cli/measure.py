@@ -28,8 +28,8 @@ examples:
   flash measure --layers resnet --export pi-layers
   flash measure --layers resnet --import pi-layers/measurements.jsonl --out pi.json
 
-The last but two writes ONNX files and a script into the folder pi. On the other machine, which
-needs Python and onnxruntime only, `python pi/measure.py` writes pi/measurements.jsonl; back here:
+--export writes ONNX files and a script into the folder pi. On the other machine, which needs
+Python and onnxruntime only, `python pi/measure.py` writes pi/measurements.jsonl; back here:
   flash calibrate cpu-x86 --from pi/measurements.jsonl --out pi.json
 With --layers the distinct layers, or blocks, of a space are measured instead of networks, and
 --import makes a target of what comes back: a table of layers (docs/layer_tables.md).

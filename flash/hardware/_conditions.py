@@ -231,10 +231,7 @@ class MeterFile:
                 last = (
                     f"its last sample is {now - found[-1][0]:.3g} s old" if found else "it is empty"
                 )
-                raise Refused(
-                    f"{self.path} does not grow while it is measured, or its clock is another: "
-                    f"{last}"
-                )
+                raise Refused(f"{self.path} does not grow meanwhile, or has another clock: {last}")
             time.sleep(0.05)
         if found[0][0] > before:
             raise Refused(f"{self.path} begins after what was measured")

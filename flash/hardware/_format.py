@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["check", "plain"]
+__all__ = ["check", "check_rooms", "plain"]
 
 REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
@@ -110,7 +110,7 @@ def check(
     plain(f"{where}: parameters", parameters, budget)
     flag(f"{where}: parameters.runs_every_row", parameters.get("runs_every_row", False))
     if parameters:
-        _check_rooms(f"{where}: parameters", parameters)
+        check_rooms(f"{where}: parameters", parameters)
     module.array(parameters, f"{where}: parameters")
     if hasattr(module, "check_parameters"):
         module.check_parameters(f"{where}: parameters", parameters)
@@ -142,7 +142,7 @@ def check(
     return fields
 
 
-def _check_rooms(where: str, parameters: Mapping[str, Any]) -> None:
+def check_rooms(where: str, parameters: Mapping[str, Any]) -> None:
     """Check what a device has for a network's values and for its weights, of any kind of target."""
     flag(f"{where}.int8", parameters.get("int8", False))
     for name in ROOMS:

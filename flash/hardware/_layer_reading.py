@@ -88,7 +88,8 @@ def from_source(
     factor = real(f"{where}scale", head.get("scale", 1.0), 0.0)
     beside = real(f"{where}overhead_ms", head.get("overhead_ms", 0.0), 0.0)
     joules = real(f"{where}overhead_mj", head.get("overhead_mj", 0.0), 0.0)
-    entries, metrics, named, notes = _entries(where, rows)
+    with faults(where):
+        entries, metrics, named, notes = _entries(where, rows)
     call = head.get("call_ms")
     entries, called = _less_calls(
         entries, metrics, None if call is None else real(f"{where}call_ms", call, 0.0)

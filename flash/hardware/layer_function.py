@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, hint, public, real, shown
+from ..base.checks import choice, hint, items, public, real, shown
 from ..base.names import COSTS
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.layer import Layer
@@ -76,7 +76,7 @@ def LayerTarget(
         )
     known: tuple[str, ...] | None = None
     if metrics is not None:
-        given = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+        given = [metrics] if isinstance(metrics, str) else items("metrics", metrics, len(COSTS))
         for one in given:
             choice("metrics", one, COSTS)
         known = tuple(one for one in COSTS if one in given)

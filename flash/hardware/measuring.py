@@ -305,14 +305,19 @@ def refuse_used(at: str) -> None:
         raise ArgumentError(f"folder must be new or empty, got {at!r}, which holds something")
 
 
-def write_harness(series: list[dict[str, Any]], at: str, settings: dict[str, Any]) -> str:
+def write_harness(
+    series: list[dict[str, Any]],
+    at: str,
+    settings: dict[str, Any],
+    caller: str = "export_measuring",
+) -> str:
     """Write a series' ONNX models, its manifest and the script, whose path is returned."""
     import json
 
     if not all(isinstance(item["source"], (str, os.PathLike, bytes)) for item in series):
         from ..base.extras import require
 
-        require("export_measuring(), which writes ONNX models,", "onnx", "torch", "onnx")
+        require(f"{caller}(), which writes ONNX models,", "onnx", "torch", "onnx")
     os.makedirs(at, exist_ok=True)
     networks = []
     for n, item in enumerate(series):

@@ -326,6 +326,49 @@ class Target(Record):
                 found[budget] = float(own[f"{name}_kib"]) - float(own.get(f"{name}_taken_kib", 0.0))
         return found
 
+    def with_memory(
+        self,
+        *,
+        sram_kib: float | None = None,
+        flash_kib: float | None = None,
+        sram_taken_kib: float | None = None,
+        flash_taken_kib: float | None = None,
+        int8: bool | None = None,
+    ) -> Target:
+        """Return the target with what its device has for a network; see `memory_budgets`, `int8`.
+
+        Parameters
+        ----------
+        sram_kib, flash_kib : float, optional
+            For a network's values, and for its weights.
+        sram_taken_kib, flash_taken_kib : float, optional
+            What of these the runtime and the rest of the program take.
+        int8 : bool, optional
+            What is left out stays as the target has it.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a value is not accepted.
+
+        Examples
+        --------
+        >>> board = flash.Target.load("raspberry-pi-4").with_memory(sram_kib=2048)
+        """
+        from ._format import check_rooms
+
+        given = {
+            "sram_kib": sram_kib,
+            "flash_kib": flash_kib,
+            "sram_taken_kib": sram_taken_kib,
+            "flash_taken_kib": flash_taken_kib,
+            "int8": int8,
+        }
+        own = {**(self.parameters or {}), **{k: v for k, v in given.items() if v is not None}}
+        with faults():
+            check_rooms("with_memory()", own)
+        return self.replace(parameters=own)
+
     def without_memory_budgets(self) -> Target:
         """Return the target without what it has for a network's values and weights: searches on it
         hold no budgets on these unless they are given."""

@@ -637,9 +637,11 @@ class Layer(Record):
 
     @property
     def bytes_read(self) -> float:
-        """Bytes read for one image: of what it works on, and of parameters (of an embedding those
-        of the rows that are looked up)."""
-        stored = 0.0 if self.kind == "embedding" else max(0.0, self.weights_bytes)
+        """Bytes read for one image: of what it works on, and of parameters, those that are stored
+        with another row among them (of an embedding those of the rows that are looked up)."""
+        stored = 0.0 if self.kind == "embedding" else self.weights_bytes
+        if self.kind != "embedding" and self.extra_params < 0:
+            stored -= self.extra_params * self.weight_bits / 8
         return self.numbers_read * self.bits / 8 + stored
 
     @property

@@ -441,8 +441,6 @@ class Network(Record):
         opset = integer("opset", opset, 13, 20)
         batch = None if batch is None else integer("batch", batch, 1, 1 << 20)
         require("to_onnx()", "onnx", "torch", "onnx")
-        from ..hardware._engines import onnx_bytes
-
         if module is None:
             module = self.to_torch(seed=seed)
         elif getattr(module, "network", None) != self:
@@ -450,7 +448,7 @@ class Network(Record):
                 "module must be what to_torch() of this network returned, "
                 f"got {type(module).__name__}"
             )
-        write_bytes_atomic(path, onnx_bytes(module, self.input_shape, seed, opset, batch))
+        write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
@@ -826,3 +824,16 @@ def _sides(pair: tuple[int, int]) -> str:
 
 def _size(shape: tuple[int, int, int]) -> str:
     return "{} x {} x {}".format(*shape)
+
+
+def onnx_of(
+    module: torch.nn.Module,
+    input_shape: tuple[int, ...],
+    seed: int,
+    opset: int,
+    batch: int | None,
+) -> bytes:
+    """Return any module as ONNX, as torch writes it: see `Network.to_onnx`."""
+    from ..hardware._engines import onnx_bytes
+
+    return onnx_bytes(module, input_shape, seed, opset, batch)

@@ -207,7 +207,9 @@ def load_weights(module: M, path: str | os.PathLike[str]) -> M:
         try:
             made.load_state_dict(state)
         except RuntimeError as error:  # other links
-            made.load_state_dict(kept)
+            with torch.no_grad():
+                for name, one in own.items():
+                    one.copy_(kept[name])
             why = _line(error) if "\n" not in str(error) else str(error).splitlines()[1].strip()
     if why:
         raise ArgumentError(

@@ -51,7 +51,8 @@ COUNTED = (
     "peak_bytes",
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
-DEGREE = ("params", "macs", "width_sum", "convs", "links")  # what every result tells
+TOTALS = ("params", "macs")
+DEGREE = ("width_sum", "convs", "links")
 TERMS = ("layers", "nodes", "node_params", "depth", "spatial", "pools", "strides")
 NEAR = 1e-9  # of what predictors read: means over paths are rounded
 FEATURE = "a feature"
@@ -78,12 +79,12 @@ def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place, DEGREE)[at : at + 1]
-        params += int(counted[0, AT["params"]])
-        macs += int(counted[0, AT["macs"]])
-        degrees.append(float(degrees_of(counted)[0]))
+        counted = rows_counted(space, variant, place, TOTALS)[at]
+        params += int(counted[AT["params"]])
+        macs += int(counted[AT["macs"]])
+        degrees.append(float(scores_at(space, variant, place, None)[at]))
         handed = row // cell.each
-    return {
+    return {  # the degrees of blocks that lie in one table are told together
         "nn_degree": sum(degrees) * SCORE_UNIT,
         "params": params,
         "macs": macs,
@@ -148,12 +149,11 @@ def _compiled(
                 check_alike(recipe, variant, place, costs[:, own], told)
                 added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak)
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
-                counted = rows_counted(space, variant, place, DEGREE)
-                if topology is not None:
-                    counted = rows_counted(space, variant, place, TERMS)
+                counted = rows_counted(space, variant, place, TOTALS)
+                degrees = scores_at(space, variant, place, None)  # results tell them all the same
                 if wanted >> Column.SCORE & 1:
                     columns[Column.SCORE] = (
-                        degrees_of(counted) if topology is None else scores_of(topology, counted)
+                        degrees if topology is None else scores_at(space, variant, place, topology)
                     )
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
                 columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
@@ -327,6 +327,23 @@ def degrees_of(counted: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.rint(width_sum * (SCALE / convs)) + np.rint(links * (SCALE / width_sum))
     return np.where(there, found, 0.0)
+
+
+def scores_at(
+    space: BlockSpace, variant: int, place: int, topology: TopologyScore | None
+) -> Floats:
+    """Return the score of each table row of a cell, in its unit: NN-Degree without a predictor."""
+
+    def of(counted: Floats) -> Floats:
+        return degrees_of(counted) if topology is None else scores_of(topology, counted)
+
+    recipe = recipe_of(space)
+    if not recipe.cells[variant][place][0].apart:
+        return of(rows_counted(space, variant, place, DEGREE if topology is None else TERMS))
+    values = of(counted_of(space))[:, None]  # of each block by itself
+    name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
+    check_alike(recipe, variant, place, values, [name], near)
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None)[:, 0])
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:

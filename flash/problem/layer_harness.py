@@ -55,6 +55,8 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
     """
     from ..networks.layer import Layer
 
+    if isinstance(space, (str, os.PathLike)):
+        space = as_space(space)
     smallest = network_of(Layer("conv", 1, 1))
     parts: list[dict[str, Any]] = [{"name": CALL, "network": smallest, "source": smallest}]
     fragments = getattr(space, "fragments", None)
@@ -64,14 +66,14 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
             source = make() if callable(make) else one.network
             parts.append({"name": one.name, "network": one.network, "source": source})
         return parts
-    if not isinstance(space, (SearchSpace, str, os.PathLike)):
+    if not isinstance(space, SearchSpace):
         raise ArgumentTypeError(
             "space must be a SearchSpace, a space of blocks, a family's name or a file's path, "
             f"got {type(space).__name__}"
         )
     from .by_layers import layers_of
 
-    for layer in layers_of(as_space(space)):
+    for layer in layers_of(space):
         network = network_of(layer)
         parts.append({"name": title(layer), "network": network, "source": network})
     return parts
@@ -127,7 +129,7 @@ def layer_harness(
         "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
     )
     refuse_used(at)
-    return write_harness(_series(parts_of(space), settings), at, settings)
+    return write_harness(_series(parts_of(space), settings), at, settings, "layer_harness")
 
 
 def measure_layers(

@@ -175,7 +175,7 @@ def _cells(result: SearchResult[Any]) -> list[Part]:
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
-    if hasattr(found, "blocks") and hasattr(found, "space"):
+    if hasattr(type(found), "labelled"):  # asked of the class: no instance suggests names then
         return _blocks(result, found)
     if not hasattr(found, "cells"):  # of a NetworkSpace: its name says it all
         from ..networks.network import Network

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["family_of", "registered_space", "space_from"]
+__all__ = ["block_space", "family_of", "registered_space", "space_from"]
 
 
 def family_of(thing: Any) -> str | None:
@@ -42,6 +42,16 @@ def registered_space(name: str) -> Any:
     if name in KNOWN:
         return known_space(name)
     return registry.made("space", name, lambda thing: _made(name, thing, {}))
+
+
+def block_space(name: str) -> Any:
+    """Return the space of blocks of a name; the name itself where it is of another make."""
+    if name in KNOWN:
+        return known_space(name)
+    if name in HOMES or not registry.is_name(name):
+        return name
+    thing = registry.registered("space", name)
+    return name if thing is None or not hasattr(thing, "numbering") else thing
 
 
 def _made(name: str, thing: Any, options: Mapping[str, Any]) -> Any:

@@ -182,7 +182,8 @@ def prepared(images: Any, shape: Shape, view: dict[str, Any]) -> Any:
 
 def _cropped(images: Any, height: int, width: int) -> Any:
     """Return the largest centred part of images that has the proportions of height and width."""
-    top, left, own_height, own_width = centred(images.shape[2], images.shape[3], height, width)
+    have_height, have_width = images.shape[2:]
+    top, left, own_height, own_width = centred(have_height, have_width, height, width)
     return images[:, :, top : top + own_height, left : left + own_width]
 
 

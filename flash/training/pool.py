@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-__all__ = ["processors", "run_jobs", "run_jobs_here", "run_jobs_in"]
+__all__ = ["UnmadeError", "processors", "run_jobs", "run_jobs_here", "run_jobs_in"]
+
+
+class UnmadeError(TrainingError):
+    """A process cannot make a network that this one has."""
 
 
 def run_jobs(
@@ -184,6 +188,8 @@ def _serve(
 
 def _failure(event: dict[str, Any], common: dict[str, Any]) -> Exception:
     kind, message = event["kind"], event["message"]
+    if kind == "UnmadeError":
+        return UnmadeError(f"a training process cannot make a network of space: {message}")
     if kind == "died":
         return TrainingError(
             f"a training process ended without an answer ({message}): killed, or out of memory "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import sys
 
@@ -28,7 +27,7 @@ from .results import TrainedNetwork, TrainingResult, best_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
@@ -225,34 +224,37 @@ def _is_best(value: object) -> bool:
 
 
 class Handed:
-    """How networks reach the processes that train them.
+    """How networks reach the processes that train them: as plain data, with the class to read it.
 
-    The families are plain data. Others are pickled, by the names of what they are made of; where
-    these are of the running script, or have none, no other process can make them.
+    Where the running script defines what they are made of, no other process can make them.
     """
 
     def __init__(self, networks: list[Any], elsewhere: bool) -> None:
-        import pickle
-
         self.here = False
         self.path: list[str] = []
-        self.pickled: dict[int, str] = {}
-        for number_, one in enumerate(networks):
-            if type(one).__name__ in PLAIN and type(one).__module__ == "flash":
+        self.classes: dict[int, str] = {}
+        for index, one in enumerate(networks):
+            kind = type(one)
+            if kind.__module__ == "flash" and kind.__name__ in PLAIN:
                 continue
             self.path = [os.path.abspath(folder) for folder in sys.path]
-            try:
-                raw = pickle.dumps(one)
-            except Exception:  # whatever pickle says of what it cannot name
-                raw = b"__main__"
-            if b"__main__" in raw:
+            self.classes[index] = f"{kind.__module__}:{kind.__qualname__}"
+            if kind.__module__ == "__main__" or not _made_anew(one):
                 self.here = True
                 if elsewhere:
                     raise ArgumentError(
-                        f"executor cannot train network {number_} of space: it is made of what the "
-                        "running script defines; put that into a module that workers can import"
+                        f"executor cannot train network {index} of space: it is made of what the "
+                        "running script defines, or has no from_dict(); put that into a module "
+                        "that workers can import"
                     )
-            self.pickled[number_] = base64.b64encode(raw).decode()
+
+
+def _made_anew(network: Any) -> bool:
+    """Return whether a network's plain data make it again."""
+    try:
+        return bool(plain(type(network).from_dict(plain(network))) == plain(network))
+    except Exception:  # whatever a user's class raises: it is trained in this process then
+        return False
 
 
 class Run:
@@ -276,7 +278,7 @@ class Run:
 
     def trained(self, line: dict[str, Any]) -> TrainedNetwork:
         """Return a line of the ledger as a result."""
-        if line["index"] not in self.handed.pickled:
+        if line["index"] not in self.handed.classes:
             return TrainedNetwork.from_dict(line)
         facts = {name: value for name, value in line.items() if name != "format"}
         return TrainedNetwork(**{**facts, "architecture": self.networks[line["index"]]})
@@ -306,7 +308,7 @@ class Run:
         """Return what a worker must know of one training."""
         found = self.plain[index]
         path = self.ledger.weights(index, repeat, weights == "best") if weights else None
-        job = {
+        return {
             "index": index,
             "repeat": repeat,
             "seed": seed + repeat,
@@ -320,11 +322,8 @@ class Run:
                 "recipe": self.common["recipe"],
                 "dataset": self.conditions["dataset"],
             },
-            "pickled": None if self.handed.here else self.handed.pickled.get(index),
+            "class": self.handed.classes.get(index),
         }
-        if self.handed.here:
-            job["network"] = self.networks[index]
-        return job
 
     def keep_best(
         self, key: str, seed: int, pool: int | Executor, limit: int, repeats: int
@@ -382,22 +381,35 @@ class Run:
         wanted: int,
         done: int,
     ) -> None:
-        from .pool import run_jobs, run_jobs_here, run_jobs_in
+        from .pool import UnmadeError, run_jobs, run_jobs_here, run_jobs_in
         from .showing import display
 
         by_key = {(job["index"], job["repeat"]): job for job in jobs}
-        if not isinstance(pool, int):
-            events = run_jobs_in(pool, jobs, common)
-        else:
-            events = run_jobs(jobs, common, pool) if pool else run_jobs_here(jobs, common)
-        with display(self.progress, wanted, done, common["recipe"]["epochs"]) as show:
+
+        def take(events: Generator[dict[str, Any]]) -> None:
             try:
                 for event in events:
                     show(event)
                     if event["event"] == "done":
+                        del left[event["index"], event["repeat"]]
                         self._finish(by_key[event["index"], event["repeat"]], event)
             finally:
                 events.close()
+
+        left = dict(by_key)
+        with display(self.progress, wanted, done, common["recipe"]["epochs"]) as show:
+            if not isinstance(pool, int):
+                take(run_jobs_in(pool, jobs, common))
+                return
+            if pool:
+                try:
+                    take(run_jobs(jobs, common, pool))
+                except UnmadeError:  # by a process that has not what this one has
+                    pool = 0
+            if not pool:
+                networks = self.networks
+                here = [{**job, "network": networks[job["index"]]} for job in left.values()]
+                take(run_jobs_here(here, common))
 
     def _finish(self, job: dict[str, Any], event: dict[str, Any]) -> None:
         """Write a finished training down; what was trained again must have come to the same."""

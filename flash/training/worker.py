@@ -137,21 +137,35 @@ def _train(job: dict[str, Any], common: dict[str, Any], data: Any, say: Any) -> 
     return found
 
 
-def network_of(job: dict[str, Any]) -> Any:
-    """Return the network of a job: from its plain data, or as it was handed over.
+class UnmadeError(Exception):
+    """This process cannot make a network from its plain data."""
 
-    What is pickled comes from the process that asks for the training, never from a file.
+
+def network_of(job: dict[str, Any]) -> Any:
+    """Return the network of a job: from its plain data, or itself where this process has it.
+
+    The class that reads the data is named by the process that asks for the training, never by a
+    file.
     """
-    if job.get("network") is not None:  # of this process
+    if job.get("network") is not None:
         return job["network"]
-    if job.get("pickled") is None:
+    if job.get("class") is None:
         from ..networks.cell_networks import network_from_dict
 
         return network_from_dict(job["architecture"])
-    import base64
-    import pickle
+    from importlib import import_module
 
-    return pickle.loads(base64.b64decode(job["pickled"]))
+    module, _, names = job["class"].partition(":")
+    try:
+        kind: Any = import_module(module)
+        for name in names.split("."):
+            kind = getattr(kind, name)
+        found = kind.from_dict(job["architecture"])
+        if json.loads(json.dumps(found.to_dict())) != job["architecture"]:
+            raise ValueError("it would be another")
+    except Exception as error:
+        raise UnmadeError(f"{type(error).__name__}: {error}") from None
+    return found
 
 
 if __name__ == "__main__":

@@ -99,6 +99,14 @@ def test_export_and_back(cli: Run, python: Run, tmp_path: Path) -> None:
         (("measure", "3", *SMALL, "--runtime", "tvm"), "runtime must be one of 'torch', 'onnxr"),
         (("measure", "3", *SMALL, "--runtime", "torch", "--export", "x"),
          "--export needs --runtime onnxruntime"),
+        (("measure", "--import", "x.jsonl"), "--import needs --layers"),
+        (("measure", "--layers", "dense"), "did you mean 'densenet'"),
+        (("measure", "--layers", "resnet", "--n", "3"), "takes no NETWORK, --space or --n"),
+        (("measure", "--layers", "resnet", "--name", "x"), "--name needs --import"),
+        (("measure", "--layers", "resnet", "--import", "x.jsonl"), "--import needs --out"),
+        (("measure", "--layers", "resnet", "--import", "x.jsonl", "--out", "x.json"),
+         "x.jsonl: No such file"),
+        (("measure", "3", *SMALL, "--energy", "x.csv"), "energy: x.csv cannot be read"),
         (("calibrate",), "either --from or --space must be given"),
         (("calibrate", "--from", "a", "--space", "densenet"), "either --from or --space must"),
         (("calibrate", "--from", "no.jsonl"), "no.jsonl: No such file"),
@@ -141,6 +149,31 @@ def test_the_command_line_offers_what_the_functions_do() -> None:
         known = set(vars(parser(command).parse_args([])))
         for name in inspect.signature(function).parameters:
             assert other.get(name, name) in known, f"{command}: {name}"
+
+
+def test_layers_that_were_measured_become_a_target(cli: Run, tmp_path: Path) -> None:
+    from flash.hardware._layer_rows import differing
+    from flash.problem.by_layers import layers_of
+
+    space = flash.ResNet(width_multipliers=[1], cells=[2], depths=[1, 2], skips=[0, 16])
+    space.save(tmp_path / "space.json")
+    rows = [
+        {**differing(layer), "latency_us": 10.0 + 1e-3 * layer.macs} for layer in layers_of(space)
+    ]
+    some = [json.dumps(row) + "\n" for row in rows if row["kind"] != "linear"]
+    (tmp_path / "some.jsonl").write_text("".join(some))
+    words = ("measure", "--layers", "space.json", "--out", "pi.json", "--import")
+    done = cli(*words, "some.jsonl", code=2)
+    assert "space has 1 layer for which pi has no cost: linear 32>10 at 1x1" in done.stderr
+    assert not (tmp_path / "pi.json").exists()
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = cli(*words, "all.jsonl")
+    assert f"{len(rows)} layers and blocks; the space is covered" in done.stdout
+    found = cli("search", "space.json", "pi.json", "--max-latency-ms", "50", "--json").stdout
+    target = flash.Target.load(tmp_path / "pi.json")
+    assert target.name == "pi"
+    expected = flash.search(space, target, max_latency_ms=50)
+    assert json.loads(found)["latency_ms"] == expected.latency_ms
 
 
 def test_importing_flash_loads_none_of_it(python: Run) -> None:

@@ -134,6 +134,7 @@ def calls() -> dict[str, Call]:
         "register": (flash.register, {"kind": "block", "name": "odd", "object": abs}),
         "FleetResult": (flash.FleetResult, {}),
         "Layer": (flash.Layer, {"kind": "conv", "in_channels": 3, "out_channels": 8}),
+        "LayerTarget": (flash.LayerTarget, {"function": lambda layer: 1.0}),
         "Measurement.load": (flash.Measurement.load, {"path": "x"}),
         "Network": (flash.Network, {"layers": layers.layers, "input_shape": layers.input_shape}),
         "Network.from_layers": (
@@ -170,6 +171,10 @@ def calls() -> dict[str, Call]:
         "Target.cost": (target.cost, {"net": net}),
         "Target.costs": (target.costs, {"space": space, "indices": [0]}),
         "Target.design_space": (target.design_space, {}),
+        "Target.from_layer_table": (
+            flash.Target.from_layer_table,
+            {"source": [{"kind": "add", "in_channels": 8, "latency_ms": 1.0}], "name": "t"},
+        ),
         "Target.interval": (target.interval, {"net": net}),
         "Target.load": (flash.Target.load, {"name": "x.json"}),
         "TrainingEvaluator": (flash.TrainingEvaluator, {"dataset": "digits", "out": "o"}),
@@ -295,6 +300,7 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
+              "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
               "MeasuredChoices.from_json", "MeasuredChoices.from_dict", "totals"],
@@ -324,6 +330,11 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
         "totals": (table.totals, {"choices": 2}),
         "measure": (flash.measure, {"net": net, "time_limit_s": 0.01, "passes": 1}),
         "export_measuring": (flash.export_measuring, {"nets": net, "folder": "f"}),
+        "layer_harness": (
+            flash.layer_harness,
+            {"space": flash.ResNet(cells=1, depths=[1], skips=[0], width_multipliers=[1]),
+             "folder": "f"},
+        ),
         "train": (flash.train, training),
         "train_supernet": (flash.train_supernet, training),
         "to_torch": (net.to_torch, {}),
@@ -346,6 +357,7 @@ def test_every_public_name_is_called() -> None:
     tried = {label.partition(".")[0].partition(" ")[0] for label in calls()}
     with_torch = {"measure", "export_measuring", "train", "train_supernet", "Supernet"}
     with_torch |= {
+        "layer_harness",
         "sensitivities",
         "quantised",
         "best_measured",

@@ -216,3 +216,23 @@ def test_any_kind_may_say_what_memory_it_has(kind: str) -> None:
 def test_wrong_memory_is_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError, FormatError), match=message):
         Target.from_dict(file_of(**parameters))
+
+
+def test_memory_of_a_target_that_has_none() -> None:
+    pi = Target.load("raspberry-pi-4")
+    board = pi.with_memory(sram_kib=512, sram_taken_kib=12)
+    assert board.memory_budgets == {"max_memory_kib": 500.0}
+    assert not board.int8
+    small = board.with_memory(flash_kib=64, int8=True)
+    assert small.memory_budgets == {"max_memory_kib": 500.0, "max_weights_kib": 64.0}
+    assert small.int8
+    assert small.provenance == pi.provenance
+    assert Target.from_dict(small.to_dict()) == small
+    assert small.without_memory_budgets().memory_budgets == {}
+    assert pi.memory_budgets == {}
+    with pytest.raises(
+        (ArgumentError, FormatError), match=r"with_memory\(\).sram_taken_kib must be"
+    ):
+        pi.with_memory(sram_kib=3, sram_taken_kib=3)
+    with pytest.raises((ArgumentTypeError, FormatError), match=r"with_memory\(\).int8 must be"):
+        pi.with_memory(int8=1)  # type: ignore[arg-type]

@@ -155,7 +155,8 @@ WRONG: list[tuple[Change, str]] = [
     (put("format", 10**5000), "format must be an integer"),
     (
         put("kind", "rramm"),
-        "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', 'fpga', 'mcu', got 'rramm'; "
+        "kind must be one of 'rram', 'cpu', 'gpu', 'systolic', 'fpga', 'mcu', "
+        "'layers', got 'rramm'; "
         "did you mean 'rram'",
     ),
     (put("kind", ["rram"]), "kind must be one of"),

@@ -17,7 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash.hardware import _conditions, _timing
-from flash.hardware._conditions import Pinned, Rapl, Refused, conditions, energy_meter, pick_cpus
+from flash.hardware._conditions import (
+    Pinned,
+    Rapl,
+    Refused,
+    chosen_meter,
+    conditions,
+    energy_meter,
+    pick_cpus,
+)
 from flash.hardware._timing import (
     SETTINGS,
     Journal,
@@ -405,3 +413,73 @@ def test_absent_energy_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert energy_meter("cuda") == (
         None, "absent: NVML needs nvidia-ml-py: pip install nvidia-ml-py",
     )  # fmt: skip
+
+
+# Meters that were asked for
+
+
+def test_a_meter_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=f"no RAPL to read: there is no {tmp_path / 'none'}"):
+        chosen_meter("cpu", "rapl", str(tmp_path / "none"))
+    zone(tmp_path, "intel-rapl:0", 100)
+    found, source = chosen_meter("cuda", "rapl", str(tmp_path))
+    assert isinstance(found, Rapl)
+    assert "RAPL" in source
+    assert isinstance(chosen_meter("cpu", None, str(tmp_path))[0], Rapl)
+    with pytest.raises(Refused, match=r"none.csv cannot be read: No such file"):
+        chosen_meter("cpu", str(tmp_path / "none.csv"))
+
+
+def test_a_meters_file_is_integrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "power.csv"
+    lines = ["volts,time_s,power_w", "5,100,2", "5,101,4", "5,103,4", "5,104,0", "5,10"]
+    path.write_text("\n".join(lines))  # the last is not written to its end
+    meter, source = chosen_meter("cpu", str(path))
+    assert source == "meter (power.csv)"
+    monkeypatch.setattr(_conditions.time, "time", lambda: 103.5)
+    assert meter.since(100.0) == pytest.approx(3.0 + 8.0 + 1.5)
+    assert meter.since(100.5) == pytest.approx(1.75 + 8.0 + 1.5)
+    with pytest.raises(Refused, match="begins after what was measured"):
+        meter.since(99.0)
+    now = iter([105.0, 105.0, 111.0])
+    monkeypatch.setattr(_conditions.time, "time", lambda: next(now))
+    monkeypatch.setattr(_conditions.time, "sleep", lambda s: path.write_text("\n".join(lines)))
+    with pytest.raises(Refused, match=r"does not grow meanwhile.* its last sample is 1 s old"):
+        meter.since(100.0)
+
+
+def test_a_meters_file_that_grows_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "power.csv"
+    path.write_text("time_s,power_w\n10,1\n")
+    meter, _ = chosen_meter("cpu", str(path))
+
+    def later(seconds: float) -> None:
+        path.write_text("time_s,power_w\n10,1\n13,1\n")
+
+    monkeypatch.setattr(_conditions.time, "time", lambda: 12.0)
+    monkeypatch.setattr(_conditions.time, "sleep", later)
+    assert meter.since(meter.read() - 2.0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time,power\n1,2\n", "columns time_s and power_w"),
+        ("time_s,power_w\n1,x\n", "line 2: no numbers"),
+        ("time_s,power_w\n1\n", "line 2: no numbers"),
+        ("time_s,power_w\n1,-2\n", "line 2: power_w must be 0 or more"),
+        ("time_s,power_w\n1,nan\n", "line 2: power_w must be 0 or more"),
+        ("time_s,power_w\n2,1\n1,1\n", "line 3: time_s must rise"),
+    ],
+)
+def test_a_file_of_no_meter_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "power.csv"
+    path.write_text(text)
+    with pytest.raises(Refused, match=message):
+        chosen_meter("cpu", str(path))
+    import flash
+
+    with pytest.raises(flash.FlashError, match=f"energy: .*{message}"):
+        flash.measure(flash.ResNet(cells=[3]).decode(0), energy=path)

@@ -219,3 +219,11 @@ def test_bad_windows(fields: dict[str, Any], text: str) -> None:
     given = {"kind": "conv", "in_channels": 4, "out_channels": 4, "height": side, "width": side}
     with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
         Layer(**{**given, "kernel": 1 if fields.get("kind") else 3, **fields})
+
+
+def test_weights_of_another_row_are_read_and_not_stored() -> None:
+    own = Layer("linear", 8, 50, 10, 1)
+    tied = own.replace(extra_params=-8 * 50)
+    assert (own.params, tied.params) == (400, 0)
+    assert tied.weights_bytes == 0
+    assert tied.bytes_read == own.bytes_read == 4 * (8 * 10 + 400)

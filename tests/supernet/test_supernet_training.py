@@ -180,7 +180,7 @@ def test_pools_are_drawn_from(tmp_path: Path) -> None:
     ("dataset", "message"),
     [
         ((np.ones((20, 8, 8)), np.zeros(20, dtype=int)), "at least two classes"),
-        ((np.ones((20, 8, 9)), np.arange(20) % 2), "square images"),
+        ((np.ones((20, 2, 8, 8)), np.arange(20) % 2), "images of 2 channels"),
         ((np.full((20, 8, 8), np.nan), np.arange(20) % 2), "NaN or infinity in image 0"),
         ((np.ones((20, 8, 8)), np.arange(19) % 2), "one label per image"),
     ],

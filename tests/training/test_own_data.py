@@ -392,28 +392,39 @@ class Strip:
         torch.manual_seed(seed)
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(60, 3))
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Strip:
+        return cls()
 
-def test_networks_of_any_input_are_trained(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Strip, "__module__", "__main__")  # as in a script: trained right here
-    monkeypatch.setattr(sys.modules["__main__"], "Strip", Strip, raising=False)
+
+def check(photos: Path, folder: Path, strip: Strip) -> None:
+    """Train it, and get the module back that was judged."""
     threads = torch.get_num_threads()
-    result = flash.train(Strip(), photos, epochs=2, out=tmp_path / "run", keep_weights=True)  # type: ignore[arg-type]
+    result = flash.train(strip, photos, epochs=2, out=folder, keep_weights=True)  # type: ignore[arg-type]
     assert torch.get_num_threads() == threads
     assert isinstance(result.samples[0].architecture, Strip)
     loaded = load_images(photos, (1, 6, 10))
     module = result.to_torch()
     accuracy = float((module(loaded.test[0]).argmax(1) == loaded.test[1]).double().mean())
     assert accuracy == result.samples[0].accuracy
-    again = flash.train(Strip(), photos, epochs=2, out=tmp_path / "run")  # type: ignore[arg-type]
+    again = flash.train(strip, photos, epochs=2, out=folder)  # type: ignore[arg-type]
     assert accuracies(again) == accuracies(result)
+
+
+def test_networks_of_any_input_are_trained(photos: Path, tmp_path: Path) -> None:
+    class Local(Strip):
+        """Not to be found by its name: trained in this process."""
+
+    check(photos, tmp_path / "local", Local())
 
     class Pool:
         def submit(self) -> None: ...
 
+    class Bare(Strip):
+        from_dict = None  # type: ignore[assignment]
+
     with pytest.raises(ArgumentError, match="executor cannot train network 0"):
-        flash.train(Strip(), photos, executor=Pool(), out=tmp_path / "other")  # type: ignore[arg-type]
+        flash.train(Bare(), photos, executor=Pool(), out=tmp_path / "other")  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match=r"space\[0\] must be an Architecture"):
         flash.train([flash.Architecture("resnet", [flash.Cell(4, 1)]).network()], photos)  # type: ignore[list-item]
 
@@ -422,16 +433,19 @@ def test_networks_of_a_module_reach_other_processes(
     photos: Path, tmp_path: Path, python: Run
 ) -> None:
     source = Path(__file__).read_text()
-    own = source[source.index("class Strip:") : source.index("def test_networks_of_any")]
+    own = source[source.index("class Strip:") : source.index("def check(")]
     (tmp_path / "mine.py").write_text(
         "from __future__ import annotations\nfrom typing import Any\nimport torch\n\n" + own
     )
     code = (
-        "import flash, mine, sys\n"
-        f"run = flash.train(mine.Strip(), {str(photos)!r}, epochs=2, repeats=2, workers=2, "
-        "out='run')\nprint(len(run), 'flash.training.worker' in sys.modules)"
+        "from __future__ import annotations\nimport flash, sys\n{}\n"
+        f"run = flash.train(Strip(), {str(photos)!r}, epochs=2, repeats=2, workers=2, out='{{}}')\n"
+        "print(len(run), 'flash.training.worker' in sys.modules, *run.accuracies)"
     )
-    assert python("-c", code).stdout.split() == ["2", "False"]
+    there = python("-c", code.format("from mine import Strip", "there")).stdout.split()
+    here = python("-c", code.format((tmp_path / "mine.py").read_text().partition("\n")[2], "here"))
+    assert there[:2] == ["2", "False"]
+    assert here.stdout.split() == ["2", "True", there[2]]
 
 
 def test_pnas_cells_are_covered(photos: Path) -> None:

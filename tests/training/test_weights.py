@@ -147,11 +147,16 @@ def test_weights_of_another_network_are_refused(run: TrainingResult, tmp_path: P
     assert all(torch.equal(one, before[name]) for name, one in other.state_dict().items())
     with pytest.raises(ArgumentError, match=r"head.*\(10, \d+\), in the module \(7, \d+\)"):
         flash.load_weights(arch.replace(num_classes=7).to_torch(), path)
-    linked = flash.Architecture("densenet", [flash.Cell(8, 4, 6)], 8)
+    linked = flash.Architecture("resnet", [flash.Cell(8, 2, 4)], 8)
     write_weights(str(tmp_path / "linked.npz"), linked.to_torch().state_dict(), {})
     linked.to_torch(weights=tmp_path / "linked.npz")
     with pytest.raises(ArgumentError, match=r"of another: .*link"):
         linked.replace(link_seed=5).to_torch(weights=tmp_path / "linked.npz")
+    others = linked.replace(link_seed=5).to_torch(seed=4)
+    before = {name: one.clone() for name, one in others.state_dict().items()}
+    with pytest.raises(ArgumentError, match="link"):
+        flash.load_weights(others, tmp_path / "linked.npz")
+    assert all(torch.equal(one, before[name]) for name, one in others.state_dict().items())
     # A state_dict that torch saved does too.
     torch.save(run.to_torch().state_dict(), tmp_path / "state.pt")
     loaded = flash.load_weights(arch.to_torch(seed=3), tmp_path / "state.pt")

@@ -28,7 +28,10 @@ __all__ = ["from_dict", "to_dict"]
 
 KEPT = 16
 _live: dict[str, BlockSpace] = {}  # of functions, by what files hold of them
-_SPACE = ("family", "name", "input", "stem", "stages", "head", "num_classes", "bits", "digest")
+_SPACE = (
+    *("family", "name", "input", "stem", "stages", "head", "num_classes"),
+    *("width_multipliers", "bits", "digest"),
+)
 _STAGE = ("options", "widths", "repeats", "stride", "shared", "cell", "name")
 _OPTION = ("block", "choices", "function")
 
@@ -49,6 +52,8 @@ def to_dict(space: BlockSpace) -> dict[str, Any]:
     if space.head is not None:
         data["head"] = _stage(space.head)
     data["num_classes"] = space.num_classes
+    if space.factors != (1,):
+        data["width_multipliers"] = plain(space.width_multipliers)
     if space.bits != 32:
         data["bits"] = space.bits
     if _has_functions(space):
@@ -195,4 +200,5 @@ def _option_from(where: str, data: Any) -> Option | None:
         raise FormatError(f"{where}.choices must be a table, got {shown(choices)}")
     found = block_of(where, data["block"])
     with faults(where):
-        return Option(found.build, found.module, {**(found.choices or {}), **choices}, found.shape)
+        chosen = {**(found.choices or {}), **choices}
+        return Option(found.build, found.module, chosen, found.shape, found.metrics)

@@ -91,11 +91,11 @@ class Fragment(Record):
 
     def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
         """Return a torch module of the block alone, its weights drawn by `seed`."""
-        from .modules import seeded
+        from .modules import of_rows, seeded
 
         def build() -> torch.nn.Module:
             found = self.module()
-            return self.network.to_torch(seed=seed) if found is None else found
+            return of_rows(self.network, self.shape_out, seed) if found is None else found
 
         return seeded(build, seed)
 
@@ -131,7 +131,7 @@ def made(
     known = own.get((id(option.build), key))
     if known is None:
         kept = _kept_of(option.build)
-        known = _built(name, variant, asked, bits, kept.get(key))
+        known = _network_at(name, variant, asked, bits, kept.get(key))
         if len(kept) >= KEPT:
             kept.clear()
         own[id(option.build), key] = kept[key] = known
@@ -139,7 +139,7 @@ def made(
     return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
 
 
-def _built(
+def _network_at(
     name: str,
     variant: Variant,
     asked: tuple[int, int, int, Shape],
@@ -151,10 +151,13 @@ def _built(
     home = getattr(variant.option.build, "__module__", None)
     if before is not None and str(home).startswith("flash."):
         return before
-    known = _read(name, variant, asked)
+    built = _built(name, variant, asked)
+    known = _read(name, variant, built, asked)
     if before is not None and before == _in_bits(known, bits):
         return before
-    again = _read(name, variant, asked)
+    rebuilt = _built(name, variant, asked)
+    alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
+    again = known if alike else _read(name, variant, rebuilt, asked)
     if known != again:
         raise ArgumentError(
             f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
@@ -212,20 +215,24 @@ def _is_module(found: Any) -> bool:
     return torch is not None and isinstance(found, torch.nn.Module)
 
 
-def _read(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> tuple[Network, Any]:
-    """Return an option's network at a place and what it hands on, checked."""
-    option = variant.option
-    assert option is not None
+def _built(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
+    """Return what an option gives at a place."""
     from .modules import on_meta
 
     try:
-        found = on_meta(lambda: _called(variant, None, *asked))
+        return on_meta(lambda: _called(variant, None, *asked))
     except FlashError:
         raise
     except Exception as error:
         raise ArgumentError(
             f"option {shown(variant.name)} raised {type(error).__name__} at {name}: {error}"
         ) from error
+
+
+def _read(
+    name: str, variant: Variant, found: Any, asked: tuple[int, int, int, Shape]
+) -> tuple[Network, Any]:
+    """Return an option's network at a place and what it hands on, checked."""
     if _is_module(found):
         from .modules import read
 
@@ -238,7 +245,7 @@ def _read(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> tu
 
 
 def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
-    image = _image(shape)
+    image = image_of(shape)
     if isinstance(found, Network):
         network = found
     elif isinstance(found, (list, tuple)) and found:
@@ -267,8 +274,11 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
     return network
 
 
-def _image(shape: Shape) -> tuple[int, int, int]:
-    return (*shape, 1, 1, 1)[:3] if len(shape) < 3 else shape  # type: ignore[return-value]
+def image_of(shape: Shape) -> tuple[int, int, int]:
+    """Return a shape as rows have it: (tokens, features) are features, tokens, 1."""
+    if len(shape) == 2:
+        return (shape[1], shape[0], 1)
+    return (*shape, 1, 1)[:3]  # type: ignore[return-value]
 
 
 def _size(shape: Sequence[int]) -> str:
@@ -276,19 +286,29 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
-    """Return what rows hand on: a map, or tokens where tokens were read or the rows end so."""
+    """Return what rows hand on. Tokens are what read tokens or token numbers hand on, unless one
+    position of several is left; and what rows make of a map that end in one column, laid out so by
+    a row "move"."""
     into, out, _, shape = asked
     last = network.layers[-1]
     channels, height, width = last.shape_out
-    if len(shape) == 2 and width == 1 and out in (channels, height):
-        return (height if channels == out else channels, out)
-    if channels != out and height == out and width == 1:
-        return (channels, height)
-    if height == width == 1:
-        flattens = last.kind == "linear" and (into != out or shape[1:] != (1, 1))
-        if len(shape) < 3 or flattens:
-            return (channels,)
-    return (channels, height, width)
+    if len(shape) == 3:
+        laid = height > 1 and any(
+            one.kind == "move"
+            and one.shape_out[1:] == (height, 1)
+            and (one.width > 1 or one.mode == "concat")
+            for one in network.layers
+        )
+        if laid and width == 1:
+            return (height, channels)
+        flat = last.kind == "linear" and (into != out or shape[1:] != (1, 1))
+        return (channels,) if flat and height == width == 1 else (channels, height, width)
+    if len(shape) == 2:
+        if width == 1 and (height > 1 or shape[0] == 1):
+            return (height, channels)
+    elif width == 1 and (height > 1 or network.layers[0].kind == "embedding"):
+        return (height, channels)
+    return (channels,) if height == width == 1 else (channels, height, width)
 
 
 def _check(
@@ -320,6 +340,7 @@ def joined(
     names = Layer.field_names
     for network, cell in parts:
         first = len(layers)
+        handed = layers[end].shape_out if end >= 0 else None
         whole &= network.counted is None
         for layer in network.layers:
             fields = {name: getattr(layer, name) for name in names}
@@ -327,6 +348,8 @@ def joined(
                 [end if row < 0 else row + first for row in layer.inputs or ()]
             )
             fields["cell"] = None if layer.kind == "concat" else cell
+            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
+                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
             layers.append(Layer.known(**fields))
         end = len(layers) - 1
     if whole and bits == 32:

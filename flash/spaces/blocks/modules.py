@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Shape = tuple[int, ...]
 
-__all__ = ["build_module", "on_meta", "read", "seeded"]
+__all__ = ["build_module", "of_rows", "on_meta", "read", "seeded"]
 
 
 def on_meta(build: Callable[[], T]) -> T:
@@ -58,11 +58,18 @@ def seeded(build: Callable[[], torch.nn.Module], seed: int) -> torch.nn.Module:
 
 def read(where: str, option: str, module: torch.nn.Module, shape: Shape) -> tuple[Network, Shape]:
     """Return a module as a network, and the shape that it hands on, both without the batch."""
+    from .fragments import image_of
+
     try:
-        network = Network.from_torch(module, shape)
+        on = module
+        if len(shape) == 2:  # tokens as rows have them behind another block: features, tokens, 1
+            from .layouts import OnRows
+
+            on = OnRows(module)
+        network = Network.from_torch(on, image_of(shape))
         handed = _shape_out(module, shape)
         if not _ends(network, handed):
-            network = _with_its_end(module, shape, handed)
+            network = _with_its_end(on, image_of(shape), handed)
         return network, handed
     except FlashError as error:
         raise ArgumentError(f"option {shown(option)} at {where}: {error}") from None
@@ -120,6 +127,15 @@ def _shape_out(module: torch.nn.Module, shape: Shape) -> Shape:
     return tuple(found.shape[1:])
 
 
+def of_rows(network: Network, shape: Shape, seed: int) -> torch.nn.Module:
+    """Return a module of rows that hands on what a block does: of features no axis of positions."""
+    from torch import nn
+
+    module = network.to_torch(seed=seed)
+    tokens = any(one.height > one.width == 1 for one in network.layers)
+    return nn.Sequential(module, nn.Flatten()) if tokens and len(shape) == 1 else module
+
+
 def _is_meta(module: torch.nn.Module) -> bool:
     return any(one.is_meta for one in (*module.parameters(), *module.buffers()))
 
@@ -134,13 +150,17 @@ def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
     def build() -> nn.Module:
         parts = [(name, fragment.module()) for name, fragment in net.named()]
         if any(module is None for _, module in parts):
-            return net.network().to_torch(seed=seed)
+            *_, (_, end) = net.named()
+            return of_rows(net.network(), end.shape_out, seed)
         found = nn.Sequential()
         for (name, module), (cell, fragment) in zip(parts, net.labelled(), strict=True):
             assert module is not None
             if all(layer.kind != "concat" for layer in fragment.network.layers):
                 module.flash_cell = cell
             found.add_module(name, module)
+        for module in found:
+            if hasattr(module, "flash_joined"):  # where weights are another block's
+                module.flash_joined(found)
         found.architecture = net
         return found
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...base.checks import integer, json_text, public
+from ...base.checks import integer, json_text, path_of, public, write_bytes_atomic
 from ...base.record import Record, cached
 from ...errors import ArgumentError
 from ...networks.families import MAX_SEED
-from .fragments import joined
+from .fragments import image_of, joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,9 +106,8 @@ class BlockNetwork(Record):
     def _network(self) -> Network:
         if not self._placed:
             raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
-        image: Any = (*self.input_shape, 1, 1)[:3]
         parts = [(one.network, cell) for cell, one in self.labelled()]
-        return joined(parts, image, self.space.bits)
+        return joined(parts, image_of(self.input_shape), self.space.bits)
 
     def network(self) -> Network:
         """Return the network as a table of layers (made once, then kept)."""
@@ -172,17 +171,23 @@ class BlockNetwork(Record):
     ) -> None:
         """Write the network as an ONNX file, for inference: see `Architecture.to_onnx`.
 
+        Torch writes it, as it does any module: see `Network.to_onnx`.
+
         Raises
         ------
         MissingExtraError
             If torch or onnx is not installed.
         ArgumentError, ArgumentTypeError
-            If an argument is not accepted, or `module` is not one of this network.
+            If an argument is not accepted, `module` is not one of this network, or torch cannot
+            write it.
         """
         from ...base.extras import require
 
+        path = path_of("path", path)
+        opset = integer("opset", opset, 13, 20)
+        batch = None if batch is None else integer("batch", batch, 1, 1 << 20)
         require("to_onnx()", "onnx", "torch", "onnx")
-        from ...networks.writing.onnx_file import write_onnx
+        from ...networks.network import onnx_of
 
         if module is None:
             module = self.to_torch(seed=seed)
@@ -191,9 +196,7 @@ class BlockNetwork(Record):
                 "module must be what to_torch() of this network returned, "
                 f"got {type(module).__name__}"
             )
-        write_onnx(
-            module, self.input_shape, self.space.numbering.output_of(self.row), path, opset, batch
-        )
+        write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: the space's name, its choices, and the blocks that they are."""

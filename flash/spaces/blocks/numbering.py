@@ -1,10 +1,10 @@
 """How the networks of a `BlockSpace` are numbered, and where they lie in tables.
 
-A *variant* is one combination of the global choices: the input's size, and width and repeats of the
-stages whose blocks are cells by themselves. In a variant a network is a sequence of *cells*, and a
-cell's *row* is one combination of its own choices: of a whole stage its width, its repeats and a
-choice for each of its blocks (those of fewer repeats first), of a single block its choice. In
-tables a row stands once for each width that the cell before may hand on.
+A *variant* is one combination of the global choices: the input's size, the width multiplier, and
+width and repeats of the stages whose blocks are cells by themselves. In a variant a network is a
+sequence of *cells*, and a cell's *row* is one combination of its own choices: of a whole stage its
+width, its repeats and a choice for each of its blocks (those of fewer repeats first), of a single
+block its choice. In tables a row stands once for each width that the cell before may hand on.
 
 A flat index counts variants in lexicographic order of the global choices, and in each of them
 combinations of rows, cell 0 first. A *row of choice indices* has one entry for every variable that
@@ -16,6 +16,7 @@ from __future__ import annotations
 from ...base.checks import integer, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
+from ...networks.families import make_divisible
 from ..index import digits_of, number_of
 from .fragments import Fragment, made
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Layout", "Numbering", "Spot"]
 
 MERGED = 20_000  # rows of a stage that is one cell by default
+DEEP = 12  # cells of the largest network that the families' solver takes
+JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so few cells are left
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
@@ -74,9 +77,11 @@ class Cell(Record):
         Widths that it may read.
     widths : tuple of int
         Widths that it may hand on: one for each own state.
-    follows : bool
-        Whether it hands on the width that it reads.
     shared : bool
+        Whether all of its blocks have one choice.
+    apart : bool
+        Whether each of its blocks is a cell of NN-Degree by itself, and they only lie in one table:
+        a few large tables are searched far faster than many small ones.
     """
 
     stage: int
@@ -85,6 +90,7 @@ class Cell(Record):
     into: tuple[int, ...]
     widths: tuple[int, ...]
     shared: bool
+    apart: bool = False
 
     @cached
     def sizes(self) -> tuple[int, ...]:
@@ -180,7 +186,7 @@ class Layout(Record):
 class _Variable(Record):
     """A variable: what it is of, and its choices.
 
-    kind: "input", "width", "depth" or "block"; place: of a block, in its stage.
+    kind: "input", "multiplier", "width", "depth" or "block"; place: of a block, in its stage.
     """
 
     name: str
@@ -208,17 +214,29 @@ class Numbering:
 
     def _choose(self) -> None:
         """Decide which stages are cells, and which choices are global."""
-        incoming: tuple[int, ...] = (self.space.channels,)
+        factors = self.space.factors
+        channels: tuple[int, ...] = (self.space.channels,)
+        incoming = (channels,) * len(factors)
         self.widths: list[tuple[int, ...]] = []  # of each stage
+        self.scaled: list[tuple[tuple[int, ...], ...]] = []  # the same with each multiplier
         self.source: list[int] = []  # of each stage: the stage that chooses its width
         self.options: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.whole: list[bool] = []
         for number, stage in enumerate(self.stages):
             follows = stage.widths is None
-            own = incoming if follows else tuple(map(int, stage.widths or ()))
+            own = tuple(map(int, stage.widths or ()))
+            if follows:
+                own = self.widths[-1] if number else channels
+            ended = number == len(self.stages) - 1  # its widths are what the network hands on
+            at = incoming
+            if not follows:
+                at = tuple(
+                    own if ended else self._scaled(number, own, factor) for factor in factors
+                )
             self.widths.append(own)
+            self.scaled.append(at)
             self.source.append(self.source[-1] if follows and number else number)
-            keeps = stage.stride == 1 and (follows or (own == incoming and len(own) == 1))
+            keeps = stage.stride == 1 and (follows or (at == incoming and len(own) == 1))
             every = tuple(range(len(stage.variants)))
             first = tuple(k for k in every if keeps or stage.variants[k].option is not None)
             if not first:
@@ -239,7 +257,7 @@ class Numbering:
                     f"{MAX_ROWS:,} fit tables; cell='block' makes each block a cell by itself"
                 )
             self.whole.append(merged)
-            incoming = own
+            incoming = at
         if all(
             any(stage.variants[k].option is None for k in first)
             for stage, (first, _) in zip(self.stages, self.options, strict=True)
@@ -255,12 +273,25 @@ class Numbering:
             k for k in sorted(shared) if len(self.widths[k]) > 1
         )
 
+    def _scaled(self, number: int, widths: tuple[int, ...], factor: float) -> tuple[int, ...]:
+        if factor == 1:
+            return widths
+        found = tuple(make_divisible(factor * width) for width in widths)
+        if len(set(found)) < len(found):
+            raise ArgumentError(
+                f"width_multipliers must leave the widths of stage {self.names[number]} different, "
+                f"got {', '.join(map(str, found))} of {', '.join(map(str, widths))} at {factor}"
+            )
+        return found
+
     @cached
     def globals(self) -> tuple[_Variable, ...]:
         """The global variables."""
         found = []
         if len(self.space.inputs) > 1:
             found.append(_Variable("input", "input", -1, 0, self.space.sizes))
+        if len(self.space.factors) > 1:
+            found.append(_Variable("width_multiplier", "multiplier", -1, 0, self.space.factors))
         for number, stage in enumerate(self.stages):
             name = self.names[number]
             if number in self.global_widths:
@@ -373,21 +404,30 @@ class Numbering:
             if max(stage.depths) > 1:
                 found += len(rest) * own
             into = own
-        return found * len(self.space.inputs)
+        return found * len(self.space.inputs) * len(self.space.factors)
+
+    @cached
+    def is_deep(self) -> bool:
+        """Whether networks have more cells than the families' solver is at its best with."""
+        return max(len(one.cells) for one in self.layouts) > DEEP
 
     def _cells_of(self, digits: Row) -> tuple[Shape, tuple[Cell, ...]]:
         chosen = {
             (one.kind, one.stage): one.values[digit]
             for one, digit in zip(self.globals, digits, strict=True)
         }
-        shape = self.space.inputs[digits[0] if len(self.space.inputs) > 1 else 0]
+        kinds = [one.kind for one in self.globals]  # sizes of inputs may be told by no number
+        shape = self.space.inputs[digits[kinds.index("input")] if "input" in kinds else 0]
+        factors = self.space.factors
+        factor = factors.index(chosen.get(("multiplier", -1), factors[0]))
         into: tuple[int, ...] = (self.space.channels,)
         cells: list[Cell] = []
         for number, stage in enumerate(self.stages):
-            widths = self.widths[number]
+            widths = self.scaled[number][factor]
             source = self.source[number]
             if source in self.global_widths:
-                widths = (chosen["width", source],)
+                at = self.widths[source].index(chosen["width", source])
+                widths = (self.scaled[source][factor][at],)
             elif stage.widths is None:
                 widths = into
             first, rest = self.options[number]
@@ -401,8 +441,10 @@ class Numbering:
             if self.whole[number]:
                 cells.append(Cell(number, spots, depths, into, widths, stage.shared))
             else:
-                for spot in spots:
-                    cells.append(Cell(number, (spot,), (1,), into, widths, False))
+                each = _together(spots)
+                for start in range(0, len(spots), each):
+                    some = spots[start : start + each]
+                    cells.append(Cell(number, some, (len(some),), into, widths, False, True))
                     into = widths
             into = widths
         return shape, tuple(cells)
@@ -453,9 +495,17 @@ class Numbering:
         names = self.names
         found: list[tuple[str, int, Fragment]] = []
         many = [max(stage.depths) > 1 for stage in self.stages]
-        for cell, one, spot in self._placed(*self.rows_of(row)):
+        variant, rows = self.rows_of(row)
+        first = [0]  # cell of NN-Degree that a cell begins with
+        for cell in self.layouts[variant].cells:
+            first.append(first[-1] + (len(cell.spots) if cell.apart else 1))
+        for number, one, spot in self._placed(variant, rows):
+            cell = self.layouts[variant].cells[number]
+            label = first[number]
+            if cell.apart:
+                label += spot.place - cell.spots[0].place
             name = names[spot.stage]
-            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, cell, one))
+            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, label, one))
         return found
 
     def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
@@ -795,6 +845,16 @@ def _picked(told: Sequence[Any], choice: Any) -> Any:
     else:
         own = np.array(["" if one is None else str(one) for one in [*told, None]])
     return own[choice]
+
+
+def _together(spots: Sequence[Spot]) -> int:
+    """Return how many blocks in a row lie in one cell: as many as give few rows, where that leaves
+    few cells; else each is one by itself."""
+    options = max(len(spot.options) for spot in spots)
+    each = 1
+    while options ** (each + 1) <= JOINED and each < len(spots):
+        each += 1
+    return each if -(-len(spots) // each) <= FEW else 1
 
 
 def _size(shape: Sequence[int]) -> str:

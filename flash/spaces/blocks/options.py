@@ -38,8 +38,11 @@ class Option(Record):
         Choices by the names of parameters, instead of those that the function declares, or besides:
         ``{"kernel": (3, 5)}``.
     shape : bool, default False
-        Whether both functions are also given ``shape=``, what they read without the batch:
+        Whether the functions are also given ``shape=``, what they read without the batch:
         (channels, height, width), or (tokens, features).
+    metrics : dict of str to function, optional
+        What else a block adds to a network, by name: numbers that add up, such as a cache. Each
+        function takes what `build` takes. `BlockSpace.choices` has them as metrics.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Option(Record):
     module: Callable[..., Any] | None = None
     choices: Mapping[str, Any] | None = None
     shape: bool = False
+    metrics: Mapping[str, Callable[..., float]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("build", "module"):
@@ -60,6 +64,13 @@ class Option(Record):
                     f"{name} of an option must be a function of (in_channels, out_channels, "
                     f"stride), "
                     f"got {shown(given)} ({type(given).__name__})"
+                )
+        further: dict[str, Any] = dict(self.metrics or {})
+        for name, function in further.items():
+            if not callable(function):
+                raise ArgumentTypeError(
+                    f"metrics of an option must be functions, got {shown(function)} for "
+                    f"{shown(name)}"
                 )
         found = _declared(self.build)
         given = self.choices
@@ -114,8 +125,10 @@ class Variant(Record):
 
     @cached
     def label(self) -> str:
-        """Text: "mb kernel 5 expansion 6"."""
-        return " ".join([self.name, *(f"{key} {value}" for key, value in self.keywords.items())])
+        """Text: "mb kernel 5 expansion 6"; a choice of one value is not told."""
+        choices = {} if self.option is None else self.option.choices or {}
+        told = [f"{key} {value}" for key, value in self.keywords.items() if len(choices[key]) > 1]
+        return " ".join([self.name, *told])
 
 
 def listed(name: str, given: Any) -> tuple[Any, ...]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-__all__ = ["Context", "Recipe", "fragments", "check_alike", "recipe_of", "rows_of_cell"]
+__all__ = ["Context", "Recipe", "check_alike", "fragments", "recipe_of", "rows_of_cell"]
 
 
 class Context(Record):
@@ -221,6 +221,10 @@ def _union(
     return some
 
 
+def _behind(context: Context) -> str:
+    return "the input" if context.before is None else context.before.name
+
+
 def recipe_of(space: BlockSpace) -> Recipe:
     """Return how a space's tables come about: made once, then kept with it."""
     found: Recipe | None = space.__dict__.get("_recipe")
@@ -278,8 +282,9 @@ def check_alike(
     values: Floats,
     names: Sequence[str],
     near: float = 0.0,
+    spot: int = 0,
 ) -> None:
-    """Check that a cell's first block has the same numbers behind whatever may stand before it.
+    """Check that a block has the same numbers behind whatever may stand before it.
 
     Parameters
     ----------
@@ -289,6 +294,8 @@ def check_alike(
     near : float, default 0
         Relative difference of numbers that count as the same: of means over paths, which are
         rounded.
+    spot : int, default 0
+        Number of the block in the cell: rows of the cell stand for the first one alone.
 
     Raises
     ------
@@ -297,7 +304,7 @@ def check_alike(
     """
     padded = np.vstack([values, np.zeros(values.shape[1])])
     for between in recipe.cells[variant][place][1]:
-        contexts = between.spots[0].contexts
+        contexts = between.spots[spot].contexts
         first = padded[contexts[:1]]
         wrong = np.argwhere(np.abs(padded[contexts] - first) > near * np.abs(first))
         if not len(wrong):
@@ -306,11 +313,7 @@ def check_alike(
         one, other = (recipe.contexts[int(contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
             f"{names[number]} of {one.fragment.name} depends on what stands before it, and is "
-            f"another behind {_before(one)} than behind {_before(other)}; let all that can stand "
+            f"another behind {_behind(one)} than behind {_behind(other)}; let all that can stand "
             "there end alike (in a convolution, in an addition, in a concatenation), or put a "
             "stage of one option between"
         )
-
-
-def _before(context: Context) -> str:
-    return "the input" if context.before is None else context.before.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...base.checks import integer, is_list, items, public, shown
 from ...base.record import cached
 from ...errors import ArgumentError, ArgumentTypeError
+from ..choices import parse
 from ..tabled import TabledSpace
 from .network import BlockNetwork
 from .numbering import Numbering
@@ -13,8 +14,9 @@ from .stage import Stage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, ClassVar
+    from typing import Any
 
+    from ...choosing.problem import ChoiceProblem
     from .fragments import Fragment
 
     Shape = tuple[int, ...]
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockSpace"]
 
 MAX_AXIS = 1 << 24
+MAX_MULTIPLIER = 64
 BITS = (4, 8, 16, 32)
 
 
@@ -49,6 +52,11 @@ class BlockSpace(TabledSpace):
     num_classes : int, default 1000
     name : str, default "blocks"
         What results and files call it.
+    width_multipliers : numbers above 0, default 1
+        What all widths are multiplied by, those of the stem among them, not what the network ends
+        with: several are a choice, the variable "width_multiplier". Products are rounded to a
+        multiple of 8 as MobileNets' are (never below 90 % of the product); 1 leaves widths as they
+        are.
     bits : {32, 16, 8, 4}, default 32
         Of weights and activations: what memory budgets count.
     origin : dict, optional
@@ -92,6 +100,7 @@ class BlockSpace(TabledSpace):
     head: Any = None
     num_classes: int = 1000
     name: str = "blocks"
+    width_multipliers: Any = 1
     bits: int = 32
     origin: Mapping[str, Any] | None = None
 
@@ -113,6 +122,8 @@ class BlockSpace(TabledSpace):
                 f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
             )
         state["inputs"] = _inputs(self.input)
+        factors = parse("width_multipliers", self.width_multipliers, above=0, high=MAX_MULTIPLIER)
+        state["width_multipliers"] = factors
         if len({(len(one), one[0] if len(one) == 3 else one[-1]) for one in state["inputs"]}) > 1:
             raise ArgumentError(f"input: all must have the same channels, got {shown(self.input)}")
         first = state["stages"][0]
@@ -166,6 +177,11 @@ class BlockSpace(TabledSpace):
         return first[0] if len(first) == 3 else first[-1]
 
     @cached
+    def factors(self) -> tuple[float, ...]:
+        """Choices of the width multiplier."""
+        return tuple(self.width_multipliers)
+
+    @cached
     def all_stages(self) -> tuple[Stage, ...]:
         """Stem, stages and head."""
         ends = [[] if one is None else [one] for one in (self.stem, self.head)]
@@ -179,8 +195,10 @@ class BlockSpace(TabledSpace):
         after = [] if self.head is None else [self.head.name or "head"]
         return (*before, *found, *after)
 
-    if TYPE_CHECKING:
-        numbering: ClassVar[Numbering]
+    if TYPE_CHECKING:  # no field: set once the fields are checked
+
+        @property
+        def numbering(self) -> Numbering: ...
 
     @property
     def size(self) -> int:
@@ -254,6 +272,51 @@ class BlockSpace(TabledSpace):
         from .recipe import fragments
 
         return fragments(self)
+
+    def choices(self, target: Any = None, *, scores: Any = None) -> ChoiceProblem:
+        """Return the space as a problem of choices: a group for each block, or for each stage that
+        is one cell, an option for each of its rows.
+
+        Parameters
+        ----------
+        target : Target or str, optional
+            Whose costs are metrics; its latency must be a plain sum over layers. Default none.
+        scores : path, DataFrame, list of rows or mapping, optional
+            What each choice is worth, as `ChoiceProblem.from_table` takes tables. A column "layer"
+            names the group ("layers_7"), or says its number among those that have a choice, from
+            0. A column "option" has the block's label ("layer kv_heads 8 width 8192"), or its
+            option beside a column for each choice; or there are columns of choices alone
+            (kv_heads, width), 0 or nothing where a block has none. All other columns are scores,
+            and become metrics.
+
+        Returns
+        -------
+        ChoiceProblem
+            For `flash.choose`, `flash.pareto` and `flash.sweep`. Metrics: the target's costs,
+            params, macs, weights_kib, memory_kib (a peak), what options add (`Option.metrics`), and
+            the scores. `chosen` makes the network of an answer.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError, FormatError
+            If the space has choices of the whole network, costs on the target are no sums, or the
+            table lacks a block that is a choice, has one twice, or one that is none: named.
+        """
+        from ...choosing.of_blocks import choices_of
+
+        return choices_of(self, target, scores)
+
+    def chosen(self, choices: Any) -> BlockNetwork:
+        """Return the network of an answer to `choices`: of `flash.choose`, or a dict of groups.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a group is missing, or an option unknown.
+        """
+        from ...choosing.of_blocks import network_of
+
+        return network_of(self, choices)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what `from_dict` makes an equal space of, where its options are known

@@ -14,6 +14,12 @@ __all__ = ["BLOCKS", "block_of", "name_of"]
 
 # name -> (module, option or function)
 BLOCKS: dict[str, tuple[str, str]] = {
+    "vit-patches": ("vit", "PATCHES"),
+    "vit-encoder": ("vit", "ENCODER"),
+    "vit-head": ("vit", "HEAD"),
+    "inverted-residual": ("mbconv", "INVERTED_RESIDUAL"),
+    "mobile-stem": ("mbconv", "STEM"),
+    "mobile-head": ("mbconv", "HEAD"),
     "convnext": ("convnext", "BLOCK"),
     "convnext-stem": ("convnext", "STEM"),
     "convnext-downsample": ("convnext", "DOWNSAMPLE"),
