@@ -40,6 +40,7 @@ JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so f
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
+GIVEN = "given "  # before the name of what an option is given: it may be called as a stage's own
 MAX_CELLS = 128
 MAX_BLOCKS = 1 << 17  # distinct ones, each of which is built
 
@@ -717,9 +718,12 @@ class Numbering:
             other = found.setdefault(name, of)
             if other != of:
                 one, two = (self.names[stage] for _, stage, _ in (other, of))
+                both = (
+                    f"stages {one} and {two} both have" if one != two else f"stage {one} has twice"
+                )
                 raise ArgumentError(
-                    f"stages {one} and {two} both have what is called {name}; give one of them "
-                    "another name"
+                    f"{both} what is called {name}; give a stage, or what an option takes, another "
+                    "name"
                 )
 
         if len(self.space.inputs) > 1:
@@ -736,8 +740,10 @@ class Numbering:
             alone = stage.shared or max(stage.depths) == 1
             for place in range(1 if stage.shared else max(stage.depths)):
                 tail = name if alone else f"{name}_{place}"
-                for what in ("block", "option", *keys):
+                for what in ("block", "option"):
                     put(f"{what}_{tail}", what, number, place)
+                for key in keys:
+                    put(f"{key}_{tail}", GIVEN + key, number, place)
         return found
 
     def values(self, variant: int, name: str) -> tuple[int, Any]:
@@ -777,7 +783,7 @@ class Numbering:
         one = self.stages[stage].variants[number]
         if what == "block":
             return one.label
-        return one.name if what == "option" else one.keywords.get(what)
+        return one.name if what == "option" else one.keywords.get(what.removeprefix(GIVEN))
 
     def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
         """Return the variables that a cell's rows choose, and their choice indices in each of its
