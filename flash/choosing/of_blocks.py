@@ -110,9 +110,10 @@ class Group(Record):
         """Return what each option has of numbers of contexts."""
         recipe = recipe_of(space)
         names = [what] * values.shape[1]
-        check_alike(recipe, 0, self.cell, values, names, spot=max(self.spot, 0))
         if self.contexts is None:
+            check_alike(recipe, 0, self.cell, values, names)
             return rows_of_cell(recipe, 0, self.cell, values, peak)
+        check_alike(recipe, 0, self.cell, values, names, spot=self.spot)
         padded = np.vstack([values, np.zeros(values.shape[1])])
         found: Floats = padded[self.contexts]
         return found

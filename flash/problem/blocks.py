@@ -51,7 +51,8 @@ COUNTED = (
     "peak_bytes",
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
-DEGREE = ("params", "macs", "width_sum", "convs", "links")  # what every result tells
+TOTALS = ("params", "macs")
+DEGREE = ("width_sum", "convs", "links")
 TERMS = ("layers", "nodes", "node_params", "depth", "spatial", "pools", "strides")
 NEAR = 1e-9  # of what predictors read: means over paths are rounded
 FEATURE = "a feature"
@@ -78,7 +79,7 @@ def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place, DEGREE)[at]
+        counted = rows_counted(space, variant, place, TOTALS)[at]
         params += int(counted[AT["params"]])
         macs += int(counted[AT["macs"]])
         degrees.append(float(scores_at(space, variant, place, None)[at]))
@@ -147,9 +148,12 @@ def _compiled(
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
                 for k in beside if place == 0 else ():  # what a network takes beyond its layers
                     columns[k] = columns[k] + beside[k]
-                counted = rows_counted(space, variant, place, DEGREE)
+                counted = rows_counted(space, variant, place, TOTALS)
+                degrees = scores_at(space, variant, place, None)  # results tell them all the same
                 if wanted >> Column.SCORE & 1:
-                    columns[Column.SCORE] = scores_at(space, variant, place, topology)
+                    columns[Column.SCORE] = (
+                        degrees if topology is None else scores_at(space, variant, place, topology)
+                    )
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
                 columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
                 states = len(cell.into) * len(cell.widths)
@@ -336,7 +340,8 @@ def scores_at(
     if not recipe.cells[variant][place][0].apart:
         return of(rows_counted(space, variant, place, DEGREE if topology is None else TERMS))
     values = of(counted_of(space))[:, None]  # of each block by itself
-    check_alike(recipe, variant, place, values, ["the score"])
+    name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
+    check_alike(recipe, variant, place, values, [name], near)
     return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None)[:, 0])
 
 

@@ -57,8 +57,11 @@ class Fragment(Record):
     def ending(self) -> tuple[Any, ...]:
         """What of its last row the costs of what follows may depend on."""
         last = self.network.layers[-1]
+        offers = 0  # channels that a convolution behind it has over a skip
+        if any(layer.kind == "concat" for layer in self.network.layers):
+            offers = _offered(self.network)
         return (
-            *(last.kind, last.activation, last.norm, last.mode, last.transposed),
+            *(offers, last.kind, last.activation, last.norm, last.mode, last.transposed),
             *(last.out_width > 1, last.out_height * last.out_width > 1),
         )
 
@@ -100,6 +103,17 @@ class Fragment(Record):
         return seeded(build, seed)
 
 
+def _offered(network: Network) -> int:
+    """Return how many channels a convolution behind a network reads that have skipped layers."""
+    from ...networks.topology import labelled
+
+    channels, height, width = network.layers[-1].shape_out
+    probe = Layer("conv", channels, 1, height, width, inputs=(-1,))
+    behind = Network((probe,), (channels, height, width))
+    found = labelled(joined([(network, 0), (behind, 1)], network.input_shape)).get(1)
+    return 0 if found is None else found.links
+
+
 def made(
     where: str,
     variant: Variant,
@@ -131,7 +145,7 @@ def made(
     known = own.get((id(option.build), key))
     if known is None:
         kept = _kept_of(option.build)
-        known = _built(name, variant, asked, bits, kept.get(key))
+        known = _network_at(name, variant, asked, bits, kept.get(key))
         if len(kept) >= KEPT:
             kept.clear()
         own[id(option.build), key] = kept[key] = known
@@ -139,7 +153,7 @@ def made(
     return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
 
 
-def _built(
+def _network_at(
     name: str,
     variant: Variant,
     asked: tuple[int, int, int, Shape],
@@ -151,13 +165,13 @@ def _built(
     home = getattr(variant.option.build, "__module__", None)
     if before is not None and str(home).startswith("flash."):
         return before
-    given = _given(name, variant, asked)
-    known = _read(name, variant, given, asked)
+    built = _built(name, variant, asked)
+    known = _read(name, variant, built, asked)
     if before is not None and before == _in_bits(known, bits):
         return before
-    other = _given(name, variant, asked)
-    alike = isinstance(given, (list, tuple)) and given == other  # rows: no need to read both
-    again = known if alike else _read(name, variant, other, asked)
+    rebuilt = _built(name, variant, asked)
+    alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
+    again = known if alike else _read(name, variant, rebuilt, asked)
     if known != again:
         raise ArgumentError(
             f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
@@ -215,7 +229,7 @@ def _is_module(found: Any) -> bool:
     return torch is not None and isinstance(found, torch.nn.Module)
 
 
-def _given(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
+def _built(name: str, variant: Variant, asked: tuple[int, int, int, Shape]) -> Any:
     """Return what an option gives at a place."""
     from .modules import on_meta
 
@@ -289,8 +303,9 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
     """Return what rows hand on. Tokens are what read tokens or token numbers hand on, unless one
     position of several is left; and what rows make of a map that end in one column, laid out so by
     a row "move"."""
-    shape = asked[3]
-    channels, height, width = network.layers[-1].shape_out
+    into, out, _, shape = asked
+    last = network.layers[-1]
+    channels, height, width = last.shape_out
     if len(shape) == 3:
         laid = height > 1 and any(
             one.kind == "move"
@@ -300,10 +315,8 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
         )
         if laid and width == 1:
             return (height, channels)
-        if height == width == 1 and network.layers[-1].kind == "linear":  # which flattens
-            if asked[0] != asked[1] or shape[1:] != (1, 1):
-                return (channels,)
-        return (channels, height, width)
+        flat = last.kind == "linear" and (into != out or shape[1:] != (1, 1))
+        return (channels,) if flat and height == width == 1 else (channels, height, width)
     if len(shape) == 2:
         if width == 1 and (height > 1 or shape[0] == 1):
             return (height, channels)

@@ -69,8 +69,7 @@ def read(where: str, option: str, module: torch.nn.Module, shape: Shape) -> tupl
         network = Network.from_torch(on, image_of(shape))
         handed = _shape_out(module, shape)
         if not _ends(network, handed):
-            laid = handed if on is module else image_of(handed)
-            network = _with_its_end(on, image_of(shape), laid)
+            network = _with_its_end(on, image_of(shape), handed)
         return network, handed
     except FlashError as error:
         raise ArgumentError(f"option {shown(option)} at {where}: {error}") from None

@@ -40,6 +40,7 @@ JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so f
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
+GIVEN = "given "  # before the name of what an option is given: it may be called as a stage's own
 MAX_CELLS = 128
 MAX_BLOCKS = 1 << 17  # distinct ones, each of which is built
 
@@ -394,11 +395,6 @@ class Numbering:
         self.layouts: tuple[Layout, ...] = tuple(found)
         self.size: int = first
 
-    @cached
-    def is_deep(self) -> bool:
-        """Whether networks have more cells than the families' solver is at its best with."""
-        return max(len(one.cells) for one in self.layouts) > DEEP
-
     def _blocks(self) -> int:
         """Return how many blocks must be built, at most."""
         found, into = 0, 1
@@ -409,14 +405,20 @@ class Numbering:
             if max(stage.depths) > 1:
                 found += len(rest) * own
             into = own
-        return found * len(self.space.inputs)
+        return found * len(self.space.inputs) * len(self.space.factors)
+
+    @cached
+    def is_deep(self) -> bool:
+        """Whether networks have more cells than the families' solver is at its best with."""
+        return max(len(one.cells) for one in self.layouts) > DEEP
 
     def _cells_of(self, digits: Row) -> tuple[Shape, tuple[Cell, ...]]:
         chosen = {
             (one.kind, one.stage): one.values[digit]
             for one, digit in zip(self.globals, digits, strict=True)
         }
-        shape = self.space.inputs[digits[0] if len(self.space.inputs) > 1 else 0]
+        kinds = [one.kind for one in self.globals]  # sizes of inputs may be told by no number
+        shape = self.space.inputs[digits[kinds.index("input")] if "input" in kinds else 0]
         factors = self.space.factors
         factor = factors.index(chosen.get(("multiplier", -1), factors[0]))
         into: tuple[int, ...] = (self.space.channels,)
@@ -716,9 +718,12 @@ class Numbering:
             other = found.setdefault(name, of)
             if other != of:
                 one, two = (self.names[stage] for _, stage, _ in (other, of))
+                both = (
+                    f"stages {one} and {two} both have" if one != two else f"stage {one} has twice"
+                )
                 raise ArgumentError(
-                    f"stages {one} and {two} both have what is called {name}; give one of them "
-                    "another name"
+                    f"{both} what is called {name}; give a stage, or what an option takes, another "
+                    "name"
                 )
 
         if len(self.space.inputs) > 1:
@@ -735,8 +740,10 @@ class Numbering:
             alone = stage.shared or max(stage.depths) == 1
             for place in range(1 if stage.shared else max(stage.depths)):
                 tail = name if alone else f"{name}_{place}"
-                for what in ("block", "option", *keys):
+                for what in ("block", "option"):
                     put(f"{what}_{tail}", what, number, place)
+                for key in keys:
+                    put(f"{key}_{tail}", GIVEN + key, number, place)
         return found
 
     def values(self, variant: int, name: str) -> tuple[int, Any]:
@@ -776,7 +783,7 @@ class Numbering:
         one = self.stages[stage].variants[number]
         if what == "block":
             return one.label
-        return one.name if what == "option" else one.keywords.get(what)
+        return one.name if what == "option" else one.keywords.get(what.removeprefix(GIVEN))
 
     def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
         """Return the variables that a cell's rows choose, and their choice indices in each of its

@@ -16,7 +16,6 @@ __all__ = ["MAX_VARIANTS", "Option", "Variant", "as_options"]
 
 MAX_VARIANTS = 1 << 16  # of one option: combinations of its choices
 SKIP = "skip"
-OWN = ("width", "depth", "block", "option")  # what conditions call choices of a stage
 
 
 @public
@@ -79,12 +78,6 @@ class Option(Record):
         found |= {name: listed(name, one) for name, one in dict(given or {}).items()}
         if self.shape and "shape" in found:
             raise ArgumentError("shape must not be a choice of an option that is given it")
-        for name in found:
-            if name in OWN:
-                raise ArgumentError(
-                    f"a choice of an option must not be called {', '.join(OWN[:-1])} or {OWN[-1]}, "
-                    f"as those of its stage are, got {name}"
-                )
         for name in ("build", "module"):
             if getattr(self, name) is not None:
                 _check_call(name, getattr(self, name), found, self.shape)
@@ -154,12 +147,22 @@ def listed(name: str, given: Any) -> tuple[Any, ...]:
     return some
 
 
+def _signature(function: Any) -> Any:
+    """Return what a function takes: of an object that can be called, its call."""
+    from inspect import isclass, isroutine, signature
+
+    plain = isclass(function) or isroutine(function)
+    if plain or hasattr(function, "func") or hasattr(function, "__wrapped__"):
+        return signature(function)
+    return signature(function.__call__)  # the object may tell how it is made
+
+
 def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
     """Return the choices that a function declares by the defaults of its keywords."""
-    from inspect import Parameter, signature
+    from inspect import Parameter
 
     try:
-        parameters = signature(_callable(function)).parameters.values()
+        parameters = _signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin tells nothing
         return {}
     return {
@@ -169,19 +172,10 @@ def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def _callable(function: Any) -> Any:
-    """Return what an object is called by: not what its class is made by, which it may tell too."""
-    if isinstance(function, type) or hasattr(function, "__code__") or hasattr(function, "func"):
-        return function
-    return getattr(function, "__call__", function)
-
-
 def _check_call(name: str, function: Any, choices: Mapping[str, Any], shape: bool) -> None:
     """Check that a function takes what it will be given."""
-    from inspect import signature
-
     try:
-        found = signature(_callable(function))
+        found = _signature(function)
     except (TypeError, ValueError):
         return
     given = dict.fromkeys([*choices, "shape"] if shape else choices)

@@ -284,7 +284,7 @@ def check_alike(
     near: float = 0.0,
     spot: int = 0,
 ) -> None:
-    """Check that a cell's block has the same numbers behind whatever may stand before it.
+    """Check that a block has the same numbers behind whatever may stand before it.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def check_alike(
         Relative difference of numbers that count as the same: of means over paths, which are
         rounded.
     spot : int, default 0
-        Which of the cell's blocks.
+        Number of the block in the cell: rows of the cell stand for the first one alone.
 
     Raises
     ------
@@ -313,11 +313,7 @@ def check_alike(
         one, other = (recipe.contexts[int(contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
             f"{names[number]} of {one.fragment.name} depends on what stands before it, and is "
-            f"another behind {_before(one)} than behind {_before(other)}; let all that can stand "
+            f"another behind {_behind(one)} than behind {_behind(other)}; let all that can stand "
             "there end alike (in a convolution, in an addition, in a concatenation), or put a "
             "stage of one option between"
         )
-
-
-def _before(context: Context) -> str:
-    return "the input" if context.before is None else context.before.name

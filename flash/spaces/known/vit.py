@@ -230,7 +230,7 @@ def head_rows(in_channels: int, out_channels: int, stride: int, *, shape: Shape)
 
 
 def patch_module(
-    in_channels: int, out_channels: int, stride: int, *, patch: int, shape: Shape
+    in_channels: int, out_channels: int, stride: int, *, patch: int = PATCH, shape: Shape
 ) -> torch.nn.Module:
     """Return them as a torch module."""
     from ._vit_torch import Patches

@@ -37,6 +37,12 @@ def many(into: int, out: int, stride: int, *, choice: Any = tuple(range(64))) ->
     raise AssertionError("nothing is built before the estimate")
 
 
+def wide(into: int, out: int, stride: int, *, width: Any = (1, 2), depth: Any = (0, 1)) -> Rows:
+    """What it takes is called as choices of stages are."""
+    rows = [conv(into, out * width, stride=stride), conv(out * width, out)]
+    return [*rows, *[conv(out, out) for _ in range(depth)]]
+
+
 def space(*stages: Any, **more: Any) -> flash.BlockSpace:
     return flash.BlockSpace(list(stages), more.pop("input", (3, 16, 16)), **more)
 
@@ -111,6 +117,10 @@ def test_spaces_of_more_than_63_bits() -> None:
             lambda: space(flash.Stage(plain, 8, 2, name="x"), flash.Stage(plain, 8, name="x_0")),
             "stages x and x_0 both have what is called block_x_0",
         ),
+        (
+            lambda: space(flash.Stage(wide, (8, 16), name="x")),
+            "stage x has twice what is called width_x",
+        ),
         (lambda: flash.Stage(plain, 8, name="a b"), "name of a stage must be a word"),
         (lambda: flash.Stage(plain, 0), "widths of stage must be"),
         (lambda: flash.Stage(plain, [8, 8], name="a"), "widths of stage 'a' must hold .* once"),
@@ -159,6 +169,16 @@ def test_inputs_of_all_sizes(inputs: Any, sizes: tuple[int, ...]) -> None:
     for k, shape in enumerate(inputs):
         for net in (own.decode(2 * k), own.decode((k, 1))):
             assert net.input_shape == net.network().input_shape == shape
+
+
+def test_what_options_take_may_be_called_as_choices_of_stages_are() -> None:
+    own = space(flash.Stage(wide, 8, 2, cell="block", name="x"), flash.Stage(wide, 16, name="y"))
+    for where, most in (("width_x_1 == 1 and depth_y == 0", 1), ("width_y == 1", 1)):
+        found = flash.search(own, TARGET, where=where)
+        assert found.proven
+        blocks = [label for stage, label, _ in found.architecture.blocks if stage == where[6]]
+        assert f"width {most}" in blocks[-1]
+    assert flash.search(own, TARGET, where="depth_x_0 < depth_x_1").success
 
 
 # Sameness
@@ -361,3 +381,9 @@ def test_a_space_of_one_network() -> None:
     assert flash.search(own, TARGET).architecture == net
     for most, fits in ((net.peak_memory_kib, True), (net.peak_memory_kib / 2, False)):
         assert flash.search(own, TARGET, max_memory_kib=most).success is fits
+    for choices in ([0], [()], np.zeros((1, 0), int)):
+        assert flash.evaluate(own, TARGET, choices)["params"].tolist() == [net.params]
+    assert flash.sweep(own, TARGET).count == len(flash.pareto(own, TARGET).latency_ms) == 1
+    for method in ("random", "evolution", "hurricane", "fp-nas"):
+        found = flash.search(own, TARGET, method=method, max_latency_ms=10, max_evals=4)
+        assert found.architecture == net

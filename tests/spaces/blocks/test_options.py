@@ -247,7 +247,6 @@ def no_default(into: int, out: int, stride: int, *, kernel: int) -> Rows:
         (lambda i, o, s, *, a=([1], [2]): plain(i, o, s), "a must be numbers, texts"),
         (lambda i, o, s, *, a=(1, 1): plain(i, o, s), "a must hold each choice once, got 1 twice"),
         (lambda i, o, s, *, a=(float("nan"), 1): plain(i, o, s), "a must be numbers that can be"),
-        (lambda i, o, s, *, width=(1, 2): plain(i, o, s), "must not be called width, depth"),
         (lambda i, o, s, *, a=[*range(300)], b=[*range(300)]: plain(i, o, s), "at most 65536"),
     ],
 )
