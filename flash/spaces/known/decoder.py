@@ -101,8 +101,8 @@ def Decoder(
     -------
     BlockSpace
         Stages "embedding", "layers" and "head" (norm and vocabulary). Each layer is one choice:
-        "layer" with `kv_heads` and `ffn_width`, "attention" alone, "ffn" alone, or skip. Beside what
-        all such spaces have, `choices` knows ``cache_kib``, the key-value cache.
+        "layer" with `kv_heads` and `ffn_width`, "attention" alone, "ffn" alone, or skip. Beside
+        what all such spaces have, `choices` knows ``cache_kib``, the key-value cache.
 
     Raises
     ------
