@@ -48,7 +48,8 @@ class BlockSpace(TabledSpace):
         has, where these are fixed.
     head : Stage or function, optional
         What ends the network, with `num_classes` out channels: a function
-        ``(in_channels, num_classes, 1)``. Without it the last stage does.
+        ``(in_channels, num_classes, 1)``. A Stage without widths has as many. Without a head the
+        last stage ends the network.
     num_classes : int, default 1000
     name : str, default "blocks"
         What results and files call it.
@@ -129,9 +130,16 @@ class BlockSpace(TabledSpace):
         first = state["stages"][0]
         if self.stem is not None and not isinstance(self.stem, Stage):
             width = first.widths
+            if width is not None and len(width) > 1:
+                raise ArgumentError(
+                    "stem: a function is given the first stage's width, which is a choice here: "
+                    f"{shown(tuple(width))}; give a Stage: Stage(stem, widths=16)"
+                )
             state["stem"] = Stage(self.stem, None if width is None else width, name="stem")
         if self.head is not None and not isinstance(self.head, Stage):
             state["head"] = Stage(self.head, self.num_classes, name="head")
+        elif self.head is not None and self.head.widths is None:
+            state["head"] = self.head.replace(widths=self.num_classes)
         names = self.stage_names
         if len(set(names)) < len(names):
             raise ArgumentError(f"stages must have different names, got {', '.join(names)}")
