@@ -303,7 +303,7 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
     """Return what rows hand on. Tokens are what read tokens or token numbers hand on, unless one
     position of several is left; and what rows make of a map that end in one column, laid out so by
     a row "move"."""
-    into, out, _, shape = asked
+    shape = asked[3]
     last = network.layers[-1]
     channels, height, width = last.shape_out
     if len(shape) == 3:
@@ -315,8 +315,9 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
         )
         if laid and width == 1:
             return (height, channels)
-        flat = last.kind == "linear" and (into != out or shape[1:] != (1, 1))
-        return (channels,) if flat and height == width == 1 else (channels, height, width)
+        shrunk = shape[1:] != (1, 1) or any(one.kind == "pool" for one in network.layers)
+        flat = last.kind == "linear" and height == width == 1 and shrunk
+        return (channels,) if flat else (channels, height, width)
     if len(shape) == 2:
         if width == 1 and (height > 1 or shape[0] == 1):
             return (height, channels)

@@ -67,7 +67,8 @@ class BlockSpace(TabledSpace):
     Attributes
     ----------
     size : int
-        How many networks there are, exactly.
+        How many networks there are, exactly. Each combination of choices is one: networks whose
+        skips lie at other places are counted apart, though they may have the same blocks.
     variables, lengths, bounds, groups
         As of a `SearchSpace`. Names: "width_body", "depth_body", "block_body_0" (the stage's name,
         or its number, from 0; "stem", "head"), without those of one choice.

@@ -7,6 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
+from twins import block_spaces
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
@@ -347,3 +348,12 @@ def test_rows_that_end_in_features_hand_features_on() -> None:
     net = own.decode(0)
     assert own.numbering.output_of(net.row) == (4,)
     assert tuple(net.to_torch()(torch.zeros(2, 3, 16, 16)).shape) == (2, 4)
+
+
+def test_a_head_hands_on_features_whatever_it_reads() -> None:
+    """Maps of one pixel, and widths among which the number of classes is."""
+    head = block_spaces.classifier
+    own = flash.BlockSpace([flash.Stage(plain, (2, 4), stride=8)], (3, 8, 8), None, head, 4)
+    for flat in range(own.size):
+        assert own.numbering.output_of(own.decode(flat).row) == (4,)
+    assert flash.search(own, TARGET).success
