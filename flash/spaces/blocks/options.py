@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...base.checks import public, shown
+from ...base.checks import flag, public, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
 from ..choices import Range, values
@@ -63,6 +63,15 @@ class Option(Record):
                     f"{name} of an option must be a function of (in_channels, out_channels, "
                     f"stride), "
                     f"got {shown(given)} ({type(given).__name__})"
+                )
+        flag("shape", self.shape)
+        for name in ("choices", "metrics"):
+            given = getattr(self, name)
+            if given is not None and not (
+                hasattr(given, "items") and all(isinstance(one, str) for one in given)
+            ):
+                raise ArgumentTypeError(
+                    f"{name} of an option must be a table by name, got {shown(given)}"
                 )
         further: dict[str, Any] = dict(self.metrics or {})
         for name, function in further.items():

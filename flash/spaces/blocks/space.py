@@ -119,6 +119,7 @@ class BlockSpace(TabledSpace):
         called: Any = self.name
         if not (isinstance(called, str) and called.strip() and called.isprintable()):
             raise ArgumentTypeError(f"name must be a text, got {shown(self.name)}")
+        state["bits"] = integer("bits", self.bits, 1, max(BITS))
         if self.bits not in BITS:
             raise ArgumentError(
                 f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
@@ -231,13 +232,10 @@ class BlockSpace(TabledSpace):
 
     def choices_of(self, variable: str) -> tuple[Any, ...]:
         """Return what a variable's choices are: widths, depths, or blocks by name."""
-        for one in self.numbering.all:
-            if one.name == variable:
-                return one.values
         from ...base.checks import choice
 
-        choice("variable", variable, self.variables)
-        raise AssertionError
+        name = choice("variable", variable, self.variables)
+        return next(one.values for one in self.numbering.all if one.name == name)
 
     def decode(self, i: int | Sequence[int]) -> BlockNetwork:
         """Return the network of a flat index in [0, size), or of a row of choice indices.

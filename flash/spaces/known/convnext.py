@@ -6,7 +6,7 @@ timm's convnext_atto, femto, pico and nano are networks of this space.
 
 from __future__ import annotations
 
-from ...base.checks import choice, integer, is_list, items, shown
+from ...base.checks import choice, flag, integer, is_list, items, shown
 from ...errors import ArgumentError
 from ..blocks.options import Option
 from ..blocks.space import BlockSpace
@@ -223,6 +223,9 @@ def ConvNeXt(
     >>> space = ConvNeXt("tiny")
     >>> flash.search(space, "cpu-x86", max_latency_ms=50.0)
     """
+    num_classes = integer("num_classes", num_classes, 1, 1 << 24)
+    bits = integer("bits", bits, 1, 32)
+    flag("shared", shared)
     given = {"preset": preset, "widths": widths, "depths": depths, "kernels": kernels}
     given |= {"ratios": ratios, "shared": shared, "input": input}
     given |= {"num_classes": num_classes, "bits": bits}
@@ -243,7 +246,6 @@ def ConvNeXt(
         "ratio": _values("ratios", ratios, MAX_RATIO),
     }
     _check_input(input, len(wide))
-    num_classes = integer("num_classes", num_classes, 1, 1 << 24)
     block = Option(block_rows, block_module, choices, shape=True)
     stages = []
     for number, (width, depth) in enumerate(zip(wide, many, strict=True), 1):

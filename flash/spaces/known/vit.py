@@ -101,6 +101,8 @@ def ViT(
     ratios = [_ratio(one) for one in listed("mlp_ratio", chosen["mlp_ratio"])]
     head_dim = integer("head_dim", head_dim, 1, 1 << 16)
     patch = integer("patch", patch, 1, 1 << 12)
+    num_classes = integer("num_classes", num_classes, 1, 1 << 24)
+    bits = integer("bits", bits, 1, 32)
     several = isinstance(input, list) and all(is_list(one) for one in input)
     input = [tuple(one) for one in input] if several else tuple(input) if is_list(input) else input
     for one in input if several else [input]:
