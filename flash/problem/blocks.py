@@ -14,7 +14,7 @@ from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
-from ..spaces.blocks.recipe import recipe_of, rows_of_cell
+from ..spaces.blocks.recipe import recipe_of, rows_of_cell, with_tail
 from .compiling import MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
@@ -251,6 +251,7 @@ def features_of(space: BlockSpace, target: Target, models: Sequence[Any], count:
 def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     """Return `COUNTED` of each context, shape (contexts, len(COUNTED)); int8: of its memory and its
     weights as of a network in integers of 8 bits."""
+    int8 = int8 and space.bits != 8  # else they are such networks anyway
     key = f"_counted_{int8}"
     found: Floats | None = space.__dict__.get(key)
     if found is None:
@@ -275,7 +276,7 @@ def _rows(
 ) -> Floats:
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = (id(recipe.cells[variant][place][1]), int8, what)
+    key = (id(recipe.cells[variant][place][1]), int8 and space.bits != 8, what)
     found: Floats | None = kept.get(key)
     if found is None:
         values = counted_of(space, int8)[:, some]
@@ -294,7 +295,7 @@ def _counted(context: Context, bits: int, int8: bool) -> list[float]:
         if number >= first and (counted is None or counted[number] is not None)
     ]
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
-    longer = context.network(bits, tail=not context.last)
+    longer = net if context.last else with_tail(net)
     cell = labelled(longer).get(1)
     width_sum, convs, links = (
         (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)

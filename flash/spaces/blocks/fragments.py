@@ -293,21 +293,25 @@ def joined(
     layers: list[Layer] = []
     end = -1
     whole = True
-    names = Layer.field_names
+    make = Layer.__new__
     for network, cell in parts:
         first = len(layers)
         handed = layers[end].shape_out if end >= 0 else None
+        reshaped = handed is not None and handed != network.input_shape
         whole &= network.counted is None
         for layer in network.layers:
-            fields = {name: getattr(layer, name) for name in names}
-            fields["inputs"] = tuple(
-                [end if row < 0 else row + first for row in layer.inputs or ()]
-            )
-            fields["cell"] = None if layer.kind == "concat" else cell
-            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
-                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
-            layers.append(Layer.known(**fields))
+            inputs = layer.inputs or ()
+            one = make(Layer)
+            state = one.__dict__
+            state.update(layer.__dict__)
+            state["inputs"] = tuple([end if row < 0 else row + first for row in inputs])
+            state["cell"] = None if layer.kind == "concat" else cell
+            if reshaped and -1 in inputs:
+                state["reshaped"] = True  # a map that was handed on as tokens is read as such
+            layers.append(one)
         end = len(layers) - 1
-    if whole and bits == 32:
-        return Network.known(tuple(layers), image)
+    if whole:
+        found = Network.known(tuple(layers), image)
+        found.__dict__["input_bits"] = bits
+        return found
     return Network(tuple(layers), image, input_bits=bits)  # which finds out what counts
