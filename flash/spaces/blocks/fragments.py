@@ -143,8 +143,14 @@ def made(
 
 
 def _with_bits(network: Network, bits: int) -> Network:
-    layers = [one.replace(bits=bits, weight_bits=bits) for one in network.layers]
-    return network.replace(layers=layers)
+    layers = []
+    for layer in network.layers:
+        one = Layer.__new__(Layer)
+        one.__dict__.update(layer.__dict__, bits=bits, weight_bits=bits)
+        layers.append(one)
+    if network.counted is not None:
+        return network.replace(layers=layers)
+    return Network.known(tuple(layers), network.input_shape)
 
 
 def _difference(one: Network, other: Network) -> str:
@@ -208,7 +214,9 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
         network = found
     elif isinstance(found, (list, tuple)) and found:
         try:
-            network = Network.from_layers(found, image)
+            network = Network._of_rows(found, image)
+            if network.counted is not None:
+                Network.from_layers(found, image)  # which warns of rows that nobody reads
         except FlashError as error:
             raise ArgumentError(
                 f"option {shown(option)} gives rows that are no network at {name}: {error}"
