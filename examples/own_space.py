@@ -37,14 +37,14 @@ def head(into: int, classes: int, stride: int) -> nn.Module:
 
 
 def main() -> None:
-    kinds = [plain, separable]
+    kinds: list[Any] = [plain, separable]
     fine = flash.Stage([*kinds, None], [16, 24], repeats=[1, 2, 3], name="fine")  # None: a skip
     coarse = flash.Stage(kinds, [32, 48], repeats=[1, 2], stride=2, name="coarse")
     space = flash.BlockSpace([fine, coarse], (3, 32, 32), head=head, num_classes=10, name="own")
     result = flash.search(space, "cpu-x86", max_latency_ms=0.3)
     print(result)
-
-    net = result.architecture.to_torch(seed=0)
+    best: Any = result.architecture  # a flash.BlockNetwork
+    net = best.to_torch(seed=0)
     images, labels = torch.randn(8, 3, 32, 32), torch.randint(10, (8,))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loss = nn.functional.cross_entropy(net(images), labels)
@@ -52,7 +52,7 @@ def main() -> None:
     optimizer.step()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "own.onnx"
-        result.architecture.to_onnx(path, module=net)
+        best.to_onnx(path, module=net)
         print(f"loss {loss.item():.2f}, {path.stat().st_size:,} bytes written")
 
 

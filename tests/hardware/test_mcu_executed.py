@@ -89,5 +89,4 @@ def test_the_proven_network_runs_in_int8(search: Any, tmp_path: Path) -> None:
         for one in (plain, small)
     ]
     assert answers[1].shape == (100,)
-    assert np.corrcoef(answers)[0, 1] > 0.9
-    print(found, weights, whole, again.peak_memory_kib, np.corrcoef(answers)[0, 1])
+    assert np.corrcoef(answers)[0, 1] > 0.95
