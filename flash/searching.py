@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor
     from .results.event import Event
     from .results.result import SearchResult
+    from .spaces.blocks.space import BlockSpace
     from .spaces.network_space import NetworkSpace
     from .spaces.space import SearchSpace
 
@@ -121,6 +122,41 @@ if TYPE_CHECKING:
     ) -> SearchResult[N]: ...
     @overload
     def search(
+        space: BlockSpace,
+        target: Named,
+        *,
+        max_latency_ms: float | None = None,
+        max_energy_mj: float | None = None,
+        max_area_mm2: float | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        max_memory_kib: float | None = None,
+        max_weights_kib: float | None = None,
+        min_accuracy: float | None = None,
+        confidence: float | None = None,
+        where: str | Sequence[str] | None = None,
+        k: int = 1,
+        min_distance: int = 1,
+        minimize: str | Sequence[str] | None = None,
+        min_nn_degree: float | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        objective: Wanted = "accuracy",
+        compile_objective: bool | None = None,
+        method: str | Runs = "shgo",
+        codesign: bool = False,
+        certify: bool = True,
+        evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        time_limit_s: float | None = None,
+        max_evals: int | None = None,
+        callback: Callable[[Event], object] | None = None,
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> SearchResult[Any]: ...
+    @overload
+    def search(
         space: SearchSpace | str | os.PathLike[str],
         target: Several[Named],
         *,
@@ -158,7 +194,7 @@ if TYPE_CHECKING:
 
 @public
 def search(
-    space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    space: SearchSpace | BlockSpace | NetworkSpace[Any] | str | os.PathLike[str],
     target: Named | Several[Named],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,

@@ -14,17 +14,18 @@ from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
-from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell
+from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell, with_tail
 from .compiling import MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import numpy.typing as npt
 
     from ..hardware.target import Target
+    from ..networks.network import Layer, Network
     from ..predictors.predictor import AccuracyPredictor
     from ..predictors.score import TopologyScore
     from ..spaces.blocks.recipe import Context
@@ -47,13 +48,14 @@ __all__ = [
 COUNTED = (
     *("params", "macs", "weights_bytes", "layers"),
     *("width_sum", "convs", "links"),
-    *("nodes", "node_params", "depth", "spatial", "pools", "strides"),
     "peak_bytes",
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
-TOTALS = ("params", "macs")
-DEGREE = ("width_sum", "convs", "links")
+# What predictors of topology read of it: counted where there is one.
 TERMS = ("layers", "nodes", "node_params", "depth", "spatial", "pools", "strides")
+TERM = {name: place for place, name in enumerate(TERMS)}
+TOTALS = ("params", "macs")  # what every result tells
+DEGREE = ("width_sum", "convs", "links")
 NEAR = 1e-9  # of what predictors read: means over paths are rounded
 FEATURE = "a feature"
 KEPT = 8  # compiled problems that a space keeps
@@ -261,6 +263,7 @@ def features_of(space: BlockSpace, target: Target, models: Sequence[Any], count:
 def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     """Return `COUNTED` of each context, shape (contexts, len(COUNTED)); int8: of its memory and its
     weights as of a network in integers of 8 bits."""
+    int8 = int8 and space.bits != 8  # else they are such networks anyway
     key = f"_counted_{int8}"
     found: Floats | None = space.__dict__.get(key)
     if found is None:
@@ -269,42 +272,84 @@ def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     return found
 
 
+def terms_counted(space: BlockSpace) -> Floats:
+    """Return `TERMS` of each context, shape (contexts, len(TERMS))."""
+    found: Floats | None = space.__dict__.get("_terms_counted")
+    if found is None:
+        rows = []
+        for one in recipe_of(space).contexts:
+            net = one.network()
+            terms = terms_of(net if one.last else with_tail(net)).cells[-1]
+            rows.append(
+                [
+                    *(float(len(_own(net, one.first))), float(terms.convs), float(terms.params)),
+                    *(terms.depth, terms.spatial, terms.pools, terms.strides),
+                ]
+            )
+        found = np.array(rows, np.float64).reshape(-1, len(TERMS))
+        space.__dict__["_terms_counted"] = found
+    return found
+
+
 def rows_counted(
     space: BlockSpace, variant: int, place: int, names: Sequence[str], int8: bool = False
 ) -> Floats:
-    """Return `COUNTED` of each table row of a cell; those of the names are right."""
+    """Return `COUNTED` but for the peak of each table row of a cell; those of the names are
+    right."""
+    at_peak = AT["peak_bytes"]
+
+    def values() -> Floats:
+        return counted_of(space, int8)[:, :at_peak]
+
+    return _rows(space, variant, place, ("counts", int8 and space.bits != 8), values, names)
+
+
+def _rows(
+    space: BlockSpace,
+    variant: int,
+    place: int,
+    what: tuple[str, bool],
+    values: Callable[[], Floats],
+    names: Sequence[str],
+    peak: int | None = None,
+) -> Floats:
+    """Return what each table row of a cell adds up to, kept by what it is, and in integers of 8
+    bits or not; what is named is checked."""
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
     of = id(recipe.cells[variant][place][1])
+    own = TERM if what[0] == "terms" else {"peak_bytes": 0} if what[0] == "peaks" else AT
     for name in names:
-        if (of, int8, name) not in kept:
-            values = counted_of(space, int8)[:, AT[name], None]
-            check_alike(recipe, variant, place, values, [name], NEAR if name in TERMS else 0.0)
-            kept[of, int8, name] = True
-    found: Floats | None = kept.get((of, int8))
+        if (of, what, name) not in kept:
+            column = values()[:, own[name], None]
+            check_alike(recipe, variant, place, column, [name], NEAR if name in TERM else 0.0)
+            kept[of, what, name] = True
+    found: Floats | None = kept.get((of, what))
     if found is None:
-        values = counted_of(space, int8)
-        found = kept[of, int8] = rows_of_cell(recipe, variant, place, values, AT["peak_bytes"])
+        found = kept[of, what] = rows_of_cell(recipe, variant, place, values(), peak)
     return found
+
+
+def _own(net: Network, first: int) -> list[Layer]:
+    """Return a context's rows that count and belong to its block."""
+    counted = net.counted
+    return [
+        layer
+        for number, layer in enumerate(net.layers)
+        if number >= first and (counted is None or counted[number] is not None)
+    ]
 
 
 def _counted(context: Context, bits: int, int8: bool) -> list[float]:
     net, first = context.network(bits), context.first
     if int8:
         net = net.with_bits(8)
-    counted = net.counted
-    own = [
-        layer
-        for number, layer in enumerate(net.layers)
-        if number >= first and (counted is None or counted[number] is not None)
-    ]
+    own = _own(net, first)
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
-    longer = context.network(bits, tail=not context.last)
-    cell = labelled(longer).get(1)
+    cell = labelled(net if context.last else with_tail(net)).get(1)
     width_sum, convs, links = (
         (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
     )
-    terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
     channels, height, width = net.input_shape
     image = channels * height * width * net.input_bits / 8.0
@@ -314,8 +359,7 @@ def _counted(context: Context, bits: int, int8: bool) -> list[float]:
     return [
         *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
         *(float(width_sum), float(convs), float(links)),
-        *(float(terms.convs), float(terms.params), terms.depth, terms.spatial, terms.pools),
-        *(terms.strides, peak * KIB),
+        peak * KIB,
     ]
 
 
@@ -336,21 +380,25 @@ def scores_at(
     def of(counted: Floats) -> Floats:
         return degrees_of(counted) if topology is None else scores_of(topology, counted)
 
+    def values() -> Floats:
+        return counted_of(space) if topology is None else terms_counted(space)
+
     recipe = recipe_of(space)
     if not recipe.cells[variant][place][0].apart:
-        return of(rows_counted(space, variant, place, DEGREE if topology is None else TERMS))
-    values = of(counted_of(space))[:, None]  # of each block by itself
+        if topology is None:
+            return of(rows_counted(space, variant, place, DEGREE))
+        return of(_rows(space, variant, place, ("terms", False), values, TERMS))
+    each = of(values())[:, None]  # of each block by itself
     name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
-    check_alike(recipe, variant, place, values, [name], near)
-    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None)[:, 0])
+    check_alike(recipe, variant, place, each, [name], near)
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, each, None)[:, 0])
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
-    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order
-    of operations; 0 where a cell has no layers."""
-    convs, params, depth, spatial, pools, strides = (
-        counted[:, AT[name]]
-        for name in ("nodes", "node_params", "depth", "spatial", "pools", "strides")
+    """Return each row's score of its `TERMS` in units of 2**-36: `TopologyScore.cell_score` of
+    many, in its order of operations; 0 where a cell has no layers."""
+    layers, convs, params, depth, spatial, pools, strides = (
+        counted[:, TERM[name]] for name in TERMS
     )
     depth, spatial, pools = (np.maximum(0.0, one) for one in (depth, spatial, pools))
     deep, count = 1.0 + depth, 1.0 + convs
@@ -366,7 +414,7 @@ def scores_of(score: TopologyScore, counted: Floats) -> Floats:
         total += coefficient * value
     total += score.strides * strides
     assert len(basis) == len(BASIS)
-    return np.where(counted[:, AT["layers"]] > 0, np.rint(total * 2.0**36), 0.0)
+    return np.where(layers > 0, np.rint(total * 2.0**36), 0.0)
 
 
 def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
@@ -383,8 +431,13 @@ def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
 def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
+    what = ("peaks", int8 and space.bits != 8)
+
+    def values() -> Floats:
+        return counted_of(space, int8)[:, AT["peak_bytes"] :]
+
     return [
-        rows_counted(space, variant, place, ("peak_bytes",), int8)[:, AT["peak_bytes"]] + image
+        _rows(space, variant, place, what, values, ("peak_bytes",), 0)[:, 0] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 

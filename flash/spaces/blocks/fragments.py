@@ -197,8 +197,14 @@ def _in_bits(known: tuple[Network, Shape], bits: int) -> tuple[Network, Shape]:
 
 
 def _with_bits(network: Network, bits: int) -> Network:
-    layers = [one.replace(bits=bits, weight_bits=bits) for one in network.layers]
-    return network.replace(layers=layers)
+    layers = []
+    for layer in network.layers:
+        one = Layer.__new__(Layer)
+        one.__dict__.update(layer.__dict__, bits=bits, weight_bits=bits)
+        layers.append(one)
+    if network.counted is not None:
+        return network.replace(layers=layers)
+    return Network.known(tuple(layers), network.input_shape)
 
 
 def _difference(one: Network, other: Network) -> str:
@@ -264,7 +270,9 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
         network = found
     elif isinstance(found, (list, tuple)) and found:
         try:
-            network = Network.from_layers(found, image)
+            network = Network._of_rows(found, image)
+            if network.counted is not None:
+                Network.from_layers(found, image)  # which warns of rows that nobody reads
         except FlashError as error:
             raise ArgumentError(
                 f"option {shown(option)} gives rows that are no network at {name}: {error}"
@@ -352,21 +360,25 @@ def joined(
     layers: list[Layer] = []
     end = -1
     whole = True
-    names = Layer.field_names
+    make = Layer.__new__
     for network, cell in parts:
         first = len(layers)
         handed = layers[end].shape_out if end >= 0 else None
+        reshaped = handed is not None and handed != network.input_shape
         whole &= network.counted is None
         for layer in network.layers:
-            fields = {name: getattr(layer, name) for name in names}
-            fields["inputs"] = tuple(
-                [end if row < 0 else row + first for row in layer.inputs or ()]
-            )
-            fields["cell"] = None if layer.kind == "concat" else cell
-            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
-                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
-            layers.append(Layer.known(**fields))
+            inputs = layer.inputs or ()
+            one = make(Layer)
+            state = one.__dict__
+            state.update(layer.__dict__)
+            state["inputs"] = tuple([end if row < 0 else row + first for row in inputs])
+            state["cell"] = None if layer.kind == "concat" else cell
+            if reshaped and -1 in inputs:
+                state["reshaped"] = True  # a map that was handed on as tokens is read as such
+            layers.append(one)
         end = len(layers) - 1
-    if whole and bits == 32:
-        return Network.known(tuple(layers), image)
+    if whole:
+        found = Network.known(tuple(layers), image)
+        found.__dict__["input_bits"] = bits
+        return found
     return Network(tuple(layers), image, input_bits=bits)  # which finds out what counts

@@ -8,7 +8,7 @@ RMS norms, rotary positions, grouped queries, a gated SiLU as the feed-forward p
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, hint, integer, is_list, real, shown
+from ...base.checks import choice, flag, hint, integer, is_list, public, real, shown
 from ...base.record import Record
 from ...errors import ArgumentError, ArgumentTypeError
 from ..blocks.options import Option, listed
@@ -18,12 +18,26 @@ from ..blocks.stage import Stage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypedDict, Unpack
 
     import torch
 
     Shape = tuple[int, ...]
     Rows = list[dict[str, Any]]
+
+    class Numbers(TypedDict, total=False):
+        """Keys of a config that say what a parent is."""
+
+        hidden_size: int
+        num_hidden_layers: int
+        num_attention_heads: int
+        num_key_value_heads: int
+        intermediate_size: int
+        vocab_size: int
+        head_dim: int
+        tie_word_embeddings: bool
+        attention_bias: bool
+
 
 __all__ = ["PARENTS", "Decoder"]
 
@@ -52,6 +66,7 @@ SKIPS = ("attention", "ffn")
 UNIT = 16  # widths are multiples of it
 
 
+@public
 def Decoder(
     parent: str | Mapping[str, Any] = "llama-3.2-1b",
     *,
@@ -63,7 +78,7 @@ def Decoder(
     sequences: int = 1,
     bits: int = 16,
     cache_bits: int | None = None,
-    **numbers: Any,
+    **numbers: Unpack[Numbers],
 ) -> BlockSpace:
     """Return the space of decoders that keep a parent's layers or replace them by cheaper ones.
 

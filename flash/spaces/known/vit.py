@@ -6,7 +6,7 @@ positions. With one choice of everything it is a ViT or DeiT.
 
 from __future__ import annotations
 
-from ...base.checks import choice, integer, is_list, shown
+from ...base.checks import choice, integer, is_list, public, shown
 from ...errors import ArgumentError
 from ..blocks.options import Option, listed
 from ..blocks.space import BlockSpace
@@ -44,6 +44,7 @@ SIZES: dict[str, dict[str, tuple[float, ...]]] = {
 HEAD_DIM, PATCH = 64, 16
 
 
+@public
 def ViT(
     size: str = "tiny",
     *,
