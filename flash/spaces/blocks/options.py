@@ -139,6 +139,8 @@ def listed(name: str, given: Any) -> tuple[Any, ...]:
         return values(given)
     if hasattr(given, "tolist"):
         given = given.tolist()
+    if isinstance(given, (list, tuple, range)) and len(given) > MAX_VARIANTS:
+        raise ArgumentError(f"{name} must be at most {MAX_VARIANTS} choices, got {len(given)}")
     some = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
     if not some:
         raise ArgumentError(f"{name} must have at least one choice, got none")

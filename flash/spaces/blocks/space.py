@@ -44,8 +44,8 @@ class BlockSpace(TabledSpace):
         What networks read, without the batch: (channels, height, width), (tokens, features), or a
         length alone for token numbers. A list of such is a choice: the variable "input".
     stem : Stage or function, optional
-        What comes before the stages: a function is given as many out channels as the first stage
-        has, where these are fixed.
+        What comes before the stages: a function hands on as many channels as the first stage does;
+        where that is a choice, it has the same choices, by itself.
     head : Stage or function, optional
         What ends the network, with `num_classes` out channels: a function
         ``(in_channels, num_classes, 1)``. A Stage without widths has as many. Without a head the
@@ -132,11 +132,6 @@ class BlockSpace(TabledSpace):
         first = state["stages"][0]
         if self.stem is not None and not isinstance(self.stem, Stage):
             width = first.widths
-            if width is not None and len(width) > 1:
-                raise ArgumentError(
-                    "stem: a function is given the first stage's width, which is a choice here: "
-                    f"{shown(tuple(width))}; give a Stage: Stage(stem, widths=16)"
-                )
             state["stem"] = Stage(self.stem, None if width is None else width, name="stem")
         if self.head is not None and not isinstance(self.head, Stage):
             state["head"] = Stage(self.head, self.num_classes, name="head")

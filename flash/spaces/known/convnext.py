@@ -6,7 +6,7 @@ timm's convnext_atto, femto, pico and nano are networks of this space.
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, integer, is_list, items, shown
+from ...base.checks import choice, flag, integer, is_list, items, public, shown
 from ...errors import ArgumentError
 from ..blocks.options import Option
 from ..blocks.space import BlockSpace
@@ -160,6 +160,7 @@ BLOCK = Option(block_rows, block_module, shape=True)
 HEAD = Option(head_rows, head_module)
 
 
+@public
 def ConvNeXt(
     preset: str | None = None,
     *,

@@ -139,10 +139,15 @@ def Decoder(
         if width in widths:
             raise ArgumentError(f"ffn: {shown(ffn)} holds the width {width} twice")
         widths.append(width)
-    skips = (skip,) if isinstance(skip, str) else tuple(skip)
+    asked_skips: Any = (skip,) if isinstance(skip, str) else skip
+    if not is_list(asked_skips) or len(asked_skips) > len(SKIPS):
+        raise ArgumentTypeError(f"skip must be of {', '.join(SKIPS)}, got {shown(skip)}")
+    skips = tuple(asked_skips)
     for part in skips:
         choice("skip", part, SKIPS)
     asked: Any = sequence
+    if is_list(asked) and len(asked) > 1 << 10:
+        raise ArgumentError(f"sequence must be at most 1024 lengths, got {len(asked)}")
     lengths = list(asked) if is_list(asked) else [asked]
     lengths = [integer("sequence", one, 1, 1 << 20) for one in lengths]
     if not lengths:
@@ -195,6 +200,8 @@ def _origin(parent: Any, numbers: Mapping[str, Any], **given: Any) -> dict[str, 
     if parent != "llama-3.2-1b":
         found["parent"] = parent if isinstance(parent, str) else _config(parent, {})
     for name, (own, usual) in given.items():
+        if hasattr(own, "tolist"):
+            own = own.tolist()
         if own != usual:
             found[name] = list(own) if isinstance(own, (tuple, list)) else own
     return found | dict(numbers)

@@ -104,6 +104,8 @@ def ViT(
     patch = integer("patch", patch, 1, 1 << 12)
     num_classes = integer("num_classes", num_classes, 1, 1 << 24)
     bits = integer("bits", bits, 1, 32)
+    if is_list(input) and len(input) > 1 << 10:
+        raise ArgumentError(f"input must be (channels, height, width), got {shown(input)}")
     several = isinstance(input, list) and all(is_list(one) for one in input)
     input = [tuple(one) for one in input] if several else tuple(input) if is_list(input) else input
     for one in input if several else [input]:
@@ -144,6 +146,8 @@ def ViT(
 
 
 def _plain(plain: Any, given: Any) -> Any:
+    if hasattr(given, "tolist"):
+        given = given.tolist()
     if isinstance(given, (tuple, list)):
         return [_plain(plain, one) for one in given]
     return given if isinstance(given, (int, float, str)) else plain(given)
