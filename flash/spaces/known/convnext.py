@@ -253,7 +253,8 @@ def ConvNeXt(
         if number > 1:
             stages.append(Stage({"patches": DOWNSAMPLE}, width, stride=2, name=f"down{number}"))
         stages.append(Stage({"block": block}, None, depth, shared=shared, name=f"stage{number}"))
-    usually = ConvNeXt.__kwdefaults__ or {}
+    unwrapped: Any = ConvNeXt
+    usually = unwrapped.__wrapped__.__kwdefaults__
     told = {key: _plain(one) for key, one in given.items()}
     return BlockSpace(
         stages,
