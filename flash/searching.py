@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor
     from .results.event import Event
     from .results.result import SearchResult
+    from .solving.options import Device
     from .spaces.blocks.space import BlockSpace
     from .spaces.network_space import NetworkSpace
     from .spaces.space import SearchSpace
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
+FIRST = 20_000  # evaluations by the families' solver of networks of many cells
 SUMS = frozenset(("sum", "memory_kib", "weights_kib"))  # keys of objectives beside the core's
 
 if TYPE_CHECKING:
@@ -359,7 +361,6 @@ def search(
         or (type(k) is not int or k != 1 or type(min_distance) is not int or min_distance != 1)
         or (_sums(objective) or hasattr(wanted, "targets"))
         or (many and any(hasattr(one, "targets") for one in wanted))
-        or _is_deep(space, objective, certify, codesign, method)
     ):
         given["where"], given["k"], given["min_distance"] = where, k, min_distance
         given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
@@ -402,16 +403,32 @@ def search(
         from .codesign.run import search_codesign
 
         return search_codesign(checked, space, predictor, device, started)
+    numbering = space.numbering
+    if numbering is not None and numbering.is_deep and certify and not callable(objective):
+        given["predictor"] = predictor
+        nothing = (None,) * len(stored)
+        limits = ((*costs, *nothing), min_accuracy)
+        return _search_deep(space, device, given, limits, started)
     return checked.search(space, predictor, device, started)
 
 
-def _is_deep(space: Any, objective: Any, certify: Any, codesign: Any, method: Any) -> bool:
-    """Whether networks have so many cells that the solver of choices suits them better than the
-    families' own."""
-    numbering = getattr(space, "numbering", None)
-    if numbering is None or not numbering.is_deep:
-        return False
-    return certify is True and codesign is False and not callable(objective) and method in METHODS
+def _search_deep(
+    space: SearchSpace, device: Device, given: dict[str, Any], limits: Any, started: float
+) -> SearchResult:
+    """Search networks of many cells: by the families' solver as far as a few evaluations reach, and
+    where these prove nothing by that of choices, which many small tables suit better.
+
+    limits: costs and the least accuracy, as they were given.
+    """
+    most = given["max_evals"]
+    few = check_options({**given, "max_evals": FIRST if most is None else min(most, FIRST)})
+    found = few.search(space, given["predictor"], device, started)
+    if found.stopped != "max_evals" or (most is not None and most <= FIRST):
+        return found
+    from .solving.within import UNASKED, Within
+
+    within = Within(space, {**UNASKED, **given})
+    return within.search(within.check(device.target, *limits), started)
 
 
 def _sums(objective: Any) -> bool:
