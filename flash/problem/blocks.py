@@ -52,6 +52,7 @@ COUNTED = (
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
 KEPT = 8  # compiled problems that a space keeps
+MOST_LEFT = 0.7  # of the rows: where more are left, a second set of tables brings nothing
 
 
 class BlockProblem(Problem):
@@ -60,6 +61,71 @@ class BlockProblem(Problem):
     def facts(self, variant: int, rows: Sequence[int]) -> dict[str, Any]:
         """Return what a network is beside its costs; rows: the space's own."""
         return facts_at(self.space, variant, rows)
+
+    @property
+    def searched(self) -> Tables:
+        return self.first_of_equals[0]
+
+    def rows_found(self, variant: int, rows: Sequence[int]) -> Sequence[int]:
+        kept = self.first_of_equals[1]
+        if not kept:
+            return rows
+        found = []
+        for own, row in zip(kept[variant], rows, strict=True):
+            state, place = divmod(row, len(own[1]))
+            found.append(state * own[0] + int(own[1][place]))
+        return tuple(found)
+
+    @cached
+    def first_of_equals(self) -> tuple[Tables, list[list[tuple[int, npt.NDArray[np.int64]]]]]:
+        """Tables of the rows that no row before them equals in all columns, and for each variant,
+        for each cell (rows of a state, which of them are there); the tables themselves, and
+        nothing, where that leaves most rows.
+
+        The same blocks in another order add up to the same: of a stage of four blocks, each one of
+        nine, a quarter of the rows is left, and a search of them answers as of all: of equals the
+        first counts.
+        """
+        recipe = recipe_of(self.space)
+        constants = _constants(self.target, self.predictor)
+        known: dict[int, Any] = {}
+        variants: list[Any] = []
+        every: list[list[tuple[int, npt.NDArray[np.int64]]]] = []
+        before = after = 0
+        for variant, cells in enumerate(recipe.cells):
+            listed, places = [], []
+            for place, (cell, betweens) in enumerate(cells):
+                found = known.get(id(betweens))
+                if found is None:
+                    found = known[id(betweens)] = self._first_rows(variant, place, cell)
+                (columns, states, incoming), (each, kept) = found
+                listed.append((states, columns, {}, incoming))
+                places.append((each, kept))
+                before += states * each
+                after += states * len(kept)
+            variants.append((constants, listed))
+            every.append(places)
+        if after > MOST_LEFT * before:
+            return self.tables, []
+        return Tables.from_arrays(variants, _links(self.target, self.model, self.predictor)), every
+
+    def _first_rows(self, variant: int, place: int, cell: Any) -> Any:
+        """Return ((columns, states, incoming), (rows of a state, which are kept)) of a cell."""
+        incoming = len(cell.into)
+        states = incoming * len(cell.widths)
+        columns = {}
+        for k in range(len(COLUMNS)):
+            held = self.tables.column(variant, place, k)
+            if held is not None:
+                columns[k] = np.frombuffer(held).reshape(states, cell.each)
+        kept = np.arange(cell.each)
+        if len(cell.spots) > 1 and cell.each > 1:
+            numbers = np.concatenate(list(columns.values()))
+            order = np.lexsort(numbers)  # stable: of equals the first comes first
+            differ = (np.diff(numbers[:, order], axis=1) != 0.0).any(axis=0)
+            kept = np.sort(order[np.concatenate([[True], differ])])
+            columns = {k: one[:, kept] for k, one in columns.items()}
+        return ({k: one.ravel() for k, one in columns.items()}, states, incoming), (cell.each, kept)
 
     @cached
     def plain(self) -> Problem:
@@ -130,10 +196,7 @@ def _compiled(
     own = [k for k in names if k not in (Column.SCORE, Column.PARAMS, Column.MACS)]
     at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
     made: dict[int, Any] = {}
-    constants = [0.0] * len(COLUMNS)
-    if target.table is not None:
-        for k, value in target.table.constants().items():
-            constants[k] = value
+    constants = _constants(target, predictor)
     variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
         listed: list[Any] = []
@@ -150,18 +213,25 @@ def _compiled(
                 states = len(cell.into) * len(cell.widths)
                 found = made[id(betweens)] = (states, columns, {}, len(cell.into))
             listed.append(found)
-        variants.append((list(constants), listed))
+        variants.append((constants, listed))
     links = _links(target, model, predictor)
-    if topology is not None:
-        constant = float(round(topology.intercept * 2.0**36))
-        for numbers, _ in variants:
-            numbers[Column.SCORE] = constant
     try:
         tables = Tables.from_arrays(variants, links)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     given: Any = (space, target, predictor, None, model, tables)
     return BlockProblem(*given)
+
+
+def _constants(target: Target, predictor: AccuracyPredictor | None) -> list[float]:
+    """Return what each column has beside the sums over blocks."""
+    found = [0.0] * len(COLUMNS)
+    if target.table is not None:
+        for k, value in target.table.constants().items():
+            found[k] = value
+    if predictor is not None and predictor.topology is not None:
+        found[Column.SCORE] = float(round(predictor.topology.intercept * 2.0**36))
+    return found
 
 
 def _links(target: Target, model: Any, predictor: AccuracyPredictor | None) -> dict[str, Any]:
@@ -332,10 +402,20 @@ def scores_at(
         return degrees_of(counted) if topology is None else scores_of(topology, counted)
 
     recipe = recipe_of(space)
-    if not recipe.cells[variant][place][0].apart:
-        return of(rows_counted(space, variant, place))
-    values = of(counted_of(space))[:, None]  # of each block by itself
-    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None, "scores")[:, 0])
+    cell, betweens = recipe.cells[variant][place]
+    kept: dict[int, Floats] = {}
+    if topology is None:  # every result asks for some of them
+        kept = space.__dict__.setdefault("_degrees", {})
+    found = kept.get(id(betweens))
+    if found is None:
+        if cell.apart:
+            values = of(counted_of(space))[:, None]  # of each block by itself
+            own = rows_of_cell(recipe, variant, place, values, None, "scores")
+            found = np.ascontiguousarray(own[:, 0])
+        else:
+            found = of(rows_counted(space, variant, place))
+        kept[id(betweens)] = found
+    return found
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:

@@ -51,7 +51,9 @@ def network_of(layer: Layer) -> Network:
 def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return what is measured of a space: "name", "network" and "source", what is run of each.
 
-    First the smallest layer there is: what it takes, the call of a runtime takes.
+    First the smallest layer there is: what it takes, the call of a runtime takes. Runs are in
+    turns: one of each, again and again, so that none finds its weights in the caches from the run
+    before, where in a network it would not.
     """
     from ..networks.layer import Layer
 
@@ -126,8 +128,9 @@ def layer_harness(
 
     at = path_of("folder", folder)
     settings = checked_settings(
-        "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
-    )
+        "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed,
+        turns=True,
+    )  # fmt: skip
     refuse_used(at)
     return write_harness(_series(parts_of(space), settings), at, settings, "layer_harness")
 
@@ -155,7 +158,7 @@ def measure_layers(
     """
     from ..hardware.measuring import checked_run, measured
 
-    used = checked_run(runtime, time_limit_s=time_limit_s, passes=passes, **settings)
+    used = checked_run(runtime, time_limit_s=time_limit_s, passes=passes, turns=True, **settings)
     return measured(_series(parts_of(space), used), used, path_of("path", path), progress)
 
 
