@@ -166,7 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name, own in place.items()
         },
     }
-    print(json.dumps({k: v for k, v in answer.items() if k not in ("blocks", "networks")}, indent=1))
+    print(
+        json.dumps({k: v for k, v in answer.items() if k not in ("blocks", "networks")}, indent=1)
+    )
     if given.json is not None:
         write_json(given.json, answer)
     return 0

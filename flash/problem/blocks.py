@@ -15,7 +15,7 @@ from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
 from ..spaces.blocks.recipe import recipe_of, rows_of_cell
-from .compiling import MACS, PARAMS, SCORE, Problem
+from .compiling import KEPT_BYTES, MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ COUNTED = (
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
 KEPT = 8  # compiled problems that a space keeps
+KEPT_SPACES = 2  # whose problems are there for spaces that are equal to them
 MOST_LEFT = 0.7  # of the rows: where more are left, a second set of tables brings nothing
+
+_spaces: list[BlockSpace] = []  # compiled last
 
 
 class BlockProblem(Problem):
@@ -86,14 +89,16 @@ class BlockProblem(Problem):
         nine, a quarter of the rows is left, and a search of them answers as of all: of equals the
         first counts.
         """
-        recipe = recipe_of(self.space)
+        space: Any = self.space
+        recipe = recipe_of(space)
         constants = _constants(self.target, self.predictor)
         known: dict[int, Any] = {}
         variants: list[Any] = []
         every: list[list[tuple[int, npt.NDArray[np.int64]]]] = []
         before = after = 0
         for variant, cells in enumerate(recipe.cells):
-            listed, places = [], []
+            listed: list[Any] = []
+            places = []
             for place, (cell, betweens) in enumerate(cells):
                 found = known.get(id(betweens))
                 if found is None:
@@ -161,7 +166,8 @@ def compile_blocks(
     *,
     scored: bool = True,
 ) -> BlockProblem:
-    """Compile the tables, or take those that the space keeps: see `compile_problem`.
+    """Compile the tables, or take those that the space, or one equal to it, keeps: see
+    `compile_problem`.
 
     Raises
     ------
@@ -173,16 +179,39 @@ def compile_blocks(
     terms = None if predictor is None else predictor.terms
     if terms is not None:
         wanted |= PARAMS | MACS
+    if "_problems" not in space.__dict__:
+        _share(space)
     kept: list[tuple[Any, ...]] = space.__dict__.setdefault("_problems", [])
-    for known in kept:
-        if known[0] is target and known[1] is predictor and not wanted & ~known[2]:
-            found: BlockProblem = known[3]
-            return found
+    for same in (_is, _equals):  # what was read again is equal, if it is not the same
+        for known in kept:
+            if not wanted & ~known[2] and same(known[0], target) and same(known[1], predictor):
+                found: BlockProblem = known[3]
+                return found
     problem = _compiled(space, target, predictor, wanted | PARAMS | MACS)
     if len(kept) >= KEPT:
         del kept[0]
     kept.append((target, predictor, wanted | PARAMS | MACS, problem))
+    if problem.tables.size_bytes <= KEPT_BYTES and not any(one is space for one in _spaces):
+        _spaces.insert(0, space)
+        del _spaces[KEPT_SPACES:]
     return problem
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def _equals(one: Any, other: Any) -> bool:
+    return bool(one == other)
+
+
+def _share(space: Any) -> None:
+    """Give a space what was compiled of an equal one."""
+    for other in _spaces:
+        if other is not space and other == space:
+            for name, value in other.__dict__.items():
+                space.__dict__.setdefault(name, value)
+            return
 
 
 def _compiled(
