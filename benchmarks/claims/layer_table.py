@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "blocks": {one.name: one.costs[0] for one in table.table.entries},
         "networks": {
             name: [
-                [net.index, one.latency_ms]
+                [int(space.index(net.row)), one.latency_ms]
                 for net, one in zip(nets[own], measured[own], strict=True)
             ]
             for name, own in place.items()
