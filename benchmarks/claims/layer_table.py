@@ -2,8 +2,9 @@
 
 On the space mobilenet-v3, onnxruntime, one thread, processor time:
 
-- "blocks": `flash.layer_harness` writes the 93 distinct blocks, its script measures them, and
-  `Target.from_layer_table` reads what comes back;
+- blocks: `flash.layer_harness` writes the 93 distinct ones, its script measures them, and
+  `Target.from_layer_table` reads what comes back: once before the whole networks and once after
+  them, since the machine is shared, and once each block in a loop by itself instead of in turns;
 - whole networks are measured by `flash.measure` with the same runtime: networks whose depths and
   blocks are drawn uniformly, as once-for-all draws subnetworks ("by choice"), and networks drawn
   uniformly from the space ("uniform"), nearly all of which have the greatest depths, so that
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 BASE = "cpu-x86"
 FITTED, BY_CHOICE, UNIFORM, CALIBRATED = 8, 60, 30, 25
 LAYERS = {"time_limit_s": 0.6, "passes": 3}
+BEFORE, AFTER, LOOPS = "before", "after", "loops"
 WHOLE = {"time_limit_s": 1.2, "passes": 12}
 
 
@@ -67,13 +70,22 @@ def _without_absent(space: flash.BlockSpace, row: list[int]) -> list[int]:
     return row
 
 
-def blocks_measured(space: flash.BlockSpace, folder: Path) -> Path:
-    """Return the measurements of the space's blocks, by the script that is written for them."""
+def blocks_measured(space: flash.BlockSpace, folder: Path, when: str) -> flash.Target:
+    """Return the table of the space's blocks, by the script that is written for them."""
     board = folder / "board"
     if not board.exists():
         flash.layer_harness(space, board, clock="cpu", **LAYERS)
-    subprocess.run([sys.executable, str(board / "measure.py")], check=True, capture_output=True)
-    return board / "measurements.jsonl"
+    if when == LOOPS:
+        board = folder / LOOPS
+        if not board.exists():
+            shutil.copytree(folder / "board", board, ignore=shutil.ignore_patterns("*.jsonl*"))
+            manifest = json.loads((board / "manifest.json").read_text())
+            manifest["settings"]["turns"] = False
+            (board / "manifest.json").write_text(json.dumps(manifest))
+    out = board / f"{when}.jsonl"
+    command = [sys.executable, str(board / "measure.py"), "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+    return flash.Target.from_layer_table(out, name=when)
 
 
 def networks_measured(
@@ -113,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     space = flash.MobileNetV3()
     given.folder.mkdir(parents=True, exist_ok=True)
-    table = flash.Target.from_layer_table(blocks_measured(space, given.folder), name="blocks")
+    tables = {BEFORE: blocks_measured(space, given.folder, BEFORE)}
     sets = {
         "fitted": by_choice(space, FITTED, 41),
         "by choice": by_choice(space, BY_CHOICE, 42),
@@ -127,11 +139,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, some in sets.items():
         place[name] = slice(start, start + len(some))
         start += len(some)
+    for when in (AFTER, LOOPS):
+        tables[when] = blocks_measured(space, given.folder, when)
     calibrated = flash.calibrate(BASE, measured[place["calibrated"]], name="calibrated")
+    fitted = {when: one.fitted(measured[place["fitted"]]) for when, one in tables.items()}
     targets = {
-        "table": table,
-        "table, fitted with 8 networks": table.fitted(measured[place["fitted"]]),
-        "calibrated with 25 networks": calibrated,
+        **{f"table {when}": one for when, one in tables.items()},
+        **{f"table {when}, fitted with {FITTED} networks": one for when, one in fitted.items()},
+        f"calibrated with {CALIBRATED} networks": calibrated,
         f"{BASE} as shipped": flash.Target.load(BASE),
     }
     held: dict[str, Any] = {}
@@ -149,15 +164,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for title, target in targets.items()
             },
         }
-    fitted = targets["table, fitted with 8 networks"].table
     answer = {
         "held_out": held,
-        "fitted": {"factor": fitted.scale, "constant_ms": fitted.overhead},
-        "call_ms": table.table.notes["call"],
+        "fitted": {
+            when: {
+                "factor": one.table.scale["latency_ms"],
+                "constant_ms": one.table.overhead["latency_ms"],
+                "call_ms": one.table.notes["call"]["latency_ms"],
+            }
+            for when, one in fitted.items()
+        },
         "conditions": measured[0].conditions,
         "load": [one.conditions["load_before"] for one in (measured[0], measured[-1])],
         "noise_pct": median([one.noise_pct or 0.0 for one in measured]),
-        "blocks": {one.name: one.costs[0] for one in table.table.entries},
+        "blocks": {one.name: one.costs[0] for one in tables[AFTER].table.entries},
         "networks": {
             name: [
                 [int(space.index(net.row)), one.latency_ms]
