@@ -49,7 +49,8 @@ PRECISION = 0.005  # half width of the median's confidence interval, relative
 LEAST_RUNS, MOST_RUNS = 5, 1000
 SHORTEST_S = 2e-5  # shorter runs are timed several at a time
 LEAST_ENERGY_S = 0.1  # energy counters tick once a millisecond
-TOGETHER = 128  # engines that are open at a time where runs are in turns
+TOGETHER = 128  # engines that are open at a time where runs are in turns,
+TOGETHER_BYTES = 1 << 30  # and of their weights, unless one alone has more
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -323,13 +324,12 @@ def measure_series(
 ) -> list[dict[str, Any]]:
     """Measure networks in turns and return their records, in order.
 
-    items: tables of "key", "name" and "subject"; `open_engine` makes of one an object with `run`,
-    `close`, `versions` and `device_name`. Whatever an engine raises passes through: what is
-    finished is in the journal.
+    items: tables of "key", "name", "subject" and, perhaps, "bytes" of weights; `open_engine` makes
+    of one an object with `run`, `close`, `versions` and `device_name`. Whatever an engine raises
+    passes through: what is finished is in the journal.
     """
     passes = settings["passes"]
     meter, source = chosen_meter(settings["device"], settings.get("energy"))
-    together = TOGETHER if settings.get("turns") else 1
     with Pinned(settings["threads"], settings["pin"]) as pinned:
         for number in range(passes):
             left = [
@@ -338,8 +338,7 @@ def measure_series(
                 if item["key"] not in journal.finished
                 and len(journal.passes.get(item["key"], ())) <= number
             ]
-            for first in range(0, len(left), together):
-                group = left[first : first + together]
+            for group in _groups(left, bool(settings.get("turns"))):
                 place, item = group[0]
                 say(
                     f"pass {number + 1} of {passes}, network {place + 1} of {len(items)}: "
@@ -366,6 +365,21 @@ def measure_series(
                     if len(done) == passes:
                         journal.finish(item["key"], _record(item, done, settings, source))
     return [journal.finished[item["key"]] for item in items]
+
+
+def _groups(left: Sequence[tuple[int, Any]], turns: bool) -> list[list[tuple[int, Any]]]:
+    """Return what is open together: one at a time, or in turns as many as there is room for."""
+    groups: list[list[tuple[int, Any]]] = []
+    held = 0
+    for place, item in left:
+        size = item.get("bytes", 0)
+        full = not turns or len(groups[-1] if groups else ()) >= TOGETHER
+        if not groups or full or held + size > TOGETHER_BYTES:
+            groups.append([])
+            held = 0
+        groups[-1].append((place, item))
+        held += size
+    return groups
 
 
 def _record(

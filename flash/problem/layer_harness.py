@@ -188,5 +188,6 @@ def _series(parts: Sequence[dict[str, Any]], settings: dict[str, Any]) -> list[d
     result = []
     for n, part in enumerate(parts):
         item = series_item(part["network"], n, None, settings)
-        result.append({**item, "name": part["name"], "source": part["source"]})
+        own = {"name": part["name"], "source": part["source"], "bytes": 4 * part["network"].params}
+        result.append({**item, **own})
     return result

@@ -266,6 +266,11 @@ def test_parts_are_open_together_and_end_together(tmp_path: Path) -> None:
         found = measure_series(items("a", "b", "c"), open_engine, settings, journal)
         journal.close()
     assert together == [1, 2, 1] * 2
+    together.clear()
+    heavy = [{**one, "bytes": 700 << 20} for one in items("a", "b", "c")]
+    heavy[2]["bytes"] = 3 << 30  # more than all may have together: by itself
+    measure_series(heavy, open_engine, {**settings, "passes": 1}, Journal(None, settings))
+    assert together == [1, 1, 1]
     assert [one["name"] for one in found] == ["a", "b", "c"]
     assert {one["passes"] for one in found} == {2}
     assert all(one.closed for one in opened)
