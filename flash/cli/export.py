@@ -69,7 +69,7 @@ def export(args: Namespace) -> int:
         network.to_onnx(args.onnx, module=module, opset=args.opset, batch=args.batch)
     if args.torch is not None:
         _save(module, args.torch)
-    told = {
+    told: dict[str, Any] = {
         "network": network.to_dict(),
         "weights": weights,
         "onnx": args.onnx,

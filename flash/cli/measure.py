@@ -200,7 +200,7 @@ def _measure_layers(args: Namespace) -> int:
         return _import_layers(args, space)
     if args.name is not None:
         raise ArgumentError("--name needs --import")
-    settings = {**_settings(args), "runtime": "onnxruntime"}
+    settings: dict[str, Any] = {**_settings(args), "runtime": "onnxruntime"}
     if args.export is not None:
         del settings["runtime"]
         path = layer_harness(space, args.export, **settings)

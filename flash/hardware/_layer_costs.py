@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COST_COLUMN", "SHOWN", "LayerCosts", "units_of"]
 
-COST_COLUMN = dict(zip(COSTS, (Column.LATENCY, Column.ENERGY, Column.AREA), strict=True))
+COST_COLUMN: dict[str, int] = dict(
+    zip(COSTS, (Column.LATENCY, Column.ENERGY, Column.AREA), strict=True)
+)
 SHOWN = 4  # layers that an error names
 MOST = float(1 << 52)
 

@@ -94,12 +94,11 @@ def own_layer(layer: Layer) -> Layer:
     """Return a layer as such, whatever network it was in: of its inputs their number is left, of a
     concatenation's none."""
     state = dict(layer.__dict__)
-    inputs = state["inputs"]
-    several = inputs is not None and len(inputs) > 1
-    if several and layer.kind == "concat":
-        inputs = (-1, -1)
+    several = len(layer.inputs or ())
+    if several > 1 and layer.kind == "concat":
+        several = 2
         state["channels"] = None
-    state["inputs"] = (-1,) * len(inputs) if several else None
+    state["inputs"] = (-1,) * several if several > 1 else None
     if state["channels"] == layer.out_channels:
         state["channels"] = None
     state["cell"] = None

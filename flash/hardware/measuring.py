@@ -171,7 +171,14 @@ def measure(
 
 def checked_run(runtime: str, *, dtype: str = "float32", **given: Any) -> dict[str, Any]:
     """Return the checked settings of a series that is measured here, as `measure` takes them."""
-    usual = {"threads": 1, "device": "cpu", "batch": 1, "clock": "wall", "pin": True, "seed": 0}
+    usual: dict[str, Any] = {
+        "threads": 1,
+        "device": "cpu",
+        "batch": 1,
+        "clock": "wall",
+        "pin": True,
+        "seed": 0,
+    }
     settings = checked_settings(runtime, dtype=dtype, **{**usual, **given})
     require_runtime(runtime)
     refuse_device(settings)

@@ -236,6 +236,7 @@ class Probe:
         drawn = np.minimum(own[:, None], width * np.maximum(position - 1, 0)[None])
         drawn[own == 0] = 0
         by_links: dict[int, Vector] = {}
+        first = np.zeros(len(self.making.table.metrics))
         # the largest first: it has a layer of every number of links that saturates none
         for cap in sorted(set(caps), reverse=True):
             if cap in by_links and cap != max(caps):

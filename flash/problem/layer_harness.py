@@ -13,7 +13,7 @@ from .compiling import as_space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from ..hardware._measurement import Measurement
@@ -73,7 +73,7 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
     space = _space_of(space)
     smallest = network_of(Layer("conv", 1, 1))
     parts: list[dict[str, Any]] = [{"name": CALL, "network": smallest, "source": smallest}]
-    fragments = getattr(space, "fragments", None)
+    fragments: Callable[[], Sequence[Fragment]] | None = getattr(space, "fragments", None)
     if callable(fragments):
         for one in fragments():
             make = getattr(one, "to_torch", None)

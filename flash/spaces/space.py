@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any, ClassVar, TypeAlias
+    from typing import Any, TypeAlias
 
     from .._core.model.compile import Plan as CorePlan
     from ..networks.architecture import Architecture
@@ -113,8 +113,6 @@ class SearchSpace(TabledSpace):
     The fields hold the checked choices: tuples and ranges, those per cell one for each of the
     greatest number of cells.
     """
-
-    numbering: ClassVar[Any] = None  # its cells have the same variables each
 
     family: str
     width_multipliers: Choices | None = None

@@ -7,7 +7,7 @@ compiled tables, from the search to sweeps and fronts, takes either.
 from __future__ import annotations
 
 from ..base.checks import integer
-from ..base.record import Record
+from ..base.record import Record, cached
 from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
 
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any, ClassVar
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
@@ -46,17 +46,15 @@ class TabledSpace(Record):
         families, whose cells all have the same variables (`flash.spaces.index`).
     """
 
-    numbering: ClassVar[Any] = None
+    if TYPE_CHECKING:  # what the spaces have: no fields of this class
+        family: str
+        numbering: Any
 
-    if TYPE_CHECKING:
-
-        @property
-        def family(self) -> str: ...
-        @property
+        @cached
         def size(self) -> int: ...
-        @property
+        @cached
         def lengths(self) -> tuple[int, ...]: ...
-        @property
+        @cached
         def variables(self) -> tuple[str, ...]: ...
         @property
         def groups(self) -> tuple[tuple[int, ...], ...]: ...
@@ -66,6 +64,8 @@ class TabledSpace(Record):
         def from_dict(cls, data: Mapping[str, Any]) -> Any: ...
         @classmethod
         def load(cls, path: str | os.PathLike[str]) -> Any: ...
+    else:
+        numbering = None
 
     @property
     def bounds(self) -> list[tuple[int, int]]:

@@ -97,11 +97,12 @@ def _with_its_end(module: torch.nn.Module, shape: Shape, handed: Shape) -> Netwo
     """
     from torch import nn
 
-    channels = handed[0] if len(handed) == 3 else handed[-1]
-    kind = nn.Conv2d if len(handed) == 3 else nn.Linear
-    more = (1,) if len(handed) == 3 else ()
     like = next(module.parameters(), None)
-    tail = kind(channels, channels, *more, device=None if like is None else like.device)
+    device = None if like is None else like.device
+    if len(handed) == 3:
+        tail = nn.Conv2d(handed[0], handed[0], 1, device=device)
+    else:
+        tail = nn.Linear(handed[-1], handed[-1], device=device)
     found = Network.from_torch(nn.Sequential(module, tail), shape)
     last = len(found) - 1
     network = Network(found.layers[:last], found.input_shape)
@@ -156,12 +157,18 @@ def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
         for (name, module), (cell, fragment) in zip(parts, net.labelled(), strict=True):
             assert module is not None
             if all(layer.kind != "concat" for layer in fragment.network.layers):
-                module.flash_cell = cell
+                _tell(module, "flash_cell", cell)
             found.add_module(name, module)
         for module in found:
-            if hasattr(module, "flash_joined"):  # where weights are another block's
-                module.flash_joined(found)
-        found.architecture = net
+            join: Any = getattr(module, "flash_joined", None)
+            if join is not None:  # where weights are another block's
+                join(found)
+        _tell(found, "architecture", net)
         return found
 
     return seeded(build, seed)
+
+
+def _tell(module: Any, name: str, value: object) -> None:
+    """Set an attribute of which torch's types know nothing."""
+    setattr(module, name, value)

@@ -248,8 +248,8 @@ def _name_of(one: Any) -> str:
     if one is None:
         return SKIP
     function = one.build if isinstance(one, Option) else one
-    while hasattr(function, "func"):  # a partial
-        function = function.func
+    while (inner := getattr(function, "func", None)) is not None:  # a partial
+        function = inner
     return str(getattr(function, "__name__", type(function).__name__))
 
 

@@ -305,10 +305,9 @@ def _add_shared(
         there = choice >= 0
         which = np.where(there, spot.contexts[at, np.maximum(choice, 0)], -1)
         more = values[which]
-        if peaks is not None:
-            most = np.maximum(own[:, peaks], more[:, peaks])
+        most = None if peaks is None else np.maximum(own[:, peaks], more[:, peaks])
         own += more
-        if peaks is not None:
+        if most is not None:
             own[:, peaks] = most
         at = np.where(there, spot.endings[at, np.maximum(choice, 0)], 0)
 

@@ -66,6 +66,8 @@ class BlockSpace(TabledSpace):
 
     Attributes
     ----------
+    family : str
+        Its name.
     size : int
         How many networks there are, exactly. Each combination of choices is one: networks whose
         skips lie at other places are counted apart, though they may have the same blocks.
@@ -106,6 +108,22 @@ class BlockSpace(TabledSpace):
     bits: int = 32
     origin: Mapping[str, Any] | None = None
 
+    if TYPE_CHECKING:
+        numbering: Numbering  # no field: set once the fields are checked
+
+        def __init__(  # what is given is more than what the fields hold
+            self,
+            stages: Sequence[Stage] | Stage,
+            input: Any = (3, 224, 224),
+            stem: Any = None,
+            head: Any = None,
+            num_classes: int = 1000,
+            name: str = "blocks",
+            width_multipliers: Any = 1,
+            bits: int = 32,
+            origin: Mapping[str, Any] | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         state = self.__dict__
         given: Any = [self.stages] if isinstance(self.stages, Stage) else self.stages
@@ -119,6 +137,7 @@ class BlockSpace(TabledSpace):
         called: Any = self.name
         if not (isinstance(called, str) and called.strip() and called.isprintable()):
             raise ArgumentTypeError(f"name must be a text, got {shown(self.name)}")
+        state["family"] = called
         state["bits"] = integer("bits", self.bits, 1, max(BITS))
         if self.bits not in BITS:
             raise ArgumentError(
@@ -146,11 +165,6 @@ class BlockSpace(TabledSpace):
 
     def __hash__(self) -> int:
         return hash((self.name, self.size))
-
-    @property
-    def family(self) -> str:
-        """Its name."""
-        return self.name
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
@@ -200,22 +214,17 @@ class BlockSpace(TabledSpace):
         after = [] if self.head is None else [self.head.name or "head"]
         return (*before, *found, *after)
 
-    if TYPE_CHECKING:  # no field: set once the fields are checked
-
-        @property
-        def numbering(self) -> Numbering: ...
-
-    @property
+    @cached
     def size(self) -> int:
         """How many networks there are, exactly."""
         return self.numbering.size
 
-    @property
+    @cached
     def variables(self) -> tuple[str, ...]:
         """Names of the variables, in order: the global ones, then stage by stage."""
         return self.numbering.variables
 
-    @property
+    @cached
     def lengths(self) -> tuple[int, ...]:
         """Choices of each variable, counted."""
         return self.numbering.lengths
@@ -360,9 +369,11 @@ class BlockSpace(TabledSpace):
 def _inputs(given: Any) -> tuple[Shape, ...]:
     """Return the input shapes: one, or several where a list of them is given."""
     several = isinstance(given, list) and given and all(is_list(one) for one in given)
-    found = []
-    for one in given if several else [given]:
-        shape = (one,) if isinstance(one, int) and not isinstance(one, bool) else one
+    found: list[Shape] = []
+    each: list[Any] = given if several else [given]
+    for one in each:
+        kind = type(one)
+        shape = (one,) if issubclass(kind, int) and kind is not bool else one
         if not is_list(shape) or not 1 <= len(shape) <= 3:
             raise ArgumentError(
                 "input must be (channels, height, width), (tokens, features) or a length for token "

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     Shape = tuple[int, ...]
 
 __all__ = [
-    *("HEAD", "INVERTED_RESIDUAL", "STEM", "block_option", "head_option", "inverted_residual"),
-    *("mobile_head", "mobile_stem", "stem_option"),
+    "HEAD",
+    "INVERTED_RESIDUAL",
+    "STEM",
+    "block_option",
+    "head_option",
+    "inverted_residual",
+    "mobile_head",
+    "mobile_stem",
+    "stem_option",
 ]
 
 SQUEEZE = 4  # what squeeze and excitation divides channels by

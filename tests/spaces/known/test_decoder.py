@@ -123,7 +123,8 @@ def test_layers_have_the_choices_that_were_asked_for() -> None:
     labels = space.choices_of("block_layers_0")
     assert labels == (
         "layer kv_heads 4 ffn_width 160", "layer kv_heads 4 ffn_width 80",
-        "layer kv_heads 1 ffn_width 160", "layer kv_heads 1 ffn_width 80", "ffn ffn_width 160", "ffn ffn_width 80",
+        "layer kv_heads 1 ffn_width 160", "layer kv_heads 1 ffn_width 80",
+        "ffn ffn_width 160", "ffn ffn_width 80",
     )  # fmt: skip
     assert space.size == 6**3
     assert Decoder(SMALL).size == ((2 + 1) * (5 + 1)) ** 3  # heads 2 and 1, five widths, skips
