@@ -313,7 +313,7 @@ def search(
     stored = (max_memory_kib, max_weights_kib)
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
-    if type(space) is str and space not in FAMILIES:
+    if (type(space) is str and space not in FAMILIES) or hasattr(space, "__fspath__"):
         from .spaces.named import block_space
 
         space = block_space(space)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.checks import integer, parse_json, path_of, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..networks.cell_networks import network_from_dict
+from ..spaces.network_files import network_from_dict
 from ..spaces.network_space import NetworkSpace
 from . import Evaluator
 

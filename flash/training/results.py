@@ -9,7 +9,7 @@ from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, wit
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
-from ..networks.cell_networks import network_from_dict
+from ..spaces.network_files import network_from_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .network import BlockNetwork
     from .space import BlockSpace
 
-__all__ = ["from_dict", "to_dict"]
+__all__ = ["from_dict", "network_from_dict", "to_dict"]
 
 KEPT = 16
 _live: dict[str, BlockSpace] = {}  # of functions, by what files hold of them
+_read: dict[str, BlockSpace] = {}  # those that networks were read of last: one object for all
 _SPACE = (
     *("family", "name", "input", "stem", "stages", "head", "num_classes"),
     *("width_multipliers", "bits", "digest"),
@@ -142,6 +144,35 @@ def from_dict(data: Any, where: str = "the space") -> BlockSpace:
         given["input"] = tuple(inputs)
     with faults(where):
         return BlockSpace(**given)
+
+
+def network_from_dict(kind: type[BlockNetwork], data: Any) -> BlockNetwork:
+    """Return the network that plain data describe; every fault is a FormatError."""
+    from ...base.plain import ANY, COUNT, TABLE, TEXT, fields, table_of
+
+    where = "the network"
+    checks = {"family": TEXT, "space": TABLE, "choices": table_of(COUNT), "blocks": ANY}
+    told = fields(where, data, checks)
+    space = _space_of(where, told["space"])
+    if told["family"] != space.family:
+        raise FormatError(f"{where}: its space is {space.family!r}, not {shown(told['family'])}")
+    with faults(where):
+        found = kind(space, told["choices"])
+        blocks = found.to_dict()["blocks"]
+    if told["blocks"] != blocks:
+        raise FormatError(f"{where}: choices and blocks are not the same network")
+    return found
+
+
+def _space_of(where: str, data: Any) -> BlockSpace:
+    """Return the space of a network's file: the same object for the same data."""
+    text = _text(data)
+    known = _read.get(text)
+    if known is None:
+        known = _read[text] = from_dict(data, f"{where}'s space")
+        while len(_read) > KEPT:
+            _read.pop(next(iter(_read)))
+    return known
 
 
 def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:

@@ -199,16 +199,43 @@ class BlockNetwork(Record):
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: the space's name, its choices, and the blocks that they are."""
+        """Return plain data from which `from_dict` makes an equal network: the space, the choices,
+        and, for other readers, the blocks that they are."""
         blocks = [
             {"stage": stage, "block": label, "channels": channels}
             for stage, label, channels in self.blocks
         ]
-        return {"family": self.family, "choices": dict(self.choices), "blocks": blocks}
+        return {
+            "family": self.family,
+            "space": self.space.to_dict(),
+            "choices": dict(self.choices),
+            "blocks": blocks,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BlockNetwork:
+        """Make a network from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, a value not accepted, the space has blocks that are
+            functions which this process does not have, or the choices are not the blocks told.
+        """
+        from .files import network_from_dict
+
+        return network_from_dict(cls, data)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return it as JSON text, and write it where a path is given."""
         return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> BlockNetwork:
+        """Read a network from JSON text (it starts with a brace) or from a file."""
+        from ...base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the network's file"))
 
     def __repr__(self) -> str:
         return f"BlockNetwork({self.family}: {self})"
