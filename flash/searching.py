@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor
     from .results.event import Event
     from .results.result import SearchResult
-    from .spaces.network_space import NetworkSpace
     from .spaces.space import SearchSpace
+    from .spaces.tabled import SpaceOf, TabledSpace
 
     N = TypeVar("N", bound=Net)
     Named: TypeAlias = Target | Together | str | os.PathLike[str]
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     ) -> SearchResult: ...
     @overload
     def search(
-        space: NetworkSpace[N],
+        space: SpaceOf[N],
         target: Named,
         *,
         max_latency_ms: float | None = None,
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
     ) -> SearchResult[N]: ...
     @overload
     def search(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Several[Named],
         *,
         max_latency_ms: float | Sequence[float | None] | None = None,
@@ -158,7 +158,7 @@ if TYPE_CHECKING:
 
 @public
 def search(
-    space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    space: TabledSpace | SpaceOf[Any] | str | os.PathLike[str],
     target: Named | Several[Named],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,

@@ -146,7 +146,6 @@ def _registered_data(name: str) -> dict[str, Any]:
     if _registered(name) is not None:
         return as_space(name).to_dict()
     from ..base import registry
-
     from ..spaces.known.homes import KNOWN
 
     known = (*FAMILIES, *KNOWN)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..spaces.blocks.network import BlockNetwork
     from .network import Network
 
     Block: TypeAlias = tuple[int, int, str, str]
-    Net: TypeAlias = "Architecture | CellNetwork | Network"
+    Net: TypeAlias = "Architecture | CellNetwork | Network | BlockNetwork"
 
 __all__ = ["FAMILY", "OPERATORS", "PNASNET_5", "CellNetwork", "canonical"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
-    from ..networks.cell_networks import CellNetwork, Net
+    from ..networks.cell_networks import Net
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
@@ -356,10 +356,10 @@ class SearchResult(Record, Generic[N]):
             options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
-    def _found(self, what: str) -> Architecture | CellNetwork:
+    def _found(self, what: str) -> Net:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
-        return self.architecture  # type: ignore[return-value]
+        return self.architecture
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.

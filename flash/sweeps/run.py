@@ -8,6 +8,7 @@ from time import perf_counter
 
 from ..base.record import Record
 from ..errors import ArgumentError, FlashError, SweepError
+from .drawing import LARGEST
 from .work import Job, Reduction, Stopped, import_ahead, pack_plan, run_unit
 
 TYPE_CHECKING = False
@@ -244,7 +245,7 @@ class _Running:
     def _look(self) -> float:
         """An objective that at least `top` configurations reach: those of a sample."""
         plan = self.settings.plan
-        if self.job.space.size >= 2**63:
+        if self.job.space.size >= LARGEST:
             return -INF
         plan = {
             **plan,

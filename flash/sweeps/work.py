@@ -54,9 +54,9 @@ def import_ahead() -> None:
     from .._core.costing import batch
     from .._core.sweep import stream, sweep
     from ..base import conditions, seeds
-    from . import rows, store
+    from . import drawing, rows, store
 
-    del array, contextlib, np, batch, stream, sweep, conditions, seeds, rows, store
+    del array, contextlib, np, batch, stream, sweep, conditions, seeds, drawing, rows, store
 
 
 class Stopped(Exception):
@@ -127,8 +127,9 @@ def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[
         return []
     values: list[Any] = [costs_of(names, m, a) for _, m, a in points]
     costs: Any = np.array(values)
-    index = np.array([point[0] for point in points])
-    order: Any = np.lexsort((index, *costs.T[::-1]))
+    rank = np.empty(len(points), np.int64)  # of indices, which may be larger than 64 bits
+    rank[sorted(range(len(points)), key=lambda n: points[n][0])] = np.arange(len(points))
+    order: Any = np.lexsort((rank, *costs.T[::-1]))
     same: Any = np.ascontiguousarray(costs)
     return [points[i] for i in nondominated(same, order)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..base.registry import refusal
 from ..base.checks import choice, integer, known_keys, listener, path_of, shown
+from ..base.registry import refusal
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES
 from ..networks.network import Network
@@ -109,11 +109,10 @@ def _blocks_at(space: Any, images: Data) -> Any:
         taken = takes(family)
         if "num_classes" not in taken:
             raise ArgumentError(f"space: networks of {family!r} take no images")
-        side = images.side
-        if side is not None and "resolution" in taken:
-            own["resolution"] = side
-        elif side is not None and "input" in taken:
-            own["input"] = (3, side, side)
+        if "resolution" in taken:
+            own["resolution"] = images.side
+        elif "input" in taken:
+            own["input"] = [3, images.side, images.side]
     elif "stages" not in space:
         own = {}
     return space_from({**own, **space})
