@@ -84,6 +84,8 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
     job = Job(plan)
     where = as_predicate(plan["where"], job.conditions)
     plan["where"] = None if where is None else where.text
+    if where is not None:
+        where.mask(job.no_rows(where.columns))  # a text that is compared with a number
     _estimate(settings, job)
     store = None
     if settings.out is not None:

@@ -413,6 +413,14 @@ class Job(Record):
         own = self.space.variables if numbering is None else tuple(numbering.told)
         return (*self.columns, *STORED, *own)
 
+    def no_rows(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return columns of no row: numbers, or texts."""
+        import numpy as np
+
+        from ..spaces.values import is_text
+
+        return {name: np.zeros(0, "U1" if is_text(self.space, name) else float) for name in names}
+
     @cached
     def _peaks(self) -> dict[int, list[Any]]:
         return {}

@@ -24,7 +24,7 @@ def mb(
     kernel: Any = (3, 5),
     expansion: Any = (1, 2),
 ) -> Rows:
-    """A block as MobileNets have it: wide, depthwise, narrow, and an addition where shapes allow."""
+    """A block as MobileNets have it: wide, depthwise, narrow; added where shapes allow."""
     wide = in_channels * expansion
     rows = [
         conv(wide, activation="relu", inputs=(-1,)),

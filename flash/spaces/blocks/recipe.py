@@ -291,7 +291,8 @@ def alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
         one, other = (recipe.contexts[int(spot.contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
             f"{what} of {one.fragment.name} depend on what stands before it: behind "
-            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must end "
-            "alike (all in an addition, or all in a convolution) where the next stage's first block "
-            "begins with a norm; and a network whose first blocks may all be skipped needs a stem"
+            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must "
+            "end alike (all in an addition, or all in a convolution) where the next stage's first "
+            "block begins with a norm; and a network whose first blocks may all be skipped needs a "
+            "stem"
         )

@@ -5,12 +5,12 @@ What is true of a network is what its own layer rows say (`Target.cost`, `nn_deg
 
 from __future__ import annotations
 
+import _thread
 import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import _thread
 import numpy as np
 import pytest
 from twins.block_spaces import MAKERS, choices_of, costs_of, networks_of, space_of
@@ -26,7 +26,12 @@ Told = Mapping[str, Any]
 def all_of(name: str, target: str = "cpu-x86") -> list[dict[str, Any]]:
     """What conditions may name of each network: metrics and choices."""
     pairs = zip(costs_of(name, target), networks_of(name), strict=True)
-    return [{**costs, **choices_of(network)} for costs, network in pairs]
+    found = [{**costs, **choices_of(network)} for costs, network in pairs]
+    degrees = flash.evaluate(space_of(name), target, range(len(found)))["nn_degree"]
+    for one, exact in zip(found, degrees.tolist(), strict=True):
+        assert one["nn_degree"] == pytest.approx(exact, rel=1e-12)
+        one["nn_degree"] = exact  # in units of 2^-36, so that equal ones are equal
+    return found
 
 
 def agrees(
@@ -112,46 +117,93 @@ def test_goals(name: str) -> None:
 
 CONDITIONS: dict[str, list[tuple[str, Callable[[Told], bool]]]] = {
     "of-stages": [
-        ("width_b >= 2 * width_a", lambda o: o["width_b"] >= 2 * o["width_a"]),
         ("width_b > width_a", lambda o: o["width_b"] > o["width_a"]),
         ("depth_a == depth_b", lambda o: o["depth_a"] == o["depth_b"]),
         ("depth_a < depth_b", lambda o: o["depth_a"] < o["depth_b"]),
-        ("kernel_a_0 == 5 and width_a == 8", lambda o: o.get("kernel_a_0") == 5 and o["width_a"] == 8),
+        (
+            "kernel_a_0 == 5 and width_a == 8",
+            lambda o: o.get("kernel_a_0") == 5 and o["width_a"] == 8,
+        ),
         ("kernel_a_0 == kernel_b", lambda o: o.get("kernel_a_0", NAN) == o.get("kernel_b", NAN)),
         ("option_a_0 == 'plain'", lambda o: o["option_a_0"] == "plain"),
         ("option_a_0 == option_b", lambda o: o["option_a_0"] == o["option_b"]),
-        ("option_a_1 != 'none'", lambda o: o["option_a_1"] != "none"),
-        ("block_b == 'mb kernel 3 expansion 2'", lambda o: o["block_b"] == "mb kernel 3 expansion 2"),
+        ("option_a_1 != 'none'", lambda o: o["option_a_1"] not in ("", "none")),
+        (
+            "block_b == 'mb kernel 3 expansion 2'",
+            lambda o: o["block_b"] == "mb kernel 3 expansion 2",
+        ),
         ("act_b == 'gelu'", lambda o: o.get("act_b") == "gelu"),
         ("kernel_b in (3, 5)", lambda o: o.get("kernel_b") in (3, 5)),
         ("option_a_1 in ('mb', 'none')", lambda o: o["option_a_1"] in ("mb", "none")),
         (
             "not (depth_b == 3 or option_b == 'plain') and latency_ms >= 0.03",
-            lambda o: not (o["depth_b"] == 3 or o["option_b"] == "plain") and o["latency_ms"] >= 0.03,
+            lambda o: (
+                not (o["depth_b"] == 3 or o["option_b"] == "plain") and o["latency_ms"] >= 0.03
+            ),
         ),
         (
-            "expansion_b == 1 or latency_ms / params <= 1e-5",
-            lambda o: o.get("expansion_b") == 1 or o["latency_ms"] / o["params"] <= 1e-5,
+            "(expansion_b == 1 or depth_a == 1) and latency_ms / params <= 1e-5",
+            lambda o: (
+                (o.get("expansion_b") == 1 or o["depth_a"] == 1)
+                and o["latency_ms"] / o["params"] <= 1e-5
+            ),
+        ),
+        ("option_a_1 != 'plain'", lambda o: o["option_a_1"] not in ("", "plain")),
+        ("not option_a_1 == 'plain'", lambda o: o["option_a_1"] not in ("", "plain")),
+        ("option_a_1 not in ('plain', 'none')", lambda o: o["option_a_1"] == "mb"),
+        ("kernel_a_1 != 3", lambda o: o.get("kernel_a_1", 3) != 3),
+        ("not kernel_a_1 == 3", lambda o: o.get("kernel_a_1", 3) != 3),
+        ("kernel_a_1 not in (3, 7)", lambda o: o.get("kernel_a_1", 3) != 3),
+        ("act_b != act_a_0", lambda o: len({o.get("act_b", ""), o.get("act_a_0", ""), ""}) == 3),
+        (
+            "not kernel_a_1 == kernel_b",
+            lambda o: "kernel_a_1" in o and "kernel_b" in o and o["kernel_a_1"] != o["kernel_b"],
+        ),
+        ("kernel_a_1 < kernel_b", lambda o: o.get("kernel_a_1", NAN) < o.get("kernel_b", NAN)),
+        ("block_a_0 == block_a_1", lambda o: o["block_a_0"] == o["block_a_1"]),
+        (
+            "not kernel_a_1 <= kernel_a_0",
+            lambda o: o.get("kernel_a_1", NAN) > o.get("kernel_a_0", NAN),
+        ),
+        (
+            "kernel_a_0 == kernel_b and (option_a_1 == 'none' or kernel_a_1 == kernel_b)",
+            lambda o: (
+                "kernel_b" in o
+                and o.get("kernel_a_0") == o["kernel_b"]
+                and (o["option_a_1"] == "none" or o.get("kernel_a_1") == o["kernel_b"])
+            ),
         ),
     ],
     "of-blocks": [
         ("width_a == 16 and depth_a == 3", lambda o: o["width_a"] == 16 and o["depth_a"] == 3),
         ("kernel_a_1 == 5", lambda o: o.get("kernel_a_1") == 5),
-        ("kernel_a_0 <= kernel_a_1", lambda o: o.get("kernel_a_0", NAN) <= o.get("kernel_a_1", NAN)),
-        ("kernel_a_1 == kernel_a_2", lambda o: o.get("kernel_a_1", NAN) == o.get("kernel_a_2", NAN)),
-        ("block_a_1 == block_a_2", lambda o: o["block_a_1"] == o["block_a_2"]),
+        (
+            "kernel_a_0 <= kernel_a_1",
+            lambda o: o.get("kernel_a_0", NAN) <= o.get("kernel_a_1", NAN),
+        ),
+        (
+            "kernel_a_1 == kernel_a_2",
+            lambda o: o.get("kernel_a_1", NAN) == o.get("kernel_a_2", NAN),
+        ),
+        ("block_a_1 == block_a_2", lambda o: o["block_a_1"] == o["block_a_2"] != ""),
         ("option_a_2 == 'mb'", lambda o: o["option_a_2"] == "mb"),
-        ("option_a_1 == 'none' and option_b == 'mb'",
-         lambda o: o["option_a_1"] == "none" and o["option_b"] == "mb"),
+        (
+            "option_a_1 == 'none' and option_b == 'mb'",
+            lambda o: o["option_a_1"] == "none" and o["option_b"] == "mb",
+        ),
     ],
     "of-sizes": [
         ("input == 16", lambda o: o["input"] == 16),
-        ("width_multiplier < 1 and width_b == 32",
-         lambda o: o["width_multiplier"] < 1 and o["width_b"] == 32),
-        ("input >= 20 and depth_a == 2 and option_a_1 == 'none'",
-         lambda o: o["input"] >= 20 and o["depth_a"] == 2 and o["option_a_1"] == "none"),
+        (
+            "width_multiplier < 1 and width_b == 32",
+            lambda o: o["width_multiplier"] < 1 and o["width_b"] == 32,
+        ),
+        (
+            "input >= 20 and depth_a == 2 and option_a_1 == 'none'",
+            lambda o: o["input"] >= 20 and o["depth_a"] == 2 and o["option_a_1"] == "none",
+        ),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -170,20 +222,20 @@ def test_conditions(name: str, place: int) -> None:
     assert swept.feasible == len(expected)
     assert swept.top[0].nn_degree == pytest.approx(max(degree(told[k]) for k in expected))
     front = flash.pareto(space, "cpu-x86", where=text)
-    assert front.proven
+    assert front.status == "OPTIMAL"
     points = [(-told[k]["nn_degree"], told[k]["latency_ms"]) for k in expected]
     assert len(front) == len(best_of(points))
 
 
 def best_of(points: list[tuple[float, ...]]) -> set[tuple[float, ...]]:
     """Return the points that no other dominates, each once."""
-    rounded = {tuple(float(f"{value:.12g}") for value in point) for point in points}
+    different = set(points)
     return {
         one
-        for one in rounded
+        for one in different
         if not any(
             other != one and all(a <= b for a, b in zip(other, one, strict=True))
-            for other in rounded
+            for other in different
         )
     }
 
@@ -198,7 +250,7 @@ def test_fronts(name: str, objectives: tuple[str, ...]) -> None:
         [tuple(s * one[k] for s, k in zip(signs, keys, strict=True)) for one in told]
     )
     front = flash.pareto(space, "cpu-x86", objectives=objectives)
-    assert front.proven
+    assert front.status == "OPTIMAL"
     got = best_of(
         [tuple(s * told[i][k] for s, k in zip(signs, keys, strict=True)) for i in indices(front)]
     )
@@ -236,7 +288,7 @@ def test_memory(name: str) -> None:
         found = flash.search(space, "cpu-x86", **budgets)
         agrees(found, told, degree, fits)
         if found.success:
-            assert found.peak_memory_kib == told[found.index or 0]["memory_kib"]
+            assert found.memory_kib == told[found.index or 0]["memory_kib"]
         swept = flash.sweep(space, "cpu-x86", top=1, **budgets)
         assert swept.feasible == sum(map(fits, told))
 
@@ -251,20 +303,18 @@ def test_bits_and_integers() -> None:
     found = flash.search(space, "cpu-x86", max_memory_kib=peaks[len(peaks) // 3])
     assert found.architecture is not None
     assert found.architecture.peak_memory_kib <= peaks[len(peaks) // 3]
-    best = max(
-        flash.nn_degree(one) for one in networks if one.peak_memory_kib <= peaks[len(peaks) // 3]
-    )
-    assert (found.nn_degree or 0) >= best * (1 - 1e-12)
+    fit = [one for one in networks if one.peak_memory_kib <= peaks[len(peaks) // 3]]
+    assert (found.nn_degree or 0) >= max(map(flash.nn_degree, fit)) * (1 - 1e-12)
     assert networks[5].weights_kib < 0.3 * space_of("of-stages").decode(35).weights_kib
     told = all_of("of-stages")
-    board = flash.Target.load("cortex-m7").with_memory(sram_kib=12, flash_kib=16)
+    board = flash.Target.load("cortex-m7").with_memory(sram_kib=12, flash_kib=50)
     small = [one.network().with_bits(8) for one in networks_of("of-stages")]
-    fit = [k for k, one in enumerate(small) if one.peak_memory_kib <= 12 and one.weights_kib <= 16]
-    assert 0 < len(fit) < len(small)
+    fits = [k for k, one in enumerate(small) if one.peak_memory_kib <= 12 and one.weights_kib <= 10]
+    assert 0 < len(fits) < len(small)
     answer = flash.search(space_of("of-stages"), board)
     assert answer.proven
-    assert answer.index in fit
-    assert answer.nn_degree == pytest.approx(max(told[k]["nn_degree"] for k in fit))
+    assert answer.index in fits
+    assert answer.nn_degree == pytest.approx(max(told[k]["nn_degree"] for k in fits))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -299,17 +349,19 @@ def test_several_networks(name: str) -> None:
 def test_confidence_together_and_fleets() -> None:
     space, told = space_of("of-stages"), all_of("of-stages")
     device = flash.Target.load("cpu-x86")
-    latency = middle(told, "latency_ms", 0.3)
+    latency = 0.05
     found = flash.search(space, "cpu-x86", max_latency_ms=latency, confidence=0.8)
     networks = networks_of("of-stages")
     assert found.architecture is not None
     assert device.interval(found.architecture, 0.8)["latency_ms"][1] <= latency
-    better = [k for k, one in enumerate(told) if degree(one) > degree(told[found.index or 0])]
-    near = [k for k in better if told[k]["latency_ms"] <= latency][:60]
-    for k in near:
+    assert found.proven
+    for k, one in enumerate(told):
+        if degree(one) <= degree(told[found.index or 0]) or one["latency_ms"] > latency:
+            continue
         assert device.interval(networks[k], 0.8)["latency_ms"][1] > latency
     other = costs_of("of-stages", "raspberry-pi-4")
     slow = float(np.quantile([one["latency_ms"] for one in other], 0.4))
+    latency = middle(told, "latency_ms", 0.3)
     both = flash.search(
         space,
         flash.together(x="cpu-x86", pi="raspberry-pi-4"),
@@ -330,6 +382,7 @@ def test_confidence_together_and_fleets() -> None:
     assert flash.FleetResult.from_json(fleet.to_json(), space)[1].x == fleet[1].x
 
 
+@pytest.mark.filterwarnings("ignore::flash.errors.NotCalibratedWarning")
 @pytest.mark.parametrize("kind", ["nn-degree", "topology"])
 @pytest.mark.parametrize("name", ["of-stages", "of-blocks"])
 def test_predictors(kind: str, name: str) -> None:
