@@ -121,7 +121,10 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
         if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops):
             return _member(node, read, text)
         operands = [_side(read(one), text) for one in (node.left, *node.comparators)]
-        return ("compare", _signs(node, text), *operands)
+        signs = _signs(node, text)
+        if any(one[0] == "text" for one in operands) and not {*signs} <= {"==", "!="}:
+            raise ArgumentError(f"where {shown(text)}: texts are compared by == and !=")
+        return ("compare", signs, *operands)
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
         return (
             _SIGNS[type(node.op)],
