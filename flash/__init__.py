@@ -74,8 +74,11 @@ if TYPE_CHECKING:
     from .spaces.blocks.stage import Stage as Stage
     from .spaces.bypass import BypassSpace as BypassSpace
     from .spaces.choices import Range as Range
+    from .spaces.known.convnext import ConvNeXt as ConvNeXt
+    from .spaces.known.decoder import Decoder as Decoder
     from .spaces.known.mcunet import MCUNet as MCUNet
     from .spaces.known.mobilenet_v3 import MobileNetV3 as MobileNetV3
+    from .spaces.known.vit import ViT as ViT
     from .spaces.network_space import NetworkSpace as NetworkSpace
     from .spaces.pnas import PNASCells as PNASCells
     from .spaces.space import DenseNet as DenseNet
@@ -103,7 +106,9 @@ _HOME = {
     "ChoiceResult": "choosing.answer",
     "ChoiceSweep": "choosing.tally",
     "Comparison": "comparing.comparison",
+    "ConvNeXt": "spaces.known.convnext",
     "Cost": "hardware.costing",
+    "Decoder": "spaces.known.decoder",
     "DenseNet": "spaces.space",
     "Evaluator": "evaluators",
     "FlashError": "errors",
@@ -139,6 +144,7 @@ _HOME = {
     "Task": "methods._task",
     "Together": "conditional.together",
     "TrainingEvaluator": "evaluators.by_training",
+    "ViT": "spaces.known.vit",
     "WideResNet": "spaces.space",
     "best_measured": "precision.trying",
     "build_info": "buildinfo",
@@ -169,16 +175,16 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "Cost", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer", "LayerTarget", "MCUNet",
-    "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2", "MobileNetV3", "Network",
-    "NetworkSpace", "Option", "PNASCells", "ParetoFront", "Plugin", "PredictorEvaluator", "Problem",
-    "Range", "ResNet", "SearchResult", "SearchSpace", "Sensitivities", "Stage", "Supernet",
-    "SupernetEvaluator", "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together",
-    "TrainingEvaluator", "WideResNet", "best_measured", "build_info", "calibrate",
-    "calibration_design", "choose", "compare", "evaluate", "export_measuring", "layer_harness",
-    "load_weights", "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register",
-    "search", "sensitivities", "sweep", "targets", "together", "train", "train_supernet",
-    "__version__",
+    "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "FlashError", "FleetResult", "Layer",
+    "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2",
+    "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells", "ParetoFront", "Plugin",
+    "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
+    "Sensitivities", "Stage", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
+    "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator", "ViT", "WideResNet",
+    "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
+    "evaluate", "export_measuring", "layer_harness", "load_weights", "measure", "nn_degree",
+    "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "sweep",
+    "targets", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

@@ -101,9 +101,14 @@ def _built_in(kind: str) -> tuple[str, ...]:
     """Return the names of a kind that come with flash."""
     if kind == "space":
         from .networks.families import FAMILIES
+        from .spaces.known.homes import KNOWN
         from .spaces.network_space import HOMES
 
-        return (*FAMILIES, *HOMES)
+        return (*FAMILIES, *HOMES, *KNOWN)
+    if kind == "block":
+        from .spaces.known.blocks import BLOCKS
+
+        return tuple(BLOCKS)
     if kind == "target":
         from .hardware.target import targets
 

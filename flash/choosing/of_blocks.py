@@ -13,7 +13,7 @@ from ..base.names import COSTS, Column, Metric
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.blocks import AT, charges_of, counted_of, image_bytes
-from ..spaces.blocks.recipe import alike, recipe_of, rows_of_cell
+from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell
 from .problem import ChoiceProblem
 from .reading import columns_of
 
@@ -109,11 +109,12 @@ class Group(Record):
     def rows(self, space: BlockSpace, values: Floats, peak: int | None, what: str) -> Floats:
         """Return what each option has of numbers of contexts."""
         recipe = recipe_of(space)
+        names = [what] * values.shape[1]
         if self.contexts is None:
-            return rows_of_cell(recipe, 0, self.cell, values, peak, what)
+            check_alike(recipe, 0, self.cell, values, names)
+            return rows_of_cell(recipe, 0, self.cell, values, peak)
+        check_alike(recipe, 0, self.cell, values, names, spot=self.spot)
         padded = np.vstack([values, np.zeros(values.shape[1])])
-        for between in recipe.cells[0][self.cell][1]:
-            alike(recipe, between.spots[self.spot], padded, what)
         found: Floats = padded[self.contexts]
         return found
 

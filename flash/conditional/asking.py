@@ -88,7 +88,7 @@ class Ask:
         self.space, self.target, self.predictor = space, target, predictor
         self.budgets = dict(budgets)
         self.k = integer("k", given["k"], 1, MOST)
-        most = len(space.variables)
+        most = max(1, len(space.variables))  # none, of a space of one network
         self.distance = integer("min_distance", given["min_distance"], 1, most)
         limit, evals = given["time_limit_s"], given["max_evals"]
         self.deadline = inf if limit is None else number("time_limit_s", limit, above=0.0)

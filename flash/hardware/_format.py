@@ -26,7 +26,8 @@ REQUIRED = ("format", "name", "kind", "coefficients")
 NEEDED = (  # by a search, or small
     *REQUIRED, "description", "links", "sets", "not_calibrated_families", "parameters", "tiles"
 )  # fmt: skip
-OF_LAYERS = ("format", "name", "kind", "table", "description")  # keys of a table of layers
+# keys of a table of layers, and what its device has
+OF_LAYERS = ("format", "name", "kind", "table", "description", "parameters")
 NOTES = ("units", "residuals", "ablation", "provenance")
 TILE = (  # what each tile has of its own, in a target with the models of several
     *("parameters", "coefficients", "links", "sets", "calibrated_ranges", "intervals"),
@@ -43,6 +44,7 @@ MAX_NOTES = 20_000  # values in all of a file's descriptive parts
 MAX_DEPTH = 12
 MAX_TEXT = 10_000
 ROOMS = ("sram_kib", "flash_kib")  # of a device; with "taken" what its runtime takes of them
+MEMORY = (*ROOMS, "sram_taken_kib", "flash_taken_kib", "int8")
 MAX_KIB = 2.0**40
 
 
@@ -85,6 +87,8 @@ def check(
     module = kinds[choice(f"{where}: kind", data["kind"], kinds)]
     if hasattr(module, "check_table"):
         found = module.check_table(f"{where}: table", data["table"])
+        memory = dict(table(f"{where}: parameters", data.get("parameters", {}), MEMORY))
+        check_rooms(f"{where}: parameters", memory)
         return {
             "name": name,
             "kind": data["kind"],
@@ -93,6 +97,7 @@ def check(
             "links": {"default": {}},
             "sets": {},
             "calibrated_ranges": {},
+            "parameters": memory or None,
             "table": found,
         }
     if hasattr(module, "refuse_older"):  # before its features are found to be others

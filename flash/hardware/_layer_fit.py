@@ -63,4 +63,5 @@ def fitted(
         )
     notes = {**table.notes, "fitted": told}
     changed = table.changed(scale=scale, overhead=overhead, notes=notes)
-    return layer_target(changed, target.name if name is None else name, target.description)
+    made = layer_target(changed, target.name if name is None else name, target.description)
+    return made.replace(parameters=target.parameters) if target.parameters else made

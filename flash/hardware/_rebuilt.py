@@ -61,6 +61,10 @@ class _Laid:
             return self.x.reshape(self.x.shape[0], -1, channels)
         return self.x if self.as_tokens else self.x.flatten(2).transpose(1, 2)
 
+    def handed_on(self) -> Tensor:
+        """Return the numbers as a network hands them on: features alone of a single token."""
+        return self.x.flatten(1) if self.as_tokens and self.x.shape[1] == 1 else self.x
+
     def flat(self) -> Tensor:
         """Return the numbers of each image in a row."""
         return self.x.flatten(1)
@@ -108,7 +112,7 @@ class RebuiltModule(nn.Module):
             for row in layer.inputs or ():
                 if row >= 0 and last[row] == number:
                     values[row] = None
-        results = [values[row].x for row in outputs]
+        results = [values[row].handed_on() for row in outputs]
         return tuple(results) if len(results) > 1 else results[0]
 
     def _row(self, name: str, layer: Layer, read: list[_Laid], image: _Laid) -> _Laid:

@@ -174,7 +174,9 @@ class Target(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal target."""
         if self.table is not None:
-            head = {"format": FORMAT, "name": self.name, "kind": self.kind}
+            head: dict[str, Any] = {"format": FORMAT, "name": self.name, "kind": self.kind}
+            if self.parameters:
+                head["parameters"] = dict(self.parameters)
             return {**head, "description": self.description, "table": self.table.data(self.name)}
         fields = zip(self.field_names, self._values(), strict=True)
         return {"format": FORMAT, **{k: _copied(v) for k, v in fields if v is not None}}

@@ -95,6 +95,8 @@ def _focus(task: Task, pools: list[Pool], base: Rows, share: float) -> None:
 
 def split(task: Task, pools: list[Pool], late: float) -> tuple[list[Pool], list[Pool]]:
     """Return (pools of early layers, pools of late layers and of what all layers share)."""
+    if not pools:  # a space of one network
+        return [], []
     shared = 1 if task.ground.tabled and min(pools[0][0], default=GLOBALS) < GLOBALS else 0
     layers = pools[shared:]
     first = len(layers) - min(len(layers), max(1, round(late * len(layers))))

@@ -161,6 +161,24 @@ class Network(Record):
         UserWarning
             If `outputs` is not given and rows are read by nobody: they do not count.
         """
+        net = cls._of_rows(layers, input_shape, outputs, connected=connected)
+        from .operations import charged
+
+        charged(net)  # now, so that the first cost of it takes microseconds
+        if outputs is None and connected:
+            _warn_of_unread(net)
+        return net
+
+    @classmethod
+    def _of_rows(
+        cls,
+        layers: Iterable[Mapping[str, Any] | Layer],
+        input_shape: Sequence[int] | None = None,
+        outputs: Sequence[int] | None = None,
+        *,
+        connected: bool = True,
+    ) -> Network:
+        """Do what `from_layers` does, without a warning and before it is known what costs."""
         listed: object = layers
         if hasattr(listed, "keys") or not (hasattr(listed, "__next__") or is_list(listed)):
             raise ArgumentTypeError(f"layers must be a list of dictionaries, got {shown(layers)}")
@@ -190,13 +208,7 @@ class Network(Record):
                 raise ArgumentTypeError(_prefixed(where, error)) from None
             rows.append(layer)
             shapes.append(layer.shape_out)
-        net = cls(tuple(rows), image or (3, 32, 32), outputs, connected)
-        from .operations import charged
-
-        charged(net)  # now, so that the first cost of it takes microseconds
-        if outputs is None and connected:
-            _warn_of_unread(net)
-        return net
+        return cls(tuple(rows), image or (3, 32, 32), outputs, connected)
 
     @classmethod
     def from_torch(

@@ -14,17 +14,18 @@ from ..networks.degree import SCALE
 from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
-from ..spaces.blocks.recipe import recipe_of, rows_of_cell
+from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell, with_tail
 from .compiling import MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import numpy.typing as npt
 
     from ..hardware.target import Target
+    from ..networks.network import Layer, Network
     from ..predictors.predictor import AccuracyPredictor
     from ..predictors.score import TopologyScore
     from ..spaces.blocks.recipe import Context
@@ -47,10 +48,16 @@ __all__ = [
 COUNTED = (
     *("params", "macs", "weights_bytes", "layers"),
     *("width_sum", "convs", "links"),
-    *("nodes", "node_params", "depth", "spatial", "pools", "strides"),
     "peak_bytes",
 )
 AT = {name: place for place, name in enumerate(COUNTED)}
+# What predictors of topology read of it: counted where there is one.
+TERMS = ("layers", "nodes", "node_params", "depth", "spatial", "pools", "strides")
+TERM = {name: place for place, name in enumerate(TERMS)}
+TOTALS = ("params", "macs")  # what every result tells
+DEGREE = ("width_sum", "convs", "links")
+NEAR = 1e-9  # of what predictors read: means over paths are rounded
+FEATURE = "a feature"
 KEPT = 8  # compiled problems that a space keeps
 
 
@@ -74,7 +81,7 @@ def facts_at(space: Any, variant: int, rows: Sequence[int]) -> dict[str, Any]:
     degrees = []
     for place, (cell, row) in enumerate(zip(layout.cells, rows, strict=True)):
         at = handed * cell.rows + row
-        counted = rows_counted(space, variant, place)[at]
+        counted = rows_counted(space, variant, place, TOTALS)[at]
         params += int(counted[AT["params"]])
         macs += int(counted[AT["macs"]])
         degrees.append(float(scores_at(space, variant, place, None)[at]))
@@ -130,27 +137,31 @@ def _compiled(
     own = [k for k in names if k not in (Column.SCORE, Column.PARAMS, Column.MACS)]
     at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
     made: dict[int, Any] = {}
-    constants = [0.0] * len(COLUMNS)
-    if target.table is not None:
-        for k, value in target.table.constants().items():
-            constants[k] = value
+    beside = {} if target.table is None else target.table.constants()
     variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
         listed: list[Any] = []
         for place, (cell, betweens) in enumerate(cells):
             found = made.get(id(betweens))
             if found is None:
-                added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak, "costs")
+                told = [f"{COLUMNS[k]} on {target.name}" for k in own]
+                check_alike(recipe, variant, place, costs[:, own], told)
+                added = rows_of_cell(recipe, variant, place, costs[:, own], at_peak)
                 columns = {k: np.ascontiguousarray(added[:, n]) for n, k in enumerate(own)}
-                counted = rows_counted(space, variant, place)
+                for k in beside if place == 0 else ():  # what a network takes beyond its layers
+                    columns[k] = columns[k] + beside[k]
+                counted = rows_counted(space, variant, place, TOTALS)
+                degrees = scores_at(space, variant, place, None)  # results tell them all the same
                 if wanted >> Column.SCORE & 1:
-                    columns[Column.SCORE] = scores_at(space, variant, place, topology)
+                    columns[Column.SCORE] = (
+                        degrees if topology is None else scores_at(space, variant, place, topology)
+                    )
                 columns[Column.PARAMS] = np.ascontiguousarray(counted[:, AT["params"]])
                 columns[Column.MACS] = np.ascontiguousarray(counted[:, AT["macs"]])
                 states = len(cell.into) * len(cell.widths)
                 found = made[id(betweens)] = (states, columns, {}, len(cell.into))
             listed.append(found)
-        variants.append((list(constants), listed))
+        variants.append(([0.0] * len(COLUMNS), listed))
     links = _links(target, model, predictor)
     if topology is not None:
         constant = float(round(topology.intercept * 2.0**36))
@@ -219,7 +230,8 @@ def sums_of(space: BlockSpace, values: Floats, rows: Any) -> Floats:
     for variant in np.unique(variants).tolist():
         some = np.flatnonzero(variants == variant)
         for place in range(len(recipe.cells[variant])):
-            own = rows_of_cell(recipe, variant, place, values, None, "features")
+            check_alike(recipe, variant, place, values, [FEATURE] * values.shape[1])
+            own = rows_of_cell(recipe, variant, place, values, None)
             found[some] += own[places[some, place]]
     return found
 
@@ -251,6 +263,7 @@ def features_of(space: BlockSpace, target: Target, models: Sequence[Any], count:
 def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     """Return `COUNTED` of each context, shape (contexts, len(COUNTED)); int8: of its memory and its
     weights as of a network in integers of 8 bits."""
+    int8 = int8 and space.bits != 8  # else they are such networks anyway
     key = f"_counted_{int8}"
     found: Floats | None = space.__dict__.get(key)
     if found is None:
@@ -259,47 +272,84 @@ def counted_of(space: BlockSpace, int8: bool = False) -> Floats:
     return found
 
 
-def rows_counted(space: BlockSpace, variant: int, place: int, int8: bool = False) -> Floats:
-    """Return `COUNTED` but for the peak of each table row of a cell."""
-    return _rows(space, variant, place, int8, slice(0, AT["peak_bytes"]), None, "counts")
+def terms_counted(space: BlockSpace) -> Floats:
+    """Return `TERMS` of each context, shape (contexts, len(TERMS))."""
+    found: Floats | None = space.__dict__.get("_terms_counted")
+    if found is None:
+        rows = []
+        for one in recipe_of(space).contexts:
+            net = one.network()
+            terms = terms_of(net if one.last else with_tail(net)).cells[-1]
+            rows.append(
+                [
+                    *(float(len(_own(net, one.first))), float(terms.convs), float(terms.params)),
+                    *(terms.depth, terms.spatial, terms.pools, terms.strides),
+                ]
+            )
+        found = np.array(rows, np.float64).reshape(-1, len(TERMS))
+        space.__dict__["_terms_counted"] = found
+    return found
+
+
+def rows_counted(
+    space: BlockSpace, variant: int, place: int, names: Sequence[str], int8: bool = False
+) -> Floats:
+    """Return `COUNTED` but for the peak of each table row of a cell; those of the names are
+    right."""
+    at_peak = AT["peak_bytes"]
+
+    def values() -> Floats:
+        return counted_of(space, int8)[:, :at_peak]
+
+    return _rows(space, variant, place, ("counts", int8 and space.bits != 8), values, names)
 
 
 def _rows(
     space: BlockSpace,
     variant: int,
     place: int,
-    int8: bool,
-    some: slice,
-    peak: int | None,
-    what: str,
+    what: tuple[str, bool],
+    values: Callable[[], Floats],
+    names: Sequence[str],
+    peak: int | None = None,
 ) -> Floats:
+    """Return what each table row of a cell adds up to, kept by what it is, and in integers of 8
+    bits or not; what is named is checked."""
     recipe = recipe_of(space)
     kept: dict[Any, Any] = space.__dict__.setdefault("_rows_counted", {})
-    key = (id(recipe.cells[variant][place][1]), int8, what)
-    found: Floats | None = kept.get(key)
+    of = id(recipe.cells[variant][place][1])
+    own = TERM if what[0] == "terms" else {"peak_bytes": 0} if what[0] == "peaks" else AT
+    for name in names:
+        if (of, what, name) not in kept:
+            column = values()[:, own[name], None]
+            check_alike(recipe, variant, place, column, [name], NEAR if name in TERM else 0.0)
+            kept[of, what, name] = True
+    found: Floats | None = kept.get((of, what))
     if found is None:
-        values = counted_of(space, int8)[:, some]
-        found = kept[key] = rows_of_cell(recipe, variant, place, values, peak, what)
+        found = kept[of, what] = rows_of_cell(recipe, variant, place, values(), peak)
     return found
+
+
+def _own(net: Network, first: int) -> list[Layer]:
+    """Return a context's rows that count and belong to its block."""
+    counted = net.counted
+    return [
+        layer
+        for number, layer in enumerate(net.layers)
+        if number >= first and (counted is None or counted[number] is not None)
+    ]
 
 
 def _counted(context: Context, bits: int, int8: bool) -> list[float]:
     net, first = context.network(bits), context.first
     if int8:
         net = net.with_bits(8)
-    counted = net.counted
-    own = [
-        layer
-        for number, layer in enumerate(net.layers)
-        if number >= first and (counted is None or counted[number] is not None)
-    ]
+    own = _own(net, first)
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
-    longer = context.network(bits, tail=not context.last)
-    cell = labelled(longer).get(1)
+    cell = labelled(net if context.last else with_tail(net)).get(1)
     width_sum, convs, links = (
         (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
     )
-    terms = terms_of(longer).cells[-1]
     memory = memory_of(net)
     channels, height, width = net.input_shape
     image = channels * height * width * net.input_bits / 8.0
@@ -309,8 +359,7 @@ def _counted(context: Context, bits: int, int8: bool) -> list[float]:
     return [
         *(float(params), float(macs), sum(one.weights_bytes for one in own), float(len(own))),
         *(float(width_sum), float(convs), float(links)),
-        *(float(terms.convs), float(terms.params), terms.depth, terms.spatial, terms.pools),
-        *(terms.strides, peak * KIB),
+        peak * KIB,
     ]
 
 
@@ -331,19 +380,25 @@ def scores_at(
     def of(counted: Floats) -> Floats:
         return degrees_of(counted) if topology is None else scores_of(topology, counted)
 
+    def values() -> Floats:
+        return counted_of(space) if topology is None else terms_counted(space)
+
     recipe = recipe_of(space)
     if not recipe.cells[variant][place][0].apart:
-        return of(rows_counted(space, variant, place))
-    values = of(counted_of(space))[:, None]  # of each block by itself
-    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, values, None, "scores")[:, 0])
+        if topology is None:
+            return of(rows_counted(space, variant, place, DEGREE))
+        return of(_rows(space, variant, place, ("terms", False), values, TERMS))
+    each = of(values())[:, None]  # of each block by itself
+    name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
+    check_alike(recipe, variant, place, each, [name], near)
+    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, each, None)[:, 0])
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:
-    """Return each row's score in units of 2**-36: `TopologyScore.cell_score` of many, in its order
-    of operations; 0 where a cell has no layers."""
-    convs, params, depth, spatial, pools, strides = (
-        counted[:, AT[name]]
-        for name in ("nodes", "node_params", "depth", "spatial", "pools", "strides")
+    """Return each row's score of its `TERMS` in units of 2**-36: `TopologyScore.cell_score` of
+    many, in its order of operations; 0 where a cell has no layers."""
+    layers, convs, params, depth, spatial, pools, strides = (
+        counted[:, TERM[name]] for name in TERMS
     )
     depth, spatial, pools = (np.maximum(0.0, one) for one in (depth, spatial, pools))
     deep, count = 1.0 + depth, 1.0 + convs
@@ -359,7 +414,7 @@ def scores_of(score: TopologyScore, counted: Floats) -> Floats:
         total += coefficient * value
     total += score.strides * strides
     assert len(basis) == len(BASIS)
-    return np.where(counted[:, AT["layers"]] > 0, np.rint(total * 2.0**36), 0.0)
+    return np.where(layers > 0, np.rint(total * 2.0**36), 0.0)
 
 
 def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
@@ -376,8 +431,13 @@ def image_bytes(space: BlockSpace, variant: int, int8: bool = False) -> float:
 def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the peak memory of each row of each cell of a variant, in bytes."""
     image = image_bytes(space, variant, int8)
+    what = ("peaks", int8 and space.bits != 8)
+
+    def values() -> Floats:
+        return counted_of(space, int8)[:, AT["peak_bytes"] :]
+
     return [
-        _rows(space, variant, place, int8, slice(AT["peak_bytes"], None), 0, "peaks")[:, 0] + image
+        _rows(space, variant, place, what, values, ("peak_bytes",), 0)[:, 0] + image
         for place in range(len(space.numbering.layouts[variant].cells))
     ]
 
@@ -385,6 +445,6 @@ def peaks_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
 def weights_of(space: Any, variant: int, int8: bool = False) -> list[Floats]:
     """Return the weights of each row of each cell of a variant, in bytes."""
     return [
-        rows_counted(space, variant, place, int8)[:, AT["weights_bytes"]]
+        rows_counted(space, variant, place, ("weights_bytes",), int8)[:, AT["weights_bytes"]]
         for place in range(len(space.numbering.layouts[variant].cells))
     ]

@@ -659,10 +659,9 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     cells: Any = getattr(result.architecture, "cells", ())
     for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
-    numbering = getattr(result.space, "numbering", None)
-    if numbering is not None and result.x is not None:
+    space: Any = result.space
+    if getattr(space, "numbering", None) is not None and result.x is not None:
         from ..spaces.values import values_at
 
-        values = values_at(result.space, result.x)
-        row.update(zip(result.space.variables, values, strict=True))
+        row.update(zip(space.variables, values_at(space, result.x), strict=True))
     return row

@@ -226,13 +226,15 @@ def table_rows(space: Any, choices: Any) -> tuple[Any, Any]:
     """
     import numpy as np
 
-    lengths = np.array(space.lengths)
+    lengths = np.array(space.lengths, np.int64)
     array = _integers(space, choices)
+    if array.ndim == 2 and array.shape[1] == len(lengths) == 0:
+        array = array.astype(np.int64)  # of a space of one network, which has no variables
     if array.ndim == 1:
         last = space.size - 1
         flat = [integer(f"choices[{n}]", i, 0, last) for n, i in enumerate(array.tolist())]
         array = np.array([row_at(space, i) for i in flat], dtype=np.int64)
-        array = array.reshape(-1, len(lengths))
+        array = array.reshape(len(flat), len(lengths))
     if array.ndim != 2 or array.shape[1] != len(lengths) or array.dtype.kind not in "iu":
         raise ArgumentError(
             f"choices must be integers of shape (n,) or (n, {len(lengths)}), "

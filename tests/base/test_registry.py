@@ -396,3 +396,36 @@ flash.plugins()
 assert "importlib.metadata" in sys.modules
 """
     python("-c", code)
+
+
+def test_names_of_the_spaces_and_blocks_of_flash_are_taken() -> None:
+    for name in ("mcunet", "mobilenet-v3", "vit", "decoder", "convnext"):
+        with pytest.raises(ArgumentError, match=f"flash itself has a space '{name}'"):
+            flash.register("space", name, lambda: flash.ResNet())
+    with pytest.raises(ArgumentError, match="flash itself has a block 'inverted-residual'"):
+        flash.register("block", "inverted-residual", lambda into, out, stride: [])
+
+
+def test_a_registered_block_is_read_by_its_name(tmp_path: Path) -> None:
+    def wide(in_channels: int, out_channels: int, stride: int, *, kernel: Any = (1, 3)) -> Any:
+        return [{"kind": "conv", "out_channels": out_channels, "kernel": kernel, "stride": stride}]
+
+    file = tmp_path / "space.toml"
+    file.write_text(
+        'family = "blocks"\nname = "of-wide"\ninput = [3, 8, 8]\nnum_classes = 10\n\n'
+        '[[stages]]\noptions = { wide = "wide", mb = "inverted-residual" }\nwidths = [8, 16]\n\n'
+        '[head]\noptions = { head = "mobile-head" }\nwidths = 10\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(flash.FlashError, match=r"block must be one of .*, got 'wide'"):
+        flash.search(file, "cpu-x86")
+    flash.register("block", "wide", wide)
+    found = flash.search(file, "cpu-x86")
+    assert found.proven
+    assert found.space.size == 2 * (2 + 9)
+    again = flash.SearchResult.from_json(found.to_json())
+    assert again == found
+    assert again.space.to_dict()["stages"][0]["options"]["wide"] == {
+        "block": "wide",
+        "choices": {"kernel": [1, 3]},
+    }

@@ -50,6 +50,11 @@ ODD: dict[str, Callable[[], Any]] = {
 }
 
 
+def block(in_channels: int, out_channels: int, stride: int, *, kernel: Any = (1, 3)) -> Any:
+    sizes = {"in_channels": in_channels, "out_channels": out_channels, "stride": stride}
+    return [{"kind": "conv", "kernel": kernel, **sizes}]
+
+
 @cache
 def things() -> dict[str, Any]:
     """Objects whose methods are called."""
@@ -73,6 +78,8 @@ def things() -> dict[str, Any]:
         "front": flash.pareto(other, "rram"),
         "fleet": flash.search(small, ["rram", "cpu-x86"]),
         "sweep": flash.sweep(small, "rram"),
+        "stage": (stage := flash.Stage(block, 8)),
+        "blocks": flash.BlockSpace([stage], input=(3, 8, 8)),
         "pnas": flash.PNASCells(filters=8, resolution=8, blocks=2),
         "bypass": flash.BypassSpace(),
         "table": flash.evaluate(small, "rram", [0]),
@@ -128,7 +135,19 @@ def calls() -> dict[str, Call]:
         "Comparison.rows": (of["comparison"].rows, {}),
         "DenseNet": (flash.DenseNet, {}),
         "MobileNetV2": (flash.MobileNetV2, {}),
-        "Option": (flash.Option, {"default": 3, "low": 1, "high": 9}),
+        "BlockNetwork": (flash.BlockNetwork, {"space": of["blocks"], "choices": {}}),
+        "BlockSpace": (flash.BlockSpace, {"stages": [of["stage"]], "input": (3, 8, 8)}),
+        "BlockSpace.decode": (of["blocks"].decode, {"i": 0}),
+        "BlockSpace.encode": (of["blocks"].encode, {"network": of["blocks"].decode(0)}),
+        "BlockSpace.choices_of": (of["blocks"].choices_of, {"variable": "block_0"}),
+        "Stage": (flash.Stage, {"options": block, "widths": 8}),
+        "Option": (flash.Option, {"build": block}),
+        "MobileNetV3": (flash.MobileNetV3, {}),
+        "MCUNet": (flash.MCUNet, {}),
+        "ViT": (flash.ViT, {}),
+        "Decoder": (flash.Decoder, {}),
+        "ConvNeXt": (flash.ConvNeXt, {}),
+        "MethodOption": (flash.MethodOption, {"default": 3, "low": 1, "high": 9}),
         "ResNet": (flash.ResNet, {}),
         "WideResNet": (flash.WideResNet, {}),
         "register": (flash.register, {"kind": "block", "name": "odd", "object": abs}),
@@ -342,6 +361,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
         "Network.from_torch": (
             flash.Network.from_torch, {"module": net.to_torch(), "input_shape": (3, 8, 8)},
         ),
+        "load_weights": (flash.load_weights, {"module": net.to_torch(), "path": "x.npz"}),
         "Supernet.load": (flash.Supernet.load, {"folder": "x", "dataset": "digits"}),
         "SearchResult.to_torch": (things()["result"].to_torch, {}),
     }  # fmt: skip
@@ -358,6 +378,7 @@ def test_every_public_name_is_called() -> None:
     with_torch = {"measure", "export_measuring", "train", "train_supernet", "Supernet"}
     with_torch |= {
         "layer_harness",
+        "load_weights",
         "sensitivities",
         "quantised",
         "best_measured",

@@ -416,3 +416,23 @@ def test_a_factor_and_a_constant_are_fitted() -> None:
         target.fitted([one_conv(64, 8, 8)], [1.0])
     with pytest.raises(flash.FlashError, match=r"flash.calibrate"):
         flash.Target.load("cpu-x86").fitted(nets, sums)
+
+
+def test_a_table_keeps_the_memory_of_its_device(tmp_path: Path) -> None:
+    board = flash.Target.from_layer_table(rows(), name="board")
+    board = board.with_memory(sram_kib=3, flash_kib=2, flash_taken_kib=0.5, int8=True)
+    board.to_json(tmp_path / "board.json")
+    again = flash.Target.load(tmp_path / "board.json")
+    assert again == board
+    assert again.int8
+    assert again.memory_budgets == {"max_memory_kib": 3.0, "max_weights_kib": 1.5}
+    cost = again.cost(network())
+    small = network().with_bits(8)
+    assert (cost.peak_memory_kib, cost.weights_kib) == (small.peak_memory_kib, small.weights_kib)
+    fitted = again.fitted([network()], [3.0])
+    assert fitted.memory_budgets == again.memory_budgets
+    plain = flash.Target.from_layer_table(rows(), name="board")
+    assert "parameters" not in plain.to_dict()
+    data = {**plain.to_dict(), "parameters": {"sram_kib": 4, "clock_mhz": 216}}
+    with pytest.raises(flash.FlashError, match=r"parameters.*clock_mhz"):
+        flash.Target.from_dict(data)

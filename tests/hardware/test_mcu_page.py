@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from twins.places import ROOT
@@ -14,15 +15,20 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the repository is not
 NAMES = ("cortex-m4", "cortex-m7", "cortex-m55", "esp32-s3")
 
 
-def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_code_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
     out = capsys.readouterr().out
     assert "mobilenet-v2 on cortex-m7: OPTIMAL" in out
     assert "{'max_memory_kib': 4096.0}" in out
+    assert "none within the budgets has a higher macs" in out
+    assert "mcunet on board: OPTIMAL" in out
 
 
 def rows(first: str) -> list[list[str]]:

@@ -85,13 +85,21 @@ def with_a_bad_one(installed: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_none_is_over_60_lines() -> None:
     files = [*EXAMPLES.glob("*.py"), *PLUGIN.rglob("flash_plugin_example/*.py")]
-    assert len(files) >= 7
+    assert len(files) >= 9
     lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {name: n for name, n in lengths.items() if n > 60} == {}
 
 
+def test_the_stranger_writes_one_of_each() -> None:
+    assert SCRIPTS == ["own_evaluator.py", "own_method.py", "own_space.py", "own_target.py"]
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_runs(name: str, python: Run) -> None:
+    if name == "own_space.py":
+        for package in ("torch", "onnx", "onnxscript"):
+            pytest.importorskip(package)
     done = python(str(EXAMPLES / name))
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) >= 3
@@ -111,8 +119,15 @@ assert (result.method, result.nfev) == ("hill-climbing", 24)
 assert result.scored_by == "function saturating"
 assert result.latency_ms <= 0.01
 assert flash.SearchResult.from_json(result.to_json()) == result
-fast = flash.Target.load("systolic-128").cost(result.architecture)
-assert abs(result.latency_ms - 2 * fast.latency_ms) < 1e-12
+best = flash.search("ladder", "example-array", max_latency_ms=0.01)
+assert best.proven and best.nn_degree >= result.nn_degree
+back = flash.SearchResult.from_json(best.to_json())
+assert back == best and back.space == best.space
+cost = flash.Target.load("example-array").cost(best.architecture)
+assert abs(cost.latency_ms - best.latency_ms) < 1e-12
+from flash_plugin_example.space import ladder
+longer = flash.search(ladder(rungs=5), "example-array")
+assert flash.SearchResult.from_json(longer.to_json()).space.to_dict()["rungs"] == 5
 assert flash.search("densenet", "example-array").proven
 mixed = flash.compare("resnet", "example-array", methods=["random", "hill-climbing"], seeds=2,
                       evaluator="saturating", max_evals=20)
@@ -121,8 +136,8 @@ assert list(mixed.runs) == ["random", "hill-climbing"]
 print(plugin)
 """
     assert shell(installed, "-c", code).stdout.strip() == (
-        "plugin 'example' of flash-plugin-example 0.1: space ladder, target example-array, "
-        "method hill-climbing, evaluator saturating"
+        "plugin 'example' of flash-plugin-example 0.1: space ladder, block rung, block top, "
+        "target example-array, method hill-climbing, evaluator saturating"
     )
 
 
@@ -144,15 +159,35 @@ def test_each_is_used_by_its_name_on_the_command_line(installed: Path) -> None:
     told = run("compare", "ladder", "example-array", *words).stdout
     assert "hill-climbing" in told
     assert "example-array" in run("targets").stdout
-    assert json.loads(run("targets", "example-array", "--json").stdout)["kind"] == "systolic"
+    assert json.loads(run("targets", "example-array", "--json").stdout)["kind"] == "layers"
     assert "plugin 'example' of flash-plugin-example 0.1: space ladder" in run("info").stdout
     told = run("search", "lader", "rram", code=2).stderr
     assert "SPACE must be one of 'densenet', " in told
     assert "did you mean 'ladder'?" in told
-    told = run("search", "ladder", "rram", code=2).stderr
-    assert "space: 'ladder' has no tables" in told
+    assert "ladder on rram: OPTIMAL" in run("search", "ladder", "rram").stdout
     told = run("search", "ladder", "rram", "--depths", "3", *GIVEN, code=2).stderr
     assert "--depths" in told
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_a_file_names_blocks_of_a_plugin(installed: Path, tmp_path: Path) -> None:
+    file = str(PLUGIN / "tower.toml")
+    done = shell(installed, "-m", "flash", "search", file, "example-array", "--json")
+    (tmp_path / "result.json").write_text(done.stdout, encoding="utf-8")
+    assert json.loads(done.stdout)["space"]["stages"][0]["options"]["rung"]["block"] == "rung"
+    code = f"""
+import flash, pathlib
+text = pathlib.Path({str(tmp_path / "result.json")!r}).read_text(encoding="utf-8")
+result = flash.SearchResult.from_json(text)
+assert result.proven and result.space.family == "tower"
+labels = result.space.choices_of("block_0_0")
+assert {{label.partition(" ")[0] for label in labels}} == {{"rung", "mb"}}
+print(result.architecture.params == result.params)
+"""
+    assert shell(installed, "-c", code).stdout.strip() == "True"
+    with pytest.raises(flash.FlashError, match=r"block must be one of .*got 'rung'"):
+        flash.SearchResult.from_json(done.stdout)
 
 
 @pytest.mark.slow

@@ -1,141 +1,202 @@
-"""Small spaces of blocks, told by layer rows, and all of their networks one by one."""
+"""Random small spaces of blocks: of layer rows, and of torch modules."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
+from hypothesis import assume
+from hypothesis import strategies as st
+
 import flash
-from flash import BlockSpace, Stage
+from flash.errors import ArgumentError
+from flash.networks.network import Network
 
-Rows = list[dict[str, Any]]
-
-
-def conv(out_channels: int, kernel: int = 1, stride: int = 1, **more: Any) -> dict[str, Any]:
-    told = {"kernel": kernel, "stride": stride, "padding": kernel // 2, "norm": "output"}
-    return {"kind": "conv", "out_channels": out_channels, **told, **more}
+ROWS = ("plain", "residual", "gated", "joined", "pooled", "opened", "bare")
+REFUSED = ("beside skip", "every stage can be skipped")  # spaces that are none
+TORCH = ("t_plain", "t_residual", "t_normed", "t_joined", "t_dense")
 
 
-def mb(
-    in_channels: int,
-    out_channels: int,
-    stride: int,
-    *,
-    kernel: Any = (3, 5),
-    expansion: Any = (1, 2),
-) -> Rows:
-    """A block as MobileNets have it: wide, depthwise, narrow; added where shapes allow."""
-    wide = in_channels * expansion
-    rows = [
-        conv(wide, activation="relu", inputs=(-1,)),
-        conv(wide, kernel, stride, groups=wide, activation="relu"),
-        conv(out_channels),
-    ]
-    if stride == 1 and in_channels == out_channels:
-        rows.append({"kind": "add", "inputs": (-1, 2)})
+def conv(into: int, out: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "conv", "in_channels": into, "out_channels": out, "kernel": 1, **more}
+
+
+def plain(into: int, out: int, stride: int, *, kernel=(1, 3), activation=("relu", None)):
+    return [conv(into, out, kernel=kernel, stride=stride, norm=True, activation=activation)]
+
+
+def residual(into: int, out: int, stride: int, *, wider=(1, 2)):
+    rows = [conv(into, out, kernel=3, stride=stride, norm=True, activation="relu", inputs=[-1])]
+    rows.append(conv(out, out * wider, kernel=3, groups=out, bias=True, inputs=[0]))
+    rows.append(conv(out * wider, out, inputs=[1]))
+    source = -1 if stride == 1 and into == out else 0
+    rows.append({"kind": "add", "in_channels": out, "out_channels": out, "inputs": [2, source]})
     return rows
 
 
-def plain(in_channels: int, out_channels: int, stride: int, *, act: Any = ("relu", "gelu")) -> Rows:
-    return [conv(out_channels, 3, stride, activation=act)]
+def gated(into: int, out: int, stride: int):
+    rows = [conv(into, out, kernel=3, stride=stride, activation="silu", inputs=[-1])]
+    pool = {"kind": "pool", "in_channels": out, "out_channels": out, "mode": "global_avg"}
+    rows.append({**pool, "inputs": [0]})
+    rows.append(conv(out, out, activation="hardsigmoid", bias=True, inputs=[1]))
+    rows.append({"kind": "mul", "in_channels": out, "out_channels": out, "inputs": [0, 2]})
+    return rows
 
 
-def stem(in_channels: int, out_channels: int, stride: int) -> Rows:
-    return [conv(out_channels, 3, stride, activation="relu")]
+def joined(into: int, out: int, stride: int):
+    """A concatenation, whose cells no architecture has."""
+    half = max(1, out // 2)
+    if half == out:
+        return plain(into, out, stride, kernel=1, activation=None)
+    rows = [conv(into, half, stride=stride, inputs=[-1])]
+    rows.append(conv(half, out - half, kernel=3, inputs=[0]))
+    rows.append({"kind": "concat", "in_channels": out, "out_channels": out, "inputs": [0, 1]})
+    return rows
 
 
-def head(in_channels: int, out_channels: int, stride: int) -> Rows:
-    return [
-        conv(32, activation="relu"),
-        {"kind": "pool", "mode": "global_avg"},
-        {"kind": "linear", "out_channels": out_channels, "bias": True},
+def pooled(into: int, out: int, stride: int, *, mode=("avg", "max")):
+    pool = {"kind": "pool", "in_channels": into, "out_channels": into, "kernel": 3, "mode": mode}
+    return [{**pool, "stride": stride}, conv(into, out, bias=True)]
+
+
+def opened(into: int, out: int, stride: int):
+    """A norm before the convolution: its cost depends on what stands before."""
+    return [conv(into, out, kernel=3, stride=stride, norm="input", inputs=[-1])]
+
+
+def bare(into: int, out: int, stride: int, *, shape):
+    """A network of another making."""
+    last = {"kind": "act", "in_channels": out, "out_channels": out, "activation": "gelu"}
+    rows = [conv(into, out, stride=stride, padding=0), last]
+    return Network.from_layers(rows, shape)
+
+
+def classifier(into: int, out: int, stride: int, *, hidden=(False, True)):
+    rows: list[dict[str, Any]] = [
+        {"kind": "pool", "in_channels": into, "out_channels": into, "mode": "global_avg"}
     ]
+    if hidden:
+        more = {"kind": "linear", "in_channels": into, "activation": "relu"}
+        rows.append({**more, "out_channels": 5})
+    return [*rows, {"kind": "linear", "in_channels": 5 if hidden else into, "out_channels": out}]
 
 
-def of_stages(**given: Any) -> BlockSpace:
-    """Whole stages as cells, widths handed on, skip, repeats, one stage with a shared choice."""
-    stages = [
-        Stage({"mb": mb, "plain": plain, "none": None}, [8, 16], [1, 2], stride=2, name="a"),
-        Stage({"mb": mb, "plain": plain}, [16, 24], [1, 2, 3], shared=True, stride=2, name="b"),
-    ]
-    ends: dict[str, Any] = {"stem": Stage(stem, 8, stride=2, name="stem"), "head": head}
-    told = {"input": (3, 32, 32), "num_classes": 10, "name": "of-stages", **ends, **given}
-    return BlockSpace(stages, **told)
+def t_plain(into: int, out: int, stride: int, *, kernel=(1, 3)):
+    from torch import nn
 
-
-def of_blocks(**given: Any) -> BlockSpace:
-    """Blocks as cells: widths and repeats are global, and several blocks lie in one table."""
-    stages = [
-        Stage({"mb": mb, "none": None}, [8, 16], [2, 3], stride=2, cell="block", name="a"),
-        Stage({"plain": plain, "mb": flash.Option(mb, choices={"kernel": 3})}, 16, 1, name="b"),
-    ]
-    ends: dict[str, Any] = {"stem": Stage(stem, 8, stride=2, name="stem"), "head": head}
-    told = {"input": (3, 16, 16), "num_classes": 5, "name": "of-blocks", **ends, **given}
-    return BlockSpace(stages, **told)
-
-
-def of_sizes() -> BlockSpace:
-    """Several inputs and width multipliers."""
-    stages = [
-        Stage({"mb": mb, "none": None}, 16, [1, 2], stride=2, name="a"),
-        Stage(plain, [16, 32], 1, stride=2, name="b"),
-    ]
-    return BlockSpace(
-        stages,
-        input=[(3, 16, 16), (3, 24, 24)],
-        stem=Stage(stem, 16, name="stem"),
-        head=head,
-        num_classes=5,
-        name="of-sizes",
-        width_multipliers=(0.5, 1),
+    return nn.Sequential(
+        nn.Conv2d(into, out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
     )
 
 
-MAKERS = {"of-stages": of_stages, "of-blocks": of_blocks, "of-sizes": of_sizes}
+def t_residual(into: int, out: int, stride: int):
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(into, out, 3, stride, 1)
+            self.second = nn.Conv2d(out, out, 3, 1, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.relu(self.first(x))
+            return self.second(y) + (x if x.shape == y.shape else y)
+
+    return Block()
 
 
-@cache
-def space_of(name: str) -> BlockSpace:
-    return MAKERS[name]()
+def t_joined(into: int, out: int, stride: int):
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(into, out // 2, 1, stride)
+            self.second = nn.Conv2d(into, out - out // 2, 3, stride, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([torch.relu(self.first(x)), self.second(x)], 1)
+
+    return Block()
 
 
-@cache
-def networks_of(name: str) -> list[flash.BlockNetwork]:
-    space = space_of(name)
-    return [space.decode(index) for index in range(space.size)]
+def t_dense(into: int, out: int, stride: int):
+    """The input with more channels, where it can be."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.joins = out > into and stride == 1
+            self.conv = nn.Conv2d(into, out - into if self.joins else out, 3, stride, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.conv(x)
+            return torch.cat([x, y], 1) if self.joins else y
+
+    return Block()
 
 
-@cache
-def costs_of(name: str, target: str) -> list[dict[str, float]]:
-    """What each network costs, by the layer rows of the network alone."""
-    device = flash.Target.load(target)
-    found = []
-    for one in networks_of(name):
-        cost = device.cost(one)
-        told = {key: getattr(cost, key) for key in device.metrics}
-        told |= {"params": float(one.params), "macs": float(one.macs)}
-        told |= {"nn_degree": flash.nn_degree(one), "memory_kib": one.peak_memory_kib}
-        told["weights_kib"] = one.weights_kib
-        found.append(told)
-    return found
+def t_normed(into: int, out: int, stride: int):
+    from torch import nn
+
+    return nn.Sequential(nn.BatchNorm2d(into), nn.ReLU(), nn.Conv2d(into, out, 3, stride, 1))
 
 
-def choices_of(network: flash.BlockNetwork) -> dict[str, Any]:
-    """Return what conditions call a network's choices; a block that is not there has none."""
-    space, found = network.space, dict[str, Any]()
-    depths: dict[str, int] = {}
-    for name, digit in zip(space.variables, network.row, strict=True):
-        value = space.choices_of(name)[digit]
-        kind, _, rest = name.partition("_")
-        if kind != "block":
-            found[name] = value
-            depths[rest] = value if kind == "depth" else depths.get(rest, 0)
-            continue
-        stage, _, place = rest.partition("_")
-        there = not place or int(place) < found.get(f"depth_{stage}", 1 << 20)
-        found[name] = value if there else ""
-        words = value.split() if there else [""]
-        found[f"option_{rest}"] = words[0]
-        for key, said in zip(words[1::2], words[2::2], strict=True):
-            found[f"{key}_{rest}"] = int(said) if said.isdigit() else said
-    return found
+def option(name: str) -> Any:
+    found = globals()[name]
+    return flash.Option(found, shape=True) if name == "bare" else found
+
+
+@st.composite
+def stages(draw: Any, number: int, torch: bool) -> flash.Stage:
+    names = draw(
+        st.lists(
+            st.sampled_from(ROWS + TORCH if torch else ROWS), min_size=1, max_size=3, unique=True
+        )
+    )
+    options: dict[str, Any] = {name: option(name) for name in names}
+    if draw(st.booleans()):
+        options["skip"] = None
+    widths = draw(
+        st.one_of(
+            st.none(),
+            st.lists(st.sampled_from([2, 3, 4, 8]), min_size=1, max_size=2, unique=True),
+        )
+    )
+    repeats = draw(st.sampled_from([1, 1, 2, (1, 2), (2, 1), flash.Range(1, 3), (1, 3)]))
+    shared = draw(st.booleans())
+    cell = draw(st.sampled_from([None, "stage", None if shared else "block"]))
+    return flash.Stage(
+        options,
+        widths,
+        repeats,
+        draw(st.sampled_from([1, 1, 2])),
+        shared,
+        cell,
+        f"s{number}" if draw(st.booleans()) else None,
+    )
+
+
+@st.composite
+def spaces(draw: Any, *, torch: bool = False, most: int = 3_000) -> flash.BlockSpace:
+    """Spaces of at most so many networks."""
+    given = [draw(stages(number, torch)) for number in range(draw(st.integers(1, 3)))]
+    inputs: Any = draw(
+        st.sampled_from([(3, 8, 8), (3, 9, 7), [(3, 8, 8), (3, 12, 12)], [(3, 8, 8), (3, 8, 12)]])
+    )
+    stem = draw(st.sampled_from([None, plain if not torch else t_plain]))
+    head = draw(st.sampled_from([None, classifier]))
+    try:
+        space = flash.BlockSpace(
+            given, inputs, stem, head, 4, name="random", bits=draw(st.sampled_from([32, 8]))
+        )
+    except ArgumentError as error:
+        assume(not any(text in str(error) for text in REFUSED))
+        raise
+    assume(space.size <= most)
+    return space

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import flash
 
 
-def saturating(nets: Sequence[flash.Network | flash.Architecture]) -> list[float]:
+def saturating(nets: Sequence[flash.BlockNetwork | flash.Architecture]) -> list[float]:
     """Return an accuracy for each network; a real one would train them, or look them up."""
     size = [math.log10(net.params) + 0.5 * math.log10(net.macs) for net in nets]
     return [1.0 / (1.0 + math.exp(6.0 - one)) for one in size]

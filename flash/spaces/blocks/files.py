@@ -225,7 +225,7 @@ def _pairs(where: str, given: Any) -> list[tuple[str, Any]]:
     found = []
     for place, one in enumerate(given):
         if isinstance(one, str):
-            pair = [one, one]
+            pair: list[Any] = [one, one]
         elif isinstance(one, dict):
             pair = [one.get("name"), one]
         else:

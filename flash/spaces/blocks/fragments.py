@@ -3,6 +3,8 @@ kept."""
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from ...base.checks import shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, FlashError
@@ -11,7 +13,7 @@ from ...networks.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     import torch
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fragment", "joined", "made"]
 
-KEPT = 1 << 14
-_kept: dict[Any, tuple[Network, Any]] = {}  # by function, choices and shape
+KEPT = 1 << 12  # of one function
+# By function, then by its choices and what it reads; gone with the function.
+_kept: WeakKeyDictionary[Any, dict[Any, tuple[Network, Any]]] = WeakKeyDictionary()
 
 
 class Fragment(Record):
@@ -54,8 +57,11 @@ class Fragment(Record):
     def ending(self) -> tuple[Any, ...]:
         """What of its last row the costs of what follows may depend on."""
         last = self.network.layers[-1]
+        offers = 0  # channels that a convolution behind it has over a skip
+        if any(layer.kind == "concat" for layer in self.network.layers):
+            offers = _offered(self.network)
         return (
-            *(last.kind, last.activation, last.norm, last.mode, last.transposed),
+            *(offers, last.kind, last.activation, last.norm, last.mode, last.transposed),
             *(last.out_width > 1, last.out_height * last.out_width > 1),
         )
 
@@ -65,16 +71,23 @@ class Fragment(Record):
         option = self.variant.option
         assert option is not None
         build = option.module
-        if build is None:
+        try:
             found = _called(self.variant, build, *self._asked())
-            return found if _is_module(found) else None
-        found = _called(self.variant, build, *self._asked())
-        if not _is_module(found):
+        except FlashError:
+            raise
+        except Exception as error:
             raise ArgumentError(
-                f"{self.name}: module must give a torch module, got {shown(found)} "
-                f"({type(found).__name__})"
-            )
-        return found
+                f"option {shown(self.variant.name)} raised {type(error).__name__} when its module "
+                f"was made at {self.name}: {error}"
+            ) from error
+        if _is_module(found):
+            return found
+        if build is None:
+            return None
+        raise ArgumentError(
+            f"{self.name}: module must give a torch module, got {shown(found)} "
+            f"({type(found).__name__})"
+        )
 
     def _asked(self) -> tuple[int, int, int, Shape]:
         return self.in_channels, self.out_channels, self.stride, self.shape_in
@@ -90,6 +103,17 @@ class Fragment(Record):
         return seeded(build, seed)
 
 
+def _offered(network: Network) -> int:
+    """Return how many channels a convolution behind a network reads that have skipped layers."""
+    from ...networks.topology import labelled
+
+    channels, height, width = network.layers[-1].shape_out
+    probe = Layer("conv", channels, 1, height, width, inputs=(-1,))
+    behind = Network((probe,), (channels, height, width))
+    found = labelled(joined([(network, 0), (behind, 1)], network.input_shape)).get(1)
+    return 0 if found is None else found.links
+
+
 def made(
     where: str,
     variant: Variant,
@@ -98,8 +122,11 @@ def made(
     stride: int,
     shape: Shape,
     bits: int = 32,
+    own: dict[Any, Any] | None = None,
 ) -> Fragment:
     """Build what an option makes at a place, and check it.
+
+    own: what was built for the same space.
 
     Raises
     ------
@@ -112,48 +139,83 @@ def made(
     name = f"{where}: {variant.label}, {in_channels} > {out_channels}{step}, {size}"
     option = variant.option
     assert option is not None
-    key: Any = (
-        *(option.build, tuple(variant.keywords.items()), in_channels, out_channels, stride),
-        *(shape, bits),
-    )
-    try:
-        known = _kept.get(key)
-    except TypeError:  # a function that has no hash
-        known, key = None, None
+    asked = (in_channels, out_channels, stride, shape)
+    key = (_typed(variant.keywords), option.shape, *asked, bits)
+    own = {} if own is None else own
+    known = own.get((id(option.build), key))
     if known is None:
-        asked = (in_channels, out_channels, stride, shape)
-        built, rebuilt = _built(name, variant, asked), _built(name, variant, asked)
-        known = _read(name, variant, built, asked)
-        alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
-        again = known if alike else _read(name, variant, rebuilt, asked)
-        if known[0].layers != again[0].layers:
-            raise ArgumentError(
-                f"option {shown(variant.name)} is not deterministic: built twice at {name}, it "
-                f"gave "
-                f"{_difference(known[0], again[0])}"
-            )
-        if bits != 32:
-            known = (_with_bits(known[0], bits), known[1])
-        if key is not None:
-            while len(_kept) >= KEPT:
-                _kept.pop(next(iter(_kept)))
-            _kept[key] = known
+        kept = _kept_of(option.build)
+        known = _network_at(name, variant, asked, bits, kept.get(key))
+        if len(kept) >= KEPT:
+            kept.clear()
+        own[id(option.build), key] = kept[key] = known
     network, shape_out = known
     return Fragment(name, variant, in_channels, out_channels, stride, shape, shape_out, network)
 
 
+def _network_at(
+    name: str,
+    variant: Variant,
+    asked: tuple[int, int, int, Shape],
+    bits: int,
+    before: tuple[Network, Shape] | None,
+) -> tuple[Network, Shape]:
+    """Return what an option gives; what it gave for another space, where it still does."""
+    assert variant.option is not None
+    home = getattr(variant.option.build, "__module__", None)
+    if before is not None and str(home).startswith("flash."):
+        return before
+    built = _built(name, variant, asked)
+    known = _read(name, variant, built, asked)
+    if before is not None and before == _in_bits(known, bits):
+        return before
+    rebuilt = _built(name, variant, asked)
+    alike = isinstance(built, (list, tuple)) and built == rebuilt  # rows: no need to read both
+    again = known if alike else _read(name, variant, rebuilt, asked)
+    if known != again:
+        raise ArgumentError(
+            f"option {shown(variant.name)} is not deterministic: built twice at {name}, it gave "
+            f"{_difference(known[0], again[0])}"
+        )
+    return _in_bits(known, bits)
+
+
+def _kept_of(function: Any) -> dict[Any, tuple[Network, Any]]:
+    try:
+        return _kept.setdefault(function, {})
+    except TypeError:  # a function that has no hash, or that nothing can refer to weakly
+        return {}
+
+
+def _typed(keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return choices as a key: 1, 1.0 and True are equal, but not the same choice."""
+    return tuple([(name, type(value), value) for name, value in keywords.items()])
+
+
+def _in_bits(known: tuple[Network, Shape], bits: int) -> tuple[Network, Shape]:
+    return known if bits == 32 else (_with_bits(known[0], bits), known[1])
+
+
 def _with_bits(network: Network, bits: int) -> Network:
-    layers = [one.replace(bits=bits, weight_bits=bits) for one in network.layers]
-    return network.replace(layers=layers)
+    layers = []
+    for layer in network.layers:
+        one = Layer.__new__(Layer)
+        one.__dict__.update(layer.__dict__, bits=bits, weight_bits=bits)
+        layers.append(one)
+    if network.counted is not None:
+        return network.replace(layers=layers)
+    return Network.known(tuple(layers), network.input_shape)
 
 
 def _difference(one: Network, other: Network) -> str:
     if len(one) != len(other):
         return f"{len(one)} layers, then {len(other)}"
-    number = next(
-        k for k, two in enumerate(zip(one.layers, other.layers, strict=True)) if two[0] != two[1]
-    )
-    return f"another layer {number}: {one.layers[number]}, then {other.layers[number]}"
+    for number, (first, then) in enumerate(zip(one.layers, other.layers, strict=True)):
+        for field in Layer.field_names:
+            was, now = getattr(first, field), getattr(then, field)
+            if was != now:
+                return f"layer {number} ({first.kind}) of {field} {shown(was)}, then {shown(now)}"
+    return "other connections"
 
 
 def _called(variant: Variant, build: Any, *asked: Any) -> Any:
@@ -208,7 +270,9 @@ def _network_of(name: str, option: str, found: Any, shape: Shape) -> Network:
         network = found
     elif isinstance(found, (list, tuple)) and found:
         try:
-            network = Network.from_layers(found, image)
+            network = Network._of_rows(found, image)
+            if network.counted is not None:
+                Network.from_layers(found, image)  # which warns of rows that nobody reads
         except FlashError as error:
             raise ArgumentError(
                 f"option {shown(option)} gives rows that are no network at {name}: {error}"
@@ -248,7 +312,8 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
     position of several is left; and what rows make of a map that end in one column, laid out so by
     a row "move"."""
     shape = asked[3]
-    channels, height, width = network.layers[-1].shape_out
+    last = network.layers[-1]
+    channels, height, width = last.shape_out
     if len(shape) == 3:
         laid = height > 1 and any(
             one.kind == "move"
@@ -258,7 +323,9 @@ def _shape_out(network: Network, asked: tuple[int, int, int, Shape]) -> Shape:
         )
         if laid and width == 1:
             return (height, channels)
-        return (channels, height, width)
+        shrunk = shape[1:] != (1, 1) or any(one.kind == "pool" for one in network.layers)
+        flat = last.kind == "linear" and height == width == 1 and shrunk
+        return (channels,) if flat else (channels, height, width)
     if len(shape) == 2:
         if width == 1 and (height > 1 or shape[0] == 1):
             return (height, channels)
@@ -293,21 +360,25 @@ def joined(
     layers: list[Layer] = []
     end = -1
     whole = True
-    names = Layer.field_names
+    make = Layer.__new__
     for network, cell in parts:
         first = len(layers)
         handed = layers[end].shape_out if end >= 0 else None
+        reshaped = handed is not None and handed != network.input_shape
         whole &= network.counted is None
         for layer in network.layers:
-            fields = {name: getattr(layer, name) for name in names}
-            fields["inputs"] = tuple(
-                [end if row < 0 else row + first for row in layer.inputs or ()]
-            )
-            fields["cell"] = None if layer.kind == "concat" else cell
-            if handed is not None and handed != network.input_shape and -1 in (layer.inputs or ()):
-                fields["reshaped"] = True  # a map that was handed on as tokens is read as such
-            layers.append(Layer.known(**fields))
+            inputs = layer.inputs or ()
+            one = make(Layer)
+            state = one.__dict__
+            state.update(layer.__dict__)
+            state["inputs"] = tuple([end if row < 0 else row + first for row in inputs])
+            state["cell"] = None if layer.kind == "concat" else cell
+            if reshaped and -1 in inputs:
+                state["reshaped"] = True  # a map that was handed on as tokens is read as such
+            layers.append(one)
         end = len(layers) - 1
-    if whole and bits == 32:
-        return Network.known(tuple(layers), image)
+    if whole:
+        found = Network.known(tuple(layers), image)
+        found.__dict__["input_bits"] = bits
+        return found
     return Network(tuple(layers), image, input_bits=bits)  # which finds out what counts

@@ -66,7 +66,11 @@ def read(where: str, option: str, module: torch.nn.Module, shape: Shape) -> tupl
             from .layouts import OnRows
 
             on = OnRows(module)
-        return Network.from_torch(on, image_of(shape)), _shape_out(module, shape)
+        network = Network.from_torch(on, image_of(shape))
+        handed = _shape_out(module, shape)
+        if not _ends(network, handed):
+            network = _with_its_end(on, image_of(shape), handed)
+        return network, handed
     except FlashError as error:
         raise ArgumentError(f"option {shown(option)} at {where}: {error}") from None
     except Exception as error:
@@ -74,6 +78,36 @@ def read(where: str, option: str, module: torch.nn.Module, shape: Shape) -> tupl
             f"option {shown(option)} raised {type(error).__name__} when it was called at {where}: "
             f"{error}"
         ) from error
+
+
+def _ends(network: Network, handed: Shape) -> bool:
+    """Whether the last row is what a module hands on."""
+    from math import prod
+
+    if network.outputs not in (None, (len(network) - 1,)):
+        return False
+    return prod(network.layers[-1].shape_out) == prod(handed)
+
+
+def _with_its_end(module: torch.nn.Module, shape: Shape, handed: Shape) -> Network:
+    """Return a module as a network to which something follows.
+
+    What ends in a concatenation hands out its pieces: the concatenation is no work where nobody
+    reads it. So it is read with a layer behind it, which is left out then.
+    """
+    from torch import nn
+
+    channels = handed[0] if len(handed) == 3 else handed[-1]
+    kind = nn.Conv2d if len(handed) == 3 else nn.Linear
+    more = (1,) if len(handed) == 3 else ()
+    like = next(module.parameters(), None)
+    tail = kind(channels, channels, *more, device=None if like is None else like.device)
+    found = Network.from_torch(nn.Sequential(module, tail), shape)
+    last = len(found) - 1
+    network = Network(found.layers[:last], found.input_shape)
+    if found.layers[last].inputs != (last - 1,) or not _ends(network, handed):
+        raise ArgumentError("it must hand on what its last layer makes")
+    return network
 
 
 def _shape_out(module: torch.nn.Module, shape: Shape) -> Shape:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...base.checks import integer, json_text, path_of, public, write_bytes_atomic
+from ...base.checks import integer, json_text, path_of, public, shown, write_bytes_atomic
 from ...base.record import Record, cached
-from ...errors import ArgumentError
+from ...errors import ArgumentError, ArgumentTypeError
 from ...networks.families import MAX_SEED
 from .fragments import image_of, joined
 
@@ -43,6 +43,14 @@ class BlockNetwork(Record):
     choices: Mapping[str, int]
 
     def __post_init__(self) -> None:
+        from .space import BlockSpace
+
+        if not isinstance(self.space, BlockSpace):
+            raise ArgumentTypeError(f"space must be a BlockSpace, got {shown(self.space)}")
+        if not hasattr(self.choices, "items"):
+            raise ArgumentTypeError(
+                f"choices must be a table of choice indices by variable, got {shown(self.choices)}"
+            )
         names = self.space.variables
         row = [0] * len(names)
         for name, value in dict(self.choices).items():

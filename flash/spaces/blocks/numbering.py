@@ -40,7 +40,9 @@ JOINED, FEW = 8192, 6  # rows of several blocks that lie in one cell, where so f
 MAX_ROWS = 1 << 22  # of a cell
 MAX_TABLE = 1 << 25  # rows of all tables
 MAX_VARIANTS = 1 << 14
+GIVEN = "given "  # before the name of what an option is given: it may be called as a stage's own
 MAX_CELLS = 128
+MAX_BLOCKS = 1 << 17  # distinct ones, each of which is built
 
 
 class Spot(Record):
@@ -203,9 +205,11 @@ class Numbering:
         self.stages: tuple[Stage, ...] = space.all_stages
         self.names: tuple[str, ...] = space.stage_names
         self._fragments: dict[Any, Fragment] = {}
+        self._built: dict[Any, Any] = {}
         self._shapes: dict[Any, Shape] = {}
         self._choose()
         self._lay_out()
+        self.told  # noqa: B018 - names that two stages have are found here
 
     # what is global, and what each cell has
 
@@ -255,6 +259,14 @@ class Numbering:
                 )
             self.whole.append(merged)
             incoming = at
+        if all(
+            any(stage.variants[k].option is None for k in first)
+            for stage, (first, _) in zip(self.stages, self.options, strict=True)
+        ):
+            raise ArgumentError(
+                "every stage can be skipped as a whole, and a network must have a block: give the "
+                "space a head, or a stage without skip"
+            )
         # widths that stages of single blocks have, or that a stage after it follows, are global
         shared = {self.source[k] for k in range(len(self.stages)) if not self.whole[k]}
         shared |= {self.source[k] for k in range(len(self.stages)) if self.source[k] != k}
@@ -353,6 +365,12 @@ class Numbering:
                 f"width "
                 "and repeats out of them"
             )
+        built = self._blocks()
+        if built > MAX_BLOCKS:
+            raise ArgumentError(
+                f"the space is too large to compile: about {built:,} distinct blocks, each option "
+                f"at each width and size, of which at most {MAX_BLOCKS:,} are built"
+            )
         found: list[Layout] = []
         first = rows = 0
         for variant in range(count):
@@ -377,6 +395,18 @@ class Numbering:
         self.layouts: tuple[Layout, ...] = tuple(found)
         self.size: int = first
 
+    def _blocks(self) -> int:
+        """Return how many blocks must be built, at most."""
+        found, into = 0, 1
+        for number, stage in enumerate(self.stages):
+            first, rest = self.options[number]
+            own = len(self.widths[number])
+            found += len(first) * (into if stage.widths is None else into * own)
+            if max(stage.depths) > 1:
+                found += len(rest) * own
+            into = own
+        return found * len(self.space.inputs) * len(self.space.factors)
+
     @cached
     def is_deep(self) -> bool:
         """Whether networks have more cells than the families' solver is at its best with."""
@@ -387,8 +417,8 @@ class Numbering:
             (one.kind, one.stage): one.values[digit]
             for one, digit in zip(self.globals, digits, strict=True)
         }
-        size = self.space.sizes.index(chosen.get(("input", -1), self.space.sizes[0]))
-        shape = self.space.inputs[size]
+        kinds = [one.kind for one in self.globals]  # sizes of inputs may be told by no number
+        shape = self.space.inputs[digits[kinds.index("input")] if "input" in kinds else 0]
         factors = self.space.factors
         factor = factors.index(chosen.get(("multiplier", -1), factors[0]))
         into: tuple[int, ...] = (self.space.channels,)
@@ -435,7 +465,7 @@ class Numbering:
         found = self._fragments.get(key)
         if found is None:
             where = self.names[spot.stage]
-            found = made(where, variant, into, width, stride, shape, self.space.bits)
+            found = made(where, variant, into, width, stride, shape, self.space.bits, self._built)
             self._fragments[key] = found
         return found
 
@@ -684,24 +714,39 @@ class Numbering:
         it is given.
         """
         found: dict[str, tuple[str, int, int]] = {}
+
+        def put(name: str, *of: Any) -> None:
+            other = found.setdefault(name, of)
+            if other != of:
+                one, two = (self.names[stage] for _, stage, _ in (other, of))
+                both = (
+                    f"stages {one} and {two} both have" if one != two else f"stage {one} has twice"
+                )
+                raise ArgumentError(
+                    f"{both} what is called {name}; give a stage, or what an option takes, another "
+                    "name"
+                )
+
         if len(self.space.inputs) > 1:
-            found["input"] = ("input", -1, 0)
+            put("input", "input", -1, 0)
         if len(self.space.factors) > 1:
-            found["width_multiplier"] = ("multiplier", -1, 0)
+            put("width_multiplier", "multiplier", -1, 0)
         for number, stage in enumerate(self.stages):
             name = self.names[number]
             if len(self.widths[number]) > 1:
-                found[f"width_{name}"] = ("width", number, 0)
+                put(f"width_{name}", "width", number, 0)
             if len(stage.depths) > 1:
-                found[f"depth_{name}"] = ("depth", number, 0)
+                put(f"depth_{name}", "depth", number, 0)
             if len(stage.variants) < 2:
                 continue
             keys = dict.fromkeys(key for one in stage.variants for key in one.keywords)
             alone = stage.shared or max(stage.depths) == 1
             for place in range(1 if stage.shared else max(stage.depths)):
                 tail = name if alone else f"{name}_{place}"
-                for what in ("block", "option", *keys):
-                    found[f"{what}_{tail}"] = (what, number, place)
+                for what in ("block", "option"):
+                    put(f"{what}_{tail}", what, number, place)
+                for key in keys:
+                    put(f"{key}_{tail}", GIVEN + key, number, place)
         return found
 
     def values(self, variant: int, name: str) -> tuple[int, Any]:
@@ -741,7 +786,7 @@ class Numbering:
         one = self.stages[stage].variants[number]
         if what == "block":
             return one.label
-        return one.name if what == "option" else one.keywords.get(what)
+        return one.name if what == "option" else one.keywords.get(what.removeprefix(GIVEN))
 
     def spots_of(self, variant: int, place: int) -> tuple[list[int], Any]:
         """Return the variables that a cell's rows choose, and their choice indices in each of its
@@ -771,9 +816,10 @@ class Numbering:
     def network_at(self, variant: int, rows: Sequence[int]) -> tuple[Any, ...]:
         """Return what tells the network of a place from all others: its input and its blocks."""
         found: list[Any] = [self.layouts[variant].shape]
+        apart = [cell.apart for cell in self.layouts[variant].cells]
         found += [
-            (cell, one.variant.label, one.out_channels)
-            for cell, one, _ in self._placed(variant, rows)
+            (cell, spot.place if apart[cell] else 0, one.variant.label, one.out_channels)
+            for cell, one, spot in self._placed(variant, rows)
         ]
         return tuple(found)
 
@@ -783,6 +829,8 @@ class Numbering:
         import numpy as np
 
         cell = self.layouts[variant].cells[place]
+        if cell.apart:  # each block is a cell, and where a skip is tells networks apart
+            return np.arange(cell.rows)
         stage = self.stages[cell.stage]
         table = np.full((cell.each, 1 + len(cell.spots)), -1, np.int64)
         filled = np.zeros(cell.each, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...base.checks import public, shown
+from ...base.checks import flag, public, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
 from ..choices import Range, values
@@ -64,6 +64,15 @@ class Option(Record):
                     f"stride), "
                     f"got {shown(given)} ({type(given).__name__})"
                 )
+        flag("shape", self.shape)
+        for name in ("choices", "metrics"):
+            given = getattr(self, name)
+            if given is not None and not (
+                hasattr(given, "items") and all(isinstance(one, str) for one in given)
+            ):
+                raise ArgumentTypeError(
+                    f"{name} of an option must be a table by name, got {shown(given)}"
+                )
         further: dict[str, Any] = dict(self.metrics or {})
         for name, function in further.items():
             if not callable(function):
@@ -76,6 +85,11 @@ class Option(Record):
         if given is not None and not hasattr(given, "items"):
             raise ArgumentTypeError(f"choices of an option must be a table, got {shown(given)}")
         found |= {name: listed(name, one) for name, one in dict(given or {}).items()}
+        if self.shape and "shape" in found:
+            raise ArgumentError("shape must not be a choice of an option that is given it")
+        for name in ("build", "module"):
+            if getattr(self, name) is not None:
+                _check_call(name, getattr(self, name), found, self.shape)
         count = 1
         for one in found.values():
             count *= len(one)
@@ -125,6 +139,8 @@ def listed(name: str, given: Any) -> tuple[Any, ...]:
         return values(given)
     if hasattr(given, "tolist"):
         given = given.tolist()
+    if isinstance(given, (list, tuple, range)) and len(given) > MAX_VARIANTS:
+        raise ArgumentError(f"{name} must be at most {MAX_VARIANTS} choices, got {len(given)}")
     some = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
     if not some:
         raise ArgumentError(f"{name} must have at least one choice, got none")
@@ -134,18 +150,30 @@ def listed(name: str, given: Any) -> tuple[Any, ...]:
                 f"{name} must be numbers, texts, True, False or None, got {shown(one)} "
                 f"({type(one).__name__})"
             )
+        if one != one:
+            raise ArgumentError(f"{name} must be numbers that can be told apart, got {one}")
     if len({(type(one), one) for one in some}) < len(some):
         twice = next(one for one in some if some.count(one) > 1)
         raise ArgumentError(f"{name} must hold each choice once, got {shown(twice)} twice")
     return some
 
 
+def _signature(function: Any) -> Any:
+    """Return what a function takes: of an object that can be called, its call."""
+    from inspect import isclass, isroutine, signature
+
+    plain = isclass(function) or isroutine(function)
+    if plain or hasattr(function, "func") or hasattr(function, "__wrapped__"):
+        return signature(function)
+    return signature(function.__call__)  # the object may tell how it is made
+
+
 def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
     """Return the choices that a function declares by the defaults of its keywords."""
-    from inspect import Parameter, signature
+    from inspect import Parameter
 
     try:
-        parameters = signature(function).parameters.values()
+        parameters = _signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin tells nothing
         return {}
     return {
@@ -153,6 +181,23 @@ def _declared(function: Any) -> dict[str, tuple[Any, ...]]:
         for one in parameters
         if one.kind is Parameter.KEYWORD_ONLY and isinstance(one.default, (tuple, list, Range))
     }
+
+
+def _check_call(name: str, function: Any, choices: Mapping[str, Any], shape: bool) -> None:
+    """Check that a function takes what it will be given."""
+    try:
+        found = _signature(function)
+    except (TypeError, ValueError):
+        return
+    given = dict.fromkeys([*choices, "shape"] if shape else choices)
+    try:
+        found.bind(1, 1, 1, **given)
+    except TypeError as error:
+        more = f", and by name {', '.join(given)}" if given else ""
+        raise ArgumentTypeError(
+            f"{name} of an option must take (in_channels, out_channels, stride){more}; "
+            f"{_name_of(function)}{found} does not: {error}"
+        ) from None
 
 
 def as_options(given: Any, where: str) -> dict[str, Option | None]:
@@ -189,7 +234,10 @@ def as_options(given: Any, where: str) -> dict[str, Option | None]:
                     f"out_channels, "
                     f"stride), an Option or None (skip), got {shown(one)} ({type(one).__name__})"
                 )
-            one = Option(one)
+            try:
+                one = Option(one)
+            except (ArgumentError, ArgumentTypeError) as error:
+                raise type(error)(f"{where}: option {shown(name)}: {error}") from None
         found[name] = one
     if sum(one is None for one in found.values()) > 1:
         raise ArgumentError(f"{where}: options must have None (skip) once at most")

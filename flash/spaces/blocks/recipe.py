@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-__all__ = ["Context", "Recipe", "alike", "fragments", "recipe_of", "rows_of_cell"]
+__all__ = [
+    "Context",
+    "Recipe",
+    "check_alike",
+    "fragments",
+    "recipe_of",
+    "rows_of_cell",
+    "with_tail",
+]
 
 
 class Context(Record):
@@ -54,21 +62,22 @@ class Context(Record):
         """Number of the block's first row in `network`."""
         return 0 if self.before is None else len(self.before.network)
 
-    def network(self, bits: int = 32, tail: bool = False) -> Network:
-        """Return both as one network whose input has so many bits; tail: with a row behind them, so
-        that none is the last."""
+    def network(self, bits: int = 32) -> Network:
+        """Return both as one network whose input has so many bits."""
         parts = [] if self.before is None else [(self.before.network, 0)]
         parts.append((self.fragment.network, 1))
-        image = parts[0][0].input_shape
-        found = joined(parts, image, bits)
-        if not tail:
-            return found
-        channels, height, width = found.layers[-1].shape_out
-        row = Layer(
-            "act", channels, channels, height, width,
-            inputs=(len(found) - 1,), activation="relu", cell=1,
-        )  # fmt: skip
-        return Network.known((*found.layers, row), image)
+        return joined(parts, parts[0][0].input_shape, bits)
+
+
+def with_tail(network: Network) -> Network:
+    """Return a context's network with a row behind it, so that none of its rows is the last."""
+    last = network.layers[-1]
+    channels, height, width = last.shape_out
+    row = Layer.known(
+        kind="act", in_channels=channels, out_channels=channels, height=height, width=width,
+        inputs=(len(network) - 1,), activation="relu", cell=1, padding=0,
+    )  # fmt: skip
+    return Network.known((*network.layers, row), network.input_shape)
 
 
 class _Spot(Record):
@@ -242,57 +251,107 @@ def fragments(space: BlockSpace) -> list[Fragment]:
 
 
 def rows_of_cell(
-    recipe: Recipe, variant: int, place: int, values: Floats, peaks: int | None, what: str
+    recipe: Recipe, variant: int, place: int, values: Floats, peaks: int | None
 ) -> Floats:
     """Return what each table row of a cell adds up to, shape (rows, numbers).
+
+    They are right where `check_alike` finds nothing.
 
     Parameters
     ----------
     values : array, shape (contexts, numbers)
     peaks : int or None
         The number that is a maximum and no sum.
-    what : str
-        What the numbers are, for the error.
-
-    Raises
-    ------
-    ArgumentError
-        If a block's numbers depend on what the cell before it ends with, and that differs.
     """
     cell, betweens = recipe.cells[variant][place]
-    table = cell.table
     padded = np.vstack([values, np.zeros(values.shape[1])])  # -1: nothing
     found = np.zeros((len(betweens) * cell.each, values.shape[1]))
     for between in betweens:
         own = found[between.start : between.start + cell.each]
-        at = np.zeros(cell.each, np.int64)
-        for k, spot in enumerate(between.spots):
-            if k == 0:
-                alike(recipe, spot, padded, what)
-            choice = table[:, 1 + k]
-            there = choice >= 0
-            which = np.where(there, spot.contexts[at, np.maximum(choice, 0)], -1)
-            more = padded[which]
-            if peaks is not None:
-                most = np.maximum(own[:, peaks], more[:, peaks])
-            own += more
-            if peaks is not None:
-                own[:, peaks] = most
-            at = np.where(there, spot.endings[at, np.maximum(choice, 0)], 0)
+        (_add_shared if cell.shared else _add_up)(cell, between, padded, peaks, own)
     return found
 
 
-def alike(recipe: Recipe, spot: _Spot, values: Floats, what: str) -> None:
-    """Check that a cell's first block has the same numbers behind whatever may stand before it."""
-    first = values[spot.contexts[:1]]
-    wrong = np.argwhere((values[spot.contexts] != first).any(axis=2))
-    if len(wrong):
-        k, choice = map(int, wrong[0])
-        one, other = (recipe.contexts[int(spot.contexts[n, choice])] for n in (0, k))
+def _add_up(cell: Cell, between: _Between, values: Floats, peaks: int | None, own: Floats) -> None:
+    """Write the rows of a cell whose blocks have a choice each: those of more blocks are made of
+    those of fewer, each of which goes on with every option."""
+    places, start = {}, 0
+    for depth, size in zip(cell.depths, cell.sizes, strict=True):
+        places[depth] = slice(start, start + size)
+        start += size
+    here = np.zeros((1, values.shape[1]))
+    at = np.zeros(1, np.int64)
+    for depth, spot in enumerate(between.spots, 1):
+        which = spot.contexts[at]
+        more = values[which]
+        most = None if peaks is None else np.maximum(here[:, None, peaks], more[..., peaks])
+        more += here[:, None]
+        if most is not None:
+            more[..., peaks] = most
+        here = more.reshape(-1, values.shape[1])
+        at = spot.endings[at].ravel()
+        if depth in places:
+            own[places[depth]] = here
+
+
+def _add_shared(
+    cell: Cell, between: _Between, values: Floats, peaks: int | None, own: Floats
+) -> None:
+    """Write the rows of a cell whose blocks have one choice."""
+    table = cell.table
+    at = np.zeros(cell.each, np.int64)
+    for k, spot in enumerate(between.spots):
+        choice = table[:, 1 + k]
+        there = choice >= 0
+        which = np.where(there, spot.contexts[at, np.maximum(choice, 0)], -1)
+        more = values[which]
+        if peaks is not None:
+            most = np.maximum(own[:, peaks], more[:, peaks])
+        own += more
+        if peaks is not None:
+            own[:, peaks] = most
+        at = np.where(there, spot.endings[at, np.maximum(choice, 0)], 0)
+
+
+def check_alike(
+    recipe: Recipe,
+    variant: int,
+    place: int,
+    values: Floats,
+    names: Sequence[str],
+    near: float = 0.0,
+    spot: int = 0,
+) -> None:
+    """Check that a block has the same numbers behind whatever may stand before it.
+
+    Parameters
+    ----------
+    values : array, shape (contexts, numbers)
+    names : sequence of str
+        What the numbers are, for the error.
+    near : float, default 0
+        Relative difference of numbers that count as the same: of means over paths, which are
+        rounded.
+    spot : int, default 0
+        Number of the block in the cell: rows of the cell stand for the first one alone.
+
+    Raises
+    ------
+    ArgumentError
+        If they differ.
+    """
+    padded = np.vstack([values, np.zeros(values.shape[1])])
+    for between in recipe.cells[variant][place][1]:
+        contexts = between.spots[spot].contexts
+        first = padded[contexts[:1]]
+        wrong = np.argwhere(np.abs(padded[contexts] - first) > near * np.abs(first))
+        if not len(wrong):
+            continue
+        k, choice, number = wrong[0].tolist()
+        one, other = (recipe.contexts[int(contexts[n, choice])] for n in (0, k))
         raise ArgumentError(
-            f"{what} of {one.fragment.name} depend on what stands before it: behind "
-            f"{_behind(one)} they are others than behind {_behind(other)}. Options of a stage must "
-            "end alike (all in an addition, or all in a convolution) where the next stage's first "
-            "block begins with a norm; and a network whose first blocks may all be skipped needs a "
-            "stem"
+            f"{names[number]} of {one.fragment.name} depends on what stands before it, and is "
+            f"another behind {_behind(one)} than behind {_behind(other)}; let all that can stand "
+            "there end alike (in a convolution, in an addition, in a concatenation), or put a "
+            "stage of one option between"
         )

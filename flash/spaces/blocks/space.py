@@ -44,11 +44,12 @@ class BlockSpace(TabledSpace):
         What networks read, without the batch: (channels, height, width), (tokens, features), or a
         length alone for token numbers. A list of such is a choice: the variable "input".
     stem : Stage or function, optional
-        What comes before the stages: a function is given as many out channels as the first stage
-        has, where these are fixed.
+        What comes before the stages: a function hands on as many channels as the first stage does;
+        where that is a choice, it has the same choices, by itself.
     head : Stage or function, optional
         What ends the network, with `num_classes` out channels: a function
-        ``(in_channels, num_classes, 1)``. Without it the last stage does.
+        ``(in_channels, num_classes, 1)``. A Stage without widths has as many. Without a head the
+        last stage ends the network.
     num_classes : int, default 1000
     name : str, default "blocks"
         What results and files call it.
@@ -66,7 +67,8 @@ class BlockSpace(TabledSpace):
     Attributes
     ----------
     size : int
-        How many networks there are, exactly.
+        How many networks there are, exactly. Each combination of choices is one: networks whose
+        skips lie at other places are counted apart, though they may have the same blocks.
     variables, lengths, bounds, groups
         As of a `SearchSpace`. Names: "width_body", "depth_body", "block_body_0" (the stage's name,
         or its number, from 0; "stem", "head"), without those of one choice.
@@ -117,6 +119,7 @@ class BlockSpace(TabledSpace):
         called: Any = self.name
         if not (isinstance(called, str) and called.strip() and called.isprintable()):
             raise ArgumentTypeError(f"name must be a text, got {shown(self.name)}")
+        state["bits"] = integer("bits", self.bits, 1, max(BITS))
         if self.bits not in BITS:
             raise ArgumentError(
                 f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
@@ -132,6 +135,8 @@ class BlockSpace(TabledSpace):
             state["stem"] = Stage(self.stem, None if width is None else width, name="stem")
         if self.head is not None and not isinstance(self.head, Stage):
             state["head"] = Stage(self.head, self.num_classes, name="head")
+        elif self.head is not None and self.head.widths is None:
+            state["head"] = self.head.replace(widths=self.num_classes)
         names = self.stage_names
         if len(set(names)) < len(names):
             raise ArgumentError(f"stages must have different names, got {', '.join(names)}")
@@ -155,8 +160,19 @@ class BlockSpace(TabledSpace):
 
     @cached
     def sizes(self) -> tuple[int, ...]:
-        """The inputs as single numbers: heights of images, lengths of sequences."""
-        return tuple(one[1] if len(one) == 3 else one[0] for one in self.inputs)
+        """The inputs as single numbers: heights of images, or their widths or areas where these
+        tell them apart; lengths of sequences. Else their numbers, from 0."""
+        several = self.inputs
+        if len(several[0]) != 3:
+            return tuple(one[0] for one in several)
+        for told in (
+            [h for _, h, _ in several],
+            [w for *_, w in several],
+            [h * w for _, h, w in several],
+        ):
+            if len(set(told)) == len(told):
+                return tuple(told)
+        return tuple(range(len(several)))
 
     @property
     def channels(self) -> int:
@@ -211,13 +227,10 @@ class BlockSpace(TabledSpace):
 
     def choices_of(self, variable: str) -> tuple[Any, ...]:
         """Return what a variable's choices are: widths, depths, or blocks by name."""
-        for one in self.numbering.all:
-            if one.name == variable:
-                return one.values
         from ...base.checks import choice
 
-        choice("variable", variable, self.variables)
-        raise AssertionError
+        name = choice("variable", variable, self.variables)
+        return next(one.values for one in self.numbering.all if one.name == name)
 
     def decode(self, i: int | Sequence[int]) -> BlockNetwork:
         """Return the network of a flat index in [0, size), or of a row of choice indices.

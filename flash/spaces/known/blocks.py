@@ -20,6 +20,10 @@ BLOCKS: dict[str, tuple[str, str]] = {
     "inverted-residual": ("mbconv", "INVERTED_RESIDUAL"),
     "mobile-stem": ("mbconv", "STEM"),
     "mobile-head": ("mbconv", "HEAD"),
+    "convnext": ("convnext", "BLOCK"),
+    "convnext-stem": ("convnext", "STEM"),
+    "convnext-downsample": ("convnext", "DOWNSAMPLE"),
+    "convnext-head": ("convnext", "HEAD"),
 }
 
 

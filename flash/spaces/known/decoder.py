@@ -8,7 +8,7 @@ RMS norms, rotary positions, grouped queries, a gated SiLU as the feed-forward p
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, hint, integer, is_list, real, shown
+from ...base.checks import choice, flag, hint, integer, is_list, public, real, shown
 from ...base.record import Record
 from ...errors import ArgumentError, ArgumentTypeError
 from ..blocks.options import Option, listed
@@ -18,12 +18,26 @@ from ..blocks.stage import Stage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypedDict, Unpack
 
     import torch
 
     Shape = tuple[int, ...]
     Rows = list[dict[str, Any]]
+
+    class Numbers(TypedDict, total=False):
+        """Keys of a config that say what a parent is."""
+
+        hidden_size: int
+        num_hidden_layers: int
+        num_attention_heads: int
+        num_key_value_heads: int
+        intermediate_size: int
+        vocab_size: int
+        head_dim: int
+        tie_word_embeddings: bool
+        attention_bias: bool
+
 
 __all__ = ["PARENTS", "Decoder"]
 
@@ -52,6 +66,7 @@ SKIPS = ("attention", "ffn")
 UNIT = 16  # widths are multiples of it
 
 
+@public
 def Decoder(
     parent: str | Mapping[str, Any] = "llama-3.2-1b",
     *,
@@ -63,7 +78,7 @@ def Decoder(
     sequences: int = 1,
     bits: int = 16,
     cache_bits: int | None = None,
-    **numbers: Any,
+    **numbers: Unpack[Numbers],
 ) -> BlockSpace:
     """Return the space of decoders that keep a parent's layers or replace them by cheaper ones.
 
@@ -101,8 +116,8 @@ def Decoder(
     -------
     BlockSpace
         Stages "embedding", "layers" and "head" (norm and vocabulary). Each layer is one choice:
-        "layer" with `kv_heads` and `width`, "attention" alone, "ffn" alone, or skip. Beside what
-        all such spaces have, `choices` knows ``cache_kib``, the key-value cache.
+        "layer" with `kv_heads` and `ffn_width`, "attention" alone, "ffn" alone, or skip. Beside
+        what all such spaces have, `choices` knows ``cache_kib``, the key-value cache.
 
     Raises
     ------
@@ -124,10 +139,15 @@ def Decoder(
         if width in widths:
             raise ArgumentError(f"ffn: {shown(ffn)} holds the width {width} twice")
         widths.append(width)
-    skips = (skip,) if isinstance(skip, str) else tuple(skip)
+    asked_skips: Any = (skip,) if isinstance(skip, str) else skip
+    if not is_list(asked_skips) or len(asked_skips) > len(SKIPS):
+        raise ArgumentTypeError(f"skip must be of {', '.join(SKIPS)}, got {shown(skip)}")
+    skips = tuple(asked_skips)
     for part in skips:
         choice("skip", part, SKIPS)
     asked: Any = sequence
+    if is_list(asked) and len(asked) > 1 << 10:
+        raise ArgumentError(f"sequence must be at most 1024 lengths, got {len(asked)}")
     lengths = list(asked) if is_list(asked) else [asked]
     lengths = [integer("sequence", one, 1, 1 << 20) for one in lengths]
     if not lengths:
@@ -144,12 +164,12 @@ def Decoder(
         return Option(build, module, choices, shape=True, metrics=metrics)
 
     options: dict[str, Option | None] = {
-        "layer": option({"kv_heads": kept, "width": widths}),
+        "layer": option({"kv_heads": kept, "ffn_width": widths}),
     }
     if "ffn" in skips:
         options["attention"] = option({"kv_heads": kept})
     if "attention" in skips:
-        options["ffn"] = option({"width": widths})
+        options["ffn"] = option({"ffn_width": widths})
     if len(set(skips)) == len(SKIPS):
         options["skip"] = None
     tied, vocabulary = own["tie_word_embeddings"], own["vocab_size"]
@@ -180,6 +200,8 @@ def _origin(parent: Any, numbers: Mapping[str, Any], **given: Any) -> dict[str, 
     if parent != "llama-3.2-1b":
         found["parent"] = parent if isinstance(parent, str) else _config(parent, {})
     for name, (own, usual) in given.items():
+        if hasattr(own, "tolist"):
+            own = own.tolist()
         if own != usual:
             found[name] = list(own) if isinstance(own, (tuple, list)) else own
     return found | dict(numbers)
@@ -294,7 +316,7 @@ class CacheKib(Record):
 
     def __call__(
         self, in_channels: int, out_channels: int, stride: int, *, kv_heads: int = 0,
-        width: int = 0, shape: Shape,
+        ffn_width: int = 0, shape: Shape,
     ) -> float:  # fmt: skip
         """Return it at a place."""
         return 2 * kv_heads * self.head_dim * self.held * self.bits / 8 / 1024
@@ -310,17 +332,17 @@ class DecoderLayer(Record):
 
     def __call__(
         self, in_channels: int, out_channels: int, stride: int, *, kv_heads: int = 0,
-        width: int = 0, shape: Shape,
+        ffn_width: int = 0, shape: Shape,
     ) -> Any:  # fmt: skip
         """Return it at a place."""
         if self.gives == "module":
-            return self._module(out_channels, kv_heads, width, shape)
+            return self._module(out_channels, kv_heads, ffn_width, shape)
         rows = _Rows(shape)
         at = -1
         if kv_heads:
             at = rows.attention(at, self.heads, kv_heads, self.head_dim, self.bias)
-        if width:
-            rows.feed_forward(at, width)
+        if ffn_width:
+            rows.feed_forward(at, ffn_width)
         return rows.rows
 
     def _module(self, hidden: int, kv_heads: int, width: int, shape: Shape) -> torch.nn.Module:

@@ -8,7 +8,7 @@ supernet that its authors published (github.com/mit-han-lab/mcunet): ProxylessNA
 
 from __future__ import annotations
 
-from ...base.checks import public
+from ...base.checks import integer, public
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
 from ..choices import Range, parse
@@ -96,8 +96,8 @@ def MCUNet(
         "depths": parse("depths", depths, 1, MAX_DEPTH),
         "width_multipliers": parse("width_multipliers", width_multipliers, above=0, high=64),
         "resolution": parse("resolution", resolution, 1, MAX_RESOLUTION),
-        "num_classes": num_classes,
-        "bits": bits,
+        "num_classes": integer("num_classes", num_classes, 1, 1 << 24),
+        "bits": integer("bits", bits, 1, 32),
     }
     mb = block_option(kernel=chosen["kernels"], expansion=chosen["expansions"])
     stages = [
@@ -113,7 +113,7 @@ def MCUNet(
         [(3, int(side), int(side)) for side in chosen["resolution"]],
         stem=Stage({"conv": stem_option()}, STEM_WIDTH, stride=2, name="stem"),
         head={"head": head_option(features=0, hidden=0, bias=True)},
-        num_classes=num_classes,
+        num_classes=chosen["num_classes"],
         name=NAME,
         width_multipliers=chosen["width_multipliers"],
         bits=bits,

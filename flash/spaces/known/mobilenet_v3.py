@@ -8,7 +8,7 @@ MobileNetV3-Large (Howard et al., arXiv 1905.02244).
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, public
+from ...base.checks import choice, flag, integer, public
 from ...base.record import Record
 from ..blocks.network import BlockNetwork
 from ..blocks.space import BlockSpace
@@ -156,7 +156,7 @@ def MobileNetV3(
         "depths": parse("depths", depths, 1, MAX_DEPTH),
         "width_multipliers": parse("width_multipliers", width_multipliers, above=0, high=64),
         "resolution": parse("resolution", resolution, 1, MAX_RESOLUTION),
-        "num_classes": num_classes,
+        "num_classes": integer("num_classes", num_classes, 1, 1 << 24),
         "bias": bias,
     }
     first, (features, hidden) = FIRST[variant], HEADS[variant]
@@ -178,7 +178,7 @@ def MobileNetV3(
         [(3, int(side), int(side)) for side in chosen["resolution"]],
         stem=Stage({"conv": stem}, 16, stride=2, name="stem"),
         head={"head": head},
-        num_classes=num_classes,
+        num_classes=chosen["num_classes"],
         name=NAME,
         width_multipliers=chosen["width_multipliers"],
         origin=origin_of(chosen, USUAL),

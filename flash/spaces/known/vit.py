@@ -6,7 +6,7 @@ positions. With one choice of everything it is a ViT or DeiT.
 
 from __future__ import annotations
 
-from ...base.checks import choice, integer, is_list, shown
+from ...base.checks import choice, integer, is_list, public, shown
 from ...errors import ArgumentError
 from ..blocks.options import Option, listed
 from ..blocks.space import BlockSpace
@@ -44,6 +44,7 @@ SIZES: dict[str, dict[str, tuple[float, ...]]] = {
 HEAD_DIM, PATCH = 64, 16
 
 
+@public
 def ViT(
     size: str = "tiny",
     *,
@@ -101,6 +102,10 @@ def ViT(
     ratios = [_ratio(one) for one in listed("mlp_ratio", chosen["mlp_ratio"])]
     head_dim = integer("head_dim", head_dim, 1, 1 << 16)
     patch = integer("patch", patch, 1, 1 << 12)
+    num_classes = integer("num_classes", num_classes, 1, 1 << 24)
+    bits = integer("bits", bits, 1, 32)
+    if is_list(input) and len(input) > 1 << 10:
+        raise ArgumentError(f"input must be (channels, height, width), got {shown(input)}")
     several = isinstance(input, list) and all(is_list(one) for one in input)
     input = [tuple(one) for one in input] if several else tuple(input) if is_list(input) else input
     for one in input if several else [input]:
@@ -141,6 +146,8 @@ def ViT(
 
 
 def _plain(plain: Any, given: Any) -> Any:
+    if hasattr(given, "tolist"):
+        given = given.tolist()
     if isinstance(given, (tuple, list)):
         return [_plain(plain, one) for one in given]
     return given if isinstance(given, (int, float, str)) else plain(given)
@@ -230,7 +237,7 @@ def head_rows(in_channels: int, out_channels: int, stride: int, *, shape: Shape)
 
 
 def patch_module(
-    in_channels: int, out_channels: int, stride: int, *, patch: int, shape: Shape
+    in_channels: int, out_channels: int, stride: int, *, patch: int = PATCH, shape: Shape
 ) -> torch.nn.Module:
     """Return them as a torch module."""
     from ._vit_torch import Patches
@@ -263,6 +270,6 @@ def head_module(
     return Classifier(in_channels, out_channels)
 
 
-PATCHES = Option(patch_rows, patch_module, shape=True)
+PATCHES = Option(patch_rows, patch_module, {"patch": (16,)}, shape=True)
 ENCODER = Option(encoder_rows, encoder_module, shape=True)
 HEAD = Option(head_rows, head_module, shape=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twins.block_spaces import (
+from twins.processes import Run
+from twins.small_block_spaces import (
     MAKERS,
     conv,
     costs_of,
@@ -24,7 +25,6 @@ from twins.block_spaces import (
     space_of,
     stem,
 )
-from twins.processes import Run
 
 import flash
 from flash import BlockNetwork, BlockSpace, Stage

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twins.block_spaces import MAKERS, choices_of, costs_of, networks_of, space_of
+from twins.small_block_spaces import MAKERS, choices_of, costs_of, networks_of, space_of
 
 import flash
 from flash.errors import ArgumentError
@@ -295,7 +295,7 @@ def test_memory(name: str) -> None:
 
 def test_bits_and_integers() -> None:
     """What a space of 8 bits takes, and what a target that runs networks in integers counts."""
-    from twins.block_spaces import of_stages
+    from twins.small_block_spaces import of_stages
 
     space = of_stages(bits=8, name="of-bytes")
     networks = [space.decode(index) for index in range(0, space.size, 7)]

@@ -122,8 +122,8 @@ def test_layers_have_the_choices_that_were_asked_for() -> None:
     space = Decoder(SMALL, kv_heads=[4, 1], ffn=[1.0, 0.5], skip="attention")
     labels = space.choices_of("block_layers_0")
     assert labels == (
-        "layer kv_heads 4 width 160", "layer kv_heads 4 width 80", "layer kv_heads 1 width 160",
-        "layer kv_heads 1 width 80", "ffn width 160", "ffn width 80",
+        "layer kv_heads 4 ffn_width 160", "layer kv_heads 4 ffn_width 80", "layer kv_heads 1 ffn_width 160",
+        "layer kv_heads 1 ffn_width 80", "ffn ffn_width 160", "ffn ffn_width 80",
     )  # fmt: skip
     assert space.size == 6**3
     assert Decoder(SMALL).size == ((2 + 1) * (5 + 1)) ** 3  # heads 2 and 1, five widths, skips
@@ -143,7 +143,7 @@ def test_costs_are_those_of_the_whole_network() -> None:
 def test_a_choice_under_budgets_is_proven_and_is_its_network() -> None:
     space = Decoder("llama-3.2-1b", sequence=256, context=4096)
     rows = [
-        {"layer": layer, "kv_heads": kept, "width": width, "loss": loss(layer, kept, width)}
+        {"layer": layer, "kv_heads": kept, "ffn_width": width, "loss": loss(layer, kept, width)}
         for layer in range(16)
         for kept in (8, 4, 2, 1, 0)
         for width in (8192, 6144, 4096, 2048, 816, 0)
@@ -198,7 +198,7 @@ def test_configs_of_transformers_are_read() -> None:
         == uncut(Decoder(SMALL, bias="all")).params
     )
     without = {name: value for name, value in SMALL.items() if name != "num_key_value_heads"}
-    assert Decoder(without).choices_of("block_layers_0")[0] == "layer kv_heads 4 width 160"
+    assert Decoder(without).choices_of("block_layers_0")[0] == "layer kv_heads 4 ffn_width 160"
 
 
 @pytest.mark.parametrize(
