@@ -86,6 +86,16 @@ def test_evaluate_in_every_form(name: str, tmp_path: Path) -> None:
     assert read["latency_ms"] == expected
 
 
+def told_apart(network: BlockNetwork) -> Any:
+    """Return what tells a network from others: where each block is a cell, its place too."""
+    placed = network.family == "of-blocks"
+    blocks = [
+        (name if placed else name.rpartition("_")[0], one.variant.label, one.out_channels)
+        for name, one in network.named()
+    ]
+    return network.input_shape, tuple(blocks)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_sweeps_of_all_and_of_samples(name: str, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
@@ -95,7 +105,7 @@ def test_sweeps_of_all_and_of_samples(name: str, tmp_path: Path) -> None:
     fits = [k for k, one in enumerate(costs) if one["latency_ms"] <= limit]
     assert found.count == space.size
     assert found.feasible == len(fits)
-    different = {networks_of(name)[k].blocks: costs[k]["nn_degree"] for k in fits}
+    different = {told_apart(networks_of(name)[k]): costs[k]["nn_degree"] for k in fits}
     best = sorted(different.values(), reverse=True)[:7]
     assert [one.nn_degree for one in found.top] == pytest.approx(best)
     assert found.histograms is not None
@@ -267,6 +277,19 @@ stride = 2
 options = {head = {block = "mobile-head"}}
 widths = 10
 """
+
+
+def test_saved_and_loaded(named: BlockSpace, tmp_path: Path) -> None:
+    known = BlockSpace.from_dict({"family": "mobilenet-v3", "depths": [2], "resolution": 64})
+    for name, space in (("named", named), ("known", known), ("here", space_of("of-sizes"))):
+        for end in ("toml", "json"):
+            path = tmp_path / f"{name}.{end}"
+            space.save(path)
+            assert BlockSpace.load(path).to_dict() == space.to_dict()
+            assert BlockSpace.load(path).decode(7).blocks == space.decode(7).blocks
+    flash.DenseNet().save(tmp_path / "d.toml")
+    with pytest.raises(FormatError, match="is of a space of 'densenet', not of blocks"):
+        BlockSpace.load(tmp_path / "d.toml")
 
 
 def test_known_spaces_with_options() -> None:
