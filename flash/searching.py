@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from .results.event import Event
     from .results.result import SearchResult
     from .solving.options import Device
-    from .spaces.blocks.space import BlockSpace
-    from .spaces.network_space import NetworkSpace
     from .spaces.space import SearchSpace
+    from .spaces.tabled import SpaceOf, TabledSpace
 
     N = TypeVar("N", bound=Net)
     Named: TypeAlias = Target | Together | str | os.PathLike[str]
@@ -89,7 +88,7 @@ if TYPE_CHECKING:
     ) -> SearchResult: ...
     @overload
     def search(
-        space: NetworkSpace[N],
+        space: SpaceOf[N],
         target: Named,
         *,
         max_latency_ms: float | None = None,
@@ -124,42 +123,7 @@ if TYPE_CHECKING:
     ) -> SearchResult[N]: ...
     @overload
     def search(
-        space: BlockSpace,
-        target: Named,
-        *,
-        max_latency_ms: float | None = None,
-        max_energy_mj: float | None = None,
-        max_area_mm2: float | None = None,
-        max_params: float | None = None,
-        max_macs: float | None = None,
-        max_memory_kib: float | None = None,
-        max_weights_kib: float | None = None,
-        min_accuracy: float | None = None,
-        confidence: float | None = None,
-        where: str | Sequence[str] | None = None,
-        k: int = 1,
-        min_distance: int = 1,
-        minimize: str | Sequence[str] | None = None,
-        min_nn_degree: float | None = None,
-        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-        objective: Wanted = "accuracy",
-        compile_objective: bool | None = None,
-        method: str | Runs = "shgo",
-        codesign: bool = False,
-        certify: bool = True,
-        evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-        journal: str | os.PathLike[str] | None = None,
-        seed: int = 0,
-        time_limit_s: float | None = None,
-        max_evals: int | None = None,
-        callback: Callable[[Event], object] | None = None,
-        progress: bool = False,
-        threads: int | None = None,
-    ) -> SearchResult[Any]: ...
-    @overload
-    def search(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Several[Named],
         *,
         max_latency_ms: float | Sequence[float | None] | None = None,
@@ -196,7 +160,7 @@ if TYPE_CHECKING:
 
 @public
 def search(
-    space: SearchSpace | BlockSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    space: TabledSpace | SpaceOf[Any] | str | os.PathLike[str],
     target: Named | Several[Named],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,
@@ -351,7 +315,7 @@ def search(
     stored = (max_memory_kib, max_weights_kib)
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
-    if type(space) is str and space not in FAMILIES:
+    if (type(space) is str and space not in FAMILIES) or hasattr(space, "__fspath__"):
         from .spaces.named import block_space
 
         space = block_space(space)

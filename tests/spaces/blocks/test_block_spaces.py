@@ -226,6 +226,7 @@ def test_networks_tell_what_they_are() -> None:
     assert repr(net) == "BlockNetwork(<i>: x (16): <b> kernel 3, <b> kernel 3)"
     assert net.to_dict() == {
         "family": "<i>",
+        "space": own.to_dict(),
         "choices": {"width_x": 1, "depth_x": 1, "block_x_0": 1, "block_x_1": 1},
         "blocks": [{"stage": "x", "block": "<b> kernel 3", "channels": 16}] * 2,
     }
