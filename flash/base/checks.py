@@ -693,10 +693,13 @@ def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     write_bytes_atomic(path, text.encode("utf-8"))
 
 
-def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes_atomic(
+    path: str | os.PathLike[str], data: bytes | memoryview, *, durable: bool = False
+) -> None:
     """Write a file so that it is either complete or not there; nothing else is left.
 
-    What is no file, such as ``/dev/stdout``, is written to as it is.
+    What is no file, such as ``/dev/stdout``, is written to as it is. durable: it is on the disk
+    before it takes the other's place.
     """
     path = path_of("path", path)
     if _is_special(path):
@@ -707,6 +710,9 @@ def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         with open(part, "xb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         if os.path.exists(part):

@@ -7,8 +7,8 @@ takes beyond that. There are no coefficients: the field `table` of such a target
 
 from __future__ import annotations
 
-from ..base.checks import table
 from ..base.names import COSTS, Metric
+from .cpu import GROUPED, LINKS, SCALE, array, check_links, links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,28 +18,24 @@ if TYPE_CHECKING:
     from .._core.model.compile import Model
     from ._layer_table import LayerTable
 
+__all__ = [
+    "COLUMNS",
+    "FEATURES",
+    "GROUPED",
+    "LINKS",
+    "QUANTUM",
+    "SCALE",
+    "array",
+    "check_links",
+    "check_table",
+    "links",
+    "model",
+]
+
 FEATURES: tuple[str, ...] = ()
 COLUMNS = COSTS
-SCALE = None  # no classes
-GROUPED = True
 # score, latency, energy, area, params, macs: totals end at 2^21 milliseconds, half an hour
 QUANTUM = (2.0**-36, 2.0**-32, 2.0**-32, 2.0**-32, 1.0, 1.0)
-LINKS: tuple[str, ...] = ()
-
-
-def check_links(where: str, data: Any) -> dict[str, Any]:
-    """Return the links of a target file, checked: there are none."""
-    return dict(table(where, data, LINKS))
-
-
-def links(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the core's links: none, costs are plain sums."""
-    return {}
-
-
-def array(parameters: dict[str, Any], where: str) -> tuple[int, int]:
-    """Return the rows and columns of an array: none are read here."""
-    return 1, 1
 
 
 def check_table(where: str, data: Any) -> LayerTable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import path_of, public, shown
+from ..base.checks import path_of, public, shown, write_bytes_atomic
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -63,17 +63,7 @@ def write_weights(path: str, state: Mapping[str, Any], facts: Mapping[str, Any])
         for name, array in {**arrays, ABOUT: np.array(text)}.items():
             with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, array, allow_pickle=False)
-    written = f"{path}.{os.getpid()}.part"
-    try:
-        with open(written, "wb") as out:
-            out.write(buffer.getbuffer())
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(written, path)
-    except BaseException:
-        if os.path.exists(written):
-            os.unlink(written)
-        raise
+    write_bytes_atomic(path, buffer.getbuffer(), durable=True)
 
 
 def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -32,6 +32,7 @@ __all__ = [
     "parse",
     "per_cell",
     "plain",
+    "range_of",
     "values",
 ]
 
@@ -214,11 +215,7 @@ def parse(
     """
     value = _as_list(value)
     if not isinstance(value, Range) and hasattr(value, "keys"):
-        known_keys(name, value, Range.field_names)
-        try:
-            value = Range(**value)
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise type(error)(f"{name}: {error}") from None
+        value = range_of(name, value)
     checked: list[float] = []
     for one in _ends(name, value, above is None, unit):
         if above is None:
@@ -235,6 +232,15 @@ def parse(
         twice = next(one for one in checked if checked.count(one) > 1)
         raise ArgumentError(f"{name} must hold each choice once, got {shown(twice)} twice")
     return tuple(checked)
+
+
+def range_of(name: str, table: Any) -> Range:
+    """Return the range of a table, as files hold it."""
+    known_keys(name, table, Range.field_names)
+    try:
+        return Range(**table)
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _ends(name: str, value: Any, whole: bool, unit: bool) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 
-from ..base.checks import choice, integer, number
+from ..base.checks import choice, integer, number, write_bytes_atomic
 from ..base.record import Record
 from ..errors import FormatError
 
@@ -314,17 +314,7 @@ def save_state(path: str, state: dict[str, Any]) -> None:
 
     buffer = io.BytesIO()  # of a file that is full torch would make an error of its own
     torch.save(state, buffer)
-    part = f"{path}.{os.getpid()}.part"
-    try:
-        with open(part, "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+    write_bytes_atomic(path, buffer.getbuffer(), durable=True)
 
 
 def load_state(path: str, device: Any) -> dict[str, Any]:

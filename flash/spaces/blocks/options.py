@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...base.checks import flag, public, shown
 from ...base.record import Record, cached
 from ...errors import ArgumentError, ArgumentTypeError
-from ..choices import Range, values
+from ..choices import Range, range_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,13 +135,14 @@ class Variant(Record):
 
 def listed(name: str, given: Any) -> tuple[Any, ...]:
     """Return choices as a tuple."""
-    if isinstance(given, Range):
-        return values(given)
+    if hasattr(given, "keys"):
+        given = range_of(name, given)
     if hasattr(given, "tolist"):
         given = given.tolist()
-    if isinstance(given, (list, tuple, range)) and len(given) > MAX_VARIANTS:
+    several = isinstance(given, (list, tuple, range, Range))
+    if several and len(given) > MAX_VARIANTS:
         raise ArgumentError(f"{name} must be at most {MAX_VARIANTS} choices, got {len(given)}")
-    some = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
+    some = tuple(given) if several else (given,)
     if not some:
         raise ArgumentError(f"{name} must have at least one choice, got none")
     for one in some:

@@ -145,7 +145,8 @@ class BlockSpace(TabledSpace):
             raise ArgumentError(
                 f"bits must be one of {', '.join(map(str, BITS))}, got {self.bits!r}"
             )
-        state["inputs"] = _inputs(self.input)
+        shapes = state["inputs"] = _inputs(self.input)
+        state["input"] = shapes[0] if len(shapes) == 1 else list(shapes)  # equal however spelt
         factors = parse("width_multipliers", self.width_multipliers, above=0, high=MAX_MULTIPLIER)
         state["width_multipliers"] = factors
         if len({(len(one), one[0] if len(one) == 3 else one[-1]) for one in state["inputs"]}) > 1:

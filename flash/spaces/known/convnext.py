@@ -11,7 +11,8 @@ from ...errors import ArgumentError
 from ..blocks.options import Option
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
-from ..choices import Range, parse, plain
+from ..choices import Range, parse
+from .origins import images, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,17 @@ RATIOS = (2, 3, 4)
 PATCH = 4
 MAX_KERNEL = 31
 MAX_RATIO = 16
+USUAL: dict[str, Any] = {
+    "preset": None,
+    "widths": None,
+    "depths": None,
+    "kernels": KERNELS,
+    "ratios": RATIOS,
+    "shared": False,
+    "input": (3, 224, 224),
+    "num_classes": 1000,
+    "bits": 32,
+}
 
 
 # Rows of blocks, as `Network.from_torch` reads the modules of `_convnext_torch`.
@@ -246,25 +258,22 @@ def ConvNeXt(
         "kernel": _values("kernels", kernels, MAX_KERNEL, odd=True),
         "ratio": _values("ratios", ratios, MAX_RATIO),
     }
-    _check_input(input, len(wide))
+    shapes = images(input, PATCH << (len(wide) - 1))  # something is left behind all stages
     block = Option(block_rows, block_module, choices, shape=True)
     stages = []
     for number, (width, depth) in enumerate(zip(wide, many, strict=True), 1):
         if number > 1:
             stages.append(Stage({"patches": DOWNSAMPLE}, width, stride=2, name=f"down{number}"))
         stages.append(Stage({"block": block}, None, depth, shared=shared, name=f"stage{number}"))
-    unwrapped: Any = ConvNeXt
-    usually = unwrapped.__wrapped__.__kwdefaults__
-    told = {key: _plain(one) for key, one in given.items()}
     return BlockSpace(
         stages,
-        input,
+        shapes,
         Stage({"patches": STEM}, wide[0], name="stem"),
         Stage({"classifier": HEAD}, num_classes, name="head"),
         num_classes,
         name="convnext",
         bits=bits,
-        origin={key: one for key, one in told.items() if one != _plain(usually.get(key))},
+        origin=origin_of(given, USUAL),
     )
 
 
@@ -284,27 +293,3 @@ def _values(name: str, given: Any, most: int, odd: bool = False) -> tuple[int, .
     from ..choices import values
 
     return values(parse(name, given, 1, most, odd=odd))
-
-
-def _check_input(given: Any, stages: int) -> None:
-    """Check that something is left of the image behind all stages."""
-    least = PATCH << (stages - 1)
-    several = isinstance(given, list) and given and all(is_list(one) for one in given)
-    for one in given if several else [given]:
-        if not is_list(one) or len(one) != 3:
-            raise ArgumentError(
-                f"input must be (channels, height, width), or a list of such, got {shown(given)}"
-            )
-        for side in list(one)[1:]:
-            integer("sides of input", side, least)
-
-
-def _plain(given: Any) -> Any:
-    """Return an argument as a file holds it."""
-    if isinstance(given, Range):
-        return plain(given)
-    if hasattr(given, "tolist"):
-        return given.tolist()
-    if isinstance(given, (list, tuple, range)):
-        return [_plain(one) for one in given]
-    return given

@@ -14,6 +14,7 @@ from ...errors import ArgumentError, ArgumentTypeError
 from ..blocks.options import Option, listed
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
+from .origins import origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ KINDS = ("llama", "mistral", "qwen2")  # whose configs say what is here
 FRACTIONS = (1.0, 0.75, 0.5, 0.25, 0.1)
 SKIPS = ("attention", "ffn")
 UNIT = 16  # widths are multiples of it
+USUAL: dict[str, Any] = {
+    "parent": "llama-3.2-1b", "kv_heads": None, "ffn": FRACTIONS, "skip": SKIPS, "sequence": 512,
+    "context": None, "sequences": 1, "bits": 16, "cache_bits": None,
+}  # fmt: skip
 
 
 @public
@@ -174,6 +179,11 @@ def Decoder(
         options["skip"] = None
     tied, vocabulary = own["tie_word_embeddings"], own["vocab_size"]
     words, ending = Words(vocabulary), Vocabulary(tied)
+    told = {
+        "parent": parent if isinstance(parent, str) else _config(parent, {}),
+        "kv_heads": kv_heads, "ffn": ffn, "skip": skip, "sequence": sequence, "context": context,
+        "sequences": sequences, "bits": bits, "cache_bits": cache_bits, **numbers,
+    }  # fmt: skip
     return BlockSpace(
         [Stage(options, repeats=own["num_hidden_layers"], cell="block", name="layers")],
         input=lengths if len(lengths) > 1 else lengths[0],
@@ -186,25 +196,8 @@ def Decoder(
             vocabulary, name="head",
         ),
         num_classes=vocabulary, name="decoder", bits=bits,
-        origin=_origin(
-            parent, numbers, kv_heads=(kv_heads, None), ffn=(ffn, FRACTIONS), skip=(skip, SKIPS),
-            sequence=(sequence, 512), context=(context, None), sequences=(sequences, 1),
-            bits=(bits, 16), cache_bits=(cache_bits, None),
-        ),
+        origin=origin_of(told, USUAL),
     )  # fmt: skip
-
-
-def _origin(parent: Any, numbers: Mapping[str, Any], **given: Any) -> dict[str, Any]:
-    """Return the options that were given, as files hold them."""
-    found: dict[str, Any] = {}
-    if parent != "llama-3.2-1b":
-        found["parent"] = parent if isinstance(parent, str) else _config(parent, {})
-    for name, (own, usual) in given.items():
-        if hasattr(own, "tolist"):
-            own = own.tolist()
-        if own != usual:
-            found[name] = list(own) if isinstance(own, (tuple, list)) else own
-    return found | dict(numbers)
 
 
 def _halves(count: int) -> list[int]:

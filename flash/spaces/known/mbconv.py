@@ -8,14 +8,18 @@ those that `Network.from_torch` reads of the modules in `_mbconv_torch`.
 
 from __future__ import annotations
 
+from ...base.checks import integer
 from ...networks.families import make_divisible
 from ..blocks.options import Option
+from ..choices import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     import torch
+
+    from ..choices import Given
 
     Rows = list[dict[str, Any]]
     Shape = tuple[int, ...]
@@ -27,12 +31,39 @@ __all__ = [
     "block_option",
     "head_option",
     "inverted_residual",
+    "mobile_choices",
     "mobile_head",
     "mobile_stem",
     "stem_option",
 ]
 
 SQUEEZE = 4  # what squeeze and excitation divides channels by
+MAX_RESOLUTION = 8192
+MAX_EXPANSION = 64
+MAX_KERNEL = 31
+MAX_DEPTH = 32
+MAX_MULTIPLIER = 64
+
+
+def mobile_choices(
+    *,
+    kernels: Given,
+    expansions: Given,
+    depths: Given,
+    width_multipliers: Given,
+    resolution: Given,
+    num_classes: int,
+) -> dict[str, Any]:
+    """Return what the spaces of these blocks have to choose, checked."""
+    factors = parse("width_multipliers", width_multipliers, above=0, high=MAX_MULTIPLIER)
+    return {
+        "kernels": parse("kernels", kernels, 1, MAX_KERNEL, odd=True),
+        "expansions": parse("expansions", expansions, above=0, high=MAX_EXPANSION),
+        "depths": parse("depths", depths, 1, MAX_DEPTH),
+        "width_multipliers": factors,
+        "resolution": parse("resolution", resolution, 1, MAX_RESOLUTION),
+        "num_classes": integer("num_classes", num_classes, 1, 1 << 24),
+    }
 
 
 def middle(in_channels: int, expansion: float) -> int:

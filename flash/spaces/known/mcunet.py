@@ -11,8 +11,8 @@ from __future__ import annotations
 from ...base.checks import integer, public
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
-from ..choices import Range, parse
-from .mbconv import block_option, head_option, stem_option
+from ..choices import Range
+from .mbconv import block_option, head_option, mobile_choices, stem_option
 from .origins import origin_of
 
 TYPE_CHECKING = False
@@ -27,10 +27,6 @@ NAME = "mcunet"
 STEM_WIDTH, FIRST_WIDTH = 32, 16
 STAGES = ((24, 2), (40, 2), (80, 2), (96, 1), (192, 2))  # width and stride
 LAST_WIDTH = 320
-MAX_RESOLUTION = 8192
-MAX_EXPANSION = 64
-MAX_KERNEL = 31
-MAX_DEPTH = 32
 MULTIPLIERS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RESOLUTIONS = Range(48, 224, 16)
 USUAL = {
@@ -91,12 +87,14 @@ def MCUNet(
     195827899432952372659
     """
     chosen: dict[str, Any] = {
-        "kernels": parse("kernels", kernels, 1, MAX_KERNEL, odd=True),
-        "expansions": parse("expansions", expansions, above=0, high=MAX_EXPANSION),
-        "depths": parse("depths", depths, 1, MAX_DEPTH),
-        "width_multipliers": parse("width_multipliers", width_multipliers, above=0, high=64),
-        "resolution": parse("resolution", resolution, 1, MAX_RESOLUTION),
-        "num_classes": integer("num_classes", num_classes, 1, 1 << 24),
+        **mobile_choices(
+            kernels=kernels,
+            expansions=expansions,
+            depths=depths,
+            width_multipliers=width_multipliers,
+            resolution=resolution,
+            num_classes=num_classes,
+        ),
         "bits": integer("bits", bits, 1, 32),
     }
     mb = block_option(kernel=chosen["kernels"], expansion=chosen["expansions"])

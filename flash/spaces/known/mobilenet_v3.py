@@ -8,13 +8,12 @@ MobileNetV3-Large (Howard et al., arXiv 1905.02244).
 
 from __future__ import annotations
 
-from ...base.checks import choice, flag, integer, public
+from ...base.checks import choice, flag, public
 from ...base.record import Record
 from ..blocks.network import BlockNetwork
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
-from ..choices import parse
-from .mbconv import block_option, head_option, stem_option
+from .mbconv import block_option, head_option, mobile_choices, stem_option
 from .origins import origin_of
 
 TYPE_CHECKING = False
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["MobileNetV3", "published"]
 
 NAME = "mobilenet-v3"
-MAX_RESOLUTION = 8192
-MAX_EXPANSION = 64
-MAX_KERNEL = 31
-MAX_DEPTH = 32
 USUAL = {
     "variant": "large",
     "kernels": (3, 5, 7),
@@ -151,12 +146,14 @@ def MobileNetV3(
     flag("bias", bias)
     chosen: dict[str, Any] = {
         "variant": variant,
-        "kernels": parse("kernels", kernels, 1, MAX_KERNEL, odd=True),
-        "expansions": parse("expansions", expansions, above=0, high=MAX_EXPANSION),
-        "depths": parse("depths", depths, 1, MAX_DEPTH),
-        "width_multipliers": parse("width_multipliers", width_multipliers, above=0, high=64),
-        "resolution": parse("resolution", resolution, 1, MAX_RESOLUTION),
-        "num_classes": integer("num_classes", num_classes, 1, 1 << 24),
+        **mobile_choices(
+            kernels=kernels,
+            expansions=expansions,
+            depths=depths,
+            width_multipliers=width_multipliers,
+            resolution=resolution,
+            num_classes=num_classes,
+        ),
         "bias": bias,
     }
     first, (features, hidden) = FIRST[variant], HEADS[variant]

@@ -6,11 +6,11 @@ positions. With one choice of everything it is a ViT or DeiT.
 
 from __future__ import annotations
 
-from ...base.checks import choice, integer, is_list, public, shown
-from ...errors import ArgumentError
+from ...base.checks import choice, integer, public, real
 from ..blocks.options import Option, listed
 from ..blocks.space import BlockSpace
 from ..blocks.stage import Stage
+from .origins import images, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ SIZES: dict[str, dict[str, tuple[float, ...]]] = {
     },
 }  # fmt: skip
 HEAD_DIM, PATCH = 64, 16
+USUAL: dict[str, Any] = {
+    "size": "tiny", "embed": None, "heads": None, "mlp_ratio": None, "depth": None,
+    "head_dim": HEAD_DIM, "patch": PATCH, "input": (3, 224, 224), "num_classes": 1000, "bits": 32,
+}  # fmt: skip
 
 
 @public
@@ -94,39 +98,22 @@ def ViT(
     """
     choice("size", size, SIZES)
     usual = SIZES[size]
-    given = {
-        "embed": embed, "heads": heads, "mlp_ratio": mlp_ratio, "depth": depth,
-    }  # fmt: skip
+    given = {"embed": embed, "heads": heads, "mlp_ratio": mlp_ratio, "depth": depth}
     chosen: dict[str, Any] = {k: usual[k] if one is None else one for k, one in given.items()}
     counts = [integer("heads", one, 1, 1 << 16) for one in listed("heads", chosen["heads"])]
-    ratios = [_ratio(one) for one in listed("mlp_ratio", chosen["mlp_ratio"])]
+    ratios = [real("mlp_ratio", one, 0.01, 1e4) for one in listed("mlp_ratio", chosen["mlp_ratio"])]
     head_dim = integer("head_dim", head_dim, 1, 1 << 16)
     patch = integer("patch", patch, 1, 1 << 12)
     num_classes = integer("num_classes", num_classes, 1, 1 << 24)
     bits = integer("bits", bits, 1, 32)
-    if is_list(input) and len(input) > 1 << 10:
-        raise ArgumentError(f"input must be (channels, height, width), got {shown(input)}")
-    several = isinstance(input, list) and all(is_list(one) for one in input)
-    input = [tuple(one) for one in input] if several else tuple(input) if is_list(input) else input
-    for one in input if several else [input]:
-        if not is_list(one) or len(one) != 3:
-            raise ArgumentError(f"input must be (channels, height, width), got {shown(one)}")
-        for side in one[1:]:
-            if integer("input", side, 1, 1 << 16) % patch:
-                raise ArgumentError(f"input must be a multiple of patch, {patch}, got {shown(one)}")
+    shapes = images(input, divisor=patch)
     layer: dict[str, Any] = {"heads": counts, "mlp_ratio": ratios}
     if head_dim != HEAD_DIM:
         layer["head_dim"] = head_dim
-    origin: dict[str, Any] = {"size": size} if size != "tiny" else {}
-    origin |= {name: one for name, one in given.items() if one is not None}
-    for name, own, usually in (
-        ("head_dim", head_dim, HEAD_DIM), ("patch", patch, PATCH), ("input", input, (3, 224, 224)),
-        ("num_classes", num_classes, 1000), ("bits", bits, 32),
-    ):  # fmt: skip
-        if own != usually:
-            origin[name] = own
-    from ..choices import plain
-
+    told = {
+        "size": size, **given, "head_dim": head_dim, "patch": patch, "input": input,
+        "num_classes": num_classes, "bits": bits,
+    }  # fmt: skip
     return BlockSpace(
         [
             Stage(
@@ -134,29 +121,15 @@ def ViT(
                 repeats=chosen["depth"], cell="block", name="encoder",
             )
         ],
-        input=input,
+        input=shapes,
         stem=Stage(
             {"patches": Option(PATCHES.build, PATCHES.module, {"patch": patch}, shape=True)},
             chosen["embed"], name="embedding",
         ),
         head=Stage({"classifier": HEAD}, num_classes, name="head"),
         num_classes=num_classes, name="vit", bits=bits,
-        origin={name: _plain(plain, one) for name, one in origin.items()},
+        origin=origin_of(told, USUAL),
     )  # fmt: skip
-
-
-def _plain(plain: Any, given: Any) -> Any:
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    if isinstance(given, (tuple, list)):
-        return [_plain(plain, one) for one in given]
-    return given if isinstance(given, (int, float, str)) else plain(given)
-
-
-def _ratio(given: Any) -> float:
-    from ...base.checks import real
-
-    return real("mlp_ratio", given, 0.01, 1e4)
 
 
 def patch_rows(
