@@ -19,7 +19,7 @@ import flash
 from flash._core.tables.tables import COLUMNS
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.predictors.score import TopologyScore
-from flash.problem.blocks import compile_blocks
+from flash.problem.blocks import KEPT_SPACES, compile_blocks
 
 TARGET = flash.Target.load("cpu-x86")
 Rows = list[dict[str, Any]]
@@ -305,9 +305,9 @@ def test_functions_are_not_kept_longer_than_their_space() -> None:
         compile_blocks(space(flash.Stage(own, 8)), TARGET)
         return weakref.ref(own)
 
-    known = [make() for _ in range(3)]
+    known = [make() for _ in range(KEPT_SPACES + 3)]
     gc.collect()
-    assert [one() for one in known] == [None] * 3
+    assert [one() for one in known[:3]] == [None] * 3  # the last few are there for equal spaces
 
 
 # What costs depend on
