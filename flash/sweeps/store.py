@@ -75,7 +75,7 @@ def write_part(
 
     path = os.path.join(folder, part_name(unit))
     part = os.path.join(folder, f".{part_name(unit)}.{os.urandom(6).hex()}.tmp")
-    whole = dict.fromkeys(("index", *COUNTS), pyarrow.int64())
+    whole: dict[str, Any] = dict.fromkeys(("index", *COUNTS), pyarrow.int64())
     large = job.space.size >= LARGEST
     if large:  # its indices are written as decimal text
         whole["index"] = pyarrow.string()
