@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor
     from .problem.tiling import Tiled
     from .spaces.space import SearchSpace
+    from .spaces.tabled import TabledSpace
 
 __all__ = ["Table", "evaluate"]
 
@@ -83,7 +84,7 @@ if TYPE_CHECKING:
 
     @overload
     def evaluate(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         choices: ArrayLike,
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
     ) -> Table: ...
     @overload
     def evaluate(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         choices: ArrayLike | Iterator[ArrayLike],
         predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
 
 @public
 def evaluate(
-    space: SearchSpace | str | os.PathLike[str],
+    space: TabledSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     choices: ArrayLike | Iterator[ArrayLike],
     predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from .predictors.predictor import AccuracyPredictor
     from .results.event import Event
     from .results.result import SearchResult
-    from .spaces.blocks.space import BlockSpace
-    from .spaces.network_space import NetworkSpace
+    from .solving.options import Device
     from .spaces.space import SearchSpace
+    from .spaces.tabled import SpaceOf, TabledSpace
 
     N = TypeVar("N", bound=Net)
     Named: TypeAlias = Target | Together | str | os.PathLike[str]
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
+FIRST = 20_000  # evaluations by the families' solver of networks of many cells
 SUMS = frozenset(("sum", "memory_kib", "weights_kib"))  # keys of objectives beside the core's
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
     ) -> SearchResult: ...
     @overload
     def search(
-        space: NetworkSpace[N],
+        space: SpaceOf[N],
         target: Named,
         *,
         max_latency_ms: float | None = None,
@@ -122,42 +123,7 @@ if TYPE_CHECKING:
     ) -> SearchResult[N]: ...
     @overload
     def search(
-        space: BlockSpace,
-        target: Named,
-        *,
-        max_latency_ms: float | None = None,
-        max_energy_mj: float | None = None,
-        max_area_mm2: float | None = None,
-        max_params: float | None = None,
-        max_macs: float | None = None,
-        max_memory_kib: float | None = None,
-        max_weights_kib: float | None = None,
-        min_accuracy: float | None = None,
-        confidence: float | None = None,
-        where: str | Sequence[str] | None = None,
-        k: int = 1,
-        min_distance: int = 1,
-        minimize: str | Sequence[str] | None = None,
-        min_nn_degree: float | None = None,
-        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
-        objective: Wanted = "accuracy",
-        compile_objective: bool | None = None,
-        method: str | Runs = "shgo",
-        codesign: bool = False,
-        certify: bool = True,
-        evaluator: Evaluator | str | os.PathLike[str] | Judge[Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-        journal: str | os.PathLike[str] | None = None,
-        seed: int = 0,
-        time_limit_s: float | None = None,
-        max_evals: int | None = None,
-        callback: Callable[[Event], object] | None = None,
-        progress: bool = False,
-        threads: int | None = None,
-    ) -> SearchResult[Any]: ...
-    @overload
-    def search(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Several[Named],
         *,
         max_latency_ms: float | Sequence[float | None] | None = None,
@@ -194,7 +160,7 @@ if TYPE_CHECKING:
 
 @public
 def search(
-    space: SearchSpace | BlockSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    space: TabledSpace | SpaceOf[Any] | str | os.PathLike[str],
     target: Named | Several[Named],
     *,
     max_latency_ms: float | Sequence[float | None] | None = None,
@@ -349,7 +315,7 @@ def search(
     stored = (max_memory_kib, max_weights_kib)
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
-    if type(space) is str and space not in FAMILIES:
+    if (type(space) is str and space not in FAMILIES) or hasattr(space, "__fspath__"):
         from .spaces.named import block_space
 
         space = block_space(space)
@@ -359,7 +325,6 @@ def search(
         or (type(k) is not int or k != 1 or type(min_distance) is not int or min_distance != 1)
         or (_sums(objective) or hasattr(wanted, "targets"))
         or (many and any(hasattr(one, "targets") for one in wanted))
-        or _is_deep(space, objective, certify, codesign, method)
     ):
         given["where"], given["k"], given["min_distance"] = where, k, min_distance
         given["minimize"], given["min_nn_degree"] = minimize, min_nn_degree
@@ -402,16 +367,32 @@ def search(
         from .codesign.run import search_codesign
 
         return search_codesign(checked, space, predictor, device, started)
+    numbering = space.numbering
+    if numbering is not None and numbering.is_deep and certify and not callable(objective):
+        given["predictor"] = predictor
+        nothing = (None,) * len(stored)
+        limits = ((*costs, *nothing), min_accuracy)
+        return _search_deep(space, device, given, limits, started)
     return checked.search(space, predictor, device, started)
 
 
-def _is_deep(space: Any, objective: Any, certify: Any, codesign: Any, method: Any) -> bool:
-    """Whether networks have so many cells that the solver of choices suits them better than the
-    families' own."""
-    numbering = getattr(space, "numbering", None)
-    if numbering is None or not numbering.is_deep:
-        return False
-    return certify is True and codesign is False and not callable(objective) and method in METHODS
+def _search_deep(
+    space: SearchSpace, device: Device, given: dict[str, Any], limits: Any, started: float
+) -> SearchResult:
+    """Search networks of many cells: by the families' solver as far as a few evaluations reach, and
+    where these prove nothing by that of choices, which many small tables suit better.
+
+    limits: costs and the least accuracy, as they were given.
+    """
+    most = given["max_evals"]
+    few = check_options({**given, "max_evals": FIRST if most is None else min(most, FIRST)})
+    found = few.search(space, given["predictor"], device, started)
+    if found.stopped != "max_evals" or (most is not None and most <= FIRST):
+        return found
+    from .solving.within import UNASKED, Within
+
+    within = Within(space, {**UNASKED, **given})
+    return within.search(within.check(device.target, *limits), started)
 
 
 def _sums(objective: Any) -> bool:

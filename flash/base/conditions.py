@@ -1,9 +1,9 @@
 """`where`: conditions on columns, as text: ``latency_ms < 2 and (area_mm2 < 50 or macs < 1e9)``.
 
-The text is parsed, never executed: only comparisons of columns and numbers, ``in`` of a list of
-numbers, ``and``, ``or``, ``not`` and the signs ``+ - * /`` between them are understood. A
-comparison with what a row does not have (NaN: the depth of a cell that is not there) is not met,
-nor is its opposite: ``not`` turns the signs of the comparisons within.
+The text is parsed, never executed: only comparisons of columns with numbers, or with texts,
+``in`` of a list of them, ``and``, ``or``, ``not`` and the signs ``+ - * /`` between numbers are
+understood. A comparison with what a row does not have (NaN, of texts "": the depth of a cell that
+is not there) is not met, nor is its opposite: ``not`` turns the signs of the comparisons within.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Predicate(Record):
     columns : tuple of str
         The columns that it reads.
     tree : tuple
-        Nested tuples: (operator, operand, ...), ("column", name) or ("number", value); no "not".
+        Nested tuples: (operator, operand, ...), ("column", name), ("number", value) or ("text",
+        value); no "not".
     """
 
     text: str
@@ -53,7 +54,13 @@ class Predicate(Record):
     tree: tuple[Any, ...]
 
     def mask(self, table: Mapping[str, Any]) -> Any:
-        """Return which rows of a table of numpy arrays meet the condition."""
+        """Return which rows of a table of numpy arrays meet the condition.
+
+        Raises
+        ------
+        ArgumentError
+            If a text is compared with a number, or by more or less.
+        """
         import numpy as np
 
         with np.errstate(all="ignore"):
@@ -113,8 +120,11 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
     if isinstance(node, ast.Compare):
         if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops):
             return _member(node, read, text)
-        operands = [_number(read(one), text) for one in (node.left, *node.comparators)]
-        return ("compare", _signs(node, text), *operands)
+        operands = [_side(read(one), text) for one in (node.left, *node.comparators)]
+        signs = _signs(node, text)
+        if any(one[0] == "text" for one in operands) and not {*signs} <= {"==", "!="}:
+            raise ArgumentError(f"where {shown(text)}: texts are compared by == and !=")
+        return ("compare", signs, *operands)
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
         return (
             _SIGNS[type(node.op)],
@@ -125,9 +135,11 @@ def _read(node: ast.expr, columns: tuple[str, ...], used: list[str], text: str) 
         return _column(node.id, columns, used, text)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return _literal(node.value, text)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return ("text", node.value)
     raise ArgumentError(
         f"where {shown(text)}: {shown(ast.unparse(node))} is not understood; accepted are columns, "
-        "numbers, comparisons, and, or, not, + - * / and parentheses"
+        "numbers, texts, comparisons, and, or, not, + - * / and parentheses"
     )
 
 
@@ -139,8 +151,8 @@ def _member(node: ast.Compare, read: Callable[[ast.expr], Any], text: str) -> tu
             f"where {shown(text)}: accepted comparisons are {' '.join(_COMPARE.values())}, and in "
             "of numbers: depth_0 in (5, 10)"
         )
-    left = _number(read(node.left), text)
-    parts = [("compare", ("==",), left, _number(read(one), text)) for one in given.elts]
+    left = _side(read(node.left), text)
+    parts = [("compare", ("==",), left, _side(read(one), text)) for one in given.elts]
     found = parts[0] if len(parts) == 1 else ("or", *parts)
     return found if isinstance(sign, ast.In) else _denied(found)
 
@@ -190,9 +202,16 @@ def _conditions(parts: list[tuple[Any, ...]], text: str) -> None:
             raise ArgumentError(f"where {shown(text)}: and, or and not join comparisons only")
 
 
+def _side(part: tuple[Any, ...], text: str) -> tuple[Any, ...]:
+    """Return a side of a comparison: a number, or a text."""
+    return part if part[0] == "text" else _number(part, text)
+
+
 def _number(part: tuple[Any, ...], text: str) -> tuple[Any, ...]:
     if part[0] in CONDITIONS:
         raise ArgumentError(f"where {shown(text)}: a comparison is no number")
+    if part[0] == "text":
+        raise ArgumentError(f"where {shown(text)}: {shown(part[1])} is no number")
     return part
 
 
@@ -202,7 +221,7 @@ def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
     kind = tree[0]
     if kind == "column":
         return table[tree[1]]
-    if kind == "number":
+    if kind in ("number", "text"):
         return tree[1]
     if kind == "neg":
         return -_value(tree[1], table)
@@ -216,11 +235,41 @@ def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
         values = [_value(part, table) for part in tree[2:]]
         mask = True
         for sign, left, right in zip(tree[1], values, values[1:], strict=False):
+            texts = [_is_text(left), _is_text(right)]
+            if any(texts):
+                _check_texts(tree, texts, sign)
             mask = np.logical_and(mask, _OPERATORS[sign](left, right))
-            if sign == "!=":  # what is not there is neither equal nor another
+            if texts[0]:
+                mask = np.logical_and(mask, (np.not_equal(left, "")) & (np.not_equal(right, "")))
+            elif sign == "!=":  # what is not there is neither equal nor another
                 mask = np.logical_and(mask, np.equal(left, left) & np.equal(right, right))
         return mask
-    return _ARITHMETIC[kind](_value(tree[1], table), _value(tree[2], table))
+    sides = [_value(one, table) for one in tree[1:]]
+    if any(map(_is_text, sides)):
+        raise ArgumentError(f"where: {_names(tree)} is a text, and no number")
+    return _ARITHMETIC[kind](*sides)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or getattr(getattr(value, "dtype", None), "kind", "") == "U"
+
+
+def _names(tree: Any) -> str:
+    """Return the columns of a tree, and its texts, as they are told."""
+    if tree[0] in ("column", "text"):
+        return str(tree[1]) if tree[0] == "column" else shown(tree[1])
+    told = [
+        _names(one) for one in tree[1:] if isinstance(one, tuple) and one and one[0] != "number"
+    ]
+    return " and ".join(one for one in told if one)
+
+
+def _check_texts(tree: tuple[Any, ...], texts: list[bool], sign: str) -> None:
+    names = _names(("compare", *tree[2:]))
+    if not all(texts):
+        raise ArgumentError(f"where: a text is compared with a number ({names})")
+    if sign not in ("==", "!="):
+        raise ArgumentError(f"where: texts are compared by == and != ({names})")
 
 
 def _functions() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:

@@ -172,7 +172,8 @@ class Own(Record):
 
 
 # A condition that is read: ("and" | "or", parts), ("not", part), a Row, a PeakLimit, or
-# ("one", group, mask) and ("two", (group, values), sign, (group, values)).
+# ("one", group, mask) and ("two", (group, values), sign, (group, values)); ("there", ones, tree):
+# what is compared must be there for the comparison, and for its opposite.
 
 
 def read_conditions(where: Any, problem: ChoiceProblem) -> list[Condition]:
@@ -617,6 +618,8 @@ def _settled(tree: Any, denied: bool) -> Any:
         return PeakLimit(tree.metric, DENIED[tree.sign], tree.limit) if denied else tree
     if tree[0] == "not":
         return _settled(tree[1], not denied)
+    if tree[0] == "there":
+        return ("and", [*tree[1], _settled(tree[2], denied)])
     if tree[0] == "one":
         return ("one", tree[1], ~tree[2]) if denied else tree
     if tree[0] == "two":

@@ -34,7 +34,7 @@ def add_problem(parser: ArgumentParser) -> None:
     """Add space, target, budgets and predictor, and the table that may stand for the first two."""
     add = parser.add_argument
     add("space", metavar="SPACE", nargs="?",
-        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
+        help="densenet, mobilenet-v3, vit and others, a plugin's, or a file")  # fmt: skip
     add("target", metavar="TARGET", nargs="?", help="name or file of a target")
     add("--choices", metavar="TABLE",
         help="instead of both: a table of options, as flash choose reads it")  # fmt: skip

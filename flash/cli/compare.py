@@ -40,7 +40,7 @@ def prepare_compare(parser: ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE",
-        help="densenet, resnet, wide-resnet, mobilenet-v2, nas-bench-macro, nas-bench-201, or a "
+        help="densenet, mobilenet-v3 and others, nas-bench-macro, nas-bench-201, a plugin's, or a "
         "file")  # fmt: skip
     add("target", metavar="TARGET", help="name or file of a target")
     add("--methods", metavar="A,B", help="which, with commas between (all that fit)")

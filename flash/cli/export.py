@@ -105,8 +105,8 @@ def _numbers(values: list[float]) -> str:
 def _chosen(args: Namespace) -> tuple[Any, str | None, dict[str, Any]]:
     """Return (network, path of its weights or None, what these say of themselves)."""
     from ..base.checks import shown
-    from ..networks.cell_networks import network_from_dict
     from ..networks.weights import weights_facts
+    from ..spaces.network_files import network_from_dict
 
     path = args.network
     if not os.path.exists(path):
@@ -143,7 +143,7 @@ def _chosen(args: Namespace) -> tuple[Any, str | None, dict[str, Any]]:
 
 def _of_json(path: str) -> Any:
     from ..base.checks import parse_json, read_text, shown
-    from ..networks.cell_networks import network_from_dict
+    from ..spaces.network_files import network_from_dict
 
     where = f"the network file {shown(path)}"
     data: Any = parse_json(read_text(path, where), where)

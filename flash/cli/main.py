@@ -272,8 +272,13 @@ def _train(args: Namespace) -> int:
 
     given = {name: getattr(args, name) for name in ("learning_rate", "augment", "precision")}
     given = {name: value for name, value in given.items() if value is not None}
+    from ..spaces.known.homes import KNOWN
+
+    space = read_space_data(args)
+    if args.space in KNOWN:  # of the images' own size and number of classes
+        space = args.space
     result = flash.train(
-        read_space_data(args),
+        space,
         args.data,
         args.n,
         test=args.test,

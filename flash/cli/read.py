@@ -70,14 +70,48 @@ def read_space(args: Namespace) -> str | SearchSpace:
         return str(args.space)
     from ..spaces.space import SearchSpace
 
-    return SearchSpace.from_dict(read_space_data(args))
+    data = read_space_data(args)
+    return SearchSpace.from_dict(data) if isinstance(data, dict) else data
 
 
-def read_space_data(args: Namespace) -> dict[str, Any]:
-    """Return the space as plain data: what its name or file and the options say, and no more."""
+def read_blocks(args: Namespace) -> Any:
+    """Return the space of blocks that SPACE names, or None."""
+    from ..networks.families import FAMILIES
+    from ..spaces.named import block_space
+
+    if args.space is None or args.space in FAMILIES:
+        return None
+    found = block_space(args.space)
+    if getattr(found, "numbering", None) is None:
+        return None
+    _refuse_options(args)
+    return found
+
+
+def _refuse_options(args: Namespace) -> None:
+    """Refuse options of the families with another space."""
+    given = [option(key) for key in SPACE if getattr(args, key) is not None]
+    if given:
+        from ..spaces.known.homes import KNOWN
+
+        like = ""
+        if args.space in KNOWN:
+            like = f"; a .toml or .json file says them: family = {args.space!r}, and its options"
+        raise ArgumentError(
+            f"{given[0]} is of the families' spaces: {args.space!r} takes none of these options"
+            f"{like}"
+        )
+
+
+def read_space_data(args: Namespace) -> Any:
+    """Return the space as plain data: what its name or file and the options say, and no more; one
+    of blocks as it is."""
     from ..networks.families import FAMILIES
     from ..spaces.space import SearchSpace
 
+    blocks = read_blocks(args)
+    if blocks is not None:
+        return blocks
     name = args.space
     changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
     data: dict[str, Any]
@@ -112,8 +146,10 @@ def _registered_data(name: str) -> dict[str, Any]:
     if _registered(name) is not None:
         return as_space(name).to_dict()
     from ..base import registry
+    from ..spaces.known.homes import KNOWN
 
-    raise registry.refusal("SPACE", "space", name, FAMILIES, ", or a .toml or .json file")
+    known = (*FAMILIES, *KNOWN)
+    raise registry.refusal("SPACE", "space", name, known, ", or a .toml or .json file")
 
 
 def _choices(name: str, text: str) -> Any:
@@ -266,7 +302,7 @@ def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
         if len(numbers) == 1:
             return row_at(space, integer("NETWORK", numbers[0], 0, space.size - 1))
         return checked_row(space, numbers)
-    from ..networks.architecture import Architecture
+    from ..spaces.network_files import network_from_dict
 
     where = f"the network file {shown(text)}"
     try:
@@ -281,7 +317,8 @@ def read_row(space: SearchSpace, text: str) -> tuple[int, ...]:
         if data is None:
             raise ArgumentError(f"the search result in {text!r} has no network")
     try:
-        return space.encode(Architecture.from_dict(data))
+        network: Any = network_from_dict(data)
+        return space.encode(network)
     except (ArgumentError, ArgumentTypeError) as error:
         raise ArgumentError(f"{where}: {error}") from None
 
@@ -358,12 +395,7 @@ def read_any_space(args: Namespace) -> Any:
 
         known = args.space in HOMES
         if known or not isinstance(_registered(args.space), (SearchSpace, type(None))):
-            given = [key for key in SPACE if getattr(args, key) is not None]
-            if given:
-                raise ArgumentError(
-                    f"{option(given[0])} is of the families' spaces: {args.space!r} takes none of "
-                    "these options"
-                )
+            _refuse_options(args)
             return args.space
     return read_space(args)
 

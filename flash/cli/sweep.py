@@ -46,7 +46,11 @@ def prepare_evaluate(parser: ArgumentParser) -> None:
     parser.description = "Print the score and the costs of networks of a space on a target."
     parser.epilog = EVALUATE_EXAMPLES
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")
+    add(
+        "space",
+        metavar="SPACE",
+        help="densenet, mobilenet-v3, vit and others, a plugin's, or a file",
+    )
     add("target", metavar="TARGET", help="name or file of a target")
     add("network", metavar="NETWORK", nargs="*",
         help="a flat index, a row of choice indices with commas between, or a JSON file of an "

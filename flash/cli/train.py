@@ -35,7 +35,7 @@ def prepare_train(parser: ArgumentParser) -> None:
     parser.epilog = TRAIN_EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE", nargs="?",
-        help="densenet, resnet, wide-resnet, mobilenet-v2, or a file")  # fmt: skip
+        help="densenet, mobilenet-v3, vit and others, a plugin's, or a file")  # fmt: skip
     add("--data", required=True, metavar="DATA",
         help="digits (8 x 8 images of scikit-learn), a folder of images by class, a .csv or .jsonl "
         "file of paths and labels, or an .npz file")  # fmt: skip

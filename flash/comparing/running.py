@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..searching import Judge, Runs
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
+    from ..spaces.tabled import SpaceOf, TabledSpace
 
     N = TypeVar("N", bound=Net)
 
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     ) -> Comparison: ...
     @overload
     def compare(
-        space: NetworkSpace[N],
+        space: SpaceOf[N],
         target: Target | str | os.PathLike[str],
         *,
         methods: Sequence[str | Runs] | None = None,
@@ -100,7 +101,7 @@ if TYPE_CHECKING:
 
 @public
 def compare(
-    space: SearchSpace | NetworkSpace[Any] | str | os.PathLike[str],
+    space: TabledSpace | SpaceOf[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,
     methods: Sequence[str | Runs] | None = None,

@@ -193,7 +193,7 @@ class NetworkReader(Reader):
         mask = COMPARE[sign](values, value if isinstance(value, str) else float(value))
         if own.group == GLOBAL:
             return ("one", 0, np.full(1, bool(mask[0])))
-        return ("one", own.group, mask)
+        return _where_there(("one", own.group, mask), (own.group, values))
 
     def member(self, left: Any, sign: str, node: ast.expr) -> Any:
         if not isinstance(left, Own) or not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
@@ -201,19 +201,45 @@ class NetworkReader(Reader):
         values = [self.value(one) for one in node.elts]
         if not values or not all(isinstance(one, (Number, Text)) for one in values):
             raise self.fault(f"{shown(ast.unparse(node))} must hold numbers, or texts")
-        some = [self.single(left, "==", one.value) for one in values]
-        mask = np.any([one[2] for one in some], axis=0)
-        return ("one", some[0][1], mask if sign == "in" else ~mask)
+        some = ("or", [self.single(left, "==", one.value) for one in values])
+        if sign == "in":
+            return some
+        return ("and", [("not", one) for one in some[1]])
 
     def pair(self, left: Own, sign: str, right: Own) -> Any:
         a, b = self.values(left), self.values(right)
+        if len(a) and len(b) and "U" in (a.dtype.kind, b.dtype.kind):
+            told = f"{self.told(left)} and {self.told(right)}"
+            if a.dtype.kind != b.dtype.kind:
+                raise self.fault(f"{told} are a text and a number")
+            if sign not in ("==", "!="):
+                raise self.fault(f"{told} are texts: they are compared by == and !=")
         if left.group == right.group or GLOBAL in (left.group, right.group):
             group = max(left.group, right.group, 0)
-            return ("one", group, np.asarray(COMPARE[sign](a, b)))
-        return ("two", (left.group, a), sign, (right.group, b))
+            found = ("one", group, np.asarray(COMPARE[sign](a, b)))
+            return _where_there(found, (left.group, a), (right.group, b))
+        two = ("two", (left.group, _filled(a)), sign, (right.group, _filled(b)))
+        return _where_there(two, (left.group, a), (right.group, b))
 
     def limits(self, part: Row | PeakLimit) -> list[Any]:
         return [part]
+
+
+def _there(values: Any) -> Any:
+    """Return which rows have a choice at all: a block that is skipped has no kernel."""
+    return values != "" if values.dtype.kind == "U" else values == values
+
+
+def _where_there(tree: Any, *sides: tuple[int, Any]) -> Any:
+    """Return a comparison that is met, as its opposite is, only where both sides are there."""
+    some = [("one", group, there) for group, values in sides if not (there := _there(values)).all()]
+    return ("there", some, tree) if some else tree
+
+
+def _filled(values: Any) -> Any:
+    """Return values with another's for those that are not there, which are left out elsewhere."""
+    there = _there(values)
+    return values if there.all() or not there.any() else np.where(there, values, values[there][0])
 
 
 def names_of(space: Any) -> Sequence[str]:

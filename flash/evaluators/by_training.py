@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.checks import integer, parse_json, path_of, public, read_text, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..networks.cell_networks import network_from_dict
+from ..spaces.network_files import network_from_dict
 from ..spaces.network_space import NetworkSpace
 from . import Evaluator
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..networks.architecture import Architecture
-    from ..networks.cell_networks import CellNetwork
+    from ..networks.cell_networks import Net
     from ..solving.ground import Ground
     from ..training.data import Dataset, Pair
     from ..training.loop import Recipe
@@ -105,7 +104,7 @@ class TrainingEvaluator(Evaluator):
         self.chunk: int | None = 8 * self.workers  # processes that train start anew for each chunk
         self.settings: dict[str, Any] = {**settings}
         self.name: str = f"training on {dataset}" if isinstance(dataset, str) else "training"
-        self._found: dict[Architecture | CellNetwork, tuple[float, float]] = {}
+        self._found: dict[Net, tuple[float, float]] = {}
 
     def unfit(self, space: Any) -> str | None:
         from ..training.preparing import is_trainable
@@ -168,7 +167,7 @@ class TrainingEvaluator(Evaluator):
         found = np.array([self._found[net] for net in nets])
         return found[:, 0].copy(), found[:, 1].copy()
 
-    def _train(self, nets: list[Architecture | CellNetwork]) -> None:
+    def _train(self, nets: list[Net]) -> None:
         """Train what was never trained. The list of networks is written down before."""
         from ..base.checks import json_text
         from ..training import train
@@ -187,13 +186,13 @@ class TrainingEvaluator(Evaluator):
             out=os.path.join(self.folder, "trainings"),
             **self.settings,
         )
-        spent: dict[Architecture | CellNetwork, float] = {}
+        spent: dict[Net, float] = {}
         for one in result.samples:
             spent[one.architecture] = spent.get(one.architecture, 0.0) + one.seconds
         for net, accuracy in zip(result.architectures, result.accuracies, strict=True):
             self._found[net] = (accuracy, spent[net])
 
-    def _listed(self, path: str) -> list[Architecture | CellNetwork]:
+    def _listed(self, path: str) -> list[Net]:
         if not os.path.exists(path):
             return []
         data = parse_json(read_text(path, "the list of networks"), path)

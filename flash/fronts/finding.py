@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..choosing.front import ChoiceEvent, ChoiceFront
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
-    from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
 
 __all__ = ["FrontEvent", "ParetoFront", "pareto"]
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     @overload
     def pareto(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         objectives: Sequence[str] = ("accuracy", "latency_ms"),
         *,
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 
 @public
 def pareto(
-    space: SearchSpace | str | os.PathLike[str] | ChoiceProblem,
+    space: TabledSpace | str | os.PathLike[str] | ChoiceProblem,
     target: Target | str | os.PathLike[str] | None = None,
     objectives: Sequence[str] = OBJECTIVES,
     *,

@@ -57,8 +57,9 @@ def checked_settings(
     pin: bool,
     seed: int,
     energy: str | os.PathLike[str] | None = None,
+    turns: bool = False,
 ) -> dict[str, Any]:
-    """Return the checked settings of a series."""
+    """Return the checked settings of a series; turns: whether its runs are in turns."""
     settings = {
         "runtime": choice("runtime", runtime, RUNTIMES),
         "threads": integer("threads", threads, 1, 1024),
@@ -71,6 +72,7 @@ def checked_settings(
         "pin": flag("pin", pin),
         "seed": integer("seed", seed, 0, 2**32 - 1),
         "energy": None if energy is None else path_of("energy", energy),
+        "turns": turns,
     }
     if clock == "cpu" and (device != "cpu" or threads != 1):
         raise ArgumentError("clock must be 'wall' for CUDA or several threads, got 'cpu'")

@@ -7,6 +7,9 @@ A network is measured in several passes, the networks taking turns, so that a ma
 down slows all of them. A pass warms up until its running median settles, then runs until the
 median is known well enough or its time is over. The journal holds one JSON line per pass and one
 per finished network; a line that was cut off by a kill, necessarily the last, is dropped.
+
+Parts of networks are measured in turns run by run instead (`time_turns`): in a network a block does
+not find its weights in the caches from the run before, and in a loop by itself it would.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ SETTINGS = {
     "time_limit_s": 10.0,
     "pin": True,
     "energy": None,
+    "turns": False,
 }
 # A journal is carried on with the same of these only.
 FIXED = ("runtime", "threads", "device", "batch", "dtype", "clock", "passes", "seed")
@@ -45,6 +49,8 @@ PRECISION = 0.005  # half width of the median's confidence interval, relative
 LEAST_RUNS, MOST_RUNS = 5, 1000
 SHORTEST_S = 2e-5  # shorter runs are timed several at a time
 LEAST_ENERGY_S = 0.1  # energy counters tick once a millisecond
+TOGETHER = 128  # engines that are open at a time where runs are in turns,
+TOGETHER_BYTES = 1 << 30  # and of their weights, unless one alone has more
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -130,6 +136,54 @@ def time_pass(
     }
 
 
+def time_turns(
+    runs: Sequence[Callable[[], object]], budget_s: float, meter: Any = None
+) -> list[dict[str, Any]]:
+    """Time one pass of several, one run of each after the other, until the time of all is over.
+
+    Returns
+    -------
+    list of dict
+        As `time_pass` has them. Energy, which takes longer than a run to be read, is that of each
+        in a loop by itself.
+    """
+    wall: list[list[float]] = [[] for _ in runs]
+    cpu: list[list[float]] = [[] for _ in runs]
+    for run in runs:
+        run()
+    start = time.perf_counter()
+    rounds = 0
+    while rounds < MOST_RUNS:
+        for k, run in enumerate(runs):
+            before, begun = time.process_time(), time.perf_counter()
+            run()
+            wall[k].append(1e3 * (time.perf_counter() - begun))
+            cpu[k].append(1e3 * (time.process_time() - before))
+        rounds += 1
+        passed = time.perf_counter() - start
+        if passed > (budget_s if rounds >= LEAST_RUNS else 3 * budget_s) * len(runs):
+            break
+    return [
+        {
+            "warmup": 1,
+            "settled": True,
+            "wall_ms": [float(f"{one:.6g}") for one in wall[k]],
+            "cpu_ms": [float(f"{one:.6g}") for one in cpu[k]],
+            "energy_mj": energy_of(run, meter) if meter else None,
+        }
+        for k, run in enumerate(runs)
+    ]
+
+
+def energy_of(run: Callable[[], object], meter: Any) -> float:
+    """Return the energy of one run, in millijoules, over a loop long enough to be read."""
+    begun, joules, count = time.perf_counter(), meter.read(), 0
+    while count == 0 or time.perf_counter() - begun < LEAST_ENERGY_S:
+        run()
+        count += 1
+    return float(1e3 * meter.since(joules) / count)
+
+
 def summarise(passes: list[dict[str, Any]], clock: str = "wall") -> dict[str, Any]:
     """Return a network's figures: medians over its passes, so that no single one decides."""
     runs = [one[clock + "_ms"] for one in passes]
@@ -187,6 +241,8 @@ class Journal:
 
     def _open(self, path: str, settings: dict[str, Any]) -> None:
         keep = {name: settings[name] for name in FIXED}
+        if settings.get("turns"):
+            keep["turns"] = True
         head: dict[str, Any] | None = None
         for data in lines_of(path, repair=True) if os.path.exists(path) else ():
             try:
@@ -200,9 +256,9 @@ class Journal:
             except (KeyError, TypeError, ValueError, IndexError):
                 raise Refused(f"{path} is no journal of measurements") from None
         if head is not None and head != keep:
-            other = [name for name in FIXED if head.get(name) != keep[name]]
+            other = [name for name in (*FIXED, "turns") if head.get(name) != keep.get(name)]
             theirs = ", ".join(f"{name}={head.get(name)!r}" for name in other)
-            ours = ", ".join(f"{name}={keep[name]!r}" for name in other)
+            ours = ", ".join(f"{name}={keep.get(name)!r}" for name in other)
             raise Refused(
                 f"{path} holds measurements with {theirs}, not {ours}: give another file, or "
                 "the same settings"
@@ -268,34 +324,62 @@ def measure_series(
 ) -> list[dict[str, Any]]:
     """Measure networks in turns and return their records, in order.
 
-    items: tables of "key", "name" and "subject"; `open_engine` makes of one an object with `run`,
-    `close`, `versions` and `device_name`. Whatever an engine raises passes through: what is
-    finished is in the journal.
+    items: tables of "key", "name", "subject" and, perhaps, "bytes" of weights; `open_engine` makes
+    of one an object with `run`, `close`, `versions` and `device_name`. Whatever an engine raises
+    passes through: what is finished is in the journal.
     """
     passes = settings["passes"]
     meter, source = chosen_meter(settings["device"], settings.get("energy"))
     with Pinned(settings["threads"], settings["pin"]) as pinned:
         for number in range(passes):
-            for place, item in enumerate(items):
-                key = item["key"]
-                if key in journal.finished or len(journal.passes.get(key, ())) > number:
-                    continue
+            left = [
+                (place, item)
+                for place, item in enumerate(items)
+                if item["key"] not in journal.finished
+                and len(journal.passes.get(item["key"], ())) <= number
+            ]
+            for group in _groups(left, bool(settings.get("turns"))):
+                place, item = group[0]
                 say(
                     f"pass {number + 1} of {passes}, network {place + 1} of {len(items)}: "
-                    f"{item['name']}"
+                    f"{item['name']}" + (f" and {len(group) - 1} more" if len(group) > 1 else "")
                 )
-                engine = open_engine(item)
+                engines: list[Any] = []
                 try:
-                    facts = conditions(settings, pinned.cpus, engine.versions, engine.device_name)
+                    facts = []
+                    for _, item in group:
+                        engines.append(open_engine(item))
+                        told = engines[-1].versions, engines[-1].device_name
+                        facts.append(conditions(settings, pinned.cpus, *told))
                     budget = settings["time_limit_s"] / passes
-                    one = time_pass(engine.run, budget, settings["clock"], meter)
+                    if settings.get("turns"):
+                        found = time_turns([one.run for one in engines], budget, meter)
+                    else:
+                        found = [time_pass(engines[0].run, budget, settings["clock"], meter)]
                 finally:
-                    engine.close()
-                facts["load_after"] = load()
-                done = journal.add_pass(key, {**one, "conditions": facts})
-                if len(done) == passes:
-                    journal.finish(key, _record(item, done, settings, source))
+                    for engine in reversed(engines):  # each puts back what it found
+                        engine.close()
+                for k, (_, item) in enumerate(group):
+                    facts[k]["load_after"] = load()
+                    done = journal.add_pass(item["key"], {**found[k], "conditions": facts[k]})
+                    if len(done) == passes:
+                        journal.finish(item["key"], _record(item, done, settings, source))
     return [journal.finished[item["key"]] for item in items]
+
+
+def _groups(left: Sequence[tuple[int, Any]], turns: bool) -> list[list[tuple[int, Any]]]:
+    """Return what is open together: one at a time, or in turns as many as there is room for."""
+    groups: list[list[tuple[int, Any]]] = []
+    held = 0
+    for place, item in left:
+        size = item.get("bytes", 0)
+        full = not turns or len(groups[-1] if groups else ()) >= TOGETHER
+        if not groups or full or held + size > TOGETHER_BYTES:
+            groups.append([])
+            held = 0
+        groups[-1].append((place, item))
+        held += size
+    return groups
 
 
 def _record(

@@ -331,7 +331,8 @@ def write_harness(
         file = f"net_{n:04}.onnx"
         with open(os.path.join(at, file), "wb") as out:
             out.write(onnx_of(item, settings["seed"]))
-        networks.append({"file": file, **{k: item[k] for k in ("key", "name", "subject")}})
+        told = ("key", "name", "subject", "bytes")
+        networks.append({"file": file, **{k: item[k] for k in told if k in item}})
     manifest = {
         "format": FORMAT,
         "settings": {name: settings[name] for name in SETTINGS},

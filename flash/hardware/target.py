@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..networks.cell_networks import Net
-    from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
     from .costing import Cost
     from .designs import DesignSpace
 
@@ -631,7 +631,7 @@ class Target(Record):
         return distances(self, net)
 
     def costs(
-        self, space: SearchSpace | str | os.PathLike[str], indices: ArrayLike
+        self, space: TabledSpace | str | os.PathLike[str], indices: ArrayLike
     ) -> dict[str, NDArray[np.float64]]:
         """Charge many configurations of a space.
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..spaces.blocks.network import BlockNetwork
     from .network import Network
 
     Block: TypeAlias = tuple[int, int, str, str]
-    Net: TypeAlias = "Architecture | CellNetwork | Network"
+    Net: TypeAlias = "Architecture | CellNetwork | Network | BlockNetwork"
 
-__all__ = ["OPERATORS", "PNASNET_5", "CellNetwork", "canonical", "network_from_dict"]
+__all__ = ["FAMILY", "OPERATORS", "PNASNET_5", "CellNetwork", "canonical"]
 
 OPERATORS = (
     "sep3x3",
@@ -283,19 +284,6 @@ class CellNetwork(Record):
         from ..base.plain import parsed
 
         return cls.from_dict(parsed(source, "the cell network's file"))
-
-
-def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork:
-    """Return what ``to_dict`` of an Architecture or of a CellNetwork gave.
-
-    Raises
-    ------
-    FormatError
-        If a key is unknown or missing, or a value not accepted.
-    """
-    if hasattr(data, "get") and data.get("family") == FAMILY:
-        return CellNetwork.from_dict(data)
-    return Architecture.from_dict(data)
 
 
 def _blocks(given: Any) -> tuple[Block, ...]:

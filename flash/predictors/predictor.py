@@ -503,8 +503,8 @@ def _judged(evidence: Any) -> tuple[int, int]:
 def _trained_in(name: str, listed: Any) -> tuple[tuple[Net, float], ...]:
     """Return the networks of a file with their accuracies."""
     from ..base.plain import TABLE, fields, list_of, within
-    from ..networks.cell_networks import network_from_dict
     from ..networks.network import Network
+    from ..spaces.network_files import network_from_dict
 
     def one(name: str, value: Any) -> tuple[Net, float]:
         checks = {"network": TABLE, "accuracy": within(real, 0.0, 1.0)}

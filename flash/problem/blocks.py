@@ -15,7 +15,7 @@ from ..networks.memory import KIB, OWN, memory_of
 from ..networks.topology import labelled
 from ..predictors.cell_terms import BASIS, terms_of
 from ..spaces.blocks.recipe import check_alike, recipe_of, rows_of_cell, with_tail
-from .compiling import MACS, PARAMS, SCORE, Problem
+from .compiling import KEPT_BYTES, MACS, PARAMS, SCORE, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ DEGREE = ("width_sum", "convs", "links")
 NEAR = 1e-9  # of what predictors read: means over paths are rounded
 FEATURE = "a feature"
 KEPT = 8  # compiled problems that a space keeps
+KEPT_SPACES = 2  # whose problems are there for spaces that are equal to them
+MOST_LEFT = 0.7  # of the rows: where more are left, a second set of tables brings nothing
+
+_spaces: list[BlockSpace] = []  # compiled last
 
 
 class BlockProblem(Problem):
@@ -67,6 +71,73 @@ class BlockProblem(Problem):
     def facts(self, variant: int, rows: Sequence[int]) -> dict[str, Any]:
         """Return what a network is beside its costs; rows: the space's own."""
         return facts_at(self.space, variant, rows)
+
+    @property
+    def searched(self) -> Tables:
+        return self.first_of_equals[0]
+
+    def rows_found(self, variant: int, rows: Sequence[int]) -> Sequence[int]:
+        kept = self.first_of_equals[1]
+        if not kept:
+            return rows
+        found = []
+        for own, row in zip(kept[variant], rows, strict=True):
+            state, place = divmod(row, len(own[1]))
+            found.append(state * own[0] + int(own[1][place]))
+        return tuple(found)
+
+    @cached
+    def first_of_equals(self) -> tuple[Tables, list[list[tuple[int, npt.NDArray[np.int64]]]]]:
+        """Tables of the rows that no row before them equals in all columns, and for each variant,
+        for each cell (rows of a state, which of them are there); the tables themselves, and
+        nothing, where that leaves most rows.
+
+        The same blocks in another order add up to the same: of a stage of four blocks, each one of
+        nine, a quarter of the rows is left, and a search of them answers as of all: of equals the
+        first counts.
+        """
+        space: Any = self.space
+        recipe = recipe_of(space)
+        constants = _constants(self.predictor)
+        known: dict[int, Any] = {}
+        variants: list[Any] = []
+        every: list[list[tuple[int, npt.NDArray[np.int64]]]] = []
+        before = after = 0
+        for variant, cells in enumerate(recipe.cells):
+            listed: list[Any] = []
+            places = []
+            for place, (cell, betweens) in enumerate(cells):
+                found = known.get(id(betweens))
+                if found is None:
+                    found = known[id(betweens)] = self._first_rows(variant, place, cell)
+                (columns, states, incoming), (each, kept) = found
+                listed.append((states, columns, {}, incoming))
+                places.append((each, kept))
+                before += states * each
+                after += states * len(kept)
+            variants.append((constants, listed))
+            every.append(places)
+        if after > MOST_LEFT * before:
+            return self.tables, []
+        return Tables.from_arrays(variants, _links(self.target, self.model, self.predictor)), every
+
+    def _first_rows(self, variant: int, place: int, cell: Any) -> Any:
+        """Return ((columns, states, incoming), (rows of a state, which are kept)) of a cell."""
+        incoming = len(cell.into)
+        states = incoming * len(cell.widths)
+        columns = {}
+        for k in range(len(COLUMNS)):
+            held = self.tables.column(variant, place, k)
+            if held is not None:
+                columns[k] = np.frombuffer(held).reshape(states, cell.each)
+        kept = np.arange(cell.each)
+        if len(cell.spots) > 1 and cell.each > 1:
+            numbers = np.concatenate(list(columns.values()))
+            order = np.lexsort(numbers)  # stable: of equals the first comes first
+            differ = (np.diff(numbers[:, order], axis=1) != 0.0).any(axis=0)
+            kept = np.sort(order[np.concatenate([[True], differ])])
+            columns = {k: one[:, kept] for k, one in columns.items()}
+        return ({k: one.ravel() for k, one in columns.items()}, states, incoming), (cell.each, kept)
 
     @cached
     def plain(self) -> Problem:
@@ -102,7 +173,8 @@ def compile_blocks(
     *,
     scored: bool = True,
 ) -> BlockProblem:
-    """Compile the tables, or take those that the space keeps: see `compile_problem`.
+    """Compile the tables, or take those that the space, or one equal to it, keeps: see
+    `compile_problem`.
 
     Raises
     ------
@@ -114,16 +186,39 @@ def compile_blocks(
     terms = None if predictor is None else predictor.terms
     if terms is not None:
         wanted |= PARAMS | MACS
+    if "_problems" not in space.__dict__:
+        _share(space)
     kept: list[tuple[Any, ...]] = space.__dict__.setdefault("_problems", [])
-    for known in kept:
-        if known[0] is target and known[1] is predictor and not wanted & ~known[2]:
-            found: BlockProblem = known[3]
-            return found
+    for same in (_is, _equals):  # what was read again is equal, if it is not the same
+        for known in kept:
+            if not wanted & ~known[2] and same(known[0], target) and same(known[1], predictor):
+                found: BlockProblem = known[3]
+                return found
     problem = _compiled(space, target, predictor, wanted | PARAMS | MACS)
     if len(kept) >= KEPT:
         del kept[0]
     kept.append((target, predictor, wanted | PARAMS | MACS, problem))
+    if problem.tables.size_bytes <= KEPT_BYTES and not any(one is space for one in _spaces):
+        _spaces.insert(0, space)
+        del _spaces[KEPT_SPACES:]
     return problem
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def _equals(one: Any, other: Any) -> bool:
+    return bool(one == other)
+
+
+def _share(space: Any) -> None:
+    """Give a space what was compiled of an equal one."""
+    for other in _spaces:
+        if other is not space and other == space:
+            for name, value in other.__dict__.items():
+                space.__dict__.setdefault(name, value)
+            return
 
 
 def _compiled(
@@ -138,6 +233,7 @@ def _compiled(
     at_peak = own.index(Column.PEAK) if Column.PEAK in own else None
     made: dict[int, Any] = {}
     beside = {} if target.table is None else target.table.constants()
+    constants = _constants(predictor)
     variants: list[Any] = []
     for variant, cells in enumerate(recipe.cells):
         listed: list[Any] = []
@@ -161,18 +257,22 @@ def _compiled(
                 states = len(cell.into) * len(cell.widths)
                 found = made[id(betweens)] = (states, columns, {}, len(cell.into))
             listed.append(found)
-        variants.append(([0.0] * len(COLUMNS), listed))
+        variants.append((constants, listed))
     links = _links(target, model, predictor)
-    if topology is not None:
-        constant = float(round(topology.intercept * 2.0**36))
-        for numbers, _ in variants:
-            numbers[Column.SCORE] = constant
     try:
         tables = Tables.from_arrays(variants, links)
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     given: Any = (space, target, predictor, None, model, tables)
     return BlockProblem(*given)
+
+
+def _constants(predictor: AccuracyPredictor | None) -> list[float]:
+    """Return what each column has beside the sums over blocks."""
+    found = [0.0] * len(COLUMNS)
+    if predictor is not None and predictor.topology is not None:
+        found[Column.SCORE] = float(round(predictor.topology.intercept * 2.0**36))
+    return found
 
 
 def _links(target: Target, model: Any, predictor: AccuracyPredictor | None) -> dict[str, Any]:
@@ -384,14 +484,24 @@ def scores_at(
         return counted_of(space) if topology is None else terms_counted(space)
 
     recipe = recipe_of(space)
-    if not recipe.cells[variant][place][0].apart:
-        if topology is None:
-            return of(rows_counted(space, variant, place, DEGREE))
-        return of(_rows(space, variant, place, ("terms", False), values, TERMS))
-    each = of(values())[:, None]  # of each block by itself
-    name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
-    check_alike(recipe, variant, place, each, [name], near)
-    return np.ascontiguousarray(rows_of_cell(recipe, variant, place, each, None)[:, 0])
+    cell, betweens = recipe.cells[variant][place]
+    kept: dict[int, Floats] = {}
+    if topology is None:  # every result asks for some of them
+        kept = space.__dict__.setdefault("_degrees", {})
+    found = kept.get(id(betweens))
+    if found is not None:
+        return found
+    if cell.apart:  # of each block by itself
+        each = of(values())[:, None]
+        name, near = ("NN-Degree", 0.0) if topology is None else ("the score", NEAR)
+        check_alike(recipe, variant, place, each, [name], near)
+        found = np.ascontiguousarray(rows_of_cell(recipe, variant, place, each, None)[:, 0])
+    elif topology is None:
+        found = of(rows_counted(space, variant, place, DEGREE))
+    else:
+        found = of(_rows(space, variant, place, ("terms", False), values, TERMS))
+    kept[id(betweens)] = found
+    return found
 
 
 def scores_of(score: TopologyScore, counted: Floats) -> Floats:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
 
 __all__ = ["calibration_design", "pick"]
 
@@ -33,7 +34,7 @@ _NEAR = 1e-2  # of the normal matrix before the first choice: what is known of e
 
 @public
 def calibration_design(
-    space: SearchSpace | str | os.PathLike[str],
+    space: TabledSpace | str | os.PathLike[str],
     target: Target | str | os.PathLike[str] = "cpu-x86",
     n: int = 25,
     *,

@@ -115,6 +115,16 @@ class Problem(Record):
     model: Model
     tables: Tables
 
+    @property
+    def searched(self) -> Tables:
+        """The tables that the best network is looked for in: of rows that are equal in all columns
+        they may have the first alone. See `rows_found`."""
+        return self.tables
+
+    def rows_found(self, variant: int, rows: Sequence[int]) -> Sequence[int]:
+        """Return the rows of `tables` that rows of `searched` are."""
+        return rows
+
     def own_rows(self, variant: int, rows: Sequence[int]) -> tuple[int, ...]:
         """Return the space's own row of each cell for a table row per cell."""
         sizes = self.tables.space_rows[variant]

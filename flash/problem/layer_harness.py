@@ -38,6 +38,16 @@ __all__ = ["CALL", "layer_harness", "measure_layers", "parts_of"]
 CALL = "call"  # the name of what stands for the call of a runtime alone
 
 
+def in_turns(space: Any) -> bool:
+    """Whether runs of a space's parts are in turns, one of each again and again.
+
+    In a network a block does not find its weights in the caches from the run before, and in a loop
+    by itself it would. Of single layers what is read and written weighs more, and that is there
+    where a network runs: they are measured in loops.
+    """
+    return callable(getattr(space, "fragments", None))
+
+
 def network_of(layer: Layer) -> Network:
     """Return a network of one layer, which reads the image."""
     own = own_layer(layer)
@@ -48,6 +58,11 @@ def network_of(layer: Layer) -> Network:
     return Network.from_layers([own], (channels, height, width))
 
 
+def _space_of(given: Any) -> Any:
+    """Return the space of a name or a path."""
+    return as_space(given) if isinstance(given, (str, os.PathLike)) else given
+
+
 def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return what is measured of a space: "name", "network" and "source", what is run of each.
 
@@ -55,8 +70,7 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
     """
     from ..networks.layer import Layer
 
-    if isinstance(space, (str, os.PathLike)):
-        space = as_space(space)
+    space = _space_of(space)
     smallest = network_of(Layer("conv", 1, 1))
     parts: list[dict[str, Any]] = [{"name": CALL, "network": smallest, "source": smallest}]
     fragments: Callable[[], Sequence[Fragment]] | None = getattr(space, "fragments", None)
@@ -125,9 +139,11 @@ def layer_harness(
     from ..hardware.measuring import refuse_used, write_harness
 
     at = path_of("folder", folder)
+    space = _space_of(space)
     settings = checked_settings(
-        "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed
-    )
+        "onnxruntime", threads, device, batch, "float32", clock, time_limit_s, passes, pin, seed,
+        turns=in_turns(space),
+    )  # fmt: skip
     refuse_used(at)
     return write_harness(_series(parts_of(space), settings), at, settings, "layer_harness")
 
@@ -155,7 +171,9 @@ def measure_layers(
     """
     from ..hardware.measuring import checked_run, measured
 
-    used = checked_run(runtime, time_limit_s=time_limit_s, passes=passes, **settings)
+    space = _space_of(space)
+    turns = in_turns(space)
+    used = checked_run(runtime, time_limit_s=time_limit_s, passes=passes, turns=turns, **settings)
     return measured(_series(parts_of(space), used), used, path_of("path", path), progress)
 
 
@@ -170,5 +188,6 @@ def _series(parts: Sequence[dict[str, Any]], settings: dict[str, Any]) -> list[d
     result = []
     for n, part in enumerate(parts):
         item = series_item(part["network"], n, None, settings)
-        result.append({**item, "name": part["name"], "source": part["source"]})
+        own = {"name": part["name"], "source": part["source"], "bytes": 4 * part["network"].params}
+        result.append({**item, **own})
     return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..base.names import N_METRICS, Metric
 from ..base.record import Record, cached
+from ..errors import ArgumentError
 from ..hardware.target import KINDS, Target
 from ..networks.families import default_width
 from ..spaces.index import COUNT, GLOBALS, digits_of, row_of, rows_of
@@ -73,9 +74,13 @@ class Part(Record):
 def parts_of(space: SearchSpace, target: Target) -> tuple[Part, ...]:
     """Return the parts of a space by tile."""
     if space.numbering is not None:
-        from ..hardware.tiles import refuse_several
+        from ..hardware.tiles import several
 
-        refuse_several(target, "for a space of blocks")
+        raise ArgumentError(
+            f"target must have the model of one tile for a space of blocks, got {target.name!r}, "
+            f"which has those of {several(target)} cells: use target.on_tile("
+            f"{next(iter(target._by_tile))})"
+        )
     kept = space.__dict__.get("_by_tile")
     if kept is None:
         kept = space.__dict__["_by_tile"] = tuple(_split(space, KINDS[target.kind]))

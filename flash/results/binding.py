@@ -76,7 +76,7 @@ def binding_budgets(asked: Asked) -> dict[str, dict[str, float]]:
             if left <= 0.0:
                 raise Undecided
             incumbent = (asked.value, asked.metrics, True)
-            core = Search(one.tables, query, time_limit_s=left, incumbent=incumbent)
+            core = Search(one.searched, query, time_limit_s=left, incumbent=incumbent)
             explore(core, 0)
             core.prove()
             if core.stopped:

@@ -176,7 +176,7 @@ class TableOracle(Oracle):
         found: Any = None
         for problem in self.problems:
             core = Search(
-                problem.tables, Query(limits, -INF, exponents), time_limit_s=self.patience()
+                problem.searched, Query(limits, -INF, exponents), time_limit_s=self.patience()
             )
             if exponents is None:
                 explore(core, 0)

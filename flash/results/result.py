@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
-    from ..networks.cell_networks import CellNetwork, Net
+    from ..networks.cell_networks import Net
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.network_space import NetworkSpace
     from ..spaces.space import SearchSpace
@@ -356,10 +356,10 @@ class SearchResult(Record, Generic[N]):
             options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
-    def _found(self, what: str) -> Architecture | CellNetwork:
+    def _found(self, what: str) -> Net:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
-        return self.architecture  # type: ignore[return-value]
+        return self.architecture
 
     def to_frame(self) -> DataFrame:
         """Return the result as a pandas DataFrame of one row, for joining many.
@@ -659,4 +659,9 @@ def frame_row(result: SearchResult[Any]) -> dict[str, Any]:
     cells: Any = getattr(result.architecture, "cells", ())
     for number, cell in enumerate(cells):
         row.update({f"cell{number}_{key}": value for key, value in cell.to_dict().items()})
+    space: Any = result.space
+    if getattr(space, "numbering", None) is not None and result.x is not None:
+        from ..spaces.values import values_at
+
+        row.update(zip(space.variables, values_at(space, result.x), strict=True))
     return row

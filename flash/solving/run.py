@@ -85,7 +85,7 @@ class Run:
         if self.wanted.function is not None:
             return self._by_function(method, deadline, evals)
         core = Search(
-            self.problem.tables,
+            self.problem.searched,
             self.query,
             time_limit_s=deadline,
             max_leaves=evals,
@@ -143,7 +143,7 @@ class Run:
                 -INF if proven else core.bound, stopped, proven, method=method, nfev=nfev
             )
         variant, rows, value, metrics = found
-        own = problem.own_rows(variant, rows)
+        own = problem.own_rows(variant, problem.rows_found(variant, rows))
         return self._found(
             row_of(problem.space, variant, own),
             metrics,
@@ -198,7 +198,7 @@ class Run:
     def _any(self) -> bool:
         """Whether some network meets the budgets, by the exact solver."""
         least = least_of(self.budgets.get("min_accuracy"))
-        core = Search(self.problem.tables, Query(self.limits, least), time_limit_s=1.0)
+        core = Search(self.problem.searched, Query(self.limits, least), time_limit_s=1.0)
         core.prove()
         return core.best is not None or core.stopped != 0
 

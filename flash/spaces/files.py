@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..base.html import Part
     from .choices import Choices
+    from .tabled import TabledSpace
 
 __all__ = ["from_dict", "load", "parts", "save", "to_dict"]
 
@@ -107,15 +108,29 @@ def load(path: str | os.PathLike[str]) -> SearchSpace:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        raise ArgumentError("path must end in .json: TOML has nothing for a choice that is None")
+    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
-def save(space: SearchSpace, path: str | os.PathLike[str]) -> None:
+def _key(name: str) -> str:
+    return name if name.replace("_", "a").isalnum() and name.isascii() else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text)  # which TOML reads as JSON does
+
+
+def save(space: TabledSpace, path: str | os.PathLike[str]) -> None:
     """Write a space to a TOML or JSON file, completely or not at all."""
-    data = to_dict(space)
+    data = space.to_dict()
     if _suffix(path) == ".json":
         import json
 

@@ -44,14 +44,15 @@ def registered_space(name: str) -> Any:
     return registry.made("space", name, lambda thing: _made(name, thing, {}))
 
 
-def block_space(name: str) -> Any:
-    """Return the space of blocks of a name; the name itself where it is of another make."""
-    if name in KNOWN:
-        return known_space(name)
-    if name in HOMES or not registry.is_name(name):
-        return name
-    thing = registry.registered("space", name)
-    return name if thing is None or not hasattr(thing, "numbering") else thing
+def block_space(named: Any) -> Any:
+    """Return the space of blocks that a name stands for, or the space of a file; the name itself
+    where it is of another make."""
+    if not isinstance(named, str) or named.endswith((".toml", ".json")):
+        return SearchSpace.load(named)
+    if named in HOMES or not (named in KNOWN or registry.is_name(named)):
+        return named
+    found = registered_space(named)
+    return found if getattr(found, "numbering", None) is not None else named
 
 
 def _made(name: str, thing: Any, options: Mapping[str, Any]) -> Any:

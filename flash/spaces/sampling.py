@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["indices"]
+__all__ = ["GOLDEN", "indices", "mixed", "product"]
 
 FEW = 1000  # repeated draws that are looked into one by one
 GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -75,14 +75,14 @@ def _below(size: int, n: int, state: int) -> Any:
     import numpy as np
 
     limits: Any = np.uint64(size) - np.arange(n, dtype=np.uint64)
-    words = _mixed(np.uint64(state) + np.arange(2 * n, dtype=np.uint64) * np.uint64(GOLDEN))
-    high, low = _product(words[0::2], limits)
-    carry, _ = _product(words[1::2], limits)
+    words = mixed(np.uint64(state) + np.arange(2 * n, dtype=np.uint64) * np.uint64(GOLDEN))
+    high, low = product(words[0::2], limits)
+    carry, _ = product(words[1::2], limits)
     total = low + carry
     return (high + (total < low)).astype(np.int64)
 
 
-def _mixed(values: Any) -> Any:
+def mixed(values: Any) -> Any:
     """Return SplitMix64's outputs: `flash.base.seeds.mix` of many."""
     import numpy as np
 
@@ -92,7 +92,7 @@ def _mixed(values: Any) -> Any:
     return values ^ (values >> np.uint64(31))
 
 
-def _product(one: Any, other: Any) -> tuple[Any, Any]:
+def product(one: Any, other: Any) -> tuple[Any, Any]:
     """Return the high and the low 64 bits of products."""
     import numpy as np
 

@@ -15,13 +15,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import TypeVar
 
+    from ..networks.cell_networks import Net
 
-__all__ = ["MAX_SAMPLE", "TabledSpace"]
+    N = TypeVar("N", bound=Net, covariant=True)
+
+    class SpaceOf(Protocol[N]):
+        """A space, of whatever make, whose networks are of a kind."""
+
+        def decode(self, i: int | Sequence[int], /) -> N: ...
+
+else:
+    SpaceOf = None
+
+__all__ = ["MAX_SAMPLE", "SpaceOf", "TabledSpace"]
 
 MAX_SAMPLE = 10_000_000
 

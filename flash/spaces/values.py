@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .space import SearchSpace
 
-__all__ = ["columns_of", "columns_of_blocks", "sizes_of", "told_at", "values_at"]
+__all__ = ["columns_of", "columns_of_blocks", "is_text", "sizes_of", "told_at", "values_at"]
 
 
 def values_at(space: SearchSpace, row: Sequence[int]) -> list[float | None]:
@@ -126,6 +126,15 @@ def columns_of_blocks(
             column[some] = own
         found[name] = np.full(len(variants), float("nan")) if column is None else column
     return found
+
+
+def is_text(space: Any, name: str) -> bool:
+    """Whether a name of a choice stands for texts."""
+    numbering = space.numbering
+    if numbering is None or name not in numbering.told:
+        return False
+    some = (numbering.values(variant, name)[1] for variant in range(len(numbering.layouts)))
+    return any(values.dtype.kind == "U" for values in some if len(values))
 
 
 def told_at(space: Any, row: Sequence[int]) -> dict[str, Any]:

@@ -174,7 +174,8 @@ def as_supernet_space(space: Any, images: Data) -> SearchSpace | BypassSpace:
     if hasattr(given, "keys"):
         if given.get("family") == "bypass":
             return BypassSpace.from_dict(given)
-        return space_at(given, images)
+        read: SearchSpace = space_at(given, images)
+        return read
     return as_space(space)
 
 

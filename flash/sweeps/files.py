@@ -76,10 +76,9 @@ def _front(name: str, value: Any) -> dict[str, tuple[Any, ...]]:
     given = known_keys(name, value, ("index", "nn_degree", *TERMS))
     if "index" not in given:
         raise FormatError(f"{name} lacks the key 'index'")
-    whole = ("index", *COUNTS)
+    checks: dict[str, Check] = {"index": within(integer, 0), **dict.fromkeys(COUNTS, COUNT)}
     return {
-        key: list_of(COUNT if key in whole else NUMBER)(f"{name}.{key}", given[key])
-        for key in given
+        key: list_of(checks.get(key, NUMBER))(f"{name}.{key}", one) for key, one in given.items()
     }
 
 

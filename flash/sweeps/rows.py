@@ -7,6 +7,7 @@ from ..problem.compiling import Problem, nn_degrees
 from ..solving.stored import PER_KIB
 from ..spaces.index import choices_at
 from ..spaces.values import columns_of, columns_of_blocks
+from .drawing import LARGEST, draw_places, indices_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,16 +31,19 @@ class Chunk:
         self.job = job
         n = last - first
         size = job.space.size
-        self.index: Any
-        if job.plan["sample"] is None or job.plan["sample"] >= size:
-            self.index = np.arange(first, last, dtype=np.int64)
-        else:
-            self.index = _room(n, "i8")
-            stream.draw(size, stream_of(job.plan["seed"]), first, self.index)
         tables = job.problem.tables
+        self._index: Any = None
         self.variants: Any = _room(n, "i4")
         self.rows: Any = _room((n, max(job.problem.layout)), "i4")
-        stream.place_rows(tables, self.index, self.variants, self.rows)
+        if size >= LARGEST:
+            draw_places(tables, job.plan["seed"], first, self.variants, self.rows)
+        else:
+            if job.plan["sample"] is None or job.plan["sample"] >= size:
+                self._index = np.arange(first, last, dtype=np.int64)
+            else:
+                self._index = _room(n, "i8")
+                stream.draw(size, stream_of(job.plan["seed"]), first, self._index)
+            stream.place_rows(tables, self._index, self.variants, self.rows)
         problem = job.problem
         self.metrics: list[Any] = [
             np.asarray(one)
@@ -61,19 +65,35 @@ class Chunk:
                 self.mask = self.mask & (self._stored(name) <= most)
         if where is not None:
             own = {name: self._stored(name) for name in where.columns if name in STORED}
+            if size >= LARGEST and "index" in where.columns:  # conditions are of floats
+                own["index"] = self.index.astype(np.float64)
             self.mask = self.mask & where.mask(
-                {**self.table, **own, **self._choices(where.columns)}
+                {**self._columns(), **own, **self._choices(where.columns)}
             )
+
+    @property
+    def index(self) -> Any:
+        """Flat indices: int64, or of a space that is too large for them Python's ints."""
+        if self._index is None:
+            self._index = indices_at(self.job.problem.tables, self.variants, self.rows)
+        return self._index
+
+    def _order(self, kept: Any) -> tuple[Any, ...]:
+        """Return keys of `numpy.lexsort` that order rows as their indices do."""
+        if self.job.space.size < LARGEST:
+            return (self.index[kept],)
+        return (*self.rows[kept].T[::-1], self.variants[kept])
 
     @property
     def table(self) -> dict[str, Any]:
         """All rows as columns."""
+        return {"index": self.index, **self._columns()}
+
+    def _columns(self) -> dict[str, Any]:
+        """Return all but the index, and that too where it is at hand."""
         if self._table is None:
-            values: dict[str, Any] = {"index": self.index}
-            for name in self.job.columns[1:]:
-                values[name] = self._column(name)
-            self._table = values
-        return self._table
+            self._table = {name: self._column(name) for name in self.job.columns[1:]}
+        return self._table if self._index is None else {"index": self._index, **self._table}
 
     def _choices(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return those of some columns that are choices of the space."""
@@ -94,7 +114,7 @@ class Chunk:
         if weights and not self.job.in_bytes:
             return self.metrics[Metric.PARAMS] / PER_KIB
         parts, join = (self.job.weights_of, np.add) if weights else (self.job.peaks_of, np.maximum)
-        found: Any = np.empty(len(self.index))
+        found: Any = np.empty(len(self.variants))
         for variant in np.unique(self.variants).tolist():
             some = self.variants == variant
             own = [one[self.rows[some, c]] for c, one in enumerate(parts(variant))]
@@ -131,7 +151,7 @@ class Chunk:
                 place = np.clip(place, 0, plan["bins"] - 1)
                 histogram += np.bincount(place, minlength=plan["bins"]).tolist()
         return {
-            "count": len(self.index),
+            "count": len(self.variants),
             "feasible": len(kept),
             "top": self._top(kept, least),
             "histogram": histogram,
@@ -164,7 +184,7 @@ class Chunk:
         # the last key counts first: see `work.order_of`
         costs = [cost[kept] for cost in self.metrics[Metric.ALL_COSTS]]
         score = self.metrics[Metric.SCORE][kept]
-        order = np.lexsort((self.index[kept], -score, *costs[::-1], -self.objective[kept]))
+        order = np.lexsort((*self._order(kept), -score, *costs[::-1], -self.objective[kept]))
         cells = self.job.problem.layout
         points = []
         for i in kept[order].tolist():
@@ -192,13 +212,17 @@ class Chunk:
             for name in self.job.plan["pareto"]
         ]
         costs: Any = np.ascontiguousarray(np.stack(columns, 1))
-        order: Any = np.lexsort((self.index[kept], *costs.T[::-1]))
+        order: Any = np.lexsort((*self._order(kept), *costs.T[::-1]))
+        best = [int(kept[j]) for j in nondominated(costs, order)]
+        index = self.index[best] if self._index is not None else self._indices(best)
         found = []
-        for j in nondominated(costs, order):
-            i = int(kept[j])
+        for i, number in zip(best, index.tolist(), strict=True):
             metrics = tuple([float(column[i]) for column in self.metrics])
-            found.append((int(self.index[i]), metrics, float(score[i])))
+            found.append((number, metrics, float(score[i])))
         return found
+
+    def _indices(self, some: list[int]) -> Any:
+        return indices_at(self.job.problem.tables, self.variants[some], self.rows[some])
 
 
 def _room(shape: Any, kind: str = "f8") -> Any:

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from ..base.record import Record
 from ..errors import ArgumentError, FlashError, SweepError
+from .drawing import LARGEST
 from .work import Job, Reduction, Stopped, import_ahead, pack_plan, run_unit
 
 TYPE_CHECKING = False
@@ -83,6 +84,8 @@ def run(settings: Settings, budgets: dict[str, float], wanted: Objective) -> Swe
     job = Job(plan)
     where = as_predicate(plan["where"], job.conditions)
     plan["where"] = None if where is None else where.text
+    if where is not None:
+        where.mask(job.no_rows(where.columns))  # a text that is compared with a number
     _estimate(settings, job)
     store = None
     if settings.out is not None:
@@ -244,7 +247,7 @@ class _Running:
     def _look(self) -> float:
         """An objective that at least `top` configurations reach: those of a sample."""
         plan = self.settings.plan
-        if self.job.space.size >= 2**63:
+        if self.job.space.size >= LARGEST:
             return -INF
         plan = {
             **plan,

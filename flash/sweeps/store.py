@@ -22,6 +22,7 @@ from ..base.extras import need_pyarrow
 from ..base.lock import Held, Lock
 from ..base.names import COUNTS
 from ..errors import ArgumentError, FormatError, SweepError
+from .drawing import LARGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,18 +75,19 @@ def write_part(
 
     path = os.path.join(folder, part_name(unit))
     part = os.path.join(folder, f".{part_name(unit)}.{os.urandom(6).hex()}.tmp")
-    schema = pyarrow.schema(
-        [
-            (name, pyarrow.int64() if name in ("index", *COUNTS) else pyarrow.float64())
-            for name in job.columns
-        ]
-    )
+    whole: dict[str, Any] = dict.fromkeys(("index", *COUNTS), pyarrow.int64())
+    large = job.space.size >= LARGEST
+    if large:  # its indices are written as decimal text
+        whole["index"] = pyarrow.string()
+    schema = pyarrow.schema([(name, whole.get(name, pyarrow.float64())) for name in job.columns])
     rows = 0
     with _written(folder, part_name(unit)), _removed(part):
         with parquet.ParquetWriter(part, schema, compression="zstd", use_dictionary=False) as out:
 
             def write(columns: dict[str, Any]) -> None:
                 nonlocal rows
+                if large:
+                    columns = {**columns, "index": list(map(str, columns["index"].tolist()))}
                 table = pyarrow.table(columns, schema=schema)
                 rows += table.num_rows
                 if table.num_rows:

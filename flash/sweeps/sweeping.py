@@ -14,6 +14,7 @@ from ..predictors.predictor import as_predictor
 from ..problem.compiling import MACS, PARAMS, as_space, count_columns
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..solving.stored import limit_params, stored_of
+from .drawing import LARGEST
 from .result import Histogram, SweepResult
 from .run import Settings, run
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..spaces.space import SearchSpace
+    from ..spaces.tabled import TabledSpace
     from .run import SweepEvent
 
 __all__ = ["Histogram", "SweepResult", "sweep"]
@@ -41,14 +43,13 @@ UNIT_EXACT = 1 << 27  # with histograms
 UNIT_ROWS = 1 << 22  # of one that is evaluated row by row
 CHUNK = 1 << 18
 HISTOGRAMS = 1 << 28  # up to so many configurations histograms cost seconds: they come unasked
-LARGEST = 2**63
 
 
 if TYPE_CHECKING:
 
     @overload
     def sweep(
-        space: SearchSpace | str | os.PathLike[str],
+        space: TabledSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         *,
         max_latency_ms: float | None = None,
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
 
 @public
 def sweep(
-    space: SearchSpace | str | os.PathLike[str] | ChoiceProblem,
+    space: TabledSpace | str | os.PathLike[str] | ChoiceProblem,
     target: Target | str | os.PathLike[str] | None = None,
     *,
     minimize: Any = None,
@@ -166,7 +167,8 @@ def sweep(
         Two to four of accuracy, latency_ms, energy_mj, area_mm2, params, macs: the front of those.
     sample : int, optional
         Look at so many distinct configurations, drawn uniformly, instead of all. Answers of a
-        problem of choices are drawn each by itself, so one may come twice.
+        problem of choices are drawn each by itself, so one may come twice; so are configurations of
+        a space of 2^63 or more, where two of n are the same with a probability below n^2 / 2^64.
     seed : int, default 0
         Of the sample; the first n of a larger sample are those of a smaller one.
     where : str or list of str, optional
@@ -177,7 +179,8 @@ def sweep(
         `flash.choose` takes them.
     out : path, optional
         A folder, new or of the same sweep before: every row within the budgets for which `where`
-        holds goes there, as a Parquet dataset with a manifest. Of a problem of choices a file, .csv
+        holds goes there, as a Parquet dataset with a manifest; the column "index" is of decimal
+        text where the space has 2^63 configurations or more. Of a problem of choices a file, .csv
         or .parquet, of every answer that meets the conditions.
     chunk : int, optional
         Rows that are evaluated together and become one row group; 262,144 by default.
@@ -300,7 +303,7 @@ def sweep(
     settings = Settings(
         plan=plan,
         out=None if out is None else os.path.abspath(path_of("out", out)),
-        executor=_executor(executor),
+        executor=_executor(executor, space),
         threads=(os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096),
         resume=flag("resume", resume),
         yes=flag("yes", yes),
@@ -331,10 +334,10 @@ def _kept(
     sample = None if sample is None else min(size, integer("sample", sample, 1, 2**62))
     seed = integer("seed", seed, 0, 2**64 - 1)
     as_rows = not (where is None and front is None and sample is None and not written) or remembered
-    if as_rows and size >= LARGEST:
+    if as_rows and sample is None and size >= LARGEST:
         raise ArgumentError(
-            "where, pareto, sample, out and max_memory_kib need a space of fewer than 2^63 "
-            f"configurations; this one has {size:.3g}"
+            "where, pareto, out and budgets on memory need sample=N for a space of 2^63 "
+            f"configurations or more; this one has {_about(size)}"
         )
     looked_at = size if sample is None else sample
     if bins is None:
@@ -360,6 +363,11 @@ def _kept(
     }
 
 
+def _about(size: int) -> str:
+    digits = len(str(size)) - 1
+    return f"{size:.3g}" if digits < 300 else f"some 1e{digits}"
+
+
 def _joined(where: Any) -> Any:
     """Return conditions as one; what is no text is left to who reads it."""
     if not is_list(where):
@@ -374,11 +382,24 @@ def _joined(where: Any) -> Any:
     return " and ".join(f"({one})" for one in some) if some else None
 
 
-def _executor(value: Any) -> Any:
-    if value is not None and not hasattr(value, "submit"):
+def _executor(value: Any, space: Any) -> Any:
+    if value is None:
+        return None
+    if not hasattr(value, "submit"):
         raise ArgumentTypeError(
             f"executor must be a concurrent.futures.Executor, got {type(value).__name__}"
         )
+    if space.numbering is not None and "digest" in space.to_dict():
+        from concurrent.futures import ThreadPoolExecutor
+
+        from ..base.registry import registered
+
+        if not isinstance(value, ThreadPoolExecutor) and registered("space", space.name) is None:
+            raise ArgumentError(
+                f"executor: space {space.name!r} has blocks that are functions, which other "
+                "processes are not given: sweep without an executor, or let a plugin that workers "
+                "have register the space or its blocks (flash.register)"
+            )
     return value
 
 

@@ -54,9 +54,9 @@ def import_ahead() -> None:
     from .._core.costing import batch
     from .._core.sweep import stream, sweep
     from ..base import conditions, seeds
-    from . import rows, store
+    from . import drawing, rows, store
 
-    del array, contextlib, np, batch, stream, sweep, conditions, seeds, rows, store
+    del array, contextlib, np, batch, stream, sweep, conditions, seeds, drawing, rows, store
 
 
 class Stopped(Exception):
@@ -127,8 +127,9 @@ def merge_fronts(names: list[str], points: list[tuple[Any, ...]]) -> list[tuple[
         return []
     values: list[Any] = [costs_of(names, m, a) for _, m, a in points]
     costs: Any = np.array(values)
-    index = np.array([point[0] for point in points])
-    order: Any = np.lexsort((index, *costs.T[::-1]))
+    rank = np.empty(len(points), np.int64)  # of indices, which may be larger than 64 bits
+    rank[sorted(range(len(points)), key=lambda n: points[n][0])] = np.arange(len(points))
+    order: Any = np.lexsort((rank, *costs.T[::-1]))
     same: Any = np.ascontiguousarray(costs)
     return [points[i] for i in nondominated(same, order)]
 
@@ -411,6 +412,14 @@ class Job(Record):
         numbering = self.space.numbering
         own = self.space.variables if numbering is None else tuple(numbering.told)
         return (*self.columns, *STORED, *own)
+
+    def no_rows(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return columns of no row: numbers, or texts."""
+        import numpy as np
+
+        from ..spaces.values import is_text
+
+        return {name: np.zeros(0, "U1" if is_text(self.space, name) else float) for name in names}
 
     @cached
     def _peaks(self) -> dict[int, list[Any]]:

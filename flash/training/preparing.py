@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from ..base.checks import choice, integer, known_keys, listener, path_of, shown
+from ..base.registry import refusal
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES
 from ..networks.network import Network
+from ..spaces.known.homes import KNOWN
 from ..spaces.space import SearchSpace
 from .design import covering
 from .feeding import shape_of
@@ -84,9 +86,11 @@ def check_training(epochs: Any, batch_size: Any, recipe: Any, out: Any, callback
         raise ArgumentError("out must be the path of a folder, got ''")
 
 
-def space_at(space: Any, images: Data) -> SearchSpace:
+def space_at(space: Any, images: Data) -> Any:
     """Return a space of plain data, at the images' size and number of classes where it does not
     say them."""
+    if space.get("family") not in FAMILIES and ("family" in space or "stages" in space):
+        return _blocks_at(space, images)
     said = known_keys("space", space, SearchSpace.field_names)
     own: dict[str, Any] = {"num_classes": images.classes}
     if "resolution" not in said:
@@ -94,19 +98,40 @@ def space_at(space: Any, images: Data) -> SearchSpace:
     return SearchSpace.from_dict({**own, **said})
 
 
+def _blocks_at(space: Any, images: Data) -> Any:
+    """Return the same of a space of blocks."""
+    from ..spaces.known.homes import KNOWN, takes
+    from ..spaces.named import space_from
+
+    family = space.get("family")
+    own: dict[str, Any] = {"num_classes": images.classes}
+    if family in KNOWN:
+        taken = takes(family)
+        if "num_classes" not in taken:
+            raise ArgumentError(f"space: networks of {family!r} take no images")
+        if "resolution" in taken:
+            own["resolution"] = images.side
+        elif "input" in taken:
+            own["input"] = [3, images.side, images.side]
+    elif "stages" not in space:
+        own = {}
+    return space_from({**own, **space})
+
+
 def networks_of(
     space: object, n: int, seed: int, images: Data
 ) -> tuple[dict[str, Any] | None, list[Any]]:
     """Return (the space as plain data, or None for a list, and the networks to train)."""
     given: Any = space
-    if isinstance(given, str) and given in FAMILIES:
+    if isinstance(given, str) and given in (*FAMILIES, *KNOWN):
         given = {"family": given}
     if hasattr(given, "keys"):
         given = space_at(given, images)
     elif isinstance(given, (str, os.PathLike)):
-        if not os.fspath(given).endswith((".toml", ".json")):
-            choice("space", given, FAMILIES, ", a SearchSpace, its file or a list of Architecture")
-        given = SearchSpace.load(given)
+        if os.fspath(given).endswith((".toml", ".json")):
+            given = SearchSpace.load(given)
+        else:
+            given = _registered(given)
     if hasattr(given, "decode") and hasattr(given, "sample_indices"):
         named: dict[str, Any] | None = given.to_dict()
         networks: list[Any] = covering(given, n, seed)
@@ -129,6 +154,17 @@ def networks_of(
     for number, one in enumerate(networks):
         _check_fit(f"network {number} of space", one, images)
     return named, networks
+
+
+def _registered(name: Any) -> Any:
+    """Return the space that is registered by a name."""
+    from ..spaces.named import registered_space
+
+    found = registered_space(name) if isinstance(name, str) else None
+    if found is None:
+        also = ", a SearchSpace, its file or a list of Architecture"
+        raise refusal("space", "space", str(name), (*FAMILIES, *KNOWN), also)
+    return found
 
 
 def is_trainable(network: Any) -> bool:

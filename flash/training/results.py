@@ -9,7 +9,7 @@ from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, wit
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
-from ..networks.cell_networks import network_from_dict
+from ..spaces.network_files import network_from_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..base.html import Part
-    from ..networks.cell_networks import CellNetwork
+    from ..networks.cell_networks import Net
 
 __all__ = ["TrainedNetwork", "TrainingResult", "best_of"]
 
@@ -60,7 +60,7 @@ class TrainedNetwork(Record):
     index: int
     repeat: int
     seed: int
-    architecture: Architecture | CellNetwork
+    architecture: Net
     accuracy: float
     loss: float | None
     train_loss: float | None
@@ -96,7 +96,7 @@ class TrainingResult(Record):
         return len(self.samples)
 
     @property
-    def architectures(self) -> list[Architecture | CellNetwork]:
+    def architectures(self) -> list[Net]:
         """The trained networks, each once."""
         return [group[0].architecture for group in self._groups()]
 

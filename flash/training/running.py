@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-    from ..networks.architecture import Architecture
-    from ..networks.cell_networks import CellNetwork
-    from ..spaces.space import SearchSpace
+    from ..networks.cell_networks import Net
+    from ..spaces.tabled import TabledSpace
     from .data import Dataset, Pair
     from .images import Data
 
@@ -46,7 +45,7 @@ PLAIN = ("Architecture", "CellNetwork")  # their plain data make them anew anywh
 
 @public
 def train(
-    space: SearchSpace | str | Mapping[str, Any] | Sequence[Architecture | CellNetwork],
+    space: TabledSpace | str | Mapping[str, Any] | Sequence[Net],
     dataset: Dataset,
     n: int = 25,
     *,

@@ -150,7 +150,7 @@ def network_of(job: dict[str, Any]) -> Any:
     if job.get("network") is not None:
         return job["network"]
     if job.get("class") is None:
-        from ..networks.cell_networks import network_from_dict
+        from ..spaces.network_files import network_from_dict
 
         return network_from_dict(job["architecture"])
     from importlib import import_module

@@ -73,7 +73,8 @@ def test_one_text_for_all_ways_to_write_it() -> None:
         ("latency_ms ** 2 < 1", "is not understood"),
         ("latency_ms in macs", "accepted comparisons are"),
         ("latency_ms is 2", "accepted comparisons are"),
-        ("latency_ms < 'a'", "is not understood"),
+        ("latency_ms < 'a'", "texts are compared by == and !="),
+        ("latency_ms + 'a' < 1", "'a' is no number"),
         ("latency_ms < True", "is not understood"),
         ("latency_ms < 1e999", "not finite"),
         ("latency_ms < 2j", "is not understood"),
@@ -85,6 +86,37 @@ def test_one_text_for_all_ways_to_write_it() -> None:
 def test_refusals(text: str, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         as_predicate(text, COLUMNS)
+
+
+def test_texts() -> None:
+    table = {
+        "act": np.array(["relu", "gelu", "", "relu"]),
+        "other": np.array(["relu", "relu", "", ""]),
+        "kernel": np.array([3.0, 5.0, np.nan, 3.0]),
+    }
+    for text, expected in (
+        ("act == 'relu'", [1, 0, 0, 1]),
+        ("act != 'relu'", [0, 1, 0, 0]),
+        ("not act == 'relu'", [0, 1, 0, 0]),
+        ("act in ('gelu', 'tanh')", [0, 1, 0, 0]),
+        ("act not in ('gelu', 'tanh')", [1, 0, 0, 1]),
+        ("act == other", [1, 0, 0, 0]),
+        ("act != other", [0, 1, 0, 0]),
+        ("act == 'relu' and kernel in (3, 7)", [1, 0, 0, 1]),
+    ):
+        found = as_predicate(text, table)
+        assert found is not None
+        assert found.mask(table).tolist() == [bool(one) for one in expected], text
+    for text, message in (
+        ("act == 3", r"a text is compared with a number \(act\)"),
+        ("kernel == 'relu'", r"compared with a number \(kernel and 'relu'\)"),
+        ("act < other", r"by == and != \(act and other\)"),
+        ("act + kernel < 1", "act and kernel is a text"),
+    ):
+        found = as_predicate(text, table)
+        assert found is not None
+        with pytest.raises(ArgumentError, match=message):
+            found.mask(table)
 
 
 @pytest.mark.parametrize("value", [3, b"a < 1", ["a < 1"], lambda: 1])

@@ -110,7 +110,7 @@ def test_export_and_back(cli: Run, python: Run, tmp_path: Path) -> None:
         (("calibrate",), "either --from or --space must be given"),
         (("calibrate", "--from", "a", "--space", "densenet"), "either --from or --space must"),
         (("calibrate", "--from", "no.jsonl"), "no.jsonl: No such file"),
-        (("calibrate", "cpu-arm", *SMALL), "target must be one of 'cpu-x86'"),
+        (("calibrate", "cpu-arm", *SMALL), "target must be one of 'cortex-m4'"),
         (("calibrate", "--from", "x.jsonl", "--out", "x.txt"), "--out must be a .json file"),
     ],
 )  # fmt: skip

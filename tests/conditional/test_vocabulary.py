@@ -228,7 +228,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"where": "latency_ms <= 3 or depth_0 == 3"}, "search for each side by itself"),
     ({"where": "depth_0[1] == 3"}, "is not understood"),
     ({"where": "latency_ms in (3, 4)"}, "in is asked of a choice"),
-    ({"where": "depth_0 in ('a',)"}, "must hold numbers"),
+    ({"where": "depth_0 in ('a',)"}, "depth_0 is a number, compared with the text 'a'"),
     ({"where": "depth_0 == 'a'"}, "compared with the text"),
     ({"where": "latency_ms <="}, "cannot be read"),
     ({"where": ""}, "cannot be read"),

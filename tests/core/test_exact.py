@@ -317,8 +317,8 @@ LINKS = {"quantum": (1.0,) * 6, "modelled": 63}
 @pytest.mark.parametrize(
     ("cells", "error", "text"),
     [
-        ([], ValueError, "1 to 32 cells, got 0"),
-        ([cell(1.0)] * 33, ValueError, "1 to 32 cells, got 33"),
+        ([], ValueError, "1 to 128 cells, got 0"),
+        ([cell(1.0)] * 129, ValueError, "1 to 128 cells, got 129"),
         ([cell(1.0, 2.0, 3.0, states=2)], ValueError, "3 rows do not divide by 2 states"),
         ([cell(1.0, states=0)], ValueError, "states"),
         ([(1, {0: array("d"), 1: array("d")}, {})], ValueError, "0 rows"),

@@ -35,6 +35,7 @@ from flash.hardware._timing import (
     quantile,
     summarise,
     time_pass,
+    time_turns,
     uncertainty,
 )
 
@@ -104,6 +105,47 @@ def test_runs_shorter_than_the_clock_are_grouped(monkeypatch: pytest.MonkeyPatch
     found = timed(clock, monkeypatch, 1.0)
     assert median(found["wall_ms"]) == pytest.approx(1e-3)
     assert clock.runs >= 20 * len(found["wall_ms"])
+
+
+class Meter:
+    """Stands for a counter of energy: a run of that long takes a watt."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def read(self) -> float:
+        return self.clock.now
+
+    def since(self, before: float) -> float:
+        return self.clock.now - before
+
+
+def test_runs_in_turns_go_round_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([0.5, 0.5, *[0.001, 0.002] * 10_000], share=0.5)
+    monkeypatch.setattr(_timing, "time", clock)
+    order: list[str] = []
+    runs = [lambda: (order.append("a"), clock.run()), lambda: (order.append("b"), clock.run())]
+    one, two = time_turns(runs, 0.1)
+    assert order == ["a", "b"] * (1 + len(one["wall_ms"]))  # the first of each warms up
+    assert set(one["wall_ms"]) == {1.0}
+    assert set(two["wall_ms"]) == {2.0}
+    assert set(two["cpu_ms"]) == {1.0}
+    assert 2 * 0.1 <= clock.now - 1.0 < 2 * 0.1 + 0.01  # of both together
+    assert (one["energy_mj"], one["settled"], one["warmup"]) == (None, True, 1)
+
+
+def test_long_runs_in_turns_end_soon_and_energy_is_that_of_a_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock([2.0])
+    monkeypatch.setattr(_timing, "time", clock)
+    (found,) = time_turns([clock.run], 0.5)
+    assert found["wall_ms"] == [2000.0]
+    short = Clock([0.004])
+    monkeypatch.setattr(_timing, "time", short)
+    (found,) = time_turns([short.run], 0.02, Meter(short))
+    assert len(found["wall_ms"]) >= 5
+    assert found["energy_mj"] == pytest.approx(4.0)
 
 
 def test_processor_time_leaves_out_what_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +246,36 @@ def test_networks_take_turns() -> None:
     assert [one["name"] for one in found] == ["a", "b"]
     assert found[0]["passes"] == 2
     assert found[0]["conditions"]["versions"]["engine"] == "1"
+
+
+def test_parts_are_open_together_and_end_together(tmp_path: Path) -> None:
+    log: list[str] = []
+    opened: list[Engine] = []
+    together: list[int] = []
+
+    def open_engine(item: dict[str, Any]) -> Engine:
+        together.append(1 + sum(not one.closed for one in opened))
+        opened.append(Engine(log, item["name"]))
+        return opened[-1]
+
+    settings = {**QUICK, "turns": True}
+    path = str(tmp_path / "journal.jsonl")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_timing, "TOGETHER", 2)
+        journal = Journal(path, settings)
+        found = measure_series(items("a", "b", "c"), open_engine, settings, journal)
+        journal.close()
+    assert together == [1, 2, 1] * 2
+    together.clear()
+    heavy = [{**one, "bytes": 700 << 20} for one in items("a", "b", "c")]
+    heavy[2]["bytes"] = 3 << 30  # more than all may have together: by itself
+    measure_series(heavy, open_engine, {**settings, "passes": 1}, Journal(None, settings))
+    assert together == [1, 1, 1]
+    assert [one["name"] for one in found] == ["a", "b", "c"]
+    assert {one["passes"] for one in found} == {2}
+    assert all(one.closed for one in opened)
+    with pytest.raises(Refused, match="turns=True, not turns=None"):
+        Journal(path, QUICK)
 
 
 def test_a_device_that_vanishes_loses_nothing(tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def test_from_the_shell(cli: Run, tmp_path: Path) -> None:
     error = cli("search", "densenet", "rram", "--method", "evolution", "--option", "size", code=2)
     assert "--option must be like samples=8" in error.stderr
     error = cli("search", "densenet", "rram", "--method", "random", "--out", "x", code=2)
-    assert "--out and --epochs need --train" in error.stderr
+    assert "--out, --epochs and --keep-weights need --train" in error.stderr
 
 
 def test_every_method_is_in_the_documentation() -> None:

@@ -59,6 +59,7 @@ def test_a_harness_measures_and_is_read_back(tmp_path: Path) -> None:
     folder = tmp_path / "board"
     path = flash.layer_harness(SPACE, folder, **QUICK)
     manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["settings"]["turns"] is False  # single layers are measured in loops
     names = [one["name"] for one in manifest["networks"]]
     assert names[0] == CALL
     assert len(names) == 1 + len(layers_of(SPACE))
@@ -117,7 +118,9 @@ def test_blocks_of_a_space_are_measured_as_blocks(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     blocks = Blocks()
     path = flash.layer_harness(blocks, tmp_path / "board", **QUICK)
-    assert run(path).returncode == 0
+    done = run(path)
+    assert done.returncode == 0
+    assert "network 1 of 3: call and 2 more" in done.stderr  # in turns
     target = flash.Target.from_layer_table(tmp_path / "board" / "measurements.jsonl", name="board")
     assert [one.name for one in target.table.entries] == [one.name for one in blocks.fragments()]
     for entry, one in zip(target.table.entries, blocks.fragments(), strict=True):

@@ -157,6 +157,45 @@ def stop(event: Event) -> bool:
     return event.nfev > 10
 
 
+def rows_of_a_block(
+    in_channels: int, out_channels: int, stride: int, *, kernel: Sequence[int] = (3, 5)
+) -> list[dict[str, Any]]:
+    """An option of a space of blocks, as its author types it."""
+    return [
+        {"kind": "conv", "in_channels": in_channels, "out_channels": out_channels,
+         "kernel": kernel, "stride": stride}
+    ]  # fmt: skip
+
+
+def test_a_space_of_blocks() -> None:
+    space = flash.BlockSpace(
+        [flash.Stage(rows_of_a_block, [8, 16], flash.Range(1, 2))], input=(3, 8, 8), num_classes=4
+    )
+    assert_type(space.decode(0), flash.BlockNetwork)
+    assert_type(space.sample(2), list[flash.BlockNetwork])
+    assert_type(space.size, int)
+    found = flash.search(space, "cpu-x86", max_latency_ms=1.0)
+    assert_type(found, flash.SearchResult[flash.BlockNetwork])
+    assert_type(found.architecture, flash.BlockNetwork | None)
+    assert_type(flash.search(space, ["cpu-x86", "rram"]), flash.FleetResult)
+    assert_type(flash.evaluate(space, "cpu-x86", [0, 1]), flash.evaluating.Table)
+    assert_type(flash.pareto(space, "cpu-x86"), flash.ParetoFront)
+    assert_type(flash.sweep(space, "cpu-x86", top=2), flash.SweepResult)
+    compared = flash.compare(space, "cpu-x86", methods=["random"], seeds=1, max_evals=3)
+    assert_type(compared, flash.Comparison[flash.BlockNetwork])
+    network = space.decode(3)
+    target = flash.Target.load("cpu-x86")
+    assert_type(target.cost(network).latency_ms, float)
+    assert_type(flash.nn_degree(network), float)
+    assert_type(flash.BlockNetwork.from_dict(network.to_dict()), flash.BlockNetwork)
+    assert flash.BlockNetwork.from_dict(network.to_dict()) == network
+    if TYPE_CHECKING:
+        flash.train(space, "digits", n=2)
+        flash.train([network], "digits")
+        flash.calibration_design(space, target, 2)
+        target.costs(space, [0])
+
+
 def test_functions_that_are_given() -> None:
     found = flash.search(SPACE, "rram", objective=score, compile_objective=False, callback=stop)
     assert_type(found, flash.SearchResult)

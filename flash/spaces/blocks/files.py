@@ -3,6 +3,9 @@
 One that comes with flash is its name and its options. Any other is its stages: a block that has a
 name (those of flash, and what `flash.register("block", ...)` added) is read back by it; of a
 function a file holds what it is called, which tells the space from others but makes none.
+
+Networks are numbered in the order of options and of their choices. So both are written as lists:
+tables would lose it where a program sorts their keys. Tables are read too, in their order.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from ...base.checks import faults, known_keys, shown
 from ...errors import FormatError
 from ..choices import plain
 from ..known.homes import BLOCKS
-from .options import Option
+from .options import SKIP, Option
 from .stage import Stage
 
 TYPE_CHECKING = False
@@ -22,18 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .network import BlockNetwork
     from .space import BlockSpace
 
-__all__ = ["from_dict", "to_dict"]
+__all__ = ["from_dict", "network_from_dict", "to_dict"]
 
 KEPT = 16
 _live: dict[str, BlockSpace] = {}  # of functions, by what files hold of them
+_read: dict[str, BlockSpace] = {}  # those that networks were read of last: one object for all
 _SPACE = (
     *("family", "name", "input", "stem", "stages", "head", "num_classes"),
     *("width_multipliers", "bits", "digest"),
 )
 _STAGE = ("options", "widths", "repeats", "stride", "shared", "cell", "name")
-_OPTION = ("block", "choices", "function")
+_OPTION = ("name", "block", "choices", "function")
 
 
 def to_dict(space: BlockSpace) -> dict[str, Any]:
@@ -81,7 +86,8 @@ def _has_functions(space: BlockSpace) -> bool:
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
-    found: dict[str, Any] = {"options": {name: _option(one) for name, one in stage.options.items()}}
+    options = [{"name": name, **_option(one)} for name, one in stage.options.items()]
+    found: dict[str, Any] = {"options": options}
     if stage.widths is not None:
         found["widths"] = plain(stage.widths)
     found["repeats"] = plain(stage.repeats)
@@ -92,12 +98,12 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return found
 
 
-def _option(option: Option | None) -> dict[str, Any] | None:
+def _option(option: Option | None) -> dict[str, Any]:
     if option is None:
-        return None
+        return {"block": SKIP}
     from ..known.blocks import name_of
 
-    choices = {name: list(one) for name, one in (option.choices or {}).items()}
+    choices = [[name, list(one)] for name, one in (option.choices or {}).items()]
     name = name_of(option)
     if name is not None:
         return {"block": name, "choices": choices}
@@ -144,6 +150,35 @@ def from_dict(data: Any, where: str = "the space") -> BlockSpace:
         return BlockSpace(**given)
 
 
+def network_from_dict(kind: type[BlockNetwork], data: Any) -> BlockNetwork:
+    """Return the network that plain data describe; every fault is a FormatError."""
+    from ...base.plain import ANY, COUNT, TABLE, TEXT, fields, table_of
+
+    where = "the network"
+    checks = {"family": TEXT, "space": TABLE, "choices": table_of(COUNT), "blocks": ANY}
+    told = fields(where, data, checks)
+    space = _space_of(where, told["space"])
+    if told["family"] != space.family:
+        raise FormatError(f"{where}: its space is {space.family!r}, not {shown(told['family'])}")
+    with faults(where):
+        found = kind(space, told["choices"])
+        blocks = found.to_dict()["blocks"]
+    if told["blocks"] != blocks:
+        raise FormatError(f"{where}: choices and blocks are not the same network")
+    return found
+
+
+def _space_of(where: str, data: Any) -> BlockSpace:
+    """Return the space of a network's file: the same object for the same data."""
+    text = _text(data)
+    known = _read.get(text)
+    if known is None:
+        known = _read[text] = from_dict(data, f"{where}'s space")
+        while len(_read) > KEPT:
+            _read.pop(next(iter(_read)))
+    return known
+
+
 def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:
     """Return a space of functions: one that this process has, or that is registered."""
     from ...base.registry import registered
@@ -170,24 +205,45 @@ def _by_digest(where: str, data: Mapping[str, Any]) -> BlockSpace:
 def _stage_from(where: str, data: Any) -> Stage:
     known_keys(where, data, _STAGE)
     given = dict(data)
-    options = given.get("options")
-    if not isinstance(options, dict):
-        raise FormatError(f"{where}: options must be a table by name, got {shown(options)}")
+    options = _pairs(f"{where}: options", given.get("options"))
     given["options"] = {
-        name: _option_from(f"{where}: options.{name}", one) for name, one in options.items()
+        name: _option_from(f"{where}: options.{name}", one) for name, one in options
     }
+    if len(given["options"]) < len(options):
+        raise FormatError(f"{where}: options must have different names")
     with faults(where):
         return Stage(**given)
+
+
+def _pairs(where: str, given: Any) -> list[tuple[str, Any]]:
+    """Return options, or choices, by name and in their order: of a table, or of a list of tables
+    with a name, of pairs, or of names."""
+    if isinstance(given, dict):
+        return list(given.items())
+    if not isinstance(given, list):
+        raise FormatError(f"{where} must be a table by name, or a list, got {shown(given)}")
+    found = []
+    for place, one in enumerate(given):
+        if isinstance(one, str):
+            pair: list[Any] = [one, one]
+        elif isinstance(one, dict):
+            pair = [one.get("name"), one]
+        else:
+            pair = list(one) if isinstance(one, (list, tuple)) else []
+        if len(pair) != 2 or not isinstance(pair[0], str):
+            raise FormatError(f"{where}[{place}] must have a name, got {shown(one)}")
+        found.append((pair[0], pair[1]))
+    return found
 
 
 def _option_from(where: str, data: Any) -> Option | None:
     from ..known.blocks import block_of
 
-    if data is None or data == "skip":
-        return None
-    if isinstance(data, str):
-        data = {"block": data}
+    if data is None or isinstance(data, str):
+        data = {"block": SKIP if data is None else data}
     known_keys(where, data, _OPTION)
+    if data.get("block") == SKIP and not data.get("choices"):
+        return None
     if "block" not in data:
         function = data.get("function")
         raise FormatError(
@@ -195,10 +251,9 @@ def _option_from(where: str, data: Any) -> Option | None:
             f"space "
             "itself as space=, or give the block a name by flash.register('block', name, function)"
         )
-    choices = data.get("choices") or {}
-    if not isinstance(choices, dict):
-        raise FormatError(f"{where}.choices must be a table, got {shown(choices)}")
+    choices = dict(_pairs(f"{where}.choices", data.get("choices") or {}))
     found = block_of(where, data["block"])
     with faults(where):
-        chosen = {**(found.choices or {}), **choices}
+        own = found.choices or {}
+        chosen = choices if own.keys() <= choices.keys() else {**own, **choices}
         return Option(found.build, found.module, chosen, found.shape, found.metrics)

@@ -102,6 +102,14 @@ class BlockNetwork(Record):
         """What it reads, without the batch: (channels, height, width), or token numbers."""
         return self.space.numbering.input_of(self.row)
 
+    @property
+    def num_classes(self) -> int:
+        """What it ends with: the out channels of its last block."""
+        if not self._placed:
+            return self.space.channels
+        found: int = self._placed[-1][2].out_channels
+        return found
+
     @cached
     def blocks(self) -> tuple[tuple[str, str, int], ...]:
         """Each block as (stage, option with its choices, channels)."""
@@ -141,13 +149,17 @@ class BlockNetwork(Record):
         """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
         return self._network.peak_memory_kib
 
-    def to_torch(self, *, seed: int = 0) -> torch.nn.Module:
+    def to_torch(
+        self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
+    ) -> torch.nn.Module:
         """Return the network as a torch module, ready to train.
 
         Parameters
         ----------
         seed : int, default 0
             Of the initial weights, drawn as the options' modules draw them, 0 to 2**64 - 1.
+        weights : path, optional
+            Weights that training kept, or a state_dict: see `Architecture.to_torch`.
 
         Returns
         -------
@@ -166,13 +178,19 @@ class BlockNetwork(Record):
         require("to_torch()", "torch", "torch")
         from .modules import build_module
 
-        return build_module(self, seed)
+        module = build_module(self, seed)
+        if weights is not None:
+            from ...networks.weights import load_weights
+
+            load_weights(module, weights)
+        return module
 
     def to_onnx(
         self,
         path: str | os.PathLike[str],
         *,
         module: torch.nn.Module | None = None,
+        weights: str | os.PathLike[str] | None = None,
         seed: int = 0,
         opset: int = 17,
         batch: int | None = None,
@@ -198,7 +216,9 @@ class BlockNetwork(Record):
         from ...networks.network import onnx_of
 
         if module is None:
-            module = self.to_torch(seed=seed)
+            module = self.to_torch(seed=seed, weights=weights)
+        elif weights is not None:
+            raise ArgumentError("weights cannot be given with a module, which has its own")
         elif getattr(module, "architecture", None) != self:
             raise ArgumentError(
                 "module must be what to_torch() of this network returned, "
@@ -207,16 +227,43 @@ class BlockNetwork(Record):
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: the space's name, its choices, and the blocks that they are."""
+        """Return plain data from which `from_dict` makes an equal network: the space, the choices,
+        and, for other readers, the blocks that they are."""
         blocks = [
             {"stage": stage, "block": label, "channels": channels}
             for stage, label, channels in self.blocks
         ]
-        return {"family": self.family, "choices": dict(self.choices), "blocks": blocks}
+        return {
+            "family": self.family,
+            "space": self.space.to_dict(),
+            "choices": dict(self.choices),
+            "blocks": blocks,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BlockNetwork:
+        """Make a network from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, a value not accepted, the space has blocks that are
+            functions which this process does not have, or the choices are not the blocks told.
+        """
+        from .files import network_from_dict
+
+        return network_from_dict(cls, data)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return it as JSON text, and write it where a path is given."""
         return json_text(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> BlockNetwork:
+        """Read a network from JSON text (it starts with a brace) or from a file."""
+        from ...base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the network's file"))
 
     def __repr__(self) -> str:
         return f"BlockNetwork({self.family}: {self})"

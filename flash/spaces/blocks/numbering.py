@@ -709,8 +709,9 @@ class Numbering:
     def told(self) -> Mapping[str, tuple[str, int, int]]:
         """Names by which conditions call choices, each with what it is of: (what, stage, place).
 
-        "width_body", "depth_body" and "input" are numbers; "block_body_0" is the whole choice as a
-        text, "option_body_0" the option's name, and "kernel_body_0" what it is given.
+        "width_body" (without the multiplier), "depth_body" and "input" are numbers; "block_body_0"
+        is the whole choice as a text, "option_body_0" the option's name, and "kernel_body_0" what
+        it is given.
         """
         found: dict[str, tuple[str, int, int]] = {}
 
@@ -728,6 +729,8 @@ class Numbering:
 
         if len(self.space.inputs) > 1:
             put("input", "input", -1, 0)
+        if len(self.space.factors) > 1:
+            put("width_multiplier", "multiplier", -1, 0)
         for number, stage in enumerate(self.stages):
             name = self.names[number]
             if len(self.widths[number]) > 1:
@@ -768,7 +771,7 @@ class Numbering:
             if cell.stage != stage:
                 continue
             if what == "width":
-                return number, np.repeat(np.array(cell.widths, float), cell.each)
+                return number, np.repeat(np.array(self.widths[stage], float), cell.each)
             count = len(cell.widths)
             if what == "depth":
                 own = np.array(cell.depths, float)[cell.table[:, 0]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from ...base.checks import integer, is_list, items, public, shown
 from ...base.record import cached
-from ...errors import ArgumentError, ArgumentTypeError
+from ...errors import ArgumentError, ArgumentTypeError, FormatError
 from ..choices import parse
 from ..tabled import TabledSpace
 from .network import BlockNetwork
@@ -350,6 +352,35 @@ class BlockSpace(TabledSpace):
         from .files import from_dict
 
         return from_dict(data)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> BlockSpace:
+        """Read a space from a TOML or JSON file: see `from_dict`.
+
+        Raises
+        ------
+        FormatError
+            As `from_dict`, and if the file is of a space of another make.
+        """
+        from ..files import load
+
+        found: Any = load(path)
+        if not isinstance(found, BlockSpace):
+            raise FormatError(
+                f"the space file {shown(os.fspath(path))} is of a space of {found.family!r}, not "
+                "of blocks: SearchSpace.load reads it"
+            )
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the space to a .toml or .json file. The file is either complete or not there.
+
+        Of blocks that are functions it holds what they are called: `load` reads such a file where
+        this process has the space, or it is registered.
+        """
+        from ..files import save
+
+        save(self, path)
 
     def _repr_html_(self) -> str:
         from ...base.html import page

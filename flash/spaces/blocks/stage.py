@@ -89,6 +89,24 @@ class Stage(Record):
                 f"name of a stage must be a word such as 'body', got {shown(self.name)}"
             )
 
+    def __eq__(self, other: object) -> bool:
+        """Equal in the order of options and choices too, in which networks are numbered."""
+        if self is other:
+            return True
+        if not isinstance(other, Stage):
+            return NotImplemented
+        return self._values() == other._values() and self._order == other._order
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.stride, self._order))
+
+    @cached
+    def _order(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple(
+            (name, () if one is None else tuple(one.choices or ()))
+            for name, one in self.options.items()
+        )
+
     @cached
     def variants(self) -> tuple[Variant, ...]:
         """Every choice of a block."""

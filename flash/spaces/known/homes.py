@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..blocks.space import BlockSpace
 
-__all__ = ["BLOCKS", "KNOWN", "known_space", "space_from"]
+__all__ = ["BLOCKS", "KNOWN", "known_space", "space_from", "takes"]
 
 BLOCKS = "blocks"  # how files call a space of blocks that is none of those of flash
 
@@ -48,10 +48,21 @@ def space_from(data: Mapping[str, Any]) -> BlockSpace:
         raise FormatError(f"the space {shown(name)}: {error}") from None
 
 
-def _made(name: str, options: dict[str, Any]) -> BlockSpace:
+def takes(name: str) -> frozenset[str]:
+    """Return the options that a space takes."""
+    from inspect import signature
+
+    return frozenset(signature(_function(name)).parameters)
+
+
+def _function(name: str) -> Any:
     module, function = KNOWN[name]
     home = __import__(f"{__package__}.{module}", fromlist=[function])
-    make = getattr(home, function)
+    return getattr(home, function)
+
+
+def _made(name: str, options: dict[str, Any]) -> BlockSpace:
+    make = _function(name)
     try:
         found: BlockSpace = make(**options)
     except TypeError as error:

@@ -19,7 +19,7 @@ import flash
 from flash._core.tables.tables import COLUMNS
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.predictors.score import TopologyScore
-from flash.problem.blocks import compile_blocks
+from flash.problem.blocks import KEPT_SPACES, compile_blocks
 
 TARGET = flash.Target.load("cpu-x86")
 Rows = list[dict[str, Any]]
@@ -226,6 +226,7 @@ def test_networks_tell_what_they_are() -> None:
     assert repr(net) == "BlockNetwork(<i>: x (16): <b> kernel 3, <b> kernel 3)"
     assert net.to_dict() == {
         "family": "<i>",
+        "space": own.to_dict(),
         "choices": {"width_x": 1, "depth_x": 1, "block_x_0": 1, "block_x_1": 1},
         "blocks": [{"stage": "x", "block": "<b> kernel 3", "channels": 16}] * 2,
     }
@@ -304,9 +305,9 @@ def test_functions_are_not_kept_longer_than_their_space() -> None:
         compile_blocks(space(flash.Stage(own, 8)), TARGET)
         return weakref.ref(own)
 
-    known = [make() for _ in range(3)]
+    known = [make() for _ in range(KEPT_SPACES + 3)]
     gc.collect()
-    assert [one() for one in known] == [None] * 3
+    assert [one() for one in known[:3]] == [None] * 3  # the last few are there for equal spaces
 
 
 # What costs depend on

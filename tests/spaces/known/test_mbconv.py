@@ -105,12 +105,13 @@ def test_files_name_the_blocks() -> None:
         width_multipliers=(0.5, 1),
     )
     data = space.to_dict()
-    assert data["stages"][0]["options"]["mb"] == {
-        "block": "inverted-residual",
-        "choices": {"kernel": [3, 5], "expansion": [4], "se": [True]},
-    }
+    choices = [["kernel", [3, 5]], ["expansion", [4]], ["se", [True]]]
+    mobile = {"name": "mb", "block": "inverted-residual", "choices": choices}
+    assert data["stages"][0]["options"] == [mobile]
     assert (data["stem"]["options"], data["head"]["options"]) == (
-        {"mobile_stem": {"block": "mobile-stem", "choices": {}}},
-        {"mobile_head": {"block": "mobile-head", "choices": {}}},
+        [{"name": "mobile_stem", "block": "mobile-stem", "choices": []}],
+        [{"name": "mobile_head", "block": "mobile-head", "choices": []}],
     )
+    assert flash.BlockSpace.from_dict(data) == space
+    data["stages"][0]["options"] = {"mb": {**mobile, "choices": dict(map(tuple, choices))}}
     assert flash.BlockSpace.from_dict(data) == space
