@@ -33,6 +33,7 @@ __all__ = [
     "checked_row",
     "digits_of",
     "flat_of",
+    "in_range",
     "number_of",
     "places_of",
     "row_at",
@@ -108,26 +109,31 @@ def checked_row(space: Any, row: Any) -> Row:
     if space.numbering is not None:
         told: Row = space.numbering.checked_row(row)
         return told
+    result = in_range(space.variables, space.lengths, row)
+    used = _used(space, result[COUNT])
+    return (*result[:used], *[0] * (len(result) - used))
+
+
+def in_range(variables: Sequence[str], lengths: Sequence[int], row: Any) -> list[int]:
+    """Return a user's row as ints, each in the range of its variable."""
     if isinstance(row, str) or not hasattr(row, "__len__"):
         raise ArgumentTypeError(f"a row must be choice indices, got {shown(row)}")
     if hasattr(row, "tolist"):
         row = row.tolist()
-    lengths = space.lengths
     if not hasattr(row, "__len__") or len(row) != len(lengths):
         raise ArgumentError(
             f"a row must have {len(lengths)} choice indices "
-            f"({', '.join(space.variables[:5])}, ...), got {shown(row)}"
+            f"({', '.join(variables[:5])}, ...), got {shown(row)}"
         )
     result = []
     for position, (value, length) in enumerate(zip(row, lengths, strict=True)):
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # optimisers hand on whole floats
         if type(value) is not int or not 0 <= value < length:
-            name = f"choice index of {space.variables[position]}"
+            name = f"choice index of {variables[position]}"
             value = integer(name, value, 0, length - 1)
         result.append(value)
-    used = _used(space, result[COUNT])
-    return (*result[:used], *[0] * (len(result) - used))
+    return result
 
 
 def _used(space: Any, count: int) -> int:

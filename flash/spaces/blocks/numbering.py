@@ -13,11 +13,10 @@ has more than one choice; entries of blocks that a network has not are 0 and cou
 
 from __future__ import annotations
 
-from ...base.checks import integer, shown
 from ...base.record import Record, cached
-from ...errors import ArgumentError, ArgumentTypeError
+from ...errors import ArgumentError
 from ...networks.families import make_divisible
-from ..index import digits_of, number_of
+from ..index import digits_of, in_range, number_of
 from .fragments import Fragment, made
 
 TYPE_CHECKING = False
@@ -556,24 +555,7 @@ class Numbering:
 
     def checked_row(self, row: Any) -> Row:
         """Return a user's row as a tuple of ints in range, 0 for blocks that a network has not."""
-        if isinstance(row, str) or not hasattr(row, "__len__"):
-            raise ArgumentTypeError(f"a row must be choice indices, got {shown(row)}")
-        if hasattr(row, "tolist"):
-            row = row.tolist()
-        lengths = self.lengths
-        if not hasattr(row, "__len__") or len(row) != len(lengths):
-            some = ", ".join(self.variables[:5])
-            raise ArgumentError(
-                f"a row must have {len(lengths)} choice indices ({some}, ...), got {shown(row)}"
-            )
-        found = []
-        for name, value, length in zip(self.variables, row, lengths, strict=True):
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)  # optimisers hand on whole floats
-            if type(value) is not int or not 0 <= value < length:
-                value = integer(f"choice index of {name}", value, 0, length - 1)
-            found.append(value)
-        return self.row_of(*self.rows_of(found))
+        return self.row_of(*self.rows_of(in_range(self.variables, self.lengths, row)))
 
     def rows_of(self, row: Sequence[int]) -> tuple[int, Row]:
         """Return (variant, one row number per cell) for a row of choice indices."""
