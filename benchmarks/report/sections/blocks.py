@@ -51,7 +51,7 @@ def _searches(found: Mapping[str, Any]) -> str:
             keys = ("search_s", "by_predictor_s", "highs_s", "highs_of_undominated_s")
             rows.append((title, count, *(_range(some, key) for key in keys)))
     head = ("costs", "budgets", "NN-Degree, ms", "topology predictor, ms")
-    return text + table(head + ("HiGHS, ms", "HiGHS, undominated, ms"), rows)
+    return text + table((*head, "HiGHS, ms", "HiGHS, undominated, ms"), rows)
 
 
 def _range(some: list[Mapping[str, Any]], key: str) -> str:
