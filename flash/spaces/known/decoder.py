@@ -159,6 +159,7 @@ def Decoder(
         raise ArgumentError("sequence must have at least one choice, got none")
     held = max(lengths) if context is None else integer("context", context, 1, 1 << 24)
     held *= integer("sequences", sequences, 1, 1 << 20)
+    bits = integer("bits", bits, 1, 32)
     stored = bits if cache_bits is None else integer("cache_bits", cache_bits, 1, 64)
 
     fields = (heads, head_dim, own["bias"])
