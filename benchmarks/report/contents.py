@@ -39,6 +39,7 @@ NAMES = (
     "supernets",
     "codesign",
     "precision",
+    "blocks",
     "peers",
     "choices",
 )
