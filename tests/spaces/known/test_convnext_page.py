@@ -46,5 +46,6 @@ def test_its_stage_of_a_file() -> None:
     data["head"] = {"options": {"head": "convnext-head"}, "widths": 10}
     space = flash.BlockSpace.from_dict(data)
     assert space.size == 2 * (2 + 4 + 8)
-    assert space.to_dict()["stages"][0]["options"]["block"]["block"] == "convnext"
+    told = {one["name"]: one["block"] for one in space.to_dict()["stages"][0]["options"]}
+    assert told["block"] == "convnext"
     assert flash.BlockSpace.from_dict(space.to_dict()) == space
