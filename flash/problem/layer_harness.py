@@ -78,7 +78,12 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
         for one in fragments():
             make = getattr(one, "to_torch", None)
             source = make() if callable(make) else one.network
-            parts.append({"name": one.name, "network": one.network, "source": source})
+            part = {"name": one.name, "network": one.network, "source": source}
+            shape = getattr(one, "shape_in", None)
+            if shape is not None and source is not one.network:  # tokens are not laid out as in
+            rows
+                part["shape"] = tuple(shape)
+            parts.append(part)
         return parts
     if not isinstance(space, SearchSpace):
         raise ArgumentTypeError(
@@ -189,5 +194,7 @@ def _series(parts: Sequence[dict[str, Any]], settings: dict[str, Any]) -> list[d
     for n, part in enumerate(parts):
         item = series_item(part["network"], n, None, settings)
         own = {"name": part["name"], "source": part["source"], "bytes": 4 * part["network"].params}
+        if "shape" in part:
+            own["shape"] = part["shape"]
         result.append({**item, **own})
     return result

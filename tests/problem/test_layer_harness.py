@@ -145,3 +145,19 @@ def test_what_is_no_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(flash.FlashError, match="passes must be"):
         flash.layer_harness("resnet", tmp_path / "x", passes=0)
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.torch
+def test_blocks_on_tokens_run_as_they_are_laid_out(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("torch")
+    space = flash.ViT(embed=24, heads=[1, 2], depth=1, head_dim=8, input=(3, 16, 16), patch=8)
+    folder = tmp_path / "layers"
+    flash.layer_harness(space, folder)
+    files = sorted(folder.glob("*.onnx"))
+    assert len(files) == 1 + len(space.fragments())  # and the smallest layer there is
+    shapes = set()
+    for file in files:
+        (given,) = onnx.load(file).graph.input
+        shapes.add(tuple(one.dim_value for one in given.type.tensor_type.shape.dim)[1:])
+    assert shapes >= {(3, 16, 16), (5, 24)}
