@@ -80,8 +80,7 @@ def parts_of(space: SearchSpace | Fragmented | str | os.PathLike[str]) -> list[d
             source = make() if callable(make) else one.network
             part = {"name": one.name, "network": one.network, "source": source}
             shape = getattr(one, "shape_in", None)
-            if shape is not None and source is not one.network:  # tokens are not laid out as in
-            rows
+            if shape is not None and source is not one.network:  # tokens lie otherwise than in rows
                 part["shape"] = tuple(shape)
             parts.append(part)
         return parts
