@@ -425,7 +425,8 @@ def test_a_registered_block_is_read_by_its_name(tmp_path: Path) -> None:
     assert found.space.size == 2 * (2 + 9)
     again = flash.SearchResult.from_json(found.to_json())
     assert again == found
-    assert again.space.to_dict()["stages"][0]["options"]["wide"] == {
+    assert again.space.to_dict()["stages"][0]["options"][0] == {
+        "name": "wide",
         "block": "wide",
-        "choices": {"kernel": [1, 3]},
+        "choices": [["kernel", [1, 3]]],
     }
