@@ -72,7 +72,8 @@ unit-quick: $(TESTING)
 # What only a wheel can show: the sdist builds and holds the tests, the wheel made from it holds the
 # whole package and runs with nothing but what it depends on, away from the source tree. What its
 # tests need beyond that is borrowed from the environment of the others (not flash, which is there
-# by a .pth file: those count in a venv's own folder alone).
+# by a .pth file: those count in a venv's own folder alone), but for what builds the example plugin:
+# a venv's own setuptools comes before the borrowed one.
 wheel: $(TESTING)
 	@dir=$$(mktemp -d)
 	trap 'rm -rf "$$dir"' EXIT
@@ -89,6 +90,7 @@ wheel: $(TESTING)
 	borrowed=$$(site "$(abspath $(BIN))/python")
 	cd "$$dir/src"
 	"$$dir/venv/bin/flash" search densenet rram --max-latency-ms 4 --max-area-mm2 70
+	"$$dir/venv/bin/python" -m pip install --quiet "setuptools>=77.0.3"
 	echo "$$borrowed" > "$$own/borrowed.pth"
 	"$$dir/venv/bin/python" -m pytest --collect-only --quiet --quiet > collected || { cat collected; exit 1; }
 	"$$dir"/venv/bin/$(PYTEST) tests/installed
