@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import eq, is_
+
 import numpy as np
 
 from .._core.model.compile import SCORE_UNIT
@@ -189,7 +191,7 @@ def compile_blocks(
     if "_problems" not in space.__dict__:
         _share(space)
     kept: list[tuple[Any, ...]] = space.__dict__.setdefault("_problems", [])
-    for same in (_is, _equals):  # what was read again is equal, if it is not the same
+    for same in (is_, eq):  # what was read again is equal, if it is not the same
         for known in kept:
             if not wanted & ~known[2] and same(known[0], target) and same(known[1], predictor):
                 found: BlockProblem = known[3]
@@ -202,14 +204,6 @@ def compile_blocks(
         _spaces.insert(0, space)
         del _spaces[KEPT_SPACES:]
     return problem
-
-
-def _is(one: Any, other: Any) -> bool:
-    return one is other
-
-
-def _equals(one: Any, other: Any) -> bool:
-    return bool(one == other)
 
 
 def _share(space: Any) -> None:

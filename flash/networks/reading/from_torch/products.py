@@ -150,6 +150,25 @@ def _by_weight(
     return made if own or bias is None else plus(recorder, made, bias, result)
 
 
+def _linear(
+    recorder: Recorder,
+    number: int,
+    weight: Tensor,
+    shape: tuple[int, ...],
+    result: Tensor,
+    sizes: tuple[int, ...],
+) -> int:
+    """List a product by a weight, without bias, whose result is yet to be seen in another shape."""
+    into, out = sizes
+    return recorder.add_shaped(
+        *("linear", [number], shape, bits_of(result), recorder.mask(weight)),
+        _count=into * out,
+        in_channels=into,
+        out_channels=out,
+        bias=False,
+    )
+
+
 def matmul_of(
     recorder: Recorder, a: Tensor, b: Tensor, result: Tensor, *, turned: bool = False
 ) -> int:
@@ -165,34 +184,14 @@ def matmul_of(
     if second is None and first is not None and len(right) == 2:
         if b.dim() == 1 or a.dim() == 1:
             shape = (*left[:-1], columns)
-            made = recorder.add_shaped(
-                "linear",
-                [first],
-                shape,
-                bits_of(result),
-                recorder.mask(b),
-                _count=inner * columns,
-                in_channels=inner,
-                out_channels=columns,
-                bias=False,
-            )
+            made = _linear(recorder, first, b, shape, result, (inner, columns))
             return recorder.add("view", [made], result)
         return _by_weight(recorder, first, b, None, result, (inner, columns))
     if first is None and second is not None and len(left) == 2 and a.dim() == 2 and b.dim() > 1:
         seen = (*right[:-2], columns, inner)
         number = recorder.add_shaped("view", [second], seen, bits_of(b))
         shape = (*right[:-2], columns, rows)
-        made = recorder.add_shaped(
-            "linear",
-            [number],
-            shape,
-            bits_of(result),
-            recorder.mask(a),
-            _count=inner * rows,
-            in_channels=inner,
-            out_channels=rows,
-            bias=False,
-        )
+        made = _linear(recorder, number, a, shape, result, (inner, rows))
         return recorder.add("view", [made], result)
     batch = result.numel() // (rows * columns)
     fields = {"batch": batch, "rows": rows, "inner": inner, "columns": columns}
