@@ -224,7 +224,10 @@ def _value(tree: tuple[Any, ...], table: Mapping[str, Any]) -> Any:
     if kind in ("number", "text"):
         return tree[1]
     if kind == "neg":
-        return -_value(tree[1], table)
+        value = _value(tree[1], table)
+        if _is_text(value):
+            raise ArgumentError(f"where: {_names(tree)} is a text, and no number")
+        return -value
     if kind in ("and", "or"):
         join = np.logical_and if kind == "and" else np.logical_or
         mask = _value(tree[1], table)

@@ -283,8 +283,11 @@ def _load(key: tuple[str | None, str, str], point: Any) -> Plugin:
         told = str(error) if isinstance(error, ArgumentError) else ""
         said = told or f"{type(error).__name__}: {error}"
         one = state.plugins[key] = one.replace(error=" ".join(said.split()))
-    except BaseException:  # Ctrl-C: it is tried again
+    except BaseException:  # Ctrl-C: it is tried again, from nothing
         del state.plugins[key]
+        with state.adding:
+            for own in [at for at, entry in state.entries.items() if entry.by == key]:
+                del state.entries[own]
         raise
     finally:
         del state.loading[thread]

@@ -326,7 +326,9 @@ def _places(
     found: dict[tuple[str, str, tuple[str, ...]], int] = {}
     for k, (group, label, own) in enumerate(facts):
         asked = tuple(_text(own.get(key)) for key in told)
-        ways = {(label, asked), (own.get(OPTION, label), asked)} if named else {("", asked)}
+        ways = {("", asked)}
+        if named:
+            ways = {(_text(label), asked), (_text(own.get(OPTION, label)), asked)}
         for text, choices in ways:
             key = (group, text, choices)
             if key in found and len(options[group]) > 1:
@@ -363,6 +365,8 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         value = value.strip()
+        if value in ("True", "False"):  # of a file
+            value = value == "True"
     try:
         number = float(value)
     except (TypeError, ValueError):

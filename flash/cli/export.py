@@ -165,7 +165,8 @@ def _found(network: Any, folder: str) -> str:
     result = TrainingResult.load(folder)
     for one in result.samples:
         if one.architecture == network:
-            return result.weights(one.index)
+            best = result.best  # of several trainings the kept one
+            return result.weights(one.index, best.repeat if best.index == one.index else 0)
     raise ArgumentError(f"--weights: the network was not trained in {folder!r}")
 
 

@@ -140,7 +140,8 @@ class TrainingEvaluator(Evaluator):
             result = TrainingResult.load(folder)
             for one in result.samples:
                 if one.architecture == network:
-                    return result.weights(one.index)
+                    best = result.best  # of several trainings the kept one
+                    return result.weights(one.index, best.repeat if best.index == one.index else 0)
         raise ArgumentError(
             f"network must be one that was trained in {self.folder!r}, got {shown(network)}"
         )

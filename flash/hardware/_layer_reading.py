@@ -21,7 +21,7 @@ from ..base.checks import (
 from ..base.names import COSTS
 from ..errors import ArgumentError, FlashError, FormatError
 from ..networks.layer import KINDS, Layer
-from ._layer_rows import TOLD, key_of
+from ._layer_rows import CALL, TOLD, key_of
 from ._layer_table import OUTSIDE, Entry, LayerTable
 
 TYPE_CHECKING = False
@@ -50,7 +50,6 @@ COLUMNS = (*FIELDS, "name", "layers", *UNITS, *NOTES)
 ENDINGS = (".csv", ".jsonl", ".json", ".parquet")
 MAX_ROWS = 200_000
 MAX_LAYERS = 1000  # of a block
-CALL = "call"  # the name of the row that tells what a call of the runtime takes
 LEAST = 0.05  # of what was measured is left where calls are subtracted
 HEAD = ("rows", "call_ms", "overhead_ms", "overhead_mj", "scale", "outside", "free")
 PAIRS = ("kernel", "stride", "padding", "dilation", "size", "padding_end", "padding_frames")
@@ -146,7 +145,7 @@ def _less_calls(
         calls[0] = call_ms
     elif named and rest:
         calls = list(named[0].costs)
-    if not any(calls):
+    if not rest or not any(calls):
         return rest or list(entries), {}
     less = [
         Entry(
@@ -226,19 +225,16 @@ def _cell(name: str, value: str) -> Any:
 
 
 def _from_jsonl(path: str) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    held = read_text(path, "source")
+    if held.startswith('{"journal"'):  # of `flash measure`
+        from ._measurement import Measurement
+
+        return {}, [(f"[{n}]", one) for n, one in enumerate(Measurement.load(path))]
     lines = [
         (f"line {n}", parse_json(line, f"{path}, line {n}"))
-        for n, line in enumerate(read_text(path, "source").splitlines(), 1)
+        for n, line in enumerate(held.split("\n"), 1)
         if line.strip()
     ]
-    if lines and isinstance(lines[0][1], dict) and "journal" in lines[0][1]:
-        finished = {}  # of `flash measure`: passes are beside what they come to
-        for line, data in lines:
-            if isinstance(data, dict) and "measurement" in data:
-                finished[data.get("key")] = (line, data["measurement"])
-        if not finished:
-            raise FormatError(f"{path} holds no finished measurement")
-        return {}, list(finished.values())
     if lines and isinstance(lines[0][1], dict) and set(lines[0][1]) <= set(HEAD) - {"rows"}:
         return dict(lines[0][1]), lines[1:]
     return {}, lines
@@ -313,7 +309,7 @@ def _entries(
                 f"{here} has {' and '.join(metrics)}, {first[0]} has {' and '.join(first[1])}: "
                 "all rows must have the same"
             )
-        title = row.get("name", "") if isinstance(row, dict) else getattr(row, "name", "")
+        title = row.get("name") or "" if isinstance(row, dict) else getattr(row, "name", "")
         entries.append(
             Entry(layers, [costs[name] for name in metrics], text(f"{here}: name", str(title)))
         )

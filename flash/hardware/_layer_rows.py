@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALWAYS",
+    "CALL",
     "TOLD",
     "canonical",
     "differing",
@@ -23,6 +24,8 @@ __all__ = [
     "structure_of",
     "title",
 ]
+
+CALL = "call"  # the name of the row that tells what a call of the runtime takes
 
 ALWAYS = (  # by which layers are told apart in any table
     *("kind", "in_channels", "out_channels", "height", "width", "groups", "mode", "size"),

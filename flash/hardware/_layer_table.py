@@ -18,6 +18,7 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from ._layer_costs import SHOWN, LayerCosts, units_of
 from ._layer_rows import (
+    TOLD,
     canonical,
     differing,
     key_of,
@@ -174,7 +175,7 @@ class LayerTable(LayerCosts):
         self.scales = {structure: Scale(some) for structure, some in alike.items()}
         self.lengths = sorted({len(keys) for keys in self.by_key}, reverse=True)
         self._kept: dict[tuple[Key, ...], list[tuple[int, int, Entry | Scale | None, int]]] = {}
-        self._charged: dict[tuple[Key, ...], list[Units]] = {}
+        self._charged: dict[tuple[Any, ...], list[Units]] = {}
         self._digest: str | None = None
 
     # As a value
@@ -235,7 +236,8 @@ class LayerTable(LayerCosts):
         self, layers: Sequence[Layer], lacking: list[Layer] | None = None
     ) -> list[Units]:
         keys = tuple([key_of(layer, self.told) for layer in layers])
-        found = self._charged.get(keys)
+        kept = (keys, tuple(map(numbers_of, layers)))  # scales go by the latter
+        found = self._charged.get(kept)
         if found is not None:
             return found
         none_lacks = True
@@ -254,7 +256,7 @@ class LayerTable(LayerCosts):
         if none_lacks:
             if len(self._charged) >= KEPT:
                 self._charged.clear()
-            self._charged[keys] = found
+            self._charged[kept] = found
         return found
 
     def _shared(self, layers: Sequence[Layer], costs: Sequence[float]) -> list[Units]:
@@ -370,7 +372,6 @@ class LayerTable(LayerCosts):
 
     def mentions(self) -> tuple[str, ...]:
         """Return the fields of `TOLD` that any of its layers has something unusual in."""
-        from ._layer_rows import TOLD
 
         every = [layer for one in self.entries for layer in one.layers]
         return tuple(

@@ -98,10 +98,12 @@ def name_of(thing: Any) -> str:
     """Return what results call a method: its `name`, the function's or module's, or its class's."""
     if isinstance(thing, functools.partial):
         thing = thing.func
-    for word in ("name", "__name__"):
-        found = getattr(thing, word, None)
-        if isinstance(found, str) and found:
-            return found.rpartition(".")[2]
+    found = getattr(thing, "name", None)
+    if isinstance(found, str) and found:
+        return found
+    found = getattr(thing, "__name__", None)
+    if isinstance(found, str) and found:
+        return found.rpartition(".")[2]
     return type(thing).__name__
 
 

@@ -110,8 +110,11 @@ def _of_numpy(path: str, bare: bool = False) -> tuple[dict[str, Any], dict[str, 
     from ..base.checks import parse_json
 
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files") or ABOUT not in file.files:
+        opened = np.load(path, allow_pickle=False)
+        if not hasattr(opened, "files"):  # a single array
+            raise FormatError(f"{path!r} holds no weights that flash kept")
+        with opened as file:
+            if ABOUT not in file.files:
                 raise FormatError(f"{path!r} holds no weights that flash kept")
             text = str(file[ABOUT])
             names = [name for name in file.files if name != ABOUT]

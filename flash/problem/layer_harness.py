@@ -6,7 +6,7 @@ import os
 
 from ..base.checks import path_of, public
 from ..errors import ArgumentError, ArgumentTypeError
-from ..hardware._layer_rows import own_layer, title
+from ..hardware._layer_rows import CALL, own_layer, title
 from ..networks.network import Network
 from ..spaces.space import SearchSpace
 from .compiling import as_space
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
         def fragments(self) -> Sequence[Fragment]: ...
 
 
-__all__ = ["CALL", "layer_harness", "measure_layers", "parts_of"]
-
-CALL = "call"  # the name of what stands for the call of a runtime alone
+__all__ = ["layer_harness", "measure_layers", "parts_of"]
 
 
 def in_turns(space: Any) -> bool:

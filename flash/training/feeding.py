@@ -57,7 +57,7 @@ class ArrayRows:
     def take(self, rows: Array) -> Array:
         import numpy as np
 
-        return np.array(self.array[rows])
+        return np.asarray(self.array[rows])
 
 
 class FileRows:

@@ -146,7 +146,7 @@ def _table(what: str, path: str, name: str) -> Listed:
 def _rows(path: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
     """Yield (line, (path, label, split)) of a CSV file or of JSON lines."""
     text = read_text(path, "the dataset file").removeprefix("\ufeff")
-    if path.endswith(".jsonl"):
+    if path.lower().endswith(".jsonl"):
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 yield number, _from_json(line, f"{path}, line {number}")

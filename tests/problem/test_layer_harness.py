@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import flash
-from flash.hardware._layer_rows import TOLD, key_of
+from flash.hardware._layer_rows import CALL, TOLD, key_of
 from flash.hardware.costing import family_and_charged
 from flash.problem.by_layers import layers_of
-from flash.problem.layer_harness import CALL, measure_layers, parts_of
+from flash.problem.layer_harness import measure_layers, parts_of
 
 SPACE = flash.ResNet(width_multipliers=[1], cells=[2], depths=[1, 2], skips=[0, 16], resolution=16)
 QUICK: dict[str, Any] = {"time_limit_s": 0.01, "passes": 1, "pin": False}

@@ -43,12 +43,16 @@ _OPTION = ("name", "block", "choices", "function")
 
 def to_dict(space: BlockSpace) -> dict[str, Any]:
     """Return a space as plain data."""
+    from copy import deepcopy
+
     if space.origin is not None:
-        return {"family": space.name, **space.origin}
+        return {"family": space.name, **deepcopy(dict(space.origin))}
     inputs = [list(one) for one in space.inputs]
     known: dict[str, Any] | None = space.__dict__.get("_plain")
     if known is not None:
-        return dict(known)
+        if "digest" in known:
+            _keep(known, space)
+        return deepcopy(known)
     data: dict[str, Any] = {"family": BLOCKS, "name": space.name}
     data["input"] = inputs if len(inputs) > 1 else inputs[0]
     if space.stem is not None:
@@ -66,11 +70,18 @@ def to_dict(space: BlockSpace) -> dict[str, Any]:
 
         layers = [[one.name, one.network.to_dict()] for one in fragments(space)]
         data["digest"] = sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()
-        _live[_text(data)] = space
-        while len(_live) > KEPT:
-            _live.pop(next(iter(_live)))
+        _keep(data, space)
     space.__dict__["_plain"] = data
-    return dict(data)
+    return deepcopy(data)
+
+
+def _keep(data: dict[str, Any], space: BlockSpace) -> None:
+    """Keep a space of functions to be read back in this process; the one used last goes last."""
+    text = _text(data)
+    _live.pop(text, None)
+    _live[text] = space
+    while len(_live) > KEPT:
+        _live.pop(next(iter(_live)))
 
 
 def _text(data: Any) -> str:
@@ -124,7 +135,7 @@ def from_dict(data: Any, where: str = "the space") -> BlockSpace:
     from .space import BlockSpace
 
     family = data.get("family") if hasattr(data, "get") else None
-    if family in KNOWN:
+    if isinstance(family, str) and family in KNOWN:
         return space_from(data)
     known_keys(where, data, _SPACE)
     given = dict(data)
@@ -170,7 +181,7 @@ def network_from_dict(kind: type[BlockNetwork], data: Any) -> BlockNetwork:
 
 def _space_of(where: str, data: Any) -> BlockSpace:
     """Return the space of a network's file: the same object for the same data."""
-    text = _text(data)
+    text = json.dumps(data)  # in the order of its tables, by which networks are numbered
     known = _read.get(text)
     if known is None:
         known = _read[text] = from_dict(data, f"{where}'s space")

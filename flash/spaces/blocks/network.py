@@ -113,8 +113,13 @@ class BlockNetwork(Record):
     @cached
     def blocks(self) -> tuple[tuple[str, str, int], ...]:
         """Each block as (stage, option with its choices, channels)."""
+        names = self.space.numbering.names
         return tuple(
-            (name.rpartition("_")[0] or name, fragment.variant.label, fragment.out_channels)
+            (
+                name if name in names else name.rpartition("_")[0],
+                fragment.variant.label,
+                fragment.out_channels,
+            )
             for name, _, fragment in self._placed
         )
 

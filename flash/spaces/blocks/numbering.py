@@ -645,10 +645,10 @@ class Numbering:
         import numpy as np
 
         found = np.zeros((len(variants), len(self.all)), np.int64)
-        for variant, layout in enumerate(self.layouts):
-            some = np.flatnonzero(np.asarray(variants) == variant)
-            if not len(some):
-                continue
+        variants = np.asarray(variants)
+        for variant in np.unique(variants).tolist():
+            layout = self.layouts[variant]
+            some = np.flatnonzero(variants == variant)
             found[some, : len(layout.digits)] = layout.digits
             for c, cell in enumerate(layout.cells):
                 own = rows[some, c].astype(np.int64) % cell.rows
@@ -673,7 +673,7 @@ class Numbering:
         """Draw rows of choice indices, each network as likely as any other."""
         import numpy as np
 
-        sizes = np.array([float(one.size) for one in self.layouts])
+        sizes = np.array([one.size / self.size for one in self.layouts])
         variants = np.zeros(n, np.int32)
         if len(sizes) > 1:
             variants = rng.choice(len(sizes), size=n, p=sizes / sizes.sum()).astype(np.int32)

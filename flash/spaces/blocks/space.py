@@ -332,6 +332,12 @@ class BlockSpace(TabledSpace):
 
         return network_of(self, choices)
 
+    def replace(self, **changes: Any) -> BlockSpace:
+        """Return a copy with some fields changed: no longer what `origin` makes."""
+        return super().replace(**({"origin": None, **changes} if changes else {}))
+
+    __replace__ = replace
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what `from_dict` makes an equal space of, where its options are known
         by name, and else what tells it from others."""

@@ -180,10 +180,12 @@ def Decoder(
         options["skip"] = None
     tied, vocabulary = own["tie_word_embeddings"], own["vocab_size"]
     words, ending = Words(vocabulary), Vocabulary(tied)
+    named = isinstance(parent, str)
     told = {
-        "parent": parent if isinstance(parent, str) else _config(parent, {}),
+        "parent": parent if named else own,
         "kv_heads": kv_heads, "ffn": ffn, "skip": skip, "sequence": sequence, "context": context,
-        "sequences": sequences, "bits": bits, "cache_bits": cache_bits, **numbers,
+        "sequences": sequences, "bits": bits, "cache_bits": cache_bits,
+        **(numbers if named else {}),  # a config has them
     }  # fmt: skip
     return BlockSpace(
         [Stage(options, repeats=own["num_hidden_layers"], cell="block", name="layers")],
