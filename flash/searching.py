@@ -392,7 +392,19 @@ def _search_deep(
     from .solving.within import UNASKED, Within
 
     within = Within(space, {**UNASKED, **given})
-    return within.search(within.check(device.target, *limits), started)
+    asked = within.check(device.target, *limits)
+    asked.spent = found.nfev
+    again = within.search(asked, started)
+    best, value = found.objective, again.objective
+    if again.proven or best is None or (value is not None and value >= best):
+        return again
+    from .results.result import verdict
+
+    stopped = again.stopped  # before it came as far as the first
+    status, message = verdict(False, stopped, f"found, not proven; {stopped} ended the search")
+    return found.replace(
+        status=status, message=message, stopped=stopped, nfev=again.nfev, elapsed_s=again.elapsed_s
+    )
 
 
 def _sums(objective: Any) -> bool:

@@ -93,6 +93,7 @@ class Ask:
         limit, evals = given["time_limit_s"], given["max_evals"]
         self.deadline = inf if limit is None else number("time_limit_s", limit, above=0.0)
         self.evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
+        self.spent = 0  # evaluations of a search before this one
         self.callback = listener("callback", given["callback"])
         self.progress = flag("progress", given["progress"])
         self.method, self.seed = given["method"], given["seed"]

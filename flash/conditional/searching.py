@@ -84,7 +84,7 @@ class Search:
     ) -> None:
         self.asked, self.started = asked, started
         self.tables = asked.tables()
-        self.nodes, self.most = 0, asked.evals
+        self.nodes, self.most = asked.spent, asked.evals
         self.ends_at = started + asked.deadline
         self.best: float | None = None  # of the network that is sought
         self.heard = False

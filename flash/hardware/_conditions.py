@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from bisect import bisect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,23 +186,40 @@ class MeterFile:
 
     def __init__(self, path: str) -> None:
         self.path, self.source = path, f"meter ({os.path.basename(path)})"
+        self._begin()
         self.samples()
 
+    def _begin(self) -> None:
+        self._read_to = 0  # bytes, at the end of a line
+        self._lines = 0  # read so far, the head among them
+        self._at = self._of = 0  # columns of the time and the power
+        self._found: list[tuple[float, float]] = []
+
     def samples(self) -> list[tuple[float, float]]:
-        """Return (seconds since 1970, watts) of all complete lines."""
+        """Return (seconds since 1970, watts) of all complete lines; read are those that are new."""
         try:
-            with open(self.path, encoding="utf-8") as file:
-                lines = file.read().split("\n")
+            with open(self.path, "rb") as file:
+                if file.seek(0, os.SEEK_END) < self._read_to:  # it was begun anew
+                    self._begin()
+                file.seek(self._read_to)
+                new = file.read()
         except OSError as error:
             raise Refused(f"{self.path} cannot be read: {error.strerror}") from None
-        names = [one.strip() for one in lines[0].split(",")]
-        if "time_s" not in names or "power_w" not in names:
-            raise Refused(
-                f"{self.path} must be CSV with columns time_s and power_w, got {lines[0][:80]!r}"
-            )
-        at, of = names.index("time_s"), names.index("power_w")
-        found: list[tuple[float, float]] = []
-        for number, line in enumerate(lines[1:-1], 2):  # the last is empty, or not whole
+        *lines, rest = new.decode(errors="replace").split("\n")  # the last is empty, or not whole
+        if self._lines == 0:
+            head = lines[0] if lines else rest
+            names = [one.strip() for one in head.split(",")]
+            if "time_s" not in names or "power_w" not in names:
+                raise Refused(
+                    f"{self.path} must be CSV with columns time_s and power_w, got {head[:80]!r}"
+                )
+            self._at, self._of = names.index("time_s"), names.index("power_w")
+        at, of, found = self._at, self._of, self._found
+        before, self._lines = self._lines, self._lines + len(lines)
+        self._read_to += new.rfind(b"\n") + 1
+        for number, line in enumerate(lines, before + 1):
+            if number == 1:
+                continue
             cells = line.split(",")
             if not line.strip():
                 continue
@@ -236,7 +254,7 @@ class MeterFile:
         if found[0][0] > before:
             raise Refused(f"{self.path} begins after what was measured")
         total = 0.0
-        for number in range(1, len(found)):
+        for number in range(max(1, bisect(found, (before,))), len(found)):
             (t0, p0), (t1, p1) = found[number - 1], found[number]
             low, high = max(t0, before), min(t1, now)
             if high > low:

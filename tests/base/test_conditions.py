@@ -133,3 +133,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         return
     assert predicate is not None
     np.broadcast_to(predicate.mask(TABLE), 6)
+
+
+def test_no_minus_before_a_text() -> None:
+    predicate = as_predicate("-k > 2", ("k",))
+    assert predicate is not None
+    with pytest.raises(ArgumentError, match="where: k is a text, and no number"):
+        predicate.mask({"k": np.array(["a", "b"])})

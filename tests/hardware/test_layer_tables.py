@@ -436,3 +436,51 @@ def test_a_table_keeps_the_memory_of_its_device(tmp_path: Path) -> None:
     data = {**plain.to_dict(), "parameters": {"sram_kib": 4, "clock_mhz": 216}}
     with pytest.raises(flash.FlashError, match=r"parameters.*clock_mhz"):
         flash.Target.from_dict(data)
+
+
+def test_costs_do_not_depend_on_what_was_charged_before() -> None:
+    """Scales go by numbers read, of which the key of an add tells nothing."""
+
+    def adding(count: int) -> flash.Network:
+        layers: list[dict[str, Any]] = [
+            {"kind": "conv", "out_channels": 16, "kernel": 3, "inputs": [-1]} for _ in range(count)
+        ]
+        layers.append({"kind": "add", "inputs": list(range(count))})
+        return flash.Network.from_layers(layers, (3, 12, 12))
+
+    table = [conv(3, 8, 8, 0.5), conv(3, 32, 32, 4.0)]
+    for side, ms in ((8, 0.1), (16, 0.4)):
+        own = {"in_channels": 16, "out_channels": 16, "height": side, "width": side}
+        table.append({"kind": "add", **own, "latency_ms": ms})
+
+    def costs(order: tuple[int, ...]) -> dict[int, float | None]:
+        target = flash.Target.from_layer_table(table, name="t")
+        return {count: target.cost(adding(count)).latency_ms for count in order}
+
+    assert costs((2, 3)) == costs((3, 2))
+
+
+def test_a_journal_that_was_cut_off_is_read(tmp_path: Path) -> None:
+    times = dict.fromkeys(("median_ms", "q1_ms", "q3_ms", "min_ms", "wall_ms", "cpu_ms"), 1.5)
+    lines: list[dict[str, Any]] = [{"journal": 1}]
+    for out in (8, 16):
+        one = flash.Measurement(
+            name=f"c{out}", runtime="torch", device="cpu", **times, noise_pct=1.0, runs=9,
+            passes=2, warmup_runs=1, settled=True, energy_mj=None, energy_source="",
+            conditions={}, subject={"network": one_conv(3, out, 8).to_dict()},
+        )  # fmt: skip
+        lines.append({"key": one.name, "measurement": one.to_dict()})
+    whole = "".join(json.dumps(line) + "\n" for line in lines)
+    path = tmp_path / "m.jsonl"
+    path.write_text(whole)
+    full = flash.Target.from_layer_table(path, name="t")
+    path.write_text(whole + '{"key": "c32", "measu')
+    assert flash.Target.from_layer_table(path, name="t") == full
+
+
+def test_a_name_of_null_is_none(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(
+        json.dumps({"rows": [{**one, "name": None} for one in rows()]})
+    )
+    bare = flash.Target.from_layer_table(rows(), name="t")
+    assert flash.Target.from_layer_table(tmp_path / "t.json", name="t") == bare

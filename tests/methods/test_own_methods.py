@@ -326,3 +326,10 @@ def test_evaluators_by_name() -> None:
         search(evaluator="sane", **given)
     with pytest.raises(FileNotFoundError):
         search(evaluator="sane.csv", **given)
+
+
+def test_names_of_ones_own_keep_their_dots() -> None:
+    from flash.methods.own import name_of
+
+    assert name_of(types.SimpleNamespace(name="evo-1.5", search=draws)) == "evo-1.5"
+    assert name_of(types.ModuleType("package.module")) == "module"

@@ -167,8 +167,11 @@ def test_weights_of_another_network_are_refused(run: TrainingResult, tmp_path: P
     torch.save(arch, tmp_path / "code.pt")
     np.savez(tmp_path / "plain.npz", images=np.zeros(3))
     (tmp_path / "broken.npz").write_bytes(b"PK")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
     for name, text in (("code.pt", "cannot be read"), ("plain.npz", "holds no weights"),
-                       ("broken.npz", "cannot be read")):  # fmt: skip
+                       ("broken.npz", "cannot be read"), ("array.npz", "holds no weights"),
+                       ):  # fmt: skip
         with pytest.raises(FormatError, match=text):
             flash.load_weights(arch.to_torch(), tmp_path / name)
     with pytest.raises(FileNotFoundError):

@@ -377,3 +377,34 @@ def test_equal_spaces_are_equal() -> None:
     assert one.decode(0) != space_of("of-stages").decode(0)
     with pytest.raises(ArgumentError, match="network is of another space"):
         space_of("of-stages").encode(one.decode(0))
+
+
+def test_a_copy_with_changes_is_no_longer_what_its_origin_makes() -> None:
+    from flash.spaces.known.homes import known_space
+
+    space = known_space("mcunet")
+    changed = space.replace(num_classes=10)
+    assert space.to_dict() == {"family": "mcunet"}
+    assert changed.to_dict()["num_classes"] == 10
+    assert BlockSpace.from_dict(changed.to_dict()) == changed
+
+
+def test_what_to_dict_gives_is_the_reader_s_own() -> None:
+    space = of_blocks()
+    told = space.to_dict()
+    told["stages"][0]["stride"] = 7
+    assert space.to_dict()["stages"][0]["stride"] != 7
+
+
+def test_spaces_of_functions_are_known_while_they_are_in_use() -> None:
+    spaces = [
+        BlockSpace([Stage({"a": plain}, [8])], input=(3, 8, 8), name=f"b{k}") for k in range(18)
+    ]
+    for one in spaces:
+        one.to_dict()
+    assert BlockSpace.from_dict(spaces[0].to_dict()) is spaces[0]
+
+
+def test_stages_of_one_block_keep_their_names() -> None:
+    space = BlockSpace([Stage({"a": plain}, [8], name="my_stage")], input=(3, 8, 8))
+    assert [stage for stage, *_ in space.decode([0] * len(space.lengths)).blocks] == ["my_stage"]

@@ -193,3 +193,17 @@ def test_several_inputs() -> None:
     macs = [one.macs for one in space.sample(2)]
     assert len(set(macs)) == 2
     assert math.prod(macs) > 0
+
+
+@pytest.mark.parametrize("most", [2001, 4000])
+def test_evaluations_of_both_solvers_count(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    from flash import searching
+
+    monkeypatch.setattr(searching, "FIRST", 2000)
+    first = flash.search("convnext", "cpu-x86", max_latency_ms=60.0, max_evals=2000)
+    found = flash.search("convnext", "cpu-x86", max_latency_ms=60.0, max_evals=most)
+    assert first.stopped == "max_evals"
+    assert first.objective is not None
+    assert found.objective is not None
+    assert found.objective >= first.objective
+    assert first.nfev <= found.nfev <= most

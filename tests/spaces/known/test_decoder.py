@@ -293,3 +293,11 @@ def test_attention_reads_what_came_before() -> None:
         one, two = module(words), module(other)
     assert torch.equal(one[:, :5], two[:, :5])
     assert not torch.allclose(one[:, 5:], two[:, 5:])
+
+
+def test_a_config_with_numbers_beside_it_is_read_back() -> None:
+    space = Decoder(SMALL, attention_bias=True)
+    again = flash.BlockSpace.from_dict(space.to_dict())
+    assert again.decode(0).params == space.decode(0).params > Decoder(SMALL).decode(0).params
+    less = {name: one for name, one in SMALL.items() if name != "vocab_size"}
+    assert Decoder(less, vocab_size=96).size == Decoder(SMALL).size
