@@ -183,7 +183,6 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
     import torch
 
     from flash.training.data import read
-    from flash.training.preparing import statistics_of
     from flash.training.worker import scaled
 
     torch.set_num_threads(1)
@@ -192,7 +191,7 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
         keep_weights=True, out=folder / f"train-{seed}",
     )  # fmt: skip
     images = read("digits", None, HALF, seed)
-    told = statistics_of(images)
+    told = images.statistics()
     x, y = torch.from_numpy(scaled(images.train_x, 8, told)), torch.from_numpy(images.train_y)
     judged = torch.from_numpy(scaled(images.test_x, 8, told)), torch.from_numpy(images.test_y)
 

@@ -200,6 +200,7 @@ def _measure_layers(args: Namespace) -> int:
         return _import_layers(args, space)
     if args.name is not None:
         raise ArgumentError("--name needs --import")
+    _refuse_runtime(args)
     settings: dict[str, Any] = {**_settings(args), "runtime": "onnxruntime"}
     if args.export is not None:
         del settings["runtime"]
@@ -244,7 +245,9 @@ def _import_layers(args: Namespace, space: Any) -> int:
 
 def _refuse_runtime(args: Namespace) -> None:
     if "--runtime" in sys.argv and args.runtime != "onnxruntime":
-        raise ArgumentError(f"--export needs --runtime onnxruntime, got {args.runtime!r}")
+        raise ArgumentError(
+            f"--export and --layers: --runtime must be onnxruntime, got {args.runtime!r}"
+        )
 
 
 def _tell_finished(path: str | None) -> None:

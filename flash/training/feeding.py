@@ -241,7 +241,7 @@ def feeds(folder: str, shape: Shape, views: dict[str, Any], threads: int) -> dic
 
 def local(images: Data, shape: Shape, limit: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the same in this process, and what images are normalised by."""
-    from .images import Images
+    from .images import Images, byte_moments
     from .pool import processors
 
     if isinstance(images, Images):
@@ -250,8 +250,8 @@ def local(images: Data, shape: Shape, limit: int) -> tuple[dict[str, Any], dict[
             "train_x": ArrayRows(images.train_x), "test_x": ArrayRows(images.test_x)
         }  # fmt: skip
     elif images.bytes_at(shape) <= limit:
-        view = images.statistics(shape)
         train, test = images.array(shape)
+        view = byte_moments(train)  # files are decoded once
         rows = {"train_x": ArrayRows(train), "test_x": ArrayRows(test)}
     else:
         view = images.statistics(shape)

@@ -96,13 +96,7 @@ class Images(Record):
         import numpy as np
 
         if self.train_x.dtype == np.uint8:
-            channels = self.train_x.shape[1]
-            count = np.zeros((channels, 256), dtype=np.int64)
-            for at in range(0, len(self.train_x), CHUNK):
-                part = self.train_x[at : at + CHUNK]
-                for channel in range(channels):
-                    count[channel] += np.bincount(part[:, channel].ravel(), minlength=256)
-            return moments(count)
+            return byte_moments(self.train_x)
         axes = (0, 2, 3)
         return _plain(
             self.train_x.mean(axis=axes, dtype=np.float64),
@@ -117,6 +111,20 @@ class Images(Record):
             np.save(os.path.join(folder, name + ".npy"), getattr(self, name))
         found = self.statistics()
         return {"views": {key_of(shape): {**found, "at": "arrays"} for shape in shapes}}
+
+
+def byte_moments(images: Any) -> dict[str, list[float]]:
+    """Return mean and deviation of each channel; images: uint8 of shape (n, channels, height,
+    width)."""
+    import numpy as np
+
+    channels = images.shape[1]
+    count = np.zeros((channels, 256), dtype=np.int64)
+    for at in range(0, len(images), CHUNK):
+        part = images[at : at + CHUNK]
+        for channel in range(channels):
+            count[channel] += np.bincount(part[:, channel].ravel(), minlength=256)
+    return moments(count)
 
 
 class ImageFiles(Record):

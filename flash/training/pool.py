@@ -115,17 +115,18 @@ def run_jobs_here(jobs: list[dict[str, Any]], common: dict[str, Any]) -> Generat
     """
     import torch
 
-    from .worker import run_job
+    from . import worker
 
     threads = torch.get_num_threads()
     try:
         for job in jobs:
-            event = run_job(common, job)
+            event = worker.run_job(common, job)
             if event["event"] == "error":
                 raise _failure(event, common)
             yield event
     finally:
         torch.set_num_threads(threads)
+        worker.forget()
 
 
 def _quiet() -> Any:

@@ -35,7 +35,6 @@ __all__ = [
     "recipe_of",
     "shapes_of",
     "space_at",
-    "statistics_of",
 ]
 
 
@@ -230,12 +229,6 @@ def conditions_of(torch: Any, place: str, plan: Recipe, images: Data) -> dict[st
             **images.facts(),
         },
     }
-
-
-def statistics_of(images: Any) -> dict[str, list[float]]:
-    """Return mean and deviation of each channel over the training images."""
-    found: dict[str, list[float]] = images.statistics()
-    return found
 
 
 def plain(network: Any) -> Any:

@@ -26,6 +26,12 @@ __all__ = ["network_of", "run_job", "scaled"]
 _loaded: tuple[str, dict[str, Any]] | None = None
 
 
+def forget() -> None:
+    """Let go of the data: a process that trains no more has other uses for its memory."""
+    global _loaded
+    _loaded = None
+
+
 def run_job(common: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
     """Train one network in this process and return its event: what executors call.
 

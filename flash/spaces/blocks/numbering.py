@@ -548,7 +548,7 @@ class Numbering:
 
     def flat_of(self, row: Sequence[int]) -> int:
         """Return the flat index of a row of choice indices."""
-        variant, rows = self.rows_of(self.checked_row(row))
+        variant, rows = self.rows_of(in_range(self.variables, self.lengths, row))
         layout = self.layouts[variant]
         inner: int = number_of(rows, [cell.rows for cell in layout.cells])
         return layout.first + inner

@@ -153,8 +153,7 @@ class BlockSpace(TabledSpace):
             raise ArgumentError(f"input: all must have the same channels, got {shown(self.input)}")
         first = state["stages"][0]
         if self.stem is not None and not isinstance(self.stem, Stage):
-            width = first.widths
-            state["stem"] = Stage(self.stem, None if width is None else width, name="stem")
+            state["stem"] = Stage(self.stem, first.widths, name="stem")
         if self.head is not None and not isinstance(self.head, Stage):
             state["head"] = Stage(self.head, self.num_classes, name="head")
         elif self.head is not None and self.head.widths is None:
@@ -162,8 +161,6 @@ class BlockSpace(TabledSpace):
         names = self.stage_names
         if len(set(names)) < len(names):
             raise ArgumentError(f"stages must have different names, got {', '.join(names)}")
-        if any(name.isdigit() and int(name) >= len(names) for name in names):
-            raise ArgumentError(f"stages must not be named by numbers, got {', '.join(names)}")
         state["numbering"] = Numbering(self)
 
     def __hash__(self) -> int:

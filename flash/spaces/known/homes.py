@@ -3,8 +3,8 @@ for."""
 
 from __future__ import annotations
 
-from ...base.checks import faults, shown
-from ...errors import ArgumentTypeError, FormatError
+from ...base.checks import faults
+from ...errors import ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +41,8 @@ def space_from(data: Mapping[str, Any]) -> BlockSpace:
     name = options.pop("family")
     if not options:
         return known_space(name)
-    try:
-        with faults():
-            return _made(name, options)
-    except ArgumentTypeError as error:
-        raise FormatError(f"the space {shown(name)}: {error}") from None
+    with faults():
+        return _made(name, options)
 
 
 def takes(name: str) -> frozenset[str]:
