@@ -167,8 +167,13 @@ class LayerTable(LayerCosts):
         self.overhead = dict.fromkeys(metrics, 0.0) | dict(overhead or {})
         self.notes = dict(notes or {})
         self.by_key: dict[tuple[Key, ...], Entry] = {}
-        for one in self.entries:
-            self.by_key[tuple([key_of(layer, told) for layer in one.layers])] = one
+        for one in self.entries:  # networks are charged without what is free: so are blocks found
+            layers = [layer for layer in one.layers if layer.kind not in self.free]
+            keys = tuple([key_of(layer, told) for layer in layers])
+            if len(layers) == len(one.layers):
+                self.by_key[keys] = one
+            elif layers:  # one that is measured without it counts more
+                self.by_key.setdefault(keys, Entry(layers, one.costs, one.name))
         alike: dict[tuple[Key, ...], list[Entry]] = {}
         for keys, one in self.by_key.items():
             alike.setdefault(tuple(map(structure_of, keys)), []).append(one)

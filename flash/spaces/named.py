@@ -103,7 +103,8 @@ def space_from(data: Any) -> Any:
     if family in KNOWN or family == BLOCKS:
         from .blocks.files import from_dict
 
-        return from_dict(data)
+        own = {key: value for key, value in data.items() if key != "space"}
+        return from_dict({**own, "family": family})
     thing = registry.registered("space", family)
     if thing is not None:
         return _read(family, thing, data)

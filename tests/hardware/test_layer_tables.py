@@ -473,3 +473,20 @@ def test_a_name_of_null_is_none(tmp_path: Path) -> None:
     )
     bare = flash.Target.from_layer_table(rows(), name="t")
     assert flash.Target.from_layer_table(tmp_path / "t.json", name="t") == bare
+
+
+def test_blocks_with_layers_that_are_free_are_found() -> None:
+    first = {"kind": "conv", "in_channels": 3, "out_channels": 8, "height": 16, "width": 16}
+    act = {"kind": "act", "in_channels": 8, "out_channels": 8, "height": 16, "width": 16}
+    layers = [{**first, "kernel": 3}, {**act, "activation": "relu"}]
+    table = [{"layers": layers, "latency_ms": 0.75}]
+    net = flash.Network.from_layers(
+        [{"kind": "conv", "out_channels": 8, "kernel": 3}, {"kind": "act", "activation": "relu"}],
+        (3, 16, 16),
+    )
+    for free in ((), "act"):
+        target = flash.Target.from_layer_table(table, name="t", free=free)
+        assert target.cost(net).latency_ms == pytest.approx(0.75), free
+    alone = [*table, {**layers[0], "latency_ms": 0.5}]
+    target = flash.Target.from_layer_table(alone, name="t", free="act")
+    assert target.cost(net).latency_ms == pytest.approx(0.5)

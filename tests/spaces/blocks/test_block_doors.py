@@ -408,3 +408,9 @@ def test_spaces_of_functions_are_known_while_they_are_in_use() -> None:
 def test_stages_of_one_block_keep_their_names() -> None:
     space = BlockSpace([Stage({"a": plain}, [8], name="my_stage")], input=(3, 8, 8))
     assert [stage for stage, *_ in space.decode([0] * len(space.lengths)).blocks] == ["my_stage"]
+
+
+def test_space_may_stand_for_family() -> None:
+    from flash.spaces.named import space_from
+
+    assert space_from({"space": "mcunet"}) == space_from({"family": "mcunet"})
