@@ -32,6 +32,7 @@ LAYERS = (
     ("sweeps", "fronts"),
     ("supernet", "precision"),
     ("evaluators",),
+    ("suggesting",),
     ("methods",),
     ("fleets",),
     ("searching", "registering"),

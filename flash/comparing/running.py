@@ -170,8 +170,8 @@ def compare(
     """
     from ..evaluators import as_evaluator
     from ..methods._journal import held
-    from ..methods.running import any_space
     from ..predictors.predictor import as_predictor
+    from ..problem.named import any_space
     from ..searching import search
 
     space = any_space(space)

@@ -9,15 +9,13 @@ from ..base.record import Record
 from ..errors import ArgumentError
 from ..evaluators import as_evaluator
 from ..hardware.target import as_target
-from ..networks.families import FAMILIES
 from ..predictors.predictor import as_predictor
-from ..problem.compiling import as_space
+from ..problem.named import any_space
 from ..problem.objective import as_objective, read_budgets
 from ..solving.ground import ground_of
 from ..solving.options import METHODS as CORE
 from ..solving.options import Device, check_common, unsearched
-from ..spaces.named import registered_space
-from ..spaces.network_space import HOMES, NetworkSpace, network_space
+from ..spaces.network_space import NetworkSpace
 from ..spaces.space import SearchSpace
 from ..spaces.tabled import TabledSpace
 from . import METHODS, module_of, options_for
@@ -37,22 +35,9 @@ if TYPE_CHECKING:
     from ..solving.options import Common
     from .own import OwnMethod
 
-__all__ = ["Ready", "any_space", "prepare", "unfit"]
+__all__ = ["Ready", "prepare", "unfit"]
 
 INF = float("inf")
-
-
-def any_space(value: Any) -> SearchSpace | NetworkSpace:
-    """Return a space of either kind from what users pass."""
-    if isinstance(value, NetworkSpace):
-        return value
-    if isinstance(value, str) and value not in FAMILIES:
-        if value in HOMES:
-            return network_space(value)
-        found: SearchSpace | NetworkSpace | None = registered_space(value)
-        if found is not None:
-            return found
-    return as_space(value)
 
 
 def _inside(method: str | OwnMethod) -> Any:
