@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Trained = dict[Row, list[tuple[float, float | None]]]
     Line = tuple[str, Any, float, float | None]  # where it stands, network, accuracy, seconds
 
-__all__ = ["canonical_row", "doubts", "name_of", "read_trained", "row_of"]
+__all__ = ["canonical_row", "doubts", "name_of", "read_trained", "row_of", "space_of"]
 
 PLAUSIBLE = 0.05  # between trainings of one network; more is named
 TIMES = 4.0  # the noise of all others, where that is more
@@ -129,6 +129,47 @@ def read_trained(space: Any, given: Any, name: str = "measured") -> tuple[Traine
     return _mapped(space, lines, name), notes
 
 
+def space_of(path: str) -> Any:
+    """Return the space that a journal or a folder of suggestions is of, the trainings of a folder
+    of `flash.train`, which hold their networks, or None: a table says neither."""
+    from ..spaces.named import space_from
+
+    if os.path.isdir(path):
+        place = _trainings(path)
+        if place is not None:
+            from ..training.results import TrainingResult
+
+            return list(TrainingResult.load(place).samples)
+        from .folder import read_folder
+
+        return space_from(read_folder(_asking(path)).facts["space"])
+    return None if _is_table(path) else space_from(_journal(path)[0]["space"])
+
+
+def _trainings(path: str) -> str | None:
+    """Return the folder of trainings: an evaluator has it below its own."""
+    for place in (path, os.path.join(path, "trainings")):
+        if os.path.exists(os.path.join(place, "results.jsonl")):
+            return place
+    return None
+
+
+def _asking(path: str) -> str:
+    from .folder import FACTS
+
+    if not os.path.exists(os.path.join(path, FACTS)):
+        raise ArgumentError(
+            f"{path!r} is a folder of neither: flash.train keeps results.jsonl in it, "
+            f"flash.suggest {FACTS}"
+        )
+    return path
+
+
+def _is_table(path: str) -> bool:
+    kind = path.lower().removesuffix(".gz").rpartition(".")[2]
+    return kind in ("csv", "json", "parquet")
+
+
 def _of_pairs(name: str, given: Any) -> list[Line]:
     """Return the lines of (network, accuracy) pairs, or of (networks, accuracies)."""
     if not is_list(given) and not hasattr(given, "__next__"):
@@ -180,18 +221,14 @@ def _of_training(result: Any, name: str) -> list[Line]:
 def _of_path(space: Any, path: str, notes: list[str]) -> list[Line]:
     """Return the lines of a table, a journal, a folder of trainings or one of suggestions."""
     if os.path.isdir(path):
-        if os.path.exists(os.path.join(path, "results.jsonl")):
+        place = _trainings(path)
+        if place is not None:
             from ..training.results import TrainingResult
 
-            return _of_training(TrainingResult.load(path), path)
-        from .folder import FACTS, read_folder
+            return _of_training(TrainingResult.load(place), place)
+        from .folder import read_folder
 
-        if not os.path.exists(os.path.join(path, FACTS)):
-            raise ArgumentError(
-                f"{path!r} is a folder of neither: flash.train keeps results.jsonl in it, "
-                f"flash.suggest {FACTS}"
-            )
-        held = read_folder(path)
+        held = read_folder(_asking(path))
         _same_space(path, held.facts.get("space"), space)
         notes += held.notes
         return [
@@ -199,10 +236,7 @@ def _of_path(space: Any, path: str, notes: list[str]) -> list[Line]:
             for run in held.told
             if run.accuracy is not None
         ]
-    kind = path.lower().removesuffix(".gz").rpartition(".")[2]
-    if kind in ("csv", "json", "parquet"):
-        return _of_table(path, notes)
-    return _of_journal(space, path)
+    return _of_table(path, notes) if _is_table(path) else _of_journal(space, path)
 
 
 def _of_table(path: str, notes: list[str]) -> list[Line]:
@@ -221,7 +255,8 @@ def _of_table(path: str, notes: list[str]) -> list[Line]:
     ]
 
 
-def _of_journal(space: Any, path: str) -> list[Line]:
+def _journal(path: str) -> list[dict[str, Any]]:
+    """Return the lines of a journal, the first of which says what it is of."""
     from ..training.ledger import read_lines
 
     if not os.path.exists(path):
@@ -232,6 +267,11 @@ def _of_journal(space: Any, path: str) -> list[Line]:
             f"{path!r} is no journal of evaluations; tables of accuracies are .csv, .json (perhaps "
             ".gz) or .parquet, and trainings a folder"
         )
+    return lines
+
+
+def _of_journal(space: Any, path: str) -> list[Line]:
+    lines = _journal(path)
     _same_space(path, lines[0]["space"], space)
     found: list[Line] = []
     for n, line in enumerate(lines[1:], 2):
