@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..base.checks import integer, is_list, number, path_of, real, shown
+from ..base.checks import integer, is_list, items, number, path_of, real, shown
 from ..errors import ArgumentError, ArgumentTypeError, FlashError, FormatError
 from ..spaces.network_space import NetworkSpace
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["canonical_row", "doubts", "name_of", "read_trained", "row_of", "space_of"]
 
+MOST = 1_000_000  # trainings
 PLAUSIBLE = 0.05  # between trainings of one network; more is named
 TIMES = 4.0  # the noise of all others, where that is more
 
@@ -172,13 +173,13 @@ def _is_table(path: str) -> bool:
 
 def _of_pairs(name: str, given: Any) -> list[Line]:
     """Return the lines of (network, accuracy) pairs, or of (networks, accuracies)."""
-    if not is_list(given) and not hasattr(given, "__next__"):
+    if isinstance(given, (bytes, set)) or not (is_list(given) or hasattr(given, "__next__")):
         raise ArgumentTypeError(
             f"{name} must be a list of (network, accuracy), (networks, accuracies), a dict from "
             f"names to accuracies, a path or a TrainingResult, got {shown(given)} "
             f"({type(given).__name__})"
         )
-    pairs = list(given)
+    pairs = items(name, given, MOST)
     if isinstance(given, tuple) and len(pairs) == 2 and all(map(is_list, pairs)):
         networks, accuracies = map(list, pairs)
         paired = any(isinstance(one, float) for one in networks)

@@ -246,6 +246,9 @@ def calls() -> dict[str, Call]:
         "nn_mass": (flash.nn_mass, {"net": net}),
         "pareto": (flash.pareto, problem),
         "search": (flash.search, problem),
+        "suggest": (flash.suggest, {"space": other, "target": "rram"}),
+        "suggest for cells": (flash.suggest, {"space": pnas, "target": "cpu-x86", "n": 1}),
+        "tell": (flash.tell, {"folder": "x", "id": "0001", "accuracy": 0.5}),
         "search by random": (flash.search, {**problem, "method": "random", "max_evals": 3}),
         "sweep": (flash.sweep, {**problem, "sample": 4}),
     }  # fmt: skip
@@ -385,7 +388,7 @@ def test_every_public_name_is_called() -> None:
         "Sensitivities",
         "MeasuredChoices",
     }
-    results = {"Cost", "Table", "Problem", "Plugin", "Task"}  # made by flash alone, not from files
+    results = {"Cost", "Table", "Problem", "Plugin", "Task", "Suggestion"}  # made by flash alone, not from files
     bases = {"Evaluator", "NetworkSpace"}  # which say nothing of their own
     assert {*flash.__all__} - tried - with_torch - results - bases == {
         *("FlashError", "__version__", "plugins", "targets"),  # take nothing
