@@ -197,7 +197,8 @@ def _of_pairs(name: str, given: Any) -> list[Line]:
                 f"{name}[{n}] must be (network, accuracy), or (network, accuracy, seconds), "
                 f"got {shown(pair)}"
             )
-        lines.append((f"{name}[{n}]", *pair, *(() if len(pair) == 3 else (None,))))
+        network, accuracy, *spent = pair
+        lines.append((f"{name}[{n}]", network, accuracy, spent[0] if spent else None))
     return lines
 
 
