@@ -119,6 +119,9 @@ def claimed(path: str, facts: dict[str, Any]) -> Folder:
             )
         write_text_atomic(place, json.dumps(given, indent=1) + "\n")
     found = read_folder(path)
+    if not found.asked and found.facts != given:  # nothing came of what it was made for
+        write_text_atomic(place, json.dumps(given, indent=1) + "\n")
+        return found.replace(facts=given)
     for name in given:
         if found.facts.get(name) != given[name]:
             raise ArgumentError(

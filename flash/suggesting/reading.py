@@ -52,7 +52,14 @@ def row_of(space: Any, network: Any) -> Row:
     ArgumentError, ArgumentTypeError
         If it is none of the space.
     """
-    return canonical_row(space, _row_of(space, network))
+    row = canonical_row(space, _row_of(space, network))
+    if isinstance(space, NetworkSpace):
+        import numpy as np
+
+        member = space.is_member(np.array([row], dtype=np.int64))
+        if member is not None and not member.all():
+            raise ArgumentError(f"{space.name(row)!r} is a step on the way, and not in {space!r}")
+    return row
 
 
 def _row_of(space: Any, network: Any) -> Sequence[int]:

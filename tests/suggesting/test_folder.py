@@ -15,7 +15,9 @@ from twins.processes import environment
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+from flash.suggesting import folder as kept
 from flash.suggesting.folder import FACTS, read_folder
+from flash.suggesting.proposing import NothingLeft
 
 SMALL = flash.DenseNet(depths=flash.Range(5, 8), skips=[1, 2], width_multipliers=[1])
 BUDGETS: dict[str, Any] = {"max_latency_ms": 4.0}
@@ -172,6 +174,33 @@ def test_what_was_told_may_be_measured_for_another_target(tmp_path: Path) -> Non
     assert found.best == (first.networks[0], 0.5)
     with pytest.raises(ArgumentError, match="is of another space than resnet"):
         flash.suggest("resnet", "rram", tmp_path / "runs")
+
+
+def test_a_folder_in_which_nothing_was_asked_is_free(tmp_path: Path) -> None:
+    with pytest.raises(NothingLeft):
+        ask(tmp_path, max_latency_ms=1e-6)
+    assert ask(tmp_path).ids == ("0001", "0002")
+
+
+def test_one_that_is_stopped_while_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(tmp_path)
+    write, written = kept.write_text_atomic, []
+
+    def stops(path: Any, text: str) -> None:
+        if len(written) == 1:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, text)
+
+    monkeypatch.setattr(kept, "write_text_atomic", stops)
+    with pytest.raises(KeyboardInterrupt):
+        ask(tmp_path)
+    monkeypatch.undo()
+    found = ask(tmp_path)
+    assert found.ids == ("0004", "0005")
+    assert len({tuple(one["row"]) for one in asked(tmp_path).values()}) == 5
 
 
 SLOW = """

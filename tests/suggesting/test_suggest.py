@@ -309,6 +309,13 @@ def test_what_a_network_space_cannot_tell_is_said() -> None:
         macro.encode(SMALL.decode(0))
 
 
+def test_a_step_on_the_way_is_no_network_of_the_space() -> None:
+    space = flash.PNASCells([2])
+    step = space.row_of(((4, 4),))
+    with pytest.raises(ArgumentError, match="is a step on the way, and not in PNASCells"):
+        flash.suggest(space, "cpu-x86", [(step, 0.5)])
+
+
 @pytest.mark.slow
 def test_networks_of_a_small_space_are_told_from_their_layers() -> None:
     from flash.spaces.nas_bench import NasBenchMacro

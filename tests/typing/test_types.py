@@ -64,7 +64,7 @@ def test_suggest() -> None:
     assert_type(found, flash.Suggestion)
     assert_type(found.networks, tuple[flash.Architecture, ...])
     assert_type(found.best, tuple[flash.Architecture, float] | None)
-    assert_type([*found], list[flash.Architecture])
+    assert_type(list(found), list[flash.Architecture])
     assert_type(found.rows, NDArray[np.int64])
     assert_type(found.costs, dict[str, NDArray[np.float64]])
     cells = flash.suggest(flash.PNASCells(1), "cpu-x86", n=1)
