@@ -18,25 +18,35 @@ if TYPE_CHECKING:
     Trained = dict[Row, list[tuple[float, float | None]]]
     Line = tuple[str, Any, float, float | None]  # where it stands, network, accuracy, seconds
 
-__all__ = ["canonical_row", "doubts", "name_of", "read_trained", "row_of", "space_of"]
+__all__ = ["canonical_rows", "doubts", "name_of", "read_trained", "row_of", "space_of"]
 
 MOST = 1_000_000  # trainings
 PLAUSIBLE = 0.05  # between trainings of one network; more is named
 TIMES = 4.0  # the noise of all others, where that is more
 
 
-def canonical_row(space: Any, row: Sequence[int]) -> Row:
-    """Return the row that stands for all rows of the same network."""
+def canonical_rows(space: Any, rows: Sequence[Sequence[int]]) -> list[Row]:
+    """Return for each row the one that stands for all rows of the same network.
+
+    Raises
+    ------
+    ArgumentError
+        If a row is a step on the way to networks, and in the space itself not.
+    """
     import numpy as np
 
+    given = np.array(rows, dtype=np.int64).reshape(len(rows), len(space.lengths))
     if isinstance(space, NetworkSpace):
-        found = space.canonical(np.array([row], dtype=np.int64))
-        return tuple(found[0].tolist())
-    if space.numbering is not None:
-        found = space.numbering.canonical(np.array([row], dtype=np.int64))
-        return tuple(found[0].tolist())
-    first: Row = space.encode(space.decode(row))  # choices may round to the same network
-    return first
+        found = space.canonical(given)
+        member = space.is_member(found)
+        if member is not None and not member.all():
+            step = space.name(found[int(np.argmin(member))].tolist())
+            raise ArgumentError(f"{step!r} is a step on the way, and not in {space!r}")
+    elif space.numbering is not None:
+        found = space.numbering.canonical(given)
+    else:  # choices may round to the same network
+        return [space.encode(space.decode(row)) for row in given.tolist()]
+    return [tuple(row) for row in found.tolist()]
 
 
 def name_of(space: Any, row: Sequence[int]) -> str:
@@ -52,14 +62,7 @@ def row_of(space: Any, network: Any) -> Row:
     ArgumentError, ArgumentTypeError
         If it is none of the space.
     """
-    row = canonical_row(space, _row_of(space, network))
-    if isinstance(space, NetworkSpace):
-        import numpy as np
-
-        member = space.is_member(np.array([row], dtype=np.int64))
-        if member is not None and not member.all():
-            raise ArgumentError(f"{space.name(row)!r} is a step on the way, and not in {space!r}")
-    return row
+    return canonical_rows(space, [_row_of(space, network)])[0]
 
 
 def _row_of(space: Any, network: Any) -> Sequence[int]:
@@ -134,7 +137,7 @@ def read_trained(space: Any, given: Any, name: str = "measured") -> tuple[Traine
         lines = [(f"{name}[{key!r}]", key, *_run(one)) for key, one in given.items()]
     else:
         lines = _of_pairs(name, given)
-    return _mapped(space, lines, name), notes
+    return _mapped(space, lines), notes
 
 
 def space_of(path: str) -> Any:
@@ -298,24 +301,25 @@ def _same_space(path: str, held: Any, space: Any) -> None:
         raise ArgumentError(f"{path!r} is of another space than {space.family}: {other}")
 
 
-def _mapped(space: Any, lines: Iterable[Line], name: str) -> Trained:
+def _mapped(space: Any, lines: Iterable[Line]) -> Trained:
     """Return trainings by row; the error of networks outside of the space counts the others."""
     found: Trained = {}
     wrong: list[str] = []
-    total = 0
+    rows: list[Sequence[int]] = []
+    runs: list[tuple[float, float | None]] = []
     for where, network, accuracy, seconds in lines:
-        total += 1
         spent = None if seconds is None else real(f"{where}: seconds", seconds, 0.0)
         value = _accuracy(where, accuracy)
         try:
-            row = row_of(space, network)
+            rows.append(_row_of(space, network))
+            runs.append((value, spent))
         except (FlashError, OverflowError) as error:
             wrong.append(f"{where} is no network of the space: {error}")
-            continue
-        found.setdefault(row, []).append((value, spent))
     if wrong:
         more = f"; {len(wrong) - 1} more are none" if len(wrong) > 1 else ""
-        raise ArgumentError(f"{wrong[0]} ({total - len(wrong)} of {total} are{more})")
+        raise ArgumentError(f"{wrong[0]} ({len(rows)} of {len(rows) + len(wrong)} are{more})")
+    for row, run in zip(canonical_rows(space, rows), runs, strict=True):
+        found.setdefault(row, []).append(run)
     return found
 
 

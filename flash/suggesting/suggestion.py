@@ -274,7 +274,7 @@ class Suggestion(Record, Generic[N]):
         if not self.trained:
             return "nothing is measured so far"
         noise = "" if self.noise is None else f", noise of a training {100 * self.noise:.2g} points"
-        more = f" ({self.trainings} trainings{noise})"
+        more = f" ({self.trainings} training{'s' * (self.trainings != 1)}{noise})"
         if self.best_row is None or self.best_accuracy is None:
             return f"{self.trained} networks are measured{more}, none of them within the budgets"
         return (

@@ -247,7 +247,6 @@ def calls() -> dict[str, Call]:
         "pareto": (flash.pareto, problem),
         "search": (flash.search, problem),
         "suggest": (flash.suggest, {"space": other, "target": "rram"}),
-        "suggest for cells": (flash.suggest, {"space": pnas, "target": "cpu-x86", "n": 1}),
         "tell": (flash.tell, {"folder": "x", "id": "0001", "accuracy": 0.5}),
         "search by random": (flash.search, {**problem, "method": "random", "max_evals": 3}),
         "sweep": (flash.sweep, {**problem, "sample": 4}),

@@ -14,7 +14,7 @@ from flash.errors import ArgumentError, ArgumentTypeError, FormatError
 from flash.problem.named import any_space
 from flash.suggesting.known import known_of, pooled
 from flash.suggesting.proposing import NothingLeft, Proposal
-from flash.suggesting.reading import canonical_row, read_trained, row_of
+from flash.suggesting.reading import canonical_rows, read_trained, row_of
 
 SMALL = flash.DenseNet(depths=flash.Range(5, 8), skips=[1, 2], width_multipliers=[1])
 
@@ -52,7 +52,7 @@ def test_networks_rows_indices_names_and_data_are_the_same(name: str) -> None:
         net = found.networks[n]
         for given in (row, found.rows[n], found.indices[n], np.int64(0) + found.rows[n],
                       found.names[n], net, net.to_dict()):  # fmt: skip
-            assert row_of(space, given) == row == canonical_row(space, row)
+            assert row_of(space, given) == row == canonical_rows(space, [row])[0]
     accuracies = [0.5, 0.6, 0.7, 0.8]
     ways: list[Any] = [
         list(zip(found.networks, accuracies, strict=True)),
