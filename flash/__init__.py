@@ -86,6 +86,9 @@ if TYPE_CHECKING:
     from .spaces.space import ResNet as ResNet
     from .spaces.space import SearchSpace as SearchSpace
     from .spaces.space import WideResNet as WideResNet
+    from .suggesting.asking import suggest as suggest
+    from .suggesting.folder import tell as tell
+    from .suggesting.suggestion import Suggestion as Suggestion
     from .supernet.running import train_supernet as train_supernet
     from .supernet.scoring import Supernet as Supernet
     from .sweeps.result import SweepResult as SweepResult
@@ -135,6 +138,7 @@ _HOME = {
     "SearchSpace": "spaces.space",
     "Sensitivities": "precision.table",
     "Stage": "spaces.blocks.stage",
+    "Suggestion": "suggesting.suggestion",
     "Supernet": "supernet.scoring",
     "SupernetEvaluator": "evaluators.by_supernet",
     "SweepResult": "sweeps.result",
@@ -165,8 +169,10 @@ _HOME = {
     "register": "registering",
     "search": "searching",
     "sensitivities": "precision.running",
+    "suggest": "suggesting.asking",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
+    "tell": "suggesting.folder",
     "together": "conditional.together",
     "train": "training.running",
     "train_supernet": "supernet.running",
@@ -179,12 +185,12 @@ __all__ = [
     "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption", "MobileNetV2",
     "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells", "ParetoFront", "Plugin",
     "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
-    "Sensitivities", "Stage", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
+    "Sensitivities", "Stage", "Suggestion", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
     "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator", "ViT", "WideResNet",
     "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
     "evaluate", "export_measuring", "layer_harness", "load_weights", "measure", "nn_degree",
-    "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "sweep",
-    "targets", "together", "train", "train_supernet", "__version__",
+    "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "suggest",
+    "sweep", "targets", "tell", "together", "train", "train_supernet", "__version__",
 ]  # fmt: skip
 
 

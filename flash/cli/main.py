@@ -303,6 +303,27 @@ def _train(args: Namespace) -> int:
     return FOUND
 
 
+# suggest, tell and fit
+
+
+def _suggest(args: Namespace) -> int:
+    from .suggest import suggest
+
+    return suggest(args)
+
+
+def _tell(args: Namespace) -> int:
+    from .suggest import tell
+
+    return tell(args)
+
+
+def _fit(args: Namespace) -> int:
+    from .fit import fit
+
+    return fit(args)
+
+
 # export
 
 
@@ -421,6 +442,9 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "measure": _measure,
     "calibrate": _calibrate,
     "train": _train,
+    "suggest": _suggest,
+    "tell": _tell,
+    "fit": _fit,
     "export": _export,
     "compare": _compare,
     "targets": _targets,

@@ -65,6 +65,12 @@ commands:
                flash calibrate --space densenet --n 25 --runtime onnxruntime
   train      train networks that cover a space, for an accuracy predictor
                flash train --data digits
+  suggest    which networks to train next, given what is trained so far
+               flash suggest densenet rram --measured trained.csv --max-latency-ms 4
+  tell       how a training went that was suggested through a folder
+               flash tell asked 0001 0.913 --seconds 512
+  fit        fit an accuracy predictor to what is trained
+               flash fit trained.csv --space densenet --out predictor.json
   export     write a network with its trained weights, as ONNX or for torch
                flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
@@ -301,6 +307,28 @@ def _prepare_train(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_suggest(parser: ArgumentParser) -> None:
+    from .suggest import prepare_suggest
+
+    prepare_suggest(parser)
+    _space_options(parser)
+
+
+def _prepare_tell(parser: ArgumentParser) -> None:
+    from .suggest import prepare_tell
+
+    prepare_tell(parser)
+    _json_option(parser)
+
+
+def _prepare_fit(parser: ArgumentParser) -> None:
+    from .fit import prepare_fit
+
+    prepare_fit(parser)
+    _json_option(parser)
+    _space_options(parser)
+
+
 def _prepare_export(parser: ArgumentParser) -> None:
     from .export import prepare_export
 
@@ -357,6 +385,9 @@ _PREPARE = {
     "measure": _prepare_measure,
     "calibrate": _prepare_calibrate,
     "train": _prepare_train,
+    "suggest": _prepare_suggest,
+    "tell": _prepare_tell,
+    "fit": _prepare_fit,
     "export": _prepare_export,
     "compare": _prepare_compare,
     "targets": _prepare_targets,

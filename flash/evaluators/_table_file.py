@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-__all__ = ["Entry", "read_table"]
+__all__ = ["Entry", "read_runs", "read_table"]
 
 NAMES = ("arch", "arch_str", "name", "architecture", "index")
 ACCURACIES = ("accuracy", "mean_acc", "acc_mean", "test_acc", "test_accuracy", "acc", "acc_cifar10")
@@ -43,6 +43,28 @@ def read_table(
         the message names the line.
     """
     where = os.fspath(path)
+    table: dict[str, tuple[float, float]] = {}
+    places: dict[str, str] = {}
+    for place, text, found, spent in read_runs(path, name, accuracy, seconds):
+        if text in table:
+            raise FormatError(f"{where}, {place}: network {text!r} is there twice: {places[text]}")
+        table[text], places[text] = (sum(found) / len(found), spent or 0.0), place
+    return table
+
+
+def read_runs(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    accuracy: str | None = None,
+    seconds: str | None = None,
+    maybe_seconds: str | None = None,
+) -> list[tuple[str, str, list[float], float | None]]:
+    """Return (place, name, accuracies, seconds or None) of each line of a table, for `read_table`.
+
+    A network may come several times, and a line of JSON have a list of accuracies: of several
+    trainings. maybe_seconds: a column that is read where there is one.
+    """
+    where = os.fspath(path)
     kind = where.lower().removesuffix(".gz").rpartition(".")[2]
     if kind == "csv":
         lines: Iterator[tuple[str, Mapping[str, Any]]] = _csv(path)
@@ -54,23 +76,22 @@ def read_table(
         raise FormatError(
             f"a table of accuracies is .csv, .json (perhaps .gz) or .parquet, got {where!r}"
         )
-    table: dict[str, tuple[float, float]] = {}
-    places: dict[str, str] = {}
+    table: list[tuple[str, str, list[float], float | None]] = []
     for place, line in lines:
         if not table:
             name = _column(where, "name", line, name, NAMES)
             accuracy = _column(where, "accuracy", line, accuracy, ACCURACIES)
             if seconds is not None:
                 _column(where, "seconds", line, seconds, ())
+            elif maybe_seconds in line:
+                seconds = maybe_seconds
         key = line.get(str(name))
         if key is None or key == "":
             raise FormatError(f"{where}, {place}: the column {name!r} is empty")
-        text = str(key).strip()
-        if text in table:
-            raise FormatError(f"{where}, {place}: network {text!r} is there twice: {places[text]}")
-        found = _number(where, place, accuracy, line)
-        spent = 0.0 if seconds is None else _number(where, place, seconds, line)
-        table[text], places[text] = (found, spent), place
+        found = _numbers(where, place, accuracy, line)
+        spent = None if seconds is None else _numbers(where, place, seconds, line)
+        each = None if spent is None else sum(spent) / len(spent)
+        table.append((place, str(key).strip(), found, each))
     if not table:
         raise FormatError(f"{where} holds no network")
     return table
@@ -91,11 +112,11 @@ def _column(
     raise FormatError(f"{where} has no {asked}; it has {', '.join(map(str, line))}")
 
 
-def _number(where: str, place: str, column: str | None, line: Mapping[Any, Any]) -> float:
+def _numbers(where: str, place: str, column: str | None, line: Mapping[Any, Any]) -> list[float]:
     value = line.get(column)
     values: list[Any] = value if isinstance(value, list) and value else [value]
-    total = 0.0
-    for one in values:  # of several trainings the mean
+    found = []
+    for one in values:  # of several trainings
         try:
             if isinstance(one, bool) or one is None:
                 raise ValueError
@@ -106,8 +127,8 @@ def _number(where: str, place: str, column: str | None, line: Mapping[Any, Any])
             raise FormatError(
                 f"{where}, {place}: column {column!r} must hold a number, got {shown(one)}"
             )
-        total += number
-    return total / len(values)
+        found.append(number)
+    return found
 
 
 def _text(path: str | os.PathLike[str]) -> str:

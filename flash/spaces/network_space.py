@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, is_list, public, shown
 from ..base.record import Generic, cached
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from .index import digits_of, number_of
 
 TYPE_CHECKING = False
@@ -38,6 +38,7 @@ HOMES: dict[str, tuple[str, str]] = {
     "bypass": ("flash.spaces.bypass", "BypassSpace"),
 }
 MAX_KEPT = 1 << 16  # networks whose costs a space keeps
+MAX_TRIED = 10_000  # rows that are all decoded, where a network's own is looked for
 _shared: dict[str, NetworkSpace[Any]] = {}
 
 
@@ -161,7 +162,44 @@ class NetworkSpace(Generic[N]):
                 f"{self.name(row)!r} of {self.family} is no network: "
                 "nothing of the image reaches its end"
             )
+        if len(self._decoded) < MAX_KEPT:  # of several rows of the same layers the last
+            self._decoded[hash(net)] = row
         return net  # type: ignore[return-value]
+
+    @cached
+    def _decoded(self) -> dict[int, tuple[int, ...]]:
+        """Rows of networks that were decoded, by what their networks hash to."""
+        return {}
+
+    def encode(self, network: Any) -> tuple[int, ...]:
+        """Return the row of choice indices of a network: one that `decode` of this space gave, and
+        where there are few rows any of theirs.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If it is none, or cannot be told from its layers.
+        """
+        from ..networks.network import Network
+
+        if not isinstance(network, Network):
+            raise ArgumentTypeError(
+                f"a network of {self.family} must be a Network, its name or its row, "
+                f"got {shown(network)}"
+            )
+        key = hash(network)
+        if key not in self._decoded and self.size <= MAX_TRIED:
+            for i in range(self.size):
+                row = self.row(i)
+                self._decoded.setdefault(hash(self.network(row)), row)
+        if key in self._decoded:
+            return self._decoded[key]
+        if self.size <= MAX_TRIED:
+            raise ArgumentError(f"no network of {self.family} has these layers")
+        raise ArgumentError(
+            f"which network of {self.family} it is cannot be told from its layers: pass its name, "
+            "as the space's name(row) gives it, or its row of choice indices"
+        )
 
     def sample_indices(self, n: int, seed: int = 0) -> NDArray[np.int64]:
         """Return `n` distinct flat indices: see `SearchSpace.sample_indices`."""

@@ -77,6 +77,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "front": lambda: flash.pareto(SPACE, "rram"),
     "sweep": lambda: flash.sweep(SPACE, "rram", top=12),
     "comparison": lambda: flash.compare(SPACE, "rram", methods=["random"], seeds=1, max_evals=3),
+    "suggestion": lambda: flash.suggest(SPACE, "rram", [(0, 0.5)], n=2, max_latency_ms=9.0),
     "table": lambda: flash.evaluate(SPACE, "rram", range(30)),
     "target": lambda: flash.Target.load("rram"),
     "uncalibrated": lambda: flash.Target.load("fpga-k26"),

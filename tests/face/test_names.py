@@ -157,6 +157,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "SweepResult": lambda: flash.sweep(SPACE, "rram", top=2),
     "Comparison": lambda: flash.compare(SPACE, "rram", methods=["random"], seeds=1, max_evals=3),
     "AccuracyPredictor": lambda: flash.AccuracyPredictor(1.0, 0.5, 0.1),
+    "Suggestion": lambda: flash.suggest(SPACE, "rram", [(0, 0.5)], n=2),
 }
 
 

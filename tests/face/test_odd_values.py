@@ -246,6 +246,8 @@ def calls() -> dict[str, Call]:
         "nn_mass": (flash.nn_mass, {"net": net}),
         "pareto": (flash.pareto, problem),
         "search": (flash.search, problem),
+        "suggest": (flash.suggest, {"space": other, "target": "rram"}),
+        "tell": (flash.tell, {"folder": "x", "id": "0001", "accuracy": 0.5}),
         "search by random": (flash.search, {**problem, "method": "random", "max_evals": 3}),
         "sweep": (flash.sweep, {**problem, "sample": 4}),
     }  # fmt: skip
@@ -386,6 +388,7 @@ def test_every_public_name_is_called() -> None:
         "MeasuredChoices",
     }
     results = {"Cost", "Table", "Problem", "Plugin", "Task"}  # made by flash alone, not from files
+    results |= {"Suggestion"}
     bases = {"Evaluator", "NetworkSpace"}  # which say nothing of their own
     assert {*flash.__all__} - tried - with_torch - results - bases == {
         *("FlashError", "__version__", "plugins", "targets"),  # take nothing

@@ -59,6 +59,19 @@ def test_search_of_one_target() -> None:
         assert_type(result.plot(), Figure)
 
 
+def test_suggest() -> None:
+    found = flash.suggest(SPACE, "rram", [(0, 0.5)], n=2)
+    assert_type(found, flash.Suggestion)
+    assert_type(found.networks, tuple[flash.Architecture, ...])
+    assert_type(found.best, tuple[flash.Architecture, float] | None)
+    assert_type(list(found), list[flash.Architecture])
+    assert_type(found.rows, NDArray[np.int64])
+    assert_type(found.costs, dict[str, NDArray[np.float64]])
+    cells = flash.suggest(flash.PNASCells(1), "cpu-x86", n=1)
+    assert_type(cells, flash.Suggestion[flash.CellNetwork])
+    assert_type(cells.networks, tuple[flash.CellNetwork, ...])
+
+
 def test_search_of_many_targets() -> None:
     fleet = flash.search(SPACE, ["rram", flash.Target.load("cpu-x86")], max_latency_ms=[4.0, None])
     assert_type(fleet, flash.FleetResult)
