@@ -1,16 +1,30 @@
-"""Which networks to train next: drawn at random, until a model takes this module's place."""
+"""Which networks to train next: those from which most is expected, within the budgets.
+
+A process (`process`) is fitted to what is trained, and the networks with the largest expected
+improvement over the best of them are proposed (Mockus 1975; Jones et al. 1998): of a space that can
+be looked through, of all of its networks, exactly; of a larger one, of a pool that the exact solver
+gives and that is climbed from (`candidates`). One after the other, each as if those before it had
+turned out as expected, so that they differ.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from .._core.gaussian import process as core
+from ..base.names import Metric
 from ..base.record import Record
 from ..errors import FlashError
 from ..problem.objective import limits_on
+from .candidates import Solver, listed, neighbours, unique, whole
+from .encoding import Sizes, encoding_of
+from .process import Process, Samples
+from .scale import Scale
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -18,9 +32,22 @@ if TYPE_CHECKING:
     from ..solving.ground import Ground
     from .known import Known
 
-__all__ = ["NothingLeft", "Proposal", "propose"]
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.int64]
 
+__all__ = ["LEAST", "NothingLeft", "Proposal", "propose"]
+
+LEAST = 3  # samples that differ in accuracy, from which on a process is fitted
+LEAN = 0.6  # deviations of accuracy that networks are expected to gain with one of log size
+FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
+DRAWN = 256  # rows whose sizes say what is usual, and rows of a draw
+FUNCTIONS = 16  # drawn, and their best networks found by the exact solver, for a pool
+FROM = 16  # networks that a pool is climbed from
+CLIMBS = 4
+POOL = 4096  # networks of a pool, at most, at a time
+AT_ONCE = 128  # networks whose variances are worked out at a time
+WEIGHED = 256  # networks whose costs are looked at, where gain is weighed by cost
 
 
 class NothingLeft(FlashError, LookupError):
@@ -36,13 +63,14 @@ class Proposal(Record):
     mean, deviation : float64 arrays, shape (n,)
         Expected accuracy and its standard deviation, NaN where a row was drawn at random.
     gain : float64 array, shape (n,)
-        Expected improvement over the best measured within the budgets.
+        Expected improvement over the best measured within the budgets, in accuracy.
     chance : float64 array, shape (n,)
         Probability to be better than that.
     how : str
         How they were found, in words.
     left : float
-        The largest expected gain of anything unmeasured: what could still be better.
+        The largest expected gain of anything unmeasured: what could still be better. NaN where
+        that is not known.
     """
 
     rows: NDArray[np.int64]
@@ -60,9 +88,9 @@ def propose(
     n: int,
     *,
     limits: Sequence[float],
-    least: float,
-    seed: int,
-    options: Mapping[str, Any],
+    least: float = -np.inf,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
 ) -> Proposal:
     """Return up to `n` unmeasured networks within the budgets.
 
@@ -74,43 +102,296 @@ def propose(
     limits : sequence of float
         Budgets in the core's order, inf where there is none.
     least : float
-        The least accuracy, -inf where any will do.
+        The least accuracy of an answer, -inf where any will do.
     seed : int
-    options : mapping
-        "cost", "columns", "prior": see `flash.suggest`.
+    options : mapping, optional
+        "cost" : {"none", "macs", "seconds"}, what a gain is divided by;
+        "columns" : dict of name to a function of rows, which gives float64 arrays, shape (n,): what
+        else is known of networks, as zero-cost scores;
+        "prior" : a function of rows, which gives accuracies that are expected of them, or None;
+        "among" : rows of which to choose, or None;
+        "allowed" : a function of rows, which says which of them may be trained at all;
+        "merit" : a function of (accuracies, metrics), which gives what is maximised, or None.
 
     Raises
     ------
     NothingLeft
         If no unmeasured network meets the budgets.
     """
-    rng = np.random.default_rng(seed)
-    held = {tuple(row) for row in (*known.rows.tolist(), *known.pending.tolist())}
-    limited = list(limits_on(limits))
-    bounds = np.array([limits[k] for k in limited])[:, None]
-    found: list[tuple[int, ...]] = []
-    for _ in range(PATIENCE):
-        rows = ground.draw(rng, 256)
-        metrics = ground.charge(rows)
-        fits = (metrics[limited] <= bounds).all(axis=0) & np.isfinite(metrics[-1])
-        member = ground.is_member(rows)
+    return _Proposing(ground, known, limits, least, seed, dict(options or {})).propose(n)
+
+
+class _Proposing:
+    """One call's state: what is measured, and what may be."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        known: Known,
+        limits: Sequence[float],
+        least: float,
+        seed: int,
+        options: dict[str, Any],
+    ) -> None:
+        self.ground, self.known, self.limits, self.least = ground, known, list(limits), least
+        self.rng = np.random.default_rng([seed, len(known), len(known.pending)])
+        self.limited = list(limits_on(limits))
+        self.bounds = np.array([self.limits[k] for k in self.limited])[:, None]
+        self.options = options
+        self.allowed: Callable[[Rows], NDArray[np.bool_]] | None = options.get("allowed")
+        self.held = {tuple(row) for row in (*known.rows.tolist(), *known.pending.tolist())}
+        among = options.get("among")
+        self.listed = None if among is None else listed(ground, among, self.allowed)
+        self.all = whole(ground) if self.listed is None else self.listed
+
+    def propose(self, n: int) -> Proposal:
+        known = self.known
+        differing = len(np.unique(known.accuracy))
+        if len(known) < LEAST or differing < 2:
+            why = (
+                f"fewer than {LEAST} networks are trained"
+                if len(known) < LEAST
+                else f"all {len(known)} accuracies are equal"
+            )
+            return self._drawn(n, f"random: {why}")
+        return self._expected(n)
+
+    # at random
+
+    def _drawn(self, n: int, why: str) -> Proposal:
+        """Return networks drawn at random."""
+        found: list[tuple[int, ...]] = []
+        if self.all is not None:
+            for place in self.rng.permutation(len(self.all)).tolist():
+                row = tuple(self.all[place].tolist())
+                if row not in self.held and self._fits(self.all[place][None])[0]:
+                    found.append(row)
+                    if len(found) == n:
+                        break
+        else:
+            for _ in range(PATIENCE):
+                rows = self.ground.draw(self.rng, DRAWN)
+                for row in map(tuple, rows[self._fits(rows)].tolist()):
+                    if row not in self.held and row not in found and len(found) < n:
+                        found.append(row)
+                if len(found) == n:
+                    break
+        if not found and self.all is None:
+            found = [row for row in map(tuple, self._solved(None).tolist()) if row not in self.held]
+        if not found:
+            raise NothingLeft(self._nothing())
+        nothing = np.full(min(n, len(found)), np.nan)
+        rows = np.array(found[:n], dtype=np.int64)
+        return Proposal(rows, nothing, nothing, nothing, nothing, why, float("nan"))
+
+    def _nothing(self) -> str:
+        if self.held and self.all is not None:
+            return "nothing is left: every network within the budgets is measured or asked for"
+        return "no network that is not measured yet was found within the budgets"
+
+    def _fits(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which rows may be trained: networks within the budgets that may be asked for."""
+        may = np.ones(len(rows), dtype=np.bool_)
+        if self.allowed is not None:
+            may &= self.allowed(rows)
+        member = self.ground.is_member(rows)
         if member is not None:
-            fits &= member
-        for row in map(tuple, rows[fits].tolist()):
-            if row not in held and len(found) < n:
-                found.append(row)
-                held.add(row)
-        if len(found) == n or len(held) >= ground.distinct:
-            break
-    if not found:
-        raise NothingLeft("no network that is not measured yet was found within the budgets")
-    nothing = np.full(len(found), np.nan)
-    return Proposal(
-        np.array(found, dtype=np.int64),
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        "random: drawn from all networks within the budgets",
-        float("nan"),
-    )
+            may &= member
+        if may.any():
+            some = np.flatnonzero(may)
+            metrics = self.ground.charge(rows[some])
+            fits = np.isfinite(metrics[Metric.PARAMS])
+            if self.limited:
+                fits &= (metrics[self.limited] <= self.bounds).all(axis=0)
+            may[some] = fits
+        return may
+
+    # by what is expected
+
+    def _expected(self, n: int) -> Proposal:
+        self._fit()
+        found: list[Rows] = []
+        gains: list[tuple[float, float, float, float]] = []
+        left = 0.0
+        for number in range(n):
+            pool = self._pool()
+            row, told = self._best_of(pool)
+            if row is None:
+                break
+            left = max(left, told[2])
+            found.append(row)
+            gains.append(told)
+            self.held.add(tuple(row[0].tolist()))
+            if number + 1 < n:
+                self._imagine(row)
+        if not found:
+            raise NothingLeft(self._nothing())
+        told_of = np.array(gains)
+        seen = (
+            f"all {len(self.all):,} networks"
+            if self.all is not None
+            else f"{self.looked_at:,} networks that the exact solver proposed, and their neighbours"
+        )
+        return Proposal(
+            np.concatenate(found), *told_of.T.copy(), f"expected improvement over {seen}", left
+        )
+
+    def _fit(self) -> None:
+        known, ground = self.known, self.ground
+        self.scale = Scale(known.accuracy)
+        self.encoding = encoding_of(ground)
+        self.looked_at = 0
+        self._usual_sizes()
+        self.samples = self._samples(known.rows)
+        targets = self.scale.targets(known.accuracy)
+        noise = None
+        if known.noise is not None:
+            top = float(targets[np.argmax(known.accuracy)])
+            noise = (known.noise / max(self.scale.slope(top), 1e-9)) ** 2
+        extra = len(self.spread)
+        self.process = Process(self.encoding, extra, noise, LEAN / np.sqrt(extra))
+        self.targets, self.noise = targets, 1.0 / known.repeats
+        self.process.fit(self.samples, targets, self.noise)
+        fits = self._fits(known.rows) & (known.accuracy >= self.least)
+        self.best = float(targets[fits].max()) if fits.any() else float(targets.min()) - 1.0
+        self.counted = [tuple(row) for row in known.rows.tolist()]
+        for row in known.pending:
+            self._imagine(row[None])
+
+    def _usual_sizes(self) -> None:
+        """Find the mean and deviation of what is known of networks beside their rows."""
+        self.columns = list((self.options.get("columns") or {}).values())
+        self.sizes = Sizes(self.ground, self.encoding)
+        rows = self.ground.draw(np.random.default_rng(0), DRAWN) if self.all is None else self.all
+        if len(rows) > DRAWN:
+            rows = rows[np.linspace(0, len(rows) - 1, DRAWN).astype(np.int64)]
+        own = self._extra(np.concatenate([self.known.rows, rows]))
+        own = np.where(np.isfinite(own), own, np.nan)
+        self.usual = np.nanmean(own, axis=0)
+        off = np.nanstd(own, axis=0)
+        self.spread = np.where(off > 1e-9, off, np.inf)  # what is equal everywhere tells nothing
+
+    def _extra(self, rows: Rows) -> Floats:
+        parts = [self.sizes.of(rows)]
+        parts += [np.asarray(column(rows), dtype=np.float64)[:, None] for column in self.columns]
+        return np.concatenate(parts, axis=1)
+
+    def _samples(self, rows: Rows) -> Samples:
+        codes = self.encoding.codes(rows)
+        extra = (self._extra(rows) - self.usual) / self.spread / np.sqrt(len(self.spread))
+        extra = np.clip(np.nan_to_num(extra, posinf=0.0, neginf=0.0), -FARTHEST, FARTHEST)
+        return Samples(codes, np.concatenate([self.encoding.features(codes), extra], axis=1))
+
+    def _imagine(self, row: Rows) -> None:
+        """Take a network for trained, with the accuracy that is expected of it."""
+        own = self._samples(row)
+        mean, _ = self.process.means(own)
+        self.samples = self.samples.with_those(own)
+        self.targets = np.concatenate([self.targets, mean])
+        self.noise = np.concatenate([self.noise, np.ones(1)])
+        self.process.fit(self.samples, self.targets, self.noise, tuned=False)
+
+    # what may be trained
+
+    def _pool(self) -> Rows:
+        """Return rows to choose from."""
+        if self.all is not None:
+            return self.all
+        pool = [self._solved(FUNCTIONS)]
+        best = np.argsort(-self.known.accuracy, kind="stable")[:FROM]
+        pool.append(self.known.rows[best])
+        pool.append(self.ground.draw(self.rng, DRAWN))
+        rows = unique(np.concatenate(pool))
+        for _ in range(CLIMBS):
+            tops = rows[self._order(rows)[:FROM]]
+            around = neighbours(self.ground, tops, self.rng, POOL)
+            rows = unique(np.concatenate([rows, around]))
+            rows = rows[self._order(rows)[:POOL]]
+        self.looked_at += len(rows)
+        return rows
+
+    def _order(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the order of promise of rows within the budgets."""
+        fits = self._fits(rows) if self.ground.tabled else np.ones(len(rows), dtype=np.bool_)
+        mean, variance = self.process.means(self._samples(rows))
+        gain, _ = _improvement(mean - self.best, np.sqrt(variance))
+        gain[~fits] = -1.0
+        return np.argsort(-gain, kind="stable")
+
+    def _solved(self, functions: int | None) -> Rows:
+        """Return what the exact solver finds best by the mean and by drawn functions.
+
+        functions None: by any function at all, to find a network within the budgets.
+        """
+        ground: Any = self.ground
+        empty = np.zeros((0, len(self.ground.lengths)), dtype=np.int64)
+        if not ground.tabled or ground.designs:
+            return empty
+        encoding = encoding_of(ground)
+        scale = np.ones(2)
+        if functions is not None:
+            scale = 1.0 / self.spread[:2] / np.sqrt(len(self.spread))
+        solver = Solver(ground, encoding, self.limits, scale)
+        if functions is None:
+            asked = [(self.rng.normal(size=encoding.width), np.zeros(2)) for _ in range(4)]
+        else:
+            asked = [self.process.values()]
+            asked += [self.process.draw(self.rng) for _ in range(functions)]
+        found = [solver.best(of_values, of_sizes[:2]) for of_values, of_sizes in asked]
+        return np.concatenate([empty, *[row for row in found if row is not None]])
+
+    # the best of them
+
+    def _best_of(self, pool: Rows) -> tuple[Rows | None, tuple[float, float, float, float]]:
+        """Return the row with the largest expected improvement, and what is told of it.
+
+        Exactly: variances are worked out in the order of a bound on the improvement, until what is
+        found is above all bounds that are left.
+        """
+        free = np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
+        pool = pool[free]
+        nothing = (0.0, 0.0, 0.0, 0.0)
+        if not len(pool):
+            return None, nothing
+        samples = self._samples(pool)
+        mean, above = self.process.means(samples)
+        bound, _ = _improvement(mean - self.best, np.sqrt(above))
+        order = np.argsort(-bound, kind="stable")
+        gains = np.full(len(pool), -1.0)
+        deviations, chances = np.zeros(len(pool)), np.zeros(len(pool))
+        ready: list[int] = []  # whose improvement is known, and that were not looked at
+        for first in range(0, len(order), AT_ONCE):
+            part = order[first : first + AT_ONCE]
+            variance = self.process.variances(samples.take(part))
+            deviations[part] = np.sqrt(variance)
+            gains[part], chances[part] = _improvement(mean[part] - self.best, deviations[part])
+            ready += part.tolist()
+            last = first + AT_ONCE >= len(order)
+            rest = -1.0 if last else float(bound[order[first + AT_ONCE]])
+            ready.sort(key=lambda place: (-gains[place], place))
+            while ready and (last or gains[ready[0]] >= rest):
+                place = ready.pop(0)
+                if self._fits(pool[place][None])[0]:
+                    return pool[place][None], self._told(
+                        mean[place], deviations[place], gains[place], chances[place]
+                    )
+        return None, nothing
+
+    def _told(
+        self, mean: float, deviation: float, gain: float, chance: float
+    ) -> tuple[float, float, float, float]:
+        slope = self.scale.slope(max(self.best, mean))
+        accuracy = float(self.scale.accuracies(np.array([mean]))[0])
+        return (
+            accuracy,
+            float(deviation) * self.scale.slope(mean),
+            float(gain) * slope,
+            float(chance),
+        )
+
+
+def _improvement(ahead: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """Return the expected improvement of normal variables that are so far ahead, and its chance."""
+    gain, chance = np.zeros(len(ahead)), np.zeros(len(ahead))
+    core.improvement(np.ascontiguousarray(ahead), np.ascontiguousarray(deviation), gain, chance)
+    return gain, chance

@@ -6,11 +6,15 @@ thread: the same numbers on every machine that rounds as IEEE 754 says, whatever
 threads of a BLAS. (A standard process: Rasmussen and Williams 2006, algorithms 2.1 and 5.1.)
 """
 
-from libc.math cimport INFINITY, NAN, exp, log, sqrt
+from libc.math cimport INFINITY, NAN, erfc, exp, log, sqrt
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
 
-__all__ = ("covariances", "evidence", "factor", "forward", "inverse", "weigh")
+__all__ = ("covariances", "evidence", "factor", "forward", "improvement", "inverse", "weigh")
+
+
+cdef double ROOT_HALF = 0.7071067811865476   # 1 / sqrt(2)
+cdef double DENSITY = 0.3989422804014327     # of a normal variable at its mean: 1 / sqrt(2 pi)
 
 
 cdef inline double dot(const double* a, const double* b, Py_ssize_t n) noexcept nogil:
@@ -397,3 +401,33 @@ def weigh(const int32_t[:, ::1] codes not None, const double[:, ::1] features no
                 most = taken if taken > most else most
             known[i] = most
     free(far)
+
+
+def improvement(const double[::1] ahead not None, const double[::1] deviation not None,
+                double[::1] gain not None, double[::1] chance not None):
+    """What normal variables are expected to be above 0, and how probably they are.
+
+    Parameters
+    ----------
+    ahead : float64 array, shape (n,)
+        Their means.
+    deviation : float64 array, shape (n,)
+        Positive.
+    gain : float64 array, shape (n,)
+        Receives the expected value of max(0, x): with u = ahead / deviation,
+        deviation * (u * P(u) + p(u)), P and p the normal distribution and density.
+    chance : float64 array, shape (n,)
+        Receives P(u).
+    """
+    cdef Py_ssize_t i, n = ahead.shape[0]
+    cdef double u, above
+    square(deviation.shape[0], n)
+    square(gain.shape[0], n)
+    square(chance.shape[0], n)
+    with nogil:
+        for i in range(n):
+            u = ahead[i] / deviation[i]
+            above = 0.5 * erfc(-u * ROOT_HALF)
+            chance[i] = above
+            above = deviation[i] * (u * above + exp(-0.5 * u * u) * DENSITY)
+            gain[i] = above if above > 0.0 else 0.0

@@ -1,0 +1,213 @@
+"""How rows of choice indices are told to a model: what is alike in them, and how much.
+
+A variable is ordered (depths, widths: neighbours mean nearly the same) or not (operations).
+Variables of one kind mean the same in several places, as the operations of a cell's edges do; how
+often each value of a kind occurs is told too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.names import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..solving.ground import Ground
+
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.int64]
+    Codes = NDArray[np.int32]
+
+__all__ = ["Encoding", "Sizes", "encoding_of"]
+
+KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
+BUILT = 64  # networks that are built, where there are no tables
+
+
+class Encoding:
+    """What a model sees of rows.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Choices of each variable.
+    ordered : sequence of bool
+        Whether a variable's choices are ordered.
+    kinds : sequence of hashable
+        Equal for variables that mean the same.
+
+    Attributes
+    ----------
+    width : int
+        Values of all variables: codes are below it.
+    counts : int
+        Features that count how often values occur.
+    basis : float64 array, shape (width, counts)
+        What each value adds to them.
+    gaps : list of float64 arrays
+        Of each variable the distances of its values, from 0 to 1, shape (length, length).
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], ordered: Sequence[bool], kinds: Sequence[object]
+    ) -> None:
+        self.lengths: tuple[int, ...] = tuple(int(length) for length in lengths)
+        self.ordered: tuple[bool, ...] = tuple(bool(one) for one in ordered)
+        self.first: Rows = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        self.width: int = int(self.first[-1])
+        self.gaps: list[Floats] = [
+            _gaps(length, order) for length, order in zip(self.lengths, self.ordered, strict=True)
+        ]
+        self._count(list(kinds))
+
+    def _count(self, kinds: list[object]) -> None:
+        """Find the kinds of several variables, and what counts their values."""
+        shared = [kind for kind in dict.fromkeys(kinds) if kinds.count(kind) > 1]
+        parts: list[tuple[list[int], Floats]] = []
+        for kind in shared:
+            members = [j for j, own in enumerate(kinds) if own == kind]
+            length, order = self.lengths[members[0]], self.ordered[members[0]]
+            if length > 1:
+                parts.append((members, _hats(length) if order else np.eye(length)))
+        self.counts: int = sum(part.shape[1] for _, part in parts)
+        self.basis: Floats = np.zeros((self.width, self.counts))
+        at = 0
+        for members, part in parts:
+            for j in members:
+                self.basis[self.first[j] : self.first[j + 1], at : at + part.shape[1]] = part
+            at += part.shape[1]
+        # centred and scaled: of random rows the counts have length 1 on average
+        usual = np.zeros(self.counts)
+        spread = 0.0
+        for j, length in enumerate(self.lengths):
+            own = self.basis[self.first[j] : self.first[j + 1]]
+            usual += own.mean(axis=0)
+            spread += float(own.var(axis=0).sum())
+            assert length
+        scale = 1.0 / np.sqrt(spread) if spread > 0.0 else 1.0
+        self.basis *= scale
+        self.usual: Floats = usual * scale
+
+    def codes(self, rows: Rows) -> Codes:
+        """Return the number of each value among all variables' values, shape (n, variables)."""
+        return np.ascontiguousarray(rows + self.first[:-1], dtype=np.int32)
+
+    def features(self, codes: Codes) -> Floats:
+        """Return how often values occur in rows, centred and scaled, shape (n, counts)."""
+        found = np.zeros((len(codes), self.counts))
+        if self.counts:
+            for column in codes.T:
+                found += self.basis[column]
+            found -= self.usual
+        return found
+
+
+def _gaps(length: int, ordered: bool) -> Floats:
+    if not ordered or length < 3:
+        return np.asarray(1.0 - np.eye(length))
+    place = np.arange(length) / (length - 1)
+    return np.asarray(np.abs(place[:, None] - place[None]))
+
+
+def _hats(size: int) -> Floats:
+    """Return hat functions at evenly spaced knots, of each of `size` values."""
+    if size <= KNOTS:
+        return np.eye(size)
+    place = np.arange(size) * ((KNOTS - 1) / (size - 1))
+    hats: Floats = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
+    return hats
+
+
+def encoding_of(ground: Ground) -> Encoding:
+    """Return the encoding of a ground's rows.
+
+    What is ordered, a space says (`ordered`); of the families all variables are. Variables are of a
+    kind if they have as many choices and their names differ in digits alone.
+    """
+    space = ground.space
+    names = tuple(getattr(space, "variables", ())) or tuple(map(str, range(len(ground.lengths))))
+    if len(names) < len(ground.lengths):  # a ground of accelerators has more variables
+        names += tuple(f"design{'.' * k}" for k in range(len(ground.lengths) - len(names)))
+    told = getattr(space, "ordered", None)
+    if told is None or len(told) != len(ground.lengths):
+        told = [_is_ordered(name, ground) for name in names]
+    stems = [re.sub(r"\d+", "", name) for name in names]
+    kinds = list(zip(stems, ground.lengths.tolist(), told, strict=True))
+    return Encoding(ground.lengths.tolist(), told, kinds)
+
+
+def _is_ordered(name: str, ground: Ground) -> bool:
+    if not ground.tabled:
+        return False
+    if getattr(ground.space, "numbering", None) is None:
+        return True
+    return name.startswith(("depth", "width", "input", "repeats"))
+
+
+def sizes_of(metrics: Floats) -> Floats:
+    """Return logarithms of MACs and parameters, shape (n, 2)."""
+    own = metrics[[Metric.MACS, Metric.PARAMS]]
+    return np.asarray(np.log(np.maximum(own, 1.0)).T)
+
+
+class Sizes:
+    """Logarithms of MACs and parameters of rows, where they cost next to nothing.
+
+    Of a space with tables they are what the tables say. Of another, whose networks take
+    milliseconds each to build, some are built, and a regression on rows' values tells the others:
+    a number of its own kind, which is all that a model needs. It is kept with the space.
+
+    Parameters
+    ----------
+    ground : Ground
+    encoding : Encoding
+    """
+
+    def __init__(self, ground: Ground, encoding: Encoding) -> None:
+        self.ground, self.encoding = ground, encoding
+        self.told: Floats | None = None
+        if ground.tabled:
+            return
+        kept = ground.space.__dict__.get("_sizes")
+        if kept is None:
+            kept = ground.space.__dict__["_sizes"] = self._regression()
+        self.told = kept
+
+    def _regression(self) -> Floats:
+        """Return what each value adds to the two logarithms, shape (width + 1, 2)."""
+        rows = np.unique(self.ground.draw(np.random.default_rng(0), BUILT), axis=0)
+        metrics = self.ground.charge(rows)
+        fits = np.isfinite(metrics[[Metric.MACS, Metric.PARAMS]]).all(axis=0)
+        nothing = np.zeros((self.encoding.width + 1, 2))
+        if fits.sum() < 8:
+            return nothing
+        own = sizes_of(metrics[:, fits])
+        nothing[-1] = own.mean(axis=0)
+        codes = self.encoding.codes(rows[fits])
+        x = np.zeros((len(codes), self.encoding.width + self.encoding.counts))
+        for column in codes.T:
+            x[np.arange(len(codes)), column] = 0.5
+        x[:, self.encoding.width :] = self.encoding.features(codes) * len(self.encoding.lengths)
+        gram = x @ x.T + 0.1 * np.eye(len(x))
+        weights = x.T @ np.linalg.solve(gram, own - nothing[-1])
+        nothing[:-1] = 0.5 * weights[: self.encoding.width]
+        each = len(self.encoding.lengths) * weights[self.encoding.width :]
+        nothing[:-1] += self.encoding.basis @ each
+        nothing[-1] -= self.encoding.usual @ each
+        return nothing
+
+    def of(self, rows: Rows) -> Floats:
+        """Return the logarithms of MACs and parameters, shape (n, 2)."""
+        if self.told is None:
+            return sizes_of(self.ground.charge(rows))
+        found = np.tile(self.told[-1], (len(rows), 1))
+        for column in self.encoding.codes(rows).T:
+            found += self.told[column]
+        return found
