@@ -54,11 +54,17 @@ class _Watch(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
     """What a module calls goes through here; batch norms take the statistics of the batch."""
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name: str = getattr(func, "__name__", "")
         named = kwargs or {}
         read = args[0] if args else named.get("input")
+        if name.startswith("hardtanh") and (args[1:2] or (named.get("min_val"),))[0] == 0.0:
+            name = "relu6"  # as its module calls it
         return self.called(name, read, lambda: _run(func, args, named))
 
     def called(self, name: str, read: Any, run: Callable[[], Any]) -> Any:
@@ -134,7 +140,7 @@ class _Maps(_Watch):
             self.norms += 1
         result = run()
         if name in POOLS and _is_global(read, result):
-            self.maps, self.before = read, (self.scaling, self.norms)
+            self.maps, self.before = read.clone(), (self.scaling, self.norms)
         return result
 
 
@@ -161,7 +167,7 @@ def synflow(module: nn.Module, shape: tuple[int, ...]) -> float:
     for scale in SCALES:
         with _Linear():
             output = linear(torch.full((1, *shape), scale, dtype=torch.float64, device="cpu"))
-        reached = sum(one.sum() for one in _tensors(output))
+        reached = torch.stack([one.sum() for one in _tensors(output)]).sum()
         grads = torch.autograd.grad(reached * scale, weights, allow_unused=True)
         parts = [
             float((weight.detach() * grad).sum())
@@ -180,7 +186,7 @@ def nwot(module: nn.Module, images: Tensor) -> float:
     """Return the log determinant of how equal the activation codes of images are."""
     own = _copied(module)
     with torch.no_grad(), _Codes() as codes:
-        own(images)
+        own(images.clone())  # some write into what they read
     if codes.equal is None:
         raise UndefinedError("nwot is of networks with ReLU")
     values = torch.linalg.eigvalsh(codes.equal)
@@ -195,7 +201,7 @@ def grad_norm(module: nn.Module, images: Tensor, labels: Tensor | None, draw: in
     own = _copied(module)
     weights = [one for one in _opened(own) if one.dim() > 1]
     with _Watch():
-        output = own(images)
+        output = own(images.clone())
     if not isinstance(output, torch.Tensor) or output.dim() != 2:
         raise UndefinedError("grad_norm is of networks that give a number for each class")
     classes = output.shape[1]
@@ -220,7 +226,7 @@ def zen(module: nn.Module, shape: tuple[int, ...], count: int, draw: int) -> flo
     )
     with torch.no_grad():
         with _Maps() as first:
-            own(x)
+            own(x.clone())  # some write into what they read
         with _Maps() as second:
             own(x + ALPHA * step)
     scaling, norms = first.before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, is_list, public, shown
+from ..base.checks import choice, integer, items, public, shown
 from ..base.seeds import stream
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware._samples import is_module
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, TypeAlias
 
+    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["SCORES", "zero_cost_scores"]
 
 SCORES = ("synflow", "nwot", "grad_norm", "zen")
-MAX_BATCH, MAX_REPEATS = 1 << 16, 1000
+MAX_BATCH, MAX_REPEATS, MAX_NETWORKS = 1 << 16, 1000, 1 << 20
 ROWS, LABELS, NOISE = 1, 2, 3  # streams of a seed
+KEPT = 4  # batches in memory
 
 
 @public
@@ -43,7 +45,7 @@ def zero_cost_scores(
     batch_size: int = 64,
     repeats: int = 1,
     seed: int = 0,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, NDArray[np.float64]]:
     """Score networks at their initial weights: a few passes of a batch each, no training.
 
     Of every score, larger is meant to be better. None is an accuracy, and parameters or MACs alone
@@ -93,10 +95,10 @@ def zero_cost_scores(
     synflow : Tanaka et al., arXiv 2006.05467, as published: the natural logarithm of the sum over
         all weights of theta * dR/dtheta, R the sum of the outputs for an image of ones, in float64,
         with all weights at their magnitude. R has no biases; norms are left out, activations are
-        the identity and sigmoid gates 1, so that it is a sum over paths. Any real number; -inf where
-        nothing arrives. nan with softmax or attention.
-    nwot : Mellor et al., arXiv 2006.04647, as published (there NASWOT): log det K, where K counts in
-        how many signs of the inputs of ReLU two images agree. From -inf (two images that no unit
+        the identity and sigmoid gates 1, so that it is a sum over paths. Any real number; -inf
+        where nothing arrives. nan with softmax or attention.
+    nwot : Mellor et al., arXiv 2006.04647, as published (there NASWOT): log det K, where K counts
+        in how many signs of the inputs of ReLU two images agree. From -inf (images that no unit
         tells apart) to batch_size * log(units). ReLU6, leaky ReLU and PReLU count by sign as well;
         smooth activations (SiLU, GELU, hard-swish) do not count, and without others it is nan.
     grad_norm : Abdelfattah et al., arXiv 2101.08134, as published: the sum over weights of two
@@ -140,32 +142,35 @@ def zero_cost_scores(
 
 
 def _names(scores: Any) -> tuple[str, ...]:
-    given = [scores] if isinstance(scores, str) else scores
-    if not is_list(given) or not given:
-        raise ArgumentTypeError(
-            f"scores must be a list of {', '.join(map(repr, SCORES))}, got {shown(scores)}"
-        )
-    for one in given:
-        choice("scores", one, SCORES)
-    return tuple(dict.fromkeys(given))
+    given = [scores] if isinstance(scores, str) else items("scores", scores, MAX_NETWORKS)
+    if not given:
+        raise ArgumentError(f"scores must name one of {', '.join(map(repr, SCORES))}, got none")
+    return tuple(dict.fromkeys([choice("scores", one, SCORES) for one in given]))
 
 
 def _listed(networks: Any) -> list[Any]:
-    one = is_module(networks) or isinstance(networks, Network) or is_trainable(networks)
-    given = [networks] if one else networks
-    if not is_list(given) or not len(given):
+    """Return the networks, each of which a module can be made of."""
+    if _is_scored(networks):
+        return [networks]
+    if isinstance(networks, (str, type)) or not hasattr(networks, "__iter__"):
         raise ArgumentTypeError(
             "networks must be a network that to_torch() makes a module of, a torch.nn.Module or a "
             f"list of such, got {shown(networks)} ({type(networks).__name__})"
         )
-    found = list(given)
-    for number, network in enumerate(found):
-        if not (is_module(network) or isinstance(network, Network) or is_trainable(network)):
+    found = items("networks", networks, MAX_NETWORKS)
+    if not found:
+        raise ArgumentError("networks must hold a network, got none")
+    for number, one in enumerate(found):
+        if not _is_scored(one):
             raise ArgumentTypeError(
                 f"networks[{number}] must be a network that to_torch() makes a module of, or a "
-                f"torch.nn.Module, got {shown(network)} ({type(network).__name__})"
+                f"torch.nn.Module, got {shown(one)} ({type(one).__name__})"
             )
     return found
+
+
+def _is_scored(network: Any) -> bool:
+    return is_module(network) or isinstance(network, Network) or is_trainable(network)
 
 
 def _shapes(networks: list[Any], given: Shape | None, torch: Any) -> list[Shape]:
@@ -202,9 +207,7 @@ def _check_fit(networks: list[Any], shapes: list[Shape], images: Data) -> None:
     for number, (network, shape) in enumerate(zip(networks, shapes, strict=True)):
         why = images.unfit(shape)
         if why is not None:
-            raise ArgumentError(
-                f"dataset must fit the networks, it has {why} (networks[{number}])"
-            )
+            raise ArgumentError(f"dataset must fit the networks, it has {why} (networks[{number}])")
         classes = None if is_module(network) else getattr(network, "num_classes", None)
         if classes is not None and classes < images.classes:
             raise ArgumentError(
@@ -238,19 +241,22 @@ def _quiet(torch: Any) -> AbstractContextManager[None]:
 class _Run:
     """One call's scores, network by network."""
 
-    def __init__(self, torch: Any, images: Data | None, wanted: tuple[str, ...], count: int) -> None:
+    def __init__(
+        self, torch: Any, images: Data | None, wanted: tuple[str, ...], count: int
+    ) -> None:
         self.torch, self.images, self.wanted, self.count = torch, images, wanted, count
         self.columns: dict[str, list[float]] = {name: [] for name in (*wanted, "params", "macs")}
         self.failed: list[str] = []
         self.undefined: list[str] = []
         self.view: dict[str, Any] | None = None
+        self.batches: dict[tuple[Shape, int], tuple[Any, Any]] = {}
 
     def network(self, where: str, network: Any, shape: Shape, seeds: range) -> None:
         """Score a network, and add a row to the columns."""
         sums = dict.fromkeys(self.wanted, 0.0)
         for seed in seeds:
             try:
-                module = network if is_module(network) else self._made(network, seed)
+                module = network if is_module(network) else network.to_torch(seed=seed)
             except Exception as error:  # whatever making it raises: the others are scored
                 self._fails(f"{where} could not be made", error)
                 sums = dict.fromkeys(self.wanted, float("nan"))
@@ -264,7 +270,7 @@ class _Run:
         self.columns["params"].append(params)
         self.columns["macs"].append(macs)
 
-    def answer(self) -> dict[str, NDArray[Any]]:
+    def answer(self) -> dict[str, NDArray[np.float64]]:
         """Return the columns; an error where they are empty, a warning where something failed."""
         import numpy as np
 
@@ -279,9 +285,6 @@ class _Run:
             tail = f" (and {more} more)" if more else ""
             warnings.warn(f"{self.failed[0]}{tail}", UserWarning, stacklevel=4)
         return found
-
-    def _made(self, network: Any, seed: int) -> Any:
-        return network.to_torch(seed=seed)
 
     def _fails(self, what: str, error: Exception) -> None:
         self.failed.append(f"{what}: {type(error).__name__}: {error}")
@@ -307,6 +310,13 @@ class _Run:
 
     def _batch(self, shape: Shape, seed: int) -> tuple[Any, Any]:
         """Return a batch for networks of an input, and its labels where there are some."""
+        if (shape, seed) not in self.batches:
+            if len(self.batches) >= KEPT:
+                self.batches.clear()
+            self.batches[shape, seed] = self._drawn(shape, seed)
+        return self.batches[shape, seed]
+
+    def _drawn(self, shape: Shape, seed: int) -> tuple[Any, Any]:
         torch, draw = self.torch, stream(seed, ROWS) >> 1
         if self.images is None:
             generator = torch.Generator().manual_seed(draw)
