@@ -4,9 +4,8 @@
 
 Spearman's rank correlation of each score with the accuracy on CIFAR-10 after training, with the
 same score as others published it, and with parameters and MACs; those of parameters, MACs and the
-published scores with the accuracy beside them. Images are noise, or
-those of `--dataset`. Networks are drawn from those with
-published scores by `--seed`, which is that of the scores, too.
+published scores with the accuracy beside them. Images are noise, or those of `--dataset`. Networks
+are drawn from those with published scores by `--seed`, which is that of the scores, too.
 
 Two modules are made of each network: "layers" is what ``to_torch()`` makes of flash's layers, in
 which ReLU follows the convolution and its batch norm, and "cells" a module of the benchmark's own

@@ -61,7 +61,8 @@ def zero_cost_scores(
         "digits", arrays, a folder, a torch dataset and so on: `batch_size` images are drawn from
         those to train on, and normalised and scaled as for training (image files by mean and
         deviation of the batch). Usually none: images are standard normal noise, labels random.
-        Only "nwot" and "grad_norm" look at images, and only the latter at labels.
+        Only "nwot" and "grad_norm" look at images, and only the latter at labels. "nwot" ranks
+        better on images than on noise.
     scores : str or sequence of str, default ("synflow", "nwot", "grad_norm", "zen")
         Those to compute; see Notes.
     input_shape : (int, int, int), optional
