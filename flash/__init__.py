@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
     from .training.running import train as train
+    from .training.zero_cost import zero_cost_scores as zero_cost_scores
 
 _HOME = {
     "__version__": "_version",
@@ -176,6 +177,7 @@ _HOME = {
     "together": "conditional.together",
     "train": "training.running",
     "train_supernet": "supernet.running",
+    "zero_cost_scores": "training.zero_cost",
 }
 
 __all__ = [
@@ -190,7 +192,8 @@ __all__ = [
     "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
     "evaluate", "export_measuring", "layer_harness", "load_weights", "measure", "nn_degree",
     "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "suggest",
-    "sweep", "targets", "tell", "together", "train", "train_supernet", "__version__",
+    "sweep", "targets", "tell", "together", "train", "train_supernet", "zero_cost_scores",
+    "__version__",
 ]  # fmt: skip
 
 

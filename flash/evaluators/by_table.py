@@ -122,8 +122,10 @@ class TableEvaluator(Evaluator):
         names: dict[tuple[int, ...], str] = {}
         for name, entry in self.accuracies.items():
             row = self._row(space, name)
-            if row in found:
-                raise FormatError(f"{name!r} and {names[row]!r} are the same network")
+            if row in found and found[row] != entry:
+                raise FormatError(
+                    f"{name!r} and {names[row]!r} are the same network, and have other accuracies"
+                )
             found[row], names[row] = entry, name
         self._places[space] = found
         return found

@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..networks.network import Network
 
 __all__ = ["NasBench201", "NasBenchMacro", "nas_bench_201", "nas_bench_macro"]
@@ -25,7 +28,8 @@ class NasBenchMacro(NetworkSpace):
     """NAS-Bench-Macro (Su et al., arXiv 2103.11922): 8 positions of 3 blocks, 6,561 networks.
 
     Block 0 is the identity, 1 an inverted residual of expansion 3 and kernel 3, 2 one of expansion
-    6 and kernel 5. A network's name is its 8 digits.
+    6 and kernel 5. A network's name is its 8 digits. Where a stage's identities stand among its
+    blocks of stride 1 makes no difference: 3,969 of the networks differ.
     """
 
     family = "nas-bench-macro"
@@ -43,6 +47,16 @@ class NasBenchMacro(NetworkSpace):
 
     def network(self, row: Sequence[int]) -> Network:
         return nas_bench_macro(self.name(row))
+
+    def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        import numpy as np
+
+        found = rows.copy()
+        for first, last in ((1, 2), (3, 5), (6, 8)):  # of stride 1: identities go to the end
+            part = found[:, first:last]
+            order = np.argsort(part == 0, axis=1, kind="stable")
+            found[:, first:last] = np.take_along_axis(part, order, axis=1)
+        return found
 
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

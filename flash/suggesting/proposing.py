@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
+    Told = tuple[float, float, float, float]  # accuracy, its deviation, gain and chance
 
 __all__ = ["LEAST", "NothingLeft", "Proposal", "propose"]
 
 LEAST = 3  # samples that differ in accuracy, from which on a process is fitted
+TURNS = 2  # one proposal of so many is the one with the largest mean
 LEAN = 0.6  # deviations of accuracy that networks are expected to gain with one of log size
 FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
@@ -211,14 +213,12 @@ class _Proposing:
     def _expected(self, n: int) -> Proposal:
         self._fit()
         found: list[Rows] = []
-        gains: list[tuple[float, float, float, float]] = []
-        left = 0.0
+        gains: list[Told] = []
+        done = len(self.known) + len(self.known.pending)
         for number in range(n):
-            pool = self._pool()
-            row, told = self._best_of(pool)
+            row, told = self._best_of(self._pool(), greedy=(done + number) % TURNS == 0)
             if row is None:
                 break
-            left = max(left, told[2])
             found.append(row)
             gains.append(told)
             self.held.add(tuple(row[0].tolist()))
@@ -233,14 +233,14 @@ class _Proposing:
             else f"{self.looked_at:,} networks that the exact solver proposed, and their neighbours"
         )
         return Proposal(
-            np.concatenate(found), *told_of.T.copy(), f"expected improvement over {seen}", left
+            np.concatenate(found), *told_of.T.copy(), f"expected improvement over {seen}", self.left
         )
 
     def _fit(self) -> None:
         known, ground = self.known, self.ground
         self.scale = Scale(known.accuracy)
         self.encoding = encoding_of(ground)
-        self.looked_at = 0
+        self.looked_at, self.left = 0, 0.0
         self._usual_sizes()
         self.samples = self._samples(known.rows)
         targets = self.scale.targets(known.accuracy)
@@ -342,29 +342,44 @@ class _Proposing:
 
     # the best of them
 
-    def _best_of(self, pool: Rows) -> tuple[Rows | None, tuple[float, float, float, float]]:
-        """Return the row with the largest expected improvement, and what is told of it.
+    def _best_of(self, pool: Rows, greedy: bool) -> tuple[Rows | None, Told]:
+        """Return the row to train next and what is told of it: a `Told`.
 
-        Exactly: variances are worked out in the order of a bound on the improvement, until what is
-        found is above all bounds that are left.
+        It is the one with the largest expected improvement; greedy: with the largest mean.
         """
         free = np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
         pool = pool[free]
-        nothing = (0.0, 0.0, 0.0, 0.0)
         if not len(pool):
-            return None, nothing
+            return None, (0.0, 0.0, 0.0, 0.0)
         samples = self._samples(pool)
         mean, above = self.process.means(samples)
+        place = self._most_expected(pool, samples, mean, above)
+        if place is None:
+            return None, (0.0, 0.0, 0.0, 0.0)
+        told = self._told(samples, mean, place)
+        self.left = max(self.left, told[2])
+        if greedy:
+            order = np.argsort(-mean, kind="stable").tolist()
+            place = next(one for one in order if self._fits(pool[one][None])[0])
+            told = self._told(samples, mean, place)
+        return pool[place][None], told
+
+    def _most_expected(
+        self, pool: Rows, samples: Samples, mean: Floats, above: Floats
+    ) -> int | None:
+        """Return the place with the largest expected improvement within the budgets, exactly.
+
+        Variances are worked out in the order of a bound on the improvement, until what is found is
+        above all bounds that are left. None where no row is within the budgets.
+        """
         bound, _ = _improvement(mean - self.best, np.sqrt(above))
         order = np.argsort(-bound, kind="stable")
         gains = np.full(len(pool), -1.0)
-        deviations, chances = np.zeros(len(pool)), np.zeros(len(pool))
         ready: list[int] = []  # whose improvement is known, and that were not looked at
         for first in range(0, len(order), AT_ONCE):
             part = order[first : first + AT_ONCE]
-            variance = self.process.variances(samples.take(part))
-            deviations[part] = np.sqrt(variance)
-            gains[part], chances[part] = _improvement(mean[part] - self.best, deviations[part])
+            deviation = np.sqrt(self.process.variances(samples.take(part)))
+            gains[part], _ = _improvement(mean[part] - self.best, deviation)
             ready += part.tolist()
             last = first + AT_ONCE >= len(order)
             rest = -1.0 if last else float(bound[order[first + AT_ONCE]])
@@ -372,21 +387,18 @@ class _Proposing:
             while ready and (last or gains[ready[0]] >= rest):
                 place = ready.pop(0)
                 if self._fits(pool[place][None])[0]:
-                    return pool[place][None], self._told(
-                        mean[place], deviations[place], gains[place], chances[place]
-                    )
-        return None, nothing
+                    return place
+        return None
 
-    def _told(
-        self, mean: float, deviation: float, gain: float, chance: float
-    ) -> tuple[float, float, float, float]:
-        slope = self.scale.slope(max(self.best, mean))
-        accuracy = float(self.scale.accuracies(np.array([mean]))[0])
+    def _told(self, samples: Samples, mean: Floats, place: int) -> Told:
+        own, ahead = float(mean[place]), mean[place : place + 1] - self.best
+        deviation = np.sqrt(self.process.variances(samples.take(np.array([place]))))
+        gain, chance = _improvement(ahead, deviation)
         return (
-            accuracy,
-            float(deviation) * self.scale.slope(mean),
-            float(gain) * slope,
-            float(chance),
+            float(self.scale.accuracies(np.array([own]))[0]),
+            float(deviation[0]) * self.scale.slope(own),
+            float(gain[0]) * self.scale.slope(max(self.best, own)),
+            float(chance[0]),
         )
 
 

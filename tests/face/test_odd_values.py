@@ -324,7 +324,8 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
               "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
-              "MeasuredChoices.from_json", "MeasuredChoices.from_dict", "totals"],
+              "MeasuredChoices.from_json", "MeasuredChoices.from_dict", "totals",
+              "zero_cost_scores"],
 )  # fmt: skip
 def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
     space, net = things()["space"], things()["net"]
@@ -358,6 +359,10 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
         ),
         "train": (flash.train, training),
         "train_supernet": (flash.train_supernet, training),
+        "zero_cost_scores": (
+            flash.zero_cost_scores,
+            {"networks": net, "dataset": "digits", "scores": "zen", "batch_size": 2},
+        ),
         "to_torch": (net.to_torch, {}),
         "to_onnx": (net.to_onnx, {"path": "net.onnx"}),
         "Network.from_torch": (
@@ -386,6 +391,7 @@ def test_every_public_name_is_called() -> None:
         "best_measured",
         "Sensitivities",
         "MeasuredChoices",
+        "zero_cost_scores",
     }
     results = {"Cost", "Table", "Problem", "Plugin", "Task"}  # made by flash alone, not from files
     results |= {"Suggestion"}

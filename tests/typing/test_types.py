@@ -382,6 +382,8 @@ if TYPE_CHECKING:
         assert_type(supernet, flash.Supernet)
         assert_type(supernet.score([0, 1]), list[float])
         assert_type(supernet.cut(0), torch.nn.Module)
+        scores = flash.zero_cost_scores([SPACE.sample(1)[0], supernet.cut(0)], scores="zen")
+        assert_type(scores["zen"], NDArray[np.float64])
         by_training = flash.TrainingEvaluator("digits", "folder", epochs=3)
         by_supernet = flash.SupernetEvaluator(supernet)
         assert_type(by_training.workers, int)
