@@ -76,6 +76,10 @@ class Evaluator:
         """Return which rows it can evaluate at all; None: every one."""
         return None
 
+    def listed(self, ground: Ground) -> NDArray[np.int64] | None:
+        """Return all rows that it can evaluate, where these are few; None: they are not listed."""
+        return None
+
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

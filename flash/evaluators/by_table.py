@@ -148,6 +148,11 @@ class TableEvaluator(Evaluator):
         table = self._of(ground.space)
         return np.array([tuple(row) in table for row in rows.tolist()], dtype=bool)
 
+    def listed(self, ground: Ground) -> NDArray[np.int64] | None:
+        if self.missing == "error":
+            return None
+        return np.array(sorted(self._of(ground.space)), dtype=np.int64)
+
     def evaluate(
         self, ground: Ground, rows: NDArray[np.int64], metrics: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -43,7 +43,7 @@ class Method(Record):
 
 METHODS: dict[str, Method] = {
     "flash": Method(
-        "sampled", "FLASH: a predictor fitted on 25 samples, then flash's search", True
+        "loop", "FLASH: a model after every training says which network to train next", True
     ),
     "random": Method("random_search", "uniform draws within the budgets"),
     "evolution": Method("evolution", "regularised evolution (arXiv 1802.01548)"),

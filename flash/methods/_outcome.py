@@ -97,6 +97,8 @@ def _found(
     if optimal:
         bound = best.merit
     otherwise = f"best that {fields['method']} found{ended(fields['stopped'])}"
+    if task.remark is not None:
+        otherwise += f"; {task.remark}"
     if proof.attained:
         otherwise += f"; {KNOWN}"
     row = ground.network_row(best.row)

@@ -112,6 +112,8 @@ class Task:
     cost_s : float
         What these evaluations cost in seconds: what the evaluator says, else the time it took.
     best : Best or None
+    remark : str or None
+        What a method has to say of its end: it follows in the result's message.
     trace : list of (asked, nfev, seconds, objective)
         One entry whenever a better network was found; seconds are the method's own time so far plus
         `cost_s`, so that evaluations from a journal or a table count what they cost.
@@ -153,6 +155,7 @@ class Task:
         self.cost_s: float = 0.0
         self.best: Best | None = None
         self.trace: list[tuple[int, int, float, float]] = []
+        self.remark: str | None = None
         self.limits: list[float] = list(limits)
         self._limited = [k for k in limits_on(limits) if k != Metric.SCORE]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.names import Metric
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
+    from ..predictors.predictor import AccuracyPredictor
     from ..solving.ground import Ground
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-__all__ = ["Encoding", "Sizes", "encoding_of"]
+__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by"]
 
 KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
 BUILT = 64  # networks that are built, where there are no tables
@@ -211,3 +214,73 @@ class Sizes:
         for column in self.encoding.codes(rows).T:
             found += self.told[column]
         return found
+
+
+def column_of(ground: Ground, name: str, given: Any) -> Callable[[Rows], Floats]:
+    """Return the function of rows that a column stands for.
+
+    Parameters
+    ----------
+    ground : Ground
+    name : str
+        For errors.
+    given : function of rows, or array
+        An array has a number for each flat index.
+
+    Raises
+    ------
+    ArgumentError
+        If it has other than one number for each; NaN stands for one that is not known.
+    """
+    if callable(given):
+
+        def told(rows: Rows) -> Floats:
+            found = np.asarray(given(rows), dtype=np.float64)
+            if found.shape != (len(rows),):
+                raise ArgumentError(
+                    f"columns[{name!r}] must give one number for each row, got shape {found.shape} "
+                    f"for {len(rows)} rows"
+                )
+            return found
+
+        return told
+    values = np.asarray(given, dtype=np.float64)
+    space = ground.space
+    if values.shape != (space.size,):
+        raise ArgumentError(
+            f"columns[{name!r}] must have one number for each of the {space.size:,} flat indices, "
+            f"got shape {values.shape}"
+        )
+
+    def looked_up(rows: Rows) -> Floats:
+        return values[[space.index(row) for row in rows.tolist()]]
+
+    return looked_up
+
+
+def expected_by(ground: Ground, predictor: AccuracyPredictor) -> Callable[[Rows], Floats]:
+    """Return a function of rows that gives a predictor's logit of their accuracy."""
+    from ..solving.ground import TableGround
+
+    if isinstance(ground, TableGround):
+        scored = TableGround(ground.space, ground.target, predictor)
+
+        def of_tables(rows: Rows) -> Floats:
+            accuracy = np.clip(scored.charge(rows)[Metric.SCORE], 1e-6, 1.0 - 1e-6)
+            return np.asarray(np.log(accuracy / (1.0 - accuracy)))
+
+        return of_tables
+    kept: dict[tuple[int, ...], float] = {}
+
+    def one_by_one(rows: Rows) -> Floats:
+        found = []
+        for row in map(tuple, rows.tolist()):
+            if row not in kept:
+                net = ground.space.network(row)
+                accuracy = float("nan") if net is None else predictor.predict_one(net)
+                kept[row] = min(max(accuracy, 1e-6), 1.0 - 1e-6)
+            found.append(kept[row])
+        accuracy = np.array(found)
+        return np.asarray(np.log(accuracy / (1.0 - accuracy)))
+
+    return one_by_one

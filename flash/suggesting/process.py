@@ -73,19 +73,20 @@ class Process:
     Parameters
     ----------
     encoding : Encoding
-    sizes : int
-        Features beyond the encoding's counts.
+    lean : float64 array, shape (sizes,), optional
+        Of each feature beyond the encoding's counts: the mean before any sample is so much of it.
     noise : float, optional
         Variance of one training in units of the targets, where that is known.
-    lean : float, default 0.0
-        The mean before any sample: so much of each of these features.
     """
 
     def __init__(
-        self, encoding: Encoding, sizes: int = 0, noise: float | None = None, lean: float = 0.0
+        self, encoding: Encoding, lean: Floats | None = None, noise: float | None = None
     ) -> None:
+        own = np.zeros(0) if lean is None else lean
+        sizes = len(own)
         self.encoding = encoding
-        self.sizes = sizes
+        self.sizes: int = sizes
+        self.lean: Floats = np.concatenate([np.zeros(encoding.counts), own])
         d = len(encoding.lengths)
         self.free = [j for j in range(d) if encoding.lengths[j] > 1]
         c = encoding.counts > 0
@@ -106,7 +107,6 @@ class Process:
         self._linear, self._parts, self._c = len(linear), len(weights), int(c)
         self._of = np.array([0] * len(self.free) + [1] * (c + (sizes > 0)), dtype=np.int32)
         self.theta: Floats = np.exp(self._middle)
-        self.lean: Floats = np.array([0.0] * encoding.counts + [lean] * sizes)
 
     # fitting
 

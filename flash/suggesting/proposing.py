@@ -19,7 +19,7 @@ from ..base.record import Record
 from ..errors import FlashError
 from ..problem.objective import limits_on
 from .candidates import Solver, listed, neighbours, unique, whole
-from .encoding import Sizes, encoding_of
+from .encoding import Sizes, column_of, encoding_of, expected_by
 from .process import Process, Samples
 from .scale import Scale
 
@@ -107,13 +107,15 @@ def propose(
         The least accuracy of an answer, -inf where any will do.
     seed : int
     options : mapping, optional
+        "first" : int, so many networks are drawn at random before a model is fitted (`LEAST`);
         "cost" : {"none", "macs", "seconds"}, what a gain is divided by;
-        "columns" : dict of name to a function of rows, which gives float64 arrays, shape (n,): what
-        else is known of networks, as zero-cost scores;
-        "prior" : a function of rows, which gives accuracies that are expected of them, or None;
+        "columns" : dict of name to a function of rows that gives numbers, shape (n,), or to an
+        array, one number for each flat index: what else is known of networks, as zero-cost scores;
+        "prior" : an AccuracyPredictor of what was known before, or None;
         "among" : rows of which to choose, or None;
         "allowed" : a function of rows, which says which of them may be trained at all;
-        "merit" : a function of (accuracies, metrics), which gives what is maximised, or None.
+        "exponents" : of the metrics in what is maximised, their weighted product, accuracy first;
+        None: accuracy alone.
 
     Raises
     ------
@@ -149,10 +151,11 @@ class _Proposing:
     def propose(self, n: int) -> Proposal:
         known = self.known
         differing = len(np.unique(known.accuracy))
-        if len(known) < LEAST or differing < 2:
+        first = max(LEAST, self.options.get("first") or 0)
+        if len(known) < first or differing < 2:
             why = (
-                f"fewer than {LEAST} networks are trained"
-                if len(known) < LEAST
+                f"fewer than {first} networks are trained"
+                if len(known) < first
                 else f"all {len(known)} accuracies are equal"
             )
             return self._drawn(n, f"random: {why}")
@@ -248,32 +251,38 @@ class _Proposing:
         if known.noise is not None:
             top = float(targets[np.argmax(known.accuracy)])
             noise = (known.noise / max(self.scale.slope(top), 1e-9)) ** 2
-        extra = len(self.spread)
-        self.process = Process(self.encoding, extra, noise, LEAN / np.sqrt(extra))
+        self.process = Process(self.encoding, self.lean, noise)
         self.targets, self.noise = targets, 1.0 / known.repeats
         self.process.fit(self.samples, targets, self.noise)
         fits = self._fits(known.rows) & (known.accuracy >= self.least)
         self.best = float(targets[fits].max()) if fits.any() else float(targets.min()) - 1.0
+        self.exponents: Sequence[float] | None = self.options.get("exponents")
+        if self.exponents is not None:
+            own = self._merit(known.rows, known.accuracy)[fits]
+            self.best_merit = float(own.max()) if len(own) else -np.inf
         self.counted = [tuple(row) for row in known.rows.tolist()]
         for row in known.pending:
             self._imagine(row[None])
 
     def _usual_sizes(self) -> None:
         """Find the mean and deviation of what is known of networks beside their rows."""
-        self.columns = list((self.options.get("columns") or {}).values())
+        columns = self.options.get("columns") or {}
+        self.columns = [column_of(self.ground, name, one) for name, one in columns.items()]
         self.sizes = Sizes(self.ground, self.encoding)
+        leans = [LEAN / (2 + len(self.columns))] * (2 + len(self.columns))
+        prior = self.options.get("prior")
+        if prior is not None:
+            self.columns.append(expected_by(self.ground, prior))
+            leans = [0.0] * len(leans) + [1.0]
         rows = self.ground.draw(np.random.default_rng(0), DRAWN) if self.all is None else self.all
         if len(rows) > DRAWN:
             rows = rows[np.linspace(0, len(rows) - 1, DRAWN).astype(np.int64)]
         own = self._extra(np.concatenate([self.known.rows, rows]))
-        own = np.where(np.isfinite(own), own, np.nan)
-        self.usual = np.nanmean(own, axis=0)
-        off = np.nanstd(own, axis=0)
-        self.spread = np.where(off > 1e-9, off, np.inf)  # what is equal everywhere tells nothing
+        self.usual, self.spread = usual_of(own)
+        self.lean: Floats = np.array(leans) * np.sqrt(len(leans))
 
     def _extra(self, rows: Rows) -> Floats:
-        parts = [self.sizes.of(rows)]
-        parts += [np.asarray(column(rows), dtype=np.float64)[:, None] for column in self.columns]
+        parts = [self.sizes.of(rows), *[column(rows)[:, None] for column in self.columns]]
         return np.concatenate(parts, axis=1)
 
     def _samples(self, rows: Rows) -> Samples:
@@ -315,6 +324,9 @@ class _Proposing:
         fits = self._fits(rows) if self.ground.tabled else np.ones(len(rows), dtype=np.bool_)
         mean, variance = self.process.means(self._samples(rows))
         gain, _ = _improvement(mean - self.best, np.sqrt(variance))
+        if self.exponents is not None and self.ground.tabled:
+            gain = self._merit(rows, np.maximum(self.scale.accuracies(mean), 1e-9))
+            gain -= gain[np.isfinite(gain)].min(initial=0.0)
         gain[~fits] = -1.0
         return np.argsort(-gain, kind="stable")
 
@@ -358,11 +370,67 @@ class _Proposing:
             return None, (0.0, 0.0, 0.0, 0.0)
         told = self._told(samples, mean, place)
         self.left = max(self.left, told[2])
-        if greedy:
+        if self.exponents is not None or self.options.get("cost", "none") != "none":
+            place = self._weighed(pool, samples, mean, above, place)
+            told = self._told(samples, mean, place)
+        elif greedy:
             order = np.argsort(-mean, kind="stable").tolist()
             place = next(one for one in order if self._fits(pool[one][None])[0])
             told = self._told(samples, mean, place)
         return pool[place][None], told
+
+    def _weighed(
+        self, pool: Rows, samples: Samples, mean: Floats, above: Floats, best: int
+    ) -> int:
+        """Return the place with the largest expected improvement of the product, or for its cost.
+
+        Of those that promise most accuracy, where costs take long to work out; of all with tables.
+        """
+        bound, _ = _improvement(mean - self.best, np.sqrt(above))
+        some = np.argsort(-bound, kind="stable")
+        if not self.ground.tabled:
+            some = some[:WEIGHED]
+        some = some[self._fits(pool[some])]
+        if not len(some):
+            return best
+        deviation = np.sqrt(self.process.variances(samples.take(some)))
+        if self.exponents is None:
+            gain, _ = _improvement(mean[some] - self.best, deviation)
+        else:
+            accuracy = np.maximum(self.scale.accuracies(mean[some]), 1e-9)
+            slopes = np.array([self.scale.slope(one) for one in mean[some].tolist()])
+            part = abs(self.exponents[Metric.SCORE]) * deviation * slopes / accuracy
+            merit = self._merit(pool[some], accuracy)
+            top = self.best_merit if np.isfinite(self.best_merit) else float(merit.min())
+            gain, _ = _improvement(merit - top, np.maximum(part, 1e-12))
+        kind = self.options.get("cost", "none")
+        if kind != "none":
+            gain = gain / self._cost(pool[some], kind)
+        return int(some[np.argmax(gain)])
+
+    def _merit(self, rows: Rows, accuracies: Floats) -> Floats:
+        """Return the logarithm of the weighted product."""
+        assert self.exponents is not None
+        metrics = self.ground.charge(rows)
+        total = self.exponents[Metric.SCORE] * np.log(np.maximum(accuracies, 1e-9))
+        for k, exponent in enumerate(self.exponents):
+            if k != Metric.SCORE and exponent:
+                total = total + exponent * np.log(np.maximum(metrics[k], 1e-300))
+        return np.asarray(total)
+
+    def _cost(self, rows: Rows, kind: str) -> Floats:
+        """Return what a training of each row is taken to cost, in any unit."""
+        macs = np.maximum(self.ground.charge(rows)[Metric.MACS], 1.0)
+        seconds = self.known.seconds
+        if kind == "macs" or seconds is None:
+            return np.asarray(macs)
+        # a line through the logarithms of seconds by MACs: what starting costs makes it flatter
+        x = np.log(np.maximum(self.ground.charge(self.known.rows)[Metric.MACS], 1.0))
+        y = np.log(np.maximum(seconds, 1e-6))
+        off = x - x.mean()
+        slope = float((off * y).sum()) / (float((off * off).sum()) + 1e-9)
+        slope = min(max(slope, 0.0), 1.5)
+        return np.asarray(np.exp(y.mean() + slope * (np.log(macs) - x.mean())))
 
     def _most_expected(
         self, pool: Rows, samples: Samples, mean: Floats, above: Floats
@@ -400,6 +468,16 @@ class _Proposing:
             float(gain[0]) * self.scale.slope(max(self.best, own)),
             float(chance[0]),
         )
+
+
+def usual_of(values: Floats) -> tuple[Floats, Floats]:
+    """Return the mean and deviation of each column; infinite where it tells nothing."""
+    fine = np.isfinite(values)
+    count = np.maximum(fine.sum(axis=0), 1)
+    own = np.where(fine, values, 0.0)
+    mean = own.sum(axis=0) / count
+    off = np.sqrt((np.where(fine, own - mean, 0.0) ** 2).sum(axis=0) / count)
+    return mean, np.where(off > 1e-9 * (1.0 + np.abs(mean)), off, np.inf)
 
 
 def _improvement(ahead: Floats, deviation: Floats) -> tuple[Floats, Floats]:
