@@ -14,6 +14,7 @@ import numpy as np
 
 from .._core.search.exact import Query, Search
 from ..base.names import NO_LINK, Column
+from ..base.record import Record
 from ..spaces.index import choices_at
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def whole(ground: Ground) -> Rows | None:
 
 def unique(rows: Rows) -> Rows:
     """Return each row once, in lexicographic order."""
-    return np.unique(rows, axis=0)
+    order = np.lexsort(rows.T[::-1])
+    rows = rows[order]
+    kept = np.ones(len(rows), dtype=np.bool_)
+    kept[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    return rows[kept]
 
 
 def neighbours(ground: Ground, rows: Rows, rng: np.random.Generator, most: int) -> Rows:
@@ -75,7 +80,10 @@ def neighbours(ground: Ground, rows: Rows, rng: np.random.Generator, most: int) 
 
 
 class Solver:
-    """The exact solver on a space's tables, with a function of a row's values as its score.
+    """The exact solver on a space's tables, with a function of a network's values as its score.
+
+    Logarithms of MACs and parameters are taken as linear near a network: totals that add up are
+    proven in a millisecond, and those of logarithms in fifty.
 
     Parameters
     ----------
@@ -83,62 +91,75 @@ class Solver:
     encoding : Encoding
     limits : sequence of float
         Budgets in the core's order.
-    usual : float64 array, shape (2,)
-        What is taken from the logarithms of MACs and parameters,
-    scale : float64 array, shape (2,)
-        and what they are multiplied with.
+    near : float64 array, shape (2,)
+        MACs and parameters of that network.
     """
 
     def __init__(
-        self,
-        ground: TableGround,
-        encoding: Encoding,
-        limits: Sequence[float],
-        scale: Floats,
+        self, ground: TableGround, encoding: Encoding, limits: Sequence[float], near: Floats
     ) -> None:
-        self.ground, self.encoding, self.scale = ground, encoding, scale
+        self.ground, self.encoding, self.near = ground, encoding, near
         self.limits = list(limits)
-        self._codes = _codes_of_tables(ground, encoding)
+        self._tables = _tables_of(ground, encoding)
 
     def best(self, of_values: Floats, of_sizes: Floats) -> Rows | None:
         """Return the network with the largest sum of its values and sizes, shape (1, variables).
 
-        None where no network meets the budgets.
+        None where no network meets the budgets, or none was found in time.
+
+        Parameters
+        ----------
+        of_values : float64 array, shape (width,)
+        of_sizes : float64 array, shape (2,)
+            Factors of the logarithms of MACs and parameters.
         """
         problem = self.ground.problem
+        macs, params = (of_sizes / self.near).tolist()
         column: list[list[Floats]] = []
-        for base, cells in self._codes:
-            start = float(of_values[base].sum())
-            column.append(
-                [
-                    _whole_numbers(of_values[codes].sum(axis=1) - start * (c > 0))
-                    for c, codes in enumerate(cells)
-                ]
-            )
-        logs = tuple((of_sizes * self.scale).tolist())
-        links = dict(problem.model.links, score=NO_LINK, logs=logs)
+        for variant in self._tables:
+            start = float(of_values[variant.first].sum())
+            own = []
+            for c, cell in enumerate(variant.cells):
+                values = np.zeros(len(cell.codes[0]))
+                for codes in cell.codes:
+                    values += of_values[codes]
+                values += macs * cell.macs + params * cell.params - start * (c > 0)
+                own.append(np.ascontiguousarray(np.rint(values / UNIT)))
+            column.append(own)
+        links = dict(problem.model.links, score=NO_LINK, logs=(0.0, 0.0))
         tables = problem.tables.with_columns({Column.SCORE: column}, links)  # type: ignore[dict-item]
         core = Search(tables, Query(self.limits, -np.inf, None), time_limit_s=PROOF_S)
         core.prove()
         if core.best is None:
             return None
-        variant, rows = core.best[:2]
-        return np.array([problem.row(variant, rows)], dtype=np.int64)
+        variant_number, rows = core.best[:2]
+        return np.array([problem.row(variant_number, rows)], dtype=np.int64)
 
 
-def _whole_numbers(values: Floats) -> Floats:
-    return np.ascontiguousarray(np.rint(values / UNIT))
+class _Cell(Record):
+    """A cell's rows: the codes of each variable, and what they add to MACs and parameters."""
+
+    codes: list[NDArray[np.int64]]
+    macs: Floats
+    params: Floats
 
 
-def _codes_of_tables(ground: TableGround, encoding: Encoding) -> list[tuple[Rows, list[Rows]]]:
-    """Return of each variant the codes of its first network, and of each cell's rows their own.
+class _Variant(Record):
+    """A variant's cells, and the codes of the network of their first rows."""
+
+    first: NDArray[np.int64]
+    cells: list[_Cell]
+
+
+def _tables_of(ground: TableGround, encoding: Encoding) -> list[_Variant]:
+    """Return what tables' rows stand for.
 
     A row's codes are those of the network that has it and the first row of every other cell; what
     a function of values says of a network is the sum of what it says of these, less the first
     network's for each cell but one.
     """
     problem = ground.problem
-    kept = problem.__dict__.get("_codes")
+    kept = problem.__dict__.get("_suggesting")
     if kept is not None:
         return kept  # type: ignore[no-any-return]
     tables, found = problem.tables, []
@@ -150,9 +171,15 @@ def _codes_of_tables(ground: TableGround, encoding: Encoding) -> list[tuple[Rows
             rows[:, c] = np.arange(size)
             variants = np.full(size, variant, dtype=np.int32)
             choices = choices_at(ground.space, tables.space_rows, variants, rows)
-            cells.append(encoding.codes(choices).astype(np.int64))
-        found.append((cells[0][0], cells))
-    problem.__dict__["_codes"] = found
+            codes = encoding.codes(choices).astype(np.int64)
+            macs, params = (
+                np.frombuffer(tables.column(variant, c, k) or bytes(8 * size), dtype=np.float64)
+                for k in (Column.MACS, Column.PARAMS)
+            )
+            cells.append(_Cell(list(np.ascontiguousarray(codes.T)), macs, params))
+        first = np.array([column[0] for column in cells[0].codes])
+        found.append(_Variant(first, cells))
+    problem.__dict__["_suggesting"] = found
     return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._core.gaussian import process as core
 from ..base.names import Metric
 from ..errors import ArgumentError
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by"]
+__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by", "root_of"]
 
 KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
 BUILT = 64  # networks that are built, where there are no tables
@@ -56,6 +57,8 @@ class Encoding:
         What each value adds to them.
     gaps : list of float64 arrays
         Of each variable the distances of its values, from 0 to 1, shape (length, length).
+    roots : list of float64 arrays
+        Roots of what values have in common, 1 less their distance: L, with L L' that.
     """
 
     def __init__(
@@ -68,6 +71,12 @@ class Encoding:
         self.gaps: list[Floats] = [
             _gaps(length, order) for length, order in zip(self.lengths, self.ordered, strict=True)
         ]
+        made: dict[tuple[int, bool], Floats] = {}
+        for key, gaps in zip(zip(self.lengths, self.ordered, strict=True), self.gaps, strict=True):
+            if key not in made:
+                made[key] = root_of(1.0 - gaps, np.full(len(gaps), 1e-9))
+        keys = zip(self.lengths, self.ordered, strict=True)
+        self.roots: list[Floats] = [made[key] for key in keys]
         self._count(list(kinds))
 
     def _count(self, kinds: list[object]) -> None:
@@ -112,6 +121,17 @@ class Encoding:
         return found
 
 
+def root_of(matrix: Floats, room: Floats) -> Floats:
+    """Return a lower triangle L with L L' a matrix with so much more on its diagonal."""
+    own = np.array(matrix, dtype=np.float64, order="C")
+    while True:
+        found = own.copy()
+        found[np.arange(len(own)), np.arange(len(own))] += room
+        if np.isfinite(core.factor(found)):
+            return np.tril(found)
+        room = 10.0 * room
+
+
 def _gaps(length: int, ordered: bool) -> Floats:
     if not ordered or length < 3:
         return np.asarray(1.0 - np.eye(length))
@@ -129,11 +149,14 @@ def _hats(size: int) -> Floats:
 
 
 def encoding_of(ground: Ground) -> Encoding:
-    """Return the encoding of a ground's rows.
+    """Return the encoding of a ground's rows, kept with the ground.
 
     What is ordered, a space says (`ordered`); of the families all variables are. Variables are of a
     kind if they have as many choices and their names differ in digits alone.
     """
+    kept = ground.__dict__.get("_encoding")
+    if kept is not None:
+        return kept  # type: ignore[no-any-return]
     space = ground.space
     names = tuple(getattr(space, "variables", ())) or tuple(map(str, range(len(ground.lengths))))
     if len(names) < len(ground.lengths):  # a ground of accelerators has more variables
@@ -143,7 +166,9 @@ def encoding_of(ground: Ground) -> Encoding:
         told = [_is_ordered(name, ground) for name in names]
     stems = [re.sub(r"\d+", "", name) for name in names]
     kinds = list(zip(stems, ground.lengths.tolist(), told, strict=True))
-    return Encoding(ground.lengths.tolist(), told, kinds)
+    found = Encoding(ground.lengths.tolist(), told, kinds)
+    ground.__dict__["_encoding"] = found
+    return found
 
 
 def _is_ordered(name: str, ground: Ground) -> bool:

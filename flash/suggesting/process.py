@@ -10,12 +10,14 @@ solver maximises; the others are told of single networks. A reconstruction of a 
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._core.gaussian import process as core
+from .encoding import root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,6 +204,7 @@ class Process:
         counted, added, sized = self._weights()
         parts = self.theta[self._linear : self._linear + self._parts]
         scales = self.theta[self._linear + self._parts : -1]
+        self.__dict__.pop("_root", None)
         self._linear_table = np.zeros((encoding.width, n))
         self._tables = np.zeros((self._parts, encoding.width, n))
         for j, scale in zip(self.free, scales[: len(self.free)], strict=True):
@@ -308,32 +311,32 @@ class Process:
         of_values = np.zeros(encoding.width)
         for j in self.free:
             first, last = encoding.first[j], encoding.first[j + 1]
-            of_values[first:last] = _drawn(1.0 - encoding.gaps[j], rng) * np.sqrt(
-                added / len(self.free)
-            )
+            noise = rng.normal(size=last - first) * np.sqrt(added / len(self.free))
+            of_values[first:last] = (encoding.roots[j] * noise).sum(axis=1)
         along = rng.normal(size=counts) * np.sqrt(counted)
         of_values += (encoding.basis * along).sum(axis=1)
         of_sizes = rng.normal(size=self.sizes) * np.sqrt(sized)
         at = of_values[rows.codes].sum(axis=1) - float((encoding.usual * along).sum())
         at = at + (rows.features[:, counts:] * of_sizes).sum(axis=1)  # the lean is not in targets
-        rest = self._rest()
-        room = JITTER * (1.0 + rest.diagonal()) + self.noise_variance * self.noise
-        at = at + _drawn(rest, rng, room)
+        at = at + (self._root * rng.normal(size=len(at))).sum(axis=1)
         missed = self.solved(self.targets - at)
         moved, sizes = self.values(missed)
         return of_values + moved, of_sizes + sizes
 
-    def _rest(self) -> Floats:
-        """Return covariances of the samples by the parts that are not additive."""
+    @cached_property
+    def _root(self) -> Floats:
+        """A root of the samples' covariances by the parts that are not additive, and noise."""
         whole = self.covariances(self.samples)
-        codes = self.samples.codes
         linear = np.zeros_like(whole)
-        for column in codes.T:
+        for column in self.samples.codes.T:
             linear += self._linear_table[column]
         own = self.samples.features
-        linear += ((own * self._along)[:, None] * own[None]).sum(axis=-1)
-        found = whole - linear
-        return np.asarray(0.5 * (found + found.T))
+        for column, weight in zip(own.T, self._along.tolist(), strict=True):
+            if weight:
+                linear += (weight * column)[:, None] * column
+        rest = 0.5 * ((whole - linear) + (whole - linear).T)
+        room = JITTER * (1.0 + rest.diagonal()) + self.noise_variance * self.noise
+        return root_of(rest, room)
 
 
 def minimise(
@@ -388,10 +391,3 @@ def minimise(
     return x
 
 
-def _drawn(matrix: Floats, rng: np.random.Generator, room: Floats | float = 1e-9) -> Floats:
-    """Return a draw of a normal vector of mean 0."""
-    own = np.ascontiguousarray(matrix, dtype=np.float64).copy()
-    own[np.arange(len(own)), np.arange(len(own))] += room
-    core.factor(own)
-    noise = rng.normal(size=len(own))
-    return np.array([float((own[i, : i + 1] * noise[: i + 1]).sum()) for i in range(len(own))])

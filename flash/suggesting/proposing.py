@@ -44,10 +44,10 @@ LEAN = 0.6  # deviations of accuracy that networks are expected to gain with one
 FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
 DRAWN = 256  # rows whose sizes say what is usual, and rows of a draw
-FUNCTIONS = 16  # drawn, and their best networks found by the exact solver, for a pool
-FROM = 16  # networks that a pool is climbed from
-CLIMBS = 4
-POOL = 4096  # networks of a pool, at most, at a time
+FUNCTIONS = 12  # drawn, and their best networks found by the exact solver, for a pool
+FROM = 8  # networks that a pool is climbed from
+CLIMBS = 3
+POOL = 1024  # networks of a pool, at most, at a time
 AT_ONCE = 128  # networks whose variances are worked out at a time
 WEIGHED = 256  # networks whose costs are looked at, where gain is weighed by cost
 
@@ -211,6 +211,12 @@ class _Proposing:
             may[some] = fits
         return may
 
+    def _may(self, pool: Rows, place: int) -> bool:
+        """Return whether a row of a pool of free rows may be trained."""
+        if self.ground.tabled and self.allowed is None:
+            return True  # the others are not in the pool
+        return bool(self._fits(pool[place][None])[0])
+
     # by what is expected
 
     def _expected(self, n: int) -> Proposal:
@@ -340,16 +346,19 @@ class _Proposing:
         if not ground.tabled or ground.designs:
             return empty
         encoding = encoding_of(ground)
-        scale = np.ones(2)
-        if functions is not None:
-            scale = 1.0 / self.spread[:2] / np.sqrt(len(self.spread))
-        solver = Solver(ground, encoding, self.limits, scale)
+        own = self.known.rows[np.argsort(-self.known.accuracy, kind="stable")[:1]]
+        near = self.ground.charge(own if len(own) else self.ground.draw(self.rng, 1))
+        near = np.maximum(near[[Metric.MACS, Metric.PARAMS], 0], 1.0)
+        solver = Solver(ground, encoding, self.limits, near)
         if functions is None:
             asked = [(self.rng.normal(size=encoding.width), np.zeros(2)) for _ in range(4)]
         else:
             asked = [self.process.values()]
             asked += [self.process.draw(self.rng) for _ in range(functions)]
-        found = [solver.best(of_values, of_sizes[:2]) for of_values, of_sizes in asked]
+        scale = np.zeros(2)
+        if functions is not None:
+            scale = 1.0 / self.spread[:2] / np.sqrt(len(self.spread))
+        found = [solver.best(of_values, of_sizes[:2] * scale) for of_values, of_sizes in asked]
         return np.concatenate([empty, *[row for row in found if row is not None]])
 
     # the best of them
@@ -360,6 +369,8 @@ class _Proposing:
         It is the one with the largest expected improvement; greedy: with the largest mean.
         """
         free = np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
+        if self.ground.tabled and self.allowed is None:
+            free &= self._fits(pool)  # at next to no cost for all at once
         pool = pool[free]
         if not len(pool):
             return None, (0.0, 0.0, 0.0, 0.0)
@@ -375,7 +386,7 @@ class _Proposing:
             told = self._told(samples, mean, place)
         elif greedy:
             order = np.argsort(-mean, kind="stable").tolist()
-            place = next(one for one in order if self._fits(pool[one][None])[0])
+            place = next(one for one in order if self._may(pool, one))
             told = self._told(samples, mean, place)
         return pool[place][None], told
 
@@ -454,7 +465,7 @@ class _Proposing:
             ready.sort(key=lambda place: (-gains[place], place))
             while ready and (last or gains[ready[0]] >= rest):
                 place = ready.pop(0)
-                if self._fits(pool[place][None])[0]:
+                if self._may(pool, place):
                     return place
         return None
 
