@@ -36,6 +36,7 @@ NAMES = (
     "intervals",
     "predicted",
     "methods",
+    "fewest",
     "supernets",
     "codesign",
     "precision",

@@ -1,0 +1,1 @@
+"""Trainings until one of the best networks is held: methods beside each other on real tables."""
