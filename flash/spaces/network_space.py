@@ -60,12 +60,16 @@ class NetworkSpace(Generic[N]):
     groups : tuple of tuple of int
         Numbers of the variables that belong to one cell, cell by cell from the image on. FP-NAS
         draws a group's choices jointly, PNAS grows a network group by group.
+    ordered : tuple of bool
+        Of each variable whether its choices are ordered, as depths and widths are, so that
+        neighbours mean nearly the same: what `flash.suggest` learns with. Empty: none is.
     """
 
     family: ClassVar[str] = ""
     lengths: tuple[int, ...]
     variables: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
+    ordered: tuple[bool, ...] = ()
 
     # What a subclass says
 

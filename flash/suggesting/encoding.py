@@ -161,8 +161,8 @@ def encoding_of(ground: Ground) -> Encoding:
     names = tuple(getattr(space, "variables", ())) or tuple(map(str, range(len(ground.lengths))))
     if len(names) < len(ground.lengths):  # a ground of accelerators has more variables
         names += tuple(f"design{'.' * k}" for k in range(len(ground.lengths) - len(names)))
-    told = getattr(space, "ordered", None)
-    if told is None or len(told) != len(ground.lengths):
+    told = getattr(space, "ordered", ())
+    if len(told) != len(ground.lengths):
         told = [_is_ordered(name, ground) for name in names]
     stems = [re.sub(r"\d+", "", name) for name in names]
     kinds = list(zip(stems, ground.lengths.tolist(), told, strict=True))
@@ -196,12 +196,14 @@ class Sizes:
     ----------
     ground : Ground
     encoding : Encoding
+    exact : bool, default False
+        Build each: there are few.
     """
 
-    def __init__(self, ground: Ground, encoding: Encoding) -> None:
+    def __init__(self, ground: Ground, encoding: Encoding, exact: bool = False) -> None:
         self.ground, self.encoding = ground, encoding
         self.told: Floats | None = None
-        if ground.tabled:
+        if ground.tabled or exact:
             return
         kept = ground.space.__dict__.get("_sizes")
         if kept is None:

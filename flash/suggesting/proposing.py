@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["LEAST", "NothingLeft", "Proposal", "propose"]
 
 LEAST = 3  # samples that differ in accuracy, from which on a process is fitted
-TURNS = 2  # one proposal of so many is the one with the largest mean
+TURNS = 3  # one proposal of so many is the one with the largest mean
 LEAN = 0.6  # deviations of accuracy that networks are expected to gain with one of log size
 FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
@@ -274,7 +274,8 @@ class _Proposing:
         """Find the mean and deviation of what is known of networks beside their rows."""
         columns = self.options.get("columns") or {}
         self.columns = [column_of(self.ground, name, one) for name, one in columns.items()]
-        self.sizes = Sizes(self.ground, self.encoding)
+        few = self.listed is not None and len(self.listed) <= DRAWN
+        self.sizes = Sizes(self.ground, self.encoding, few)
         leans = [LEAN / (2 + len(self.columns))] * (2 + len(self.columns))
         prior = self.options.get("prior")
         if prior is not None:
