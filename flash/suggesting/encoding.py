@@ -233,6 +233,11 @@ class Sizes:
         nothing[-1] -= self.encoding.usual @ each
         return nothing
 
+    @property
+    def told_by_values(self) -> bool:
+        """Whether they are a regression on rows' values, of which a model learns nothing new."""
+        return self.told is not None
+
     def of(self, rows: Rows) -> Floats:
         """Return the logarithms of MACs and parameters, shape (n, 2)."""
         if self.told is None:

@@ -39,7 +39,7 @@ JITTER = 1e-8  # of the variance, so that rounding leaves matrices positive defi
 COUNTED = ADDED = SIZED = NEAR = log(0.3)
 TOGETHER = log(0.6)
 NOISE = log(0.02)
-WIDE, NARROW, TOLD = 1.5, 0.7, 0.3
+WIDE, NARROW, TOLD = 1.5, 1.2, 0.3
 
 
 class Samples:
@@ -77,17 +77,24 @@ class Process:
     encoding : Encoding
     lean : float64 array, shape (sizes,), optional
         Of each feature beyond the encoding's counts: the mean before any sample is so much of it.
+    only : int, default 0
+        So many of these features, the first, are in that mean alone, and not in the kernel.
     noise : float, optional
         Variance of one training in units of the targets, where that is known.
     """
 
     def __init__(
-        self, encoding: Encoding, lean: Floats | None = None, noise: float | None = None
+        self,
+        encoding: Encoding,
+        lean: Floats | None = None,
+        noise: float | None = None,
+        only: int = 0,
     ) -> None:
         own = np.zeros(0) if lean is None else lean
-        sizes = len(own)
+        sizes = len(own) - only  # features that the kernel reads
         self.encoding = encoding
         self.sizes: int = sizes
+        self.only = only
         self.lean: Floats = np.concatenate([np.zeros(encoding.counts), own])
         d = len(encoding.lengths)
         self.free = [j for j in range(d) if encoding.lengths[j] > 1]
@@ -170,7 +177,8 @@ class Process:
         )
         grams = [1.0 - apart.mean(axis=-1)]
         distances = [apart] if self.free else []
-        for first, last in ((0, counts), (counts, counts + self.sizes)):
+        start = counts + self.only
+        for first, last in ((0, counts), (start, start + self.sizes)):
             if first == last:
                 continue
             own = samples.features[:, first:last]
@@ -200,7 +208,8 @@ class Process:
     def _prepare(self) -> None:
         """Lay out what covariances with the samples are made of, and factor their matrix."""
         encoding, counts = self.encoding, self.encoding.counts
-        n, q = len(self.samples), counts + self.sizes
+        n, start = len(self.samples), counts + self.only
+        q = start + self.sizes
         counted, added, sized = self._weights()
         parts = self.theta[self._linear : self._linear + self._parts]
         scales = self.theta[self._linear + self._parts : -1]
@@ -212,10 +221,11 @@ class Process:
             gaps = encoding.gaps[j][:, self.samples.codes[:, j] - first]
             self._linear_table[first:last] = (added / len(self.free)) * (1.0 - gaps)
             self._tables[0, first:last] = scale * gaps
-        self._along = np.concatenate([np.full(counts, counted), np.full(self.sizes, sized)])
+        self._along = np.zeros(q)
+        self._along[:counts], self._along[start:] = counted, sized
         self._across = np.zeros((self._parts, q))
         for k, (first, last) in enumerate(
-            [pair for pair in ((0, counts), (counts, q)) if pair[0] < pair[1]]
+            [pair for pair in ((0, counts), (start, q)) if pair[0] < pair[1]]
         ):
             self._across[1, first:last] = scales[len(self.free) + k]
         self._own = np.ascontiguousarray(self.samples.features.T)
@@ -315,7 +325,8 @@ class Process:
             of_values[first:last] = (encoding.roots[j] * noise).sum(axis=1)
         along = rng.normal(size=counts) * np.sqrt(counted)
         of_values += (encoding.basis * along).sum(axis=1)
-        of_sizes = rng.normal(size=self.sizes) * np.sqrt(sized)
+        of_sizes = rng.normal(size=self.only + self.sizes) * np.sqrt(sized)
+        of_sizes[: self.only] = 0.0
         at = of_values[rows.codes].sum(axis=1) - float((encoding.usual * along).sum())
         at = at + (rows.features[:, counts:] * of_sizes).sum(axis=1)  # the lean is not in targets
         at = at + (self._root * rng.normal(size=len(at))).sum(axis=1)
@@ -389,5 +400,3 @@ def minimise(
                 - (np.outer(by, moved) + np.outer(moved, by)) / curved
             )
     return x
-
-

@@ -257,7 +257,9 @@ class _Proposing:
         if known.noise is not None:
             top = float(targets[np.argmax(known.accuracy)])
             noise = (known.noise / max(self.scale.slope(top), 1e-9)) ** 2
-        self.process = Process(self.encoding, self.lean, noise)
+        self.process = Process(
+            self.encoding, self.lean, noise, only=2 if self.sizes.told_by_values else 0
+        )
         self.targets, self.noise = targets, 1.0 / known.repeats
         self.process.fit(self.samples, targets, self.noise)
         fits = self._fits(known.rows) & (known.accuracy >= self.least)
@@ -391,9 +393,7 @@ class _Proposing:
             told = self._told(samples, mean, place)
         return pool[place][None], told
 
-    def _weighed(
-        self, pool: Rows, samples: Samples, mean: Floats, above: Floats, best: int
-    ) -> int:
+    def _weighed(self, pool: Rows, samples: Samples, mean: Floats, above: Floats, best: int) -> int:
         """Return the place with the largest expected improvement of the product, or for its cost.
 
         Of those that promise most accuracy, where costs take long to work out; of all with tables.
