@@ -312,7 +312,7 @@ def expected_by(ground: Ground, predictor: AccuracyPredictor) -> Callable[[Rows]
                 accuracy = float("nan") if net is None else predictor.predict_one(net)
                 kept[row] = min(max(accuracy, 1e-6), 1.0 - 1e-6)
             found.append(kept[row])
-        accuracy = np.array(found)
-        return np.asarray(np.log(accuracy / (1.0 - accuracy)))
+        likely = np.array(found)
+        return np.asarray(np.log(likely / (1.0 - likely)))
 
     return one_by_one

@@ -257,7 +257,9 @@ class Process:
             out[i] = (out[i] - (lower[i + 1 :, i] * out[i + 1 :]).sum()) / lower[i, i]
         return out
 
-    def _args(self, rows: Samples) -> tuple[object, ...]:
+    def _args(
+        self, rows: Samples
+    ) -> tuple[Codes, Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
         return (
             rows.codes, rows.features, self._linear_table, self._tables, self._own, self._along,
             self._across, self._part_weights,
@@ -266,7 +268,7 @@ class Process:
     def covariances(self, rows: Samples) -> Floats:
         """Return covariances with the samples, shape (rows, n)."""
         out = np.zeros((len(rows), len(self.samples)))
-        core.covariances(*self._args(rows), out)  # type: ignore[arg-type]
+        core.covariances(*self._args(rows), out)
         return out
 
     def prior(self, rows: Samples) -> Floats:
@@ -278,14 +280,15 @@ class Process:
     def means(self, rows: Samples) -> tuple[Floats, Floats]:
         """Return means, and variances that are never below the right ones, shape (rows,)."""
         mean, known = np.zeros(len(rows)), np.zeros(len(rows))
-        core.weigh(*self._args(rows), self.alpha, self._whole, mean, known)  # type: ignore[arg-type]
+        core.weigh(*self._args(rows), self.alpha, self._whole, mean, known)
         return mean + self._leaning(rows), np.maximum(self.prior(rows) - known, 1e-12)
 
     def variances(self, rows: Samples) -> Floats:
         """Return variances of the function, without a training's noise, shape (rows,)."""
         own = self.covariances(rows)
         core.forward(self._factor, own)
-        return np.maximum(self.prior(rows) - (own * own).sum(axis=1), 1e-12)
+        found: Floats = np.maximum(self.prior(rows) - (own * own).sum(axis=1), 1e-12)
+        return found
 
     # what the exact solver maximises
 

@@ -235,15 +235,14 @@ class _Proposing:
                 self._imagine(row)
         if not found:
             raise NothingLeft(self._nothing())
-        told_of = np.array(gains)
+        mean, deviation, gain, chance = np.array(gains).T.copy()
         seen = (
             f"all {len(self.all):,} networks"
             if self.all is not None
-            else f"{self.looked_at:,} networks that the exact solver proposed, and their neighbours"
+            else f"{self.looked_at:,} networks, those that the exact solver proposed and their like"
         )
-        return Proposal(
-            np.concatenate(found), *told_of.T.copy(), f"expected improvement over {seen}", self.left
-        )
+        how = f"expected improvement over {seen}"
+        return Proposal(np.concatenate(found), mean, deviation, gain, chance, how, self.left)
 
     def _fit(self) -> None:
         known, ground = self.known, self.ground

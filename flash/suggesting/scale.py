@@ -1,4 +1,4 @@
-"""Accuracies as a process takes them: on a scale where the good ones are spread and the bad are not.
+"""Accuracies as a process takes them: on a scale where the good are spread and the bad are not.
 
 ``-log(1 - accuracy)`` tells .99 from .98 as it tells .9 from .8. What lies far below the middle of
 all is drawn in, so that networks that learn nothing do not decide what the others are: a search is
@@ -20,7 +20,6 @@ __all__ = ["Scale"]
 
 ROOM = 1e-3  # of an error: no accuracy is at infinity
 FAR = 2.0  # deviations below the middle from which accuracies are drawn in
-OF_NORMAL = 1.4826  # a normal variable's deviation over its median absolute deviation
 
 
 class Scale:

@@ -1,42 +1,48 @@
-from typing_extensions import Buffer
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ("covariances", "evidence", "factor", "forward", "improvement", "inverse", "weigh")
 
-def factor(a: Buffer) -> float: ...
-def inverse(l: Buffer, out: Buffer) -> None: ...
-def forward(l: Buffer, b: Buffer) -> None: ...
+_Floats: TypeAlias = NDArray[np.float64]
+_Codes: TypeAlias = NDArray[np.int32]
+
+def factor(a: _Floats) -> float: ...
+def inverse(l: _Floats, out: _Floats) -> None: ...
+def forward(l: _Floats, b: _Floats) -> None: ...
 def evidence(
-    grams: Buffer,
-    distances: Buffer,
-    part: Buffer,
-    noise: Buffer,
-    y: Buffer,
-    theta: Buffer,
-    gradient: Buffer,
+    grams: _Floats,
+    distances: _Floats,
+    part: _Codes,
+    noise: _Floats,
+    y: _Floats,
+    theta: _Floats,
+    gradient: _Floats,
 ) -> float: ...
 def covariances(
-    codes: Buffer,
-    features: Buffer,
-    linear: Buffer,
-    tables: Buffer,
-    samples: Buffer,
-    along: Buffer,
-    across: Buffer,
-    weights: Buffer,
-    out: Buffer,
+    codes: _Codes,
+    features: _Floats,
+    linear: _Floats,
+    tables: _Floats,
+    samples: _Floats,
+    along: _Floats,
+    across: _Floats,
+    weights: _Floats,
+    out: _Floats,
 ) -> None: ...
 def weigh(
-    codes: Buffer,
-    features: Buffer,
-    linear: Buffer,
-    tables: Buffer,
-    samples: Buffer,
-    along: Buffer,
-    across: Buffer,
-    weights: Buffer,
-    alpha: Buffer,
-    own: Buffer,
-    mean: Buffer,
-    known: Buffer,
+    codes: _Codes,
+    features: _Floats,
+    linear: _Floats,
+    tables: _Floats,
+    samples: _Floats,
+    along: _Floats,
+    across: _Floats,
+    weights: _Floats,
+    alpha: _Floats,
+    own: _Floats,
+    mean: _Floats,
+    known: _Floats,
 ) -> None: ...
-def improvement(ahead: Buffer, deviation: Buffer, gain: Buffer, chance: Buffer) -> None: ...
+def improvement(ahead: _Floats, deviation: _Floats, gain: _Floats, chance: _Floats) -> None: ...
