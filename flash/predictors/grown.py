@@ -1,0 +1,220 @@
+"""The kernel part of a grown predictor: a Gaussian process of what is read of a network.
+
+Of two networks with standardised features x and x', the covariance of their log odds is
+
+    1 + sum_j linear_j x_j x'_j + amplitude * m(sqrt(sum_j narrow_j (x_j - x'_j) ** 2))
+
+with m Matern's function of smoothness 5/2, ``(1 + r + r**2 / 3) exp(-r)`` where r is the root of 5
+times the sum. The first two terms are the additive form and more of its like, the last one is what
+no sum over features says. All in units of the spread of the fitted log odds. Loads numpy when
+something is asked of it, not before: a search needs the additive part alone.
+"""
+
+from __future__ import annotations
+
+from ..base.checks import number, real
+from ..base.record import Record, cached
+from ..errors import FormatError
+from .evidence import Report, reach_of
+from .features import DESIGN, PART, WHOLE, Features, features_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Column = tuple[str, ...]
+
+__all__ = ["BLOCKS", "Grown", "covariance", "is_design", "matern", "read"]
+
+BLOCKS = ("whole", "part", "count", "width", "walk")  # the first word of a column's name
+
+
+class Grown(Record):
+    """A fitted kernel part.
+
+    Parameters
+    ----------
+    columns : tuple of tuple of str
+        What each feature is: ("whole", "longest"), ("part", "2", "log_macs"), ("count", "2",
+        "conv3"), ("width", "2", "conv3", "13"), ("walk", "conv3", "conv1").
+    by_cell : bool
+        Whether parts are cells, which all fitted networks have equally many of; else levels.
+    centre, scale : tuple of float
+        Features are ``(value - centre) / scale``.
+    linear, narrow : tuple of float
+        Of each feature: its weight in the linear term, and in the distance.
+    amplitude, noise : float
+        Of Matern's term, and the variance of noise.
+    rows : tuple of tuple of float
+        Features of the fitted networks.
+    targets : tuple of float
+        Logits of their accuracies.
+    scores : tuple of float
+        Errors of these when left out, absolute, over the root of their relative variance; rising.
+    widest : float
+        The largest variance of a fitted network, left out, over that of the noise.
+    report : Report
+    """
+
+    columns: tuple[Column, ...]
+    by_cell: bool
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    linear: tuple[float, ...]
+    narrow: tuple[float, ...]
+    amplitude: float
+    noise: float
+    rows: tuple[tuple[float, ...], ...]
+    targets: tuple[float, ...]
+    scores: tuple[float, ...]
+    widest: float
+    report: Report
+
+    @cached
+    def _solved(self) -> tuple[Array, Array, Array, float, float]:
+        """Fitted features, the inverse of the covariance, its product with the targets, and the
+        targets' mean and spread."""
+        import numpy as np
+
+        x = np.array(self.rows, dtype=float).reshape(len(self.rows), len(self.columns))
+        z = np.array(self.targets)
+        middle, spread = float(z.mean()), float(z.std())
+        k = covariance(x, x, np.array(self.linear), np.array(self.narrow), self.amplitude)
+        inverse: Array = np.linalg.inv(k + self.noise * np.eye(len(z)))
+        return x, inverse, inverse @ ((z - middle) / spread), middle, spread
+
+    def judge(self, net: object) -> tuple[float, float]:
+        """Return the predicted logit of a network, and its variance over that of the noise."""
+        import numpy as np
+
+        x, inverse, weights, middle, spread = self._solved
+        own = read([features_of(net)], self.columns, self.by_cell)
+        own = (own - np.array(self.centre)) / np.array(self.scale)
+        one: Any = (np.array(self.linear), np.array(self.narrow), self.amplitude)
+        k = covariance(own, x, *one)[0]
+        left = float(covariance(own, own, *one)[0, 0] - k @ inverse @ k)
+        return middle + spread * float(k @ weights), max(0.0, left) / self.noise
+
+    def half_width(self, variance: float, level: float) -> float:
+        """Return how far from the predicted logit an unseen network's lies, at most, so often."""
+        from math import sqrt
+
+        return reach_of(self.scores, level) * sqrt(1.0 + variance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which `from_dict` makes an equal record."""
+        data = dict(zip(self.field_names, self._values(), strict=True))
+        for key in ("columns", "rows"):
+            data[key] = [list(one) for one in data[key]]
+        data["report"] = self.report.to_dict()
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in data.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str = "grown") -> Grown:
+        """Make a record from plain data; FormatError names what is missing or not accepted."""
+        from ..base.plain import FLAG, REAL, TEXT, list_of, made, within
+
+        columns = data.get("columns") if isinstance(data, dict) else None
+        count = len(columns) if isinstance(columns, list) else 0
+        above, least = within(number, above=0.0), within(real, 0.0)
+        found = made(
+            cls,
+            where,
+            data,
+            {
+                "columns": list_of(list_of(TEXT)),
+                "by_cell": FLAG,
+                "centre": list_of(REAL, count),
+                "scale": list_of(above, count),
+                **dict.fromkeys(("linear", "narrow"), list_of(least, count)),
+                "amplitude": least,
+                "noise": above,
+                "rows": list_of(list_of(REAL, count)),
+                "targets": list_of(REAL),
+                "scores": list_of(least),
+                "widest": least,
+                "report": lambda name, value: Report.from_dict(value, name),
+            },
+            join=".",
+        )
+        for column in found.columns:
+            _known(column, where)
+        if not len(found.rows) == len(found.targets) == len(found.scores) > 1:
+            raise FormatError(
+                f"{where}: rows, targets and scores must be as many, and 2 at least, got "
+                f"{len(found.rows)}, {len(found.targets)} and {len(found.scores)}"
+            )
+        if min(found.targets) == max(found.targets):
+            raise FormatError(f"{where}.targets must differ")
+        if list(found.scores) != sorted(found.scores):
+            raise FormatError(f"{where}.scores must be rising")
+        return found
+
+
+def _known(column: Column, where: str) -> None:
+    """Raise FormatError if no reading is meant by a name."""
+    sizes = {"whole": (2,), "part": (3,), "count": (3,), "width": (4,), "walk": (3, 4)}
+    block = column[0] if column else ""
+    right = len(column) in sizes.get(block, ())
+    if right and block == "whole":
+        right = column[1] in WHOLE
+    elif right and block != "walk":
+        right = column[1].isdecimal() and (block != "part" or column[2] in PART)
+        right = right and (block != "width" or column[3].isdecimal())
+    if not right:
+        raise FormatError(f"{where}.columns: no feature is called {list(column)}")
+
+
+def value_of(column: Column, features: Features, by_cell: bool) -> float:
+    """Return one feature of a network; 0 of a part that it has not. Counts enter by their root."""
+    from math import sqrt
+
+    block, *rest = column
+    if block == "whole":
+        return features.whole[WHOLE.index(rest[0])]
+    if block == "walk":
+        return sqrt(features.walks.get(tuple(rest), 0.0))
+    at = int(rest[0])
+    if block == "part":
+        parts = features.cells if by_cell else features.levels
+        return parts[at][PART.index(rest[1])] if at < len(parts) else 0.0
+    if block == "count":
+        counts = features.cell_counts if by_cell else features.level_counts
+        return sqrt(counts.get((at, rest[1]), 0.0))
+    return sqrt(features.width_counts.get((at, rest[1], int(rest[2])), 0.0))
+
+
+def read(nets: Sequence[Features], columns: Sequence[Column], by_cell: bool) -> Array:
+    """Return features of networks, shape (n, columns)."""
+    import numpy as np
+
+    values = [[value_of(column, net, by_cell) for column in columns] for net in nets]
+    return np.array(values, dtype=float).reshape(len(nets), len(columns))
+
+
+def is_design(column: Column) -> bool:
+    """Whether the topology form is linear in a feature."""
+    return column[0] == "whole" and column[1] in DESIGN
+
+
+def covariance(x: Array, other: Array, linear: Array, narrow: Array, amplitude: float) -> Array:
+    """Return the covariance of each row of `x` with each of `other`."""
+    import numpy as np
+
+    root = np.sqrt(narrow)
+    a, b = x * root, other * root
+    square = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * a @ b.T
+    return np.asarray(1.0 + (x * linear) @ other.T + amplitude * matern(np.maximum(square, 0.0)))
+
+
+def matern(square: Array) -> Array:
+    """Return Matern's function of smoothness 5/2 of a squared distance."""
+    import numpy as np
+
+    r = np.sqrt(5.0 * square)
+    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
