@@ -48,7 +48,8 @@ class PredictorEvaluator(Evaluator):
             )
         self.predictor = None if predictor is None else predictor.additive
         self.score = "nn_degree" if predictor is None else "accuracy"
-        self.name: str = "nn-degree" if predictor is None else f"predictor ({self.predictor.kind})"
+        own = self.predictor
+        self.name: str = "nn-degree" if own is None else f"predictor ({own.kind})"
 
     @property
     def title(self) -> str:

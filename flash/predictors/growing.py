@@ -2,19 +2,20 @@
 
 Weights of a Gaussian process (`grown`) maximise the likelihood of the fitted accuracies times broad
 log-normal priors. Each block of features has one weight in the linear term and all share one length
-of Matern's term: seven weights, with the noise, for however many features there are. That, and that
+of Matern's term: nine numbers, with the noise, for however many features there are. That, and that
 the additive form is a block of its own, is why features that tell nothing cost little.
 """
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .evidence import Report, ReportRow
-from .features import PART, WHOLE, features_of
-from .fitting import groups_of, left_out, logit, spearman
+from .features import DESIGN, PART, WHOLE, features_of
+from .fitting import fit_linear, groups_of, left_out, logit, spearman
 from .grown import BLOCKS, Grown, covariance, is_design, matern, read
 from .score import logistic
 
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["FEWEST", "grow", "grow_features"]
+__all__ = ["FEWEST", "columns_of", "grow", "grow_features"]
 
-FEWEST = 40  # networks that differ: with fewer the additive part stays alone
-GAIN = 0.95  # of the additive part's left-out error, which a grown one must not exceed
+FEWEST = 50  # networks that differ: with fewer the additive part stays alone
+SMALL = 25  # networks for which the additive part is made: the process counts at most 1 - SMALL / n
+SHARES = np.linspace(0.0, 1.0, 11)  # of `SMALL`'s limit, among which left-out errors choose
 COUNTED = 3  # networks in which a count is not 0, at least
 MOST = 2000  # networks in the kernel, and those of them by which weights are chosen
 MOST_WEIGHED = 300
 DECIMALS = 6  # of a standardised feature: what is stored is what was fitted
 STEPS = 60
+CHOSEN = 10  # numbers that all networks choose, those left out too: the nine, and the share
 # of each weight its prior's median, and the deviation of its logarithm
 LINEAR, AMPLITUDE, NARROW, NOISE = (0.3, 1.5), (0.3, 1.5), (0.25, 1.0), (0.05, 1.5)
 
@@ -67,11 +70,12 @@ def grow_features(
 ) -> Grown | None:
     """Do what `grow` does with what was read of the networks.
 
-    It is better where networks left out are ranked better, and their accuracies are told with an
-    error that is 5 % less.
+    What the process counts beside the additive part is what left-out errors of log odds are least
+    with, up to a limit: with few networks such a choice is not to be trusted. Both together are
+    better where networks left out are ranked better, and their accuracies told with a lesser error.
     """
     by_cell = len({len(one.cells) for one in features}) == 1
-    columns = _columns(features, by_cell)
+    columns = columns_of(features, by_cell)
     values = read(features, columns, by_cell)
     centre, scale = values.mean(axis=0), values.std(axis=0)
     told = scale > 1e-9 * (1.0 + np.abs(centre))
@@ -80,9 +84,10 @@ def grow_features(
     x = np.round((values[:, told] - centre) / scale, DECIMALS)
     order = np.lexsort((y, *x.T[::-1])) if len(columns) else np.argsort(y)
     order = order[_spread(len(order), MOST)]  # not the order in which networks were given
+    designs = np.array([features[number].whole[: len(DESIGN)] for number in order.tolist()])
     x, y = x[order], y[order]
     groups = groups_of(x)
-    if int(groups.max()) + 1 < (3 if always else FEWEST) or y.min() == y.max():
+    if not always and int(groups.max()) + 1 < FEWEST:
         return None
     z = logit(y)
     linear, narrow, amplitude, noise = _weights(x, z, columns, scale)
@@ -90,18 +95,20 @@ def grow_features(
     hat = k @ np.linalg.inv(k + noise * np.eye(len(z)))
     fitted = z.mean() + hat @ (z - z.mean())
     errors, variances = left_out(hat, z - fitted, groups)
-    predicted = [logistic(one) for one in (z - errors).tolist()]
-    rank = spearman(predicted, y)
-    own = ReportRow("grown", float(np.abs(np.array(predicted) - y).mean()), rank)
-    beaten = additive.rank is None or rank > additive.rank
-    if not always and not (beaten and own.mae <= GAIN * additive.mae):
-        return None
-    report = Report(
-        (own if rank == rank else ReportRow("grown", own.mae, None), *additive.rows),
-        len(y),
-        int(groups.max()) + 1,
-        additive.chance,
+    model = fit_linear(designs, z)
+    plain, _ = left_out(
+        model.hat, z - model.intercept - designs @ model.coefficients, groups_of(designs)
     )
+    shares = SHARES[1 if always else 0 :] * (1.0 - SMALL / max(len(z), 2 * SMALL))
+    found = [float(np.abs(plain + one * (errors - plain)).mean()) for one in shares]
+    share = float(shares[int(np.argmin(found))])
+    errors = plain + share * (errors - plain)
+    own, alone = _row("grown", z - errors, y), _row("topology", z - plain, y)
+    if not always and not (own.mae < alone.mae and (own.rank or 0.0) > (alone.rank or 0.0)):
+        return None
+    # the networks left out had a say in these numbers
+    stretched = np.abs(errors) / np.sqrt(variances * (1.0 - CHOSEN / max(len(z), 2 * CHOSEN)))
+    report = Report((own, *additive.rows), len(y), int(groups.max()) + 1, additive.chance)
     return Grown(
         tuple(columns),
         by_cell,
@@ -113,10 +120,18 @@ def grow_features(
         noise,
         tuple(map(tuple, x.tolist())),
         tuple(z.tolist()),
-        tuple(np.sort(np.abs(errors) / np.sqrt(variances)).tolist()),
+        share,
+        tuple(np.sort(stretched).tolist()),
         float((variances - 1.0).max()),
         report,
     )
+
+
+def _row(name: str, predicted: Array, y: Array) -> ReportRow:
+    accuracies = np.array([logistic(one) for one in predicted.tolist()])
+    rank = spearman(accuracies, y)
+    error = float(np.abs(accuracies - y).mean())
+    return ReportRow(name, error, None if isnan(rank) else rank)
 
 
 def _spread(count: int, most: int) -> NDArray[np.intp]:
@@ -126,7 +141,7 @@ def _spread(count: int, most: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))
 
 
-def _columns(features: Sequence[Features], by_cell: bool) -> list[Column]:
+def columns_of(features: Sequence[Features], by_cell: bool) -> list[Column]:
     """Return what may tell networks apart: all numbers, and counts that are not 0 in several."""
     parts = max(len(one.cells if by_cell else one.levels) for one in features)
     found: list[Column] = [("whole", name) for name in WHOLE]

@@ -6,8 +6,9 @@ Of two networks with standardised features x and x', the covariance of their log
 
 with m Matern's function of smoothness 5/2, ``(1 + r + r**2 / 3) exp(-r)`` where r is the root of 5
 times the sum. The first two terms are the additive form and more of its like, the last one is what
-no sum over features says. All in units of the spread of the fitted log odds. Loads numpy when
-something is asked of it, not before: a search needs the additive part alone.
+no sum over features says. All in units of the spread of the fitted log odds. The prediction is a
+mean of the process's and the additive part's: what one of them misses the other may see. Loads
+numpy when something is asked of it, not before: a search needs the additive part alone.
 """
 
 from __future__ import annotations
@@ -54,8 +55,11 @@ class Grown(Record):
         Features of the fitted networks.
     targets : tuple of float
         Logits of their accuracies.
+    share : float
+        What the Gaussian process counts, above 0 and at most 1; the additive part counts the rest.
     scores : tuple of float
-        Errors of these when left out, absolute, over the root of their relative variance; rising.
+        Errors of both together on these when left out, absolute, over the root of their relative
+        variance, and stretched as said in `growing`; rising.
     widest : float
         The largest variance of a fitted network, left out, over that of the noise.
     report : Report
@@ -71,6 +75,7 @@ class Grown(Record):
     noise: float
     rows: tuple[tuple[float, ...], ...]
     targets: tuple[float, ...]
+    share: float
     scores: tuple[float, ...]
     widest: float
     report: Report
@@ -85,20 +90,28 @@ class Grown(Record):
         z = np.array(self.targets)
         middle, spread = float(z.mean()), float(z.std())
         k = covariance(x, x, np.array(self.linear), np.array(self.narrow), self.amplitude)
-        inverse: Array = np.linalg.inv(k + self.noise * np.eye(len(z)))
+        inverse = np.asarray(np.linalg.inv(k + self.noise * np.eye(len(z))), dtype=np.float64)
         return x, inverse, inverse @ ((z - middle) / spread), middle, spread
 
-    def judge(self, net: object) -> tuple[float, float]:
-        """Return the predicted logit of a network, and its variance over that of the noise."""
+    def judge(self, net: object, additive: float) -> tuple[float, float]:
+        """Return the predicted logit of a network, of which the additive part says `additive`, and
+        its variance over that of the noise."""
+        values = read([features_of(net)], self.columns, self.by_cell)
+        z, variance = self.judge_values(values, additive)
+        return float(z[0]), float(variance[0])
+
+    def judge_values(self, values: Array, additive: Array | float) -> tuple[Array, Array]:
+        """Do what `judge` does with the features of many networks, shape (n, columns)."""
         import numpy as np
 
         x, inverse, weights, middle, spread = self._solved
-        own = read([features_of(net)], self.columns, self.by_cell)
-        own = (own - np.array(self.centre)) / np.array(self.scale)
-        one: Any = (np.array(self.linear), np.array(self.narrow), self.amplitude)
-        k = covariance(own, x, *one)[0]
-        left = float(covariance(own, own, *one)[0, 0] - k @ inverse @ k)
-        return middle + spread * float(k @ weights), max(0.0, left) / self.noise
+        own = (values - np.array(self.centre)) / np.array(self.scale)
+        linear = np.array(self.linear)
+        k = covariance(own, x, linear, np.array(self.narrow), self.amplitude)
+        alone = 1.0 + own**2 @ linear + self.amplitude
+        left = alone - ((k @ inverse) * k).sum(axis=1)
+        z = middle + spread * (k @ weights)
+        return additive + self.share * (z - additive), np.maximum(left, 0.0) / self.noise
 
     def half_width(self, variance: float, level: float) -> float:
         """Return how far from the predicted logit an unseen network's lies, at most, so often."""
@@ -136,6 +149,7 @@ class Grown(Record):
                 "noise": above,
                 "rows": list_of(list_of(REAL, count)),
                 "targets": list_of(REAL),
+                "share": within(number, 0.0, 1.0),
                 "scores": list_of(least),
                 "widest": least,
                 "report": lambda name, value: Report.from_dict(value, name),

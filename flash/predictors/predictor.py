@@ -66,9 +66,9 @@ class AccuracyPredictor(Record):
         The paper's form ``1 / (a + exp(b / g + c))`` of NN-Degree g (PAPERS: a variant of logistic
         regression; reconstruction). It rises with g towards ``1 / (a + exp(c))``.
     "grown"
-        A Gaussian process of more features of the rows (kernels, gates, widths and depths of each
-        cell, operations that follow one another), with the terms of kind "topology" among them, for
-        those who trained more networks. No search proves by it: searches, sweeps and fronts take
+        The mean of kind "topology" and a Gaussian process of more features of the rows (kernels,
+        gates, widths and depths of each cell, operations that follow one another), for those who
+        trained more networks. No search proves by it: searches, sweeps and fronts take
         its `additive` part, of kind "topology", and say so.
 
     Parameters
@@ -140,10 +140,10 @@ class AccuracyPredictor(Record):
         accuracies : sequence of float
             In [0, 1], one per network.
         kind : {"auto", "topology", "nn-degree", "grown"}, default "auto"
-            "auto": "grown" with 40 networks or more that differ, where networks left out of the fit
-            are then ranked better, and their accuracies told with an error that is 5 % less; else
-            "topology", which is also the additive part of a grown one. "grown" asks for it in any
-            case. It is fitted on 2,000 networks at most, taken evenly.
+            "auto": "grown" with 50 networks or more that differ, where networks left out of the fit
+            are then ranked better, and their accuracies told with a lesser error; else "topology",
+            which is also the additive part of a grown one. "grown" asks for it in any case. It is
+            fitted on 2,000 networks at most, taken evenly.
         provenance : dict, optional
             Kept with the predictor: plain JSON data. The key "only_ranks" says, in words, why its
             values are not the accuracies that networks reach: results repeat it.
@@ -331,7 +331,7 @@ class AccuracyPredictor(Record):
         if self.evidence is None:
             raise ArgumentError("interval needs a fitted predictor: this one has no evidence")
         if self.grown is not None:
-            z, variance = self.grown.judge(net)
+            z, variance = self._grown_of(net)
             half = self.grown.half_width(variance, level)
             return logistic(z - half), logistic(z + half)
         plain, judged = self._reading(net)
@@ -516,12 +516,20 @@ class AccuracyPredictor(Record):
             if self.evidence is not None:  # one of before strides were read has none
                 judged = judged[: len(self.evidence.low)]
             if self.grown is not None:
-                return logistic(self.grown.judge(net)[0]), judged
+                return logistic(self.grown.judge(net, self.topology.score(terms))[0]), judged
             return logistic(self.topology.score(terms)), judged
         from ..networks.degree import nn_degree
 
         degree = nn_degree(net)
         return self._of_degree(degree), [degree]
+
+    def _grown_of(self, net: Any) -> tuple[float, float]:
+        """Return what a grown one says of a network: its logit, and its relative variance."""
+        from .cell_terms import terms_of
+
+        assert self.grown is not None
+        assert self.topology is not None
+        return self.grown.judge(net, self.topology.score(terms_of(net)))
 
     def _design(self, judged: list[float]) -> list[float]:
         """Return what the evidence judges the variance by, of what a network is judged by."""
@@ -539,7 +547,7 @@ class AccuracyPredictor(Record):
             return True
         if judged is None:
             judged = self._reading(net)[1]
-        if self.grown is not None and self.grown.judge(net)[1] > self.grown.widest:
+        if self.grown is not None and self._grown_of(net)[1] > self.grown.widest:
             return True
         return self.evidence.beyond(judged, self._design(judged))
 
