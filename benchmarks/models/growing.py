@@ -29,7 +29,7 @@ from flash.predictors.cell_terms import terms_of
 from flash.predictors.features import features_of
 from flash.predictors.fit import fit_values
 from flash.predictors.fitting import logit, spearman
-from flash.predictors.growing import FEWEST, columns_of, grow_features
+from flash.predictors.growing import FEWEST, columns_of, grow_features, partition_of
 from flash.predictors.grown import read as values_of
 from flash.predictors.predictor import AccuracyPredictor
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flash.predictors.features import Features
+    from flash.predictors.grown import Grown
 
     Array = NDArray[np.float64]
 
@@ -63,10 +64,21 @@ class Table:
         told = spread > 0
         self.raw = (raw_values[:, told] - raw_values[:, told].mean(axis=0)) / spread[told]
         self.accuracies: dict[str, Array] = y
-        self.by_cell = len({len(one.cells) for one in self.features}) == 1
-        columns = columns_of(self.features, self.by_cell)
+        self.partition = partition_of(self.features)
+        columns = columns_of(self.features, self.partition)
         self.at = {column: place for place, column in enumerate(columns)}
-        self.values = values_of(self.features, columns, self.by_cell)
+        self.values = values_of(self.features, columns, self.partition)
+
+    def features_at(self, use: Array, grown: Grown) -> Array:
+        """Return what a grown predictor reads of some networks."""
+        places = [self.at.get(column, -1) for column in grown.columns]
+        same = grown.partition == self.partition
+        found = self.values[np.ix_(use, places)]
+        left = [k for k, at in enumerate(places) if at < 0 or not same]
+        if left:
+            nets = [self.features[number] for number in use.tolist()]
+            found[:, left] = values_of(nets, [grown.columns[k] for k in left], grown.partition)
+        return found
 
 
 def one_hot(rows: Sequence[Sequence[Any]]) -> list[list[float]]:
@@ -189,8 +201,7 @@ def judge(table: Table, y: Array, size: int, draws: int) -> dict[str, Any]:
         half = evidence.half_width(evidence.centre, LEVEL) / np.sqrt(1 + evidence.base)
         if grown is not None:
             grew += 1
-            places = [table.at[column] for column in grown.columns]
-            z, variance = grown.judge_values(table.values[np.ix_(rest, places)], z)
+            z, variance = grown.judge_values(table.features_at(rest, grown), z)
             half = grown.half_width(0.0, LEVEL)
         low, high = (1 / (1 + np.exp(-(z + s * half * np.sqrt(1 + variance)))) for s in (-1, 1))
         ranks.setdefault("auto", []).append(spearman(z, y[rest]))

@@ -6,9 +6,10 @@ numbers of the whole
     what the topology form is linear in; the longest and the shortest way from the image to the end,
     and how many ways there are; how wide convolutions are and where they lie, on average.
 numbers of each part
-    of each cell, and of the rows at each size of the map (a *level*: how often it was halved):
     convolutions, kernels, gates (squeeze and excitation), parameters, MACs, widths, and how much
-    wider it is inside than at its end.
+    wider it is inside than at its end. Parts are cells; or *runs*, of blocks that end with the same
+    width at the same size of the map; or *levels*, of rows at each such size (how often the map was
+    halved). A fit takes those that all its networks have equally many of.
 counts
     of kinds of rows in each part, of kinds at each level by width, and of rows that follow one
     another on a random way.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Reach = tuple[int, int, int, int, float]
 
-__all__ = ["DESIGN", "PART", "WHOLE", "Features", "features_of"]
+__all__ = ["CHOICES", "DESIGN", "PART", "PARTITIONS", "WHOLE", "Features", "features_of"]
 
 DESIGN = (
     *("saturation", "directness", "size", "reach", "pooling"),
@@ -38,10 +39,13 @@ WHOLE = (
     *("longest", "shortest", "longest_spatial", "shortest_spatial", "log_ways"),
     *("convs", "spatial", "gates", "radius", "width", "level", "log_widest"),
 )
+CHOICES = ("spatial", "log_kernel", "gate_share", "log_widening", "log_out", "pools")
 PART = (
-    *("convs", "spatial", "radius", "gates", "pools", "longest", "shortest"),
-    *("log_params", "log_macs", "log_widest", "log_out", "log_inside", "log_kernel"),
+    *CHOICES,
+    *("convs", "radius", "gates", "longest", "shortest"),
+    *("log_params", "log_macs", "log_widest", "log_inside"),
 )
+PARTITIONS = ("cells", "runs", "levels")
 WALK = 3  # rows of a random way that are counted together, at most
 LEAST = 1e-3  # expected number of a walk below which it is left out
 START: Reach = (0, 0, 0, 0, 0.0)  # of the image
@@ -58,20 +62,21 @@ class Features(Record):
         convolutions, those with a kernel, gates, and the sum of (kernel - 1) / 2; means over
         convolutions of the logarithm of the width and of the level; the logarithm of the most
         channels.
-    cells, levels : tuple of tuple of float
-        Values of `PART`, of each cell in their order and of each level, the image's first.
-    cell_counts, level_counts, width_counts : dict of (int, str) or (int, str, int) to float
-        Rows by part and kind, and by level, kind and width in half octaves.
+    parts : dict of str to tuple of tuple of float
+        Values of `PART`, of each of the "cells", "runs" and "levels" in their order, the image's
+        first.
+    counts : dict of str to dict of (int, str) to float
+        Rows by part and kind, likewise.
+    widths : dict of (int, str, int) to float
+        Rows by level, kind and width in half octaves.
     walks : dict of tuple of str to float
         Expected number of rows of these kinds one after the other on a random way.
     """
 
     whole: tuple[float, ...]
-    cells: tuple[tuple[float, ...], ...]
-    levels: tuple[tuple[float, ...], ...]
-    cell_counts: dict[tuple[int, str], float]
-    level_counts: dict[tuple[int, str], float]
-    width_counts: dict[tuple[int, str, int], float]
+    parts: dict[str, tuple[tuple[float, ...], ...]]
+    counts: dict[str, dict[tuple[int, str], float]]
+    widths: dict[tuple[int, str, int], float]
     walks: dict[tuple[str, ...], float]
 
 
@@ -91,7 +96,7 @@ class _Part:
         self.convs = self.spatial = self.radius = self.gates = self.pools = 0.0
         self.params = self.macs = 0
         self.widest = self.out = 1
-        self.log_kernels = 0.0
+        self.log_kernels = self.log_widening = 0.0
         self.start = self.end = start
 
     def add(self, layer: Layer, reach: Reach | None, gated: bool) -> None:
@@ -106,6 +111,8 @@ class _Part:
         if layer.kind in ("conv", "linear"):
             self.convs += 1
             self.widest = max(self.widest, layer.out_channels)
+            wider = log(layer.out_channels / layer.in_channels)
+            self.log_widening = max(self.log_widening, wider)
             if layer.kernel > 1:
                 self.spatial += 1
                 self.radius += 0.5 * (layer.kernel - 1)
@@ -118,13 +125,14 @@ class _Part:
         """Return the values of `PART`."""
         from math import log
 
+        spatial = max(1.0, self.spatial)
         return (
-            *(self.convs, self.spatial, self.radius, self.gates, self.pools),
+            *(self.spatial, self.log_kernels / spatial, self.gates / spatial, self.log_widening),
+            *(log(self.out), self.pools, self.convs, self.radius, self.gates),
             float(self.end[0] - self.start[0]),
             float(self.end[1] - self.start[1]),
-            *(log(1 + self.params), log(1 + self.macs), log(self.widest), log(self.out)),
+            *(log(1 + self.params), log(1 + self.macs), log(self.widest)),
             log(self.widest) - log(self.out),
-            self.log_kernels / max(1.0, self.spatial),
         )
 
 
@@ -136,19 +144,22 @@ def _read(given: Network) -> Features:
 
     need_connections(given, "a predictor")
     network = from_image(given)
-    ways, cells, levels = ways_of(network), cells_of(network), _levels(network)
+    ways, levels = ways_of(network), _levels(network)
+    placed = {
+        "cells": cells_of(network),
+        "runs": _runs(network.layers, ways, levels),
+        "levels": levels,
+    }
     whole = _Part()
-    parts: dict[int, _Part] = {}
-    maps: dict[int, _Part] = {}
+    parts: dict[str, dict[int, _Part]] = {name: {} for name in PARTITIONS}
+    counts: dict[str, dict[tuple[int, str], float]] = {name: {} for name in PARTITIONS}
     reaches: list[Reach] = []
     end = START
     widths = places = convs = 0.0
-    cell_counts: dict[tuple[int, str], float] = {}
-    level_counts: dict[tuple[int, str], float] = {}
-    width_counts: dict[tuple[int, str, int], float] = {}
+    by_width: dict[tuple[int, str, int], float] = {}
     signs: list[str] = []
     for number, (layer, inputs) in enumerate(zip(network.layers, ways, strict=True)):
-        cell, level = cells[number], levels[number]
+        level = levels[number]
         before = end
         reach = None
         if inputs is not None:
@@ -158,22 +169,19 @@ def _read(given: Network) -> Features:
         reaches.append(end)
         # a product of which a smaller factor lies on no way
         gated = layer.kind == "mul" and inputs is not None and len(inputs) < len(layer.inputs or ())
-        for part in (
-            whole,
-            parts.setdefault(cell, _Part(before)),
-            maps.setdefault(level, _Part(before)),
-        ):
-            part.add(layer, reach, gated)
+        sign = _sign(layer, inputs is not None)
+        signs.append(sign)
+        whole.add(layer, reach, gated)
+        for name, places_of in placed.items():
+            at = places_of[number]
+            parts[name].setdefault(at, _Part(before)).add(layer, reach, gated)
+            counts[name][at, sign] = counts[name].get((at, sign), 0.0) + 1.0
         if reach is not None and layer.kind == "conv":
             convs += 1.0
             widths += log(layer.out_channels)
             places += level
-        sign = _sign(layer, inputs is not None)
-        signs.append(sign)
         width = round(2.0 * log2(layer.out_channels))
-        cell_counts[cell, sign] = cell_counts.get((cell, sign), 0.0) + 1.0
-        level_counts[level, sign] = level_counts.get((level, sign), 0.0) + 1.0
-        width_counts[level, sign, width] = width_counts.get((level, sign, width), 0.0) + 1.0
+        by_width[level, sign, width] = by_width.get((level, sign, width), 0.0) + 1.0
     numbers = (
         *terms_of(given).design(),
         *map(float, end[:4]),
@@ -184,13 +192,39 @@ def _read(given: Network) -> Features:
     nothing = _Part()
     return Features(
         numbers,
-        tuple([parts[key].values() for key in sorted(parts)]),
-        tuple([maps.get(key, nothing).values() for key in range(max(maps) + 1)]),
-        cell_counts,
-        level_counts,
-        width_counts,
+        {
+            name: tuple([own.get(key, nothing).values() for key in range(max(own) + 1)])
+            for name, own in parts.items()
+        },
+        counts,
+        by_width,
         _walks(signs, network.layers, ways),
     )
+
+
+def _runs(
+    layers: Sequence[Layer], ways: Sequence[tuple[int, ...] | None], levels: Sequence[int]
+) -> list[int]:
+    """Return the run of each row: a block ends with its convolution of all channels, at or after
+    the one with a kernel; blocks of one width and level, one after the other, are a run."""
+    found: list[int] = []
+    run, key, seen = 0, None, False  # whether the block has had its kernel
+    waiting = 0  # rows of a block that has not ended
+    for number, (layer, inputs) in enumerate(zip(layers, ways, strict=True)):
+        waiting += 1
+        if inputs is None or layer.kind != "conv":
+            if not seen and layer.kind in ("add", "concat"):  # what joins belongs to what it joins
+                found += [run] * waiting
+                waiting = 0
+            continue
+        seen = seen or layer.kernel > 1
+        if seen and layer.groups == 1:
+            own = (levels[number], layer.out_channels)
+            run += key is not None and own != key
+            key, seen = own, False
+            found += [run] * waiting
+            waiting = 0
+    return found + [run] * waiting
 
 
 def _levels(network: Network) -> list[int]:

@@ -2,8 +2,8 @@
 
 Weights of a Gaussian process (`grown`) maximise the likelihood of the fitted accuracies times broad
 log-normal priors. Each block of features has one weight in the linear term and all share one length
-of Matern's term: nine numbers, with the noise, for however many features there are. That, and that
-the additive form is a block of its own, is why features that tell nothing cost little.
+of Matern's term: eleven numbers, with the noise, for however many features there are. That, and
+that the additive form is a block of its own, is why features that tell nothing cost little.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .evidence import Report, ReportRow
-from .features import DESIGN, PART, WHOLE, features_of
+from .features import CHOICES, DESIGN, PART, WHOLE, features_of
 from .fitting import fit_linear, groups_of, left_out, logit, spearman
-from .grown import BLOCKS, Grown, covariance, is_design, matern, read
+from .grown import BLOCKS, Grown, covariance, is_design, matern, read, text_of
 from .score import logistic
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["FEWEST", "columns_of", "grow", "grow_features"]
+__all__ = ["FEWEST", "columns_of", "grow", "grow_features", "partition_of"]
 
-FEWEST = 50  # networks that differ: with fewer the additive part stays alone
+FEWEST, DIFFERENT = 50, 40  # networks, and those that differ: else the additive part stays alone
 SMALL = 25  # networks for which the additive part is made: the process counts at most 1 - SMALL / n
 SHARES = np.linspace(0.0, 1.0, 11)  # of `SMALL`'s limit, among which left-out errors choose
+FEW = range(3, 7)  # values of a number that are told apart by indicators too
 COUNTED = 3  # networks in which a count is not 0, at least
 MOST = 2000  # networks in the kernel, and those of them by which weights are chosen
 MOST_WEIGHED = 300
 DECIMALS = 6  # of a standardised feature: what is stored is what was fitted
 STEPS = 60
-CHOSEN = 10  # numbers that all networks choose, those left out too: the nine, and the share
+CHOSEN = 12  # numbers that all networks choose, those left out too: the weights, and the share
 # of each weight its prior's median, and the deviation of its logarithm
 LINEAR, AMPLITUDE, NARROW, NOISE = (0.3, 1.5), (0.3, 1.5), (0.25, 1.0), (0.05, 1.5)
 
@@ -74,9 +75,9 @@ def grow_features(
     with, up to a limit: with few networks such a choice is not to be trusted. Both together are
     better where networks left out are ranked better, and their accuracies told with a lesser error.
     """
-    by_cell = len({len(one.cells) for one in features}) == 1
-    columns = columns_of(features, by_cell)
-    values = read(features, columns, by_cell)
+    partition = partition_of(features)
+    columns = columns_of(features, partition)
+    values = read(features, columns, partition)
     centre, scale = values.mean(axis=0), values.std(axis=0)
     told = scale > 1e-9 * (1.0 + np.abs(centre))
     columns = [column for column, kept in zip(columns, told, strict=True) if kept]
@@ -87,7 +88,7 @@ def grow_features(
     designs = np.array([features[number].whole[: len(DESIGN)] for number in order.tolist()])
     x, y = x[order], y[order]
     groups = groups_of(x)
-    if not always and int(groups.max()) + 1 < FEWEST:
+    if not always and (len(y) < FEWEST or int(groups.max()) + 1 < DIFFERENT):
         return None
     z = logit(y)
     linear, narrow, amplitude, noise = _weights(x, z, columns, scale)
@@ -99,7 +100,8 @@ def grow_features(
     plain, _ = left_out(
         model.hat, z - model.intercept - designs @ model.coefficients, groups_of(designs)
     )
-    shares = SHARES[1 if always else 0 :] * (1.0 - SMALL / max(len(z), 2 * SMALL))
+    worse = min(1.0, float((errors**2).mean() / max(1e-300, (plain**2).mean())))
+    shares = SHARES[1 if always else 0 :] * (1.0 - worse * SMALL / max(len(z), 2 * SMALL))
     found = [float(np.abs(plain + one * (errors - plain)).mean()) for one in shares]
     share = float(shares[int(np.argmin(found))])
     errors = plain + share * (errors - plain)
@@ -107,11 +109,11 @@ def grow_features(
     if not always and not (own.mae < alone.mae and (own.rank or 0.0) > (alone.rank or 0.0)):
         return None
     # the networks left out had a say in these numbers
-    stretched = np.abs(errors) / np.sqrt(variances * (1.0 - CHOSEN / max(len(z), 2 * CHOSEN)))
+    stretched = (1.0 + CHOSEN / len(z)) * np.abs(errors) / np.sqrt(variances)
     report = Report((own, *additive.rows), len(y), int(groups.max()) + 1, additive.chance)
     return Grown(
         tuple(columns),
-        by_cell,
+        partition,
         tuple(centre.tolist()),
         tuple(scale.tolist()),
         tuple(linear.tolist()),
@@ -141,17 +143,36 @@ def _spread(count: int, most: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))
 
 
-def columns_of(features: Sequence[Features], by_cell: bool) -> list[Column]:
+def partition_of(features: Sequence[Features]) -> str:
+    """Return the parts that all networks have equally many of: cells, or runs where these are
+    more; else levels."""
+    alike = [
+        (len(features[0].parts[name]), name)
+        for name in ("runs", "cells")
+        if len({len(one.parts[name]) for one in features}) == 1
+    ]
+    if not alike:
+        return "levels"
+    return "cells" if alike[-1][1] == "cells" and alike[-1][0] >= alike[0][0] else alike[0][1]
+
+
+def columns_of(features: Sequence[Features], partition: str) -> list[Column]:
     """Return what may tell networks apart: all numbers, and counts that are not 0 in several."""
-    parts = max(len(one.cells if by_cell else one.levels) for one in features)
+    parts = max(len(one.parts[partition]) for one in features)
     found: list[Column] = [("whole", name) for name in WHOLE]
     found += [("part", str(k), name) for k in range(parts) for name in PART]
+    for k in range(parts):
+        of = [one.parts[partition] for one in features]
+        for name in CHOICES:
+            place = PART.index(name)
+            texts = sorted({text_of(one[k][place]) for one in of if k < len(one)})
+            if len(texts) in FEW:
+                found += [("value", str(k), name, text) for text in texts]
     seen: dict[Column, int] = {}
     for one in features:
         names: list[Column] = [("walk", *walk) for walk in one.walks]
-        counts = one.cell_counts if by_cell else one.level_counts
-        names += [("count", str(k), sign) for k, sign in counts]
-        names += [("width", str(k), sign, str(width)) for k, sign, width in one.width_counts]
+        names += [("count", str(k), sign) for k, sign in one.counts[partition]]
+        names += [("width", str(k), sign, str(width)) for k, sign, width in one.widths]
         for name in names:
             seen[name] = seen.get(name, 0) + 1
     return found + sorted([name for name, count in seen.items() if count >= COUNTED])
@@ -210,7 +231,8 @@ def _shares(columns: Sequence[Column], scale: Array) -> list[Array]:
     """Return what each feature counts in each block, 1 in all: in the design of the topology form,
     and in each of `BLOCKS`. Numbers count alike, counts by their variance."""
     design = np.array([float(is_design(column)) for column in columns])
-    found = [design]
+    chosen = np.array([float(column[0] == "part" and column[2] in CHOICES) for column in columns])
+    found = [design, chosen]
     for block in BLOCKS:
         own = np.array([float(column[0] == block) for column in columns])
         found.append(own if block in ("whole", "part") else own * scale**2)

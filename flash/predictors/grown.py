@@ -17,7 +17,7 @@ from ..base.checks import number, real
 from ..base.record import Record, cached
 from ..errors import FormatError
 from .evidence import Report, reach_of
-from .features import DESIGN, PART, WHOLE, Features, features_of
+from .features import DESIGN, PART, PARTITIONS, WHOLE, Features, features_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Column = tuple[str, ...]
 
-__all__ = ["BLOCKS", "Grown", "covariance", "is_design", "matern", "read"]
+__all__ = ["BLOCKS", "Grown", "covariance", "is_design", "matern", "read", "text_of"]
 
-BLOCKS = ("whole", "part", "count", "width", "walk")  # the first word of a column's name
+BLOCKS = ("value", "whole", "part", "count", "width", "walk")  # the first word of a column's name
 
 
 class Grown(Record):
@@ -43,8 +43,8 @@ class Grown(Record):
     columns : tuple of tuple of str
         What each feature is: ("whole", "longest"), ("part", "2", "log_macs"), ("count", "2",
         "conv3"), ("width", "2", "conv3", "13"), ("walk", "conv3", "conv1").
-    by_cell : bool
-        Whether parts are cells, which all fitted networks have equally many of; else levels.
+    partition : str
+        What parts are: one of `PARTITIONS`.
     centre, scale : tuple of float
         Features are ``(value - centre) / scale``.
     linear, narrow : tuple of float
@@ -66,7 +66,7 @@ class Grown(Record):
     """
 
     columns: tuple[Column, ...]
-    by_cell: bool
+    partition: str
     centre: tuple[float, ...]
     scale: tuple[float, ...]
     linear: tuple[float, ...]
@@ -96,7 +96,7 @@ class Grown(Record):
     def judge(self, net: object, additive: float) -> tuple[float, float]:
         """Return the predicted logit of a network, of which the additive part says `additive`, and
         its variance over that of the noise."""
-        values = read([features_of(net)], self.columns, self.by_cell)
+        values = read([features_of(net)], self.columns, self.partition)
         z, variance = self.judge_values(values, additive)
         return float(z[0]), float(variance[0])
 
@@ -130,7 +130,7 @@ class Grown(Record):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "grown") -> Grown:
         """Make a record from plain data; FormatError names what is missing or not accepted."""
-        from ..base.plain import FLAG, REAL, TEXT, list_of, made, within
+        from ..base.plain import REAL, TEXT, list_of, made, one_of, within
 
         columns = data.get("columns") if isinstance(data, dict) else None
         count = len(columns) if isinstance(columns, list) else 0
@@ -141,7 +141,7 @@ class Grown(Record):
             data,
             {
                 "columns": list_of(list_of(TEXT)),
-                "by_cell": FLAG,
+                "partition": one_of(PARTITIONS),
                 "centre": list_of(REAL, count),
                 "scale": list_of(above, count),
                 **dict.fromkeys(("linear", "narrow"), list_of(least, count)),
@@ -172,19 +172,20 @@ class Grown(Record):
 
 def _known(column: Column, where: str) -> None:
     """Raise FormatError if no reading is meant by a name."""
-    sizes = {"whole": (2,), "part": (3,), "count": (3,), "width": (4,), "walk": (3, 4)}
+    sizes = {"whole": (2,), "part": (3,), "value": (4,), "count": (3,), "width": (4,)}
+    sizes["walk"] = (3, 4)
     block = column[0] if column else ""
     right = len(column) in sizes.get(block, ())
     if right and block == "whole":
         right = column[1] in WHOLE
     elif right and block != "walk":
-        right = column[1].isdecimal() and (block != "part" or column[2] in PART)
+        right = column[1].isdecimal() and (block not in ("part", "value") or column[2] in PART)
         right = right and (block != "width" or column[3].isdecimal())
     if not right:
         raise FormatError(f"{where}.columns: no feature is called {list(column)}")
 
 
-def value_of(column: Column, features: Features, by_cell: bool) -> float:
+def value_of(column: Column, features: Features, partition: str) -> float:
     """Return one feature of a network; 0 of a part that it has not. Counts enter by their root."""
     from math import sqrt
 
@@ -195,19 +196,26 @@ def value_of(column: Column, features: Features, by_cell: bool) -> float:
         return sqrt(features.walks.get(tuple(rest), 0.0))
     at = int(rest[0])
     if block == "part":
-        parts = features.cells if by_cell else features.levels
+        parts = features.parts[partition]
         return parts[at][PART.index(rest[1])] if at < len(parts) else 0.0
+    if block == "value":
+        parts = features.parts[partition]
+        return float(at < len(parts) and text_of(parts[at][PART.index(rest[1])]) == rest[2])
     if block == "count":
-        counts = features.cell_counts if by_cell else features.level_counts
-        return sqrt(counts.get((at, rest[1]), 0.0))
-    return sqrt(features.width_counts.get((at, rest[1], int(rest[2])), 0.0))
+        return sqrt(features.counts[partition].get((at, rest[1]), 0.0))
+    return sqrt(features.widths.get((at, rest[1], int(rest[2])), 0.0))
 
 
-def read(nets: Sequence[Features], columns: Sequence[Column], by_cell: bool) -> Array:
+def text_of(value: float) -> str:
+    """Return a number as the names of indicators tell it."""
+    return f"{value:.5g}"
+
+
+def read(nets: Sequence[Features], columns: Sequence[Column], partition: str) -> Array:
     """Return features of networks, shape (n, columns)."""
     import numpy as np
 
-    values = [[value_of(column, net, by_cell) for column in columns] for net in nets]
+    values = [[value_of(column, net, partition) for column in columns] for net in nets]
     return np.array(values, dtype=float).reshape(len(nets), len(columns))
 
 
