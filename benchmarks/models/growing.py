@@ -69,11 +69,11 @@ class Table:
         self.at = {column: place for place, column in enumerate(columns)}
         self.values = values_of(self.features, columns, self.partition)
 
-    def features_at(self, use: Array, grown: Grown) -> Array:
+    def features_at(self, use: NDArray[np.intp], grown: Grown) -> Array:
         """Return what a grown predictor reads of some networks."""
         places = [self.at.get(column, -1) for column in grown.columns]
         same = grown.partition == self.partition
-        found = self.values[np.ix_(use, places)]
+        found = self.values[use][:, places]
         left = [k for k, at in enumerate(places) if at < 0 or not same]
         if left:
             nets = [self.features[number] for number in use.tolist()]

@@ -75,22 +75,27 @@ def grow_features(
     with, up to a limit: with few networks such a choice is not to be trusted. Both together are
     better where networks left out are ranked better, and their accuracies told with a lesser error.
     """
+    whole = np.array([one.whole for one in features])
+    order = np.lexsort((y, *whole.T[::-1]))  # not the order in which networks were given
+    order = order[_spread(len(order), MOST)]
+    features, y = [features[number] for number in order.tolist()], y[order]
     partition = partition_of(features)
     columns = columns_of(features, partition)
     values = read(features, columns, partition)
     centre, scale = values.mean(axis=0), values.std(axis=0)
     told = scale > 1e-9 * (1.0 + np.abs(centre))
     columns = [column for column, kept in zip(columns, told, strict=True) if kept]
+    z = logit(y)
+    if not columns or z.min() == z.max():
+        return None
     centre, scale = centre[told], scale[told]
     x = np.round((values[:, told] - centre) / scale, DECIMALS)
-    order = np.lexsort((y, *x.T[::-1])) if len(columns) else np.argsort(y)
-    order = order[_spread(len(order), MOST)]  # not the order in which networks were given
+    order = np.lexsort((y, *x.T[::-1]))
+    x, y, z = x[order], y[order], z[order]
     designs = np.array([features[number].whole[: len(DESIGN)] for number in order.tolist()])
-    x, y = x[order], y[order]
     groups = groups_of(x)
     if not always and (len(y) < FEWEST or int(groups.max()) + 1 < DIFFERENT):
         return None
-    z = logit(y)
     linear, narrow, amplitude, noise = _weights(x, z, columns, scale)
     k = covariance(x, x, linear, narrow, amplitude)
     hat = k @ np.linalg.inv(k + noise * np.eye(len(z)))
@@ -173,9 +178,9 @@ def columns_of(features: Sequence[Features], partition: str) -> list[Column]:
         names: list[Column] = [("walk", *walk) for walk in one.walks]
         names += [("count", str(k), sign) for k, sign in one.counts[partition]]
         names += [("width", str(k), sign, str(width)) for k, sign, width in one.widths]
-        for name in names:
-            seen[name] = seen.get(name, 0) + 1
-    return found + sorted([name for name, count in seen.items() if count >= COUNTED])
+        for column in names:
+            seen[column] = seen.get(column, 0) + 1
+    return found + sorted([column for column, count in seen.items() if count >= COUNTED])
 
 
 def _weights(

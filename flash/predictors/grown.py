@@ -172,10 +172,9 @@ class Grown(Record):
 
 def _known(column: Column, where: str) -> None:
     """Raise FormatError if no reading is meant by a name."""
-    sizes = {"whole": (2,), "part": (3,), "value": (4,), "count": (3,), "width": (4,)}
-    sizes["walk"] = (3, 4)
+    sizes = {"whole": "2", "part": "3", "value": "4", "count": "3", "width": "4", "walk": "34"}
     block = column[0] if column else ""
-    right = len(column) in sizes.get(block, ())
+    right = str(len(column)) in sizes.get(block, "")
     if right and block == "whole":
         right = column[1] in WHOLE
     elif right and block != "walk":
