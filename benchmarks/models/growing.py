@@ -175,7 +175,7 @@ def plain(raw: Array, y: Array, other: Array) -> Iterator[tuple[str, Array]]:
     yield "forest", RandomForestRegressor(100, random_state=0).fit(raw, y).predict(other)
     kernel = ConstantKernel(1.0) * RBF(raw.shape[1] ** 0.5) + WhiteKernel(0.1)
     process = GaussianProcessRegressor(kernel, normalize_y=True)
-    yield "gaussian process", process.fit(raw, z).predict(other)
+    yield "gaussian process", np.asarray(process.fit(raw, z).predict(other))
 
 
 def judge(table: Table, y: Array, size: int, draws: int) -> dict[str, Any]:

@@ -333,10 +333,13 @@ def test_a_search_proves_by_the_additive_part_and_says_so() -> None:
     same = flash.search("resnet", "rram", max_latency_ms=5.0, predictor=plain)
     assert found.status == same.status
     assert found.architecture == same.architecture
+    assert found.architecture is not None
     assert found.accuracy == same.accuracy == additive.predict_one(found.architecture)
     assert found.scored_by == "predictor (topology, the part of a grown one that a search proves)"
     assert "the part of a grown one that a search proves" in str(found)
     assert any("additive part of a grown predictor" in flag for flag in found.flags)
+    assert found.intervals is not None
+    assert same.intervals is not None
     assert found.intervals["accuracy"] == pytest.approx(same.intervals["accuracy"])
     assert same.scored_by == "predictor (topology)"
 
