@@ -31,7 +31,8 @@ class PredictorEvaluator(Evaluator):
     Parameters
     ----------
     predictor : AccuracyPredictor, optional
-        None: NN-Degree, training-free.
+        None: NN-Degree, training-free. Of a grown one the additive part: one meaning of accuracy
+        for all methods.
     """
 
     expensive = False
@@ -45,9 +46,10 @@ class PredictorEvaluator(Evaluator):
                 f"predictor must be None or an AccuracyPredictor, got {shown(predictor)} "
                 f"({type(predictor).__name__})"
             )
-        self.predictor = predictor
+        self.predictor = None if predictor is None else predictor.additive
         self.score = "nn_degree" if predictor is None else "accuracy"
-        self.name: str = "nn-degree" if predictor is None else f"predictor ({predictor.kind})"
+        own = self.predictor
+        self.name: str = "nn-degree" if own is None else f"predictor ({own.kind})"
 
     @property
     def title(self) -> str:

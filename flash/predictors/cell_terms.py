@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..networks.network import Layer, Network
 
-__all__ = ["BASIS", "TOTALS", "CellTerms", "NetworkTerms", "terms_of"]
+__all__ = ["BASIS", "TOTALS", "CellTerms", "NetworkTerms", "cells_of", "network_of", "terms_of"]
 
 BASIS = ("saturation", "directness", "size", "reach", "pooling")
 TOTALS = ("macs", "params")
@@ -112,18 +112,20 @@ def terms_of(net: object) -> NetworkTerms:
     """Return the numbers of an Architecture (by closed forms) or a Network (from its rows)."""
     if isinstance(net, Architecture):
         return _of_architecture(net)
-    from ..networks.network import Network
+    network = network_of(net)
+    kept: NetworkTerms | None = network.__dict__.get("_terms")
+    if kept is None:  # a deep network's walk takes milliseconds
+        kept = network.__dict__["_terms"] = _of_network(network)
+    return kept
 
-    if isinstance(net, Network):
-        kept = net.__dict__.get("_terms")  # a deep network's walk takes milliseconds
-        if kept is None:
-            kept = net.__dict__["_terms"] = _of_network(net)
-        return kept
+
+def network_of(net: object) -> Network:
+    """Return the rows of an Architecture, a Network, or of what can tell its rows."""
     from ..networks.spelled import spelled_out
 
     found = spelled_out(net)
     if found is not None:
-        return terms_of(found)
+        return found
     raise ArgumentTypeError(
         f"architectures must be Architecture or Network objects, got {type(net).__name__}"
     )
@@ -231,13 +233,13 @@ Path = tuple[float, float, float, float]  # convolutions, wide ones, pools, stri
 
 def _of_network(network: Network) -> NetworkTerms:
     from ..networks.counting import from_image, need_connections
-    from ..networks.ways import marks_of, ways_of
+    from ..networks.ways import ways_of
 
     need_connections(network, "a predictor")
     network = from_image(network)
     rows, ways = network.layers, ways_of(network)
     last = len(rows) - 1
-    cells = _cells(network, marks_of(network, ways))
+    cells = cells_of(network)
     here: dict[int, Path] = {-1: (0.0, 0.0, 0.0, 0.0)}
     start, end = here[-1], here[-1]
     made: list[CellTerms] = []
@@ -284,11 +286,13 @@ def _halved(layer: Layer) -> float:
     return 0.5 * log2(down * across)
 
 
-def _cells(network: Network, marks: list[int | None]) -> list[int]:
+def cells_of(network: Network) -> list[int]:
     """Return the cell of each row: by the labels, or else as `flash.networks.ways` tells them."""
     labels = [layer.cell for layer in network.layers]
     if all(label is None for label in labels):
-        return [mark or 0 for mark in marks]
+        from ..networks.ways import marks_of, ways_of
+
+        return [mark or 0 for mark in marks_of(network, ways_of(network))]
     found: list[int] = []
     mark: int | None = None
     cell = 0

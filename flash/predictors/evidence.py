@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-__all__ = ["Evidence", "Report", "ReportRow"]
+__all__ = ["Evidence", "Report", "ReportRow", "level_of", "reach_of"]
 
 LEVEL = 0.005  # of the test against chance
 MARGIN = 0.1  # how far beyond the fitted range a single number may lie, as a share of the range
@@ -41,14 +41,16 @@ class Report(Record):
     Parameters
     ----------
     rows : tuple of ReportRow
-        The predictor; lines of log(params), log(MACs) and log(NN-Degree); "regression", a plain one
-        on log(MACs), log(params) and the number of convolutions; the mean of the others.
+        The predictor; of a grown one its additive part, "topology"; lines of log(params), log(MACs)
+        and log(NN-Degree); "regression", a plain one on log(MACs), log(params) and the number of
+        convolutions; the mean of the others.
     networks : int
     distinct : int
         Networks that the predictor's features tell apart; equal ones are left out together.
     chance : float or None
         How often shuffled accuracies are ranked as well by a predictor fitted to them, from 0.001
-        to 1: a permutation test of 999 shuffles. None in files of older versions.
+        to 1: a permutation test of 999 shuffles, of a grown predictor that of its additive part.
+        None in files of older versions.
     """
 
     rows: tuple[ReportRow, ...]
@@ -198,18 +200,9 @@ class Evidence(Record):
         own variance. Levels beyond n / (n + 1) have none: there the largest error is stretched as
         Student's distribution would be.
         """
-        from math import ceil, sqrt
+        from math import sqrt
 
-        n = len(self.scores)
-        count = ceil((n + 1) * level - 1e-9)
-        if count <= n:
-            reach = self.scores[count - 1]
-        else:
-            from scipy.special import stdtrit
-
-            most = stdtrit(n, 0.5 + 0.5 * level) / stdtrit(n, 0.5 + 0.5 * n / (n + 1))
-            reach = self.scores[-1] * float(most)
-        return reach * sqrt(1.0 + self.variance(x))
+        return reach_of(self.scores, level) * sqrt(1.0 + self.variance(x))
 
     def beyond(self, values: Sequence[float], x: Sequence[float]) -> bool:
         """Whether a network lies outside of what was fitted on."""
@@ -254,6 +247,20 @@ class Evidence(Record):
         if not found.scores or list(found.scores) != sorted(found.scores):
             raise FormatError(f"{where}.scores must be rising numbers of at least 0")
         return found
+
+
+def reach_of(scores: Sequence[float], level: float) -> float:
+    """Return the conformal quantile of left-out errors: see `Evidence.half_width`."""
+    from math import ceil
+
+    n = len(scores)
+    count = ceil((n + 1) * level - 1e-9)
+    if count <= n:
+        return scores[count - 1]
+    from scipy.special import stdtrit
+
+    most = stdtrit(n, 0.5 + 0.5 * level) / stdtrit(n, 0.5 + 0.5 * n / (n + 1))
+    return scores[-1] * float(most)
 
 
 def level_of(level: object) -> float:

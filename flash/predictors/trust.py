@@ -214,6 +214,11 @@ def _flags(
     """Return in sentences what is to be said of an answer."""
     said: list[str] = []
     report = predictor.report
+    if predictor.is_part:
+        said.append(
+            "accuracy is what the additive part of a grown predictor says, by which a search "
+            "proves: the predictor's own predict may say another"
+        )
     if predictor.only_ranks is not None:
         said.append(
             f"the predicted {100 * accuracy:.2f} % only ranks networks: {predictor.only_ranks}"

@@ -131,7 +131,7 @@ def _headline(result: SearchResult[Any]) -> str:
     if result.accuracy is not None and _is_score(result):
         parts.append(f"score {result.accuracy:.6g} ({told})")
     elif result.accuracy is not None:
-        ranked = f" by a {told}" if told.endswith("ranks") else ""
+        ranked = f" by a {told}" if told.endswith("ranks") or ", the part of" in told else ""
         parts.append(f"accuracy {100 * result.accuracy:.2f} %{ranked}")
     if result.nn_degree is not None:
         parts.append(f"NN-Degree {result.nn_degree:.6g}")
