@@ -39,7 +39,7 @@ JITTER = 1e-8  # of the variance, so that rounding leaves matrices positive defi
 COUNTED = ADDED = SIZED = NEAR = log(0.3)
 TOGETHER = log(0.6)
 NOISE = log(0.02)
-WIDE, NARROW, TOLD = 1.5, 1.2, 0.3
+WIDE, NARROW, TOLD = 1.5, 3.0, 0.3
 
 
 class Samples:

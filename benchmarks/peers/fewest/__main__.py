@@ -54,7 +54,9 @@ def _run(data: Path, name: str, title: str, seeds: int, limit: int, folder: Path
     if problem is None:
         print(f"{name}: absent", file=sys.stderr)
         return
-    if method.spaces and problem.space is None:
+    if (method.spaces and problem.space is None) or (
+        "source" in method.options and method.options["source"] not in problem.others
+    ):
         return
     limit = min(limit, len(problem))
     own = min(limit * method.longer, len(problem))

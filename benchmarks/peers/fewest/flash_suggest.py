@@ -78,9 +78,23 @@ def ground(problem: Problem) -> tuple[Any, NDArray[np.int64] | None]:
     return _grounds[problem.name]
 
 
-def run(problem: Problem, seed: int, limit: int, **options: Any) -> list[int]:
-    """Return the candidates in the order of training."""
+def _column(problem: Problem, source: str) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+    """Return what is known of rows from another data set: -log(error), NaN where it is not."""
+    with np.errstate(invalid="ignore"):
+        told = -np.log(1.001 - problem.others[source])
+    return lambda rows: told[[problem.places[tuple(row)] for row in rows.tolist()]]
+
+
+def run(
+    problem: Problem, seed: int, limit: int, source: str | None = None, **options: Any
+) -> list[int]:
+    """Return the candidates in the order of training.
+
+    source: another data set, on which the accuracies of all are known before.
+    """
     own, among = ground(problem)
+    if source is not None:
+        options["columns"] = {source: _column(problem, source)}
     trained: dict[tuple[int, ...], list[tuple[float, float | None]]] = {}
     order: list[int] = []
     best = max(problem.goals.values())

@@ -56,7 +56,10 @@ def _evolution(population: int, sample: int) -> dict[str, Any]:
 
 
 METHODS: dict[str, Method] = {
-    "flash": Method("flash", "flash_suggest", "its own"),
+    "flash": Method("flash", "flash_suggest", "4"),
+    "flash-transfer": Method(
+        "flash, all accuracies on CIFAR-10 known", "flash_suggest", "4", {"source": "cifar10"}
+    ),
     "gp": Method("Gaussian process, EI (scikit-learn)", "gaussian", "10", {"kind": "sklearn"}),
     "botorch": Method("Gaussian process, LogEI (BoTorch)", "gaussian", "10", {"kind": "botorch"}),
     "smac": Method("SMAC3 (random forest, log EI)", "smac_peer", "a quarter of the limit"),

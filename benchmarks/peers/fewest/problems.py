@@ -61,6 +61,9 @@ class Problem:
         The least truth that meets each.
     space : str, optional
         The family of flash's own space with these rows.
+    others : dict of str to float array (n,)
+        Accuracies of the same networks on other data sets, NaN where there is none: what a method
+        that takes what was known before may be given.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Problem:
     truth: Floats
     goals: dict[str, float]
     space: str | None = None
+    others: dict[str, Floats] = field(default_factory=dict, repr=False)
     kept: dict[int, Ints] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -169,7 +173,16 @@ def _benchmark(
 
 def _nas_bench_201(name: str, column: str) -> Callable[[Path], Problem | None]:
     file = "nb201_tss_accuracy.csv.gz"
-    return lambda data: _benchmark(name, file, "nas-bench-201", "arch_str", (column,), data)
+
+    def made(data: Path) -> Problem | None:
+        found = _benchmark(name, file, "nas-bench-201", "arch_str", (column,), data)
+        table = _table(data, file)
+        if found is not None and table is not None and column != "acc_cifar10":
+            known = [float(row["acc_cifar10"]) / 100.0 for row in table]
+            found.others["cifar10"] = np.array(known)
+        return found
+
+    return made
 
 
 def _macro(data: Path) -> Problem | None:
@@ -218,7 +231,11 @@ def _zoo(name: str, column: str) -> Callable[[Path], Problem | None]:
             numbers.append([np.log(v) for v in (found[0], widest, 1.0 + extra, groups)])
         accuracy = np.array([1.0 - float(row[column]) / 100.0 for row in known])
         labels = [row["model"] for row in known]
-        return _listed(name, labels, np.array(kinds), np.array(numbers), accuracy, FEW)
+        found = _listed(name, labels, np.array(kinds), np.array(numbers), accuracy, FEW)
+        if column != "err_cifar10":
+            errors = [float(row["err_cifar10"] or "nan") for row in known]
+            found.others["cifar10"] = 1.0 - np.array(errors) / 100.0
+        return found
 
     return made
 
