@@ -3,6 +3,7 @@
 Kinds are categorical, steps of numbers integers; asked and told one at a time, its own settings.
 What was trained before costs nothing and is told again as a result; in a list that lacks
 combinations the nearest candidate not yet trained stands for the answer, and is told as it.
+Its forest is grown by one thread: the same trees, without threads that wait for each other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import joblib
 from ConfigSpace import Categorical, ConfigurationSpace, Integer
 from smac import HyperparameterOptimizationFacade, Scenario
 from smac.runhistory.dataclasses import TrialValue
@@ -26,7 +28,8 @@ MOST = 20  # questions for each training
 
 def run(problem: Problem, seed: int, limit: int) -> list[int]:
     """Return the candidates in the order of training."""
-    return orders(_search, problem, seed, limit)
+    with joblib.parallel_config(backend="sequential"):
+        return orders(_search, problem, seed, limit)
 
 
 def _search(ledger: Ledger, seed: int) -> None:
