@@ -93,6 +93,11 @@ class Solver:
         Budgets in the core's order.
     near : float64 array, shape (2,)
         MACs and parameters of that network.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of all tables: what one function takes time for.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class Solver:
         self.ground, self.encoding, self.near = ground, encoding, near
         self.limits = list(limits)
         self._tables = _tables_of(ground, encoding)
+        self.rows: int = sum(len(cell.macs) for variant in self._tables for cell in variant.cells)
 
     def best(self, of_values: Floats, of_sizes: Floats) -> Rows | None:
         """Return the network with the largest sum of its values and sizes, shape (1, variables).

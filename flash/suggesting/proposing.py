@@ -45,6 +45,7 @@ FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
 DRAWN = 256  # rows whose sizes say what is usual, and rows of a draw
 FUNCTIONS = 12  # drawn, and their best networks found by the exact solver, for a pool
+TABLES = 2_000_000  # rows of tables that are written for them, unless one function has more
 FROM = 8  # networks that a pool is climbed from
 CLIMBS = 3
 POOL = 1024  # networks of a pool, at most, at a time
@@ -356,6 +357,7 @@ class _Proposing:
             asked = [(self.rng.normal(size=encoding.width), np.zeros(2)) for _ in range(4)]
         else:
             asked = [self.process.values()]
+            functions = max(1, min(functions, TABLES // solver.rows))
             asked += [self.process.draw(self.rng) for _ in range(functions)]
         scale = np.zeros(2)
         if functions is not None:
