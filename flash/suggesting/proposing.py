@@ -40,7 +40,9 @@ __all__ = ["LEAST", "NothingLeft", "Proposal", "propose"]
 
 LEAST = 3  # samples that differ in accuracy, from which on a process is fitted
 TURNS = 3  # one proposal of so many is the one with the largest mean
-LEAN = 0.6  # deviations of accuracy that networks are expected to gain with one of log size
+# Deviations of accuracy that networks are expected to gain with one of log size, of what columns
+# say together, and of what a prior expects
+LEAN, LEAN_OF_COLUMNS, LEAN_OF_PRIOR = 0.6, 0.8, 1.0
 FARTHEST = 5.0  # of what is known of networks, from what is usual
 PATIENCE = 200  # draws, each of some hundred rows
 DRAWN = 256  # rows whose sizes say what is usual, and rows of a draw
@@ -159,8 +161,34 @@ class _Proposing:
                 if len(known) < first
                 else f"all {len(known)} accuracies are equal"
             )
+            if self.options.get("columns") or self.options.get("prior") is not None:
+                return self._told_before(n, why)
             return self._drawn(n, f"random: {why}")
         return self._expected(n)
+
+    def _told_before(self, n: int, why: str) -> Proposal:
+        """Return the networks of which prior or columns expect most."""
+        self.encoding = encoding_of(self.ground)
+        self._usual_sizes()
+        rows = self.all
+        if rows is None:
+            drawn = [self.ground.draw(self.rng, DRAWN) for _ in range(POOL // DRAWN)]
+            rows = unique(np.concatenate(drawn))
+        features = self._samples(rows).features[:, self.encoding.counts :]
+        found: list[Rows] = []
+        for place in np.argsort(-(features * self.lean).sum(axis=1), kind="stable").tolist():
+            row = rows[place][None]
+            if tuple(row[0].tolist()) not in self.held and self._fits(row)[0]:
+                found.append(row)
+                if len(found) == n:
+                    break
+        if not found:
+            return self._drawn(n, f"random: {why}")
+        nothing = np.full(len(found), np.nan)
+        how = f"what was known before expects most of them: {why}"
+        return Proposal(
+            np.concatenate(found), nothing, nothing, nothing, nothing, how, float("nan")
+        )
 
     # at random
 
@@ -278,11 +306,12 @@ class _Proposing:
         self.columns = [column_of(self.ground, name, one) for name, one in columns.items()]
         few = self.listed is not None and len(self.listed) <= DRAWN
         self.sizes = Sizes(self.ground, self.encoding, few)
-        leans = [LEAN / (2 + len(self.columns))] * (2 + len(self.columns))
+        told = len(self.columns)
+        leans = [LEAN / 2] * 2 if not told else [0.0, 0.0, *[LEAN_OF_COLUMNS / told] * told]
         prior = self.options.get("prior")
         if prior is not None:
             self.columns.append(expected_by(self.ground, prior))
-            leans = [0.0] * len(leans) + [1.0]
+            leans = [0.0] * len(leans) + [LEAN_OF_PRIOR]
         rows = self.ground.draw(np.random.default_rng(0), DRAWN) if self.all is None else self.all
         if len(rows) > DRAWN:
             rows = rows[np.linspace(0, len(rows) - 1, DRAWN).astype(np.int64)]
