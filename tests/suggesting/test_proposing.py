@@ -263,6 +263,21 @@ def test_proposals_of_every_kind_of_space(name: str) -> None:
     assert again.left == found.left
 
 
+@pytest.mark.parametrize("name", ["bypass", "mobilenet-v3"])
+def test_tight_budgets_of_a_space_without_tables(name: str) -> None:
+    """The model may promise nothing of what fits: it is climbed to from what does."""
+    of = ground(SPACES[name]())
+    rows = drawn(of, 80, seed=3)
+    params = of.charge(rows)[Metric.PARAMS]
+    limits = [*FREE]
+    limits[Metric.PARAMS] = float(np.quantile(params, 0.05))
+    rows, params = rows[:20], params[:20]
+    told = known(rows, 0.9 - 0.2 / np.log10(params))  # the larger, the better
+    found = propose(of, told, 3, limits=limits)
+    assert within(of.charge(found.rows), limits).all()
+    assert len(unique(found.rows)) == 3
+
+
 def test_what_depends_on_the_seed() -> None:
     """A whole space is looked at without any chance; draws and pools have some."""
     of = ground(SMALL)
