@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from twins.method_runs import SMALL, fake
+from twins.method_runs import SMALL
 
 import flash
-from flash.errors import ArgumentError
 from flash.methods._task import Task
 from flash.methods.fp_nas import Distribution, Scale, count_for
 

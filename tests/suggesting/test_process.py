@@ -225,7 +225,9 @@ def test_minimise_of_a_valley_and_of_a_wall() -> None:
     found = minimise(rosenbrock, np.array([-1.0, 1.0]), np.zeros(2), np.ones(2))
     np.testing.assert_allclose(found, [1.0, 1.0], atol=0.05)
     # a function that falls for ever ends at the furthest
-    down = minimise(lambda x: (-float(x[0]), np.array([-1.0])), np.zeros(1), np.zeros(1), np.ones(1))
+    down = minimise(
+        lambda x: (-float(x[0]), np.array([-1.0])), np.zeros(1), np.zeros(1), np.ones(1)
+    )
     assert down[0] == pytest.approx(FURTHEST)
     flat = minimise(lambda x: (1.0, np.zeros(1)), np.array([0.5]), np.zeros(1), np.ones(1))
     assert flat.tolist() == [0.5]

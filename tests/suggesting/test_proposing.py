@@ -529,9 +529,7 @@ def test_a_prior_of_a_network_space() -> None:
     prior = flash.AccuracyPredictor.fit(nets, [0.5 + net.params / 1e9 for net in nets])
     rows = drawn(of, 5)
     try:
-        found = propose(
-            of, known(rows, truth(of)(rows)), 2, limits=FREE, options={"prior": prior}
-        )
+        found = propose(of, known(rows, truth(of)(rows)), 2, limits=FREE, options={"prior": prior})
     except flash.FlashError as refused:
         assert "cells" in str(refused) or "predictor" in str(refused)
     else:

@@ -40,9 +40,7 @@ def forward(lower: Floats, b: Floats) -> Floats:
     return np.linalg.solve(np.tril(lower), b.T).T
 
 
-def matrix_of(
-    grams: Floats, distances: Floats, part: Any, noise: Floats, theta: Floats
-) -> Floats:
+def matrix_of(grams: Floats, distances: Floats, part: Any, noise: Floats, theta: Floats) -> Floats:
     """The matrix whose evidence is asked for."""
     n, linear, scaled = len(noise), grams.shape[2], distances.shape[2]
     parts = len(theta) - linear - scaled - 1
