@@ -1,4 +1,4 @@
-"""Accuracies as a process takes them: on a scale where the good ones are spread and the bad are not.
+"""Accuracies as a process takes them: on a scale where the good ones are spread, the bad are not.
 
 ``-log(1 - accuracy)`` tells .99 from .98 as it tells .9 from .8. What lies far below the middle of
 all is drawn in, so that networks that learn nothing do not decide what the others are: a search is

@@ -170,7 +170,7 @@ def test_what_it_does_not_take() -> None:
     with pytest.raises(ArgumentError, match="method 'shgo' searches by a predictor"):
         flash.search(TINY, "cpu-x86", method="flash")
     for option in ("rounds", "kind", "candidates"):
-        with pytest.raises(ArgumentError, match=f"has no '{option}'; it takes samples, batch"):
+        with pytest.raises(ArgumentError, match=f"has no '{option}'.*it takes samples, batch"):
             search(fake, options={option: 3})
     with pytest.raises(ArgumentError, match="samples"):
         search(fake, options={"samples": 2})
