@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import gaussian as twin
 
-from flash._core.gaussian import process as core
+from flash._core.gaussian import process
+
+core: Any = process  # arrays are buffers to it, which numpy's types do not say
 
 SIZES = st.integers(0, 40)
 SEEDS = st.integers(0, 2**32 - 1)
-NEAR = {"rtol": 1e-9, "atol": 1e-10}
+NEAR: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
 
 
 def definite(rng: np.random.Generator, n: int) -> Any:

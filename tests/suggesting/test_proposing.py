@@ -315,7 +315,7 @@ def test_tight_budgets_of_a_large_space_are_met_at_random_too() -> None:
     of = ground(space)
     least = flash.search(space, "cpu-x86", minimize="params")
     limits = [*FREE]
-    limits[Metric.PARAMS] = float(least.params)
+    limits[Metric.PARAMS] = float(least.params or 0)
     found = propose(of, known(drawn(of, 0), []), 1, limits=limits)
     assert of.charge(found.rows)[Metric.PARAMS, 0] <= limits[Metric.PARAMS]
 
@@ -528,12 +528,8 @@ def test_a_prior_of_a_network_space() -> None:
     nets = SMALL.sample(30, seed=1)
     prior = flash.AccuracyPredictor.fit(nets, [0.5 + net.params / 1e9 for net in nets])
     rows = drawn(of, 5)
-    try:
-        found = propose(of, known(rows, truth(of)(rows)), 2, limits=FREE, options={"prior": prior})
-    except flash.FlashError as refused:
-        assert "cells" in str(refused) or "predictor" in str(refused)
-    else:
-        assert len(found.rows) == 2
+    found = propose(of, known(rows, truth(of)(rows)), 2, limits=FREE, options={"prior": prior})
+    assert len(found.rows) == 2
 
 
 def test_a_product_is_what_is_maximised() -> None:

@@ -6,14 +6,11 @@ Kernels are written out pair by pair, and matrices are inverted, not factored.
 from __future__ import annotations
 
 from math import erf, exp, log, pi, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats = Any  # arrays of float64
 
 
 def whole(lower: Floats) -> Floats:
@@ -193,7 +190,8 @@ class ProcessTwin:
     def evidence(self) -> float:
         """Minus the log of the evidence, less its constant."""
         _, volume = np.linalg.slogdet(self.matrix)
-        return 0.5 * float(volume + self.targets @ self.inverse @ self.targets)
+        found: float = 0.5 * float(volume + self.targets @ self.inverse @ self.targets)
+        return found
 
 
 def scaled_accuracy(accuracy: float) -> float:
