@@ -164,7 +164,7 @@ class ProcessTwin:
         far = sum(w * one for w, one in zip(self.far, self.gaps(a, b), strict=True))
         near = self.far_counts * ((ca - cb) ** 2).sum() + self.far_sizes * ((sa - sb) ** 2).sum()
         found = self.additive(a, b, fa, fb) + self.together * exp(-far)
-        return found + self.near * exp(-near)
+        return float(found + self.near * exp(-near))
 
     def kernel(self, rows: Any, others: Any, additive: bool = False) -> Floats:
         of = self.additive if additive else self.pair
