@@ -119,14 +119,18 @@ class TableEvaluator(Evaluator):
         if found is not None:
             return found
         found = {}
-        names: dict[tuple[int, ...], str] = {}
-        for name, entry in self.accuracies.items():
+        names: dict[tuple[int, ...], list[str]] = {}
+        for name, (accuracy, _) in self.accuracies.items():
             row = self._row(space, name)
-            if row in found and found[row] != entry:
+            if row in names and self.accuracies[names[row][0]][0] != accuracy:
                 raise FormatError(
-                    f"{name!r} and {names[row]!r} are the same network, and have other accuracies"
+                    f"{name!r} and {names[row][0]!r} are the same network, and have other "
+                    "accuracies"
                 )
-            found[row], names[row] = entry, name
+            names.setdefault(row, []).append(name)
+        for row, same in names.items():
+            spent = sorted(self.accuracies[name][1] for name in same)
+            found[row] = (self.accuracies[same[0]][0], sum(spent) / len(spent))
         self._places[space] = found
         return found
 

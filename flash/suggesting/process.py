@@ -245,7 +245,7 @@ class Process:
             matrix[np.arange(n), np.arange(n)] += room * (1.0 + variance)
         self._factor: Floats = matrix
         self.alpha: Floats = self.solved(self.targets)
-        self._whole = variance + self.noise_variance * self.noise
+        self._whole = whole.diagonal() + (room * (1.0 + variance) if room > JITTER else 0.0)
 
     def solved(self, targets: Floats) -> Floats:
         """Return the inverse of the samples' matrix times targets."""

@@ -263,6 +263,8 @@ class _Proposing:
             if number + 1 < n:
                 self._imagine(row)
         if not found:
+            if self.all is None:
+                return self._drawn(n, "random: the model found nothing within the budgets")
             raise NothingLeft(self._nothing())
         mean, deviation, gain, chance = np.array(gains).T.copy()
         seen = (
@@ -350,12 +352,25 @@ class _Proposing:
         pool.append(self.ground.draw(self.rng, DRAWN))
         rows = unique(np.concatenate(pool))
         for _ in range(CLIMBS):
-            tops = rows[self._order(rows)[:FROM]]
+            tops = self._tops(rows)
             around = neighbours(self.ground, tops, self.rng, POOL)
             rows = unique(np.concatenate([rows, around]))
-            rows = rows[self._order(rows)[:POOL]]
+            rows = unique(np.concatenate([rows[self._order(rows)[:POOL]], tops]))
         self.looked_at += len(rows)
         return rows
+
+    def _tops(self, rows: Rows) -> Rows:
+        """Return the rows of most promise within the budgets, or of most promise at all."""
+        order = self._order(rows)
+        if self.ground.tabled:
+            return rows[order[:FROM]]  # those within the budgets come first
+        found: list[int] = []
+        for place in order[:WEIGHED].tolist():  # each may have to be built
+            if self._fits(rows[place][None])[0]:
+                found.append(place)
+                if len(found) == FROM:
+                    break
+        return rows[found or order[:FROM]]
 
     def _order(self, rows: Rows) -> NDArray[np.int64]:
         """Return the order of promise of rows within the budgets."""

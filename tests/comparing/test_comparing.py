@@ -60,7 +60,7 @@ def test_a_comparison(tmp_path: Path) -> None:
         ({"methods": []}, "methods must be at least one"),
         ({"methods": ["randon"]}, "did you mean 'random'"),
         ({"methods": ["evolution"], "baseline": "random"}, "baseline must be one of the methods"),
-        ({"methods": ["random", "flash"]}, "methods: flash: method 'flash' fits a predictor"),
+        ({"methods": ["random", "flash"]}, "methods: flash: method 'flash' learns from evaluated"),
         ({"seeds": 0}, "seeds must be an integer"),
         ({"seeds": [1, 1]}, "seeds must be different"),
         ({"max_latency": 3}, "did you mean 'max_latency_ms'"),

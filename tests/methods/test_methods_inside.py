@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from twins.method_runs import SMALL, fake
+from twins.method_runs import SMALL
 
 import flash
-from flash.errors import ArgumentError
 from flash.methods._task import Task
 from flash.methods.fp_nas import Distribution, Scale, count_for
 
@@ -140,15 +139,3 @@ def test_fp_nas_asks_for_fewer_as_it_becomes_sure() -> None:
     assert adaptive[0] == 14
     assert min(adaptive[:-1]) < 7
     assert set(sizes[:-1]) == {16}
-
-
-@pytest.mark.slow
-def test_flash_fits_a_predictor_and_proves_by_it() -> None:
-    best = max(range(SMALL.size), key=lambda i: SMALL.decode(i).params)
-    found = flash.search(SMALL, "cpu-x86", method="flash", evaluator=fake)
-    assert found.nfev <= 30
-    assert found.architecture is not None
-    # the predictor's best is among the largest of 6750 networks, which 25 draws are not
-    assert found.architecture.params > 0.9 * SMALL.decode(best).params
-    with pytest.raises(ArgumentError, match="method 'shgo' searches by a predictor"):
-        flash.search(SMALL, "cpu-x86", method="flash")

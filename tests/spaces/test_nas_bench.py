@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import flash
@@ -64,3 +65,16 @@ def test_an_edge_from_a_node_that_nothing_feeds_runs() -> None:
 
 def test_what_lets_nothing_of_the_image_through_is_no_network() -> None:
     assert nas_bench_201("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|") is None
+
+
+def test_rows_that_stand_for_the_same_network_have_its_layers() -> None:
+    from flash.spaces.nas_bench import NasBenchMacro
+
+    space = NasBenchMacro()
+    rows = np.array(list(np.ndindex(space.lengths)))
+    same = space.canonical(rows)
+    assert (space.canonical(same) == same).all()
+    assert len(np.unique(same, axis=0)) == 3969
+    for place in np.flatnonzero((rows != same).any(axis=1))[::60].tolist():
+        one, other = (space.network(some[place].tolist()) for some in (rows, same))
+        assert one.layers == other.layers
