@@ -32,7 +32,7 @@ __all__ = ["Solver", "neighbours", "unique", "whole"]
 
 LOOKED_AT = 1 << 18  # rows of a space that are all looked at
 UNIT = 2.0**-36  # of scores in tables
-PROOF_S = 0.05  # for one function: where it is not enough, the best found until then will do
+LEAVES = 5_000  # for one function, of which a proof takes a hundred: else the best until then
 
 
 def whole(ground: Ground) -> Rows | None:
@@ -134,7 +134,7 @@ class Solver:
             column.append(own)
         links = dict(problem.model.links, score=NO_LINK, logs=(0.0, 0.0))
         tables = problem.tables.with_columns({Column.SCORE: column}, links)  # type: ignore[dict-item]
-        core = Search(tables, Query(self.limits, -np.inf, None), time_limit_s=PROOF_S)
+        core = Search(tables, Query(self.limits, -np.inf, None), max_leaves=LEAVES)
         core.prove()
         if core.best is None:
             return None

@@ -225,12 +225,15 @@ class Sizes:
         for column in codes.T:
             x[np.arange(len(codes)), column] = 0.5
         x[:, self.encoding.width :] = self.encoding.features(codes) * len(self.encoding.lengths)
-        gram = x @ x.T + 0.1 * np.eye(len(x))
-        weights = x.T @ np.linalg.solve(gram, own - nothing[-1])
+        # sums in one order, whatever a BLAS does: the answer is the same for any number of threads
+        gram = (x[:, None] * x[None]).sum(axis=-1)
+        root = root_of(gram, np.full(len(x), 0.1))
+        solved = _solved(root, own - nothing[-1])
+        weights = (x[:, :, None] * solved[:, None]).sum(axis=0)
         nothing[:-1] = 0.5 * weights[: self.encoding.width]
         each = len(self.encoding.lengths) * weights[self.encoding.width :]
-        nothing[:-1] += self.encoding.basis @ each
-        nothing[-1] -= self.encoding.usual @ each
+        nothing[:-1] += (self.encoding.basis[:, :, None] * each).sum(axis=1)
+        nothing[-1] -= (self.encoding.usual[:, None] * each).sum(axis=0)
         return nothing
 
     @property
@@ -246,6 +249,15 @@ class Sizes:
         for column in self.encoding.codes(rows).T:
             found += self.told[column]
         return found
+
+
+def _solved(root: Floats, right: Floats) -> Floats:
+    """Return the inverse of L L' times each column, shape (n, columns)."""
+    own = np.ascontiguousarray(right.T)
+    core.forward(np.ascontiguousarray(root), own)
+    for i in range(len(root) - 1, -1, -1):
+        own[:, i] = (own[:, i] - (root[i + 1 :, i] * own[:, i + 1 :]).sum(axis=1)) / root[i, i]
+    return np.asarray(own.T)
 
 
 def column_of(ground: Ground, name: str, given: Any) -> Callable[[Rows], Floats]:

@@ -9,6 +9,7 @@ turned out as expected, so that they differ.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -298,7 +299,6 @@ class _Proposing:
         if self.exponents is not None:
             own = self._merit(known.rows, known.accuracy)[fits]
             self.best_merit = float(own.max()) if len(own) else -np.inf
-        self.counted = [tuple(row) for row in known.rows.tolist()]
         for row in known.pending:
             self._imagine(row[None])
 
@@ -317,9 +317,14 @@ class _Proposing:
         rows = self.ground.draw(np.random.default_rng(0), DRAWN) if self.all is None else self.all
         if len(rows) > DRAWN:
             rows = rows[np.linspace(0, len(rows) - 1, DRAWN).astype(np.int64)]
-        own = self._extra(np.concatenate([self.known.rows, rows]))
-        self.usual, self.spread = usual_of(own)
+        self.usual, self.spread = usual_of(self._extra(rows))
         self.lean: Floats = np.array(leans) * np.sqrt(len(leans))
+        self.told_of_all: Samples | None = None
+        if self.all is not None and not self.columns:  # the same at every call
+            kept = self.ground.__dict__.get("_told_of_all")
+            if kept is None or kept[0] is not self.all:
+                kept = self.ground.__dict__["_told_of_all"] = (self.all, self._samples(self.all))
+            self.told_of_all = kept[1]
 
     def _extra(self, rows: Rows) -> Floats:
         parts = [self.sizes.of(rows), *[column(rows)[:, None] for column in self.columns]]
@@ -416,13 +421,15 @@ class _Proposing:
 
         It is the one with the largest expected improvement; greedy: with the largest mean.
         """
-        free = np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
+        free = self._free(pool)
         if self.ground.tabled and self.allowed is None:
             free &= self._fits(pool)  # at next to no cost for all at once
         pool = pool[free]
         if not len(pool):
             return None, (0.0, 0.0, 0.0, 0.0)
-        samples = self._samples(pool)
+        samples = self._samples(pool) if self.told_of_all is None else self.told_of_all
+        if self.told_of_all is not None:
+            samples = samples.take(np.flatnonzero(free))
         mean, above = self.process.means(samples)
         place = self._most_expected(pool, samples, mean, above)
         if place is None:
@@ -437,6 +444,16 @@ class _Proposing:
             place = next(one for one in order if self._may(pool, one))
             told = self._told(samples, mean, place)
         return pool[place][None], told
+
+    def _free(self, pool: Rows) -> NDArray[np.bool_]:
+        """Return which rows are neither measured nor asked for."""
+        lengths = self.ground.lengths.tolist()
+        if prod(lengths) >= 1 << 62:
+            return np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
+        steps = np.array([prod(lengths[k + 1 :]) for k in range(len(lengths))], dtype=np.int64)
+        held = np.array(sorted(self.held), dtype=np.int64).reshape(-1, len(lengths))
+        keys = (held * steps).sum(axis=1)
+        return ~np.isin((pool * steps).sum(axis=1), keys)
 
     def _weighed(self, pool: Rows, samples: Samples, mean: Floats, above: Floats, best: int) -> int:
         """Return the place with the largest expected improvement of the product, or for its cost.
@@ -455,7 +472,7 @@ class _Proposing:
             gain, _ = _improvement(mean[some] - self.best, deviation)
         else:
             accuracy = np.maximum(self.scale.accuracies(mean[some]), 1e-9)
-            slopes = np.array([self.scale.slope(one) for one in mean[some].tolist()])
+            slopes = self.scale.slopes(mean[some])
             part = abs(self.exponents[Metric.SCORE]) * deviation * slopes / accuracy
             merit = self._merit(pool[some], accuracy)
             top = self.best_merit if np.isfinite(self.best_merit) else float(merit.min())

@@ -59,9 +59,13 @@ class Scale:
 
     def slope(self, target: float) -> float:
         """Return by how much the accuracy grows with the target, there."""
+        return float(self.slopes(np.array([target]))[0])
+
+    def slopes(self, targets: Floats) -> Floats:
+        """Return by how much the accuracy grows with each target."""
         step = 1e-4
-        ends = self.accuracies(np.array([target - step, target + step]))
-        return float(ends[1] - ends[0]) / (2.0 * step)
+        ends = self.accuracies(targets + step) - self.accuracies(targets - step)
+        return np.asarray(ends / (2.0 * step))
 
 
 def _stretched(accuracies: Floats) -> Floats:
