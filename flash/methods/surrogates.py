@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..suggesting.encoding import hats
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["MLP", "SURROGATES", "Ridge", "Surrogate", "Vocabulary", "folds", "product", "surrogate"]
 
 SURROGATES = ("mlp", "lstm", "ridge")
-KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
 SHARED_OUT = 1 << 18  # multiplications from which OpenBLAS works on several threads
 HIDDEN = 100
 MEMBERS = 5
@@ -51,7 +52,7 @@ class Vocabulary:
         self.kinds = kinds
         self.sizes: tuple[int, ...] = tuple(sizes)
         self.bases: tuple[NDArray[np.float64], ...] = tuple(
-            _hats(size) if order and size > KNOTS else np.eye(size)
+            hats(size) if order else np.eye(size)
             for size, order in zip(sizes, ordered, strict=True)
         )
         # Where a kind stands in a column, it has a slot of features of its own.
@@ -80,13 +81,6 @@ class Vocabulary:
                 values = np.where(here, tokens[:, step, column], 0)
                 out[:, self._at[column, kind]] += basis[values] * here[:, None]
         return out
-
-
-def _hats(size: int) -> Floats:
-    """Return hat functions at evenly spaced knots, of each of `size` values."""
-    place = np.arange(size) * ((KNOTS - 1) / (size - 1))
-    hats: Floats = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
-    return hats
 
 
 def product(a: Floats, b: Floats) -> Floats:

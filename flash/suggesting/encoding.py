@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by", "root_of"]
+__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by", "hats", "root_of"]
 
 KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
 BUILT = 64  # networks that are built, where there are no tables
@@ -87,7 +87,7 @@ class Encoding:
             members = [j for j, own in enumerate(kinds) if own == kind]
             length, order = self.lengths[members[0]], self.ordered[members[0]]
             if length > 1:
-                parts.append((members, _hats(length) if order else np.eye(length)))
+                parts.append((members, hats(length) if order else np.eye(length)))
         self.counts: int = sum(part.shape[1] for _, part in parts)
         self.basis: Floats = np.zeros((self.width, self.counts))
         at = 0
@@ -139,13 +139,12 @@ def _gaps(length: int, ordered: bool) -> Floats:
     return np.asarray(np.abs(place[:, None] - place[None]))
 
 
-def _hats(size: int) -> Floats:
+def hats(size: int) -> Floats:
     """Return hat functions at evenly spaced knots, of each of `size` values."""
     if size <= KNOTS:
         return np.eye(size)
     place = np.arange(size) * ((KNOTS - 1) / (size - 1))
-    hats: Floats = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
-    return hats
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
 
 
 def encoding_of(ground: Ground) -> Encoding:

@@ -125,8 +125,8 @@ def claimed(path: str, facts: dict[str, Any]) -> Folder:
     for name in given:
         if found.facts.get(name) != given[name]:
             raise ArgumentError(
-                f"folder must be of one space, target and set of budgets: {path!r} is of another "
-                f"{name} ({_brief(found.facts.get(name))}, now {_brief(given[name])})"
+                f"folder must be of one space, target and set of budgets; its {name} in "
+                f"{path!r}: {_brief(found.facts.get(name))}, now {_brief(given[name])}"
             )
     return found
 
