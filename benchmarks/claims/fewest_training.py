@@ -13,7 +13,7 @@ CIFAR-10 reduced to 8 x 8 pixels by area. The budget is a latency on cpu-x86 tha
 the networks meet. Every network is trained under seed 0, once for all methods, so that they see
 the same accuracies; an evaluation is a network that a method asks for, whoever trained it first.
 What a search sees of its own best is too good, being the best of 60 noisy ones: so the answer of
-each run is trained again under three other seeds, on the same images ("judged").
+each run is trained again under ten other seeds, on the same images ("judged").
 
 - flash: ``method="flash"`` with gain=0, so that it does not end by itself; flash-default: it does.
 - gp: scikit-learn's Gaussian process (a constant times Matern 5/2, and white noise; three restarts)
@@ -24,7 +24,7 @@ each run is trained again under three other seeds, on the same images ("judged")
 - evolution (population 20, samples of 5), pnas, random: flash's own reconstructions.
 
 Means over seeds have 95 % t intervals; "flash is ahead" is a difference with Welch's interval. A
-run that never meets a goal counts as 61 evaluations: that flatters it. What an answer's own three
+run that never meets a goal counts as 61 evaluations: that flatters it. What an answer's own ten
 trainings leave open is not in the intervals: runs with the same answer have the same figure.
 Seconds are of a machine that others use too; `load` says how much.
 """
@@ -62,7 +62,7 @@ TARGET = "cpu-x86"
 EVALS, SEEDS = 60, 5
 STEPS = (10, 20, 30, 60)  # evaluations after which the best seen is told
 SHARE = 0.35  # of the networks that the budget lets in, about
-JUDGED = 3  # trainings of an answer, under the seeds 1, 2 and 3
+JUDGED = 10  # trainings of an answer, under the seeds 1 to 10
 SIDE = 8
 IMAGES = {"cifar10": (2000, 3000)}  # to train on, and to judge by
 RECIPES: dict[str, dict[str, Any]] = {
