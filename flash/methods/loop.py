@@ -28,6 +28,9 @@ OPTIONS = {
         0.0001, 0.0, 1.0, about="expected gain of accuracy below which the search ends"
     ),
     "patience": MethodOption(5, 1, 10_000, about="proposals in a row below it"),
+    "cost": MethodOption(
+        "none", choices=("none", "macs"), about="what an expected gain is divided by"
+    ),
 }
 
 
@@ -55,6 +58,7 @@ def run(task: Task) -> None:
         "among": task.evaluator.listed(task.ground),
         "allowed": _allowed(task),
         "exponents": task.objective.exponents,
+        "cost": options["cost"],
     }
     below = 0
     while True:

@@ -243,7 +243,7 @@ class _Proposing:
 
     def _may(self, pool: Rows, place: int) -> bool:
         """Return whether a row of a pool of free rows may be trained."""
-        if self.ground.tabled and self.allowed is None:
+        if self.ground.tabled:
             return True  # the others are not in the pool
         return bool(self._fits(pool[place][None])[0])
 
@@ -422,7 +422,7 @@ class _Proposing:
         It is the one with the largest expected improvement; greedy: with the largest mean.
         """
         free = self._free(pool)
-        if self.ground.tabled and self.allowed is None:
+        if self.ground.tabled:
             free &= self._fits(pool)  # at next to no cost for all at once
         pool = pool[free]
         if not len(pool):
