@@ -144,7 +144,7 @@ def hats(size: int) -> Floats:
     if size <= KNOTS:
         return np.eye(size)
     place = np.arange(size) * ((KNOTS - 1) / (size - 1))
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS)))
+    return np.asarray(np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(KNOTS))))
 
 
 def encoding_of(ground: Ground) -> Encoding:
