@@ -25,7 +25,7 @@ OPTIONS = {
     "samples": MethodOption(4, 3, 100_000, about="networks drawn at random before the first model"),
     "batch": MethodOption(1, 1, 10_000, about="networks proposed at a time"),
     "gain": MethodOption(
-        0.0001, 0.0, 1.0, about="expected gain of accuracy below which the search ends"
+        0.00005, 0.0, 1.0, about="expected gain of accuracy below which the search ends"
     ),
     "patience": MethodOption(5, 1, 10_000, about="proposals in a row below it"),
     "cost": MethodOption(
