@@ -34,8 +34,9 @@ TRAINED = (
     "trained once for all methods, by `python -m benchmarks.claims.fewest_training`. Accuracies in "
     "percent with 95 % intervals over seeds: seen by the search, and of its answer trained anew "
     "under ten other seeds (*judged*; where all runs give one network its own error, about 0.7 "
-    "points, is not in the interval). `flash-default` ends by itself, at an expected gain of .0001. "
-    "A training's own deviation is 1.1 points: what is seen last is a lucky draw, for all methods alike. flash and `gp` start "
+    "points, is not in the interval). `flash-default` ends by itself, at an expected gain of "
+    ".0001. A training's own deviation is 1.1 points: what is seen last is a lucky draw, for all "
+    "methods alike. flash and `gp` start "
     "from 4 and 10 random networks. Five seeds were planned; where there are ten, they were added "
     "after a look at the first five.\n"
 )
