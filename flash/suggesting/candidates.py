@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
 
-__all__ = ["Solver", "neighbours", "unique", "whole"]
+__all__ = ["Solver", "listed", "neighbours", "unique", "whole"]
 
 LOOKED_AT = 1 << 18  # rows of a space that are all looked at
 UNIT = 2.0**-36  # of scores in tables

@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-__all__ = ["Encoding", "Sizes", "column_of", "encoding_of", "expected_by", "hats", "root_of"]
+__all__ = [
+    "Encoding",
+    "Sizes",
+    "column_of",
+    "encoding_of",
+    "expected_by",
+    "hats",
+    "root_of",
+    "solved",
+]
 
 KNOTS = 6  # of the hat functions that stand for a long list of ordered choices
 BUILT = 64  # networks that are built, where there are no tables
@@ -98,11 +107,10 @@ class Encoding:
         # centred and scaled: of random rows the counts have length 1 on average
         usual = np.zeros(self.counts)
         spread = 0.0
-        for j, length in enumerate(self.lengths):
-            own = self.basis[self.first[j] : self.first[j + 1]]
+        for first, last in zip(self.first[:-1], self.first[1:], strict=True):
+            own = self.basis[first:last]
             usual += own.mean(axis=0)
             spread += float(own.var(axis=0).sum())
-            assert length
         scale = 1.0 / np.sqrt(spread) if spread > 0.0 else 1.0
         self.basis *= scale
         self.usual: Floats = usual * scale
@@ -132,6 +140,15 @@ def root_of(matrix: Floats, room: Floats) -> Floats:
         room = 10.0 * room
 
 
+def solved(root: Floats, right: Floats) -> Floats:
+    """Return the inverse of L L' times each row, shape (rows, n); right: shape (rows, n)."""
+    own = np.array(right, dtype=np.float64, order="C")
+    core.forward(root, own)
+    for i in range(len(root) - 1, -1, -1):
+        own[:, i] = (own[:, i] - (root[i + 1 :, i] * own[:, i + 1 :]).sum(axis=1)) / root[i, i]
+    return own
+
+
 def _gaps(length: int, ordered: bool) -> Floats:
     if not ordered or length < 3:
         return np.asarray(1.0 - np.eye(length))
@@ -157,9 +174,7 @@ def encoding_of(ground: Ground) -> Encoding:
     if kept is not None:
         return kept  # type: ignore[no-any-return]
     space = ground.space
-    names = tuple(getattr(space, "variables", ())) or tuple(map(str, range(len(ground.lengths))))
-    if len(names) < len(ground.lengths):  # a ground of accelerators has more variables
-        names += tuple(f"design{'.' * k}" for k in range(len(ground.lengths) - len(names)))
+    names = space.variables
     told = getattr(space, "ordered", ())
     if len(told) != len(ground.lengths):
         told = [_is_ordered(name, ground) for name in names]
@@ -227,8 +242,8 @@ class Sizes:
         # sums in one order, whatever a BLAS does: the answer is the same for any number of threads
         gram = (x[:, None] * x[None]).sum(axis=-1)
         root = root_of(gram, np.full(len(x), 0.1))
-        solved = _solved(root, own - nothing[-1])
-        weights = (x[:, :, None] * solved[:, None]).sum(axis=0)
+        alpha = np.ascontiguousarray(solved(root, (own - nothing[-1]).T).T)
+        weights = (x[:, :, None] * alpha[:, None]).sum(axis=0)
         nothing[:-1] = 0.5 * weights[: self.encoding.width]
         each = len(self.encoding.lengths) * weights[self.encoding.width :]
         nothing[:-1] += (self.encoding.basis[:, :, None] * each).sum(axis=1)
@@ -248,15 +263,6 @@ class Sizes:
         for column in self.encoding.codes(rows).T:
             found += self.told[column]
         return found
-
-
-def _solved(root: Floats, right: Floats) -> Floats:
-    """Return the inverse of L L' times each column, shape (n, columns)."""
-    own = np.ascontiguousarray(right.T)
-    core.forward(np.ascontiguousarray(root), own)
-    for i in range(len(root) - 1, -1, -1):
-        own[:, i] = (own[:, i] - (root[i + 1 :, i] * own[:, i + 1 :]).sum(axis=1)) / root[i, i]
-    return np.asarray(own.T)
 
 
 def column_of(ground: Ground, name: str, given: Any) -> Callable[[Rows], Floats]:

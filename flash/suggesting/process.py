@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._core.gaussian import process as core
-from .encoding import root_of
+from .encoding import root_of, solved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,13 +249,8 @@ class Process:
 
     def solved(self, targets: Floats) -> Floats:
         """Return the inverse of the samples' matrix times targets."""
-        found = np.array(targets[None])
-        core.forward(self._factor, found)
-        out: Floats = found[0]
-        lower = self._factor
-        for i in range(len(out) - 1, -1, -1):
-            out[i] = (out[i] - (lower[i + 1 :, i] * out[i + 1 :]).sum()) / lower[i, i]
-        return out
+        found: Floats = solved(self._factor, targets[None])[0]
+        return found
 
     def _args(
         self, rows: Samples
