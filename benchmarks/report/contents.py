@@ -35,6 +35,7 @@ NAMES = (
     "training",
     "intervals",
     "predicted",
+    "papers",
     "methods",
     "fewest",
     "supernets",
