@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, table
+from ..base.gaps import gap_between
 from ..base.record import Record, cached, later
 from ..errors import ArgumentError, FormatError
 
@@ -120,15 +121,19 @@ class ChoiceResult(Record):
 
     @property
     def gap(self) -> float | None:
-        """How much better an answer could at most be, relative to this one; 0.0 if proven."""
+        """How far the answer is at most short of the best one, as a share of `bound`.
+
+        ``(objective - bound) / |bound|`` of what is minimised, ``(bound - objective) / |bound|`` of
+        what is maximised; 0.0 if proven. None where there is no answer, no bound, or a bound of 0
+        that was not reached.
+        """
         if self.objective is None:
             return None
         if self.proven:
             return 0.0
         if self.bound is None:
             return None
-        away = abs(self.bound - self.objective)
-        return away / abs(self.objective) if self.objective else None if away else 0.0
+        return gap_between(self.objective, self.bound, greatest=self.greatest)
 
     @cached
     def message(self) -> str:
@@ -202,7 +207,7 @@ class ChoiceResult(Record):
             word = "maximised" if self.greatest else "minimised"
             lines.append(f"{self.objective_name} {word}: {self.objective:.6g}")
             if not self.proven and self.bound is not None:
-                gap = "" if self.gap is None else f" ({100 * self.gap:.3g} % away)"
+                gap = "" if self.gap is None else f" (gap {100 * self.gap:.3g} %)"
                 lines.append(f"bound: {self.bound:.6g}{gap}")
         if self.metrics:
             lines.append(", ".join(f"{name} {one:.6g}" for name, one in self.metrics.items()))

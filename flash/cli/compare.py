@@ -22,6 +22,7 @@ EXAMPLES = """\
 examples:
   flash compare densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --seeds 3 --max-evals 500
   flash compare densenet rram --predictor default --methods random,evolution --seeds 3
+  flash compare densenet rram --methods random,pnas,tuned=pnas --option tuned.beam=32
   flash compare nas-bench-macro cpu-x86 --table accuracies.csv --max-latency-ms 1.2 --json out.json
   flash compare densenet cpu-x86 --train digits --out runs/digits --depths 2:4 --max-evals 40
   flash compare mobilenet-v2 pixel-3 --supernet digits --out runs/supernet --resolution 8
@@ -43,7 +44,8 @@ def prepare_compare(parser: ArgumentParser) -> None:
         help="densenet, mobilenet-v3 and others, nas-bench-macro, nas-bench-201, a plugin's, or a "
         "file")  # fmt: skip
     add("target", metavar="TARGET", help="name or file of a target")
-    add("--methods", metavar="A,B", help="which, with commas between (all that fit)")
+    add("--methods", metavar="A,B",
+        help="which, with commas between (all that fit); NAME=A gives one a name of its own")  # fmt: skip
     add("--seeds", type=count, default=10, metavar="N", help="runs of each method (10)")
     add("--baseline", metavar="NAME",
         help="what others are compared with (random, or the first)")  # fmt: skip
@@ -59,6 +61,19 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
+
+
+def read_methods(text: str) -> list[str] | dict[str, str]:
+    """Read methods with commas between, some perhaps under names of their own: ``NAME=METHOD``."""
+    if "=" not in text:
+        return text.split(",")
+    found: dict[str, str] = {}
+    for one in text.split(","):
+        name, equals, method = one.partition("=")
+        if name in found:
+            raise ArgumentError(f"--methods: two are called {name!r}")
+        found[name] = method if equals else name
+    return found
 
 
 def compare(args: Namespace) -> int:
@@ -77,8 +92,8 @@ def compare(args: Namespace) -> int:
             )
     options: dict[str, dict[str, Any]] = {}
     for name, value in read_options(args.option).items():
-        method, _, own = name.partition(".")
-        if not own:
+        method, _, own = name.rpartition(".")
+        if not method:
             raise ArgumentError(f"--option must name a method, like fp-nas.{name}={value}")
         options.setdefault(method, {})[own] = value
     if args.plot is not None:
@@ -88,7 +103,7 @@ def compare(args: Namespace) -> int:
     result = flash.compare(
         read_any_space(args),
         args.target,
-        methods=None if args.methods is None else args.methods.split(","),
+        methods=None if args.methods is None else read_methods(args.methods),
         seeds=args.seeds,
         baseline=args.baseline,
         options=options or None,

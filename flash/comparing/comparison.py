@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, faults, integer, items, number, public
+from ..base.checks import choice, faults, integer, items, number, public, shown
+from ..base.gaps import gap_between
 from ..base.record import Generic, Record
 from ..errors import FormatError
 
@@ -47,6 +48,8 @@ class Comparison(Record, Generic[N]):
         Methods left out, and why.
     interrupted : bool
         Whether Ctrl-C ended the comparison: these are the runs that were done.
+    options : dict of str to dict, or None
+        Options given to methods, by name; None in files of older versions.
     """
 
     runs: Mapping[str, tuple[SearchResult[N], ...]]
@@ -54,6 +57,7 @@ class Comparison(Record, Generic[N]):
     baseline: str
     skipped: dict[str, str]
     interrupted: bool = False
+    options: Mapping[str, Mapping[str, Any]] | None = None
 
     @property
     def success(self) -> bool:
@@ -74,9 +78,13 @@ class Comparison(Record, Generic[N]):
         Returns
         -------
         list of dict
-            "method", "seeds"; "objective": the median; "gap": how much better the proven
-            optimum is than what was found, relative to that, as `SearchResult.gap` says it: (mean,
-            low, high) or None; "reached": the share of seeds that reached the quality;
+            "method", "seeds"; "found": the share of seeds that found a network; "statuses": of
+            each status how many runs ended so; "objective": the median of those found; "gap": how
+            far they are short of the proven optimum, ``1 - objective / optimum`` as
+            `SearchResult.gap` says it: (mean, low, high) or None; "used": the median of the
+            evaluations of whole runs; "feasible": of the rows asked for, the share within the
+            budgets, or None where that is not counted; "reached": the share of seeds that reached
+            the quality;
             "evaluations", "samples" and "seconds" until then in expectation (see
             `flash.comparing.statistics.Efforts.expected`), None where no seed reached it; "fewer"
             and "faster": the baseline's evaluations and seconds over the method's, as (ratio, low,
@@ -95,10 +103,14 @@ class Comparison(Record, Generic[N]):
                 {
                     "method": name,
                     "seeds": len(runs),
+                    "found": sum(run.success for run in runs) / len(runs),
+                    "statuses": _counted([run.status for run in runs]),
                     "objective": statistics.median(
                         [run.objective for run in runs if run.objective is not None]
                     ),
                     "gap": statistics.interval(gaps, seed=seed) if gaps else None,
+                    "used": statistics.median([run.nfev for run in runs]),
+                    "feasible": _feasible(runs),
                     "reached": own.reached,
                     "evaluations": own.expected("evaluations"),
                     "samples": own.expected("samples"),
@@ -111,11 +123,10 @@ class Comparison(Record, Generic[N]):
         return out
 
     def _gap(self, run: SearchResult[Any]) -> float | None:
-        """As `SearchResult.gap`: how much better the optimum is, relative to what was found."""
-        if self.optimum is None or not run.objective:
+        """As `SearchResult.gap`, to the optimum that any of the runs proved."""
+        if self.optimum is None or run.objective is None:
             return None
-        gap = max(0.0, self.optimum - run.objective) / abs(run.objective)
-        return gap if gap < float("inf") else None
+        return gap_between(run.objective, self.optimum)
 
     def curve(self, method: str, points: Sequence[int]) -> list[list[float]]:
         """Return each run's objective after so many evaluations, NaN where it had none yet.
@@ -153,18 +164,23 @@ class Comparison(Record, Generic[N]):
             lines.append(first.message)
         if self.quality is not None:
             lines.append(f"quality to reach {self.quality:.6g}: the median of {self.baseline}")
-        titles = ["method", "objective", "gap %", "reached", "evaluations", "fewer", "time"]
+        titles = ["method", "objective", "found", "gap %", "used", "feasible", "reached"]
+        titles += ["evaluations", "fewer", "time"]
         rows = [titles]
         for row in self.rows():
             rows.append(_line(row))
         lines += ["", (rows, 1, True), ""]
         seeds = max(len(runs) for runs in self.runs.values())
         lines.append(
-            f"{seeds} seed{'s' * (seeds > 1)}; objective: median; gap: optimum / objective - 1, "
-            "its mean; in brackets 95 % "
-            "bootstrap intervals;\nevaluations and time in expectation until the quality to reach; "
-            f"fewer: evaluations of {self.baseline} over the method's"
+            f"{seeds} seed{'s' * (seeds > 1)}; objective: median of the runs that found a network; "
+            "gap: 1 - objective / optimum, its mean over them;\nin brackets 95 % bootstrap "
+            "intervals; used: evaluations of a whole run, median; feasible: share of the rows asked "
+            "for that was within the budgets;\nevaluations and time in expectation until the "
+            f"quality to reach; fewer: evaluations of {self.baseline} over the method's"
         )
+        for name, own in (self.options or {}).items():
+            told = ", ".join(f"{option} {value}" for option, value in own.items())
+            lines.append(f"{name}: {told}")
         lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
         return lines
 
@@ -178,6 +194,7 @@ class Comparison(Record, Generic[N]):
             "optimum": self.optimum,
             "skipped": dict(self.skipped),
             "interrupted": self.interrupted,
+            "options": self.options and {name: dict(own) for name, own in self.options.items()},
             "rows": [{name: _finite(value) for name, value in row.items()} for row in self.rows()],
             "runs": {name: [run.to_dict() for run in runs] for name, runs in self.runs.items()},
         }
@@ -216,6 +233,7 @@ class Comparison(Record, Generic[N]):
             "baseline": TEXT,
             "skipped": table_of(TEXT),
             "interrupted": FLAG,
+            "options": maybe(table_of(table_of(_option))),
         }
         data = parsed(source, where)
         found = made(cls, where, data, checks, also=("rows",), version=FORMAT)
@@ -226,14 +244,18 @@ class Comparison(Record, Generic[N]):
         return found
 
     def to_frame(self) -> DataFrame:
-        """Return one row per run as a pandas DataFrame."""
+        """Return one row per run as a pandas DataFrame; "method" is its name here."""
         from ..base.extras import require
 
         pandas = require("to_frame()", "plot", "pandas")
         from ..results.result import frame_row
 
         frame: DataFrame = pandas.DataFrame(
-            [frame_row(run) for runs in self.runs.values() for run in runs]
+            [
+                {**frame_row(run), "method": name}
+                for name, runs in self.runs.items()
+                for run in runs
+            ]
         )
         return frame
 
@@ -251,14 +273,37 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0.0 else value
 
 
+def _counted(statuses: Sequence[str]) -> dict[str, int]:
+    """Return how often each status comes, in the order in which they first do."""
+    return {status: statuses.count(status) for status in dict.fromkeys(statuses)}
+
+
+def _feasible(runs: Sequence[SearchResult[Any]]) -> float | None:
+    """Return the share of all rows asked for that was within the budgets."""
+    asked = sum(run.samples or 0 for run in runs)
+    if not asked or any(run.feasible is None for run in runs):
+        return None
+    return sum(run.feasible or 0 for run in runs) / asked
+
+
+def _option(name: str, value: Any) -> Any:
+    """Return an option's value as a file may have it: a number, text, true or false."""
+    if not isinstance(value, (bool, int, float, str)):
+        raise FormatError(f"{name} must be a number, text, true or false, got {shown(value)}")
+    return value
+
+
 def _line(row: Mapping[str, Any]) -> list[str]:
     from ..results.screen import duration
 
-    gap, fewer = row["gap"], row["fewer"]
+    gap, fewer, nothing = row["gap"], row["fewer"], " ".join(row["statuses"])
     return [
         row["method"],
-        "-" if row["objective"] is None else f"{row['objective']:.6g}",
+        nothing if row["objective"] is None else f"{row['objective']:.6g}",
+        f"{100 * row['found']:.0f} %",
         "-" if gap is None else "{:.3g} [{:.3g}, {:.3g}]".format(*(100 * g for g in gap)),
+        f"{row['used']:,.0f}",
+        "-" if row["feasible"] is None else f"{100 * row['feasible']:.3g} %",
         f"{100 * row['reached']:.0f} %",
         "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
         "-" if fewer is None else "{:.3g} [{:.3g}, {:.3g}]".format(*fewer),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from ..base.checks import (
     choice,
     flag,
@@ -12,6 +14,7 @@ from ..base.checks import (
     path_of,
     public,
     shown,
+    text,
 )
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
         space: SearchSpace | str | os.PathLike[str],
         target: Target | str | os.PathLike[str],
         *,
-        methods: Sequence[str | Runs] | None = None,
+        methods: Sequence[str | Runs] | Mapping[str, str | Runs] | None = None,
         seeds: int | Sequence[int] = 10,
         baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -77,7 +80,7 @@ if TYPE_CHECKING:
         space: SpaceOf[N],
         target: Target | str | os.PathLike[str],
         *,
-        methods: Sequence[str | Runs] | None = None,
+        methods: Sequence[str | Runs] | Mapping[str, str | Runs] | None = None,
         seeds: int | Sequence[int] = 10,
         baseline: str | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -104,7 +107,7 @@ def compare(
     space: TabledSpace | SpaceOf[Any] | str | os.PathLike[str],
     target: Target | str | os.PathLike[str],
     *,
-    methods: Sequence[str | Runs] | None = None,
+    methods: Sequence[str | Runs] | Mapping[str, str | Runs] | None = None,
     seeds: int | Sequence[int] = 10,
     baseline: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -130,24 +133,27 @@ def compare(
     ----------
     space, target
         As for `flash.search`.
-    methods : sequence of str or function, optional
+    methods : sequence or dict of str or function, optional
         All of flash's that fit, by default; one that is named and does not fit is an error. Those
         of one's own, registered or functions, take part where they are named: tables call a
-        function by its own name.
+        function by its own name. A dict gives each a name of its own, so that one method may take
+        part several times: ``{"pnas": "pnas", "pnas, tuned": "pnas"}``, with `options` for each.
     seeds : int or sequence of int, default 10
-        How many seeds (0, 1, ...), or which. A method without chance runs once for all.
+        How many seeds (0, 1, ...), or which. Every method runs with the first seed, then with the
+        second, and so on.
     baseline : str, optional
         The method that others are compared with: by default "random" where that takes part, else
         the first.
     options : dict, optional
-        Of each method, by its name.
+        Of each method, by the name that it has here.
     evaluator, max_evals, time_limit_s
         As for `flash.search`, the same for every method and each of its runs. A method that does
         not end by itself has 1000 evaluations (fewer by an evaluator that takes long) by default.
     callback : callable, optional
         Called with each result.
     progress : bool, default False
-        Print a line to stderr for each run.
+        Print a line to stderr for each run, and about how long those that are left will take: as
+        long as the latest of the same method, or as the mean of all where it had none.
     codesign : bool, default False
         Compare what chooses the accelerator too: flash's own methods, with ``codesign=True``, and
         "hao", which is left out otherwise.
@@ -198,12 +204,13 @@ def compare(
     own_options = options or {}
     field = _field(space, judge, methods, baseline, own_options, codesign)
     given = {"evaluator": judge, "journal": journal, "max_evals": max_evals}
-    _check(field, space, target, {**problem, **given}, predictor, codesign)
+    field = _checked(field, space, target, {**problem, **given}, predictor, codesign)
     if max_evals is None and time_limit_s is None:
         max_evals = min(1000, judge.usual_evals)
 
     def answer(name: str, seed: int, certify: bool) -> SearchResult[Any]:
-        if name in CORE:
+        method = field.methods[name]
+        if method in CORE:
             own: dict[str, Any] = {"predictor": predictor, "codesign": codesign}
         else:
             own = {
@@ -213,12 +220,14 @@ def compare(
                 "max_evals": max_evals,
                 "certify": certify,
             }
-        method: Any = field.own.get(name, name)
         return search(space, target, method=method, seed=seed, **own, **problem)
 
+    clock = Clock(list(field.methods), len(numbers))
+
     def tell(name: str, seed: int, result: SearchResult[Any]) -> None:
+        clock.ended(name)
         if progress:
-            _print(name, seed, result)
+            _print(name, seed, result, clock.left())
         if callback is not None:
             callback(result)
 
@@ -233,15 +242,15 @@ def compare(
     return found
 
 
-def _check(
+def _checked(
     field: Field,
     space: Any,
     target: Any,
     problem: Mapping[str, Any],
     predictor: AccuracyPredictor | None,
     codesign: bool,
-) -> None:
-    """Look at the arguments of every method, before the first of them is run."""
+) -> Field:
+    """Return the field with its options as methods read them: what is given is looked at first."""
     from ..base.names import MAXIMA
     from ..hardware.target import as_target
     from ..methods.running import prepare
@@ -250,31 +259,61 @@ def _check(
     plain = {"compile_objective": None, "certify": True, "seed": 0, "progress": False}
     costs = [problem[name] for name in MAXIMA]
     least = problem["min_accuracy"]
-    for name in field.methods:
-        method = field.own.get(name, name)
+    options = {}
+    for name, method in field.methods.items():
+        own = field.options.get(name)
         given = {**plain, **problem, "method": method, "callback": None, "predictor": None}
-        if name in CORE:
+        if method in CORE:
+            if own:
+                raise ArgumentError(f"options: method {name!r} takes none, got {shown(own)}")
             given |= {"evaluator": None, "journal": None, "options": None, "codesign": codesign}
             check_options(given)
             check_device(as_target(target), costs, least, predictor, problem["objective"], None)
         else:
-            given["options"] = field.options.get(name)
+            given["options"] = own
             if given["journal"] is not None:
                 path_of("journal", given["journal"])
-            prepare(space, given).check(target, costs, least)
+            ready = prepare(space, given)
+            ready.check(target, costs, least)
+            if own:
+                options[name] = {one: ready.settings[one] for one in own}
+    return field.replace(options=options)
+
+
+class Clock:
+    """How long the runs of a comparison took, and about how long those that are left will."""
+
+    def __init__(self, names: list[str], seeds: int) -> None:
+        self.todo: dict[str, int] = dict.fromkeys(names, seeds)
+        self.took: dict[str, float] = {}
+        self._since = perf_counter()
+
+    def ended(self, name: str) -> None:
+        """Take note that the run of a method ended now."""
+        now = perf_counter()
+        self.took[name] = now - self._since
+        self.todo[name] -= 1
+        self._since = now
+
+    def left(self) -> float:
+        """Return about how many seconds the runs that are left take.
+
+        Of each method as many as its latest run; the mean of the others where it had none yet.
+        """
+        mean = sum(self.took.values()) / len(self.took) if self.took else 0.0
+        return sum(runs * self.took.get(name, mean) for name, runs in self.todo.items())
 
 
 class Field(Record):
-    """Who takes part: methods in their order, those left out and why, options by method.
+    """Who takes part, by name in their order; those left out and why; options by name.
 
-    own: what users passed, or registered, for methods that are not flash's.
+    methods: by the name that each has here its own name, or the function that users passed.
     """
 
-    methods: list[str]
+    methods: dict[str, Any]
     baseline: str
     skipped: dict[str, str]
     options: Mapping[str, Any]
-    own: Mapping[str, Any]
 
 
 def _field(
@@ -289,16 +328,14 @@ def _field(
     from ..methods import METHODS
 
     known: tuple[str, ...] = (*CORE, *METHODS) if not codesign else (*CORE, *DESIGNING)
-    own: dict[str, tuple[Any, OwnMethod]] = {}
     if methods is not None:
-        wanted, own = _methods(methods, known, codesign)
-        known = (*known, *own)
-    elif codesign:
-        wanted = ["shgo", *DESIGNING]
+        wanted = _methods(methods, known, codesign)
     else:
-        wanted = list(METHODS)
+        names = DESIGNING if codesign else tuple(METHODS)
         if unfit_core(space, judge) is None:
-            wanted = ["shgo", *wanted]
+            names = ("shgo", *names)
+        wanted = {name: (name, name) for name in names}
+    known = tuple(dict.fromkeys((*known, *wanted)))
     if baseline is not None and choice("baseline", baseline, known) not in wanted:
         raise ArgumentError(
             f"baseline must be one of the methods compared ({', '.join(wanted)}), got {baseline!r}"
@@ -306,31 +343,28 @@ def _field(
     for name in options:
         choice("options", name, known)
     reasons = {
-        name: _unfit(own[name][1] if name in own else name, space, judge, codesign)
-        for name in wanted
+        name: _unfit(method, space, judge, codesign) for name, (_, method) in wanted.items()
     }
     skipped = {name: why for name, why in reasons.items() if why is not None}
-    fitting = [name for name in wanted if name not in skipped]
+    fitting = {name: given for name, (given, _) in wanted.items() if name not in skipped}
     if methods is not None or not fitting:
         for name, why in skipped.items():
             raise ArgumentError(f"methods: {name}: {why}")
     if baseline is None:
         usual = DESIGNING[0] if codesign else "random"
-        baseline = usual if usual in fitting else fitting[0]
+        baseline = usual if usual in fitting else next(iter(fitting))
     if baseline in skipped:
         raise ArgumentError(f"baseline {baseline!r}: {skipped[baseline]}")
-    return Field(
-        fitting, baseline, skipped, options, {name: given for name, (given, _) in own.items()}
-    )
+    return Field(fitting, baseline, skipped, options)
 
 
-def _unfit(name: str | OwnMethod, space: Any, judge: Evaluator, codesign: bool) -> str | None:
+def _unfit(method: str | OwnMethod, space: Any, judge: Evaluator, codesign: bool) -> str | None:
     """Return why a method does not take part, or None where it does."""
     from ..methods.running import unfit
 
-    why = unfit_core(space, judge) if name in CORE else unfit(name, space, judge)
-    if why is None and name in DESIGNING and not codesign:
-        return f"method {name!r} chooses the accelerator too: compare it with codesign=True"
+    why = unfit_core(space, judge) if method in CORE else unfit(method, space, judge)
+    if why is None and method in DESIGNING and not codesign:
+        return f"method {method!r} chooses the accelerator too: compare it with codesign=True"
     return why
 
 
@@ -340,26 +374,28 @@ def _rounds(
     answer: Callable[[str, int, bool], SearchResult[Any]],
     tell: Callable[[str, int, SearchResult[Any]], None],
 ) -> Comparison[Any]:
-    """Run every method with every seed, until all are done or Ctrl-C.
+    """Run every method with every seed, seed by seed, until all are done or Ctrl-C.
 
     The optimum is asked for (`answer`'s third argument) until one is known.
     """
     runs: dict[str, tuple[SearchResult[Any], ...]] = {}
     optimum: float | None = None
     skipped = dict(field.skipped)
-    for place, name in enumerate(field.methods):
-        for seed in seeds:
+    options = field.options
+    for seed in seeds:
+        for name in field.methods:
             result = answer(name, seed, optimum is None)
             if result.stopped == "interrupt":
-                for left in field.methods[place:]:
+                for left in field.methods:
                     done = len(runs.get(left, ()))
-                    skipped[left] = f"interrupted, {done} of {len(seeds)} seeds done"
-                return Comparison(runs, optimum, field.baseline, skipped, True)
+                    if done < len(seeds):
+                        skipped[left] = f"interrupted, {done} of {len(seeds)} seeds done"
+                return Comparison(runs, optimum, field.baseline, skipped, True, options)
             if optimum is None:
                 optimum = _optimum(result)
             runs[name] = (*runs.get(name, ()), result)
             tell(name, seed, result)
-    return Comparison(runs, optimum, field.baseline, skipped, False)
+    return Comparison(runs, optimum, field.baseline, skipped, False, options)
 
 
 def _optimum(result: SearchResult[Any]) -> float | None:
@@ -380,32 +416,39 @@ def unfit_core(space: Any, judge: Any) -> str | None:
 
 def _methods(
     methods: Any, known: Sequence[str], codesign: bool
-) -> tuple[list[str], dict[str, tuple[Any, OwnMethod]]]:
-    """Return the names of the methods that users pass, and by name those of their own."""
+) -> dict[str, tuple[Any, str | OwnMethod]]:
+    """Return by the name that each has here what users pass, and what that is."""
     from ..methods.own import as_method
 
-    if not (hasattr(methods, "__next__") or is_list(methods)):
-        raise ArgumentTypeError(f"methods must be a list of names, got {shown(methods)}")
-    names: list[str] = []
-    own: dict[str, tuple[Any, OwnMethod]] = {}
-    for given in items("methods", methods, 99):
-        if codesign:
-            method: str | OwnMethod = choice("methods", given, known)
-        else:
-            method = as_method(given, CORE, "methods")
-        if isinstance(method, str):
-            names.append(method)
-            continue
-        names.append(method.name)
-        other, _ = own.setdefault(method.name, (given, method))
-        if other is not given and other != given:
+    named = hasattr(methods, "items")
+    if not named and not hasattr(methods, "__next__") and not is_list(methods):
+        raise ArgumentTypeError(
+            f"methods must be a list of names, or a dict of them by other names, got "
+            f"{shown(methods)}"
+        )
+    found: dict[str, tuple[Any, str | OwnMethod]] = {}
+    for given in items("methods", list(methods) if named else methods, 99):
+        what, called = "methods", None
+        if named:
+            called = text("methods: a name", given)
+            what, given = f"methods[{called!r}]", methods[given]
+        method: str | OwnMethod
+        method = choice(what, given, known) if codesign else as_method(given, CORE, what)
+        own = method if isinstance(method, str) else method.name
+        name = own if called is None else called
+        if not name.strip():
+            raise ArgumentError(f"methods: a name must not be empty, got {name!r}")
+        if name != own and name in known:
+            raise ArgumentError(f"methods: {name!r} is another method's name, got it for {own!r}")
+        before, _ = found.setdefault(name, (given, method))
+        if before is not given and before != given:
             raise ArgumentError(
-                f"methods: two are called {method.name!r}, {shown(other)} and {shown(given)}; give "
+                f"methods: two are called {name!r}, {shown(before)} and {shown(given)}; give "
                 "one of them another name"
             )
-    if not names:
+    if not found:
         raise ArgumentError("methods must be at least one, got none")
-    return list(dict.fromkeys(names)), own
+    return found
 
 
 def _seeds(seeds: Any) -> list[int]:
@@ -420,11 +463,13 @@ def _seeds(seeds: Any) -> list[int]:
     return list(range(integer("seeds", seeds, 1, MAX_SEEDS)))
 
 
-def _print(name: str, seed: int, result: SearchResult[Any]) -> None:
+def _print(name: str, seed: int, result: SearchResult[Any], left_s: float) -> None:
     import sys
 
-    objective = "nothing" if result.objective is None else f"{result.objective:.6g}"
+    found = result.status if result.objective is None else f"{result.objective:.6g}"
+    time = f"{left_s / 60:,.0f} min" if left_s >= 120 else f"{left_s:.2g} s"
+    rest = f"; about {time} left" if left_s else ""
     print(
-        f"{name}, seed {seed}: {objective}, {result.nfev} evaluations, {result.elapsed_s:.2f} s",
+        f"{name}, seed {seed}: {found}, {result.nfev} evaluations, {result.elapsed_s:.2f} s{rest}",
         file=sys.stderr,
     )

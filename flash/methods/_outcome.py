@@ -74,6 +74,7 @@ def outcome(
         "stopped": stopped,
         "trace": tuple(task.trace),
         "samples": task.asked,
+        "feasible": task.feasible,
         "spent_s": task.spent_s,  # before the proof, which is not the method's
     }
     proof = _proof(task, certify, stopped)

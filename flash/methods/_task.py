@@ -107,6 +107,8 @@ class Task:
         The ground's: choices of each variable, and which variables make a cell.
     asked : int
         Rows that were asked for: samples, repetitions and rows over budget included.
+    feasible : int
+        Those of them that were within the budgets; one of too little accuracy is not.
     nfev : int
         Networks whose accuracy was asked for, each once: evaluations.
     cost_s : float
@@ -151,6 +153,7 @@ class Task:
         self.checked = checked
         self.least = least
         self.asked: int = 0
+        self.feasible: int = 0
         self.nfev: int = 0
         self.cost_s: float = 0.0
         self.best: Best | None = None
@@ -253,6 +256,7 @@ class Task:
         accuracy = np.where(wanted, np.array(found, dtype=np.float64).reshape(n), nothing)
         likely = self._merit(accuracy, metrics)
         merit = self._within(likely, accuracy, excess)
+        self.feasible += int((wanted & (excess == 0.0) & ~(accuracy < self.least)).sum())
         self._consider(rows, merit, accuracy, metrics, (before, fresh[: len(spent)], spent))
         if stop is not None:
             raise stop

@@ -39,6 +39,10 @@ def agree(where: str, result: SearchResult[Any]) -> None:
     if FOUND.get(status, found) is not found:
         told = "there is a network" if found else "x is null"
         raise FormatError(f"{where}: status {status!r} contradicts that {told}")
+    if (result.feasible or 0) > (result.samples or 0):
+        raise FormatError(
+            f"{where}: feasible {result.feasible} is more than the samples, {result.samples}"
+        )
     if not found:
         for name in ("nn_degree", "accuracy", *COSTS, *COUNTS, "objective"):
             if getattr(result, name) is not None:

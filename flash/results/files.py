@@ -104,6 +104,7 @@ CHECKS: dict[str, Check] = {
     "costs": maybe(table_of(NUMBER)),
     "alternatives": list_of(by(lambda value: from_dict(value))),
     "int8": FLAG,
+    "feasible": maybe(COUNT),
 }
 
 
@@ -114,6 +115,8 @@ def to_dict(result: SearchResult[Any]) -> dict[str, Any]:
         data[name] = list(value) if isinstance(value, tuple) else value
     if not result.int8:  # files of other targets are as they were
         del data["int8"]
+    if result.feasible is None:  # and those of other methods
+        del data["feasible"]
     data["trace"] = [list(step) for step in result.trace]
     data["space"] = result.space.to_dict()
     data["budgets"] = dict(result.budgets)

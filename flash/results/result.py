@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public
+from ..base.gaps import gap_between
 from ..base.record import Generic, Record, cached, deferred, later
 from ..errors import ArgumentError
 
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 EXPLAINED = ("message", "least", "conflicts", "remedies")
-INF = float("inf")
 PROVEN = "proven: no configuration within the budgets is better"
 NOTHING = "no network within the budgets was found"
 
@@ -145,6 +145,9 @@ class SearchResult(Record, Generic[N]):
     alternatives : tuple of SearchResult
         With ``k``: the further networks, best first. Fewer than were asked for where there are no
         more, or where something ended the search (see `stopped`).
+    feasible : int or None
+        Of other papers' methods: how many of the `samples` were within the budgets. Rows whose
+        costs a method looks at before it asks for them are no samples.
 
     Notes
     -----
@@ -191,6 +194,7 @@ class SearchResult(Record, Generic[N]):
     costs: Mapping[str, float] | None = None
     alternatives: tuple[SearchResult[N], ...] = ()
     int8: bool = False
+    feasible: int | None = None
 
     def __post_init__(self) -> None:
         bound = self.upper_bound
@@ -231,19 +235,27 @@ class SearchResult(Record, Generic[N]):
         return self.x is not None
 
     @property
+    def feasible_share(self) -> float | None:
+        """Share of the `samples` that were within the budgets; None where that is not counted."""
+        if self.feasible is None or not self.samples:
+            return None
+        return self.feasible / self.samples
+
+    @property
     def gap(self) -> float | None:
-        """How much better a network could at most be, relative to this one; 0.0 if proven."""
+        """How far the network is at most short of the best one, as a share of `upper_bound`.
+
+        ``1 - objective / upper_bound``, or ``(upper_bound - objective) / |upper_bound|`` where
+        these may be negative; 0.0 if proven. None where there is no network, no bound, or a bound
+        of 0 that was not reached.
+        """
         if self.objective is None:
             return None
         if self.proven:
             return 0.0
         if self.upper_bound is None:
             return None
-        above = max(0.0, self.upper_bound - self.objective)
-        if above == 0.0:
-            return 0.0
-        gap = above / abs(self.objective) if self.objective else INF
-        return gap if gap < INF else None
+        return gap_between(self.objective, self.upper_bound)
 
     def __hash__(self) -> int:
         return hash((self.target, self.status, self.x, self.objective, self.upper_bound))

@@ -73,6 +73,8 @@ def parts(result: SearchResult[Any]) -> list[Part]:
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
     effort = "1 evaluation" if result.nfev == 1 else f"{count(result.nfev)} evaluations"
+    if result.feasible is not None and result.samples:
+        effort += f", {count(result.feasible)} of {count(result.samples)} rows within the budgets"
     lines.append(f"{result.method}, {effort}, {duration(result.elapsed_s)}, seed {result.seed}")
     lines += [f"note: {flag}" for flag in result.flags]
     return lines

@@ -12,7 +12,7 @@ from twins.places import ACCURACIES
 
 import flash
 from flash import Comparison
-from flash.comparing import statistics
+from flash.comparing import running, statistics
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.results.result import SearchResult
@@ -121,11 +121,132 @@ def test_a_gap_means_what_it_means_in_results() -> None:
     ]
     objectives = [run.objective or 0.0 for run in found.runs["random"]]
     assert found.optimum is not None
-    assert gaps == pytest.approx([found.optimum / one - 1 for one in objectives])
+    assert gaps == pytest.approx([1 - one / found.optimum for one in objectives])
     assert max(gaps) > 0.0
     (row,) = [row for row in found.rows() if row["method"] == "random"]
     assert row["gap"][0] == pytest.approx(np.mean(gaps))
-    assert "gap: optimum / objective - 1" in str(found)
+    assert "gap: 1 - objective / optimum" in str(found)
+
+
+def test_one_method_under_two_names() -> None:
+    more: dict[str, Any] = {"seeds": 2, "max_evals": 10, "max_params": 8e4}
+    found = flash.compare(
+        SMALL,
+        "cpu-x86",
+        methods={"evolution": "evolution", "small": "evolution", "random": "random"},
+        options={"small": {"population": np.int64(4), "sample": 2}},
+        **more,
+    )
+    assert list(found.runs) == ["evolution", "small", "random"]
+    own = {"method": "evolution", "seed": 1, **more}
+    del own["seeds"]
+    twin = flash.search(SMALL, "cpu-x86", options={"population": 4, "sample": 2}, **own)
+    assert found.runs["small"][1].trace[0][:2] == twin.trace[0][:2]
+    assert found.runs["small"][1].samples == twin.samples != found.runs["evolution"][1].samples
+    assert found.options == {"small": {"population": 4, "sample": 2}}
+    assert "small: population 4, sample 2" in str(found)
+    assert Comparison.from_json(found.to_json()) == found
+    assert list(found.to_frame()["method"].unique()) == ["evolution", "small", "random"]
+    older = found.to_dict()
+    del older["options"]
+    assert Comparison.from_json(json.dumps(older)).options is None
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ({}, "methods must be at least one"),
+        ({"random": "pnas"}, "methods: 'random' is another method's name"),
+        ({" ": "pnas"}, "a name must not be empty"),
+        ({3: "pnas"}, "methods: a name must be text, got 3"),
+        ({"a": "pnsa"}, r"methods\['a'\] must be one of .* did you mean 'pnas'"),
+        ({"a": 5}, r"methods\['a'\] must be one of 'shgo', .*'spos', or a function that takes a"),
+    ],
+)
+def test_bad_names_of_methods(methods: Any, message: str) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
+        flash.compare(SMALL, "cpu-x86", methods=methods)
+
+
+def test_what_a_table_tells_of_each_method() -> None:
+    """Evaluations used, the share of rows within the budgets, and where nothing was found."""
+    found = flash.compare(
+        "densenet", "rram", methods=["hurricane", "random"], seeds=2, max_evals=50,
+        max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0,
+    )  # fmt: skip
+    rows = {row["method"]: row for row in found.rows()}
+    for name, runs in found.runs.items():
+        assert rows[name]["used"] == np.median([run.nfev for run in runs])
+        asked = sum(run.samples or 0 for run in runs)
+        assert rows[name]["feasible"] == sum(run.feasible or 0 for run in runs) / asked
+        assert rows[name]["statuses"] == {"FEASIBLE": 2}
+        assert rows[name]["found"] == 1.0
+    assert rows["random"]["feasible"] < 0.2  # uniform draws: few are within the budgets
+    table = str(found).splitlines()
+    assert table[4].split() == [
+        *("method", "objective", "found", "gap", "%", "used", "feasible", "reached"),
+        *("evaluations", "fewer", "time"),
+    ]
+
+
+def test_uniform_draws_tell_how_many_networks_are_feasible() -> None:
+    """The share that random search asks for within the budgets is that of the whole space."""
+    right = np.mean([SMALL.decode(i).params <= 8e4 for i in range(SMALL.size)])
+    result = flash.search(SMALL, "cpu-x86", method="random", max_evals=100, max_params=8e4)
+    assert result.samples is not None
+    assert result.feasible_share == pytest.approx(right, abs=0.1)
+    drawn = round(result.feasible_share * result.samples)  # type: ignore[operator]
+    assert result.feasible == drawn
+    text = str(result)
+    assert f"{drawn:,} of {result.samples:,} rows within the budgets" in text
+    assert SearchResult.from_json(result.to_json()) == result
+    assert flash.search(SMALL, "cpu-x86", max_params=8e4).feasible_share is None
+
+
+def test_nothing_found_has_a_status() -> None:
+    """No draw fits, and nobody can prove that none does: the table says what became of it."""
+    given: dict[str, Any] = {
+        "methods": ["random", "evolution"], "seeds": 1, "max_evals": 4, "time_limit_s": 0.2,
+        "max_latency_ms": 1e-3,
+    }  # fmt: skip
+    found = flash.compare(
+        flash.PNASCells(filters=8, resolution=8), "cpu-x86", evaluator=lambda nets: [0.5] * len(nets),
+        **given,
+    )  # fmt: skip
+    for row in found.rows():
+        assert row["found"] == 0.0
+        assert row["objective"] is row["gap"] is None
+        assert not row["feasible"]
+        assert list(row["statuses"]) == ["TIME_LIMIT"]
+    assert found.rows()[0]["feasible"] == 0.0
+    assert not found.success
+    assert str(found).count("TIME_LIMIT") >= 2
+    assert Comparison.from_json(found.to_json()) == found
+
+
+def test_it_says_how_long_the_rest_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    flash.compare(
+        SMALL, "cpu-x86", methods=["random", "evolution"], seeds=2, max_evals=5, progress=True
+    )
+    lines = capsys.readouterr().err.split("\n")
+    told = [line for line in lines if ", seed " in line]
+    assert [line.split(":")[0].split("\r")[-1] for line in told] == [
+        "random, seed 0", "evolution, seed 0", "random, seed 1", "evolution, seed 1",
+    ]  # fmt: skip
+    assert all("; about " in line and line.endswith(" left") for line in told[:3])
+    assert "left" not in told[3]
+
+
+def test_the_clock_of_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 2.0, 8.0, 9.0])
+    monkeypatch.setattr(running, "perf_counter", lambda: next(now))
+    clock = running.Clock(["a", "b"], 3)
+    clock.ended("a")
+    assert clock.left() == 2 * 2.0 + 3 * 2.0  # b is not known: as long as a
+    clock.ended("b")
+    assert clock.left() == 2 * 2.0 + 2 * 6.0
+    clock.ended("a")  # faster than before: the latest counts
+    assert clock.left() == 1 * 1.0 + 2 * 6.0
 
 
 def test_compare_from_the_shell(cli: Run) -> None:
@@ -169,9 +290,9 @@ def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:
     }  # fmt: skip
     found = flash.compare(SMALL, "cpu-x86", **given)
     assert found.interrupted
-    assert len(found.runs["random"]) == 2  # two chunks of 16 each
-    assert set(found.runs) == {"random"}
+    assert {name: len(runs) for name, runs in found.runs.items()} == {"random": 1}
     assert found.skipped == {
+        "random": "interrupted, 1 of 2 seeds done",
         "evolution": "interrupted, 0 of 2 seeds done",
         "parsec": "interrupted, 0 of 2 seeds done",
     }

@@ -111,7 +111,7 @@ def test_contradictions_are_refused(name: str, changes: dict[str, Any], message:
 
 def test_a_gap_that_no_number_holds() -> None:
     result = flash.search(TINY, "rram", method="random", max_evals=5)
-    tiny = result.replace(objective=5e-324, upper_bound=1.0, proven=False, status="FEASIBLE")
+    tiny = result.replace(objective=-1.0, upper_bound=5e-324, proven=False, status="FEASIBLE")
     assert tiny.gap is None
     assert flash.SearchResult.from_json(tiny.to_json()) == tiny
 

@@ -87,11 +87,13 @@ def test_network_and_index_follow_from_the_row() -> None:
 
 def test_gap() -> None:
     assert made().gap == 0.0
-    assert made(proven=False, upper_bound=672.2625).gap == pytest.approx(0.05)
+    assert made(proven=False, upper_bound=800.3125).gap == pytest.approx(0.2)  # 1 - found / bound
     assert made(proven=False, upper_bound=640.25).gap == 0.0
     assert made(proven=False, upper_bound=None).gap is None
-    assert made(proven=False, objective=0.0, upper_bound=1.0).gap is None
-    assert made(proven=False, objective=-2.0, upper_bound=-1.0).gap == 0.5
+    assert made(proven=False, objective=0.0, upper_bound=1.0).gap == 1.0
+    assert made(proven=False, objective=-1.0, upper_bound=0.0).gap is None
+    assert made(proven=False, objective=0.0, upper_bound=0.0).gap == 0.0
+    assert made(proven=False, objective=-3.0, upper_bound=-2.0).gap == 0.5
     assert refused().gap is None
 
 
@@ -258,7 +260,7 @@ def test_screen_of_an_unproven_network() -> None:
     text = str(made(status="FEASIBLE", proven=False, upper_bound=672.2625, stopped="max_evals",
                     flags=("energy_mj outside the calibrated range",)))  # fmt: skip
     assert "not proven" in text
-    assert "exceeds NN-Degree 672.263 (gap 5 %)" in text
+    assert "exceeds NN-Degree 672.263 (gap 4.76 %)" in text
     assert "stopped by max_evals" in text
     assert "note: energy_mj outside the calibrated range" in text
 

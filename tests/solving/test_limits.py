@@ -43,7 +43,7 @@ def check(result: SearchResult, stopped: str) -> None:
         assert result.objective == flash.nn_degree(result.architecture)
         if result.upper_bound is not None:
             assert result.upper_bound >= result.objective
-            assert result.gap == result.upper_bound / result.objective - 1 or result.gap >= 0
+            assert result.gap == pytest.approx(1 - result.objective / result.upper_bound)
 
 
 def test_time_limit() -> None:
