@@ -58,8 +58,10 @@ def build(net: CellNetwork) -> Network:
         table.cell = number
         values = [older, newer]
         if 0 in read and not (big and number == 0):  # the first cell reads the stem as it is
-            halve = 2 if older[2] != newer[2] else 1
-            values[0] = table.conv(older, filters, stride=halve, norm="output")
+            if older[2] == newer[2]:
+                values[0] = table.conv(older, filters, norm="output")
+            else:
+                values[0] = _halved(table, older, filters, net.factorised)
         if 1 in read:
             values[1] = table.conv(newer, filters, norm="output")
         for first, second, left, right in net.blocks:
@@ -73,6 +75,18 @@ def build(net: CellNetwork) -> Network:
     pooled = table.add("pool", [newer], newer[1], mode="global_avg")
     table.add("linear", [pooled], net.num_classes, bias=True)
     return Network(tuple(table.rows), (3, net.resolution, net.resolution))
+
+
+def _halved(table: _Table, x: Value, out: int, factorised: bool) -> Value:
+    """Add what halves the older input: see `CellNetwork.factorised`."""
+    first = out // 2
+    if not factorised or not first:
+        return table.conv(x, out, stride=2, norm="output")
+    _, channels, height, width = x
+    even = table.conv(x, first, stride=2)
+    shifted = table.add("move", [x], channels, mode="slice", size=(height - 1, width - 1))
+    odd = table.conv(shifted, out - first, stride=2, padding=0, padding_end=(1, 1))
+    return table.add("concat", [even, odd], 0, norm="output")
 
 
 def _operator(table: _Table, name: str, x: Value, out: int, stride: int) -> Value:

@@ -8,7 +8,7 @@ of all its blocks.
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, is_list, json_text, public, shown
+from ..base.checks import choice, flag, integer, is_list, json_text, public, shown
 from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import Architecture
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Block: TypeAlias = tuple[int, int, str, str]
     Net: TypeAlias = "Architecture | CellNetwork | Network | BlockNetwork"
 
-__all__ = ["FAMILY", "OPERATORS", "PNASNET_5", "CellNetwork", "canonical"]
+__all__ = ["FAMILY", "OPERATORS", "PNASNET_5", "SIZES", "CellNetwork", "canonical"]
 
 OPERATORS = (
     "sep3x3",
@@ -54,6 +54,22 @@ PNASNET_5: tuple[Block, ...] = (
     (0, 1, "sep3x3", "identity"),
 )
 
+# What networks of one cell are at the paper's sizes. ImageNet's are those of the released code
+# (tensorflow/models, research/slim/nets/nasnet/pnasnet.py, without its auxiliary head): 12 and 9
+# cells beside the two of the stem, whose convolution has 32 channels times a multiplier of 3 or 1.
+SIZES: dict[str, dict[str, Any]] = {
+    "large": {
+        "repeats": 4, "filters": 216, "resolution": 331, "num_classes": 1000,
+        "stem": 96, "factorised": True,
+    },
+    "mobile": {
+        "repeats": 3, "filters": 54, "resolution": 224, "num_classes": 1000,
+        "stem": 32, "factorised": True,
+    },
+    "cifar": {"repeats": 3, "filters": 48, "factorised": True},
+    "proxy": {},
+}  # fmt: skip
+
 
 @public
 class CellNetwork(Record):
@@ -68,11 +84,18 @@ class CellNetwork(Record):
         Cells of a stage (N), 1 to 64.
     filters : int, default 24
         Channels of each block in the first stage (F); they double at each stride-2 cell. Above 64
-        pixels a multiple of 4.
+        pixels at least 4.
     resolution : int, default 32
         Height and width of the input image in pixels. Above 64 the network gets the ImageNet stem:
-        a convolution of stride 2 with 96 channels and two stride-2 cells of F/4 and F/2 channels.
+        a convolution of stride 2 and two stride-2 cells of F/4 and F/2 channels, rounded down.
     num_classes : int, default 10
+    stem : int, optional
+        Channels of the first convolution: by default 96 above 64 pixels, else 3 F.
+    factorised : bool, default False
+        Whether the size of the older input is halved as in the released code: by two strided 1x1
+        convolutions of half the channels each, one of which reads the map shifted by a pixel, and
+        one batch norm over both. False: by one strided 1x1 convolution, which has as many
+        parameters and MACs.
 
     Raises
     ------
@@ -83,10 +106,14 @@ class CellNetwork(Record):
     -----
     As in the released PNASNet-5 (chenxi116/PNASNet.pytorch): the operators, the 1x1 convolutions
     that bring both inputs to F channels, the stem for ImageNet, stride-2 cells in place of the
-    first cell of a stage, all blocks concatenated. Reconstruction: the CIFAR stem (a 3x3
-    convolution to 3 F channels), and one strided 1x1 convolution where the released network
-    halves the size of the older input with two of half as many channels, one of which reads the
-    odd pixels (the same parameters and MACs). The defaults are the search's proxy (N=2, F=24).
+    first cell of a stage, all blocks concatenated. Reconstruction: networks of other resolutions
+    than ImageNet's, whose stem (a 3x3 convolution to 3 F channels) is that of NASNet on CIFAR in
+    tensorflow/models. The defaults are the search's proxy (N=2, F=24).
+
+    `pnasnet5` builds the released networks. Their parameters and MACs are matched exactly. What is
+    not: the auxiliary head and drop path, which train the network only; and where a stride-2
+    operator pads an even map (here alike on both sides, there at the bottom and at the right
+    only), so that released weights fit in and compute something slightly different.
     """
 
     blocks: Sequence[Block]
@@ -94,6 +121,8 @@ class CellNetwork(Record):
     filters: int = 24
     resolution: int = 32
     num_classes: int = 10
+    stem: int | None = None
+    factorised: bool = False
 
     if TYPE_CHECKING:  # operators may be given by their numbers
 
@@ -104,6 +133,8 @@ class CellNetwork(Record):
             filters: int = 24,
             resolution: int = 32,
             num_classes: int = 10,
+            stem: int | None = None,
+            factorised: bool = False,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -113,10 +144,30 @@ class CellNetwork(Record):
         state["filters"] = integer("filters", self.filters, 1, MAX_WIDTH)
         state["resolution"] = integer("resolution", self.resolution, 1, MAX_RESOLUTION)
         state["num_classes"] = integer("num_classes", self.num_classes, 1, MAX_CLASSES)
-        if self.is_imagenet and self.filters % 4:
-            raise ArgumentError(
-                f"filters must be a multiple of 4 above 64 pixels, got {self.filters}"
-            )
+        if self.stem is not None:
+            state["stem"] = integer("stem", self.stem, 1, MAX_WIDTH)
+        flag("factorised", self.factorised)
+        if self.is_imagenet and self.filters < 4:
+            raise ArgumentError(f"filters must be at least 4 above 64 pixels, got {self.filters}")
+
+    @classmethod
+    def pnasnet5(cls, size: str = "large") -> CellNetwork:
+        """Return PNASNet-5, the cell that the paper found, at one of the paper's sizes.
+
+        Parameters
+        ----------
+        size : {"large", "mobile", "cifar", "proxy"}
+            "large": 12 cells from 216 filters on, 331 pixels, 86,057,668 parameters and
+            24,937,395,792 MACs. "mobile": 9 cells from 54 on, 224 pixels, 5,064,487 parameters and
+            587,293,200 MACs. "cifar": 9 cells from 48 on, 32 pixels. "proxy": 6 cells from 24 on,
+            as the search trains them.
+
+        Notes
+        -----
+        The two on ImageNet are those of the released code without its auxiliary head, see above;
+        N and F of the other two are from memory of the paper, not read.
+        """
+        return cls(PNASNET_5, **SIZES[choice("size", size, SIZES)])
 
     @property
     def family(self) -> str:
@@ -131,6 +182,8 @@ class CellNetwork(Record):
     @property
     def stem_channels(self) -> int:
         """Channels of the stem's convolution."""
+        if self.stem is not None:
+            return self.stem
         return IMAGENET_STEM if self.is_imagenet else 3 * self.filters
 
     def layout(self) -> Iterator[tuple[int, int]]:
@@ -256,6 +309,7 @@ class CellNetwork(Record):
             "filters": self.filters,
             "resolution": self.resolution,
             "num_classes": self.num_classes,
+            **further(self),
         }
 
     @classmethod
@@ -284,6 +338,12 @@ class CellNetwork(Record):
         from ..base.plain import parsed
 
         return cls.from_dict(parsed(source, "the cell network's file"))
+
+
+def further(net: Any) -> dict[str, Any]:
+    """Return `stem` and `factorised` where they are not the usual: other files are as they were."""
+    given = {"stem": net.stem, "factorised": net.factorised}
+    return {name: value for name, value in given.items() if value}
 
 
 def _blocks(given: Any) -> tuple[Block, ...]:

@@ -8,19 +8,26 @@ way, which are no part of the space.
 
 from __future__ import annotations
 
-from ..base.checks import integer, is_list, items, public, shown
+from ..base.checks import choice, faults, integer, is_list, items, public, shown
 from ..base.checks import text as any_text
 from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..networks.cell_networks import MAX_BLOCKS, OPERATORS, CellNetwork, canonical_codes
+from ..networks.cell_networks import (
+    MAX_BLOCKS,
+    OPERATORS,
+    SIZES,
+    CellNetwork,
+    canonical_codes,
+    further,
+)
 from .choices import parse, plain
 from .index import digits_of, number_of
 from .network_space import NetworkSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
 
     import numpy as np
     from numpy.typing import NDArray
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
     Codes = tuple[tuple[int, int], ...]
 
 __all__ = ["PNASCells"]
+
+STACKED = ("repeats", "filters", "resolution", "num_classes", "stem", "factorised")
 
 
 @public
@@ -46,8 +55,9 @@ class PNASCells(NetworkSpace[CellNetwork]):
     ----------
     blocks : int, list or Range, default 5
         Blocks of a cell, 1 to 8. Where there are several choices the cell may have any of them.
-    repeats, filters, resolution, num_classes : int
-        Of the networks: see `CellNetwork`. The defaults are the paper's proxy on CIFAR-10.
+    repeats, filters, resolution, num_classes, stem, factorised
+        Of the networks: see `CellNetwork`. The defaults are the paper's proxy on CIFAR-10;
+        `preset` gives its other sizes.
 
     Raises
     ------
@@ -67,6 +77,8 @@ class PNASCells(NetworkSpace[CellNetwork]):
     filters: int
     resolution: int
     num_classes: int
+    stem: int | None
+    factorised: bool
 
     family = "pnas"
 
@@ -77,11 +89,15 @@ class PNASCells(NetworkSpace[CellNetwork]):
         filters: int = 24,
         resolution: int = 32,
         num_classes: int = 10,
+        stem: int | None = None,
+        factorised: bool = False,
     ) -> None:
         self.blocks: Choices = parse("blocks", blocks, 1, MAX_BLOCKS)
-        usual = CellNetwork(((0, 0, 4, 4),), repeats, filters, resolution, num_classes)
-        self.repeats, self.filters = usual.repeats, usual.filters
-        self.resolution, self.num_classes = usual.resolution, usual.num_classes
+        usual = CellNetwork(
+            ((0, 0, 4, 4),), repeats, filters, resolution, num_classes, stem, factorised
+        )
+        for name in STACKED:
+            setattr(self, name, getattr(usual, name))
         self.most: int = max(int(count) for count in self.blocks)
         lengths: list[int] = [len(self.blocks)]
         names = ["blocks"]
@@ -95,6 +111,23 @@ class PNASCells(NetworkSpace[CellNetwork]):
             *(tuple(range(start, start + 4)) for start in starts),
         )
 
+    @classmethod
+    def preset(cls, size: str, blocks: int | Sequence[int] | Range = 5) -> Self:
+        """Return the space of networks of one of the paper's sizes.
+
+        Parameters
+        ----------
+        size : {"large", "mobile", "cifar", "proxy"}
+            As `CellNetwork.pnasnet5` has them; "proxy" is the default space.
+        blocks : int, list or Range, default 5
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted; the message names it.
+        """
+        return cls(blocks, **SIZES[choice("size", size, SIZES)])
+
     def options(self) -> dict[str, Any]:
         """Return the arguments that make an equal space, as plain data."""
         return {
@@ -103,7 +136,19 @@ class PNASCells(NetworkSpace[CellNetwork]):
             "filters": self.filters,
             "resolution": self.resolution,
             "num_classes": self.num_classes,
+            **further(self),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make a space from plain data; FormatError if a key is unknown or a value not accepted."""
+        from ..base.plain import ANY, fields
+
+        where = "the space"
+        options = dict.fromkeys(("blocks", *STACKED), ANY)
+        given = fields(where, data, options, optional=options, also=("family",))
+        with faults(where):
+            return cls(**given)
 
     @cached
     def counts(self) -> tuple[int, ...]:
@@ -220,7 +265,11 @@ class PNASCells(NetworkSpace[CellNetwork]):
         blocks = [
             (x >> 3, y >> 3, OPERATORS[x & 7], OPERATORS[y & 7]) for x, y in self.codes(self.row(i))
         ]
-        return CellNetwork(blocks, self.repeats, self.filters, self.resolution, self.num_classes)
+        return CellNetwork(blocks, *self._stacked)
+
+    @property
+    def _stacked(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in STACKED)
 
     def encode(self, network: CellNetwork) -> tuple[int, ...]:
         """Return the row of choice indices of a network, as it is written.
@@ -232,7 +281,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
         """
         if not isinstance(network, CellNetwork):
             raise ArgumentTypeError(f"network must be a CellNetwork, got {shown(network)}")
-        for name in ("repeats", "filters", "resolution", "num_classes"):
+        for name in STACKED:
             mine, other = getattr(self, name), getattr(network, name)
             if mine != other:
                 raise ArgumentError(f"{name} of the space is {mine!r}, got {other!r}")
@@ -267,10 +316,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
             for text in any_text("name", name).split("|"):
                 (a, p), (b, q) = (half.split(".", 1) for half in text.split("+", 1))
                 blocks.append((int(a), int(b), p, q))
-            made = CellNetwork(
-                blocks, self.repeats, self.filters, self.resolution, self.num_classes
-            )
-            return self.encode(made)
+            return self.encode(CellNetwork(blocks, *self._stacked))
         except ValueError as error:  # flash's own are ValueErrors too, and say more
             why = f": {error}" if isinstance(error, ArgumentError) else ""
             raise FormatError(f"{shown(name)} is no cell of {self!r}{why}") from None

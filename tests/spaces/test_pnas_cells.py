@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from typing import Any
 
@@ -132,14 +133,120 @@ def test_pnasnet_5_goes_through_everything() -> None:
     )
 
 
-def test_published_sizes() -> None:
-    """PNASNet-5 large: 86.1 M parameters and 25 G MACs; on CIFAR (N=3, F=48) 3.2 M (the paper)."""
-    large = CellNetwork(PNASNET_5, 4, 216, 331, 1000)
-    assert large.params == 86_057_668  # also the count of the released weights
-    assert round(large.macs / 1e9, 1) == 24.9
-    assert large.network().layers[-1].in_channels == 4320
-    small = CellNetwork(PNASNET_5, 3, 48)
-    assert round(small.params / 1e6, 1) == 3.2
+class Official:
+    """Variables and MACs of the released code (tensorflow/models, pnasnet.py and nasnet_utils.py),
+    counted as that builds its graph; nothing of flash."""
+
+    OPERATIONS = ("5", "max", "7", "max", "5", "3", "3", "max", "3", "none")
+    STATES = (1, 1, 0, 0, 0, 0, 4, 0, 1, 0)  # 0: the previous cell, 1: the one before it
+
+    def __init__(self, filters: int, cells: int, size: int, multiplier: int) -> None:
+        self.params = self.macs = 0
+        self.ends: list[tuple[int, int]] = []  # of each cell after the stem: side, channels
+        reductions = [int(k / 3 * cells) for k in (1, 2)]
+        side = (size - 3) // 2 + 1  # VALID
+        stem = 32 * multiplier
+        self.conv(3, stem, 3, side)
+        outputs, net = [None, (side, stem)], (side, stem)
+        scaling = 0.25
+        for cell in range(-2, cells):
+            stride = 2 if cell < 0 or cell in reductions else 1
+            if cell in (-1, *reductions):
+                scaling *= 2
+            elif cell == 0:
+                scaling = 1.0
+            net = self.cell(net, outputs[-2], int(filters * scaling), stride)
+            outputs.append(net)
+            if cell >= 0:
+                self.ends.append(net)
+        self.params += net[1] * 1000 + 1000
+        self.macs += net[1] * 1000
+
+    def conv(self, into: int, out: int, kernel: int, side: int) -> None:
+        self.params += kernel**2 * into * out + 2 * out
+        self.macs += kernel**2 * into * out * side**2
+
+    def separable(self, into: int, out: int, kernel: int, side: int) -> None:
+        self.params += kernel**2 * into
+        self.macs += kernel**2 * into * side**2
+        self.conv(into, out, 1, side)
+
+    def cell(self, net: Any, prev: Any, filters: int, stride: int) -> tuple[int, int]:
+        side = net[0]
+        if prev is None:
+            prev = net
+        elif prev[0] != side:  # two paths, the odd filter in the second
+            for part in (filters // 2, filters - filters // 2):
+                self.conv(prev[1], part, 1, side)
+            prev = (side, filters)
+        elif prev[1] != filters:
+            self.conv(prev[1], filters, 1, side)
+            prev = (side, filters)
+        self.conv(net[1], filters, 1, side)
+        states = [(side, filters), prev]
+        after = -(-side // stride)
+        for block in range(5):
+            for half in (0, 1):
+                state = self.STATES[2 * block + half]
+                operation = self.OPERATIONS[2 * block + half]
+                into = states[state][1]
+                if operation.isdigit():
+                    self.separable(into, filters, int(operation), after)
+                    self.separable(filters, filters, int(operation), after)
+                elif into != filters or (operation == "none" and stride > 1 and state < 2):
+                    self.conv(into, filters, 1, after)
+            states.append((after, filters))
+        return after, 5 * filters
+
+
+def test_the_sizes_of_the_released_networks() -> None:
+    """Parameters and MACs to the digit; published: 86.1 M and 25.0 G, 5.1 M and 588 M."""
+    large, mobile = CellNetwork.pnasnet5("large"), CellNetwork.pnasnet5("mobile")
+    # of the released weights of large; of mobile, those that the code has variables for
+    assert (large.params, large.macs) == (86_057_668, 24_937_395_792)
+    assert (mobile.params, mobile.macs) == (5_064_487, 587_293_200)
+    for net, twin in (
+        (large, Official(216, 12, 331, 3)),
+        (mobile, Official(54, 9, 224, 1)),
+    ):
+        assert (net.params, net.macs) == (twin.params, twin.macs)
+        cells: dict[int, Any] = {}
+        for row in net.network().layers:
+            if row.kind == "concat" and row.cell is not None:
+                cells[row.cell] = (row.out_height, row.out_channels)  # a cell's last one
+        assert [cells[number] for number in range(2, 2 + len(twin.ends))] == twin.ends
+        plain = net.replace(factorised=False)
+        assert (plain.params, plain.macs) == (net.params, net.macs)
+    # what the released code's own test wants
+    assert Official(54, 9, 224, 1).ends == [(28, 270)] * 3 + [(14, 540)] * 3 + [(7, 1080)] * 3
+    small = CellNetwork.pnasnet5("cifar")
+    assert round(small.params / 1e6, 1) == 3.2  # N=3, F=48 (the paper)
+    assert CellNetwork.pnasnet5("proxy") == CellNetwork(PNASNET_5)
+
+
+def test_presets() -> None:
+    for size in ("large", "mobile", "cifar", "proxy"):
+        space, net = PNASCells.preset(size), CellNetwork.pnasnet5(size)
+        assert space.decode(space.encode(net)) == net
+        assert space.parse(space.name(space.encode(net))) == space.encode(net)
+        assert PNASCells.from_dict(json.loads(json.dumps(space.to_dict()))) == space
+        assert CellNetwork.from_json(net.to_json()) == net
+    assert PNASCells.preset("proxy") == PNASCells()
+    assert PNASCells.preset("mobile", [2, 3]).blocks == (2, 3)
+    # files of networks without the two further fields are as they were
+    assert set(PNASCells().to_dict()) == {
+        *("family", "blocks", "repeats", "filters", "resolution", "num_classes")
+    }
+    with pytest.raises(ArgumentError, match=r"size must be one of .*'mobile'.* 'mobil'"):
+        PNASCells.preset("mobil")
+    with pytest.raises(ArgumentError, match="size must be one of"):
+        CellNetwork.pnasnet5("huge")
+    with pytest.raises(ArgumentError, match="stem must be an integer from 1"):
+        PNASCells(stem=0)
+    with pytest.raises(ArgumentTypeError, match="factorised must be True or False"):
+        CellNetwork(PNASNET_5, factorised=1)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="factorised of the space is True, got False"):
+        PNASCells.preset("cifar").encode(CellNetwork(PNASNET_5, 3, 48))
 
 
 def test_files() -> None:
@@ -174,8 +281,8 @@ def test_refused_blocks(blocks: Any, error: type[Exception], text: str) -> None:
 
 
 def test_refused_arguments() -> None:
-    with pytest.raises(ArgumentError, match="filters must be a multiple of 4"):
-        CellNetwork(PNASNET_5, filters=10, resolution=224)
+    with pytest.raises(ArgumentError, match="filters must be at least 4 above 64 pixels, got 3"):
+        CellNetwork(PNASNET_5, filters=3, resolution=224)
     with pytest.raises(ArgumentError, match="blocks"):
         PNASCells(9)
     with pytest.raises(ArgumentError, match="blocks must be one of"):
@@ -195,6 +302,9 @@ def test_refused_arguments() -> None:
 def one_of_each() -> list[CellNetwork]:
     """Every operator on every kind of input, at strides 1 and 2, with both stems."""
     nets = [CellNetwork(PNASNET_5, 2, 4, 32, 10), CellNetwork(PNASNET_5, 1, 8, 67, 7)]
+    # odd and even maps, odd numbers of channels, one channel
+    nets += [CellNetwork(PNASNET_5, 1, 7, 67, 7, 5, True), CellNetwork(PNASNET_5, 2, 6, 16, 3, 4, True)]
+    nets += [CellNetwork(PNASNET_5, 1, 4, 65, 3, None, True)]
     for name in OPERATORS:
         blocks = ((0, 1, name, name), (2, 0, name, "identity"))
         nets += [CellNetwork(blocks, 1, 4, 15, 3), CellNetwork(blocks, 1, 8, 65, 3)]
@@ -205,7 +315,9 @@ def one_of_each() -> list[CellNetwork]:
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
-    "net", one_of_each(), ids=lambda net: f"{net.blocks[0][2]}-{net.resolution}"
+    "net",
+    one_of_each(),
+    ids=lambda net: f"{net.blocks[0][2]}-{net.resolution}" + "-factorised" * net.factorised,
 )
 def test_layers_are_those_of_torch(net: CellNetwork) -> None:
     torch = pytest.importorskip("torch")
@@ -251,6 +363,43 @@ def test_a_cell_computes_what_its_blocks_say() -> None:
         first = a + b
         pooled = torch.nn.functional.max_pool2d(b, 3, 1, 1)
         assert torch.equal(cell(older, newer), torch.cat([first, first + pooled], 1))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("side", [6, 7])
+def test_a_factorised_reduction_leaves_no_pixel_out(side: int) -> None:
+    """Even channels from the even pixels, odd ones from the odd pixels, 0 beyond the map's end."""
+    torch = pytest.importorskip("torch")
+    from flash.networks.writing.cell_modules import Factorised
+
+    unit = Factorised(3, 5).eval()
+    x = torch.rand(2, 3, side, side)
+    half = -(-side // 2)
+    padded = torch.zeros(2, 3, side + 2, side + 2)
+    padded[:, :, :side, :side] = x
+    with torch.no_grad():
+        found = unit(x)
+        even = torch.einsum("oi,bihw->bohw", unit.even.weight[:, :, 0, 0], x[:, :, ::2, ::2])
+        moved = padded[:, :, 1::2, 1::2][:, :, :half, :half]
+        odd = torch.einsum("oi,bihw->bohw", unit.odd.weight[:, :, 0, 0], moved)
+    assert found.shape == (2, 5, half, half)
+    torch.testing.assert_close(found, torch.cat([even, odd], 1) / (1 + 1e-3) ** 0.5)
+
+
+@pytest.mark.torch
+def test_mobile_is_read_back_from_torch_and_onnx(tmp_path: Any) -> None:
+    pytest.importorskip("onnx")
+    net = CellNetwork.pnasnet5("mobile")
+    module = net.to_torch().eval()
+    assert sum(one.numel() for one in module.parameters()) == net.params
+    net.to_onnx(tmp_path / "mobile.onnx", module=module)
+    for read in (
+        flash.Network.from_torch(module, (3, 224, 224)),
+        flash.Network.from_onnx(tmp_path / "mobile.onnx"),
+    ):
+        assert read.macs == net.macs
+        assert read.params == net.params
+        assert flash.nn_degree(read) == flash.nn_degree(net)
 
 
 @pytest.mark.torch
@@ -312,11 +461,11 @@ def test_onnx(tmp_path: Any) -> None:
         (1, 1, "dil3x3", "max3x3"),
         (2, 1, "identity", "identity"),
     )
-    net = CellNetwork(blocks, 1, 4, 16, 5)
+    net = CellNetwork(blocks, 1, 5, 15, 5, 6, True)
     module = net.to_torch().eval()
     path = tmp_path / "net.onnx"
     net.to_onnx(path, module=module)
-    x = torch.randn(2, 3, 16, 16)
+    x = torch.randn(2, 3, 15, 15)
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"input": x.numpy()})
     with torch.no_grad():

@@ -107,7 +107,13 @@ class BlockCell(nn.Module):
         self.blocks = net.blocks
         read = {source for first, second, _, _ in net.blocks for source in (first, second)}
         as_it_is = bare or 0 not in read
-        self.older = nn.Identity() if as_it_is else _unit(older, filters, 2 if halves else 1)
+        self.older: nn.Module
+        if as_it_is:
+            self.older = nn.Identity()
+        elif halves and net.factorised and filters > 1:
+            self.older = Factorised(older, filters)
+        else:
+            self.older = _unit(older, filters, 2 if halves else 1)
         self.newer = _unit(newer, filters) if 1 in read else nn.Identity()
         operators = []
         for first, second, left, right in net.blocks:
@@ -124,6 +130,30 @@ class BlockCell(nn.Module):
             right = self.operators[2 * number + 1](values[second])
             values.append(left + right)
         return torch.cat(values[2:], 1)
+
+
+class Factorised(nn.Module):
+    """Halves a map without leaving pixels out: see `CellNetwork.factorised`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        first = out_channels // 2
+        self.act = nn.ReLU()
+        self.even = nn.Conv2d(in_channels, first, 1, 2, bias=False)
+        self.odd = nn.Conv2d(in_channels, out_channels - first, 1, 2, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels, EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return both halves, concatenated."""
+        x = self.act(x)
+        shifted = nn.functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+        out: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
+        return out
 
 
 def _unit(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:

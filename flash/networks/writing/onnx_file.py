@@ -182,6 +182,12 @@ class _Writer:
         """Write a function or method of torch, of those that flash's modules use."""
         args: Any = node.args
         name = _scope(node) + node.name
+        if node.target is operator.getitem and isinstance(args[1], tuple):
+            return self.slice(name, self.values[args[0]], args[1])
+        if node.target is nn.functional.pad:
+            left, right, top, bottom = args[1]
+            sides = self.constant(f"{name}.pads", [0, 0, top, left, 0, 0, bottom, right], np.int64)
+            return self.add("Pad", [self.values[args[0]], sides], name)
         if node.target is operator.getitem:
             return self.values[args[0]][args[1]]
         if node.target is operator.add:
@@ -208,6 +214,22 @@ class _Writer:
             made = iter(self.add("Split", [self.values[args[0]], counts], name, len(sizes), axis=1))
             return [next(made) if size else None for size in args[1]]
         raise ArgumentError(f"module calls {node.target}: not one of flash's own modules")
+
+    def slice(self, name: str, x: str, cuts: tuple[slice, ...]) -> str:
+        """Add what leaves the beginning of some axes out."""
+        begins = {axis: cut.start for axis, cut in enumerate(cuts) if cut != slice(None)}
+        if any(cut.stop is not None or cut.step is not None for cut in cuts):
+            raise ArgumentError(f"module slices by {cuts}: not one of flash's own modules")
+        numbers = [
+            self.constant(f"{name}.{what}", values, np.int64)
+            for what, values in (
+                ("starts", list(begins.values())),
+                ("ends", [np.iinfo(np.int64).max] * len(begins)),
+                ("axes", list(begins)),
+            )
+        ]
+        found: str = self.add("Slice", [x, *numbers], name)
+        return found
 
 
 def _scope(node: fx.Node) -> str:
