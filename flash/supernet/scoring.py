@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, parse_json, path_of, public, read_text, shown
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..spaces.backbones import Subnet, backbone_of, plan
-from ..spaces.bypass import BypassSpace
-from .drawing import subnet_of
+from ..base.checks import integer, parse_json, path_of, public, read_text
+from ..errors import ArgumentError, FlashError, FormatError
 from .epochs import one_thread
+from .weights import Weights, weights_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +17,15 @@ if TYPE_CHECKING:
     import torch
 
     from ..networks.architecture import Architecture
-    from ..spaces.backbones import Backbone
+    from ..spaces.blocks.network import BlockNetwork
+    from ..spaces.blocks.space import BlockSpace
+    from ..spaces.bypass import BypassSpace
     from ..spaces.space import SearchSpace
     from ..training.data import Dataset, Pair
     from ..training.images import Data
-    from .modules import SupernetModule
 
-    # An architecture of the families; a flat index, a name, or a row of choice indices.
-    Chosen: TypeAlias = Architecture | int | str | Sequence[int]
+    # A network of the families or of blocks; a flat index, a name, or a row of choice indices.
+    Chosen: TypeAlias = Architecture | BlockNetwork | int | str | Sequence[int]
 
 __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
 
@@ -39,7 +38,7 @@ class Supernet:
 
     Attributes
     ----------
-    space : SearchSpace or BypassSpace
+    space : SearchSpace, BypassSpace or BlockSpace
     folder : str
         Where its checkpoint lies.
     module : torch.nn.Module
@@ -50,35 +49,33 @@ class Supernet:
         Of training, over all runs that it took.
     """
 
-    space: SearchSpace | BypassSpace
+    space: SearchSpace | BypassSpace | BlockSpace
     folder: str
     device: str
     seed: int
 
     def __init__(
         self,
-        space: SearchSpace | BypassSpace,
+        weights: Weights,
         images: Data,
         folder: str,
         device: str = "cpu",
-        seed: int = 0,
     ) -> None:
         import torch
 
         from ..training.feeding import local, on_device
         from ..training.loop import layout_of
         from ..training.running import MEMORY_GIB
-        from .modules import build_module
 
-        self.space, self.folder, self.device, self.seed = space, folder, device, seed
-        self.backbone: Backbone = backbone_of(space)
+        self.weights: Weights = weights
+        self.space, self.seed = weights.space, weights.seed
+        self.folder, self.device = folder, device
         place = torch.device(device)
-        self.module: SupernetModule = build_module(self.backbone, seed)
+        self.module: Any = weights.module
         layout: Any = {"memory_format": layout_of(place)}
         self.module.to(place, **layout)
         self.images = images
-        side = self.backbone.resolution
-        data, _ = local(images, (3, side, side), int(MEMORY_GIB * (1 << 30)))
+        data, _ = local(images, weights.input_shape, int(MEMORY_GIB * (1 << 30)))
         self.data: dict[str, Any] = on_device(data, place)
         self.train_loss: float = float("nan")
         self.seconds: float = 0.0
@@ -91,7 +88,7 @@ class Supernet:
         *,
         test: Pair | None = None,
         test_fraction: float = 0.2,
-        space: SearchSpace | BypassSpace | None = None,
+        space: SearchSpace | BypassSpace | BlockSpace | None = None,
         device: str = "auto",
     ) -> Supernet:
         """Return the supernet of a folder that `flash.train_supernet` left.
@@ -101,8 +98,9 @@ class Supernet:
         folder : path
         dataset, test, test_fraction
             As they were given to `flash.train_supernet`: subnets are judged on its images.
-        space : SearchSpace or BypassSpace, optional
-            Refuse the supernet of another.
+        space : SearchSpace, BypassSpace or BlockSpace, optional
+            Refuse the supernet of another. Of blocks that are functions, which no file holds, it
+            must be given.
         device : {"auto", "cpu", "cuda", "cuda:N"}
 
         Raises
@@ -110,13 +108,11 @@ class Supernet:
         ArgumentError
             If the supernet is one of another space or of other images.
         FormatError
-            If the folder holds no supernet.
+            If the folder holds no supernet, or one of a space that must be given.
         """
         import torch
 
         from ..base.extras import require
-        from ..spaces.network_space import network_space
-        from ..spaces.space import SearchSpace
         from ..training import data
         from ..training.loop import load_state
         from ..training.preparing import device_of
@@ -133,12 +129,8 @@ class Supernet:
                 f"dataset must be the one that the supernet in {where!r} was trained on, "
                 "got other images or another split"
             )
-        given = facts["space"]
-        found: Any = (
-            network_space(given) if given.get("family") == "bypass" else
-            SearchSpace.from_dict(given)
-        )  # fmt: skip
-        supernet = cls(found, images, where, device_of(torch, device), seed)
+        found = _space_of(facts["space"], where) if space is None else space
+        supernet = cls(weights_of(found, seed), images, where, device_of(torch, device))
         state = load_state(checkpoint_of(where), torch.device(supernet.device))
         supernet._take(state, where)
         return supernet
@@ -153,43 +145,26 @@ class Supernet:
         self.module.eval()
         self.train_loss, self.seconds = state["train_loss"], state["seconds"]
 
-    def subnet(self, network: Chosen) -> Subnet:
+    def subnet(self, network: Chosen) -> Any:
         """Return which part of the supernet a network is.
 
         Parameters
         ----------
-        network : Architecture, int, str or sequence of int
-            An architecture of the families; of a space with names a name; a flat index, or a row of
-            choice indices.
+        network : Architecture, BlockNetwork, int, str or sequence of int
+            A network of the space; of a space with names a name; a flat index, or a row of choice
+            indices.
         """
-        given: Any = network
-        if isinstance(self.space, BypassSpace):
-            if not isinstance(given, (int, str)) and not hasattr(given, "__len__"):
-                raise ArgumentTypeError(
-                    "network must be a row of choice indices, a flat index or a name of the "
-                    f"bypass space, got {shown(given)}"
-                )
-            return self.space.subnet(self.space.row(given))
-        if hasattr(given, "cells"):
-            return plan(self.backbone, given)
-        if isinstance(given, int):
-            return plan(self.backbone, self.space.decode(given))
-        return subnet_of(self.space, self.backbone, given)
+        return self.weights.subnet(network)
 
     def cut(self, network: Chosen) -> torch.nn.Module:
         """Return a subnet as a module of its own, with a copy of the supernet's weights.
 
         Batch norms have the supernet's statistics, those of many subnets: `recalibrate` it, or
-        train it further. Of the families it is what `Architecture.to_torch` gives.
+        train it further. Of the families it is what `Architecture.to_torch` gives, of blocks what
+        `BlockNetwork.to_torch` gives (where an option tells layer rows alone, the block is a module
+        of its rows).
         """
-        from .cutting import cut_architecture, cut_subnet
-
-        subnet = self.subnet(network)
-        if isinstance(self.space, BypassSpace):
-            return cut_subnet(self.module, subnet)
-        given: Any = network
-        arch = given if hasattr(given, "cells") else self.space.decode(given)
-        return cut_architecture(self.module, arch, subnet)
+        return self.weights.cut(network)
 
     def recalibrate(self, module: torch.nn.Module, images: int = CALIBRATION) -> torch.nn.Module:
         """Set the batch norms of a cut subnet to the statistics of training images.
@@ -203,12 +178,15 @@ class Supernet:
         """
         import torch
 
+        from .norms import norms_of
+
         integer("images", images, 2)
-        norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        norms = norms_of(module)
         kept = [one.momentum for one in norms]
+        module.eval()
         for one in norms:
             one.momentum = 1.0  # the statistics of this batch alone
-        module.train()
+            one.train()
         with torch.no_grad():
             module(self.data["train_x"][:images])
         for one, momentum in zip(norms, kept, strict=True):
@@ -266,7 +244,7 @@ class Supernet:
 class _One:
     """One subnet of a supernet's module, to be judged. What it computes is what `cut` does."""
 
-    def __init__(self, module: Any, subnet: Subnet) -> None:
+    def __init__(self, module: Any, subnet: Any) -> None:
         self.module, self.subnet = module, subnet
 
     def eval(self) -> None:
@@ -274,6 +252,18 @@ class _One:
 
     def __call__(self, x: Any) -> Any:
         return self.module(x, self.subnet)
+
+
+def _space_of(given: Any, where: str) -> Any:
+    """Return the space that a supernet's folder tells."""
+    from ..spaces.named import space_from
+
+    try:
+        return space_from(given)
+    except FlashError as error:
+        raise FormatError(
+            f"the supernet in {where!r} is of a space that no file holds: say space=...; {error}"
+        ) from None
 
 
 def checkpoint_of(folder: str) -> str:

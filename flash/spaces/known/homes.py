@@ -24,6 +24,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "vit": ("vit", "ViT"),
     "decoder": ("decoder", "Decoder"),
     "mcunet": ("mcunet", "MCUNet"),
+    "hurricane": ("hurricane", "Hurricane"),
 }
 _shared: dict[str, BlockSpace] = {}
 
