@@ -211,7 +211,7 @@ class Task:
         """
         rows = self._rows(rows)
         self._look()
-        return self._over(self.ground.charge(rows))
+        return self._over(self.ground.costs(rows))
 
     def evaluate(self, rows: Rows, *, over: bool = False) -> Answers:
         """Ask for rows of choice indices.
@@ -235,9 +235,10 @@ class Task:
         rows = self._rows(rows)
         n = len(rows)
         self.asked += n
-        metrics = self.ground.charge(rows)
+        metrics = self.ground.costs(rows)
         excess = self._over(metrics)
         wanted = is_network(metrics) if over else excess == 0.0
+        self.ground.add_scores(rows, metrics, wanted)
         known = self.evaluator.knows(self.ground, rows)
         if known is not None:
             wanted &= known
@@ -278,7 +279,10 @@ class Task:
         """
         rows = self._rows(rows)
         self._look()
-        metrics = self.ground.charge(rows)
+        return self.used(self.ground.costs(rows))
+
+    def used(self, metrics: Floats) -> Floats:
+        """Return what `usage` does, of metrics."""
         if self._limited:
             used = (metrics[self._limited] / self._limits).max(axis=0)
         else:

@@ -9,12 +9,10 @@ between steps is left out: the evaluator's supernet stands for it, as in NetAdap
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from .netadapt_v2 import OPTIONS as _THEIRS
-from .netadapt_v2 import Descent, descend
+from .netadapt_v2 import Descent, choices_of, descend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "run"]
 
 OPTIONS = {name: _THEIRS[name] for name in ("iterations", "decay")}
-MOST, MOST_BUILT = 4096, 256  # choices of a layer that are looked at; networks built one by one
 
 
 def run(task: Task) -> None:
     """Descend one layer at a time."""
-    descend(task, _one_layer)
+    descend(Descent(task), _one_layer, task.max_evals)
 
 
 def _one_layer(at: Descent, row: NDArray[np.int64], target: float) -> NDArray[np.int64]:
@@ -38,27 +35,10 @@ def _one_layer(at: Descent, row: NDArray[np.int64], target: float) -> NDArray[np
     found = []
     used = float(at.usage(row)[0])
     for group in at.groups:
-        trial = _choices(at.task, row, group)
+        trial = choices_of(at.task, row, group)
         now = at.usage(trial)
         holds = now <= target
         place = int(np.where(holds, now, -1.0).argmax()) if holds.any() else int(now.argmin())
         if now[place] < used:
             found.append(trial[place])
     return np.array(found, dtype=np.int64).reshape(-1, row.shape[1])
-
-
-def _choices(task: Task, row: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return rows with all choices of a layer, or of each of its variables where that is many."""
-    lengths = task.lengths[group]
-    most = MOST if task.ground.tabled else MOST_BUILT
-    if float(np.prod(lengths.astype(float))) <= most:
-        values = np.array(list(product(*(range(int(n)) for n in lengths))), dtype=np.int64)
-        trial = np.repeat(row, len(values), axis=0)
-        trial[:, group] = values
-        return task.canonical(trial)
-    parts = []
-    for column, length in zip(group.tolist(), lengths.tolist(), strict=True):
-        trial = np.repeat(row, length, axis=0)
-        trial[:, column] = np.arange(length)
-        parts.append(trial)
-    return task.canonical(np.concatenate(parts))

@@ -10,14 +10,26 @@ and goes on from the one of the best accuracy.
 Seen in the paper's abstract and introduction: several layers at a time, any metric. From memory:
 the steps above. Reconstruction: the targets follow a geometric series in the logarithm of the
 resource, with steps that shrink by `decay` and end at the budget after `iterations`; a layer is a
-group of variables (a cell, or a block of a `BypassSpace`); it shrinks by one choice of one variable
-at a time. The paper's final training is the user's (`Supernet.cut`, `SearchResult.to_torch`).
+group of variables (a cell, or a block of a `BypassSpace`); it shrinks by any number of choices of
+one variable at a time, as long as the resource falls, and grows again as far as the target allows
+where the last of these moves took it further than it asked. The paper's final training is the
+user's (`Supernet.cut`, `SearchResult.to_torch`).
+
+Ours, since a layer of a quarter of its filters may cost more than one of all of them or none
+(concatenations, channels that fill no vector): where no move lowers the resource, layers change
+jointly, to the network of least resource that their choices give (`Lookups.least`, which asks for
+no evaluation); and where the descent ends above the budgets, it crosses to the least network of the
+space. What `max_evals` leaves after the descent goes to networks round the best ones within the
+budgets, random layers of which are drawn anew and brought to the budget as in a step. A descent
+that was given no `max_evals` ends at the budget.
 
 NetAdapt (Yang et al., arXiv 1804.03230), its baseline, shrinks one layer at a time:
 `flash.methods.netadapt`.
 """
 
 from __future__ import annotations
+
+from itertools import product
 
 import numpy as np
 
@@ -34,13 +46,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..hardware.target import Target
+    from ..solving.lookups import Lookups
     from ._task import Task
 
     Rows = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Shrink = Callable[["Descent", Rows, float], Rows]
 
-__all__ = ["OPTIONS", "Descent", "descend", "run"]
+__all__ = ["OPTIONS", "Descent", "choices_of", "descend", "run"]
 
 OPTIONS = {
     "iterations": MethodOption(20, 1, 10_000, about="steps from the largest network to the budget"),
@@ -49,11 +62,22 @@ OPTIONS = {
     "layers": MethodOption(
         0, 0, 1 << 10, about="layers that a network shrinks in; 0: half of them"
     ),
+    "refine": MethodOption(
+        0.5, 0.0, 1.0, about="share of max_evals for networks round the best, after the descent"
+    ),
     "measure": MethodOption(False, about="measure latency here instead of asking the target"),
 }
 USUAL_SAMPLES = 50
+FEWEST_SAMPLES = 4  # of a step, where max_evals is small: there are fewer steps instead
 MORE_STEPS = 4  # times `iterations`, after which a descent that falls behind its targets ends
 MOVES = 1 << 12  # single shrinkings of a sample, before it stays above its target
+FEW = 9  # choices of a variable that a move reaches all of; beyond, it goes by powers of two
+MOST, MOST_BUILT = 4096, 256  # choices of a layer that are looked at; networks built one by one
+DRAWN, DRAWN_BUILT = 1 << 16, 1 << 11  # networks drawn where no move leads within the budgets
+FARTHER = 0.5  # of a random number between 0 and 1: moves over several choices come later
+PARENTS = 5  # best networks that others are made round
+BATCH, ANEW = 8, 2  # networks round them at a time; of these all layers of so many are drawn anew
+STALE = 16  # such batches without a new network, after which none is left
 
 
 class Descent:
@@ -69,6 +93,11 @@ class Descent:
         self.groups: tuple[NDArray[np.int64], ...] = task.groups
         self.wanted = 1  # networks of the next step
         self._ground = task.ground
+        self.lookups: Lookups | None = getattr(task.ground, "lookups", None)
+        self.layer = np.zeros(len(task.lengths), dtype=np.int64)  # of each variable
+        for number, group in enumerate(self.groups):
+            self.layer[group] = number
+        self.moves = Moves(task)
         if task.options.get("measure"):
             if not task.evaluator.expensive:
                 raise ArgumentError(
@@ -91,7 +120,13 @@ class Descent:
             task.ground = ground
 
     def largest(self) -> Rows:
-        """Return the network from which no single choice leads to one that uses more."""
+        """Return the network from which no single choice leads to one that uses more.
+
+        A space that knows its largest network has that one.
+        """
+        own = getattr(self.task.space, "largest", None)
+        if own is not None:
+            return self.task.canonical(np.array([own], dtype=np.int64))
         row = np.zeros((1, len(self.task.lengths)), dtype=np.int64)
         before = -1.0
         while True:
@@ -108,6 +143,47 @@ class Descent:
                 return row
             before = now
 
+    def least(self, row: Rows, layers: NDArray[np.bool_] | None = None) -> Rows:
+        """Return a network of least resource by the cost model; it asks for no evaluation.
+
+        Parameters
+        ----------
+        row : int64 array, shape (1, variables)
+            Where to start from, and what stays.
+        layers : bool array, shape (layers,), optional
+            Which layers may change; usually all.
+
+        Notes
+        -----
+        By dynamic programming where the ground has lookup tables, and else layer by layer until no
+        layer's choice lowers the resource: a local search.
+        """
+        lookups = self.lookups
+        if lookups is not None:
+            allowed = None
+            if layers is not None:
+                allowed = []
+                for place, group in enumerate(lookups.groups):
+                    open_ = bool(layers[self.layer[group]].any())
+                    own = int(row[0, group] @ lookups.steps[place])
+                    every = np.arange(lookups.parts[place].codes)
+                    allowed.append(every if open_ else np.array([own]))
+            found = lookups.least(self.task.used, allowed)
+            return self.task.canonical(found[:1])
+        used = float(self.model(row)[0])
+        while True:
+            before = used
+            for number, group in enumerate(self.groups):
+                if layers is not None and not layers[number]:
+                    continue
+                trial = choices_of(self.task, row, group)
+                now = self.model(trial)
+                place = int(now.argmin())
+                if now[place] < used:
+                    row, used = trial[[place]], float(now[place])
+            if used >= before:
+                return row
+
     def targets(self, first: float, count: int) -> list[float]:
         """Return the resource after each step, from `first` to 1."""
         decay = self.task.options["decay"]
@@ -116,6 +192,29 @@ class Descent:
         shares[-1] = 1.0
         found: list[float] = np.exp(np.log(first) * (1.0 - shares)).tolist()
         return found
+
+
+class Moves:
+    """Changes of one variable, by one choice or by several.
+
+    Attributes
+    ----------
+    column, step, layer : int64 arrays, shape (moves,)
+        Which variable changes, by how many choices, and which layer it belongs to.
+    """
+
+    def __init__(self, task: Task) -> None:
+        moves = []
+        for number, group in enumerate(task.groups):
+            for column in group.tolist():
+                length = int(task.lengths[column])
+                spans = range(1, length)
+                if length > FEW:
+                    spans = [1 << k for k in range((length - 1).bit_length())]
+                moves += [(column, sign * span, number) for span in spans for sign in (-1, 1)]
+        made = np.array(moves, dtype=np.int64).reshape(-1, 3)
+        self.column, self.step, self.layer = made.T
+        self.later = np.where(np.abs(self.step) > 1, FARTHER, 0.0)
 
 
 class MeasuredGround(Ground):
@@ -157,32 +256,41 @@ class MeasuredGround(Ground):
 
 
 def run(task: Task) -> None:
-    """Descend several layers at a time."""
-    descend(task, _several_layers)
-
-
-def descend(task: Task, shrink: Shrink) -> None:
-    """Descend from the largest network to the budgets; `shrink` makes a step's networks."""
+    """Descend several layers at a time, then look round the best."""
     at = Descent(task)
+    evals = task.max_evals
+    if evals is not None:
+        evals -= round(task.options["refine"] * evals)
+    descend(at, _several_layers, evals)
+    if task.best is None:
+        cross(at)
+    if task.max_evals is not None and task.options["refine"]:
+        refine(at)
+
+
+def descend(at: Descent, shrink: Shrink, evals: int | None) -> None:
+    """Descend from the largest network to the budgets; `shrink` makes a step's networks.
+
+    evals: networks that the descent may have evaluated, None where there is no limit.
+    """
+    task = at.task
     row = at.largest()
     used = float(at.usage(row)[0])
-    answers = task.evaluate(row)
+    task.evaluate(row)
     if used <= 1.0 or not np.isfinite(task.limits[Metric.LIMITED]).any():
         return  # the largest network is within the budgets
-    count = task.options["iterations"]
-    if task.max_evals is not None:
-        count = max(1, min(count, task.max_evals - int(np.isfinite(answers.merit[0]))))
+    count = _steps(task, evals)
     targets = at.targets(used, count)
     for step in range(MORE_STEPS * count):
         target = targets[min(step, count - 1)]
         if target >= used:  # a large step was taken before
             continue
         left = sum(one < used for one in targets) or 1
-        at.wanted = _samples(task, left)
+        at.wanted = _samples(task, evals, left)
         rows = shrink(at, row, target)
         rows = rows[at.usage(rows) < used]
         if not len(rows):
-            return
+            break
         found = task.evaluate(rows, over=True)
         reached = at.usage(rows) <= target
         merit = np.where(np.isnan(found.likely), -np.inf, found.likely)
@@ -196,13 +304,45 @@ def descend(task: Task, shrink: Shrink) -> None:
             return
 
 
-def _samples(task: Task, left: int) -> int:
+def cross(at: Descent) -> None:
+    """Look for any network within the budgets, where the descent ended above them."""
+    task = at.task
+    for row in (at.largest(), np.zeros((1, len(task.lengths)), dtype=np.int64)):
+        found = at.least(task.canonical(row))
+        if task.evaluate(found).excess[0] == 0.0:
+            return
+    most = DRAWN if task.ground.tabled or at.lookups is not None else DRAWN_BUILT
+    for _ in range(most >> 8):
+        rows = task.draw(256)
+        inside = np.flatnonzero(task.excess(rows) == 0.0)
+        if len(inside):
+            task.evaluate(rows[inside[:1]])
+            return
+
+
+def _steps(task: Task, evals: int | None) -> int:
+    """Return how many steps there are, fewer than asked for where evaluations are few."""
+    asked = int(task.options["iterations"])
+    if evals is None:
+        return asked
+    each = int(task.options.get("samples", 0)) or FEWEST_SAMPLES
+    left = max(1, evals - task.nfev)
+    count = max(1, min(asked, left // each if "samples" in task.options else left))
+    if task.options.get("samples") and count < asked:
+        task.remark = (
+            f"of {asked} iterations of {each} samples there were {count}, for max_evals="
+            f"{task.max_evals} leaves the descent {evals} evaluations"
+        )
+    return count
+
+
+def _samples(task: Task, evals: int | None, left: int) -> int:
     """Return how many networks a step makes, where `left` are to come."""
     if task.options.get("samples"):
         return int(task.options["samples"])
-    if task.max_evals is None:
+    if evals is None:
         return USUAL_SAMPLES
-    return max(1, (task.max_evals - task.nfev) // left)
+    return max(1, (evals - task.nfev) // left)
 
 
 def _several_layers(at: Descent, row: Rows, target: float) -> Rows:
@@ -219,7 +359,8 @@ def _several_layers(at: Descent, row: Rows, target: float) -> Rows:
         chosen = np.zeros((len(rows), count), dtype=bool)
         order = task.rng.random(chosen.shape).argsort(axis=1)
         np.put_along_axis(chosen, order[:, :layers], True, axis=1)
-        rows = _shrunk(at, rows, chosen, target)
+        rows, chosen = _shrunk(at, rows, chosen, target)
+        rows = _grown(at, rows, chosen, target, row)
         for key, one in zip(task.keys(task.canonical(rows)), rows, strict=True):
             kept.setdefault(key, one)
         if len(kept) >= wanted:
@@ -227,43 +368,177 @@ def _several_layers(at: Descent, row: Rows, target: float) -> Rows:
     return np.array(list(kept.values()))
 
 
-def _shrunk(at: Descent, rows: Rows, chosen: NDArray[np.bool_], target: float) -> Rows:
-    """Return rows whose chosen layers have shrunk until they use `target` at most.
+def _shrunk(
+    at: Descent, rows: Rows, chosen: NDArray[np.bool_], target: float
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Return rows whose chosen layers have shrunk until they use `target` at most; and which layers
+    had to.
 
-    Layers that cannot shrink further let all others shrink too.
+    Layers that cannot shrink further by themselves change jointly, and where that is not enough let
+    all others shrink too.
     """
-    task = at.task
-    columns = np.concatenate([np.asarray(group) for group in at.groups])
-    layer = np.repeat(np.arange(len(at.groups)), [len(group) for group in at.groups])
-    allowed = chosen[:, layer]
+    task, moves = at.task, at.moves
+    chosen = chosen.copy()
     used = at.model(rows)
-    tried = np.zeros((len(rows), len(columns), 2), dtype=bool)
+    tried = np.zeros((len(rows), len(moves.column)), dtype=bool)
     todo = np.flatnonzero(used > target)
     for _ in range(MOVES):
         if not len(todo):
             break
-        weight = task.rng.random((len(todo), len(columns), 2))
-        weight[tried[todo] | ~allowed[todo][:, :, None]] = -1.0
-        flat = weight.reshape(len(todo), -1)
-        picks = flat.argmax(axis=1)
-        stuck = flat[np.arange(len(todo)), picks] < 0.0
+        picks, stuck = _picked(task, moves, tried[todo] | ~chosen[todo][:, moves.layer])
         if stuck.any():
-            rest = todo[stuck]
-            done = allowed[rest].all(axis=1)
-            allowed[rest] = True
-            todo = np.setdiff1d(todo, rest[done])
+            ended = [line for line in todo[stuck].tolist() if not _joint(at, rows, used, chosen, line)]
+            tried[todo[stuck]] = False
+            todo = np.setdiff1d(todo[used[todo] > target], ended)
             continue
-        place, down = np.divmod(picks, 2)
-        trial = rows[todo].copy()
-        lines = np.arange(len(todo))
-        moved = trial[lines, columns[place]] + np.where(down == 0, -1, 1)
-        inside = (moved >= 0) & (moved < task.lengths[columns[place]])
-        trial[lines, columns[place]] = np.where(inside, moved, trial[lines, columns[place]])
-        trial = task.canonical(trial)
+        trial, inside = _moved(task, moves, rows[todo], picks)
         now = at.model(trial)
         less = inside & (now < used[todo])
-        tried[todo[~less], place[~less], down[~less]] = True
+        tried[todo[~less], picks[~less]] = True
         tried[todo[less]] = False
         rows[todo[less]], used[todo[less]] = trial[less], now[less]
         todo = todo[used[todo] > target]
+    return rows, chosen
+
+
+def _joint(
+    at: Descent, rows: Rows, used: Floats, chosen: NDArray[np.bool_], line: int
+) -> bool:
+    """Change a row's chosen layers jointly, or choose all; return whether there was any of it."""
+    found = at.least(rows[[line]], chosen[line])
+    now = float(at.model(found)[0])
+    if now < used[line]:
+        rows[line], used[line] = found[0], now
+        return True
+    if chosen[line].all():
+        return False
+    chosen[line] = True
+    return True
+
+
+def _grown(
+    at: Descent, rows: Rows, chosen: NDArray[np.bool_], target: float, most: Rows | None = None
+) -> Rows:
+    """Return rows whose chosen layers have grown as far as the target allows.
+
+    A row grows where it uses more of the resource; where lookup tables say that choices are numbers
+    of filters, where it has more of them, up to those of `most`.
+    """
+    task, moves = at.task, at.moves
+    used = at.model(rows)
+    tried = np.zeros((len(rows), len(moves.column)), dtype=bool)
+    filters = at.lookups is not None
+    if filters:
+        tried |= moves.step < 0
+    todo = np.flatnonzero(used < target)
+    for _ in range(3 * len(moves.column)):
+        if not len(todo):
+            break
+        picks, stuck = _picked(task, moves, tried[todo] | ~chosen[todo][:, moves.layer])
+        trial, inside = _moved(task, moves, rows[todo], picks)
+        now = at.model(trial)
+        more = inside & ~stuck & (now <= target)
+        if filters:
+            more &= (trial != rows[todo]).any(axis=1)
+            if most is not None:
+                more &= (trial <= most).all(axis=1)
+        else:
+            more &= now > used[todo]
+        tried[todo[~more], picks[~more]] = True
+        rows[todo[more]], used[todo[more]] = trial[more], now[more]
+        todo = todo[~stuck]
     return rows
+
+
+def _picked(
+    task: Task, moves: Moves, shut: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a random move of each row, of those that are open to it; and which rows have none."""
+    weight = task.rng.random(shut.shape) - moves.later
+    weight[shut] = -np.inf
+    picks = weight.argmax(axis=1)
+    return picks, np.isneginf(weight[np.arange(len(picks)), picks])
+
+
+def _moved(
+    task: Task, moves: Moves, rows: Rows, picks: NDArray[np.int64]
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Return rows after a move each, and which of these stay among the choices."""
+    trial = rows.copy()
+    lines, columns = np.arange(len(rows)), moves.column[picks]
+    moved = trial[lines, columns] + moves.step[picks]
+    inside = (moved >= 0) & (moved < task.lengths[columns])
+    trial[lines, columns] = np.where(inside, moved, trial[lines, columns])
+    return task.canonical(trial), inside
+
+
+def refine(at: Descent) -> None:
+    """Spend what is left of the evaluations on networks round the best ones within the budgets.
+
+    It ends early where none is left to be found.
+    """
+    task = at.task
+    if task.best is None:
+        return
+    best: dict[object, tuple[float, Rows]] = {}
+    parents: list[Rows] = [np.array(task.best.row, dtype=np.int64)]
+    stale = 0
+    while stale < STALE:
+        before = task.nfev
+        rows = _around(at, parents) if stale < STALE // 4 else _elsewhere(at, stale)
+        found = task.evaluate(rows)
+        stale = 0 if task.nfev > before else stale + 1
+        for key, merit, one in zip(task.keys(rows), found.merit.tolist(), rows, strict=True):
+            if merit > -np.inf:
+                best[key] = (merit, one)
+        best = dict(sorted(best.items(), key=lambda item: -item[1][0])[:PARENTS])
+        parents = [one for _, one in best.values()] or parents
+
+
+def _around(at: Descent, parents: list[Rows]) -> Rows:
+    """Return networks round others: random layers drawn anew, then brought to the budgets.
+
+    Of some all layers are drawn anew, so that the search does not end at the first good network.
+    """
+    task, rng = at.task, at.task.rng
+    count = len(at.groups)
+    layers = min(task.options["layers"] or max(1, -(-count // 2)), count)
+    rows = np.array([parents[k] for k in rng.integers(0, len(parents), BATCH)])
+    order = rng.random((BATCH, count)).argsort(axis=1)
+    several = rng.integers(1, layers + 1, BATCH)
+    several[-ANEW:] = count
+    chosen = np.zeros((BATCH, count), dtype=bool)
+    np.put_along_axis(chosen, order, np.arange(count) < several[:, None], axis=1)
+    share = np.where(np.arange(BATCH) < BATCH - ANEW, 0.5, 1.0)
+    drawn = rng.integers(0, task.lengths, size=rows.shape)
+    anew = chosen[:, at.layer] & (rng.random(rows.shape) < share[:, None])
+    rows = task.canonical(np.where(anew, drawn, rows))
+    rows, opened = _shrunk(at, rows, chosen, 1.0)
+    half = BATCH // 2
+    rows[:half] = _grown(at, rows[:half], opened[:half], 1.0)
+    return task.canonical(rows)
+
+
+def _elsewhere(at: Descent, stale: int) -> Rows:
+    """Return networks within the budgets as few as these are: the least ones, or random ones."""
+    task = at.task
+    if at.lookups is not None and stale == STALE // 4:
+        return task.canonical(at.lookups.least(task.used))
+    return task.draw(256 if task.ground.tabled or at.lookups is not None else 2 * BATCH)
+
+
+def choices_of(task: Task, row: Rows, group: NDArray[np.int64]) -> Rows:
+    """Return rows with all choices of a layer, or of each of its variables where that is many."""
+    lengths = task.lengths[group]
+    most = MOST if task.ground.tabled else MOST_BUILT
+    if float(np.prod(lengths.astype(float))) <= most:
+        values = np.array(list(product(*(range(int(n)) for n in lengths))), dtype=np.int64)
+        trial = np.repeat(row.reshape(1, -1), len(values), axis=0)
+        trial[:, group] = values
+        return task.canonical(trial)
+    parts = []
+    for column, length in zip(group.tolist(), lengths.tolist(), strict=True):
+        trial = np.repeat(row.reshape(1, -1), length, axis=0)
+        trial[:, column] = np.arange(length)
+        parts.append(trial)
+    return task.canonical(np.concatenate(parts))

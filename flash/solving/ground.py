@@ -7,11 +7,12 @@ from time import perf_counter
 import numpy as np
 
 from .._core.costing import batch
-from ..base.names import N_METRICS
+from ..base.names import N_METRICS, Metric
 from ..errors import FlashError
 from ..problem.compiling import MACS, PARAMS, compile_problem
 from ..spaces.index import COUNT, GLOBALS, places_of, rows_of
 from ..spaces.network_space import MAX_KEPT, NetworkSpace
+from .lookups import Lookups, lookups_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ class Ground:
         no network.
         """
         raise NotImplementedError
+
+    def costs(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what `charge` does; scores may be missing (NaN): see `add_scores`."""
+        return self.charge(rows)
+
+    def add_scores(
+        self, rows: NDArray[np.int64], metrics: NDArray[np.float64], wanted: NDArray[np.bool_]
+    ) -> None:
+        """Put the scores of wanted rows into metrics that `costs` returned."""
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows that stand for all that are the same configuration."""
@@ -188,6 +198,9 @@ class TableGround(Ground):
 class NetworkGround(Ground):
     """A `NetworkSpace`: networks are built and charged one by one, each once.
 
+    Those of a `BypassSpace` are charged part by part from lookup tables, and built for their scores
+    alone.
+
     Parameters
     ----------
     space : NetworkSpace
@@ -213,10 +226,27 @@ class NetworkGround(Ground):
             kept[key] = ((target, score), {})  # held, so that the numbers stay theirs
         self._kept: dict[tuple[int, ...], tuple[tuple[float, ...], float]] = kept[key][1]
         self._own: set[tuple[int, ...]] = set()
+        self.lookups: Lookups | None = lookups_of(space, target)
+        if self.lookups is not None:
+            self.saved_s = self.lookups.made_s
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self.lookups is not None:
+            metrics = self.lookups.charge(rows)
+            self.add_scores(rows, metrics, np.ones(len(rows), dtype=bool))
+            return metrics
         found = np.array([self._one(tuple(row)) for row in rows.tolist()], dtype=np.float64)
         return found.reshape(-1, N_METRICS).T
+
+    def costs(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.charge(rows) if self.lookups is None else self.lookups.charge(rows)
+
+    def add_scores(
+        self, rows: NDArray[np.int64], metrics: NDArray[np.float64], wanted: NDArray[np.bool_]
+    ) -> None:
+        if self.lookups is not None and self.score is not None:
+            for place in np.flatnonzero(wanted).tolist():
+                metrics[Metric.SCORE, place] = self._one(tuple(rows[place].tolist()))[0]
 
     def _one(self, row: tuple[int, ...]) -> tuple[float, ...]:
         kept = self._kept.get(row)

@@ -9,11 +9,15 @@ Reconstruction: a layer is a convolution of a basic block, and a whole inverted 
 channels have no counterpart among those that enter). A residual is added to channels that filters
 made, where the input has such a channel; where a layer has stride 2, passed channels are
 subsampled.
+
+With ``bypass=False`` removed filters are gone and nothing takes their place: the same backbone with
+plain choices of width and depth, against which the connections are judged.
 """
 
 from __future__ import annotations
 
-from ..base.checks import integer, public, shown, text
+from ..base.checks import flag, integer, public, shown, text
+from ..base.record import cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from ..networks.architecture import Architecture, Cell
 from ..networks.families import residual_blocks, stem_width, stride_of_cell
@@ -24,13 +28,16 @@ from .network_space import NetworkSpace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, ClassVar
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ..networks.network import Network
     from .space import SearchSpace
+
+    # channels, side, and whether an addition or a concatenation made them where that matters
+    Entering = tuple[int, int, bool]
 
 __all__ = ["BypassSpace"]
 
@@ -53,6 +60,10 @@ class BypassSpace(NetworkSpace):
     expansions, kernels : sequence of int, optional
         mobilenet-v2: choices of every block, rising; usually its cells' own and all smaller ones
         of 1, 2, 3, 4, 6 and of 3, 5, 7.
+    bypass : bool, default True
+        Whether a removed filter passes its input channel on. False: M filters hand on M channels,
+        and a layer can be gone only where shapes allow: it has no stride, and no more channels
+        enter than its T filters make; it then hands on what enters.
 
     Raises
     ------
@@ -67,8 +78,11 @@ class BypassSpace(NetworkSpace):
     levels: int
     expansions: tuple[int, ...] | None
     kernels: tuple[int, ...] | None
+    bypass: bool
+    least: tuple[int, ...]
 
     family = "bypass"
+    further: ClassVar[tuple[str, ...]] = ("bypass",)
 
     def __init__(
         self,
@@ -76,9 +90,11 @@ class BypassSpace(NetworkSpace):
         levels: int = 4,
         expansions: Sequence[int] | None = None,
         kernels: Sequence[int] | None = None,
+        bypass: bool = True,
     ) -> None:
         self.architecture = arch = _largest(backbone)
         self.levels: int = integer("levels", levels, 1, MAX_LEVELS)
+        self.bypass: bool = flag("bypass", bypass)
         mobile = arch.family == "mobilenet-v2"
         for name, given in (("expansions", expansions), ("kernels", kernels)):
             if given is not None and not mobile:
@@ -93,25 +109,40 @@ class BypassSpace(NetworkSpace):
                 raise ArgumentError(f"kernels must be odd, got {list(self.kernels)}")
         lengths: list[int] = []
         variables: list[str] = []
+        least: list[int] = []
         groups = []
+        entering = stem_width(arch.family, arch.cells[0].width, arch.is_imagenet)
         for number, cell in enumerate(cells):
             for block in range(cell.depth):
                 where = f"{number}_{block}"
                 start = len(lengths)
+                # the level of choice 0: none of the filters, or the fewest
+                first = int(not self._may_go(number, block, entering))
                 if self.expansions is not None and self.kernels is not None:
-                    lengths += [self.levels + 1, len(self.expansions), len(self.kernels)]
+                    lengths += [self.levels + 1 - first, len(self.expansions), len(self.kernels)]
                     variables += [f"filters_{where}", f"expansion_{where}", f"kernel_{where}"]
+                    least += [first, 0, 0]
                 else:
-                    lengths += [self.levels + 1] * 2
+                    lengths += [self.levels + 1 - first, self.levels + 1]
                     variables += [f"filters_{where}_a", f"filters_{where}_b"]
+                    least += [first, 0]
                 groups.append(tuple(range(start, len(lengths))))
+                entering = cell.width
         self.lengths, self.variables, self.groups = tuple(lengths), tuple(variables), tuple(groups)
+        self.least = tuple(least)
+
+    def _may_go(self, cell: int, block: int, entering: int) -> bool:
+        """Whether a block's first layer may have no filters."""
+        whole = self._stride(cell, block) == 1 and entering <= self.architecture.cells[cell].width
+        return self.bypass or whole
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that make an equal space, as plain data."""
         given: dict[str, Any] = {"backbone": self.architecture.to_dict(), "levels": self.levels}
         given["expansions"] = None if self.expansions is None else list(self.expansions)
         given["kernels"] = None if self.kernels is None else list(self.kernels)
+        if not self.bypass:
+            given["bypass"] = False
         return given
 
     def name(self, row: Sequence[int]) -> str:
@@ -131,7 +162,7 @@ class BypassSpace(NetworkSpace):
         if self.kernels is None:
             return rows
         rows = rows.copy()
-        gone = rows[:, ::3] == 0
+        gone = rows[:, ::3] + self.least[::3] == 0
         rows[:, 1::3][gone] = 0
         rows[:, 2::3][gone] = 0
         return rows
@@ -165,6 +196,15 @@ class BypassSpace(NetworkSpace):
             (entering,),
         )  # fmt: skip
 
+    def stride(self, place: int) -> int:
+        """Return the stride of a block, by its number."""
+        return self._stride(*self.blocks[place])
+
+    @cached
+    def lookups(self) -> dict[int, Any]:
+        """What parts of networks cost, by target: see flash/solving/lookups.py."""
+        return {}
+
     def _stride(self, cell: int, block: int) -> int:
         arch = self.architecture
         return 1 if block else stride_of_cell(arch.family, cell, arch.is_imagenet)
@@ -174,33 +214,110 @@ class BypassSpace(NetworkSpace):
         arch = self.architecture
         channels = stem = stem_width(arch.family, arch.cells[0].width, arch.is_imagenet)
         units = []
-        place = 0
-        for number, cell in enumerate(arch.cells):
-            most = cell.width
-            for block in range(cell.depth):
-                carries = cell.skips > 0 and block in residual_blocks(arch, number)
-                made = self._filters(most, row[place if self.kernels else place + 1])
-                kernel, expands = 3, True
-                if self.expansions is not None and self.kernels is not None:
-                    expansion = self.expansions[row[place + 1]]
-                    kernel, expands = self.kernels[row[place + 2]], expansion > 1
-                    filters = inner = channels * expansion if made else 0
-                    out = max(min(channels, most), made)
-                    inner = inner or channels
-                    place += 3
-                else:
-                    filters = self._filters(most, row[place])
-                    inner = max(min(channels, most), filters)
-                    out = max(min(inner, most), made)
-                    place += 2
-                count = min(made, channels) if carries else 0
-                residual = tuple(range(count))
-                units.append(Unit(channels, filters, inner, made, out, kernel, expands, residual))
-                channels = out
+        for place, group in enumerate(self.groups):
+            units.append(self.unit(place, channels, [row[k] for k in group]))
+            channels = units[-1].out
         return Subnet(stem, tuple(units), len(arch.cells))
+
+    def unit(self, place: int, channels: int, choices: Sequence[int]) -> Unit:
+        """Return what a block is, by how many channels enter and its own choice indices.
+
+        Parameters
+        ----------
+        place : int
+            Number of the block, from the image on.
+        channels : int
+        choices : sequence of int
+            One for each variable of ``groups[place]``.
+        """
+        arch = self.architecture
+        number, block = self.blocks[place]
+        most = arch.cells[number].width
+        first, *_ = self.groups[place]
+        levels = [choice + self.least[first + k] for k, choice in enumerate(choices)]
+        kernel, expands = 3, True
+        if self.expansions is not None and self.kernels is not None:
+            made = self._filters(most, levels[0])
+            expansion = self.expansions[choices[1]]
+            kernel, expands = self.kernels[choices[2]], expansion > 1
+            filters = inner = channels * expansion if made else 0
+            out = self._handed(most, channels, made)
+            inner = inner or channels
+        else:
+            filters, made = (self._filters(most, level) for level in levels)
+            inner = self._handed(most, channels, filters)
+            out = self._handed(most, inner, made)
+        carries = arch.cells[number].skips > 0 and block in residual_blocks(arch, number)
+        residual = tuple(range(min(made, channels) if carries else 0))
+        return Unit(channels, filters, inner, made, out, kernel, expands, residual)
+
+    @cached
+    def blocks(self) -> tuple[tuple[int, int], ...]:
+        """(cell, number in it) of each block, from the image on."""
+        cells = self.architecture.cells
+        return tuple((c, block) for c, cell in enumerate(cells) for block in range(cell.depth))
+
+    def _handed(self, most: int, channels: int, made: int) -> int:
+        """Return the channels that a layer hands on."""
+        if self.bypass:
+            return max(min(channels, most), made)
+        return made or channels
 
     def _filters(self, most: int, level: int) -> int:
         return -(-most * level // self.levels)
+
+    def piece(
+        self, place: int, entering: Entering | None, choices: Sequence[int] = ()
+    ) -> tuple[Network | None, int, Entering]:
+        """Return a part of networks by itself, behind a row that hands on what enters it.
+
+        It costs what it does in any network that it is a part of.
+
+        Parameters
+        ----------
+        place : int
+            -1: the stem, before which nothing is; the number of a block; their count: the head.
+        entering : (int, int, bool) or None
+            What enters, as the part before it told: channels, side, and whether an addition or a
+            concatenation made them, where that matters to costs.
+        choices : sequence of int
+            A block's choice indices.
+
+        Returns
+        -------
+        (Network or None, int, (int, int, bool))
+            The network, None where the part has no rows; with which of its rows the part begins;
+            and what the part hands on.
+        """
+        arch = self.architecture
+        table = Rows()
+        at, side = -1, arch.resolution
+        if entering is not None:
+            channels, side, joined = entering
+            at = table.conv(-1, channels, 1)
+            if joined:
+                at = table.add("add", [at, table.conv(-1, channels, 1)], channels)
+        first = len(table.rows)
+        if place < 0:
+            at = _stem(table, arch)
+        elif place == len(self.blocks):
+            at = _head(table, arch, at)
+        else:
+            assert entering is not None
+            number, block = self.blocks[place]
+            unit = self.unit(place, entering[0], choices)
+            make = _inverted if arch.family == "mobilenet-v2" else _basic
+            at = make(table, arch.family, at, self._stride(number, block), unit)
+        if len(table.rows) == first:
+            assert entering is not None
+            return None, first, entering
+        from ..networks.network import Network
+
+        net = Network.from_layers(table.rows, (3, side, side))
+        last = net.layers[-1]
+        # only wide-resnets have norms that a runtime runs by themselves behind a joint
+        joins = arch.family == "wide-resnet" and table.rows[at]["kind"] in ("add", "concat")
+        return net, first, (table.channels[at], last.out_height, joins)
 
     def network(self, row: Sequence[int]) -> Network:
         return _spelt(self.architecture, self.backbone(), self.subnet(row))
@@ -244,43 +361,54 @@ def _choices(
 
 def _spelt(arch: Architecture, backbone: Backbone, subnet: Subnet) -> Network:
     """Return a subnet as a table of layers."""
-    family, big = arch.family, arch.is_imagenet
     table = Rows()
+    at = _stem(table, arch)
+    for slot, unit in zip(backbone.slots, subnet.units, strict=True):
+        block = _inverted if arch.family == "mobilenet-v2" else _basic
+        at = block(table, arch.family, at, slot.stride, unit)
+    _head(table, arch, at)
+    from ..networks.network import Network
+
+    return Network.from_layers(table.rows, (3, arch.resolution, arch.resolution))
+
+
+def _stem(table: Rows, arch: Architecture) -> int:
+    family, big = arch.family, arch.is_imagenet
     norm: dict[str, Any] = {"norm": "output", "activation": "relu"}
     if family == "wide-resnet":
         norm = {}
     elif family == "mobilenet-v2":
         norm["activation"] = "relu6"
+    width = stem_width(family, arch.cells[0].width, big)
     stem = 3 if family == "mobilenet-v2" or not big else 7
-    at = table.conv(-1, subnet.stem, stem, 2 if big else 1, **norm)
+    at = table.conv(-1, width, stem, 2 if big else 1, **norm)
     if big and family != "mobilenet-v2":
-        at = table.add("pool", [at], subnet.stem, kernel=3, stride=2, padding=1, mode="max")
-    for slot, unit in zip(backbone.slots, subnet.units, strict=True):
-        block = _inverted if family == "mobilenet-v2" else _basic
-        at = block(table, family, at, slot, unit)
+        at = table.add("pool", [at], width, kernel=3, stride=2, padding=1, mode="max")
+    return at
+
+
+def _head(table: Rows, arch: Architecture, at: int) -> int:
+    family = arch.family
     if family == "mobilenet-v2":
-        wide = features_width(subnet.width)
+        wide = features_width(table.channels[at])
         at = table.conv(at, wide, 1, norm="output", activation="relu6")
     last: bool | str = "input" if family == "wide-resnet" else False
-    rows = table.rows
     end = table.add(
         "pool", [at], table.channels[at], mode="global_avg", norm=last,
         activation="relu" if last else None,
     )  # fmt: skip
-    table.add("linear", [end], arch.num_classes, out_channels=arch.num_classes, bias=True)
-    from ..networks.network import Network
-
-    return Network.from_layers(rows, (3, arch.resolution, arch.resolution))
+    classes = arch.num_classes
+    return table.add("linear", [end], classes, out_channels=classes, bias=True)
 
 
-def _basic(table: Rows, family: str, at: int, slot: Slot, unit: Unit) -> int:
+def _basic(table: Rows, family: str, at: int, stride: int, unit: Unit) -> int:
     norm = "input" if family == "wide-resnet" else "output"
     enters = at
     if unit.filters:
-        made = table.conv(at, unit.filters, 3, slot.stride, norm=norm, activation="relu")
+        made = table.conv(at, unit.filters, 3, stride, norm=norm, activation="relu")
     else:
         made = -1
-    at = _passed(table, made, at, unit.filters, unit.inner, slot.stride)
+    at = _passed(table, made, at, unit.filters, unit.inner, stride)
     if not unit.made:
         return _passed(table, -1, at, 0, unit.out, 1)
     after = "relu" if family == "wide-resnet" or not unit.residual else None
@@ -291,18 +419,18 @@ def _basic(table: Rows, family: str, at: int, slot: Slot, unit: Unit) -> int:
     return _passed(table, made, at, unit.made, unit.out, 1)
 
 
-def _inverted(table: Rows, family: str, at: int, slot: Slot, unit: Unit) -> int:
+def _inverted(table: Rows, family: str, at: int, stride: int, unit: Unit) -> int:
     enters = at
     if not unit.made:
-        return _passed(table, -1, at, 0, unit.out, slot.stride)
+        return _passed(table, -1, at, 0, unit.out, stride)
     more: dict[str, Any] = {"norm": "output", "activation": "relu6"}
     if unit.expands:
         at = table.conv(at, unit.filters, 1, **more)
-    at = table.conv(at, unit.filters, unit.kernel, slot.stride, groups=unit.filters, **more)
+    at = table.conv(at, unit.filters, unit.kernel, stride, groups=unit.filters, **more)
     made = table.conv(at, unit.made, 1, norm="output")
     if unit.residual:
         made = _added(table, made, enters, unit, None)
-    return _passed(table, made, enters, unit.made, unit.out, slot.stride)
+    return _passed(table, made, enters, unit.made, unit.out, stride)
 
 
 def _added(table: Rows, made: int, enters: int, unit: Unit, activation: str | None) -> int:

@@ -70,6 +70,7 @@ class NetworkSpace(Generic[N]):
     variables: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
     ordered: tuple[bool, ...] = ()
+    further: ClassVar[tuple[str, ...]] = ()  # options that are told where they are not as usual
 
     # What a subclass says
 
@@ -246,7 +247,7 @@ class NetworkSpace(Generic[N]):
         from ..base.plain import ANY, fields
 
         where = "the space"
-        options = dict.fromkeys(cls().options(), ANY)
+        options = dict.fromkeys((*cls().options(), *cls.further), ANY)
         given = fields(where, data, options, optional=options, also=("family",))
         with faults(where):
             return cls(**given)
