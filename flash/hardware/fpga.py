@@ -190,7 +190,8 @@ def published_factor(parameters: Mapping[str, Any], where: str) -> Mapping[str, 
     Returns
     -------
     mapping or None
-        "low", "median" and "high", at least 0.01 and rising, and "source".
+        "low", "median" and "high", at least 0.01 and rising, and "source"; and "paper", where HAO's
+        own figures imply one for this device: "low", "high" and "source".
 
     Raises
     ------
@@ -203,11 +204,16 @@ def published_factor(parameters: Mapping[str, Any], where: str) -> Mapping[str, 
         return None
     where = f"{where}.published_factor"
     keys = ("low", "median", "high", "source")
-    known: Mapping[str, Any] = table(where, found, keys, keys)
-    factors = [real(f"{where}.{key}", known[key], 0.01, 100.0) for key in keys[:3]]
-    if factors != sorted(factors):
-        raise FormatError(f"{where} must rise from low to high, got {factors}")
-    text(f"{where}.source", known["source"])
+    known: Mapping[str, Any] = table(where, found, (*keys, "paper"), keys)
+    asked = [(where, known, keys[:3])]
+    if "paper" in known:
+        place, own = f"{where}.paper", ("low", "high", "source")
+        asked.append((place, table(place, known["paper"], own, own), own[:2]))
+    for place, told, names in asked:
+        factors = [real(f"{place}.{key}", told[key], 0.01, 100.0) for key in names]
+        if factors != sorted(factors):
+            raise FormatError(f"{place} must rise from low to high, got {factors}")
+        text(f"{place}.source", told["source"])
     return known
 
 
@@ -216,10 +222,14 @@ def beside(parameters: Mapping[str, Any]) -> str:
     known = published_factor(parameters, "parameters")
     if known is None:
         return ""
-    return (
+    told = (
         f"; published accelerators take {known['low']:g} to {known['high']:g} times as long as "
         f"their models (median {known['median']:g}): {known['source']}"
     )
+    paper = known.get("paper")
+    if paper is not None:
+        told += f"; {paper['low']:g} to {paper['high']:g} times by {paper['source']}"
+    return told
 
 
 def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
