@@ -205,7 +205,7 @@ def published_factor(parameters: Mapping[str, Any], where: str) -> Mapping[str, 
     where = f"{where}.published_factor"
     keys = ("low", "median", "high", "source")
     known: Mapping[str, Any] = table(where, found, (*keys, "paper"), keys)
-    asked = [(where, known, keys[:3])]
+    asked: list[tuple[str, Mapping[str, Any], tuple[str, ...]]] = [(where, known, keys[:3])]
     if "paper" in known:
         place, own = f"{where}.paper", ("low", "high", "source")
         asked.append((place, table(place, known["paper"], own, own), own[:2]))

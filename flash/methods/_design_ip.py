@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Charge",
     "Workload",
+    "best_accelerator",
     "charge_of",
     "least_latency",
     "undominated",
     "unit_latencies",
     "workload",
 ]
+
+FEW = 20_000  # accelerators that arrays compare sooner than HiGHS begins
 
 
 class Workload(Record):
@@ -157,6 +160,25 @@ def undominated(costs: Floats, uses: Ints) -> list[int]:
         if not kept or not (uses[kept] <= uses[k]).all(axis=1).any():
             kept.append(k)
     return sorted(kept)
+
+
+def best_accelerator(
+    costs: Sequence[Floats], uses: Sequence[Ints], limits: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Return what `least_latency` does, by looking at all accelerators where they are few."""
+    from math import prod
+
+    if prod(map(len, costs)) > FEW:
+        return least_latency(costs, uses, limits)
+    total, taken = np.zeros(1), np.zeros((1, len(limits)), dtype=np.int64)
+    for cost, use in zip(costs, uses, strict=True):
+        total = (total[:, None] + cost).ravel()
+        taken = (taken[:, None] + use).reshape(-1, len(limits))
+    total[(taken > np.array(limits, dtype=np.int64)).any(axis=1)] = np.inf
+    best = int(np.argmin(total))
+    if total[best] == np.inf:
+        return None
+    return tuple(int(k) for k in np.unravel_index(best, [len(cost) for cost in costs]))
 
 
 def least_latency(

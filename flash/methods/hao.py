@@ -9,9 +9,10 @@ drawn by Monte Carlo tree search, and that a support vector machine predicts acc
 a reconstruction:
 
 1. Subgraphs are drawn: one cell, repeated in all cells of a network, with a latency cap.
-2. The integer program gives the accelerator of least latency that the device has room for; given
-   the accelerator, the bits of least loss within the cap are chosen, exactly
-   (`AcceleratorGround.bits_within`); and again, until neither changes.
+2. The integer program gives the accelerator of least latency that the device has room for (where
+   few accelerators may be best, by looking at all of them); given the accelerator, the bits of
+   least loss within the cap are chosen, exactly (`AcceleratorGround.bits_within`); and again, until
+   neither changes.
 3. A subgraph that another beats in latency and score is dropped.
 4. Networks are drawn whose cells come from the subgraphs left, each with bits and an accelerator of
    its own, as above; those that no other beats are the front, and the best within the budgets the
@@ -38,7 +39,7 @@ from ..solving.ground import TableGround
 from ..spaces.index import COUNT, rows_of
 from ..spaces.network_space import NetworkSpace
 from . import MethodOption
-from ._design_ip import charge_of, least_latency, unit_latencies, workload
+from ._design_ip import best_accelerator, charge_of, unit_latencies, workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class AcceleratorGround(TableGround):
                     work.layers, self.options, self.design.parts, strict=True
                 )
             ]  # fmt: skip
-            best = least_latency(costs, self.uses, list(self.design.limits.values()))
+            best = best_accelerator(costs, self.uses, list(self.design.limits.values()))
             if best is None:
                 found = (float("inf"), ())
             else:

@@ -273,7 +273,7 @@ class Sensitivities(Record):
         found = []
         known = dict(latency_ms)
         for row in self.rows:
-            own = known.get(row.layer)
+            own: Any = known.get(row.layer)
             if not hasattr(own, "keys") or row.bits not in own:
                 raise ArgumentError(
                     f"latency_ms must have every layer at every number of bits, {row.layer!r} at "

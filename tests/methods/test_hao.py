@@ -18,6 +18,7 @@ from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
 from flash.methods._design_ip import (
+    best_accelerator,
     charge_of,
     least_latency,
     undominated,
@@ -59,10 +60,15 @@ def test_the_integer_program_equals_enumeration_on_200_cases() -> None:
         costs, uses, limits = random_case(random)
         wanted = enumerated(costs, uses, limits)
         found = least_latency(costs, uses, limits)
+        few = best_accelerator(costs, uses, limits)
         if wanted is None:
             infeasible += 1
             assert found is None
+            assert few is None
             continue
+        assert few is not None
+        assert (sum(u[k] for u, k in zip(uses, few, strict=True)) <= limits).all()
+        assert sum(float(c[k]) for c, k in zip(costs, few, strict=True)) == wanted
         assert found is not None
         taken = sum(u[k] for u, k in zip(uses, found, strict=True))
         assert (taken <= limits).all()
@@ -160,6 +166,25 @@ def test_pruned_options_leave_the_best_accelerator(family: str) -> None:
             for choice in design.configurations()
         )
         assert ground.solved(tuple(row))[0] == pytest.approx(best, rel=1e-9)
+        uses = [np.array(part.uses) for part in design.parts]
+        found = least_latency(costs, uses, list(design.limits.values()))
+        assert found is not None
+        own = sum(cost[k] for cost, k in zip(costs, found, strict=True))
+        assert own == pytest.approx(best, rel=1e-9)
+
+
+def test_many_accelerators_are_left_to_the_integer_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flash.methods import _design_ip
+
+    monkeypatch.setattr(_design_ip, "FEW", 8)
+    random = np.random.default_rng(1)
+    costs = [random.random(3) + 0.1 for _ in range(2)]
+    uses = [np.ones((3, 1), dtype=np.int64)] * 2
+    best = tuple(int(np.argmin(cost)) for cost in costs)
+    assert best_accelerator(costs, uses, [2]) == best
+    assert best_accelerator(costs, uses, [1]) is None
 
 
 def test_networks_of_several_numbers_of_cells() -> None:
