@@ -26,7 +26,14 @@ from flash._core.search.exact import Query
 from flash.codesign.joint import Codesign, joint_size
 from flash.hardware import Target
 from flash.methods._design_ip import least_latency
-from flash.methods.hao import OPTIONS, AcceleratorGround, _networks, _subgraphs, front_of
+from flash.methods.hao import (
+    OPTIONS,
+    AcceleratorGround,
+    _networks,
+    _subgraphs,
+    _with_bits,
+    front_of,
+)
 from flash.networks.network import Layer, Network
 from flash.problem.compiling import as_space
 
@@ -280,7 +287,8 @@ def _sampled(space: Any, target: Target, seed: int) -> tuple[Any, Any]:
     first = _subgraphs(draws, ground, OPTIONS["subgraphs"].default)
     metrics = ground.charge(first)[:2]
     kept = first[front_of(metrics[0], metrics[1])]
-    more = ground.charge(_networks(draws, ground, kept, OPTIONS["samples"].default))[:2]
+    networks = _networks(draws, ground, kept, OPTIONS["samples"].default)
+    more = ground.charge(_with_bits(draws, ground, networks))[:2]
     both = np.concatenate([metrics, more], axis=1)
     return both[0], both[1]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence as Sequences
 
 from ..base.extras import require
 from ..base.names import BUDGET_OF, COSTS, TERMS, UNITS
+from ..hardware._flags import specified_only
 from ..problem.objective import PLAIN, as_objective
 from ..results.conflicts import Explanation, Oracle, explain
 from ..results.result import PROVEN, SearchResult, no_result, result_at
@@ -242,6 +243,9 @@ def parts(front: ParetoFront) -> list[Part]:
     lines += [f"{name} {value:g}" for name, value in front.budgets.items()]
     lines += [f"where {one}" for one in front.where]
     lines.append(f"{front.weighed:,} sums compared, {duration(front.elapsed_s)}")
+    specified = specified_only(front.target, front.space.family)
+    if specified is not None:
+        lines.append(f"note: {specified}")
     return lines
 
 

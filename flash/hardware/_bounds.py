@@ -5,7 +5,8 @@ processors, crossbars), each feature belongs to one of three: "compute" (multipl
 conversions, exponentials), "calls" (a constant for each operation) or "memory" (all else: numbers
 that are read, written or laid out). A row is bound by the one that takes most of its time. Where a
 row takes the longer of computing and traffic (FPGAs, systolic arrays with a memory), it is bound by
-memory if it would be faster with a memory of any speed, and else by computing.
+memory if it would be faster with a memory of any speed, and else by computing; by the call itself
+where that takes longer than all else (FPGAs).
 """
 
 from __future__ import annotations
@@ -89,10 +90,14 @@ def _longer(
     from . import KINDS
 
     quantum = KINDS[target.kind].QUANTUM[1]
+    call = target.coefficients[target.set_for(family)]["latency_ms"].get("layers", 0.0)
     model = target.model_on(family, tuple(array))
     found: list[str | None] = []
     for row, latency in zip(counted.rows, latencies, strict=True):
-        alone = sum(one[Column.LATENCY] for one in model.charge(row)) * quantum
+        charges = model.charge(row)
+        alone = sum(one[Column.LATENCY] for one in charges) * quantum
         bound = "memory" if alone < latency * (1.0 - SLACK) else "compute"
+        if call * sum(one[Column.LATENCY] > 0 for one in charges) > latency / 2.0:
+            bound = "calls"
         found.append(bound if latency else None)
     return found

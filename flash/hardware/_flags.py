@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..networks.operations import Charged, Operation
     from . import Target
 
-__all__ = ["flags_for", "flags_of", "uncharged"]
+__all__ = ["flags_for", "flags_of", "specified_only", "uncharged"]
 
 
 def flags_for(
@@ -53,14 +53,10 @@ def flags_for(
     """
     known = (target.residuals or {}).get(target.set_for(architecture_family))
     known = known if isinstance(known, dict) else {}
-    from . import KINDS
-
     flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
-    if known.get("networks") == 0:
-        flags.append(
-            f"{target.name} is not calibrated: its costs are estimated from its specification"
-            + getattr(KINDS[target.kind], "BESIDE", "")
-        )
+    specified = specified_only(target, architecture_family)
+    if specified is not None:
+        flags.append(specified)
     elif architecture_family in target.not_calibrated_families:
         fitted = [
             one
@@ -114,6 +110,19 @@ def _unseen(target: Target, family: str, tiles: float | None) -> list[str]:
         f"no run of {target.name} has {held}, as this network ({tiles:,.0f}): its costs may be "
         "those of a chip of the nearest size that was run"
     ]
+
+
+def specified_only(target: Target, architecture_family: str) -> str | None:
+    """Return that a target was not calibrated, and how far it may be off; None where it was."""
+    from . import KINDS
+
+    known = (target.residuals or {}).get(target.set_for(architecture_family))
+    if not isinstance(known, dict) or known.get("networks") != 0:
+        return None
+    kind = KINDS[target.kind]
+    beside = getattr(kind, "beside", None)  # where it hangs on the target
+    more = getattr(kind, "BESIDE", "") if beside is None else beside(target.parameters or {})
+    return f"{target.name} is not calibrated: its costs are estimated from its specification{more}"
 
 
 def _outside(name: str, value: float, low: float, high: float) -> str:

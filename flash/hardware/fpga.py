@@ -17,6 +17,12 @@ traffic    weights, input and output, b bits a number, at the memory's bandwidth
 =========  ======================================================================================
 
 ``cycles`` is that, in cycles; ``bits_moved`` the traffic, ``macs`` and ``layers`` as they say.
+Latency has a coefficient of three of them: of cycles the clock's; of the traffic the share that
+computing does not hide (the first tiles are read before it begins, the last written after it ends,
+and the memory stalls) at the memory's bandwidth; and a constant of each layer, pipelines filled and
+drained, instructions fetched, driver and host in one. The shipped targets' last two are fitted on
+published latencies of other accelerators (benchmarks/calibration/fpga_dpu.py), and by how much
+those differ from the model is in `parameters` as ``published_factor``, which results tell.
 Additions, concatenations, norms and activations are free: they happen on the way to memory.
 
 A unit takes (`uses`): *dsp* ``ceil(into * out / n)`` with n = 4 multipliers of up to 4 bits, or 2
@@ -30,7 +36,7 @@ and which share of it a design may take (``usable``).
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, real, table
+from ..base.checks import choice, integer, real, table, text
 from ..networks.families import FAMILIES
 from ..networks.operations import CONVOLUTIONS
 
@@ -42,8 +48,6 @@ if TYPE_CHECKING:
 FEATURES = ("cycles", "bits_moved", "macs", "layers")
 COLUMNS = ("latency_ms", "energy_mj")
 SCALE = None  # no classes
-# Said of a target that is not calibrated; docs/codesign.md has the networks and boards.
-BESIDE = "; published accelerators with the same units take 1.2 to 1.8 times as long"
 GROUPED = True
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-36, 2.0**-36, 1.0, 1.0)
 LINKS: tuple[str, ...] = ()
@@ -180,6 +184,54 @@ def total(units: Mapping[str, Any]) -> dict[str, int]:
     return {name: sum(one[k] for one in each) for k, name in enumerate(RESOURCES)}
 
 
+def published_factor(parameters: Mapping[str, Any], where: str) -> Mapping[str, Any] | None:
+    """Return by which factor published latencies are the model's, checked; None where unknown.
+
+    Returns
+    -------
+    mapping or None
+        "low", "median" and "high", at least 0.01 and rising, and "source"; and "paper", where HAO's
+        own figures imply one for this device: "low", "high" and "source".
+
+    Raises
+    ------
+    FormatError
+    """
+    from ..errors import FormatError
+
+    found = parameters.get("published_factor")
+    if found is None:
+        return None
+    where = f"{where}.published_factor"
+    keys = ("low", "median", "high", "source")
+    known: Mapping[str, Any] = table(where, found, (*keys, "paper"), keys)
+    asked: list[tuple[str, Mapping[str, Any], tuple[str, ...]]] = [(where, known, keys[:3])]
+    if "paper" in known:
+        place, own = f"{where}.paper", ("low", "high", "source")
+        asked.append((place, table(place, known["paper"], own, own), own[:2]))
+    for place, told, names in asked:
+        factors = [real(f"{place}.{key}", told[key], 0.01, 100.0) for key in names]
+        if factors != sorted(factors):
+            raise FormatError(f"{place} must rise from low to high, got {factors}")
+        text(f"{place}.source", told["source"])
+    return known
+
+
+def beside(parameters: Mapping[str, Any]) -> str:
+    """Return what is said of a target that is not calibrated, beside that."""
+    known = published_factor(parameters, "parameters")
+    if known is None:
+        return ""
+    told = (
+        f"; published accelerators take {known['low']:g} to {known['high']:g} times as long as "
+        f"their models (median {known['median']:g}): {known['source']}"
+    )
+    paper = known.get("paper")
+    if paper is not None:
+        told += f"; {paper['low']:g} to {paper['high']:g} times by {paper['source']}"
+    return told
+
+
 def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
     """Refuse units that the device has no room for.
 
@@ -189,6 +241,8 @@ def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
         That names the resource and says by how much it is short.
     """
     from ..errors import FormatError
+
+    published_factor(parameters, where)
 
     short = shortage(total(parameters["units"]), limits(parameters, where))
     if short is not None:

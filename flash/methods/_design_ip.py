@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["Workload", "least_latency", "undominated", "unit_latencies", "workload"]
+__all__ = [
+    "Charge",
+    "Workload",
+    "best_accelerator",
+    "charge_of",
+    "least_latency",
+    "undominated",
+    "unit_latencies",
+    "workload",
+]
+
+FEW = 20_000  # accelerators that arrays compare sooner than HiGHS begins
 
 
 class Workload(Record):
@@ -33,26 +44,25 @@ class Workload(Record):
     Parameters
     ----------
     layers : tuple of float64 arrays, shape (layers, 7), one for each part
-        taps, groups, input and output channels of a group, positions written, numbers read, bits.
-    packed : dict of int to array of int64
-        The operations of all cells with so many bits, as the core reads them.
+        taps, groups, input and output channels of a group, positions written, numbers read, cell.
+    packed : tuple of array of int64
+        The operations of each cell, as the core reads them.
     """
 
     layers: tuple[Floats, ...]
-    packed: dict[int, Any]
+    packed: tuple[Any, ...]
 
 
-def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
-    """Return a network's work; bits: of each cell (the stem goes with the first, the head with the
-    last)."""
+def workload(design: DesignSpace, net: Any, cells: int) -> Workload:
+    """Return a network's work; the stem goes with the first cell, the head with the last."""
     from array import array
 
     from ..networks.operations import CONVOLUTIONS, charged
 
     names = [part.name for part in design.parts]
     rows: list[list[tuple[float, ...]]] = [[] for _ in names]
-    packed: dict[int, Any] = {}
-    cell, last = 0, len(bits) - 1
+    packed: list[Any] = [array("q") for _ in range(cells)]
+    cell, last = 0, cells - 1
     counted = charged(net)
     for layer, operations in zip(counted.layers, counted.rows, strict=True):
         if layer.cell is not None:
@@ -63,27 +73,61 @@ def workload(design: DesignSpace, net: Any, bits: Sequence[int]) -> Workload:
             kind, kernel, into, out, groups, height, width, across, _, _, reads, _ = one
             if kind not in CONVOLUTIONS:
                 continue
-            own = bits[cell]
-            packed.setdefault(own, array("q")).extend(one)
+            packed[cell].extend(one)
             single = groups == into > 1
             name = "depthwise" if single else "conv"
             if not single and kernel * across == 1 and groups == 1 and "pointwise" in names:
                 name = "pointwise"
             rows[names.index(name)].append(
                 (kernel * across, groups, into // groups, out // groups, height * width,
-                 float(reads) * into, own)
+                 float(reads) * into, cell)
             )  # fmt: skip
-    return Workload(tuple(np.array(one, dtype=np.float64).reshape(-1, 7) for one in rows), packed)
+    return Workload(
+        tuple(np.array(one, dtype=np.float64).reshape(-1, 7) for one in rows), tuple(packed)
+    )
+
+
+class Charge(Record):
+    """What a target charges for.
+
+    Parameters
+    ----------
+    bits_per_cycle : float
+        Of the memory.
+    cycle, bit, mac, layer : float
+        Milliseconds of a cycle of the longer of computing and traffic, of a bit moved, of a
+        multiply-accumulate and of a layer.
+    """
+
+    bits_per_cycle: float
+    cycle: float
+    bit: float = 0.0
+    mac: float = 0.0
+    layer: float = 0.0
+
+
+def charge_of(target: Any, family: str) -> Charge:
+    """Return what an FPGA target charges for a family's networks."""
+    own = target.coefficients[target.set_for(family)]["latency_ms"]
+    return Charge(
+        target.parameters["bandwidth_gb_s"] * 8e3 / target.parameters["clock_mhz"],
+        *(own.get(name, 0.0) for name in ("cycles", "bits_moved", "macs", "layers")),
+    )
 
 
 def unit_latencies(
-    layers: Floats, options: Sequence[dict[str, Any]], depthwise: bool, bits_per_cycle: float
+    layers: Floats,
+    options: Sequence[dict[str, Any]],
+    depthwise: bool,
+    cell_bits: Sequence[int],
+    charge: Charge,
 ) -> Floats:
-    """Return the cycles of all layers of a part on each of its options, shape (options,).
+    """Return the milliseconds of all layers of a part on each of its options, shape (options,).
 
-    The formulas of `flash.hardware.fpga`.
+    The formulas of `flash.hardware.fpga`; cell_bits: the bits of each cell's numbers.
     """
-    taps, groups, into, out, spots, reads, bits = (layers[:, k][None] for k in range(7))
+    taps, groups, into, out, spots, reads = (layers[:, k][None] for k in range(6))
+    bits = np.array(cell_bits, dtype=np.float64)[layers[:, 6].astype(np.int64)][None]
     names = ("into", "out", "bits", "weights_kib", "maps_kib")
     p_in, p_out, own, weights_kib, maps_kib = (
         np.array([one[name] for one in options], dtype=np.float64)[:, None] for name in names
@@ -99,7 +143,12 @@ def unit_latencies(
         weights * np.ceil(inputs / (8192.0 * maps_kib)) + inputs,
     )
     moved = moved + spots * groups * out * bits
-    total: Floats = np.maximum(cycles, moved / bits_per_cycle).sum(axis=1)
+    total: Floats = (
+        charge.cycle * np.maximum(cycles, moved / charge.bits_per_cycle)
+        + charge.bit * moved
+        + charge.mac * (taps * into * groups * out * spots)
+        + charge.layer
+    ).sum(axis=1)
     return total
 
 
@@ -111,6 +160,25 @@ def undominated(costs: Floats, uses: Ints) -> list[int]:
         if not kept or not (uses[kept] <= uses[k]).all(axis=1).any():
             kept.append(k)
     return sorted(kept)
+
+
+def best_accelerator(
+    costs: Sequence[Floats], uses: Sequence[Ints], limits: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Return what `least_latency` does, by looking at all accelerators where they are few."""
+    from math import prod
+
+    if prod(map(len, costs)) > FEW:
+        return least_latency(costs, uses, limits)
+    total, taken = np.zeros(1), np.zeros((1, len(limits)), dtype=np.int64)
+    for cost, use in zip(costs, uses, strict=True):
+        total = (total[:, None] + cost).ravel()
+        taken = (taken[:, None] + use).reshape(-1, len(limits))
+    total[(taken > np.array(limits, dtype=np.int64)).any(axis=1)] = np.inf
+    best = int(np.argmin(total))
+    if total[best] == np.inf:
+        return None
+    return tuple(int(k) for k in np.unravel_index(best, [len(cost) for cost in costs]))
 
 
 def least_latency(

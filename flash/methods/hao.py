@@ -1,18 +1,28 @@
-"""HAO: the accelerator by an integer program, bits for each cell, a sampled front.
+"""HAO: the accelerator by an integer program, the bits by another, a sampled front.
 
 Dong et al., HAO: Hardware-aware Neural Architecture Optimization for Efficient Inference, FCCM
 2021, arXiv 2104.12766. Seen in its abstract: integer programming that prunes the design space and
 returns the accelerator of least latency for a subgraph, an accuracy predictor over subgraphs and
-quantisation schemes, accuracy-latency fronts. The rest is a reconstruction:
+quantisation schemes, accuracy-latency fronts; second-hand, that bits minimise an additive squared
+error of the weights, weighted by the Hessian's trace, under a latency cap, that architectures are
+drawn by Monte Carlo tree search, and that a support vector machine predicts accuracy. The rest is
+a reconstruction:
 
-1. Subgraphs are drawn, with bits: one cell, repeated in all cells of a network.
-2. For each the integer program gives the accelerator of least latency that the device has room for.
+1. Subgraphs are drawn: one cell, repeated in all cells of a network, with a latency cap.
+2. The integer program gives the accelerator of least latency that the device has room for (where
+   few accelerators may be best, by looking at all of them); given the accelerator, the bits of
+   least loss within the cap are chosen, exactly (`AcceleratorGround.bits_within`); and again, until
+   neither changes.
 3. A subgraph that another beats in latency and score is dropped.
-4. Networks are drawn whose cells come from the subgraphs left, each with an accelerator of its own;
-   those that no other beats are the front, and the best within the budgets the answer.
+4. Networks are drawn whose cells come from the subgraphs left, each with bits and an accelerator of
+   its own, as above; those that no other beats are the front, and the best within the budgets the
+   answer.
 
 Unlike in the paper layers follow one another, by the cost model that all of flash's methods share,
-and a network's own accelerator is solved for, not the subgraph's taken over.
+a network's own accelerator is solved for, not the subgraph's taken over, uniform draws stand for
+the tree search, flash's predictors for the paper's, and the loss of bits is what
+`flash.predictors.quantisation` knows of a cell: for the Hessian's there would have to be weights
+(`flash.sensitivities` with ``measure="hessian"`` has them; docs/mixed-precision.md).
 """
 
 from __future__ import annotations
@@ -23,12 +33,13 @@ import numpy as np
 
 from .._core.model import compile as core
 from ..base.names import Column, Metric
+from ..errors import ArgumentError
 from ..predictors.quantisation import quantised
 from ..solving.ground import TableGround
 from ..spaces.index import COUNT, rows_of
 from ..spaces.network_space import NetworkSpace
 from . import MethodOption
-from ._design_ip import least_latency, unit_latencies, workload
+from ._design_ip import best_accelerator, charge_of, unit_latencies, workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +55,7 @@ if TYPE_CHECKING:
     from ..predictors.quantisation import Effects
     from ..results.accelerator import Accelerator
     from ..spaces.space import SearchSpace
+    from ._design_ip import Workload
     from ._task import Task
 
 __all__ = ["OPTIONS", "AcceleratorGround", "front_of", "ground_of", "run", "unfit", "unfit_target"]
@@ -52,7 +64,11 @@ OPTIONS = {
     "subgraphs": MethodOption(64, 1, 1 << 20, about="subgraphs drawn"),
     "samples": MethodOption(256, 1, 1 << 20, about="networks drawn of the subgraphs left"),
     "batch": MethodOption(32, 1, 1 << 20, about="networks at a time"),
+    "bits": MethodOption(
+        "chosen", choices=("chosen", "drawn"), about="of each cell: the best within a cap, or any"
+    ),
 }
+UNIT = 2.0**-36  # milliseconds of the core's latencies
 
 
 def unfit(space: Any, evaluator: Evaluator) -> str | None:
@@ -102,7 +118,7 @@ class AcceleratorGround(TableGround):
         self.distinct: int = space.size * len(self.bits) ** cells
         self._group([globals_, *([*one, self.variables + c] for c, one in enumerate(own))])
         self._kept: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
-        options = self.design.pruned
+        options = _worth(self.design)
         self.options: list[list[dict[str, Any]]] = [
             [part.options[k] for k in own]
             for part, own in zip(self.design.parts, options, strict=True)
@@ -112,8 +128,8 @@ class AcceleratorGround(TableGround):
             np.array([part.uses[k] for k in own], dtype=np.int64).reshape(len(own), -1)
             for part, own in zip(self.design.parts, options, strict=True)
         ]
-        parameters = target.parameters or {}
-        self.bits_per_cycle: Any = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]
+        self.charged = charge_of(target, space.family)
+        self._works: dict[tuple[int, ...], Workload] = {}
 
     def charge(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         metrics = super().charge(rows[:, : self.variables])
@@ -126,6 +142,8 @@ class AcceleratorGround(TableGround):
 
     def canonical(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         plain = super().canonical(rows[:, : self.variables])
+        if rows.shape[1] == self.variables:  # as networks are drawn, without bits
+            return plain
         bits = rows[:, self.variables :].copy()
         if len(self.space.cells) > 1:
             counts = np.array([int(n) for n in self.space.cells])[plain[:, COUNT]]
@@ -149,20 +167,36 @@ class AcceleratorGround(TableGround):
         count = int(self.space.cells[row[COUNT]])
         return tuple(self.bits[k] for k in row[self.variables : self.variables + count])
 
-    def _score_change(self, row: Sequence[int]) -> float:
-        """Return what a row's bits add to the core's score: nothing or less."""
-        chosen = row[self.variables : self.variables + int(self.space.cells[row[COUNT]])]
+    def _losses(self, row: Sequence[int]) -> list[list[float]]:
+        """Return what each number of bits takes off the core's score in each cell of a network, in
+        the core's steps: whole numbers, at least 0."""
+        count = int(self.space.cells[row[COUNT]])
         variant, rows = rows_of(self.space, row[: self.variables])
         problem = self.problem
         degrees: Sequence[float] = (0.0,) * len(rows)
-        effects = [of_cell[k] for of_cell, k in zip(self.effects, chosen, strict=False)]
-        if any(factor != 1.0 for factor, _ in effects):
+        if any(factor != 1.0 for own in self.effects[:count] for factor, _ in own):
             _, degrees = core.totals_of(problem.plan, problem.model, variant, rows)
         unit = 1.0 / core.SCORE_UNIT
-        change = 0.0
-        for (factor, shift), degree in zip(effects, degrees, strict=True):
-            change += float(np.rint(degree * factor + shift * unit)) - degree
-        return change * core.SCORE_UNIT
+        return [
+            [degree - float(np.rint(degree * factor + shift * unit)) for factor, shift in own]
+            for own, degree in zip(self.effects[:count], degrees, strict=False)
+        ]
+
+    def _score_change(self, row: Sequence[int]) -> float:
+        """Return what a row's bits add to the core's score: nothing or less."""
+        losses = self._losses(row)
+        chosen = row[self.variables : self.variables + len(losses)]
+        return -core.SCORE_UNIT * sum(own[k] for own, k in zip(losses, chosen, strict=True))
+
+    def _work(self, row: tuple[int, ...]) -> Workload:
+        """Return the work of a row's network; kept."""
+        own = self.network_row(row)
+        found = self._works.get(own)
+        if found is None:
+            net = self.space.decode(own).network()
+            cells = int(self.space.cells[row[COUNT]])
+            found = self._works[own] = workload(self.design, net, cells)
+        return found
 
     def solved(self, row: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
         """Return (latency in ms, accelerator) of a row, by the integer program; kept.
@@ -171,29 +205,76 @@ class AcceleratorGround(TableGround):
         """
         found = self._kept.get(row)
         if found is None:
-            net = self.space.decode(self.network_row(row)).network()
-            work = workload(self.design, net, self.bits_of(row))
+            work, bits = self._work(row), self.bits_of(row)
             costs = [
-                unit_latencies(layers, options, part.name == "depthwise", self.bits_per_cycle)
+                unit_latencies(layers, options, part.name == "depthwise", bits, self.charged)
                 if len(layers) else np.zeros(len(options))
                 for layers, options, part in zip(
                     work.layers, self.options, self.design.parts, strict=True
                 )
             ]  # fmt: skip
-            best = least_latency(costs, self.uses, list(self.design.limits.values()))
+            best = best_accelerator(costs, self.uses, list(self.design.limits.values()))
             if best is None:
                 found = (float("inf"), ())
             else:
                 choice = tuple(own[k] for own, k in zip(self.numbers, best, strict=True))
-                models = [self.design.models(part, k) for part, k in enumerate(choice)]
-                units = sum(
-                    own[self.bits.index(bits)].total(packed)[Column.LATENCY]
-                    for own in models
-                    for bits, packed in work.packed.items()
-                )
-                found = (units * 2.0**-36, choice)
+                table = self._latencies(work, choice)
+                chosen = row[self.variables : self.variables + len(bits)]
+                units = sum(own[k] for own, k in zip(table, chosen, strict=True))
+                found = (units * UNIT, choice)
             self._kept[row] = found
         return found
+
+    def _latencies(self, work: Workload, choice: Sequence[int]) -> list[list[int]]:
+        """Return each cell's latency with each number of bits on an accelerator, in the core's
+        units."""
+        models = [self.design.models(part, k) for part, k in enumerate(choice)]
+        return [
+            [
+                sum(own[k].total(packed)[Column.LATENCY] for own in models)
+                for k in range(len(self.bits))
+            ]
+            for packed in work.packed
+        ]
+
+    def span(self, row: tuple[int, ...]) -> tuple[float, float]:
+        """Return a network's latencies, in ms, with the fewest bits and with the most, each on its
+        accelerator."""
+        least, most = (
+            self._with(row, [pick(range(len(self.bits)), key=lambda k: self.bits[k])] * self.cells)
+            for pick in (min, max)
+        )
+        return self.solved(least)[0], self.solved(most)[0]
+
+    def _with(self, row: tuple[int, ...], chosen: Sequence[int]) -> tuple[int, ...]:
+        """Return a row with other bits: an index for each cell, those of surplus cells 0."""
+        count = int(self.space.cells[row[COUNT]])
+        return (*row[: self.variables], *chosen[:count], *[0] * (self.cells - count))
+
+    def bits_within(self, row: tuple[int, ...], cap_ms: float) -> tuple[int, ...]:
+        """Return a row with the bits of least loss within a latency, and its own accelerator.
+
+        Given an accelerator, cells' losses and latencies add up: `flash.choose` is exact. From the
+        fewest bits on the accelerator and the bits are solved for in turn, until neither changes;
+        no step adds to the loss, since the bits before it are within the cap on the new accelerator
+        too. Where the fewest are over the cap, these.
+        """
+        few = min(range(len(self.bits)), key=lambda k: self.bits[k])
+        now = self._with(row, [few] * self.cells)
+        latency, accelerator = self.solved(now)
+        if latency > cap_ms:
+            return now
+        losses = self._losses(now)
+        while True:
+            table = self._latencies(self._work(now), accelerator)
+            chosen = _choice(losses, table, cap_ms)
+            better = self._with(row, [*chosen, *[0] * (self.cells - len(chosen))])
+            if better == now:
+                return now
+            before, now = accelerator, better
+            _, accelerator = self.solved(now)
+            if accelerator == before:
+                return now
 
     def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
@@ -230,12 +311,44 @@ def ground_of(
     return AcceleratorGround(space, target, predictor)
 
 
+def _worth(design: DesignSpace) -> list[list[int]]:
+    """Return the options of each part that a best accelerator may have, fastest first."""
+    try:
+        candidates = design.candidates
+    except ArgumentError:  # too many to be found: the integer program has more to look at
+        return design.pruned
+    used = [set(own) for own in zip(*candidates, strict=True)]
+    if not used:
+        return design.pruned
+    return [[k for k in own if k in kept] for own, kept in zip(design.pruned, used, strict=True)]
+
+
+def _choice(
+    losses: Sequence[Sequence[float]], latencies: Sequence[Sequence[int]], cap_ms: float
+) -> list[int]:
+    """Return each cell's bits, of least loss, and of these of least latency, within a latency that
+    some meet."""
+    from math import floor
+
+    from ..choosing.choosing import choose
+    from ..choosing.problem import ChoiceProblem
+
+    most = sum(max(own) for own in latencies)
+    problem = ChoiceProblem.from_arrays({"loss": losses, "latency": latencies})
+    where = None if cap_ms >= most * UNIT else f"latency <= {floor(cap_ms / UNIT)}"
+    found = choose(problem, minimize=["loss", "latency"], where=where).choices
+    assert found is not None
+    return [int(found[group] or 0) for group in problem.groups]
+
+
 def run(task: Task) -> None:
     """Draw subgraphs, drop the dominated, draw networks of those left."""
     ground = task.ground
     assert isinstance(ground, AcceleratorGround)
     size = task.options["batch"]
-    subgraphs = _subgraphs(task, ground, task.options["subgraphs"])
+    budget = task.limits[Metric.LATENCY]
+    chosen = task.options["bits"] == "chosen"
+    subgraphs = _subgraphs(task, ground, task.options["subgraphs"], chosen)
     seen: list[NDArray[np.float64]] = []
     for first in range(0, len(subgraphs), size):
         answers = task.evaluate(subgraphs[first : first + size])
@@ -243,26 +356,49 @@ def run(task: Task) -> None:
     points = np.concatenate(seen)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]
+    full = task.objective.of_score and budget < np.inf  # faster than the budget is no better
     while left > 0:
         count = min(left, size)
-        task.evaluate(_networks(task, ground, kept, count))
+        rows = _networks(task, ground, kept, count)
+        if chosen and full:
+            rows = np.array([ground.bits_within(tuple(row), budget) for row in rows.tolist()])
+        elif chosen:
+            rows = _with_bits(task, ground, rows, budget)
+        task.evaluate(rows)
         left -= count
 
 
-def _subgraphs(task: Task, ground: AcceleratorGround, n: int) -> NDArray[np.int64]:
+def _with_bits(
+    task: Task, ground: AcceleratorGround, rows: NDArray[np.int64], budget: float = float("inf")
+) -> NDArray[np.int64]:
+    """Choose the bits of each row within a cap, drawn between what the fewest bits and the most
+    take; no cap is above the budget."""
+    found = []
+    for row, share in zip(rows.tolist(), task.rng.random(len(rows)).tolist(), strict=True):
+        least, most = ground.span(tuple(row))
+        most = max(least, min(most, budget))
+        cap = least + share * (most - least) if least < np.inf else least
+        found.append(ground.bits_within(tuple(row), cap))
+    return np.array(found, dtype=np.int64)
+
+
+def _subgraphs(
+    task: Task, ground: AcceleratorGround, n: int, chosen: bool = True
+) -> NDArray[np.int64]:
     """Draw networks of equal cells: each cell's choices are as far along as in the first."""
     rows = task.draw(n)
     share = task.rng.random((n, ground.space.variables_per_cell + 1))
     for c, own in enumerate(ground.variables_of):
         rows[:, own] = (share[:, :-1] * ground.lengths[own]).astype(np.int64)
         rows[:, ground.variables + c] = (share[:, -1] * len(ground.bits)).astype(np.int64)
-    return np.unique(ground.canonical(rows), axis=0)
+    rows = ground.canonical(rows)
+    return np.unique(_with_bits(task, ground, rows) if chosen else rows, axis=0)
 
 
 def _networks(
     task: Task, ground: AcceleratorGround, kept: NDArray[np.int64], n: int
 ) -> NDArray[np.int64]:
-    """Draw networks whose cells are those of the subgraphs left."""
+    """Draw networks whose cells, bits included, are those of the subgraphs left."""
     rows = kept[task.rng.integers(0, len(kept), n)].copy()
     for c, own in enumerate(ground.variables_of):
         other = kept[task.rng.integers(0, len(kept), n)]

@@ -113,15 +113,17 @@ class Judge:
             return _squares(output, targets)
         return _entropies(output, targets)
 
-    def curvature(self, group: Group, probes: int, number: int) -> list[float]:
+    def curvature(self, group: Group, probes: range, number: int) -> list[float]:
         """Return estimates of the trace of the loss's Hessian in a group's weights, one a probe.
+
+        probes : their numbers, which with that of the group and the seed are what they are drawn by
 
         Hutchinson's: v' H v with v of signs, by differentiating the gradient's product with v.
         """
         own = self.module.get_submodule(group.path)
         weights = [own._parameters[name] for name in group.weights]
         signs = []
-        for probe in range(probes):
+        for probe in probes:
             draw = torch.Generator().manual_seed(stream(self.seed, number, probe) >> 1)
             signs.append(
                 [
@@ -129,7 +131,7 @@ class Judge:
                     for w in weights
                 ]
             )
-        found, counted = [0.0] * probes, 0.0
+        found, counted = [0.0] * len(probes), 0.0
         for weight in weights:
             weight.requires_grad_(True)
         try:

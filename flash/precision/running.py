@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, items, public, shown
+from ..base.checks import choice, flag, integer, items, number, public, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .choices import bits_list
@@ -39,6 +39,7 @@ def sensitivities(
     others: Choices | None = None,
     batch_size: int = 256,
     probes: int = 16,
+    tolerance: float | None = None,
     seed: int = 0,
     journal: str | os.PathLike[str] | None = None,
     progress: bool = False,
@@ -79,6 +80,9 @@ def sensitivities(
         Where data are no batches yet.
     probes : int, default 16
         Of the measure "hessian".
+    tolerance : float, optional
+        Of the measure "hessian": for each layer `probes` more are taken until the trace's standard
+        error is at most this share of it, 1e-6 to 1; 10,000 at most. Usually `probes` it is.
     seed : int, default 0
         Of the probes, and of what the module itself may draw. The same seed gives the same table on
         the same machine.
@@ -117,6 +121,12 @@ def sensitivities(
     choice("measure", measure, MEASURES)
     batch_size = integer("batch_size", batch_size, 1, 1 << 24)
     probes = integer("probes", probes, 1, MAX_PROBES)
+    if tolerance is not None:
+        tolerance = float(number("tolerance", tolerance, 1e-6, 1.0))
+        if measure != "hessian":
+            raise ArgumentError("tolerance is for measure 'hessian', got it with 'loss'")
+        if probes < 2:  # one has no standard error
+            raise ArgumentError(f"probes must be at least 2 with a tolerance, got {probes}")
     seed = integer("seed", seed, 0, MAX_SEED)
     flag("progress", progress)
     torch = require("flash.sensitivities", "torch", "torch")
@@ -147,6 +157,8 @@ def sensitivities(
             facts["loss"] = getattr(loss, "__qualname__", loss if loss is None else str(loss))
             facts["probes"] = probes if measure == "hessian" else None
             facts["others"] = dict(sorted(around.items()))
+            if tolerance is not None:
+                facts["tolerance"] = tolerance
         return _measured(
             judge,
             groups,
@@ -154,7 +166,7 @@ def sensitivities(
             left,
             given,
             measure,
-            probes,
+            (probes, tolerance),
             around,
             Journal(path, "sensitivities", facts, _kept),
             progress,
@@ -194,7 +206,7 @@ def _measured(
     left: dict[str, str],
     bits: tuple[int, ...],
     measure: str,
-    probes: int,
+    probes: tuple[int, float | None],
     around: dict[str, int],
     journal: Any,
     progress: bool,
@@ -304,7 +316,7 @@ def _layer(
     number: int,
     bits: tuple[int, ...],
     measure: str,
-    probes: int,
+    probes: tuple[int, float | None],
     before: Any,
     macs: int,
     plain: list[Any],
@@ -321,7 +333,7 @@ def _layer(
     params = sum(one.numel() for one in weights)
     held = [one.detach().clone() for one in weights]  # as they are beside other layers
     plain = [one.detach().clone() for one in plain]
-    traces = judge.curvature(group, probes, number) if measure == "hessian" else []
+    traces = _traces(judge, group, number, *probes) if measure == "hessian" else []
     rows = []
     for b in bits:
         kept = [on_grid(one, scale_of(one, b, group.axis), b) for one in plain]
@@ -365,6 +377,20 @@ def _layer(
             )
         )
     return tuple(rows)
+
+
+def _traces(
+    judge: Judge, group: Group, number: int, probes: int, tolerance: float | None
+) -> list[float]:
+    """Return estimates of a layer's trace: `probes`, or as many as it takes."""
+    found = judge.curvature(group, range(probes), number)
+    while tolerance is not None and len(found) < MAX_PROBES:
+        mean, error = _mean(found)
+        if error is None or error <= tolerance * abs(mean):
+            break
+        most = min(len(found) + probes, MAX_PROBES)
+        found += judge.curvature(group, range(len(found), most), number)
+    return found
 
 
 def _mean(values: list[float]) -> tuple[float, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, json_text, public, shown, write_text_atomic
+from ..base.checks import integer, items, json_text, number, public, shown, write_text_atomic
 from ..base.plain import (
     AMOUNT,
     COUNT,
@@ -21,18 +21,20 @@ from ..base.plain import (
     within,
 )
 from ..base.record import Record, cached
-from ..errors import ArgumentError, FormatError
+from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .choices import MOST_BITS, bits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    import torch
     from pandas import DataFrame
 
     from ..base.html import Part
     from ..choosing.problem import ChoiceProblem
+    from ..hardware.target import Target
     from .quantising import Choices
 
 __all__ = ["MEASURES", "METRICS", "Sensitivities", "Sensitivity", "rows_of"]
@@ -232,23 +234,106 @@ class Sensitivities(Record):
             rows.append(options[chosen[layer]])
         return {name: sum(getattr(row, name) for row in rows) for name in METRICS}
 
-    def problem(self) -> ChoiceProblem:
+    def problem(self, latency_ms: Mapping[str, Mapping[int, float]] | None = None) -> ChoiceProblem:
         """Return the choice of bits as a `flash.ChoiceProblem`.
 
         Groups are layers, options bits; metrics "loss", "weights_kib", "bit_operations" and
         "params", each a sum over the layers.
+
+        Parameters
+        ----------
+        latency_ms : dict of str to dict of int to float, optional
+            Milliseconds of each layer at each number of bits, at least 0: `latencies`, or measured
+            ones. They are a further metric.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `latency_ms` lacks a layer or its bits, or holds what is no time.
         """
         from ..choosing.problem import ChoiceProblem
 
-        return ChoiceProblem.from_table(
-            [
-                {name: getattr(row, name) for name in ("layer", "bits", *METRICS)}
-                for row in self.rows
-            ],
-            group="layer",
-            option="bits",
-            metrics=list(METRICS),
-        )
+        rows = [
+            {name: getattr(row, name) for name in ("layer", "bits", *METRICS)} for row in self.rows
+        ]
+        names = list(METRICS)
+        if latency_ms is not None:
+            names.append("latency_ms")
+            for row, value in zip(rows, self._times(latency_ms), strict=True):
+                row["latency_ms"] = value
+        return ChoiceProblem.from_table(rows, group="layer", option="bits", metrics=names)
+
+    def _times(self, latency_ms: Any) -> list[float]:
+        """Return the milliseconds of all rows, checked."""
+        if not hasattr(latency_ms, "keys"):
+            raise ArgumentTypeError(
+                "latency_ms must be a dict of layers, each a dict of bits and milliseconds, got "
+                f"{shown(latency_ms)}"
+            )
+        found = []
+        known = dict(latency_ms)
+        for row in self.rows:
+            own: Any = known.get(row.layer)
+            if not hasattr(own, "keys") or row.bits not in own:
+                raise ArgumentError(
+                    f"latency_ms must have every layer at every number of bits, {row.layer!r} at "
+                    f"{row.bits} bits is missing"
+                )
+            name = f"latency_ms[{row.layer!r}][{row.bits}]"
+            found.append(number(name, own[row.bits], 0.0))
+        return found
+
+    def latencies(
+        self,
+        module: torch.nn.Module,
+        input_shape: Sequence[int],
+        target: Target | str,
+    ) -> dict[str, dict[int, float]]:
+        """Return what a target takes for each layer at each number of bits, for `problem`.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The one that was measured, or a module of the same layers: one image of zeros goes
+            through a copy of it.
+        input_shape : sequence of int
+            Of one sample, such as (3, 32, 32).
+        target : Target or str
+            An FPGA: with b bits all of a layer's numbers have them, weights, what it reads and what
+            it writes, and its latency is that of `Target.cost`.
+
+        Returns
+        -------
+        dict of str to dict of int to float
+            Milliseconds, to the ninth decimal place. On an FPGA layers follow one another and all
+            else is free, so that they add up to what the module takes; layers that are not in the
+            table take their time beside.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If the target is of another kind, the module is another one, refuses the shape, or a
+            layer is neither a 2-d convolution nor linear.
+        MissingExtraError
+            If torch is not installed.
+
+        Notes
+        -----
+        The losses are of rounded weights alone; what rounding activations would cost is not in the
+        table.
+        """
+        from ..base.extras import require
+        from ..hardware.target import as_target
+
+        sides = tuple(
+            [integer(f"input_shape[{n}]", side, 1, 1 << 16)
+             for n, side in enumerate(items("input_shape", input_shape, 8))]
+        )  # fmt: skip
+        known = as_target(target)
+        require("Sensitivities.latencies()", "torch", "torch")
+        from .latency import latencies_of
+
+        return latencies_of(module, sides, known, self.layers, self.bits)
 
     @property
     def notes(self) -> tuple[str, ...]:

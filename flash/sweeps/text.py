@@ -58,6 +58,9 @@ def parts(result: SweepResult) -> list[Part]:
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
     lines += ["", f"{duration(result.elapsed_s)}"]
+    if result.top:  # how far costs may be off is the same for all
+        told = f"{result.target} is not calibrated"
+        lines += [f"note: {one}" for one in result.top[0].flags if one.startswith(told)]
     return lines
 
 

@@ -17,7 +17,14 @@ from flash._core.search.exact import Query
 from flash.codesign.joint import Codesign
 from flash.errors import ArgumentError
 from flash.hardware import Target
-from flash.methods._design_ip import least_latency, undominated, unit_latencies, workload
+from flash.methods._design_ip import (
+    best_accelerator,
+    charge_of,
+    least_latency,
+    undominated,
+    unit_latencies,
+    workload,
+)
 from flash.methods.hao import AcceleratorGround, front_of
 from flash.networks.families import FAMILIES
 
@@ -53,10 +60,15 @@ def test_the_integer_program_equals_enumeration_on_200_cases() -> None:
         costs, uses, limits = random_case(random)
         wanted = enumerated(costs, uses, limits)
         found = least_latency(costs, uses, limits)
+        few = best_accelerator(costs, uses, limits)
         if wanted is None:
             infeasible += 1
             assert found is None
+            assert few is None
             continue
+        assert few is not None
+        assert (sum(u[k] for u, k in zip(uses, few, strict=True)) <= limits).all()
+        assert sum(float(c[k]) for c, k in zip(costs, few, strict=True)) == wanted
         assert found is not None
         taken = sum(u[k] for u, k in zip(uses, found, strict=True))
         assert (taken <= limits).all()
@@ -80,19 +92,109 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     random = Random(seed)
     space = draw_space(random, family)
     target = Target.load("fpga-zu3eg")
-    parameters = target.parameters or {}
-    moved = parameters["bandwidth_gb_s"] * 8e3 / parameters["clock_mhz"]  # bits a cycle
     design = target.design_space(family)
     net = space.sample(1, seed)[0]
     bits = random.choice(design.cell_bits)
-    work = workload(design, net.network(), [bits] * len(net.cells))
+    cells = len(net.cells)
+    work = workload(design, net.network(), cells)
     choice = tuple(random.choice(own) for own in design.pruned)
-    cycles = sum(
-        unit_latencies(layers, [part.options[k]], part.name == "depthwise", moved)[0]
+    charge = charge_of(target, family)
+    assert charge.bit > 0.0
+    assert charge.layer > 0.0
+    latency = sum(
+        unit_latencies(layers, [part.options[k]], part.name == "depthwise", [bits] * cells, charge)[
+            0
+        ]
         for layers, part, k in zip(work.layers, design.parts, choice, strict=True)
     )
     cost = design.target_of(choice, bits).cost(net)
-    assert cycles * 5e-6 == pytest.approx(cost.latency_ms, rel=1e-9, abs=1e-7)
+    assert latency == pytest.approx(cost.latency_ms, rel=1e-9, abs=1e-7)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.sampled_from(FAMILIES), st.floats(0.0, 1.0))
+def test_bits_are_the_best_within_the_cap_on_their_accelerator(
+    seed: int, family: str, share: float
+) -> None:
+    """By enumeration of all bits on the accelerator that they end with."""
+    random = Random(seed)
+    space = draw_space(random, family)
+    ground = AcceleratorGround(space, Target.load("fpga-zu3eg"), None)
+    row = tuple(ground.draw(np.random.default_rng(seed), 1)[0].tolist())
+    least, most = ground.span(row)
+    cap = least + share * (most - least)
+    found = ground.bits_within(row, cap)
+    assert found[: ground.variables] == row[: ground.variables]
+    latency, accelerator = ground.solved(found)
+    assert latency <= cap
+    table = ground._latencies(ground._work(found), accelerator)
+    losses = ground._losses(found)
+    chosen = found[ground.variables : ground.variables + len(table)]
+    own = sum(loss[k] for loss, k in zip(losses, chosen, strict=True))
+    best = min(
+        sum(loss[k] for loss, k in zip(losses, picks, strict=True))
+        for picks in product(range(len(ground.bits)), repeat=len(table))
+        if sum(t[k] for t, k in zip(table, picks, strict=True)) * 2.0**-36 <= cap
+    )
+    assert own == best
+    below = ground.bits_within(row, least * 0.9)
+    assert set(below[ground.variables : ground.variables + len(table)]) == {4}  # of 2 bits
+    assert ground.bits[4] == 2
+
+
+@pytest.mark.parametrize("family", ["resnet", "mobilenet-v2"])
+def test_pruned_options_leave_the_best_accelerator(family: str) -> None:
+    """The integer program over the options kept against all accelerators that fit."""
+    space = flash.SearchSpace(family)
+    target = Target.load("fpga-zu3eg")
+    ground = AcceleratorGround(space, target, None)
+    design = ground.design
+    for row in ground.draw(np.random.default_rng(3), 3).tolist():
+        work = ground._work(tuple(row))
+        costs = [
+            unit_latencies(
+                layers,
+                part.options,
+                part.name == "depthwise",
+                ground.bits_of(row),
+                ground.charged,
+            )
+            for layers, part in zip(work.layers, design.parts, strict=True)
+        ]
+        best = min(
+            sum(cost[k] for cost, k in zip(costs, choice, strict=True))
+            for choice in design.configurations()
+        )
+        assert ground.solved(tuple(row))[0] == pytest.approx(best, rel=1e-9)
+        uses = [np.array(part.uses) for part in design.parts]
+        found = least_latency(costs, uses, list(design.limits.values()))
+        assert found is not None
+        own = sum(cost[k] for cost, k in zip(costs, found, strict=True))
+        assert own == pytest.approx(best, rel=1e-9)
+
+
+def test_many_accelerators_are_left_to_the_integer_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flash.methods import _design_ip
+
+    monkeypatch.setattr(_design_ip, "FEW", 8)
+    random = np.random.default_rng(1)
+    costs = [random.random(3) + 0.1 for _ in range(2)]
+    uses = [np.ones((3, 1), dtype=np.int64)] * 2
+    best = tuple(int(np.argmin(cost)) for cost in costs)
+    assert best_accelerator(costs, uses, [2]) == best
+    assert best_accelerator(costs, uses, [1]) is None
+
+
+def test_networks_of_several_numbers_of_cells() -> None:
+    space = flash.ResNet(cells=[2, 3], depths=flash.Range(1, 3), skips=[0, 16])
+    given: dict[str, Any] = {"options": {"subgraphs": 8, "samples": 24}, "max_latency_ms": 1.5}
+    found = flash.search(space, "fpga-zu3eg", method="hao", **given)
+    assert found.success
+    assert found.gap is not None
+    assert found.accelerator is not None
+    assert len(found.accelerator["cell_bits"]) == len(found.architecture.cells)
 
 
 def test_its_answer_is_what_the_exact_solver_sees() -> None:
@@ -163,6 +265,7 @@ def test_the_sampled_front_lies_on_or_below_the_exact_one() -> None:
         ({"target": "cpu-x86"}, "has no such design space"),
         ({"codesign": True}, "codesign is for methods shgo and exact, got 'hao'"),
         ({"options": {"subgraphs": 0}}, "subgraphs"),
+        ({"options": {"bits": "hessian"}}, "bits.* must be one of 'chosen', 'drawn'"),
         ({"evaluator": lambda nets: [0.5] * len(nets)}, "needs a predictor or NN-Degree"),
     ],
 )

@@ -160,6 +160,44 @@ def test_the_hessian_s_trace() -> None:
         assert row.error == pytest.approx(0.0, abs=1e-6)
 
 
+def test_probes_until_a_trace_is_known_well_enough() -> None:
+    torch.manual_seed(3)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3))
+    x, y = torch.randn(20, 4), torch.arange(20) % 3
+    given: dict[str, Any] = {"bits": [4], "measure": "hessian", "probes": 4, "seed": 2}
+    table = flash.sensitivities(module, (x, y), tolerance=0.05, **given)
+    few = flash.sensitivities(module, (x, y), **given)
+    assert any(one.error > 0.05 * abs(one.loss) for one in few.rows)
+    for row in table.rows:
+        assert row.error is not None
+        assert row.trace is not None
+        assert row.error <= 0.05 * abs(row.loss) * 1.0001
+
+        def loss(flat: Any, layer: str = row.layer) -> Any:
+            name = f"{layer}.weight"
+            weights = {name: flat.reshape(module.get_parameter(name).shape)}
+            outputs = torch.func.functional_call(module, weights, (x,))
+            return torch.nn.functional.cross_entropy(outputs, y)
+
+        weight = module.get_parameter(f"{row.layer}.weight").detach()
+        exact = float(torch.autograd.functional.hessian(loss, weight.flatten()).trace())
+        assert abs(row.trace - exact) <= 4 * 0.05 * abs(exact)
+    assert flash.sensitivities(module, (x, y), tolerance=0.05, **given).rows == table.rows
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"tolerance": 0.1}, "tolerance is for measure 'hessian'"),
+        ({"tolerance": 0.0, "measure": "hessian"}, "tolerance must be"),
+        ({"tolerance": 0.1, "measure": "hessian", "probes": 1}, "probes must be at least 2 with"),
+    ],
+)
+def test_refused_tolerances(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        flash.sensitivities(torch.nn.Linear(2, 2), (torch.ones(2, 2), torch.zeros(2)), **given)
+
+
 def test_the_hessian_of_a_layer_by_autograd() -> None:
     module, (x, y) = net().eval(), data()
     table = flash.sensitivities(
