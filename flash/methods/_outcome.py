@@ -97,8 +97,7 @@ def _found(
     if optimal:
         bound = best.merit
     otherwise = f"best that {fields['method']} found{ended(fields['stopped'])}"
-    if task.remark is not None:
-        otherwise += f"; {task.remark}"
+    otherwise += told(task)
     if proof.attained:
         otherwise += f"; {KNOWN}"
     row = ground.network_row(best.row)
@@ -120,6 +119,11 @@ def _found(
         **ground.facts(row),
         **fields,
     )
+
+
+def told(task: Task) -> str:
+    """Return what a method has to say of its end."""
+    return "" if task.remark is None else f"; {task.remark}"
 
 
 def _binding(
@@ -161,7 +165,7 @@ def _nothing(
         ground.target,
         budgets,
         why,
-        message=f"{fields['method']} found no network within the budgets",
+        message=f"{fields['method']} found no network within the budgets{told(task)}",
         upper_bound=None if bound is None or bound == -INF else task.reported(bound),
         elapsed_s=perf_counter() - started,
         **fields,
