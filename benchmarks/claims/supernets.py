@@ -178,7 +178,7 @@ def trained_alone(supernet: Any, row: Any, seed: int) -> float:
     from flash.training import Recipe
     from flash.training.loop import fit
 
-    fresh = build_module(supernet.backbone, seed + 1000).train()
+    fresh = build_module(supernet.weights.backbone, seed + 1000).train()
     module = cut_subnet(fresh, supernet.subnet(row))
     data = {name: tensor.numpy() for name, tensor in supernet.data.items()}
     with one_thread(torch, "cpu"):

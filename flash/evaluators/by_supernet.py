@@ -114,23 +114,18 @@ class SupernetEvaluator(Evaluator):
         self.name = "supernet"
 
     def unfit(self, space: Any) -> str | None:
-        from ..spaces.backbones import backbone_of, contains
+        from ..supernet.weights import weights_of
 
         try:
-            asked = backbone_of(space)
+            weights_of(space)
         except ArgumentError as error:
             return f"evaluator by supernet does not fit: {error}"
-        if self.supernet is not None and self.dataset is None:
-            own = self.supernet.space
-            if getattr(space, "family", "") == "bypass" or own.family == "bypass":
-                fits = space.to_dict() == own.to_dict()
-            else:
-                fits = contains(self.supernet.backbone, asked)
-            if not fits:
-                return (
-                    f"evaluator by supernet does not fit: the supernet in {self.folder!r} is one "
-                    "of another space"
-                )
+        held = self.supernet if self.dataset is None else None
+        if held is not None and not held.weights.covers(space):
+            return (
+                f"evaluator by supernet does not fit: the supernet in {self.folder!r} is one of "
+                "another space"
+            )
         return None
 
     def facts(self) -> dict[str, Any]:

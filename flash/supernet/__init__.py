@@ -1,8 +1,9 @@
 """Supernets: one set of weights for all networks of a space, trained once. Needs torch.
 
-`plans`: which part of the largest network a subnet is. `bypass_space`: networks of any number of
-filters per layer. `modules`: the weights and their forward passes, of one subnet or of one per
-image. `cutting`: a subnet as a network of its own. `running`, with `drawing`, `memory` and
+`weights`: the weights of a space, whatever it is made of (`of_backbones`: slices of the families'
+and of bypass spaces' largest network; `of_blocks`: a module for each option of each place).
+`modules`: the weights of a backbone and their forward passes, of one subnet or of one per image
+(`mixing`). `cutting`: a subnet as a network of its own. `running`, with `drawing`, `memory` and
 `epochs`: `flash.train_supernet`. `scoring`: `flash.Supernet`, accuracies of subnets.
 """
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..base.checks import integer, shown
 from ..errors import ArgumentError, ArgumentTypeError
-from ..spaces.backbones import Backbone, Subnet, plan
-from ..spaces.bypass import BypassSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,20 +12,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ..spaces.space import SearchSpace
+    from .weights import Weights
 
     Pools = Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]
 
-__all__ = ["Draw", "subnet_of"]
+__all__ = ["Draw"]
 
 KEPT_SUBNETS = 1 << 14
-
-
-def subnet_of(space: SearchSpace | BypassSpace, backbone: Backbone, row: Sequence[int]) -> Subnet:
-    """Return which part of a backbone the network of a row is."""
-    if isinstance(space, BypassSpace):
-        return space.subnet(row)
-    return plan(backbone, space.decode(row))
 
 
 class Draw:
@@ -35,6 +26,8 @@ class Draw:
 
     Parameters
     ----------
+    weights : Weights
+        Whose space is drawn from.
     pools : sequence of (variables, rows), or None
         See `train_supernet`.
 
@@ -44,13 +37,12 @@ class Draw:
         If a pool is empty, or a number out of range or there twice.
     """
 
-    def __init__(
-        self, space: SearchSpace | BypassSpace, backbone: Backbone, pools: Pools | None
-    ) -> None:
+    def __init__(self, weights: Weights, pools: Pools | None) -> None:
         import numpy as np
 
-        self._space, self._backbone = space, backbone
-        self._kept: dict[tuple[int, ...], Subnet] = {}
+        space = self._space = weights.space
+        self._weights = weights
+        self._kept: dict[tuple[int, ...], Any] = {}
         lengths, names = space.lengths, space.variables
         self._pools: list[tuple[Any, Any]] = []
         seen: set[int] = set()
@@ -100,13 +92,13 @@ class Draw:
             out[:, columns] = values[places]
         return out
 
-    def subnets(self, rng: np.random.Generator, n: int) -> list[Subnet]:
+    def subnets(self, rng: np.random.Generator, n: int) -> list[Any]:
         """Return `n` subnets."""
         found = []
         for row in map(tuple, self.rows(rng, n).tolist()):
             if row not in self._kept:
                 if len(self._kept) >= KEPT_SUBNETS:
                     self._kept.clear()
-                self._kept[row] = subnet_of(self._space, self._backbone, row)
+                self._kept[row] = self._weights.subnet(row)
             found.append(self._kept[row])
         return found

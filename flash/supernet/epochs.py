@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from .drawing import Draw
     from .scoring import Supernet
 
-__all__ = ["SAMPLING", "Epoch", "fit", "one_thread", "train_epoch"]
-
-SAMPLING = ("ordered-dropout", "single-path")
+__all__ = ["Epoch", "fit", "one_thread", "train_epoch"]
 
 
 class Epoch(Record):
@@ -143,7 +141,6 @@ def train_epoch(
 
     from ..base.seeds import stream
     from ..training import loop
-    from .mixing import mix
 
     def forward(images: Any, step: int) -> Any:
         rng = np.random.Generator(np.random.PCG64(stream(supernet.seed, epoch, step)))
@@ -152,8 +149,8 @@ def train_epoch(
         drawn = drawing.subnets(rng, several)
         chosen: Any = drawn[0]
         if several > 1:
-            chosen = mix(
-                supernet.backbone, [drawn[k * several // n] for k in range(n)], images.device
+            chosen = supernet.weights.mix(
+                [drawn[k * several // n] for k in range(n)], images.device
             )
         return supernet.module(images, chosen)
 

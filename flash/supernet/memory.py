@@ -8,9 +8,9 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..spaces.backbones import Backbone
+    from .weights import Weights
 
-__all__ = ["activations", "check_memory", "free_bytes"]
+__all__ = ["check_memory", "free_bytes"]
 
 # Tensors of a layer's output that a step holds, at most: from the peak memory of an epoch on CPU at
 # batches of 16 and 48, default spaces at 32 x 32, 1.4 (ResNet) to 2.6 (MobileNetV2) and 3.4
@@ -18,7 +18,7 @@ __all__ = ["activations", "check_memory", "free_bytes"]
 KEPT_PER_ACTIVATION = {"single-path": 2.6, "ordered-dropout": 4.4}
 
 
-def check_memory(backbone: Backbone, batch_size: int, sampling: str, place: str) -> None:
+def check_memory(weights: Weights, batch_size: int, sampling: str, place: str) -> None:
     """Refuse a batch whose activations do not fit into the memory that is free.
 
     What a training step holds is estimated by the largest subnet's activations, so that this finds
@@ -27,7 +27,7 @@ def check_memory(backbone: Backbone, batch_size: int, sampling: str, place: str)
     free = free_bytes(place)
     if free is None:
         return
-    one = 4 * KEPT_PER_ACTIVATION[sampling] * activations(backbone)
+    one = 4 * KEPT_PER_ACTIVATION[sampling] * weights.activations()
     need = one * batch_size
     if need > free:
         most = int(free / one)
@@ -36,22 +36,6 @@ def check_memory(backbone: Backbone, batch_size: int, sampling: str, place: str)
             f"subnet need about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free; "
             f"at most {most} fit"
         )
-
-
-def activations(backbone: Backbone) -> int:
-    """Return the numbers that the layers of the largest subnet hand on, for one image."""
-    side = backbone.resolution
-    if backbone.is_imagenet:
-        side = -(-side // 2)
-    total = backbone.stem * side * side
-    if backbone.is_imagenet and backbone.family != "mobilenet-v2":
-        side = -(-side // 2)
-    for slot in backbone.slots:
-        if backbone.family == "mobilenet-v2":
-            total += slot.filters * side * side * slot.expands
-        side = -(-side // slot.stride)
-        total += (slot.filters + slot.made) * side * side
-    return total
 
 
 def free_bytes(place: str) -> int | None:

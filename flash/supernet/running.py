@@ -7,13 +7,13 @@ import os
 from ..base.checks import choice, flag, integer, path_of, public
 from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
-from ..spaces.backbones import backbone_of
 from ..spaces.bypass import BypassSpace
 from ..training.ledger import Ledger
 from ..training.loop import Recipe
 from .drawing import Draw
-from .epochs import SAMPLING, Epoch, fit, one_thread
+from .epochs import Epoch, fit, one_thread
 from .memory import check_memory
+from .weights import SAMPLING, weights_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,17 +122,18 @@ def train_supernet(
     images = data_module.read(dataset, test, test_fraction, seed)
     plan_ = _recipe(recipe, epochs, batch_size, images)
     found = as_supernet_space(space, images)
-    backbone = backbone_of(found)
-    if backbone.num_classes < images.classes:
+    weights = weights_of(found, seed)
+    if weights.num_classes < images.classes:
         raise ArgumentError(
             f"space must have num_classes of at least the {images.classes} classes of the "
-            f"dataset, got {backbone.num_classes}: say num_classes={images.classes} with the space"
+            f"dataset, got {weights.num_classes}: say num_classes={images.classes} with the space"
         )
-    why = images.unfit((3, backbone.resolution, backbone.resolution))
+    why = images.unfit(weights.input_shape)
     if why is not None:
         raise ArgumentError(f"dataset must fit the networks, it has {why}")
-    drawing = Draw(found, backbone, pools)
-    check_memory(backbone, plan_.batch_size, sampling, place)
+    drawing = Draw(weights, pools)
+    weights.check()
+    check_memory(weights, plan_.batch_size, sampling, place)
     facts: dict[str, Any] = {
         "space": found.to_dict(),
         "seed": seed,
@@ -152,7 +153,7 @@ def train_supernet(
             raise ArgumentError(
                 f"out must be a new folder where resume is False, got {folder!r} with a checkpoint"
             )
-        supernet = Supernet(found, images, folder, place, seed)
+        supernet = Supernet(weights, images, folder, place)
         with one_thread(torch, place):
             fit(
                 supernet, plan_, drawing, key, checkpoint, None if start is None else

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import integer, parse_json, path_of, public, read_text, shown
-from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from ..spaces.backbones import Subnet, backbone_of, plan
-from ..spaces.bypass import BypassSpace
-from .drawing import subnet_of
+from ..base.checks import integer, parse_json, path_of, public, read_text
+from ..errors import ArgumentError, FormatError
 from .epochs import one_thread
+from .weights import Weights, weights_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from ..networks.architecture import Architecture
-    from ..spaces.backbones import Backbone
+    from ..spaces.bypass import BypassSpace
     from ..spaces.space import SearchSpace
     from ..training.data import Dataset, Pair
     from ..training.images import Data
-    from .modules import SupernetModule
 
     # An architecture of the families; a flat index, a name, or a row of choice indices.
     Chosen: TypeAlias = Architecture | int | str | Sequence[int]
@@ -57,28 +54,26 @@ class Supernet:
 
     def __init__(
         self,
-        space: SearchSpace | BypassSpace,
+        weights: Weights,
         images: Data,
         folder: str,
         device: str = "cpu",
-        seed: int = 0,
     ) -> None:
         import torch
 
         from ..training.feeding import local, on_device
         from ..training.loop import layout_of
         from ..training.running import MEMORY_GIB
-        from .modules import build_module
 
-        self.space, self.folder, self.device, self.seed = space, folder, device, seed
-        self.backbone: Backbone = backbone_of(space)
+        self.weights: Weights = weights
+        self.space, self.seed = weights.space, weights.seed
+        self.folder, self.device = folder, device
         place = torch.device(device)
-        self.module: SupernetModule = build_module(self.backbone, seed)
+        self.module: Any = weights.module
         layout: Any = {"memory_format": layout_of(place)}
         self.module.to(place, **layout)
         self.images = images
-        side = self.backbone.resolution
-        data, _ = local(images, (3, side, side), int(MEMORY_GIB * (1 << 30)))
+        data, _ = local(images, weights.input_shape, int(MEMORY_GIB * (1 << 30)))
         self.data: dict[str, Any] = on_device(data, place)
         self.train_loss: float = float("nan")
         self.seconds: float = 0.0
@@ -138,7 +133,7 @@ class Supernet:
             network_space(given) if given.get("family") == "bypass" else
             SearchSpace.from_dict(given)
         )  # fmt: skip
-        supernet = cls(found, images, where, device_of(torch, device), seed)
+        supernet = cls(weights_of(found, seed), images, where, device_of(torch, device))
         state = load_state(checkpoint_of(where), torch.device(supernet.device))
         supernet._take(state, where)
         return supernet
@@ -153,7 +148,7 @@ class Supernet:
         self.module.eval()
         self.train_loss, self.seconds = state["train_loss"], state["seconds"]
 
-    def subnet(self, network: Chosen) -> Subnet:
+    def subnet(self, network: Chosen) -> Any:
         """Return which part of the supernet a network is.
 
         Parameters
@@ -162,19 +157,7 @@ class Supernet:
             An architecture of the families; of a space with names a name; a flat index, or a row of
             choice indices.
         """
-        given: Any = network
-        if isinstance(self.space, BypassSpace):
-            if not isinstance(given, (int, str)) and not hasattr(given, "__len__"):
-                raise ArgumentTypeError(
-                    "network must be a row of choice indices, a flat index or a name of the "
-                    f"bypass space, got {shown(given)}"
-                )
-            return self.space.subnet(self.space.row(given))
-        if hasattr(given, "cells"):
-            return plan(self.backbone, given)
-        if isinstance(given, int):
-            return plan(self.backbone, self.space.decode(given))
-        return subnet_of(self.space, self.backbone, given)
+        return self.weights.subnet(network)
 
     def cut(self, network: Chosen) -> torch.nn.Module:
         """Return a subnet as a module of its own, with a copy of the supernet's weights.
@@ -182,14 +165,7 @@ class Supernet:
         Batch norms have the supernet's statistics, those of many subnets: `recalibrate` it, or
         train it further. Of the families it is what `Architecture.to_torch` gives.
         """
-        from .cutting import cut_architecture, cut_subnet
-
-        subnet = self.subnet(network)
-        if isinstance(self.space, BypassSpace):
-            return cut_subnet(self.module, subnet)
-        given: Any = network
-        arch = given if hasattr(given, "cells") else self.space.decode(given)
-        return cut_architecture(self.module, arch, subnet)
+        return self.weights.cut(network)
 
     def recalibrate(self, module: torch.nn.Module, images: int = CALIBRATION) -> torch.nn.Module:
         """Set the batch norms of a cut subnet to the statistics of training images.
@@ -266,7 +242,7 @@ class Supernet:
 class _One:
     """One subnet of a supernet's module, to be judged. What it computes is what `cut` does."""
 
-    def __init__(self, module: Any, subnet: Subnet) -> None:
+    def __init__(self, module: Any, subnet: Any) -> None:
         self.module, self.subnet = module, subnet
 
     def eval(self) -> None:

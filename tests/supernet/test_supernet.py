@@ -15,10 +15,10 @@ import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
 from flash.spaces.backbones import backbone_of, plan  # noqa: E402
 from flash.spaces.network_space import network_space  # noqa: E402
-from flash.supernet import memory  # noqa: E402
 from flash.supernet.cutting import cut_architecture, cut_subnet  # noqa: E402
 from flash.supernet.mixing import mix  # noqa: E402
 from flash.supernet.modules import ElasticNorm, build_module  # noqa: E402
+from flash.supernet.of_backbones import activations  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -222,4 +222,4 @@ def test_activations_count_what_the_layers_hand_on() -> None:
         if name.startswith("resnet"):
             own += sum(one.out_channels * one.out_height**2 for one in net.layers[-3:-2]
                        if one.kind == "conv")  # fmt: skip
-        assert memory.activations(backbone_of(space)) == own
+        assert activations(backbone_of(space)) == own

@@ -20,11 +20,11 @@ from twins.processes import environment  # noqa: E402
 
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
-from flash.spaces.backbones import backbone_of  # noqa: E402
 from flash.supernet import epochs, memory  # noqa: E402
 from flash.supernet.drawing import Draw  # noqa: E402
 from flash.supernet.running import train_supernet  # noqa: E402
 from flash.supernet.scoring import Supernet, checkpoint_of  # noqa: E402
+from flash.supernet.weights import SAMPLING, weights_of  # noqa: E402
 from flash.training import Recipe, TrainingError  # noqa: E402
 from flash.training.loop import judge  # noqa: E402
 
@@ -55,7 +55,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Supernet]:
     folder = tmp_path_factory.mktemp("supernets")
     return {
         sampling: train_supernet(TINY, "digits", epochs=6, sampling=sampling, out=folder / sampling)
-        for sampling in epochs.SAMPLING
+        for sampling in SAMPLING
     }
 
 
@@ -67,7 +67,7 @@ def weights(folder: str | Path) -> dict[str, Any]:
     }}  # fmt: skip
 
 
-@pytest.mark.parametrize("sampling", epochs.SAMPLING)
+@pytest.mark.parametrize("sampling", SAMPLING)
 def test_training_learns_and_scores_as_cut_networks(
     sampling: str, trained: dict[str, Supernet]
 ) -> None:
@@ -90,7 +90,7 @@ def test_training_learns_and_scores_as_cut_networks(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")
-@pytest.mark.parametrize("sampling", epochs.SAMPLING)
+@pytest.mark.parametrize("sampling", SAMPLING)
 def test_a_killed_training_goes_on_to_the_same_weights(
     sampling: str, trained: dict[str, Supernet], tmp_path: Path
 ) -> None:
@@ -154,11 +154,11 @@ def test_a_torch_dataset_and_a_start_from_other_weights(tmp_path: Path) -> None:
 
 def test_pools_are_drawn_from(tmp_path: Path) -> None:
     space = SPACE
-    draw = Draw(space, backbone_of(space), [([3, 4], [[0, 1], [2, 2]]), ([0], [[0]])])
+    draw = Draw(weights_of(space), [([3, 4], [[0, 1], [2, 2]]), ([0], [[0]])])
     rows = draw.rows(np.random.default_rng(0), 400)
     assert {tuple(row) for row in rows[:, [3, 4]].tolist()} == {(0, 1), (2, 2)}
     assert {len(set(rows[:, k])) for k in range(5, rows.shape[1])} == {3}
-    whole = Draw(space, backbone_of(space), None).rows(np.random.default_rng(1), 9000)
+    whole = Draw(weights_of(space), None).rows(np.random.default_rng(1), 9000)
     counts = np.bincount(whole[:, 4])  # uniform
     assert (abs(counts - 3000) < 250).all()
     for pools, message in (
